@@ -1,0 +1,36 @@
+"""Graph twins of cortex: from functional responses and a connectome to validated predictions of cell type, position and connectivity.
+
+The names below are loaded at first use, so that importing the package stays fast and pulls in neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it, and its name there.
+_PUBLIC = {
+    "load": ("graphtwin.sources", "load"),
+    "build": ("graphtwin.cortex.cortex", "build"),
+    "run": ("graphtwin.pipeline", "run"),
+    "predict_pairs": ("graphtwin.pipeline", "predict_pairs"),
+    "predict_neurons": ("graphtwin.pipeline", "predict_neurons"),
+    "like_to_like": ("graphtwin.wiring.like_to_like", "like_to_like"),
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module at first use (PEP 562)."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'graphtwin' has no attribute {name!r}. Public names: {', '.join(_PUBLIC)}.")
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted(__all__)

@@ -1,0 +1,63 @@
+"""Frames of reference: voxels of the electron microscopy volume, micrometres, and the pia frame in which y is cortical depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class PiaFrame:
+    """A rigid map from voxels to a frame whose y axis points from the pia to the white matter.
+
+    Attributes:
+        voxel_nm: Edge lengths of a voxel, nanometres.
+        tilt_deg: Rotation in the x-y plane that brings y upright, degrees.
+        pia_um: Height of the pia along the rotated y axis, micrometres; depth 0 lies there.
+    """
+
+    voxel_nm: tuple[float, float, float] = (4.0, 4.0, 40.0)
+    tilt_deg: float = 0.0
+    pia_um: float = 0.0
+
+
+# Fitted between the voxel positions of materialization 661 and the pia-frame positions of 1300: 17,742 nuclei, largest residual below 1e-9 um.
+MINNIE65 = PiaFrame(voxel_nm=(4.0, 4.0, 40.0), tilt_deg=5.0, pia_um=396.67103221)
+
+
+def um_from_voxels(voxels: Float[np.ndarray, "points 3"], voxel_nm: tuple[float, float, float]) -> Float[np.ndarray, "points 3"]:
+    """Positions in micrometres; NaN stays NaN.
+
+    Args:
+        voxels: x, y, z in voxels.
+        voxel_nm: Edge lengths of a voxel, nanometres.
+    """
+    return voxels * (np.asarray(voxel_nm, dtype=np.float64) / 1000.0)
+
+
+def pia_from_voxels(voxels: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Float[np.ndarray, "points 3"]:
+    """Positions x, depth, z in micrometres, in the pia frame; NaN stays NaN.
+
+    Args:
+        voxels: x, y, z in voxels.
+        frame: The volume's voxel size and the pose of its pia.
+    """
+    x, y, z = um_from_voxels(voxels, frame.voxel_nm).T
+    cosine, sine = np.cos(np.deg2rad(frame.tilt_deg)), np.sin(np.deg2rad(frame.tilt_deg))
+    return np.column_stack([cosine * x - sine * y, sine * x + cosine * y - frame.pia_um, z])
+
+
+def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Float[np.ndarray, "points 3"]:
+    """The inverse of `pia_from_voxels`, for looking a predicted position up in the volume.
+
+    Args:
+        pia: x, depth, z in micrometres.
+        frame: The frame the positions are in.
+    """
+    x, depth, z = pia.T
+    upright = depth + frame.pia_um
+    cosine, sine = np.cos(np.deg2rad(frame.tilt_deg)), np.sin(np.deg2rad(frame.tilt_deg))
+    micrometres = np.column_stack([cosine * x + sine * upright, cosine * upright - sine * x, z])
+    return micrometres * (1000.0 / np.asarray(frame.voxel_nm, dtype=np.float64))

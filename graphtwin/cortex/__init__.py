@@ -1,0 +1,1 @@
+"""Neurons and units joined and checked, and the graph they make."""

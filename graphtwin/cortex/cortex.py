@@ -1,0 +1,213 @@
+"""The cortex: neurons, units, synapses and what was looked for, joined through nucleus ids from whatever source they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from graphtwin import schema
+from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
+from graphtwin.sources import SourceTables
+
+LABELS = {
+    "cell_class": ("cell_types_coarse", "somata", "nuclei"),
+    "cell_type": ("cell_types_fine",),
+    "layer": ("somata", "nuclei", "unit_roots"),
+    "axon_status": ("proofreading", "nuclei"),
+    "dendrite_status": ("proofreading", "nuclei"),
+}
+
+
+@dataclass(frozen=True)
+class Cortex:
+    """Checked tables keyed by nucleus_id; unknown values are NaN or None, never filled in.
+
+    Attributes:
+        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame), cell_class, cell_type, layer, axon_status, dendrite_status, is_functional.
+        units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
+        root_ids: materialization, root_id (unique together), nucleus_id.
+        synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels).
+        queried: materialization, nucleus_id, side: whose outputs ("pre") and inputs ("post") were looked for.
+        funnel: What every step kept and dropped; see `cortex.funnel`.
+        provenance: name, materializations, and the sha256 of every file read.
+    """
+
+    neurons: pd.DataFrame
+    units: pd.DataFrame
+    root_ids: pd.DataFrame
+    synapses: pd.DataFrame
+    queried: pd.DataFrame
+    funnel: pd.DataFrame
+    provenance: dict[str, str] = field(default_factory=dict)
+
+
+def build(tables: SourceTables) -> Cortex:
+    """Join a source's tables through nucleus ids, counting what is lost at every step.
+
+    Args:
+        tables: What a source loaded.
+    """
+    funnel = Funnel("cortex")
+    mapped = root_ids(tables, funnel)
+    units = _units(tables, funnel)
+    neurons = _neurons(tables, mapped, units, funnel)
+    synapses = [_synapses(table.frame, table.materialization, mapped, tables, funnel) for table in tables.of("synapses")]
+    queried = _queried(tables, mapped, funnel)
+    materializations = sorted({table.materialization for table in tables.tables})
+    return Cortex(
+        neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
+        units=schema.check(units, schema.WALLS["units"], "cortex units"),
+        root_ids=schema.check(mapped, schema.WALLS["root_ids"], "cortex root ids"),
+        synapses=schema.check(pd.concat([_no_synapses(), *synapses], ignore_index=True), schema.WALLS["synapses"], "cortex synapses"),
+        queried=schema.check(queried, schema.WALLS["queried"], "cortex queried cells"),
+        funnel=funnel.frame(),
+        provenance={"name": tables.name, "materializations": ",".join(map(str, materializations)), **tables.sha256},
+    )
+
+
+def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
+    """Units with responses and a nucleus; several units may share one nucleus."""
+    responses = _responses(tables, funnel)
+    coregistered = pd.concat([table.frame for table in tables.of("coregistration")]).drop_duplicates(schema.UNIT_KEY)
+    joined = responses.merge(coregistered[[*schema.UNIT_KEY, "nucleus_id"]], on=schema.UNIT_KEY, how="left")
+    kept = funnel.keep(joined, joined["nucleus_id"].notna(), "units", "coregistered", "the coregistration does not list the unit", "units")
+    kept = kept.astype({"nucleus_id": np.int64})
+    funnel.record(
+        "units",
+        "distinct nuclei",
+        len(kept),
+        kept["nucleus_id"].nunique(),
+        "a further unit of the same nucleus (all units are kept)",
+        "units",
+    )
+    areas = [table.frame for table in tables.of("areas")]
+    if areas:
+        kept = kept.merge(pd.concat(areas).drop_duplicates(schema.UNIT_KEY), on=schema.UNIT_KEY, how="left")
+        kept["brain_area"] = kept["brain_area"].where(kept["brain_area"].notna(), None)
+    else:
+        kept["brain_area"] = pd.Series([None] * len(kept), index=kept.index, dtype=object)
+    directions = sorted(name for name in responses if name not in schema.UNIT_KEY)
+    return kept[[*schema.UNIT_KEY, "nucleus_id", "brain_area", *directions]].sort_values(schema.UNIT_KEY, ignore_index=True)
+
+
+def _responses(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
+    """All response tables together; a unit in two of them must have the same responses in both."""
+    parts = tables.of("responses")
+    together = pd.concat([table.frame for table in parts], ignore_index=True)
+    directions = [name for name in together if name not in schema.UNIT_KEY]
+    if together[directions].isna().to_numpy().any():
+        raise ValueError(
+            f"{[table.origin for table in parts]}: the response tables have different directions. Export all with the same columns."
+        )
+    spread = together.groupby(schema.UNIT_KEY)[directions].transform("max") - together.groupby(schema.UNIT_KEY)[directions].transform("min")
+    differing = (spread.to_numpy() > 1e-5).any(axis=1)
+    if differing.any():
+        first = together.loc[differing, schema.UNIT_KEY].drop_duplicates().head(3).to_dict("records")
+        raise ValueError(
+            f"{[table.origin for table in parts]}: {int(differing.sum())} rows give a unit other responses than another table, first {first}. "
+            "Keep one response table for each unit."
+        )
+    kept = ~together.duplicated(schema.UNIT_KEY)
+    return funnel.keep(together, kept, "units", "distinct units with responses", "the same unit in a second table, same responses", "units")
+
+
+def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
+    """One row a nucleus that any table names, with the first known value of each label."""
+    named = [table.frame["nucleus_id"] for table in tables.of(*NAMING_ROLES)]
+    nuclei = np.unique(np.concatenate([*named, mapped["nucleus_id"]])).astype(np.int64)
+    neurons = pd.DataFrame({"nucleus_id": nuclei})
+    positions = nucleus_positions(tables).set_index("nucleus_id").reindex(nuclei)
+    for name in schema.POSITION:
+        neurons[name] = positions[name].to_numpy()
+    for label, roles in LABELS.items():
+        neurons[label] = _label(tables, mapped, label, roles, nuclei, funnel)
+    neurons["is_functional"] = np.isin(nuclei, units["nucleus_id"])
+    _count_neurons(neurons, funnel)
+    return neurons
+
+
+def _label(
+    tables: SourceTables, mapped: pd.DataFrame, label: str, roles: tuple[str, ...], nuclei: np.ndarray, funnel: Funnel
+) -> np.ndarray:
+    """The first known value of a label for each nucleus, tables in order of trust; later tables that disagree are counted."""
+    values = pd.Series(np.full(len(nuclei), None, dtype=object), index=nuclei)
+    for table in tables.of(*roles):
+        if label not in table.frame:
+            continue
+        frame = table.frame if "nucleus_id" in table.frame else attach(table.frame, table.materialization, mapped)
+        known = frame[["nucleus_id", label]].dropna()
+        one = known.drop_duplicates("nucleus_id")
+        here = pd.Series(one[label].to_numpy(), index=one["nucleus_id"].astype(np.int64)).reindex(nuclei)
+        both = values.notna() & here.notna()
+        if both.any():
+            agreeing = int((values[both] == here[both]).sum())
+            funnel.record(
+                f"{label} in {table.origin}",
+                "agrees with an earlier table",
+                int(both.sum()),
+                agreeing,
+                "the earlier table is believed",
+                "nuclei",
+            )
+        values = values.where(values.notna(), here)
+    return values.where(values.notna(), None).to_numpy(dtype=object)
+
+
+def _count_neurons(neurons: pd.DataFrame, funnel: Funnel) -> None:
+    """Record how many nuclei, and how many functional ones, have each label."""
+    for table, rows in (("nuclei", neurons), ("functional nuclei", neurons[neurons["is_functional"]])):
+        for label, reason in {"depth_um": "no table gives its position", **dict.fromkeys(LABELS, "no table gives it")}.items():
+            known = int(rows[label].notna().sum())
+            funnel.record(
+                table, f"with {'position' if label == 'depth_um' else label}", len(rows), known, f"{reason}; kept, masked", "nuclei"
+            )
+
+
+def _synapses(pairs: pd.DataFrame, materialization: int, mapped: pd.DataFrame, tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
+    """Pairs of nuclei with summed size: self pairs, unmapped ends and cells nobody queried left out and counted."""
+    table = f"synapses {materialization}"
+    queried = np.concatenate([t.frame["post_root_id"] for t in tables.of("queried_post") if t.materialization == materialization])
+    pairs = funnel.keep(
+        pairs, pairs["pre_root_id"] != pairs["post_root_id"], table, "not onto itself", "self pairs: segmentation artefacts", "pairs"
+    )
+    pairs = funnel.keep(
+        pairs, pairs["post_root_id"].isin(queried), table, "postsynaptic cell queried", "its inputs were not queried", "pairs"
+    )
+    for side in ("pre", "post"):
+        pairs = attach(pairs, materialization, mapped, f"{side}_root_id", f"{side}_nucleus_id")
+        known = pairs[f"{side}_nucleus_id"].notna()
+        pairs = funnel.keep(pairs, known, table, f"{side}synaptic nucleus known", "its root id has no nucleus", "pairs")
+    merged = pairs["pre_nucleus_id"] == pairs["post_nucleus_id"]
+    pairs = funnel.keep(pairs, ~merged, table, "between two nuclei", "two roots of one nucleus", "pairs").astype(
+        dict.fromkeys(schema.PAIR_KEY, np.int64)
+    )
+    summed = pairs.groupby(schema.PAIR_KEY, as_index=False, sort=True)["size"].sum()
+    funnel.record(table, "distinct pairs of nuclei", len(pairs), len(summed), "further roots of the same nuclei: sizes summed", "pairs")
+    return summed.assign(materialization=np.int64(materialization))[["materialization", *schema.PAIR_KEY, "size"]]
+
+
+def _no_synapses() -> pd.DataFrame:
+    """A pair table without rows, for sources that have none."""
+    return pd.DataFrame(
+        {"materialization": np.empty(0, np.int64), **{name: np.empty(0, np.int64) for name in schema.PAIR_KEY}, "size": np.empty(0)}
+    )
+
+
+def _queried(tables: SourceTables, mapped: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
+    """Nuclei whose inputs (post) or outputs (pre) were looked for; a cell with an observed output was evidently looked for."""
+    parts = [pd.DataFrame({"materialization": np.empty(0, np.int64), "nucleus_id": np.empty(0, np.int64), "side": np.empty(0, object)})]
+    listed = [(table, side) for side in ("post", "pre") for table in tables.of(f"queried_{side}")]
+    for table, side in [*listed, *((table, "pre") for table in tables.of("synapses"))]:
+        roots = table.frame[[f"{side}_root_id"]].drop_duplicates()
+        cells = attach(roots, table.materialization, mapped, f"{side}_root_id")
+        reason = "its root id has no nucleus"
+        cells = funnel.keep(cells, cells["nucleus_id"].notna(), f"queried {side} in {table.origin}", "with a nucleus", reason, "roots")
+        parts.append(
+            pd.DataFrame(
+                {"materialization": np.int64(table.materialization), "nucleus_id": cells["nucleus_id"].astype(np.int64), "side": side}
+            )
+        )
+    return pd.concat(parts).drop_duplicates().sort_values(["materialization", "side", "nucleus_id"], ignore_index=True)

@@ -1,0 +1,32 @@
+"""Sources: the only rooms that meet the outside. Each turns an export into the same checked tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphtwin.config import nearest
+from graphtwin.sources.manifest import SourceTables, Table
+
+__all__ = ["SourceTables", "Table", "load"]
+
+BUNDLED = ("minnie65",)
+
+
+def load(source: str | Path = "minnie65") -> SourceTables:
+    """The tables of a source, checked.
+
+    Args:
+        source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
+    """
+    if Path(source).suffix == ".toml":
+        from graphtwin.sources import tables
+
+        return tables.load(source)
+    if str(source) not in BUNDLED:
+        raise ValueError(
+            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) nor a .toml file. "
+            "For a folder of exports, give the path of the TOML that names its tables."
+        )
+    from graphtwin.sources import minnie65
+
+    return minnie65.load()

@@ -1,0 +1,155 @@
+"""One exported file: read from Parquet, Feather or CSV, renamed to the house's columns, moved to the pia frame and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as arrow
+
+from graphtwin import schema
+from graphtwin.config import nearest
+from graphtwin.coordinates import PiaFrame, pia_from_voxels
+
+# The names CAVE exports use, for each name of ours.
+CAVE = {
+    "nucleus_id": "target_id",
+    "root_id": "pt_root_id",
+    "pre_root_id": "pre_pt_root_id",
+    "post_root_id": "post_pt_root_id",
+    "axon_status": "status_axon",
+    "dendrite_status": "status_dendrite",
+    "x_um": "pial_x_um",
+    "depth_um": "pial_y_um",
+    "z_um": "pial_z_um",
+}
+VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
+ID_COLUMNS = ["nucleus_id", "root_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
+READERS = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
+
+
+def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> str:
+    """The file's sha256; an error where it is missing or is not the one registered.
+
+    Args:
+        path: The file.
+        name: Its name in the registry.
+        registry: Name to expected hash, or None to accept any file.
+    """
+    if not path.is_file():
+        siblings = sorted(sibling.name for sibling in path.parent.iterdir()) if path.parent.is_dir() else []
+        raise FileNotFoundError(
+            f"{path}: this table is missing. Its folder {f'has {siblings}' if siblings else 'is empty or does not exist'}"
+            f"{f'; nearest {nearest(path.name, siblings)!r}' if siblings else ''}. Export it there, or correct `file` in the TOML."
+        )
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    expected = registry.get(name) if registry is not None else found
+    if found != expected:
+        raise ValueError(
+            f"{path}: sha256 is {found}, but the registry says {expected}. The file was changed or cut short: restore it from the repository, "
+            "or read your own version through a TOML of its own."
+        )
+    return found
+
+
+def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) -> pd.DataFrame:
+    """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
+
+    Args:
+        path: The file.
+        role: A key of `schema.SOURCE`.
+        columns: House name to the file's name, where it is not CAVE's usual one.
+        frame: Where the pia lies, for positions given in voxels.
+    """
+    wanted = schema.SOURCE[role]
+    table = _positions(_rename(_read(path), role, columns, str(path)), frame, str(path))
+    ids = [name for name in ID_COLUMNS if name in wanted.columns and name in table]
+    table = table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in ids})
+    table = _select(table, role, str(path))
+    if role == "queried_pre" or role == "queried_post":
+        table = table.drop_duplicates()
+    checked = schema.check(table, wanted, str(path))
+    if role == "responses":
+        _require_finite(checked, str(path))
+    return checked.reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The file's content; an unreadable or empty file is an error."""
+    if path.suffix not in READERS:
+        raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Export as one of {sorted(READERS)}.")
+    try:
+        table = READERS[path.suffix](path)
+    except (arrow.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). The file is cut short or of another format: "
+            "copy or export it again."
+        ) from error
+    if table.empty:
+        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out of the TOML.")
+    return table
+
+
+def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
+    """The table with house names: those said in the TOML first, then CAVE's usual ones."""
+    schema.require_columns(table, columns.values(), origin)
+    table = table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    usual = CAVE | ({"cell_class": "cell_type"} if role == "cell_types_coarse" else {})
+    usual = {theirs: ours for ours, theirs in usual.items() if ours not in table.columns}
+    return table.rename(columns=usual)
+
+
+def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFrame:
+    """Voxel positions, in three columns or in one column of triples, as x_um, depth_um and z_um."""
+    if "pt_position" in table and VOXELS[0] not in table:
+        triples = table["pt_position"].map(_triple)
+        wrong = triples.map(len) != 3
+        if wrong.any():
+            raise ValueError(
+                f"{origin}: {int(wrong.sum())} of {len(table)} values of pt_position are not three numbers. Export it split in x, y, z."
+            )
+        table = table.assign(**dict(zip(VOXELS, np.array(triples.tolist(), dtype=np.float64).T, strict=True)))
+    if not set(VOXELS) & set(table.columns):
+        return table
+    schema.require_columns(table, VOXELS, origin)
+    pia = pia_from_voxels(table[VOXELS].to_numpy(dtype=np.float64), frame)
+    return table.assign(**dict(zip(schema.POSITION, pia.T, strict=True)))
+
+
+def _triple(value: object) -> list[float]:
+    """The numbers of one position, from a list or from text such as "[1 2 3]"; an unknown position is three NaN."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return [np.nan] * 3
+    if isinstance(value, str):
+        return [float(part) for part in value.strip("[]() ").replace(",", " ").split()]
+    return [float(part) for part in np.asarray(value).tolist()]
+
+
+def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:
+    """Only the columns of the role, text as object with None where unknown."""
+    wanted = schema.SOURCE[role].columns
+    if role == "responses":
+        directions = sorted(str(name) for name in table.columns if pd.Series([str(name)]).str.match(schema.DIRECTION).item())
+        if len(directions) < 2:
+            raise ValueError(
+                f"{origin}: {len(directions)} response columns found, named direction_DDD_D (degrees, as direction_022_5); the table has "
+                f"{list(table.columns)}. Name them so under `columns` of this table in the TOML."
+            )
+        return table[[*schema.UNIT_KEY, *directions]]
+    table = table[[name for name in wanted if name in table.columns]]
+    text = [name for name in table if wanted[name].dtype is not None and str(wanted[name].dtype) == "object"]
+    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), None) for name in text})
+
+
+def _require_finite(responses: pd.DataFrame, origin: str) -> None:
+    """Raise when a response is NaN or infinite, naming how many and the first units."""
+    directions = [name for name in responses if name not in schema.UNIT_KEY]
+    wrong = ~np.isfinite(responses[directions].to_numpy()).all(axis=1)
+    if wrong.any():
+        first = responses.loc[wrong, schema.UNIT_KEY].head(3).to_dict("records")
+        raise ValueError(
+            f"{origin}: {int(wrong.sum())} of {len(responses)} units have NaN or infinite responses, first {first}. "
+            "Leave these units out of the export, or measure them: responses are never filled in."
+        )
