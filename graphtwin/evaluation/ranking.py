@@ -1,0 +1,163 @@
+"""AUC and average precision of thousands of resamples from one sort.
+
+Resampling axons only changes how often a pair counts, never its score. So pairs are sorted once, and one pass over them updates all
+replicates together: 2.4 million pairs and 200 replicates cost about a second, exactly, ties included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Num, UInt8
+from numba import njit
+
+from graphtwin.evaluation.metrics import falling_order
+
+REPLICATES_A_PASS = 64  # their counts of 2,500 axons stay in a core's cache
+INSIDE_TIE, ENDS_TIE, ENDS_STRATUM = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class RankedPairs:
+    """Pairs from the highest score down, stratum after stratum. Six bytes a pair.
+
+    Attributes:
+        mark: Whether the pair ends a run of equal scores (1), its stratum (2), or neither (0).
+    """
+
+    connected: Bool[np.ndarray, " pairs"]
+    cluster: Int[np.ndarray, " pairs"]
+    mark: UInt8[np.ndarray, " pairs"]
+
+
+def rank_pairs(
+    connected: Bool[np.ndarray, " pairs"],
+    score: Num[np.ndarray, " pairs"],
+    cluster: Int[np.ndarray, " pairs"],
+    stratum: Int[np.ndarray, " pairs"] | None = None,
+) -> RankedPairs:
+    """Sort pairs for resampling.
+
+    Args:
+        connected: Whether a synapse was observed.
+        score: The higher, the likelier connected.
+        cluster: Row of the pair's axon (or neuron, or scan) in the table of counts, from 0.
+        stratum: Pairs are compared inside a stratum only; pairs with stratum -1 are left out.
+    """
+    if stratum is not None and (stratum < 0).any():
+        keep = stratum >= 0
+        connected, score, cluster, stratum = connected[keep], score[keep], cluster[keep], stratum[keep]
+    if not np.isfinite(score).all():
+        raise ValueError(
+            f"ranking: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
+            "Give every pair a score, or leave the pair out for every model that is compared."
+        )
+    order = falling_order(score, stratum)
+    mark = np.full(len(order), INSIDE_TIE, dtype=np.uint8)
+    ranked = score[order]
+    mark[:-1][ranked[1:] != ranked[:-1]] = ENDS_TIE
+    if stratum is not None:
+        mark[:-1][stratum[order][1:] != stratum[order][:-1]] = ENDS_STRATUM
+    mark[-1:] = ENDS_STRATUM
+    return RankedPairs(connected[order], cluster[order].astype(np.int32), mark)
+
+
+def resampled_ranking(
+    ranked: RankedPairs, counts: Num[np.ndarray, "replicates clusters"]
+) -> tuple[Float[np.ndarray, " replicates"], Float[np.ndarray, " replicates"]]:
+    """AUC and average precision when each cluster counts as often as each replicate drew it.
+
+    With strata: the mean over strata that have a positive and a negative, weighted by their positives. NaN where none has.
+    """
+    passes = [
+        _rank_pass(
+            ranked.connected, ranked.cluster, ranked.mark, np.ascontiguousarray(counts[at : at + REPLICATES_A_PASS].T, dtype=np.float64)
+        )
+        for at in range(0, len(counts), REPLICATES_A_PASS)
+    ]
+    sums = np.concatenate(passes, axis=1)
+    auc, precision = np.divide(sums[:2], sums[2], out=np.full_like(sums[:2], np.nan), where=sums[2] > 0)
+    return auc, precision
+
+
+def resampled_precision_at_k(
+    ranked: RankedPairs, counts: Num[np.ndarray, "replicates clusters"], k: int
+) -> Float[np.ndarray, " replicates"]:
+    """Share of connected pairs among the k highest-scored of each replicate; a tie across the cut counts with its expectation."""
+    return np.array([_precision_at(ranked.connected, ranked.cluster, ranked.mark, row.astype(np.float64), k) for row in counts])
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _rank_pass(connected, cluster, mark, counts):
+    """Sums over strata of positives * AUC, positives * average precision, and positives.
+
+    counts: float64, clusters x replicates. Returns float64, 3 x replicates. `beaten` sums the negatives ranked above each positive, ties half.
+    """
+    n_replicates = counts.shape[1]
+    out = np.zeros((3, n_replicates))
+    positive, negative, beaten, precision = np.zeros((4, n_replicates))
+    tied_positive, tied_negative = np.zeros((2, n_replicates))
+    in_tie = False
+    for i in range(len(cluster)):
+        w = counts[cluster[i]]
+        if in_tie or mark[i] == INSIDE_TIE:
+            in_tie = True
+            if connected[i]:
+                for r in range(n_replicates):
+                    tied_positive[r] += w[r]
+            else:
+                for r in range(n_replicates):
+                    tied_negative[r] += w[r]
+            if mark[i] != INSIDE_TIE:
+                for r in range(n_replicates):
+                    if tied_positive[r] > 0:
+                        beaten[r] += tied_positive[r] * (negative[r] + 0.5 * tied_negative[r])
+                        positive[r] += tied_positive[r]
+                        above = positive[r] + negative[r] + tied_negative[r]
+                        precision[r] += tied_positive[r] * positive[r] / above
+                    negative[r] += tied_negative[r]
+                    tied_positive[r] = 0.0
+                    tied_negative[r] = 0.0
+                in_tie = False
+        elif connected[i]:
+            for r in range(n_replicates):
+                if w[r] > 0:
+                    beaten[r] += w[r] * negative[r]
+                    positive[r] += w[r]
+                    precision[r] += w[r] * positive[r] / (positive[r] + negative[r])
+        else:
+            for r in range(n_replicates):
+                negative[r] += w[r]
+        if mark[i] == ENDS_STRATUM:
+            for r in range(n_replicates):
+                if negative[r] > 0 and positive[r] > 0:
+                    out[0, r] += positive[r] - beaten[r] / negative[r]
+                    out[1, r] += precision[r]
+                    out[2, r] += positive[r]
+                positive[r] = 0.0
+                negative[r] = 0.0
+                beaten[r] = 0.0
+                precision[r] = 0.0
+    return out
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _precision_at(connected, cluster, mark, count, k):
+    """Precision among the k highest scores for one replicate (count: float64 a cluster); stops at the cut. NaN with fewer than k pairs."""
+    hits, seen, tied_hits, tied = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(cluster)):
+        w = count[cluster[i]]
+        tied += w
+        if connected[i]:
+            tied_hits += w
+        if mark[i] != INSIDE_TIE:
+            if seen + tied >= k:
+                return (hits + tied_hits * (k - seen) / tied) / k
+            hits += tied_hits
+            seen += tied
+            tied_hits, tied = 0.0, 0.0
+    return np.nan

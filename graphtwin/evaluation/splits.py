@@ -1,0 +1,137 @@
+"""Which neurons, axons, scans or blocks of tissue are held out together.
+
+A fold is a function of an id and a seed, never of the row it stands in: the same axon is held out in every materialization, and adding rows
+moves nobody. Fold -1 means: on no side, to be left out and counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int, Shaped
+
+from graphtwin.execute import rng_for
+
+
+def hashed_order(ids: Int[np.ndarray, " rows"], seed: int, name: str) -> Shaped[np.ndarray, " rows"]:
+    """A uniform 64-bit number for each id, the same wherever the id occurs. Source: splitmix64, Steele et al. 2014."""
+    key = rng_for(seed, "split", name).integers(0, 2**63, dtype=np.uint64)
+    z = (ids.astype(np.uint64) ^ key) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def folds_by_axon(pre_nucleus_id: Int[np.ndarray, " pairs"], n_folds: int, seed: int) -> Int[np.ndarray, " pairs"]:
+    """Fold of each pair, one for all pairs of an axon and the same in every table that names the axon."""
+    _check_folds(n_folds)
+    return (hashed_order(pre_nucleus_id, seed, "axon") % np.uint64(n_folds)).astype(np.int64)
+
+
+def folds_by_neuron(
+    nucleus_id: Int[np.ndarray, " rows"], n_folds: int, seed: int, label: Shaped[np.ndarray, " rows"] | None = None
+) -> Int[np.ndarray, " rows"]:
+    """Fold of each neuron; with labels, every fold gets its share of every label (a missing label is a label of its own).
+
+    A neuron that fills several rows is in one fold; its first label by sorted id and label counts.
+    """
+    _check_folds(n_folds)
+    hashed = hashed_order(nucleus_id, seed, "neuron")
+    if label is None:
+        return (hashed % np.uint64(n_folds)).astype(np.int64)
+    names = np.array([_label_text(value) for value in label], dtype=object)
+    first = np.lexsort((names.astype(str), nucleus_id))
+    ids, where = np.unique(nucleus_id[first], return_index=True)
+    chosen = first[where]
+    fold_of_id = np.empty(len(ids), dtype=np.int64)
+    for name in np.unique(names[chosen].astype(str)):
+        members = np.flatnonzero(names[chosen] == name)
+        start = int(hashed_order(_text_key(name), seed, "label")[0] % np.uint64(n_folds))  # small classes do not all start at fold 0
+        fold_of_id[members[np.argsort(hashed[chosen][members])]] = (start + np.arange(len(members))) % n_folds
+    return fold_of_id[np.searchsorted(ids, nucleus_id)]
+
+
+def folds_by_scan(
+    session: Int[np.ndarray, " rows"], scan_idx: Int[np.ndarray, " rows"], n_folds: int, seed: int
+) -> Int[np.ndarray, " rows"]:
+    """Fold of each unit, one for a whole scan; as many folds as scans leaves one scan out at a time."""
+    _check_folds(n_folds)
+    key = session.astype(np.int64) * 1000 + scan_idx
+    scans = np.unique(key)
+    if len(scans) < n_folds:
+        raise ValueError(f"splits: {len(scans)} scans cannot fill {n_folds} folds. Ask for at most {len(scans)} folds by scan.")
+    fold_of_scan = np.empty(len(scans), dtype=np.int64)
+    fold_of_scan[np.argsort(hashed_order(scans, seed, "scan"))] = np.arange(len(scans)) % n_folds
+    return fold_of_scan[np.searchsorted(scans, key)]
+
+
+def folds_by_block(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " rows"], n_folds: int) -> Int[np.ndarray, " rows"]:
+    """Block of tissue each neuron lies in: columns through all depths, cut in x and z (um) so that each holds as many neurons.
+
+    The wider side is cut first, again and again, until there are `n_folds` blocks. Nothing is random. -1 where the position is unknown.
+    """
+    _check_folds(n_folds)
+    fold = np.full(len(x_um), -1, dtype=np.int64)
+    known = np.flatnonzero(np.isfinite(x_um) & np.isfinite(z_um))
+    _cut(np.stack([x_um, z_um], 1), known, n_folds, 0, fold)
+    return fold
+
+
+@dataclass(frozen=True)
+class PairSides:
+    """Which pairs train and which test when a fold is held out."""
+
+    train: Bool[np.ndarray, " pairs"]
+    test: Bool[np.ndarray, " pairs"]
+
+    @property
+    def n_left_out(self) -> int:
+        """Pairs with one cell on either side, or on none."""
+        return int(np.count_nonzero(~(self.train | self.test)))
+
+
+def pair_sides(pre_fold: Int[np.ndarray, " pairs"], post_fold: Int[np.ndarray, " pairs"], held_out: int) -> PairSides:
+    """Test: both cells in the held-out fold. Train: both in others. A pair across the border, or with fold -1, is left out."""
+    known = (pre_fold >= 0) & (post_fold >= 0)
+    pre_out, post_out = pre_fold == held_out, post_fold == held_out
+    return PairSides(train=known & ~pre_out & ~post_out, test=known & pre_out & post_out)
+
+
+def one_side_per_neuron(nucleus_id: Int[np.ndarray, " units"], fold: Int[np.ndarray, " units"]) -> Int[np.ndarray, " units"]:
+    """The folds, with -1 for every unit of a neuron that was seen in scans of two folds: it would stand on both sides."""
+    ids, where = np.unique(nucleus_id, return_inverse=True)
+    lowest, highest = np.full(len(ids), np.iinfo(np.int64).max), np.full(len(ids), -1)
+    np.minimum.at(lowest, where, fold)
+    np.maximum.at(highest, where, fold)
+    return np.where((lowest == highest)[where], fold, -1)
+
+
+def _cut(position: np.ndarray, members: np.ndarray, n_parts: int, first_fold: int, fold: np.ndarray) -> None:
+    """Give `members` the folds first_fold .. first_fold + n_parts - 1, cutting the wider side in proportion."""
+    if n_parts == 1 or len(members) == 0:
+        fold[members] = first_fold
+        return
+    axis = int(np.argmax(np.ptp(position[members], axis=0)))
+    n_low = n_parts // 2
+    border = np.quantile(position[members, axis], n_low / n_parts)
+    low = position[members, axis] <= border
+    _cut(position, members[low], n_low, first_fold, fold)
+    _cut(position, members[~low], n_parts - n_low, first_fold + n_low, fold)
+
+
+def _label_text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _text_key(text: str) -> np.ndarray:
+    digest = hashlib.sha256(text.encode()).digest()
+    return np.array([int.from_bytes(digest[:7], "little")], dtype=np.int64)
+
+
+def _check_folds(n_folds: int) -> None:
+    if n_folds < 2:
+        raise ValueError(f"splits: {n_folds} folds asked for; a held-out side needs at least 2.")

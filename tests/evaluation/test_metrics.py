@@ -1,0 +1,120 @@
+"""Claims: metrics are the textbook's (scikit-learn's), and an integer weight is a repeated row."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from graphtwin.evaluation import metrics
+
+
+@pytest.fixture(params=["continuous", "tied"])
+def scored_pairs(request):
+    rng = np.random.default_rng(1)
+    score = rng.random(3000)
+    connected = rng.random(3000) < 0.3 * score
+    if request.param == "tied":
+        score = np.round(score, 1)
+    return connected, score, rng.integers(0, 4, 3000)
+
+
+def test_ranking_metrics_agree_with_the_reference_also_with_ties_and_weights(scored_pairs):
+    connected, score, weight = scored_pairs
+    for w in (None, weight):
+        assert metrics.roc_auc(connected, score, w) == pytest.approx(reference.roc_auc_score(connected, score, sample_weight=w))
+        expected = reference.average_precision_score(connected, score, sample_weight=w)
+        assert metrics.average_precision(connected, score, w) == pytest.approx(expected)
+
+
+def test_probability_metrics_agree_with_the_reference(scored_pairs):
+    connected, score, weight = scored_pairs
+    probability = np.clip(score, 0.01, 0.99)
+    for w in (None, weight):
+        assert metrics.log_loss(connected, probability, w) == pytest.approx(reference.log_loss(connected, probability, sample_weight=w))
+        assert metrics.brier_score(connected, probability, w) == pytest.approx(
+            reference.brier_score_loss(connected, probability, sample_weight=w)
+        )
+
+
+def test_class_and_position_metrics_agree_with_the_reference():
+    rng = np.random.default_rng(2)
+    true, predicted, weight = rng.integers(0, 4, 500), rng.integers(0, 4, 500), rng.integers(0, 3, 500)
+    depth, guess = rng.normal(300, 80, 500), rng.normal(300, 80, 500)
+    for w in (None, weight):
+        expected = reference.balanced_accuracy_score(true, predicted, sample_weight=w)
+        assert metrics.balanced_accuracy(true, predicted, 4, w) == pytest.approx(expected)
+        recall = reference.recall_score(true, predicted, average=None, sample_weight=w)
+        np.testing.assert_allclose(metrics.recall_per_class(true, predicted, 4, w), recall)
+        assert metrics.r_squared(depth, guess, w) == pytest.approx(reference.r2_score(depth, guess, sample_weight=w))
+    repeated = np.repeat(np.arange(500), weight)
+    assert metrics.median_absolute_error(depth, guess, weight) == pytest.approx(
+        reference.median_absolute_error(depth[repeated], guess[repeated])
+    )
+
+
+def test_an_integer_weight_is_a_repeated_row(scored_pairs):
+    connected, score, weight = scored_pairs
+    row = np.repeat(np.arange(len(score)), weight)
+    distance = np.where(np.arange(len(score)) % 50 == 0, np.nan, np.random.default_rng(3).uniform(0, 200, len(score)))
+    assert metrics.precision_at_k(connected, score, 100, weight) == pytest.approx(metrics.precision_at_k(connected[row], score[row], 100))
+    assert metrics.auc_within_distance(connected, score, distance, weight=weight) == pytest.approx(
+        metrics.auc_within_distance(connected[row], score[row], distance[row])
+    )
+
+
+def test_precision_at_k_shares_a_tie_across_the_cut():
+    connected = np.array([True, False, True, False])
+    assert metrics.precision_at_k(connected, np.array([0.9, 0.5, 0.5, 0.1]), 2) == pytest.approx(0.75)  # one sure hit, half of another
+    assert np.isnan(metrics.precision_at_k(connected, np.ones(4), 5))
+
+
+def test_distance_alone_is_worth_nothing_within_matched_distance_and_a_known_effect_is_recovered():
+    rng = np.random.default_rng(4)
+    distance, feature = rng.uniform(0, 300, 200_000), rng.normal(size=200_000)
+    connected = rng.random(200_000) < 0.03 * np.exp(-distance / 60) * np.exp(feature - 0.5)
+    assert metrics.roc_auc(connected, -distance) > 0.75
+    assert metrics.auc_within_distance(connected, -distance, distance) == pytest.approx(0.5, abs=0.03)
+    assert metrics.auc_within_distance(connected, feature, distance) == pytest.approx(0.76, abs=0.03)  # Phi(1 / sqrt 2)
+
+
+def test_within_axon_auc_is_the_mean_of_the_axons_own():
+    rng = np.random.default_rng(5)
+    axon, score = np.repeat(np.arange(20), 50) * 17, np.round(rng.random(1000), 2)
+    connected = rng.random(1000) < 0.2
+    connected[axon == 0] = False
+    own = [reference.roc_auc_score(connected[axon == a], score[axon == a]) for a in np.unique(axon) if connected[axon == a].any()]
+    assert metrics.auc_within_axon(connected, score, axon) == pytest.approx(np.mean(own))
+
+
+def test_the_scans_identity_is_worth_nothing_within_scans():
+    rng = np.random.default_rng(6)
+    scan = rng.integers(0, 5, 2000)
+    layer = (rng.random(2000) < np.array([0.05, 0.3, 0.5, 0.7, 0.95])[scan]).astype(int)
+    by_scan = (scan >= 3).astype(int)
+    assert metrics.balanced_accuracy(layer, by_scan, 2) > 0.7
+    assert metrics.balanced_accuracy_within(layer, by_scan, 2, scan) == pytest.approx(0.5)
+    assert metrics.balanced_accuracy_within(layer, layer, 2, scan) == pytest.approx(1.0)
+
+
+def test_calibrated_probabilities_have_a_calibration_error_near_zero_and_overconfident_ones_do_not():
+    rng = np.random.default_rng(7)
+    probability = rng.beta(0.5, 60, 200_000)
+    connected = rng.random(200_000) < probability
+    assert metrics.expected_calibration_error(connected, probability) < 0.001
+    assert metrics.expected_calibration_error(connected, 3 * probability) == pytest.approx(2 * probability.mean(), rel=0.1)
+
+
+def test_coverage_of_right_error_bars_is_ninety_five_percent():
+    rng = np.random.default_rng(8)
+    mean, sd = rng.normal(size=20_000), rng.uniform(1, 3, 20_000)
+    true = rng.normal(mean, sd)
+    assert metrics.interval_coverage(true, mean, sd) == pytest.approx(0.95, abs=0.006)
+    assert metrics.interval_coverage(true, mean, sd / 2) < 0.72
+
+
+def test_undefined_metrics_are_nan_and_a_missing_score_is_an_error():
+    nobody = np.zeros(5, dtype=bool)
+    assert np.isnan(metrics.roc_auc(nobody, np.arange(5.0)))
+    assert np.isnan(metrics.average_precision(nobody, np.arange(5.0)))
+    assert np.isnan(metrics.auc_within_distance(nobody, np.arange(5.0), np.full(5, np.nan)))
+    with pytest.raises(ValueError, match="1 of 5 scores are not finite"):
+        metrics.roc_auc(nobody, np.array([0, 1, np.nan, 3, 4.0]))
