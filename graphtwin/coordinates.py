@@ -23,7 +23,7 @@ class PiaFrame:
     pia_um: float = 0.0
 
 
-# Fitted between the voxel positions of materialization 661 and the pia-frame positions of 1300: 17,742 nuclei, largest residual below 1e-9 um.
+# Fitted between the voxel positions of materialization 661 and the pia-frame positions of 1300: 17,742 nuclei, residuals below 1e-9 um.
 MINNIE65 = PiaFrame(voxel_nm=(4.0, 4.0, 40.0), tilt_deg=5.0, pia_um=396.67103221)
 
 

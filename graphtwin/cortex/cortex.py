@@ -26,7 +26,8 @@ class Cortex:
     """Checked tables keyed by nucleus_id; unknown values are NaN or None, never filled in.
 
     Attributes:
-        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame), cell_class, cell_type, layer, axon_status, dendrite_status, is_functional.
+        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame), cell_class, cell_type, layer, axon_status, dendrite_status,
+            is_functional.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
         root_ids: materialization, root_id (unique together), nucleus_id.
         synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels).
@@ -107,8 +108,8 @@ def _responses(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     if differing.any():
         first = together.loc[differing, schema.UNIT_KEY].drop_duplicates().head(3).to_dict("records")
         raise ValueError(
-            f"{[table.origin for table in parts]}: {int(differing.sum())} rows give a unit other responses than another table, first {first}. "
-            "Keep one response table for each unit."
+            f"{[table.origin for table in parts]}: {int(differing.sum())} rows give a unit other responses than another table, "
+            f"first {first}. Keep one response table for each unit."
         )
     kept = ~together.duplicated(schema.UNIT_KEY)
     return funnel.keep(together, kept, "units", "distinct units with responses", "the same unit in a second table, same responses", "units")

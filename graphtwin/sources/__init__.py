@@ -24,7 +24,8 @@ def load(source: str | Path = "minnie65") -> SourceTables:
         return tables.load(source)
     if str(source) not in BUNDLED:
         raise ValueError(
-            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) nor a .toml file. "
+            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) "
+            "nor a .toml file. "
             "For a folder of exports, give the path of the TOML that names its tables."
         )
     from graphtwin.sources import minnie65

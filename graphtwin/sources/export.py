@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ CAVE = {
 }
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
 ID_COLUMNS = ["nucleus_id", "root_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
-READERS = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 
 def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> str:
@@ -48,8 +49,8 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
     expected = registry.get(name) if registry is not None else found
     if found != expected:
         raise ValueError(
-            f"{path}: sha256 is {found}, but the registry says {expected}. The file was changed or cut short: restore it from the repository, "
-            "or read your own version through a TOML of its own."
+            f"{path}: sha256 is {found}, but the registry says {expected}. The file was changed or cut short: "
+            "restore it from the repository, or read your own version through a TOML of its own."
         )
     return found
 
@@ -84,8 +85,8 @@ def _read(path: Path) -> pd.DataFrame:
         table = READERS[path.suffix](path)
     except (arrow.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). The file is cut short or of another format: "
-            "copy or export it again."
+            f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). "
+            "The file is cut short or of another format: copy or export it again."
         ) from error
     if table.empty:
         raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out of the TOML.")

@@ -121,7 +121,7 @@ def _require_roles(source: SourceTables, origin: str) -> None:
     if missing:
         raise ValueError(
             f"{origin}: the tables {missing} are missing (it names {sorted(roles)}). "
-            "Add a [[tables]] entry for each: units reach their nuclei through the coregistration, and every analysis starts from responses."
+            "Add a [[tables]] entry for each: units reach their nuclei through the coregistration, every analysis starts from responses."
         )
 
 
@@ -131,9 +131,9 @@ def _require_queried_masks(source: SourceTables, origin: str) -> None:
     for table in source.of("synapses"):
         if table.materialization not in queried:
             raise ValueError(
-                f"{origin}: {table.origin} holds {len(table.frame)} synaptic pairs of materialization {table.materialization} but no table of role "
-                f"'queried_post' says whose inputs were queried (masks exist for {sorted(queried) or 'none'}). Without it a missing pair cannot be "
-                "told from one nobody looked for. Add the list of queried postsynaptic root ids."
+                f"{origin}: {table.origin} holds {len(table.frame)} synaptic pairs of materialization {table.materialization} but no table of "
+                f"role 'queried_post' says whose inputs were queried (masks exist for {sorted(queried) or 'none'}). Without it a missing pair "
+                "cannot be told from one nobody looked for. Add the list of queried postsynaptic root ids."
             )
 
 

@@ -1,0 +1,138 @@
+"""Outputs: written whole or not at all, with the provenance that lets them be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
+
+
+def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:
+    """Let `write` fill a temporary file in the same folder, then give it its name; a crash leaves the old file or none.
+
+    Args:
+        path: The file to make; its folder is made if needed.
+        write: Receives the temporary path and writes the content there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text(text: str, path: str | Path) -> Path:
+    """Write text as UTF-8, atomically."""
+    return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(obj: Any, path: str | Path) -> Path:
+    """Write an object as JSON, atomically: numpy values as numbers, NaN and infinity as null, dataclasses as objects."""
+    return write_text(json.dumps(_plain(obj), indent=2, allow_nan=False) + "\n", path)
+
+
+def write_parquet(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a table as Parquet without its index, atomically."""
+    return write_atomic(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def write_tables(tables: Any, folder: str | Path) -> dict[str, Path]:
+    """Write every table of a dataclass (such as a `Cortex`) or mapping to `folder/<name>.parquet`.
+
+    Args:
+        tables: A dataclass or mapping; members that are no DataFrame are passed over.
+        folder: Where the files go.
+    """
+    members = tables if isinstance(tables, Mapping) else vars(tables)
+    frames = {name: value for name, value in members.items() if hasattr(value, "to_parquet")}
+    return {name: write_parquet(frame, Path(folder) / f"{name}.parquet") for name, frame in frames.items()}
+
+
+def sha256(path: str | Path) -> str:
+    """The sha256 of a file, read in pieces."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(seed: int, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """What is needed to make an output again.
+
+    Args:
+        seed: The run's seed.
+        inputs: File to sha256.
+    """
+    from graphtwin import __version__
+
+    return {
+        "graphtwin": __version__,
+        "git_commit": git_commit(),
+        "seed": seed,
+        "inputs": dict(inputs),
+        "python": sys.version.split()[0],
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout this package runs from, with `-dirty` after it when files differ; None outside a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], cwd=root, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def _version(library: str) -> str | None:
+    """The installed version of a library, None when it is not installed."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _plain(obj: Any) -> Any:
+    """The object in JSON's own types."""
+    if is_dataclass(obj) and not isinstance(obj, type):
+        obj = asdict(obj)
+    if isinstance(obj, Mapping):
+        return {str(key): _plain(value) for key, value in obj.items()}
+    if isinstance(obj, (list, tuple, set, frozenset)):
+        return [_plain(value) for value in obj]
+    if hasattr(obj, "tolist"):
+        return _plain(obj.tolist())
+    if isinstance(obj, float):
+        return obj if obj == obj and abs(obj) != float("inf") else None
+    if obj is None or isinstance(obj, (bool, int, str)):
+        return obj
+    if isinstance(obj, Path):
+        return str(obj)
+    raise TypeError(f"cannot write {type(obj).__name__} as JSON: {obj!r}. Turn it into numbers, text, lists or dicts first.")
