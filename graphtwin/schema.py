@@ -143,8 +143,8 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
     if pd.api.types.is_float_dtype(column):
         lossy, missing = int((column.abs() > 2**53).sum()), int(column.isna().sum())
         raise ValueError(
-            f"{origin}: ids are stored as {column.dtype}, which keeps integers only up to 2^53: {lossy} of {len(column)} ids lie above "
-            f"it and have lost their last digits ({missing} are missing). Export the column again as int64 or as strings; it cannot be repaired here."
+            f"{origin}: ids are stored as {column.dtype}, which keeps integers only up to 2^53: {lossy} of {len(column)} "
+            f"ids lie above it and have lost their last digits ({missing} are missing). Export the column again as int64 or as strings; it cannot be repaired here."
         )
     if column.isna().any():
         raise ValueError(f"{origin}: {int(column.isna().sum())} of {len(column)} ids are missing. Drop these rows before the export.")
