@@ -1,0 +1,221 @@
+"""Tuning of every neuron at once: preferred angles, selectivity, width, von Mises curves; likeness of two tunings.
+
+Angles are in degrees. Directions are evenly spaced around the circle; the first one is given, since a stimulus set need not start at 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+
+KAPPAS = np.array([0.5, 1.5, 4.0])  # concentrations the grid of the von Mises start tries
+N_ANGLES = 12  # angles the grid tries on half of the circle
+KAPPA_RANGE = (0.05, 8.0)  # flat, and as narrow as steps of 22.5 degrees resolve
+
+
+def direction_degrees(columns: list[str]) -> Float[np.ndarray, " directions"]:
+    """Degrees named by `direction_DDD_D` columns, checked to be evenly spaced around the circle."""
+    degrees = np.array([float(name.removeprefix("direction_").replace("_", ".")) for name in columns])
+    steps = np.diff(np.r_[degrees, degrees[0] + 360.0])
+    if len(degrees) < 4 or not np.allclose(steps, 360.0 / len(degrees)):
+        raise ValueError(
+            f"direction columns {columns[:3]} ... {columns[-1:]}: {len(degrees)} directions in steps of {np.unique(steps.round(3))} degrees. "
+            "Give at least four, in order and evenly spaced around the circle."
+        )
+    return degrees
+
+
+def describe_tuning(responses: Float[np.ndarray, "neurons directions"], degrees: Float[np.ndarray, " directions"]) -> pd.DataFrame:
+    """Descriptors of each tuning curve, one row a neuron; only the `preferred_*` columns depend on where the circle starts.
+
+    gOSI = |sum R e^{2i theta}| / sum R and gDSI with e^{i theta}; OSI = (preferred - orthogonal) / (their sum) and DSI likewise with the
+    opposite direction, at the direction of the largest response. `mean` is in the units of the responses, the rest has none.
+    """
+    index, count = np.arange(len(responses)), responses.shape[1]
+    total = responses.sum(1)
+    share = responses / total[:, None]
+    first, second = _resultant(share, degrees, 1), _resultant(share, degrees, 2)
+    best = responses.argmax(1)
+    peak, opposite = responses[index, best], responses[index, (best + count // 2) % count]
+    orthogonal = (responses[index, (best + count // 4) % count] + responses[index, (best - count // 4) % count]) / 2
+    amplitudes = np.abs(np.fft.rfft(share, axis=1))[:, 1:5]
+    return pd.DataFrame(
+        {
+            "preferred_direction": np.degrees(np.angle(first)) % 360.0,
+            "preferred_orientation": np.degrees(np.angle(second)) % 360.0 / 2.0,
+            "osi": _contrast(peak, orthogonal),
+            "dsi": _contrast(peak, opposite),
+            "gosi": np.abs(second),
+            "gdsi": np.abs(first),
+            "tuning_width": orientation_width(responses),
+            "mean": responses.mean(1),
+            "variation": responses.std(1) / responses.mean(1),
+            "sparseness": lifetime_sparseness(responses),
+            "entropy": -(share * np.log(np.maximum(share, 1e-12))).sum(1) / np.log(count),
+            **{f"harmonic_{order + 1}": amplitudes[:, order] for order in range(amplitudes.shape[1])},
+        }
+    )
+
+
+def _resultant(share: np.ndarray, degrees: np.ndarray, order: int) -> np.ndarray:
+    return share @ np.exp(1j * order * np.radians(degrees))
+
+
+def _contrast(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    return np.divide(high - low, high + low, out=np.zeros_like(high), where=high + low > 0)
+
+
+def lifetime_sparseness(responses: Float[np.ndarray, "neurons directions"]) -> Float[np.ndarray, " neurons"]:
+    """0 for equal responses to all directions, 1 for a response to one. Source: Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273."""
+    count = responses.shape[1]
+    activity = responses.mean(1) ** 2 / (responses**2).mean(1)
+    return (1.0 - activity) / (1.0 - 1.0 / count)
+
+
+def orientation_width(responses: Float[np.ndarray, "neurons directions"]) -> Float[np.ndarray, " neurons"]:
+    """Circular standard deviation (degrees of orientation) of the response above its minimum; large for an untuned neuron."""
+    above = responses - responses.min(1, keepdims=True)
+    angle = 4j * np.pi * np.arange(responses.shape[1]) / responses.shape[1]
+    length = np.abs(above @ np.exp(angle)) / np.maximum(above.sum(1), 1e-12)
+    return np.degrees(np.sqrt(-2.0 * np.log(np.clip(length, 1e-6, 1.0)))) / 2.0
+
+
+@dataclass(frozen=True)
+class VonMises:
+    """Two-peak von Mises curves: baseline + preferred e^{kappa (cos(t - mu) - 1)} + opposite e^{kappa (cos(t - mu - 180) - 1)}.
+
+    Attributes:
+        baseline, preferred, opposite: In the units of the responses, non-negative; `preferred` is the larger peak.
+        mu: Direction of the larger peak, degrees.
+        kappa: Concentration, no unit.
+    """
+
+    baseline: Float[np.ndarray, " neurons"]
+    preferred: Float[np.ndarray, " neurons"]
+    opposite: Float[np.ndarray, " neurons"]
+    mu: Float[np.ndarray, " neurons"]
+    kappa: Float[np.ndarray, " neurons"]
+
+    def response(self, degrees: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "neurons directions"]:
+        """The curves at these directions."""
+        peaks = _peaks(np.radians(self.mu), self.kappa, np.radians(degrees))
+        return np.einsum("nk,ndk->nd", np.column_stack([self.baseline, self.preferred, self.opposite]), peaks)
+
+
+def fit_von_mises(
+    responses: Float[np.ndarray, "neurons directions"],
+    degrees: Float[np.ndarray, " directions"],
+    observed: Bool[np.ndarray, "neurons directions"] | None = None,
+    iterations: int = 25,
+) -> VonMises:
+    """Least squares for all neurons at once: a grid over (mu, kappa), then damped Gauss-Newton on all five parameters.
+
+    Args:
+        responses: Mean responses; entries outside `observed` are not looked at.
+        iterations: Gauss-Newton steps; a step that raises a neuron's error is refused and its damping raised.
+    """
+    seen = (np.isfinite(responses) if observed is None else observed & np.isfinite(responses)).astype(float)
+    values = np.where(seen > 0, responses, 0.0)
+    scale = np.maximum(values.sum(1) / np.maximum(seen.sum(1), 1), 1e-12)
+    angles = np.radians(degrees)
+    parameters = _grid_start(values / scale[:, None], seen, angles)
+    parameters = _gauss_newton(parameters, values / scale[:, None], seen, angles, iterations)
+    heights, mu = parameters[:, :3] * scale[:, None], parameters[:, 3]
+    swap = heights[:, 2] > heights[:, 1]
+    mu = np.degrees(np.where(swap, mu + np.pi, mu)) % 360.0
+    return VonMises(
+        heights[:, 0], np.where(swap, heights[:, 2], heights[:, 1]), np.where(swap, heights[:, 1], heights[:, 2]), mu, parameters[:, 4]
+    )
+
+
+def _peaks(mu: np.ndarray, kappa: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Constant, peak at mu and peak opposite to it, (neurons, directions, 3)."""
+    cosine = np.cos(angles[None, :] - mu[:, None])
+    return np.stack([np.ones_like(cosine), np.exp(kappa[:, None] * (cosine - 1)), np.exp(kappa[:, None] * (-cosine - 1))], axis=2)
+
+
+def _grid_start(values: np.ndarray, seen: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Best (baseline, two heights, mu, kappa) of a grid; half the circle is enough, since the two peaks may trade places."""
+    best, tallest = np.full(len(values), np.inf), values.max(1, keepdims=True)
+    parameters = np.zeros((len(values), 5))
+    for kappa in KAPPAS:
+        for mu in np.arange(N_ANGLES) * np.pi / N_ANGLES:
+            shape = _peaks(np.array([mu]), np.array([kappa]), angles)[0]
+            gram = (seen @ np.einsum("dk,dl->dkl", shape, shape).reshape(len(angles), 9)).reshape(-1, 3, 3)
+            gram += 1e-3 * np.eye(3)  # two of three shapes look alike when the curve is flat
+            heights = np.clip(_solve(gram, values @ shape), 0.0, tallest)
+            error = (seen * (values - heights @ shape.T) ** 2).sum(1)
+            better = error < best
+            best[better] = error[better]
+            parameters[better] = np.column_stack([heights, np.full(len(heights), mu), np.full(len(heights), kappa)])[better]
+    return parameters
+
+
+def _gauss_newton(start: np.ndarray, values: np.ndarray, seen: np.ndarray, angles: np.ndarray, iterations: int) -> np.ndarray:
+    """Levenberg-Marquardt on (heights, mu, log kappa), each neuron with its own damping, until none gains a thousandth of its error."""
+    parameters, damping, active = start.copy(), np.full(len(values), 0.1), np.arange(len(values))
+    for _ in range(iterations):
+        here, data, mask = parameters[active], values[active], seen[active]
+        residual, jacobian = _linearise(here, data, mask, angles)
+        turned = jacobian.transpose(0, 2, 1)
+        gram = turned @ jacobian
+        diagonal = np.einsum("nkk->nk", gram)
+        system = gram + (damping[active, None] * (diagonal + 1e-3))[:, :, None] * np.eye(5)
+        step = _solve(system, (turned @ residual[:, :, None])[:, :, 0])
+        trial = _moved(here, step, data.max(1, keepdims=True))
+        error, trial_error = (residual**2).sum(1), (_linearise(trial, data, mask, angles)[0] ** 2).sum(1)
+        accept = trial_error < error
+        parameters[active[accept]] = trial[accept]
+        damping[active] = np.clip(np.where(accept, damping[active] / 3, damping[active] * 4), 1e-6, 1e4)
+        settled = (accept & (error - trial_error < 1e-3 * error)) | (damping[active] >= 1e4) | (error < 1e-20)
+        active = active[~settled]
+        if not len(active):
+            break
+    return parameters
+
+
+def _moved(parameters: np.ndarray, step: np.ndarray, tallest: np.ndarray) -> np.ndarray:
+    """A step kept where data can speak: heights from 0 to the tallest response seen, kappa within its range."""
+    heights = np.clip(parameters[:, :3] + step[:, :3], 0.0, tallest)
+    mu = parameters[:, 3] + np.clip(step[:, 3], -0.5, 0.5)
+    kappa = np.clip(parameters[:, 4] * np.exp(np.clip(step[:, 4], -0.7, 0.7)), *KAPPA_RANGE)
+    return np.column_stack([heights, mu, kappa])
+
+
+def _linearise(parameters: np.ndarray, values: np.ndarray, seen: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residual and derivative of the curve by the three heights, mu and log kappa, 0 where a direction wasn't seen."""
+    heights, mu, kappa = parameters[:, :3], parameters[:, 3], parameters[:, 4]
+    peaks = _peaks(mu, kappa, angles)
+    tall, small = heights[:, 1, None] * peaks[:, :, 1], heights[:, 2, None] * peaks[:, :, 2]
+    cosine, sine = np.cos(angles[None, :] - mu[:, None]), np.sin(angles[None, :] - mu[:, None])
+    by_mu = kappa[:, None] * sine * (tall - small)
+    by_log_kappa = kappa[:, None] * ((cosine - 1) * tall + (-cosine - 1) * small)
+    residual = seen * (values - np.einsum("nk,ndk->nd", heights, peaks))
+    return residual, seen[:, :, None] * np.concatenate([peaks, by_mu[:, :, None], by_log_kappa[:, :, None]], axis=2)
+
+
+def _solve(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
+
+
+def signal_correlation(
+    responses: Float[np.ndarray, "neurons directions"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"], block: int = 65536
+) -> Float[np.ndarray, " pairs"]:
+    """Pearson correlation of the response vectors of rows a and b, a block of pairs at a time; NaN where a row is constant or has NaN."""
+    centred = responses - responses.mean(1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > 1e-12)
+    out = np.empty(len(a), dtype=responses.dtype)
+    for start in range(0, len(a), block):
+        stop = start + block
+        out[start:stop] = np.einsum("pd,pd->p", unit[a[start:stop]], unit[b[start:stop]])
+    return out
+
+
+def orientation_difference(a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
+    """Angle between two orientations in degrees, 0 to 90."""
+    apart = np.abs(a - b) % 180.0
+    return np.minimum(apart, 180.0 - apart)
