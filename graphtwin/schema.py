@@ -35,9 +35,7 @@ SOURCE = {
     "coregistration": pa.DataFrameSchema(
         {**_UNIT, "nucleus_id": _ID, "root_id": _ID, **{name: _optional(_UM) for name in POSITION}}, unique=UNIT_KEY
     ),
-    "unit_roots": pa.DataFrameSchema(
-        {**_UNIT, "root_id": _ID, "layer": _optional(_LABEL), **{name: _optional(_UM) for name in POSITION}}, unique=UNIT_KEY
-    ),
+    "unit_roots": pa.DataFrameSchema({**_UNIT, "root_id": _ID, **{name: _optional(_UM) for name in POSITION}}, unique=UNIT_KEY),
     "cell_types_fine": pa.DataFrameSchema(
         {"nucleus_id": _ID, "root_id": _ID, "cell_type": _LABEL, **{name: _optional(_UM) for name in POSITION}}, unique=["nucleus_id"]
     ),
@@ -62,7 +60,7 @@ SOURCE = {
     ),
     "proofreading": pa.DataFrameSchema({"root_id": _ID, "axon_status": _STATUS, "dendrite_status": _STATUS}, unique=["root_id"]),
     "areas": pa.DataFrameSchema({**_UNIT, "brain_area": _LABEL}, unique=UNIT_KEY),
-    "responses": pa.DataFrameSchema({**_UNIT, DIRECTION: pa.Column(float, coerce=True, regex=True)}, unique=UNIT_KEY),
+    "responses": pa.DataFrameSchema({**_UNIT, DIRECTION: pa.Column(float, coerce=True, regex=True, nullable=True)}, unique=UNIT_KEY),
     "synapses": pa.DataFrameSchema(
         {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
         unique=["pre_root_id", "post_root_id"],
@@ -143,8 +141,9 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
     if pd.api.types.is_float_dtype(column):
         lossy, missing = int((column.abs() > 2**53).sum()), int(column.isna().sum())
         raise ValueError(
-            f"{origin}: ids are stored as {column.dtype}, which keeps integers only up to 2^53: {lossy} of {len(column)} "
-            f"ids lie above it and have lost their last digits ({missing} are missing). Export the column again as int64 or as strings; it cannot be repaired here."
+            f"{origin}: ids are stored as {column.dtype}, which keeps integers only up to 2^53: {lossy} of {len(column)} ids lie above it "
+            f"and have lost their last digits ({missing} are missing). Export the column again as int64 or as strings: "
+            "the digits cannot be recovered here."
         )
     if column.isna().any():
         raise ValueError(f"{origin}: {int(column.isna().sum())} of {len(column)} ids are missing. Drop these rows before the export.")
@@ -160,6 +159,11 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
     return column.astype("int64")
 
 
+def required(schema: pa.DataFrameSchema) -> list[str]:
+    """The columns a table must have."""
+    return [name for name, column in schema.columns.items() if column.required and not column.regex]
+
+
 def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: str) -> pd.DataFrame:
     """The frame, checked for columns, keys, dtypes and ranges; the error counts what is wrong and shows the first rows.
 
@@ -168,7 +172,7 @@ def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: str) -> pd.Da
         schema: One of `SOURCE` or `WALLS`.
         origin: File or stage, for the error.
     """
-    require_columns(frame, [name for name, column in schema.columns.items() if column.required and not column.regex], origin)
+    require_columns(frame, required(schema), origin)
     if schema.unique:
         require_unique(frame, list(schema.unique), origin)
     try:

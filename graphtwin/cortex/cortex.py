@@ -15,7 +15,7 @@ from graphtwin.sources import SourceTables
 LABELS = {
     "cell_class": ("cell_types_coarse", "somata", "nuclei"),
     "cell_type": ("cell_types_fine",),
-    "layer": ("somata", "nuclei", "unit_roots"),
+    "layer": ("somata", "nuclei"),
     "axon_status": ("proofreading", "nuclei"),
     "dendrite_status": ("proofreading", "nuclei"),
 }

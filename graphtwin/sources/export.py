@@ -66,11 +66,12 @@ def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) 
     """
     wanted = schema.SOURCE[role]
     table = _positions(_rename(_read(path), role, columns, str(path)), frame, str(path))
+    schema.require_columns(table, schema.required(wanted), str(path))
     ids = [name for name in ID_COLUMNS if name in wanted.columns and name in table]
     table = table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in ids})
     table = _select(table, role, str(path))
-    if role == "queried_pre" or role == "queried_post":
-        table = table.drop_duplicates()
+    if role.startswith("queried"):
+        table = table.drop_duplicates()  # A list of cells is a set: the file may serve another role and name a cell several times.
     checked = schema.check(table, wanted, str(path))
     if role == "responses":
         _require_finite(checked, str(path))

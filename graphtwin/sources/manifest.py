@@ -131,9 +131,9 @@ def _require_queried_masks(source: SourceTables, origin: str) -> None:
     for table in source.of("synapses"):
         if table.materialization not in queried:
             raise ValueError(
-                f"{origin}: {table.origin} holds {len(table.frame)} synaptic pairs of materialization {table.materialization}, but no table "
-                f"of role 'queried_post' says whose inputs were queried (masks exist for {sorted(queried) or 'none'}). Without it a missing "
-                "pair cannot be told from one nobody looked for. Add the list of queried postsynaptic root ids."
+                f"{origin}: {table.origin} holds {len(table.frame)} synaptic pairs of materialization {table.materialization}, but no "
+                f"table of role 'queried_post' says whose inputs were queried (masks exist for {sorted(queried) or 'none'}). "
+                "Without it a missing pair cannot be told from one nobody looked for. Add the list of queried postsynaptic root ids."
             )
 
 

@@ -1,0 +1,80 @@
+"""What several tests share: the bundle, its cortex, and a small folder of exports that a test may spoil."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphtwin import sources
+from graphtwin.cortex import cortex as cortex_room
+
+ROOT = 864691135000000000  # Root ids lie far above 2^53, as real ones do.
+
+
+@pytest.fixture(scope="session")
+def bundle() -> sources.SourceTables:
+    """The bundled tables."""
+    return sources.load("minnie65")
+
+
+@pytest.fixture(scope="session")
+def cortex(bundle: sources.SourceTables) -> cortex_room.Cortex:
+    """The cortex of the bundle."""
+    return cortex_room.build(bundle)
+
+
+@dataclass
+class Export:
+    """A folder of exports about to be written: tables by role, which a test changes before `write`."""
+
+    folder: Path
+    frames: dict[str, pd.DataFrame]
+    materialization: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def write(self, suffix: str = ".csv") -> Path:
+        """Write every table and the TOML that names them; returns the TOML."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = ['name = "small"', "[frame]", "voxel_nm = [4.0, 4.0, 40.0]"]
+        for role, frame in self.frames.items():
+            _write(frame, self.folder / f"{role}{suffix}")
+            renames = ", ".join(f'{ours} = "{theirs}"' for ours, theirs in self.columns.get(role, {}).items())
+            lines += ["[[tables]]", f'role = "{role}"', f'file = "{role}{suffix}"']
+            lines += [f"materialization = {self.materialization.get(role, 7)}", f"columns = {{ {renames} }}"]
+        toml = self.folder / "tables.toml"
+        toml.write_text("\n".join(lines))
+        return toml
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    writers: dict[str, Any] = {".csv": lambda: frame.to_csv(path, index=False), ".parquet": lambda: frame.to_parquet(path, index=False)}
+    writers[".feather"] = lambda: frame.reset_index(drop=True).to_feather(path)
+    writers[path.suffix]()
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Export:
+    """Six nuclei (0-5), of which 0-3 are functional; nucleus 0 has two units; synapses 0>1, 0>4, 1>0, and 2>2 onto itself."""
+    roots = ROOT + np.arange(6)
+    voxels = pd.DataFrame({f"pt_position_{axis}": np.arange(6) * 1000 + start for axis, start in (("x", 1), ("y", 5), ("z", 9))})
+    units = pd.DataFrame({"session": [1] * 5, "scan_idx": [1, 1, 1, 1, 2], "unit_id": [0, 1, 2, 3, 0], "target_id": [0, 1, 2, 3, 0]})
+    nuclei = units["target_id"].to_numpy()
+    rng = np.random.default_rng(0)
+    responses = pd.DataFrame(
+        rng.gamma(2.0, size=(5, 4)), columns=["direction_000_0", "direction_090_0", "direction_180_0", "direction_270_0"]
+    )
+    frames = {
+        "coregistration": units.assign(pt_root_id=roots[nuclei]).join(voxels.iloc[nuclei].reset_index(drop=True)),
+        "responses": units[["session", "scan_idx", "unit_id"]].join(responses),
+        "cell_types_coarse": voxels.assign(target_id=np.arange(6), pt_root_id=roots, cell_type=["excitatory"] * 5 + ["inhibitory"]),
+        "somata": voxels.assign(pt_root_id=roots, layer=["L2/3"] * 3 + ["L4"] * 3)[:5],
+        "synapses": pd.DataFrame({"pre_pt_root_id": roots[[0, 0, 1, 2]], "post_pt_root_id": roots[[1, 4, 0, 2]], "size": [10, 20, 30, 40]}),
+        "queried_post": pd.DataFrame({"post_pt_root_id": roots[[0, 1, 2, 4]]}),
+        "queried_pre": pd.DataFrame({"pre_pt_root_id": roots[:4]}),
+    }
+    return Export(tmp_path / "export", frames)

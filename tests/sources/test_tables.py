@@ -1,0 +1,184 @@
+"""A laboratory's folder is read as it is, or refused with words that say what to mend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphtwin import sources
+from graphtwin.sources import minnie65, tables
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".feather", ".parquet"])
+def test_the_format_of_the_files_does_not_change_what_is_read(export, suffix):
+    reference = tables.load(export.write(".parquet"))
+    read = tables.load(export.write(suffix))
+    for one, other in zip(reference.tables, read.tables, strict=True):
+        pd.testing.assert_frame_equal(one.frame, other.frame)
+
+
+def test_the_bundle_and_its_files_read_as_a_folder_agree(bundle):
+    folder = tables.load(minnie65.FOLDER / "minnie65_661.toml")
+    bundled = {table.role: table.frame for table in bundle.tables if table.materialization == 661}
+    assert {table.role for table in folder.tables} == set(bundled)
+    for table in folder.tables:
+        pd.testing.assert_frame_equal(table.frame, bundled[table.role])
+
+
+def test_ids_survive_csv_to_the_last_digit(export):
+    roots = export.frames["synapses"]["pre_pt_root_id"]
+    read = tables.load(export.write(".csv")).of("synapses")[0].frame["pre_root_id"]
+    assert read.tolist() == roots.tolist()
+    assert read.dtype == np.int64
+
+
+def test_ids_written_as_strings_are_read(export):
+    expected = export.frames["coregistration"]["pt_root_id"].tolist()
+    export.frames["coregistration"]["pt_root_id"] = export.frames["coregistration"]["pt_root_id"].astype(str)
+    assert tables.load(export.write(".parquet")).of("coregistration")[0].frame["root_id"].tolist() == expected
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_position_column_of_triples_equals_three_columns(export, suffix):
+    split = tables.load(export.write(suffix)).of("somata")[0].frame
+    somata = export.frames["somata"]
+    voxels = ["pt_position_x", "pt_position_y", "pt_position_z"]
+    export.frames["somata"] = somata.drop(columns=voxels).assign(pt_position=somata[voxels].to_numpy().tolist())
+    pd.testing.assert_frame_equal(tables.load(export.write(suffix)).of("somata")[0].frame, split)
+
+
+def test_positions_become_micrometres(export):
+    somata = tables.load(export.write()).of("somata")[0].frame
+    np.testing.assert_allclose(somata.loc[1, ["x_um", "depth_um", "z_um"]].astype(float), [1001 * 0.004, 1005 * 0.004, 1009 * 0.04])
+
+
+def test_a_column_of_another_name_is_read_when_the_toml_says_so(export):
+    export.frames["coregistration"] = export.frames["coregistration"].rename(columns={"target_id": "nucleus"})
+    export.columns["coregistration"] = {"nucleus_id": "nucleus"}
+    assert tables.load(export.write()).of("coregistration")[0].frame["nucleus_id"].tolist() == [0, 1, 2, 3, 0]
+
+
+def test_a_renamed_column_is_an_error_that_names_the_nearest(export):
+    export.frames["coregistration"] = export.frames["coregistration"].rename(columns={"unit_id": "unit_ids"})
+    with pytest.raises(ValueError, match=r"1 columns are missing: 'unit_id' \(nearest here: 'unit_ids'\)"):
+        tables.load(export.write())
+
+
+def test_ids_stored_as_floats_are_an_error_that_counts_them(export):
+    export.frames["synapses"] = export.frames["synapses"].astype({"pre_pt_root_id": "float64"})
+    with pytest.raises(ValueError, match=r"stored as float64.*4 of 4 ids lie above it and have lost.*Export the column again as int64"):
+        tables.load(export.write(".parquet"))
+
+
+def test_ids_that_are_no_numbers_are_an_error(export):
+    export.frames["queried_post"] = export.frames["queried_post"].astype(str).replace(r"^864", "x864", regex=True)
+    with pytest.raises(ValueError, match="4 of 4 ids are not whole numbers, first"):
+        tables.load(export.write())
+
+
+def test_a_duplicated_unit_is_an_error_that_names_it(export):
+    export.frames["responses"] = pd.concat([export.frames["responses"], export.frames["responses"].iloc[[1]]])
+    with pytest.raises(ValueError, match=r"1 of 6 rows repeat the key \['session', 'scan_idx', 'unit_id'\], first .*'unit_id': 1"):
+        tables.load(export.write())
+
+
+def test_nan_responses_are_an_error_that_names_the_units(export):
+    export.frames["responses"].loc[2, "direction_090_0"] = np.nan
+    with pytest.raises(ValueError, match=r"1 of 5 units have NaN or infinite responses, first .*'unit_id': 2"):
+        tables.load(export.write())
+
+
+def test_a_pair_table_without_its_queried_mask_is_an_error(export):
+    del export.frames["queried_post"]
+    with pytest.raises(ValueError, match=r"4 synaptic pairs of materialization 7, but no table of role 'queried_post'.*exist for none"):
+        tables.load(export.write())
+
+
+def test_a_mask_of_another_materialization_does_not_count(export):
+    export.materialization["queried_post"] = 8
+    with pytest.raises(ValueError, match=r"masks exist for \[8\]"):
+        tables.load(export.write())
+
+
+def test_pairs_of_another_materialization_are_an_error(export):
+    export.frames["synapses"]["pre_pt_root_id"] += 1000
+    with pytest.raises(ValueError, match=r"only 0 of 3 values of pre_root_id.*materialization 7\. Root ids change"):
+        tables.load(export.write())
+
+
+@pytest.mark.parametrize("role", ["coregistration", "responses"])
+def test_a_source_without_units_or_responses_is_an_error(export, role):
+    del export.frames[role]
+    with pytest.raises(ValueError, match=rf"the tables \['{role}'\] are missing"):
+        tables.load(export.write())
+
+
+def test_a_missing_file_is_an_error_that_names_the_nearest(export):
+    toml = export.write()
+    (export.folder / "synapses.csv").rename(export.folder / "synapse.csv")
+    with pytest.raises(FileNotFoundError, match=r"synapses\.csv: this table is missing.*nearest 'synapse\.csv'"):
+        tables.load(toml)
+
+
+def test_a_toml_in_a_folder_without_tables_is_an_error(export, tmp_path):
+    toml = export.write().rename(tmp_path / "elsewhere.toml")
+    with pytest.raises(FileNotFoundError, match=r"coregistration\.csv: this table is missing"):
+        tables.load(toml)
+
+
+def test_a_table_without_rows_is_an_error(export):
+    export.frames["somata"] = export.frames["somata"].head(0)
+    with pytest.raises(ValueError, match=r"somata\.csv: the table has no rows \(columns"):
+        tables.load(export.write())
+
+
+def test_a_truncated_parquet_is_an_error(export):
+    toml = export.write(".parquet")
+    path = export.folder / "somata.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"somata\.parquet: 500 bytes that cannot be read as parquet"):
+        tables.load(toml)
+
+
+def test_another_file_format_is_an_error(export):
+    toml = export.write()
+    (export.folder / "somata.xlsx").touch()
+    toml.write_text(toml.read_text().replace("somata.csv", "somata.xlsx"))
+    with pytest.raises(ValueError, match=r"files ending in '\.xlsx' are not read"):
+        tables.load(toml)
+
+
+def test_a_value_outside_its_range_is_an_error(export):
+    export.frames["synapses"].loc[0, "size"] = -5
+    with pytest.raises(ValueError, match=r"synapses\.csv: 1 values do not fit the schema, first.*size"):
+        tables.load(export.write())
+
+
+def test_responses_need_directions_in_their_names(export):
+    export.frames["responses"].columns = ["session", "scan_idx", "unit_id", "a", "b", "c", "d"]
+    with pytest.raises(ValueError, match="0 response columns found, named direction_DDD_D"):
+        tables.load(export.write())
+
+
+def test_an_unknown_key_of_the_toml_is_an_error_that_names_the_nearest(export):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace("materialization = 7", "materialisation = 7", 1))
+    with pytest.raises(ValueError, match=r"unknown key 'tables\.0\.materialisation', nearest 'materialization'"):
+        tables.load(toml)
+
+
+def test_an_unknown_role_is_an_error_that_lists_them(export):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace('"somata"', '"soma"'))
+    with pytest.raises(ValueError, match=r"tables\.3\.role = 'soma'.*'somata'"):
+        tables.load(toml)
+
+
+def test_an_unknown_source_is_an_error_that_names_the_nearest():
+    with pytest.raises(ValueError, match="nearest 'minnie65'"):
+        sources.load("minnie66")
+
+
+def test_a_toml_is_loaded_by_its_path(export):
+    assert sources.load(export.write()).name == "small"

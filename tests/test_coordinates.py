@@ -1,0 +1,37 @@
+"""The pia frame is a rigid map: distances stay, and it leads back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphtwin.coordinates import MINNIE65, pia_from_voxels, um_from_voxels, voxels_from_pia
+
+
+def voxels(n: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform([1e5, 1e5, 1e4], [3e5, 2.5e5, 2.5e4], size=(n, 3))
+
+
+def test_the_map_leads_back_to_the_voxels():
+    np.testing.assert_allclose(voxels_from_pia(pia_from_voxels(voxels(50), MINNIE65), MINNIE65), voxels(50), rtol=1e-12)
+
+
+def test_distances_are_those_of_the_volume():
+    there, here = pia_from_voxels(voxels(50), MINNIE65), um_from_voxels(voxels(50), MINNIE65.voxel_nm)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(there, axis=0), axis=1), np.linalg.norm(np.diff(here, axis=0), axis=1), rtol=1e-12)
+
+
+def test_depth_grows_away_from_the_pia():
+    deeper = voxels(1) + np.array([0, 1000, 0])
+    assert pia_from_voxels(deeper, MINNIE65)[0, 1] > pia_from_voxels(voxels(1), MINNIE65)[0, 1]
+
+
+def test_an_unknown_position_stays_unknown():
+    assert np.isnan(pia_from_voxels(np.full((1, 3), np.nan), MINNIE65)).all()
+
+
+def test_voxels_of_661_land_on_the_published_positions_of_1300(bundle):
+    (earlier,), (later,) = bundle.of("cell_types_coarse"), bundle.of("nuclei")
+    both = earlier.frame.merge(later.frame, on="nucleus_id", suffixes=("", "_published"))
+    assert len(both) == 17_742
+    for name in ("x_um", "depth_um", "z_um"):
+        np.testing.assert_allclose(both[name], both[f"{name}_published"], atol=1e-6)
