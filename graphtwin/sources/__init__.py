@@ -22,6 +22,12 @@ def load(source: str | Path = "minnie65") -> SourceTables:
         from graphtwin.sources import tables
 
         return tables.load(source)
+    if Path(source).is_dir():
+        found = sorted(path.name for path in Path(source).iterdir())
+        raise ValueError(
+            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names its tables: "
+            "its format, with an example, is in data/README.md."
+        )
     if str(source) not in BUNDLED:
         raise ValueError(
             f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) "

@@ -180,5 +180,10 @@ def test_an_unknown_source_is_an_error_that_names_the_nearest():
         sources.load("minnie66")
 
 
+def test_an_empty_folder_is_an_error_that_asks_for_its_toml(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder \(it is empty\)\. Give the TOML that names its tables"):
+        sources.load(tmp_path)
+
+
 def test_a_toml_is_loaded_by_its_path(export):
     assert sources.load(export.write()).name == "small"
