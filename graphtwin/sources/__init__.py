@@ -25,8 +25,8 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     if Path(source).is_dir():
         found = sorted(path.name for path in Path(source).iterdir())
         raise ValueError(
-            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names its tables: "
-            "its format, with an example, is in data/README.md."
+            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
+            "its tables: its format, with an example, is in data/README.md."
         )
     if str(source) not in BUNDLED:
         raise ValueError(
