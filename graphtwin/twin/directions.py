@@ -86,7 +86,8 @@ def check_responses(responses: Float[np.ndarray, "neurons directions"], rank: in
     silent = ~(np.where(observed, responses, 0.0).sum(1) > 0)
     if silent.any():
         raise ValueError(
-            f"direction responses: {silent.sum()} of {len(responses)} neurons have no positive finite response (first row {np.flatnonzero(silent)[0]}). "
+            f"direction responses: {silent.sum()} of {len(responses)} neurons have no positive finite response, "
+            f"first row {np.flatnonzero(silent)[0]}. "
             "Leave them out: a curve without a spike has no tuning."
         )
     if not 1 <= rank < responses.shape[1]:
@@ -118,13 +119,16 @@ def fit_basis(
         rank: Basis functions.
         smoothness: Strength of the circular penalty relative to the mean information about a basis value.
         observed: Entries that may be used; all finite ones by default.
+        iterations: Most sweeps.
+        tolerance: Root-mean-square change of the log curves in a sweep at which the fit stops.
     """
     finite = check_responses(responses, rank)
     seen = finite if observed is None else finite & observed
     mean = np.where(seen, responses, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
     if not (mean > 0).all():
         raise ValueError(
-            f"direction responses: {(~(mean > 0)).sum()} of {len(mean)} neurons have no positive response among the directions seen."
+            f"direction responses: {(~(mean > 0)).sum()} of {len(mean)} neurons have no positive response in the directions seen. "
+            "Leave them out, or hide fewer directions."
         )
     relative = np.where(seen, responses, 0.0) / mean[:, None]
     state = _Sweep(relative, seen, rank, smoothness)

@@ -108,6 +108,7 @@ def normalise(embeddings: pd.DataFrame, how: Normalisation, min_units: int = MIN
     """The table with its vectors normalised; keys and reliability unchanged.
 
     Args:
+        embeddings: An embeddings table.
         how: `within_scan`: every scan gets mean 0 and the average covariance of the scans, so that neither tells which scan a unit is
             from; `length`: vectors of length 1, for cosines; `none`.
         min_units: Scans smaller than this are moved by the moments of all units together; their own would be noise.

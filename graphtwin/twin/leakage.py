@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -23,7 +25,9 @@ def scan_leakage(
 
     Args:
         embeddings: An embeddings table. Scans with fewer units than folds are left out and counted in `n_left_out`.
+        seed: Names the folds, the resampling and the shuffles.
         permutations: Shuffles of the scan labels behind `null_low` and `null_high`; boosting gets a tenth of them.
+        decoders: `linear` (discriminant analysis) and `boosting` (trees).
 
     Returns:
         decoder, estimate, low, high (95 %, units resampled within scan), chance, null_mean, null_low, null_high, n, n_scans, n_left_out.
@@ -34,9 +38,7 @@ def scan_leakage(
     labels = np.unique(scan[enough], return_inverse=True)[1]
     n_scans = int(labels.max()) + 1 if len(labels) else 0
     if n_scans < 2:
-        raise ValueError(
-            f"scan leakage: {n_scans} scans have at least {FOLDS} of the {len(embeddings)} units. It takes two to tell them apart."
-        )
+        raise ValueError(f"scan leakage: {n_scans} scans have at least {FOLDS} of the {len(embeddings)} units. Two are needed.")
     fixed = {"chance": 1.0 / n_scans, "n": len(labels), "n_scans": n_scans, "n_left_out": int((~enough).sum())}
     rows = [{"decoder": decoder, **_decode(decoder, values, labels, seed, permutations), **fixed} for decoder in decoders]
     return pd.DataFrame(rows)
@@ -80,7 +82,7 @@ def _stratified_folds(labels: np.ndarray, rng: np.random.Generator) -> Int[np.nd
     return folds
 
 
-def _decoder(name: str, n_scans: int):  # noqa: ANN202  (scikit-learn's estimators are imported only when used)
+def _decoder(name: str, n_scans: int) -> Any:
     """All scans weigh alike, so that balanced accuracy is what each decoder is trained for."""
     if name == "linear":
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -89,7 +91,6 @@ def _decoder(name: str, n_scans: int):  # noqa: ANN202  (scikit-learn's estimato
     if name == "boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier(
-            max_iter=20, max_leaf_nodes=8, learning_rate=0.1, class_weight="balanced", early_stopping=False
-        )
+        settings = {"max_iter": 20, "max_leaf_nodes": 8, "learning_rate": 0.1, "early_stopping": False}
+        return HistGradientBoostingClassifier(class_weight="balanced", **settings)
     raise ValueError(f"decoder {name!r}: choose 'linear' or 'boosting'.")

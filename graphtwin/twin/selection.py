@@ -46,7 +46,7 @@ def hold_out_directions(
     responses: Float[np.ndarray, "neurons directions"], degrees: Float[np.ndarray, " directions"], config: DirectionConfig
 ) -> HeldOut:
     """Every candidate and every reference on the same held-out entries; rows are taken as they come, so sort them by key first."""
-    folds = direction_folds(*responses.shape, config.folds, rng_for(config.seed, "direction folds"))
+    folds = direction_folds(len(responses), responses.shape[1], config.folds, rng_for(config.seed, "direction folds"))
     grid = _score_grid(responses, folds, config)
     ours = _choose_without_fold(responses, folds, grid, config)
     predictions = {OURS: ours, **reference_predictions(responses, degrees, folds)}
@@ -65,7 +65,7 @@ def _predict_fold(responses: np.ndarray, folds: np.ndarray, fold: int, candidate
 def gamma_deviance(
     responses: Float[np.ndarray, "neurons directions"], mean: Float[np.ndarray, "neurons directions"]
 ) -> Float[np.ndarray, "neurons directions"]:
-    """y / mu + log mu, the part of half the Gamma deviance that depends on the prediction; means below the floor are raised to it."""
+    """The part y / mu + log mu of half the Gamma deviance, the only one the prediction enters; means below the floor are raised to it."""
     mean = np.maximum(mean, FLOOR * np.nanmean(responses, axis=1, keepdims=True))
     return responses / mean + np.log(mean)
 
@@ -89,7 +89,7 @@ def choose(grid: pd.DataFrame) -> tuple[int, float]:
     """The smallest rank within one standard error (of the paired difference over folds) of the best, at its best smoothness."""
     scores = grid.pivot_table(index=["rank", "smoothness"], columns="fold", values="deviance")
     behind = scores - scores.loc[scores.mean(axis=1).idxmin()]
-    error = behind.std(axis=1, ddof=1) / np.sqrt(behind.shape[1])
+    error = behind.std(axis=1, ddof=1).fillna(0.0) / np.sqrt(behind.shape[1])  # a single fold has no error to allow for
     smallest = behind.index[behind.mean(axis=1) <= error].get_level_values("rank").min()
     return int(smallest), float(scores.loc[smallest].mean(axis=1).idxmin())
 
@@ -110,8 +110,9 @@ def reference_predictions(
 ) -> dict[str, np.ndarray]:
     """What simpler readings of the tuning curve say about a direction from the others.
 
-    own_mean: mean of the directions seen. raw_neighbours: linear interpolation around the circle. raw_opposite: the response to the opposite
-    direction (same orientation), the own mean where that is hidden too. raw: mean of the last two. von_mises: two peaks 180 degrees apart.
+    own_mean: mean of the directions seen. raw_neighbours: linear interpolation around the circle. raw_opposite: the response to
+    the opposite direction (same orientation), the own mean where that is hidden too. raw: mean of the last two. von_mises: two
+    peaks 180 degrees apart, by least squares.
     """
     names = ["own_mean", "raw_neighbours", "raw_opposite", "raw", "von_mises"]
     out = {name: np.empty(responses.shape) for name in names}

@@ -22,7 +22,7 @@ def direction_degrees(columns: list[str]) -> Float[np.ndarray, " directions"]:
     steps = np.diff(np.r_[degrees, degrees[0] + 360.0])
     if len(degrees) < 4 or not np.allclose(steps, 360.0 / len(degrees)):
         raise ValueError(
-            f"direction columns {columns[:3]} ... {columns[-1:]}: {len(degrees)} directions in steps of {np.unique(steps.round(3))} degrees. "
+            f"direction columns {columns[:3]} ... {columns[-1:]}: {len(degrees)} directions, steps {np.unique(steps.round(3))} degrees. "
             "Give at least four, in order and evenly spaced around the circle."
         )
     return degrees
@@ -114,7 +114,9 @@ def fit_von_mises(
     """Least squares for all neurons at once: a grid over (mu, kappa), then damped Gauss-Newton on all five parameters.
 
     Args:
-        responses: Mean responses; entries outside `observed` are not looked at.
+        responses: Mean responses.
+        degrees: Their directions.
+        observed: Entries the fit may look at; all finite ones by default.
         iterations: Gauss-Newton steps; a step that raises a neuron's error is refused and its damping raised.
     """
     seen = (np.isfinite(responses) if observed is None else observed & np.isfinite(responses)).astype(float)

@@ -1,0 +1,47 @@
+import numpy as np
+
+from graphtwin.twin.embeddings import learn_embeddings
+from graphtwin.twin.features import node_features, rank_within_scan
+from graphtwin.twin.leakage import scan_leakage
+
+
+def features_of(frame):
+    return frame[[name for name in frame if name.startswith("feature_")]]
+
+
+def test_node_features_are_finite_and_carry_no_scan(tilted, learned_tilted):
+    frame = node_features(tilted, learned_tilted.embeddings)
+    values = features_of(frame)
+    assert np.isfinite(values.to_numpy()).all()
+    renamed = frame[["session", "scan_idx"]].assign(**{f"embedding_{i}": values[name] for i, name in enumerate(values)})
+    leakage = scan_leakage(renamed, permutations=0)
+    assert (leakage["low"] <= leakage["chance"]).all()
+
+
+def test_a_unit_with_a_missing_response_keeps_its_embedding(units, learned):
+    spoiled = units.copy()
+    spoiled.loc[0, "direction_045_0"] = np.nan
+    frame = node_features(spoiled, learned.embeddings)
+    assert len(frame) == len(learned.embeddings)
+    assert np.isfinite(features_of(frame).to_numpy()).all()
+
+
+def test_without_responses_the_embedding_is_all_there_is(units, learned):
+    frame = node_features(units[["session", "scan_idx", "unit_id", "nucleus_id"]], learned.embeddings)
+    assert all(name.startswith("feature_embedding_") for name in features_of(frame))
+
+
+def test_the_gain_of_a_scan_changes_no_feature(units, learned, small_config):
+    louder = units.copy()
+    columns = [name for name in units if name.startswith("direction_")]
+    louder.loc[louder["session"] == 5, columns] *= 8.0
+    again = learn_embeddings(louder, small_config)
+    np.testing.assert_allclose(
+        features_of(node_features(louder, again.embeddings)), features_of(node_features(units, learned.embeddings)), atol=1e-3
+    )
+
+
+def test_ranks_forget_any_monotone_distortion():
+    values = np.random.default_rng(0).normal(size=(60, 2))
+    scan = np.repeat([0, 1, 2], 20)
+    np.testing.assert_array_equal(rank_within_scan(values, scan), rank_within_scan(np.exp(values), scan))
