@@ -94,7 +94,8 @@ def resampled_precision_at_k(
 def _rank_pass(connected, cluster, mark, counts):
     """Sums over strata of positives * AUC, positives * average precision, and positives.
 
-    counts: float64, clusters x replicates. Returns float64, 3 x replicates. `beaten` sums the negatives ranked above each positive, ties half.
+    counts: float64, clusters x replicates. Returns float64, 3 x replicates.
+    `beaten` sums the negatives ranked above each positive, ties half.
     """
     n_replicates = counts.shape[1]
     out = np.zeros((3, n_replicates))

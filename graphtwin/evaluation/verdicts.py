@@ -1,0 +1,153 @@
+"""What the numbers say, in words: whether one model adds anything to another, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+NAMES = {
+    "auc": "AUC",
+    "auc_within_distance": "AUC within matched distance",
+    "auc_within_axon": "AUC within axons",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy_within_scan": "balanced accuracy within scans",
+    "r2": "R2",
+    "median_absolute_error": "median error",
+    "log_loss": "log loss",
+}
+LOWER_IS_BETTER = {"median_absolute_error", "log_loss", "brier", "calibration_error"}
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired difference of two models, first minus second, with its 95 % interval over clusters."""
+
+    task: str
+    metric: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    n_clusters: int
+    cluster: str
+    unit: str = "1"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence and the word it stands on."""
+
+    task: str
+    finding: Literal["adds", "unclear", "harms"]
+    p_value: float | None
+    sentence: str
+
+
+def comparison_of(row: Mapping[str, Any]) -> Comparison:
+    """The comparison a row of the table of differences holds (its model is "A - B")."""
+    first, _, second = str(row["model"]).partition(" - ")
+    if not second:
+        raise ValueError(f"verdicts: the model {row['model']!r} is no difference. Take rows of `Scores.differences`.")
+    return Comparison(
+        task=row["task"],
+        metric=row["metric"],
+        first=first,
+        second=second,
+        difference=float(row["estimate"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        n_clusters=int(row["n_clusters"]),
+        cluster=row["cluster"],
+        unit=row["unit"],
+    )
+
+
+def permutation_p_value(observed: float, null: Float[np.ndarray, " permutations"], lower_is_better: bool = False) -> float:
+    """Share of null values at least as good as the observed one, the observed counted among them; never below 1 / (1 + n).
+
+    Source: Phipson & Smyth 2010, doi:10.2202/1544-6115.1585.
+    """
+    as_good = null <= observed if lower_is_better else null >= observed
+    return float((1 + np.count_nonzero(as_good)) / (1 + len(null)))
+
+
+def judge(
+    comparison: Comparison,
+    what: str = "function",
+    observed: float | None = None,
+    null: Float[np.ndarray, " permutations"] | None = None,
+) -> Verdict:
+    """Say whether `what` adds anything.
+
+    It adds when the whole interval is on the better side and, where permutations were run that could show it, p <= 0.05 as well.
+
+    Args:
+        comparison: The model that has it minus the one that has not.
+        what: What the first model has and the second lacks.
+        observed: The first model's metric on the real data, needed with `null`.
+        null: The same metric where `what` was permuted.
+    """
+    p_value = None
+    if null is not None and len(null) and observed is not None:
+        p_value = permutation_p_value(observed, null, comparison.metric in LOWER_IS_BETTER)
+    finding = _finding(comparison, p_value, 0 if null is None else len(null))
+    text = f"{_claim(comparison, what, finding)}: {_numbers(comparison)}"
+    if p_value is not None and null is not None:
+        text += f"; {_permutations(p_value, observed, null, what)}"
+    return Verdict(comparison.task, finding, p_value, text + ".")
+
+
+def _finding(c: Comparison, p_value: float | None, n_null: int) -> Literal["adds", "unclear", "harms"]:
+    better, worse = (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
+    if worse:
+        return "harms"
+    refuted = p_value is not None and p_value > LEVEL and 1 / (1 + n_null) <= LEVEL
+    return "adds" if better and not refuted else "unclear"
+
+
+def _claim(c: Comparison, what: str, finding: str) -> str:
+    task = c.task.replace("_", " ")
+    if finding == "adds":
+        return f"{task}: {what} adds to the prediction"
+    if finding == "harms":
+        return f"{task}: {what} makes the prediction worse"
+    if not np.isfinite([c.low, c.high]).all():
+        return f"{task}: whether {what} adds anything cannot be said, the interval is undefined with {c.n_clusters} {c.cluster}s"
+    if c.low > 0 or c.high < 0:
+        return f"{task}: it is unclear whether {what} adds anything, since permuting it does as well"
+    return f"{task}: no evidence that {what} adds anything"
+
+
+def _numbers(c: Comparison) -> str:
+    unit = "" if c.unit == "1" else f" {c.unit}"
+    text = (
+        f"{NAMES.get(c.metric, c.metric)} of {c.first} minus {c.second} is {_signed(c.difference)}{unit} "
+        f"(95 % interval {_signed(c.low)} to {_signed(c.high)}{unit}, {c.n_clusters} {c.cluster}s)"
+    )
+    if c.low <= 0 <= c.high:
+        best = -c.low if c.metric in LOWER_IS_BETTER else c.high
+        text += f"; the interval includes 0 and a gain above {_plain(best)}{unit} is unlikely"
+    return text
+
+
+def _permutations(p_value: float, observed: float | None, null: np.ndarray, what: str) -> str:
+    text = f"with {what} permuted it is {_plain(float(np.mean(null)))} on average against {_plain(observed)}"
+    text += f" (p = {p_value:.2g}, n = {len(null)}"
+    if 1 / (1 + len(null)) > LEVEL:
+        text += f"; {len(null)} permutations cannot reach p = {LEVEL}, at least {int(1 / LEVEL) - 1} are needed"
+    return text + ")"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if abs(value) < 1 else f"{value:+.1f}"
+
+
+def _plain(value: float | None) -> str:
+    return "unknown" if value is None else _signed(value).removeprefix("+")

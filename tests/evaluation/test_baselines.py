@@ -1,0 +1,151 @@
+"""Claims: every baseline finds what it is for, knows nothing else, and thinning the negatives costs it nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphtwin.evaluation import metrics
+from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_pair_baseline, fit_position_baseline, pair_features
+
+rng = np.random.default_rng(0)
+N_PRE, N_POST = 300, 150
+NEURONS = pd.DataFrame(rng.uniform(0, [600, 300, 600], (N_PRE + N_POST, 3)), columns=["x_um", "depth_um", "z_um"]).assign(
+    nucleus_id=np.arange(N_PRE + N_POST) + 50,
+    cell_class="exc",
+    layer=np.array(["L2/3", "L4", None], dtype=object)[rng.integers(0, 3, N_PRE + N_POST)],
+    axon_status=np.array(["non", "extended"], dtype=object)[rng.integers(0, 2, N_PRE + N_POST)],
+    dendrite_status=None,
+)
+PRE, POST = np.repeat(np.arange(N_PRE) + 50, N_POST), np.tile(np.arange(N_POST) + 50 + N_PRE, N_PRE)
+TRAINED = PRE < 50 + N_PRE * 2 // 3
+
+
+@pytest.fixture(scope="module")
+def problem():
+    draw = np.random.default_rng(1)
+    place = NEURONS.set_index("nucleus_id")[["x_um", "depth_um", "z_um"]]
+    x, depth, z = (place.loc[PRE].to_numpy() - place.loc[POST].to_numpy()).T
+    likeness = draw.normal(size=len(PRE)).astype(np.float32)
+    extended = NEURONS.set_index("nucleus_id")["axon_status"].loc[PRE].eq("extended").to_numpy()
+    popularity = draw.normal(0, 0.7, N_POST)[POST - 50 - N_PRE]
+    logit = -0.3 - np.hypot(x, z) / 60 - np.abs(depth) / 150 + extended + popularity + 0.5 * likeness
+    truth = 1 / (1 + np.exp(-logit))
+    connected = draw.random(len(PRE)) < truth
+    in_degree = pd.Series(connected[TRAINED].astype(float)).groupby(POST[TRAINED]).sum()
+    return connected, truth, in_degree, likeness
+
+
+def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
+    neurons = pd.DataFrame(
+        {"nucleus_id": [1, 2, 3], "x_um": [0.0, 3.0, np.nan], "depth_um": [100.0, 112.0, np.nan], "z_um": [0.0, 4.0, np.nan]}
+    ).assign(cell_class=["exc", "inh", None], layer=["L4", None, "L2/3"], axon_status=["clean", "non", None], dendrite_status=None)
+    features, names = pair_features(
+        np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}), {"likeness": np.array([0.1, np.nan, 0.3])}
+    )
+    table = pd.DataFrame(features, columns=names)
+    assert features.dtype == np.float32
+    assert table.loc[0, ["distance_um", "lateral_um", "depth_difference_um", "in_degree"]].tolist() == [13.0, 5.0, -12.0, 5.0]
+    assert table.loc[1, ["distance_um", "post_depth_um", "in_degree", "post_cell_class", "likeness"]].isna().all()
+    assert table.loc[2, ["distance_um", "pre_depth_um", "pre_layer", "pre_axon_status"]].isna().all()
+    assert table.loc[2, "post_depth_um"] == 112.0
+    assert table.loc[0, "post_layer"] != table.loc[1, "post_layer"]
+
+
+def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem):
+    connected, truth, in_degree, likeness = problem
+    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    rich, rich_names = pair_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness})
+    train, held = (features[TRAINED], connected[TRAINED]), features[~TRAINED]
+    auc = {}
+    for model in ("majority", "distance", "logistic", "boosting"):
+        probability = fit_pair_baseline(model, train, held, names, seed=0)
+        auc[model] = metrics.roc_auc(connected[~TRAINED], probability)
+        assert probability.mean() == pytest.approx(truth[~TRAINED].mean(), rel=0.15)
+    similar = fit_pair_baseline("logistic", (rich[TRAINED], connected[TRAINED]), rich[~TRAINED], rich_names, seed=0)
+    assert auc["majority"] == 0.5
+    assert auc["distance"] > 0.65
+    assert auc["boosting"] > auc["distance"]
+    assert auc["logistic"] > auc["distance"] + 0.01
+    assert metrics.roc_auc(connected[~TRAINED], similar) > auc["logistic"] + 0.005
+    assert auc["logistic"] <= metrics.roc_auc(connected[~TRAINED], truth[~TRAINED])
+
+
+def test_thinning_the_negatives_costs_no_accuracy_and_no_calibration(problem):
+    connected, _, in_degree, _ = problem
+    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    train, held, outcome = (features[TRAINED], connected[TRAINED]), features[~TRAINED], connected[~TRAINED]
+    thinned, full = (fit_pair_baseline("logistic", train, held, names, 0, n_negatives=n) for n in (5000, 10**9))
+    assert metrics.roc_auc(outcome, thinned) > metrics.roc_auc(outcome, full) - 0.005
+    assert metrics.average_precision(outcome, thinned) > 0.95 * metrics.average_precision(outcome, full)
+    assert metrics.log_loss(outcome, thinned) < metrics.log_loss(outcome, full) + 0.002
+
+
+def test_a_training_side_without_a_synapse_is_refused(problem):
+    features, names = pair_features(PRE[:9], POST[:9], NEURONS, problem[2])
+    with pytest.raises(ValueError, match="none of 9 training pairs is connected"):
+        fit_pair_baseline("boosting", (features, np.zeros(9, dtype=bool)), features, names, 0)
+
+
+@pytest.fixture(scope="module")
+def neurons_by_scan():
+    draw = np.random.default_rng(2)
+    scan = draw.integers(10, 16, 1200)
+    layer = (draw.random(1200) < np.array([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])[scan - 10]).astype(int)
+    features = draw.normal(size=(1200, 4)) + 0.8 * layer[:, None]
+    features[::30, 1] = np.nan
+    features[:, 3] = np.nan
+    return NeuronSide(features, scan), layer, 200.0 + 100.0 * layer + draw.normal(0, 20, 1200)
+
+
+def side(of, rows):
+    return NeuronSide(of.features[rows], of.scan[rows])
+
+
+def test_function_and_scan_are_kept_apart_in_the_label_baselines(neurons_by_scan):
+    neurons, layer, _ = neurons_by_scan
+    train, held = np.arange(800), np.arange(800, 1200)
+    hidden = np.where(np.arange(800) % 7 == 0, -1, layer[train])
+    accuracy, within = {}, {}
+    for model in ("majority", "scan", "logistic", "boosting"):
+        probability = fit_label_baseline(model, side(neurons, train), hidden, side(neurons, held), 3, seed=0)
+        np.testing.assert_allclose(probability.sum(1), 1)
+        assert (probability[:, 2] == 0).all()  # a class nobody in training has
+        predicted = probability.argmax(1)
+        accuracy[model] = metrics.balanced_accuracy(layer[held], predicted, 2)
+        within[model] = metrics.balanced_accuracy_within(layer[held], predicted, 2, neurons.scan[held])
+    assert accuracy["majority"] == 0.5
+    assert accuracy["scan"] > 0.7
+    assert within["scan"] == 0.5
+    assert min(within["logistic"], within["boosting"]) > 0.65
+
+
+def test_a_scan_nobody_trained_on_says_nothing(neurons_by_scan):
+    neurons, layer, depth = neurons_by_scan
+    train, new = np.flatnonzero(neurons.scan < 15), np.flatnonzero(neurons.scan == 15)
+    probability = fit_label_baseline("scan", side(neurons, train), layer[train], side(neurons, new), 2, seed=0)
+    np.testing.assert_allclose(probability, 0.5)
+    mean, _ = fit_position_baseline("scan", side(neurons, train), depth[train], side(neurons, new), seed=0)
+    assert np.ptp(mean) < 1e-9
+
+
+def test_position_baselines_have_honest_error_bars(neurons_by_scan):
+    neurons, _, depth = neurons_by_scan
+    train, held = np.arange(800), np.arange(800, 1200)
+    known = np.where(np.arange(800) % 9 == 0, np.nan, depth[train])
+    r2 = {}
+    for model in ("mean", "scan", "ridge", "boosting"):
+        mean, sd = fit_position_baseline(model, side(neurons, train), known, side(neurons, held), seed=0)
+        r2[model] = metrics.r_squared(depth[held], mean)
+        assert metrics.interval_coverage(depth[held], mean, sd) > 0.9
+    assert abs(r2["mean"]) < 0.02
+    assert r2["scan"] > 0.25
+    assert min(r2["ridge"], r2["boosting"]) > 0.25
+
+
+def test_a_single_known_class_is_predicted_and_none_at_all_is_refused(neurons_by_scan):
+    neurons, _, _ = neurons_by_scan
+    rows = np.arange(50)
+    probability = fit_label_baseline("logistic", side(neurons, rows), np.zeros(50, dtype=int), side(neurons, rows), 2, seed=0)
+    np.testing.assert_array_equal(probability[:, 0], 1)
+    with pytest.raises(ValueError, match="none of 50 training neurons has a label"):
+        fit_label_baseline("scan", side(neurons, rows), np.full(50, -1), side(neurons, rows), 2, seed=0)

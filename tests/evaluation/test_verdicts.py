@@ -1,0 +1,67 @@
+"""Claims: words follow the numbers, and too few permutations or an interval over 0 are never sold as a finding."""
+
+import numpy as np
+import pytest
+
+from graphtwin.evaluation.verdicts import Comparison, comparison_of, judge, permutation_p_value
+
+
+def compared(low, high, metric="auc", unit="1"):
+    return Comparison("connectivity", metric, "graph twin", "boosting", (low + high) / 2, low, high, 240, "axon", unit)
+
+
+def test_an_interval_above_zero_is_a_gain_with_its_size():
+    verdict = judge(compared(0.01, 0.02))
+    assert verdict.finding == "adds"
+    assert "connectivity: function adds to the prediction: AUC of graph twin minus boosting is +0.015" in verdict.sentence
+    assert "95 % interval +0.01 to +0.02, 240 axons" in verdict.sentence
+
+
+def test_an_interval_over_zero_is_no_evidence_and_says_what_is_ruled_out():
+    verdict = judge(compared(-0.01, 0.02))
+    assert verdict.finding == "unclear"
+    assert "no evidence that function adds anything" in verdict.sentence
+    assert "a gain above 0.02 is unlikely" in verdict.sentence
+
+
+def test_an_interval_below_zero_is_a_loss_except_where_lower_is_better():
+    assert judge(compared(-0.02, -0.01)).finding == "harms"
+    better = judge(compared(-9.0, -4.0, "median_absolute_error", "um"))
+    assert better.finding == "adds"
+    assert "-6.5 um" in better.sentence
+
+
+def test_a_gain_that_permuted_function_also_has_is_unclear():
+    verdict = judge(compared(0.01, 0.02), observed=0.90, null=np.full(20, 0.91))
+    assert verdict.finding == "unclear"
+    assert verdict.p_value == 1.0
+    assert "permuting it does as well" in verdict.sentence
+
+
+def test_five_permutations_are_said_to_be_too_few_but_do_not_veto():
+    verdict = judge(compared(0.01, 0.02), observed=0.9, null=np.full(5, 0.88))
+    assert verdict.finding == "adds"
+    assert verdict.p_value == pytest.approx(1 / 6)
+    assert "5 permutations cannot reach p = 0.05, at least 19 are needed" in verdict.sentence
+
+
+def test_an_undefined_interval_says_nothing_either_way():
+    verdict = judge(compared(np.nan, np.nan))
+    assert verdict.finding == "unclear"
+    assert "cannot be said" in verdict.sentence
+
+
+def test_permutation_p_values_are_uniform_without_an_effect_and_never_zero():
+    rng = np.random.default_rng(0)
+    p = np.array([permutation_p_value(draw[0], draw[1:]) for draw in rng.normal(size=(4000, 20))])
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.012)
+    assert permutation_p_value(9.0, np.zeros(19)) == 0.05
+    assert permutation_p_value(1.0, np.full(19, 2.0), lower_is_better=True) == 0.05
+
+
+def test_a_row_of_the_difference_table_becomes_a_comparison_and_another_row_does_not():
+    row = {"task": "depth", "metric": "r2", "estimate": 0.1, "low": 0.0, "high": 0.2, "n_clusters": 9, "cluster": "neuron", "unit": "1"}
+    found = comparison_of(row | {"model": "graph twin - scan"})
+    assert (found.first, found.second, found.difference) == ("graph twin", "scan", 0.1)
+    with pytest.raises(ValueError, match="'ridge' is no difference"):
+        comparison_of(row | {"model": "ridge"})
