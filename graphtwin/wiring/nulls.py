@@ -62,7 +62,7 @@ def rewire(
         post_nucleus_id: Target of each edge; no pair twice.
         seed: The run's seed.
         name: Number of the null graph.
-        swaps_per_edge: Proposed exchanges over edges.
+        swaps_per_edge: Proposed exchanges over edges; with positions nine in ten are refused, so take 100.
         position: Places (um) of the axon's and the target's cell for each edge; with them an exchange must also keep the number of edges in
             every bin of distance, unknown distance being one of them.
         bin_um: Width of those bins.
