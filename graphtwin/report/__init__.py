@@ -1,0 +1,1 @@
+"""Artifacts of a finished run -> figures, tables and one self-contained page."""

@@ -1,0 +1,56 @@
+"""The run folder as the report reads it: every piece may be absent, and then the reader says None."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A finished run on disk."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The run folder at a path, which must exist."""
+        path = Path(path)
+        if not path.is_dir():
+            raise FileNotFoundError(f"{path}: no such run folder. Give the folder that `graphtwin run --out` wrote.")
+        return cls(path)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+        """`<name>.parquet` as a frame, None when it is not there or holds no row.
+
+        Args:
+            name: Path inside the folder without its suffix, as `predictions/layer`.
+            columns: The columns to read; all by default.
+        """
+        file = self.path / f"{name}.parquet"
+        if not file.is_file():
+            return None
+        frame = pd.read_parquet(file, columns=None if columns is None else list(columns))
+        return None if frame.empty else frame
+
+    def json(self, name: str) -> Any:
+        """`<name>.json`, None when it is not there."""
+        file = self.path / f"{name}.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def text(self, name: str) -> str | None:
+        """A text file, None when it is not there."""
+        file = self.path / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    def files(self) -> list[tuple[str, int]]:
+        """Tables, settings and checkpoints of the run as (path inside the folder, bytes), sorted."""
+        found = [file for file in self.path.rglob("*") if file.suffix in SUFFIXES and file.is_file() and not file.name.startswith(".")]
+        return sorted((file.relative_to(self.path).as_posix(), file.stat().st_size) for file in found)

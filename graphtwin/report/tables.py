@@ -1,0 +1,258 @@
+"""The results of a run as compact tables: models as rows, key metrics with their 95 % intervals as columns, the best of a column marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
+from graphtwin.report.folder import RunFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TASKS = {
+    "cell_type": "Cell type",
+    "layer": "Layer",
+    "depth": "Depth",
+    "lateral": "Lateral position",
+    "connectivity": "Connectivity",
+    "size": "Synapse size",
+}
+KEY_METRICS = {
+    "cell_type": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
+    "layer": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
+    "depth": ["r2", "median_absolute_error", "interval_coverage"],
+    "lateral": ["r2", "median_absolute_error", "interval_coverage"],
+    "connectivity": ["auc", "average_precision", "auc_within_distance", "auc_within_axon", "calibration_error"],
+}
+METRICS = {
+    "auc": "AUC",
+    "auc_within_axon": "AUC within axons",
+    "auc_within_distance": "AUC, distance-matched",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy_within_scan": "balanced accuracy within scans",
+    "calibration_error": "calibration error",
+    "interval_coverage": "coverage of 95 % intervals",
+    "log_loss": "log loss",
+    "median_absolute_error": "median error",
+    "r2": "R²",
+}
+HELD_OUT = {"neuron": "Neurons held out", "axon": "Axons held out", "scan": "Scans held out", "block": "Blocks of tissue held out"}
+FIRST_SPLITS = ("neuron", "axon")
+NOMINAL_COVERAGE = 0.95
+MOST_COLUMNS = 5
+TERMINAL_COLUMNS = 3
+WIDE_TERMINAL = 110
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric with its 95 % interval and what it rests on."""
+
+    estimate: float
+    low: float
+    high: float
+    unit: str
+    n: int
+    n_clusters: int
+    cluster: str
+
+    def text(self) -> str:
+        """`0.912 (95 % interval 0.903 to 0.921)`, with the unit where there is one."""
+        unit = "" if self.unit == "1" else f" {unit_text(self.unit)}"
+        if not np.isfinite([self.low, self.high]).all():
+            return f"{number(self.estimate, self.unit)}{unit}"
+        interval = f"{number(self.low, self.unit)} to {number(self.high, self.unit)}"
+        return f"{number(self.estimate, self.unit)}{unit} (95 % interval {interval}{unit})"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a results table."""
+
+    estimate: str
+    interval: str
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Models scored on the same held-out rows.
+
+    Attributes:
+        split, subset: As in the metrics table.
+        title: Them in words, with the number of rows and of what was resampled.
+        rows: Model and its cells, in the order of the columns.
+    """
+
+    split: str
+    subset: str
+    title: str
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """All results of a task."""
+
+    task: str
+    title: str
+    columns: list[str]
+    groups: list[Group]
+
+
+def number(value: float | None, unit: str = "1") -> str:
+    """Three digits for shares and scores, one decimal for um and degrees, a dash where there is no number."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    if unit in ("um", "degrees"):
+        return f"{value:.1f}"
+    return f"{value:.3f}" if abs(value) >= 0.1 or abs(value) < 1e-6 else f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+
+
+def unit_text(unit: str) -> str:
+    """The unit as printed."""
+    return {"um": "µm", "degrees": "°", "1": ""}.get(unit, unit)
+
+
+def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
+    """A task's rows for its first split (neurons or axons held out) and all rows of it, which the figures show."""
+    if metrics is None:
+        return None
+    rows = metrics[metrics["task"] == task]
+    if rows.empty:
+        return None
+    split = next((name for name in FIRST_SPLITS if (rows["split"] == name).any()), rows["split"].iloc[0])
+    rows = rows[rows["split"] == split]
+    subset = "all" if (rows["subset"] == "all").any() else rows["subset"].iloc[0]
+    return rows[rows["subset"] == subset]
+
+
+def look_up(metrics: pd.DataFrame | None, task: str, model: str, metric: str) -> Value | None:
+    """One metric of one model on the task's first split, None when it was not scored."""
+    rows = main_rows(metrics, task)
+    if rows is None:
+        return None
+    found = rows[(rows["model"] == model) & (rows["metric"] == metric)]
+    if found.empty:
+        return None
+    row = found.iloc[0]
+    counts = int(row["n"]), int(row["n_clusters"])
+    return Value(float(row["estimate"]), float(row["low"]), float(row["high"]), str(row["unit"]), *counts, str(row["cluster"]))
+
+
+def results(metrics: pd.DataFrame | None) -> list[TaskTable]:
+    """A table for each task that was scored, known tasks first."""
+    if metrics is None:
+        return []
+    found = list(dict.fromkeys(metrics["task"]))
+    ordered = [task for task in TASKS if task in found] + [task for task in found if task not in TASKS]
+    return [_task_table(metrics[metrics["task"] == task], task) for task in ordered]
+
+
+def _task_table(rows: pd.DataFrame, task: str) -> TaskTable:
+    there = list(dict.fromkeys(rows["metric"]))
+    columns = [metric for metric in KEY_METRICS.get(task, []) if metric in there] or there[:MOST_COLUMNS]
+    units = rows.drop_duplicates("metric").set_index("metric")["unit"]
+    names = [f"{METRICS.get(name, name.replace('_', ' '))}{_in_unit(units[name])}" for name in columns]
+    groups = [
+        _group(part, str(split), str(subset), columns)
+        for (split, subset), part in rows.groupby(["split", "subset"], sort=False, dropna=False)
+    ]
+    first = {split: place for place, split in enumerate(HELD_OUT)}
+    groups.sort(key=lambda group: (first.get(group.split, len(first)), group.subset != "all"))
+    return TaskTable(task, TASKS.get(task, task.replace("_", " ").capitalize()), names, groups)
+
+
+def _in_unit(unit: str) -> str:
+    return "" if unit == "1" else f" ({unit_text(unit)})"
+
+
+def _group(rows: pd.DataFrame, split: str, subset: str, columns: list[str]) -> Group:
+    best = {metric: _best(rows[rows["metric"] == metric], metric) for metric in columns}
+    cells = []
+    for model, part in rows.groupby("model", sort=False):
+        by_metric = part.drop_duplicates("metric").set_index("metric")
+        cells.append((str(model), [_cell(by_metric, metric, best[metric] == model) for metric in columns]))
+    largest = rows.loc[rows["n"].idxmax()]
+    of_subset = "" if subset == "all" else f", {subset}"
+    n = f"n = {int(largest['n']):,}; intervals resample {int(largest['n_clusters']):,} {largest['cluster']}s"
+    return Group(split, subset, f"{HELD_OUT.get(split, split)}{of_subset} ({n})", cells)
+
+
+def _best(rows: pd.DataFrame, metric: str) -> str | None:
+    """The model with the best estimate; the coverage of error bars is best where it is nearest to what they promise.
+
+    Saying the same of every row is calibrated without knowing anything, so `majority` cannot be best in that.
+    """
+    rows = rows[np.isfinite(rows["estimate"])]
+    if metric in ("calibration_error", "interval_coverage"):
+        rows = rows[rows["model"] != "majority"]
+    if len(rows) < 2:
+        return None
+    worth = rows["estimate"] if metric != "interval_coverage" else -(rows["estimate"] - NOMINAL_COVERAGE).abs()
+    return str(rows.loc[worth.idxmin() if metric in LOWER_IS_BETTER else worth.idxmax(), "model"])
+
+
+def _cell(by_metric: pd.DataFrame, metric: str, is_best: bool) -> Cell:
+    if metric not in by_metric.index:
+        return Cell("–", "", False)
+    row = by_metric.loc[metric]
+    known = np.isfinite([row["low"], row["high"]]).all()
+    interval = f"[{number(row['low'], row['unit'])}, {number(row['high'], row['unit'])}]" if known else ""
+    return Cell(number(row["estimate"], row["unit"]), interval, is_best)
+
+
+def print_results(run: Path, console: Console | None = None) -> None:
+    """Print a table a task, the verdicts and the path of the report to the terminal.
+
+    Args:
+        run: The run folder.
+        console: Where to print; the terminal by default.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = console or Console()
+    folder = RunFolder.open(run)
+    tables = results(folder.table("metrics"))
+    if not tables:
+        console.print(f"{escape(str(folder.path / 'metrics.parquet'))} is absent: no results to show.", soft_wrap=True)
+    for table in tables:
+        console.print(_rich_table(table, TERMINAL_COLUMNS if console.width >= WIDE_TERMINAL else TERMINAL_COLUMNS - 1))
+        console.print()
+    for verdict in folder.json("verdicts") or []:
+        console.print(f"• {escape(str(verdict['sentence']))}", highlight=False)
+    report = folder.path / "report.html"
+    where = f"Report: {report}" if report.is_file() else f"No report yet: {report} is absent."
+    console.print(escape(where), soft_wrap=True, highlight=False)
+
+
+def _rich_table(table: TaskTable, n_columns: int) -> object:
+    """The first split with every model; of the other splits the graph twin and whatever was best."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    drawn = Table(title=f"{table.title} (95 % intervals; * best)", title_justify="left", header_style="bold", box=None, pad_edge=False)
+    drawn.add_column("split", no_wrap=True)
+    drawn.add_column("model")
+    for name in table.columns[:n_columns]:
+        drawn.add_column(escape(name), justify="right", no_wrap=True)
+    for place, group in enumerate(table.groups):
+        split = group.split if group.subset == "all" else f"{group.split}, {group.subset}"
+        for model, cells in group.rows:
+            shown = cells[:n_columns]
+            if place == 0 or model.startswith("graph twin") or any(cell.is_best for cell in shown):
+                drawn.add_row(escape(split), escape(model), *(escape(_terminal_cell(cell)) for cell in shown))
+        drawn.add_section()
+    return drawn
+
+
+def _terminal_cell(cell: Cell) -> str:
+    return f"{'*' if cell.is_best else ''}{cell.estimate} {cell.interval}".strip()

@@ -1,0 +1,265 @@
+"""Claims: every sentence under a figure holds the number it claims, recomputed here from the run's tables."""
+
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from graphtwin import artifacts
+from graphtwin.evaluation import metrics
+from graphtwin.evaluation.verdicts import permutation_p_value
+from graphtwin.report import embedding_figures, figures, neuron_figures, pair_figures, tables, verdict_figures, wiring_figures
+from graphtwin.report.folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def run(finished):
+    return RunFolder.open(finished)
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Sentences and captions are tested here, drawings in test_page."""
+    for module in (embedding_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures):
+        monkeypatch.setattr(module, "draw_svg", lambda *_: "<svg></svg>")
+
+
+def sentence(block):
+    assert isinstance(block, figures.Drawn)
+    assert re.search(r"n = \d", block.caption)
+    return block.sentence
+
+
+def numbers(text):
+    return [float(word.replace(",", "")) for word in re.findall(r"(?<![\w.])[+-]?\d[\d,]*\.?\d*(?:e-?\d+)?", text)]
+
+
+def test_the_basis_sentence_counts_periods(run):
+    basis = run.table("basis").filter(like="component_").to_numpy()
+    cycles = np.arange(1, 9)
+    power = np.abs(np.exp(-2j * np.pi * np.outer(cycles, np.arange(16)) / 16) @ basis)
+    main = cycles[power.argmax(0)]
+    assert f"{np.sum(main == 2)} repeat mainly every 180°" in sentence(embedding_figures.draw_basis(run))
+    assert f"{np.sum(main == 1)} every 360°" in sentence(embedding_figures.draw_basis(run))
+
+
+def test_the_held_out_sentence_holds_the_scores(run):
+    text = sentence(embedding_figures.draw_held_out(run))
+    scores = run.table("embedding_scores").query("metric == 'variance_explained'").set_index("model")["estimate"]
+    assert f"explains {tables.number(scores['shared_basis'])} of the variance" in text
+    assert f"von Mises fit {tables.number(scores['von_mises'])}" in text
+
+
+def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
+    embeddings = run.table("embeddings").merge(run.table("tables/neurons")[["nucleus_id", "layer"]], on="nucleus_id")
+    columns = [name for name in embeddings if name.startswith("embedding_")]
+
+    def share(frame, by):
+        total = ((frame[columns] - frame[columns].mean()) ** 2).to_numpy().sum()
+        return ((frame.groupby(by)[columns].transform("mean") - frame[columns].mean()) ** 2).to_numpy().sum() / total
+
+    text = sentence(embedding_figures.draw_map(run))
+    of_layer = share(embeddings.dropna(subset=["layer"]).astype(dict.fromkeys(columns, float)), "layer")
+    assert f"Layer accounts for {figures.per_cent(of_layer)}" in text
+    found = embedding_figures.explained_by_group(
+        embeddings[columns].to_numpy(float), embeddings.groupby(["session", "scan_idx"]).ngroup().to_numpy()
+    )
+    assert found == pytest.approx(share(embeddings.astype(dict.fromkeys(columns, float)), ["session", "scan_idx"]))
+
+
+def test_the_leakage_sentence_holds_the_best_decoder_and_says_when_it_beats_chance(run):
+    leakage = run.table("scan_leakage")
+    text = sentence(embedding_figures.draw_leakage(run))
+    assert tables.number(leakage.query("embeddings == 'aligned'")["estimate"].max()) in text
+    told = leakage.assign(estimate=0.9, low=0.85, high=0.95)
+    assert "still encodes the scan" in embedding_figures.leakage_sentence(told)
+    assert "no better than chance" in embedding_figures.leakage_sentence(told.assign(low=0.01))
+
+
+def test_the_confusion_sentence_names_best_and_least_recall(run):
+    frame = run.table("predictions/cell_type").query("split == 'neuron' and model == 'graph twin, function'")
+    hit = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
+    text = sentence(neuron_figures.draw_confusion(run))
+    assert f"{hit.idxmax()} best (recall {tables.number(hit.max())})" in text
+    assert f"least ({tables.number(hit.min())}" in text
+
+
+def test_the_layer_sentence_holds_balanced_accuracy_over_and_within_scans(run):
+    frame = run.table("predictions/layer").query("split == 'neuron' and model == 'graph twin, function'")
+    recall = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
+    assert f"reaches {tables.number(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
+    assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
+
+
+def test_the_depth_sentence_holds_median_error_and_coverage(run):
+    frame = run.table("predictions/position").query("split == 'neuron' and target == 'depth' and model == 'graph twin, function'")
+    error = (frame["true_um"] - frame["mean_um"]).abs()
+    text = sentence(neuron_figures.draw_depth(run))
+    assert f"{error.median():.1f} µm" in text
+    assert figures.per_cent((error <= 1.96 * frame["sd_um"]).mean()) in text
+    normal = frame.assign(true_um=np.random.default_rng(0).normal(0, 1, len(frame)), mean_um=0.0, sd_um=1.0)
+    assert np.abs(neuron_figures.coverage_curve(normal) - neuron_figures.LEVELS).max() < 0.08
+
+
+def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_baseline(run):
+    pairs = run.table("predictions/connectivity")
+    connected = pairs["connected"].to_numpy()
+    text = sentence(pair_figures.draw(run)[0])
+    baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
+    best = max(baselines, key=lambda name: metrics.average_precision(connected, pairs[name].to_numpy()))
+    for model in ("graph twin", best):
+        assert f"“{model}” reaches AUC {tables.number(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
+        assert f"average precision {tables.number(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
+    assert f"{figures.per_cent(connected.mean())} of the pairs" in text
+
+
+def test_a_ranked_model_agrees_with_the_metrics_ties_included():
+    rng = np.random.default_rng(0)
+    probability = rng.integers(0, 40, 5000).astype(np.float32) / 40
+    probability[:5] = np.nan
+    connected = rng.random(5000) < np.nan_to_num(probability) * 0.2
+    ranked, scored = pair_figures.rank_model(connected, probability), np.isfinite(probability)
+    assert ranked.auc == pytest.approx(metrics.roc_auc(connected[scored], probability[scored]))
+    assert ranked.average_precision == pytest.approx(metrics.average_precision(connected[scored], probability[scored]))
+    assert ranked.n[-1] == 4995
+    assert ranked.mass[-1] == pytest.approx(probability[scored].astype(float).sum())
+
+
+def test_scores_that_are_no_probabilities_are_named():
+    with pytest.raises(ValueError, match=r"1 of 3 predictions lie outside \[0, 1\], first 1.5"):
+        pair_figures.rank_model(np.array([True, False, False]), np.array([0.1, 1.5, 0.2]))
+
+
+def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
+    rng = np.random.default_rng(0)
+    ranked = pair_figures.rank_model(rng.random(1_000_000) < 0.01, rng.random(1_000_000))
+    assert 200 < len(ranked.n) < 3 * pair_figures.CURVE_POINTS
+    assert ranked.n[-1] == 1_000_000
+
+
+def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
+    pairs = run.table("predictions/connectivity").sort_values("graph twin", ascending=False)
+    top = pairs.head(len(pairs) // 100)
+    text = sentence(pair_figures.draw(run)[1])
+    assert (
+        f"expects {figures.per_cent(float(top['graph twin'].mean()))} to be connected, and {figures.per_cent(top['connected'].mean())} are"
+        in text
+    )
+
+
+def test_reliability_bins_hold_all_pairs_and_their_interval_holds_the_share():
+    rng = np.random.default_rng(1)
+    probability = rng.beta(1, 20, 50_000)
+    curve = pair_figures.reliability(pair_figures.rank_model(rng.random(50_000) < probability, probability))
+    assert curve["n"].sum() == 50_000
+    assert ((curve["low"] < curve["observed"]) & (curve["observed"] < curve["high"])).all()
+    assert ((curve["low"] <= curve["predicted"]) & (curve["predicted"] <= curve["high"])).mean() > 0.7
+
+
+def test_the_size_sentence_holds_the_rank_correlation(run):
+    sizes = run.table("predictions/size")
+    assert f"{stats.spearmanr(sizes['expected_size'], sizes['size']).statistic:.3f}" in sentence(pair_figures.draw_size(run))
+
+
+def test_the_differences_sentence_counts_clear_intervals(run):
+    frame = run.table("differences")
+    shown = frame[frame["split"].isin(["neuron", "axon"]) & frame["metric"].isin(["balanced_accuracy", "auc", "average_precision"])]
+    depth = frame.query("task == 'depth' and split == 'neuron' and metric == 'median_absolute_error'")
+    better = int((shown["low"] > 0).sum() + (depth["high"] < 0).sum())
+    text = sentence(verdict_figures.draw_differences(run))
+    assert numbers(text)[:2] == [len(shown) + len(depth), better]
+
+
+def test_a_lower_error_counts_as_a_gain():
+    assert verdict_figures.gain(-2.0, -1.0, "median_absolute_error") == 1
+    assert verdict_figures.gain(-2.0, -1.0, "auc") == -1
+    assert verdict_figures.gain(-2.0, 1.0, "auc") == 0
+
+
+def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
+    null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
+    observed = tables.look_up(run.table("metrics"), "layer", "graph twin, function", "balanced_accuracy").estimate
+    p = permutation_p_value(observed, null)
+    expected = f"layer (balanced accuracy {tables.number(observed)} against {tables.number(null.mean())}, p = {p:.2g})"
+    assert expected in sentence(verdict_figures.draw_permutations(run))
+
+
+def test_the_like_to_like_sentence_holds_difference_and_interval(run):
+    row = run.table("like_to_like").query("materialization == 661 and measure == 'signal_correlation' and subset == 'all axons'").iloc[0]
+    text = sentence(wiring_figures.draw(run)[0])
+    assert abs(row["difference"]) == pytest.approx(abs(numbers(text.split("signal correlation")[1])[0]), rel=1e-2)
+    assert f"over {row['n_axons']:,} all axons" in text
+
+
+def test_an_orientation_difference_below_zero_is_like_to_like():
+    row = pd.DataFrame({"measure": ["orientation_difference"], "unit": "degrees", "subset": "all axons", "materialization": 661})
+    row = row.assign(n_axons=9, difference=-5.0, low=-8.0, high=-2.0)
+    assert "1 of 1 intervals exclude 0" in wiring_figures.like_sentence(row)
+    assert "0 of 1 intervals exclude 0" in wiring_figures.like_sentence(row.assign(low=2.0, high=8.0))
+
+
+def fill(figure):
+    figures.draw_interval_rows(
+        figure.subplots(), ["a", "$b$"], np.array([[0.0, -1.0, 1.0], [2.0, 1.0, 3.0]]), [figures.BLUE, figures.GREY], 0.0
+    )
+
+
+def test_drawing_leaves_matplotlib_as_it_was():
+    before = dict(matplotlib.rcParams)
+    figures.draw_svg("key", "words", (4.0, 2.0), fill)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_same_figure_is_drawn_the_same_and_its_text_stays_text():
+    drawn = figures.draw_svg("key", 'more < "less"', (4.0, 2.0), fill)
+    assert drawn == figures.draw_svg("key", 'more < "less"', (4.0, 2.0), fill)
+    assert 'aria-label="more &lt; &quot;less&quot;"' in drawn
+    assert "$b$" in drawn
+
+
+ABSENT = [
+    ("basis", embedding_figures.draw_basis, "the embeddings were brought"),
+    ("embedding_scores", embedding_figures.draw_held_out, "the embeddings were brought"),
+    ("embeddings", embedding_figures.draw_map, "no embeddings.parquet"),
+    ("scan_leakage", embedding_figures.draw_leakage, "no scan_leakage.parquet"),
+    ("predictions/cell_type", neuron_figures.draw_confusion, "no neuron with a known cell type"),
+    ("metrics", neuron_figures.draw_layer, "layer was not scored"),
+    ("predictions/position", neuron_figures.draw_depth, "no neuron of known depth"),
+    ("predictions/connectivity", lambda run: pair_figures.draw(run)[0], "no predictions/connectivity.parquet"),
+    ("predictions/size", pair_figures.draw_size, "fewer than three connected pairs"),
+    ("differences", verdict_figures.draw_differences, "no paired differences"),
+    ("permutations", verdict_figures.draw_permutations, "no permutations were run"),
+    ("metrics", verdict_figures.draw_permutations, "no permuted model has its real counterpart"),
+    ("like_to_like", lambda run: wiring_figures.draw(run)[0], "no axon has a functional partner"),
+]
+
+
+@pytest.mark.parametrize(("gone", "draw", "said"), ABSENT)
+def test_a_figure_without_its_table_says_so(spoilt, gone, draw, said):
+    (spoilt / f"{gone}.parquet").unlink()
+    block = draw(RunFolder.open(spoilt))
+    assert isinstance(block, figures.Absent)
+    assert said in block.reason
+
+
+def test_like_to_like_without_axons_says_so(spoilt):
+    summary = pd.read_parquet(spoilt / "like_to_like.parquet")
+    artifacts.write_parquet(summary.assign(n_axons=0), spoilt / "like_to_like.parquet")
+    assert isinstance(wiring_figures.draw(RunFolder.open(spoilt))[0], figures.Absent)
+
+
+def test_a_run_with_baselines_alone_is_described(spoilt):
+    pairs = pd.read_parquet(spoilt / "predictions/connectivity.parquet")
+    kept = [name for name in pairs if not name.startswith("graph twin")]
+    artifacts.write_parquet(pairs[kept], spoilt / "predictions/connectivity.parquet")
+    for name in ("metrics", "predictions/cell_type", "predictions/position"):
+        frame = pd.read_parquet(spoilt / f"{name}.parquet")
+        artifacts.write_parquet(frame[~frame["model"].str.startswith("graph twin")], spoilt / f"{name}.parquet")
+    run = RunFolder.open(spoilt)
+    assert sentence(pair_figures.draw(run)[0]).startswith("The best baseline, “")
+    assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
+    assert "“boosting, function” recognises" in sentence(neuron_figures.draw_confusion(run))
+    assert isinstance(verdict_figures.draw_permutations(run), figures.Absent)
