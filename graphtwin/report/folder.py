@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")
 
@@ -39,6 +40,11 @@ class RunFolder:
             return None
         frame = pd.read_parquet(file, columns=None if columns is None else list(columns))
         return None if frame.empty else frame
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of `<name>.parquet`, none when it is not there."""
+        file = self.path / f"{name}.parquet"
+        return list(pq.read_schema(file).names) if file.is_file() else []
 
     def json(self, name: str) -> Any:
         """`<name>.json`, None when it is not there."""

@@ -109,7 +109,8 @@ def _drawn_levels(n: Int[np.ndarray, " levels"]) -> Int[np.ndarray, " points"]:
 
 def draw(run: RunFolder) -> list[Block]:
     """All figures of connectivity."""
-    pairs = run.table("predictions/connectivity")
+    models = [name for name in run.columns("predictions/connectivity") if name not in KNOWN_COLUMNS]
+    pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", *models])
     if pairs is None or not pairs["connected"].any():
         reason = "no predictions/connectivity.parquet" if pairs is None else "none of the held-out pairs is connected"
         return [
@@ -118,8 +119,7 @@ def draw(run: RunFolder) -> list[Block]:
             draw_size(run),
         ]
     connected = pairs["connected"].to_numpy(bool)
-    models = [name for name in pairs.columns if name not in KNOWN_COLUMNS]
-    ranked = {str(name): rank_model(connected, pairs[name].to_numpy()) for name in models if np.isfinite(pairs[name]).any()}
+    ranked = {name: rank_model(connected, pairs[name].to_numpy()) for name in models if np.isfinite(pairs[name]).any()}
     return [draw_ranking(ranked, run.table("metrics"), n_axons(pairs)), draw_calibration(ranked, run.table("metrics")), draw_size(run)]
 
 
