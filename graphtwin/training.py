@@ -1,0 +1,148 @@
+"""One fit loop: batches in, best weights out; progress, early stopping, checkpoints that a killed run resumes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.artifacts import write_atomic
+from graphtwin.execute import rng_for, seed_for
+
+if TYPE_CHECKING:
+    import torch
+
+
+class FitConfig(BaseModel):
+    """How weights are fitted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(8, ge=1, description="Passes at most; the learning rate rises and falls once over them.")
+    patience: int = Field(3, ge=1, description="Epochs without a better validation loss before the fit stops.")
+    learning_rate: float = Field(6e-3, gt=0, description="Its peak.")
+    weight_decay: float = Field(0.02, ge=0, description="Of AdamW.")
+
+
+@dataclass
+class FitState:
+    """Where a fit stands.
+
+    Attributes:
+        epoch: Epochs done.
+        best_loss: Lowest validation loss so far.
+        best: The weights that gave it.
+        history: Training and validation loss of every epoch.
+    """
+
+    epoch: int = 0
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def fit(
+    model: torch.nn.Module,
+    batches: Callable[[np.random.Generator], Iterable[Callable[[], torch.Tensor]]],
+    n_batches: int,
+    validation_loss: Callable[[], float],
+    config: FitConfig,
+    seed: int,
+    name: str,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> FitState:
+    """Minimise the batches' losses and leave the model with its best weights.
+
+    An epoch's draws depend on seed, name and epoch alone: a fit resumed from its checkpoint ends in the same weights as one never stopped.
+
+    Args:
+        model: Its parameters are fitted in place.
+        batches: Given an epoch's generator, yields one closure a step that returns the loss (dropout seeds are set here).
+        n_batches: Steps an epoch, the same in every epoch.
+        validation_loss: On the validation side, model in eval mode.
+        config: See `FitConfig`.
+        seed: The run's seed.
+        name: What is fitted; names its draws, its progress bar and the checkpoint.
+        checkpoint: Written after every epoch; read first if it is there.
+        progress: Show a bar.
+    """
+    import torch
+    from tqdm import tqdm
+
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.epochs * n_batches + 1)
+    state = FitState()
+    if checkpoint is not None and checkpoint.exists():
+        state = _restore(checkpoint, model, optimiser, schedule, name)
+    bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
+    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+        torch.manual_seed(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]))
+        model.train()
+        losses = []
+        for closure in batches(rng_for(seed, name, "epoch", state.epoch)):
+            optimiser.zero_grad(set_to_none=True)
+            loss = closure()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        _advance(state, model, float(np.mean(losses)), validation_loss)
+        bar.update()
+        bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
+        if checkpoint is not None:
+            _save(checkpoint, model, optimiser, schedule, state, name)
+    bar.close()
+    model.load_state_dict(state.best)
+    model.eval()
+    return state
+
+
+def _advance(state: FitState, model: torch.nn.Module, training_loss: float, validation_loss: Callable[[], float]) -> None:
+    """Close an epoch: measure, and keep the weights when they are the best so far."""
+    model.eval()
+    loss = validation_loss()
+    if not np.isfinite([training_loss, loss]).all():
+        raise FloatingPointError(
+            f"epoch {state.epoch + 1}: training loss {training_loss}, validation loss {loss}. "
+            "Lower the learning rate (--set ...learning_rate=0.001) or look for extreme values in the inputs."
+        )
+    state.epoch += 1
+    state.history.append({"training": training_loss, "validation": loss})
+    if loss < state.best_loss:
+        state.best_loss, state.best_epoch = loss, state.epoch
+        state.best = {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+
+def _save(path: Path, model: Any, optimiser: Any, schedule: Any, state: FitState, name: str) -> None:
+    import torch
+
+    content = {
+        "name": name,
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "schedule": schedule.state_dict(),
+        "state": vars(state),
+    }
+    write_atomic(path, lambda temporary: torch.save(content, temporary))
+
+
+def _restore(path: Path, model: Any, optimiser: Any, schedule: Any, name: str) -> FitState:
+    """The state of a stopped fit; an error when the file belongs to another fit."""
+    import torch
+
+    content = torch.load(path, weights_only=False)
+    if content["name"] != name:
+        raise ValueError(f"{path}: the checkpoint of {content['name']!r}, not of {name!r}. Delete it, or name another folder.")
+    try:
+        model.load_state_dict(content["model"])
+    except RuntimeError as error:
+        raise ValueError(f"{path}: does not fit this model ({error}). Delete it: the settings or the data have changed.") from error
+    optimiser.load_state_dict(content["optimiser"])
+    schedule.load_state_dict(content["schedule"])
+    return FitState(**content["state"])
