@@ -14,9 +14,12 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "load": ("graphtwin.sources", "load"),
     "build": ("graphtwin.cortex.cortex", "build"),
-    "run": ("graphtwin.pipeline", "run"),
-    "predict_pairs": ("graphtwin.pipeline", "predict_pairs"),
-    "predict_neurons": ("graphtwin.pipeline", "predict_neurons"),
+    "learn_embeddings": ("graphtwin.twin.embeddings", "learn_embeddings"),
+    "run": ("graphtwin.pipeline.run", "run"),
+    "write_report": ("graphtwin.report.page", "write"),
+    "load_twin": ("graphtwin.pipeline.predict", "load_twin"),
+    "predict_pairs": ("graphtwin.pipeline.predict", "predict_pairs"),
+    "predict_neurons": ("graphtwin.pipeline.predict", "predict_neurons"),
     "like_to_like": ("graphtwin.wiring.like_to_like", "like_to_like"),
 }
 

@@ -59,6 +59,13 @@ def write_parquet(frame: pd.DataFrame, path: str | Path) -> Path:
     return write_atomic(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
 
+def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a table without its index as CSV where the name ends so, as Parquet otherwise, atomically."""
+    if Path(path).suffix == ".csv":
+        return write_atomic(path, lambda temporary: frame.to_csv(temporary, index=False))
+    return write_parquet(frame, path)
+
+
 def write_tables(tables: Any, folder: str | Path) -> dict[str, Path]:
     """Write every table of a dataclass (such as a `Cortex`) or mapping to `folder/<name>.parquet`.
 

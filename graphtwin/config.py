@@ -46,7 +46,7 @@ def load_config(model: type[Model], toml: Path | None = None, overrides: list[st
     """
     values: dict[str, Any] = read_toml(toml) if toml is not None else {}
     for override in overrides or []:
-        _set(values, *_parse_override(override))
+        set_at(values, *parse_override(override))
     return validate(model, values, str(toml) if toml is not None else "configuration")
 
 
@@ -79,7 +79,7 @@ def dump_toml(config: BaseModel) -> str:
     return "\n".join(_toml_lines(config.model_dump(mode="json", exclude_none=True), "")) + "\n"
 
 
-def _parse_override(override: str) -> tuple[list[str], Any]:
+def parse_override(override: str) -> tuple[list[str], Any]:
     """`a.b=value` as a path of keys and a typed value."""
     key, separator, text = override.partition("=")
     if not separator or not all(part.strip() for part in key.split(".")):
@@ -91,7 +91,7 @@ def _parse_override(override: str) -> tuple[list[str], Any]:
     return [part.strip() for part in key.split(".")], value
 
 
-def _set(values: dict[str, Any], path: list[str], value: Any) -> None:
+def set_at(values: dict[str, Any], path: list[str], value: Any) -> None:
     """Write a value at a path of keys, making the tables on the way."""
     for depth, key in enumerate(path[:-1]):
         values = values.setdefault(key, {})

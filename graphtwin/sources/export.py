@@ -78,20 +78,38 @@ def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) 
     return checked.reset_index(drop=True)
 
 
+def read_asked(path: Path) -> pd.DataFrame:
+    """The rows that somebody asks to be predicted, ids of a CSV as text so that none is rounded; a table without rows is an answer too.
+
+    Args:
+        path: Parquet, Feather or CSV.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(READERS))} table with the ids to predict.")
+    return _parse(path, text=[*schema.PAIR_KEY, "nucleus_id", "pre_pt_root_id", "post_pt_root_id"])
+
+
 def _read(path: Path) -> pd.DataFrame:
     """The file's content; an unreadable or empty file is an error."""
+    table = _parse(path)
+    if table.empty:
+        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out of the TOML.")
+    return table
+
+
+def _parse(path: Path, text: list[str] | None = None) -> pd.DataFrame:
+    """The file's content; columns in `text` are read as text where the format has no types."""
     if path.suffix not in READERS:
         raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Export as one of {sorted(READERS)}.")
     try:
-        table = READERS[path.suffix](path)
+        if path.suffix == ".csv" and text:
+            return pd.read_csv(path, dtype=dict.fromkeys(text, "string"))
+        return READERS[path.suffix](path)
     except (arrow.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). "
             "The file is cut short or of another format: copy or export it again."
         ) from error
-    if table.empty:
-        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out of the TOML.")
-    return table
 
 
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:

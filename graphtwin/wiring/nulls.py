@@ -22,12 +22,12 @@ def permute_embeddings(embeddings: pd.DataFrame, layer: pd.Series, seed: int, pe
     A unit alone in its layer and scan keeps its own. The shuffle depends on who is there, not on the order of rows.
 
     Args:
-        embeddings: session, scan_idx, unit_id, nucleus_id, embedding_*, reliability.
+        embeddings: session, scan_idx, unit_id, nucleus_id, embedding_* or feature_*, reliability.
         layer: Layer of each nucleus (index: nucleus_id); cells of unknown layer are a stratum of their own.
         seed: The run's seed.
         permutation: Number of the permutation.
     """
-    moving = [name for name in embeddings if name.startswith("embedding_") or name == "reliability"]
+    moving = [name for name in embeddings if name.startswith(("embedding_", "feature_")) or name == "reliability"]
     stratum = embeddings[["session", "scan_idx"]].assign(layer=embeddings["nucleus_id"].map(layer).astype(object))
     stratum["layer"] = stratum["layer"].where(stratum["layer"].notna(), "unknown").astype(str)
     code = stratum.groupby(["session", "scan_idx", "layer"], sort=True).ngroup().to_numpy()

@@ -1,0 +1,138 @@
+"""Held-out neurons: cell type, layer and position by the graph twin, its baselines and its permutation null."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_position_baseline
+from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_by_scan
+from graphtwin.gnn.neurons import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
+from graphtwin.pipeline.jobs import Job
+from graphtwin.pipeline.study import Study
+
+Split = Literal["neuron", "scan", "block"]
+TARGETS = ("x", "depth", "z")
+TWIN = "graph twin, function"
+TWIN_ALL = "graph twin, function + scan + synapses"
+LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
+POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
+
+
+def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
+    """Fold of every row of the inputs; -1 where a neuron takes no part."""
+    inputs, settings = study.inputs, study.settings
+    fold = np.full(len(inputs.nucleus_id), -1)
+    rows = np.flatnonzero(inputs.has_function)
+    if split == "neuron":
+        layer = np.array([inputs.layers[code] if code >= 0 else "unknown" for code in inputs.layer[rows]], dtype=object)
+        fold[rows] = folds_by_neuron(inputs.nucleus_id[rows], settings.neuron_folds, settings.seed, layer)
+    elif split == "scan":
+        scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
+        fold[rows] = folds_by_scan(scans[:, 0], scans[:, 1], min(settings.scan_folds, len(inputs.scans)), settings.seed)
+    else:
+        fold[rows] = folds_by_block(inputs.position[rows, 0], inputs.position[rows, 2], settings.block_folds)
+    return fold
+
+
+def neuron_jobs(study: Study) -> list[Job]:
+    """Twin, baselines and permutations of every split and fold."""
+    jobs = []
+    folds = {"neuron": study.settings.neuron_folds, "scan": min(study.settings.scan_folds, len(study.inputs.scans)), "block": study.settings.block_folds}
+    for split, n_folds in folds.items():
+        for fold in range(n_folds):
+            where = {"split": split, "fold": fold}
+            jobs.append(Job(f"neurons_{split}_{fold}_function", twin_job, {**where, "evidence": FUNCTION, "model": TWIN}, 3))
+            jobs.append(Job(f"neurons_{split}_{fold}_baselines", baseline_job, where, 3))
+            if split == "neuron":
+                jobs.append(Job(f"neurons_{split}_{fold}_everything", twin_job, {**where, "evidence": EVERYTHING, "model": TWIN_ALL}, 6))
+    for replicate in range(study.settings.permutations):
+        for fold in range(folds["neuron"]):
+            arguments = {"split": "neuron", "fold": fold, "evidence": FUNCTION, "model": f"{TWIN}, permuted", "permutation": replicate}
+            jobs.append(Job(f"neurons_neuron_{fold}_permuted_{replicate}", twin_job, arguments, 3))
+    return jobs
+
+
+def twin_job(
+    study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
+) -> pd.DataFrame:
+    """The graph twin's predictions of one fold, long: a row a neuron with all tasks."""
+    seen = study if permutation is None else study.permuted(permutation)
+    folds = neuron_folds(study, split)
+    edges = seen.all_edges if "synapses" in evidence else seen.similar
+    settings = study.settings
+    fitted = fit_neurons(
+        seen.inputs, edges, folds != fold, evidence, settings.neurons, settings.seed, f"{model} {split} {fold} {permutation}", settings.device, checkpoint
+    )
+    rows = np.flatnonzero(folds == fold)
+    found = predict_rows(fitted, rows)
+    table = _table(study, rows, split, fold, model, found.layer, found.cell_type, found.position, found.position_sd)
+    return table.assign(permutation=-1 if permutation is None else permutation)
+
+
+def baseline_job(study: Study, checkpoint: Path, split: Split, fold: int) -> pd.DataFrame:
+    """All baselines' predictions of one fold."""
+    inputs, folds = study.inputs, neuron_folds(study, split)
+    train, test = np.flatnonzero((folds != fold) & (folds >= 0)), np.flatnonzero(folds == fold)
+    sides = [NeuronSide(inputs.function[rows].astype(np.float64), inputs.scan[rows]) for rows in (train, test)]
+    frames = []
+    for label_model, position_model in zip(LABEL_BASELINES, POSITION_BASELINES, strict=True):
+        layer, cell_type = (
+            fit_label_baseline(label_model, sides[0], true[train], sides[1], len(classes), study.settings.seed)  # type: ignore[arg-type]
+            for true, classes in ((inputs.layer, inputs.layers), (inputs.cell_type, inputs.cell_types))
+        )
+        found = [
+            fit_position_baseline(position_model, sides[0], inputs.position[train, axis], sides[1], study.settings.seed)  # type: ignore[arg-type]
+            for axis in range(3)
+        ]
+        mean, sd = (np.column_stack([one[part] for one in found]) for part in (0, 1))
+        frames.append(_table(study, test, split, fold, LABEL_BASELINES[label_model], layer, cell_type, mean, sd))
+    return pd.concat(frames, ignore_index=True).assign(permutation=-1)
+
+
+def _table(
+    study: Study, rows: np.ndarray, split: str, fold: int, model: str, layer: np.ndarray, cell_type: np.ndarray, mean: np.ndarray, sd: np.ndarray
+) -> pd.DataFrame:
+    inputs = study.inputs
+    scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
+    columns = {"split": split, "fold": fold, "model": model, "nucleus_id": inputs.nucleus_id[rows]}
+    columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
+    columns |= {f"layer={name}": layer[:, i] for i, name in enumerate(inputs.layers)}
+    columns |= {f"cell_type={name}": cell_type[:, i] for i, name in enumerate(inputs.cell_types)}
+    columns |= {f"{target}_mean_um": mean[:, i] for i, target in enumerate(TARGETS)} | {f"{target}_sd_um": sd[:, i] for i, target in enumerate(TARGETS)}
+    return pd.DataFrame(columns)
+
+
+def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Predictions of one label task as the report reads them; neurons of unknown label are left out.
+
+    Args:
+        study: For the true labels.
+        found: Tables of `twin_job` and `baseline_job`.
+        task: "layer" or "cell_type".
+    """
+    codes, classes = (study.inputs.layer, study.inputs.layers) if task == "layer" else (study.inputs.cell_type, study.inputs.cell_types)
+    true = codes[study.rows_of(found["nucleus_id"])]
+    probability = found[[f"{task}={name}" for name in classes]].to_numpy(np.float64)
+    names = np.array(classes, dtype=object)
+    table = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]].assign(
+        true=np.where(true >= 0, names[true], None), predicted=names[probability.argmax(1)]
+    )
+    table[[f"probability_{name}" for name in classes]] = probability
+    return table[true >= 0].reset_index(drop=True)
+
+
+def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
+    """Predicted positions, long by target; neurons of unknown position are left out."""
+    true = study.inputs.position[study.rows_of(found["nucleus_id"])]
+    keys = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]]
+    parts = [
+        keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
+        for axis, target in enumerate(TARGETS)
+    ]
+    together = pd.concat(parts, ignore_index=True)
+    return together[np.isfinite(together["true_um"])].reset_index(drop=True)

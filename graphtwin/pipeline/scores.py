@@ -1,0 +1,213 @@
+"""From predictions to the metrics table, paired differences, permutation nulls and verdicts in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
+from graphtwin.evaluation.scoring import Design, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
+from graphtwin.pipeline import connectivity, neurons
+from graphtwin.pipeline.study import Study
+
+PERMUTED = "embeddings permuted within layer and scan"
+REWIRED = "degree-preserving rewiring"
+LABEL_PAIRS = [
+    (neurons.TWIN, "majority"),
+    (neurons.TWIN, "logistic, function"),
+    (neurons.TWIN, "boosting, function"),
+    (neurons.TWIN_ALL, "scan alone"),
+]
+POSITION_PAIRS = [(neurons.TWIN, "majority"), (neurons.TWIN, "ridge, function"), (neurons.TWIN, "boosting, function"), (neurons.TWIN_ALL, "scan alone")]
+PAIR_PAIRS = [
+    (connectivity.TWIN, "boosting"),
+    (connectivity.TWIN, "boosting + tuning"),
+    (connectivity.TWIN, "logistic"),
+    (connectivity.TWIN, "distance"),
+    (connectivity.TWIN, connectivity.NO_FUNCTION),
+    ("boosting + tuning", "boosting"),
+]
+SUBSET_MODELS = ("distance", "logistic", "boosting", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
+
+
+def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and paired differences of cell type, layer, depth and lateral position, for every split.
+
+    Args:
+        study: For classes and scans.
+        labels: "layer" and "cell_type" to their `label_table`.
+        positions: From `position_table`.
+    """
+    metrics, differences = [], []
+    for task, table in labels.items():
+        for split, found in _plain(table).groupby("split", sort=False):
+            scores = _label_scores(study, task, str(split), found)
+            _collect(scores, LABEL_PAIRS, metrics, differences)
+    for (split, target), found in _plain(positions).groupby(["split", "target"], sort=False):
+        scores = _position_scores(study, str(split), str(target), found)
+        _collect(scores, POSITION_PAIRS, metrics, differences)
+    return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the permuted models, which are a null and no contender."""
+    return table[~table["model"].str.endswith("permuted")]
+
+
+def _collect(scores: Scores, wanted: list[tuple[str, str]], metrics: list[pd.DataFrame], differences: list[pd.DataFrame]) -> None:
+    metrics.append(scores.table())
+    there = [(a, b) for a, b in wanted if a in scores.values and b in scores.values]
+    differences.append(scores.differences(there))
+
+
+def _wide(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each model's rows in the same order of neurons."""
+    return {str(model): part.sort_values("nucleus_id", ignore_index=True) for model, part in found.groupby("model", sort=False)}
+
+
+def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame) -> Scores:
+    classes = study.inputs.layers if task == "layer" else study.inputs.cell_types
+    by_model = _wide(found)
+    first = next(iter(by_model.values()))
+    true = pd.Categorical(first["true"], categories=list(classes)).codes.astype(np.int64)
+    scan = study.inputs.scan[study.rows_of(first["nucleus_id"])]
+    columns = [f"probability_{name}" for name in classes]
+    probabilities = {model: part[columns].to_numpy(np.float64) for model, part in by_model.items()}
+    design = _design(study, task, split, "neuron")
+    return score_labels(true, probabilities, classes, first["nucleus_id"].to_numpy(np.int64), scan, design)
+
+
+def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame) -> Scores:
+    by_model = _wide(found)
+    first = next(iter(by_model.values()))
+    predictions = {model: (part["mean_um"].to_numpy(np.float64), part["sd_um"].to_numpy(np.float64)) for model, part in by_model.items()}
+    task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
+    design = _design(study, task, split, "neuron", subset)
+    return score_positions(first["true_um"].to_numpy(np.float64), predictions, first["nucleus_id"].to_numpy(np.int64), design)
+
+
+def _design(study: Study, task: str, split: str, cluster: str, subset: str = "all") -> Design:
+    return Design(task, split, cluster, subset, study.settings.seed, study.settings.replicates)
+
+
+def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and paired differences of connectivity, on all pairs, on those of known distance and on proofread axons.
+
+    Args:
+        study: For proofreading status and settings.
+        split: "axon" or "block".
+        table: From `pair_table`.
+    """
+    metrics: list[pd.DataFrame] = []
+    differences: list[pd.DataFrame] = []
+    models = [name for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN) if name in table]
+    status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
+    proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
+    subsets = {"all": np.ones(len(table), bool)}
+    if split == "axon":
+        subsets |= {"known positions": np.isfinite(table["distance_um"].to_numpy()), "proofread axons": proofread}
+    for subset, rows in subsets.items():
+        part = table[rows] if not rows.all() else table
+        if not part["connected"].any():
+            continue
+        kept = models if subset == "all" else [name for name in models if name in SUBSET_MODELS]
+        scores = score_pairs(
+            part["connected"].to_numpy(),
+            {name: part[name].to_numpy(np.float64) for name in kept},
+            part["pre_nucleus_id"].to_numpy(np.int64),
+            part["distance_um"].to_numpy(np.float64),
+            _design(study, "connectivity", split, "axon", subset),
+        )
+        _collect(scores, PAIR_PAIRS, metrics, differences)
+    return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """How well the size of held-out connections is ranked: Spearman's correlation, mean and interval over resampled axons."""
+    from graphtwin.evaluation.intervals import cluster_counts, cluster_rows, resampled
+
+    linked = table[table["connected"]]
+    row, n = cluster_rows(linked["pre_nucleus_id"].to_numpy(np.int64))
+    rank = linked[["size", "expected_size"]].rank()
+    x, y = ((rank[name] - rank[name].mean()).to_numpy() / rank[name].std(ddof=0) for name in ("size", "expected_size"))
+    counts = cluster_counts(n, study.settings.replicates, study.settings.seed, "axon").astype(np.float64)
+    sums = {k: counts @ np.bincount(row, v, minlength=n) for k, v in {"xy": x * y, "x": x, "y": y, "xx": x * x, "yy": y * y, "n": np.ones(len(x))}.items()}
+    mean = {k: v / sums["n"] for k, v in sums.items()}
+    found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
+    design = _design(study, "size", "axon", "axon", "connected pairs")
+    return Scores(design, len(linked), n, {connectivity.TWIN: {"spearman": resampled(found)}}).table()
+
+
+def null_table(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The twin's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
+    rows = []
+    base = neurons.TWIN
+    for task, table in labels.items():
+        for replicate, found in _replicates(table):
+            value = _label_scores(study, task, "neuron", found.assign(model=base)).values[base]["balanced_accuracy"].estimate
+            rows.append((task, base, PERMUTED, replicate, "balanced_accuracy", value))
+    for replicate, found in _replicates(positions[positions["target"] == "depth"]):
+        value = _position_scores(study, "neuron", "depth", found.assign(model=base)).values[base]["r2"].estimate
+        rows.append(("depth", base, PERMUTED, replicate, "r2", value))
+    connected, axon = pairs["connected"].to_numpy(), np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
+    counts = np.ones((1, axon.max() + 1), dtype=np.int64)
+    for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
+        for replicate in range(number):
+            parts = [jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in range(study.settings.axon_folds)]
+            auc, precision = resampled_ranking(rank_pairs(connected, np.concatenate(parts).astype(np.float64), axon), counts)
+            rows.append(("connectivity", connectivity.TWIN, null, replicate, "auc", float(auc[0])))
+            rows.append(("connectivity", connectivity.TWIN, null, replicate, "average_precision", float(precision[0])))
+    return pd.DataFrame(rows, columns=["task", "model", "null", "replicate", "metric", "estimate"])
+
+
+def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """Permuted rows by replicate."""
+    permuted = table[table["model"].str.endswith("permuted")]
+    return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
+
+
+HEADLINES = [
+    ("cell_type", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
+    ("layer", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
+    ("depth", "neuron", "all", "r2", f"{neurons.TWIN} - majority", "function"),
+    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - {connectivity.NO_FUNCTION}", "function"),
+    ("connectivity", "axon", "all", "auc", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
+    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
+    ("connectivity", "axon", "all", "average_precision", "boosting + tuning - boosting", "tuning similarity (function)"),
+]
+
+
+def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
+    """What the numbers say, one sentence a question; permutations stand behind those about function in the twin."""
+    found = []
+    for task, split, subset, metric, model, what in HEADLINES:
+        where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
+        row = differences.query(where).query("model == @model")
+        if row.empty:
+            continue
+        null, observed = None, None
+        if what == "function":
+            first = model.partition(" - ")[0]
+            same = nulls.query("task == @task and metric == @metric and null == @PERMUTED")
+            null, observed = same["estimate"].to_numpy(np.float64), _value(metrics.query(where), first)
+        found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
+    return found
+
+
+def _value(metrics: pd.DataFrame, model: str) -> float | None:
+    row = metrics[metrics["model"] == model]
+    return None if row.empty else float(row["estimate"].iloc[0])
+
+
+def metrics_tree(metrics: pd.DataFrame) -> dict[str, Any]:
+    """The metrics table as nested JSON: task, split, subset, model, metric."""
+    tree: dict[str, Any] = {}
+    for row in metrics.to_dict("records"):
+        at = tree
+        for key in ("task", "split", "subset", "model"):
+            at = at.setdefault(str(row[key]), {})
+        at[str(row["metric"])] = {key: row[key] for key in ("estimate", "low", "high", "unit", "n", "n_clusters", "cluster")}
+    return tree

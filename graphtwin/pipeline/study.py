@@ -1,0 +1,106 @@
+"""What every fit of a run reads, made once and kept beside the results, so that workers and a resumed run see the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Int
+
+from graphtwin.cortex.cortex import Cortex
+from graphtwin.gnn.edges import similar_edges, synapse_edges
+from graphtwin.gnn.encoder import Edges
+from graphtwin.gnn.inputs import NodeInputs, node_inputs
+from graphtwin.gnn.pairs import PairSet, pair_set
+from graphtwin.pipeline.settings import Settings
+from graphtwin.twin.features import node_features
+from graphtwin.wiring.nulls import permute_embeddings
+
+
+@dataclass(frozen=True)
+class Study:
+    """A cortex with its functional features, as the fits read it.
+
+    Attributes:
+        features: One row a nucleus: keys, reliability, feature_*.
+        materialization: Whose pairs are predicted.
+    """
+
+    settings: Settings
+    cortex: Cortex
+    features: pd.DataFrame
+    materialization: int
+
+    @cached_property
+    def inputs(self) -> NodeInputs:
+        """Tensors of all neurons that take part."""
+        return node_inputs(self.cortex, self.features)
+
+    @cached_property
+    def similar(self) -> Edges:
+        """Edges between functional neighbours."""
+        return similar_edges(self.inputs, self.settings.k_similar)
+
+    @cached_property
+    def all_edges(self) -> Edges:
+        """Functional neighbours and all observed synapses; for neuron tasks, where synapses are evidence and not the answer."""
+        return {**self.similar, **synapse_edges(self.inputs, self.cortex.synapses)}
+
+    @cached_property
+    def pairs(self) -> PairSet:
+        """Observed axons and queried cells of the target materialization."""
+        return pair_set(self.inputs, self.cortex.synapses, self.cortex.queried, self.materialization)
+
+    @cached_property
+    def functional_axons(self) -> Bool[np.ndarray, " axons"]:
+        """Which observed axons belong to functional neurons: those are evaluated."""
+        return self.inputs.has_function[self.pairs.pre]
+
+    @cached_property
+    def responses(self) -> tuple[np.ndarray, list[str]]:
+        """Responses of each neuron of `inputs` (NaN without), and their columns."""
+        names = [name for name in self.cortex.units if str(name).startswith("direction_")]
+        unit = self.features[["session", "scan_idx", "unit_id", "nucleus_id"]].merge(self.cortex.units.drop(columns="nucleus_id"), how="left")
+        return unit.set_index("nucleus_id")[names].reindex(self.inputs.nucleus_id).to_numpy(np.float64), names
+
+    def permuted(self, replicate: int) -> Study:
+        """The same with function shuffled among neurons of the same layer and scan."""
+        layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
+        return replace(self, features=permute_embeddings(self.features, layer, self.settings.seed, replicate))
+
+    def without_function(self) -> Study:
+        """The same with all functional features 0; who is functional stays known."""
+        names = [name for name in self.features if str(name).startswith("feature_")]
+        return replace(self, features=self.features.assign(**dict.fromkeys(names, np.float32(0.0))))
+
+    def rows_of(self, nucleus_id: pd.Series) -> Int[np.ndarray, " ids"]:
+        """Row of each nucleus in `inputs`, -1 if unknown."""
+        return self.inputs.rows(nucleus_id.to_numpy(np.int64))
+
+
+def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> Study:
+    """Functional features of the most reliable unit of each nucleus, joined with the cortex.
+
+    Args:
+        settings: The run's.
+        cortex: The joined tables.
+        embeddings: The embeddings table, learned or brought.
+    """
+    features = node_features(cortex.units, embeddings).assign(reliability=embeddings["reliability"].to_numpy(np.float64))
+    best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
+    return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), _target(settings, cortex))
+
+
+def _target(settings: Settings, cortex: Cortex) -> int:
+    """The materialization asked for, or the one with the most observed pairs."""
+    counts = cortex.synapses["materialization"].value_counts()
+    if settings.materialization is None and len(counts):
+        return int(counts.index[0])
+    if settings.materialization not in counts.index:
+        raise ValueError(
+            f"materialization {settings.materialization}: no synaptic pairs in the source, which has {sorted(map(int, counts.index))}. "
+            "Set materialization to one of these, or add its synapse table."
+        )
+    return int(settings.materialization)
