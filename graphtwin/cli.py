@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -47,10 +49,14 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command(epilog=RUN_EXAMPLES)
 def run(
     source: Annotated[str, typer.Option(help="minnie65, or a TOML that names the tables of a folder.")] = "minnie65",
-    embeddings: Annotated[Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder. [default: runs/<source>]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
 ) -> None:
     """Embed, fit, validate against the connectome and report, in one go."""
@@ -70,7 +76,9 @@ def run(
 def predict(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
-    pairs: Annotated[Path | None, typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_pt_root_id, post_pt_root_id.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_pt_root_id, post_pt_root_id.")
+    ] = None,
     neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id.")] = None,
     materialization: Annotated[int | None, typer.Option(help="Of the root ids.")] = None,
 ) -> None:
@@ -100,14 +108,11 @@ def report(run: Annotated[Path, typer.Argument(help="A finished run folder.")]) 
         typer.echo(write(run))
 
 
-class words:  # noqa: N801
+@contextmanager
+def words() -> Iterator[None]:
     """Errors that a person can mend end in one message and exit code 2, without a traceback."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Turn a known error into its words."""
-        if isinstance(error, (ValueError, OSError)):
-            typer.secho(f"graphtwin: {error}", err=True, fg="red")
-            raise typer.Exit(2) from error
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.secho(f"graphtwin: {error}", err=True, fg="red")
+        raise typer.Exit(2) from error

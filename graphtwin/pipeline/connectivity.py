@@ -71,13 +71,24 @@ def pair_jobs(study: Study) -> list[Job]:
             if split == "axon":
                 jobs.append(Job(f"{name}_tuned", baseline_job, {**where, "tuned": True}, 12))
                 jobs.append(Job(f"{name}_nofunction", twin_job, {**where, "variant": "no function"}, 10))
-                jobs += [Job(f"{name}_permuted_{k}", twin_job, {**where, "variant": "permuted", "replicate": k}, 10) for k in range(study.settings.permutations)]
-                jobs += [Job(f"{name}_rewired_{k}", twin_job, {**where, "variant": "rewired", "replicate": k}, 10) for k in range(study.settings.rewired)]
+                jobs += [
+                    Job(f"{name}_permuted_{k}", twin_job, {**where, "variant": "permuted", "replicate": k}, 10)
+                    for k in range(study.settings.permutations)
+                ]
+                jobs += [
+                    Job(f"{name}_rewired_{k}", twin_job, {**where, "variant": "rewired", "replicate": k}, 10)
+                    for k in range(study.settings.rewired)
+                ]
     return jobs
 
 
 def twin_job(
-    study: Study, checkpoint: Path, split: Split, fold: int, variant: Literal["as is", "no function", "permuted", "rewired"] = "as is", replicate: int = 0
+    study: Study,
+    checkpoint: Path,
+    split: Split,
+    fold: int,
+    variant: Literal["as is", "no function", "permuted", "rewired"] = "as is",
+    replicate: int = 0,
 ) -> pd.DataFrame:
     """Probabilities (and sizes) of one fold's pairs; a variant changes what the twin learns from, never what it is scored on."""
     training, pre, post = sides(study, split, fold)
@@ -155,8 +166,16 @@ def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.
         size = size.ravel()[(pre[:, None] != post[None]).ravel()]
         name = f"pairs_{split}_{fold}"
         twin = jobs[f"{name}_twin"]
-        columns = {"pre_nucleus_id": inputs.nucleus_id[i], "post_nucleus_id": inputs.nucleus_id[j], "connected": size > 0, "size": size.astype(np.float32)}
-        columns |= {"fold": np.full(len(i), fold), "distance_um": np.linalg.norm(inputs.position[i] - inputs.position[j], axis=1).astype(np.float32)}
+        columns = {
+            "pre_nucleus_id": inputs.nucleus_id[i],
+            "post_nucleus_id": inputs.nucleus_id[j],
+            "connected": size > 0,
+            "size": size.astype(np.float32),
+        }
+        columns |= {
+            "fold": np.full(len(i), fold),
+            "distance_um": np.linalg.norm(inputs.position[i] - inputs.position[j], axis=1).astype(np.float32),
+        }
         columns |= {model: jobs[f"{name}_baselines"][model].to_numpy() for model in BASELINES}
         if split == "axon":
             columns |= {f"{model} + tuning": jobs[f"{name}_tuned"][f"{model} + tuning"].to_numpy() for model in TUNED}

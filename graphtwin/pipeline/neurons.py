@@ -42,7 +42,11 @@ def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
 def neuron_jobs(study: Study) -> list[Job]:
     """Twin, baselines and permutations of every split and fold."""
     jobs = []
-    folds = {"neuron": study.settings.neuron_folds, "scan": min(study.settings.scan_folds, len(study.inputs.scans)), "block": study.settings.block_folds}
+    folds = {
+        "neuron": study.settings.neuron_folds,
+        "scan": min(study.settings.scan_folds, len(study.inputs.scans)),
+        "block": study.settings.block_folds,
+    }
     for split, n_folds in folds.items():
         for fold in range(n_folds):
             where = {"split": split, "fold": fold}
@@ -66,7 +70,15 @@ def twin_job(
     edges = seen.all_edges if "synapses" in evidence else seen.similar
     settings = study.settings
     fitted = fit_neurons(
-        seen.inputs, edges, folds != fold, evidence, settings.neurons, settings.seed, f"{model} {split} {fold} {permutation}", settings.device, checkpoint
+        seen.inputs,
+        edges,
+        folds != fold,
+        evidence,
+        settings.neurons,
+        settings.seed,
+        f"{model} {split} {fold} {permutation}",
+        settings.device,
+        checkpoint,
     )
     rows = np.flatnonzero(folds == fold)
     found = predict_rows(fitted, rows)
@@ -95,7 +107,15 @@ def baseline_job(study: Study, checkpoint: Path, split: Split, fold: int) -> pd.
 
 
 def _table(
-    study: Study, rows: np.ndarray, split: str, fold: int, model: str, layer: np.ndarray, cell_type: np.ndarray, mean: np.ndarray, sd: np.ndarray
+    study: Study,
+    rows: np.ndarray,
+    split: str,
+    fold: int,
+    model: str,
+    layer: np.ndarray,
+    cell_type: np.ndarray,
+    mean: np.ndarray,
+    sd: np.ndarray,
 ) -> pd.DataFrame:
     inputs = study.inputs
     scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
@@ -103,7 +123,9 @@ def _table(
     columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
     columns |= {f"layer={name}": layer[:, i] for i, name in enumerate(inputs.layers)}
     columns |= {f"cell_type={name}": cell_type[:, i] for i, name in enumerate(inputs.cell_types)}
-    columns |= {f"{target}_mean_um": mean[:, i] for i, target in enumerate(TARGETS)} | {f"{target}_sd_um": sd[:, i] for i, target in enumerate(TARGETS)}
+    columns |= {f"{target}_mean_um": mean[:, i] for i, target in enumerate(TARGETS)} | {
+        f"{target}_sd_um": sd[:, i] for i, target in enumerate(TARGETS)
+    }
     return pd.DataFrame(columns)
 
 

@@ -37,10 +37,20 @@ def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame
     everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
     settings = study.settings
     fitted = fit_neurons(
-        study.inputs, study.all_edges, everyone, NEURON_TWINS[name], settings.neurons, settings.seed, f"final {name}", settings.device, checkpoint
+        study.inputs,
+        study.all_edges,
+        everyone,
+        NEURON_TWINS[name],
+        settings.neurons,
+        settings.seed,
+        f"final {name}",
+        settings.device,
+        checkpoint,
     )
     _keep(neuron_weights(fitted), checkpoint)
-    return pd.DataFrame({"member": range(len(fitted.states)), "epochs": [s.epoch for s in fitted.states], "loss": [s.best_loss for s in fitted.states]})
+    return pd.DataFrame(
+        {"member": range(len(fitted.states)), "epochs": [s.epoch for s in fitted.states], "loss": [s.best_loss for s in fitted.states]}
+    )
 
 
 def fit_final_pairs(study: Study, checkpoint: Path) -> pd.DataFrame:
@@ -89,7 +99,11 @@ def load_twin(run: str | Path) -> Twin:
     import torch
 
     run = Path(run)
-    missing = [name for name in ("config.toml", "twin.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES)) if not (run / name).is_file()]
+    missing = [
+        name
+        for name in ("config.toml", "twin.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
+        if not (run / name).is_file()
+    ]
     if missing:
         raise FileNotFoundError(
             f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
@@ -100,7 +114,8 @@ def load_twin(run: str | Path) -> Twin:
     study = make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
     weights = torch.load(run / "twin.pt", weights_only=True)
     neurons = {
-        name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons) for name, evidence in NEURON_TWINS.items()
+        name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
+        for name, evidence in NEURON_TWINS.items()
     }
     return Twin(study, neurons, restore_pairs(weights["pairs"], study.inputs, study.similar, study.pairs, settings.pairs))
 

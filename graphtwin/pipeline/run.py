@@ -15,7 +15,7 @@ from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
 from graphtwin.pipeline import connectivity, neurons, scores
-from graphtwin.pipeline.jobs import run_jobs
+from graphtwin.pipeline.jobs import Job, run_jobs
 from graphtwin.pipeline.predict import final_jobs, save_twin
 from graphtwin.pipeline.settings import Settings, load_settings
 from graphtwin.pipeline.study import Study, make_study
@@ -49,10 +49,11 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         artifacts.write_tables(cortex, folder / "tables")
         embeddings = _embeddings(settings, cortex, folder)
         study = make_study(settings, cortex, embeddings)
-        jobs = run_jobs([*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs()], study, folder / "work", settings.threads, "fits")
+        jobs = [*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs(), *_leakage_jobs(settings, folder)]
+        jobs.append(Job("like_to_like", like_to_like_job, cost=9))
+        tables = run_jobs(jobs, study, folder / "work", settings.threads, "fits")
         save_twin(folder)
-        _write_like_to_like(cortex, settings, folder)
-        _write_results(study, jobs, folder)
+        _write_results(study, tables, folder)
     shutil.rmtree(folder / "work")
     (folder / UNFINISHED).unlink()
     return folder
@@ -73,7 +74,8 @@ def _open(folder: Path, settings: Settings, resume: bool) -> None:
     if _comparable(before) != _comparable(now):
         changed = [line for line in now.splitlines() if line not in before.splitlines()]
         raise ValueError(
-            f"{folder}: was begun with other settings; now different: {'; '.join(changed[:5])}. Use the same settings, or name another --out."
+            f"{folder}: was begun with other settings; now different: {'; '.join(changed[:5])}. "
+            "Use the same settings, or name another --out."
         )
 
 
@@ -92,7 +94,9 @@ def _note_inputs(folder: Path, settings: Settings, cortex: Cortex) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))["inputs"]
         changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
         if changed:
-            raise ValueError(f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. Name another --out.")
+            raise ValueError(
+                f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. Name another --out."
+            )
     artifacts.write_json(artifacts.provenance(settings.seed, inputs), path)
 
 
@@ -111,15 +115,30 @@ def _embeddings(settings: Settings, cortex: Cortex, folder: Path) -> pd.DataFram
     artifacts.write_parquet(table, folder / "embeddings.parquet")
     artifacts.write_parquet(raw, folder / "embeddings_uncorrected.parquet")
     artifacts.write_parquet(pd.concat([cortex.funnel, funnel], ignore_index=True), folder / "tables" / "funnel.parquet")
-    leakage = [scan_leakage(frame, settings.seed, permutations=5).assign(embeddings=name) for name, frame in (("as fitted", raw), ("aligned", table))]
-    artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
     return table
 
 
-def _write_like_to_like(cortex: Cortex, settings: Settings, folder: Path) -> None:
-    summary, axons = like_to_like(cortex, settings.seed)
-    _write_both(summary, folder / "like_to_like")
-    artifacts.write_parquet(axons, folder / "like_to_like_axons.parquet")
+def _leakage_jobs(settings: Settings, folder: Path) -> list[Job]:
+    """How well the scan is decoded from the embeddings, as fitted and alike in every scan."""
+    decoders = ("linear", "boosting") if settings.preset != "short" else ("linear",)
+    return [
+        Job(f"leakage_{stem}_{decoder}", leakage_job, {"file": folder / f"{stem}.parquet", "decoder": decoder, "label": label}, 8)
+        for stem, label in (("embeddings_uncorrected", "as fitted"), ("embeddings", "aligned"))
+        for decoder in decoders
+    ]
+
+
+def leakage_job(study: Study, checkpoint: Path, file: Path, decoder: str, label: str) -> pd.DataFrame:
+    """One decoder on one embeddings table."""
+    found = scan_leakage(pd.read_parquet(file), study.settings.seed, study.settings.permutations, (decoder,))
+    return found.assign(embeddings=label)
+
+
+def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+    """The comparison of partners and matched non-partners; the axons behind it go beside the checkpoint."""
+    summary, axons = like_to_like(study.cortex, study.settings.seed)
+    artifacts.write_parquet(axons, checkpoint.with_name("like_to_like_axons.parquet"))
+    return summary
 
 
 def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
@@ -134,6 +153,10 @@ def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) ->
         metrics, differences = (pd.concat(both, ignore_index=True) for both in ((metrics, more[0]), (differences, more[1])))
     metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
     nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
+    _write_both(jobs["like_to_like"], folder / "like_to_like")
+    shutil.copy(folder / "work" / "like_to_like_axons.parquet", folder / "like_to_like_axons.parquet")
+    leakage = [frame for name, frame in jobs.items() if name.startswith("leakage_")]
+    artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
     _write_both(metrics, folder / "metrics")
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")

@@ -21,7 +21,12 @@ LABEL_PAIRS = [
     (neurons.TWIN, "boosting, function"),
     (neurons.TWIN_ALL, "scan alone"),
 ]
-POSITION_PAIRS = [(neurons.TWIN, "majority"), (neurons.TWIN, "ridge, function"), (neurons.TWIN, "boosting, function"), (neurons.TWIN_ALL, "scan alone")]
+POSITION_PAIRS = [
+    (neurons.TWIN, "majority"),
+    (neurons.TWIN, "ridge, function"),
+    (neurons.TWIN, "boosting, function"),
+    (neurons.TWIN_ALL, "scan alone"),
+]
 PAIR_PAIRS = [
     (connectivity.TWIN, "boosting"),
     (connectivity.TWIN, "boosting + tuning"),
@@ -41,7 +46,8 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
         labels: "layer" and "cell_type" to their `label_table`.
         positions: From `position_table`.
     """
-    metrics, differences = [], []
+    metrics: list[pd.DataFrame] = []
+    differences: list[pd.DataFrame] = []
     for task, table in labels.items():
         for split, found in _plain(table).groupby("split", sort=False):
             scores = _label_scores(study, task, str(split), found)
@@ -103,7 +109,11 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     """
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
-    models = [name for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN) if name in table]
+    models = [
+        name
+        for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
+        if name in table
+    ]
     status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
     proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
     subsets = {"all": np.ones(len(table), bool)}
@@ -134,14 +144,19 @@ def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     rank = linked[["size", "expected_size"]].rank()
     x, y = ((rank[name] - rank[name].mean()).to_numpy() / rank[name].std(ddof=0) for name in ("size", "expected_size"))
     counts = cluster_counts(n, study.settings.replicates, study.settings.seed, "axon").astype(np.float64)
-    sums = {k: counts @ np.bincount(row, v, minlength=n) for k, v in {"xy": x * y, "x": x, "y": y, "xx": x * x, "yy": y * y, "n": np.ones(len(x))}.items()}
+    sums = {
+        k: counts @ np.bincount(row, v, minlength=n)
+        for k, v in {"xy": x * y, "x": x, "y": y, "xx": x * x, "yy": y * y, "n": np.ones(len(x))}.items()
+    }
     mean = {k: v / sums["n"] for k, v in sums.items()}
     found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
     design = _design(study, "size", "axon", "axon", "connected pairs")
     return Scores(design, len(linked), n, {connectivity.TWIN: {"spearman": resampled(found)}}).table()
 
 
-def null_table(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def null_table(
+    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
     """The twin's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
     rows = []
     base = neurons.TWIN

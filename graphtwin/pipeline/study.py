@@ -62,7 +62,9 @@ class Study:
     def responses(self) -> tuple[np.ndarray, list[str]]:
         """Responses of each neuron of `inputs` (NaN without), and their columns."""
         names = [name for name in self.cortex.units if str(name).startswith("direction_")]
-        unit = self.features[["session", "scan_idx", "unit_id", "nucleus_id"]].merge(self.cortex.units.drop(columns="nucleus_id"), how="left")
+        unit = self.features[["session", "scan_idx", "unit_id", "nucleus_id"]].merge(
+            self.cortex.units.drop(columns="nucleus_id"), how="left"
+        )
         return unit.set_index("nucleus_id")[names].reindex(self.inputs.nucleus_id).to_numpy(np.float64), names
 
     def permuted(self, replicate: int) -> Study:
@@ -96,11 +98,12 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
 def _target(settings: Settings, cortex: Cortex) -> int:
     """The materialization asked for, or the one with the most observed pairs."""
     counts = cortex.synapses["materialization"].value_counts()
-    if settings.materialization is None and len(counts):
+    chosen = settings.materialization
+    if chosen is None and len(counts):
         return int(counts.index[0])
-    if settings.materialization not in counts.index:
+    if chosen is None or chosen not in counts.index:
         raise ValueError(
-            f"materialization {settings.materialization}: no synaptic pairs in the source, which has {sorted(map(int, counts.index))}. "
+            f"materialization {chosen}: no synaptic pairs in the source, which has {sorted(map(int, counts.index))}. "
             "Set materialization to one of these, or add its synapse table."
         )
-    return int(settings.materialization)
+    return chosen
