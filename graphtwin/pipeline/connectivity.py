@@ -101,7 +101,7 @@ def twin_job(
         training = rewired(training, study.settings.seed, replicate)
     settings = study.settings
     name = f"{TWIN} {variant} {split} {fold} {replicate}"
-    fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, settings.device, checkpoint)
+    fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, study.device, checkpoint)
     probability, size = score(fitted, *outer(pre, post))
     return pd.DataFrame({"probability": probability} | ({"expected_size": size} if variant == "as is" else {}))
 

@@ -13,7 +13,7 @@ from graphtwin.artifacts import write_atomic, write_parquet
 from graphtwin.execute import threads
 from graphtwin.pipeline.study import Study
 
-_LOADED: dict[Path, Study] = {}
+_LOADED: dict[tuple[Path, int], Study] = {}  # by file and time of writing: two runs may have had one name
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,13 @@ def _do(job: Job, folder: Path) -> None:
 
     torch.set_num_threads(1)
     path = folder / "study.pkl"
-    if path not in _LOADED:
+    key = path, path.stat().st_mtime_ns
+    if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[path] = joblib.load(path)
+        _LOADED[key] = joblib.load(path)
     with threads(1):
         checkpoint = folder / f"{job.name}.ckpt"
-        frame = job.work(_LOADED[path], checkpoint=checkpoint, **job.arguments)
+        frame = job.work(_LOADED[key], checkpoint=checkpoint, **job.arguments)
     write_parquet(frame, _file(folder, job))
-    for left in folder.glob(f"{job.name}*.ckpt"):
-        left.unlink()
+    for left in (checkpoint, *folder.glob(f"{job.name}_*.ckpt")):
+        left.unlink(missing_ok=True)

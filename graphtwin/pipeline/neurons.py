@@ -40,13 +40,15 @@ def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
 
 
 def neuron_jobs(study: Study) -> list[Job]:
-    """Twin, baselines and permutations of every split and fold."""
+    """Twin, baselines and permutations of every split and fold; a lone scan cannot be held out."""
     jobs = []
     folds = {
         "neuron": study.settings.neuron_folds,
         "scan": min(study.settings.scan_folds, len(study.inputs.scans)),
         "block": study.settings.block_folds,
     }
+    if folds["scan"] < 2:
+        del folds["scan"]
     for split, n_folds in folds.items():
         for fold in range(n_folds):
             where = {"split": split, "fold": fold}
@@ -77,7 +79,7 @@ def twin_job(
         settings.neurons,
         settings.seed,
         f"{model} {split} {fold} {permutation}",
-        settings.device,
+        study.device,
         checkpoint,
     )
     rows = np.flatnonzero(folds == fold)

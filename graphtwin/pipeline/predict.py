@@ -44,7 +44,7 @@ def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame
         settings.neurons,
         settings.seed,
         f"final {name}",
-        settings.device,
+        study.device,
         checkpoint,
     )
     _keep(neuron_weights(fitted), checkpoint)
@@ -56,7 +56,7 @@ def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame
 def fit_final_pairs(study: Study, checkpoint: Path) -> pd.DataFrame:
     """Fit connectivity on every observed axon; see `fit_final_neurons`."""
     settings = study.settings
-    fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", settings.device, checkpoint)
+    fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
     _keep(pair_weights(fitted), checkpoint)
     return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
 
@@ -162,7 +162,7 @@ def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | Non
         )
     table = cortex.root_ids[cortex.root_ids["materialization"] == materialization].set_index("root_id")["nucleus_id"]
     roots = [schema.as_ids(pairs[name], f"{origin}, column {name!r}") for name in keys]
-    found = [table.reindex(values).fillna(-1).to_numpy(np.int64) for values in roots]
+    found = [table.reindex(values, fill_value=-1).to_numpy(np.int64) for values in roots]
     if len(pairs) and all((values < 0).all() for values in found):
         raise ValueError(
             f"{origin}: none of {len(pairs)} pairs has a root id of materialization {materialization}. "

@@ -39,17 +39,19 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
-    _open(folder, settings, resume)
-    if not (folder / UNFINISHED).exists():
+    _require_place(folder, settings, resume)
+    if (folder / "config.toml").exists() and not (folder / UNFINISHED).exists():
         log.info("%s: already finished with these settings", folder)
         return folder
     with threads(settings.threads):
         cortex = build(sources.load(settings.source))
+        brought = _brought(settings, cortex)
+        _begin(folder, settings)
         _note_inputs(folder, settings, cortex)
         artifacts.write_tables(cortex, folder / "tables")
-        embeddings = _embeddings(settings, cortex, folder)
+        embeddings = _embeddings(settings, cortex, brought, folder)
         study = make_study(settings, cortex, embeddings)
-        jobs = [*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs(), *_leakage_jobs(settings, folder)]
+        jobs = [*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs(), *_leakage_jobs(study, folder)]
         jobs.append(Job("like_to_like", like_to_like_job, cost=9))
         tables = run_jobs(jobs, study, folder / "work", settings.threads, "fits")
         save_twin(folder)
@@ -59,12 +61,12 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     return folder
 
 
-def _open(folder: Path, settings: Settings, resume: bool) -> None:
-    """Make the run folder, or take up one of the same settings."""
+def _require_place(folder: Path, settings: Settings, resume: bool) -> None:
+    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
     config = folder / "config.toml"
+    if folder.is_file():
+        raise FileExistsError(f"{folder}: is a file. Name another --out.")
     if not folder.exists() or not any(folder.iterdir()):
-        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / UNFINISHED)
-        artifacts.write_text(dump_toml(settings), config)
         return
     if not config.exists():
         raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no run folder. Name another --out.")
@@ -77,6 +79,13 @@ def _open(folder: Path, settings: Settings, resume: bool) -> None:
             f"{folder}: was begun with other settings; now different: {'; '.join(changed[:5])}. "
             "Use the same settings, or name another --out."
         )
+
+
+def _begin(folder: Path, settings: Settings) -> None:
+    """Make the run folder once the source is known to be good; one that is resumed stays as it is."""
+    if not (folder / "config.toml").exists():
+        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / UNFINISHED)
+        artifacts.write_text(dump_toml(settings), folder / "config.toml")
 
 
 def _comparable(config: str) -> list[str]:
@@ -100,11 +109,18 @@ def _note_inputs(folder: Path, settings: Settings, cortex: Cortex) -> None:
     artifacts.write_json(artifacts.provenance(settings.seed, inputs), path)
 
 
-def _embeddings(settings: Settings, cortex: Cortex, folder: Path) -> pd.DataFrame:
+def _brought(settings: Settings, cortex: Cortex) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Embeddings brought from elsewhere, checked, with the funnel of their rows."""
+    if settings.embeddings_file is None:
+        return None
+    return check_embeddings(embedding_files.read(settings.embeddings_file), cortex.units, str(settings.embeddings_file))
+
+
+def _embeddings(settings: Settings, cortex: Cortex, brought: tuple[pd.DataFrame, pd.DataFrame] | None, folder: Path) -> pd.DataFrame:
     """Brought or learned embeddings, the same for every scan, with their scores and leakage beside them."""
-    if settings.embeddings_file is not None:
-        brought, funnel = check_embeddings(embedding_files.read(settings.embeddings_file), cortex.units, str(settings.embeddings_file))
-        raw, table = brought, normalise(brought, "within_scan")
+    if brought is not None:
+        raw, funnel = brought
+        table = normalise(raw, "within_scan")
     else:
         learned = learn_embeddings(cortex.units, settings.directions)
         raw, table, funnel = learned.uncorrected, learned.embeddings, learned.funnel
@@ -118,9 +134,11 @@ def _embeddings(settings: Settings, cortex: Cortex, folder: Path) -> pd.DataFram
     return table
 
 
-def _leakage_jobs(settings: Settings, folder: Path) -> list[Job]:
-    """How well the scan is decoded from the embeddings, as fitted and alike in every scan."""
-    decoders = ("linear", "boosting") if settings.preset != "short" else ("linear",)
+def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
+    """How well the scan is decoded from the embeddings, as fitted and alike in every scan; nothing to decode with one scan."""
+    if len(study.inputs.scans) < 2:
+        return []
+    decoders = ("linear", "boosting") if study.settings.preset != "short" else ("linear",)
     return [
         Job(f"leakage_{stem}_{decoder}", leakage_job, {"file": folder / f"{stem}.parquet", "decoder": decoder, "label": label}, 8)
         for stem, label in (("embeddings_uncorrected", "as fitted"), ("embeddings", "aligned"))
@@ -156,7 +174,8 @@ def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) ->
     _write_both(jobs["like_to_like"], folder / "like_to_like")
     shutil.copy(folder / "work" / "like_to_like_axons.parquet", folder / "like_to_like_axons.parquet")
     leakage = [frame for name, frame in jobs.items() if name.startswith("leakage_")]
-    artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
+    if leakage:
+        artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
     _write_both(metrics, folder / "metrics")
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")

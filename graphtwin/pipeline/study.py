@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.gnn.edges import similar_edges, synapse_edges
 from graphtwin.gnn.encoder import Edges
-from graphtwin.gnn.inputs import NodeInputs, node_inputs
+from graphtwin.gnn.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.gnn.pairs import PairSet, pair_set
 from graphtwin.pipeline.settings import Settings
 from graphtwin.twin.features import node_features
@@ -67,6 +67,14 @@ class Study:
         )
         return unit.set_index("nucleus_id")[names].reindex(self.inputs.nucleus_id).to_numpy(np.float64), names
 
+    @property
+    def device(self) -> str:
+        """Where the fits run: `auto` takes cuda where there is one."""
+        import torch
+
+        wanted = self.settings.device
+        return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
     def permuted(self, replicate: int) -> Study:
         """The same with function shuffled among neurons of the same layer and scan."""
         layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
@@ -92,7 +100,19 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     """
     features = node_features(cortex.units, embeddings).assign(reliability=embeddings["reliability"].to_numpy(np.float64))
     best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
-    return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), _target(settings, cortex))
+    study = Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), _target(settings, cortex))
+    _require_classes(study.inputs)
+    return study
+
+
+def _require_classes(inputs: NodeInputs) -> None:
+    """Raise where no cell type or no layer has enough functional neurons to be learned and held out."""
+    for task, classes in (("cell_type", inputs.cell_types), ("layer", inputs.layers)):
+        if not classes:
+            raise ValueError(
+                f"{task}: no class has {MIN_MEMBERS} functional neurons, so that none can be learned and held out. "
+                f"Add a table that gives the {task} of more neurons (roles cell_types_fine, somata or nuclei)."
+            )
 
 
 def _target(settings: Settings, cortex: Cortex) -> int:
