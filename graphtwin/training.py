@@ -57,7 +57,7 @@ def fit(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> FitState:
-    """Minimise the batches' losses and leave the model with its best weights.
+    """Minimise the batches' losses and leave the model with its best weights, those it came with among them.
 
     An epoch's draws depend on seed, name and epoch alone: a fit resumed from its checkpoint ends in the same weights as one never stopped.
 
@@ -80,6 +80,8 @@ def fit(
     state = FitState()
     if checkpoint is not None and checkpoint.exists():
         state = _restore(checkpoint, model, optimiser, schedule, name)
+    else:
+        _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
         torch.manual_seed(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]))
@@ -104,19 +106,24 @@ def fit(
 
 
 def _advance(state: FitState, model: torch.nn.Module, training_loss: float, validation_loss: Callable[[], float]) -> None:
-    """Close an epoch: measure, and keep the weights when they are the best so far."""
+    """Close an epoch."""
+    state.epoch += 1
+    state.history.append({"training": training_loss, "validation": _measure(state, model, training_loss, validation_loss)})
+
+
+def _measure(state: FitState, model: torch.nn.Module, training_loss: float, validation_loss: Callable[[], float]) -> float:
+    """The validation loss after `state.epoch` epochs; the weights are kept when they are the best so far."""
     model.eval()
     loss = validation_loss()
     if not np.isfinite([training_loss, loss]).all():
         raise FloatingPointError(
-            f"epoch {state.epoch + 1}: training loss {training_loss}, validation loss {loss}. "
+            f"epoch {state.epoch}: training loss {training_loss}, validation loss {loss}. "
             "Lower the learning rate (--set ...learning_rate=0.001) or look for extreme values in the inputs."
         )
-    state.epoch += 1
-    state.history.append({"training": training_loss, "validation": loss})
     if loss < state.best_loss:
         state.best_loss, state.best_epoch = loss, state.epoch
         state.best = {key: value.detach().clone() for key, value in model.state_dict().items()}
+    return loss
 
 
 def _save(path: Path, model: Any, optimiser: Any, schedule: Any, state: FitState, name: str) -> None:
