@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float32, Int
+from numba import njit
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from graphtwin.gnn.inputs import NodeInputs
 
@@ -110,20 +110,43 @@ def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " 
         axons: Rows of the axons asked for.
     """
     known = np.isfinite(inputs.position).all(1)
-    sources = np.flatnonzero(known[training.pre])
-    asked = np.flatnonzero(known[axons])
+    sources, asked = np.flatnonzero(known[training.pre]), np.flatnonzero(known[axons])
     out = np.zeros((len(axons), len(training.post), len(BANDWIDTHS_UM)), np.float32)
-    if not len(sources) or not len(asked):
-        return out
-    connected = (training.size[sources] > 0).astype(np.float32)
+    connected = training.size[sources]
+    indptr, cells = connected.indptr.astype(np.int64), connected.indices.astype(np.int64)
+    here, there = (inputs.position[rows].astype(np.float32) for rows in (axons[asked], training.pre[sources]))
     overall = np.float32(max(training.prevalence, 1e-9))
-    tree = cKDTree(inputs.position[training.pre[sources]])
-    reach = cKDTree(inputs.position[axons[asked]]).sparse_distance_matrix(tree, 3 * max(BANDWIDTHS_UM), output_type="coo_matrix")
-    other = axons[asked][reach.row] != training.pre[sources][reach.col]
-    row, column, distance = reach.row[other], reach.col[other], reach.data[other].astype(np.float32)
-    for index, bandwidth in enumerate(BANDWIDTHS_UM):
-        weight = sparse.csr_array((np.exp(-0.5 * (distance / bandwidth) ** 2), (row, column)), shape=(len(asked), len(sources)))
-        near = np.asarray(weight.sum(axis=1), np.float32)[:, None]
-        rate = ((weight @ connected).toarray() + overall * PRIOR_AXONS) / (near + PRIOR_AXONS)
-        out[asked, :, index] = np.log(rate / overall + 0.1)
+    bandwidths = np.array(BANDWIDTHS_UM, np.float32)
+    _spread(out, asked, axons[asked], here, training.pre[sources], there, indptr, cells, bandwidths, overall, np.float32(PRIOR_AXONS))
     return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _spread(
+    out: np.ndarray,
+    asked: np.ndarray,
+    here_row: np.ndarray,
+    here: np.ndarray,
+    there_row: np.ndarray,
+    there: np.ndarray,
+    indptr: np.ndarray,
+    cells: np.ndarray,
+    bandwidths: np.ndarray,
+    overall: np.float32,
+    prior: np.float32,
+) -> None:
+    """Fill the rows of `out` that are asked for; every axon looks at every other, within three bandwidths."""
+    reach = (np.float32(3) * bandwidths.max()) ** 2
+    for a in range(len(asked)):
+        near = np.full(len(bandwidths), prior, np.float32)
+        found = np.full((out.shape[1], len(bandwidths)), overall * prior, np.float32)
+        for s in range(len(there)):
+            square = (here[a, 0] - there[s, 0]) ** 2 + (here[a, 1] - there[s, 1]) ** 2 + (here[a, 2] - there[s, 2]) ** 2
+            if square > reach or there_row[s] == here_row[a]:
+                continue
+            for b in range(len(bandwidths)):
+                weight = np.exp(np.float32(-0.5) * square / bandwidths[b] ** 2)
+                near[b] += weight
+                for k in range(indptr[s], indptr[s + 1]):
+                    found[cells[k], b] += weight
+        out[asked[a]] = np.log(found / (near * overall) + np.float32(0.1))
