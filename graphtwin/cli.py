@@ -14,8 +14,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Graph twins of cortex: from functional responses and a connectome to validated predictions of cell type, position and connectivity.",
+    help="Graph twins of cortex: functional responses and a connectome to validated predictions of cell type, position and connectivity.",
 )
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin run
+
+graphtwin predict runs/minnie65 --pairs pairs.parquet --out predicted.parquet
+
+graphtwin run --help
+"""
 
 RUN_EXAMPLES = """[bold]Examples[/bold]
 
@@ -36,7 +45,7 @@ graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv
 """
 
 
-@app.callback()
+@app.callback(epilog=EXAMPLES)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
     """Print the version, or go on to a command."""
     if version:

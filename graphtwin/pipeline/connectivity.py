@@ -96,7 +96,7 @@ def twin_job(
     if variant == "no function":
         seen = study.without_function()
     elif variant == "permuted":
-        seen = study.permuted(replicate)
+        seen = study.permuted(replicate, within_layer=True)
     elif variant == "rewired":
         training = rewired(training, study.settings.seed, replicate)
     settings = study.settings

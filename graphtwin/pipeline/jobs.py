@@ -30,7 +30,7 @@ class Job:
     name: str
     work: Callable[..., pd.DataFrame]
     arguments: dict[str, Any] = field(default_factory=dict)
-    cost: float = 1.0
+    cost: int = 1
 
 
 def run_jobs(jobs: list[Job], study: Study, folder: Path, workers: int, label: str) -> dict[str, pd.DataFrame]:

@@ -67,7 +67,7 @@ def twin_job(
     study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
 ) -> pd.DataFrame:
     """The graph twin's predictions of one fold, long: a row a neuron with all tasks."""
-    seen = study if permutation is None else study.permuted(permutation)
+    seen = study if permutation is None else study.permuted(permutation, within_layer=False)
     folds = neuron_folds(study, split)
     edges = seen.all_edges if "synapses" in evidence else seen.similar
     settings = study.settings

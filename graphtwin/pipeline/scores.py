@@ -14,7 +14,9 @@ from graphtwin.pipeline import connectivity, neurons
 from graphtwin.pipeline.study import Study
 
 PERMUTED = "embeddings permuted within layer and scan"
+PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
 REWIRED = "degree-preserving rewiring"
+PERMUTATIONS = (PERMUTED, PERMUTED_IN_SCAN)
 LABEL_PAIRS = [
     (neurons.TWIN, "majority"),
     (neurons.TWIN, "logistic, function"),
@@ -163,10 +165,10 @@ def null_table(
     for task, table in labels.items():
         for replicate, found in _replicates(table):
             value = _label_scores(study, task, "neuron", found.assign(model=base)).values[base]["balanced_accuracy"].estimate
-            rows.append((task, base, PERMUTED, replicate, "balanced_accuracy", value))
+            rows.append((task, base, PERMUTED_IN_SCAN, replicate, "balanced_accuracy", value))
     for replicate, found in _replicates(positions[positions["target"] == "depth"]):
         value = _position_scores(study, "neuron", "depth", found.assign(model=base)).values[base]["r2"].estimate
-        rows.append(("depth", base, PERMUTED, replicate, "r2", value))
+        rows.append(("depth", base, PERMUTED_IN_SCAN, replicate, "r2", value))
     connected, axon = pairs["connected"].to_numpy(), np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
     counts = np.ones((1, axon.max() + 1), dtype=np.int64)
     for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
@@ -206,7 +208,7 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
         null, observed = None, None
         if what == "function":
             first = model.partition(" - ")[0]
-            same = nulls.query("task == @task and metric == @metric and null == @PERMUTED")
+            same = nulls.query("task == @task and metric == @metric and null in @PERMUTATIONS")
             null, observed = same["estimate"].to_numpy(np.float64), _value(metrics.query(where), first)
         found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
     return found

@@ -75,10 +75,11 @@ class Study:
         wanted = self.settings.device
         return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
-    def permuted(self, replicate: int) -> Study:
-        """The same with function shuffled among neurons of the same layer and scan."""
+    def permuted(self, replicate: int, within_layer: bool) -> Study:
+        """The same with function shuffled among neurons of the same scan, and layer unless it is predicted."""
         layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
-        return replace(self, features=permute_embeddings(self.features, layer, self.settings.seed, replicate))
+        stratum = layer if within_layer else layer.map(lambda _: "any", na_action=None)
+        return replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
 
     def without_function(self) -> Study:
         """The same with all functional features 0; who is functional stays known."""
