@@ -49,7 +49,9 @@ def pair_weights(fitted: FittedPairs) -> Weights:
     return [fitted.twin.state_dict()]
 
 
-def restore_pairs(weights: Weights, inputs: NodeInputs, edges: Edges, training: PairSet, config: PairConfig, device: str = "cpu") -> FittedPairs:
+def restore_pairs(
+    weights: Weights, inputs: NodeInputs, edges: Edges, training: PairSet, config: PairConfig, device: str = "cpu"
+) -> FittedPairs:
     """The connectivity twin again, with the training pairs it reads in-degrees and local rates from.
 
     Args:
@@ -70,5 +72,7 @@ def _load(twin: torch.nn.Module, state: dict[str, Any], device: str) -> None:
     try:
         twin.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"twin.pt does not fit the run's tables and settings ({error}). Run again: files of two runs were mixed.") from error
+        raise ValueError(
+            f"twin.pt does not fit the run's tables and settings ({error}). Run again: files of two runs were mixed."
+        ) from error
     twin.to(device).eval()
