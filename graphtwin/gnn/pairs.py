@@ -7,6 +7,7 @@ without any may have been lost at its first branch. Absence is never assumed els
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from scipy import sparse
 
 from graphtwin.gnn.inputs import NodeInputs
 
-BANDWIDTHS_UM = (25.0, 50.0)
+BANDWIDTHS_UM = (25.0, 50.0, 100.0)
 PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, in axons
 
 
@@ -60,7 +61,8 @@ def pair_set(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, 
             f"materialization {materialization}: {len(here)} synaptic pairs but no queried postsynaptic cells. "
             "Without them no pair is a known non-connection: add the queried_post table to the source."
         )
-    post = np.sort(inputs.rows(asked))
+    post = np.unique(inputs.rows(asked))
+    post = post[post >= 0]
     rows = inputs.rows(here["pre_nucleus_id"].to_numpy(np.int64)), inputs.rows(here["post_nucleus_id"].to_numpy(np.int64))
     usable = (rows[0] >= 0) & np.isin(rows[1], post)
     pre = np.unique(rows[0][usable])
@@ -121,20 +123,9 @@ def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " 
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _spread(
-    out: np.ndarray,
-    asked: np.ndarray,
-    here_row: np.ndarray,
-    here: np.ndarray,
-    there_row: np.ndarray,
-    there: np.ndarray,
-    indptr: np.ndarray,
-    cells: np.ndarray,
-    bandwidths: np.ndarray,
-    overall: np.float32,
-    prior: np.float32,
-) -> None:
+@njit(cache=True, nogil=True)
+@no_type_check
+def _spread(out, asked, here_row, here, there_row, there, indptr, cells, bandwidths, overall, prior):
     """Fill the rows of `out` that are asked for; every axon looks at every other, within three bandwidths."""
     reach = (np.float32(3) * bandwidths.max()) ** 2
     for a in range(len(asked)):
