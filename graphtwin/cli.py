@@ -45,14 +45,20 @@ graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv
 """
 
 
-@app.callback(epilog=EXAMPLES)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
-    """Print the version, or go on to a command."""
-    if version:
+def show_version(wanted: bool) -> None:
+    """Print the version and stop, before a command is asked for."""
+    if wanted:
         from graphtwin import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback(epilog=EXAMPLES)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)] = False,
+) -> None:
+    """Go on to a command."""
 
 
 @app.command(epilog=RUN_EXAMPLES)

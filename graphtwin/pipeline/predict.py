@@ -150,7 +150,7 @@ def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | Non
     """Nucleus of both sides, -1 where a root id has none, and the id columns found."""
     if set(schema.PAIR_KEY) <= set(pairs.columns):
         keys = schema.PAIR_KEY
-        return [schema.as_ids(pairs[name], f"{origin}, column {name!r}").to_numpy(np.int64) for name in keys], keys
+        return [_ids(pairs, name, origin) for name in keys], keys
     keys = [PRE_ROOT, POST_ROOT]
     if not set(keys) <= set(pairs.columns):
         schema.require_columns(pairs, schema.PAIR_KEY, f"{origin} (or {PRE_ROOT} and {POST_ROOT} with --materialization)")
@@ -161,7 +161,7 @@ def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | Non
             "materialization to the next: give --materialization, or use pre_nucleus_id and post_nucleus_id."
         )
     table = cortex.root_ids[cortex.root_ids["materialization"] == materialization].set_index("root_id")["nucleus_id"]
-    roots = [schema.as_ids(pairs[name], f"{origin}, column {name!r}") for name in keys]
+    roots = [_ids(pairs, name, origin) for name in keys]
     found = [table.reindex(values, fill_value=-1).to_numpy(np.int64) for values in roots]
     if len(pairs) and all((values < 0).all() for values in found):
         raise ValueError(
@@ -169,6 +169,11 @@ def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | Non
             f"They look like ids of another one (known: {known}) or of another volume."
         )
     return found, keys
+
+
+def _ids(frame: pd.DataFrame, name: str, origin: str) -> Int[np.ndarray, " rows"]:
+    """A column of ids; a table without rows has none that its dtype could have spoiled."""
+    return schema.as_ids(frame[name], f"{origin}, column {name!r}").to_numpy(np.int64) if len(frame) else np.empty(0, np.int64)
 
 
 def _pair_notes(study: Study, rows: list[np.ndarray], materialization: int | None) -> np.ndarray:
@@ -204,7 +209,7 @@ def predict_neurons(run: str | Path | Twin, neurons: pd.DataFrame, origin: str =
     """
     twin = run if isinstance(run, Twin) else load_twin(run)
     schema.require_columns(neurons, ["nucleus_id"], origin)
-    ids = schema.as_ids(neurons["nucleus_id"], f"{origin}, column 'nucleus_id'").to_numpy(np.int64)
+    ids = _ids(neurons, "nucleus_id", origin)
     inputs = twin.study.inputs
     rows = inputs.rows(ids)
     usable = (rows >= 0) & np.append(inputs.has_function, False)[rows]
