@@ -45,13 +45,14 @@ graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv
 """
 
 
-def show_version(wanted: bool) -> None:
+def show_version(wanted: bool) -> bool:
     """Print the version and stop, before a command is asked for."""
     if wanted:
         from graphtwin import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback(epilog=EXAMPLES)
