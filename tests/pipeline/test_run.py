@@ -1,0 +1,215 @@
+"""A run writes what it promises, refuses to write over anything, and ends in the same numbers however often it was stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import graphtwin
+from graphtwin.artifacts import sha256
+from graphtwin.config import load_config
+from graphtwin.pipeline import jobs
+from graphtwin.pipeline import run as stages
+from graphtwin.pipeline.settings import Settings
+from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
+
+PROMISED = [
+    "config.toml",
+    "provenance.json",
+    "report.html",
+    "twin.pt",
+    "metrics.json",
+    "verdicts.json",
+    *(f"tables/{name}.parquet" for name in ("neurons", "units", "root_ids", "synapses", "queried", "funnel")),
+    *(f"{name}.parquet" for name in ("embeddings", "metrics", "differences", "permutations", "like_to_like", "scan_leakage")),
+    *(f"predictions/{name}.parquet" for name in ("cell_type", "layer", "position", "connectivity", "size")),
+]
+RESULTS = ["metrics", "differences", "permutations", "like_to_like", "predictions/layer", "predictions/connectivity"]
+
+
+class Stopped(Exception):
+    """What a test raises to kill a run."""
+
+
+def contents(folder: Path) -> dict[str, tuple[int, str]]:
+    """When each file was written, and its hash."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, sha256(path)) for path in files}
+
+
+def stop_before_fits(monkeypatch, toml: Path, out: Path, *overrides: str, **given) -> list:
+    """Run up to the fits; returns the study they would have read."""
+    seen = []
+
+    def stop(_, study, *rest):
+        seen.append(study)
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "run_jobs", stop)
+        with pytest.raises(Stopped):
+            graphtwin.run([*SMALL, *overrides], source=str(toml), out=out, **given)
+    return seen
+
+
+def test_a_finished_folder_holds_everything_that_is_promised_and_no_scaffolding(finished):
+    assert [name for name in PROMISED if not (finished.folder / name).is_file()] == []
+    assert not (finished.folder / "unfinished").exists()
+    assert not (finished.folder / "work").exists()
+
+
+def test_the_terminal_prints_the_results_and_the_path_of_the_report(finished):
+    assert "Connectivity" in finished.terminal
+    assert str(finished.folder / "report.html") in finished.terminal.replace("\n", "")
+
+
+def test_the_saved_settings_are_those_that_ran(finished):
+    settings = load_config(Settings, finished.folder / "config.toml")
+    assert (settings.preset, settings.pairs.hidden, settings.directions.ranks) == ("short", 8, (2,))
+
+
+def test_provenance_names_every_input_with_its_hash(finished):
+    provenance = json.loads((finished.folder / "provenance.json").read_text())
+    tables = sorted(finished.toml.parent.glob("*.parquet"))
+    assert {path.name: sha256(path) for path in tables}.items() <= provenance["inputs"].items()
+    assert provenance["graphtwin"] == graphtwin.__version__
+    assert provenance["seed"] == 0
+
+
+def test_every_task_is_scored_with_an_interval_around_or_at_its_estimate(finished):
+    metrics = pd.read_parquet(finished.folder / "metrics.parquet")
+    assert set(metrics["task"]) == {"cell_type", "layer", "depth", "lateral", "connectivity", "size"}
+    main = metrics[metrics["metric"].isin(["balanced_accuracy", "auc", "median_absolute_error"])]
+    assert (main["low"] <= main["estimate"] + 1e-9).all()
+    assert (main["estimate"] <= main["high"] + 1e-9).all()
+
+
+def test_the_planted_rules_are_seen(finished):
+    metrics = pd.read_parquet(finished.folder / "metrics.parquet").query("subset == 'all'")
+    auc = metrics.query("task == 'connectivity' and split == 'axon' and metric == 'auc'").set_index("model")["low"]
+    layer = metrics.query("task == 'layer' and split == 'neuron' and metric == 'balanced_accuracy'").set_index("model")["low"]
+    assert auc["distance"] > 0.6  # near cells connect more often
+    assert layer["logistic, function"] > 0.6  # tuning is sharper in L4
+
+
+def test_a_verdict_says_in_words_whether_function_adds_anything(finished):
+    verdicts = json.loads((finished.folder / "verdicts.json").read_text())
+    assert any("function" in verdict["sentence"] for verdict in verdicts if verdict["task"] == "connectivity")
+
+
+def test_predictions_are_of_held_out_pairs_once_each_and_only_onto_queried_cells(finished):
+    pairs = pd.read_parquet(finished.folder / "predictions" / "connectivity.parquet")
+    queried = pd.read_parquet(finished.folder / "tables" / "queried.parquet").query("side == 'post'")
+    assert not pairs.duplicated(["pre_nucleus_id", "post_nucleus_id"]).any()
+    assert pairs["post_nucleus_id"].isin(queried["nucleus_id"]).all()
+    assert pairs.groupby("pre_nucleus_id")["fold"].nunique().max() == 1
+
+
+def test_a_class_with_one_member_counts_as_unknown_and_the_neuron_keeps_its_layer(finished):
+    labels = {task: pd.read_parquet(finished.folder / "predictions" / f"{task}.parquet") for task in ("cell_type", "layer")}
+    assert set(labels["cell_type"]["true"]) == {"23P", "4P"}
+    assert BASKET_ID not in set(labels["cell_type"]["nucleus_id"])
+    assert BASKET_ID in set(labels["layer"]["nucleus_id"])
+
+
+@pytest.mark.parametrize("what", ["foreign files", "a file", "a finished run"])
+def test_an_output_that_exists_is_refused_and_not_touched(finished, tmp_path, what):
+    out = finished.folder if what == "a finished run" else tmp_path / "out"
+    if what == "foreign files":
+        out.mkdir()
+        (out / "thesis.tex").write_text("years of work")
+    elif what == "a file":
+        out.write_text("years of work")
+    before = contents(out.parent)
+    with pytest.raises(FileExistsError, match=r"[Nn]ame another --out"):
+        graphtwin.run(SMALL, source=str(finished.toml), out=out)
+    assert contents(out.parent) == before
+
+
+def test_a_source_with_a_fault_leaves_no_run_folder_behind(finished, tmp_path):
+    export = planted_export(tmp_path / "export")
+    del export.frames["queried_post"]
+    with pytest.raises(ValueError, match="queried_post"):
+        graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stopped(finished, tmp_path, monkeypatch):
+    out, do, done = tmp_path / "out", jobs._do, []
+
+    def killed_later(job, folder):
+        if len(done) == 20:
+            raise Stopped
+        do(job, folder)
+        done.append(job.name)
+
+    with few_trees():
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, "_do", killed_later)
+            with pytest.raises(Stopped):
+                graphtwin.run(SMALL, source=str(finished.toml), out=out)
+        assert (out / "unfinished").exists()
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, "_do", lambda job, folder: (done.append(job.name), do(job, folder)))
+            graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
+    assert len(done) == len(set(done))  # nothing was done twice
+    assert not (out / "unfinished").exists()
+    for name in RESULTS:
+        pd.testing.assert_frame_equal(pd.read_parquet(out / f"{name}.parquet"), pd.read_parquet(finished.folder / f"{name}.parquet"))
+
+
+def test_resuming_a_finished_run_touches_nothing(finished):
+    before = contents(finished.folder)
+    graphtwin.run([*SMALL, "threads=2"], resume=True, source=str(finished.toml), out=finished.folder)
+    assert contents(finished.folder) == before
+
+
+def test_resuming_with_other_settings_is_refused(finished, tmp_path, monkeypatch):
+    stop_before_fits(monkeypatch, finished.toml, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"begun with other settings; now different: seed = 3\. Use the same settings"):
+        graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=tmp_path / "out", seed=3)
+
+
+def test_resuming_after_the_inputs_changed_is_refused(tmp_path, monkeypatch):
+    export = planted_export(tmp_path / "export")
+    stop_before_fits(monkeypatch, export.write(), tmp_path / "out")
+    export.frames["responses"].iloc[0, -1] += 1.0
+    with pytest.raises(ValueError, match=r"1 inputs have changed since the run began: responses\.csv\. Name another --out"):
+        graphtwin.run(SMALL, resume=True, source=str(export.write()), out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_embeddings_that_are_brought_are_the_ones_used(finished, tmp_path, monkeypatch, suffix):
+    units = pd.read_parquet(finished.folder / "tables" / "units.parquet")[["session", "scan_idx", "unit_id"]]
+    matrix = np.random.default_rng(1).normal(size=(len(units), 3)).astype(np.float32)
+    path = tmp_path / f"readout{suffix}"
+    if suffix == ".npy":
+        np.save(path, matrix)
+        units.to_csv(tmp_path / "readout.ids.csv", index=False)
+    else:
+        units.assign(**{f"embedding_{i}": matrix[:, i] for i in range(3)}).to_parquet(path)
+    (study,) = stop_before_fits(monkeypatch, finished.toml, tmp_path / "out", embeddings_file=path)
+    used = pd.read_parquet(tmp_path / "out" / "embeddings_uncorrected.parquet")
+    np.testing.assert_array_equal(used[["embedding_0", "embedding_1", "embedding_2"]].to_numpy(), matrix)
+    assert [name for name in study.features if name.startswith("feature_embedding")] == [f"feature_embedding_{i}" for i in range(3)]
+    assert json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"][str(path)] == sha256(path)
+
+
+def test_a_single_scan_is_run_without_the_split_by_scan(tmp_path, monkeypatch):
+    export = planted_export(tmp_path / "export")
+    for role in ("coregistration", "responses"):
+        export.frames[role] = export.frames[role].assign(session=1, scan_idx=1)
+    asked = []
+    monkeypatch.setattr(stages, "run_jobs", lambda jobs, *rest: asked.extend(job.name for job in jobs) or stop())
+
+    def stop():
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
+    assert [name for name in asked if "scan" in name or "leakage" in name] == []
+    assert "neurons_neuron_0_function" in asked
