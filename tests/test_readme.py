@@ -1,0 +1,65 @@
+"""The README's Python runs as printed, on a tiny volume; its TOML is read; its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import graphtwin
+from graphtwin.config import validate
+from graphtwin.sources.manifest import Manifest
+from tests.pipeline.planted_source import SMALL, Finished, few_trees, finished_run
+
+ROOT_FOLDER = Path(__file__).parents[1]
+README = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Finished:
+    return finished_run(tmp_path_factory.getbasetemp())
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_of_the_readme_runs_and_agrees_with_the_command_line(finished, tmp_path, monkeypatch, capsys):
+    run = graphtwin.run
+    small = {"source": str(finished.toml), "out": tmp_path / "out"}
+    monkeypatch.setattr(graphtwin, "run", lambda **given: run(SMALL, **{**given, **small}), raising=False)
+    (code,) = blocks("python")
+    with few_trees():
+        exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "report.html" in printed
+    assert "depth_um_sd" in printed
+    assert "probability" in printed
+    by_api, by_command = (pd.read_parquet(folder / "metrics.parquet") for folder in (tmp_path / "out", finished.folder))
+    pd.testing.assert_frame_equal(by_api, by_command)
+
+
+def test_the_python_of_the_readme_has_about_ten_lines():
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+
+
+def test_the_toml_of_the_readme_is_a_manifest():
+    (text,) = blocks("toml")
+    manifest = validate(Manifest, tomllib.loads(text), "README.md")
+    assert {"coregistration", "responses", "queried_post"} <= {table.role for table in manifest.tables}
+
+
+def test_the_public_names_of_the_readme_exist():
+    names = set(re.findall(r"graphtwin\.(\w+)\(", README)) | {"load", "build", "learn_embeddings", "like_to_like"}
+    assert names <= set(graphtwin.__all__)
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "data/README.md", "analyses/minnie65/README.md"])
+def test_links_to_files_lead_somewhere(document):
+    path = ROOT_FOLDER / document
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
