@@ -16,6 +16,7 @@ _PUBLIC = {
     "build": ("graphtwin.cortex.cortex", "build"),
     "learn_embeddings": ("graphtwin.twin.embeddings", "learn_embeddings"),
     "run": ("graphtwin.pipeline.run", "run"),
+    "score_all": ("graphtwin.gnn.connectivity", "score_all"),
     "write_report": ("graphtwin.report.page", "write"),
     "load_twin": ("graphtwin.pipeline.predict", "load_twin"),
     "predict_pairs": ("graphtwin.pipeline.predict", "predict_pairs"),

@@ -117,7 +117,8 @@ class ConnectionHead(nn.Module):
         """Logit of a connection and expected log size (standardised) of each pair.
 
         Args:
-            axon, target: From `cells`, one row a pair.
+            axon: Of the axon, from `cells`, one row a pair.
+            target: Of the target, likewise.
             rate: Sum of both cells' rates.
             pair: Geometry and similarity.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -68,18 +68,22 @@ def pair_jobs(study: Study) -> list[Job]:
             name = f"pairs_{split}_{fold}"
             jobs.append(Job(f"{name}_twin", twin_job, where, 10))
             jobs.append(Job(f"{name}_baselines", baseline_job, {**where, "tuned": False}, 12))
+            if split == "axon" and fold < study.settings.null_folds:
+                jobs += null_jobs(study, name, where)
             if split == "axon":
                 jobs.append(Job(f"{name}_tuned", baseline_job, {**where, "tuned": True}, 12))
                 jobs.append(Job(f"{name}_nofunction", twin_job, {**where, "variant": "no function"}, 10))
-                jobs += [
-                    Job(f"{name}_permuted_{k}", twin_job, {**where, "variant": "permuted", "replicate": k}, 10)
-                    for k in range(study.settings.permutations)
-                ]
-                jobs += [
-                    Job(f"{name}_rewired_{k}", twin_job, {**where, "variant": "rewired", "replicate": k}, 10)
-                    for k in range(study.settings.rewired)
-                ]
     return jobs
+
+
+def null_jobs(study: Study, name: str, where: dict[str, Any]) -> list[Job]:
+    """Twins of permuted function and of rewired graphs, for one fold."""
+    kinds = {"permuted": study.settings.permutations, "rewired": study.settings.rewired}
+    return [
+        Job(f"{name}_{variant}_{replicate}", twin_job, {**where, "variant": variant, "replicate": replicate}, 10)
+        for variant, number in kinds.items()
+        for replicate in range(number)
+    ]
 
 
 def twin_job(

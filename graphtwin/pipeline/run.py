@@ -180,7 +180,7 @@ def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) ->
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(scores.metrics_tree(metrics), folder / "metrics.json")
-    artifacts.write_json(scores.verdicts(metrics, differences, nulls), folder / "verdicts.json")
+    artifacts.write_json(scores.verdicts(differences, nulls), folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 

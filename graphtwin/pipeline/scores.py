@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -163,21 +164,45 @@ def null_table(
     rows = []
     base = neurons.TWIN
     for task, table in labels.items():
-        for replicate, found in _replicates(table):
-            value = _label_scores(study, task, "neuron", found.assign(model=base)).values[base]["balanced_accuracy"].estimate
-            rows.append((task, base, PERMUTED_IN_SCAN, replicate, "balanced_accuracy", value))
-    for replicate, found in _replicates(positions[positions["target"] == "depth"]):
-        value = _position_scores(study, "neuron", "depth", found.assign(model=base)).values[base]["r2"].estimate
-        rows.append(("depth", base, PERMUTED_IN_SCAN, replicate, "r2", value))
-    connected, axon = pairs["connected"].to_numpy(), np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
-    counts = np.ones((1, axon.max() + 1), dtype=np.int64)
+        score = lambda found, task=task: _label_scores(study, task, "neuron", found).values[base]["balanced_accuracy"].estimate  # noqa: E731
+        rows += _neuron_nulls(table, task, "balanced_accuracy", score)
+    depth = positions[positions["target"] == "depth"]
+    rows += _neuron_nulls(depth, "depth", "r2", lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate)
+    return pd.DataFrame(
+        [*rows, *_pair_nulls(study, pairs, jobs)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
+    )
+
+
+def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[pd.DataFrame], float]) -> list[tuple[Any, ...]]:
+    """Rows of one neuron task: the twin where function was permuted, beside the twin of the real data."""
+    real = table[(table["model"] == neurons.TWIN) & (table["split"] == "neuron")]
+    observed = score(real)
+    return [
+        (task, neurons.TWIN, PERMUTED_IN_SCAN, replicate, metric, score(found.assign(model=neurons.TWIN)), observed)
+        for replicate, found in _replicates(table)
+    ]
+
+
+def _pair_nulls(study: Study, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> list[tuple[Any, ...]]:
+    """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
+    folds = range(min(study.settings.null_folds, study.settings.axon_folds))
+    part = pairs[pairs["fold"].isin(folds)]
+    observed = _ranking(part, part[connectivity.TWIN].to_numpy(np.float64))
+    rows = []
     for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
-            parts = [jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in range(study.settings.axon_folds)]
-            auc, precision = resampled_ranking(rank_pairs(connected, np.concatenate(parts).astype(np.float64), axon), counts)
-            rows.append(("connectivity", connectivity.TWIN, null, replicate, "auc", float(auc[0])))
-            rows.append(("connectivity", connectivity.TWIN, null, replicate, "average_precision", float(precision[0])))
-    return pd.DataFrame(rows, columns=["task", "model", "null", "replicate", "metric", "estimate"])
+            probability = np.concatenate([jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in folds])
+            found = _ranking(part, probability.astype(np.float64))
+            rows += [("connectivity", connectivity.TWIN, null, replicate, metric, found[metric], observed[metric]) for metric in found]
+    return rows
+
+
+def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
+    """AUC and average precision, without an interval."""
+    axon = np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
+    counts = np.ones((1, axon.max() + 1), dtype=np.int64)
+    auc, precision = resampled_ranking(rank_pairs(pairs["connected"].to_numpy(), probability, axon), counts)
+    return {"auc": float(auc[0]), "average_precision": float(precision[0])}
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
@@ -197,26 +222,21 @@ HEADLINES = [
 ]
 
 
-def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
+def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
     """What the numbers say, one sentence a question; permutations stand behind those about function in the twin."""
     found = []
-    for task, split, subset, metric, model, what in HEADLINES:
+    for task, split, subset, metric, difference, what in HEADLINES:
         where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
-        row = differences.query(where).query("model == @model")
+        row = differences.query(where).query("model == @difference")
         if row.empty:
             continue
         null, observed = None, None
         if what == "function":
-            first = model.partition(" - ")[0]
             same = nulls.query("task == @task and metric == @metric and null in @PERMUTATIONS")
-            null, observed = same["estimate"].to_numpy(np.float64), _value(metrics.query(where), first)
+            null = same["estimate"].to_numpy(np.float64)
+            observed = float(same["observed"].iloc[0]) if len(same) else None
         found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
     return found
-
-
-def _value(metrics: pd.DataFrame, model: str) -> float | None:
-    row = metrics[metrics["model"] == model]
-    return None if row.empty else float(row["estimate"].iloc[0])
 
 
 def metrics_tree(metrics: pd.DataFrame) -> dict[str, Any]:

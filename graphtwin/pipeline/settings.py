@@ -20,20 +20,21 @@ class Settings(RunConfig):
     materialization: int | None = Field(None, description="Whose pairs are predicted; by default the one with the most.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
     neuron_folds: int = Field(5, ge=2, description="Folds of neurons, each held out once.")
-    scan_folds: int = Field(4, ge=2, description="Folds of scans, each held out once.")
-    block_folds: int = Field(4, ge=2, description="Blocks of tissue, each held out once.")
+    scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
+    block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
     permutations: int = Field(5, ge=1, description="Permutations of function behind every p-value.")
+    null_folds: int = Field(1, ge=1, description="Of the axon folds, those on which permuted and rewired twins are fitted.")
     rewired: int = Field(1, ge=1, description="Degree-preserving rewired graphs the twin is trained on.")
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
     directions: DirectionConfig = DirectionConfig()
-    neurons: NeuronConfig = NeuronConfig()
+    neurons: NeuronConfig = NeuronConfig(members=2)
     pairs: PairConfig = PairConfig()
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "run": {},
-    "full": {"permutations": 20, "axon_folds": 5, "rewired": 5, "replicates": 1000},
+    "full": {"permutations": 20, "axon_folds": 5, "null_folds": 5, "rewired": 5, "replicates": 1000, "neurons": {"members": 3}},
     "short": {
         "permutations": 1,
         "axon_folds": 2,

@@ -139,9 +139,10 @@ def _strips(frame: pd.DataFrame, metrics: pd.DataFrame | None) -> list[Strip]:
     found = []
     for (task, null, model, metric), rows in frame.groupby(["task", "null", "model", "metric"], sort=False):
         base = next((model.removesuffix(end) for end in VARIANTS if model.endswith(end)), model)
-        observed = look_up(metrics, task, base, metric)
+        known = look_up(metrics, task, base, metric)
+        observed = float(rows["observed"].iloc[0]) if "observed" in rows else known.estimate if known is not None else None
         if metric in HEADLINE.get(task, [metric]) and observed is not None:
-            found.append((task, null, base, metric, observed.estimate, rows["estimate"].to_numpy(np.float64)))
+            found.append((task, null, base, metric, observed, rows["estimate"].to_numpy(np.float64)))
     return sorted(found, key=lambda strip: list(TASKS).index(strip[0]) if strip[0] in TASKS else len(TASKS))
 
 
