@@ -44,7 +44,7 @@ class PairTwin(nn.Module):
         super().__init__()
         self.forget = nn.Dropout(0.5)
         self.encoder = Encoder(n_features + 1, n_context, (), config.encoded, config.dropout)
-        side = config.encoded + n_context + 4
+        side = config.encoded + n_context + 2
         self.head = ConnectionHead(side, side, N_PAIR, config.hidden, prevalence)
 
 
@@ -160,8 +160,9 @@ def encode(twin: PairTwin, world: World, roles: Roles) -> Cells:
     """Axons and targets once for any number of their pairs: function encoded, labels, position and its mask."""
     encoded = twin.encoder(twin.forget(world.own), world.context, world.edges)
     encoded = torch.cat([encoded, torch.zeros_like(encoded[:1])])
-    place = torch.where(world.known[:, None], (world.position - world.centre) / LENGTH_UM, 0.0)
-    fixed = torch.cat([world.context, place, world.known[:, None].float()], dim=1)
+    known = world.known[:, None]
+    depth = torch.where(known, (world.position[:, 1:2] - world.centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
+    fixed = torch.cat([world.context, depth, known.float()], dim=1)
 
     def cells(rows: torch.Tensor) -> torch.Tensor:
         return torch.cat([encoded.index_select(0, world.place[rows]), fixed[rows]], dim=1)

@@ -225,9 +225,9 @@ HEADLINES = [
 def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
     """What the numbers say, one sentence a question; permutations stand behind those about function in the twin."""
     found = []
-    for task, split, subset, metric, difference, what in HEADLINES:
+    for task, split, subset, metric, pair, what in HEADLINES:
         where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
-        row = differences.query(where).query("model == @difference")
+        row = differences.query(where).pipe(lambda rows, pair=pair: rows[rows["model"] == pair])
         if row.empty:
             continue
         null, observed = None, None
