@@ -27,7 +27,7 @@ from graphtwin.execute import rng_for
 POSITION = ["x_um", "depth_um", "z_um"]
 LABELS = ["cell_class", "layer", "axon_status", "dendrite_status"]
 # On the real pairs a tenth of the negatives, kept by distance, has the average precision of all at a seventh of the time.
-N_NEGATIVES = 150_000
+N_NEGATIVES = 100_000
 
 
 def pair_features(

@@ -6,6 +6,7 @@ All models of a task are scored on the same rows and the same resamples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, r
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
 UNITS = {"median_absolute_error": "um"}
 TOP_K = (100, 1000)
+N_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def score_pairs(
     row, n_clusters = cluster_rows(cluster)
     counts = cluster_counts(n_clusters, design.n_replicates, design.seed, design.cluster)
     stratum = metrics.distance_stratum(distance_um)
-    values = {name: _score_pair_model(connected, p, row, stratum, counts) for name, p in probabilities.items()}
+    with ThreadPoolExecutor(N_THREADS) as pool:  # sorting and the compiled passes release the lock
+        scored = pool.map(lambda p: _score_pair_model(connected, p, row, stratum, counts), probabilities.values())
+        values = dict(zip(probabilities, scored, strict=True))
     return Scores(design, len(connected), n_clusters, values)
 
 

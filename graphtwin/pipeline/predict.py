@@ -163,12 +163,25 @@ def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | Non
     table = cortex.root_ids[cortex.root_ids["materialization"] == materialization].set_index("root_id")["nucleus_id"]
     roots = [_ids(pairs, name, origin) for name in keys]
     found = [table.reindex(values, fill_value=-1).to_numpy(np.int64) for values in roots]
+    _refuse_other_materialization(cortex, np.unique(np.concatenate(roots)), materialization, origin)
     if len(pairs) and all((values < 0).all() for values in found):
         raise ValueError(
             f"{origin}: none of {len(pairs)} pairs has a root id of materialization {materialization}. "
             f"They look like ids of another one (known: {known}) or of another volume."
         )
     return found, keys
+
+
+def _refuse_other_materialization(cortex: Cortex, roots: Int[np.ndarray, " roots"], materialization: int, origin: str) -> None:
+    """Raise when most root ids are unknown in the materialization said and more of them belong to another."""
+    versions = cortex.root_ids[cortex.root_ids["root_id"].isin(roots)]["materialization"].value_counts()
+    here = int(versions.get(materialization, 0))
+    if len(versions) and 2 * here < len(roots) and int(versions.iloc[0]) > here:
+        other = int(versions.index[0])
+        raise ValueError(
+            f"{origin}: {here} of {len(roots)} root ids are of materialization {materialization}, but {int(versions.iloc[0])} are of {other}. "
+            f"Give --materialization {other}, or ids of {materialization}."
+        )
 
 
 def _ids(frame: pd.DataFrame, name: str, origin: str) -> Int[np.ndarray, " rows"]:

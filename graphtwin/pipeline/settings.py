@@ -19,7 +19,7 @@ class Settings(RunConfig):
     embeddings_file: Path | None = Field(None, description="Embeddings brought from elsewhere; learned from direction responses if absent.")
     materialization: int | None = Field(None, description="Whose pairs are predicted; by default the one with the most.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
-    neuron_folds: int = Field(5, ge=2, description="Folds of neurons, each held out once.")
+    neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
     block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
     permutations: int = Field(5, ge=1, description="Permutations of function behind every p-value.")
@@ -34,7 +34,15 @@ class Settings(RunConfig):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "run": {},
-    "full": {"permutations": 20, "axon_folds": 5, "null_folds": 5, "rewired": 5, "replicates": 1000, "neurons": {"members": 3}},
+    "full": {
+        "permutations": 20,
+        "axon_folds": 5,
+        "neuron_folds": 5,
+        "null_folds": 5,
+        "rewired": 5,
+        "replicates": 1000,
+        "neurons": {"members": 3},
+    },
     "short": {
         "permutations": 1,
         "axon_folds": 2,
