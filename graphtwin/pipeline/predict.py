@@ -179,7 +179,8 @@ def _refuse_other_materialization(cortex: Cortex, roots: Int[np.ndarray, " roots
     if len(versions) and 2 * here < len(roots) and int(versions.iloc[0]) > here:
         other = int(versions.index[0])
         raise ValueError(
-            f"{origin}: {here} of {len(roots)} root ids are of materialization {materialization}, but {int(versions.iloc[0])} are of {other}. "
+            f"{origin}: {here} of {len(roots)} root ids are of materialization {materialization}, "
+            f"but {int(versions.iloc[0])} are of {other}. "
             f"Give --materialization {other}, or ids of {materialization}."
         )
 
