@@ -172,7 +172,7 @@ def _logistic(names: list[str]) -> Pipeline:
             ("labels", make_pipeline(_constant(-1.0), OneHotEncoder(handle_unknown="ignore", sparse_output=False)), labels),
         ]
     )
-    return make_pipeline(columns, LogisticRegression(max_iter=100, tol=1e-3))
+    return make_pipeline(columns, LogisticRegression(max_iter=300))
 
 
 def _scaled() -> tuple[SimpleImputer, StandardScaler]:
@@ -276,7 +276,7 @@ def fit_position_baseline(
         inputs, given = train.features[known][:, usable], held_out.features[:, usable]
         fitted = make_pipeline(*_scaled(), RidgeCV(np.logspace(-1, 4, 11)))
         if model == "boosting":
-            fitted = HistGradientBoostingRegressor(max_iter=100, learning_rate=0.05, max_bins=63, random_state=seed)
+            fitted = HistGradientBoostingRegressor(max_iter=100, learning_rate=0.05, random_state=seed)
     left_out = cross_val_predict(fitted, inputs, target, cv=KFold(5, shuffle=True, random_state=seed))
     sd = float(np.std(target - left_out))
     return fitted.fit(inputs, target).predict(given).astype(np.float64), np.full(len(given), sd)
