@@ -62,7 +62,7 @@ def stream(fitted: FittedPairs, axons: np.ndarray, cells: np.ndarray) -> float:
 
 
 def main() -> None:
-    torch.set_num_threads(1)  # small tiles: a second thread waits for the first more than it helps when cores are shared
+    torch.set_num_threads(1)  # small tiles: blocks side by side share the cores better than threads inside an operation
     fitted = synthetic()
     rows = np.arange(NEURONS)
     stream(fitted, rows[:300], rows)  # compiles, and takes the memory of one block

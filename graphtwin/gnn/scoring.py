@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -77,7 +80,11 @@ def _seen_connections(training: PairSet, axons: np.ndarray) -> np.ndarray:
 
 
 def score_all(
-    fitted: FittedPairs, pre_rows: Int[np.ndarray, " axons"], post_rows: Int[np.ndarray, " cells"], axons_a_block: int = 256
+    fitted: FittedPairs,
+    pre_rows: Int[np.ndarray, " axons"],
+    post_rows: Int[np.ndarray, " cells"],
+    axons_a_block: int = 256,
+    workers: int | None = None,
 ) -> Iterator[tuple[Int[np.ndarray, " block"], Float32[np.ndarray, "block cells"]]]:
     """Probability of every pair of some axons and cells, a block of axons at a time; as `score`, without gathering a pair twice.
 
@@ -85,7 +92,8 @@ def score_all(
         fitted: From `fit_pairs`.
         pre_rows: Rows of `NodeInputs` of the axons.
         post_rows: Rows of the targets.
-        axons_a_block: Axons at a time; memory is that of one block.
+        axons_a_block: Axons at a time; memory is that of two blocks a worker.
+        workers: Blocks side by side, each on one thread; by default one a core, and one alone on a GPU.
 
     Yields:
         Rows of the axons of a block, and their probabilities in the order of `post_rows`. A cell with itself is scored like any pair.
@@ -94,11 +102,26 @@ def score_all(
     roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
         scorer = Scorer.of(fitted, encode(fitted.twin, fitted.world, roles))
-    for start in range(0, len(pre), axons_a_block):
-        part = slice(start, start + axons_a_block)
-        probability = scorer.block(part)
-        _unsee(fitted, pre[part], post, probability)
-        yield pre[part], probability
+    workers = workers or (1 if fitted.world.own.is_cuda else os.cpu_count() or 1)
+    rooms = deque(scorer.room.another() for _ in range(workers))
+
+    def probabilities(part: slice) -> Float32[np.ndarray, "block cells"]:
+        room = rooms.pop()
+        found = replace(scorer, room=room).block(part)
+        rooms.append(room)
+        _unsee(fitted, pre[part], post, found)
+        return found
+
+    waiting: deque[tuple[slice, Future[np.ndarray]]] = deque()
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for start in range(0, len(pre), axons_a_block):
+            part = slice(start, start + axons_a_block)
+            waiting.append((part, pool.submit(probabilities, part)))
+            if len(waiting) > workers:
+                done, found = waiting.popleft()
+                yield pre[done], found.result()
+        for done, found in waiting:
+            yield pre[done], found.result()
 
 
 def _unsee(fitted: FittedPairs, axons: np.ndarray, post: np.ndarray, probability: np.ndarray) -> None:
@@ -116,6 +139,10 @@ class Tile:
     features: Float[torch.Tensor, "features pairs"]
     hidden: Float[torch.Tensor, "pairs hidden"]
     mixed: Float[torch.Tensor, "pairs hidden"]
+
+    def another(self) -> Tile:
+        """Room of the same size, for another thread."""
+        return Tile(torch.empty_like(self.features), torch.empty_like(self.hidden), torch.empty_like(self.mixed))
 
 
 @dataclass(frozen=True)

@@ -147,10 +147,10 @@ def test_blocks_and_order_of_pairs_change_no_score(world: Planted, fitted: Fitte
     np.testing.assert_allclose(sizes, size[order], rtol=1e-5)
 
 
-@pytest.mark.parametrize("axons_a_block", [1, 33, 10_000])
-def test_the_stream_of_all_pairs_equals_their_scores(world: Planted, fitted: FittedPairs, axons_a_block: int):
+@pytest.mark.parametrize(("axons_a_block", "workers"), [(1, 3), (33, 1), (33, 2), (10_000, None)])
+def test_the_stream_of_all_pairs_equals_their_scores(world: Planted, fitted: FittedPairs, axons_a_block: int, workers: int | None):
     rows = np.random.default_rng(1).choice(len(world.inputs.nucleus_id), 150)  # axons and cells, seen and unseen, repeated
-    axons, blocks = zip(*score_all(fitted, rows, rows, axons_a_block), strict=True)
+    axons, blocks = zip(*score_all(fitted, rows, rows, axons_a_block, workers), strict=True)
     np.testing.assert_array_equal(np.concatenate(axons), rows)
     expected = score(fitted, np.repeat(rows, len(rows)), np.tile(rows, len(rows)))[0].reshape(len(rows), -1)
     np.testing.assert_allclose(np.concatenate(blocks), expected, atol=1e-5)
