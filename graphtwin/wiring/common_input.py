@@ -1,0 +1,156 @@
+"""Common input: do the targets of an axon respond alike, more than the rule for pairs makes them?
+
+The weighted mean correlation of an axon's targets, rho = sum_{j<k} w_j w_k S_jk / sum_{j<k} w_j w_k, once with what was observed and once
+with what a model of pairs expects. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3, definitions of their common-input analysis.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from scipy import stats
+
+from graphtwin.execute import rng_for
+
+MIN_TARGETS = 10  # connected partners that an axon needs, as published
+EFFECTS = {
+    "total": ("n_synapses", "expected_n_synapses"),
+    "axonal": ("l_d_um", "expected_l_d_um"),
+    "synaptic": ("n_synapses", "expected_n_synapses_given_l_d"),
+}
+
+
+def unit_vectors(responses: Float[np.ndarray, "cells stimuli"]) -> Float[np.ndarray, "cells stimuli"]:
+    """Responses centred and of length 1, so that products are Pearson correlations; NaN for a cell that never varies."""
+    centred = responses - responses.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    tiny = 1e-12 * (1.0 + np.abs(responses).max(axis=1, keepdims=True, initial=0.0))
+    return np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > tiny)
+
+
+def mean_correlation(
+    vectors: Float[np.ndarray, "targets stimuli"], weight: Float[np.ndarray, "draws targets"]
+) -> Float[np.ndarray, " draws"]:
+    """Weighted mean correlation of targets, for each row of weights; NaN where fewer than two targets have weight.
+
+    No matrix of correlations is made: sum_{j<k} w_j w_k S_jk = (|sum_j w_j z_j|^2 - sum_j w_j^2) / 2 for vectors z of length 1.
+
+    Args:
+        vectors: From `unit_vectors`.
+        weight: At least 0.
+    """
+    squares = (weight**2).sum(axis=1)
+    above = ((weight @ vectors) ** 2).sum(axis=1) - squares
+    below = weight.sum(axis=1) ** 2 - squares
+    some = below > 1e-9 * np.maximum(squares, 1e-300)
+    return np.divide(above, below, out=np.full(len(weight), np.nan), where=some)
+
+
+def common_input(
+    pairs: pd.DataFrame,
+    nucleus_id: Int[np.ndarray, " cells"],
+    responses: Float[np.ndarray, "cells stimuli"],
+    by: str = "proj_hva",
+    min_targets: int = MIN_TARGETS,
+    n_draws: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The mean correlation of every axon's targets, observed and expected.
+
+    Args:
+        pairs: The pair table with `n_synapses`, `l_d_um` and the expectations of `EFFECTS` that are there. Pairs whose target has no
+            response, or a constant one, are left out and counted in `n_unknown`.
+        nucleus_id: Cells with responses, rising.
+        responses: Of these cells, any unit.
+        by: Column of groups; an axon is one sample in each group it has `min_targets` partners in.
+        min_targets: Connected partners needed.
+        n_draws: Sets of synapses drawn from the expectation, as many as were observed: what chance alone makes of an axon's targets.
+        seed: Of the draws.
+
+    Returns:
+        A row an axon, group and effect: observed, expected, n_targets, n_connected, n_unknown, p_axon (share of draws at least as
+        correlated; of synapses only).
+    """
+    vectors = unit_vectors(np.asarray(responses, np.float64))
+    at = np.searchsorted(nucleus_id, pairs["post_nucleus_id"]).clip(max=max(len(nucleus_id) - 1, 0))
+    known = (nucleus_id[at] == pairs["post_nucleus_id"].to_numpy()) & np.isfinite(vectors[at, 0])
+    effects = {name: both for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
+    rows = []
+    for (group, axon), index in pairs.groupby([by, "pre_nucleus_id"], sort=True).indices.items():
+        inside = index[known[index]]
+        n_connected = int((pairs["n_synapses"].to_numpy()[inside] > 0).sum())
+        if n_connected < min_targets:
+            continue
+        size = {"n_targets": len(inside), "n_connected": n_connected, "n_unknown": len(index) - len(inside)}
+        for effect, (observed, expected) in effects.items():
+            weights = pairs[[observed, expected]].to_numpy(np.float64)[inside].T
+            used = np.isfinite(weights).all(axis=0)
+            found = mean_correlation(vectors[at[inside[used]]], weights[:, used])
+            row = {"group": group, "pre_nucleus_id": axon, "effect": effect, "observed": found[0], "expected": found[1], **size}
+            row["p_axon"] = _p_of_draws(
+                vectors[at[inside[used]]], weights[:, used], found[0], n_draws if observed == "n_synapses" else 0, (seed, effect, int(axon))
+            )
+            rows.append(row)
+    columns = ["group", "pre_nucleus_id", "effect", "observed", "expected", "n_targets", "n_connected", "n_unknown", "p_axon"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _p_of_draws(
+    vectors: np.ndarray,
+    weights: Float[np.ndarray, "observed_and_expected targets"],
+    observed: float,
+    n_draws: int,
+    name: tuple[int, str, int],
+) -> float:
+    """Share of draws, of as many synapses from the expectation, whose targets are at least as correlated as the observed."""
+    if not n_draws or not np.isfinite(observed) or weights[1].sum() <= 0:
+        return float("nan")
+    seed, effect, axon = name
+    total = round(weights[0].sum())
+    drawn = rng_for(seed, "common input", effect, axon).multinomial(total, weights[1] / weights[1].sum(), size=n_draws)
+    rho = mean_correlation(vectors, drawn.astype(np.float64))
+    return float((1 + np.count_nonzero(rho >= observed)) / (1 + n_draws))
+
+
+def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.DataFrame:
+    """Observed against expected over the axons of every group and effect.
+
+    Args:
+        axons: From `common_input`.
+        seed: Of the bootstrap over axons.
+        n_replicates: Of it.
+
+    Returns:
+        group, effect, n_axons, observed, expected, difference with its 95 % interval (low, high), the Wilcoxon signed-rank statistic
+        (smaller rank sum) with p, and p_adj (Benjamini-Hochberg over the table). NaN with fewer than 6 axons: no p below .05 is possible.
+    """
+    rows = []
+    for (group, effect), part in axons.dropna(subset=["observed", "expected"]).groupby(["group", "effect"], sort=True):
+        difference = (part["observed"] - part["expected"]).to_numpy(np.float64)
+        drawn = rng_for(seed, "bootstrap", "common input", str(group), str(effect)).integers(0, len(part), (n_replicates, len(part)))
+        low, high = np.quantile(difference[drawn].mean(axis=1), [0.025, 0.975])
+        row = {
+            "group": group,
+            "effect": effect,
+            "n_axons": len(part),
+            "observed": part["observed"].mean(),
+            "expected": part["expected"].mean(),
+        }
+        row |= {"difference": difference.mean(), "low": low, "high": high}
+        tested = len(part) >= 6 and np.any(difference != 0)
+        wilcoxon = stats.wilcoxon(difference) if tested else None
+        row |= {"statistic": wilcoxon.statistic if wilcoxon else np.nan, "p": wilcoxon.pvalue if wilcoxon else np.nan}
+        rows.append(row)
+    columns = ["group", "effect", "n_axons", "observed", "expected", "difference", "low", "high", "statistic", "p"]
+    return adjusted(pd.DataFrame(rows, columns=columns))
+
+
+def adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `p_adj`: Benjamini-Hochberg over its defined `p` (Benjamini & Hochberg 1995)."""
+    p = table["p"].to_numpy(np.float64)
+    defined = np.isfinite(p)
+    p_adj = np.full(len(p), np.nan)
+    if defined.any():
+        p_adj[defined] = stats.false_discovery_control(p[defined])
+    return table.assign(p_adj=p_adj)

@@ -1,0 +1,81 @@
+"""Common input: the mean correlation of an axon's targets, against its definition, planted joiners and chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphtwin.wiring.common_input import adjusted, common_input, compare, mean_correlation, unit_vectors
+
+
+def planted(
+    joined: float, seed: int, n_axons: int = 30, n_cells: int = 150, n_stimuli: int = 40
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Axons that take about 25 synapses each; with `joined` they prefer the cells that respond like a direction drawn for each axon."""
+    rng = np.random.default_rng(seed)
+    responses = rng.standard_normal((n_cells, n_stimuli))
+    frames = []
+    for axon in range(n_axons):
+        l_d = rng.gamma(2.0, 10.0, n_cells)
+        liked = unit_vectors(responses) @ unit_vectors(rng.standard_normal((1, n_stimuli)))[0]
+        rate = l_d * np.exp(joined * liked)
+        expected = 25 * l_d / l_d.sum()
+        columns = {"pre_nucleus_id": 1000 + axon, "post_nucleus_id": np.arange(n_cells), "proj_hva": "V1->V1", "l_d_um": l_d}
+        columns |= {"n_synapses": rng.poisson(25 * rate / rate.sum()), "expected_n_synapses_given_l_d": expected}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True), np.arange(n_cells), responses
+
+
+def test_the_mean_correlation_is_that_of_all_pairs_of_targets():
+    rng = np.random.default_rng(0)
+    responses, weight = rng.standard_normal((7, 12)), rng.random(7)
+    correlation = np.corrcoef(responses)
+    j, k = np.triu_indices(7, 1)
+    by_definition = (weight[j] * weight[k] * correlation[j, k]).sum() / (weight[j] * weight[k]).sum()
+    assert mean_correlation(unit_vectors(responses), weight[None])[0] == pytest.approx(by_definition, abs=1e-12)
+
+
+def test_one_target_alone_has_no_mean_correlation():
+    vectors = unit_vectors(np.random.default_rng(0).standard_normal((3, 5)))
+    assert np.isnan(mean_correlation(vectors, np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]))).all()
+
+
+def test_scale_of_weights_and_of_responses_changes_nothing():
+    pairs, ids, responses = planted(2.0, 0, n_axons=5)
+    scaled = pairs.assign(expected_n_synapses_given_l_d=7.0 * pairs["expected_n_synapses_given_l_d"])
+    one = common_input(pairs, ids, responses)
+    other = common_input(scaled, ids, 3.0 * responses + 2.0)
+    np.testing.assert_allclose(one[["observed", "expected"]], other[["observed", "expected"]], atol=1e-10)
+
+
+def test_planted_joiners_are_found_and_named_as_synaptic():
+    found = compare(common_input(*planted(8.0, 1)))
+    assert list(found["effect"]) == ["synaptic"]
+    assert found.loc[0, "low"] > 0
+    assert found.loc[0, "p_adj"] < 1e-3
+
+
+def test_without_joiners_axons_are_called_at_the_nominal_rate():
+    p = np.concatenate([common_input(*planted(0.0, seed, n_axons=25), seed=seed)["p_axon"] for seed in range(12)])
+    assert 0.02 <= np.mean(p <= 0.05) <= 0.09  # 5 % expected; binomial 99.9 % interval, n = 300
+
+
+def test_axons_with_few_partners_and_targets_without_response_take_no_part_and_are_counted():
+    pairs, ids, responses = planted(0.0, 2, n_axons=3)
+    pairs.loc[pairs["pre_nucleus_id"] == 1000, "n_synapses"] = 0
+    responses[:4] = 1.0  # cells that never vary
+    found = common_input(pairs, ids[:-1], responses[:-1])
+    assert 1000 not in set(found["pre_nucleus_id"])
+    assert (found["n_unknown"] == 5).all()
+
+
+def test_few_axons_give_no_p():
+    found = compare(common_input(*planted(8.0, 1, n_axons=4)))
+    assert found["p"].isna().all()
+    assert found["difference"].notna().all()
+
+
+def test_adjusted_p_values_ignore_undefined_ones():
+    table = adjusted(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
+    np.testing.assert_allclose(table["p_adj"], [0.02, np.nan, 0.04])
