@@ -16,7 +16,7 @@ from graphtwin.execute import rng_for
 from graphtwin.gnn.encoder import Edges
 from graphtwin.gnn.inputs import NodeInputs
 from graphtwin.gnn.pair_network import Batch, PairConfig, PairTwin, Roles, World, encode, make_world, outputs
-from graphtwin.gnn.pairs import PairSet, local_rates
+from graphtwin.gnn.pairs import PairSet, local_rates, popularity
 from graphtwin.gnn.scoring import FittedPairs, score, score_all
 from graphtwin.training import fit
 
@@ -104,17 +104,21 @@ class Source:
 
     Attributes:
         local: From `local_rates`, of the training axons.
+        popular: From `popularity`, of the cells for axons that don't and that do contact them.
         taken: Pairs that are no negatives: connected ones, and a cell with itself.
     """
 
     pairs: PairSet
     local: Float32[np.ndarray, "axons cells bandwidths"]
+    popular: Float32[np.ndarray, "two cells"]
     taken: Bool[np.ndarray, "axons cells"]
 
     @classmethod
     def of(cls, inputs: NodeInputs, pairs: PairSet) -> Source:
         """All training pairs."""
-        return cls(pairs, local_rates(inputs, pairs, pairs.pre), (pairs.size.toarray() > 0) | (pairs.pre[:, None] == pairs.post))
+        connected = pairs.size.toarray() > 0
+        popular = popularity(pairs, np.arange(2)[:, None] * np.ones(len(pairs.post)))
+        return cls(pairs, local_rates(inputs, pairs, pairs.pre), popular, connected | (pairs.pre[:, None] == pairs.post))
 
     def draw(
         self, axons: Int[np.ndarray, " chosen"], rng: np.random.Generator, share: float, masked: float, device: str
@@ -128,7 +132,10 @@ class Source:
         i, j = np.concatenate([axons[linked.row], row[free]]), np.concatenate([linked.col, column[free]])
         size = np.concatenate([linked.data, np.zeros(free.sum())]).astype(np.float32)
         hidden = ((rng.random((len(i), 3), dtype=np.float32) < masked) @ np.array([1, 2, 4])).astype(np.int64)
-        parts = (pairs.pre[i], pairs.post[j], (size > 0).astype(np.float32), self.local[i, j], hidden)
+        local = self.local[i, j]
+        lost = np.flatnonzero(hidden & 1)
+        local[lost] = self.popular[(size[lost] > 0).astype(int), j[lost], None]
+        parts = (pairs.pre[i], pairs.post[j], (size > 0).astype(np.float32), local, hidden)
         return Batch(*(torch.as_tensor(part, device=device) for part in parts)), torch.as_tensor(size, device=device)
 
 

@@ -229,7 +229,7 @@ def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs feat
     lateral = square[:, :1] + square[:, 2:]
     distance = lateral + square[:, 1:2]
     similarity = (world.direction.index_select(0, batch.pre) * world.direction.index_select(0, batch.post)).sum(1, keepdim=True)
-    local = batch.local * (pre_known[:, None] & (seen.marks[:, 2:] > 0))
+    local = batch.local * (seen.marks[:, 2:] > 0)
     return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, local], dim=1)
 
 

@@ -11,7 +11,7 @@ from typing import no_type_check
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float32, Int, Shaped
 from numba import njit
 from scipy import sparse
 
@@ -101,10 +101,10 @@ def exposure(inputs: NodeInputs, pairs: PairSet) -> Exposure:
 
 
 def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells bandwidths"]:
-    """Log of how often training axons from the same place contact each queried cell, against how often any axon does.
+    """Log of how often training axons from the same place contact each queried cell, against how often any axon contacts any cell.
 
     Messages along "near" edges and then along synapses: Gaussian weights over soma distance, an axon never counted for itself, and the
-    overall rate as prior. 0 for an axon of unknown position.
+    overall rate as prior. An axon of unknown position may come from anywhere: see `popularity`.
 
     Args:
         inputs: Neurons of the twin.
@@ -120,7 +120,27 @@ def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " 
     overall = np.float32(max(training.prevalence, 1e-9))
     bandwidths = np.array(BANDWIDTHS_UM, np.float32)
     _spread(out, asked, axons[asked], here, training.pre[sources], there, indptr, cells, bandwidths, overall, np.float32(PRIOR_AXONS))
+    lost = np.flatnonzero(~known[axons])
+    out[lost] = popularity(training, own_connections(training, axons[lost]))[:, :, None]
     return out
+
+
+def own_connections(training: PairSet, axons: Int[np.ndarray, " axons"]) -> Bool[np.ndarray, "axons cells"]:
+    """Which queried cells each axon contacts in the training pairs."""
+    at = np.searchsorted(training.pre, axons).clip(max=len(training.pre) - 1)
+    return np.asarray(training.size[at].toarray() > 0) & (training.pre[at] == axons)[:, None]
+
+
+def popularity(training: PairSet, own: Shaped[np.ndarray, "... cells"]) -> Float32[np.ndarray, "... cells"]:
+    """The local rate of an axon that may come from anywhere: every other training axon counts alike.
+
+    Args:
+        training: Training pairs.
+        own: 1 where the axon itself contacts the cell in them, which does not count.
+    """
+    overall = max(training.prevalence, 1e-9)
+    found = (training.size > 0).sum(axis=0) - own + PRIOR_AXONS * overall
+    return np.log(found / ((len(training.pre) + PRIOR_AXONS) * overall) + 0.1).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from graphtwin.gnn.inputs import NodeInputs
 from graphtwin.gnn.pair_network import LENGTH_UM, Batch, Cells, PairTwin, Roles, World, encode, outputs, see_targets
-from graphtwin.gnn.pairs import PairSet, local_rates
+from graphtwin.gnn.pairs import PairSet, local_rates, own_connections
 from graphtwin.training import FitState
 
 PAIRS_A_TILE = 6_144  # their hidden vectors stay in the processor's cache
@@ -68,15 +68,9 @@ def _batch(fitted: FittedPairs, block: np.ndarray, in_block: np.ndarray, pre: np
     row = fitted.world.target.cpu().numpy()[post]
     local = local_rates(fitted.inputs, fitted.training, block)[in_block, row]
     local[row < 0] = 0.0
-    seen = _seen_connections(fitted.training, block)[in_block, row] & (row >= 0)
+    seen = own_connections(fitted.training, block)[in_block, row] & (row >= 0)
     parts = (pre, post, seen.astype(np.float32), local, np.zeros(len(pre), np.int64))
     return Batch(*(torch.as_tensor(values, device=fitted.world.own.device) for values in parts))
-
-
-def _seen_connections(training: PairSet, axons: np.ndarray) -> np.ndarray:
-    """Which queried cells each axon contacts in the training pairs (axons x cells)."""
-    at = np.searchsorted(training.pre, axons).clip(max=len(training.pre) - 1)
-    return np.asarray(training.size[at].toarray() > 0) & (training.pre[at] == axons)[:, None]
 
 
 def score_all(
@@ -127,7 +121,7 @@ def score_all(
 def _unsee(fitted: FittedPairs, axons: np.ndarray, post: np.ndarray, probability: np.ndarray) -> None:
     """Score training connections again, without what they themselves add to their targets."""
     row = fitted.world.target.cpu().numpy()[post]
-    i, j = np.nonzero(_seen_connections(fitted.training, axons)[:, row] & (row >= 0))
+    i, j = np.nonzero(own_connections(fitted.training, axons)[:, row] & (row >= 0))
     if len(i):
         probability[i, j] = score(fitted, axons[i], post[j])[0]
 

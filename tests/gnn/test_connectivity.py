@@ -138,6 +138,19 @@ def test_a_fit_is_the_same_twice_and_another_with_another_seed(world: Planted, f
     assert not np.array_equal(first, score(learn(world.inputs, world.side(held=False), seed=1), *pairs)[0])
 
 
+def test_held_out_axons_of_unknown_position_are_ranked_by_how_popular_their_targets_are(world: Planted):
+    held = world.side(True)
+    position = world.inputs.position.copy()
+    position[held.pre] = np.nan
+    i, j = all_pairs(held)
+    lost = learn(replace(world.inputs, position=position), world.side(False))
+    connected = held.size.toarray().ravel() > 0
+    in_degree = (world.side(False).size > 0).sum(axis=0)
+    by_degree = roc_auc_score(connected, np.tile(in_degree, len(held.pre)))
+    assert by_degree > 0.55
+    assert roc_auc_score(connected, score(lost, i, j)[0]) > by_degree - 0.02
+
+
 def test_blocks_and_order_of_pairs_change_no_score(world: Planted, fitted: FittedPairs):
     i, j = all_pairs(world.pairs)
     order = np.random.default_rng(0).permutation(len(i))

@@ -91,10 +91,13 @@ def test_an_axon_never_counts_for_its_own_local_rates():
     assert not np.allclose(np.delete(before, 5, 0), np.delete(after, 5, 0), atol=1e-6)
 
 
-def test_axons_of_unknown_position_have_no_local_rates():
+def test_an_axon_of_unknown_position_hears_all_other_axons_alike():
     world = planted(n_axons=60, n_cells=10)
     position = world.inputs.position.copy()
     position[world.pairs.pre[3]] = np.nan
     rates = local_rates(replace(world.inputs, position=position), world.pairs, world.pairs.pre)
-    assert (rates[3] == 0).all()
+    others = np.delete(world.pairs.size.toarray() > 0, 3, 0).sum(0)
+    n, overall = len(world.pairs.pre), world.pairs.prevalence
+    expected = np.log((others + overall * PRIOR_AXONS) / ((n + PRIOR_AXONS) * overall) + 0.1)
+    np.testing.assert_allclose(rates[3], np.tile(expected[:, None], len(BANDWIDTHS_UM)), atol=1e-5)
     assert np.isfinite(rates).all()
