@@ -17,8 +17,9 @@ from graphtwin.gnn.connectivity import fit_pairs, score
 from graphtwin.gnn.pairs import PairSet
 from graphtwin.pipeline.jobs import Job
 from graphtwin.pipeline.study import Study
-from graphtwin.twin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
+from graphtwin.twin.tuning import describe_tuning, direction_degrees
 from graphtwin.wiring.nulls import rewire
+from graphtwin.wiring.similarity import orientation_difference, signal_correlation
 
 Split = Literal["axon", "block"]
 TWIN = "graph twin"

@@ -1,4 +1,4 @@
-"""Tuning of every neuron at once: preferred angles, selectivity, width, von Mises curves; likeness of two tunings.
+"""Tuning of every neuron at once: preferred angles, selectivity, width, von Mises curves.
 
 Angles are in degrees. Directions are evenly spaced around the circle; the first one is given, since a stimulus set need not start at 0.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 KAPPAS = np.array([0.5, 1.5, 4.0])  # concentrations the grid of the von Mises start tries
 N_ANGLES = 12  # angles the grid tries on half of the circle
@@ -201,23 +201,3 @@ def _linearise(parameters: np.ndarray, values: np.ndarray, seen: np.ndarray, ang
 
 def _solve(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
-
-
-def signal_correlation(
-    responses: Float[np.ndarray, "neurons directions"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"], block: int = 65536
-) -> Float[np.ndarray, " pairs"]:
-    """Pearson correlation of the response vectors of rows a and b, a block of pairs at a time; NaN where a row is constant or has NaN."""
-    centred = responses - responses.mean(1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > 1e-12)
-    out = np.empty(len(a), dtype=responses.dtype)
-    for start in range(0, len(a), block):
-        stop = start + block
-        out[start:stop] = np.einsum("pd,pd->p", unit[a[start:stop]], unit[b[start:stop]])
-    return out
-
-
-def orientation_difference(a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
-    """Angle between two orientations in degrees, 0 to 90."""
-    apart = np.abs(a - b) % 180.0
-    return np.minimum(apart, 180.0 - apart)

@@ -20,7 +20,8 @@ from scipy import stats
 
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
-from graphtwin.twin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
+from graphtwin.twin.tuning import describe_tuning, direction_degrees
+from graphtwin.wiring.similarity import orientation_difference, signal_correlation
 
 N_MATCHED = 10
 N_PERMUTATIONS = 199

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.tuning import VonMises, describe_tuning, direction_degrees, fit_von_mises, orientation_difference, signal_correlation
+from graphtwin.twin.tuning import VonMises, describe_tuning, direction_degrees, fit_von_mises
 from tests.twin.planted import DEGREES, planted_responses
 
 
@@ -50,23 +50,6 @@ def test_a_von_mises_curve_never_looks_at_a_hidden_direction():
     np.testing.assert_array_equal(
         fit_von_mises(responses, DEGREES, seen).response(DEGREES), fit_von_mises(spoiled, DEGREES, seen).response(DEGREES)
     )
-
-
-def test_signal_correlation_is_pearson_whatever_the_block():
-    responses, _ = planted_responses(40, seed=24)
-    a, b = np.random.default_rng(1).integers(40, size=(2, 300))
-    expected = np.corrcoef(responses)[a, b]
-    np.testing.assert_allclose(signal_correlation(responses, a, b, block=7), expected, atol=1e-12)
-
-
-def test_a_flat_curve_has_no_signal_correlation():
-    responses = np.vstack([np.ones(16), planted_responses(1, seed=25)[0]])
-    assert np.isnan(signal_correlation(responses, np.array([0]), np.array([1]))[0])
-
-
-def test_orientations_differ_by_at_most_ninety_degrees():
-    a, b = np.array([0.0, 179.0, 10.0, 90.0]), np.array([90.0, 1.0, 350.0, 271.0])
-    np.testing.assert_allclose(orientation_difference(a, b), [90.0, 2.0, 20.0, 1.0])
 
 
 def test_directions_that_leave_a_gap_are_refused():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.twin.tuning import signal_correlation
 from graphtwin.wiring.like_to_like import (
     Measure,
     axon_table,
@@ -14,6 +13,7 @@ from graphtwin.wiring.like_to_like import (
     summarise,
     tuning_measures,
 )
+from graphtwin.wiring.similarity import signal_correlation
 
 
 def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0):

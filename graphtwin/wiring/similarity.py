@@ -1,0 +1,215 @@
+"""How alike two neurons are: signal correlation, feature similarity, receptive-field distance and orientation difference of many pairs.
+
+Definitions of Ding et al. 2025, doi:10.1038/s41586-025-08840-3. A pair costs one pass over two rows: nothing the size of pairs x responses
+is ever made, so that memory is the table of responses and one number a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from numba import njit
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin import schema
+from graphtwin.config import nearest
+
+ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
+CACHE_BYTES = 2**21
+FARTHEST_POSITION = 2.0  # a receptive field may lie beside the monitor, whose edges are at -1 and 1, but not this far
+
+
+class Monitor(BaseModel):
+    """The screen on which receptive fields were mapped, its centre straight ahead of the eye.
+
+    Attributes:
+        width_cm: Of the screen; its edges are -1 and 1 of x.
+        height_cm: Of the screen; its edges are -1 and 1 of y.
+        distance_cm: From the eye to the centre.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width_cm: float = Field(default=55.2, gt=0)
+    height_cm: float = Field(default=31.0, gt=0)
+    distance_cm: float = Field(default=15.0, gt=0)
+
+
+def signal_correlation(
+    responses: Float[np.ndarray, "neurons responses"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"]
+) -> Float[np.ndarray, " pairs"]:
+    """Pearson correlation of the response vectors of rows a and b; NaN where a row is constant or has NaN."""
+    return _cosine(responses, responses.mean(1, dtype=np.float64), a, b)
+
+
+def feature_similarity(
+    features: Float[np.ndarray, "neurons features"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"]
+) -> Float[np.ndarray, " pairs"]:
+    """Cosine of the feature vectors (readout weights) of rows a and b; NaN where a row is zero or has NaN."""
+    return _cosine(features, np.zeros(len(features)), a, b)
+
+
+def rf_distance(
+    positions: Float[np.ndarray, "neurons xy"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"], monitor: Monitor | None = None
+) -> Float[np.ndarray, " pairs"]:
+    """Angle in degrees between the lines of sight to the receptive fields of rows a and b; NaN where one is unknown.
+
+    Args:
+        positions: Centres on the monitor, x and y from -1 to 1.
+        a: Rows of `positions`.
+        b: Rows of `positions`, one for each of `a`.
+        monitor: Its size and distance; by default that of the minnie65 recordings.
+    """
+    far = np.abs(positions) > FARTHEST_POSITION
+    if far.any():
+        raise ValueError(
+            f"receptive fields: {int(far.any(1).sum())} of {len(positions)} positions lie beyond {FARTHEST_POSITION:g}, where the edges "
+            f"of the monitor are -1 and 1 (largest {np.nanmax(np.abs(positions)):g}). Divide pixels or degrees by half the monitor first."
+        )
+    screen = monitor if monitor is not None else Monitor()
+    scale = np.array([screen.width_cm / 2, screen.height_cm / 2])
+    sight = np.column_stack([positions.astype(np.float64) * scale, np.full(len(positions), -screen.distance_cm)])
+    sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+    # Half the angle from difference and sum of unit vectors keeps all digits near 0, where the arc cosine loses half of them.
+    apart, together = np.linalg.norm(sight[a] - sight[b], axis=1), np.linalg.norm(sight[a] + sight[b], axis=1)
+    return np.degrees(2 * np.arctan2(apart, together))
+
+
+def orientation_difference(a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
+    """Angle between two orientations in degrees, 0 to 90."""
+    apart = np.abs(a - b) % 180.0
+    return np.minimum(apart, 180.0 - apart)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """How a similarity comes from one column of the neuron table.
+
+    Attributes:
+        column: Of the neuron table: vectors, or an angle.
+        of_pairs: From that column's values, rows a and rows b to a value a pair.
+    """
+
+    column: str
+    of_pairs: Callable[[np.ndarray, np.ndarray, np.ndarray, Monitor], np.ndarray]
+
+
+def _correlation(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
+    return signal_correlation(values, a, b)
+
+
+def _features(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
+    return feature_similarity(values, a, b)
+
+
+def _orientation(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
+    known = np.abs(values[np.isfinite(values)])
+    if len(known) > 1 and 0 < known.max() <= np.pi:
+        raise ValueError(
+            f"preferred orientations: all {len(known)} known values lie within {known.max():.3f} of 0, as radians do. "
+            "Convert them to degrees."
+        )
+    return orientation_difference(values[a], values[b])
+
+
+# The house's names, then the published ones for the same thing.
+SIMILARITIES = {
+    "signal_correlation": Definition("in_silico_resp", _correlation),
+    "in_vivo_signal_correlation": Definition("in_vivo_mean_resp", _correlation),
+    "feature_similarity": Definition("readout_cvt", _features),
+    "rf_distance": Definition("position_stim_cvt", rf_distance),
+    "orientation_difference": Definition("pref_ori_cvt_monet_full", _orientation),
+    "in_silico_sig_corr_cvt": Definition("in_silico_resp", _correlation),
+    "in_vivo_sig_corr": Definition("in_vivo_mean_resp", _correlation),
+    "readout_similarity_cvt": Definition("readout_cvt", _features),
+    "readout_location_distance_cvt": Definition("position_stim_cvt", rf_distance),
+    "readout_location_distance_sta": Definition("sta_mu_comb", rf_distance),
+    "delta_ori_cvt_monet_full": Definition("pref_ori_cvt_monet_full", _orientation),
+    "delta_ori_iv": Definition("pref_ori_iv", _orientation),
+}
+
+
+def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence[str], monitor: Monitor | None = None) -> pd.DataFrame:
+    """The pair table with these similarities; those it already has stay as they are, a pair with an unknown neuron has NaN.
+
+    A neuron is its nucleus, as published: one row of the neuron table, one unit (`sources.published.read_neurons` chooses it).
+
+    Args:
+        pairs: pre_nucleus_id, post_nucleus_id.
+        neurons: nucleus_id (unique) and the columns that the similarities come from, vectors as cells of equal length.
+        names: Keys of `SIMILARITIES`, or columns that the pair table has.
+        monitor: For distances of receptive fields; by default that of the minnie65 recordings.
+    """
+    wanted = [name for name in dict.fromkeys(names) if name not in pairs]
+    for name in wanted:
+        if name not in SIMILARITIES:
+            known = [*SIMILARITIES, *map(str, pairs.columns)]
+            raise ValueError(
+                f"similarity {name!r} is no column of the pair table and none that is computed here (nearest {nearest(name, known)!r}; "
+                f"computed: {', '.join(SIMILARITIES)}). Correct the name, or add the column."
+            )
+    schema.require_columns(neurons, ["nucleus_id", *(SIMILARITIES[name].column for name in wanted)], "neuron table")
+    schema.require_unique(neurons, ["nucleus_id"], "neuron table")
+    ids = pd.Index(neurons["nucleus_id"])
+    pre, post = (ids.get_indexer(pairs[name]) for name in schema.PAIR_KEY)
+    known = (pre >= 0) & (post >= 0)
+    if wanted and len(pairs) and not known.any():
+        raise ValueError(
+            f"none of {len(pairs)} pairs has both neurons in the neuron table ({len(neurons)} nuclei, first {ids[:3].tolist()}; first pair "
+            f"{pairs[schema.PAIR_KEY].iloc[0].tolist()}). Both tables must name neurons by nucleus_id."
+        )
+    found = pairs.assign(**dict.fromkeys(wanted, np.nan))
+    if not known.any():
+        return found
+    screen = monitor if monitor is not None else Monitor()
+    rows, place = np.unique(np.concatenate([pre[known], post[known]]), return_inverse=True)
+    a, b = np.split(place, 2)
+    for name in wanted:
+        column = _stacked(neurons[SIMILARITIES[name].column].iloc[rows])
+        found.loc[known, name] = SIMILARITIES[name].of_pairs(column, a, b, screen)
+    return found
+
+
+def _stacked(column: pd.Series) -> np.ndarray:
+    """A column of numbers as it is, one of vectors as a matrix in which an empty cell is a row of NaN."""
+    if column.dtype != object:
+        return column.to_numpy(np.float64)
+    first = next((cell for cell in column if isinstance(cell, np.ndarray)), np.zeros(1))
+    matrix = np.full((len(column), len(first)), np.nan, dtype=first.dtype)
+    for row, cell in enumerate(column):
+        if isinstance(cell, np.ndarray):
+            matrix[row] = cell
+    return matrix
+
+
+def _cosine(vectors: np.ndarray, centre: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of rows a and b, each less its centre."""
+    vectors, centre = np.ascontiguousarray(vectors), centre.astype(vectors.dtype)
+    rows = np.arange(len(vectors))
+    length = np.sqrt(_dots(vectors, centre, rows, rows, rows))
+    # What rounding leaves of a constant row counts as nothing.
+    nothing = 8 * np.finfo(vectors.dtype).eps * np.abs(centre) * np.sqrt(vectors.shape[1])
+    length[~(length > nothing)] = np.nan
+    order = np.arange(len(a)) if vectors.nbytes <= CACHE_BYTES else np.lexsort((b, a, b // ROWS_TOGETHER))
+    return np.clip(_dots(vectors, centre, a, b, order) / (length[a] * length[b]), -1.0, 1.0)
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@no_type_check
+def _dots(vectors, centre, a, b, order):
+    """Dot products of rows a and b less their centres, computed in the given order and the precision of the vectors; NaN passes through."""
+    out = np.empty(len(a))
+    for place in range(len(order)):
+        pair = order[place]
+        first, second = vectors[a[pair]], vectors[b[pair]]
+        first_centre, second_centre = centre[a[pair]], centre[b[pair]]
+        total = centre.dtype.type(0)
+        for value in range(vectors.shape[1]):
+            total += (first[value] - first_centre) * (second[value] - second_centre)
+        out[pair] = total
+    return out
