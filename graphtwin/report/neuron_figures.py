@@ -10,24 +10,11 @@ from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
-from graphtwin.report.figures import (
-    INK,
-    MUTED,
-    RULE,
-    WIDTH,
-    Absent,
-    Block,
-    Drawn,
-    draw_interval_rows,
-    draw_svg,
-    is_twin,
-    join_words,
-    model_style,
-    per_cent,
-    plain,
-)
+from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, number
+from graphtwin.report.palette import INK, MUTED, RULE, is_twin, model_style
+from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows
+from graphtwin.report.words import join_words, number, per_cent, plain
 
 N_BARS = 45
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])

@@ -11,10 +11,11 @@ import jinja2
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report import embedding_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
-from graphtwin.report.figures import Block, Drawn, join_words
+from graphtwin.report import embedding_figures, map_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
+from graphtwin.report.figures import Block, Drawn
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import TASKS, results
+from graphtwin.report.words import join_words
 
 TEMPLATE = "template.html.j2"
 FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms"}
@@ -100,7 +101,7 @@ def sections(run: RunFolder) -> list[Section]:
             "embedding",
             "Functional embedding",
             "What the models know of a neuron's function: a few weights on functions of stimulus direction that all neurons share.",
-            embedding_figures.draw(run),
+            [*embedding_figures.draw(run), *map_figures.draw(run)],
         ),
         Section(
             "neurons",

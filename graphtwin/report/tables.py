@@ -11,6 +11,7 @@ import pandas as pd
 
 from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import number, unit_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,20 +106,6 @@ class TaskTable:
     title: str
     columns: list[str]
     groups: list[Group]
-
-
-def number(value: float | None, unit: str = "1") -> str:
-    """Three digits for shares and scores, one decimal for um and degrees, a dash where there is no number."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    if unit in ("um", "degrees"):
-        return f"{value:.1f}"
-    return f"{value:.3f}" if abs(value) >= 0.1 or abs(value) < 1e-6 else f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
-
-
-def unit_text(unit: str) -> str:
-    """The unit as printed."""
-    return {"um": "µm", "degrees": "°", "1": ""}.get(unit, unit)
 
 
 def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
