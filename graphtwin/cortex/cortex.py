@@ -73,7 +73,8 @@ def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     """Units with responses and a nucleus; several units may share one nucleus."""
     responses = _responses(tables, funnel)
     coregistered = pd.concat([table.frame for table in tables.of("coregistration")]).drop_duplicates(schema.UNIT_KEY)
-    joined = responses.merge(coregistered[[*schema.UNIT_KEY, "nucleus_id"]], on=schema.UNIT_KEY, how="left")
+    nuclei = coregistered[[*schema.UNIT_KEY, "nucleus_id"]].astype({"nucleus_id": "Int64"})  # a gap would make float64 of int64
+    joined = responses.merge(nuclei, on=schema.UNIT_KEY, how="left")
     kept = funnel.keep(joined, joined["nucleus_id"].notna(), "units", "coregistered", "the coregistration does not list the unit", "units")
     kept = kept.astype({"nucleus_id": np.int64})
     funnel.record(

@@ -132,6 +132,24 @@ def test_cells_with_an_observed_output_count_as_queried(export):
     assert queried.loc[queried["side"] == "post", "nucleus_id"].tolist() == [0, 1, 2, 4]
 
 
+def test_nucleus_ids_above_2_to_the_53_keep_their_last_digit_through_every_join(export):
+    first = 2**53 + 1  # this and its neighbours are no float64
+    for role in ("coregistration", "cell_types_coarse"):
+        export.frames[role]["target_id"] += first
+    unknown = export.frames["synapses"].iloc[[0]].assign(post_pt_root_id=export.frames["queried_post"]["post_pt_root_id"].iloc[0] + 77)
+    export.frames["synapses"] = pd.concat([export.frames["synapses"], unknown])
+    export.frames["queried_post"] = pd.concat([export.frames["queried_post"], unknown[["post_pt_root_id"]]])
+    export.frames["coregistration"] = export.frames["coregistration"][1:]  # a gap in each table that is joined from the left
+    cortex = built(export)
+    assert cortex.neurons["nucleus_id"].tolist() == [first + i for i in range(6)]
+    assert cortex.units["nucleus_id"].tolist() == [first + i for i in (1, 2, 3, 0)]
+    assert {(pre - first, post - first) for pre, post in pairs(cortex)} == {(0, 1), (0, 4), (1, 0)}
+    assert sorted(set(cortex.queried["nucleus_id"] - first)) == [0, 1, 2, 3, 4]
+    assert cortex.neurons["layer"].tolist() == ["L2/3"] * 3 + ["L4"] * 2 + [None]
+    assert step(cortex, "synapses 7", "postsynaptic nucleus known") == (4, 3, 1)
+    assert step(cortex, "units", "coregistered") == (5, 4, 1)
+
+
 def test_a_source_without_synapses_is_a_cortex_without_pairs(export):
     for role in ("synapses", "queried_post", "queried_pre"):
         del export.frames[role]
