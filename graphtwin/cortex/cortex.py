@@ -58,7 +58,6 @@ def build(tables: SourceTables) -> Cortex:
     neurons = _neurons(tables, mapped, units, funnel)
     synapses = [_synapses(table.frame, table.materialization, mapped, tables, funnel) for table in tables.of("synapses")]
     queried = _queried(tables, mapped, funnel)
-    materializations = sorted({table.materialization for table in tables.tables})
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
         units=schema.check(units, schema.WALLS["units"], "cortex units"),
@@ -66,7 +65,7 @@ def build(tables: SourceTables) -> Cortex:
         synapses=schema.check(pd.concat([_no_synapses(), *synapses], ignore_index=True), schema.WALLS["synapses"], "cortex synapses"),
         queried=schema.check(queried, schema.WALLS["queried"], "cortex queried cells"),
         funnel=funnel.frame(),
-        provenance={"name": tables.name, "materializations": ",".join(map(str, materializations)), **tables.sha256},
+        provenance=tables.provenance,
     )
 
 

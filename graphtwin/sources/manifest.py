@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin.artifacts import sha256 as sha256_of
 from graphtwin.config import read_toml, validate
 from graphtwin.coordinates import PiaFrame
 from graphtwin.sources import export
@@ -76,7 +77,7 @@ class Table:
 
 @dataclass(frozen=True)
 class SourceTables:
-    """Everything a source knows, and the sha256 of every file it read.
+    """Everything a source knows, and the sha256 of every file it read, the TOML among them.
 
     Attributes:
         name: The data set.
@@ -87,6 +88,12 @@ class SourceTables:
     name: str
     tables: tuple[Table, ...]
     sha256: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Name, materializations and file hashes: what a run writes down, and compares when it goes on."""
+        versions = sorted({table.materialization for table in self.tables})
+        return {"name": self.name, "materializations": ",".join(map(str, versions)), **self.sha256}
 
     def of(self, *roles: str) -> list[Table]:
         """The tables of these roles: roles in the order given, tables in the order of the TOML."""
@@ -107,7 +114,7 @@ def read(toml: Path, sha256: dict[str, str] | None = None) -> SourceTables:
         Table(entry.role, entry.materialization, entry.file, export.read_table(toml.parent / entry.file, entry.role, entry.columns, frame))
         for entry in manifest.tables
     )
-    source = SourceTables(manifest.name, tables, hashes)
+    source = SourceTables(manifest.name, tables, {toml.name: sha256_of(toml), **hashes})
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))
     _require_matching_roots(source, str(toml))
