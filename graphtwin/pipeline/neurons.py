@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_position_baseline
 from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_by_scan
@@ -39,6 +39,15 @@ def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
     return fold
 
 
+def training_rows(study: Study, split: Split, fold: int) -> Bool[np.ndarray, " neurons"]:
+    """Functional neurons that teach while a fold is held out, the same ones for the twin and for every baseline.
+
+    One on no side (fold -1) teaches nobody: where blocks of tissue are held out, a neuron of unknown position may lie in that block.
+    """
+    folds = neuron_folds(study, split)
+    return (folds >= 0) & (folds != fold)
+
+
 def neuron_jobs(study: Study) -> list[Job]:
     """Twin, baselines and permutations of every split and fold; a lone scan cannot be held out."""
     jobs = []
@@ -66,15 +75,17 @@ def neuron_jobs(study: Study) -> list[Job]:
 def twin_job(
     study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
 ) -> pd.DataFrame:
-    """The graph twin's predictions of one fold, long: a row a neuron with all tasks."""
+    """The graph twin's predictions of one fold, long: a row a neuron with all tasks.
+
+    It learns from `training_rows`; cells without a function, which no split holds out, tell their labels where synapses are evidence.
+    """
     seen = study if permutation is None else study.permuted(permutation, within_layer=False)
-    folds = neuron_folds(study, split)
     edges = seen.all_edges if "synapses" in evidence else seen.similar
     settings = study.settings
     fitted = fit_neurons(
         seen.inputs,
         edges,
-        folds != fold,
+        training_rows(study, split, fold) | ~study.inputs.has_function,
         evidence,
         settings.neurons,
         settings.seed,
@@ -82,16 +93,16 @@ def twin_job(
         study.device,
         checkpoint,
     )
-    rows = np.flatnonzero(folds == fold)
+    rows = np.flatnonzero(neuron_folds(study, split) == fold)
     found = predict_rows(fitted, rows)
     table = _table(study, rows, split, fold, model, found.layer, found.cell_type, found.position, found.position_sd)
     return table.assign(permutation=-1 if permutation is None else permutation)
 
 
 def baseline_job(study: Study, checkpoint: Path, split: Split, fold: int) -> pd.DataFrame:
-    """All baselines' predictions of one fold."""
-    inputs, folds = study.inputs, neuron_folds(study, split)
-    train, test = np.flatnonzero((folds != fold) & (folds >= 0)), np.flatnonzero(folds == fold)
+    """All baselines' predictions of one fold, learned from `training_rows`."""
+    inputs = study.inputs
+    train, test = np.flatnonzero(training_rows(study, split, fold)), np.flatnonzero(neuron_folds(study, split) == fold)
     sides = [NeuronSide(inputs.function[rows].astype(np.float64), inputs.scan[rows]) for rows in (train, test)]
     frames = []
     for label_model, position_model in zip(LABEL_BASELINES, POSITION_BASELINES, strict=True):
