@@ -17,8 +17,9 @@ from graphtwin.execute import threads
 from graphtwin.pipeline import connectivity, neurons, run_folder, scores
 from graphtwin.pipeline.jobs import Job, run_jobs
 from graphtwin.pipeline.predict import final_jobs, save_twin
+from graphtwin.pipeline.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.pipeline.settings import Settings, load_settings
-from graphtwin.pipeline.study import Study, make_study
+from graphtwin.pipeline.study import Study, make_study, target_materialization
 from graphtwin.sources import embeddings as embedding_files
 from graphtwin.twin.embeddings import check_embeddings, learn_embeddings, normalise
 from graphtwin.twin.leakage import FOLDS as DECODED_FROM
@@ -47,15 +48,17 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
             log.warning("%s", run_folder.already_finished(folder))
             return folder
         cortex = build(tables)
+        target_materialization(settings, cortex)  # without pairs nothing else is worth the time
         embedded = _embed(settings, cortex)
         study = make_study(settings, cortex, embedded["embeddings"])
+        scope = scope_of(study)
         _begin(folder, settings, inputs)
-        cortex_funnel = [cortex.funnel, embedded.pop("funnel")]
+        cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
         artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
         artifacts.write_tables(embedded, folder)
-        results = run_jobs(_jobs(study, folder), study, folder / "work", settings.threads, "fits")
+        results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
         save_twin(folder)
-        _write_results(study, results, folder)
+        _write_results(study, scope, results, folder)
     shutil.rmtree(folder / "work")
     (folder / run_folder.UNFINISHED).unlink()
     return folder
@@ -87,9 +90,11 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
     }
 
 
-def _jobs(study: Study, folder: Path) -> list[Job]:
-    """Every piece of work."""
-    jobs = [*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs(), *_leakage_jobs(study, folder)]
+def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
+    """Every piece of work whose labels the source has."""
+    of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
+    final = [job for job in final_jobs() if scope.tasks or job.name == "final_pairs"]
+    jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
     return [*jobs, Job("like_to_like", like_to_like_job, cost=9)]
 
 
@@ -119,16 +124,14 @@ def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
     return summary
 
 
-def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Predictions, metrics, differences, nulls, verdicts and provenance."""
-    found = pd.concat([frame for name, frame in jobs.items() if name.startswith("neurons_")], ignore_index=True)
-    labels = {task: neurons.label_table(study, found, task) for task in ("cell_type", "layer")}
-    positions = neurons.position_table(study, found)
-    pairs = {split: connectivity.pair_table(study, split, jobs) for split in ("axon", "block")}  # type: ignore[arg-type]
-    metrics, differences = scores.neuron_scores(study, labels, positions)
-    for split, table in pairs.items():
-        more = scores.pair_scores(study, split, table)
-        metrics, differences = (pd.concat(both, ignore_index=True) for both in ((metrics, more[0]), (differences, more[1])))
+def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Predictions, metrics, differences, nulls, verdicts and provenance; in words what is not scored."""
+    labels, positions = _neuron_predictions(study, scope, jobs)
+    pairs = {split: connectivity.pair_table(study, split, jobs) for split in scope.pair_splits}
+    scored = [scores.pair_scores(study, split, table) for split, table in pairs.items()]
+    if scope.tasks:
+        scored.insert(0, scores.neuron_scores(study, labels, positions))
+    metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
     nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
     _write_both(jobs["like_to_like"], folder / "like_to_like")
@@ -139,13 +142,22 @@ def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) ->
     _write_both(metrics, folder / "metrics")
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
-    artifacts.write_json(scores.metrics_tree(metrics), folder / "metrics.json")
-    artifacts.write_json(scores.verdicts(differences, nulls), folder / "verdicts.json")
+    artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
+    artifacts.write_json([*scores.verdicts(differences, nulls), *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
+def _neuron_predictions(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Tables of the label tasks that are scored, and of positions: without a row where they are not."""
+    found = [frame for name, frame in jobs.items() if name.startswith("neurons_")]
+    together = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"split": []})
+    of_task = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
+    labels = {task: neurons.label_table(study, of_task[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
+    return labels, neurons.position_table(study, of_task["position"]) if scope.splits("position") else pd.DataFrame({"target": []})
+
+
 def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, folder: Path) -> None:
-    for name, table in {**labels, "position": positions}.items():
+    for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] < 0].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
     artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")

@@ -35,29 +35,36 @@ def draw_map(run: RunFolder) -> Block:
         layer = embeddings["nucleus_id"].map(neurons.drop_duplicates("nucleus_id").set_index("nucleus_id")["layer"])
     values = embeddings[embedding_columns(embeddings)].to_numpy(np.float64)
     plane, share = principal_plane(values)
-    names, scan = _scan_names(embeddings), scan_labels(embeddings)
-    known = layer.notna().to_numpy()
-    of_layer = explained_by_group(values[known], pd.factorize(layer[known])[0].astype(np.int64))
-    of_scan = explained_by_group(values, scan)
+    names, scan, known = _scan_names(embeddings), scan_labels(embeddings), layer.notna().to_numpy()
 
     def fill(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        _scatter_layers(left, plane, layer)
-        _scatter_scans(figure, right, plane, scan, names)
-        for one in (left, right):
+        panels = figure.subplots(1, 1 + known.any(), sharex=True, sharey=True, squeeze=False)[0]
+        if known.any():
+            _scatter_layers(panels[0], plane, layer)
+        _scatter_scans(figure, panels[-1], plane, scan, names)
+        for one in panels:
             one.set_xlabel(f"component 1 ({per_cent(share[0])} of variance)")
             one.set(xlim=_central(plane[:, 0]), ylim=_central(plane[:, 1]))
-        left.set_ylabel(f"component 2 ({per_cent(share[1])} of variance)")
+        panels[0].set_ylabel(f"component 2 ({per_cent(share[1])} of variance)")
 
     sentence = (
-        f"Layer accounts for {per_cent(of_layer)} of the embedding's variance and scan for {per_cent(of_scan)} "
+        f"{_of_layer(values[known], layer[known])} {per_cent(explained_by_group(values, scan))} "
         f"({per_cent((len(names) - 1) / max(len(plane) - 1, 1))} expected of {len(names)} scans by chance){_decoded(run)}."
     )
     caption = (
         f"Principal components of the {values.shape[1]}-dimensional embedding, n = {len(plane):,} units of {len(names)} scans; "
         f"layer known for {int(known.sum()):,}. The central 99 % of each axis is shown."
     )
-    return Drawn("map", title, sentence, caption, draw_svg("map", sentence, (WIDTH, 3.7), fill), ("embeddings.parquet",))
+    width = WIDTH if known.any() else 0.6 * WIDTH
+    return Drawn("map", title, sentence, caption, draw_svg("map", sentence, (width, 3.7), fill), ("embeddings.parquet",))
+
+
+def _of_layer(values: Float[np.ndarray, "units features"], layer: pd.Series) -> str:
+    """The sentence up to the share of the scan."""
+    if layer.empty:
+        return "No layer is known; scan accounts for"
+    share = explained_by_group(values, pd.factorize(layer)[0].astype(np.int64))
+    return f"Layer accounts for {per_cent(share)} of the embedding's variance and scan for"
 
 
 def _decoded(run: RunFolder) -> str:

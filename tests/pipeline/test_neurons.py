@@ -27,7 +27,7 @@ def jobs_of(study: Study, tmp_path, split: neurons.Split, evidence=FUNCTION) -> 
     with few_trees():
         return {
             "twin": neurons.twin_job(study, tmp_path / "absent.ckpt", split, 0, evidence, neurons.TWIN),
-            "baselines": neurons.baseline_job(study, tmp_path / "absent.ckpt", split, 0),
+            "baselines": neurons.baseline_job(study, tmp_path / "absent.ckpt", split, 0, study.tasks),
         }
 
 

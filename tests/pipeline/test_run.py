@@ -219,10 +219,13 @@ def test_embeddings_that_are_brought_are_the_ones_used(finished, tmp_path, monke
     assert all(inputs[str(file)] == sha256(file) for file in tmp_path.glob("readout*"))  # and the ids beside a matrix
 
 
-def test_a_single_scan_is_run_without_the_split_by_scan(tmp_path, monkeypatch):
+@pytest.mark.parametrize("n_elsewhere", [0, 4])
+def test_a_source_of_one_scan_and_few_units_of_another_is_run_without_the_split_by_scan(tmp_path, monkeypatch, n_elsewhere):
+    """Four units make no scan to hold out, nor one that a decoder could be tried on."""
     export = planted_export(tmp_path / "export")
+    scan = np.where(np.arange(len(export.frames["responses"])) < n_elsewhere, 2, 1)
     for role in ("coregistration", "responses"):
-        export.frames[role] = export.frames[role].assign(session=1, scan_idx=1)
+        export.frames[role] = export.frames[role].assign(session=1, scan_idx=scan)
     asked = []
     monkeypatch.setattr(stages, "run_jobs", lambda jobs, *rest: asked.extend(job.name for job in jobs) or stop())
 
