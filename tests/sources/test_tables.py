@@ -155,6 +155,23 @@ def test_pairs_of_another_materialization_are_an_error(export):
         tables.load(export.write())
 
 
+def with_more_axons(export, n):
+    """The export with n axons that no table but the pairs knows."""
+    synapses = export.frames["synapses"]
+    unknown = synapses.iloc[[0] * n].assign(pre_pt_root_id=synapses["pre_pt_root_id"].max() + 1000 + np.arange(n))
+    export.frames["synapses"] = pd.concat([synapses, unknown])
+    return export.write()
+
+
+def test_axons_of_unlisted_cells_are_expected_where_only_functional_cells_are_listed(export):
+    with pytest.raises(ValueError, match=r"only 3 of 12 values of pre_root_id"):
+        tables.load(with_more_axons(export, 9))
+    export.frames = {role: export.frames[role] for role in ("coregistration", "responses", "synapses", "queried_post")}
+    assert len(tables.load(export.write()).of("synapses")[0].frame) == 13
+    with pytest.raises(ValueError, match=r"only 3 of 42 values of pre_root_id"):
+        tables.load(with_more_axons(export, 30))
+
+
 @pytest.mark.parametrize("role", ["coregistration", "responses"])
 def test_a_source_without_units_or_responses_is_an_error(export, role):
     del export.frames[role]
