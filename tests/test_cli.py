@@ -78,10 +78,6 @@ def spoil_synapses(frames):
     del frames["synapses"]
 
 
-def spoil_types(frames):
-    frames["cell_types_fine"] = frames["cell_types_fine"].assign(cell_type=lambda frame: "type " + frame["target_id"].astype(str))
-
-
 @pytest.mark.parametrize(
     ("spoil", "found", "advice"),
     [
@@ -92,7 +88,6 @@ def spoil_types(frames):
         (spoil_mask, "no table of role 'queried_post'", "Add the list of queried postsynaptic root ids"),
         (spoil_responses, "the tables ['responses'] are missing", "Add a [[tables]] entry"),
         (spoil_synapses, "no synaptic pairs in the source", "add its synapse table"),
-        (spoil_types, "cell_type: no class has 20 functional neurons", "Add a table that gives the cell_type"),
     ],
 )
 def test_a_fault_of_the_source_is_told_with_what_to_do(tmp_path, spoil, found, advice):

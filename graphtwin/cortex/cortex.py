@@ -12,6 +12,7 @@ from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.sources import SourceTables
 
+MOVED_UM = 1.0  # Positions of one nucleus in two tables of the bundle differ by rounding; more means another frame or another cell.
 LABELS = {
     "cell_class": ("cell_types_coarse", "somata", "nuclei"),
     "cell_type": ("cell_types_fine",),
@@ -57,7 +58,6 @@ def build(tables: SourceTables) -> Cortex:
     neurons = _neurons(tables, mapped, units, funnel)
     synapses = [_synapses(table.frame, table.materialization, mapped, tables, funnel) for table in tables.of("synapses")]
     queried = _queried(tables, mapped, funnel)
-    materializations = sorted({table.materialization for table in tables.tables})
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
         units=schema.check(units, schema.WALLS["units"], "cortex units"),
@@ -65,15 +65,17 @@ def build(tables: SourceTables) -> Cortex:
         synapses=schema.check(pd.concat([_no_synapses(), *synapses], ignore_index=True), schema.WALLS["synapses"], "cortex synapses"),
         queried=schema.check(queried, schema.WALLS["queried"], "cortex queried cells"),
         funnel=funnel.frame(),
-        provenance={"name": tables.name, "materializations": ",".join(map(str, materializations)), **tables.sha256},
+        provenance=tables.provenance,
     )
 
 
 def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     """Units with responses and a nucleus; several units may share one nucleus."""
     responses = _responses(tables, funnel)
-    coregistered = pd.concat([table.frame for table in tables.of("coregistration")]).drop_duplicates(schema.UNIT_KEY)
-    joined = responses.merge(coregistered[[*schema.UNIT_KEY, "nucleus_id"]], on=schema.UNIT_KEY, how="left")
+    nuclei = _of_units(tables, "coregistration", "nucleus_id", funnel).astype({"nucleus_id": "Int64"})  # a gap would make float64 of int64
+    answered = len(nuclei.merge(responses[schema.UNIT_KEY], on=schema.UNIT_KEY))
+    funnel.record("coregistered units", "with responses", len(nuclei), answered, "no table of responses lists the unit", "units")
+    joined = responses.merge(nuclei, on=schema.UNIT_KEY, how="left")
     kept = funnel.keep(joined, joined["nucleus_id"].notna(), "units", "coregistered", "the coregistration does not list the unit", "units")
     kept = kept.astype({"nucleus_id": np.int64})
     funnel.record(
@@ -84,14 +86,32 @@ def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
         "a further unit of the same nucleus (all units are kept)",
         "units",
     )
-    areas = [table.frame for table in tables.of("areas")]
-    if areas:
-        kept = kept.merge(pd.concat(areas).drop_duplicates(schema.UNIT_KEY), on=schema.UNIT_KEY, how="left")
+    if tables.of("areas"):
+        kept = kept.merge(_of_units(tables, "areas", "brain_area", funnel), on=schema.UNIT_KEY, how="left")
         kept["brain_area"] = kept["brain_area"].where(kept["brain_area"].notna(), None)
     else:
         kept["brain_area"] = pd.Series([None] * len(kept), index=kept.index, dtype=object)
     directions = sorted(name for name in responses if name not in schema.UNIT_KEY)
     return kept[[*schema.UNIT_KEY, "nucleus_id", "brain_area", *directions]].sort_values(schema.UNIT_KEY, ignore_index=True)
+
+
+def _of_units(tables: SourceTables, role: str, column: str, funnel: Funnel) -> pd.DataFrame:
+    """One known value a unit from all tables of a role; later tables that disagree are counted."""
+    believed = pd.DataFrame({name: np.empty(0, np.int64) for name in schema.UNIT_KEY})
+    for place, table in enumerate(tables.of(role)):
+        here = table.frame[[*schema.UNIT_KEY, column]].dropna()
+        if place:
+            both = believed.merge(here, on=schema.UNIT_KEY, suffixes=("", "_here"))
+            _count_agreement(column, table.origin, both[column] == both[f"{column}_here"], "units", funnel)
+        believed = pd.concat([believed, here] if place else [here], ignore_index=True).drop_duplicates(schema.UNIT_KEY)
+    return believed
+
+
+def _count_agreement(what: str, origin: str, agrees: pd.Series, unit: str, funnel: Funnel) -> None:
+    """Record how often a later table says what an earlier one said; nothing where they have no row in common."""
+    if len(agrees):
+        step, reason = "agrees with an earlier table", "the earlier table is believed"
+        funnel.record(f"{what} in {origin}", step, len(agrees), int(agrees.sum()), reason, unit)
 
 
 def _responses(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
@@ -123,6 +143,7 @@ def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, fu
     positions = nucleus_positions(tables).set_index("nucleus_id").reindex(nuclei)
     for name in schema.POSITION:
         neurons[name] = positions[name].to_numpy()
+    _count_moved(tables, positions, funnel)
     for label, roles in LABELS.items():
         neurons[label] = _label(tables, mapped, label, roles, nuclei, funnel)
     neurons["is_functional"] = np.isin(nuclei, units["nucleus_id"])
@@ -143,18 +164,22 @@ def _label(
         one = known.drop_duplicates("nucleus_id")
         here = pd.Series(one[label].to_numpy(), index=one["nucleus_id"].astype(np.int64)).reindex(nuclei)
         both = values.notna() & here.notna()
-        if both.any():
-            agreeing = int((values[both] == here[both]).sum())
-            funnel.record(
-                f"{label} in {table.origin}",
-                "agrees with an earlier table",
-                int(both.sum()),
-                agreeing,
-                "the earlier table is believed",
-                "nuclei",
-            )
+        _count_agreement(label, table.origin, values[both] == here[both], "nuclei", funnel)
         values = values.where(values.notna(), here)
     return values.where(values.notna(), None).to_numpy(dtype=object)
+
+
+def _count_moved(tables: SourceTables, positions: pd.DataFrame, funnel: Funnel) -> None:
+    """Record how many positions of a later table lie within `MOVED_UM` of that of an earlier one, which is believed."""
+    placed: set[int] = set()
+    for table in tables.of(*NAMING_ROLES):
+        if not set(schema.POSITION) <= set(table.frame):
+            continue
+        here = table.frame[["nucleus_id", *schema.POSITION]].dropna()
+        both = here[here["nucleus_id"].isin(placed)]
+        apart = both[schema.POSITION].to_numpy() - positions.loc[both["nucleus_id"], schema.POSITION].to_numpy()
+        _count_agreement("position", table.origin, pd.Series(np.linalg.norm(apart, axis=1) <= MOVED_UM), "nuclei", funnel)
+        placed |= set(here["nucleus_id"])
 
 
 def _count_neurons(neurons: pd.DataFrame, funnel: Funnel) -> None:

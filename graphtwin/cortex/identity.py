@@ -42,7 +42,7 @@ def root_ids(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
 def attach(
     frame: pd.DataFrame, materialization: int, mapped: pd.DataFrame, root: str = "root_id", nucleus: str = "nucleus_id"
 ) -> pd.DataFrame:
-    """The frame with the nucleus of each root id as a nullable column (float64, NaN where unmapped).
+    """The frame with the nucleus of each root id as a nullable column (Int64, every digit kept; missing where unmapped).
 
     Args:
         frame: Any table with a root id column.
@@ -52,7 +52,7 @@ def attach(
         nucleus: The column to add.
     """
     lookup = mapped.loc[mapped["materialization"] == materialization].set_index("root_id")["nucleus_id"]
-    return frame.assign(**{nucleus: frame[root].map(lookup)})
+    return frame.assign(**{nucleus: frame[root].map(lookup.astype("Int64"))})
 
 
 def _by_name(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:

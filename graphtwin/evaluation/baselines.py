@@ -186,8 +186,10 @@ def _constant(value: float) -> SimpleImputer:
 def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, held_out_um: np.ndarray) -> np.ndarray:
     """Best falling function of distance; pairs of unknown distance have the rate of the training pairs of unknown distance."""
     known = np.isfinite(distance_um)
-    falling = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(distance_um[known], connected[known].astype(np.float64))
     unknown_rate = connected[~known].mean() if (~known).any() else connected.mean()
+    if not known.any():
+        return np.full(len(held_out_um), unknown_rate)
+    falling = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(distance_um[known], connected[known].astype(np.float64))
     return np.where(np.isfinite(held_out_um), falling.predict(np.nan_to_num(held_out_um)), unknown_rate)
 
 

@@ -16,7 +16,7 @@ class LabelHead(nn.Module):
 
     def __init__(self, hidden: int, weight: Float[torch.Tensor, " classes"]) -> None:
         super().__init__()
-        self.logits = nn.Linear(hidden, len(weight))
+        self.logits = nn.Linear(hidden, max(len(weight), 1))  # one idle output where no class is known
         self.register_buffer("weight", weight)
         self.register_buffer("temperature", torch.ones(()))
 

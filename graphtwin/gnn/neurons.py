@@ -120,6 +120,8 @@ def fit_neurons(
 
 def _layer_weight(inputs: NodeInputs, train: np.ndarray, rows: np.ndarray, evidence: tuple[Evidence, ...], device: str) -> torch.Tensor:
     """Without the scan as evidence, neurons of one-layer scans count little; classes weigh the same in sum."""
+    if not inputs.layers:
+        return torch.zeros(len(rows), device=device)
     label = np.where(train, inputs.layer, -1)[rows]
     weight = np.ones(len(rows)) if "scan" in evidence else scan_contrast(label, inputs.scan[rows], len(inputs.layers))
     total = np.bincount(label[label >= 0], weight[label >= 0], minlength=len(inputs.layers))

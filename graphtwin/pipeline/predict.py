@@ -71,7 +71,8 @@ def save_twin(folder: Path) -> Path:
     """Gather the weights of the final fits in `twin.pt`."""
     import torch
 
-    parts = {name: torch.load(folder / "work" / f"final_{name}.pt", weights_only=True) for name in (*NEURON_TWINS, "pairs")}
+    files = {name: folder / "work" / f"final_{name}.pt" for name in (*NEURON_TWINS, "pairs")}
+    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
     return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts, temporary))
 
 
@@ -81,7 +82,7 @@ class Twin:
 
     Attributes:
         study: The data it was fitted on.
-        neurons: "function" and "everything" to their neuron twins.
+        neurons: "function" and "everything" to their neuron twins; none where the source has no labels.
         pairs: The connectivity twin.
     """
 
@@ -116,6 +117,7 @@ def load_twin(run: str | Path) -> Twin:
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
         for name, evidence in NEURON_TWINS.items()
+        if name in weights
     }
     return Twin(study, neurons, restore_pairs(weights["pairs"], study.inputs, study.similar, study.pairs, settings.pairs))
 
@@ -237,9 +239,12 @@ def predict_neurons(run: str | Path | Twin, neurons: pd.DataFrame, origin: str =
 def _neuron_columns(twin: Twin, name: str, rows: Int[np.ndarray, " rows"], usable: np.ndarray) -> dict[str, np.ndarray]:
     """Predictions where a neuron has a function; elsewhere the frequencies, mean and spread of the neurons that were learned from."""
     inputs, n = twin.study.inputs, len(rows)
-    found = predict_rows(twin.neurons[name], rows[usable]) if usable.any() else None
+    found = predict_rows(twin.neurons[name], rows[usable]) if usable.any() and name in twin.neurons else None
     columns: dict[str, np.ndarray] = {}
     for label, classes, codes in (("cell_type", inputs.cell_types, inputs.cell_type), ("layer", inputs.layers, inputs.layer)):
+        if label not in twin.study.tasks:
+            columns |= {label: np.full(n, None, dtype=object), f"{label}_probability": np.full(n, np.nan)}
+            continue
         members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes)).astype(np.float64)
         probability = np.tile(members / max(members.sum(), 1.0), (n, 1))
         if found is not None:
@@ -247,6 +252,8 @@ def _neuron_columns(twin: Twin, name: str, rows: Int[np.ndarray, " rows"], usabl
         columns[label] = np.array(classes, dtype=object)[probability.argmax(1)]
         columns[f"{label}_probability"] = probability.max(1)
         columns |= {f"probability_{value}": probability[:, index] for index, value in enumerate(classes)}
+    if "position" not in twin.study.tasks:
+        return columns | {"depth_um": np.full(n, np.nan), "depth_um_sd": np.full(n, np.nan)}
     depth = inputs.position[inputs.has_function, 1]
     columns["depth_um"], columns["depth_um_sd"] = np.full(n, np.nanmean(depth)), np.full(n, np.nanstd(depth))
     if found is not None:
@@ -256,15 +263,22 @@ def _neuron_columns(twin: Twin, name: str, rows: Int[np.ndarray, " rows"], usabl
 
 def _evidence(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """What each prediction rests on."""
+    if not study.tasks:
+        return np.full(len(rows), "none")
     pre, post = (study.rows_of(study.cortex.synapses[name]) for name in schema.PAIR_KEY)
     wired = np.isin(rows, np.union1d(pre, post)) & (rows >= 0)
     return np.where(~usable, "class frequencies", np.where(wired, "function + scan + synapses", "function + scan"))
 
 
 def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Why a neuron could not be predicted from its function, or that its labels were seen; empty otherwise."""
+    """Why a neuron could not be predicted from its function, or that its labels were seen, and what the run did not learn."""
+    if not study.tasks:
+        return np.full(len(rows), "the run had no labels to learn from", dtype=object)
     inputs = study.inputs
     labelled = np.append((inputs.layer >= 0) | (inputs.cell_type >= 0) | np.isfinite(inputs.position).all(1), False)
     notes = np.where(rows < 0, "neuron unknown to the run: class frequencies given", "")
     notes = np.where((rows >= 0) & ~usable, "no functional responses: class frequencies given", notes)
-    return np.where(usable & labelled[rows], "the run was fitted on this neuron's labels", notes).astype(object)
+    notes = np.where(usable & labelled[rows], "the run was fitted on this neuron's labels", notes).astype(object)
+    absent = [task.replace("_", " ") for task in ("cell_type", "layer", "position") if task not in study.tasks]
+    lacking = [f"no {task}: the run had too few labels" for task in absent]
+    return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)

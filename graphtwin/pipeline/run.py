@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,19 @@ from graphtwin import artifacts, sources
 from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
-from graphtwin.pipeline import connectivity, neurons, scores
+from graphtwin.pipeline import connectivity, neurons, run_folder, scores
 from graphtwin.pipeline.jobs import Job, run_jobs
 from graphtwin.pipeline.predict import final_jobs, save_twin
+from graphtwin.pipeline.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.pipeline.settings import Settings, load_settings
-from graphtwin.pipeline.study import Study, make_study
+from graphtwin.pipeline.study import Study, make_study, target_materialization
 from graphtwin.sources import embeddings as embedding_files
 from graphtwin.twin.embeddings import check_embeddings, learn_embeddings, normalise
+from graphtwin.twin.leakage import FOLDS as DECODED_FROM
 from graphtwin.twin.leakage import scan_leakage
 from graphtwin.wiring.like_to_like import like_to_like
 
 log = logging.getLogger("graphtwin")
-
-UNFINISHED = "unfinished"
 
 
 def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) -> Path:
@@ -39,104 +39,69 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
-    _require_place(folder, settings, resume)
-    if (folder / "config.toml").exists() and not (folder / UNFINISHED).exists():
-        log.info("%s: already finished with these settings", folder)
-        return folder
+    run_folder.require_place(folder, settings, resume)
     with threads(settings.threads):
-        cortex = build(sources.load(settings.source))
-        brought = _brought(settings, cortex)
-        _begin(folder, settings)
-        _note_inputs(folder, settings, cortex)
-        artifacts.write_tables(cortex, folder / "tables")
-        embeddings = _embeddings(settings, cortex, brought, folder)
-        study = make_study(settings, cortex, embeddings)
-        jobs = [*neurons.neuron_jobs(study), *connectivity.pair_jobs(study), *final_jobs(), *_leakage_jobs(study, folder)]
-        jobs.append(Job("like_to_like", like_to_like_job, cost=9))
-        tables = run_jobs(jobs, study, folder / "work", settings.threads, "fits")
+        tables = sources.load(settings.source)
+        inputs = run_folder.inputs_of(settings, tables)
+        run_folder.require_same_inputs(folder, inputs)
+        if run_folder.is_finished(folder):
+            log.warning("%s", run_folder.already_finished(folder))
+            return folder
+        cortex = build(tables)
+        target_materialization(settings, cortex)  # without pairs nothing else is worth the time
+        embedded = _embed(settings, cortex)
+        study = make_study(settings, cortex, embedded["embeddings"])
+        scope = scope_of(study)
+        _begin(folder, settings, inputs)
+        cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
+        artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
+        artifacts.write_tables(embedded, folder)
+        results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
         save_twin(folder)
-        _write_results(study, tables, folder)
+        _write_results(study, scope, results, folder)
     shutil.rmtree(folder / "work")
-    (folder / UNFINISHED).unlink()
+    (folder / run_folder.UNFINISHED).unlink()
     return folder
 
 
-def _require_place(folder: Path, settings: Settings, resume: bool) -> None:
-    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
-    config = folder / "config.toml"
-    if folder.is_file():
-        raise FileExistsError(f"{folder}: is a file. Name another --out.")
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    if not config.exists():
-        raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no run folder. Name another --out.")
-    if not resume:
-        raise FileExistsError(f"{folder}: a run is already there. Give --resume to go on with it, or name another --out.")
-    before, now = config.read_text(encoding="utf-8"), dump_toml(settings)
-    if _comparable(before) != _comparable(now):
-        changed = [line for line in now.splitlines() if line not in before.splitlines()]
-        raise ValueError(
-            f"{folder}: was begun with other settings; now different: {'; '.join(changed[:5])}. "
-            "Use the same settings, or name another --out."
-        )
-
-
-def _begin(folder: Path, settings: Settings) -> None:
-    """Make the run folder once the source is known to be good; one that is resumed stays as it is."""
+def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
+    """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
     if not (folder / "config.toml").exists():
-        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / UNFINISHED)
+        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / run_folder.UNFINISHED)
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
+    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
 
 
-def _comparable(config: str) -> list[str]:
-    """The lines of a configuration that the results depend on."""
-    return [line for line in config.splitlines() if not line.startswith(("out =", "threads ="))]
-
-
-def _note_inputs(folder: Path, settings: Settings, cortex: Cortex) -> None:
-    """Write what the run reads, or make sure that a resumed run reads the same."""
-    path = folder / "provenance.json"
-    inputs = dict(cortex.provenance)
+def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
+    """Tables of brought or learned embeddings, by file: `embeddings` is the same for every scan, `funnel` counts what came along."""
     if settings.embeddings_file is not None:
-        inputs[str(settings.embeddings_file)] = artifacts.sha256(settings.embeddings_file)
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))["inputs"]
-        changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
-        if changed:
-            raise ValueError(
-                f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. Name another --out."
-            )
-    artifacts.write_json(artifacts.provenance(settings.seed, inputs), path)
+        brought = embedding_files.read(settings.embeddings_file)
+        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file))
+        return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
+    learned = learn_embeddings(cortex.units, settings.directions)
+    components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
+    return {
+        "embeddings": learned.embeddings,
+        "embeddings_uncorrected": learned.uncorrected,
+        "embedding_scores": learned.held_out.scores,
+        "embedding_grid": learned.held_out.grid,
+        "basis": pd.DataFrame(components).assign(direction_degrees=learned.degrees),
+        "funnel": learned.funnel,
+    }
 
 
-def _brought(settings: Settings, cortex: Cortex) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Embeddings brought from elsewhere, checked, with the funnel of their rows."""
-    if settings.embeddings_file is None:
-        return None
-    return check_embeddings(embedding_files.read(settings.embeddings_file), cortex.units, str(settings.embeddings_file))
-
-
-def _embeddings(settings: Settings, cortex: Cortex, brought: tuple[pd.DataFrame, pd.DataFrame] | None, folder: Path) -> pd.DataFrame:
-    """Brought or learned embeddings, the same for every scan, with their scores and leakage beside them."""
-    if brought is not None:
-        raw, funnel = brought
-        table = normalise(raw, "within_scan")
-    else:
-        learned = learn_embeddings(cortex.units, settings.directions)
-        raw, table, funnel = learned.uncorrected, learned.embeddings, learned.funnel
-        artifacts.write_parquet(learned.held_out.scores, folder / "embedding_scores.parquet")
-        artifacts.write_parquet(learned.held_out.grid, folder / "embedding_grid.parquet")
-        basis = pd.DataFrame(learned.basis.basis.T, columns=[f"component_{index}" for index in range(len(learned.basis.basis))])
-        artifacts.write_parquet(basis.assign(direction_degrees=learned.degrees), folder / "basis.parquet")
-    artifacts.write_parquet(table, folder / "embeddings.parquet")
-    artifacts.write_parquet(raw, folder / "embeddings_uncorrected.parquet")
-    artifacts.write_parquet(pd.concat([cortex.funnel, funnel], ignore_index=True), folder / "tables" / "funnel.parquet")
-    return table
+def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
+    """Every piece of work whose labels the source has."""
+    of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
+    final = [job for job in final_jobs() if scope.tasks or job.name == "final_pairs"]
+    jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
+    return [*jobs, Job("like_to_like", like_to_like_job, cost=9)]
 
 
 def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
-    """How well the scan is decoded from the embeddings, as fitted and alike in every scan; nothing to decode with one scan."""
-    if len(study.inputs.scans) < 2:
+    """How well the scan is decoded from the embeddings, as fitted and alike in every scan; nothing to decode with one scan of some size."""
+    units = pd.read_parquet(folder / "embeddings.parquet", columns=["session", "scan_idx"])
+    if (units.value_counts() >= DECODED_FROM).sum() < 2:
         return []
     decoders = ("linear", "boosting") if study.settings.preset != "short" else ("linear",)
     return [
@@ -159,16 +124,14 @@ def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
     return summary
 
 
-def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Predictions, metrics, differences, nulls, verdicts and provenance."""
-    found = pd.concat([frame for name, frame in jobs.items() if name.startswith("neurons_")], ignore_index=True)
-    labels = {task: neurons.label_table(study, found, task) for task in ("cell_type", "layer")}
-    positions = neurons.position_table(study, found)
-    pairs = {split: connectivity.pair_table(study, split, jobs) for split in ("axon", "block")}  # type: ignore[arg-type]
-    metrics, differences = scores.neuron_scores(study, labels, positions)
-    for split, table in pairs.items():
-        more = scores.pair_scores(study, split, table)
-        metrics, differences = (pd.concat(both, ignore_index=True) for both in ((metrics, more[0]), (differences, more[1])))
+def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Predictions, metrics, differences, nulls, verdicts and provenance; in words what is not scored."""
+    labels, positions = _neuron_predictions(study, scope, jobs)
+    pairs = {split: connectivity.pair_table(study, split, jobs) for split in scope.pair_splits}
+    scored = [scores.pair_scores(study, split, table) for split, table in pairs.items()]
+    if scope.tasks:
+        scored.insert(0, scores.neuron_scores(study, labels, positions))
+    metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
     nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
     _write_both(jobs["like_to_like"], folder / "like_to_like")
@@ -179,13 +142,22 @@ def _write_results(study: Study, jobs: dict[str, pd.DataFrame], folder: Path) ->
     _write_both(metrics, folder / "metrics")
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
-    artifacts.write_json(scores.metrics_tree(metrics), folder / "metrics.json")
-    artifacts.write_json(scores.verdicts(differences, nulls), folder / "verdicts.json")
+    artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
+    artifacts.write_json([*scores.verdicts(differences, nulls), *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
+def _neuron_predictions(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Tables of the label tasks that are scored, and of positions: without a row where they are not."""
+    found = [frame for name, frame in jobs.items() if name.startswith("neurons_")]
+    together = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"split": []})
+    of_task = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
+    labels = {task: neurons.label_table(study, of_task[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
+    return labels, neurons.position_table(study, of_task["position"]) if scope.splits("position") else pd.DataFrame({"target": []})
+
+
 def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, folder: Path) -> None:
-    for name, table in {**labels, "position": positions}.items():
+    for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] < 0].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
     artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")

@@ -167,7 +167,8 @@ def null_table(
         score = lambda found, task=task: _label_scores(study, task, "neuron", found).values[base]["balanced_accuracy"].estimate  # noqa: E731
         rows += _neuron_nulls(table, task, "balanced_accuracy", score)
     depth = positions[positions["target"] == "depth"]
-    rows += _neuron_nulls(depth, "depth", "r2", lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate)
+    r2 = lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate  # noqa: E731
+    rows += _neuron_nulls(depth, "depth", "r2", r2) if len(depth) else []
     return pd.DataFrame(
         [*rows, *_pair_nulls(study, pairs, jobs)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
     )

@@ -35,8 +35,24 @@ class Study:
 
     @cached_property
     def inputs(self) -> NodeInputs:
-        """Tensors of all neurons that take part."""
-        return node_inputs(self.cortex, self.features)
+        """Tensors of all neurons that take part; classes that cannot be learned count as unknown."""
+        return learnable(node_inputs(self.cortex, self.features))
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Of cell_type, layer and position, those whose labels enough functional neurons have to be learned."""
+        placed = int((self.labelled("position") & self.inputs.has_function).sum())
+        there = {"cell_type": self.inputs.cell_types, "layer": self.inputs.layers, "position": placed >= MIN_MEMBERS}
+        return tuple(task for task, enough in there.items() if enough)
+
+    def classes(self, task: str) -> tuple[Int[np.ndarray, " neurons"], tuple[str, ...]]:
+        """Class of every neuron of `inputs` (-1 unknown) and the names of the classes; `task` is "cell_type" or "layer"."""
+        inputs = self.inputs
+        return (inputs.layer, inputs.layers) if task == "layer" else (inputs.cell_type, inputs.cell_types)
+
+    def labelled(self, task: str) -> Bool[np.ndarray, " neurons"]:
+        """Which neurons of `inputs` have a label that the task can learn from or be scored on."""
+        return np.isfinite(self.inputs.position).all(axis=1) if task == "position" else self.classes(task)[0] >= 0
 
     @cached_property
     def similar(self) -> Edges:
@@ -101,23 +117,28 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     """
     features = node_features(cortex.units, embeddings).assign(reliability=embeddings["reliability"].to_numpy(np.float64))
     best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
-    study = Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), _target(settings, cortex))
-    _require_classes(study.inputs)
-    return study
+    return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), target_materialization(settings, cortex))
 
 
-def _require_classes(inputs: NodeInputs) -> None:
-    """Raise where no cell type or no layer has enough functional neurons to be learned and held out."""
+def learnable(inputs: NodeInputs) -> NodeInputs:
+    """The inputs without classes that cannot be learned and held out: their neurons count as unknown.
+
+    A class is kept that MIN_MEMBERS neurons with a function have, and only beside another one: of a single class there is nothing to tell.
+    """
+    kept = {}
     for task, classes in (("cell_type", inputs.cell_types), ("layer", inputs.layers)):
-        if not classes:
-            raise ValueError(
-                f"{task}: no class has {MIN_MEMBERS} functional neurons, so that none can be learned and held out. "
-                f"Add a table that gives the {task} of more neurons (roles cell_types_fine, somata or nuclei)."
-            )
+        codes = getattr(inputs, task)
+        members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes))
+        enough = np.flatnonzero(members >= MIN_MEMBERS)
+        enough = enough if len(enough) > 1 else enough[:0]
+        code_of = np.full(len(classes) + 1, -1)  # the last one answers for -1
+        code_of[enough] = np.arange(len(enough))
+        kept[task], kept[f"{task}s"] = code_of[codes], tuple(classes[index] for index in enough)
+    return replace(inputs, **kept)
 
 
-def _target(settings: Settings, cortex: Cortex) -> int:
-    """The materialization asked for, or the one with the most observed pairs."""
+def target_materialization(settings: Settings, cortex: Cortex) -> int:
+    """The materialization asked for, or the one with the most observed pairs; an error where it has none."""
     counts = cortex.synapses["materialization"].value_counts()
     chosen = settings.materialization
     if chosen is None and len(counts):

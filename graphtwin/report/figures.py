@@ -1,12 +1,11 @@
-"""What every figure of the report shares: its form on the page, the palette, and the way from matplotlib to inline SVG."""
+"""What every figure of the report shares: its form on the page, and the way from matplotlib to inline SVG."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,54 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from graphtwin.report.palette import MUTED, RULE, STYLE
+from graphtwin.report.words import plain
+
 WIDTH = 7.6  # inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
-INK, MUTED, RULE = "#1b1f24", "#5b6470", "#d9dde2"
-# Okabe & Ito's palette, told apart with every common colour vision.
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-GREY = "#9aa1a9"
-STYLE: dict[Any, Any] = {
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 8.5,
-    "axes.titleweight": "bold",
-    "font.family": ["DejaVu Sans"],
-    "font.size": 8,
-    "legend.fontsize": 7.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "graphtwin",
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 7.5,
-    "ytick.color": MUTED,
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 7.5,
-}
-MODEL_STYLES: dict[str, tuple[str, str]] = {
-    "majority": ("#b9bec5", "-"),
-    "scan alone": (BLACK, "-"),
-    "distance": ("#7a828c", "-"),
-    "logistic": (GREEN, "--"),
-    "logistic + tuning": (GREEN, "-"),
-    "boosting": (BLUE, "--"),
-    "boosting + tuning": (BLUE, "-"),
-    "logistic, function": (GREEN, "-"),
-    "boosting, function": (BLUE, "-"),
-    "graph twin": (VERMILLION, "-"),
-    "graph twin, function": (VERMILLION, "-"),
-    "graph twin, function + scan + synapses": (PURPLE, "-"),
-    "graph twin, no function": (ORANGE, "-"),
-    "graph twin, rewired": (PURPLE, "-."),
-    "graph twin, permuted": (ORANGE, ":"),
-}
-SPARE_COLOURS = (SKY, "#8c6d31", "#7b4173", "#637939")
 
 
 @dataclass(frozen=True)
@@ -95,18 +50,6 @@ class Absent:
 
 
 Block = Drawn | Absent
-
-
-def model_style(model: str) -> dict[str, Any]:
-    """Colour and line style of a model, the same in every figure; an unknown one gets a spare colour by its name."""
-    spare = SPARE_COLOURS[sum(map(ord, model)) % len(SPARE_COLOURS)], "-"
-    colour, line = MODEL_STYLES.get(model, spare)
-    return {"color": colour, "linestyle": line}
-
-
-def is_twin(model: str) -> bool:
-    """Whether a model is the graph twin or one of its variants, by its name."""
-    return model.startswith("graph twin")
 
 
 def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
@@ -163,25 +106,3 @@ def draw_interval_rows(
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
-
-
-def plain(label: str) -> str:
-    """A label in which matplotlib finds no mathematics."""
-    return label.replace("$", r"\$")
-
-
-def join_words(words: Iterable[str]) -> str:
-    """`a, b and c`."""
-    listed = list(words)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else "none"
-
-
-def per_cent(share: float) -> str:
-    """A share as a percentage of two or three digits."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 99.95 else f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
-
-
-def p_text(p: float) -> str:
-    """`p = 0.048`, and a bound below a thousandth."""
-    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"

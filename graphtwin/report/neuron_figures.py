@@ -10,24 +10,11 @@ from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
-from graphtwin.report.figures import (
-    INK,
-    MUTED,
-    RULE,
-    WIDTH,
-    Absent,
-    Block,
-    Drawn,
-    draw_interval_rows,
-    draw_svg,
-    is_twin,
-    join_words,
-    model_style,
-    per_cent,
-    plain,
-)
+from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, number
+from graphtwin.report.palette import INK, MUTED, RULE, is_twin, model_style
+from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
+from graphtwin.report.words import join_words, number, per_cent, plain
 
 N_BARS = 45
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
@@ -63,7 +50,8 @@ def draw_confusion(run: RunFolder) -> Block:
     frame = run.table("predictions/cell_type", ["split", "model", "true", "predicted"])
     frame = None if frame is None else frame.dropna(subset=["true", "predicted"])
     if frame is None or frame.empty:
-        return Absent("confusion", title, "no neuron with a known cell type was predicted (predictions/cell_type.parquet).")
+        seen = "no neuron with a known cell type was predicted (predictions/cell_type.parquet)."
+        return Absent("confusion", title, why_not(run, "cell_type", seen))
     frame, split = of_first_split(frame)
     classes = frame["true"].value_counts().index.astype(str).tolist()
     classes += sorted(set(frame["predicted"].astype(str)) - set(classes))
@@ -130,7 +118,7 @@ def draw_layer(run: RunFolder) -> Block:
     metrics = run.table("metrics")
     rows = main_rows(metrics, "layer")
     if rows is None:
-        return Absent("layer", title, "layer was not scored (no such rows in metrics.parquet).")
+        return Absent("layer", title, why_not(run, "layer", "layer was not scored (no such rows in metrics.parquet)."))
     models = [str(name) for name in dict.fromkeys(rows["model"])]
     shown = [("balanced_accuracy", "balanced accuracy, all scans"), ("balanced_accuracy_within_scan", "balanced accuracy within scans")]
     shown = [(metric, label) for metric, label in shown if (rows["metric"] == metric).any()]
@@ -172,7 +160,7 @@ def draw_depth(run: RunFolder) -> Block:
     frame = run.table("predictions/position")
     frame = None if frame is None else frame[(frame["target"] == "depth") & np.isfinite(frame["true_um"]) & np.isfinite(frame["mean_um"])]
     if frame is None or frame.empty:
-        return Absent("depth", title, "no neuron of known depth was predicted (predictions/position.parquet).")
+        return Absent("depth", title, why_not(run, "depth", "no neuron of known depth was predicted (predictions/position.parquet)."))
     frame, split = of_first_split(frame)
     models = shown_models(frame)
     parts = {model: frame[frame["model"] == model] for model in models}

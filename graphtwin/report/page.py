@@ -11,13 +11,14 @@ import jinja2
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report import embedding_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
-from graphtwin.report.figures import Block, Drawn, join_words
+from graphtwin.report import embedding_figures, map_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
+from graphtwin.report.figures import Block, Drawn
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import TASKS, results
+from graphtwin.report.tables import TASKS, results, skipped
+from graphtwin.report.words import join_words
 
 TEMPLATE = "template.html.j2"
-FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms"}
+FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def render(run: RunFolder) -> str:
         verdicts=[_badge(verdict) for verdict in verdicts],
         differences=verdict_figures.draw_differences(run),
         tables=results(run.table("metrics")),
+        skipped=skipped(run),
         funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
         funnel_main=funnel_steps(main_steps(funnel)),
         funnel_all=funnel_steps(funnel),
@@ -100,7 +102,7 @@ def sections(run: RunFolder) -> list[Section]:
             "embedding",
             "Functional embedding",
             "What the models know of a neuron's function: a few weights on functions of stimulus direction that all neurons share.",
-            embedding_figures.draw(run),
+            [*embedding_figures.draw(run), *map_figures.draw(run)],
         ),
         Section(
             "neurons",
@@ -131,6 +133,7 @@ def sections(run: RunFolder) -> list[Section]:
 
 def headline(verdicts: list[dict[str, Any]]) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] != "skipped"]  # says something of the labels, nothing of function
     about = [verdict for verdict in verdicts if "function" in _claim(verdict)]
     of_function = bool(about)
     about = about or verdicts
@@ -164,7 +167,12 @@ def _badge(verdict: dict[str, Any]) -> dict[str, str]:
     text = rest if rest and task == str(verdict["task"]).replace("_", " ") else str(verdict["sentence"])
     name = TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ").capitalize())
     kind = finding if finding in FINDINGS else "unclear"
-    return {"kind": kind, "word": FINDINGS.get(finding, finding), "task": name, "sentence": text[:1].upper() + text[1:]}
+    return {
+        "kind": kind,
+        "word": FINDINGS.get(finding, finding),
+        "task": name,
+        "sentence": text[:1].upper() + text[1:],
+    }
 
 
 def funnel_steps(funnel: pd.DataFrame | None) -> dict[str, list[FunnelStep]]:
@@ -179,11 +187,11 @@ def funnel_steps(funnel: pd.DataFrame | None) -> dict[str, list[FunnelStep]]:
 
 
 def main_steps(funnel: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Steps that lose units, nuclei or pairs; those of single files and root ids are left to the full list."""
+    """Steps that lose units, nuclei, axons or pairs; those of single files and root ids are left to the full list."""
     if funnel is None:
         return None
     of_file = funnel["table"].str.contains("[./]", regex=True)
-    return funnel[(funnel["n_dropped"] > 0) & funnel["unit"].isin(["units", "nuclei", "pairs"]) & ~of_file]
+    return funnel[(funnel["n_dropped"] > 0) & funnel["unit"].isin(["units", "nuclei", "axons", "pairs"]) & ~of_file]
 
 
 def funnel_sentence(funnel: pd.DataFrame, units: pd.DataFrame | None) -> str:

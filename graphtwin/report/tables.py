@@ -11,6 +11,7 @@ import pandas as pd
 
 from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import number, unit_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +99,21 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """What this run does not score, and why; `split` is empty where the task is scored in none."""
+
+    task: str
+    split: str
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """Task and split in words."""
+        task = TASKS.get(self.task, self.task)
+        return f"{task}, {HELD_OUT.get(self.split, self.split).lower()}" if self.split else task
+
+
+@dataclass(frozen=True)
 class TaskTable:
     """All results of a task."""
 
@@ -105,20 +121,6 @@ class TaskTable:
     title: str
     columns: list[str]
     groups: list[Group]
-
-
-def number(value: float | None, unit: str = "1") -> str:
-    """Three digits for shares and scores, one decimal for um and degrees, a dash where there is no number."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    if unit in ("um", "degrees"):
-        return f"{value:.1f}"
-    return f"{value:.3f}" if abs(value) >= 0.1 or abs(value) < 1e-6 else f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
-
-
-def unit_text(unit: str) -> str:
-    """The unit as printed."""
-    return {"um": "µm", "degrees": "°", "1": ""}.get(unit, unit)
 
 
 def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
@@ -145,6 +147,22 @@ def look_up(metrics: pd.DataFrame | None, task: str, model: str, metric: str) ->
     row = found.iloc[0]
     counts = int(row["n"]), int(row["n_clusters"])
     return Value(float(row["estimate"]), float(row["low"]), float(row["high"]), str(row["unit"]), *counts, str(row["cluster"]))
+
+
+def skipped(run: RunFolder) -> list[Skipped]:
+    """Tasks and splits that metrics.json says were not scored."""
+    found = []
+    for task, splits in (run.json("metrics") or {}).items():
+        if "skipped" in splits:
+            found.append(Skipped(task, "", splits["skipped"]))
+        else:
+            found += [Skipped(task, split, what["skipped"]) for split, what in splits.items() if "skipped" in what]
+    return found
+
+
+def why_not(run: RunFolder, task: str, otherwise: str) -> str:
+    """Why a task is not in this run: what the run says of it, or else what is seen from here."""
+    return next((f"{one.reason}." for one in skipped(run) if one.task == task and not one.split), otherwise)
 
 
 def results(metrics: pd.DataFrame | None) -> list[TaskTable]:
@@ -229,6 +247,9 @@ def print_results(run: Path, console: Console | None = None) -> None:
         console.print()
     for verdict in folder.json("verdicts") or []:
         console.print(f"• {escape(str(verdict['sentence']))}", highlight=False)
+    for one in skipped(folder):
+        if one.split:
+            console.print(f"• {escape(one.title)}: not scored, since {escape(one.reason)}.", highlight=False)
     report = folder.path / "report.html"
     where = f"Report: {report}" if report.is_file() else f"No report yet: {report} is absent."
     console.print(escape(where), soft_wrap=True, highlight=False)

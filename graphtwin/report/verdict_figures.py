@@ -9,24 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, permutation_p_value
-from graphtwin.report.figures import (
-    BLUE,
-    GREY,
-    MUTED,
-    RULE,
-    VERMILLION,
-    WIDTH,
-    Absent,
-    Block,
-    Drawn,
-    draw_interval_rows,
-    draw_svg,
-    join_words,
-    p_text,
-    plain,
-)
+from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows, number, unit_text
+from graphtwin.report.palette import BLUE, GREY, MUTED, RULE, VERMILLION
+from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows
+from graphtwin.report.words import join_words, number, p_text, plain, unit_text
 
 HEADLINE = {
     "cell_type": ["balanced_accuracy"],

@@ -7,24 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures import (
-    BLUE,
-    GREY,
-    MUTED,
-    ORANGE,
-    RULE,
-    VERMILLION,
-    WIDTH,
-    Absent,
-    Block,
-    Drawn,
-    draw_interval_rows,
-    draw_svg,
-    join_words,
-    p_text,
-)
+from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import number, unit_text
+from graphtwin.report.palette import BLUE, GREY, MUTED, ORANGE, RULE, VERMILLION
+from graphtwin.report.words import join_words, number, p_text, unit_text
 
 LABELS = {"signal_correlation": "signal correlation", "orientation_difference": "orientation difference"}
 LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # the sign of a difference that means like to like

@@ -10,6 +10,20 @@ import pandas as pd
 TABLES = (".parquet", ".feather", ".csv")
 
 
+def files(path: str | Path) -> list[Path]:
+    """The files that `read` reads: the table, or the matrix and the table of ids beside it.
+
+    Args:
+        path: As for `read`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file. Give a {', '.join(TABLES)} table with embedding_* columns, or an .npy with its ids beside it."
+        )
+    return [path, _ids_beside(path)] if path.suffix == ".npy" else [path]
+
+
 def read(path: str | Path, ids: str | Path | None = None) -> pd.DataFrame:
     """The table as stored, unchecked against any cortex: `twin.embeddings.check_embeddings` does that.
 
@@ -18,16 +32,13 @@ def read(path: str | Path, ids: str | Path | None = None) -> pd.DataFrame:
         ids: For an `.npy`: the table whose row i names the unit (session, scan_idx, unit_id) or nucleus (nucleus_id) of row i;
             `X.ids.parquet`, `X.ids.feather` or `X.ids.csv` beside `X.npy` by default.
     """
+    if ids is None:
+        path, *beside = files(path)
+        return _read_matrix(path, beside[0]) if beside else _read_table(path)
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file. Give a {', '.join(TABLES)} table with embedding_* columns, or an .npy with its ids beside it."
-        )
-    if path.suffix == ".npy":
-        return _read_matrix(path, Path(ids) if ids is not None else _ids_beside(path))
-    if ids is not None:
+    if path.suffix != ".npy":
         raise ValueError(f"{path}: ids ({ids}) go with an .npy matrix; a {path.suffix} table holds its own.")
-    return _read_table(path)
+    return _read_matrix(path, Path(ids))
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as arrow
 
 from graphtwin import schema
+from graphtwin.artifacts import sha256
 from graphtwin.config import nearest
 from graphtwin.coordinates import PiaFrame, pia_from_voxels
 
@@ -45,7 +46,7 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
             f"{path}: this table is missing. Its folder {f'has {siblings}' if siblings else 'is empty or does not exist'}"
             f"{f'; nearest {nearest(path.name, siblings)!r}' if siblings else ''}. Export it there, or correct `file` in the TOML."
         )
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     expected = registry.get(name) if registry is not None else found
     if found != expected:
         raise ValueError(
@@ -65,7 +66,9 @@ def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) 
         frame: Where the pia lies, for positions given in voxels.
     """
     wanted = schema.SOURCE[role]
-    table = _positions(_rename(_read(path), role, columns, str(path)), frame, str(path))
+    table = _rename(_read(path), role, columns, str(path))
+    if schema.POSITION[0] in wanted.columns:
+        table = _positions(table, frame, str(path))
     schema.require_columns(table, schema.required(wanted), str(path))
     ids = [name for name in ID_COLUMNS if name in wanted.columns and name in table]
     table = table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in ids})
@@ -114,15 +117,33 @@ def _parse(path: Path, text: list[str] | None = None) -> pd.DataFrame:
 
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
     """The table with house names: those said in the TOML first, then CAVE's usual ones."""
+    _require_known_names(role, columns, origin)
     schema.require_columns(table, columns.values(), origin)
-    table = table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    meant_otherwise = [ours for ours, theirs in columns.items() if ours in table.columns and theirs != ours]
+    table = table.drop(columns=meant_otherwise).rename(columns={theirs: ours for ours, theirs in columns.items()})
     usual = CAVE | ({"cell_class": "cell_type"} if role == "cell_types_coarse" else {})
     usual = {theirs: ours for ours, theirs in usual.items() if ours not in table.columns}
     return table.rename(columns=usual)
 
 
+def _require_known_names(role: str, columns: dict[str, str], origin: str) -> None:
+    """Raise when `columns` of the TOML gives a name that the role does not have: it would be left out without a word."""
+    known = [name for name, column in schema.SOURCE[role].columns.items() if not column.regex]
+    known += [*VOXELS, "pt_position"] if schema.POSITION[0] in known else []
+    unknown = [name for name in columns if name not in known and not (role == "responses" and re.match(schema.DIRECTION, name))]
+    if unknown:
+        nearest_known = ", ".join(f"{name!r} (nearest {nearest(name, known)!r})" for name in unknown)
+        raise ValueError(
+            f"{origin}: {len(unknown)} names under `columns` are none of role {role!r}: {nearest_known}. "
+            f"It has {known}; write our name = the file's name."
+        )
+
+
 def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFrame:
-    """Voxel positions, in three columns or in one column of triples, as x_um, depth_um and z_um."""
+    """Positions as x_um, depth_um and z_um: those in the pia frame where the file has them, else from voxels, split or in triples."""
+    if set(schema.POSITION) & set(table.columns):
+        schema.require_columns(table, schema.POSITION, f"{origin}, position in the pia frame")
+        return table
     if "pt_position" in table and VOXELS[0] not in table:
         triples = table["pt_position"].map(_triple)
         wrong = triples.map(len) != 3
@@ -160,7 +181,14 @@ def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:
         return table[[*schema.UNIT_KEY, *directions]]
     table = table[[name for name in wanted if name in table.columns]]
     text = [name for name in table if wanted[name].dtype is not None and str(wanted[name].dtype) == "object"]
-    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), None) for name in text})
+    return table.assign(**{name: _as_text(table[name]) for name in text})
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Labels as text, None where unknown; a layer written 4 is "4", and stays so where a gap in the file made it 4.0."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype("string").astype(object).where(column.notna(), None)
 
 
 def _require_finite(responses: pd.DataFrame, origin: str) -> None:

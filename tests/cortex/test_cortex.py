@@ -132,6 +132,24 @@ def test_cells_with_an_observed_output_count_as_queried(export):
     assert queried.loc[queried["side"] == "post", "nucleus_id"].tolist() == [0, 1, 2, 4]
 
 
+def test_nucleus_ids_above_2_to_the_53_keep_their_last_digit_through_every_join(export):
+    first = 2**53 + 1  # this and its neighbours are no float64
+    for role in ("coregistration", "cell_types_coarse"):
+        export.frames[role]["target_id"] += first
+    unknown = export.frames["synapses"].iloc[[0]].assign(post_pt_root_id=export.frames["queried_post"]["post_pt_root_id"].iloc[0] + 77)
+    export.frames["synapses"] = pd.concat([export.frames["synapses"], unknown])
+    export.frames["queried_post"] = pd.concat([export.frames["queried_post"], unknown[["post_pt_root_id"]]])
+    export.frames["coregistration"] = export.frames["coregistration"][1:]  # a gap in each table that is joined from the left
+    cortex = built(export)
+    assert cortex.neurons["nucleus_id"].tolist() == [first + i for i in range(6)]
+    assert cortex.units["nucleus_id"].tolist() == [first + i for i in (1, 2, 3, 0)]
+    assert {(pre - first, post - first) for pre, post in pairs(cortex)} == {(0, 1), (0, 4), (1, 0)}
+    assert sorted(set(cortex.queried["nucleus_id"] - first)) == [0, 1, 2, 3, 4]
+    assert cortex.neurons["layer"].tolist() == ["L2/3"] * 3 + ["L4"] * 2 + [None]
+    assert step(cortex, "synapses 7", "postsynaptic nucleus known") == (4, 3, 1)
+    assert step(cortex, "units", "coregistered") == (5, 4, 1)
+
+
 def test_a_source_without_synapses_is_a_cortex_without_pairs(export):
     for role in ("synapses", "queried_post", "queried_pre"):
         del export.frames[role]
@@ -164,6 +182,41 @@ def test_the_earlier_table_is_believed_and_disagreement_counted(export):
     assert cortex.neurons["layer"].tolist()[1] == "L2/3"
     assert cortex.neurons["layer"].tolist()[5] == "L4"
     assert step(cortex, "layer in nuclei.parquet", "agrees with an earlier table") == (1, 0, 1)
+
+
+def with_second(export, role, change):
+    """The source with a further table of a role, changed, after all others."""
+    first = tables.load(export.write(".parquet"))
+    table = first.of(role)[0]
+    return type(first)(first.name, (*first.tables, type(table)(role, 7, "second.csv", change(table.frame.copy()))), {})
+
+
+def test_a_second_coregistration_that_names_other_nuclei_is_not_believed_and_counted(export):
+    cortex = build(with_second(export, "coregistration", lambda frame: frame[:4].assign(nucleus_id=[0, 1, 3, 2])))
+    assert cortex.units["nucleus_id"].tolist() == [0, 1, 2, 3, 0]
+    assert step(cortex, "nucleus_id in second.csv", "agrees with an earlier table") == (4, 2, 2)
+
+
+def test_a_second_area_of_a_unit_is_not_believed_and_counted(export):
+    units = export.frames["coregistration"][schema.UNIT_KEY]
+    export.frames["areas"] = units.assign(brain_area=["V1", "V1", None, "V1", "V1"])
+    cortex = build(with_second(export, "areas", lambda frame: frame.assign(brain_area="LM")))
+    assert cortex.units["brain_area"].tolist() == ["V1", "V1", "LM", "V1", "V1"]  # what the first leaves open, the second may say
+    assert step(cortex, "brain_area in second.csv", "agrees with an earlier table") == (4, 0, 4)
+
+
+def test_a_position_that_a_later_table_has_elsewhere_is_not_believed_and_counted(export):
+    coarse = export.frames["cell_types_coarse"]
+    coarse.loc[1, "pt_position_x"] += 2000  # 8 um
+    before = export.frames["coregistration"]["pt_position_x"].iloc[1]
+    cortex = built(export)
+    assert cortex.neurons["x_um"].iloc[1] == pytest.approx(before * 0.004)
+    assert step(cortex, "position in cell_types_coarse.parquet", "agrees with an earlier table") == (4, 3, 1)
+
+
+def test_coregistered_units_without_responses_are_counted(export):
+    export.frames["responses"] = export.frames["responses"][:3]
+    assert step(built(export), "coregistered units", "with responses") == (5, 3, 2)
 
 
 def test_the_bundle_joins_to_the_counts_measured_on_it(cortex):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -162,15 +163,33 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
         pd.testing.assert_frame_equal(pd.read_parquet(out / f"{name}.parquet"), pd.read_parquet(finished.folder / f"{name}.parquet"))
 
 
-def test_resuming_a_finished_run_touches_nothing(finished):
+def test_resuming_a_finished_run_says_so_and_touches_nothing(finished, caplog):
     before = contents(finished.folder)
     graphtwin.run([*SMALL, "threads=2"], resume=True, source=str(finished.toml), out=finished.folder)
     assert contents(finished.folder) == before
+    assert f"{finished.folder}: finished already, with these settings and inputs; nothing was done." in caplog.text
+    assert f"Its report: {finished.folder / 'report.html'}" in caplog.text
+
+
+def test_resuming_a_finished_run_with_other_settings_is_refused(finished):
+    before = contents(finished.folder)
+    with pytest.raises(ValueError, match=r"different now: pairs\.hidden was 8, is 9\. Use the same settings, or name another --out"):
+        graphtwin.run([*SMALL, "pairs.hidden=9"], resume=True, source=str(finished.toml), out=finished.folder)
+    assert contents(finished.folder) == before
+
+
+def test_resuming_a_finished_run_after_its_inputs_changed_is_refused(finished, tmp_path):
+    out = shutil.copytree(finished.folder, tmp_path / "out")
+    provenance = json.loads((out / "provenance.json").read_text())
+    provenance["inputs"] |= {"somata.parquet": "0" * 64, "tables.toml": "1" * 64}
+    (out / "provenance.json").write_text(json.dumps(provenance))
+    with pytest.raises(ValueError, match=r"2 inputs have changed since the run began: somata\.parquet, tables\.toml\. Restore them"):
+        graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
 
 
 def test_resuming_with_other_settings_is_refused(finished, tmp_path, monkeypatch):
     stop_before_fits(monkeypatch, finished.toml, tmp_path / "out")
-    with pytest.raises(ValueError, match=r"begun with other settings; now different: seed = 3\. Use the same settings"):
+    with pytest.raises(ValueError, match=r"begun with other settings; different now: seed was 0, is 3\. Use the same settings"):
         graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=tmp_path / "out", seed=3)
 
 
@@ -178,7 +197,7 @@ def test_resuming_after_the_inputs_changed_is_refused(tmp_path, monkeypatch):
     export = planted_export(tmp_path / "export")
     stop_before_fits(monkeypatch, export.write(), tmp_path / "out")
     export.frames["responses"].iloc[0, -1] += 1.0
-    with pytest.raises(ValueError, match=r"1 inputs have changed since the run began: responses\.csv\. Name another --out"):
+    with pytest.raises(ValueError, match=r"1 inputs have changed since the run began: responses\.csv\. Restore them, or name another"):
         graphtwin.run(SMALL, resume=True, source=str(export.write()), out=tmp_path / "out")
 
 
@@ -196,13 +215,17 @@ def test_embeddings_that_are_brought_are_the_ones_used(finished, tmp_path, monke
     used = pd.read_parquet(tmp_path / "out" / "embeddings_uncorrected.parquet")
     np.testing.assert_array_equal(used[["embedding_0", "embedding_1", "embedding_2"]].to_numpy(), matrix)
     assert [name for name in study.features if name.startswith("feature_embedding")] == [f"feature_embedding_{i}" for i in range(3)]
-    assert json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"][str(path)] == sha256(path)
+    inputs = json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"]
+    assert all(inputs[str(file)] == sha256(file) for file in tmp_path.glob("readout*"))  # and the ids beside a matrix
 
 
-def test_a_single_scan_is_run_without_the_split_by_scan(tmp_path, monkeypatch):
+@pytest.mark.parametrize("n_elsewhere", [0, 4])
+def test_a_source_of_one_scan_and_few_units_of_another_is_run_without_the_split_by_scan(tmp_path, monkeypatch, n_elsewhere):
+    """Four units make no scan to hold out, nor one that a decoder could be tried on."""
     export = planted_export(tmp_path / "export")
+    scan = np.where(np.arange(len(export.frames["responses"])) < n_elsewhere, 2, 1)
     for role in ("coregistration", "responses"):
-        export.frames[role] = export.frames[role].assign(session=1, scan_idx=1)
+        export.frames[role] = export.frames[role].assign(session=1, scan_idx=scan)
     asked = []
     monkeypatch.setattr(stages, "run_jobs", lambda jobs, *rest: asked.extend(job.name for job in jobs) or stop())
 

@@ -11,7 +11,19 @@ from scipy import stats
 from graphtwin import artifacts
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.verdicts import permutation_p_value
-from graphtwin.report import embedding_figures, figures, neuron_figures, pair_figures, tables, verdict_figures, wiring_figures
+from graphtwin.report import (
+    embedding_figures,
+    figures,
+    map_figures,
+    neuron_figures,
+    pair_figures,
+    palette,
+    ranked,
+    tables,
+    verdict_figures,
+    wiring_figures,
+    words,
+)
 from graphtwin.report.folder import RunFolder
 
 
@@ -23,7 +35,7 @@ def run(finished):
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch):
     """Sentences and captions are tested here, drawings in test_page."""
-    for module in (embedding_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures):
+    for module in (embedding_figures, map_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures):
         monkeypatch.setattr(module, "draw_svg", lambda *_: "<svg></svg>")
 
 
@@ -49,8 +61,8 @@ def test_the_basis_sentence_counts_periods(run):
 def test_the_held_out_sentence_holds_the_scores(run):
     text = sentence(embedding_figures.draw_held_out(run))
     scores = run.table("embedding_scores").query("metric == 'variance_explained'").set_index("model")["estimate"]
-    assert f"explains {tables.number(scores['shared_basis'])} of the variance" in text
-    assert f"von Mises fit {tables.number(scores['von_mises'])}" in text
+    assert f"explains {words.number(scores['shared_basis'])} of the variance" in text
+    assert f"von Mises fit {words.number(scores['von_mises'])}" in text
 
 
 def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
@@ -61,10 +73,10 @@ def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
         total = ((frame[columns] - frame[columns].mean()) ** 2).to_numpy().sum()
         return ((frame.groupby(by)[columns].transform("mean") - frame[columns].mean()) ** 2).to_numpy().sum() / total
 
-    text = sentence(embedding_figures.draw_map(run))
+    text = sentence(map_figures.draw_map(run))
     of_layer = share(embeddings.dropna(subset=["layer"]).astype(dict.fromkeys(columns, float)), "layer")
-    assert f"Layer accounts for {figures.per_cent(of_layer)}" in text
-    found = embedding_figures.explained_by_group(
+    assert f"Layer accounts for {words.per_cent(of_layer)}" in text
+    found = map_figures.explained_by_group(
         embeddings[columns].to_numpy(float), embeddings.groupby(["session", "scan_idx"]).ngroup().to_numpy()
     )
     assert found == pytest.approx(share(embeddings.astype(dict.fromkeys(columns, float)), ["session", "scan_idx"]))
@@ -72,25 +84,25 @@ def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
 
 def test_the_leakage_sentence_holds_the_best_decoder_and_says_when_it_beats_chance(run):
     leakage = run.table("scan_leakage")
-    text = sentence(embedding_figures.draw_leakage(run))
-    assert tables.number(leakage.query("embeddings == 'aligned'")["estimate"].max()) in text
+    text = sentence(map_figures.draw_leakage(run))
+    assert words.number(leakage.query("embeddings == 'aligned'")["estimate"].max()) in text
     told = leakage.assign(estimate=0.9, low=0.85, high=0.95)
-    assert "still encodes the scan" in embedding_figures.leakage_sentence(told)
-    assert "no better than chance" in embedding_figures.leakage_sentence(told.assign(low=0.01))
+    assert "still encodes the scan" in map_figures.leakage_sentence(told)
+    assert "no better than chance" in map_figures.leakage_sentence(told.assign(low=0.01))
 
 
 def test_the_confusion_sentence_names_best_and_least_recall(run):
     frame = run.table("predictions/cell_type").query("split == 'neuron' and model == 'graph twin, function'")
     hit = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
     text = sentence(neuron_figures.draw_confusion(run))
-    assert f"{hit.idxmax()} best (recall {tables.number(hit.max())})" in text
-    assert f"least ({tables.number(hit.min())}" in text
+    assert f"{hit.idxmax()} best (recall {words.number(hit.max())})" in text
+    assert f"least ({words.number(hit.min())}" in text
 
 
 def test_the_layer_sentence_holds_balanced_accuracy_over_and_within_scans(run):
     frame = run.table("predictions/layer").query("split == 'neuron' and model == 'graph twin, function'")
     recall = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
-    assert f"reaches {tables.number(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
+    assert f"reaches {words.number(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
 
 
@@ -99,7 +111,7 @@ def test_the_depth_sentence_holds_median_error_and_coverage(run):
     error = (frame["true_um"] - frame["mean_um"]).abs()
     text = sentence(neuron_figures.draw_depth(run))
     assert f"{error.median():.1f} µm" in text
-    assert figures.per_cent((error <= 1.96 * frame["sd_um"]).mean()) in text
+    assert words.per_cent((error <= 1.96 * frame["sd_um"]).mean()) in text
     normal = frame.assign(true_um=np.random.default_rng(0).normal(0, 1, len(frame)), mean_um=0.0, sd_um=1.0)
     assert np.abs(neuron_figures.coverage_curve(normal) - neuron_figures.LEVELS).max() < 0.08
 
@@ -111,9 +123,9 @@ def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_b
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
     best = max(baselines, key=lambda name: metrics.average_precision(connected, pairs[name].to_numpy()))
     for model in ("graph twin", best):
-        assert f"“{model}” reaches AUC {tables.number(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
-        assert f"average precision {tables.number(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
-    assert f"{figures.per_cent(connected.mean())} of the pairs" in text
+        assert f"“{model}” reaches AUC {words.number(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
+        assert f"average precision {words.number(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
+    assert f"{words.per_cent(connected.mean())} of the pairs" in text
 
 
 def test_a_ranked_model_agrees_with_the_metrics_ties_included():
@@ -121,23 +133,23 @@ def test_a_ranked_model_agrees_with_the_metrics_ties_included():
     probability = rng.integers(0, 40, 5000).astype(np.float32) / 40
     probability[:5] = np.nan
     connected = rng.random(5000) < np.nan_to_num(probability) * 0.2
-    ranked, scored = pair_figures.rank_model(connected, probability), np.isfinite(probability)
-    assert ranked.auc == pytest.approx(metrics.roc_auc(connected[scored], probability[scored]))
-    assert ranked.average_precision == pytest.approx(metrics.average_precision(connected[scored], probability[scored]))
-    assert ranked.n[-1] == 4995
-    assert ranked.mass[-1] == pytest.approx(probability[scored].astype(float).sum())
+    model, scored = ranked.rank_model(connected, probability), np.isfinite(probability)
+    assert model.auc == pytest.approx(metrics.roc_auc(connected[scored], probability[scored]))
+    assert model.average_precision == pytest.approx(metrics.average_precision(connected[scored], probability[scored]))
+    assert model.n[-1] == 4995
+    assert model.mass[-1] == pytest.approx(probability[scored].astype(float).sum())
 
 
 def test_scores_that_are_no_probabilities_are_named():
     with pytest.raises(ValueError, match=r"1 of 3 predictions lie outside \[0, 1\], first 1.5"):
-        pair_figures.rank_model(np.array([True, False, False]), np.array([0.1, 1.5, 0.2]))
+        ranked.rank_model(np.array([True, False, False]), np.array([0.1, 1.5, 0.2]))
 
 
 def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
     rng = np.random.default_rng(0)
-    ranked = pair_figures.rank_model(rng.random(1_000_000) < 0.01, rng.random(1_000_000))
-    assert 200 < len(ranked.n) < 3 * pair_figures.CURVE_POINTS
-    assert ranked.n[-1] == 1_000_000
+    model = ranked.rank_model(rng.random(1_000_000) < 0.01, rng.random(1_000_000))
+    assert 200 < len(model.n) < 3 * ranked.CURVE_POINTS
+    assert model.n[-1] == 1_000_000
 
 
 def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
@@ -145,7 +157,7 @@ def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps
     top = pairs.head(len(pairs) // 100)
     text = sentence(pair_figures.draw(run)[1])
     assert (
-        f"expects {figures.per_cent(float(top['graph twin'].mean()))} to be connected, and {figures.per_cent(top['connected'].mean())} are"
+        f"expects {words.per_cent(float(top['graph twin'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
         in text
     )
 
@@ -153,7 +165,7 @@ def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps
 def test_reliability_bins_hold_all_pairs_and_their_interval_holds_the_share():
     rng = np.random.default_rng(1)
     probability = rng.beta(1, 20, 50_000)
-    curve = pair_figures.reliability(pair_figures.rank_model(rng.random(50_000) < probability, probability))
+    curve = ranked.reliability(ranked.rank_model(rng.random(50_000) < probability, probability))
     assert curve["n"].sum() == 50_000
     assert ((curve["low"] < curve["observed"]) & (curve["observed"] < curve["high"])).all()
     assert ((curve["low"] <= curve["predicted"]) & (curve["predicted"] <= curve["high"])).mean() > 0.7
@@ -183,7 +195,7 @@ def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
     observed = tables.look_up(run.table("metrics"), "layer", "graph twin, function", "balanced_accuracy").estimate
     p = permutation_p_value(observed, null)
-    expected = f"layer (balanced accuracy {tables.number(observed)} against {tables.number(null.mean())}, p = {p:.2g})"
+    expected = f"layer (balanced accuracy {words.number(observed)} against {words.number(null.mean())}, p = {p:.2g})"
     assert expected in sentence(verdict_figures.draw_permutations(run))
 
 
@@ -203,7 +215,7 @@ def test_an_orientation_difference_below_zero_is_like_to_like():
 
 def fill(figure):
     figures.draw_interval_rows(
-        figure.subplots(), ["a", "$b$"], np.array([[0.0, -1.0, 1.0], [2.0, 1.0, 3.0]]), [figures.BLUE, figures.GREY], 0.0
+        figure.subplots(), ["a", "$b$"], np.array([[0.0, -1.0, 1.0], [2.0, 1.0, 3.0]]), [palette.BLUE, palette.GREY], 0.0
     )
 
 
@@ -223,8 +235,8 @@ def test_the_same_figure_is_drawn_the_same_and_its_text_stays_text():
 ABSENT = [
     ("basis", embedding_figures.draw_basis, "the embeddings were brought"),
     ("embedding_scores", embedding_figures.draw_held_out, "the embeddings were brought"),
-    ("embeddings", embedding_figures.draw_map, "no embeddings.parquet"),
-    ("scan_leakage", embedding_figures.draw_leakage, "no scan_leakage.parquet"),
+    ("embeddings", map_figures.draw_map, "no embeddings.parquet"),
+    ("scan_leakage", map_figures.draw_leakage, "no scan_leakage.parquet"),
     ("predictions/cell_type", neuron_figures.draw_confusion, "no neuron with a known cell type"),
     ("metrics", neuron_figures.draw_layer, "layer was not scored"),
     ("predictions/position", neuron_figures.draw_depth, "no neuron of known depth"),

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from graphtwin.evaluation.scoring import COLUMNS
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import look_up, number, print_results, results
+from graphtwin.report.tables import look_up, print_results, results
+from graphtwin.report.words import number
 
 
 def rows(metric, estimates, unit="1", task="depth"):

@@ -48,6 +48,31 @@ def test_a_position_column_of_triples_equals_three_columns(export, suffix):
     pd.testing.assert_frame_equal(tables.load(export.write(suffix)).of("somata")[0].frame, split)
 
 
+def test_positions_in_the_pia_frame_are_preferred_to_voxels(export):
+    export.frames["somata"] = export.frames["somata"].assign(pial_x_um=1.0, pial_y_um=2.0, pial_z_um=3.0)
+    assert tables.load(export.write()).of("somata")[0].frame.loc[4, ["x_um", "depth_um", "z_um"]].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_depth_without_its_lateral_place_is_an_error_and_not_left_out(export):
+    voxels = ["pt_position_x", "pt_position_y", "pt_position_z"]
+    export.frames["somata"] = export.frames["somata"].drop(columns=voxels).assign(pial_y_um=2.0)
+    with pytest.raises(ValueError, match=r"somata\.csv, position in the pia frame: 2 columns are missing: 'x_um'.*'z_um'"):
+        tables.load(export.write())
+
+
+def test_a_position_that_the_role_does_not_have_is_not_looked_at(export):
+    export.frames["queried_post"] = export.frames["queried_post"].assign(pt_position="nowhere")
+    assert len(tables.load(export.write()).of("queried_post")[0].frame) == 4
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_layers_written_as_numbers_are_names(export, suffix):
+    export.frames["somata"] = export.frames["somata"].assign(layer=[2, 2, 2, 4, 4])
+    assert tables.load(export.write(suffix)).of("somata")[0].frame["layer"].tolist() == ["2", "2", "2", "4", "4"]
+    export.frames["somata"] = export.frames["somata"].assign(layer=[2, 2, None, 4, 4])  # the gap makes floats of them
+    assert tables.load(export.write(suffix)).of("somata")[0].frame["layer"].tolist() == ["2", "2", None, "4", "4"]
+
+
 def test_positions_become_micrometres(export):
     somata = tables.load(export.write()).of("somata")[0].frame
     np.testing.assert_allclose(somata.loc[1, ["x_um", "depth_um", "z_um"]].astype(float), [1001 * 0.004, 1005 * 0.004, 1009 * 0.04])
@@ -57,6 +82,29 @@ def test_a_column_of_another_name_is_read_when_the_toml_says_so(export):
     export.frames["coregistration"] = export.frames["coregistration"].rename(columns={"target_id": "nucleus"})
     export.columns["coregistration"] = {"nucleus_id": "nucleus"}
     assert tables.load(export.write()).of("coregistration")[0].frame["nucleus_id"].tolist() == [0, 1, 2, 3, 0]
+
+
+def test_a_column_that_the_toml_names_takes_the_place_of_one_that_has_our_name(export):
+    coarse = export.frames["cell_types_coarse"]
+    export.frames["cell_types_coarse"] = coarse.assign(cell_class="neither", checked=coarse["cell_type"])
+    export.columns["cell_types_coarse"] = {"cell_class": "checked"}
+    read = tables.load(export.write()).of("cell_types_coarse")[0].frame
+    assert read["cell_class"].tolist() == coarse["cell_type"].tolist()
+
+
+def test_a_name_under_columns_that_the_role_does_not_have_is_an_error(export):
+    export.frames["proofreading"] = pd.DataFrame({"pt_root_id": [1], "axon": "clean", "status_dendrite": "non"})
+    export.columns["proofreading"] = {"axon_state": "axon"}
+    with pytest.raises(ValueError, match=r"1 names under `columns`.*'proofreading': 'axon_state' \(nearest 'axon_status'\)"):
+        tables.load(export.write())
+
+
+def test_the_toml_is_hashed_with_the_tables_it_names(export):
+    first = tables.load(export.write()).sha256
+    assert set(first) == {"tables.toml", *(f"{role}.csv" for role in export.frames)}
+    export.columns["coregistration"] = {"unit_id": "unit_id"}
+    again = tables.load(export.write()).sha256
+    assert {name for name in first if first[name] != again[name]} == {"tables.toml"}
 
 
 def test_a_renamed_column_is_an_error_that_names_the_nearest(export):
@@ -105,6 +153,23 @@ def test_pairs_of_another_materialization_are_an_error(export):
     export.frames["synapses"]["pre_pt_root_id"] += 1000
     with pytest.raises(ValueError, match=r"only 0 of 3 values of pre_root_id.*materialization 7\. Root ids change"):
         tables.load(export.write())
+
+
+def with_more_axons(export, n):
+    """The export with n axons that no table but the pairs knows."""
+    synapses = export.frames["synapses"]
+    unknown = synapses.iloc[[0] * n].assign(pre_pt_root_id=synapses["pre_pt_root_id"].max() + 1000 + np.arange(n))
+    export.frames["synapses"] = pd.concat([synapses, unknown])
+    return export.write()
+
+
+def test_axons_of_unlisted_cells_are_expected_where_only_functional_cells_are_listed(export):
+    with pytest.raises(ValueError, match=r"only 3 of 12 values of pre_root_id"):
+        tables.load(with_more_axons(export, 9))
+    export.frames = {role: export.frames[role] for role in ("coregistration", "responses", "synapses", "queried_post")}
+    assert len(tables.load(export.write()).of("synapses")[0].frame) == 13
+    with pytest.raises(ValueError, match=r"only 3 of 42 values of pre_root_id"):
+        tables.load(with_more_axons(export, 30))
 
 
 @pytest.mark.parametrize("role", ["coregistration", "responses"])

@@ -1,0 +1,65 @@
+"""Colours and lines: the form of every figure, and one look for each model wherever it is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INK, MUTED, RULE = "#1b1f24", "#5b6470", "#d9dde2"
+# Okabe & Ito's palette, told apart with every common colour vision.
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+GREY = "#9aa1a9"
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "graphtwin",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 7.5,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 7.5,
+}
+MODEL_STYLES: dict[str, tuple[str, str]] = {
+    "majority": ("#b9bec5", "-"),
+    "scan alone": (BLACK, "-"),
+    "distance": ("#7a828c", "-"),
+    "logistic": (GREEN, "--"),
+    "logistic + tuning": (GREEN, "-"),
+    "boosting": (BLUE, "--"),
+    "boosting + tuning": (BLUE, "-"),
+    "logistic, function": (GREEN, "-"),
+    "boosting, function": (BLUE, "-"),
+    "graph twin": (VERMILLION, "-"),
+    "graph twin, function": (VERMILLION, "-"),
+    "graph twin, function + scan + synapses": (PURPLE, "-"),
+    "graph twin, no function": (ORANGE, "-"),
+    "graph twin, rewired": (PURPLE, "-."),
+    "graph twin, permuted": (ORANGE, ":"),
+}
+SPARE_COLOURS = (SKY, "#8c6d31", "#7b4173", "#637939")
+
+
+def model_style(model: str) -> dict[str, Any]:
+    """Colour and line style of a model, the same in every figure; an unknown one gets a spare colour by its name."""
+    spare = SPARE_COLOURS[sum(map(ord, model)) % len(SPARE_COLOURS)], "-"
+    colour, line = MODEL_STYLES.get(model, spare)
+    return {"color": colour, "linestyle": line}
+
+
+def is_twin(model: str) -> bool:
+    """Whether a model is the graph twin or one of its variants, by its name."""
+    return model.startswith("graph twin")

@@ -1,0 +1,176 @@
+"""A source with few labels runs, and says in words what it could not score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import graphtwin
+from graphtwin.gnn.inputs import MIN_MEMBERS
+from graphtwin.pipeline import scope
+from graphtwin.pipeline.predict import Twin
+from graphtwin.pipeline.study import Study
+from graphtwin.report.page import write
+from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
+
+NEEDED = ("coregistration", "responses", "synapses", "queried_post")
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A run of a source with nothing but what is needed, its page and its twin."""
+
+    folder: Path
+    html: str
+    twin: Twin
+
+    def json(self, name: str):
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module", params=["with positions", "without positions"])
+def bare(request, tmp_path_factory) -> Bare:
+    base = tmp_path_factory.mktemp("bare")
+    export = planted_export(base / "export")
+    export.frames = {role: export.frames[role] for role in NEEDED}
+    if request.param == "without positions":
+        frame = export.frames["coregistration"]
+        export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
+    with few_trees():
+        folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
+    return Bare(folder, write(folder).read_text(encoding="utf-8"), graphtwin.load_twin(folder))
+
+
+def placed(bare: Bare) -> bool:
+    return "position" in bare.twin.study.tasks
+
+
+def test_connectivity_is_scored_whatever_labels_are_absent(bare):
+    metrics = pd.read_parquet(bare.folder / "metrics.parquet")
+    assert set(metrics["task"]) == {"connectivity", "size"} | ({"depth", "lateral"} if placed(bare) else set())
+    auc = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
+    assert {"graph twin", "boosting", "distance"} <= set(auc.index)
+    assert np.isfinite(auc["estimate"]).all()
+
+
+def test_metrics_and_verdicts_say_what_was_not_scored_and_why(bare):
+    said = {"cell_type": "role cell_types_fine gives it", "layer": "role somata or nuclei gives it"}
+    if not placed(bare):
+        said |= {"depth": "0 functional neurons have a known position, 20 are needed"}
+    verdicts = {verdict["task"]: verdict["sentence"] for verdict in bare.json("verdicts") if verdict["finding"] == "skipped"}
+    assert verdicts.keys() == said.keys()
+    for task, words in said.items():
+        assert words in bare.json("metrics")[task]["skipped"]
+        assert "not scored, since" in verdicts[task]
+        assert words in verdicts[task]
+    skipped_block = "no blocks of tissue" in bare.json("metrics")["connectivity"].get("block", {}).get("skipped", "")
+    assert skipped_block != placed(bare)
+
+
+def test_the_page_says_it_in_place_of_each_figure_and_the_headline_does_not_count_it(bare):
+    assert bare.html.count("Not in this run: no functional neuron has a known cell type") == 2  # among the results, and its figure
+    assert bare.html.count("Not in this run: no functional neuron has a known layer") == 2
+    assert "No layer is known; scan accounts for" in bare.html
+    assert "nan %" not in bare.html
+    about = [v for v in bare.json("verdicts") if "function" in v["sentence"].split(": ")[1] and v["finding"] != "skipped"]
+    in_structure = [v for v in about if "structure" in v["sentence"].split(": ")[1]]
+    assert f"of {len(about) - len(in_structure)} comparisons" in bare.html
+
+
+def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
+    funnel = pd.read_parquet(bare.folder / "tables" / "funnel.parquet").set_index("step")
+    row = funnel.loc["of a cell type that is scored"]
+    assert (row["n_before"], row["n_after"]) == (180, 0)
+    assert row["reason"].endswith("the task is skipped")
+
+
+def test_a_prediction_says_what_the_run_could_not_learn(bare):
+    found = graphtwin.predict_neurons(bare.twin, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    assert found[["cell_type", "layer"]].isna().all(axis=None)
+    assert found["depth_um"].notna().all() == placed(bare)
+    if placed(bare):
+        assert found["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()
+    else:
+        assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
+    pairs = graphtwin.predict_pairs(bare.twin, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
+    assert pairs["probability"].between(0, 1).all()
+    assert pairs["note"].str.contains("pre neuron lacks a position").any() != placed(bare)
+
+
+def test_rare_classes_are_counted_by_name_and_number(finished):
+    funnel = pd.read_parquet(finished.folder / "tables" / "funnel.parquet").set_index("step")
+    row = funnel.loc["of a cell type that is scored"]
+    assert (row["n_before"], row["n_after"]) == (180, 173)
+    assert row["reason"] == "6 unknown; fewer than 20 of a class: BC 1; kept, masked"
+    assert funnel.loc["of a layer that is scored", "reason"] == "6 unknown; kept, masked"
+
+
+def test_axons_and_pairs_that_are_not_scored_are_counted(finished, twin):
+    funnel = pd.read_parquet(finished.folder / "tables" / "funnel.parquet").set_index(["table", "step"])
+    axons = funnel.loc[("axons 7", "of a functional nucleus")]
+    assert axons["n_after"] == twin.study.functional_axons.sum() < axons["n_before"] == len(twin.study.pairs.pre)
+    scored = pd.read_parquet(finished.folder / "predictions" / "connectivity.parquet")
+    assert funnel.loc[("pairs of functional axons, split by axon", "with both cells held out"), "n_after"] == len(scored)
+    block = funnel.loc[("pairs of functional axons, split by block", "with both cells held out")]
+    assert block["n_after"] < block["n_before"] == len(scored)
+
+
+def labelled(study: Study, column: str, values: np.ndarray) -> Study:
+    return replace(study, cortex=replace(study.cortex, neurons=study.cortex.neurons.assign(**{column: values})))
+
+
+def test_a_class_alone_is_nothing_to_tell_apart(twin):
+    study = labelled(twin.study, "layer", "L4")
+    assert "layer" not in study.tasks
+    assert scope.scope_of(study).reasons["layer", ""] == (
+        "fewer than two classes have 20 functional neurons (L4 180): nothing can be told apart"
+    )
+
+
+def test_a_class_counts_the_neurons_that_have_an_embedding(twin):
+    """A class whose neurons are functional but were left out of brought embeddings can neither be learned nor held out."""
+    ids = twin.study.cortex.neurons["nucleus_id"].to_numpy()
+    types = np.where(ids < MIN_MEMBERS, "BC", np.where(ids % 2, "4P", "23P")).astype(object)
+    study = labelled(twin.study, "cell_type", types)
+    assert study.inputs.cell_types == ("23P", "4P", "BC")
+    fewer = replace(study, features=study.features[study.features["nucleus_id"] > 4])
+    assert fewer.inputs.cell_types == ("23P", "4P")
+    assert (fewer.inputs.cell_type[fewer.inputs.rows(np.arange(5, MIN_MEMBERS))] == -1).all()
+
+
+def test_a_task_is_not_scored_in_a_split_that_leaves_too_few_of_its_labels(twin):
+    ids = twin.study.cortex.neurons["nucleus_id"].to_numpy()
+    of_one_scan = np.where(ids < 45, np.where(ids % 4 < 2, "L2/3", "L4"), None)
+    found = scope.scope_of(labelled(twin.study, "layer", of_one_scan))
+    assert found.splits("cell_type") == ["neuron", "scan", "block"]
+    assert found.splits("layer") == ["neuron", "block"]
+    assert found.reasons["layer", "scan"].endswith("held out 0 labelled neurons are left, 20 are needed")
+
+
+def test_a_source_whose_functional_neurons_have_no_output_is_refused_before_a_folder_is_made(tmp_path):
+    export = planted_export(tmp_path / "export")
+    synapses = export.frames["synapses"]
+    functional = export.frames["coregistration"]["pt_root_id"]
+    export.frames["synapses"] = synapses[~synapses["pre_pt_root_id"].isin(functional)]
+    with pytest.raises(
+        ValueError, match=r"connectivity cannot be scored: fold \d of the split by axon holds 0 axons of functional neurons"
+    ):
+        graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_without_pairs_leaves_no_folder(tmp_path):
+    export = planted_export(tmp_path / "export")
+    del export.frames["synapses"]
+    with pytest.raises(ValueError, match="no synaptic pairs in the source"):
+        graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_one_basket_cell_is_no_class(twin):
+    assert twin.study.inputs.cell_type[twin.study.inputs.rows(np.array([BASKET_ID]))] == -1
