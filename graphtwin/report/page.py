@@ -17,7 +17,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import TASKS, results, skipped
 from graphtwin.report.words import join_words
 
-TEMPLATE = "template.html.j2"
+TEMPLATE = "run.html.j2"
 FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored"}
 
 
@@ -67,15 +67,7 @@ def render(run: RunFolder) -> str:
     funnel = run.table("tables/funnel")
     provenance = run.json("provenance")
     files = run.files()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["is_drawn"] = lambda block: isinstance(block, Drawn)
-    return environment.get_template(TEMPLATE).render(
+    return page(TEMPLATE).render(
         name=run.path.resolve().name,
         headline=headline(verdicts),
         verdicts=[_badge(verdict) for verdict in verdicts],
@@ -93,6 +85,19 @@ def render(run: RunFolder) -> str:
         files=files,
         existing={name for name, _ in files},
     )
+
+
+def page(template: str) -> jinja2.Template:
+    """A template of this folder; every text is escaped, and a name that is not given is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["is_drawn"] = lambda block: isinstance(block, Drawn)
+    return environment.get_template(template)
 
 
 def sections(run: RunFolder) -> list[Section]:
