@@ -1,13 +1,14 @@
-"""The command line: graphtwin run | predict | report."""
+"""The command line: graphtwin run | predict | report | proximity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +43,15 @@ graphtwin predict runs/minnie65 --pairs pairs.parquet --out predicted.parquet
 graphtwin predict runs/minnie65 --pairs roots.csv --materialization 661 --out predicted.csv
 
 graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv
+"""
+
+PROXIMITY_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin proximity --axons axons/*.npz --dendrites dendrites/ --out proximity.parquet
+
+graphtwin proximity --axons more/*.swc --index dendrites.index --out more.csv --nm-per-unit 1000 1000 1000 --workers 4
+
+graphtwin proximity --axons file:///data/em#864691135,864691136 --dendrites gs://bucket/em --out all.parquet --all-pairs
 """
 
 
@@ -122,6 +132,55 @@ def report(run: Annotated[Path, typer.Argument(help="A finished run folder.")]) 
         from graphtwin.report.page import write
 
         typer.echo(write(run))
+
+
+class ManyValues(TyperCommand):
+    """A command whose list options take all values up to the next option: --axons a.npz b.npz is --axons a.npz --axons b.npz."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat a list option before each of its values."""
+        lists = {name for option in self.params if option.multiple for name in option.opts}
+        given: list[str] = []
+        current = ""
+        for word in args:
+            if word.startswith("--"):
+                current = word if word in lists else ""
+            elif current and given[-1] != current:
+                given.append(current)
+            given.append(word)
+        return super().parse_args(ctx, given)
+
+
+@app.command(cls=ManyValues, epilog=PROXIMITY_EXAMPLES)
+def proximity(
+    axons: Annotated[
+        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (path#ID,ID for some).")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the pairs go: .parquet or .csv.")],
+    dendrites: Annotated[list[str] | None, typer.Option(metavar="F...", help="Skeletons, as for --axons.")] = None,
+    radius_nm: Annotated[int | None, typer.Option(min=1, help="Points this near are proximal (default: 5000, or as in the index).")] = None,
+    max_edge_nm: Annotated[float | None, typer.Option(help="Longer edges are split (default: 1000, or as in the index).")] = None,
+    nm_per_unit: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="One unit of the files along x, y and z, as 4 4 40 for voxels (default: nm).")
+    ] = None,
+    index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
+    vertices: Annotated[Path | None, typer.Option(help="Where the proximal points go: .parquet or .csv.")] = None,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Threads; the table is the same for any number.")] = 1,
+) -> None:
+    """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
+
+    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. Vertices may be labelled by compartment
+    (compartment in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); without labels a file is what it was given as.
+    """
+    with words():
+        from graphtwin.pipeline.proximity import write_proximities
+
+        found = write_proximities(
+            axons, dendrites or [], out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers
+        )
+        asked = f"{found.n_axons} axons and {found.n_dendrites} dendrites"
+        typer.echo(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")
 
 
 @contextmanager
