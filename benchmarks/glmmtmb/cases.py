@@ -1,0 +1,62 @@
+"""The models that are compared with the reference, on planted tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from benchmarks.glmmtmb.planted import Rule, planted_pairs
+
+RATE = "n_synapses ~ similarity * proj + offset(log(l_d))"
+LENGTH = "l_d ~ similarity * proj"
+PAIR = "(1 | pre_nucleus_id:proj)"
+TWO_WAY = "(1 | pre_nucleus_id) + (1 | post_nucleus_id)"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model on one table.
+
+    Attributes:
+        name: Of its file of results.
+        formula: As we read it.
+        rule: What is planted.
+        n: Pairs.
+        reference_formula: As R reads it, where that differs.
+        packages: Of the reference.
+    """
+
+    name: str
+    formula: str
+    rule: Rule
+    n: int = 20_000
+    reference_formula: str = ""
+    packages: tuple[str, ...] = field(default=("glmmTMB",))
+
+    def table(self) -> pd.DataFrame:
+        """Its table."""
+        return planted_pairs(self.n, self.rule, seed=0)
+
+
+SMALL = (
+    Case("poisson", f"{RATE} + {PAIR}", Rule("poisson"), packages=("glmmTMB", "lme4")),
+    Case("negative_binomial", f"{RATE} + {PAIR}", Rule("negative_binomial")),
+    Case("tweedie", f"{LENGTH} + {PAIR}", Rule("tweedie")),
+    Case("poisson_crossed", f"{RATE} + {TWO_WAY}", Rule("poisson", target_sd=0.4)),
+    Case("negative_binomial_crossed", f"{RATE} + {TWO_WAY}", Rule("negative_binomial", target_sd=0.4)),
+    Case("tweedie_crossed", f"{LENGTH} + {TWO_WAY}", Rule("tweedie", target_sd=0.4)),
+    Case("poisson_slopes", f"{RATE} + (1 + similarity | pre_nucleus_id)", Rule("poisson", slope_sd=1.5)),
+    Case(
+        "tweedie_uncorrelated_slopes",
+        f"{LENGTH} + (1 + similarity || pre_nucleus_id) + (1 | post_nucleus_id)",
+        Rule("tweedie", slope_sd=1.0, target_sd=0.3),
+        reference_formula=f"{LENGTH} + diag(1 + similarity | pre_nucleus_id) + (1 | post_nucleus_id)",
+    ),
+    Case("poisson_nested", "n_synapses ~ similarity + offset(log(l_d)) + (1 | proj/pre_nucleus_id)", Rule("poisson")),
+)
+LARGE = tuple(
+    Case(f"{family}_{n // 1000}k", f"{LENGTH if family == 'tweedie' else RATE} + {PAIR}", Rule(family), n)
+    for n in (230_000, 1_300_000)
+    for family in ("poisson", "negative_binomial", "tweedie")
+)

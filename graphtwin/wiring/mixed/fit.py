@@ -1,0 +1,212 @@
+"""Fit a generalised linear mixed model by maximum Laplace likelihood.
+
+Time grows with pairs x (fixed effects + variance parameters), each of which costs two passes over the pairs at the end, and with the
+square of the coefficients of crossed groupings x groups of the inner one. Memory is that of the columns the formula names, twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.wiring.mixed import checks
+from graphtwin.wiring.mixed.collapse import collapse
+from graphtwin.wiring.mixed.crossed import Crossed
+from graphtwin.wiring.mixed.design import NO_FACTOR, Design, Grouping, build_design, group_codes
+from graphtwin.wiring.mixed.families import Family, Normaliser, family_named
+from graphtwin.wiring.mixed.features import Columns, Expansion, column
+from graphtwin.wiring.mixed.formula import ModelFormula, parse_formula
+from graphtwin.wiring.mixed.laplace import Model, NotConverged
+from graphtwin.wiring.mixed.maximise import Maximum, maximise
+from graphtwin.wiring.mixed.moments import column_products, effect_scales, pattern_moments
+from graphtwin.wiring.mixed.one_factor import OneFactor
+from graphtwin.wiring.mixed.result import FittedGrouping, MixedFit
+from graphtwin.wiring.mixed.start import starting_evaluation, starting_roots
+
+FEW_GROUPS = 5
+VANISHED = 1e-3  # of the starting standard deviation
+ABSORBED = 1e-9  # variance within groups over that over all pairs, below which a column is constant within groups
+WIDEST = 10.0  # standard error of the log rate at one standard deviation of a column, beyond which the data say nothing
+
+
+def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb: str | None = None) -> MixedFit:
+    """Fit a model with a log link.
+
+    Args:
+        formula: As `n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)`.
+        pairs: One row a pair; no column that the formula names may have gaps.
+        family: "poisson", "negative_binomial" (variance mu + mu^2 / phi) or "tweedie" (variance phi mu^power, 1 < power < 2).
+        absorb: Columns whose combinations get a free intercept each, as "pre" or "pre:proj", instead of random effects; what doesn't vary
+            within them is absorbed.
+
+    Raises:
+        ValueError: When the table can't tell what the formula asks, with the number of pairs and what to do.
+        NotConverged: When no maximum is found; nothing is reported then.
+    """
+    parsed, chosen = parse_formula(formula), family_named(family)
+    design, expansion, notes = _prepared(parsed, pairs, chosen, absorb)
+    feature_mean, n_pairs_of_pattern = pattern_moments(design)
+    normaliser, largest = chosen.normaliser(design.y), float(design.y.max())
+    design = collapse(design) if family == "poisson" else design
+    model: Model = Crossed(design, chosen) if design.crossed else OneFactor(design, chosen)
+    maximum = _maximum(f"{formula} ({family})", design, chosen, model, normaliser, largest)
+    vector = maximum.evaluation.point.vector
+    return MixedFit(
+        formula=formula,
+        family=family,
+        absorbed=absorb,
+        names=design.fixed.names,
+        estimate=model.layout.fixed(vector),
+        covariance=maximum.covariance[: model.layout.n_fixed, : model.layout.n_fixed],
+        shape=chosen.shape(model.layout.shape(vector)),
+        groupings=_fitted_groupings(design, model, maximum),
+        log_likelihood=maximum.evaluation.value + design.constant,
+        n_parameters=model.layout.n_parameters + (design.inner.n_groups if absorb is not None else 0),
+        n_pairs=design.n_pairs,
+        iterations=maximum.iterations,
+        distance=maximum.distance,
+        notes=tuple(notes + _vanished(design, model, vector)),
+        features=expansion.features,
+        patterns={name: [str(level) for level in expansion.patterns[name]] for name in expansion.patterns},
+        weight=design.fixed.weight,
+        feature_mean=feature_mean,
+        n_pairs_of_pattern=n_pairs_of_pattern,
+    )
+
+
+def _prepared(parsed: ModelFormula, pairs: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, Expansion, list[str]]:
+    """The checked design, and notes on what was left out."""
+    checks.require_pairs(pairs)
+    response = column(pairs, parsed.response).to_numpy(np.float64)
+    checks.require_counts(family.name, parsed.response, response, family.whole)
+    notes: list[str] = []
+    if absorb is not None:
+        pairs, notes = _with_response(pairs, response, absorb)
+    design, expansion = build_design(parsed, pairs, absorb)
+    if absorb is not None:
+        design, dropped = _without_absorbed(design)
+        notes += [f"constant within {absorb} and absorbed by its intercepts: {', '.join(dropped)}."] if dropped else []
+    else:
+        response_of_pattern = np.bincount(
+            np.repeat(design.cell_pattern, np.diff(design.cell_start)), weights=design.y, minlength=len(expansion.patterns)
+        )
+        n_pairs = pattern_moments(design)[1]
+        checks.require_response_in_every_category(expansion.patterns, design.fixed.weight, response_of_pattern, n_pairs, parsed.response)
+    checks.require_full_rank(design.fixed.names, column_products(design, design.fixed.weight, within=absorb is not None), absorb)
+    return design, expansion, notes + _sparse_groups(design, expansion)
+
+
+def _with_response(pairs: pd.DataFrame, response: np.ndarray, absorb: str) -> tuple[pd.DataFrame, list[str]]:
+    """Pairs of groups with any response: a free intercept of the others is minus infinity and says nothing of slopes."""
+    code, levels = group_codes(pairs, tuple(name.strip() for name in absorb.split(":")))
+    silent = np.bincount(code, weights=response, minlength=len(levels)) == 0
+    if not silent.any():
+        return pairs, []
+    gone = silent[code]
+    return pairs[~gone], [f"{silent.sum()} of {len(levels)} groups of {absorb} ({gone.sum()} pairs) have no response and say nothing here."]
+
+
+def _without_absorbed(design: Design) -> tuple[Design, list[str]]:
+    """Fixed effects that vary within the absorbed groups, and the names of the others."""
+    total = np.diag(column_products(design, design.fixed.weight))
+    within = np.diag(column_products(design, design.fixed.weight, within=True))
+    kept = np.flatnonzero(within > ABSORBED * total)
+    if not len(kept):
+        raise ValueError(f"absorb {design.inner.name}: no fixed effect varies within its groups ({', '.join(design.fixed.names)}).")
+    fixed = Columns(tuple(design.fixed.names[j] for j in kept), np.ascontiguousarray(design.fixed.weight[:, :, kept]))
+    return replace(design, fixed=fixed), [name for j, name in enumerate(design.fixed.names) if j not in kept]
+
+
+def _sparse_groups(design: Design, expansion: Expansion) -> list[str]:
+    """Notes on groupings with few groups, and on categories with one group."""
+    notes = []
+    cell_of = np.repeat(np.arange(len(design.cell_pattern)), np.diff(design.cell_start))
+    for grouping in design.groupings:
+        if grouping.name == NO_FACTOR or design.absorbed:
+            continue
+        if grouping.n_groups < FEW_GROUPS:
+            notes.append(f"{grouping.name} has {grouping.n_groups} groups: their variance is little more than a guess.")
+        pattern = design.cell_pattern
+        if grouping is not design.inner:
+            pattern = np.unique(grouping.code.astype(np.int64) * len(expansion.patterns) + pattern[cell_of]) % len(expansion.patterns)
+        for row in np.flatnonzero(np.bincount(pattern, minlength=len(expansion.patterns)) == 1):
+            levels = ", ".join(f"{name} {expansion.patterns[name].iloc[row]}" for name in expansion.patterns)
+            notes.append(f"{levels} has 1 group of {grouping.name}: its level can't be told from that group's own.")
+    return notes
+
+
+def _maximum(what: str, design: Design, family: Family, model: Model, normaliser: Normaliser, largest: float) -> Maximum:
+    """The maximum, or an error that says why there is none."""
+
+    def edge(vector: np.ndarray) -> str | None:
+        return family.degenerate(model.layout.shape(vector), largest)
+
+    names = model.layout.describe(family.shape_names, [grouping.name for grouping in design.groupings])
+    try:
+        start = starting_evaluation(design, family, model, normaliser)
+        maximum = maximise(model, normaliser, start, names, edge)
+        _require_narrow(design, model, maximum.covariance)
+    except (NotConverged, np.linalg.LinAlgError) as failure:
+        vector = getattr(failure, "vector", None)
+        reason = (edge(vector) if vector is not None else None) or str(failure)
+        raise NotConverged(f"{what}: not converged, so there is no result: {reason}") from failure
+    return maximum
+
+
+def _require_narrow(design: Design, model: Model, covariance: np.ndarray) -> None:
+    """Refuse fixed effects that could be anything: the likelihood is flat far out, where all responses lie at one end of a column."""
+    width = np.sqrt(np.diag(covariance))[: model.layout.n_fixed] * effect_scales(design, design.fixed.weight)
+    if (width > WIDEST).any():
+        wide = [f"{name} (standard error {width[j]:.0f})" for j, name in enumerate(model.layout.names) if width[j] > WIDEST]
+        raise NotConverged(
+            f"the likelihood is flat by {', '.join(wide)}, in log rate a standard deviation of the column: "
+            "all responses lie at one end of it (separation). Leave the column or the category out."
+        )
+
+
+def _fitted_groupings(design: Design, model: Model, maximum: Maximum) -> tuple[FittedGrouping, ...]:
+    """Variances, modes and their conditional standard deviations."""
+    point = maximum.evaluation.point
+    found, place = [], 0
+    for grouping, root, covariance in zip(design.groupings, model.layout.roots(point.vector), point.mode_covariances(), strict=True):
+        modes = point.modes[place : place + grouping.size].reshape(grouping.n_groups, -1)
+        place += grouping.size
+        if grouping.name != NO_FACTOR and not design.absorbed:
+            found.append(_fitted_grouping(grouping, root, modes, covariance))
+    return tuple(found)
+
+
+def _fitted_grouping(grouping: Grouping, root: np.ndarray, modes: np.ndarray, covariance: np.ndarray) -> FittedGrouping:
+    """One grouping as it is reported."""
+    variance = root @ root.T
+    sd = np.sqrt(np.diag(variance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = variance / np.outer(sd, sd)
+    return FittedGrouping(
+        name=grouping.name,
+        effects=grouping.effects,
+        weight=grouping.weight,
+        sd=sd,
+        correlation=correlation,
+        levels={name: grouping.levels[name].tolist() for name in grouping.levels},
+        modes=modes @ root.T,
+        mode_sd=np.sqrt(np.einsum("gkk->gk", covariance)),
+    )
+
+
+def _vanished(design: Design, model: Model, vector: np.ndarray) -> list[str]:
+    """Notes on variances at 0 and correlations at 1."""
+    notes = []
+    starts = iter(starting_roots(design))
+    for grouping, root in zip(design.groupings, model.layout.roots(vector), strict=True):
+        for a, b in grouping.free:
+            usual = next(starts)
+            if a == b and abs(root[a, a]) < VANISHED * usual:
+                alone = np.abs(root[a]).max() < VANISHED * usual
+                what = "has a standard deviation of 0" if alone else "is perfectly correlated with the effects before it"
+                notes.append(
+                    f"{grouping.effects[a]} between groups of {grouping.name} {what} (singular): the data ask for less than this term."
+                )
+    return notes

@@ -1,0 +1,125 @@
+"""Model formulas in the syntax of R: the random terms and offsets are read here, the fixed effects by formulaic.
+
+    n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)
+
+A random term is `(effects | group)`: `(1 | pre)` an intercept an axon, `(1 + x | pre)` intercept and slope with their correlation,
+`(1 + x || pre)` without it, `pre:proj` the combinations of two columns, `area/pre` short for `area` and `area:pre`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NAME = re.compile(r"^[A-Za-z_]\w*$")
+EXAMPLE = "Write it as in `n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)`."
+
+
+@dataclass(frozen=True)
+class RandomTerm:
+    """One parenthesis with a bar.
+
+    Attributes:
+        effects: What varies between groups, as a formula: "1", "1 + x".
+        group: Columns whose combinations are the groups.
+        correlated: Whether its effects have a full covariance, or variances only.
+    """
+
+    effects: str
+    group: tuple[str, ...]
+    correlated: bool = True
+
+    @property
+    def factor(self) -> str:
+        """Name of the grouping, as "pre:proj"."""
+        return ":".join(self.group)
+
+
+@dataclass(frozen=True)
+class ModelFormula:
+    """A formula taken apart.
+
+    Attributes:
+        text: As it was given.
+        response: Column that is explained.
+        fixed: Fixed effects, for formulaic.
+        offsets: Expressions added to the log rate with coefficient 1.
+        random: Random terms, nested groups written out.
+    """
+
+    text: str
+    response: str
+    fixed: str
+    offsets: tuple[str, ...]
+    random: tuple[RandomTerm, ...]
+
+
+def parse_formula(text: str) -> ModelFormula:
+    """Take a formula apart.
+
+    Args:
+        text: `response ~ fixed effects + offset(expression) + (effects | group)`.
+
+    Raises:
+        ValueError: With the part that can't be read.
+    """
+    sides = text.split("~")
+    if len(sides) != 2 or not NAME.match(sides[0].strip()):
+        raise ValueError(f"formula {text!r}: the part before a single ~ must be one column. {EXAMPLE}")
+    fixed, offsets, random = [], [], []
+    for sign, part in _summands(sides[1], text):
+        inside = part[1:-1] if part.startswith("(") and _closes(part, 0) == len(part) - 1 else ""
+        if "|" in inside:
+            random += _random_terms(inside, text)
+        elif part.startswith("offset("):
+            offsets.append(_offset(part, text))
+        else:
+            fixed.append(f"{sign} {part}")
+            continue
+        if sign == "-":
+            raise ValueError(f"formula {text!r}: {part} can't be subtracted. {EXAMPLE}")
+    written = " ".join(fixed).removeprefix("+ ")
+    return ModelFormula(text, sides[0].strip(), written or "1", tuple(offsets), tuple(random))
+
+
+def _offset(part: str, text: str) -> str:
+    """The expression inside offset( )."""
+    if _closes(part, part.index("(")) != len(part) - 1:
+        raise ValueError(f"formula {text!r}: {part} is not a sum of an offset and other terms. {EXAMPLE}")
+    return part[len("offset(") : -1].strip()
+
+
+def _summands(side: str, text: str) -> list[tuple[str, str]]:
+    """Sign and text of what is added or subtracted outside all parentheses."""
+    depth, begin, sign, found = 0, 0, "+", []
+    for i, letter in enumerate(f"{side}+"):
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0 or (depth > 0 and i == len(side)):
+            raise ValueError(f"formula {text!r}: its parentheses don't match. {EXAMPLE}")
+        if depth == 0 and letter in "+-":
+            if side[begin:i].strip():
+                found.append((sign, side[begin:i].strip()))
+            begin, sign = i + 1, letter
+    if not found:
+        raise ValueError(f"formula {text!r}: nothing stands after ~. {EXAMPLE}")
+    return found
+
+
+def _closes(part: str, opening: int) -> int:
+    """Where the parenthesis that opens at a place closes."""
+    depth = 0
+    for i in range(opening, len(part)):
+        depth += (part[i] == "(") - (part[i] == ")")
+        if depth == 0:
+            return i
+    return -1
+
+
+def _random_terms(inside: str, text: str) -> list[RandomTerm]:
+    """`effects | group`, with `a/b` written out as a and a:b."""
+    effects, bar, group = (part.strip() for part in re.split(r"(\|\|?)", inside, maxsplit=1))
+    nested = [[name.strip() for name in level.split(":")] for level in group.split("/")]
+    if not effects or not all(NAME.match(name) for level in nested for name in level):
+        raise ValueError(f"formula {text!r}: ({inside}) needs effects before the bar and columns after it, as in (1 | pre:proj).")
+    chains = [tuple(name for level in nested[: i + 1] for name in level) for i in range(len(nested))]
+    return [RandomTerm(effects, chain, bar == "|") for chain in chains]

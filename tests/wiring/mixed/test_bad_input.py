@@ -1,0 +1,146 @@
+"""Claims: what can't be fitted is refused in words that say how much, where and what to do; what finds no maximum is no result."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.glmmtmb.planted import Rule, planted_pairs
+from graphtwin.wiring.mixed.fit import fit_mixed
+from graphtwin.wiring.mixed.laplace import NotConverged
+
+RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
+PLAIN = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return planted_pairs(3000, Rule("poisson"), seed=4, n_axons=24)
+
+
+def refused(formula, table, words, family="poisson", **options):
+    with pytest.raises(ValueError, match=words):
+        fit_mixed(formula, table, family, **options)
+
+
+def test_a_synapse_without_proximity_is_refused_by_name(pairs):
+    table = pairs.copy()
+    rows = np.flatnonzero(table["n_synapses"] > 0)[:7]
+    table.loc[table.index[rows], "l_d"] = 0.0
+    empty = np.flatnonzero(table["n_synapses"] == 0)[:4]
+    table.loc[table.index[empty], "l_d"] = 0.0
+    first = f"{table['pre_nucleus_id'].iloc[rows[0]]}-{table['post_nucleus_id'].iloc[rows[0]]}"
+    refused(
+        RATE,
+        table,
+        rf"l_d is 0 or below in 11 of 3000 pairs, and 7 of these have n_synapses > 0: {first}, .* and 2 more.* mend or drop these",
+    )
+
+
+def test_pairs_without_proximity_and_without_synapse_are_refused_too(pairs):
+    table = pairs.drop(columns="post_nucleus_id")
+    row = int(np.flatnonzero(table["n_synapses"] == 0)[0])
+    table.loc[table.index[row], "l_d"] = 0.0
+    refused(RATE, table, r"in 1 of 3000 pairs, and 0 of these have n_synapses > 0: \d+\. .* Keep pairs with l_d > 0 only")
+
+
+def test_gaps_unknown_columns_and_an_empty_table_are_refused(pairs):
+    refused(
+        RATE,
+        pairs.assign(similarity=pairs["similarity"].where(pairs["similarity"] > 0)),
+        r"column similarity: \d+ of 3000 pairs have no value",
+    )
+    refused(RATE.replace("proj", "projection"), pairs, "no column 'projection'. Did you mean 'proj'")
+    refused(RATE, pairs.iloc[:0], "the table has no pairs")
+    refused(RATE.replace("pre_nucleus_id", "pre_nucleus"), pairs, "no column 'pre_nucleus'. Did you mean 'pre_nucleus_id'")
+
+
+def test_responses_that_the_family_cannot_have_are_refused(pairs):
+    refused(RATE, pairs.assign(n_synapses=pairs["n_synapses"] + 0.5), "3000 broken .* The poisson family needs counts")
+    refused(RATE, pairs.assign(n_synapses=-pairs["l_d"]), "3000 negative values among 3000 pairs. The tweedie family", "tweedie")
+    refused(RATE, pairs.assign(n_synapses=0), "n_synapses: 0 in all 3000 pairs")
+
+
+def test_a_constant_similarity_is_refused_by_name(pairs):
+    refused(RATE, pairs.assign(similarity=0.3), "similarity follows from Intercept. A similarity that is constant")
+
+
+def test_a_similarity_that_is_zero_is_refused(pairs):
+    refused(PLAIN, pairs.assign(similarity=0.0), "fixed effects: similarity is 0 in all pairs")
+
+
+def test_a_category_that_follows_from_another_is_refused(pairs):
+    table = pairs.assign(area=np.where(pairs["proj"].isin(["V1->V1", "V1->HVA"]), "V1", "HVA"))
+    refused(PLAIN + " + proj + area", table, r"area\[T.V1\] follows from Intercept, proj\[T.HVA->HVA\], proj\[T.HVA->V1\]")
+
+
+def test_a_projection_without_synapses_is_refused_as_separation(pairs):
+    silent = pairs["n_synapses"].where(pairs["proj"] != "HVA->V1", 0)
+    words = r"n_synapses: 0 in all pairs of proj HVA->V1 \(\d+ pairs\)\. .*perfect separation"
+    refused(RATE, pairs.assign(n_synapses=silent), words)
+    refused(
+        RATE, pairs.assign(n_synapses=silent, proj=pairs["proj"].cat.reorder_categories(list(pairs["proj"].cat.categories)[::-1])), words
+    )
+
+
+def test_a_silent_category_with_a_random_effect_alone_is_no_separation(pairs):
+    silent = pairs.assign(n_synapses=pairs["n_synapses"].where(pairs["pre_nucleus_id"] != pairs["pre_nucleus_id"].iloc[0], 0))
+    assert np.isfinite(fit_mixed(PLAIN, silent).estimate).all()
+
+
+def test_separation_along_a_number_finds_no_maximum(pairs):
+    """All pairs of positive z lack synapses: the rate falls without end."""
+    z = np.where((pairs["n_synapses"] == 0) & (np.arange(len(pairs)) % 3 == 0), np.arange(len(pairs)) % 7, 0.0)
+    with pytest.raises(NotConverged, match=r"not converged, so there is no result: .*\bz\b"):
+        fit_mixed(PLAIN + " + z", pairs.assign(z=z))
+
+
+def test_one_group_is_refused(pairs):
+    refused("n_synapses ~ similarity + (1 | one)", pairs.assign(one="a"), "there is 1 group, and a variance between groups needs 2")
+
+
+def test_ids_as_floats_are_refused(pairs):
+    refused(
+        PLAIN, pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"].astype(np.float64)), "group pre_nucleus_id: its 3000 values are floats"
+    )
+
+
+def test_an_effect_named_twice_is_refused(pairs):
+    refused(PLAIN + " + (similarity | pre_nucleus_id)", pairs, "Intercept occurs twice")
+
+
+def test_absorbing_beside_random_effects_is_refused(pairs):
+    refused(PLAIN, pairs, "absorb pre_nucleus_id: the formula also has random effects", absorb="pre_nucleus_id")
+
+
+def test_absorbing_everything_is_refused(pairs):
+    refused("n_synapses ~ proj", pairs, "no fixed effect varies within its groups", absorb="pre_nucleus_id")
+
+
+def test_too_many_crossed_coefficients_are_refused():
+    rng = np.random.default_rng(0)
+    n = 20_000
+    table = pd.DataFrame({"y": rng.poisson(1.0, n), "pre": np.arange(n) % 7000, "post": rng.permutation(np.arange(n) % 7001)})
+    refused("y ~ 1 + (1 | pre) + (1 | post)", table, r"beside post there are 7000 coefficients of pre \(7000\), solved together; 6000 fit")
+
+
+def test_poisson_counts_have_no_negative_binomial_fit():
+    table = planted_pairs(4000, Rule("poisson", axon_sd=0.3), seed=1, n_axons=30)
+    table["n_synapses"] = np.minimum(table["n_synapses"], 1)  # less variable than Poisson
+    with pytest.raises(NotConverged, match=r"phi grows without end .* Use family poisson"):
+        fit_mixed(RATE, table, "negative_binomial")
+
+
+def test_halved_counts_have_no_tweedie_fit():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"y": 0.5 * rng.poisson(1.0, 800), "pre": np.arange(800) % 20, "x": rng.normal(size=800)})
+    with pytest.raises(NotConverged, match="the power runs to 1: the response takes few values, like a count"):
+        fit_mixed("y ~ x + (1 | pre)", table, "tweedie")
+
+
+def test_a_search_that_is_cut_short_reports_nothing(pairs, monkeypatch):
+    monkeypatch.setattr("graphtwin.wiring.mixed.maximise.MAX_ITERATIONS", 2)
+    with pytest.raises(
+        NotConverged,
+        match=r"not converged, so there is no result: .* standard errors from a maximum after 2 steps\. The steepest parameter",
+    ):
+        fit_mixed(RATE, pairs)

@@ -1,0 +1,106 @@
+"""Claims: where similarity goes with an axon's rate a random intercept is biased, the slopes within axons are not, and it is said."""
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from benchmarks.glmmtmb.planted import Rule, planted_pairs
+from graphtwin.wiring.mixed.conditional import conditional_poisson
+from graphtwin.wiring.mixed.fit import fit_mixed
+from graphtwin.wiring.mixed.mundlak import compare_mundlak, with_group_mean
+
+RATE = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
+FREE = "n_synapses ~ similarity + offset(log(l_d))"
+SAME_SLOPE = Rule("poisson", slopes=(1.5,) * 4, confound=0.1)
+
+
+def test_a_confounded_slope_is_biased_and_the_one_within_axons_is_not():
+    plain, within, free = [], [], []
+    for seed in range(6):
+        pairs = planted_pairs(6000, SAME_SLOPE, seed, n_axons=60)
+        found = compare_mundlak(RATE, pairs, "similarity")
+        plain.append(found.table["plain"].iloc[0])
+        within.append(found.table["within"].iloc[0])
+        free.append(conditional_poisson(FREE, pairs, "pre_nucleus_id").estimate[0])
+        assert "so that the random intercept alone is biased. Report the slopes within: all" in found.warning
+    spread = np.std(within, ddof=1) / np.sqrt(6)
+    assert np.mean(plain) > 1.5 + 3 * spread
+    assert np.mean(within) == pytest.approx(1.5, abs=3 * spread)
+    assert np.mean(free) == pytest.approx(1.5, abs=3 * spread)
+    np.testing.assert_allclose(within, free, atol=3 * np.std(free))
+
+
+def test_without_a_confound_there_is_rarely_a_warning():
+    rule = Rule("poisson", slopes=(1.5,) * 4)
+    warned = [bool(compare_mundlak(RATE, planted_pairs(1500, rule, seed, n_axons=30), "similarity").warning) for seed in range(10)]
+    assert sum(warned) <= stats.binom.ppf(0.9995, 10, 0.05)
+
+
+def test_projections_are_compared_one_by_one():
+    pairs = planted_pairs(12_000, SAME_SLOPE, 3, n_axons=80)
+    found = compare_mundlak("n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)", pairs, "similarity", "proj")
+    assert list(found.table["group"]) == list(pairs["proj"].cat.categories)
+    assert (found.table["difference"] == found.table["plain"] - found.table["within"]).all()
+    assert (found.table["p_adj"] < 0.05).all()
+
+
+def test_the_mean_is_that_of_the_groups_pairs():
+    pairs = planted_pairs(500, SAME_SLOPE, 0, n_axons=8)
+    expected = pairs.groupby("pre_nucleus_id")["similarity"].transform("mean")
+    np.testing.assert_allclose(with_group_mean(pairs, "similarity", ("pre_nucleus_id",))["similarity_mean"], expected)
+
+
+def test_a_model_without_groups_has_nothing_to_compare():
+    with pytest.raises(ValueError, match="it has no random term, so that there are no groups to average similarity over"):
+        compare_mundlak(FREE, planted_pairs(500, SAME_SLOPE, 0), "similarity")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return planted_pairs(2500, Rule("poisson", axon_sd=1.0), 5, n_axons=30)
+
+
+def multinomial(pairs, slope):
+    """Log-likelihood of each axon's synapses given their total."""
+    from scipy.special import gammaln
+
+    total = 0.0
+    for _, axon in pairs.groupby("pre_nucleus_id"):
+        log_share = np.log(axon["l_d"]) + slope * axon["similarity"]
+        log_share = log_share - np.log(np.exp(log_share).sum())
+        y = axon["n_synapses"]
+        total += gammaln(y.sum() + 1) - gammaln(y + 1).sum() + y @ log_share
+    return float(total)
+
+
+def test_conditional_slopes_maximise_the_multinomial_likelihood(pairs):
+    fit = conditional_poisson(FREE, pairs, "pre_nucleus_id")
+    best = optimize.minimize_scalar(lambda slope: -multinomial(pairs, slope), bracket=(0.0, 2.0), tol=1e-10)
+    assert fit.estimate[0] == pytest.approx(best.x, abs=1e-5)
+    assert fit.log_likelihood == pytest.approx(-best.fun, abs=1e-6)
+    h = 1e-2
+    curvature = (multinomial(pairs, best.x + h) - 2 * multinomial(pairs, best.x) + multinomial(pairs, best.x - h)) / h**2
+    assert fit.se[0] == pytest.approx(1 / np.sqrt(-curvature), rel=1e-3)
+
+
+def test_absorbed_intercepts_are_those_of_dummies():
+    for family, seed in (("poisson", 5), ("negative_binomial", 6)):
+        pairs = planted_pairs(2500, Rule(family, axon_sd=1.0), seed, n_axons=30)
+        with_synapses = pairs.groupby("pre_nucleus_id")["n_synapses"].transform("sum") > 0
+        free = fit_mixed(FREE, pairs, family, absorb="pre_nucleus_id")
+        dummies = fit_mixed(f"{FREE} + C(pre_nucleus_id)", pairs[with_synapses], family)
+        j = dummies.names.index("similarity")
+        assert free.estimate[0] == pytest.approx(dummies.estimate[j], abs=1e-4)
+        assert free.se[0] == pytest.approx(dummies.se[j], rel=1e-3)
+        assert free.log_likelihood == pytest.approx(dummies.log_likelihood, abs=1e-5)
+        assert free.n_parameters == dummies.n_parameters
+
+
+def test_what_was_absorbed_and_who_was_silent_is_said(pairs):
+    table = pairs.assign(n_synapses=pairs["n_synapses"].where(pairs["pre_nucleus_id"] > 100_002, 0))
+    silent = table.groupby("pre_nucleus_id")["n_synapses"].sum() == 0
+    fit = fit_mixed("n_synapses ~ similarity * proj + offset(log(l_d))", table, absorb="pre_nucleus_id")
+    rows = int(table["pre_nucleus_id"].isin(silent.index[silent]).sum())
+    assert fit.notes[0] == f"{silent.sum()} of 30 groups of pre_nucleus_id ({rows} pairs) have no response and say nothing here."
+    assert fit.notes[1].startswith("constant within pre_nucleus_id and absorbed by its intercepts: Intercept, proj[T.HVA->HVA]")
+    assert fit.n_pairs == len(table) - rows
