@@ -6,6 +6,7 @@ nothing depends on the order of rows in a table.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ from jaxtyping import Float, Int
 
 from graphtwin.config import nearest
 
+log = logging.getLogger("graphtwin")
 KEY = ["pre_nucleus_id", "post_nucleus_id"]
 ALL = "all"  # name of the one group when no column divides the pairs
 Exposure = Literal["l_d_um"] | None
@@ -102,7 +104,10 @@ def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | 
             "Check that proximities and similarities were joined by the same ids."
         )
     group = pairs[by].iloc[row] if by else pd.Series(ALL, index=row)
-    return _sorted_set(pairs, tuple(similarities), values, group, row, int((near & ~known).sum()), exposure)
+    n_unknown = int((near & ~known).sum())
+    if n_unknown:
+        log.info("%d of %d pairs with L_d > 0 left out: %s unknown", n_unknown, near.sum(), " or ".join(columns[4:]))
+    return _sorted_set(pairs, tuple(similarities), values, group, row, n_unknown, exposure)
 
 
 def _sorted_set(

@@ -13,11 +13,13 @@ def pairs():
     return plant(Planted(n_axons=8, n_targets=60, n_synapses=80, projections=True), 0).pairs
 
 
-def test_only_pairs_with_proximity_and_known_similarity_are_candidates(pairs):
+def test_only_pairs_with_proximity_and_known_similarity_are_candidates(pairs, caplog):
     near = np.flatnonzero(pairs["l_d_um"] > 0)
     pairs.loc[near[:3], "signal_correlation"] = np.nan
+    caplog.set_level("INFO", "graphtwin")
     choices = candidates(pairs, ["signal_correlation"])
     assert (len(choices.row), choices.n_unknown) == (len(near) - 3, 3)
+    assert f"3 of {len(near)} pairs with L_d > 0 left out: signal_correlation unknown" in caplog.text
     assert (pairs["l_d_um"].to_numpy()[choices.row] == choices.l_d_um).all()
 
 
