@@ -1,0 +1,105 @@
+"""Claims: rewiring keeps both degrees and the candidates, visits graphs as often as it should, and finds a planted rule."""
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from graphtwin.wiring import rewiring
+from graphtwin.wiring.candidates import candidates
+from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.rewiring import exchange, group_tables, pair_weights, rewire_pairs
+
+SIMILARITY = "signal_correlation"
+SMALL = Planted(n_axons=25, n_targets=150, n_synapses=150)
+
+
+def choices_of(planted, table=0, names=(SIMILARITY,), by=None):
+    return candidates(plant(planted, 4, table).pairs, names, by)
+
+
+def rewired(table, swaps_per_edge):
+    return table.row_of[table.axon, exchange(*table.arrays, table.target, swaps_per_edge, np.random.default_rng(1))]
+
+
+@pytest.mark.parametrize("l_d", ["weighted", "binned", "free"])
+def test_both_degrees_are_kept_in_every_group_and_only_candidates_are_connected(l_d):
+    choices = choices_of(Planted(projections=True, n_synapses=600), by="proj_hva")
+    tables = group_tables(choices, pair_weights(choices, choices.exposure, l_d, 3))
+    old = np.concatenate([table.row for table in tables])
+    new = np.concatenate([rewired(table, 200) for table in tables])
+    assert sorted(old) == np.flatnonzero(choices.n_synapses > 0).tolist()
+    assert len(set(new)) == len(new)  # no pair twice
+    assert (choices.block[new] == choices.block[old]).all()  # each connection stays with its axon, in its group, and its synapses with it
+    group = choices.block_group[choices.block]
+    assert Counter(zip(group[new], choices.target[new], strict=True)) == Counter(zip(group[old], choices.target[old], strict=True))
+    assert (new != old).mean() > 0.3
+
+
+def test_bins_of_l_d_keep_their_connections():
+    choices = choices_of(Planted(n_synapses=600))
+    weights = pair_weights(choices, choices.exposure, "binned", 6)
+    table = group_tables(choices, weights)[0]
+    new = rewired(table, 100)
+    assert Counter(weights.value[new]) == Counter(weights.value[table.row])
+    assert np.ptp(np.bincount(weights.value.astype(int))[1:]) <= 1
+    free = group_tables(choices, pair_weights(choices, choices.exposure, "free"))[0]
+    assert Counter(weights.value[rewired(free, 100)]) != Counter(weights.value[table.row])
+
+
+def test_graphs_are_as_likely_as_the_product_of_their_weights():
+    weight = np.random.default_rng(0).uniform(0.5, 3, (3, 4))
+    weight[2, 3] = 0  # no candidates
+    frame = pd.DataFrame(
+        [(a, 10 + t, weight[a, t]) for a in range(3) for t in range(4)], columns=["pre_nucleus_id", "post_nucleus_id", "l_d_um"]
+    )
+    connected = {(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)}
+    frame["n_synapses"] = [int((a, t) in connected) for a in range(3) for t in range(4)]
+    choices = candidates(frame)
+    table = group_tables(choices, pair_weights(choices, choices.exposure, "weighted"))[0]
+    degrees = Counter(t for _, t in connected)
+    possible = {}
+    for first, second, third in (
+        (f, s, t) for f in combinations(range(4), 2) for s in combinations(range(4), 2) for t in combinations(range(3), 1)
+    ):
+        if Counter((*first, *second, *third)) == degrees:
+            possible[first, second, third] = np.prod(
+                [weight[0, list(first)].prod(), weight[1, list(second)].prod(), weight[2, list(third)].prod()]
+            )
+    visited = Counter()
+    for number in range(3000):
+        new = exchange(*table.arrays, table.target, 20, np.random.default_rng(number))
+        visited[tuple(tuple(sorted(int(t) for t in new[table.axon == a])) for a in range(3))] += 1
+    assert set(visited) == set(possible)
+    expected = np.array(list(possible.values())) / sum(possible.values()) * 3000
+    assert stats.chisquare([visited[graph] for graph in possible], expected).pvalue > 0.001
+
+
+def test_a_planted_rule_has_the_smallest_p_there_is():
+    null = rewire_pairs(choices_of(Planted(slope=2.0), names=(SIMILARITY, "distance_um")), SIMILARITY, 0, 199)
+    assert null.p_value()[0] == 1 / 200
+    assert 0.4 < null.moved < 0.8  # large L_d draws connections back to where they are
+
+
+def test_nulls_depend_neither_on_workers_nor_on_rows():
+    pairs = plant(Planted(projections=True), 3).pairs
+    first, shuffled = (candidates(table, [SIMILARITY], "proj_hva") for table in (pairs, pairs.sample(frac=1, random_state=0)))
+    one = rewire_pairs(first, SIMILARITY, 0, 20)
+    np.testing.assert_array_equal(one.null_z, rewire_pairs(first, SIMILARITY, 0, 20, workers=3).null_z)
+    np.testing.assert_allclose(one.null_z, rewire_pairs(shuffled, SIMILARITY, 0, 20).null_z, atol=1e-6)
+
+
+def test_connections_that_cannot_move_are_refused():
+    pairs = plant(SMALL, 0).pairs
+    pairs.loc[pairs["l_d_um"] > 0, "n_synapses"] = 1  # every candidate is connected
+    with pytest.raises(ValueError, match=r"rewired: none of \d+ connections found another to exchange targets with"):
+        rewire_pairs(candidates(pairs, [SIMILARITY]), SIMILARITY, 0, 3)
+
+
+def test_a_table_too_large_for_the_cells_is_refused(monkeypatch):
+    monkeypatch.setattr(rewiring, "MAX_CELLS", 10)
+    with pytest.raises(ValueError, match=r"axons x .* targets need .* GB"):
+        rewire_pairs(choices_of(SMALL), SIMILARITY, 0, 3)
