@@ -13,6 +13,7 @@ for (name in header$columns) {
 close(file)
 table <- as.data.frame(table)
 rm(values); invisible(gc())
+before <- as.numeric(strsplit(readLines("/proc/self/statm"), " ")[[1]][2]) * 4096 / 2^20  # resident MB
 
 if (asked[5] == "lme4") {
   taken <- system.time(fit <- glmer(as.formula(asked[2]), data = table, family = poisson(), nAGQ = 1))
@@ -33,7 +34,8 @@ if (asked[5] == "lme4") {
 }
 write_json(list(
   package = asked[5], version = as.character(packageVersion(asked[5])), r = R.version.string,
-  seconds = unname(taken["elapsed"]), cpu_seconds = unname(taken["user.self"] + taken["sys.self"]), converged = converged,
+  seconds = unname(taken["elapsed"]), cpu_seconds = unname(taken["user.self"] + taken["sys.self"]), before_mb = before,
+  converged = converged,
   log_likelihood = as.numeric(logLik(fit)), n_parameters = attr(logLik(fit), "df"), aic = AIC(fit),
   names = rownames(coefficients), estimate = unname(coefficients[, 1]), se = unname(coefficients[, 2]), shape = shape,
   random = lapply(variances, function(one) list(sd = unname(attr(one, "stddev")), correlation = unname(attr(one, "correlation")))),

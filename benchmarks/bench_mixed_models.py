@@ -1,0 +1,189 @@
+"""Mixed models against glmmTMB on the same tables in one run: seconds, peak memory and agreement; coverage and false positives; growth.
+
+    python benchmarks/bench_mixed_models.py                 # ours alone; agreement with the reference results that are kept
+    python benchmarks/bench_mixed_models.py --reference     # the reference too, if R is there: half an hour and 4 GB
+    python benchmarks/bench_mixed_models.py --only recovery # or speed, growth
+
+Each fit has a process of its own. Seconds of the processor are compared, since both use one thread and the machine may be shared; both
+exclude reading the table and, for ours, compiling (once a machine).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.glmmtmb.cases import LARGE, PAIR, RATE, SMALL, Case
+from benchmarks.glmmtmb.planted import SLOPES, Rule, planted_pairs
+from benchmarks.glmmtmb.reference import INSTALL, RESULTS, available, reference_fit
+
+CASES = {case.name: case for case in (*SMALL[:3], *LARGE)}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+N_TABLES = 200
+
+
+def resident_mb(entry: str) -> float:
+    """Resident memory of this process on Linux: now (VmRSS), or the largest since the peak was reset (VmHWM)."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.split(f"{entry}:")[1].split()[0]) / 1024
+
+
+def fit_here(case: Case, folder: Path) -> dict:
+    """Fit one case in this process, on columns that another one wrote."""
+    from graphtwin.wiring.mixed.fit import fit_mixed
+
+    warm = replace(case, n=20_000).table()
+    fit_mixed(case.formula, warm, case.rule.family)
+    del warm
+    table = pd.DataFrame({path.stem: np.load(path) for path in sorted(folder.glob("*.npy"))})
+    table["proj"] = pd.Categorical.from_codes(table["proj"], categories=json.loads((folder / "levels.json").read_text()))
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before, wall, processor = resident_mb("VmRSS"), time.perf_counter(), time.process_time()
+    fit = fit_mixed(case.formula, table, case.rule.family)
+    return {
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - processor,
+        "peak_mb": resident_mb("VmHWM"),
+        "before_mb": before,
+        "log_likelihood": fit.log_likelihood,
+        "estimate": fit.estimate.tolist(),
+        "se": fit.se.tolist(),
+        "shape": fit.shape,
+        "sd": fit.groupings[0].sd.tolist(),
+    }
+
+
+def fit_apart(case: Case, table: pd.DataFrame) -> dict:
+    """Fit one case in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in table:
+            values = table[name].cat.codes if name == "proj" else table[name]
+            np.save(Path(folder) / f"{name}.npy", values.to_numpy())
+        (Path(folder) / "levels.json").write_text(json.dumps(list(table["proj"].cat.categories)))
+        command = [sys.executable, __file__, "--one", case.name, folder]
+        found = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise SystemExit(found.stderr)
+    return json.loads(found.stdout)
+
+
+def compare_speed(with_reference: bool) -> None:
+    """Every case: ours, the reference, and how far apart they are."""
+    for case in CASES.values():
+        table = case.table()
+        ours = fit_apart(case, table)
+        print(
+            f"\n{case.name}: {case.n:,} pairs\n  ours      {ours['cpu_seconds']:8.2f} s of processor, {ours['seconds']:.2f} s; "
+            f"peak {ours['peak_mb']:.0f} MB, {ours['peak_mb'] - ours['before_mb']:.0f} MB above libraries and table",
+            flush=True,
+        )
+        kept = RESULTS / f"{case.name}_glmmTMB.json"
+        if with_reference:
+            theirs = reference_fit(case, "glmmTMB", table)
+            print(
+                f"  glmmTMB   {theirs['cpu_seconds']:8.2f} s of processor, {theirs['seconds']:.2f} s; "
+                f"peak {theirs['peak_mb']:.0f} MB, {theirs['peak_mb'] - theirs['before_mb']:.0f} MB above libraries and table\n"
+                f"  {theirs['cpu_seconds'] / ours['cpu_seconds']:.0f} x faster; {ours['peak_mb'] / theirs['peak_mb']:.2f} of its memory, "
+                f"{(ours['peak_mb'] - ours['before_mb']) / (theirs['peak_mb'] - theirs['before_mb']):.3f} above libraries and table"
+            )
+            if case.n > SMALL[0].n:
+                kept.write_text(json.dumps({**theirs, "effects": None, "ours": ours}, indent=1) + "\n")
+        else:
+            print("  glmmTMB   not measured in this run")
+            theirs = json.loads(kept.read_text()) if kept.exists() else None
+        if theirs:
+            apart = np.abs(np.array(ours["estimate"]) - theirs["estimate"]) / theirs["se"]
+            widths = np.abs(np.array(ours["se"]) / theirs["se"] - 1.0)
+            print(
+                f"  log-likelihood {ours['log_likelihood'] - theirs['log_likelihood']:+.1e} against the reference, "
+                f"coefficients within {apart.max():.1e} of a standard error, standard errors within {widths.max():.1e}",
+                flush=True,
+            )
+
+
+def recover(n_tables: int) -> None:
+    """Share of intervals that cover the planted slopes, and of tests that find a slope where there is none."""
+    from graphtwin.wiring.mixed.fit import fit_mixed
+    from graphtwin.wiring.mixed.slopes import slopes
+
+    for case in SMALL[:3]:
+        family, covered, false = case.rule.family, [], []
+        for seed in range(n_tables):
+            for rule, found in ((Rule(family), covered), (Rule(family, slopes=(0.0,) * 4), false)):
+                fit = fit_mixed(case.formula, planted_pairs(5000, rule, seed, n_axons=60), family)
+                one = slopes(fit, "similarity", "proj")
+                found.append(np.abs(one["estimate"] - SLOPES) < 1.96 * one["se"] if rule.slopes == SLOPES else one["p"] < 0.05)
+        by_projection = np.mean(covered, axis=0)
+        print(
+            f"{family}: {n_tables} tables of 5,000 pairs; slopes covered in {100 * by_projection.min():.1f} to "
+            f"{100 * by_projection.max():.1f} % by projection, {100 * np.mean(covered):.1f} % over all; "
+            f"false positives {100 * np.mean(false):.1f} %",
+            flush=True,
+        )
+
+
+def grow() -> None:
+    """Seconds of the processor when one thing doubles."""
+    plain = f"{RATE} + {PAIR}"
+    two_way = f"{RATE} + (1 | pre_nucleus_id) + (1 | post_nucleus_id)"
+    rng = np.random.default_rng(0)
+    base = planted_pairs(200_000, Rule("poisson"), 0)
+    wide = base.assign(**{f"z{i}": rng.normal(size=len(base)) for i in range(16)})
+    _row("pairs", {f"{n // 1000}k": (plain, planted_pairs(n, Rule("poisson"), 0)) for n in (100_000, 200_000, 400_000, 800_000)})
+    _row("axons", {str(n): (plain, planted_pairs(200_000, Rule("poisson"), 0, n_axons=n)) for n in (150, 600, 2400, 9600)})
+    _row("fixed effects", {str(8 + n): (plain + "".join(f" + z{i}" for i in range(n)), wide) for n in (0, 4, 8, 16)})
+    _row(
+        "pairs, two-way", {f"{n // 1000}k": (two_way, planted_pairs(n, Rule("poisson"), 0, 150, 1500)) for n in (50_000, 100_000, 200_000)}
+    )
+    _row("axons, two-way", {str(n): (two_way, planted_pairs(100_000, Rule("poisson"), 0, n, 1500)) for n in (75, 150, 300, 600)})
+    _row("targets, two-way", {str(n): (two_way, planted_pairs(100_000, Rule("poisson"), 0, 150, n)) for n in (750, 1500, 3000, 6000)})
+
+
+def _row(what: str, fits: dict[str, tuple[str, pd.DataFrame]]) -> None:
+    """One line of growing fits."""
+    from graphtwin.wiring.mixed.fit import fit_mixed
+
+    parts = []
+    for name, (formula, table) in fits.items():
+        start = time.process_time()
+        fit = fit_mixed(formula, table)
+        parts.append(f"{name}: {time.process_time() - start:.2f} s ({fit.iterations} steps)")
+    print(f"{what:16} " + ", ".join(parts), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--reference", action="store_true", help="run glmmTMB too")
+    parser.add_argument("--only", choices=["speed", "recovery", "growth"])
+    parser.add_argument("--tables", type=int, default=N_TABLES, help="simulated tables of the recovery")
+    parser.add_argument("--one", nargs=2, metavar=("CASE", "FOLDER"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(fit_here(CASES[asked.one[0]], Path(asked.one[1]))))
+        return
+    if asked.reference and not available():
+        raise SystemExit(f"--reference: R with glmmTMB is not there. On Debian: {INSTALL}")
+    if not asked.reference:
+        print("The reference was not measured: run with --reference where R and glmmTMB are installed.")
+    if asked.only in (None, "speed"):
+        compare_speed(asked.reference)
+    if asked.only in (None, "recovery"):
+        recover(asked.tables)
+    if asked.only in (None, "growth"):
+        grow()
+
+
+if __name__ == "__main__":
+    main()
