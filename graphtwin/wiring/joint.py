@@ -1,0 +1,285 @@
+"""Which similarity matters: all similarities at once, at the three scales of a wiring rule.
+
+The axonal scale asks who comes close (co-travel of all pairs), the synaptic scale who of those connects (synapses, with L_d as exposure),
+the third how large a connection is. Axon effects are conditioned out or subtracted, so that nothing rests on how they are distributed. The
+commonality of predictors splits the explained deviance into what each adds alone and what they share (Nimon & Oswald 2013,
+doi:10.1177/1094428113493929): RF distance and L_d, for one, tell much of the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from graphtwin.execute import rng_for
+from graphtwin.wiring.candidates import CandidateSet, candidates
+from graphtwin.wiring.conditional import block_sums, fit_conditional
+
+SCALES = ("axonal", "synaptic", "size")
+MAX_BLOCKS = 6  # 63 fits
+VIF_HIGH = 5.0  # variance of a slope five times what it were without the other predictors
+FEWEST_AXONS = 5
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Slopes, shares of deviance and collinearity at one scale.
+
+    Attributes:
+        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; per_sd; n_pairs;
+            n_axons.
+        commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
+        collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
+    """
+
+    scale: str
+    slopes: pd.DataFrame
+    commonality: pd.DataFrame
+    collinearity: pd.DataFrame
+
+    @property
+    def warnings(self) -> list[str]:
+        """What makes the joint slopes hard to read, in words."""
+        high = self.collinearity[self.collinearity["vif"] > VIF_HIGH]
+        return [
+            f"{self.scale} scale: {row['predictor']} is mostly told by the other predictors (variance inflation {row['vif']:.1f}): "
+            "its joint slope is uncertain, and what it shares with them cannot be given to either."
+            for _, row in high.iterrows()
+        ]
+
+
+def fit_joint(
+    pairs: pd.DataFrame,
+    blocks: Mapping[str, Sequence[str]],
+    scale: str,
+    by: str | None = None,
+    seed: int = 0,
+    n_replicates: int = 500,
+) -> Joint:
+    """Fit every set of predictors at one scale.
+
+    Args:
+        pairs: The pair table; pairs for which a predictor is unknown are left out, so that all sets see the same pairs.
+        blocks: Name to columns that enter together, such as {"feature": ["feature_similarity"], "geometry": ["distance_um", ...]}.
+        scale: "axonal", "synaptic" or "size".
+        by: Column of groups.
+        seed: Of the bootstrap over axons.
+        n_replicates: Of it; slopes stay as fitted, so that intervals of shares are a little narrow.
+
+    Raises:
+        ValueError: The scale is unknown, there are more than 6 blocks, or a fit fails (see `fit_conditional`).
+    """
+    if scale not in SCALES:
+        raise ValueError(f"joint model: no scale {scale!r}. There are {', '.join(SCALES)}.")
+    if not 1 <= len(blocks) <= MAX_BLOCKS:
+        raise ValueError(
+            f"joint model: {len(blocks)} blocks of predictors, which need {2 ** len(blocks) - 1} fits. Give 1 to {MAX_BLOCKS}."
+        )
+    columns = [column for block in blocks.values() for column in block]
+    choices = _choices(pairs, columns, scale, by)
+    fit = _size_fit if scale == "size" else _rate_fit
+    gains = {chosen: fit(choices, [c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
+    full = gains[tuple(blocks)]
+    alone = {column: fit(choices, [column]).slope[:, 0] for column in columns}
+    total = (_saturated_size if scale == "size" else _saturated)(choices)
+    return Joint(
+        scale=scale,
+        slopes=_slope_table(choices, full, alone, columns),
+        commonality=_commonality(choices, {chosen: found.gain for chosen, found in gains.items()}, total, list(blocks), seed, n_replicates),
+        collinearity=_collinearity(choices, columns, scale),
+    )
+
+
+def _choices(pairs: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> CandidateSet:
+    """The pairs of a scale by axon, their outcome in place of synapses."""
+    if scale == "synaptic":
+        return candidates(pairs, columns, by)
+    if scale == "axonal":
+        used, outcome = pairs, pairs["l_d_um"].to_numpy(np.float64)
+    else:
+        used = pairs[(pairs["n_synapses"] > 0) & (pairs["mean_synapse_size"] > 0)]
+        outcome = np.log(used["mean_synapse_size"].to_numpy(np.float64))
+    found = candidates(used.assign(n_synapses=0, l_d_um=1.0), columns, by, exposure=None)
+    return replace(found, n_synapses=outcome[found.row])
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A fit of some columns: slopes and their clustered errors per unit, and what each block's deviance gains by them."""
+
+    slope: Float[np.ndarray, "groups columns"]
+    se: Float[np.ndarray, "groups columns"]
+    n_axons: np.ndarray
+    gain: Float[np.ndarray, " blocks"]
+
+
+def _only(choices: CandidateSet, columns: Sequence[str]) -> CandidateSet:
+    at = [choices.column(name) for name in columns]
+    x = np.ascontiguousarray(choices.x[:, at])
+    return replace(choices, similarities=tuple(columns), x=x, centre=choices.centre[at], scale=choices.scale[at])
+
+
+def _rate_fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
+    """Conditional Poisson; for co-travel a pseudo-likelihood, whose slopes and clustered errors need the mean alone to be right."""
+    chosen = _only(choices, columns)
+    fit = fit_conditional(chosen)
+    at, _, _ = block_sums(chosen, fit.standardised)
+    null, _, _ = block_sums(chosen, np.zeros_like(fit.slope))
+    return Gain(fit.slope, fit.se_axon, fit.n_axons, at - null)
+
+
+def _size_fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
+    """Least squares of log size within axons, errors clustered by axon."""
+    chosen = _only(choices, columns)
+    x, y = (_within(chosen, value) for value in (chosen.x, chosen.n_synapses[:, None]))
+    several = np.repeat(np.diff(chosen.start) > 1, np.diff(chosen.start))
+    group = chosen.block_group[chosen.block]
+    slope, se = np.zeros((2, len(chosen.groups), len(columns)))
+    n_axons, residual = np.zeros(len(chosen.groups), int), y[:, 0].copy()
+    for g, name in enumerate(chosen.groups):
+        rows = np.flatnonzero((group == g) & several)
+        axon = pd.factorize(chosen.block_axon[chosen.block[rows]])[0]
+        n_axons[g] = axon.max(initial=-1) + 1
+        if n_axons[g] < FEWEST_AXONS:
+            raise ValueError(
+                f"size: {n_axons[g]} axons of {name} have two connections or more, {FEWEST_AXONS} are needed. Leave the group out."
+            )
+        bread = np.linalg.pinv(x[rows].T @ x[rows])
+        slope[g] = bread @ x[rows].T @ y[rows, 0]
+        residual[rows] -= x[rows] @ slope[g]
+        score = np.zeros((n_axons[g], len(columns)))
+        np.add.at(score, axon, x[rows] * residual[rows, None])
+        se[g] = np.sqrt(np.diag(bread @ score.T @ score @ bread) * n_axons[g] / (n_axons[g] - 1))
+    gain = chosen.sum_blocks((y[:, 0] ** 2 - residual**2) * several)
+    return Gain(slope / chosen.scale, se / chosen.scale, n_axons, gain)
+
+
+def _within(choices: CandidateSet, value: Float[np.ndarray, "pairs columns"]) -> Float[np.ndarray, "pairs columns"]:
+    """Values minus their mean over the axon's pairs in the group."""
+    n = np.diff(choices.start)
+    return value - (np.add.reduceat(value, choices.start[:-1], axis=0) / n[:, None])[choices.block]
+
+
+def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
+    """Log-likelihood that is there to gain in each block: that of the observed shares minus that of the exposure alone."""
+    y, exposure = choices.n_synapses, choices.exposure
+    made, near = choices.sum_blocks(y), choices.sum_blocks(exposure)
+    some = y > 0
+    share = np.zeros(len(y))
+    share[some] = y[some] * np.log(y[some] * near[choices.block][some] / (made[choices.block][some] * exposure[some]))
+    return choices.sum_blocks(share)
+
+
+def _saturated_size(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
+    """Variance of log size within each block that predictors could explain."""
+    return choices.sum_blocks(_within(choices, choices.n_synapses[:, None])[:, 0] ** 2)
+
+
+def _subsets(names: list[str]) -> list[tuple[str, ...]]:
+    return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
+
+
+def _slope_table(choices: CandidateSet, full: Gain, alone: dict[str, np.ndarray], columns: Sequence[str]) -> pd.DataFrame:
+    rows = []
+    n_pairs = np.bincount(choices.block_group, np.diff(choices.start), len(choices.groups)).astype(int)
+    for g, group in enumerate(choices.groups):
+        degrees = max(int(full.n_axons[g]) - 1, 1)
+        reach = stats.t.ppf(0.975, degrees)
+        for c, column in enumerate(columns):
+            estimate, se = float(full.slope[g, c]), float(full.se[g, c])
+            sd = float(choices.scale[choices.column(column)])
+            row = {"group": group, "predictor": column, "alone": float(alone[column][g]), "estimate": estimate, "se": se}
+            row |= {"z": estimate / se, "p": float(2 * stats.t.sf(abs(estimate / se), degrees))}
+            row |= {"low": estimate - reach * se, "high": estimate + reach * se, "per_sd": estimate * sd}
+            rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(full.n_axons[g])})
+    return pd.DataFrame(rows)
+
+
+def _commonality(
+    choices: CandidateSet,
+    gains: dict[tuple[str, ...], np.ndarray],
+    total: np.ndarray,
+    names: list[str],
+    seed: int,
+    n_replicates: int,
+) -> pd.DataFrame:
+    """Shares of the deviance within axons, by inclusion and exclusion over the sets of blocks."""
+    subsets = _subsets(names)
+    gained = np.stack([gains[chosen] for chosen in subsets])
+    parts = np.stack([_part(chosen, names, subsets) for chosen in subsets]) @ gained
+    draws = rng_for(seed, "bootstrap", "commonality").multinomial(
+        len(choices.axons), np.full(len(choices.axons), 1 / len(choices.axons)), n_replicates
+    )
+    rows = []
+    for g, group in enumerate(choices.groups):
+        here = np.flatnonzero(choices.block_group == g)
+        weight = np.concatenate([np.ones((1, len(here))), draws[:, choices.block_axon[here]]])
+        below = weight @ total[here]
+        share = np.divide(
+            weight @ parts[:, here].T, below[:, None], out=np.full((len(weight), len(subsets)), np.nan), where=below[:, None] > 0
+        )
+        low, high = np.nanquantile(share[1:], [0.025, 0.975], axis=0)
+        for index, chosen in enumerate(subsets):
+            kind = "unique" if len(chosen) == 1 else "shared"
+            row = {"group": group, "predictors": " & ".join(chosen), "kind": kind, "share": share[0, index]}
+            rows.append(row | {"low": low[index], "high": high[index]})
+    return pd.DataFrame(rows)
+
+
+def _part(chosen: tuple[str, ...], names: list[str], subsets: list[tuple[str, ...]]) -> Float[np.ndarray, " subsets"]:
+    """Weights on the gains of all subsets that leave what exactly `chosen` share: -sum over U in chosen of (-1)^|U| gain(rest and U)."""
+    weight = dict.fromkeys(subsets, 0.0)
+    rest = [name for name in names if name not in chosen]
+    for size in range(len(chosen) + 1):
+        for some in combinations(chosen, size):
+            together = tuple(name for name in names if name in rest or name in some)
+            if together:
+                weight[together] -= (-1.0) ** size
+    return np.array(list(weight.values()))
+
+
+def _collinearity(choices: CandidateSet, columns: Sequence[str], scale: str) -> pd.DataFrame:
+    """Variance inflation of each predictor given the others, within axons, and its correlation with log L_d there."""
+    x = _within(_only(choices, columns), _only(choices, columns).x)
+    sd = x.std(axis=0)
+    correlation = (x / np.where(sd > 0, sd, 1)).T @ (x / np.where(sd > 0, sd, 1)) / len(x)
+    inflation = np.diag(np.linalg.pinv(correlation + 1e-12 * np.eye(len(columns))))
+    table = pd.DataFrame({"predictor": list(columns), "vif": np.maximum(inflation, 1.0)})
+    if scale != "synaptic":
+        return table.assign(correlation_with_log_l_d=np.nan)
+    log_l_d = _within(choices, np.log(choices.l_d_um)[:, None])
+    return table.assign(correlation_with_log_l_d=[_pearson(x[:, c], log_l_d[:, 0]) for c in range(len(columns))])
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> float:
+    below = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / below) if below > 0 else float("nan")
+
+
+def say(joint: Joint, name: Callable[[str], str] = str) -> str:
+    """The rule at one scale as a sentence: what remains of each similarity once the others are held fixed.
+
+    Args:
+        joint: From `fit_joint`.
+        name: Turns a column into words.
+    """
+    what = {"axonal": "who comes close", "synaptic": "who of those connects", "size": "how large a connection is"}[joint.scale]
+    unit = {"axonal": "co-travel", "synaptic": "synapses a length of co-travel", "size": "the size of a connection"}[joint.scale]
+    said, without = [], []
+    n_groups = joint.slopes["group"].nunique()
+    where = f" in {{}} of {n_groups} groups" if n_groups > 1 else ""
+    for predictor, rows in joint.slopes.groupby("predictor", sort=False):
+        effect = np.exp(rows["per_sd"][(rows["low"] > 0) | (rows["high"] < 0)])
+        if effect.empty:
+            without.append(name(str(predictor)))
+            continue
+        span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
+        said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}")
+    said += [f"{', '.join(without)} changes nothing clearly once the others are fixed"] if without else []
+    return f"At the {joint.scale} scale ({what}), {'; '.join(said)}."
