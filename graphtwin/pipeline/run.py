@@ -25,6 +25,7 @@ from graphtwin.twin.embeddings import check_embeddings, learn_embeddings, normal
 from graphtwin.twin.leakage import FOLDS as DECODED_FROM
 from graphtwin.twin.leakage import scan_leakage
 from graphtwin.wiring.like_to_like import like_to_like
+from graphtwin.wiring.queried_pairs import conditional_like_to_like
 
 log = logging.getLogger("graphtwin")
 
@@ -95,7 +96,8 @@ def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
     final = [job for job in final_jobs() if scope.tasks or job.name == "final_pairs"]
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
-    return [*jobs, Job("like_to_like", like_to_like_job, cost=9)]
+    of_wiring = [Job("like_to_like", like_to_like_job, cost=9), Job("conditional_like_to_like", conditional_job, cost=20)]
+    return [*jobs, *of_wiring]
 
 
 def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
@@ -124,6 +126,11 @@ def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
     return summary
 
 
+def conditional_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+    """Slopes of who connects on similarity, given every axon's number of partners."""
+    return conditional_like_to_like(study.cortex, study.settings.seed)
+
+
 def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
     """Predictions, metrics, differences, nulls, verdicts and provenance; in words what is not scored."""
     labels, positions = _neuron_predictions(study, scope, jobs)
@@ -134,7 +141,8 @@ def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], fo
     metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
     nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
-    _write_both(jobs["like_to_like"], folder / "like_to_like")
+    for name in ("like_to_like", "conditional_like_to_like"):
+        _write_both(jobs[name], folder / name)
     shutil.copy(folder / "work" / "like_to_like_axons.parquet", folder / "like_to_like_axons.parquet")
     leakage = [frame for name, frame in jobs.items() if name.startswith("leakage_")]
     if leakage:

@@ -18,12 +18,52 @@ COLOURS = (BLUE, ORANGE)
 
 
 def draw(run: RunFolder) -> list[Block]:
-    """The one figure of like-to-like."""
+    """Partners against matched non-partners, and the slopes of the conditional model."""
+    return [draw_matched(run), draw_conditional(run)]
+
+
+def draw_conditional(run: RunFolder) -> Block:
+    """Slopes of who connects on similarity, alone and with the geometry between somata held fixed."""
+    title, table = "Does similarity decide who connects, once place is held fixed?", run.table("conditional_like_to_like")
+    if table is None:
+        return Absent("conditional", title, "no measure is known for 5 axons with partners (conditional_like_to_like.parquet).")
+    measures = list(dict.fromkeys(table["similarity"]))
+
+    def fill(figure: Figure) -> None:
+        for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+            rows = table[table["similarity"] == measure]
+            labels = [f"{row['materialization']}, {row['model']}" for _, row in rows.iterrows()]
+            colours = [GREY if model == "alone" else BLUE for model in rows["model"]]
+            draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+            axes.set_title(LABELS.get(measure, measure).capitalize())
+            axes.set_xlabel("slope a unit (log odds of being chosen)")
+
+    held = table[table["model"] == "with geometry"]
+    said = [
+        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} {p_text(row['p_null'])}"
+        for _, row in held.iterrows()
+    ]
+    clear = int(((table["low"] > 0) | (table["high"] < 0))[table["model"] == "alone"].sum())
+    sentence = (
+        f"Alone, {clear} of {len(held)} slopes have an interval without 0; with distance and depth difference held fixed the permutation "
+        f"of the targets' function gives {join_words(said)}."
+    )
+    caption = (
+        "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
+        f"which cells it could have reached; distance, depth difference and their squares stand in for it. 95 % intervals clustered by axon; n = "
+        f"{int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
+    )
+    svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
+    return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
+
+
+def draw_matched(run: RunFolder) -> Block:
+    """Partners against matched non-partners of the same axons."""
     title = "Do axons prefer targets of like function?"
     summary, axons = run.table("like_to_like"), run.table("like_to_like_axons")
     summary = None if summary is None else summary[summary["n_axons"] > 0]
     if summary is None or axons is None or summary.empty:
-        return [Absent("like-to-like", title, "no axon has a functional partner and matched controls (like_to_like.parquet).")]
+        return Absent("like-to-like", title, "no axon has a functional partner and matched controls (like_to_like.parquet).")
     measures = [str(name) for name in dict.fromkeys(summary["measure"])]
 
     def fill(figure: Figure) -> None:
@@ -39,7 +79,7 @@ def draw(run: RunFolder) -> list[Block]:
     )
     svg = draw_svg("like-to-like", title, (WIDTH, 2.75 * len(measures)), fill)
     files = ("like_to_like.parquet", "like_to_like_axons.parquet")
-    return [Drawn("like-to-like", title, like_sentence(summary), caption, svg, files)]
+    return Drawn("like-to-like", title, like_sentence(summary), caption, svg, files)
 
 
 def like_sentence(summary: pd.DataFrame) -> str:

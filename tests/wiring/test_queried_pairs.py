@@ -1,0 +1,58 @@
+"""Like-to-like without L_d: a planted rule is found, and one that place explains is not once geometry is held."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.wiring.queried_pairs import GEOMETRY, queried_pairs, slopes_of
+from tests.wiring.test_like_to_like import planted
+
+
+def fitted(slope: float, seed: int, popularity: float = 0.0) -> pd.DataFrame:
+    pairs, posts, neurons, measure = planted(slope, seed, n_axons=80, n_posts=150, popularity=popularity)
+    return slopes_of(queried_pairs(pairs, posts, neurons, measure), measure, seed, 39).set_index("model")
+
+
+def test_pairs_are_all_observed_axons_with_all_queried_cells():
+    made, posts, neurons, measure = planted(0.0, 0)
+    table = queried_pairs(made, posts, neurons, measure)
+    axons = made["pre_nucleus_id"].unique()
+    assert len(table) == len(axons) * len(posts)
+    assert table["n_synapses"].sum() == len(made)
+    key = ["pre_nucleus_id", "post_nucleus_id"]
+    pd.testing.assert_frame_equal(
+        table.loc[table["n_synapses"] > 0, key].reset_index(drop=True), made.sort_values(key, ignore_index=True)[key]
+    )
+
+
+def test_geometry_is_that_of_the_somata():
+    made, posts, neurons, measure = planted(0.0, 0)
+    row = queried_pairs(made, posts, neurons, measure).iloc[7]
+    place = neurons.set_index("nucleus_id")[["x_um", "depth_um", "z_um"]]
+    offset = place.loc[row["post_nucleus_id"]].to_numpy() - place.loc[row["pre_nucleus_id"]].to_numpy()
+    distance, depth = np.linalg.norm(offset), abs(offset[1])
+    np.testing.assert_allclose(row[list(GEOMETRY)].to_numpy(float), [distance, distance**2, depth, depth**2])
+
+
+def test_cells_without_a_position_take_no_part():
+    made, posts, neurons, measure = planted(0.0, 0)
+    lost = neurons.assign(depth_um=neurons["depth_um"].where(neurons["nucleus_id"] != posts[3]))
+    assert posts[3] not in set(queried_pairs(made, posts, lost, measure)["post_nucleus_id"])
+
+
+def test_a_planted_rule_is_found_with_geometry_held():
+    found = fitted(1.5, 0).loc["with geometry"]
+    assert found["low"] > 0.5
+    assert found["p_null"] == 1 / 40  # the least that 39 replicates can say
+
+
+def test_a_slope_that_place_makes_is_gone_once_geometry_is_held():
+    z = pd.DataFrame([fitted(0.0, seed)["z"] for seed in range(30)])
+    assert z["alone"].mean() > 1.0  # function varies smoothly with place, and near cells connect
+    assert abs(z["with geometry"].mean()) < 0.8
+
+
+def test_without_a_rule_the_null_calls_one_in_twenty():
+    p = [fitted(0.0, 100 + seed, popularity=0.7).loc["with geometry", "p_null"] for seed in range(60)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.15  # 5 % expected; binomial 99.9 % limit, n = 60
