@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | predict | report | proximity."""
+"""The command line: graphtwin run | predict | like-to-like | proximity | report."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ graphtwin proximity --axons axons/*.npz --dendrites dendrites/ --out proximity.p
 graphtwin proximity --axons more/*.swc --index dendrites.index --out more.csv --nm-per-unit 1000 1000 1000 --workers 4
 
 graphtwin proximity --axons file:///data/em#864691135,864691136 --dendrites gs://bucket/em --out all.parquet --all-pairs
+"""
+
+LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity in_silico_sig_corr_cvt --out runs/like
+
+graphtwin like-to-like pairs.parquet --similarity feature_similarity --similarity rf_distance --inclusion none --out runs/joint
+
+graphtwin like-to-like pairs.csv --similarity signal_correlation --outcome co_travel --by none --out runs/co_travel
 """
 
 
@@ -125,6 +134,34 @@ def predict(
         typer.echo(f"{out}: {len(table)} rows, {noted} of them with a note")
 
 
+@app.command("like-to-like", epilog=LIKE_TO_LIKE_EXAMPLES)
+def like_to_like(
+    pairs: Annotated[Path, typer.Argument(help="Pair table: .pkl as published, .parquet, .feather or .csv.")],
+    similarity: Annotated[
+        list[str], typer.Option(help="A column of the pairs, or one that is computed from the neurons; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
+    outcome: Annotated[str, typer.Option(help="synapse_density, co_travel or size.")] = "synapse_density",
+    by: Annotated[str, typer.Option(help="proj_hva, proj_hva_layer or none.")] = "proj_hva",
+    inclusion: Annotated[str, typer.Option(help="published or none.")] = "published",
+    nulls: Annotated[int, typer.Option(min=0, help="Replicates of every null and bootstrap.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+) -> None:
+    """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
+    with words():
+        from graphtwin.config import validate
+        from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
+        from graphtwin.report.like_to_like_page import write
+
+        asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "similarity": tuple(similarity), "outcome": outcome, "by": by}
+        asked |= {"inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
+        folder = run_like_to_like(validate(LikeToLikeConfig, asked, "like-to-like"), out)
+        write(folder)
+        print_findings(folder)
+
+
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A finished run folder.")]) -> None:
     """Write the report of a run again."""
@@ -191,3 +228,17 @@ def words() -> Iterator[None]:
     except (ValueError, OSError) as error:
         typer.secho(f"graphtwin: {error}", err=True, fg="red")
         raise typer.Exit(2) from error
+
+
+def print_findings(folder: Path) -> None:
+    """The slopes, the rule in words, what to beware of, and where the page is."""
+    import json
+
+    import pandas as pd
+
+    if (folder / "slopes.csv").exists():
+        columns = ["group", "similarity", "estimate", "se", "p_adj", "n_pairs", "n_axons"]
+        typer.echo(pd.read_csv(folder / "slopes.csv")[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+    for line in (said["rule"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
+        typer.echo(line)

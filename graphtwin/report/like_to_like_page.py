@@ -1,0 +1,95 @@
+"""The page of `graphtwin like-to-like`: the rule in words, slopes, and figures that each say what they show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from graphtwin.artifacts import write_text
+from graphtwin.report import joint_figures, slope_figures
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.page import Section, facts, funnel_steps, page
+from graphtwin.report.words import number, p_text
+
+TEMPLATE = "like_to_like.html.j2"
+
+
+def write(folder: Path) -> Path:
+    """Read the folder of a like-to-like analysis and write `report.html` into it, atomically.
+
+    Args:
+        folder: What `graphtwin like-to-like --out` wrote.
+
+    Returns:
+        The path of the report.
+    """
+    run = RunFolder.open(folder)
+    return write_text(render(run), run.path / "report.html")
+
+
+def render(run: RunFolder) -> str:
+    """The page as HTML."""
+    provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
+    return page(TEMPLATE).render(
+        name=run.path.resolve().name,
+        rule=said.get("rule", ""),
+        notes=said.get("notes", []),
+        slopes=slope_rows(run.table("slopes")),
+        sections=sections(run),
+        funnel=funnel_steps(run.table("funnel")),
+        facts=facts(provenance),
+        provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
+        config=None if provenance is None else json.dumps(provenance.get("question", {}), indent=2),
+        files=files,
+        existing={name for name, _ in files},
+    )
+
+
+def sections(run: RunFolder) -> list[Section]:
+    """The chapters that hold figures."""
+    return [
+        Section(
+            "curves",
+            "Curves",
+            "The outcome over the similarity, relative to its value over all pairs of the group.",
+            [slope_figures.curves(run)],
+        ),
+        Section(
+            "models",
+            "Models and nulls",
+            "The mixed model is the published one; the conditional model takes every axon's number of synapses as given.",
+            [slope_figures.forest(run), slope_figures.nulls(run), slope_figures.ranking(run)],
+        ),
+        Section(
+            "together",
+            "All similarities together",
+            "What remains of each once the others are held fixed, and what they cannot be told apart in.",
+            [joint_figures.slopes(run), joint_figures.commonality(run), joint_figures.held_out(run)],
+        ),
+        Section(
+            "targets",
+            "Targets of an axon",
+            "Whether the targets of an axon go together more than the rule for pairs makes them.",
+            [joint_figures.common_input(run), joint_figures.motifs(run)],
+        ),
+    ]
+
+
+def slope_rows(slopes: pd.DataFrame | None) -> list[dict[str, str]]:
+    """Slopes as the table of the page prints them."""
+    if slopes is None:
+        return []
+    return [
+        {
+            "similarity": row["similarity"],
+            "group": row["group"],
+            "estimate": number(row["estimate"]),
+            "interval": f"{number(row['estimate'] - 1.96 * row['se'])} to {number(row['estimate'] + 1.96 * row['se'])}",
+            "p": p_text(row["p_adj"]),
+            "pairs": f"{row['n_pairs']:,}",
+            "axons": f"{row['n_axons']:,}",
+        }
+        for _, row in slopes.iterrows()
+    ]
