@@ -66,7 +66,8 @@ def main() -> None:
     measure = Measure(SIMILARITY, data.nucleus_id, lambda a, b: np.einsum("ij,ij->i", data.function[a], data.function[b]), data.layer)
     stratum = quantile_bins(pairs, ["post_layer"], {"distance_um": 8, "l_d_um": 8})
     print(
-        f"{len(choices.row):,} candidate pairs, {len(choices.axons)} axons, {len(choices.targets):,} targets, {pairs['n_synapses'].sum():,} synapses"
+        f"{len(choices.row):,} candidate pairs, {len(choices.axons)} axons, {len(choices.targets):,} targets, "
+        f"{pairs['n_synapses'].sum():,} synapses"
     )
     work: dict[str, Callable[[int], object]] = {
         "bootstrap of axons": lambda n: bootstrap_axons(fit, 0, n, workers),

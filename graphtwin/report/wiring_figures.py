@@ -50,8 +50,8 @@ def draw_conditional(run: RunFolder) -> Block:
     )
     caption = (
         "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
-        f"which cells it could have reached; distance, depth difference and their squares stand in for it. 95 % intervals clustered by axon; n = "
-        f"{int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
+        "which cells it could have reached; distance, depth difference and their squares stand in for it. 95 % intervals clustered by "
+        f"axon; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
     )
     svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
