@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from graphtwin.config import nearest
-from graphtwin.sources.manifest import SourceTables, Table
+if TYPE_CHECKING:
+    from graphtwin.sources.manifest import SourceTables, Table
 
 __all__ = ["SourceTables", "Table", "load"]
 
@@ -18,6 +19,8 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     Args:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
     """
+    from graphtwin.config import nearest
+
     if Path(source).suffix == ".toml":
         from graphtwin.sources import tables
 
@@ -37,3 +40,12 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     from graphtwin.sources import minnie65
 
     return minnie65.load()
+
+
+def __getattr__(name: str) -> Any:
+    """The tables' classes, imported at first use: skeletons are read without pandera (PEP 562)."""
+    if name in ("SourceTables", "Table"):
+        from graphtwin.sources import manifest
+
+        return getattr(manifest, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
