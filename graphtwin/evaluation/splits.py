@@ -7,12 +7,11 @@ moves nobody. Fold -1 means: on no side, to be left out and counted.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from graphtwin.execute import rng_for
 
@@ -60,13 +59,13 @@ def folds_by_scan(
 ) -> Int[np.ndarray, " rows"]:
     """Fold of each unit, one for a whole scan; as many folds as scans leaves one scan out at a time."""
     _check_folds(n_folds)
-    key = session.astype(np.int64) * 1000 + scan_idx
-    scans = np.unique(key)
+    scans, row = np.unique(np.stack([session, scan_idx], axis=1), axis=0, return_inverse=True)
     if len(scans) < n_folds:
         raise ValueError(f"splits: {len(scans)} scans cannot fill {n_folds} folds. Ask for at most {len(scans)} folds by scan.")
     fold_of_scan = np.empty(len(scans), dtype=np.int64)
-    fold_of_scan[np.argsort(hashed_order(scans, seed, "scan"))] = np.arange(len(scans)) % n_folds
-    return fold_of_scan[np.searchsorted(scans, key)]
+    drawn = hashed_order(scans[:, 0].astype(np.int64) * 1000 + scans[:, 1], seed, "scan")
+    fold_of_scan[np.argsort(drawn, kind="stable")] = np.arange(len(scans)) % n_folds
+    return fold_of_scan[row.ravel()]
 
 
 def folds_by_block(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " rows"], n_folds: int) -> Int[np.ndarray, " rows"]:
@@ -79,35 +78,6 @@ def folds_by_block(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " r
     known = np.flatnonzero(np.isfinite(x_um) & np.isfinite(z_um))
     _cut(np.stack([x_um, z_um], 1), known, n_folds, 0, fold)
     return fold
-
-
-@dataclass(frozen=True)
-class PairSides:
-    """Which pairs train and which test when a fold is held out."""
-
-    train: Bool[np.ndarray, " pairs"]
-    test: Bool[np.ndarray, " pairs"]
-
-    @property
-    def n_left_out(self) -> int:
-        """Pairs with one cell on either side, or on none."""
-        return int(np.count_nonzero(~(self.train | self.test)))
-
-
-def pair_sides(pre_fold: Int[np.ndarray, " pairs"], post_fold: Int[np.ndarray, " pairs"], held_out: int) -> PairSides:
-    """Test: both cells in the held-out fold. Train: both in others. A pair across the border, or with fold -1, is left out."""
-    known = (pre_fold >= 0) & (post_fold >= 0)
-    pre_out, post_out = pre_fold == held_out, post_fold == held_out
-    return PairSides(train=known & ~pre_out & ~post_out, test=known & pre_out & post_out)
-
-
-def one_side_per_neuron(nucleus_id: Int[np.ndarray, " units"], fold: Int[np.ndarray, " units"]) -> Int[np.ndarray, " units"]:
-    """The folds, with -1 for every unit of a neuron that was seen in scans of two folds: it would stand on both sides."""
-    ids, where = np.unique(nucleus_id, return_inverse=True)
-    lowest, highest = np.full(len(ids), np.iinfo(np.int64).max), np.full(len(ids), -1)
-    np.minimum.at(lowest, where, fold)
-    np.maximum.at(highest, where, fold)
-    return np.where((lowest == highest)[where], fold, -1)
 
 
 def _cut(position: np.ndarray, members: np.ndarray, n_parts: int, first_fold: int, fold: np.ndarray) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -101,17 +103,22 @@ def draw_held_out(run: RunFolder) -> Block:
     if grid is not None:
         caption += " Right: rank and smoothness are chosen on held-out deviance; ring: the choice (smallest rank within a standard error)."
     svg = draw_svg("held-out", title, (WIDTH, 2.3), fill)
-    return Drawn("held-out", title, _held_out_sentence(explained), caption, svg, ("embedding_scores.parquet", "embedding_grid.parquet"))
+    return Drawn(
+        "held-out", title, held_out_sentence(explained, scores), caption, svg, ("embedding_scores.parquet", "embedding_grid.parquet")
+    )
 
 
-def _held_out_sentence(explained: pd.DataFrame) -> str:
+def held_out_sentence(explained: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """The variance the embedding explains, and whether that is more than each simpler description explains of the same units."""
     if "shared_basis" not in explained.index:
         return "The shared basis was not scored on held-out directions."
     ours = explained.loc["shared_basis"]
     others = explained.drop(index="shared_basis")["estimate"]
     names = {"raw": "raw curve", "von_mises": "von Mises fit", "own_mean": "own mean"}
     parts = [f"{said} {number(others[name])}" for name, said in names.items() if name in others]
-    word = "more than every simpler description" if ours["low"] > others.max() else "not clearly more than the best simpler description"
+    of_ours = scores["model"].str.startswith("shared_basis - ") & (scores["metric"] == "variance_explained")
+    clear = of_ours.any() and (scores.loc[of_ours, "low"] > 0).all()
+    word = "more than every simpler description" if clear else "not clearly more than every simpler description"
     return (
         f"On directions a unit did not show, the embedding explains {number(ours['estimate'])} of the variance "
         f"(95 % interval {number(ours['low'])} to {number(ours['high'])}), {word} ({', '.join(parts)})."
@@ -120,7 +127,7 @@ def _held_out_sentence(explained: pd.DataFrame) -> str:
 
 def _draw_grid(axes: Axes, grid: pd.DataFrame) -> None:
     mean = grid.groupby(["smoothness", "rank"])["deviance"].mean()
-    for colour, (smoothness, line) in zip((BLUE, ORANGE, GREEN, PURPLE, SKY, GREY), mean.groupby(level=0), strict=False):
+    for colour, (smoothness, line) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)), mean.groupby(level=0), strict=False):
         axes.plot(line.index.get_level_values(1), line.to_numpy(), "o-", color=colour, markersize=3, label=f"{smoothness:g}")
     rank, smoothness = choose(grid)
     axes.plot([rank], [mean[smoothness, rank]], "o", markersize=10, markerfacecolor="none", color=BLACK)

@@ -178,8 +178,9 @@ def draw_leakage(run: RunFolder) -> Block:
 
 def leakage_sentence(leakage: pd.DataFrame) -> str:
     """What the strongest decoder reads from the embedding that the models receive, against chance and against the raw fit."""
-    worst = _strongest(leakage)
-    verdict = "no better than chance" if worst["low"] <= worst["chance"] else "better than chance: it still encodes the scan"
+    worst, received = _strongest(leakage), _received(leakage)
+    told = (received["low"] > received["chance"]).any()
+    verdict = "better than chance: it still encodes the scan" if told else "no better than chance"
     text = (
         f"From the embedding that the models receive, the best decoder ({worst['decoder']}) names the scan with balanced accuracy "
         f"{number(worst['estimate'])} (95 % interval {number(worst['low'])} to {number(worst['high'])}; chance {number(worst['chance'])}), "
@@ -189,10 +190,15 @@ def leakage_sentence(leakage: pd.DataFrame) -> str:
     return text + ("." if fitted.empty else f"; as fitted, before alignment, up to {number(fitted['estimate'].max())}.")
 
 
+def _received(leakage: pd.DataFrame) -> pd.DataFrame:
+    """Decoders of the embedding that the models receive."""
+    aligned = leakage[leakage["embeddings"] == "aligned"] if "embeddings" in leakage else leakage
+    return (leakage if aligned.empty else aligned).reset_index(drop=True)
+
+
 def _strongest(leakage: pd.DataFrame) -> pd.Series:
-    """The best decoder of the embedding that the models receive."""
-    received = leakage[leakage["embeddings"] == "aligned"] if "embeddings" in leakage else leakage
-    received = (leakage if received.empty else received).reset_index(drop=True)
+    """The best of them."""
+    received = _received(leakage)
     return received.loc[received["estimate"].idxmax()]
 
 

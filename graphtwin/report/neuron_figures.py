@@ -129,7 +129,9 @@ def draw_layer(run: RunFolder) -> Block:
         for one, (metric, label) in zip(axes, shown, strict=True):
             table = rows[rows["metric"] == metric].drop_duplicates("model").set_index("model").reindex(models)
             values = table[["estimate", "low", "high"]].to_numpy(np.float64)
-            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if n_classes else None)
+            # inside a scan with fewer of the classes chance is higher: only with two classes is it one value
+            same_chance = n_classes == 2 or (n_classes and metric == "balanced_accuracy")
+            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if same_chance else None)
             one.set_xlabel(label)
 
     sentence = layer_sentence(metrics, models)

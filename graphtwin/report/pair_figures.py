@@ -13,7 +13,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.palette import BLUE, MUTED, RULE, VERMILLION, is_twin, model_style
 from graphtwin.report.ranked import RankedModel, rank_model, reliability
 from graphtwin.report.tables import look_up
-from graphtwin.report.words import number, p_text, per_cent, plain
+from graphtwin.report.words import number, per_cent, plain
 
 KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um"]
 FIRST_RANKED = 30  # precision of fewer pairs is noise
@@ -178,8 +178,7 @@ def draw_size(run: RunFolder) -> Block:
     if sizes is None or len(sizes) < 3:
         return Absent("size", title, "fewer than three connected pairs with an expected size (predictions/size.parquet).")
     expected, observed = sizes["expected_size"].to_numpy(np.float64), sizes["size"].to_numpy(np.float64)
-    found = stats.spearmanr(expected, observed)
-    rank = float(found.statistic)
+    rank = float(stats.spearmanr(expected, observed).statistic)
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
@@ -196,7 +195,9 @@ def draw_size(run: RunFolder) -> Block:
         axes.set(xscale="log", yscale="log", xlabel="expected size (cleft voxels)", ylabel="observed size (cleft voxels)")
         axes.legend(loc="upper left")
 
-    said = "undefined" if not np.isfinite(rank) else f"{rank:.3f} ({p_text(found.pvalue)})"
+    scored = look_up(run.table("metrics"), "size", TWIN, "spearman")
+    agrees = scored is not None and abs(scored.estimate - rank) < 1e-3
+    said = scored.text() if scored is not None and agrees else f"{rank:.3f}" if np.isfinite(rank) else "undefined"
     sentence = f"The rank correlation of expected and observed size over connected pairs is {said}."
     caption = f"Summed cleft size of connected held-out pairs, n = {len(sizes):,}; red: means of tenths of the expected size."
     return Drawn("size", title, sentence, caption, draw_svg("size", sentence, (0.6 * WIDTH, 3.2), fill), ("predictions/size.parquet",))

@@ -163,7 +163,9 @@ def permutations_sentence(strips: list[Strip]) -> str:
         said[p <= LEVEL].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
     text = f"The real data are better than the permuted (p ≤ {LEVEL}) in {len(said[True])} of {len(strips)} tests"
     text += f": {'; '.join(said[True])}" if said[True] else ""
-    return text + (f"; not in {'; '.join(said[False])}." if said[False] else ".")
+    text += f"; not in {'; '.join(said[False])}" if said[False] else ""
+    unable = sum(1 / (1 + len(permuted)) > LEVEL for *_, permuted in strips)
+    return text + (f". {unable} of these have too few replicates to reach it: {int(1 / LEVEL) - 1} are needed." if unable else ".")
 
 
 def _p_value(metric: str, observed: float, permuted: Float[np.ndarray, " replicates"]) -> float:

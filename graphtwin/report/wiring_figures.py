@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graphtwin.evaluation.verdicts import LEVEL
 from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.palette import BLUE, GREY, MUTED, ORANGE, RULE, VERMILLION
+from graphtwin.report.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION
 from graphtwin.report.words import join_words, number, p_text, unit_text
 
 LABELS = {"signal_correlation": "signal correlation", "orientation_difference": "orientation difference"}
 LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # the sign of a difference that means like to like
-COLOURS = (BLUE, ORANGE)
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 def draw(run: RunFolder) -> list[Block]:
@@ -83,16 +86,21 @@ def draw_matched(run: RunFolder) -> Block:
 
 
 def like_sentence(summary: pd.DataFrame) -> str:
-    """The difference in each measure for the latest materialization, all axons and proofread axons, and how many intervals are clear."""
+    """The difference in each measure for the latest materialization, all axons and proofread axons, and how many are clear.
+
+    Axons share targets, so that an interval over axons alone is too often clear; the permutation test is not (see `wiring.like_to_like`).
+    """
     latest = summary[summary["materialization"] == summary["materialization"].max()]
     parts = []
     for measure, rows in latest.groupby("measure", sort=False):
         said = [f"{_difference(row)} over {int(row['n_axons']):,} {row['subset']}" for _, row in rows.iterrows()]
         parts.append(f"{LABELS.get(measure, measure)} {join_words(said)}")
-    clear = sum(_preference(row) == 1 for _, row in summary.iterrows())
+    clear = summary[[_preference(row) == 1 for _, row in summary.iterrows()]]
+    confirmed = int((clear["p_permutation"] <= LEVEL).sum())
     return (
         f"Partners minus matched non-partners at materialization {latest['materialization'].iloc[0]}, 95 % intervals in brackets: "
-        f"{'; '.join(parts)}; {clear} of {len(summary)} intervals exclude 0 on the side of like to like."
+        f"{'; '.join(parts)}; {len(clear)} of {len(summary)} intervals exclude 0 on the side of like to like, {confirmed} of them with a "
+        f"permutation p ≤ {LEVEL}."
     )
 
 
@@ -120,7 +128,7 @@ def _sizes(summary: pd.DataFrame) -> str:
 
 
 def _draw_axons(axes: Axes, axons: pd.DataFrame, measure: str) -> None:
-    for colour, (materialization, rows) in zip(COLOURS, axons.groupby("materialization", sort=True), strict=False):
+    for colour, (materialization, rows) in zip(cycle(COLOURS), axons.groupby("materialization", sort=True), strict=False):
         axes.scatter(rows["control"], rows["connected"], s=4, color=colour, alpha=0.35, linewidths=0, rasterized=True)
         axes.plot([], [], "o", color=colour, markersize=4, label=f"{materialization}")
     axes.axline((0, 0), slope=1, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))

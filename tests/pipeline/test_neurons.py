@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 from graphtwin.gnn.neurons import EVERYTHING, FUNCTION
 from graphtwin.pipeline import neurons
 from graphtwin.pipeline.study import Study
-from tests.pipeline.planted_source import few_trees
+from tests.pipeline.planted_source import BASKET_ID, few_trees
 
 
 def relabelled(study: Study, where: np.ndarray, **values: object) -> Study:
@@ -22,32 +24,105 @@ def relabelled(study: Study, where: np.ndarray, **values: object) -> Study:
     return replace(study, cortex=replace(study.cortex, neurons=table))
 
 
-def jobs_of(study: Study, tmp_path, split: neurons.Split, evidence=FUNCTION) -> dict[str, pd.DataFrame]:
-    """The twin's and the baselines' tables of fold 0."""
+def every_third(study: Study) -> np.ndarray:
+    """Where functional neurons of every scan and place stand in the neurons table."""
+    neurons_table = study.cortex.neurons
+    return (neurons_table["is_functional"] & (neurons_table["nucleus_id"] % 3 == 0)).to_numpy()
+
+
+def twin_table(study: Study, split: neurons.Split, fold: int = 0, evidence=FUNCTION) -> pd.DataFrame:
+    """The twin's table of a fold, fitted anew: a checkpoint of an earlier call would be gone on with."""
+    with TemporaryDirectory() as folder:
+        return neurons.twin_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.TWIN)
+
+
+def baseline_table(study: Study, split: neurons.Split, fold: int = 0) -> pd.DataFrame:
     with few_trees():
-        return {
-            "twin": neurons.twin_job(study, tmp_path / "absent.ckpt", split, 0, evidence, neurons.TWIN),
-            "baselines": neurons.baseline_job(study, tmp_path / "absent.ckpt", split, 0, study.tasks),
-        }
+        return neurons.baseline_job(study, Path("none.ckpt"), split, fold, study.tasks)
 
 
-def same(one: dict[str, pd.DataFrame], other: dict[str, pd.DataFrame], name: str) -> bool:
-    return one[name].equals(other[name])
+def tables(study: Study, split: neurons.Split, evidence=FUNCTION) -> list[pd.DataFrame]:
+    """The twin's and the baselines' tables of fold 0."""
+    return [twin_table(study, split, evidence=evidence), baseline_table(study, split)]
+
+
+def same(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> list[bool]:
+    return [a.equals(b) for a, b in zip(one, other, strict=True)]
 
 
 @pytest.mark.parametrize("evidence", [FUNCTION, EVERYTHING])
-def test_a_neuron_of_unknown_position_teaches_neither_twin_nor_baseline_where_blocks_are_held_out(twin, tmp_path, evidence):
-    nobody = np.isin(twin.study.cortex.neurons["nucleus_id"], np.arange(0, 60))
+def test_a_neuron_of_unknown_position_teaches_neither_twin_nor_baseline_where_blocks_are_held_out(twin, evidence):
+    nobody = every_third(twin.study)
     lost = dict.fromkeys(["x_um", "depth_um", "z_um"], np.nan)
     two = [relabelled(twin.study, nobody, layer=layer, cell_type="4P", **lost) for layer in ("L2/3", "L4")]
-    one, other = (jobs_of(study, tmp_path / str(i), "block", evidence) for i, study in enumerate(two))
-    assert same(one, other, "twin")
-    assert same(one, other, "baselines")
+    assert same(*(tables(study, "block", evidence) for study in two)) == [True, True]
 
 
-def test_where_neurons_are_held_out_the_same_neurons_do_teach(twin, tmp_path):
-    nobody = np.isin(twin.study.cortex.neurons["nucleus_id"], np.arange(0, 60))
+def test_where_scans_are_held_out_the_same_neurons_do_teach(twin):
+    nobody = every_third(twin.study)
     two = [relabelled(twin.study, nobody, layer=layer) for layer in ("L2/3", "L4")]
-    one, other = (jobs_of(study, tmp_path / str(i), "neuron") for i, study in enumerate(two))
-    assert not same(one, other, "twin")
-    assert not same(one, other, "baselines")
+    assert same(*(tables(study, "scan") for study in two)) == [False, False]
+
+
+def test_the_order_of_rows_in_the_tables_changes_predictions_by_rounding_at_most(twin):
+    """Rows are sorted by nucleus id before anything is drawn; messages along synapses are summed in the order of the table."""
+    study, cortex = twin.study, twin.study.cortex
+    names = ("neurons", "units", "synapses", "queried")
+    shuffled = replace(cortex, **{name: getattr(cortex, name).sample(frac=1.0, random_state=1) for name in names})
+    other = replace(study, cortex=shuffled, features=study.features.sample(frac=1.0, random_state=2))
+    for one, moved in zip(*(tables(each, "scan", EVERYTHING) for each in (study, other)), strict=True):
+        pd.testing.assert_frame_equal(one, moved, rtol=1e-4, atol=1e-3)
+
+
+def basket(study: Study) -> np.ndarray:
+    """Where the one basket cell stands in the neurons table."""
+    return (study.cortex.neurons["nucleus_id"] == BASKET_ID).to_numpy()
+
+
+@pytest.mark.parametrize("evidence", [FUNCTION, EVERYTHING])
+def test_a_class_with_one_member_is_predicted_for_nobody_and_its_name_teaches_nothing(twin, evidence):
+    """The member itself is predicted like any other; what it is called changes no number, what layer it has does."""
+    study = twin.study
+    fold = int(neurons.neuron_folds(study, "neuron")[study.inputs.rows(np.array([BASKET_ID]))[0]])
+    nameless, moved = relabelled(study, basket(study), cell_type=None), relabelled(study, basket(study), layer="L4")
+    named = twin_table(study, "neuron", 1 - fold, evidence)  # it is on the training side
+    assert named.equals(twin_table(nameless, "neuron", 1 - fold, evidence))
+    assert not named.equals(twin_table(moved, "neuron", 1 - fold, evidence))
+    held_out = twin_table(study, "neuron", fold, evidence).set_index("nucleus_id").loc[BASKET_ID].filter(like="cell_type=")
+    assert held_out.index.tolist() == ["cell_type=23P", "cell_type=4P"]
+    assert held_out.sum() == pytest.approx(1.0)
+
+
+def test_the_name_of_a_class_with_one_member_teaches_no_baseline(twin):
+    study = twin.study
+    folds = range(study.settings.scan_folds)
+    named, nameless, moved = (
+        [baseline_table(each, "scan", fold) for fold in folds]
+        for each in (study, relabelled(study, basket(study), cell_type=None), relabelled(study, basket(study), layer="L4"))
+    )
+    assert same(named, nameless) == [True, True]
+    assert not all(same(named, moved))
+
+
+def test_a_class_with_one_member_is_left_out_of_its_task_and_no_other(twin):
+    study = twin.study
+    found = pd.concat(baseline_table(study, "scan", fold) for fold in range(study.settings.scan_folds))
+    assert BASKET_ID in set(found["nucleus_id"])
+    assert BASKET_ID not in set(neurons.label_table(study, found, "cell_type")["nucleus_id"])
+    assert BASKET_ID in set(neurons.label_table(study, found, "layer")["nucleus_id"])
+    assert BASKET_ID in set(neurons.position_table(study, found)["nucleus_id"])
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_class_with_one_member_that_is_not_masked_breaks_no_job(twin, fold):
+    """The training side then has it once, or not at all; both give whole probabilities, and baselines give none to what they never saw."""
+    study = replace(twin.study)
+    codes = np.array(study.inputs.cell_type)
+    codes[study.inputs.rows(np.array([BASKET_ID]))] = 2
+    study.__dict__["inputs"] = replace(study.inputs, cell_type=codes, cell_types=("23P", "4P", "BC"))
+    for table in (twin_table(study, "scan", fold), baseline_table(study, "scan", fold)):
+        probability = table[["cell_type=23P", "cell_type=4P", "cell_type=BC"]].to_numpy()
+        np.testing.assert_allclose(probability.sum(axis=1), 1.0, rtol=1e-6)
+        assert (probability >= 0).all()
+    seen = codes[neurons.training_rows(study, "scan", fold)].max() == 2
+    assert seen or (table["cell_type=BC"] == 0).all()

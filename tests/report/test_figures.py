@@ -65,6 +65,15 @@ def test_the_held_out_sentence_holds_the_scores(run):
     assert f"von Mises fit {words.number(scores['von_mises'])}" in text
 
 
+def test_the_embedding_explains_more_where_every_paired_difference_says_so(run):
+    scores = run.table("embedding_scores")
+    explained = scores[(scores["metric"] == "variance_explained") & ~scores["model"].str.contains(" - ")].set_index("model")
+    paired = scores["model"].str.startswith("shared_basis - ")
+    assert "more than every" in embedding_figures.held_out_sentence(explained, scores.assign(low=scores["low"].where(~paired, 0.01)))
+    one = scores.assign(low=scores["low"].where(scores["model"] != "shared_basis - raw", -0.01))
+    assert "not clearly more than every" in embedding_figures.held_out_sentence(explained, one)
+
+
 def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
     embeddings = run.table("embeddings").merge(run.table("tables/neurons")[["nucleus_id", "layer"]], on="nucleus_id")
     columns = [name for name in embeddings if name.startswith("embedding_")]
@@ -89,6 +98,8 @@ def test_the_leakage_sentence_holds_the_best_decoder_and_says_when_it_beats_chan
     told = leakage.assign(estimate=0.9, low=0.85, high=0.95)
     assert "still encodes the scan" in map_figures.leakage_sentence(told)
     assert "no better than chance" in map_figures.leakage_sentence(told.assign(low=0.01))
+    two = pd.concat([told.assign(estimate=0.95, low=0.01), told])  # the best decoder is unsure, another one is not
+    assert "still encodes the scan" in map_figures.leakage_sentence(two)
 
 
 def test_the_confusion_sentence_names_best_and_least_recall(run):
@@ -176,6 +187,17 @@ def test_the_size_sentence_holds_the_rank_correlation(run):
     assert f"{stats.spearmanr(sizes['expected_size'], sizes['size']).statistic:.3f}" in sentence(pair_figures.draw_size(run))
 
 
+def test_the_size_sentence_has_the_interval_over_axons_and_no_p_value_over_pairs(spoilt):
+    sizes = pd.read_parquet(spoilt / "predictions/size.parquet")
+    rank = stats.spearmanr(sizes["expected_size"], sizes["size"]).statistic
+    scored = {"task": "size", "split": "axon", "model": "graph twin", "subset": "connected pairs", "metric": "spearman", "unit": "1"}
+    row = pd.DataFrame([scored | {"estimate": rank, "low": 0.25, "high": 0.75, "n": len(sizes), "n_clusters": 30, "cluster": "axon"}])
+    artifacts.write_parquet(pd.concat([pd.read_parquet(spoilt / "metrics.parquet"), row]), spoilt / "metrics.parquet")
+    text = sentence(pair_figures.draw_size(RunFolder.open(spoilt)))
+    assert f"is {words.number(rank)} (95 % interval 0.250 to 0.750)" in text
+    assert "p =" not in text
+
+
 def test_the_differences_sentence_counts_clear_intervals(run):
     frame = run.table("differences")
     shown = frame[frame["split"].isin(["neuron", "axon"]) & frame["metric"].isin(["balanced_accuracy", "auc", "average_precision"])]
@@ -199,6 +221,15 @@ def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     assert expected in sentence(verdict_figures.draw_permutations(run))
 
 
+def test_too_few_permutations_to_show_anything_are_said_to_be_that(run, spoilt):
+    assert "too few replicates" not in sentence(verdict_figures.draw_permutations(run))
+    few = run.table("permutations").query("replicate < 5 or task == 'layer'")
+    artifacts.write_parquet(few, spoilt / "permutations.parquet")
+    text = sentence(verdict_figures.draw_permutations(RunFolder.open(spoilt)))
+    n = len(few[["task", "null", "metric"]].drop_duplicates()) - 1
+    assert f". {n} of these have too few replicates to reach it: 19 are needed." in text
+
+
 def test_the_like_to_like_sentence_holds_difference_and_interval(run):
     row = run.table("like_to_like").query("materialization == 661 and measure == 'signal_correlation' and subset == 'all axons'").iloc[0]
     text = sentence(wiring_figures.draw(run)[0])
@@ -208,9 +239,11 @@ def test_the_like_to_like_sentence_holds_difference_and_interval(run):
 
 def test_an_orientation_difference_below_zero_is_like_to_like():
     row = pd.DataFrame({"measure": ["orientation_difference"], "unit": "degrees", "subset": "all axons", "materialization": 661})
-    row = row.assign(n_axons=9, difference=-5.0, low=-8.0, high=-2.0)
+    row = row.assign(n_axons=9, difference=-5.0, low=-8.0, high=-2.0, p_permutation=0.01)
     assert "1 of 1 intervals exclude 0" in wiring_figures.like_sentence(row)
     assert "0 of 1 intervals exclude 0" in wiring_figures.like_sentence(row.assign(low=2.0, high=8.0))
+    assert "1 of them with a permutation p ≤ 0.05" in wiring_figures.like_sentence(row)
+    assert "0 of them with a permutation p ≤ 0.05" in wiring_figures.like_sentence(row.assign(p_permutation=0.2))
 
 
 def fill(figure):
