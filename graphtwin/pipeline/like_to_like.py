@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
 from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.wiring.analysis import Answer, Question, analyse
+from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of
 from graphtwin.wiring.common_input import common_input, compare
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
@@ -78,7 +78,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
             bar.update()
 
         for name, used in included.items():
-            question = Question(name, config.outcome, group, config.nulls, config.seed, config.workers)
+            question = Question(name, config.outcome, group, config.nulls, config.seed, config.workers, measure_of(neurons, name))
             for step, found in analyse(used, question):
                 _merge(answer, found)
                 done(f"{name}: {step}")

@@ -17,14 +17,16 @@ from graphtwin.wiring.common_input import adjusted
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.curves import curves, of_outcome
 from graphtwin.wiring.joint import fit_joint
+from graphtwin.wiring.like_to_like import Measure
 from graphtwin.wiring.mixed.fit import fit_mixed
 from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.mundlak import compare_mundlak
 from graphtwin.wiring.mixed.result import MixedFit
 from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
-from graphtwin.wiring.pair_nulls import permute_within_axons
+from graphtwin.wiring.pair_nulls import permute_neurons, permute_within_axons
 from graphtwin.wiring.resampling import bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.rewiring import rewire_pairs
+from graphtwin.wiring.similarity import SIMILARITIES, Monitor, stacked
 from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
@@ -42,6 +44,7 @@ class Question:
         n_replicates: Of every bootstrap and null; 0 leaves them out.
         seed: Of all draws.
         workers: Threads.
+        measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
     """
 
     similarity: str
@@ -50,6 +53,7 @@ class Question:
     n_replicates: int
     seed: int
     workers: int
+    measure: Measure | None = None
 
 
 @dataclass
@@ -180,10 +184,42 @@ def _replicated(pairs: pd.DataFrame, choices: CandidateSet, question: Question) 
         null = permute_within_axons(choices, question.similarity, question.seed, stratum=stratum, **options)
         found.add("nulls", null.to_frame())
         yield "permuted within axons" if stratum is None else "permuted within layer and distance", found
+    if question.measure is not None:
+        yield "permuted neurons", _permuted_neurons(choices, question, question.measure)
     found = Answer()
     rewired = rewire_pairs(choices, question.similarity, question.seed, question.n_replicates, workers=question.workers)
     found.add("nulls", rewired.to_frame())
     yield "rewired", found
+
+
+def _permuted_neurons(choices: CandidateSet, question: Question, measure: Measure) -> Answer:
+    """The null that keeps how popular targets are; a note where the vectors are not those the column was made of."""
+    found = Answer()
+    try:
+        null = permute_neurons(choices, measure, question.seed, question.n_replicates, question.workers)
+    except ValueError as reason:
+        found.notes.append(f"the function of neurons was not permuted: {reason}")
+    else:
+        found.add("nulls", null.to_frame())
+    return found
+
+
+def measure_of(neurons: pd.DataFrame | None, similarity: str) -> Measure | None:
+    """The similarity of any two cells, their area and layer as strata; None where the neuron table does not have what it is made of.
+
+    Args:
+        neurons: nucleus_id (unique), vectors, and hva or brain_area and layer where known.
+        similarity: Column of the pair table.
+    """
+    definition = SIMILARITIES.get(similarity)
+    if neurons is None or definition is None or definition.column not in neurons:
+        return None
+    known = neurons[neurons[definition.column].notna()].sort_values("nucleus_id")
+    values, monitor = stacked(known[definition.column]), Monitor()
+    labels = [name for name in ("hva", "brain_area", "layer") if name in known]
+    stratum = known[labels].astype(object).fillna("unknown").groupby(labels).ngroup() if labels else pd.Series(0, index=known.index)
+    ids = known["nucleus_id"].to_numpy(np.int64)
+    return Measure(similarity, ids, lambda a, b: definition.of_pairs(values, a, b, monitor), stratum.to_numpy(np.int64))
 
 
 def _strata(pairs: pd.DataFrame) -> np.ndarray:

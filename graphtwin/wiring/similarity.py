@@ -170,12 +170,12 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
     rows, place = np.unique(np.concatenate([pre[known], post[known]]), return_inverse=True)
     a, b = np.split(place, 2)
     for name in wanted:
-        column = _stacked(neurons[SIMILARITIES[name].column].iloc[rows])
+        column = stacked(neurons[SIMILARITIES[name].column].iloc[rows])
         found.loc[known, name] = SIMILARITIES[name].of_pairs(column, a, b, screen)
     return found
 
 
-def _stacked(column: pd.Series) -> np.ndarray:
+def stacked(column: pd.Series) -> np.ndarray:
     """A column of numbers as it is, one of vectors as a matrix in which an empty cell is a row of NaN."""
     if column.dtype != object:
         return column.to_numpy(np.float64)
