@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.report.figures import BLUE, MUTED, RULE, STYLE, VERMILLION, WIDTH
+from graphtwin.report.figures import WIDTH
+from graphtwin.report.palette import BLUE, MUTED, RULE, STYLE, VERMILLION
 from graphtwin.sources.published import OUTCOMES, bundled, published_slopes
 
 HERE = Path(__file__).parent

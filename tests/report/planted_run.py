@@ -16,6 +16,7 @@ from graphtwin.twin.directions import DirectionConfig
 from graphtwin.twin.embeddings import LearnedEmbeddings, learn_embeddings
 from graphtwin.twin.leakage import scan_leakage
 from graphtwin.wiring.like_to_like import like_to_like
+from graphtwin.wiring.queried_pairs import conditional_like_to_like
 
 NEURON_MODELS = {
     "majority": 0.0,
@@ -68,6 +69,8 @@ def write_run(folder: Path, cortex: Cortex, n_axons: int = 40, n_posts: int = 10
     summary, axons = like_to_like(cortex, seed=0, n_permutations=9 if quick else 99)
     artifacts.write_parquet(summary, folder / "like_to_like.parquet")
     artifacts.write_parquet(axons, folder / "like_to_like_axons.parquet")
+    conditional = conditional_like_to_like(cortex, seed=0, n_replicates=9 if quick else 99)
+    artifacts.write_parquet(conditional, folder / "conditional_like_to_like.parquet")
     artifacts.write_text('source = "minnie65"\nseed = 0\n', folder / "config.toml")
     artifacts.write_json(artifacts.provenance(0, cortex.provenance), folder / "provenance.json")
     return folder

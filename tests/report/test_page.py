@@ -12,7 +12,7 @@ from graphtwin.report.folder import RunFolder
 
 SECTIONS = ["findings", "results", "data", "embedding", "neurons", "connectivity", "permutation", "wiring", "provenance"]
 FIGURES = ["differences", "funnel", "basis", "held-out", "map", "leakage", "confusion", "layer", "depth", "roc", "calibration", "size"]
-FIGURES += ["permutations", "like-to-like"]
+FIGURES += ["permutations", "like-to-like", "conditional"]
 
 
 class Reader(HTMLParser):
