@@ -30,7 +30,7 @@ def small_table(name, n=160, scale=1.0, seed=0):
 
 
 def model_of(name, random, table):
-    design, _ = build_design(parse_formula(f"y ~ x * proj + offset(log(l_d)) + {random}"), table)
+    design = build_design(parse_formula(f"y ~ x * proj + offset(log(l_d)) + {random}"), table)
     family = FAMILIES[name]
     return (Crossed if design.crossed else OneFactor)(design, family), design, family.normaliser(design.y)
 
