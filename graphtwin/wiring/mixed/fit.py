@@ -15,7 +15,7 @@ from graphtwin.wiring.mixed.design import NO_FACTOR, Design, Grouping
 from graphtwin.wiring.mixed.families import Family, Normaliser, family_named
 from graphtwin.wiring.mixed.formula import parse_formula
 from graphtwin.wiring.mixed.laplace import Model, NotConverged
-from graphtwin.wiring.mixed.maximise import Maximum, maximise
+from graphtwin.wiring.mixed.maximise import Maximum, Search
 from graphtwin.wiring.mixed.moments import effect_scales, pattern_moments
 from graphtwin.wiring.mixed.one_factor import OneFactor
 from graphtwin.wiring.mixed.prepare import prepare
@@ -80,7 +80,7 @@ def _maximum(what: str, design: Design, family: Family, model: Model, normaliser
     names = model.layout.describe(family.shape_names, [grouping.name for grouping in design.groupings])
     try:
         start = starting_evaluation(design, family, model, normaliser)
-        maximum = maximise(model, normaliser, start, names, edge)
+        maximum = Search(model, normaliser, start, names, edge).maximum()
         _require_narrow(design, model, maximum.covariance)
     except (NotConverged, np.linalg.LinAlgError) as failure:
         vector = getattr(failure, "vector", None)
