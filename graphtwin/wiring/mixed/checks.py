@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
 NAMED = 5  # pairs that an error names
@@ -116,7 +116,7 @@ def require_response_in_every_category(
     patterns: pd.DataFrame,
     weight: Float[np.ndarray, "patterns features columns"],
     total: Float[np.ndarray, " patterns"],
-    n_pairs: Float[np.ndarray, " patterns"],
+    n_pairs: Int[np.ndarray, " patterns"],
     response: str,
 ) -> None:
     """No category whose own effect would run to minus infinity because its response is 0 in all pairs (perfect separation)."""
@@ -128,7 +128,7 @@ def require_response_in_every_category(
         solution = np.linalg.lstsq(matrix, target.ravel(), rcond=None)[0]
         if np.allclose(matrix @ solution, target.ravel(), atol=1e-8):
             levels = ", ".join(f"{name} {patterns[name].iloc[row]}" for name in patterns) or "the table"
-            lost.append(f"{levels} ({int(n_pairs[row])} pairs)")
+            lost.append(f"{levels} ({n_pairs[row]} pairs)")
     if lost:
         raise ValueError(
             f"{response}: 0 in all pairs of {'; '.join(lost)}. Its rate would be 0 and its slope anything (perfect separation). "

@@ -67,7 +67,8 @@ class Design:
         fixed: Fixed effects.
         inner: Grouping by which pairs are sorted.
         crossed: The other groupings.
-        expansion: Features and patterns of the formula.
+        features: Numbers multiplied together in each feature; the first is () and stands for 1.
+        patterns: Levels of the categories, one row a pattern.
         n_pairs: Pairs behind the rows.
         constant: To be added to the log-likelihood when rows stand for several pairs.
         absorbed: Whether the inner group's intercepts are free instead of random.
@@ -82,6 +83,8 @@ class Design:
     fixed: Columns
     inner: Grouping
     crossed: tuple[Grouping, ...]
+    features: tuple[tuple[str, ...], ...]
+    patterns: pd.DataFrame
     n_pairs: int
     constant: float = 0.0
     absorbed: bool = False
@@ -92,20 +95,14 @@ class Design:
         return (self.inner, *self.crossed)
 
     def blocks(self) -> list[tuple[int, int, int]]:
-        """Rows from and to, and the first cell, of blocks of about `BLOCK` pairs; with crossed groupings no inner group is cut."""
-        if not self.crossed:
-            starts = np.arange(0, len(self.y), BLOCK)
-            cells = np.searchsorted(self.cell_start, starts, side="right") - 1
-        else:
-            first = np.flatnonzero(np.r_[True, np.diff(self.cell_group) > 0])
-            block = self.cell_start[first] // BLOCK
-            cells = first[np.r_[True, np.diff(block) > 0]]
-            starts = self.cell_start[cells]
+        """Rows from and to, and the first cell, of blocks of `BLOCK` pairs."""
+        starts = np.arange(0, len(self.y), BLOCK)
+        cells = np.searchsorted(self.cell_start, starts, side="right") - 1
         ends = np.r_[starts[1:], len(self.y)]
         return [(int(a), int(b), int(c)) for a, b, c in zip(starts, ends, cells, strict=True)]
 
 
-def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None = None) -> tuple[Design, Expansion]:
+def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None = None) -> Design:
     """Check a table against a formula and sort it.
 
     Args:
@@ -125,7 +122,7 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
     inner = max(groupings, key=lambda grouping: grouping.size) if absorb is None else groupings[0]
     crossed = [grouping for grouping in groupings if grouping is not inner]
     order, start, cells = _sorted_by_cell(inner, expansion)
-    design = Design(
+    return Design(
         y=y[order],
         offset=offset[order],
         values=_taken(expansion.values, order),
@@ -135,10 +132,11 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
         fixed=expansion.sides[0],
         inner=replace(inner, code=np.zeros(0, dtype=np.int32)),
         crossed=tuple(replace(grouping, code=grouping.code[order]) for grouping in crossed),
+        features=expansion.features,
+        patterns=expansion.patterns,
         n_pairs=len(frame),
         absorbed=absorb is not None,
     )
-    return design, replace(expansion, values=np.zeros((len(expansion.features) - 1, 0)), pattern=np.zeros(0, dtype=np.int32))
 
 
 def _offset(formula: ModelFormula, frame: pd.DataFrame) -> np.ndarray:

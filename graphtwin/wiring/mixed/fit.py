@@ -6,28 +6,23 @@ square of the coefficients of crossed groupings x groups of the inner one. Memor
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
-from graphtwin.wiring.mixed import checks
 from graphtwin.wiring.mixed.collapse import collapse
 from graphtwin.wiring.mixed.crossed import Crossed
-from graphtwin.wiring.mixed.design import NO_FACTOR, Design, Grouping, build_design, group_codes
+from graphtwin.wiring.mixed.design import NO_FACTOR, Design, Grouping
 from graphtwin.wiring.mixed.families import Family, Normaliser, family_named
-from graphtwin.wiring.mixed.features import Columns, Expansion, column
-from graphtwin.wiring.mixed.formula import ModelFormula, parse_formula
+from graphtwin.wiring.mixed.formula import parse_formula
 from graphtwin.wiring.mixed.laplace import Model, NotConverged
-from graphtwin.wiring.mixed.maximise import Maximum, maximise
-from graphtwin.wiring.mixed.moments import column_products, effect_scales, pattern_moments
+from graphtwin.wiring.mixed.maximise import Maximum, Search
+from graphtwin.wiring.mixed.moments import effect_scales, pattern_moments
 from graphtwin.wiring.mixed.one_factor import OneFactor
+from graphtwin.wiring.mixed.prepare import prepare
 from graphtwin.wiring.mixed.result import FittedGrouping, MixedFit
 from graphtwin.wiring.mixed.start import starting_evaluation, starting_roots
 
-FEW_GROUPS = 5
 VANISHED = 1e-3  # of the starting standard deviation
-ABSORBED = 1e-9  # variance within groups over that over all pairs, below which a column is constant within groups
 WIDEST = 10.0  # standard error of the log rate at one standard deviation of a column, beyond which the data say nothing
 
 
@@ -46,7 +41,7 @@ def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb
         NotConverged: When no maximum is found; nothing is reported then.
     """
     parsed, chosen = parse_formula(formula), family_named(family)
-    design, expansion, notes = _prepared(parsed, pairs, chosen, absorb)
+    design, notes = prepare(parsed, pairs, chosen, absorb)
     feature_mean, n_pairs_of_pattern = pattern_moments(design)
     normaliser, largest = chosen.normaliser(design.y), float(design.y.max())
     design = collapse(design) if family == "poisson" else design
@@ -68,73 +63,12 @@ def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb
         iterations=maximum.iterations,
         distance=maximum.distance,
         notes=tuple(notes + _vanished(design, model, vector)),
-        features=expansion.features,
-        patterns={name: [str(level) for level in expansion.patterns[name]] for name in expansion.patterns},
+        features=design.features,
+        patterns={name: [str(level) for level in design.patterns[name]] for name in design.patterns},
         weight=design.fixed.weight,
         feature_mean=feature_mean,
         n_pairs_of_pattern=n_pairs_of_pattern,
     )
-
-
-def _prepared(parsed: ModelFormula, pairs: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, Expansion, list[str]]:
-    """The checked design, and notes on what was left out."""
-    checks.require_pairs(pairs)
-    response = column(pairs, parsed.response).to_numpy(np.float64)
-    checks.require_counts(family.name, parsed.response, response, family.whole)
-    notes: list[str] = []
-    if absorb is not None:
-        pairs, notes = _with_response(pairs, response, absorb)
-    design, expansion = build_design(parsed, pairs, absorb)
-    if absorb is not None:
-        design, dropped = _without_absorbed(design)
-        notes += [f"constant within {absorb} and absorbed by its intercepts: {', '.join(dropped)}."] if dropped else []
-    else:
-        response_of_pattern = np.bincount(
-            np.repeat(design.cell_pattern, np.diff(design.cell_start)), weights=design.y, minlength=len(expansion.patterns)
-        )
-        n_pairs = pattern_moments(design)[1]
-        checks.require_response_in_every_category(expansion.patterns, design.fixed.weight, response_of_pattern, n_pairs, parsed.response)
-    checks.require_full_rank(design.fixed.names, column_products(design, design.fixed.weight, within=absorb is not None), absorb)
-    return design, expansion, notes + _sparse_groups(design, expansion)
-
-
-def _with_response(pairs: pd.DataFrame, response: np.ndarray, absorb: str) -> tuple[pd.DataFrame, list[str]]:
-    """Pairs of groups with any response: a free intercept of the others is minus infinity and says nothing of slopes."""
-    code, levels = group_codes(pairs, tuple(name.strip() for name in absorb.split(":")))
-    silent = np.bincount(code, weights=response, minlength=len(levels)) == 0
-    if not silent.any():
-        return pairs, []
-    gone = silent[code]
-    return pairs[~gone], [f"{silent.sum()} of {len(levels)} groups of {absorb} ({gone.sum()} pairs) have no response and say nothing here."]
-
-
-def _without_absorbed(design: Design) -> tuple[Design, list[str]]:
-    """Fixed effects that vary within the absorbed groups, and the names of the others."""
-    total = np.diag(column_products(design, design.fixed.weight))
-    within = np.diag(column_products(design, design.fixed.weight, within=True))
-    kept = np.flatnonzero(within > ABSORBED * total)
-    if not len(kept):
-        raise ValueError(f"absorb {design.inner.name}: no fixed effect varies within its groups ({', '.join(design.fixed.names)}).")
-    fixed = Columns(tuple(design.fixed.names[j] for j in kept), np.ascontiguousarray(design.fixed.weight[:, :, kept]))
-    return replace(design, fixed=fixed), [name for j, name in enumerate(design.fixed.names) if j not in kept]
-
-
-def _sparse_groups(design: Design, expansion: Expansion) -> list[str]:
-    """Notes on groupings with few groups, and on categories with one group."""
-    notes = []
-    cell_of = np.repeat(np.arange(len(design.cell_pattern)), np.diff(design.cell_start))
-    for grouping in design.groupings:
-        if grouping.name == NO_FACTOR or design.absorbed:
-            continue
-        if grouping.n_groups < FEW_GROUPS:
-            notes.append(f"{grouping.name} has {grouping.n_groups} groups: their variance is little more than a guess.")
-        pattern = design.cell_pattern
-        if grouping is not design.inner:
-            pattern = np.unique(grouping.code.astype(np.int64) * len(expansion.patterns) + pattern[cell_of]) % len(expansion.patterns)
-        for row in np.flatnonzero(np.bincount(pattern, minlength=len(expansion.patterns)) == 1):
-            levels = ", ".join(f"{name} {expansion.patterns[name].iloc[row]}" for name in expansion.patterns)
-            notes.append(f"{levels} has 1 group of {grouping.name}: its level can't be told from that group's own.")
-    return notes
 
 
 def _maximum(what: str, design: Design, family: Family, model: Model, normaliser: Normaliser, largest: float) -> Maximum:
@@ -146,7 +80,7 @@ def _maximum(what: str, design: Design, family: Family, model: Model, normaliser
     names = model.layout.describe(family.shape_names, [grouping.name for grouping in design.groupings])
     try:
         start = starting_evaluation(design, family, model, normaliser)
-        maximum = maximise(model, normaliser, start, names, edge)
+        maximum = Search(model, normaliser, start, names, edge).maximum()
         _require_narrow(design, model, maximum.covariance)
     except (NotConverged, np.linalg.LinAlgError) as failure:
         vector = getattr(failure, "vector", None)

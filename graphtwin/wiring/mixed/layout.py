@@ -23,7 +23,7 @@ class Layout:
         names: Of the fixed effects.
         n_effects: Random effects a group, for each grouping.
         free: Entries of each grouping's root.
-        fixed_root: Root that stands in place of an absorbed grouping's.
+        absorbed: Whether the first grouping's intercepts are free, so that it has no variance.
         n_shapes: Shape parameters of the family.
     """
 

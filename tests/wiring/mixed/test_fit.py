@@ -59,6 +59,16 @@ def test_a_unit_of_the_similarity_scales_its_slopes(pairs, fit):
     np.testing.assert_allclose(per_cent.estimate * np.where(of_similarity, 100.0, 1.0), fit.estimate, atol=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-5, 1e4])
+def test_a_unit_of_the_similarity_scales_its_random_slopes(unit):
+    table = planted_pairs(6000, Rule("poisson", slope_sd=2.0), seed=3, n_axons=40)
+    formula = "n_synapses ~ similarity + proj + offset(log(l_d)) + (1 + similarity | pre_nucleus_id)"
+    one, other = fit_mixed(formula, table), fit_mixed(formula, table.assign(similarity=unit * table["similarity"]))
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-6)
+    np.testing.assert_allclose(other.groupings[0].sd * [1.0, unit], one.groupings[0].sd, rtol=1e-4)
+    np.testing.assert_allclose(other.groupings[0].correlation, one.groupings[0].correlation, atol=1e-4)
+
+
 def test_another_reference_level_tells_the_same_slopes(pairs, fit):
     levels = list(pairs["proj"].cat.categories)
     turned = fit_mixed(RATE, pairs.assign(proj=pairs["proj"].cat.reorder_categories(levels[::-1])))
@@ -69,20 +79,20 @@ def test_another_reference_level_tells_the_same_slopes(pairs, fit):
 
 @pytest.mark.parametrize(("family", "formula"), [("poisson", RATE), ("negative_binomial", RATE), ("tweedie", LENGTH)])
 def test_planted_slopes_are_covered(family, formula):
-    """Ten tables of four projections, 40 intervals of 95 %; the benchmark draws 200 tables."""
+    """Eight tables of four projections, 32 intervals of 95 %; the benchmark draws 200 tables."""
     covered = 0
-    for seed in range(10):
+    for seed in range(8):
         fit = fit_mixed(formula, planted_pairs(3000, Rule(family), seed, n_axons=40), family)
         found = slopes(fit, "similarity", "proj")
         covered += int((np.abs(found["estimate"] - SLOPES) < 1.96 * found["se"]).sum())
-    assert covered >= stats.binom.ppf(0.0005, 40, 0.95)
+    assert covered >= stats.binom.ppf(0.0005, 32, 0.95)
 
 
 def test_no_rule_is_reported_at_the_nominal_rate():
-    """Twenty tables of four projections without a rule, 80 tests at 5 %; the benchmark draws 200 tables."""
+    """Fifteen tables of four projections without a rule, 60 tests at 5 %; the benchmark draws 200 tables."""
     rule = Rule("poisson", slopes=(0.0,) * 4)
-    found = [slopes(fit_mixed(RATE, planted_pairs(2000, rule, seed, n_axons=40)), "similarity", "proj") for seed in range(20)]
-    low, high = stats.binom.interval(0.999, 80, 0.05)
+    found = [slopes(fit_mixed(RATE, planted_pairs(2000, rule, seed, n_axons=40)), "similarity", "proj") for seed in range(15)]
+    low, high = stats.binom.interval(0.999, 60, 0.05)
     assert low <= int((pd.concat(found)["p"] < 0.05).sum()) <= high
 
 

@@ -10,7 +10,7 @@ from graphtwin.wiring.mixed.design import build_design
 from graphtwin.wiring.mixed.families import FAMILIES
 from graphtwin.wiring.mixed.formula import parse_formula
 from graphtwin.wiring.mixed.laplace import evaluate, joint_mode
-from graphtwin.wiring.mixed.maximise import maximise
+from graphtwin.wiring.mixed.maximise import Search
 from graphtwin.wiring.mixed.one_factor import OneFactor
 from graphtwin.wiring.mixed.start import starting_evaluation
 
@@ -30,7 +30,7 @@ def small_table(name, n=160, scale=1.0, seed=0):
 
 
 def model_of(name, random, table):
-    design, _ = build_design(parse_formula(f"y ~ x * proj + offset(log(l_d)) + {random}"), table)
+    design = build_design(parse_formula(f"y ~ x * proj + offset(log(l_d)) + {random}"), table)
     family = FAMILIES[name]
     return (Crossed if design.crossed else OneFactor)(design, family), design, family.normaliser(design.y)
 
@@ -137,7 +137,7 @@ def test_a_grouping_without_variance_changes_nothing():
 def test_the_covariance_is_the_inverse_curvature_of_the_likelihood(random):
     model, design, normaliser = model_of("poisson", random, small_table("poisson"))
     start = starting_evaluation(design, model.family, model, normaliser)
-    top = maximise(model, normaliser, start, [str(j) for j in range(model.layout.n_parameters)], edge=lambda vector: None)
+    top = Search(model, normaliser, start, [str(j) for j in range(model.layout.n_parameters)], lambda vector: None).maximum()
     vector, h = top.evaluation.point.vector, 1e-2
     n = len(vector)
 
