@@ -3,6 +3,7 @@
     python benchmarks/bench_mixed_models.py                 # ours alone; agreement with the reference results that are kept
     python benchmarks/bench_mixed_models.py --reference     # the reference too, if R is there: half an hour and 4 GB
     python benchmarks/bench_mixed_models.py --only recovery # or speed, growth
+    python benchmarks/bench_mixed_models.py --only speed --reference --case tweedie_1300k
 
 Each fit has a process of its own. Seconds of the processor are compared, since both use one thread and the machine may be shared; both
 exclude reading the table and, for ours, compiling (once a machine).
@@ -79,9 +80,9 @@ def fit_apart(case: Case, table: pd.DataFrame) -> dict:
     return json.loads(found.stdout)
 
 
-def compare_speed(with_reference: bool) -> None:
+def compare_speed(cases: list[Case], with_reference: bool) -> None:
     """Every case: ours, the reference, and how far apart they are."""
-    for case in CASES.values():
+    for case in cases:
         table = case.table()
         ours = fit_apart(case, table)
         print(
@@ -167,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--reference", action="store_true", help="run glmmTMB too")
     parser.add_argument("--only", choices=["speed", "recovery", "growth"])
+    parser.add_argument("--case", choices=CASES, help="one case of the speed alone")
     parser.add_argument("--tables", type=int, default=N_TABLES, help="simulated tables of the recovery")
     parser.add_argument("--one", nargs=2, metavar=("CASE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -178,7 +180,7 @@ def main() -> None:
     if not asked.reference:
         print("The reference was not measured: run with --reference where R and glmmTMB are installed.")
     if asked.only in (None, "speed"):
-        compare_speed(asked.reference)
+        compare_speed([CASES[asked.case]] if asked.case else list(CASES.values()), asked.reference)
     if asked.only in (None, "recovery"):
         recover(asked.tables)
     if asked.only in (None, "growth"):
