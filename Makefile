@@ -4,15 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test bench
+.PHONY: run test checks tests bench
 run: $(STAMP)
 	$(BIN)/graphtwin run --resume --out runs/minnie65
 
 test: $(STAMP)
+	$(MAKE) --jobs=2 checks tests
+
+checks: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+tests: $(STAMP)
 	$(BIN)/pytest -n auto --dist loadfile
 
 bench: $(STAMP)
