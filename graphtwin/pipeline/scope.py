@@ -90,8 +90,10 @@ def _unsplittable(study: Study, task: str, split: Split) -> str | None:
     if split == "block" and (folds < 0).all():
         return NO_BLOCKS
     for fold in range(neurons.n_folds(study, split)):
+        if not (folds == fold).any():
+            return f"fold {fold} of the split by {split} holds no functional neuron"
         left = int((neurons.training_rows(study, split, fold) & known).sum())
-        if left < MIN_LABELLED or not (folds == fold).any():
+        if left < MIN_LABELLED:
             return f"with fold {fold} of the split by {split} held out {left} labelled neurons are left, {MIN_LABELLED} are needed"
     return None
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import graphtwin
 from graphtwin.gnn.inputs import MIN_MEMBERS
-from graphtwin.pipeline import scope
-from graphtwin.pipeline.predict import Twin
+from graphtwin.gnn.weights import restore_neurons
+from graphtwin.pipeline import neurons, scope, scores
+from graphtwin.pipeline.predict import NEURON_TWINS, Twin, fit_final_neurons
 from graphtwin.pipeline.study import Study
 from graphtwin.report.page import write
+from graphtwin.report.tables import print_results
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
 
 NEEDED = ("coregistration", "responses", "synapses", "queried_post")
@@ -33,53 +36,59 @@ class Bare:
         return json.loads((self.folder / f"{name}.json").read_text())
 
 
-@pytest.fixture(scope="module", params=["with positions", "without positions"])
-def bare(request, tmp_path_factory) -> Bare:
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Bare:
+    """Coregistration, responses, synapses and queried cells, and not a single label or position."""
     base = tmp_path_factory.mktemp("bare")
     export = planted_export(base / "export")
     export.frames = {role: export.frames[role] for role in NEEDED}
-    if request.param == "without positions":
-        frame = export.frames["coregistration"]
-        export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
+    frame = export.frames["coregistration"]
+    export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with few_trees():
         folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
     return Bare(folder, write(folder).read_text(encoding="utf-8"), graphtwin.load_twin(folder))
 
 
-def placed(bare: Bare) -> bool:
-    return "position" in bare.twin.study.tasks
-
-
 def test_connectivity_is_scored_whatever_labels_are_absent(bare):
     metrics = pd.read_parquet(bare.folder / "metrics.parquet")
-    assert set(metrics["task"]) == {"connectivity", "size"} | ({"depth", "lateral"} if placed(bare) else set())
-    auc = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
+    assert set(metrics["task"]) == {"connectivity", "size"}
+    auc = metrics.query("split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
     assert {"graph twin", "boosting", "distance"} <= set(auc.index)
     assert np.isfinite(auc["estimate"]).all()
+    pairs = graphtwin.predict_pairs(bare.twin, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
+    assert pairs["probability"].between(0, 1).all()
+    assert pairs["note"].str.contains("pre neuron lacks a position").all()
 
 
 def test_metrics_and_verdicts_say_what_was_not_scored_and_why(bare):
-    said = {"cell_type": "role cell_types_fine gives it", "layer": "role somata or nuclei gives it"}
-    if not placed(bare):
-        said |= {"depth": "0 functional neurons have a known position, 20 are needed"}
+    said = {
+        "cell_type": "no functional neuron has a known cell type (a table of role cell_types_fine gives it)",
+        "layer": "no functional neuron has a known layer (a table of role somata or nuclei gives it)",
+        "depth": "0 functional neurons have a known position, 20 are needed",
+    }
     verdicts = {verdict["task"]: verdict["sentence"] for verdict in bare.json("verdicts") if verdict["finding"] == "skipped"}
     assert verdicts.keys() == said.keys()
     for task, words in said.items():
         assert words in bare.json("metrics")[task]["skipped"]
-        assert "not scored, since" in verdicts[task]
-        assert words in verdicts[task]
-    skipped_block = "no blocks of tissue" in bare.json("metrics")["connectivity"].get("block", {}).get("skipped", "")
-    assert skipped_block != placed(bare)
+        assert f"{task.replace('_', ' ')}: not scored, since {words}" in verdicts[task]
+    assert "no blocks of tissue" in bare.json("metrics")["connectivity"]["block"]["skipped"]
 
 
 def test_the_page_says_it_in_place_of_each_figure_and_the_headline_does_not_count_it(bare):
-    assert bare.html.count("Not in this run: no functional neuron has a known cell type") == 2  # among the results, and its figure
-    assert bare.html.count("Not in this run: no functional neuron has a known layer") == 2
+    for task in ("cell type", "layer"):
+        assert bare.html.count(f"Not in this run: no functional neuron has a known {task}") == 2  # among the results, and its figure
+    assert "Connectivity, blocks of tissue held out</h3><p>Not in this run: no position of a functional neuron is known" in bare.html
     assert "No layer is known; scan accounts for" in bare.html
     assert "nan %" not in bare.html
     about = [v for v in bare.json("verdicts") if "function" in v["sentence"].split(": ")[1] and v["finding"] != "skipped"]
-    in_structure = [v for v in about if "structure" in v["sentence"].split(": ")[1]]
-    assert f"of {len(about) - len(in_structure)} comparisons" in bare.html
+    assert f"of {len(about)} comparisons" in bare.html
+
+
+def test_the_terminal_says_it_too(bare, capsys):
+    print_results(bare.folder)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "• layer: not scored, since no functional neuron has a known layer" in printed
+    assert "• Connectivity, blocks of tissue held out: not scored, since no position" in printed
 
 
 def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
@@ -89,17 +98,32 @@ def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
     assert row["reason"].endswith("the task is skipped")
 
 
-def test_a_prediction_says_what_the_run_could_not_learn(bare):
+def test_a_prediction_of_a_run_without_labels_is_empty_and_says_why(bare):
     found = graphtwin.predict_neurons(bare.twin, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
-    assert found[["cell_type", "layer"]].isna().all(axis=None)
-    assert found["depth_um"].notna().all() == placed(bare)
-    if placed(bare):
-        assert found["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()
-    else:
-        assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
-    pairs = graphtwin.predict_pairs(bare.twin, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
-    assert pairs["probability"].between(0, 1).all()
-    assert pairs["note"].str.contains("pre neuron lacks a position").any() != placed(bare)
+    assert found[["cell_type", "layer", "depth_um", "depth_um_sd"]].isna().all(axis=None)
+    assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
+
+
+def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(twin, tmp_path):
+    study = labelled(labelled(twin.study, "cell_type", None), "layer", None)
+    found = scope.scope_of(study)
+    assert found.tasks == dict.fromkeys(("neuron", "scan", "block"), ("position",))
+    jobs = [job for job in neurons.neuron_jobs(study, {"scan": ("position",)}) if job.arguments["fold"] == 0]
+    table = pd.concat(job.work(study, checkpoint=tmp_path / f"{job.name}.ckpt", **job.arguments) for job in jobs)
+    metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
+    assert set(metrics["task"]) == {"depth", "lateral"}
+    assert "graph twin, function - majority" in set(differences["model"])
+    for name in NEURON_TWINS:
+        fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", name)
+    weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_TWINS}
+    fitted = {
+        name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
+        for name, evidence in NEURON_TWINS.items()
+    }
+    answer = graphtwin.predict_neurons(replace(twin, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    assert answer[["cell_type", "layer"]].isna().all(axis=None)
+    assert answer["depth_um"].between(0, 600).all()
+    assert answer["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()
 
 
 def test_rare_classes_are_counted_by_name_and_number(finished):
@@ -120,7 +144,7 @@ def test_axons_and_pairs_that_are_not_scored_are_counted(finished, twin):
     assert block["n_after"] < block["n_before"] == len(scored)
 
 
-def labelled(study: Study, column: str, values: np.ndarray) -> Study:
+def labelled(study: Study, column: str, values: np.ndarray | str | None) -> Study:
     return replace(study, cortex=replace(study.cortex, neurons=study.cortex.neurons.assign(**{column: values})))
 
 
@@ -150,6 +174,13 @@ def test_a_task_is_not_scored_in_a_split_that_leaves_too_few_of_its_labels(twin)
     assert found.splits("cell_type") == ["neuron", "scan", "block"]
     assert found.splits("layer") == ["neuron", "block"]
     assert found.reasons["layer", "scan"].endswith("held out 0 labelled neurons are left, 20 are needed")
+
+
+def test_more_folds_than_neurons_leave_a_fold_empty(twin):
+    settings = twin.study.settings.model_copy(update={"neuron_folds": 200})
+    reasons = scope.scope_of(replace(twin.study, settings=settings)).reasons
+    for task in ("cell_type", "layer", "position"):
+        assert reasons[task, ""].endswith("of the split by neuron holds no functional neuron")
 
 
 def test_a_source_whose_functional_neurons_have_no_output_is_refused_before_a_folder_is_made(tmp_path):
