@@ -86,7 +86,8 @@ def judge(
 ) -> Verdict:
     """Say whether `what` adds anything.
 
-    It adds when the whole interval is on the better side and, where permutations were run that could show it, p <= 0.05 as well.
+    It adds when the whole interval is on the better side and p <= 0.05; where too few permutations were run to reach that, when none of them
+    is as good.
 
     Args:
         comparison: The model that has it minus the one that has not.
@@ -108,7 +109,7 @@ def _finding(c: Comparison, p_value: float | None, n_null: int) -> Literal["adds
     better, worse = (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
     if worse:
         return "harms"
-    refuted = p_value is not None and p_value > LEVEL and 1 / (1 + n_null) <= LEVEL
+    refuted = p_value is not None and p_value > max(LEVEL, 1 / (1 + n_null)) * (1 + 1e-9)
     return "adds" if better and not refuted else "unclear"
 
 

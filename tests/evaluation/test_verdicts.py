@@ -45,6 +45,12 @@ def test_five_permutations_are_said_to_be_too_few_but_do_not_veto():
     assert "5 permutations cannot reach p = 0.05, at least 19 are needed" in verdict.sentence
 
 
+def test_few_permutations_veto_when_one_of_them_is_as_good():
+    verdict = judge(compared(0.01, 0.02), observed=0.9, null=np.array([0.85, 0.86, 0.87, 0.88, 0.91]))
+    assert verdict.finding == "unclear"
+    assert judge(compared(0.01, 0.02), observed=0.083, null=np.full(5, 0.09)).finding == "unclear"
+
+
 def test_an_undefined_interval_says_nothing_either_way():
     verdict = judge(compared(np.nan, np.nan))
     assert verdict.finding == "unclear"
