@@ -86,8 +86,8 @@ def judge(
 ) -> Verdict:
     """Say whether `what` adds anything.
 
-    It adds when the whole interval is on the better side and p <= 0.05; where too few permutations were run to reach that, when none of them
-    is as good.
+    It adds when the whole interval is on the better side and p <= 0.05; where too few permutations were run to reach that, none of them
+    may be as good.
 
     Args:
         comparison: The model that has it minus the one that has not.
