@@ -25,9 +25,9 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 from graphtwin.execute import rng_for
 
 POSITION = ["x_um", "depth_um", "z_um"]
-LABELS = ["cell_class", "layer", "axon_status", "dendrite_status"]
-# On the real pairs a tenth of the negatives, kept by distance, has the average precision of all at a seventh of the time.
-N_NEGATIVES = 100_000
+LABELS = ["cell_class", "layer", "axon_status", "dendrite_status", "is_functional"]
+# On the real pairs a third of them loses .001 of average precision by boosting, more gain nothing.
+N_NEGATIVES = 300_000
 
 
 def pair_features(
@@ -38,6 +38,8 @@ def pair_features(
     similarity: Mapping[str, Num[np.ndarray, " pairs"]] | None = None,
 ) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
     """Geometry, labels, proofreading and in-degree of each pair; NaN where a position, a label or a similarity is unknown.
+
+    Whether a cell has a function counts as a label: functional axons are a selection.
 
     Args:
         pre_ids: Nucleus ids of the axons.
@@ -76,67 +78,101 @@ def _codes(label: pd.Series) -> np.ndarray:
     return np.append(np.where(code < 0, np.nan, code), np.nan).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class DrawnPairs:
+    """The training pairs that a baseline reads: every connected one, and the negatives thinned.
+
+    Attributes:
+        rows: Drawn training pairs, rising.
+        keep: Probability with which each of them was kept; 1 if connected.
+        held_out_keep: What it is at the distance of each held-out pair.
+    """
+
+    rows: Int[np.ndarray, " drawn"]
+    keep: Float32[np.ndarray, " drawn"]
+    held_out_keep: Float32[np.ndarray, " others"]
+
+
+def draw_pairs(
+    distance_um: Float32[np.ndarray, " pairs"],
+    connected: Bool[np.ndarray, " pairs"],
+    held_out_um: Float32[np.ndarray, " others"],
+    seed: int,
+    n_negatives: int = N_NEGATIVES,
+) -> DrawnPairs:
+    """Thin the negatives: one is kept in proportion to the root of the odds of a connection at its distance.
+
+    The odds are log-quadratic in distance, so that any of the models can undo them.
+
+    Args:
+        distance_um: Between the somata of every training pair; NaN if unknown.
+        connected: Their outcome.
+        held_out_um: Distances of the pairs to be predicted.
+        seed: Of the draw.
+        n_negatives: About as many are kept: fewer where all of the nearest are, all if there are no more.
+    """
+    if not connected.any():
+        raise ValueError(
+            f"baselines: none of {len(connected)} training pairs is connected. Train on axons with at least one observed output."
+        )
+    rng = rng_for(seed, "baseline negatives")
+    share = n_negatives / max(int(np.count_nonzero(~connected)), 1)
+    some = connected | (rng.random(len(connected), dtype=np.float32) < share / 2)
+    pilot = LogisticRegression().fit(_distance_terms(distance_um[some]), connected[some])
+    root, held_out_root = (np.sqrt(_odds(pilot, at_um)) for at_um in (distance_um, held_out_um))
+    level = min(share / root[~connected].mean(), 1 / root[~connected].max()) if share < 1 else np.inf
+    keep, held_out_keep = (np.minimum(level * of, 1).astype(np.float32) for of in (root, held_out_root))
+    keep[connected] = 1
+    rows = np.flatnonzero(rng.random(len(connected), dtype=np.float32) < keep)
+    return DrawnPairs(rows, keep[rows], held_out_keep)
+
+
+def _distance_terms(distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs 3"]:
+    """Distance (100 um), its square, and whether it is unknown."""
+    known = np.isfinite(distance_um)
+    scaled = np.where(known, distance_um, np.float32(0)) / np.float32(100)
+    return np.stack([scaled, scaled**2, ~known], axis=1)
+
+
+def _odds(pilot: LogisticRegression, distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
+    """The pilot's odds of a connection, block by block: there are millions of pairs."""
+    blocks = (distance_um[start : start + 2**18] for start in range(0, max(len(distance_um), 1), 2**18))
+    slope, level = pilot.coef_[0].astype(np.float32), np.float32(pilot.intercept_[0])
+    return np.concatenate([np.exp(_distance_terms(block) @ slope + level) for block in blocks])
+
+
 PairModel = Literal["majority", "distance", "logistic", "boosting"]
 
 
 def fit_pair_baseline(
     model: PairModel,
-    train: tuple[Float32[np.ndarray, "pairs features"], Bool[np.ndarray, " pairs"]],
+    train: tuple[Float32[np.ndarray, "drawn features"], Bool[np.ndarray, " drawn"]],
     held_out: Float32[np.ndarray, "others features"],
     names: list[str],
+    drawn: DrawnPairs,
     seed: int,
-    n_negatives: int = N_NEGATIVES,
 ) -> Float[np.ndarray, " others"]:
-    """Probability of a connection for held-out pairs.
+    """Probability of a connection for held-out pairs, among all pairs: the thinning is undone.
 
     Args:
         model: "majority" (prevalence), "distance" (falling function of soma distance), "logistic" (quadratic in geometry) or "boosting".
-        train: Features and outcomes of the training side.
+        train: Features and outcomes of the drawn pairs.
         held_out: Features to predict from, same columns.
         names: Of the columns, from `pair_features`.
-        seed: Of the drawn negatives.
-        n_negatives: About as many unconnected training pairs are used, all if there are fewer; the others are made up for by odds.
+        drawn: How the pairs were drawn.
+        seed: Of the fit.
     """
     features, connected = train
-    if not connected.any():
-        raise ValueError(
-            f"baselines: none of {len(connected)} training pairs is connected. Train on axons with at least one observed output."
-        )
+    weight = 1 / drawn.keep.astype(np.float64)
     if model == "majority":
-        return np.full(len(held_out), connected.mean())
-    distance, held_distance = (table[:, names.index("distance_um")].astype(np.float64) for table in (features, held_out))
+        return np.full(len(held_out), np.average(connected, weights=weight))
     if model == "distance":
-        return _fit_distance(distance, connected, held_distance)
-    rng = rng_for(seed, "baseline negatives")
-    keep, held_keep = _keep_probability(distance, connected, held_distance, n_negatives, rng)
-    drawn = connected | (rng.random(len(connected)) < keep)
-    known = np.isfinite(features[drawn]).any(axis=0)  # boosting cannot bin a column that nobody knows
+        at_um, held_out_um = (table[:, names.index("distance_um")].astype(np.float64) for table in (features, held_out))
+        return _fit_distance(at_um, connected, weight, held_out_um)
+    known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     fitted = _logistic([name for name, kept in zip(names, known, strict=True) if kept]) if model == "logistic" else _boosting(seed)
-    fitted.fit(features[drawn][:, known], connected[drawn])
-    return thinned_to_true(fitted.predict_proba(held_out[:, known])[:, 1], held_keep)
-
-
-def _keep_probability(
-    distance_um: np.ndarray, connected: np.ndarray, held_out_um: np.ndarray, n_negatives: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probability to keep a negative at each distance: in proportion to the odds of a connection there, never below 0.3 of the mean.
-
-    The odds are log-quadratic in distance, so that any of the models can undo them.
-    """
-    share = n_negatives / max(int(np.count_nonzero(~connected)), 1)
-    some = connected | (rng.random(len(connected)) < share / 2)
-    pilot = LogisticRegression().fit(_distance_terms(distance_um[some]), connected[some])
-    log_odds, held_log_odds = (pilot.decision_function(_distance_terms(at_um)) for at_um in (distance_um, held_out_um))
-    mean = float(np.exp(log_odds[~connected]).mean())
-    keep, held_keep = (np.clip(share * np.maximum(np.exp(of) / mean, 0.3), 0.0, 1.0) for of in (log_odds, held_log_odds))
-    return keep, held_keep
-
-
-def _distance_terms(distance_um: np.ndarray) -> np.ndarray:
-    """Distance (100 um), its square, and whether it is unknown."""
-    known = np.isfinite(distance_um)
-    scaled = np.where(known, distance_um, 0.0) / 100.0
-    return np.stack([scaled, scaled**2, ~known], axis=1)
+    fitted.fit(features[:, known], connected)
+    return thinned_to_true(fitted.predict_proba(held_out[:, known])[:, 1], drawn.held_out_keep)
 
 
 def thinned_to_true(probability: Float[np.ndarray, " pairs"], keep: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
@@ -183,13 +219,15 @@ def _constant(value: float) -> SimpleImputer:
     return SimpleImputer(strategy="constant", fill_value=value, keep_empty_features=True)
 
 
-def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, held_out_um: np.ndarray) -> np.ndarray:
+def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, weight: np.ndarray, held_out_um: np.ndarray) -> np.ndarray:
     """Best falling function of distance; pairs of unknown distance have the rate of the training pairs of unknown distance."""
     known = np.isfinite(distance_um)
-    unknown_rate = connected[~known].mean() if (~known).any() else connected.mean()
+    counted = connected & ~known
+    unknown_rate = weight[counted].sum() / weight[~known].sum() if (~known).any() else np.average(connected, weights=weight)
     if not known.any():
         return np.full(len(held_out_um), unknown_rate)
-    falling = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(distance_um[known], connected[known].astype(np.float64))
+    falling = IsotonicRegression(increasing=False, out_of_bounds="clip")
+    falling.fit(distance_um[known], connected[known].astype(np.float64), sample_weight=weight[known])
     return np.where(np.isfinite(held_out_um), falling.predict(np.nan_to_num(held_out_um)), unknown_rate)
 
 

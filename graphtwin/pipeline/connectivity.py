@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 from scipy import sparse
+from scipy.spatial.distance import cdist
 
-from graphtwin.evaluation.baselines import fit_pair_baseline, pair_features
+from graphtwin.evaluation.baselines import DrawnPairs, draw_pairs, fit_pair_baseline, pair_features
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block
 from graphtwin.gnn.connectivity import fit_pairs, score
 from graphtwin.gnn.pairs import PairSet
@@ -120,26 +121,33 @@ def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
 
 
 def baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tuned: bool) -> pd.DataFrame:
-    """Probabilities of one fold's pairs by the baselines, learned from the functional training axons."""
+    """Probabilities of one fold's pairs by the baselines, learned from the axons that the twin learns from."""
     training, pre, post = sides(study, split, fold)
-    ids = study.inputs.nucleus_id
+    ids, seed = study.inputs.nucleus_id, study.settings.seed
     in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
-    functional = training.of_axons(study.inputs.has_function[training.pre])
-    i, j = np.repeat(functional.pre, len(functional.post)), np.tile(functional.post, len(functional.pre))
-    connected = (functional.size.toarray() > 0).ravel()[i != j]
-    i, j = i[i != j], j[i != j]
     held = outer(pre, post)
+    drawn, (i, j), connected = drawn_pairs(study, training, held)
     similar = [tuning_similarity(study, *rows) if tuned else None for rows in ((i, j), held)]
     train, names = pair_features(ids[i], ids[j], study.cortex.neurons, in_degree, similar[0])
     held_out, _ = pair_features(ids[held[0]], ids[held[1]], study.cortex.neurons, in_degree, similar[1])
     models = TUNED if tuned else BASELINES
     suffix = " + tuning" if tuned else ""
-    return pd.DataFrame(
-        {
-            f"{model}{suffix}": fit_pair_baseline(model, (train, connected), held_out, names, study.settings.seed).astype(np.float32)  # type: ignore[arg-type]
-            for model in models
-        }
-    )
+    fitted = {model: fit_pair_baseline(model, (train, connected), held_out, names, drawn, seed) for model in models}  # type: ignore[arg-type]
+    return pd.DataFrame({f"{model}{suffix}": probability.astype(np.float32) for model, probability in fitted.items()})
+
+
+def drawn_pairs(
+    study: Study, training: PairSet, held_out: tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]
+) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The training pairs that the baselines read, their rows in `inputs` and whether they are connected."""
+    position = study.inputs.position.astype(np.float32)
+    pairs = training.pre[:, None] != training.post[None]
+    distance_um = cdist(position[training.pre], position[training.post]).astype(np.float32)[pairs]
+    held_out_um = np.linalg.norm(position[held_out[0]] - position[held_out[1]], axis=1)
+    connected = (training.size.toarray() > 0)[pairs]
+    drawn = draw_pairs(distance_um, connected, held_out_um, study.settings.seed)
+    at = np.flatnonzero(pairs)[drawn.rows]
+    return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
 
 
 def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:

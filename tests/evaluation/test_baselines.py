@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_pair_baseline, fit_position_baseline, pair_features
+from graphtwin.evaluation.baselines import (
+    NeuronSide,
+    draw_pairs,
+    fit_label_baseline,
+    fit_pair_baseline,
+    fit_position_baseline,
+    pair_features,
+)
 
 rng = np.random.default_rng(0)
 N_PRE, N_POST = 300, 150
@@ -15,6 +22,7 @@ NEURONS = pd.DataFrame(rng.uniform(0, [600, 300, 600], (N_PRE + N_POST, 3)), col
     layer=np.array(["L2/3", "L4", None], dtype=object)[rng.integers(0, 3, N_PRE + N_POST)],
     axon_status=np.array(["non", "extended"], dtype=object)[rng.integers(0, 2, N_PRE + N_POST)],
     dendrite_status=None,
+    is_functional=True,
 )
 PRE, POST = np.repeat(np.arange(N_PRE) + 50, N_POST), np.tile(np.arange(N_POST) + 50 + N_PRE, N_PRE)
 TRAINED = PRE < 50 + N_PRE * 2 // 3
@@ -38,7 +46,13 @@ def problem():
 def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
     neurons = pd.DataFrame(
         {"nucleus_id": [1, 2, 3], "x_um": [0.0, 3.0, np.nan], "depth_um": [100.0, 112.0, np.nan], "z_um": [0.0, 4.0, np.nan]}
-    ).assign(cell_class=["exc", "inh", None], layer=["L4", None, "L2/3"], axon_status=["clean", "non", None], dendrite_status=None)
+    ).assign(
+        cell_class=["exc", "inh", None],
+        layer=["L4", None, "L2/3"],
+        axon_status=["clean", "non", None],
+        dendrite_status=None,
+        is_functional=[True, True, False],
+    )
     features, names = pair_features(
         np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}), {"likeness": np.array([0.1, np.nan, 0.3])}
     )
@@ -51,17 +65,23 @@ def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
     assert table.loc[0, "post_layer"] != table.loc[1, "post_layer"]
 
 
+def fitted(model, connected, features, names, n_negatives=100_000, seed=0):
+    """Probabilities of the held-out pairs, from the drawn ones of the training pairs."""
+    distance = features[:, names.index("distance_um")]
+    drawn = draw_pairs(distance[TRAINED], connected[TRAINED], distance[~TRAINED], seed, n_negatives)
+    train = features[TRAINED][drawn.rows], connected[TRAINED][drawn.rows]
+    return fit_pair_baseline(model, train, features[~TRAINED], names, drawn, seed=0)
+
+
 def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem):
     connected, truth, in_degree, likeness = problem
     features, names = pair_features(PRE, POST, NEURONS, in_degree)
-    rich, rich_names = pair_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness})
-    train, held = (features[TRAINED], connected[TRAINED]), features[~TRAINED]
     auc = {}
     for model in ("majority", "distance", "logistic", "boosting"):
-        probability = fit_pair_baseline(model, train, held, names, seed=0)
+        probability = fitted(model, connected, features, names)
         auc[model] = metrics.roc_auc(connected[~TRAINED], probability)
         assert probability.mean() == pytest.approx(truth[~TRAINED].mean(), rel=0.15)
-    similar = fit_pair_baseline("logistic", (rich[TRAINED], connected[TRAINED]), rich[~TRAINED], rich_names, seed=0)
+    similar = fitted("logistic", connected, *pair_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness}))
     assert auc["majority"] == 0.5
     assert auc["distance"] > 0.65
     assert auc["boosting"] > auc["distance"]
@@ -73,17 +93,33 @@ def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem
 def test_thinning_the_negatives_costs_no_accuracy_and_no_calibration(problem):
     connected, _, in_degree, _ = problem
     features, names = pair_features(PRE, POST, NEURONS, in_degree)
-    train, held, outcome = (features[TRAINED], connected[TRAINED]), features[~TRAINED], connected[~TRAINED]
-    thinned, full = (fit_pair_baseline("logistic", train, held, names, 0, n_negatives=n) for n in (5000, 10**9))
-    assert metrics.roc_auc(outcome, thinned) > metrics.roc_auc(outcome, full) - 0.005
-    assert metrics.average_precision(outcome, thinned) > 0.95 * metrics.average_precision(outcome, full)
-    assert metrics.log_loss(outcome, thinned) < metrics.log_loss(outcome, full) + 0.002
+    outcome = connected[~TRAINED]
+    draws = [fitted("logistic", connected, features, names, 5000, seed) for seed in range(4)]
+    full = fitted("logistic", connected, features, names, 10**9)
+    auc, precision, loss = (
+        np.mean([of(outcome, thinned) for thinned in draws]) for of in (metrics.roc_auc, metrics.average_precision, metrics.log_loss)
+    )
+    assert auc > metrics.roc_auc(outcome, full) - 0.005
+    assert precision > 0.95 * metrics.average_precision(outcome, full)
+    assert loss < metrics.log_loss(outcome, full) + 0.002
 
 
-def test_a_training_side_without_a_synapse_is_refused(problem):
-    features, names = pair_features(PRE[:9], POST[:9], NEURONS, problem[2])
+def test_every_connected_pair_is_drawn_and_the_weights_of_the_negatives_count_all_of_them(problem):
+    connected, _, in_degree, _ = problem
+    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    distance = features[:, names.index("distance_um")]
+    drawn = draw_pairs(distance, connected, distance[:5], 0, 4000)
+    negative = ~connected[drawn.rows]
+    assert np.isin(np.flatnonzero(connected), drawn.rows).all()
+    assert negative.sum() == pytest.approx(4000, rel=0.1)
+    assert (1 / drawn.keep[negative]).sum() == pytest.approx((~connected).sum(), rel=0.03)
+    assert drawn.held_out_keep.shape == (5,)
+
+
+def test_a_training_side_without_a_synapse_is_refused():
+    distance = np.ones(9, np.float32)
     with pytest.raises(ValueError, match="none of 9 training pairs is connected"):
-        fit_pair_baseline("boosting", (features, np.zeros(9, dtype=bool)), features, names, 0)
+        draw_pairs(distance, np.zeros(9, dtype=bool), distance, 0)
 
 
 @pytest.fixture(scope="module")
