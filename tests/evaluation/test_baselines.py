@@ -112,7 +112,10 @@ def test_every_connected_pair_is_drawn_and_the_weights_of_the_negatives_count_al
     negative = ~connected[drawn.rows]
     assert np.isin(np.flatnonzero(connected), drawn.rows).all()
     assert negative.sum() == pytest.approx(4000, rel=0.1)
-    assert (1 / drawn.keep[negative]).sum() == pytest.approx((~connected).sum(), rel=0.03)
+    keep = drawn.keep[negative].astype(float)
+    standard_error = np.sqrt(((1 - keep) / keep**2).sum())
+    assert (1 / keep).sum() == pytest.approx((~connected).sum(), abs=3 * standard_error)
+    assert standard_error < 0.05 * (~connected).sum()
     assert drawn.held_out_keep.shape == (5,)
 
 
