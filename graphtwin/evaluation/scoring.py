@@ -36,7 +36,7 @@ class Design:
     """What the rows are and how they are resampled.
 
     Attributes:
-        cluster: What is drawn with replacement: "axon", "neuron" or "scan".
+        cluster: What is drawn with replacement: "axon", "neuron", "scan" or "tile" (of tissue).
     """
 
     task: str
@@ -93,42 +93,48 @@ class Scores:
 def score_pairs(
     connected: Bool[np.ndarray, " pairs"],
     probabilities: Mapping[str, Float[np.ndarray, " pairs"]],
-    cluster: Int[np.ndarray, " pairs"],
+    axon: Int[np.ndarray, " pairs"],
     distance_um: Float[np.ndarray, " pairs"],
     design: Design,
+    cluster: Int[np.ndarray, " pairs"] | None = None,
 ) -> Scores:
     """Ranking and calibration of held-out pairs.
 
     Args:
         connected: Whether a synapse was observed.
         probabilities: Of a connection, a column for each model.
-        cluster: Id of what is resampled, usually the axon (`pre_nucleus_id`); `auc_within_axon` is the AUC within these.
+        axon: Id of each pair's axon (`pre_nucleus_id`).
         distance_um: Soma distance; bins of 10 um make the distance-matched AUC, pairs without it are in all other metrics.
         design: What the pairs are and how they are resampled.
+        cluster: Id of what is resampled, the same for all pairs of an axon; the axon itself if not given.
     """
-    row, n_clusters = cluster_rows(cluster)
+    row, n_clusters = cluster_rows(axon if cluster is None else cluster)
+    axon_row, n_axons = cluster_rows(axon)
+    of_axon = np.zeros(n_axons, dtype=np.int32)
+    of_axon[axon_row] = row
     counts = cluster_counts(n_clusters, design.n_replicates, design.seed, design.cluster)
     stratum = metrics.distance_stratum(distance_um)
     with ThreadPoolExecutor(N_THREADS) as pool:  # sorting and the compiled passes release the lock
-        scored = pool.map(lambda p: _score_pair_model(connected, p, row, stratum, counts), probabilities.values())
+        scored = pool.map(lambda p: _score_pair_model(connected, p, axon_row, of_axon, stratum, counts), probabilities.values())
         values = dict(zip(probabilities, scored, strict=True))
     return Scores(design, len(connected), n_clusters, values)
 
 
 def _score_pair_model(
-    connected: np.ndarray, probability: np.ndarray, row: np.ndarray, stratum: np.ndarray, counts: np.ndarray
+    connected: np.ndarray, probability: np.ndarray, axon: np.ndarray, of_axon: np.ndarray, stratum: np.ndarray, counts: np.ndarray
 ) -> dict[str, Resampled]:
+    row = of_axon[axon]
     ranked = rank_pairs(connected, probability, row)
     auc, precision = resampled_ranking(ranked, counts)
     matched, _ = resampled_ranking(rank_pairs(connected, probability, row, stratum), counts)
-    within = np.full(counts.shape[1], np.nan)
-    ids, of_axon, _ = metrics.auc_by_stratum(connected, probability, row)
-    within[ids] = of_axon
+    within = np.full(len(of_axon), np.nan)
+    ids, auc_of_axon, _ = metrics.auc_by_stratum(connected, probability, axon)
+    within[ids] = auc_of_axon
     found = {
         "auc": resampled(auc),
         "average_precision": resampled(precision),
         "auc_within_distance": resampled(matched),
-        "auc_within_axon": resample_cluster_mean(within, counts),
+        "auc_within_axon": resample_cluster_mean(within, counts[:, of_axon]),
     }
     for k in TOP_K:
         found[f"precision_at_{k}"] = resampled(resampled_precision_at_k(ranked, counts, k))
@@ -170,7 +176,7 @@ def score_labels(
         true: Index into `classes`, or -1.
         probabilities: Of every class, a table for each model.
         classes: Their names.
-        cluster: Id of what is resampled, usually the neuron.
+        cluster: Id of what is resampled: the neuron, its scan or its tile.
         scan: A number for each scan; balanced accuracy within scans is what is left when the scan's identity says nothing.
         design: What the rows are and how they are resampled.
     """

@@ -15,6 +15,8 @@ from jaxtyping import Float, Int, Shaped
 
 from graphtwin.execute import rng_for
 
+TILE_UM = 100.0
+
 
 def hashed_order(ids: Int[np.ndarray, " rows"], seed: int, name: str) -> Shaped[np.ndarray, " rows"]:
     """A uniform 64-bit number for each id, the same wherever the id occurs. Source: splitmix64, Steele et al. 2014."""
@@ -78,6 +80,15 @@ def folds_by_block(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " r
     known = np.flatnonzero(np.isfinite(x_um) & np.isfinite(z_um))
     _cut(np.stack([x_um, z_um], 1), known, n_folds, 0, fold)
     return fold
+
+
+def tiles(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " rows"], side_um: float = TILE_UM) -> Int[np.ndarray, " rows"]:
+    """Square of tissue each neuron lies in, through all depths: neurons of one tile are no independent draws. -1 where unknown."""
+    known = np.isfinite(x_um) & np.isfinite(z_um)
+    square = np.floor(np.stack([x_um, z_um], 1)[known] / side_um)
+    tile = np.full(len(x_um), -1, dtype=np.int64)
+    tile[known] = np.unique(square, axis=0, return_inverse=True)[1].ravel()
+    return tile
 
 
 def _cut(position: np.ndarray, members: np.ndarray, n_parts: int, first_fold: int, fold: np.ndarray) -> None:

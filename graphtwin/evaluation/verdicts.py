@@ -45,7 +45,7 @@ class Verdict:
     """A sentence and the word it stands on."""
 
     task: str
-    finding: Literal["adds", "unclear", "harms", "skipped"]
+    finding: Literal["adds", "unclear", "harms", "skipped", "chosen"]
     p_value: float | None
     sentence: str
 

@@ -70,8 +70,8 @@ def node_inputs(cortex: Cortex, features: pd.DataFrame) -> NodeInputs:
     of_neuron = zip(by_id["session"], by_id["scan_idx"], has_function, strict=True)
     neurons = neurons.assign(edited=_edited(cortex, ids))
     context, context_names = _one_hot(neurons)
-    cell_type, cell_types = _codes(neurons["cell_type"], neurons["is_functional"].to_numpy())
-    layer, layers = _codes(neurons["layer"], neurons["is_functional"].to_numpy())
+    cell_type, cell_types = _codes(neurons["cell_type"], has_function)
+    layer, layers = _codes(neurons["layer"], has_function)
     return NodeInputs(
         nucleus_id=ids,
         function=by_id[names].fillna(0.0).to_numpy(np.float32),

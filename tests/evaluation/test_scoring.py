@@ -28,6 +28,23 @@ def test_pair_table_agrees_with_the_metrics_and_prefers_the_model_that_knows():
     assert difference["n_clusters"].eq(80).all()
 
 
+def test_tiles_of_axons_are_drawn_whole_and_leave_every_estimate_as_it_is():
+    rng = np.random.default_rng(3)
+    axon = np.repeat(np.arange(60), 50)
+    tile = axon // 10
+    chance = np.clip(0.2 + np.repeat(rng.normal(0, 0.1, 6), 500) + rng.normal(0, 0.02, 3000), 0.01, 0.9)
+    connected, distance = rng.random(3000) < chance, np.full(3000, 50.0)
+    by_axon, by_tile = (
+        score_pairs(connected, {"model": chance}, axon, distance, Design("connectivity", "block", name, n_replicates=400), cluster)
+        for name, cluster in (("axon", None), ("tile", tile))
+    )
+    assert (by_axon.n_clusters, by_tile.n_clusters) == (60, 6)
+    alone, together = (scores.table().set_index("metric") for scores in (by_axon, by_tile))
+    assert together["estimate"].to_dict() == pytest.approx(alone["estimate"].to_dict())
+    width = together["high"] - together["low"], alone["high"] - alone["low"]
+    assert width[0]["average_precision"] > 1.5 * width[1]["average_precision"]
+
+
 def test_label_table_leaves_unknown_classes_out_and_resamples_neurons():
     rng = np.random.default_rng(1)
     true, scan = rng.integers(-1, 3, 900), rng.integers(0, 4, 900)

@@ -69,6 +69,14 @@ def test_blocks_of_tissue_are_equally_full_and_connected(n_folds):
         assert (folds[inside] == f).all()
 
 
+def test_a_tile_holds_neurons_of_one_square_of_tissue_at_any_depth():
+    x, z = np.array([-1.0, 5.0, 99.0, 101.0, 5.0, np.nan, 5.0]), np.array([5.0, 5.0, 99.0, 5.0, 205.0, 5.0, np.nan])
+    tile = splits.tiles(x, z)
+    assert tile[1] == tile[2]
+    assert len(set(tile[[0, 1, 3, 4]])) == 4
+    assert (tile[5:] == -1).all()
+
+
 def test_one_fold_is_refused():
     with pytest.raises(ValueError, match="needs at least 2"):
         splits.folds_by_axon(IDS, 1, 0)
