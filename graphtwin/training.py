@@ -78,8 +78,9 @@ def fit(
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.epochs * n_batches + 1)
     state = FitState()
+    identity = f"{name}, seed {seed}, {n_batches} steps an epoch, {config}"
     if checkpoint is not None and checkpoint.exists():
-        state = _restore(checkpoint, model, optimiser, schedule, name)
+        state = _restore(checkpoint, model, optimiser, schedule, identity)
     else:
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
@@ -98,7 +99,7 @@ def fit(
         bar.update()
         bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
         if checkpoint is not None:
-            _save(checkpoint, model, optimiser, schedule, state, name)
+            _save(checkpoint, model, optimiser, schedule, state, identity)
     bar.close()
     model.load_state_dict(state.best)
     model.eval()

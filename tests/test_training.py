@@ -76,8 +76,9 @@ def test_a_start_that_no_epoch_improves_is_kept():
 
 def test_the_checkpoint_of_another_fit_is_refused(tmp_path: Path):
     run(new_model(), tmp_path / "fit.pt")
-    with pytest.raises(ValueError, match=r"the checkpoint of 'line', not of 'curve'\. Delete it"):
-        run(new_model(), tmp_path / "fit.pt", name="curve")
+    for other in ({"name": "curve"}, {"learning_rate": 0.01}, {"epochs": 9}):
+        with pytest.raises(ValueError, match=r"the checkpoint of 'line, .*, not of '.*Delete it"):
+            run(new_model(), tmp_path / "fit.pt", **other)
 
 
 def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path):
