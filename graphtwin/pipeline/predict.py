@@ -22,6 +22,7 @@ from graphtwin.pipeline.settings import Settings
 from graphtwin.pipeline.study import Study, make_study
 
 NEURON_TWINS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
+PAIR_TWINS = {True: "final_pairs", False: "final_pairs_no_function"}
 PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"
 TABLES = ("neurons", "units", "root_ids", "synapses", "queried", "funnel")
 
@@ -29,7 +30,7 @@ TABLES = ("neurons", "units", "root_ids", "synapses", "queried", "funnel")
 def final_jobs() -> list[Job]:
     """Fits on all labelled neurons and all observed axons."""
     jobs = [Job(f"final_{name}", fit_final_neurons, {"name": name}, 6) for name in NEURON_TWINS]
-    return [*jobs, Job("final_pairs", fit_final_pairs, {}, 12)]
+    return [*jobs, *(Job(name, fit_final_pairs, {"function": function}, 12) for function, name in PAIR_TWINS.items())]
 
 
 def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame:
@@ -53,9 +54,10 @@ def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame
     )
 
 
-def fit_final_pairs(study: Study, checkpoint: Path) -> pd.DataFrame:
-    """Fit connectivity on every observed axon; see `fit_final_neurons`."""
+def fit_final_pairs(study: Study, checkpoint: Path, function: bool) -> pd.DataFrame:
+    """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`."""
     settings = study.settings
+    study = study if function else study.without_function()
     fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
     _keep(pair_weights(fitted), checkpoint)
     return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
@@ -67,13 +69,19 @@ def _keep(weights: Any, checkpoint: Path) -> None:
     write_atomic(checkpoint.with_suffix(".pt"), lambda temporary: torch.save(weights, temporary))
 
 
-def save_twin(folder: Path) -> Path:
-    """Gather the weights of the final fits in `twin.pt`."""
+def save_twin(folder: Path, function: bool) -> Path:
+    """Gather the weights of the final fits in `twin.pt`.
+
+    Args:
+        folder: Of the run.
+        function: Whether pairs are predicted with function: where that did better on held-out axons.
+    """
     import torch
 
-    files = {name: folder / "work" / f"final_{name}.pt" for name in (*NEURON_TWINS, "pairs")}
+    files = {name: folder / "work" / f"final_{name}.pt" for name in NEURON_TWINS}
+    files["pairs"] = folder / "work" / f"{PAIR_TWINS[function]}.pt"
     parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
-    return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts, temporary))
+    return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Twin:
     Attributes:
         study: The data it was fitted on.
         neurons: "function" and "everything" to their neuron twins; none where the source has no labels.
-        pairs: The connectivity twin.
+        pairs: The connectivity twin, with function if that did better on held-out axons.
     """
 
     study: Study
@@ -119,7 +127,8 @@ def load_twin(run: str | Path) -> Twin:
         for name, evidence in NEURON_TWINS.items()
         if name in weights
     }
-    return Twin(study, neurons, restore_pairs(weights["pairs"], study.inputs, study.similar, study.pairs, settings.pairs))
+    seen = study if weights["pairs_use_function"] else study.without_function()
+    return Twin(study, neurons, restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs))
 
 
 def predict_pairs(run: str | Path | Twin, pairs: pd.DataFrame, materialization: int | None = None, origin: str = "pairs") -> pd.DataFrame:

@@ -16,7 +16,7 @@ from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
 from graphtwin.pipeline import connectivity, neurons, run_folder, scores
 from graphtwin.pipeline.jobs import Job, run_jobs
-from graphtwin.pipeline.predict import final_jobs, save_twin
+from graphtwin.pipeline.predict import PAIR_TWINS, final_jobs, save_twin
 from graphtwin.pipeline.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.pipeline.settings import Settings, load_settings
 from graphtwin.pipeline.study import Study, make_study, target_materialization
@@ -58,7 +58,6 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
         artifacts.write_tables(embedded, folder)
         results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
-        save_twin(folder)
         _write_results(study, scope, results, folder)
     shutil.rmtree(folder / "work")
     (folder / run_folder.UNFINISHED).unlink()
@@ -94,7 +93,7 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
 def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     """Every piece of work whose labels the source has."""
     of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
-    final = [job for job in final_jobs() if scope.tasks or job.name == "final_pairs"]
+    final = [job for job in final_jobs() if scope.tasks or job.name in PAIR_TWINS.values()]
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
     of_wiring = [Job("like_to_like", like_to_like_job, cost=9), Job("conditional_like_to_like", conditional_job, cost=20)]
     return [*jobs, *of_wiring]
@@ -151,7 +150,9 @@ def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], fo
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
-    artifacts.write_json([*scores.verdicts(differences, nulls), *skipped_verdicts(scope)], folder / "verdicts.json")
+    function, choice = scores.predicts_with_function(metrics)
+    save_twin(folder, function)
+    artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 

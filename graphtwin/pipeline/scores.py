@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import Design, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.splits import tiles
 from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
 from graphtwin.pipeline import connectivity, neurons
 from graphtwin.pipeline.study import Study
@@ -85,8 +86,8 @@ def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame) -> S
     scan = study.inputs.scan[study.rows_of(first["nucleus_id"])]
     columns = [f"probability_{name}" for name in classes]
     probabilities = {model: part[columns].to_numpy(np.float64) for model, part in by_model.items()}
-    design = _design(study, task, split, "neuron")
-    return score_labels(true, probabilities, classes, first["nucleus_id"].to_numpy(np.int64), scan, design)
+    name, cluster = clusters(study, split, first["nucleus_id"])
+    return score_labels(true, probabilities, classes, cluster, scan, _design(study, task, split, name))
 
 
 def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame) -> Scores:
@@ -94,8 +95,19 @@ def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame)
     first = next(iter(by_model.values()))
     predictions = {model: (part["mean_um"].to_numpy(np.float64), part["sd_um"].to_numpy(np.float64)) for model, part in by_model.items()}
     task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
-    design = _design(study, task, split, "neuron", subset)
-    return score_positions(first["true_um"].to_numpy(np.float64), predictions, first["nucleus_id"].to_numpy(np.int64), design)
+    name, cluster = clusters(study, split, first["nucleus_id"])
+    return score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, _design(study, task, split, name, subset))
+
+
+def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.ndarray]:
+    """What a split's interval resamples, and which each row belongs to: whole scans or tiles of tissue where these are held out."""
+    rows = study.rows_of(nucleus_id)
+    if split == "scan":
+        return "scan", study.inputs.scan[rows]
+    if split == "block":
+        position = study.inputs.position[rows]
+        return "tile", tiles(position[:, 0], position[:, 2])
+    return ("axon" if split == "axon" else "neuron"), nucleus_id.to_numpy(np.int64)
 
 
 def _design(study: Study, task: str, split: str, cluster: str, subset: str = "all") -> Design:
@@ -127,12 +139,14 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
         if not part["connected"].any():
             continue
         kept = models if subset == "all" else [name for name in models if name in SUBSET_MODELS]
+        cluster_name, cluster = clusters(study, split, part["pre_nucleus_id"])
         scores = score_pairs(
             part["connected"].to_numpy(),
             {name: part[name].to_numpy(np.float64) for name in kept},
             part["pre_nucleus_id"].to_numpy(np.int64),
             part["distance_um"].to_numpy(np.float64),
-            _design(study, "connectivity", split, "axon", subset),
+            _design(study, "connectivity", split, cluster_name, subset),
+            cluster,
         )
         _collect(scores, PAIR_PAIRS, metrics, differences)
     return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
@@ -204,6 +218,19 @@ def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
     counts = np.ones((1, axon.max() + 1), dtype=np.int64)
     auc, precision = resampled_ranking(rank_pairs(pairs["connected"].to_numpy(), probability, axon), counts)
     return {"auc": float(auc[0]), "average_precision": float(precision[0])}
+
+
+def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
+    """Whether the connectivity twin that is kept for predictions uses function: where average precision on held-out axons is no worse."""
+    of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision'")
+    precision = of_axons.set_index("model")["estimate"]
+    with_it, without = float(precision[connectivity.TWIN]), float(precision[connectivity.NO_FUNCTION])
+    function = bool(with_it >= without)
+    text = (
+        f"connectivity: `graphtwin predict` uses the twin {'with' if function else 'without'} function, whose average precision on "
+        f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
+    )
+    return function, Verdict("connectivity", "chosen", None, text)
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:

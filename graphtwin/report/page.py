@@ -18,7 +18,7 @@ from graphtwin.report.tables import TASKS, results, skipped
 from graphtwin.report.words import join_words
 
 TEMPLATE = "run.html.j2"
-FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored"}
+FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored", "chosen": "for predictions"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def sections(run: RunFolder) -> list[Section]:
 
 def headline(verdicts: list[dict[str, Any]]) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
-    verdicts = [verdict for verdict in verdicts if verdict["finding"] != "skipped"]  # says something of the labels, nothing of function
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]  # these say nothing of function
     about = [verdict for verdict in verdicts if "function" in _claim(verdict)]
     of_function = bool(about)
     about = about or verdicts

@@ -13,7 +13,7 @@ import pytest
 import graphtwin
 from graphtwin.artifacts import sha256
 from graphtwin.config import load_config
-from graphtwin.pipeline import jobs
+from graphtwin.pipeline import connectivity, jobs, scores
 from graphtwin.pipeline import run as stages
 from graphtwin.pipeline.settings import Settings
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
@@ -161,6 +161,28 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
     assert not (out / "unfinished").exists()
     for name in RESULTS:
         pd.testing.assert_frame_equal(pd.read_parquet(out / f"{name}.parquet"), pd.read_parquet(finished.folder / f"{name}.parquet"))
+
+
+@pytest.mark.parametrize(("without", "function"), [(0.2, True), (0.3, True), (0.31, False)])
+def test_pairs_are_predicted_with_function_unless_held_out_axons_are_better_without(without, function):
+    models = {connectivity.TWIN: 0.3, connectivity.NO_FUNCTION: without, "boosting": 0.9}
+    metrics = pd.DataFrame({"model": list(models), "estimate": list(models.values())}).assign(
+        task="connectivity", split="axon", subset="all", metric="average_precision"
+    )
+    chosen, verdict = scores.predicts_with_function(metrics)
+    assert chosen == function
+    assert f"the twin {'with' if function else 'without'} function" in verdict.sentence
+
+
+def test_the_intervals_of_held_out_scans_resample_scans_and_those_of_blocks_tiles(finished):
+    metrics = pd.read_parquet(finished.folder / "metrics.parquet")
+    assert metrics.groupby("split")["cluster"].agg(set).to_dict() == {
+        "neuron": {"neuron"},
+        "axon": {"axon"},
+        "scan": {"scan"},
+        "block": {"tile"},
+    }
+    assert (metrics.query("split == 'scan'")["n_clusters"] <= 4).all()
 
 
 def test_resuming_a_finished_run_says_so_and_touches_nothing(finished, caplog):
