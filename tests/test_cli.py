@@ -17,8 +17,8 @@ from tests.pipeline.planted_source import BLIND_IDS, SMALL, UNKNOWN_ID, Finished
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Finished:
-    return finished_run(tmp_path_factory.getbasetemp())
+def finished(session_folder) -> Finished:
+    return finished_run(session_folder)
 
 
 def invoke(*arguments: object) -> Result:

@@ -19,8 +19,8 @@ README = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Finished:
-    return finished_run(tmp_path_factory.getbasetemp())
+def finished(session_folder) -> Finished:
+    return finished_run(session_folder)
 
 
 def blocks(language: str) -> list[str]:

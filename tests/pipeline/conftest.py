@@ -5,9 +5,9 @@ from tests.pipeline.planted_source import Finished, finished_run
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Finished:
+def finished(session_folder) -> Finished:
     """The planted volume's run, finished by the command line."""
-    return finished_run(tmp_path_factory.getbasetemp())
+    return finished_run(session_folder)
 
 
 @pytest.fixture(scope="session")

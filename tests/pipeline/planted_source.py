@@ -6,7 +6,6 @@ Materialization 7 holds the synapses onto 60 queried cells of L4; materializatio
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from graphtwin.cli import app
@@ -112,16 +112,21 @@ class Finished:
     terminal: str
 
 
-@functools.cache
 def finished_run(base: Path) -> Finished:
-    """Made once a test session.
+    """Made by whoever comes first, and read by every process of the test session.
 
     Args:
         base: The session's temporary folder.
     """
-    toml = planted_export(base / "planted").write(".parquet")
-    settings = [part for setting in SMALL for part in ("--set", setting)]
-    with few_trees():
-        result = CliRunner().invoke(app, ["run", "--source", str(toml), "--out", str(base / "finished"), *settings])
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-    return Finished(base / "finished", toml, result.output)
+    said = base / "terminal.txt"
+    with FileLock(base / "finished.lock"):
+        if not said.exists():
+            toml = planted_export(base / "planted").write(".parquet")
+            settings = [part for setting in SMALL for part in ("--set", setting)]
+            with few_trees():
+                result = CliRunner().invoke(app, ["run", "--source", str(toml), "--out", str(base / "finished"), *settings])
+            assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+            said.write_text(result.output, encoding="utf-8")
+            (base / "planted.txt").write_text(str(toml), encoding="utf-8")
+    toml = Path((base / "planted.txt").read_text(encoding="utf-8"))
+    return Finished(base / "finished", toml, said.read_text(encoding="utf-8"))
