@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 from typer.testing import CliRunner
 
 from graphtwin.cli import app
 from graphtwin.evaluation import baselines
-from tests.conftest import ROOT, Export
+from tests.conftest import ROOT, Export, made_once
 
 N, FUNCTIONAL, BLIND, POSTS = 220, 180, 6, 60
 LATER = 5_000_000  # added to the root ids at materialization 9
@@ -112,21 +111,16 @@ class Finished:
     terminal: str
 
 
-def finished_run(base: Path) -> Finished:
-    """Made by whoever comes first, and read by every process of the test session.
+def finished_run(session_folder: Path) -> Finished:
+    """Made once a test session."""
+    folder = made_once(session_folder / "planted", _run_by_command)
+    return Finished(folder / "run", folder / "export" / "tables.toml", (folder / "terminal.txt").read_text(encoding="utf-8"))
 
-    Args:
-        base: The session's temporary folder.
-    """
-    said = base / "terminal.txt"
-    with FileLock(base / "finished.lock"):
-        if not said.exists():
-            toml = planted_export(base / "planted").write(".parquet")
-            settings = [part for setting in SMALL for part in ("--set", setting)]
-            with few_trees():
-                result = CliRunner().invoke(app, ["run", "--source", str(toml), "--out", str(base / "finished"), *settings])
-            assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-            said.write_text(result.output, encoding="utf-8")
-            (base / "planted.txt").write_text(str(toml), encoding="utf-8")
-    toml = Path((base / "planted.txt").read_text(encoding="utf-8"))
-    return Finished(base / "finished", toml, said.read_text(encoding="utf-8"))
+
+def _run_by_command(folder: Path) -> None:
+    toml = planted_export(folder / "export").write(".parquet")
+    settings = [part for setting in SMALL for part in ("--set", setting)]
+    with few_trees():
+        result = CliRunner().invoke(app, ["run", "--source", str(toml), "--out", str(folder / "run"), *settings])
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    (folder / "terminal.txt").write_text(result.output, encoding="utf-8")

@@ -6,6 +6,7 @@ import pytest
 
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.report.page import write
+from tests.conftest import made_once
 from tests.report.planted_run import write_run
 
 
@@ -18,11 +19,9 @@ def small_cortex(cortex: Cortex) -> Cortex:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, small_cortex: Cortex) -> Path:
+def finished(session_folder: Path, small_cortex: Cortex) -> Path:
     """A run folder with every piece, and its report."""
-    folder = write_run(tmp_path_factory.mktemp("runs") / "planted", small_cortex)
-    write(folder)
-    return folder
+    return made_once(session_folder / "planted_report", lambda folder: write(write_run(folder, small_cortex)))
 
 
 @pytest.fixture
