@@ -87,7 +87,7 @@ def run(
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder. [default: runs/<source>]")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/ and the name of the source).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")

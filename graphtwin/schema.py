@@ -116,7 +116,7 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], origin: str) -> N
     hints = [f"{name!r} (nearest here: {nearest(name, map(str, frame.columns))!r})" for name in missing]
     raise ValueError(
         f"{origin}: {len(missing)} columns are missing: {', '.join(hints)}. The table has {sorted(map(str, frame.columns))}. "
-        "Rename the column in the file, or say its name under `columns` of this table in the TOML."
+        "Rename the column in the file; a table that a TOML names may keep its name and say it there under `columns`."
     )
 
 
