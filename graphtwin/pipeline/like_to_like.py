@@ -139,16 +139,14 @@ def _together(
     names = list(included)
     shared = _shared(pairs, included)
     geometry = [name for name in GEOMETRY if name in shared and bool(shared[name].notna().all())]
-    blocks: dict[str, Sequence[str]] = {name: [name] for name in names[:MAX_BLOCKS]}
-    if geometry and len(blocks) < MAX_BLOCKS:
-        blocks["geometry"] = geometry
+    blocks = _blocks(shared, names, geometry, answer)
     rule = []
     for scale in SCALES:
         said = _joint(shared, blocks, scale, group, config.seed, answer)
         rule += [said] if said else []
         done(f"all together, {scale} scale")
     if config.outcome == "synapse_density":
-        answer.add("held_out", _held_out(shared, names, geometry, config, group))
+        _held_out(shared, names, geometry, config, group, answer)
         done("held-out axons")
         if neurons is not None:
             _targets_of_axons(shared, neurons, names[0], group, config.seed, answer)
@@ -158,13 +156,25 @@ def _together(
     return " ".join(rule)
 
 
+def _blocks(shared: pd.DataFrame, names: list[str], geometry: list[str], answer: Answer) -> dict[str, Sequence[str]]:
+    """Predictors of the joint model that enter together; what is left out is a note."""
+    blocks: dict[str, Sequence[str]] = {name: [name] for name in names[:MAX_BLOCKS]}
+    if len(names) > MAX_BLOCKS:
+        answer.notes.append(f"joint model: at most {MAX_BLOCKS} predictors, left out: {', '.join(names[MAX_BLOCKS:])}.")
+    for name in (name for name in GEOMETRY if name not in geometry):
+        unknown = f"unknown for {int(shared[name].isna().sum())} of {len(shared)} pairs" if name in shared else "not in the table"
+        answer.notes.append(f"joint model: {name} is {unknown} and not held. Give --neurons with positions.")
+    if geometry and len(blocks) < MAX_BLOCKS:
+        blocks["geometry"] = geometry
+    elif geometry:
+        answer.notes.append(f"joint model: at most {MAX_BLOCKS} predictors, left out: {', '.join(geometry)}.")
+    return blocks
+
+
 def _joint(
     shared: pd.DataFrame, blocks: Mapping[str, Sequence[str]], scale: str, group: str | None, seed: int, answer: Answer
 ) -> str | None:
     """The joint model at one scale in words; a scale that the pairs do not allow is a note."""
-    if scale == "size" and "mean_synapse_size" not in shared:
-        answer.notes.append("size: the pair table has no mean_synapse_size.")
-        return None
     try:
         joint = fit_joint(shared, blocks, scale, group, seed)
     except ValueError as reason:
@@ -186,8 +196,10 @@ def _shared(pairs: pd.DataFrame, included: Mapping[str, pd.DataFrame]) -> pd.Dat
     return pairs.loc[index.sort_values()].reset_index(drop=True)
 
 
-def _held_out(shared: pd.DataFrame, names: list[str], geometry: list[str], config: LikeToLikeConfig, group: str | None) -> pd.DataFrame:
-    """Log-likelihood of held-out axons under every rule, against L_d alone."""
+def _held_out(
+    shared: pd.DataFrame, names: list[str], geometry: list[str], config: LikeToLikeConfig, group: str | None, answer: Answer
+) -> None:
+    """Log-likelihood of held-out axons under every rule, against L_d alone; a note where a rule cannot be fitted without a fold."""
     rules = [L_D_ALONE, *(Hypothesis(f"L_d, {name}", (name,)) for name in names)]
     if len(names) > 1:
         rules.append(Hypothesis("L_d, all similarities", tuple(names)))
@@ -197,7 +209,12 @@ def _held_out(shared: pd.DataFrame, names: list[str], geometry: list[str], confi
             Hypothesis("L_d, geometry", tuple(geometry)),
             Hypothesis("L_d, geometry, all similarities", (*geometry, *names)),
         ]
-    return compare_held_out(held_out_scores(shared, rules, config.seed, group), L_D_ALONE.name, config.seed)
+    try:
+        scores = held_out_scores(shared, rules, config.seed, group)
+    except ValueError as reason:
+        answer.notes.append(f"no held-out axons: {reason}")
+    else:
+        answer.add("held_out", compare_held_out(scores, L_D_ALONE.name, config.seed))
 
 
 def _targets_of_axons(shared: pd.DataFrame, neurons: pd.DataFrame, similarity: str, group: str | None, seed: int, answer: Answer) -> None:

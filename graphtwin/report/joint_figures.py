@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.palette import BLUE, GREY, ORANGE, VERMILLION
+from graphtwin.report.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 from graphtwin.report.words import number, per_cent
 
 ROW = 0.23  # inches a row of a forest
@@ -41,20 +41,25 @@ def slopes(run: RunFolder) -> Block:
     title, table = "Slopes of all predictors at once", run.table("joint")
     if table is None:
         return Absent("joint-slopes", title, "no joint model was fitted (joint.parquet).")
-    sd = (table["per_sd"] / table["estimate"].where(table["estimate"] != 0)).fillna(0.0)
+    sd = table["sd"]
     values = (table[["estimate", "low", "high"]].to_numpy() * sd.to_numpy()[:, None]).astype(np.float64)
     clear = (table["low"] > 0) | (table["high"] < 0)
+    rows = np.arange(len(table))
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
         labels = [f"{row['scale']}: {row['predictor']}, {row['group']}" for _, row in table.iterrows()]
         draw_interval_rows(axes, labels, values, [BLUE if one else GREY for one in clear], 0.0)
-        axes.scatter(table["alone"] * sd, np.arange(len(table)), marker="|", s=60, color=ORANGE, zorder=3, label="alone")
+        axes.scatter(table["alone"] * sd, rows, marker="|", s=60, color=ORANGE, zorder=3, label="alone")
+        axes.scatter(table["mixed"] * sd, rows, marker="x", s=22, color=GREEN, zorder=3, label="mixed model")
         axes.set_xlabel("change of the log outcome with one SD")
         axes.legend(loc="lower right")
 
     sentence = f"{int(clear.sum())} of {len(table)} joint slopes have an interval without 0."
-    caption = "Dots: joint slopes with 95 % intervals clustered by axon, blue where they exclude 0. Orange: the predictor alone."
+    caption = (
+        "Dots: joint slopes given each axon's total, with 95 % intervals clustered by axon, blue where they exclude 0. Green crosses: the "
+        "joint mixed model (none for sizes). Orange: the predictor alone."
+    )
     svg = draw_svg("joint-slopes", title, (WIDTH, 0.9 + ROW * len(table)), fill)
     return Drawn("joint-slopes", title, sentence, caption, svg, ("joint.parquet", "collinearity.parquet"))
 
