@@ -17,7 +17,7 @@ from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of
 from graphtwin.wiring.common_input import common_input, compare
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
-from graphtwin.wiring.joint import MAX_BLOCKS, SCALES, fit_joint, say
+from graphtwin.wiring.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.motifs import motifs
 from graphtwin.wiring.pairs import add_geometry, add_projections
 from graphtwin.wiring.rules import fit_rule
@@ -134,14 +134,14 @@ def _together(
     group: str | None,
     answer: Answer,
     done: Callable[[str], None],
-) -> str:
-    """All similarities at once, what they predict, common input and motifs; returns the rule in words."""
+) -> list[str]:
+    """All similarities at once, what they predict, common input and motifs; returns the rule in words, a sentence a scale."""
     names = list(included)
     shared = _shared(pairs, included)
     geometry = [name for name in GEOMETRY if name in shared and bool(shared[name].notna().all())]
     blocks = _blocks(shared, names, geometry, answer)
     rule = []
-    for scale in SCALES:
+    for scale in sorted(SCALES, key=lambda scale: OUTCOME[scale] != config.outcome):  # what was asked for comes first
         said = _joint(shared, blocks, scale, group, config.seed, answer)
         rule += [said] if said else []
         done(f"all together, {scale} scale")
@@ -153,7 +153,7 @@ def _together(
             done("common input")
         _motifs(shared, neurons, config.seed, answer)
         done("motifs")
-    return " ".join(rule)
+    return rule
 
 
 def _blocks(shared: pd.DataFrame, names: list[str], geometry: list[str], answer: Answer) -> dict[str, Sequence[str]]:
@@ -260,13 +260,13 @@ def _merge(answer: Answer, found: Answer) -> None:
     answer.notes += found.notes
 
 
-def _write(answer: Answer, rule: str, config: LikeToLikeConfig, out: Path) -> None:
+def _write(answer: Answer, rule: list[str], config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
-    artifacts.write_json({"notes": answer.notes, "rule": rule}, out / "notes.json")
+    artifacts.write_json({"notes": answer.notes, "rule": " ".join(rule), "scales": rule}, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
 

@@ -39,7 +39,7 @@ def render(run: RunFolder) -> str:
     provenance, said, files, outcome = run.json("provenance"), run.json("notes") or {}, run.files(), outcome_of(run)
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
-        rule=said.get("rule", ""),
+        rule=said.get("scales", []),
         notes=said.get("notes", []),
         title=TITLES[outcome],
         model="conditional model, within axons and with L_d held where it is known" if outcome == "size" else "mixed model",

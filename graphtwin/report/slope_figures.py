@@ -56,13 +56,18 @@ def _draw_curve(axes: Axes, rows: pd.DataFrame, similarity: str, group: str) -> 
 
 
 def _curve_sentence(table: pd.DataFrame) -> str:
-    said = []
-    for (similarity, group), rows in table.groupby(["similarity", "group"], sort=False):
-        ends = rows.dropna(subset=["low"])
-        if len(ends) > 1:
-            said.append(f"{similarity} in {group} from {number(ends['relative'].iloc[0])} to {number(ends['relative'].iloc[-1])}")
+    """In how many panels the outcome rises from the lowest to the highest bin with a band, and where it changes most."""
+    ends = []
+    for (similarity, group), rows in table.dropna(subset=["low", "relative"]).groupby(["similarity", "group"], sort=False):
+        if len(rows) > 1:
+            ends.append((f"{similarity} in {group}", float(rows["relative"].iloc[0]), float(rows["relative"].iloc[-1])))
+    if not ends:
+        return "No panel has two bins of 5 axons."
+    risen = sum(last > first for _, first, last in ends)
+    name, first, last = max(ends, key=lambda end: abs(end[2] - end[1]))
     return (
-        f"From the lowest to the highest bin with a band the relative outcome goes: {'; '.join(said)}." if said else "No bin has 5 axons."
+        f"From the lowest to the highest bin with a band the relative outcome rises in {risen} of {len(ends)} panels; "
+        f"it changes most for {name}, from {number(first)} to {number(last)}."
     )
 
 
@@ -155,8 +160,11 @@ def ranking(run: RunFolder) -> Block:
         axes.set_xlabel("AUC, mean over axons")
 
     whole = chosen[chosen["metric"] == "auc"]
-    said = [f"{row['similarity']} in {row['group']} {number(row['estimate'])}" for _, row in whole.iterrows()]
-    sentence = f"Mean AUC of connected over unconnected candidates of the same axon: {'; '.join(said)} (0.5 is chance)."
+    least, most = (
+        f"{number(row['estimate'])} ({row['similarity']}, {row['group']})"
+        for row in (whole.loc[whole["estimate"].idxmin()], whole.loc[whole["estimate"].idxmax()])
+    )
+    sentence = f"Mean AUC of connected over unconnected candidates of the same axon (0.5 is chance): from {least} to {most}."
     caption = "95 % intervals resample axons. For a distance, an AUC below 0.5 means that near cells are preferred."
     return Drawn(
         "ranking", title, sentence, caption, draw_svg("ranking", title, (WIDTH, 0.9 + 0.23 * len(chosen)), fill), ("within_axons.parquet",)

@@ -255,5 +255,6 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
             continue
         span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
         said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}")
-    said += [f"{', '.join(without)} changes nothing clearly once the others are fixed"] if without else []
+    verb = "changes" if len(without) == 1 else "change"
+    said += [f"{', '.join(without)} {verb} nothing clearly once the others are fixed"] if without else []
     return f"At the {joint.scale} scale ({what}), {'; '.join(said)}."
