@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
+from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of
+from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of, unfitted_groups
 from graphtwin.wiring.common_input import common_input, compare
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
@@ -70,7 +71,13 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     pairs, neurons = _read(config)
     answer = Answer()
     group = None if config.by == "none" else config.by
-    included = {name: _included(pairs, neurons, name, config, answer) for name in config.similarity}
+    questions = {
+        name: Question(name, config.outcome, group, config.nulls, config.seed, config.workers, measure_of(neurons, name))
+        for name in config.similarity
+    }
+    included = {
+        name: _fitted_groups(_included(pairs, neurons, name, config, answer), question, answer) for name, question in questions.items()
+    }
     with tqdm(desc="like to like", unit="step") as bar:
 
         def done(step: str) -> None:
@@ -78,8 +85,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
             bar.update()
 
         for name, used in included.items():
-            question = Question(name, config.outcome, group, config.nulls, config.seed, config.workers, measure_of(neurons, name))
-            for step, found in analyse(used, question):
+            for step, found in analyse(used, questions[name]):
                 _merge(answer, found)
                 done(f"{name}: {step}")
         rule = _together(pairs, included, neurons, config, group, answer, done)
@@ -123,6 +129,17 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
         raise ValueError(
             f"{name}: none of {len(pairs):,} pairs is left by inclusion {config.inclusion!r}. {why}. Relax it with --inclusion none."
         )
+    return used
+
+
+def _fitted_groups(used: pd.DataFrame, question: Question, answer: Answer) -> pd.DataFrame:
+    """The pairs of groups that have a slope; the others are left out of every step, with a note."""
+    funnel = Funnel("model")
+    for group, reason in unfitted_groups(used, question).items():
+        answer.notes.append(f"{question.similarity}: {group} is left out. {reason}")
+        used = funnel.keep(used, used[question.by].astype(str) != group, question.similarity, f"{group} has a slope", reason, "pairs")
+    if len(funnel.frame()):
+        answer.add("funnel", funnel.frame())
     return used
 
 

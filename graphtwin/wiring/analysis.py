@@ -76,6 +76,38 @@ class Answer:
         return {name: pd.concat(parts, ignore_index=True) for name, parts in self.tables.items()}
 
 
+def unfitted_groups(pairs: pd.DataFrame, question: Question) -> dict[str, str]:
+    """Groups whose slope cannot be estimated (too few axons, a constant similarity, separation), each with the reason.
+
+    Raises:
+        ValueError: The table is at fault and not a group; or no group can be fitted.
+    """
+    used = _used(pairs, question.outcome)
+    choices = choices_of(used, [question.similarity], question.outcome, question.by)
+    try:
+        fit_conditional(choices)
+    except ValueError as reason:
+        if question.by is None or len(choices.groups) == 1:
+            raise
+        first = reason
+    else:
+        return {}
+    found = {}
+    for group, part in used.groupby(question.by, sort=True):
+        try:
+            fit_conditional(choices_of(part, [question.similarity], question.outcome, question.by))
+        except ValueError as reason:
+            found[str(group)] = str(reason)
+    if len(found) == used[question.by].nunique():
+        raise first
+    return found
+
+
+def _used(pairs: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Pairs of the outcome. For synapses all: their candidates refuse a synapse without L_d, which `of_outcome` would leave out."""
+    return pairs if outcome == "synapse_density" else of_outcome(pairs, outcome)
+
+
 def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answer]]:
     """Answer a question step by step: yields the name of each step with what it found, so that progress can be shown.
 
@@ -86,8 +118,7 @@ def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answ
     Raises:
         ValueError: The table cannot answer it; the words say why.
     """
-    # All pairs are shown to the candidates of synapses: they refuse a synapse without L_d, which `of_outcome` would leave out.
-    used = pairs if question.outcome == "synapse_density" else of_outcome(pairs, question.outcome)
+    used = _used(pairs, question.outcome)
     choices = choices_of(used, [question.similarity], question.outcome, question.by)
     fit = fit_conditional(choices)
     yield "curves", _curves(pairs, question)
