@@ -12,12 +12,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
+from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of
+from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of, unfitted_groups
 from graphtwin.wiring.common_input import common_input, compare
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
-from graphtwin.wiring.joint import MAX_BLOCKS, SCALES, fit_joint, say
+from graphtwin.wiring.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.motifs import motifs
 from graphtwin.wiring.pairs import add_geometry, add_projections
 from graphtwin.wiring.rules import fit_rule
@@ -70,7 +71,13 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     pairs, neurons = _read(config)
     answer = Answer()
     group = None if config.by == "none" else config.by
-    included = {name: _included(pairs, neurons, name, config, answer) for name in config.similarity}
+    questions = {
+        name: Question(name, config.outcome, group, config.nulls, config.seed, config.workers, measure_of(neurons, name))
+        for name in config.similarity
+    }
+    included = {
+        name: _fitted_groups(_included(pairs, neurons, name, config, answer), question, answer) for name, question in questions.items()
+    }
     with tqdm(desc="like to like", unit="step") as bar:
 
         def done(step: str) -> None:
@@ -78,8 +85,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
             bar.update()
 
         for name, used in included.items():
-            question = Question(name, config.outcome, group, config.nulls, config.seed, config.workers, measure_of(neurons, name))
-            for step, found in analyse(used, question):
+            for step, found in analyse(used, questions[name]):
                 _merge(answer, found)
                 done(f"{name}: {step}")
         rule = _together(pairs, included, neurons, config, group, answer, done)
@@ -126,6 +132,17 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     return used
 
 
+def _fitted_groups(used: pd.DataFrame, question: Question, answer: Answer) -> pd.DataFrame:
+    """The pairs of groups that have a slope; the others are left out of every step, with a note."""
+    funnel = Funnel("model")
+    for group, reason in unfitted_groups(used, question).items():
+        answer.notes.append(f"{question.similarity}: {group} is left out. {reason}")
+        used = funnel.keep(used, used[question.by].astype(str) != group, question.similarity, f"{group} has a slope", reason, "pairs")
+    if len(funnel.frame()):
+        answer.add("funnel", funnel.frame())
+    return used
+
+
 def _together(
     pairs: pd.DataFrame,
     included: Mapping[str, pd.DataFrame],
@@ -134,37 +151,47 @@ def _together(
     group: str | None,
     answer: Answer,
     done: Callable[[str], None],
-) -> str:
-    """All similarities at once, what they predict, common input and motifs; returns the rule in words."""
+) -> list[str]:
+    """All similarities at once, what they predict, common input and motifs; returns the rule in words, a sentence a scale."""
     names = list(included)
     shared = _shared(pairs, included)
     geometry = [name for name in GEOMETRY if name in shared and bool(shared[name].notna().all())]
-    blocks: dict[str, Sequence[str]] = {name: [name] for name in names[:MAX_BLOCKS]}
-    if geometry and len(blocks) < MAX_BLOCKS:
-        blocks["geometry"] = geometry
+    blocks = _blocks(shared, names, geometry, answer)
     rule = []
-    for scale in SCALES:
+    for scale in sorted(SCALES, key=lambda scale: OUTCOME[scale] != config.outcome):  # what was asked for comes first
         said = _joint(shared, blocks, scale, group, config.seed, answer)
         rule += [said] if said else []
         done(f"all together, {scale} scale")
     if config.outcome == "synapse_density":
-        answer.add("held_out", _held_out(shared, names, geometry, config, group))
+        _held_out(shared, names, geometry, config, group, answer)
         done("held-out axons")
         if neurons is not None:
             _targets_of_axons(shared, neurons, names[0], group, config.seed, answer)
             done("common input")
         _motifs(shared, neurons, config.seed, answer)
         done("motifs")
-    return " ".join(rule)
+    return rule
+
+
+def _blocks(shared: pd.DataFrame, names: list[str], geometry: list[str], answer: Answer) -> dict[str, Sequence[str]]:
+    """Predictors of the joint model that enter together; what is left out is a note."""
+    blocks: dict[str, Sequence[str]] = {name: [name] for name in names[:MAX_BLOCKS]}
+    if len(names) > MAX_BLOCKS:
+        answer.notes.append(f"joint model: at most {MAX_BLOCKS} predictors, left out: {', '.join(names[MAX_BLOCKS:])}.")
+    for name in (name for name in GEOMETRY if name not in geometry):
+        unknown = f"unknown for {int(shared[name].isna().sum())} of {len(shared)} pairs" if name in shared else "not in the table"
+        answer.notes.append(f"joint model: {name} is {unknown} and not held. Give --neurons with positions.")
+    if geometry and len(blocks) < MAX_BLOCKS:
+        blocks["geometry"] = geometry
+    elif geometry:
+        answer.notes.append(f"joint model: at most {MAX_BLOCKS} predictors, left out: {', '.join(geometry)}.")
+    return blocks
 
 
 def _joint(
     shared: pd.DataFrame, blocks: Mapping[str, Sequence[str]], scale: str, group: str | None, seed: int, answer: Answer
 ) -> str | None:
     """The joint model at one scale in words; a scale that the pairs do not allow is a note."""
-    if scale == "size" and "mean_synapse_size" not in shared:
-        answer.notes.append("size: the pair table has no mean_synapse_size.")
-        return None
     try:
         joint = fit_joint(shared, blocks, scale, group, seed)
     except ValueError as reason:
@@ -186,8 +213,10 @@ def _shared(pairs: pd.DataFrame, included: Mapping[str, pd.DataFrame]) -> pd.Dat
     return pairs.loc[index.sort_values()].reset_index(drop=True)
 
 
-def _held_out(shared: pd.DataFrame, names: list[str], geometry: list[str], config: LikeToLikeConfig, group: str | None) -> pd.DataFrame:
-    """Log-likelihood of held-out axons under every rule, against L_d alone."""
+def _held_out(
+    shared: pd.DataFrame, names: list[str], geometry: list[str], config: LikeToLikeConfig, group: str | None, answer: Answer
+) -> None:
+    """Log-likelihood of held-out axons under every rule, against L_d alone; a note where a rule cannot be fitted without a fold."""
     rules = [L_D_ALONE, *(Hypothesis(f"L_d, {name}", (name,)) for name in names)]
     if len(names) > 1:
         rules.append(Hypothesis("L_d, all similarities", tuple(names)))
@@ -197,7 +226,12 @@ def _held_out(shared: pd.DataFrame, names: list[str], geometry: list[str], confi
             Hypothesis("L_d, geometry", tuple(geometry)),
             Hypothesis("L_d, geometry, all similarities", (*geometry, *names)),
         ]
-    return compare_held_out(held_out_scores(shared, rules, config.seed, group), L_D_ALONE.name, config.seed)
+    try:
+        scores = held_out_scores(shared, rules, config.seed, group)
+    except ValueError as reason:
+        answer.notes.append(f"no held-out axons: {reason}")
+    else:
+        answer.add("held_out", compare_held_out(scores, L_D_ALONE.name, config.seed))
 
 
 def _targets_of_axons(shared: pd.DataFrame, neurons: pd.DataFrame, similarity: str, group: str | None, seed: int, answer: Answer) -> None:
@@ -243,13 +277,13 @@ def _merge(answer: Answer, found: Answer) -> None:
     answer.notes += found.notes
 
 
-def _write(answer: Answer, rule: str, config: LikeToLikeConfig, out: Path) -> None:
+def _write(answer: Answer, rule: list[str], config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
-    artifacts.write_json({"notes": answer.notes, "rule": rule}, out / "notes.json")
+    artifacts.write_json({"notes": answer.notes, "rule": " ".join(rule), "scales": rule}, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
 

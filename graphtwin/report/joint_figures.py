@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.palette import BLUE, GREY, ORANGE, VERMILLION
+from graphtwin.report.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 from graphtwin.report.words import number, per_cent
 
 ROW = 0.23  # inches a row of a forest
+LONGEST_LABEL = 45  # characters on one line
+WORTH_A_ROW = 0.05  # of the largest share of a scale: smaller shared parts are in the table only
 ONLY_SYNAPSES = "asked for synapse_density only"
 
 
@@ -37,49 +43,75 @@ def _rows(
 
 
 def slopes(run: RunFolder) -> Block:
-    """Joint slopes a SD, beside what each predictor shows alone."""
+    """Joint slopes a SD, beside what each predictor shows alone and what the joint mixed model finds; a panel a scale."""
     title, table = "Slopes of all predictors at once", run.table("joint")
     if table is None:
         return Absent("joint-slopes", title, "no joint model was fitted (joint.parquet).")
-    sd = (table["per_sd"] / table["estimate"].where(table["estimate"] != 0)).fillna(0.0)
-    values = (table[["estimate", "low", "high"]].to_numpy() * sd.to_numpy()[:, None]).astype(np.float64)
-    clear = (table["low"] > 0) | (table["high"] < 0)
+    table = table.assign(label=table["predictor"] + ", " + table["group"])
 
-    def fill(figure: Figure) -> None:
-        axes = figure.subplots()
-        labels = [f"{row['scale']}: {row['predictor']}, {row['group']}" for _, row in table.iterrows()]
-        draw_interval_rows(axes, labels, values, [BLUE if one else GREY for one in clear], 0.0)
-        axes.scatter(table["alone"] * sd, np.arange(len(table)), marker="|", s=60, color=ORANGE, zorder=3, label="alone")
-        axes.set_xlabel("change of the log outcome with one SD")
-        axes.legend(loc="lower right")
+    def fill(axes: Axes, rows: pd.DataFrame) -> None:
+        y, sd = np.arange(len(rows)), rows["sd"]
+        clear = (rows["low"] > 0) | (rows["high"] < 0)
+        values = (rows[["estimate", "low", "high"]].to_numpy() * sd.to_numpy()[:, None]).astype(np.float64)
+        draw_interval_rows(axes, list(rows.index), values, [BLUE if one else GREY for one in clear], 0.0)
+        axes.scatter(rows["alone"] * sd, y, marker="|", s=60, color=ORANGE, zorder=3)
+        axes.scatter(rows["mixed"] * sd, y, marker="x", s=22, color=GREEN, zorder=3)
 
-    sentence = f"{int(clear.sum())} of {len(table)} joint slopes have an interval without 0."
-    caption = "Dots: joint slopes with 95 % intervals clustered by axon, blue where they exclude 0. Orange: the predictor alone."
-    svg = draw_svg("joint-slopes", title, (WIDTH, 0.9 + ROW * len(table)), fill)
+    clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
+    sentence = f"{clear} of {len(table)} joint slopes have an interval without 0."
+    caption = (
+        "Change of the log outcome with one SD. Dots: joint slopes given each axon's total, with 95 % intervals clustered by axon, blue "
+        "where they exclude 0. Green crosses: the joint mixed model (none for sizes). Orange: the predictor alone."
+    )
+    svg = _by_scale("joint-slopes", title, table, fill, "change with one SD")
     return Drawn("joint-slopes", title, sentence, caption, svg, ("joint.parquet", "collinearity.parquet"))
 
 
 def commonality(run: RunFolder) -> Block:
-    """Unique and shared shares of the deviance within axons."""
+    """Unique and shared shares of the deviance within axons; a panel a scale."""
     title, table = "What each predictor explains alone, and what they share", run.table("commonality")
     if table is None:
         return Absent("commonality", title, "no joint model was fitted (commonality.parquet).")
-    table = table[(table["kind"] == "unique") | (table["share"].abs() > 0.02 * table["share"].abs().max())]
-    labels = [f"{row['scale']}: {row['predictors']}, {row['group']}" for _, row in table.iterrows()]
-    values = 100 * table[["share", "low", "high"]].to_numpy(np.float64)
-    colours = [BLUE if kind == "unique" else ORANGE for kind in table["kind"]]
-    unique = table[table["kind"] == "unique"]
+    largest = table.groupby("scale")["share"].transform(lambda share: share.abs().max())
+    table = table[(table["kind"] == "unique") | (table["share"].abs() > WORTH_A_ROW * largest)]
+    table = table.assign(label=[_two_lines(f"{row['predictors']}, {row['group']}") for _, row in table.iterrows()])
+
+    def fill(axes: Axes, rows: pd.DataFrame) -> None:
+        colours = [BLUE if kind == "unique" else ORANGE for kind in rows["kind"]]
+        draw_interval_rows(axes, list(rows.index), 100 * rows[["share", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+
     said = []
-    for scale, rows in unique.groupby("scale", sort=False):
+    for scale, rows in table[table["kind"] == "unique"].groupby("scale", sort=False):
         best = rows.loc[rows["share"].idxmax()]
         said.append(f"at the {scale} scale {best['predictors']} in {best['group']}, {per_cent(max(best['share'], 0.0))}")
     sentence = f"The largest part of the deviance within axons that nothing else explains is, {'; '.join(said)}."
     caption = (
-        "Blue: unique; orange: shared by exactly these predictors (negative where one hides the other). 95 % intervals resample axons."
+        "Share of the deviance within axons. Blue: unique; orange: shared by exactly these predictors (negative where one hides the "
+        f"other), where it is above {100 * WORTH_A_ROW:.0f} % of the largest. 95 % intervals resample axons."
     )
-    return _rows(
-        "commonality", title, sentence, caption, labels, values, colours, 0.0, "deviance within axons explained (%)", "commonality.parquet"
-    )
+    svg = _by_scale("commonality", title, table, fill, "deviance (%)")
+    return Drawn("commonality", title, sentence, caption, svg, ("commonality.parquet",))
+
+
+def _two_lines(label: str) -> str:
+    """A long list of predictors broken after an `&` near its middle."""
+    parts = label.split(" & ")
+    half = -(-len(parts) // 2)
+    return label if len(label) <= LONGEST_LABEL or len(parts) == 1 else f"{' & '.join(parts[:half])} &\n{' & '.join(parts[half:])}"
+
+
+def _by_scale(key: str, title: str, table: pd.DataFrame, fill: Callable[[Axes, pd.DataFrame], None], x: str) -> str:
+    """A panel a scale with the rows of all scales, empty where a scale has not the row."""
+    labels, scales = list(dict.fromkeys(table["label"])), list(dict.fromkeys(table["scale"]))
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(1, len(scales), squeeze=False, sharey=True)[0]
+        for axes, scale in zip(grid, scales, strict=True):
+            fill(axes, table[table["scale"] == scale].set_index("label").reindex(labels))
+            axes.set_title(scale)
+            axes.set_xlabel(x)
+
+    return draw_svg(key, title, (WIDTH, 0.9 + ROW * len(labels)), draw)
 
 
 def held_out(run: RunFolder) -> Block:
@@ -114,7 +146,9 @@ def common_input(run: RunFolder) -> Block:
     """Mean correlation of each axon's targets, observed minus expected."""
     title, table = "Do targets of an axon respond alike?", run.table("common_input")
     if table is None:
-        return Absent("common-input", title, "needs a neuron table with responses, and axons with 10 partners (common_input.parquet).")
+        return Absent(
+            "common-input", title, f"{ONLY_SYNAPSES}, with a neuron table with responses and axons with 10 partners (common_input.parquet)."
+        )
     labels = [f"{row['group']}, {row['effect']} (n = {row['n_axons']})" for _, row in table.iterrows()]
     values = table[["difference", "low", "high"]].to_numpy(np.float64)
     colours = [BLUE if low > 0 else VERMILLION if high < 0 else GREY for _, low, high in values]

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from graphtwin.artifacts import write_text
 from graphtwin.report import joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.page import Section, facts, funnel_steps, page
+from graphtwin.report.slope_figures import NORMAL, SIGNIFICANT
 from graphtwin.report.words import number, p_text
 
 TEMPLATE = "like_to_like.html.j2"
+KEY = ["similarity", "group"]
+TITLES = {
+    "synapse_density": "Which similarity decides who connects",
+    "co_travel": "Which similarity decides who comes close",
+    "size": "Which similarity decides how large a connection is",
+}
 
 
 def write(folder: Path) -> Path:
@@ -31,12 +36,14 @@ def write(folder: Path) -> Path:
 
 def render(run: RunFolder) -> str:
     """The page as HTML."""
-    provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
+    provenance, said, files, outcome = run.json("provenance"), run.json("notes") or {}, run.files(), outcome_of(run)
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
-        rule=said.get("rule", ""),
+        rule=said.get("scales", []),
         notes=said.get("notes", []),
-        slopes=slope_rows(run.table("slopes")),
+        title=TITLES[outcome],
+        model="conditional model, within axons and with L_d held where it is known" if outcome == "size" else "mixed model",
+        slopes=slope_rows(run),
         sections=sections(run),
         funnel=funnel_steps(run.table("funnel")),
         facts=facts(provenance),
@@ -59,7 +66,7 @@ def sections(run: RunFolder) -> list[Section]:
         Section(
             "models",
             "Models and nulls",
-            "The mixed model is the published one; the conditional model takes every axon's number of synapses as given.",
+            "The mixed model is the published one; the conditional model takes every axon's total as given.",
             [slope_figures.forest(run), slope_figures.nulls(run), slope_figures.ranking(run)],
         ),
         Section(
@@ -77,19 +84,34 @@ def sections(run: RunFolder) -> list[Section]:
     ]
 
 
-def slope_rows(slopes: pd.DataFrame | None) -> list[dict[str, str]]:
-    """Slopes as the table of the page prints them."""
+def slope_rows(run: RunFolder) -> list[dict[str, str]]:
+    """Slopes as the table of the page prints them: that of the model, and that within axons where a mixed model has both."""
+    slopes, within = run.table("slopes"), run.table("mundlak")
     if slopes is None:
         return []
+    intervals = run.table("conditional") if outcome_of(run) == "size" else None
+    if intervals is None:
+        intervals = slopes.assign(low=slopes["estimate"] - NORMAL * slopes["se"], high=slopes["estimate"] + NORMAL * slopes["se"])
+    table = slopes.merge(intervals[[*KEY, "low", "high"]], how="left", on=KEY)
+    if within is not None:
+        table = table.merge(within[[*KEY, "within", "p_adj"]].rename(columns={"p_adj": "p_apart"}), how="left", on=KEY)
     return [
         {
             "similarity": row["similarity"],
             "group": row["group"],
             "estimate": number(row["estimate"]),
-            "interval": f"{number(row['estimate'] - 1.96 * row['se'])} to {number(row['estimate'] + 1.96 * row['se'])}",
+            "interval": f"{number(row['low'])} to {number(row['high'])}",
             "p": p_text(row["p_adj"]),
+            "within": number(row["within"]) if within is not None else "",
+            "apart": "differs" if within is not None and row["p_apart"] < SIGNIFICANT else "",
             "pairs": f"{row['n_pairs']:,}",
             "axons": f"{row['n_axons']:,}",
         }
-        for _, row in slopes.iterrows()
+        for _, row in table.iterrows()
     ]
+
+
+def outcome_of(run: RunFolder) -> str:
+    """What the slopes are of."""
+    curves = run.table("curves")
+    return "synapse_density" if curves is None else str(curves["outcome"].iloc[0])

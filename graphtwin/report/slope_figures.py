@@ -15,6 +15,7 @@ from graphtwin.report.words import join_words, number, plain
 PER_ROW = 4
 UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
 SIGNIFICANT = 0.05
+NORMAL = 1.96
 
 
 def curves(run: RunFolder) -> Block:
@@ -55,13 +56,18 @@ def _draw_curve(axes: Axes, rows: pd.DataFrame, similarity: str, group: str) -> 
 
 
 def _curve_sentence(table: pd.DataFrame) -> str:
-    said = []
-    for (similarity, group), rows in table.groupby(["similarity", "group"], sort=False):
-        ends = rows.dropna(subset=["low"])
-        if len(ends) > 1:
-            said.append(f"{similarity} in {group} from {number(ends['relative'].iloc[0])} to {number(ends['relative'].iloc[-1])}")
+    """In how many panels the outcome rises from the lowest to the highest bin with a band, and where it changes most."""
+    ends = []
+    for (similarity, group), rows in table.dropna(subset=["low", "relative"]).groupby(["similarity", "group"], sort=False):
+        if len(rows) > 1:
+            ends.append((f"{similarity} in {group}", float(rows["relative"].iloc[0]), float(rows["relative"].iloc[-1])))
+    if not ends:
+        return "No panel has two bins of 5 axons."
+    risen = sum(last > first for _, first, last in ends)
+    name, first, last = max(ends, key=lambda end: abs(end[2] - end[1]))
     return (
-        f"From the lowest to the highest bin with a band the relative outcome goes: {'; '.join(said)}." if said else "No bin has 5 axons."
+        f"From the lowest to the highest bin with a band the relative outcome rises in {risen} of {len(ends)} panels; "
+        f"it changes most for {name}, from {number(first)} to {number(last)}."
     )
 
 
@@ -82,7 +88,8 @@ def forest(run: RunFolder) -> Block:
             axes.set_title(plain(str(similarity)))
 
     clear = int((slopes["p_adj"] < SIGNIFICANT).sum())
-    sentence = f"{clear} of {len(slopes)} slopes of the mixed model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
+    model = "conditional" if slopes["outcome"].iloc[0] == "size" else "mixed"
+    sentence = f"{clear} of {len(slopes)} slopes of the {model} model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
     models = join_words(dict.fromkeys(table["model"]))
     caption = f"Change of the log outcome with one unit of the similarity, with 95 % intervals: {models}."
     height = 0.9 * len(panels) + 0.23 * len(table)
@@ -91,13 +98,17 @@ def forest(run: RunFolder) -> Block:
 
 def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, published: pd.DataFrame | None) -> pd.DataFrame:
     """Rows of every model with a colour each, groups together."""
-    parts = [slopes.assign(model="mixed model" if slopes["outcome"].iloc[0] != "size" else "within axons", colour=BLUE)]
+    parts = []
+    if slopes["outcome"].iloc[0] != "size":
+        parts.append(slopes.assign(model="mixed model", colour=BLUE))
     if conditional is not None:
-        parts.append(conditional.drop(columns=["low", "high"]).assign(model="conditional model", colour=GREEN))
+        parts.append(conditional.assign(model="conditional model", colour=GREEN))
     if published is not None and len(published):
         parts.append(published.assign(model="Ding et al. 2025", colour=GREY))
     table = pd.concat(parts, ignore_index=True)
-    table["low"], table["high"] = table["estimate"] - 1.96 * table["se"], table["estimate"] + 1.96 * table["se"]
+    for name, sign in (("low", -1), ("high", 1)):
+        normal = table["estimate"] + sign * NORMAL * table["se"]
+        table[name] = table[name].fillna(normal) if name in table else normal  # of the conditional model: Student's t
     return table.sort_values(["similarity", "group"], kind="stable")
 
 
@@ -114,7 +125,7 @@ def nulls(run: RunFolder) -> Block:
     """Observed conditional slopes beside the spread of every null."""
     title, table = "Is the slope more than chance?", run.table("nulls")
     if table is None:
-        return Absent("nulls", title, "nulls are drawn for synapse_density only, with --nulls above 0 (nulls.parquet).")
+        return Absent("nulls", title, "nulls were not drawn: they need --nulls above 0 (nulls.parquet).")
     labels = [f"{row['similarity']}, {row['group']}: {row['null']} (p = {row['p']:.2g})" for _, row in table.iterrows()]
     scale = table["null_sd"].replace(0.0, np.nan)
     values = np.column_stack([np.zeros(len(table)), np.full(len(table), -1.96), np.full(len(table), 1.96)])
@@ -149,8 +160,11 @@ def ranking(run: RunFolder) -> Block:
         axes.set_xlabel("AUC, mean over axons")
 
     whole = chosen[chosen["metric"] == "auc"]
-    said = [f"{row['similarity']} in {row['group']} {number(row['estimate'])}" for _, row in whole.iterrows()]
-    sentence = f"Mean AUC of connected over unconnected candidates of the same axon: {'; '.join(said)} (0.5 is chance)."
+    least, most = (
+        f"{number(row['estimate'])} ({row['similarity']}, {row['group']})"
+        for row in (whole.loc[whole["estimate"].idxmin()], whole.loc[whole["estimate"].idxmax()])
+    )
+    sentence = f"Mean AUC of connected over unconnected candidates of the same axon (0.5 is chance): from {least} to {most}."
     caption = "95 % intervals resample axons. For a distance, an AUC below 0.5 means that near cells are preferred."
     return Drawn(
         "ranking", title, sentence, caption, draw_svg("ranking", title, (WIDTH, 0.9 + 0.23 * len(chosen)), fill), ("within_axons.parquet",)

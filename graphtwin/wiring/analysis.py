@@ -1,36 +1,39 @@
 """A similarity and an outcome, from the pairs to every table a reader needs: slopes, their errors, nulls and what they predict.
 
 The mixed model is the published one, so that its slopes compare with those in print. The conditional model takes axons as they are. Where
-both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe.
+both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. Sizes have the conditional
+model alone: in print they are correlated over all connected pairs, whichever axon they are of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 
-from graphtwin.wiring.candidates import ALL, CandidateSet, candidates, quantile_bins
+from graphtwin.wiring.candidates import ALL, CandidateSet, quantile_bins
 from graphtwin.wiring.common_input import adjusted
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.curves import curves, of_outcome
-from graphtwin.wiring.joint import fit_joint
+from graphtwin.wiring.conditional import ConditionalFit, fit_conditional
+from graphtwin.wiring.curves import curves
 from graphtwin.wiring.like_to_like import Measure
 from graphtwin.wiring.mixed.fit import fit_mixed
 from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.mundlak import compare_mundlak
 from graphtwin.wiring.mixed.result import MixedFit
 from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
-from graphtwin.wiring.pair_nulls import permute_neurons, permute_within_axons
+from graphtwin.wiring.outcomes import FAMILY, choices_of, holds_l_d, mixed_formula, of_outcome, per_unit
+from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.resampling import bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.rewiring import rewire_pairs
 from graphtwin.wiring.similarity import SIMILARITIES, Monitor, stacked
 from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
-DISTANCE_BINS = 8
+N_BINS = {"synapse_density": 8, "co_travel": 8, "size": 4}  # of distance: an axon has few connections to exchange within a bin
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,36 @@ class Answer:
         return {name: pd.concat(parts, ignore_index=True) for name, parts in self.tables.items()}
 
 
-def formula(question: Question) -> str:
-    """The published mixed model of the outcome, in R's syntax."""
-    x = f"{question.similarity} * {question.by}" if question.by else question.similarity
-    axon = f"(1 | pre_nucleus_id:{question.by})" if question.by else "(1 | pre_nucleus_id)"
-    if question.outcome == "synapse_density":
-        return f"n_synapses ~ {x} + offset(log(l_d_um)) + {axon}"
-    return f"l_d_um ~ {x} + {axon}"
+def unfitted_groups(pairs: pd.DataFrame, question: Question) -> dict[str, str]:
+    """Groups whose slope cannot be estimated (too few axons, a constant similarity, separation), each with the reason.
+
+    Raises:
+        ValueError: The table is at fault and not a group; or no group can be fitted.
+    """
+    used = _used(pairs, question.outcome)
+    choices = choices_of(used, [question.similarity], question.outcome, question.by)
+    try:
+        fit_conditional(choices)
+    except ValueError as reason:
+        if question.by is None or len(choices.groups) == 1:
+            raise
+        first = reason
+    else:
+        return {}
+    found = {}
+    for group, part in used.groupby(question.by, sort=True):
+        try:
+            fit_conditional(choices_of(part, [question.similarity], question.outcome, question.by))
+        except ValueError as reason:
+            found[str(group)] = str(reason)
+    if len(found) == used[question.by].nunique():
+        raise first
+    return found
+
+
+def _used(pairs: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Pairs of the outcome. For synapses all: their candidates refuse a synapse without L_d, which `of_outcome` would leave out."""
+    return pairs if outcome == "synapse_density" else of_outcome(pairs, outcome)
 
 
 def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answer]]:
@@ -92,18 +118,18 @@ def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answ
     Raises:
         ValueError: The table cannot answer it; the words say why.
     """
+    used = _used(pairs, question.outcome)
+    choices = choices_of(used, [question.similarity], question.outcome, question.by)
+    fit = fit_conditional(choices)
     yield "curves", _curves(pairs, question)
-    if question.outcome == "size":
-        yield "slopes", _size_slopes(pairs, question)
-        return
-    yield "mixed model", _mixed(pairs, question)
-    if question.outcome == "co_travel":
-        return
-    choices = candidates(pairs, [question.similarity], question.by)
-    yield "conditional model", _conditional(choices)
-    yield "ranking within axons", _ranking(choices, question)
+    yield "conditional model", _conditional(fit, used, question)
+    if question.outcome != "size":
+        yield "mixed model", _mixed(of_outcome(pairs, question.outcome), question)
+    if question.outcome == "synapse_density":
+        yield "ranking within axons", _ranking(choices, question)
     if question.n_replicates:
-        yield from _replicated(pairs, choices, question)
+        yield from _bootstraps(fit, question)
+        yield from _nulls(used, choices, question)
 
 
 def _curves(pairs: pd.DataFrame, question: Question) -> Answer:
@@ -113,18 +139,12 @@ def _curves(pairs: pd.DataFrame, question: Question) -> Answer:
     return found
 
 
-def _mixed(pairs: pd.DataFrame, question: Question) -> Answer:
+def _mixed(used: pd.DataFrame, question: Question) -> Answer:
     """The mixed model without and with the axons' mean similarity; a fit that does not converge is a note and no result."""
-    found, used = Answer(), of_outcome(pairs, question.outcome)
-    family = "poisson" if question.outcome == "synapse_density" else "tweedie"
+    found, family = Answer(), FAMILY[question.outcome]
+    model = mixed_formula([question.similarity], question.outcome, question.by)
     try:
-        if family == "poisson":
-            both = compare_mundlak(formula(question), used, question.similarity, question.by, family)
-            fit = both.plain
-            found.add("mundlak", both.table.assign(similarity=question.similarity, outcome=question.outcome))
-            found.notes += [both.warning] if both.warning else []
-        else:
-            fit = fit_mixed(formula(question), used, family)
+        fit = fit_mixed(model, used, family)
     except NotConverged as failure:
         found.notes.append(str(failure))
         return found
@@ -134,6 +154,13 @@ def _mixed(pairs: pd.DataFrame, question: Question) -> Answer:
         contrasts = slope_contrasts(fit, question.similarity, question.by)
         found.add("contrasts", contrasts.assign(similarity=question.similarity, outcome=question.outcome))
     found.notes += [f"{question.similarity}: {note}" for note in fit.notes]
+    try:
+        both = compare_mundlak(model, used, question.similarity, question.by, family, fit)
+    except (NotConverged, ValueError) as failure:
+        found.notes.append(f"{question.similarity}: whether its slope is that within axons was not tested. {failure}")
+        return found
+    found.add("mundlak", both.table.assign(similarity=question.similarity, outcome=question.outcome))
+    found.notes += [both.warning] if both.warning else []
     return found
 
 
@@ -145,20 +172,19 @@ def _slope_rows(table: pd.DataFrame, used: pd.DataFrame, question: Question) -> 
     return table.assign(group=group, similarity=question.similarity, outcome=question.outcome, n_axons=n_axons)[SLOPE_COLUMNS]
 
 
-def _size_slopes(pairs: pd.DataFrame, question: Question) -> Answer:
-    """Log mean size of connections against the similarity, within axons, errors clustered by axon."""
+def _conditional(fit: ConditionalFit, used: pd.DataFrame, question: Question) -> Answer:
+    """Slopes given each axon's total, and the axon that moves them most; for sizes these are the slopes."""
     found = Answer()
-    joint = fit_joint(pairs, {question.similarity: [question.similarity]}, "size", question.by, question.seed)
-    table = adjusted(joint.slopes).assign(similarity=question.similarity, outcome=question.outcome)
-    found.add("slopes", table[SLOPE_COLUMNS])
-    return found
-
-
-def _conditional(choices: CandidateSet) -> Answer:
-    """Slopes given each axon's number of synapses, and the axon that moves them most."""
-    found, fit = Answer(), fit_conditional(choices)
-    found.add("conditional", adjusted(fit.to_frame()))
-    found.add("influence", leave_one_axon_out(fit))
+    table = adjusted(per_unit(fit.to_frame(), question.outcome)).assign(outcome=question.outcome)
+    found.add("conditional", table)
+    found.add("influence", per_unit(leave_one_axon_out(fit), question.outcome).assign(outcome=question.outcome))
+    if question.outcome == "size":
+        found.add("slopes", table[SLOPE_COLUMNS])
+        if not holds_l_d(used):
+            none = int((used["l_d_um"] <= 0).sum())
+            found.notes.append(
+                f"{question.similarity}: L_d is not held: it is 0 in {none} of {len(used)} connected pairs, or the same in all."
+            )
     return found
 
 
@@ -171,37 +197,57 @@ def _ranking(choices: CandidateSet, question: Question) -> Answer:
     return found
 
 
-def _replicated(pairs: pd.DataFrame, choices: CandidateSet, question: Question) -> Iterator[tuple[str, Answer]]:
-    """Bootstraps over axons, and over axons and targets; nulls within axons, within their strata, and by rewiring."""
-    fit, options = fit_conditional(choices), {"n_replicates": question.n_replicates, "workers": question.workers}
+def _bootstraps(fit: ConditionalFit, question: Question) -> Iterator[tuple[str, Answer]]:
+    """Other axons, and other axons and targets."""
     for name, bootstrap in (("axons", bootstrap_axons), ("axons and targets", bootstrap_axons_and_targets)):
+        table = bootstrap(fit, question.seed, question.n_replicates, question.workers).to_frame()
         found = Answer()
-        found.add("bootstrap", bootstrap(fit, question.seed, **options).to_frame())
+        found.add("bootstrap", per_unit(table, question.outcome).assign(outcome=question.outcome))
         yield f"bootstrap over {name}", found
-    strata = [None, _strata(pairs)]
-    for stratum in strata:
+
+
+def _nulls(used: pd.DataFrame, choices: CandidateSet, question: Question) -> Iterator[tuple[str, Answer]]:
+    """Every null that the outcome has; one that these pairs do not allow is a note."""
+    options: dict[str, Any] = {"n_replicates": question.n_replicates, "workers": question.workers}
+    name, seed, measure = question.similarity, question.seed, question.measure
+    stratum = strata(used, question.outcome)
+    draws: dict[str, Callable[[], NullDistribution]] = {
+        "permuted within axons": lambda: permute_within_axons(choices, name, seed, **options)
+    }
+    if stratum is not None:
+        draws["permuted within layer and distance"] = lambda: permute_within_axons(choices, name, seed, stratum=stratum, **options)
+    if measure is not None:
+        draws["permuted neurons"] = lambda: permute_neurons(choices, measure, seed, **options)
+    if question.outcome == "synapse_density":
+        draws["rewired"] = lambda: rewire_pairs(choices, name, seed, **options)
+    for step, draw in draws.items():
         found = Answer()
-        null = permute_within_axons(choices, question.similarity, question.seed, stratum=stratum, **options)
-        found.add("nulls", null.to_frame())
-        yield "permuted within axons" if stratum is None else "permuted within layer and distance", found
-    if question.measure is not None:
-        yield "permuted neurons", _permuted_neurons(choices, question, question.measure)
-    found = Answer()
-    rewired = rewire_pairs(choices, question.similarity, question.seed, question.n_replicates, workers=question.workers)
-    found.add("nulls", rewired.to_frame())
-    yield "rewired", found
+        try:
+            found.add("nulls", per_unit(draw().to_frame(), question.outcome).assign(outcome=question.outcome))
+        except ValueError as reason:
+            found.notes.append(f"{name} was not {step}: {reason}")
+        yield step, found
 
 
-def _permuted_neurons(choices: CandidateSet, question: Question, measure: Measure) -> Answer:
-    """The null that keeps how popular targets are; a note where the vectors are not those the column was made of."""
-    found = Answer()
-    try:
-        null = permute_neurons(choices, measure, question.seed, question.n_replicates, question.workers)
-    except ValueError as reason:
-        found.notes.append(f"the function of neurons was not permuted: {reason}")
-    else:
-        found.add("nulls", null.to_frame())
-    return found
+def strata(used: pd.DataFrame, outcome: str) -> Int[np.ndarray, " pairs"] | None:
+    """Layers (where known) and bins of soma distance, or of L_d where a distance is not known and L_d is not the outcome.
+
+    Args:
+        used: Pairs of the outcome.
+        outcome: One of `OUTCOMES`.
+
+    Returns:
+        A number for every pair; None where nothing is known to divide them by.
+    """
+    layer = [name for name in ("proj_hva_layer",) if name in used]
+    near = used["l_d_um"].to_numpy() > 0 if outcome == "synapse_density" else np.ones(len(used), dtype=bool)
+    if "distance_um" in used and bool(used.loc[near, "distance_um"].notna().all()):
+        # Bins hold equal numbers of pairs with L_d > 0; all pairs count alike where L_d plays no part.
+        table = used if outcome == "synapse_density" else used.assign(l_d_um=1.0)
+        return quantile_bins(table, layer, {"distance_um": N_BINS[outcome]})
+    if outcome == "co_travel":
+        return quantile_bins(used, layer) if layer else None
+    return quantile_bins(used, layer, {"l_d_um": N_BINS[outcome]})
 
 
 def measure_of(neurons: pd.DataFrame | None, similarity: str) -> Measure | None:
@@ -220,11 +266,3 @@ def measure_of(neurons: pd.DataFrame | None, similarity: str) -> Measure | None:
     stratum = known[labels].astype(object).fillna("unknown").groupby(labels).ngroup() if labels else pd.Series(0, index=known.index)
     ids = known["nucleus_id"].to_numpy(np.int64)
     return Measure(similarity, ids, lambda a, b: definition.of_pairs(values, a, b, monitor), stratum.to_numpy(np.int64))
-
-
-def _strata(pairs: pd.DataFrame) -> np.ndarray:
-    """Layer (where it is known) and bins of soma distance, or of L_d where a distance is not known."""
-    layer = [name for name in ("proj_hva_layer",) if name in pairs]
-    near = pairs["l_d_um"] > 0
-    by_distance = "distance_um" in pairs and bool(pairs.loc[near, "distance_um"].notna().all())
-    return quantile_bins(pairs, layer, {"distance_um" if by_distance else "l_d_um": DISTANCE_BINS})

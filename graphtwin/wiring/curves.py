@@ -7,29 +7,13 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.execute import rng_for
+from graphtwin.wiring.outcomes import of_outcome
 
 # Outcome to what is summed, and over what it is divided: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
-OUTCOMES = {"synapse_density": ("n_synapses", "l_d_mm"), "co_travel": ("l_d_um", "pairs"), "size": ("mean_synapse_size", "pairs")}
-UNITS = {"synapse_density": "synapses a mm", "co_travel": "um a pair", "size": "size units"}
+PARTS = {"synapse_density": ("n_synapses", "l_d_mm"), "co_travel": ("l_d_um", "pairs"), "size": ("mean_synapse_size", "pairs")}
 N_BINS = 12
 TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins
 MIN_AXONS = 5  # with fewer axons in a bin there is no band
-
-
-def of_outcome(pairs: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """The pairs that an outcome is defined on, as published: near ones, unconnected ones, connected ones.
-
-    Args:
-        pairs: The pair table.
-        outcome: One of `OUTCOMES`.
-    """
-    if outcome == "synapse_density":
-        return pairs[pairs["l_d_um"] > 0]
-    if outcome == "co_travel":
-        return pairs[pairs["n_synapses"] == 0]
-    if outcome == "size":
-        return pairs[(pairs["n_synapses"] > 0) & pairs["mean_synapse_size"].notna()]
-    raise ValueError(f"outcome {outcome!r}: unknown. There are {', '.join(OUTCOMES)}.")
 
 
 def bin_edges(value: Float[np.ndarray, " pairs"], n_bins: int = N_BINS) -> Float[np.ndarray, " edges"]:
@@ -83,7 +67,7 @@ def _curve(pairs: pd.DataFrame, similarity: str, outcome: str, edges: np.ndarray
     axon, axons = pd.factorize(pairs["pre_nucleus_id"], sort=True)
     at = np.searchsorted(edges[1:-1], pairs[similarity].to_numpy(np.float64), side="right")
     columns = pairs.assign(l_d_mm=pairs["l_d_um"] / 1000, pairs=1.0)
-    above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in OUTCOMES[outcome])
+    above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in PARTS[outcome])
     count = _sums(axon, at, np.ones(len(pairs)), len(axons), n_bins)
     draws = rng_for(seed, "bootstrap", "curve", similarity, outcome).multinomial(
         len(axons), np.full(len(axons), 1 / len(axons)), n_replicates

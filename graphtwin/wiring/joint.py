@@ -1,9 +1,10 @@
 """Which similarity matters: all similarities at once, at the three scales of a wiring rule.
 
 The axonal scale asks who comes close (co-travel of all pairs), the synaptic scale who of those connects (synapses, with L_d as exposure),
-the third how large a connection is. Axon effects are conditioned out or subtracted, so that nothing rests on how they are distributed. The
-commonality of predictors splits the explained deviance into what each adds alone and what they share (Nimon & Oswald 2013,
-doi:10.1177/1094428113493929): RF distance and L_d, for one, tell much of the same.
+the third how large a connection is (with L_d held). Axon effects are conditioned out, so that nothing rests on how they are distributed;
+slopes of the mixed model with the same predictors, whose axon effects are normal, stand beside. The commonality of predictors splits the
+explained deviance into what each adds alone and what they share (Nimon & Oswald 2013, doi:10.1177/1094428113493929): RF distance and L_d,
+for one, tell much of the same.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from graphtwin.execute import rng_for
-from graphtwin.wiring.candidates import CandidateSet, candidates
+from graphtwin.wiring.candidates import ALL, CandidateSet
 from graphtwin.wiring.conditional import block_sums, fit_conditional
+from graphtwin.wiring.mixed.fit import fit_mixed
+from graphtwin.wiring.mixed.laplace import NotConverged
+from graphtwin.wiring.mixed.slopes import slopes
+from graphtwin.wiring.outcomes import FAMILY, LOG_L_D, SIZE_STEP, choices_of, holds_l_d, mixed_formula, sized, within_axons
 
-SCALES = ("axonal", "synaptic", "size")
+OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
+SCALES = tuple(OUTCOME)
 MAX_BLOCKS = 6  # 63 fits
 VIF_HIGH = 5.0  # variance of a slope five times what it were without the other predictors
-FEWEST_AXONS = 5
 
 
 @dataclass(frozen=True)
@@ -32,16 +37,18 @@ class Joint:
     """Slopes, shares of deviance and collinearity at one scale.
 
     Attributes:
-        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; per_sd; n_pairs;
-            n_axons.
+        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; sd, per_sd;
+            n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
+        unfitted: Why there is no mixed model; empty where there is one, and for sizes, which have none.
     """
 
     scale: str
     slopes: pd.DataFrame
     commonality: pd.DataFrame
     collinearity: pd.DataFrame
+    unfitted: str = ""
 
     @property
     def warnings(self) -> list[str]:
@@ -51,7 +58,7 @@ class Joint:
             f"{self.scale} scale: {row['predictor']} is mostly told by the other predictors (variance inflation {row['vif']:.1f}): "
             "its joint slope is uncertain, and what it shares with them cannot be given to either."
             for _, row in high.iterrows()
-        ]
+        ] + ([f"{self.scale} scale: no joint mixed model. {self.unfitted}"] if self.unfitted else [])
 
 
 def fit_joint(
@@ -81,32 +88,36 @@ def fit_joint(
         raise ValueError(
             f"joint model: {len(blocks)} blocks of predictors, which need {2 ** len(blocks) - 1} fits. Give 1 to {MAX_BLOCKS}."
         )
+    used = sized(pairs) if scale == "size" else pairs
+    if scale == "size" and holds_l_d(used):
+        blocks = {**blocks, "L_d": [LOG_L_D]}
     columns = [column for block in blocks.values() for column in block]
-    choices = _choices(pairs, columns, scale, by)
-    fit = _size_fit if scale == "size" else _rate_fit
-    gains = {chosen: fit(choices, [c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
-    full = gains[tuple(blocks)]
-    alone = {column: fit(choices, [column]).slope[:, 0] for column in columns}
-    total = (_saturated_size if scale == "size" else _saturated)(choices)
+    choices = choices_of(used, columns, OUTCOME[scale], by)
+    gains = {chosen: _fit(choices, [c for name in chosen for c in blocks[name]], scale) for chosen in _subsets(list(blocks))}
+    alone = {column: _fit(choices, [column], scale).slope[:, 0] for column in columns}
+    mixed, unfitted = _mixed(used.iloc[np.sort(choices.row)], columns, scale, by)
+    table = _slope_table(choices, gains[tuple(blocks)], alone, columns)
     return Joint(
         scale=scale,
-        slopes=_slope_table(choices, full, alone, columns),
-        commonality=_commonality(choices, {chosen: found.gain for chosen, found in gains.items()}, total, list(blocks), seed, n_replicates),
+        slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
+        commonality=_commonality(choices, {chosen: found.gain for chosen, found in gains.items()}, list(blocks), seed, n_replicates),
         collinearity=_collinearity(choices, columns, scale),
+        unfitted=unfitted,
     )
 
 
-def _choices(pairs: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> CandidateSet:
-    """The pairs of a scale by axon, their outcome in place of synapses."""
-    if scale == "synaptic":
-        return candidates(pairs, columns, by)
-    if scale == "axonal":
-        used, outcome = pairs, pairs["l_d_um"].to_numpy(np.float64)
-    else:
-        used = pairs[(pairs["n_synapses"] > 0) & (pairs["mean_synapse_size"] > 0)]
-        outcome = np.log(used["mean_synapse_size"].to_numpy(np.float64))
-    found = candidates(used.assign(n_synapses=0, l_d_um=1.0), columns, by, exposure=None)
-    return replace(found, n_synapses=outcome[found.row])
+def _mixed(used: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> tuple[pd.DataFrame, str]:
+    """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se), and why there is none."""
+    empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": []}).astype({"group": object, "predictor": object})
+    if scale == "size":
+        return empty, ""
+    try:
+        fit = fit_mixed(mixed_formula(columns, OUTCOME[scale], by), used, FAMILY[OUTCOME[scale]])
+    except (NotConverged, ValueError) as failure:
+        return empty, str(failure)
+    found = [slopes(fit, column, by).assign(predictor=column) for column in columns]
+    table = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
+    return table.assign(group=table["group"] if by else ALL)[list(empty)], ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,8 @@ class Gain:
 
     slope: Float[np.ndarray, "groups columns"]
     se: Float[np.ndarray, "groups columns"]
-    n_axons: np.ndarray
+    degrees: Float[np.ndarray, "groups columns"]
+    n_axons: Int[np.ndarray, " groups"]
     gain: Float[np.ndarray, " blocks"]
 
 
@@ -125,45 +137,14 @@ def _only(choices: CandidateSet, columns: Sequence[str]) -> CandidateSet:
     return replace(choices, similarities=tuple(columns), x=x, centre=choices.centre[at], scale=choices.scale[at])
 
 
-def _rate_fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
-    """Conditional Poisson; for co-travel a pseudo-likelihood, whose slopes and clustered errors need the mean alone to be right."""
+def _fit(choices: CandidateSet, columns: Sequence[str], scale: str) -> Gain:
+    """Conditional model of some columns; the gain is in log-likelihood, half the drop of the deviance."""
     chosen = _only(choices, columns)
     fit = fit_conditional(chosen)
     at, _, _ = block_sums(chosen, fit.standardised)
     null, _, _ = block_sums(chosen, np.zeros_like(fit.slope))
-    return Gain(fit.slope, fit.se_axon, fit.n_axons, at - null)
-
-
-def _size_fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
-    """Least squares of log size within axons, errors clustered by axon."""
-    chosen = _only(choices, columns)
-    x, y = (_within(chosen, value) for value in (chosen.x, chosen.n_synapses[:, None]))
-    several = np.repeat(np.diff(chosen.start) > 1, np.diff(chosen.start))
-    group = chosen.block_group[chosen.block]
-    slope, se = np.zeros((2, len(chosen.groups), len(columns)))
-    n_axons, residual = np.zeros(len(chosen.groups), int), y[:, 0].copy()
-    for g, name in enumerate(chosen.groups):
-        rows = np.flatnonzero((group == g) & several)
-        axon = pd.factorize(chosen.block_axon[chosen.block[rows]])[0]
-        n_axons[g] = axon.max(initial=-1) + 1
-        if n_axons[g] < FEWEST_AXONS:
-            raise ValueError(
-                f"size: {n_axons[g]} axons of {name} have two connections or more, {FEWEST_AXONS} are needed. Leave the group out."
-            )
-        bread = np.linalg.pinv(x[rows].T @ x[rows])
-        slope[g] = bread @ x[rows].T @ y[rows, 0]
-        residual[rows] -= x[rows] @ slope[g]
-        score = np.zeros((n_axons[g], len(columns)))
-        np.add.at(score, axon, x[rows] * residual[rows, None])
-        se[g] = np.sqrt(np.diag(bread @ score.T @ score @ bread) * n_axons[g] / (n_axons[g] - 1))
-    gain = chosen.sum_blocks((y[:, 0] ** 2 - residual**2) * several)
-    return Gain(slope / chosen.scale, se / chosen.scale, n_axons, gain)
-
-
-def _within(choices: CandidateSet, value: Float[np.ndarray, "pairs columns"]) -> Float[np.ndarray, "pairs columns"]:
-    """Values minus their mean over the axon's pairs in the group."""
-    n = np.diff(choices.start)
-    return value - (np.add.reduceat(value, choices.start[:-1], axis=0) / n[:, None])[choices.block]
+    unit = SIZE_STEP if scale == "size" else 1.0
+    return Gain(fit.slope / unit, fit.se_axon / unit, fit.degrees, fit.n_axons, at - null)
 
 
 def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
@@ -176,11 +157,6 @@ def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
     return choices.sum_blocks(share)
 
 
-def _saturated_size(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
-    """Variance of log size within each block that predictors could explain."""
-    return choices.sum_blocks(_within(choices, choices.n_synapses[:, None])[:, 0] ** 2)
-
-
 def _subsets(names: list[str]) -> list[tuple[str, ...]]:
     return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
 
@@ -189,14 +165,13 @@ def _slope_table(choices: CandidateSet, full: Gain, alone: dict[str, np.ndarray]
     rows = []
     n_pairs = np.bincount(choices.block_group, np.diff(choices.start), len(choices.groups)).astype(int)
     for g, group in enumerate(choices.groups):
-        degrees = max(int(full.n_axons[g]) - 1, 1)
-        reach = stats.t.ppf(0.975, degrees)
         for c, column in enumerate(columns):
-            estimate, se = float(full.slope[g, c]), float(full.se[g, c])
+            estimate, se, degrees = float(full.slope[g, c]), float(full.se[g, c]), float(full.degrees[g, c])
+            reach = stats.t.ppf(0.975, degrees)
             sd = float(choices.scale[choices.column(column)])
             row = {"group": group, "predictor": column, "alone": float(alone[column][g]), "estimate": estimate, "se": se}
             row |= {"z": estimate / se, "p": float(2 * stats.t.sf(abs(estimate / se), degrees))}
-            row |= {"low": estimate - reach * se, "high": estimate + reach * se, "per_sd": estimate * sd}
+            row |= {"low": estimate - reach * se, "high": estimate + reach * se, "sd": sd, "per_sd": estimate * sd}
             rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(full.n_axons[g])})
     return pd.DataFrame(rows)
 
@@ -204,13 +179,12 @@ def _slope_table(choices: CandidateSet, full: Gain, alone: dict[str, np.ndarray]
 def _commonality(
     choices: CandidateSet,
     gains: dict[tuple[str, ...], np.ndarray],
-    total: np.ndarray,
     names: list[str],
     seed: int,
     n_replicates: int,
 ) -> pd.DataFrame:
     """Shares of the deviance within axons, by inclusion and exclusion over the sets of blocks."""
-    subsets = _subsets(names)
+    subsets, total = _subsets(names), _saturated(choices)
     gained = np.stack([gains[chosen] for chosen in subsets])
     parts = np.stack([_part(chosen, names, subsets) for chosen in subsets]) @ gained
     draws = rng_for(seed, "bootstrap", "commonality").multinomial(
@@ -246,14 +220,14 @@ def _part(chosen: tuple[str, ...], names: list[str], subsets: list[tuple[str, ..
 
 def _collinearity(choices: CandidateSet, columns: Sequence[str], scale: str) -> pd.DataFrame:
     """Variance inflation of each predictor given the others, within axons, and its correlation with log L_d there."""
-    x = _within(_only(choices, columns), _only(choices, columns).x)
+    x = within_axons(choices, _only(choices, columns).x)
     sd = x.std(axis=0)
     correlation = (x / np.where(sd > 0, sd, 1)).T @ (x / np.where(sd > 0, sd, 1)) / len(x)
     inflation = np.diag(np.linalg.pinv(correlation + 1e-12 * np.eye(len(columns))))
     table = pd.DataFrame({"predictor": list(columns), "vif": np.maximum(inflation, 1.0)})
     if scale != "synaptic":
         return table.assign(correlation_with_log_l_d=np.nan)
-    log_l_d = _within(choices, np.log(choices.l_d_um)[:, None])
+    log_l_d = within_axons(choices, np.log(choices.l_d_um)[:, None])
     return table.assign(correlation_with_log_l_d=[_pearson(x[:, c], log_l_d[:, 0]) for c in range(len(columns))])
 
 
@@ -281,5 +255,6 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
             continue
         span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
         said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}")
-    said += [f"{', '.join(without)} changes nothing clearly once the others are fixed"] if without else []
+    verb = "changes" if len(without) == 1 else "change"
+    said += [f"{', '.join(without)} {verb} nothing clearly once the others are fixed"] if without else []
     return f"At the {joint.scale} scale ({what}), {'; '.join(said)}."

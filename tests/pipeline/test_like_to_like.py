@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,120 @@ def test_a_folder_that_holds_something_is_left_alone(tables: tuple[Path, Path], 
     found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), "--similarity", "unrelated", "--out", str(tmp_path)])
     assert found.exit_code == 2
     assert "exists and is not empty" in found.output
+
+
+def asked(pairs: pd.DataFrame, folder: Path, *more: str, similarity: str = "signal_correlation") -> tuple[int, str, Path]:
+    """Exit code and words of the command on a table, and its folder."""
+    pairs.to_parquet(folder / "given.parquet")
+    arguments = ["like-to-like", str(folder / "given.parquet"), "--similarity", similarity, "--inclusion", "none", "--nulls", "0"]
+    found = CliRunner().invoke(app, [*arguments, "--out", str(folder / "run"), *more])
+    return found.exit_code, found.output, folder / "run"
+
+
+@pytest.fixture(scope="module")
+def planted(tables: tuple[Path, Path]) -> pd.DataFrame:
+    return pd.read_parquet(tables[0]).drop(columns="population")
+
+
+def without_l_d(pairs: pd.DataFrame) -> pd.DataFrame:
+    first = pairs.index[pairs["n_synapses"] > 0][:3]
+    return pairs.assign(l_d_um=pairs["l_d_um"].where(~pairs.index.isin(first), 0.0))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (without_l_d, "connected pairs have l_d_um = 0, where no synapse is expected (log 0). First: 1 > "),
+        (lambda pairs: pairs.assign(signal_correlation=0.5), "signal_correlation is 0.5 in all "),
+        (lambda pairs: pd.concat([pairs, pairs.iloc[:4]]), "4 of 12004 rows repeat the key ['pre_nucleus_id', 'post_nucleus_id']"),
+        (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] * 1.0), "pre_nucleus_id: ids are stored as float64"),
+        (lambda pairs: pairs.assign(n_synapses=0), "fewer than 2 axons with a synapse"),
+    ],
+    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids as floats", "no synapse at all"],
+)
+def test_tables_at_fault_are_refused_in_words(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, words: str):
+    code, output, folder = asked(spoil(planted), tmp_path)
+    assert code == 2
+    assert words in output
+    assert not folder.exists()
+
+
+def one_axon(pairs: pd.DataFrame) -> pd.DataFrame:
+    first = pairs["pre_nucleus_id"] == pairs["pre_nucleus_id"].iloc[0]
+    return pairs.assign(proj_hva=pairs["proj_hva"].where(~first, "RL->RL"))
+
+
+def separated(pairs: pd.DataFrame) -> pd.DataFrame:
+    """In one projection each axon's synapses lie on its most similar candidate."""
+    near = pairs["signal_correlation"].where(pairs["l_d_um"] > 0)
+    highest = near.groupby([pairs["pre_nucleus_id"], pairs["proj_hva"]]).rank(ascending=False) == 1
+    return pairs.assign(n_synapses=pairs["n_synapses"].where(pairs["proj_hva"] != "V1->V1", 3 * highest))
+
+
+def constant_there(pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs.assign(signal_correlation=pairs["signal_correlation"].where(pairs["proj_hva"] != "V1->V1", 0.25))
+
+
+def silent(pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs.assign(n_synapses=pairs["n_synapses"].where(pairs["proj_hva"] != "V1->V1", 0))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "group", "words"),
+    [
+        (one_axon, "RL->RL", "fewer than 2 axons with a synapse and a second candidate in RL->RL (1)"),
+        (separated, "V1->V1", "V1->V1 is separated: the slope of signal_correlation grows without end"),
+        (constant_there, "V1->V1", "signal_correlation is 0.25 in all "),
+        (silent, "V1->V1", "fewer than 2 axons with a synapse and a second candidate in V1->V1 (0)"),
+    ],
+)
+def test_a_group_without_a_slope_is_left_out_and_named(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, group: str, words: str):
+    code, output, folder = asked(spoil(planted).drop(columns="mean_synapse_size"), tmp_path)
+    assert code == 0, output
+    assert f"signal_correlation: {group} is left out." in output
+    assert words in output
+    slopes, joint, funnel = (pd.read_csv(folder / f"{name}.csv") for name in ("slopes", "joint", "funnel"))
+    assert group not in set(slopes["group"]) | set(joint["group"])
+    assert set(slopes["group"]) >= {"HVA->HVA", "V1->HVA", "HVA->V1"}
+    assert funnel.loc[funnel["step"] == f"{group} has a slope", "n_dropped"].item() > 0
+
+
+def test_a_mixed_model_that_does_not_converge_is_said_and_not_reported(planted: pd.DataFrame, tmp_path: Path):
+    pairs = planted.assign(l_d_um=np.where(planted["l_d_um"] > 0, 1.0, 0.0))  # takes two values: no Tweedie distribution
+    code, output, folder = asked(pairs, tmp_path, "--outcome", "co_travel", "--by", "none")
+    assert code == 0, output
+    assert "not converged, so there is no result" in output
+    assert not (folder / "slopes.csv").exists()
+    assert "No model converged; the notes above say why." in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_axons_whose_similarity_goes_with_their_rate_are_warned_of(tmp_path: Path):
+    world = plant(Planted(n_axons=60, n_targets=200, n_synapses=3000, slope=1.0, retinotopy=0.0), seed=3)
+    rate = world.pairs.groupby("pre_nucleus_id")["n_synapses"].transform("mean")
+    pairs = world.pairs.drop(columns=["population", "post_layer"])
+    pairs["signal_correlation"] += 0.3 * (np.log(rate) - np.log(rate).mean())
+    code, output, folder = asked(pairs, tmp_path)
+    assert code == 0, output
+    said = "signal_correlation goes with the rate of pre_nucleus_id:proj_hva, so that the random intercept alone is biased"
+    assert said in output.replace("\n", " ")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert said in page
+    assert "(differs)" in page
+    both = pd.read_csv(folder / "mundlak.csv").iloc[0]
+    conditional = pd.read_csv(folder / "conditional.csv").iloc[0]
+    assert both["plain"] > both["within"] + 0.5 * both["within_se"]
+    assert both["within"] == pytest.approx(conditional["estimate"], abs=conditional["se"])
+
+
+@pytest.mark.parametrize("outcome", ["co_travel", "size"])
+def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path], tmp_path: Path, outcome: str):
+    config = LikeToLikeConfig(pairs=tables[0], neurons=tables[1], similarity=("signal_correlation",), outcome=outcome, nulls=19)
+    out = run_like_to_like(config, tmp_path / "run")
+    write(out)
+    nulls, bootstrap, slopes = (pd.read_csv(out / f"{name}.csv") for name in ("nulls", "bootstrap", "slopes"))
+    assert set(nulls["null"]) == {"within axons", "within axons and strata", "neurons"}
+    assert nulls["p"].between(0.05, 1).all()
+    assert set(bootstrap["resampled"]) == {"axons", "axons and targets"}
+    for table in (nulls, bootstrap, slopes):
+        assert set(table["group"]) == {"V1->V1", "V1->HVA", "HVA->V1", "HVA->HVA"}
+    assert "Not in this run: nulls" not in (out / "report.html").read_text(encoding="utf-8")

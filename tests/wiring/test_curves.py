@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.curves import curves, of_outcome
+from graphtwin.wiring.curves import curves
+from graphtwin.wiring.outcomes import of_outcome
 
 
 def planted(slope: float, seed: int, n_axons: int = 40, n_targets: int = 200) -> pd.DataFrame:

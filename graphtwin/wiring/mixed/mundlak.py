@@ -30,8 +30,7 @@ class MundlakComparison:
         plain: The model as it was asked for.
         within: The same with the mean, so that its slopes are those within groups.
         table: group, plain, plain_se, within, within_se, difference (plain minus within), and z, p, p_adj of the mean's coefficient: the
-        slope
-            between groups minus that within, which is 0 where the plain slope is unbiased.
+            slope between groups minus that within, which is 0 where the plain slope is unbiased.
         warning: What to say when they disagree; empty when they don't.
     """
 
@@ -56,7 +55,7 @@ def with_group_mean(pairs: pd.DataFrame, similarity: str, group: tuple[str, ...]
 
 
 def compare_mundlak(
-    formula: str, pairs: pd.DataFrame, similarity: str, by: str | None = None, family: str = "poisson"
+    formula: str, pairs: pd.DataFrame, similarity: str, by: str | None = None, family: str = "poisson", plain: MixedFit | None = None
 ) -> MundlakComparison:
     """Fit a model plainly and with the group means of a similarity, and compare the slopes.
 
@@ -66,6 +65,7 @@ def compare_mundlak(
         similarity: A number of the formula.
         by: Category in whose levels the slopes are taken.
         family: Of the response.
+        plain: The plain model, where it is fitted already.
 
     Raises:
         ValueError: When the formula has no random term.
@@ -74,7 +74,7 @@ def compare_mundlak(
     if not random:
         raise ValueError(f"formula {formula!r}: it has no random term, so that there are no groups to average {similarity} over.")
     mean = f"{similarity}_mean"
-    plain = fit_mixed(formula, pairs, family)
+    plain = plain or fit_mixed(formula, pairs, family)
     extended = f"{formula} + {mean}" + (f" + {mean}:{by}" if by else "")
     within = fit_mixed(extended, with_group_mean(pairs, similarity, random[0].group), family)
     own, other, context = slopes(plain, similarity, by), slopes(within, similarity, by), slopes(within, mean, by)

@@ -1,0 +1,176 @@
+"""Claims: sizes are least squares within axons, co-travel does not depend on its unit, and every null of both is nominal without a rule.
+
+Model: L_d and log sizes have effects of axon and target; similarity plays no part, or is planted.
+"""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from graphtwin.wiring.analysis import strata
+from graphtwin.wiring.conditional import fit_conditional
+from graphtwin.wiring.like_to_like import Measure
+from graphtwin.wiring.outcomes import choices_of, mixed_formula, of_outcome, per_unit
+from graphtwin.wiring.pair_nulls import permute_neurons, permute_within_axons
+from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.resampling import bootstrap_axons_and_targets
+from graphtwin.wiring.score_test import score_test
+
+SIMILARITY = "signal_correlation"
+N_TABLES = 200
+MOST = stats.binom.ppf(0.995, N_TABLES, 0.05)  # upper end of the 99 % interval
+LEAST = stats.binom.ppf(0.005, 4 * N_TABLES, 0.05)
+
+
+@functools.cache
+def table(number, size_slope=0.0, reach_slope=0.0, retinotopy=0.0, n_synapses=400):
+    """Pairs whose co-travel and sizes differ between axons and targets for reasons of their own."""
+    world = plant(Planted(n_axons=25, n_targets=150, n_synapses=n_synapses, retinotopy=retinotopy, l_d_slope=reach_slope), 11, number)
+    rng, pairs = np.random.default_rng(number), world.pairs
+    effect = rng.normal(0, 0.3, len(world.nucleus_id))
+    place = pd.Index(world.nucleus_id)
+    own = effect[place.get_indexer(pairs["pre_nucleus_id"])] + effect[place.get_indexer(pairs["post_nucleus_id"])]
+    size = np.exp(6 + own + size_slope * pairs[SIMILARITY] + rng.normal(0, 0.5, len(pairs)))
+    pairs = pairs.assign(l_d_um=pairs["l_d_um"] * np.exp(own), mean_synapse_size=size.where(pairs["n_synapses"] > 0))
+    return world, pairs
+
+
+def prepared(pairs, outcome, names=(SIMILARITY,)):
+    used = of_outcome(pairs, outcome)
+    return used, choices_of(used, names, outcome)
+
+
+def within(value, axon):
+    return value - value.groupby(axon).transform("mean")
+
+
+def test_sizes_are_least_squares_within_axons_with_l_d_held():
+    _, pairs = table(0, size_slope=1.0)
+    used, choices = prepared(pairs, "size")
+    found = per_unit(fit_conditional(choices).to_frame(), "size").iloc[0]
+    axon = used["pre_nucleus_id"]
+    x = np.column_stack([within(used[SIMILARITY], axon), within(np.log(used["l_d_um"]), axon)])
+    y = within(np.log(used["mean_synapse_size"]), axon).to_numpy()
+    slope, residual = np.linalg.lstsq(x, y)[0], y - x @ np.linalg.lstsq(x, y)[0]
+    variance = np.linalg.inv(x.T @ x) * (y @ y) / (len(y) - axon.nunique())
+    assert found["estimate"] == pytest.approx(slope[0], abs=0.01 * found["se"])
+    assert found["se_model"] == pytest.approx(np.sqrt(variance[0, 0]), rel=0.01)
+    score = pd.DataFrame(x * residual[:, None]).groupby(axon.to_numpy()).sum().to_numpy()
+    plain = np.sqrt(np.diag(np.linalg.inv(x.T @ x) @ score.T @ score @ np.linalg.inv(x.T @ x)))[0]
+    assert plain < found["se"] < 1.3 * plain  # CR2 mends the leverage of busy axons
+
+
+def test_the_score_of_sizes_is_that_of_a_normal_model():
+    _, pairs = table(1, size_slope=0.5)
+    used, choices = prepared(pairs.assign(l_d_um=np.where(pairs["l_d_um"] > 0, 2.0, 0.0)), "size")  # L_d is the same in all: not held
+    test = score_test(choices, SIMILARITY)
+    axon = used["pre_nucleus_id"]
+    x, y = within(used[SIMILARITY], axon).to_numpy(), within(np.log(used["mean_synapse_size"]), axon).to_numpy()
+    variance = (y @ y) / (len(y) - axon.nunique())
+    assert test.z(test.observed())[0][0] == pytest.approx((x @ y) / np.sqrt(variance * (x @ x)), rel=1e-6)
+
+
+def test_co_travel_does_not_depend_on_its_unit_and_its_z_is_of_order_one():
+    _, pairs = table(2)
+    first, other = (
+        score_test(prepared(frame, "co_travel")[1], SIMILARITY) for frame in (pairs, pairs.assign(l_d_um=pairs["l_d_um"] / 1000))
+    )
+    np.testing.assert_allclose(first.slope, other.slope, rtol=1e-5)
+    np.testing.assert_allclose(first.z(first.observed())[0], other.z(other.observed())[0], rtol=1e-9)
+    z = [score_test(prepared(table(number)[1], "co_travel")[1], SIMILARITY) for number in range(40)]
+    assert 0.7 < np.std([one.z(one.observed())[0] for one in z]) < 1.5
+
+
+def measure_of(world):
+    return Measure(SIMILARITY, world.nucleus_id, lambda a, b: np.einsum("ij,ij->i", world.function[a], world.function[b]), world.layer)
+
+
+def outside(bootstrap):
+    low, high = bootstrap.to_frame()[["low", "high"]].iloc[0]
+    return not low <= 0 <= high
+
+
+METHODS = {
+    "within axons": lambda world, used, choices, seed, outcome: permute_within_axons(choices, SIMILARITY, seed, 19).p_value()[0] <= 0.05,
+    "within strata": lambda world, used, choices, seed, outcome: (
+        permute_within_axons(choices, SIMILARITY, seed, 19, strata(used, outcome)).p_value()[0] <= 0.05
+    ),
+    "neurons": lambda world, used, choices, seed, outcome: permute_neurons(choices, measure_of(world), seed, 19).p_value()[0] <= 0.05,
+    "axons and targets": lambda world, used, choices, seed, outcome: outside(
+        bootstrap_axons_and_targets(fit_conditional(choices), seed, 59)
+    ),
+}
+
+
+@functools.cache
+def times_found(method, outcome, **planted):
+    found = 0
+    for number in range(N_TABLES):
+        world, pairs = table(number, **planted)
+        found += bool(METHODS[method](world, *prepared(pairs, outcome), number, outcome))
+    return found
+
+
+@pytest.mark.parametrize("outcome", ["size", "co_travel"])
+@pytest.mark.parametrize("method", ["within axons", "within strata", "neurons", "axons and targets"])
+def test_no_rule_is_found_at_the_nominal_rate(method, outcome):
+    assert times_found(method, outcome) <= MOST
+
+
+@pytest.mark.parametrize("outcome", ["size", "co_travel"])
+def test_altogether_nulls_are_not_too_timid(outcome):
+    assert sum(times_found(method, outcome) for method in ("within axons", "within strata", "neurons", "axons and targets")) >= LEAST
+
+
+def test_function_that_follows_place_is_a_rule_of_co_travel_only_without_regard_to_distance():
+    assert times_found("within axons", "co_travel", retinotopy=0.7) > 0.5 * N_TABLES
+    assert times_found("within strata", "co_travel", retinotopy=0.7) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("outcome", "slope", "planted"),
+    [("size", 1.0, {"size_slope": 1.0, "n_synapses": 1500}), ("co_travel", 2.0, {"reach_slope": 2.0, "n_synapses": 5})],
+)
+def test_every_null_finds_a_planted_rule_and_its_slope(outcome, slope, planted):
+    # Few synapses for co-travel: its pairs are those without one, and 80 synapses would take a fifth of the slope away.
+    world, pairs = table(3, **planted)
+    used, choices = prepared(pairs, outcome)
+    error = per_unit(fit_conditional(choices).to_frame(), outcome)["se"][0]
+    nulls = [
+        permute_within_axons(choices, SIMILARITY, 0, 39),
+        permute_within_axons(choices, SIMILARITY, 0, 39, strata(used, outcome)),
+        permute_neurons(choices, measure_of(world), 0, 39),
+    ]
+    for null in nulls:
+        found = per_unit(null.to_frame(), outcome).iloc[0]
+        assert found["p"] == 0.025  # the least that 39 replicates can say
+        assert found["estimate"] == pytest.approx(slope, abs=3 * error)
+
+
+def test_co_travel_is_not_divided_by_itself():
+    _, pairs = table(4)
+    used = of_outcome(pairs, "co_travel").drop(columns="distance_um")
+    assert strata(used, "co_travel") is None
+    assert len(np.unique(strata(used.assign(proj_hva_layer="V1L4->V1L4"), "co_travel"))) == 1
+    assert len(np.unique(strata(of_outcome(pairs, "size").drop(columns="distance_um"), "size"))) == 4
+
+
+def test_sizes_that_nobody_measured_are_refused():
+    _, pairs = table(5)
+    with pytest.raises(
+        ValueError, match=r"size: none of [0-9]+ connected pairs has a mean_synapse_size above 0\. Add mean_synapse_size, or"
+    ):
+        of_outcome(pairs.assign(mean_synapse_size=np.nan), "size")
+    with pytest.raises(ValueError, match="mean_synapse_size does not vary within any axon of all"):
+        prepared(pairs.assign(mean_synapse_size=3.0), "size")
+
+
+def test_the_model_in_print_has_one_similarity_and_the_joint_one_several():
+    assert mixed_formula(["x"], "synapse_density", "proj_hva") == (
+        "n_synapses ~ x * proj_hva + offset(log(l_d_um)) + (1 | pre_nucleus_id:proj_hva)"
+    )
+    assert mixed_formula(["x", "y"], "co_travel", "proj_hva") == "l_d_um ~ (x + y) * proj_hva + (1 | pre_nucleus_id:proj_hva)"
+    assert mixed_formula(["x", "y"], "co_travel", None) == "l_d_um ~ (x + y) + (1 | pre_nucleus_id)"
