@@ -21,6 +21,7 @@ from scipy import stats
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
 from graphtwin.twin.tuning import describe_tuning, direction_degrees
+from graphtwin.wiring.replicates import two_sided_p
 from graphtwin.wiring.similarity import orientation_difference, signal_correlation
 
 N_MATCHED = 10
@@ -196,9 +197,8 @@ def summarise(
     if np.ptp(difference) > 0:
         found["t"], found["p_t"] = map(float, stats.ttest_1samp(difference, 0.0))
         found["p_wilcoxon"] = float(stats.wilcoxon(difference).pvalue)
-    null = permuted.mean(1)
-    as_far = np.count_nonzero(np.abs(null - null.mean()) >= abs(difference.mean() - null.mean()))
-    return found | {"p_permutation": (1 + as_far) / (1 + len(null)), "n_permutations": len(null)}
+    p = two_sided_p(difference.mean(keepdims=True), permuted.mean(1, keepdims=True))
+    return found | {"p_permutation": float(p[0]), "n_permutations": len(permuted)}
 
 
 def like_to_like(

@@ -28,7 +28,7 @@ from numba import njit
 from graphtwin.execute import rng_for
 from graphtwin.wiring.candidates import CandidateSet
 from graphtwin.wiring.like_to_like import Measure
-from graphtwin.wiring.replicates import replicate
+from graphtwin.wiring.replicates import replicate, two_sided_p
 from graphtwin.wiring.score_test import ScoreTest, score_parts, score_test
 
 N_REPLICATES = 1000
@@ -60,15 +60,12 @@ class NullDistribution:
 
     def p_value(self) -> Float[np.ndarray, " groups"]:
         """Two-sided p of each group."""
-        n = len(self.null_z)
-        centre = (self.null_z.sum(0) + self.z) / (1 + n)
-        as_far = np.abs(self.null_z - centre) >= np.abs(self.z - centre) * (1 - 1e-12)
-        return (1 + as_far.sum(0)) / (1 + n)
+        return two_sided_p(self.z, self.null_z)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a group: slope observed, mean and SD of null slopes, z observed, p, replicates, share moved."""
         columns = {"group": self.groups, "similarity": self.similarity, "null": self.null, "estimate": self.slope}
-        columns |= {"null_mean": self.null_slope.mean(0), "null_sd": self.null_slope.std(0), "z": self.z, "p": self.p_value()}
+        columns |= {"null_mean": np.nanmean(self.null_slope, 0), "null_sd": np.nanstd(self.null_slope, 0), "z": self.z, "p": self.p_value()}
         return pd.DataFrame(columns | {"n_replicates": len(self.null_z), "moved": self.moved})
 
 

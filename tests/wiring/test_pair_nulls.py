@@ -138,3 +138,12 @@ def test_a_table_too_large_for_the_cells_is_refused(monkeypatch):
     data = plant(SMALL, 0)
     with pytest.raises(ValueError, match=r"axons x .* targets need .* GB. Test groups of axons apart"):
         permute_neurons(candidates(data.pairs, [SIMILARITY]), measure_of(data), 0, 9)
+
+
+def test_a_projection_in_which_nothing_can_be_exchanged_has_a_p_of_1():
+    for table in range(4):
+        pairs = plant(Planted(n_axons=30, n_targets=120, n_synapses=600, projections=True), table).pairs
+        alone = np.random.default_rng(table).permutation(len(pairs)) + 1  # in an order of their own, so that sums are rounded otherwise
+        stratum = np.where(pairs["proj_hva"] == "V1->V1", alone, 0)
+        null = permute_within_axons(candidates(pairs, [SIMILARITY], "proj_hva"), SIMILARITY, 0, 39, stratum)
+        assert null.p_value()[null.groups.index("V1->V1")] == 1
