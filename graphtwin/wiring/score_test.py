@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.candidates import CandidateSet
-from graphtwin.wiring.conditional import fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.conditional import FITTED, fit_conditional, per_group, solve, synapses_of_blocks
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     slope = fit_conditional(choices).slope[:, column]  # refuses what has no slope to test
     held = [k for k in range(len(choices.similarities)) if k != column]
     rest = without(choices, column)
-    beta, _ = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
+    beta, status = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
+    assert (status == FITTED).all()  # as the larger model was
     expected = expected_synapses(rest, beta)
     others_mean = np.stack([choices.sum_blocks(expected * z) for z in rest.x.T], 1) if held else np.zeros((len(choices.block_axon), 0))
     return ScoreTest(
