@@ -87,12 +87,13 @@ def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | 
         exposure: What expected synapses are proportional to; None for a rule without L_d.
 
     Raises:
-        ValueError: A column is missing, ids are no integers, a pair occurs twice, a number is impossible, a synapse has L_d = 0, no pair is
-            left, or a similarity is constant.
+        ValueError: A column is missing, ids are no integers, a pair occurs twice or is one cell, a number is impossible, a synapse has
+            L_d = 0, no pair is left, or a similarity is constant.
     """
     columns = [*KEY, "n_synapses", "l_d_um", *similarities, *([by] if by else [])]
     _check_columns(pairs, columns)
     _check_values(pairs)
+    _check_two_cells(pairs)
     _check_proximity(pairs)
     near = pairs["l_d_um"].to_numpy() > 0
     values = pairs[list(similarities)].to_numpy(np.float64)
@@ -202,6 +203,14 @@ def _check_values(pairs: pd.DataFrame) -> None:
             raise ValueError(
                 f"pairs: {name} is impossible in {wrong.sum()} of {len(pairs)} rows; needed: {wanted}. First: {_named(pairs, wrong)}."
             )
+
+
+def _check_two_cells(pairs: pd.DataFrame) -> None:
+    own = pairs[KEY[0]].to_numpy() == pairs[KEY[1]].to_numpy()
+    if own.any():
+        raise ValueError(
+            f"pairs: {own.sum()} of {len(pairs)} rows pair a cell with itself. First: {_named(pairs, own)}. Drop these rows."
+        )
 
 
 def _check_repeated(pairs: pd.DataFrame, row: np.ndarray, key: np.ndarray) -> None:
