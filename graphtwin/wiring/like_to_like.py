@@ -22,6 +22,7 @@ from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
 from graphtwin.twin.tuning import describe_tuning, direction_degrees
 from graphtwin.wiring.replicates import two_sided_p
+from graphtwin.wiring.resampling import percentile_interval
 from graphtwin.wiring.similarity import orientation_difference, signal_correlation
 
 N_MATCHED = 10
@@ -193,7 +194,7 @@ def summarise(
     if n < 3:
         return found
     drawn = rng_for(seed, "bootstrap", "like to like").integers(0, n, (n_replicates, n))
-    found["low"], found["high"] = map(float, np.quantile(difference[drawn].mean(1), [0.025, 0.975]))
+    found["low"], found["high"] = percentile_interval(difference[drawn].mean(1), n - 1.0)
     if np.ptp(difference) > 0:
         found["t"], found["p_t"] = map(float, stats.ttest_1samp(difference, 0.0))
         found["p_wilcoxon"] = float(stats.wilcoxon(difference).pvalue)
