@@ -122,9 +122,9 @@ def match_partners(
     axons: list[int] = []
     found: list[tuple[np.ndarray, ...]] = []
     for axon, targets in kept.groupby("pre_nucleus_id", sort=True)["post_nucleus_id"]:
-        partner = np.isin(posts, targets)
+        partner = np.isin(posts, targets) & (posts != axon)
         control = np.flatnonzero(~partner & (posts != axon))
-        if len(control) < n_matched:
+        if len(control) < n_matched or not partner.any():
             continue
         offset = position[post_rows] - position[row_of[axon]]
         nearest = control[nearest_offsets(offset[partner], offset[control], n_matched)].ravel()
@@ -162,14 +162,19 @@ def axon_table(matches: Matches, measure: Measure, neurons: pd.DataFrame) -> pd.
 def permuted_differences(
     matches: Matches, measure: Measure, seed: int, n_permutations: int = N_PERMUTATIONS
 ) -> Float[np.ndarray, "permutations axons"]:
-    """Each axon's difference when the targets' function is dealt anew within their strata; who contacts whom stays."""
+    """Each axon's difference when the targets' function is dealt anew within their strata; who contacts whom stays.
+
+    A target that would receive the function of the very axon gets what that axon's cell received, so that no axon meets itself.
+    """
     posts = np.unique(matches.post)
     ordered = posts[np.argsort(measure.stratum[posts], kind="stable")]
     source, out = np.arange(len(measure.nucleus_id)), np.empty((n_permutations, len(matches.axon)))
     for permutation in range(n_permutations):
         lottery = rng_for(seed, "like to like", measure.name, permutation).random(len(ordered))
         source[ordered] = ordered[np.lexsort((lottery, measure.stratum[ordered]))]
-        out[permutation] = matches.difference(measure.likeness(matches.pre, source[matches.post]).astype(np.float64))
+        given = source[matches.post]
+        given = np.where(given == matches.pre, source[matches.pre], given)
+        out[permutation] = matches.difference(measure.likeness(matches.pre, given).astype(np.float64))
     return out
 
 
