@@ -178,6 +178,12 @@ def _likeness(choices: CandidateSet, measure: Measure, test: ScoreTest) -> tuple
         )
     column = choices.column(measure.name)
     likeness = np.stack([measure.likeness(np.full(n_targets, one), post).astype(np.float64) for one in pre])
+    unknown = int(np.isnan(likeness).sum())
+    if unknown:
+        raise ValueError(
+            f"neurons: {measure.name} is not known for {unknown} of {likeness.size} axons with targets, which may be dealt to each "
+            "other. Leave out pairs whose cells lack a function."
+        )
     likeness = (likeness - choices.centre[column]) / choices.scale[column]
     off = ~(np.abs(likeness[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
     if off.any():

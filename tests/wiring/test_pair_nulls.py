@@ -147,3 +147,14 @@ def test_a_projection_in_which_nothing_can_be_exchanged_has_a_p_of_1():
         stratum = np.where(pairs["proj_hva"] == "V1->V1", alone, 0)
         null = permute_within_axons(candidates(pairs, [SIMILARITY], "proj_hva"), SIMILARITY, 0, 39, stratum)
         assert null.p_value()[null.groups.index("V1->V1")] == 1
+
+
+def test_a_likeness_that_is_unknown_for_some_pairs_is_not_dealt():
+    data = plant(Planted(n_axons=20, n_targets=80, n_synapses=200), 0)
+    choices = candidates(data.pairs, [SIMILARITY])
+    far = data.pairs[data.pairs["l_d_um"] == 0].iloc[0]
+    a, b = np.searchsorted(data.nucleus_id, [far["pre_nucleus_id"], far["post_nucleus_id"]])
+    whole = measure_of(data)
+    gap = Measure(SIMILARITY, data.nucleus_id, lambda i, j: np.where((i == a) & (j == b), np.nan, whole.likeness(i, j)), data.layer)
+    with pytest.raises(ValueError, match="not known for 1 of 1560 axons with targets"):
+        permute_neurons(choices, gap, 0, 9)
