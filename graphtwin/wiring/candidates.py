@@ -70,6 +70,15 @@ class CandidateSet:
         """Sum over the pairs of each block."""
         return np.bincount(self.block, value, len(self.block_axon))
 
+    def l_d_bins(self, n_bins: int) -> Int[np.ndarray, " pairs"]:
+        """Quantile bin of each pair's L_d in its group, from 0."""
+        group, bins = self.block_group[self.block], np.zeros(len(self.row), dtype=np.int64)
+        for g in range(len(self.groups)):
+            mine = group == g
+            edges = np.quantile(self.l_d_um[mine], np.arange(1, n_bins) / n_bins)
+            bins[mine] = np.searchsorted(edges, self.l_d_um[mine], side="right")
+        return bins
+
     def column(self, similarity: str) -> int:
         """Position of a similarity in `x`."""
         if similarity not in self.similarities:

@@ -120,13 +120,9 @@ def pair_weights(choices: CandidateSet, expected: Float[np.ndarray, " pairs"], l
     if l_d == "weighted":
         block = choices.block
         return PairWeights(np.maximum(expected / np.maximum(choices.sum_blocks(expected), 1e-30)[block], 1e-30), False)
-    value = np.ones(len(expected))
-    group = choices.block_group[choices.block]
-    for g in range(len(choices.groups) if l_d == "binned" else 0):
-        chosen = group == g
-        edges = np.quantile(choices.l_d_um[chosen], np.arange(1, n_bins) / n_bins)
-        value[chosen] += np.searchsorted(edges, choices.l_d_um[chosen], side="right")
-    return PairWeights(value, l_d == "binned")
+    if l_d == "binned":
+        return PairWeights(1.0 + choices.l_d_bins(n_bins), True)
+    return PairWeights(np.ones(len(expected)), False)
 
 
 def group_tables(choices: CandidateSet, weights: PairWeights) -> list[GroupTable]:
