@@ -217,9 +217,7 @@ def _check_values(pairs: pd.DataFrame) -> None:
 def _check_two_cells(pairs: pd.DataFrame) -> None:
     own = pairs[KEY[0]].to_numpy() == pairs[KEY[1]].to_numpy()
     if own.any():
-        raise ValueError(
-            f"pairs: {own.sum()} of {len(pairs)} rows pair a cell with itself. First: {_named(pairs, own)}. Drop these rows."
-        )
+        raise ValueError(f"pairs: {own.sum()} of {len(pairs)} rows pair a cell with itself. First: {_named(pairs, own)}. Drop these rows.")
 
 
 def _check_repeated(pairs: pd.DataFrame, row: np.ndarray, key: np.ndarray) -> None:
