@@ -183,9 +183,10 @@ def quantile_bins(pairs: pd.DataFrame, categories: Sequence[str] = (), bins: dic
             )
         edges = np.quantile(value[near], np.arange(1, n_bins) / n_bins)
         codes.append(np.searchsorted(edges, value, side="right"))
-    if not codes:
-        return np.zeros(len(pairs), dtype=np.int64)
-    return np.unique(np.stack(codes, 1), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+    number = np.zeros(len(pairs), dtype=np.int64)
+    for code in codes:  # of a missing category: -1
+        number = pd.factorize(number * (int(code.max(initial=0)) + 2) + code + 1, sort=True)[0].astype(np.int64)
+    return number
 
 
 def _check_columns(pairs: pd.DataFrame, columns: Sequence[str]) -> None:
