@@ -5,10 +5,11 @@
 `permute_neurons` deals the function of targets anew within strata, the same for all axons. Who connects, L_d and how popular each target
     is stay. Valid where function does not go with place or popularity within a stratum.
 `rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay. Valid
-    where connections are rare among candidates and L_d is weighted or binned.
+    with L_d as weight, also where targets are popular; in bins of L_d only where similarity does not follow L_d inside a bin.
 
 A target that many axons prefer makes all of them agree on its function. Permuting pairs gives every axon a lottery of its own and so breaks
 what the axons share: with popular targets it finds rules that are not there. Use neurons or rewiring then, and believe no null alone.
+`analyses/planted_pairs` counts how often each of them errs, and where.
 Strata may explain a part of the slope; the null slopes then lie around that part instead of 0.
 
 The statistic is the z of the score test given the other similarities of the candidates (`score_test`). p counts replicates whose z lies
