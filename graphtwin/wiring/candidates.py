@@ -70,6 +70,15 @@ class CandidateSet:
         """Sum over the pairs of each block."""
         return np.bincount(self.block, value, len(self.block_axon))
 
+    def l_d_bins(self, n_bins: int) -> Int[np.ndarray, " pairs"]:
+        """Quantile bin of each pair's L_d in its group, from 0."""
+        group, bins = self.block_group[self.block], np.zeros(len(self.row), dtype=np.int64)
+        for g in range(len(self.groups)):
+            mine = group == g
+            edges = np.quantile(self.l_d_um[mine], np.arange(1, n_bins) / n_bins)
+            bins[mine] = np.searchsorted(edges, self.l_d_um[mine], side="right")
+        return bins
+
     def column(self, similarity: str) -> int:
         """Position of a similarity in `x`."""
         if similarity not in self.similarities:
@@ -87,12 +96,13 @@ def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | 
         exposure: What expected synapses are proportional to; None for a rule without L_d.
 
     Raises:
-        ValueError: A column is missing, ids are no integers, a pair occurs twice, a number is impossible, a synapse has L_d = 0, no pair is
-            left, or a similarity is constant.
+        ValueError: A column is missing, ids are no integers, a pair occurs twice or is one cell, a number is impossible, a synapse has
+            L_d = 0, no pair is left, or a similarity is constant.
     """
     columns = [*KEY, "n_synapses", "l_d_um", *similarities, *([by] if by else [])]
     _check_columns(pairs, columns)
     _check_values(pairs)
+    _check_two_cells(pairs)
     _check_proximity(pairs)
     near = pairs["l_d_um"].to_numpy() > 0
     values = pairs[list(similarities)].to_numpy(np.float64)
@@ -173,9 +183,10 @@ def quantile_bins(pairs: pd.DataFrame, categories: Sequence[str] = (), bins: dic
             )
         edges = np.quantile(value[near], np.arange(1, n_bins) / n_bins)
         codes.append(np.searchsorted(edges, value, side="right"))
-    if not codes:
-        return np.zeros(len(pairs), dtype=np.int64)
-    return np.unique(np.stack(codes, 1), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+    number = np.zeros(len(pairs), dtype=np.int64)
+    for code in codes:  # of a missing category: -1
+        number = pd.factorize(number * (int(code.max(initial=0)) + 2) + code + 1, sort=True)[0].astype(np.int64)
+    return number
 
 
 def _check_columns(pairs: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -202,6 +213,12 @@ def _check_values(pairs: pd.DataFrame) -> None:
             raise ValueError(
                 f"pairs: {name} is impossible in {wrong.sum()} of {len(pairs)} rows; needed: {wanted}. First: {_named(pairs, wrong)}."
             )
+
+
+def _check_two_cells(pairs: pd.DataFrame) -> None:
+    own = pairs[KEY[0]].to_numpy() == pairs[KEY[1]].to_numpy()
+    if own.any():
+        raise ValueError(f"pairs: {own.sum()} of {len(pairs)} rows pair a cell with itself. First: {_named(pairs, own)}. Drop these rows.")
 
 
 def _check_repeated(pairs: pd.DataFrame, row: np.ndarray, key: np.ndarray) -> None:

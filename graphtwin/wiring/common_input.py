@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from scipy import stats
 
 from graphtwin.execute import rng_for
+from graphtwin.wiring.resampling import percentile_interval
 
 MIN_TARGETS = 10  # connected partners that an axon needs, as published
 EFFECTS = {
@@ -61,7 +62,7 @@ def common_input(
     Args:
         pairs: The pair table with `n_synapses`, `l_d_um` and the expectations of `EFFECTS` that are there. Pairs whose target has no
             response, or a constant one, are left out and counted in `n_unknown`.
-        nucleus_id: Cells with responses, rising.
+        nucleus_id: Cells with responses, none twice.
         responses: Of these cells, any unit.
         by: Column of groups; an axon is one sample in each group it has `min_targets` partners in.
         min_targets: Connected partners needed.
@@ -73,12 +74,14 @@ def common_input(
         correlated; of synapses only).
     """
     vectors = unit_vectors(np.asarray(responses, np.float64))
-    at = np.searchsorted(nucleus_id, pairs["post_nucleus_id"]).clip(max=max(len(nucleus_id) - 1, 0))
-    known = (nucleus_id[at] == pairs["post_nucleus_id"].to_numpy()) & np.isfinite(vectors[at, 0])
+    post = pairs["post_nucleus_id"].to_numpy()
+    at = pd.Index(nucleus_id).get_indexer(post)
+    known = (at >= 0) & np.append(np.isfinite(vectors).all(axis=1), False)[at]
     effects = {name: both for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
     rows = []
     for (group, axon), index in pairs.groupby([by, "pre_nucleus_id"], sort=True).indices.items():
         inside = index[known[index]]
+        inside = inside[np.argsort(post[inside])]
         n_connected = int((pairs["n_synapses"].to_numpy()[inside] > 0).sum())
         if n_connected < min_targets:
             continue
@@ -122,14 +125,16 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
         n_replicates: Of it.
 
     Returns:
-        group, effect, n_axons, observed, expected, difference with its 95 % interval (low, high), the Wilcoxon signed-rank statistic
-        (smaller rank sum) with p, and p_adj (Benjamini-Hochberg over the table). NaN with fewer than 6 axons: no p below .05 is possible.
+        group, effect, n_axons, observed, expected, difference with its 95 % interval (low, high; NaN for one axon), the Wilcoxon
+        signed-rank statistic (smaller rank sum) with p, and p_adj (Benjamini-Hochberg over the table). No p with fewer than 6 axons: none
+        below .05 is possible.
     """
     rows = []
     for (group, effect), part in axons.dropna(subset=["observed", "expected"]).groupby(["group", "effect"], sort=True):
         difference = (part["observed"] - part["expected"]).to_numpy(np.float64)
         drawn = rng_for(seed, "bootstrap", "common input", str(group), str(effect)).integers(0, len(part), (n_replicates, len(part)))
-        low, high = np.quantile(difference[drawn].mean(axis=1), [0.025, 0.975])
+        nobody = float("nan"), float("nan")
+        low, high = percentile_interval(difference[drawn].mean(axis=1), len(part) - 1.0) if len(part) > 1 else nobody
         row = {
             "group": group,
             "effect": effect,

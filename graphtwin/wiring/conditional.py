@@ -88,8 +88,8 @@ def fit_conditional(choices: CandidateSet) -> ConditionalFit:
     """Fit all groups.
 
     Raises:
-        ValueError: A group has fewer than two axons to learn from, a similarity does not vary within its axons or follows from others
-            there, the synapses are separated by a similarity, or Newton's method does not converge.
+        ValueError: A group has fewer than two axons to learn from, a similarity varies within fewer than two or follows from others there,
+            the synapses are separated by a similarity, or Newton's method does not converge.
     """
     n_axons = informative_axons(choices)
     _check_groups(choices, n_axons)
@@ -189,11 +189,13 @@ def _check_groups(choices: CandidateSet, n_axons: np.ndarray) -> None:
             "An error over axons needs two, an honest one five: leave these groups out, or analyse all pairs together."
         )
     _, _, information = block_sums(choices, np.zeros((len(choices.groups), len(choices.similarities))))
-    spread = np.diagonal(per_group(choices, information), axis1=1, axis2=2)
-    for g, s in zip(*np.nonzero(spread < VARIES * per_group(choices, synapses_of_blocks(choices))[:, None]), strict=True):
+    made = synapses_of_blocks(choices)[:, None]
+    varies = (made > 0) & (np.diagonal(information, axis1=1, axis2=2) > VARIES * made)
+    n_varied = per_group(choices, varies.astype(float)).astype(int)
+    for g, s in zip(*np.nonzero(n_varied < 2), strict=True):
         raise ValueError(
-            f"conditional Poisson: {choices.similarities[s]} does not vary among the candidates of any axon of {choices.groups[g]}. "
-            "Its slope cannot be told from the axons' rates: leave the similarity or the group out."
+            f"conditional Poisson: {choices.similarities[s]} varies among the candidates of {n_varied[g, s]} of {n_axons[g]} axons of "
+            f"{choices.groups[g]}. A slope with an error over axons needs two: leave the similarity or the group out."
         )
 
 

@@ -21,6 +21,8 @@ from scipy import stats
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
 from graphtwin.twin.tuning import describe_tuning, direction_degrees
+from graphtwin.wiring.replicates import two_sided_p
+from graphtwin.wiring.resampling import percentile_interval
 from graphtwin.wiring.similarity import orientation_difference, signal_correlation
 
 N_MATCHED = 10
@@ -120,9 +122,9 @@ def match_partners(
     axons: list[int] = []
     found: list[tuple[np.ndarray, ...]] = []
     for axon, targets in kept.groupby("pre_nucleus_id", sort=True)["post_nucleus_id"]:
-        partner = np.isin(posts, targets)
+        partner = np.isin(posts, targets) & (posts != axon)
         control = np.flatnonzero(~partner & (posts != axon))
-        if len(control) < n_matched:
+        if len(control) < n_matched or not partner.any():
             continue
         offset = position[post_rows] - position[row_of[axon]]
         nearest = control[nearest_offsets(offset[partner], offset[control], n_matched)].ravel()
@@ -160,14 +162,19 @@ def axon_table(matches: Matches, measure: Measure, neurons: pd.DataFrame) -> pd.
 def permuted_differences(
     matches: Matches, measure: Measure, seed: int, n_permutations: int = N_PERMUTATIONS
 ) -> Float[np.ndarray, "permutations axons"]:
-    """Each axon's difference when the targets' function is dealt anew within their strata; who contacts whom stays."""
+    """Each axon's difference when the targets' function is dealt anew within their strata; who contacts whom stays.
+
+    A target that would receive the function of the very axon gets what that axon's cell received, so that no axon meets itself.
+    """
     posts = np.unique(matches.post)
     ordered = posts[np.argsort(measure.stratum[posts], kind="stable")]
     source, out = np.arange(len(measure.nucleus_id)), np.empty((n_permutations, len(matches.axon)))
     for permutation in range(n_permutations):
         lottery = rng_for(seed, "like to like", measure.name, permutation).random(len(ordered))
         source[ordered] = ordered[np.lexsort((lottery, measure.stratum[ordered]))]
-        out[permutation] = matches.difference(measure.likeness(matches.pre, source[matches.post]).astype(np.float64))
+        given = source[matches.post]
+        given = np.where(given == matches.pre, source[matches.pre], given)
+        out[permutation] = matches.difference(measure.likeness(matches.pre, given).astype(np.float64))
     return out
 
 
@@ -192,13 +199,12 @@ def summarise(
     if n < 3:
         return found
     drawn = rng_for(seed, "bootstrap", "like to like").integers(0, n, (n_replicates, n))
-    found["low"], found["high"] = map(float, np.quantile(difference[drawn].mean(1), [0.025, 0.975]))
+    found["low"], found["high"] = percentile_interval(difference[drawn].mean(1), n - 1.0)
     if np.ptp(difference) > 0:
         found["t"], found["p_t"] = map(float, stats.ttest_1samp(difference, 0.0))
         found["p_wilcoxon"] = float(stats.wilcoxon(difference).pvalue)
-    null = permuted.mean(1)
-    as_far = np.count_nonzero(np.abs(null - null.mean()) >= abs(difference.mean() - null.mean()))
-    return found | {"p_permutation": (1 + as_far) / (1 + len(null)), "n_permutations": len(null)}
+    p = two_sided_p(difference.mean(keepdims=True), permuted.mean(1, keepdims=True))
+    return found | {"p_permutation": float(p[0]), "n_permutations": len(permuted)}
 
 
 def like_to_like(

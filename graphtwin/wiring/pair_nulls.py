@@ -5,10 +5,11 @@
 `permute_neurons` deals the function of targets anew within strata, the same for all axons. Who connects, L_d and how popular each target
     is stay. Valid where function does not go with place or popularity within a stratum.
 `rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay. Valid
-    where connections are rare among candidates and L_d is weighted or binned.
+    with L_d as weight, also where targets are popular; in bins of L_d only where similarity does not follow L_d inside a bin.
 
 A target that many axons prefer makes all of them agree on its function. Permuting pairs gives every axon a lottery of its own and so breaks
 what the axons share: with popular targets it finds rules that are not there. Use neurons or rewiring then, and believe no null alone.
+`analyses/planted_pairs` counts how often each of them errs, and where.
 Strata may explain a part of the slope; the null slopes then lie around that part instead of 0.
 
 The statistic is the z of the score test given the other similarities of the candidates (`score_test`). p counts replicates whose z lies
@@ -28,7 +29,7 @@ from numba import njit
 from graphtwin.execute import rng_for
 from graphtwin.wiring.candidates import CandidateSet
 from graphtwin.wiring.like_to_like import Measure
-from graphtwin.wiring.replicates import replicate
+from graphtwin.wiring.replicates import replicate, two_sided_p
 from graphtwin.wiring.score_test import ScoreTest, score_parts, score_test
 
 N_REPLICATES = 1000
@@ -60,15 +61,12 @@ class NullDistribution:
 
     def p_value(self) -> Float[np.ndarray, " groups"]:
         """Two-sided p of each group."""
-        n = len(self.null_z)
-        centre = (self.null_z.sum(0) + self.z) / (1 + n)
-        as_far = np.abs(self.null_z - centre) >= np.abs(self.z - centre) * (1 - 1e-12)
-        return (1 + as_far.sum(0)) / (1 + n)
+        return two_sided_p(self.z, self.null_z)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a group: slope observed, mean and SD of null slopes, z observed, p, replicates, share moved."""
         columns = {"group": self.groups, "similarity": self.similarity, "null": self.null, "estimate": self.slope}
-        columns |= {"null_mean": self.null_slope.mean(0), "null_sd": self.null_slope.std(0), "z": self.z, "p": self.p_value()}
+        columns |= {"null_mean": np.nanmean(self.null_slope, 0), "null_sd": np.nanstd(self.null_slope, 0), "z": self.z, "p": self.p_value()}
         return pd.DataFrame(columns | {"n_replicates": len(self.null_z), "moved": self.moved})
 
 
@@ -181,6 +179,12 @@ def _likeness(choices: CandidateSet, measure: Measure, test: ScoreTest) -> tuple
         )
     column = choices.column(measure.name)
     likeness = np.stack([measure.likeness(np.full(n_targets, one), post).astype(np.float64) for one in pre])
+    unknown = int(np.isnan(likeness).sum())
+    if unknown:
+        raise ValueError(
+            f"neurons: {measure.name} is not known for {unknown} of {likeness.size} axons with targets, which may be dealt to each "
+            "other. Leave out pairs whose cells lack a function."
+        )
     likeness = (likeness - choices.centre[column]) / choices.scale[column]
     off = ~(np.abs(likeness[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
     if off.any():

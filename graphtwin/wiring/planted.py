@@ -32,12 +32,14 @@ class PlantedPairs:
         nucleus_id: Axons, then targets.
         function: Vector of each cell, mean 0 and length 1: the signal correlation of two cells is the product.
         layer: Layer of each cell (0, 1, 2).
+        place: Of each cell's soma: x, depth, z, um.
     """
 
     pairs: pd.DataFrame
     nucleus_id: Int[np.ndarray, " cells"]
     function: Float[np.ndarray, "cells dimensions"]
     layer: Int[np.ndarray, " cells"]
+    place: Float[np.ndarray, "cells xyz"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Planted:
         retinotopy: SD of function's part that varies smoothly with place, over that which differs between neighbours.
         common: SD of the part that all cells share, such as a response to every onset: axons then agree about a target.
         axon_sd, popularity: SD of the log rate of axons and of targets.
+        rate_slope: How an axon's log rate rises with its mean signal correlation, per SD over axons.
         dispersion: Variance of a pair's count is mu + dispersion mu^2.
         l_d_slope: How log L_d rises with one unit of signal correlation (like-to-like at the axonal scale).
         near: Chance to come near at zero distance.
@@ -65,6 +68,7 @@ class Planted:
     common: float = 0.0
     axon_sd: float = 0.5
     popularity: float = 0.0
+    rate_slope: float = 0.0
     dispersion: float = 0.0
     l_d_slope: float = 0.0
     near: float = 1.0
@@ -79,11 +83,13 @@ def plant(planted: Planted, seed: int, replicate: int = 0) -> PlantedPairs:
     function = _function(place, planted.retinotopy, planted.common, rng)
     nucleus_id = np.r_[1 + np.arange(planted.n_axons), FIRST_TARGET + np.arange(planted.n_targets)]
     axon, target = (grid.ravel() for grid in np.meshgrid(np.arange(planted.n_axons), np.arange(planted.n_axons, n_cells), indexing="ij"))
-    correlation = (function[: planted.n_axons] @ function[planted.n_axons :].T).ravel()
+    likeness = function[: planted.n_axons] @ function[planted.n_axons :].T
+    correlation = likeness.ravel()
     distance = np.linalg.norm(place[axon] - place[target], axis=1)
     l_d = L_D_SCALE_UM * np.exp(rng.normal(0, 1, len(axon)) - distance / REACH_UM + planted.l_d_slope * correlation)
     l_d[rng.random(len(axon)) > planted.near * np.exp(-distance / REACH_UM)] = 0
     liking = rng.normal(0, planted.axon_sd, n_cells)[axon] + rng.normal(0, planted.popularity, n_cells)[target]
+    liking += planted.rate_slope * ((likeness.mean(1) - likeness.mean()) / likeness.mean(1).std())[axon]
     expected = l_d * np.exp(planted.slope * correlation + planted.distance_slope * distance / 100 + liking)
     expected *= planted.n_synapses / expected.sum()
     if planted.dispersion > 0:
@@ -94,7 +100,7 @@ def plant(planted: Planted, seed: int, replicate: int = 0) -> PlantedPairs:
     columns |= {"distance_um": distance, "signal_correlation": correlation, "post_layer": layer[target]}
     columns |= {"population": POPULATIONS[np.where(n_synapses > 0, 0, np.where(l_d > 0, 1, 2))]}
     columns |= {"proj_hva": PROJECTIONS[2 * (area[axon] == "HVA") + (area[target] == "HVA")]}
-    return PlantedPairs(pd.DataFrame(columns), nucleus_id, function, layer)
+    return PlantedPairs(pd.DataFrame(columns), nucleus_id, function, layer, place)
 
 
 def _function(place: np.ndarray, retinotopy: float, common: float, rng: np.random.Generator, dimensions: int = 12) -> np.ndarray:

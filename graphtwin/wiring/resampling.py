@@ -189,13 +189,16 @@ def leave_one_axon_out(fit: ConditionalFit, workers: int = 1) -> pd.DataFrame:
 
     Returns:
         One row a group, similarity and axon of the group: estimate_without, change (with it minus without), change_in_se (over the
-        axon-clustered error), and is_most_influential. NaN where nothing can be estimated without the axon.
+        axon-clustered error), and is_most_influential. NaN where nothing can be estimated without the axon, which then is the most
+        influential.
     """
     choices = fit.choices
     taking_part = np.unique(choices.block_axon[np.abs(fit.score).sum(1) + np.abs(fit.information).sum((1, 2)) > 0])
 
-    others = 1 - np.eye(len(choices.axons))[taking_part]
-    without = refits(fit, lambda number: (others[number], np.zeros(0)), len(taking_part), workers, "leaving axons out")
+    def others(number: int) -> tuple[np.ndarray, np.ndarray]:
+        return (np.arange(len(choices.axons)) != taking_part[number]).astype(np.float64), np.zeros(0)
+
+    without = refits(fit, others, len(taking_part), workers, "leaving axons out")
     rows = []
     for g, group in enumerate(choices.groups):
         members = np.isin(taking_part, choices.block_axon[choices.block_group == g])
@@ -204,7 +207,7 @@ def leave_one_axon_out(fit: ConditionalFit, workers: int = 1) -> pd.DataFrame:
             frame = pd.DataFrame({"pre_nucleus_id": choices.axons[taking_part[members]], "estimate_without": without[members, g, s]})
             frame.insert(0, "similarity", similarity)
             frame.insert(0, "group", group)
-            largest = np.abs(np.nan_to_num(change)).argmax()
+            largest = np.nan_to_num(np.abs(change), nan=np.inf).argmax()
             rows.append(
                 frame.assign(change=change, change_in_se=change / fit.se_axon[g, s], is_most_influential=np.arange(len(change)) == largest)
             )

@@ -22,6 +22,8 @@ from graphtwin.wiring.replicates import replicate
 from graphtwin.wiring.score_test import score_test
 
 KeepLd = Literal["weighted", "binned", "free"]
+MOST_SYNAPSES = 50.0  # expected of a pair; beyond, odds would outgrow float32
+LEAST_WEIGHT = 1e-30  # of a candidate; 0 marks what is none
 NAMES: dict[KeepLd, str] = {"weighted": "rewired", "binned": "rewired in L_d bins", "free": "rewired freely"}
 
 
@@ -46,10 +48,10 @@ def rewire_pairs(
         similarity: Which is tested, given their others.
         seed: The run's seed.
         n_replicates: Rewired graphs.
-        l_d: "weighted": a graph is as likely as the product over its connections of the synapses expected without the similarity (from L_d
-            and the others), so that the null is the model with the effects of axons and targets conditioned out. "binned": all graphs with
-            the same number of connections in every quantile bin of L_d are equally likely. "free": all graphs are, whatever their L_d; no
-            test of similarity where it goes with L_d.
+        l_d: "weighted": a graph is as likely as the product over its connections of their odds e^mu - 1, where mu are the synapses expected
+            without the similarity (from L_d and the others), so that the null is the Poisson model with the effects of axons and targets
+            conditioned out. "binned": all graphs with the same number of connections in every quantile bin of L_d are equally likely.
+            "free": all graphs are, whatever their L_d; no test of similarity where it goes with L_d.
         n_bins: Bins in each group, if binned.
         swaps_per_edge: Proposed exchanges a connection; in bins most are refused, so take 100.
         workers: Threads.
@@ -116,17 +118,15 @@ class PairWeights:
 
 
 def pair_weights(choices: CandidateSet, expected: Float[np.ndarray, " pairs"], l_d: KeepLd, n_bins: int = 8) -> PairWeights:
-    """Weight of each pair: its share of its axon's expected synapses, or 1 + its quantile bin of L_d in its group, or 1."""
+    """Weight of each pair: the odds that it has a synapse at all, or 1 + its quantile bin of L_d in its group, or 1.
+
+    Not its expected synapses: where L_d is large they grow with second and third synapses, and connections don't.
+    """
     if l_d == "weighted":
-        block = choices.block
-        return PairWeights(np.maximum(expected / np.maximum(choices.sum_blocks(expected), 1e-30)[block], 1e-30), False)
-    value = np.ones(len(expected))
-    group = choices.block_group[choices.block]
-    for g in range(len(choices.groups) if l_d == "binned" else 0):
-        chosen = group == g
-        edges = np.quantile(choices.l_d_um[chosen], np.arange(1, n_bins) / n_bins)
-        value[chosen] += np.searchsorted(edges, choices.l_d_um[chosen], side="right")
-    return PairWeights(value, l_d == "binned")
+        return PairWeights(np.maximum(np.expm1(np.minimum(expected, MOST_SYNAPSES)), LEAST_WEIGHT), False)
+    if l_d == "binned":
+        return PairWeights(1.0 + choices.l_d_bins(n_bins), True)
+    return PairWeights(np.ones(len(expected)), False)
 
 
 def group_tables(choices: CandidateSet, weights: PairWeights) -> list[GroupTable]:

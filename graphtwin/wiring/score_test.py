@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.candidates import CandidateSet
-from graphtwin.wiring.conditional import fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.conditional import FITTED, fit_conditional, per_group, solve, synapses_of_blocks
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,17 @@ class ScoreTest:
         return self.choices.start, self.choices.block_group, self.synapses, self.others_mean, out
 
     def z(self, parts: Float[np.ndarray, "*replicates groups parts"]) -> tuple[np.ndarray, np.ndarray]:
-        """The z and the one-step slope (per unit of the similarity) of each group, from the parts of one replicate or of many."""
+        """The z and the one-step slope (per unit of the similarity) of each group, from the parts of one replicate or of many.
+
+        NaN where the similarity does not vary within any axon.
+        """
         n_others = self.others.shape[1]
         cross, others_score = parts[..., 2 : 2 + n_others], parts[..., 2 + n_others :]
         share = np.einsum("...gk,gkm->...gm", cross, self.others_information)
         score = parts[..., 0] - np.einsum("...gk,...gk->...g", share, others_score)
         information = parts[..., 1] - np.einsum("...gk,...gk->...g", share, cross)
-        return score / np.sqrt(information), score / information / self.scale
+        some = np.where(information > 0, information, np.nan)
+        return score / np.sqrt(some), score / some / self.scale
 
 
 def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
@@ -86,7 +90,8 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     slope = fit_conditional(choices).slope[:, column]  # refuses what has no slope to test
     held = [k for k in range(len(choices.similarities)) if k != column]
     rest = without(choices, column)
-    beta, _ = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
+    beta, status = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
+    assert (status == FITTED).all()  # as the larger model was
     expected = expected_synapses(rest, beta)
     others_mean = np.stack([choices.sum_blocks(expected * z) for z in rest.x.T], 1) if held else np.zeros((len(choices.block_axon), 0))
     return ScoreTest(

@@ -176,14 +176,22 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
 
 
 def stacked(column: pd.Series) -> np.ndarray:
-    """A column of numbers as it is, one of vectors as a matrix in which an empty cell is a row of NaN."""
-    if column.dtype != object:
-        return column.to_numpy(np.float64)
-    first = next((cell for cell in column if isinstance(cell, np.ndarray)), np.zeros(1))
-    matrix = np.full((len(column), len(first)), np.nan, dtype=first.dtype)
-    for row, cell in enumerate(column):
-        if isinstance(cell, np.ndarray):
-            matrix[row] = cell
+    """A column of numbers as it is, one of vectors (arrays or lists) as a matrix in which an empty cell is a row of NaN."""
+    is_vector = column.map(lambda cell: isinstance(cell, (np.ndarray, list, tuple))).to_numpy(bool)
+    if not is_vector.any():
+        numbers = pd.to_numeric(column).to_numpy(np.float64)
+        return numbers if column.dtype != object or column.notna().any() else numbers[:, None]
+    vectors = [np.ravel(cell) for cell in column[is_vector]]
+    lengths, counts = np.unique([vector.size for vector in vectors], return_counts=True)
+    other = column[~is_vector & column.notna().to_numpy()]
+    if len(lengths) > 1 or len(other):
+        raise ValueError(
+            f"neuron table, {column.name}: vectors have lengths {dict(zip(lengths.tolist(), counts.tolist(), strict=True))}, and "
+            f"{len(other)} of {len(column)} cells are neither vector nor empty. Give every neuron a vector of one length, or None."
+        )
+    dtype = np.result_type(vectors[0], np.float32)
+    matrix = np.full((len(column), lengths[0]), np.nan, dtype=dtype)
+    matrix[is_vector] = np.stack(vectors)
     return matrix
 
 

@@ -11,7 +11,7 @@ from typing import no_type_check
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.candidates import CandidateSet
@@ -34,9 +34,8 @@ def rank_within_axons(choices: CandidateSet, similarity: str, n_bins: int = L_D_
     """
     value = choices.x[:, choices.column(similarity)]
     connected, block = choices.n_synapses > 0, choices.block
-    bins = _l_d_bins(choices, n_bins)
     whole = _ranked(value, connected, block, len(choices.block_axon))
-    binned = _ranked(value, connected, block * n_bins + bins, len(choices.block_axon) * n_bins)
+    binned = _ranked(value, connected, block * n_bins + choices.l_d_bins(n_bins), len(choices.block_axon) * n_bins)
     wins, comparisons = (part.reshape(-1, n_bins).sum(1) for part in binned[:2])
     n_connected = choices.sum_blocks(connected.astype(float))
     n_adp = np.diff(choices.start) - n_connected
@@ -79,16 +78,6 @@ def axon_mean(
         return float(value.mean()) if len(value) else float("nan"), float("nan"), float("nan")
     means = _ratio(counts @ value, counts.sum(1))
     return float(value.mean()), *percentile_interval(means[np.isfinite(means)], float(len(value) - 1), level)
-
-
-def _l_d_bins(choices: CandidateSet, n_bins: int) -> Int[np.ndarray, " pairs"]:
-    """Quantile bin of each pair's L_d in its group."""
-    group, bins = choices.block_group[choices.block], np.zeros(len(choices.row), dtype=np.int64)
-    for g in range(len(choices.groups)):
-        chosen = group == g
-        edges = np.quantile(choices.l_d_um[chosen], np.arange(1, n_bins) / n_bins)
-        bins[chosen] = np.searchsorted(edges, choices.l_d_um[chosen], side="right")
-    return bins
 
 
 def _ranked(value: np.ndarray, connected: np.ndarray, part: np.ndarray, n_parts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -97,3 +97,9 @@ def test_an_unknown_quantity_cannot_be_binned(pairs):
     pairs.loc[near[:5], "distance_um"] = np.nan
     with pytest.raises(ValueError, match="distance_um is unknown for 5 of"):
         quantile_bins(pairs, bins={"distance_um": 4})
+
+
+def test_a_cell_paired_with_itself_is_refused(pairs):
+    pairs.loc[7, "post_nucleus_id"] = pairs.loc[7, "pre_nucleus_id"]
+    with pytest.raises(ValueError, match=r"1 of 480 rows pair a cell with itself\. First: 1 > 1"):
+        candidates(pairs, ["signal_correlation"])

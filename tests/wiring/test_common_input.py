@@ -79,3 +79,21 @@ def test_few_axons_give_no_p():
 def test_adjusted_p_values_ignore_undefined_ones():
     table = adjusted(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
     np.testing.assert_allclose(table["p_adj"], [0.02, np.nan, 0.04])
+
+
+def test_the_order_of_cells_and_of_pairs_changes_nothing():
+    pairs, ids, responses = planted(2.0, 3, n_axons=6)
+    order = np.random.default_rng(0).permutation(len(ids))
+    one = common_input(pairs, ids, responses)
+    other = common_input(pairs.sample(frac=1, random_state=0), ids[order], responses[order])
+    assert len(one) == len(other) == 6
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_one_axon_gives_no_interval_and_five_a_widened_one():
+    axons = common_input(*planted(0.0, 4, n_axons=5), n_draws=0)
+    assert compare(axons.head(1))[["low", "high"]].isna().all(axis=None)
+    difference = (axons["observed"] - axons["expected"]).to_numpy()
+    found = compare(axons).iloc[0]
+    plain = 1.96 * difference.std() / np.sqrt(5)
+    assert found["high"] - found["low"] > 1.2 * 2 * plain

@@ -129,7 +129,7 @@ def test_a_group_with_one_axon_is_refused():
 
 def test_a_similarity_of_the_axon_alone_is_refused():
     pairs = plant(SMALL, 1).pairs
-    with pytest.raises(ValueError, match="axon_depth does not vary among the candidates of any axon of all"):
+    with pytest.raises(ValueError, match="axon_depth varies among the candidates of 0 of 24 axons of all"):
         fit_conditional(candidates(pairs.assign(axon_depth=pairs["pre_nucleus_id"] % 7), ["axon_depth"]))
 
 
@@ -158,3 +158,11 @@ def test_a_fit_that_does_not_converge_is_no_result(monkeypatch):
     monkeypatch.setattr(conditional, "solve", lambda *_: (np.zeros((1, 1)), np.array([conditional.NOT_CONVERGED])))
     with pytest.raises(ValueError, match="all did not converge in 50 Newton steps"):
         fit_conditional(choices)
+
+
+def test_a_similarity_that_varies_for_one_axon_alone_has_no_error_and_is_refused():
+    pairs = plant(SMALL, 0).pairs
+    first = pairs["pre_nucleus_id"] == pairs.loc[pairs["n_synapses"] > 0, "pre_nucleus_id"].iloc[0]
+    pairs["known_for_one"] = pairs["signal_correlation"].where(first, 0.3)
+    with pytest.raises(ValueError, match=r"known_for_one varies among the candidates of 1 of 2[0-9] axons of all"):
+        fit_conditional(candidates(pairs, ["known_for_one"]))

@@ -79,7 +79,9 @@ def test_impossible_folds_and_unknown_references_are_refused():
 
 def test_a_rule_that_a_fold_cannot_fit_is_refused():
     pairs = plant(Planted(n_axons=30, n_targets=200), 6).pairs
-    pairs["rare"] = np.where(pairs["pre_nucleus_id"] == 4, pairs[SIMILARITY], 0.0)
-    pairs.loc[(pairs["pre_nucleus_id"] == 4) & (pairs["l_d_um"] > 0), "n_synapses"] = 2
-    with pytest.raises(ValueError, match="rare cannot be fitted in all without fold"):
+    known = candidates(pairs, [SIMILARITY])
+    of_fold = pairs["pre_nucleus_id"].isin(known.axons[axon_folds(known.axons, 5, 0) == 0])
+    pairs["rare"] = np.where(of_fold, pairs[SIMILARITY], 0.0)  # varies in no other fold
+    pairs.loc[of_fold & (pairs["l_d_um"] > 0), "n_synapses"] = 2
+    with pytest.raises(ValueError, match="rare cannot be fitted in all without fold 0"):
         held_out_scores(pairs, [Hypothesis("rare", ("rare",))], 0)

@@ -120,3 +120,13 @@ def test_two_axons_are_too_few_for_a_test():
 def test_no_axon_at_all_is_an_empty_table():
     pairs, posts, neurons, measure = planted(0.0, 7)
     assert len(compare_partners(pairs, posts[:0], neurons, measure)) == 0
+
+
+def test_no_axon_is_compared_with_itself_when_function_is_dealt_anew():
+    pairs, _, neurons, measure = planted(0.0, 8)
+    mutual = pairs.rename(columns={"pre_nucleus_id": "post_nucleus_id", "post_nucleus_id": "pre_nucleus_id"})
+    pairs = pd.concat([pairs, mutual, pd.DataFrame({"pre_nucleus_id": [1000, 0], "post_nucleus_id": [1000, 0]})])
+    own = Measure("own", measure.nucleus_id, lambda a, b: (a == b).astype(float), measure.stratum)
+    matches = match_partners(pairs, neurons["nucleus_id"].to_numpy(), neurons, own)
+    assert not (matches.pre == matches.post).any()
+    assert (permuted_differences(matches, own, 0, 20) == 0).all()

@@ -138,3 +138,23 @@ def test_a_table_too_large_for_the_cells_is_refused(monkeypatch):
     data = plant(SMALL, 0)
     with pytest.raises(ValueError, match=r"axons x .* targets need .* GB. Test groups of axons apart"):
         permute_neurons(candidates(data.pairs, [SIMILARITY]), measure_of(data), 0, 9)
+
+
+def test_a_projection_in_which_nothing_can_be_exchanged_has_a_p_of_1():
+    for table in range(4):
+        pairs = plant(Planted(n_axons=30, n_targets=120, n_synapses=600, projections=True), table).pairs
+        alone = np.random.default_rng(table).permutation(len(pairs)) + 1  # in an order of their own, so that sums are rounded otherwise
+        stratum = np.where(pairs["proj_hva"] == "V1->V1", alone, 0)
+        null = permute_within_axons(candidates(pairs, [SIMILARITY], "proj_hva"), SIMILARITY, 0, 39, stratum)
+        assert null.p_value()[null.groups.index("V1->V1")] == 1
+
+
+def test_a_likeness_that_is_unknown_for_some_pairs_is_not_dealt():
+    data = plant(Planted(n_axons=20, n_targets=80, n_synapses=200), 0)
+    choices = candidates(data.pairs, [SIMILARITY])
+    far = data.pairs[data.pairs["l_d_um"] == 0].iloc[0]
+    a, b = np.searchsorted(data.nucleus_id, [far["pre_nucleus_id"], far["post_nucleus_id"]])
+    whole = measure_of(data)
+    gap = Measure(SIMILARITY, data.nucleus_id, lambda i, j: np.where((i == a) & (j == b), np.nan, whole.likeness(i, j)), data.layer)
+    with pytest.raises(ValueError, match="not known for 1 of 1560 axons with targets"):
+        permute_neurons(choices, gap, 0, 9)

@@ -29,6 +29,9 @@ def test_nuisances_are_there_when_asked_for():
     assert abs(correlation(Planted(retinotopy=0.0), "distance_um")) < 0.05
     assert correlation(Planted(retinotopy=1.0), "distance_um") < -0.1
     assert correlation(Planted(retinotopy=0.0, l_d_slope=2.0), "l_d_um") > 0.3
+    axon = plant(Planted(common=0.5, rate_slope=1.5, axon_sd=0.1), 2).pairs.groupby("pre_nucleus_id")
+    rate = axon["n_synapses"].sum() / axon["l_d_um"].sum()
+    assert np.corrcoef(axon["signal_correlation"].mean(), np.log1p(rate))[0, 1] > 0.5
     popular = plant(Planted(popularity=1.5, n_synapses=4000), 2).pairs.groupby("post_nucleus_id")["n_synapses"].sum()
     even = plant(Planted(n_synapses=4000), 2).pairs.groupby("post_nucleus_id")["n_synapses"].sum()
     assert popular.var() / popular.mean() > 3 * even.var() / even.mean()

@@ -113,3 +113,16 @@ def test_too_many_replicates_without_a_slope_leave_no_interval():
     frame = bootstrap.to_frame().iloc[0]
     assert (frame["n_undefined"], frame["n_replicates"]) == (3, 20)
     assert frame[["se", "low", "high"]].isna().all()
+
+
+def test_an_axon_without_which_there_is_no_slope_is_the_most_influential():
+    pairs = plant(SMALL, 0).pairs
+    connected = pairs[(pairs["n_synapses"] > 0)].groupby("pre_nucleus_id")["l_d_um"].count()
+    first, second = connected.index[connected >= 2][:2]
+    pairs = pairs[pairs["pre_nucleus_id"].isin([first, second])].reset_index(drop=True)
+    of_second = pairs["pre_nucleus_id"] == second
+    lowest = pairs.loc[of_second & (pairs["l_d_um"] > 0), "signal_correlation"].min() - 1
+    pairs.loc[of_second & (pairs["n_synapses"] > 0), "signal_correlation"] = lowest  # alone, it is separated
+    frame = leave_one_axon_out(fit_conditional(candidates(pairs, ["signal_correlation"])))
+    assert frame.loc[frame["is_most_influential"], "pre_nucleus_id"].tolist() == [first]
+    assert frame.loc[frame["is_most_influential"], "estimate_without"].isna().all()

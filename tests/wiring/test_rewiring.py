@@ -59,7 +59,7 @@ def test_graphs_are_as_likely_as_the_product_of_their_weights():
     connected = {(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)}
     frame["n_synapses"] = [int((a, t) in connected) for a in range(3) for t in range(4)]
     choices = candidates(frame)
-    table = group_tables(choices, pair_weights(choices, choices.exposure, "weighted"))[0]
+    table = group_tables(choices, pair_weights(choices, np.log1p(choices.exposure), "weighted"))[0]
     degrees = Counter(t for _, t in connected)
     possible = {}
     for first, second, third in (
@@ -76,6 +76,17 @@ def test_graphs_are_as_likely_as_the_product_of_their_weights():
     assert set(visited) == set(possible)
     expected = np.array(list(possible.values())) / sum(possible.values()) * 3000
     assert stats.chisquare([visited[graph] for graph in possible], expected).pvalue > 0.001
+
+
+def test_poisson_tables_make_graphs_as_often_as_their_weights_say():
+    frame = pd.DataFrame([(1, 10, 3.0), (1, 11, 0.6), (2, 10, 0.5), (2, 11, 2.0)], columns=["pre_nucleus_id", "post_nucleus_id", "l_d_um"])
+    choices = candidates(frame.assign(n_synapses=1))
+    one, other, third, fourth = pair_weights(choices, choices.exposure, "weighted").value
+    drawn = np.random.default_rng(0).poisson(choices.exposure, (200_000, 4)) > 0
+    straight = (drawn == [True, False, False, True]).all(axis=1).sum()
+    crossed = (drawn == [False, True, True, False]).all(axis=1).sum()
+    share = one * fourth / (one * fourth + other * third)
+    assert abs(straight - share * (straight + crossed)) < 4 * np.sqrt(share * (1 - share) * (straight + crossed))
 
 
 def test_a_planted_rule_has_the_smallest_p_there_is():

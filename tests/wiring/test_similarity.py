@@ -19,6 +19,7 @@ from graphtwin.wiring.similarity import (
     orientation_difference,
     rf_distance,
     signal_correlation,
+    stacked,
 )
 
 
@@ -203,3 +204,21 @@ def test_no_pairs_are_an_empty_answer():
     found = add_similarities(PAIRS[:0], neurons(), ["signal_correlation", "rf_distance"])
     assert len(found) == 0
     assert list(found)[-2:] == ["signal_correlation", "rf_distance"]
+
+
+def test_lists_whole_numbers_and_numbers_beside_none_are_read_as_they_are():
+    table = neurons()
+    wanted = ["in_vivo_signal_correlation", "orientation_difference"]
+    usual = add_similarities(PAIRS, table, wanted)
+    table["in_vivo_mean_resp"] = pd.Series([cell.tolist() for cell in table["in_vivo_mean_resp"]], dtype=object)
+    table["pref_ori_cvt_monet_full"] = pd.Series([10.0, 170.0, 95.0, None], dtype=object)
+    pd.testing.assert_frame_equal(add_similarities(PAIRS, table, wanted), usual, atol=1e-6)
+    counts = pd.Series([np.array([1, 2, 4]), None, np.array([2, 4, 8])])
+    np.testing.assert_array_equal(stacked(counts), [[1, 2, 4], [np.nan] * 3, [2, 4, 8]])
+
+
+def test_vectors_of_two_lengths_are_refused():
+    table = neurons()
+    table["readout_cvt"] = [*table["readout_cvt"][:3], np.zeros(7)]
+    with pytest.raises(ValueError, match=r"readout_cvt: vectors have lengths \{7: 1, 20: 3\}"):
+        add_similarities(PAIRS.assign(post_nucleus_id=[10, 11, 13, 12, 10]), table, ["feature_similarity"])
