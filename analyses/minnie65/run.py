@@ -28,7 +28,7 @@ def compare(folder: Path, expected: list[dict[str, Any]]) -> list[str]:
             continue
         row, value = found.iloc[0], entry["value"]
         print(f"{name}: {row['estimate']:.4f} [{row['low']:.4f}, {row['high']:.4f}], expected {value}")
-        if value is not None and abs(row["estimate"] - value) > entry["tolerance"]:
+        if abs(row["estimate"] - value) > entry["tolerance"]:
             wrong.append(f"{name}: {row['estimate']:.4f} is more than {entry['tolerance']} from {value}")
         if "above" in entry and not row["low"] > entry["above"]:
             wrong.append(f"{name}: its interval begins at {row['low']:.4f} and must lie above {entry['above']}")

@@ -34,4 +34,4 @@ def test_a_number_outside_its_tolerance_or_an_interval_that_holds_zero_is_told(t
     entry = {"table": "metrics", "row": row, "tolerance": 0.01}
     assert ANALYSIS.compare(tmp_path, [entry | {"value": 0.505}]) == []
     assert "is more than 0.01 from 0.6" in ANALYSIS.compare(tmp_path, [entry | {"value": 0.6}])[0]
-    assert "must lie above 0.0" in ANALYSIS.compare(tmp_path, [entry | {"value": None, "above": 0.0}])[0]
+    assert "must lie above 0.0" in ANALYSIS.compare(tmp_path, [entry | {"value": 0.5, "above": 0.0}])[0]
