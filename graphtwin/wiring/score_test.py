@@ -17,7 +17,8 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.candidates import CandidateSet
-from graphtwin.wiring.conditional import FITTED, fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.conditional import fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.newton import FITTED
 
 
 @dataclass(frozen=True)
