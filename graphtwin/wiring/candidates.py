@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -84,6 +84,12 @@ class CandidateSet:
         if similarity not in self.similarities:
             raise ValueError(f"candidates: no similarity {similarity!r}. There are: {', '.join(self.similarities) or 'none'}.")
         return self.similarities.index(similarity)
+
+    def only(self, similarities: Sequence[str]) -> CandidateSet:
+        """The same pairs with some of the similarities."""
+        at = [self.column(name) for name in similarities]
+        x = np.ascontiguousarray(self.x[:, at])
+        return replace(self, similarities=tuple(similarities), x=x, centre=self.centre[at], scale=self.scale[at])
 
 
 def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | None = None, exposure: Exposure = "l_d_um") -> CandidateSet:
