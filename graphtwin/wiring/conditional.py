@@ -26,6 +26,8 @@ from graphtwin.wiring.candidates import CandidateSet
 from graphtwin.wiring.newton import COLLINEAR, DIVERGED, MAX_STEPS, NOT_CONVERGED, VARIES, solve_groups, sums_of_blocks
 
 LEVERAGE = 1e-6  # least share of the information that must lie with other axons
+FEW = 0.01  # share of pairs that may be called extreme
+SHARE_LEFT = 1e-3  # of the variance of a similarity, among the pairs that are not extreme
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,8 @@ def _check_groups(choices: CandidateSet, n_axons: np.ndarray) -> None:
     few = [f"{group} ({n})" for group, n in zip(choices.groups, n_axons, strict=True) if n < 2]
     if few:
         raise ValueError(
-            f"conditional Poisson: fewer than 2 axons with a synapse and a second candidate in {', '.join(few)}. "
-            "An error over axons needs two, an honest one five: leave these groups out, or analyse all pairs together."
+            f"conditional Poisson: fewer than 2 axons with {choices.counted} and a second candidate in {', '.join(few)}. "
+            f"An error over axons needs two, an honest one five: add axons{choices.or_fewer_groups}."
         )
     _, _, information = block_sums(choices, np.zeros((len(choices.groups), len(choices.similarities))))
     made = synapses_of_blocks(choices)[:, None]
@@ -186,8 +188,22 @@ def _check_groups(choices: CandidateSet, n_axons: np.ndarray) -> None:
     for g, s in zip(*np.nonzero(n_varied < 2), strict=True):
         raise ValueError(
             f"conditional Poisson: {choices.similarities[s]} varies among the candidates of {n_varied[g, s]} of {n_axons[g]} axons of "
-            f"{choices.groups[g]}. A slope with an error over axons needs two: leave the similarity or the group out."
+            f"{choices.groups[g]}. A slope with an error over axons needs two: "
+            f"{_extremes(choices, int(s)) or 'ask about another similarity'}{choices.or_fewer_groups}."
         )
+
+
+def _extremes(choices: CandidateSet, similarity: int) -> str:
+    """Advice where few pairs hold all variance of a similarity, beside which nothing else counts as varying; empty where many do."""
+    square = choices.x[:, similarity] ** 2
+    worst = int(np.argmax(square))
+    extreme = square > 1e-3 * square[worst]
+    if extreme.mean() > FEW or square[~extreme].sum() > SHARE_LEFT * square.sum():
+        return ""
+    value = choices.centre[similarity] + choices.scale[similarity] * choices.x[worst, similarity]
+    pair = f"{choices.axons[choices.block_axon[choices.block[worst]]]} > {choices.targets[choices.target[worst]]}"
+    few = f"{extreme.sum()} of {len(square)} pairs ({value:.3g} in {pair})"
+    return f"its variance lies in {few}, beside which nothing else varies. Check these"
 
 
 def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -> None:
@@ -196,8 +212,8 @@ def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -
         if status[g] == DIVERGED:
             worst = choices.similarities[int(np.argmax(np.abs(beta[g])))]
             raise ValueError(
-                f"conditional Poisson: {group} is separated: the slope of {worst} grows without end, because every synapse lies at its "
-                "extreme. There is no estimate; use more axons, or compare ranks within axons instead."
+                f"conditional Poisson: {group} is separated: the slope of {worst} grows without end, because {choices.counted} lies only "
+                "at its extreme. There is no estimate; use more axons, or compare ranks within axons instead."
             )
         if status[g] == COLLINEAR:
             raise ValueError(f"conditional Poisson: {names} determine each other within the axons of {group}. Leave one of them out.")
