@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,7 @@ class CandidateSet:
         centre, scale: In the unit of each similarity.
         row: Where each pair stood in the table.
         n_unknown: Pairs with L_d > 0 left out because a similarity or the group is unknown.
+        counted: What `n_synapses` holds, in the words of errors.
     """
 
     similarities: tuple[str, ...]
@@ -60,11 +61,17 @@ class CandidateSet:
     scale: Float[np.ndarray, " similarities"]
     row: Int[np.ndarray, " pairs"]
     n_unknown: int
+    counted: str = "a synapse"
 
     @property
     def block(self) -> Int[np.ndarray, " pairs"]:
         """Block of each pair."""
         return np.repeat(np.arange(len(self.block_axon)), np.diff(self.start))
+
+    @property
+    def or_fewer_groups(self) -> str:
+        """The end of an error's advice, where pairs are divided into groups."""
+        return "" if self.groups == (ALL,) else ", or divide the pairs into fewer groups"
 
     def sum_blocks(self, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " blocks"]:
         """Sum over the pairs of each block."""
@@ -84,6 +91,12 @@ class CandidateSet:
         if similarity not in self.similarities:
             raise ValueError(f"candidates: no similarity {similarity!r}. There are: {', '.join(self.similarities) or 'none'}.")
         return self.similarities.index(similarity)
+
+    def only(self, similarities: Sequence[str]) -> CandidateSet:
+        """The same pairs with some of the similarities."""
+        at = [self.column(name) for name in similarities]
+        x = np.ascontiguousarray(self.x[:, at])
+        return replace(self, similarities=tuple(similarities), x=x, centre=self.centre[at], scale=self.scale[at])
 
 
 def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | None = None, exposure: Exposure = "l_d_um") -> CandidateSet:

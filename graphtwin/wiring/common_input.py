@@ -2,6 +2,12 @@
 
 The weighted mean correlation of an axon's targets, rho = sum_{j<k} w_j w_k S_jk / sum_{j<k} w_j w_k, once with what was observed and once
 with what a model of pairs expects. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3, definitions of their common-input analysis.
+
+How far the effects are from 0 where nothing but a rule for pairs is planted (100 tables of 30 axons each; correlations of 0 to .2):
+synaptic within .002, called in 1 to 5 % at 5 %. A ratio of sums comes out too low where the targets of largest weight also vary most
+around their expectation, relative to their weight. Synapses do not, given L_d. L_d does: with rules of slope 1.5 for L_d and for synapses
+alike, axonal lies .004 and total .014 too low, called in 10 and 18 %. Where function varies smoothly with place, total is positive
+without any rule for pairs (.03, called in 61 %), because an axon comes near targets that lie together.
 """
 
 from __future__ import annotations

@@ -16,25 +16,18 @@ Methodology 28, 169); Pustejovsky & Tipton 2018, doi:10.1080/07350015.2016.12470
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import no_type_check
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num
-from numba import njit
 from scipy import stats
 
 from graphtwin.wiring.candidates import CandidateSet
+from graphtwin.wiring.newton import COLLINEAR, DIVERGED, MAX_STEPS, NOT_CONVERGED, VARIES, solve_groups, sums_of_blocks
 
-MAX_STEPS = 50
-CONVERGED = 1e-6  # twice the log-likelihood that a Newton step gains: an error of 0.001 SE, and that step still squares it
-ROUNDING = 1e-12  # of a log-likelihood
 LEVERAGE = 1e-6  # least share of the information that must lie with other axons
-LONGEST_STEP = 3.0  # slope over SD: far from the estimate the quadratic is no guide
-SEPARATED = 25.0  # slope over SD of the similarity: a rate ratio of 10^10 for one SD is no estimate
-SINGULAR = 1e-9  # share of a similarity's information that must remain given the others
-VARIES = 1e-6  # variance among an axon's choices over that among all pairs; below, nothing distinguishes the choices
-FITTED, NOT_CONVERGED, DIVERGED, COLLINEAR = 0, 1, 2, 3
+FEW = 0.01  # share of pairs that may be called extreme
+SHARE_LEFT = 1e-3  # of the variance of a similarity, among the pairs that are not extreme
 
 
 @dataclass(frozen=True)
@@ -153,7 +146,7 @@ def _axon_errors(score: np.ndarray, information: np.ndarray) -> tuple[np.ndarray
 
 def block_sums(choices: CandidateSet, beta: Float[np.ndarray, "groups similarities"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log-likelihood, score and information of every block at slopes in the scale of `choices.x`."""
-    return _block_sums(choices.start, choices.block_group, choices.x, choices.exposure, choices.n_synapses, beta)
+    return sums_of_blocks(choices.start, choices.block_group, choices.x, choices.exposure, choices.n_synapses, beta)
 
 
 def solve(
@@ -185,8 +178,8 @@ def _check_groups(choices: CandidateSet, n_axons: np.ndarray) -> None:
     few = [f"{group} ({n})" for group, n in zip(choices.groups, n_axons, strict=True) if n < 2]
     if few:
         raise ValueError(
-            f"conditional Poisson: fewer than 2 axons with a synapse and a second candidate in {', '.join(few)}. "
-            "An error over axons needs two, an honest one five: leave these groups out, or analyse all pairs together."
+            f"conditional Poisson: fewer than 2 axons with {choices.counted} and a second candidate in {', '.join(few)}. "
+            f"An error over axons needs two, an honest one five: add axons{choices.or_fewer_groups}."
         )
     _, _, information = block_sums(choices, np.zeros((len(choices.groups), len(choices.similarities))))
     made = synapses_of_blocks(choices)[:, None]
@@ -195,8 +188,22 @@ def _check_groups(choices: CandidateSet, n_axons: np.ndarray) -> None:
     for g, s in zip(*np.nonzero(n_varied < 2), strict=True):
         raise ValueError(
             f"conditional Poisson: {choices.similarities[s]} varies among the candidates of {n_varied[g, s]} of {n_axons[g]} axons of "
-            f"{choices.groups[g]}. A slope with an error over axons needs two: leave the similarity or the group out."
+            f"{choices.groups[g]}. A slope with an error over axons needs two: "
+            f"{_extremes(choices, int(s)) or 'ask about another similarity'}{choices.or_fewer_groups}."
         )
+
+
+def _extremes(choices: CandidateSet, similarity: int) -> str:
+    """Advice where few pairs hold all variance of a similarity, beside which nothing else counts as varying; empty where many do."""
+    square = choices.x[:, similarity] ** 2
+    worst = int(np.argmax(square))
+    extreme = square > 1e-3 * square[worst]
+    if extreme.mean() > FEW or square[~extreme].sum() > SHARE_LEFT * square.sum():
+        return ""
+    value = choices.centre[similarity] + choices.scale[similarity] * choices.x[worst, similarity]
+    pair = f"{choices.axons[choices.block_axon[choices.block[worst]]]} > {choices.targets[choices.target[worst]]}"
+    few = f"{extreme.sum()} of {len(square)} pairs ({value:.3g} in {pair})"
+    return f"its variance lies in {few}, beside which nothing else varies. Check these"
 
 
 def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -> None:
@@ -205,8 +212,8 @@ def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -
         if status[g] == DIVERGED:
             worst = choices.similarities[int(np.argmax(np.abs(beta[g])))]
             raise ValueError(
-                f"conditional Poisson: {group} is separated: the slope of {worst} grows without end, because every synapse lies at its "
-                "extreme. There is no estimate; use more axons, or compare ranks within axons instead."
+                f"conditional Poisson: {group} is separated: the slope of {worst} grows without end, because {choices.counted} lies only "
+                "at its extreme. There is no estimate; use more axons, or compare ranks within axons instead."
             )
         if status[g] == COLLINEAR:
             raise ValueError(f"conditional Poisson: {names} determine each other within the axons of {group}. Leave one of them out.")
@@ -215,169 +222,3 @@ def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -
                 f"conditional Poisson: {group} did not converge in {MAX_STEPS} Newton steps (slopes of {names}, in SD: {beta[g]}). "
                 "No result; look for extreme values of these columns."
             )
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _add_block(begin, end, x, exposure, n_synapses, target, target_weight, beta, score, information):
-    """Log-likelihood of one axon's synapses given their number; its score and information are written into the arrays given."""
-    p, weighted = len(beta), len(target_weight) > 0
-    total, at_pairs, made, first, second = 0.0, 0.0, 0.0, 0.0, 0.0
-    for k in range(p):
-        score[k] = 0.0
-        for m in range(p):
-            information[k, m] = 0.0
-    for i in range(begin, end):
-        weight = target_weight[target[i]] if weighted else 1.0
-        if weight == 0.0:
-            continue
-        eta = 0.0
-        for k in range(p):
-            eta += x[i, k] * beta[k]
-        expected = weight * exposure[i] * np.exp(eta)
-        total += expected
-        if p == 1:  # the common case, in registers
-            first += expected * x[i, 0]
-            second += expected * x[i, 0] * x[i, 0]
-        else:
-            for k in range(p):
-                score[k] -= expected * x[i, k]
-                for m in range(k + 1):
-                    information[k, m] += expected * x[i, k] * x[i, m]
-        if n_synapses[i] > 0:
-            made += weight * n_synapses[i]
-            at_pairs += weight * n_synapses[i] * (eta + np.log(exposure[i]))
-    if p == 1:
-        score[0], information[0, 0] = -first, second
-    inverse = 1.0 / total if made > 0.0 else 0.0
-    for k in range(p):
-        score[k] *= inverse  # minus the mean of x
-    for k in range(p):
-        for m in range(k + 1):
-            information[k, m] = made * (information[k, m] * inverse - score[k] * score[m])
-            information[m, k] = information[k, m]
-    for k in range(p):
-        score[k] *= made
-    for i in range(begin, end):
-        if n_synapses[i] > 0:
-            weight = target_weight[target[i]] if weighted else 1.0
-            for k in range(p):
-                score[k] += weight * n_synapses[i] * x[i, k]
-    return at_pairs - made * np.log(total) if made > 0.0 else 0.0
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _block_sums(start, block_group, x, exposure, n_synapses, beta):
-    """Log-likelihood, score and information of every block; every target counts once."""
-    n, p = len(block_group), x.shape[1]
-    log_likelihood, score, information = np.zeros(n), np.zeros((n, p)), np.zeros((n, p, p))
-    nobody, everyone = np.zeros(0, np.int64), np.zeros(0)
-    for b in range(n):
-        log_likelihood[b] = _add_block(
-            start[b], start[b + 1], x, exposure, n_synapses, nobody, everyone, beta[block_group[b]], score[b], information[b]
-        )
-    return log_likelihood, score, information
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def newton_step(score, information, least, out):
-    """Solve information . out = score by Cholesky; False where less than `least` information is left for one given those before it."""
-    p = len(score)
-    root = np.zeros((p, p))
-    for k in range(p):
-        for m in range(k + 1):
-            value = information[k, m]
-            for q in range(m):
-                value -= root[k, q] * root[m, q]
-            if k > m:
-                root[k, m] = value / root[m, m]
-            elif value > max(least, SINGULAR * information[k, k]):
-                root[k, k] = np.sqrt(value)
-            else:
-                return False
-    for k in range(p):
-        out[k] = score[k]
-        for q in range(k):
-            out[k] -= root[k, q] * out[q]
-        out[k] /= root[k, k]
-    for k in range(p - 1, -1, -1):
-        for q in range(k + 1, p):
-            out[k] -= root[q, k] * out[q]
-        out[k] /= root[k, k]
-    return True
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _weighted_sums(first, last, block_weight, start, x, exposure, n_synapses, target, target_weight, beta, score, information):
-    """Weighted log-likelihood of the blocks first .. last - 1; weighted score and information are written into the arrays given."""
-    p, total = len(beta), 0.0
-    one_score, one_information = np.zeros(p), np.zeros((p, p))
-    for k in range(p):
-        score[k] = 0.0
-        for m in range(p):
-            information[k, m] = 0.0
-    for b in range(first, last):
-        w = block_weight[b]
-        if w == 0.0:
-            continue
-        total += w * _add_block(start[b], start[b + 1], x, exposure, n_synapses, target, target_weight, beta, one_score, one_information)
-        for k in range(p):
-            score[k] += w * one_score[k]
-            for m in range(p):
-                information[k, m] += w * one_information[k, m]
-    return total
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def solve_groups(border, block_axon, start, x, exposure, n_synapses, target, axon_weight, target_weight, beta):
-    """Newton's method for every group; beta is start and result. Releases the GIL. Returns how each search ended."""
-    status = np.zeros(len(border) - 1, np.int64)
-    block_weight = axon_weight[block_axon]
-    for g in range(len(status)):
-        status[g] = _solve_group(border[g], border[g + 1], block_weight, start, x, exposure, n_synapses, target, target_weight, beta[g])
-    return status
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _solve_group(first, last, block_weight, start, x, exposure, n_synapses, target, target_weight, beta):
-    """Newton's method with halved steps for the blocks first .. last - 1; beta is start and result. Returns how it ended."""
-    p = len(beta)
-    if p == 0:
-        return FITTED
-    made = 0.0
-    for b in range(first, last):
-        for i in range(start[b], start[b + 1]):
-            made += block_weight[b] * n_synapses[i]
-    score, information, step, previous = np.zeros(p), np.zeros((p, p)), np.zeros(p), beta.copy()
-    before, moved = -np.inf, False
-    for _ in range(MAX_STEPS):
-        log_likelihood = _weighted_sums(
-            first, last, block_weight, start, x, exposure, n_synapses, target, target_weight, beta, score, information
-        )
-        if not log_likelihood >= before - ROUNDING * abs(before):
-            for k in range(p):
-                step[k] *= 0.5
-                beta[k] = previous[k] + step[k]
-            continue
-        if not newton_step(score, information, VARIES * made, step):
-            return DIVERGED if moved else COLLINEAR
-        gain, largest = 0.0, 0.0
-        for k in range(p):
-            gain += score[k] * step[k]
-            largest = max(largest, abs(step[k]))
-        shrink = min(1.0, LONGEST_STEP / largest) if largest > 0.0 else 1.0
-        for k in range(p):
-            step[k] *= shrink
-            previous[k] = beta[k]
-            beta[k] += step[k]
-            if abs(beta[k]) > SEPARATED:
-                return DIVERGED
-        if gain < CONVERGED:
-            return FITTED
-        before, moved = log_likelihood, True
-    return NOT_CONVERGED

@@ -17,7 +17,8 @@ from jaxtyping import Int
 
 from graphtwin.execute import rng_for
 from graphtwin.wiring.candidates import CandidateSet, Exposure, candidates
-from graphtwin.wiring.conditional import FITTED, block_sums, fit_conditional, solve, synapses_of_blocks
+from graphtwin.wiring.conditional import block_sums, fit_conditional, solve, synapses_of_blocks
+from graphtwin.wiring.newton import FITTED
 from graphtwin.wiring.resampling import N_REPLICATES, drawn_counts, percentile_interval
 
 N_FOLDS = 5

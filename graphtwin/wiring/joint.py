@@ -10,17 +10,16 @@ for one, tell much of the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
-from scipy import stats
+from jaxtyping import Float
 
 from graphtwin.execute import rng_for
 from graphtwin.wiring.candidates import ALL, CandidateSet
-from graphtwin.wiring.conditional import block_sums, fit_conditional
+from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.mixed.fit import fit_mixed
 from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.slopes import slopes
@@ -29,6 +28,8 @@ from graphtwin.wiring.outcomes import FAMILY, LOG_L_D, SIZE_STEP, choices_of, ho
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)
 MAX_BLOCKS = 6  # 63 fits
+SLOPES = ("estimate", "se", "low", "high")  # in the unit of the outcome
+COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
 VIF_HIGH = 5.0  # variance of a slope five times what it were without the other predictors
 
 
@@ -93,10 +94,10 @@ def fit_joint(
         blocks = {**blocks, "L_d": [LOG_L_D]}
     columns = [column for block in blocks.values() for column in block]
     choices = choices_of(used, columns, OUTCOME[scale], by)
-    gains = {chosen: _fit(choices, [c for name in chosen for c in blocks[name]], scale) for chosen in _subsets(list(blocks))}
-    alone = {column: _fit(choices, [column], scale).slope[:, 0] for column in columns}
+    gains = {chosen: _fit(choices, [c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
+    alone = {column: fit_conditional(choices.only([column])).slope[:, 0] for column in columns}
     mixed, unfitted = _mixed(used.iloc[np.sort(choices.row)], columns, scale, by)
-    table = _slope_table(choices, gains[tuple(blocks)], alone, columns)
+    table = _slope_table(gains[tuple(blocks)].fit, alone, SIZE_STEP if scale == "size" else 1.0)
     return Joint(
         scale=scale,
         slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
@@ -122,29 +123,19 @@ def _mixed(used: pd.DataFrame, columns: Sequence[str], scale: str, by: str | Non
 
 @dataclass(frozen=True)
 class Gain:
-    """A fit of some columns: slopes and their clustered errors per unit, and what each block's deviance gains by them."""
+    """A fit of some columns, and the log-likelihood (half the drop of the deviance) that each block gains by them."""
 
-    slope: Float[np.ndarray, "groups columns"]
-    se: Float[np.ndarray, "groups columns"]
-    degrees: Float[np.ndarray, "groups columns"]
-    n_axons: Int[np.ndarray, " groups"]
+    fit: ConditionalFit
     gain: Float[np.ndarray, " blocks"]
 
 
-def _only(choices: CandidateSet, columns: Sequence[str]) -> CandidateSet:
-    at = [choices.column(name) for name in columns]
-    x = np.ascontiguousarray(choices.x[:, at])
-    return replace(choices, similarities=tuple(columns), x=x, centre=choices.centre[at], scale=choices.scale[at])
-
-
-def _fit(choices: CandidateSet, columns: Sequence[str], scale: str) -> Gain:
-    """Conditional model of some columns; the gain is in log-likelihood, half the drop of the deviance."""
-    chosen = _only(choices, columns)
+def _fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
+    """Conditional model of some columns."""
+    chosen = choices.only(columns)
     fit = fit_conditional(chosen)
     at, _, _ = block_sums(chosen, fit.standardised)
     null, _, _ = block_sums(chosen, np.zeros_like(fit.slope))
-    unit = SIZE_STEP if scale == "size" else 1.0
-    return Gain(fit.slope / unit, fit.se_axon / unit, fit.degrees, fit.n_axons, at - null)
+    return Gain(fit, at - null)
 
 
 def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
@@ -161,19 +152,13 @@ def _subsets(names: list[str]) -> list[tuple[str, ...]]:
     return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
 
 
-def _slope_table(choices: CandidateSet, full: Gain, alone: dict[str, np.ndarray], columns: Sequence[str]) -> pd.DataFrame:
-    rows = []
-    n_pairs = np.bincount(choices.block_group, np.diff(choices.start), len(choices.groups)).astype(int)
-    for g, group in enumerate(choices.groups):
-        for c, column in enumerate(columns):
-            estimate, se, degrees = float(full.slope[g, c]), float(full.se[g, c]), float(full.degrees[g, c])
-            reach = stats.t.ppf(0.975, degrees)
-            sd = float(choices.scale[choices.column(column)])
-            row = {"group": group, "predictor": column, "alone": float(alone[column][g]), "estimate": estimate, "se": se}
-            row |= {"z": estimate / se, "p": float(2 * stats.t.sf(abs(estimate / se), degrees))}
-            row |= {"low": estimate - reach * se, "high": estimate + reach * se, "sd": sd, "per_sd": estimate * sd}
-            rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(full.n_axons[g])})
-    return pd.DataFrame(rows)
+def _slope_table(fit: ConditionalFit, alone: Mapping[str, Float[np.ndarray, " groups"]], unit: float) -> pd.DataFrame:
+    """Joint slopes with the errors of the conditional model (CR2 by axon, Student's t), and each slope alone, over the outcome's unit."""
+    table = fit.to_frame().rename(columns={"similarity": "predictor"})
+    table[list(SLOPES)] /= unit
+    sd = table["predictor"].map(dict(zip(fit.choices.similarities, fit.choices.scale, strict=True)))
+    slope_alone = np.stack([alone[name] for name in fit.choices.similarities], axis=1).ravel() / unit
+    return table.assign(alone=slope_alone, sd=sd, per_sd=table["estimate"] * sd)[COLUMNS]
 
 
 def _commonality(
@@ -220,7 +205,7 @@ def _part(chosen: tuple[str, ...], names: list[str], subsets: list[tuple[str, ..
 
 def _collinearity(choices: CandidateSet, columns: Sequence[str], scale: str) -> pd.DataFrame:
     """Variance inflation of each predictor given the others, within axons, and its correlation with log L_d there."""
-    x = within_axons(choices, _only(choices, columns).x)
+    x = within_axons(choices, choices.only(columns).x)
     sd = x.std(axis=0)
     correlation = (x / np.where(sd > 0, sd, 1)).T @ (x / np.where(sd > 0, sd, 1)) / len(x)
     inflation = np.diag(np.linalg.pinv(correlation + 1e-12 * np.eye(len(columns))))

@@ -98,7 +98,9 @@ def choices_of(used: pd.DataFrame, similarities: Sequence[str], outcome: str, by
     choices = candidates(table.assign(n_synapses=0, l_d_um=1.0), columns, by, exposure=None)
     name = "l_d_um" if outcome == "co_travel" else "mean_synapse_size"
     value = used[name].to_numpy(np.float64)[choices.row]
-    return replace(choices, n_synapses=_quasi_counts(choices, value) if outcome == "co_travel" else _near_one(choices, np.log(value)))
+    if outcome == "co_travel":
+        return replace(choices, n_synapses=_quasi_counts(choices, value), counted="co-travel")
+    return replace(choices, n_synapses=_near_one(choices, np.log(value)), counted="a synapse size")
 
 
 def holds_l_d(used: pd.DataFrame) -> bool:
@@ -148,5 +150,8 @@ def _of_groups(choices: CandidateSet, squared: Float[np.ndarray, " pairs"], leas
     total = np.bincount(group, choices.sum_blocks(squared), n_groups)
     flat = [f"{choices.groups[g]} ({int(free[g])} pairs more than axons)" for g in np.flatnonzero(~(total > least * free))]
     if flat:
-        raise ValueError(f"{name} does not vary within any axon of {', '.join(flat)}. There is nothing to explain: leave these groups out.")
+        raise ValueError(
+            f"{name} does not vary within any axon of {', '.join(flat)}. There is nothing to explain; "
+            f"check that each pair has its own value{choices.or_fewer_groups}."
+        )
     return (total / free)[group][choices.block]

@@ -25,7 +25,8 @@ from scipy import stats
 
 from graphtwin.execute import rng_for
 from graphtwin.wiring.candidates import CandidateSet
-from graphtwin.wiring.conditional import FITTED, ConditionalFit, arrays_of, newton_step, per_group, solve_groups
+from graphtwin.wiring.conditional import ConditionalFit, arrays_of, per_group
+from graphtwin.wiring.newton import FITTED, newton_step, solve_groups
 from graphtwin.wiring.replicates import replicate
 
 N_REPLICATES = 1000

@@ -9,7 +9,7 @@ permutations: Chung & Romano 2013, doi:10.1214/13-AOS1090. U / I is the slope af
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
@@ -17,7 +17,8 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.candidates import CandidateSet
-from graphtwin.wiring.conditional import FITTED, fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.conditional import fit_conditional, per_group, solve, synapses_of_blocks
+from graphtwin.wiring.newton import FITTED
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     """
     column = choices.column(similarity)
     slope = fit_conditional(choices).slope[:, column]  # refuses what has no slope to test
-    held = [k for k in range(len(choices.similarities)) if k != column]
-    rest = without(choices, column)
+    held = [name for name in choices.similarities if name != similarity]
+    rest = choices.only(held)
     beta, status = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
     assert (status == FITTED).all()  # as the larger model was
     expected = expected_synapses(rest, beta)
@@ -105,13 +106,6 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
         others_mean=others_mean,
         others_information=np.linalg.inv(_information(rest, expected, others_mean)),
     )
-
-
-def without(choices: CandidateSet, column: int) -> CandidateSet:
-    """The candidates with one similarity less."""
-    names = tuple(name for k, name in enumerate(choices.similarities) if k != column)
-    x = np.ascontiguousarray(np.delete(choices.x, column, axis=1))
-    return replace(choices, similarities=names, x=x, centre=np.delete(choices.centre, column), scale=np.delete(choices.scale, column))
 
 
 def expected_synapses(choices: CandidateSet, beta: Float[np.ndarray, "groups similarities"]) -> Float[np.ndarray, " pairs"]:

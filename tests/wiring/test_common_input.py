@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from graphtwin.wiring.common_input import adjusted, common_input, compare, mean_correlation, unit_vectors
+from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.rules import fit_rule
 
 
 def planted(
@@ -54,6 +56,18 @@ def test_planted_joiners_are_found_and_named_as_synaptic():
     assert list(found["effect"]) == ["synaptic"]
     assert found.loc[0, "low"] > 0
     assert found.loc[0, "p_adj"] < 1e-3
+
+
+def test_a_rule_for_pairs_alone_leaves_no_synaptic_effect():
+    difference, beyond_l_d = [], []
+    for number in range(10):
+        world = plant(Planted(n_axons=30, n_targets=250, n_synapses=900, slope=1.5), 3, number)
+        pairs = world.pairs.assign(expected_n_synapses_given_l_d=fit_rule(world.pairs, ["signal_correlation"]).expected(world.pairs))
+        alone = pairs.assign(expected_n_synapses_given_l_d=pairs["l_d_um"])
+        for table, found in ((pairs, difference), (alone, beyond_l_d)):
+            found.append(compare(common_input(table, world.nucleus_id, world.function, n_draws=0), n_replicates=9).loc[0, "difference"])
+    assert abs(np.mean(difference)) < 0.011  # 4 standard errors: the SD over tables is .0085
+    assert np.mean(beyond_l_d) > 0.03  # to the exposure alone, targets of a rule look like joiners
 
 
 def test_without_joiners_axons_are_called_at_the_nominal_rate():

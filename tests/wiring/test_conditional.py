@@ -166,3 +166,22 @@ def test_a_similarity_that_varies_for_one_axon_alone_has_no_error_and_is_refused
     pairs["known_for_one"] = pairs["signal_correlation"].where(first, 0.3)
     with pytest.raises(ValueError, match=r"known_for_one varies among the candidates of 1 of 2[0-9] axons of all"):
         fit_conditional(candidates(pairs, ["known_for_one"]))
+
+
+@pytest.mark.parametrize("size", [1e8, 1e30])
+def test_an_outlier_beside_which_nothing_varies_is_named(size):
+    pairs = plant(SMALL, 0).pairs
+    at = pairs.index[pairs["l_d_um"] > 0][5]
+    pairs.loc[at, "signal_correlation"] = size
+    pair = " > ".join(str(pairs.loc[at, name]) for name in ("pre_nucleus_id", "post_nucleus_id"))
+    with pytest.raises(ValueError, match=rf"variance lies in 1 of [0-9]+ pairs \(1e\+[0-9]+ in {pair}\), beside which nothing else varies"):
+        fit_conditional(candidates(pairs, ["signal_correlation"]))
+
+
+def test_a_group_that_cannot_be_fitted_is_told_what_it_lacks_and_not_to_be_left_out():
+    pairs = plant(Planted(n_axons=10, n_targets=100, projections=True), 1).pairs
+    one = pairs[pairs["pre_nucleus_id"] == 1]
+    with pytest.raises(ValueError, match=r": add axons, or divide the pairs into fewer groups\.$"):
+        fit_conditional(candidates(one, ["signal_correlation"], "proj_hva"))
+    with pytest.raises(ValueError, match=r"in all \(1\)\. An error over axons needs two, an honest one five: add axons\.$"):
+        fit_conditional(candidates(one, ["signal_correlation"]))

@@ -9,8 +9,8 @@ from graphtwin.wiring.queried_pairs import GEOMETRY, queried_pairs, slopes_of
 from tests.wiring.test_like_to_like import planted
 
 
-def fitted(slope: float, seed: int, popularity: float = 0.0) -> pd.DataFrame:
-    pairs, posts, neurons, measure = planted(slope, seed, n_axons=80, n_posts=150, popularity=popularity)
+def fitted(slope: float, seed: int, popularity: float = 0.0, n_axons: int = 80) -> pd.DataFrame:
+    pairs, posts, neurons, measure = planted(slope, seed, n_axons=n_axons, n_posts=150, popularity=popularity)
     return slopes_of(queried_pairs(pairs, posts, neurons, measure), measure, seed, 39).set_index("model")
 
 
@@ -54,5 +54,5 @@ def test_a_slope_that_place_makes_is_gone_once_geometry_is_held():
 
 
 def test_without_a_rule_the_null_calls_one_in_twenty():
-    p = [fitted(0.0, 100 + seed, popularity=0.7).loc["with geometry", "p_null"] for seed in range(60)]
+    p = [fitted(0.0, 100 + seed, popularity=0.7, n_axons=40).loc["with geometry", "p_null"] for seed in range(60)]
     assert np.mean(np.array(p) <= 0.05) <= 0.15  # 5 % expected; binomial 99.9 % limit, n = 60

@@ -25,7 +25,7 @@ from graphtwin.wiring.mixed.crossed_sweeps import (
     times_cross,
 )
 from graphtwin.wiring.mixed.design import Design
-from graphtwin.wiring.mixed.families import Family
+from graphtwin.wiring.mixed.family import Family
 from graphtwin.wiring.mixed.layout import Layout
 from graphtwin.wiring.mixed.sweeps import add_products, add_sums, log_mean, mirrored
 

@@ -12,7 +12,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from graphtwin.wiring.mixed.families import REASSOCIATE
+from graphtwin.wiring.mixed.family import REASSOCIATE
 
 
 @njit(cache=True, nogil=True, inline="always")

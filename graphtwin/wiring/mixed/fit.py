@@ -12,7 +12,8 @@ import pandas as pd
 from graphtwin.wiring.mixed.collapse import collapse
 from graphtwin.wiring.mixed.crossed import Crossed
 from graphtwin.wiring.mixed.design import NO_FACTOR, Design, Grouping
-from graphtwin.wiring.mixed.families import Family, Normaliser, family_named
+from graphtwin.wiring.mixed.families import family_named
+from graphtwin.wiring.mixed.family import Family, Normaliser
 from graphtwin.wiring.mixed.formula import parse_formula
 from graphtwin.wiring.mixed.laplace import Model, NotConverged
 from graphtwin.wiring.mixed.maximise import Maximum, Search

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.wiring.mixed.crossed import Crossed, CrossedPoint
-from graphtwin.wiring.mixed.families import Normaliser
+from graphtwin.wiring.mixed.family import Normaliser
 from graphtwin.wiring.mixed.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from graphtwin.wiring.mixed.design import Design
-from graphtwin.wiring.mixed.families import Family
+from graphtwin.wiring.mixed.family import Family
 from graphtwin.wiring.mixed.layout import Layout
 from graphtwin.wiring.mixed.sweeps import sum_cells, sum_leverage
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from graphtwin.wiring.mixed import checks
 from graphtwin.wiring.mixed.design import NO_FACTOR, Design, build_design, group_codes
-from graphtwin.wiring.mixed.families import Family
+from graphtwin.wiring.mixed.family import Family
 from graphtwin.wiring.mixed.features import Columns, column
 from graphtwin.wiring.mixed.formula import ModelFormula
 from graphtwin.wiring.mixed.moments import column_products

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.wiring.mixed.design import Design
-from graphtwin.wiring.mixed.families import Family, Normaliser
+from graphtwin.wiring.mixed.family import Family, Normaliser
 from graphtwin.wiring.mixed.laplace import Evaluation, Model, evaluate, joint_mode
 from graphtwin.wiring.mixed.moments import effect_scales
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.wiring.mixed.design import BLOCK, Design
-from graphtwin.wiring.mixed.families import REASSOCIATE, Family
+from graphtwin.wiring.mixed.family import REASSOCIATE, Family
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from graphtwin.wiring.mixed.families import FAMILIES, family_named
-from graphtwin.wiring.mixed.tweedie import tweedie_cumulative
+from graphtwin.wiring.mixed.tweedie_series import tweedie_cumulative
 
 INNER = {"poisson": np.zeros(0), "negative_binomial": np.array([-0.3]), "tweedie": np.array([-1.2, -0.4])}
 
