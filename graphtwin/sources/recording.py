@@ -1,0 +1,50 @@
+"""A recording: what animals saw, did and answered, trial after trial, as every loader hands it over. Nothing is read before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One clip or picture; arrays may be memory-mapped, so that a slice of frames reads those frames alone. Padding is cut off.
+
+    Attributes:
+        video: Grey levels as stored; a picture is a video of one frame.
+        responses: Deconvolved activity a unit, arbitrary units; None where the release withholds it.
+        behaviour: Columns named by `Recording.behaviour`.
+        eye_position: Horizontal, vertical; pixels of the eye camera as stored, NaN where tracking failed.
+    """
+
+    video: Float[np.ndarray, "frames height width"]
+    responses: Float[np.ndarray, "frames units"] | None
+    behaviour: Float[np.ndarray, "frames channels"]
+    eye_position: Float[np.ndarray, "frames xy"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One animal or scan.
+
+    Attributes:
+        name: Of the folder, file or session.
+        frame_rate_hz: Of video, responses and behaviour alike; NaN where single pictures are shown.
+        units: One row a unit in the order of the responses: session, scan_idx, unit_id (unique together), x_um, y_um, z_um (as stored: z is
+            the depth of the imaging plane below the surface; NaN where unknown), and what else the release says of a unit.
+        trials: One row a trial: trial (its number in the release), tier (as the release calls it), stimulus (equal for repeats of the same
+            frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses.
+        behaviour: Names of the channels, such as pupil_size, pupil_size_change, running.
+        open_trial: Reads one trial; its argument is a row number of `trials`.
+    """
+
+    name: str
+    frame_rate_hz: float
+    units: pd.DataFrame
+    trials: pd.DataFrame
+    behaviour: tuple[str, ...]
+    open_trial: Callable[[int], Trial]
