@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.coordinates import MINNIE65, voxels_from_pia
+from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
 from graphtwin.execute import rng_for
 from graphtwin.schema import POSITION
 from graphtwin.synthetic.cell_types import CELL_TYPES, depths_of, layer_at, quotas
@@ -105,6 +105,11 @@ def grow_anatomy(config: AnatomyConfig, seed: int, animal: int) -> Anatomy:
 def em_nm(pia_um: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3"]:
     """Points of the pia frame in the EM frame, rounded to whole nm (which float32 holds up to 16 mm)."""
     return np.rint(voxels_from_pia(pia_um, MINNIE65) * np.array(MINNIE65.voxel_nm))
+
+
+def pia_um(em_nm: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3"]:
+    """Points of the EM frame in the pia frame: x, depth, z."""
+    return pia_from_voxels(em_nm / np.array(MINNIE65.voxel_nm), MINNIE65)
 
 
 def _ids(n: int, seed: int, animal: int) -> np.ndarray:

@@ -231,3 +231,30 @@ def _pieces(path, edges, kept):
             count += 1
             piece[b] = count
     return piece
+
+
+def locate(neurite: Neurite, points_nm: Float[np.ndarray, "points 3"]) -> tuple[Int[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """The edge that each point lies on (as its child vertex, the nearest edge) and the path from the soma to the point, um."""
+    child, path = np.zeros(len(points_nm), np.int64), np.zeros(len(points_nm))
+    _locate(points_nm, neurite.vertices_nm, neurite.edges, neurite.path_um() * 1000, child, path)
+    return child, path / 1000
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _locate(points, vertices, edges, paths, child, path):
+    """Fill in, for each point, the child of the nearest edge and the path to the foot of the perpendicular."""
+    for p in range(len(points)):
+        nearest = np.inf
+        for e in range(len(edges)):
+            a, b = edges[e, 0], edges[e, 1]
+            square, along = 0.0, 0.0
+            for c in range(3):
+                square += (vertices[b, c] - vertices[a, c]) ** 2
+                along += (vertices[b, c] - vertices[a, c]) * (points[p, c] - vertices[a, c])
+            along = min(max(along / square, 0.0), 1.0) if square > 0 else 0.0
+            apart = 0.0
+            for c in range(3):
+                apart += (points[p, c] - vertices[a, c] - along * (vertices[b, c] - vertices[a, c])) ** 2
+            if apart < nearest:
+                nearest, child[p], path[p] = apart, b, paths[a] + along * np.sqrt(square)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin.execute import rng_for
 from graphtwin.schema import POSITION
 from graphtwin.synthetic.anatomy import Anatomy
 from graphtwin.synthetic.arbors import OWN, Arbor
@@ -96,6 +97,10 @@ class Tissue:
             first, last = self.nucleus_id[[0, -1]]
             raise ValueError(f"nucleus {nucleus_id} is none of the {len(self.nucleus_id)} of animal {self.animal} ({first} to {last}).")
         return row
+
+    def log_rates(self, side: str) -> Float[np.ndarray, " neurons"]:
+        """Standard normal liking of each cell for making ("axon") or receiving ("target") synapses, which degree-heavy rules scale."""
+        return rng_for(self.seed, f"{side} rates", self.animal).standard_normal(len(self.nucleus_id))
 
     def candidates(
         self, row: int, arbor: Arbor, centre: Float[np.ndarray, " 3"]

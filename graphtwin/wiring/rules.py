@@ -112,9 +112,7 @@ class WiringRule(BaseModel):
                 f"rule {self.name}: {np.isnan(expected).sum()} of {len(pairs)} pairs have no expectation, because a feature is unknown. "
                 "Leave them out before sampling."
             )
-        if self.dispersion > 0:
-            expected = expected * rng.gamma(1 / self.dispersion, self.dispersion, len(expected))
-        return rng.poisson(expected)
+        return draw_counts(expected, self.dispersion, rng)
 
     def log_likelihood(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """How likely each axon's synapses fall where they did, given their number and its candidates (as in `held_out`).
@@ -159,6 +157,13 @@ class WiringRule(BaseModel):
     def save(self, path: str | Path) -> Path:
         """Write the rule as JSON."""
         return write_text(self.model_dump_json(indent=2) + "\n", path)
+
+
+def draw_counts(expected: Float[np.ndarray, " pairs"], dispersion: float, rng: np.random.Generator) -> Int[np.ndarray, " pairs"]:
+    """Counts of these means and variance mu + dispersion mu^2: Poisson where the dispersion is 0, else a gamma mixture of it."""
+    if dispersion > 0:
+        expected = expected * rng.gamma(1 / dispersion, dispersion, len(expected))
+    return rng.poisson(expected)
 
 
 def load_rule(path: str | Path) -> WiringRule:
