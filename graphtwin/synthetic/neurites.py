@@ -217,6 +217,14 @@ def severed(neurite: Neurite, kept_um: float) -> Int[np.ndarray, " vertices"]:
     return _pieces(neurite.path_um(), neurite.edges, float(kept_um))
 
 
+def kept(neurite: Neurite, kept_um: float) -> Neurite:
+    """What stays at the soma when the neurite is cut at this path length; vertices keep their order."""
+    stays = severed(neurite, kept_um) == 0
+    number = np.cumsum(stays) - 1
+    edges = number[neurite.edges[stays[neurite.edges[:, 1]]]]
+    return Neurite(neurite.vertices_nm[stays], edges, neurite.radius_nm[stays])
+
+
 @njit(cache=True, nogil=True)
 @no_type_check
 def _pieces(path, edges, kept):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from graphtwin.cortex.proximity import RADIUS_NM, DendriteIndex
 from graphtwin.cortex.skeleton import Cable
-from graphtwin.synthetic.neurites import Neurite, grow_dendrite
+from graphtwin.synthetic.neurites import Neurite, grow_dendrite, kept
 from graphtwin.synthetic.sheet import ORIGIN_UM
 from graphtwin.synthetic.tissue import Tissue
 
@@ -47,10 +47,24 @@ def cable(nucleus_id: int, neurite: Neurite) -> Cable:
 
 
 class Dendrites:
-    """The dendrites of a tissue, pooled tile by tile when they are asked for; the tiles used last stay in memory."""
+    """The dendrites of a tissue, pooled tile by tile when they are asked for; the tiles used last stay in memory.
 
-    def __init__(self, tissue: Tissue, tile_um: float = TILE_UM, radius_nm: int = RADIUS_NM) -> None:
+    Args:
+        tissue: The cells.
+        tile_um: Edge of a tile.
+        radius_nm: The largest distance of two proximal points.
+        kept_um: Path at which each dendrite was cut, a row a cell; by default all are whole.
+    """
+
+    def __init__(
+        self,
+        tissue: Tissue,
+        tile_um: float = TILE_UM,
+        radius_nm: int = RADIUS_NM,
+        kept_um: Float[np.ndarray, " neurons"] | None = None,
+    ) -> None:
         self.tissue, self.tile_um, self.radius_nm = tissue, tile_um, radius_nm
+        self.kept_um = kept_um if kept_um is not None else np.full(len(tissue.nucleus_id), np.inf)
         self._rows = {(tile.column, tile.line): tile.rows for tile in tiles(tissue, tile_um)}
         self._held: OrderedDict[tuple[int, int], DendriteIndex] = OrderedDict()
 
@@ -70,12 +84,16 @@ class Dendrites:
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
-        ids = self.tissue.nucleus_id[self._rows[key]].tolist()
-        index = DendriteIndex.build((cable(each, grow_dendrite(self.tissue, each)) for each in ids), self.radius_nm)
+        index = DendriteIndex.build((self._cable(row) for row in self._rows[key].tolist()), self.radius_nm)
         self._held[key] = index
         if len(self._held) > KEPT:
             self._held.popitem(last=False)
         return index
+
+    def _cable(self, row: int) -> Cable:
+        nucleus_id = int(self.tissue.nucleus_id[row])
+        whole = grow_dendrite(self.tissue, nucleus_id)
+        return cable(nucleus_id, whole if np.isinf(self.kept_um[row]) else kept(whole, float(self.kept_um[row])))
 
 
 def _morton(place: Int[np.ndarray, "cells 2"]) -> Int[np.ndarray, " cells"]:
