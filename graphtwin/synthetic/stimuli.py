@@ -79,7 +79,7 @@ def dead_leaves(rng: np.random.Generator, n_frames: int) -> Film:
     size = np.array([HEIGHT + 2 * LEAF_MARGIN, WIDTH + 2 * LEAF_MARGIN])
     place = rng.random((N_LEAVES, 2)) * size - LEAF_MARGIN
     angle, aspect = rng.random(N_LEAVES) * np.pi, rng.uniform(0.35, 1.0, N_LEAVES)
-    grey = np.clip(GREY + 64 * rng.standard_normal(N_LEAVES), 0, 255)
+    grey = np.clip(GREY + 80 * rng.standard_normal(N_LEAVES), 0, 255)
     own = rng.laplace(scale=6.0, size=(N_LEAVES, 2)) / FRAME_RATE_HZ
     turning = _wandering(rng, n_frames, 0.7) * np.array([6.0, 16.0]) / FRAME_RATE_HZ  # gaze sweeps mostly sideways
     walking = 0.25 * np.abs(_wandering(rng, n_frames, 1.5)[:, 0]) / FRAME_RATE_HZ
