@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,39 +20,28 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 
 MATERIALIZATION = 343  # the one whose root ids the released files carry
-START = datetime(2018, 3, 4, tzinfo=timezone.utc)
+START = datetime(2018, 3, 4, tzinfo=UTC)
 SOMA_UM = 5.0
 MARGIN_UM = 20.0  # from the outermost soma to the edge of its field
 BLOCK_BYTES, CHUNK_BYTES = 2**24, 2**18  # of the arrays that are streamed, and of one chunk in the file
 COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
 INTERVALS = {
-    "Clip": ("Clips of naturalistic movies.", ["movie_name", "short_movie_name", "duration"]),
+    "Clip": ("Clips of naturalistic movies.", "movie_name short_movie_name duration"),
     "Monet2": (
         "Smoothed Gaussian noise with coherent orientation and direction.",
-        ["rng_seed", "duration", "blue_green_saturation", "pattern_width", "pattern_aspect", "temp_kernel", "temp_bandwidth"]
-        + ["ori_coherence", "ori_fraction", "ori_mix", "num_directions"],
+        "rng_seed duration blue_green_saturation pattern_width pattern_aspect temp_kernel temp_bandwidth "
+        "ori_coherence ori_fraction ori_mix num_directions",
     ),
     "Trippy": (
         "Cosine of a smoothed noise phase movie.",
-        ["rng_seed", "texture_height", "texture_width", "duration", "xnodes", "ynodes", "up_factor", "temp_freq"]
-        + ["temp_kernel_length", "spatial_freq"],
+        "rng_seed texture_height texture_width duration xnodes ynodes up_factor temp_freq temp_kernel_length spatial_freq",
     ),
 }
 
 
-class Rows(Protocol):
-    """An array in memory or on disk, read some rows at a time."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        """These rows."""
-
-
 @dataclass(frozen=True)
 class Scan:
-    """One scan as it leaves the microscope.
+    """One scan as it leaves the microscope; movie and fluorescence are arrays in memory or on disk, read some rows at a time.
 
     Attributes:
         animal: Subject of the file.
@@ -75,10 +64,10 @@ class Scan:
     scan_idx: int
     masks: pd.DataFrame
     intervals: dict[str, pd.DataFrame]
-    movie: Rows
+    movie: Any
     movie_times_s: Float[np.ndarray, " movie_frames"]
     imaging_times_s: Float[np.ndarray, " frames"]
-    fluorescence: Rows
+    fluorescence: Any
     pupil: pd.DataFrame
     treadmill: pd.DataFrame
 
@@ -105,7 +94,7 @@ def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.Data
         table.loc[rows, "mask_id"] = 1 + rng_for(seed, "masks", session, scan_idx, field).permutation(len(rows))
     place = np.searchsorted(fields, table["field"])
     return table.assign(
-        mask_type=table["mask_type"] if "mask_type" in table else "soma",
+        mask_type=table.get("mask_type", "soma"),
         um_x=table["x_um"].astype(np.float64),
         um_y=table["z_um"].astype(np.float64),
         um_z=table.groupby("field")["depth_um"].transform("mean"),
@@ -233,7 +222,7 @@ def _add_intervals(nwb: Any, scan: Scan) -> None:
         description, columns = INTERVALS[name]
         data = [
             VectorData(name=column, description=column, data=trials[column].tolist())
-            for column in ["start_time", "stop_time", "stimulus_type", "condition_hash", *columns]
+            for column in ["start_time", "stop_time", "stimulus_type", "condition_hash", *columns.split()]
         ]
         ids = ElementIdentifiers(name="id", data=trials["trial"].tolist())
         nwb.add_time_intervals(TimeIntervals(name=name, description=description, columns=data, id=ids))
@@ -341,7 +330,7 @@ def _traces(fluorescence: Any, rois: Any, field: int, n_masks: int, scan: Scan, 
     return series
 
 
-def _fill_movie(data: Any, movie: Rows) -> None:
+def _fill_movie(data: Any, movie: Any) -> None:
     frames, height, width = movie.shape
     step = data.chunks[0] * max(1, BLOCK_BYTES // (height * width * movie.dtype.itemsize * data.chunks[0]))
     for start in range(0, frames, step):
