@@ -1,0 +1,350 @@
+"""NWB files of simulated scans, laid out as MICrONS publishes them (DANDI 000402), with the traps of the real ones.
+
+Rows of a plane segmentation are in mask order and its coregistration columns in unit order; root ids are float64 and of an earlier
+materialization; unit ids are stored nowhere; the imaging rate is NaN. One seed gives the same bytes: dates are fixed and uuids drawn.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.artifacts import write_atomic
+from graphtwin.execute import rng_for
+
+MATERIALIZATION = 343  # the one whose root ids the released files carry
+START = datetime(2018, 3, 4, tzinfo=UTC)
+SOMA_UM = 5.0
+MARGIN_UM = 20.0  # from the outermost soma to the edge of its field
+BLOCK_BYTES, CHUNK_BYTES = 2**24, 2**18  # of the arrays that are streamed, and of one chunk in the file
+COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
+INTERVALS = {
+    "Clip": ("Clips of naturalistic movies.", "movie_name short_movie_name duration"),
+    "Monet2": (
+        "Smoothed Gaussian noise with coherent orientation and direction.",
+        "rng_seed duration blue_green_saturation pattern_width pattern_aspect temp_kernel temp_bandwidth "
+        "ori_coherence ori_fraction ori_mix num_directions",
+    ),
+    "Trippy": (
+        "Cosine of a smoothed noise phase movie.",
+        "rng_seed texture_height texture_width duration xnodes ynodes up_factor temp_freq temp_kernel_length spatial_freq",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan as it leaves the microscope; movie and fluorescence are arrays in memory or on disk, read some rows at a time.
+
+    Attributes:
+        animal: Subject of the file.
+        session: Of the animal.
+        scan_idx: Of the session.
+        masks: Result of `scan_masks`, with cave_ids (a list, empty without a match) and `COREGISTRATION` (ids as nullable integers,
+            positions in voxels) where the scan is coregistered.
+        intervals: Of "Clip", "Monet2" and "Trippy" those shown; trial, start_time, stop_time (s), stimulus_type, condition_hash and the
+            columns of `INTERVALS`.
+        movie: Grey levels, frames x height x width.
+        movie_times_s: When each frame of the movie was shown.
+        imaging_times_s: When each imaging frame began; a field is measured `ms_delay` later.
+        fluorescence: Raw, frames x units in the order of `masks`.
+        pupil: time_s, minor_radius, major_radius, x, y (px; NaN where tracking failed).
+        treadmill: time_s, velocity (cm/s).
+    """
+
+    animal: int
+    session: int
+    scan_idx: int
+    masks: pd.DataFrame
+    intervals: dict[str, pd.DataFrame]
+    movie: Any
+    movie_times_s: Float[np.ndarray, " movie_frames"]
+    imaging_times_s: Float[np.ndarray, " frames"]
+    fluorescence: Any
+    pupil: pd.DataFrame
+    treadmill: pd.DataFrame
+
+
+def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.DataFrame:
+    """The table of scan units: which mask of which field is which unit, and when in a frame its field is measured.
+
+    Masks are numbered within a field, in an order of their own.
+
+    Args:
+        units: One scan: session, scan_idx, unit_id, field, x_um, depth_um, z_um.
+        frame_period_s: Time from one imaging frame to the next.
+        seed: Of the simulated cortex.
+
+    Returns:
+        The units with mask_id, mask_type, um_x, um_y (in the plane), um_z (depth of the field) and ms_delay, ascending in unit_id.
+    """
+    table = units.sort_values("unit_id", ignore_index=True)
+    fields = np.unique(table["field"])
+    session, scan_idx = (int(table[name].iloc[0]) for name in ("session", "scan_idx"))
+    table["mask_id"] = np.int64(0)
+    for field in fields.tolist():
+        rows = np.flatnonzero(table["field"] == field)
+        table.loc[rows, "mask_id"] = 1 + rng_for(seed, "masks", session, scan_idx, field).permutation(len(rows))
+    place = np.searchsorted(fields, table["field"])
+    return table.assign(
+        mask_type=table.get("mask_type", "soma"),
+        um_x=table["x_um"].astype(np.float64),
+        um_y=table["z_um"].astype(np.float64),
+        um_z=table.groupby("field")["depth_um"].transform("mean"),
+        ms_delay=1000 * frame_period_s * place / len(fields),
+    )
+
+
+def write_nwb(scan: Scan, folder: Path, seed: int, um_per_px: float = 5.0) -> Path:
+    """Write one scan to `sub-{animal}_ses-{session}-scan-{scan_idx}.nwb`; arrays are read and written some frames at a time.
+
+    Args:
+        scan: What was recorded.
+        folder: Where the file goes.
+        seed: Its uuids are drawn from it.
+        um_per_px: Edge of a pixel of the masks.
+    """
+    _require_lengths(scan)
+    name = f"sub-{scan.animal}_ses-{scan.session}-scan-{scan.scan_idx}.nwb"
+    return write_atomic(folder / name, lambda path: _write(scan, path, seed, um_per_px))
+
+
+def _require_lengths(scan: Scan) -> None:
+    """Raise when a series and its times, or the units and their traces, differ in number."""
+    frames, units = scan.fluorescence.shape
+    expected = {
+        "imaging_times_s": (len(scan.imaging_times_s), frames, "frames of fluorescence"),
+        "masks": (len(scan.masks), units, "traces of fluorescence"),
+        "movie_times_s": (len(scan.movie_times_s), scan.movie.shape[0], "frames of the movie"),
+    }
+    for name, (found, needed, what) in expected.items():
+        if found != needed:
+            raise ValueError(f"scan {scan.session}-{scan.scan_idx}: {found} rows of {name}, but {needed} {what}. They must be as many.")
+
+
+def _write(scan: Scan, path: Path, seed: int, um_per_px: float) -> None:
+    import h5py
+    from pynwb import NWBHDF5IO
+
+    nwb = _file(scan)
+    _add_behaviour(nwb, scan)
+    _add_movie(nwb, scan)
+    _add_intervals(nwb, scan)
+    _add_fields(nwb, scan, um_per_px)
+    _name_objects(nwb, rng_for(seed, "nwb uuids", scan.animal, scan.session, scan.scan_idx))
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwb)
+    with h5py.File(path, "r+") as file:
+        _fill_movie(file[f"acquisition/{_movie_name(scan)}/data"], scan.movie)
+        _fill_fluorescence(file["processing/ophys/Fluorescence"], scan)
+
+
+def _name_objects(nwb: Any, rng: np.random.Generator) -> None:
+    """Give the file and each object in it a uuid drawn from the seed; hdmf has no other way than to take random ones."""
+    for item in nwb.all_children():
+        item._AbstractContainer__object_id = str(uuid.UUID(bytes=rng.bytes(16), version=4))
+
+
+def _file(scan: Scan) -> Any:
+    from pynwb import NWBFile
+    from pynwb.file import Subject
+
+    return NWBFile(
+        session_description="Simulated calcium imaging and behaviour while a mouse views movies.",
+        identifier=f"{scan.animal}-{scan.session}-{scan.scan_idx}",
+        session_start_time=START,
+        file_create_date=[START],
+        session_id=f"{scan.session}-scan-{scan.scan_idx}",
+        subject=Subject(subject_id=str(scan.animal), species="Mus musculus", age="P75D/P81D", sex="M"),
+    )
+
+
+def _add_behaviour(nwb: Any, scan: Scan) -> None:
+    """Pupil radii and eye position, which share their times by a link, and the treadmill in cm/s with its conversion to m/s."""
+    from pynwb import TimeSeries
+    from pynwb.behavior import EyeTracking, PupilTracking, SpatialSeries
+
+    def radius(which: str, times: Any) -> Any:
+        data = scan.pupil[f"{which}_radius"].to_numpy(np.float64)
+        return TimeSeries(name=f"pupil_{which}_radius", description=f"{which} radius of the pupil", data=data, timestamps=times, unit="px")
+
+    minor = radius("minor", scan.pupil["time_s"].to_numpy(np.float64))
+    nwb.add_acquisition(PupilTracking(time_series=[minor, radius("major", minor)]))
+    centre = scan.pupil[["x", "y"]].to_numpy(np.float64)
+    eye = SpatialSeries(
+        name="eye_position", description="x, y of the pupil", data=centre, timestamps=minor, unit="px", reference_frame="unknown"
+    )
+    nwb.add_acquisition(EyeTracking(spatial_series=eye))
+    treadmill = TimeSeries(
+        name="treadmill_velocity",
+        description="velocity of the treadmill",
+        data=scan.treadmill["velocity"].to_numpy(np.float64),
+        timestamps=scan.treadmill["time_s"].to_numpy(np.float64),
+        unit="m/s",
+        conversion=0.01,
+    )
+    nwb.add_acquisition(treadmill)
+
+
+def _movie_name(scan: Scan) -> str:
+    return f"stimulus_{scan.animal}_{scan.session}_{scan.scan_idx}"
+
+
+def _add_movie(nwb: Any, scan: Scan) -> None:
+    """The movie, frames x width x height as the standard has it; its frames are filled in later."""
+    from hdmf.backends.hdf5 import H5DataIO
+    from pynwb.image import ImageSeries
+
+    frames, height, width = scan.movie.shape
+    chunks = (_rows_a_chunk(height * width * scan.movie.dtype.itemsize, frames), width, height)
+    data = H5DataIO(shape=(frames, width, height), dtype=scan.movie.dtype, chunks=chunks, compression="gzip", compression_opts=1)
+    times = scan.movie_times_s
+    series = ImageSeries(name=_movie_name(scan), description="The visual stimulus.", data=data, timestamps=times, unit="n.a.")
+    nwb.add_acquisition(series)
+
+
+def _rows_a_chunk(bytes_a_row: int, rows: int) -> int:
+    return max(1, min(rows, CHUNK_BYTES // max(1, bytes_a_row)))
+
+
+def _add_intervals(nwb: Any, scan: Scan) -> None:
+    from hdmf.common import ElementIdentifiers, VectorData
+    from pynwb.epoch import TimeIntervals
+
+    for name, trials in scan.intervals.items():
+        description, columns = INTERVALS[name]
+        data = [
+            VectorData(name=column, description=column, data=trials[column].tolist())
+            for column in ["start_time", "stop_time", "stimulus_type", "condition_hash", *columns.split()]
+        ]
+        ids = ElementIdentifiers(name="id", data=trials["trial"].tolist())
+        nwb.add_time_intervals(TimeIntervals(name=name, description=description, columns=data, id=ids))
+
+
+def _add_fields(nwb: Any, scan: Scan, um_per_px: float) -> None:
+    """A plane, its segmentation and its empty trace series for each field; the series share their times by links."""
+    from pynwb.ophys import Fluorescence, ImageSegmentation
+
+    device = nwb.create_device(name="Microscope", description="two-photon random access mesoscope")
+    ophys = nwb.create_processing_module("ophys", "processed 2p data")
+    segmentation, fluorescence = ImageSegmentation(), Fluorescence()
+    ophys.add(segmentation)
+    ophys.add(fluorescence)
+    times: Any = scan.imaging_times_s
+    for field, masks in scan.masks.groupby("field"):
+        plane = _plane(nwb, device, int(field), masks, um_per_px)
+        rois = _segmentation(segmentation, plane, int(field), masks)
+        times = _traces(fluorescence, rois, int(field), len(masks), scan, times)
+
+
+def _plane(nwb: Any, device: Any, field: int, masks: pd.DataFrame, um_per_px: float) -> Any:
+    """An imaging plane; its origin is the centre of the field, as in the released files."""
+    from pynwb.ophys import OpticalChannel
+
+    low, high = masks[["um_x", "um_y"]].min().to_numpy(), masks[["um_x", "um_y"]].max().to_numpy()
+    depth = float(masks["um_z"].iloc[0])
+    return nwb.create_imaging_plane(
+        name=f"ImagingPlane{field}",
+        optical_channel=OpticalChannel(name="OpticalChannel", description="an optical channel", emission_lambda=500.0),
+        imaging_rate=np.nan,
+        description=f"The imaging plane for field {field} at {depth / 1e6:g} meters depth.",
+        device=device,
+        excitation_lambda=920.0,
+        indicator="GCaMP6",
+        location="VISp,VISrl,VISlm,VISal",
+        grid_spacing=[um_per_px / 1e6, um_per_px / 1e6],
+        grid_spacing_unit="meters",
+        origin_coords=[*((low + high) / 2 / 1e6).tolist(), depth / 1e6],
+        origin_coords_unit="meters",
+    )
+
+
+def _segmentation(segmentation: Any, plane: Any, field: int, masks: pd.DataFrame) -> Any:
+    """Masks in the order of their ids; coregistration columns, where the field has any match, in the order of its units."""
+    from hdmf.backends.hdf5 import H5DataIO
+    from hdmf.common import VectorData
+
+    rows = masks.sort_values("mask_id")
+    images = _images(rows, 1e6 * plane.grid_spacing[0], 1e6 * np.array(plane.origin_coords[:2]))
+    chunks = (_rows_a_chunk(images[0].nbytes, len(images)), *images.shape[1:])
+    stored = H5DataIO(images, chunks=chunks, compression="gzip", compression_opts=1)
+    kinds = rows["mask_type"].tolist()
+    table = segmentation.create_plane_segmentation(
+        name=f"PlaneSegmentation{field}",
+        description=f"Masks of field {field}.",
+        imaging_plane=plane,
+        id=rows["mask_id"].tolist(),
+        columns=[
+            VectorData(name="image_mask", description="The image masks for each ROI.", data=stored),
+            VectorData(name="mask_type", description="The classification of mask as soma or artifact.", data=kinds),
+        ],
+    )
+    if "pt_root_id" in masks and masks["pt_root_id"].notna().any():
+        _coregistration(table, masks.sort_values("unit_id"))
+    return table
+
+
+def _coregistration(table: Any, units: pd.DataFrame) -> None:
+    """What the release says of the matched cell: ids as float64, which rounds them, and NaN where there is no match."""
+    ids = [list(map(float, found)) if len(found) else [np.nan] for found in units["cave_ids"]]
+    table.add_column(name="cave_ids", description="The identifier(s) in CAVE.", data=ids, index=True)
+    for name in COREGISTRATION:
+        values = units[name].astype("Float64" if name.startswith("pt_position") else "Int64").to_numpy(np.float64, na_value=np.nan)
+        stored = f"pt_{name[-1]}_position" if name.startswith("pt_position") else name
+        table.add_column(name=stored, description=f"{stored} of materialization {MATERIALIZATION}", data=values)
+
+
+def _images(masks: pd.DataFrame, um_per_px: float, centre_um: np.ndarray) -> Float[np.ndarray, "masks width height"]:
+    """Discs the size of a soma, with weights that fall from their centre."""
+    place = masks[["um_x", "um_y"]].to_numpy() - centre_um
+    width, height = (2 * np.ceil((np.abs(place).max(axis=0) + MARGIN_UM) / um_per_px).astype(int) + 1).tolist()
+    across = (np.arange(width) - width // 2) * um_per_px
+    down = (np.arange(height) - height // 2) * um_per_px
+    squared = (across[None, :, None] - place[:, 0, None, None]) ** 2 + (down[None, None, :] - place[:, 1, None, None]) ** 2
+    reach = max(SOMA_UM, um_per_px)
+    return np.clip(1 - squared / (2 * reach**2), 0, None).astype(np.float32)
+
+
+def _traces(fluorescence: Any, rois: Any, field: int, n_masks: int, scan: Scan, times: Any) -> Any:
+    from hdmf.backends.hdf5 import H5DataIO
+    from pynwb.ophys import RoiResponseSeries
+
+    frames = len(scan.imaging_times_s)
+    chunks = (_rows_a_chunk(4 * n_masks, frames), n_masks)
+    series = RoiResponseSeries(
+        name=f"RoiResponseSeries{field}",
+        description=f"The fluorescence traces for field {field}",
+        data=H5DataIO(shape=(frames, n_masks), dtype=np.float32, chunks=chunks),
+        rois=rois.create_roi_table_region(region=list(range(n_masks)), description=f"all rois in field {field}"),
+        timestamps=times,
+        unit="n.a.",
+    )
+    fluorescence.add_roi_response_series(series)
+    return series
+
+
+def _fill_movie(data: Any, movie: Any) -> None:
+    frames, height, width = movie.shape
+    step = data.chunks[0] * max(1, BLOCK_BYTES // (height * width * movie.dtype.itemsize * data.chunks[0]))
+    for start in range(0, frames, step):
+        data[start : start + step] = np.asarray(movie[start : start + step]).transpose(0, 2, 1)
+
+
+def _fill_fluorescence(series: Any, scan: Scan) -> None:
+    """The traces of each field in the order of its masks, a block of frames at a time."""
+    frames, units = scan.fluorescence.shape
+    columns = {}
+    for field, masks in scan.masks.reset_index(drop=True).groupby("field"):
+        columns[f"RoiResponseSeries{field}"] = masks.sort_values("mask_id").index.to_numpy()
+    step = max(1, BLOCK_BYTES // (4 * units))
+    for start in range(0, frames, step):
+        block = np.asarray(scan.fluorescence[start : start + step], dtype=np.float32)
+        for name, places in columns.items():
+            series[name]["data"][start : start + step] = block[:, places]
