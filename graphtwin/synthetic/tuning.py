@@ -76,7 +76,7 @@ class TuningConfig(BaseModel):
 
     place_share: float = Field(0.0, ge=0, le=1)
     place_scale: float = Field(0.35, gt=0)
-    rate_hz: float = Field(1.5, gt=0)
+    rate_hz: float = Field(2.5, gt=0)
     rate_spread: float = Field(0.5, ge=0)
     n_latents: int = Field(3, ge=1)
     latent_gain: float = Field(0.35, ge=0)

@@ -1,0 +1,197 @@
+"""What two-photon imaging makes of rates: events drawn a sample of the microscope, missed ones, shared gain, deconvolved activity at 30 Hz.
+
+For sample k of a unit, taken at time t_k, phase and imaging plane giving the offset:
+
+    lambda_k = integral of the rate from t_(k-1) to t_k                     events expected
+    g_k      = exp(loadings . z(t_k) - |loadings|^2 / 2)                    shared gain of mean 1; z: slow latents of unit variance
+    n_k      ~ Poisson(lambda_k g_k), or 0 with probability `missed`        events seen
+    y_k      ~ amplitude Gamma(shape n_k / JITTER, scale JITTER)            deconvolved activity; exactly 0 without events
+
+so that E y = (1 - missed) amplitude lambda and P(y = 0) = missed + (1 - missed) E exp(-lambda g). Screen and microscope have clocks of their
+own: the samples fall elsewhere in every trial, and are interpolated to the frames of the film, as in the releases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from numba import njit
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.execute import rng_for
+from graphtwin.synthetic.behaviour import slow
+from graphtwin.synthetic.stimuli import FRAME_RATE_HZ
+
+JITTER = 0.3  # variance of the amplitude of one event, over its squared mean
+
+
+class ImagingConfig(BaseModel):
+    """The microscope.
+
+    Attributes:
+        rate_hz: Samples a second of every plane.
+        latent_s: Time constant of the shared fluctuations of gain.
+        calcium_rise_s, calcium_decay_s: Of the indicator; for raw fluorescence.
+        fluorescence_noise: SD of raw fluorescence, in the peak of one event of a cell with `amplitude` 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate_hz: float = Field(7.3, gt=0, le=FRAME_RATE_HZ)
+    latent_s: float = Field(1.0, gt=0)
+    calcium_rise_s: float = Field(0.08, gt=0)
+    calcium_decay_s: float = Field(0.7, gt=0)
+    fluorescence_noise: float = Field(0.6, ge=0)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the microscope took of one trial.
+
+    Attributes:
+        first: Frames from the trial's first frame to each unit's first sample, which lies at most two samples before it.
+        number: Of that sample, counted from the start of the scan.
+        period: Frames from one sample to the next.
+        expected: Mean of `activity` given film, behaviour and gaze.
+        activity: Deconvolved activity.
+    """
+
+    first: Float[np.ndarray, " units"]
+    number: Int[np.ndarray, " units"]
+    period: float
+    expected: Float[np.ndarray, "units samples"]
+    activity: Float[np.ndarray, "units samples"]
+
+    def at_frames(self, values: Float[np.ndarray, "units samples"], n_frames: int) -> Float[np.ndarray, "units frames"]:
+        """Values of the samples, between them linear, at the frames of the film."""
+        return _interpolated(values, self.first, self.period, n_frames)
+
+
+def latents(n_frames: int, n_latents: int, config: ImagingConfig, seed: int, animal: int, scan: str) -> Float[np.ndarray, "latents frames"]:
+    """Shared slow fluctuations of a whole scan, unit variance."""
+    return np.stack([slow(rng_for(seed, "latent", animal, scan, at), n_frames, config.latent_s) for at in range(n_latents)]).astype(np.float32)
+
+
+def sample(
+    rates: Float[np.ndarray, "units frames"],
+    shared: Float[np.ndarray, "latents frames"],
+    table: pd.DataFrame,
+    offset: Float[np.ndarray, " units"],
+    start: int,
+    config: ImagingConfig,
+    rng: np.random.Generator,
+) -> Samples:
+    """Take the samples of one trial.
+
+    Args:
+        rates: Events a second.
+        shared: Latents of the same frames.
+        table: The units' rows of `Tuning.table`: amplitude, missed, latent_0, ...
+        offset: When a unit's plane is scanned, as a share of the period (`plane_offset`).
+        start: Frame of the scan at which the trial begins.
+        config: The microscope.
+        rng: Of the trial.
+    """
+    period = FRAME_RATE_HZ / config.rate_hz
+    number = np.floor(start / period - offset).astype(np.int64) - 1
+    first = (number + offset) * period - start
+    n_samples = int(np.ceil(rates.shape[1] / period)) + 3
+    events = _integrated(rates, first, period, n_samples)
+    loadings = table[[f"latent_{at}" for at in range(len(shared))]].to_numpy(np.float32)
+    places = np.clip((first[:, None] + period * np.arange(n_samples)).astype(np.int64), 0, shared.shape[1] - 1)
+    gain = _gain(loadings, shared, places)
+    seen = rng.poisson(events * gain)
+    missed = table["missed"].to_numpy(np.float32)[:, None]
+    seen[rng.random(seen.shape, dtype=np.float32) < missed] = 0
+    amplitude = table["amplitude"].to_numpy(np.float32)[:, None]
+    activity = np.zeros(seen.shape, dtype=np.float32)
+    some = seen > 0
+    activity[some] = rng.standard_gamma(seen[some] / JITTER, dtype=np.float64) * JITTER
+    return Samples(first, number, period, events * (1 - missed) * amplitude, activity * amplitude)
+
+
+def plane_offset(field: Int[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
+    """When each unit is scanned, as a share of the period: planes one after the other."""
+    planes = np.unique(field)
+    return np.searchsorted(planes, field) / len(planes)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _gain(loadings, shared, places):
+    """The shared gain of every unit at each of its samples."""
+    gain = np.empty(places.shape, dtype=np.float32)
+    for unit in range(len(loadings)):
+        half = np.float32(0)
+        for at in range(loadings.shape[1]):
+            half += loadings[unit, at] ** 2 / 2
+        for k in range(places.shape[1]):
+            log_gain = -half
+            for at in range(loadings.shape[1]):
+                log_gain += loadings[unit, at] * shared[at, places[unit, k]]
+            gain[unit, k] = np.exp(log_gain)
+    return gain
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _integrated(rates, first, period, n_samples):
+    """Expected events in the period before each sample; before the first frame and after the last, the rate goes on as it is there."""
+    n_units, n_frames = rates.shape
+    events = np.empty((n_units, n_samples), dtype=np.float32)
+    for unit in range(n_units):
+        for k in range(n_samples):
+            stop = first[unit] + k * period
+            start = stop - period
+            total, frame = 0.0, int(np.floor(start))
+            while frame < stop:
+                overlap = min(stop, frame + 1.0) - max(start, float(frame))
+                total += overlap * rates[unit, min(max(frame, 0), n_frames - 1)]
+                frame += 1
+            events[unit, k] = total / FRAME_RATE_HZ
+    return events
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _interpolated(values, first, period, n_frames):
+    """Values at frames 0, 1, ... from samples at first + k period, in frames."""
+    n_units, n_samples = values.shape
+    out = np.empty((n_units, n_frames), dtype=np.float32)
+    for unit in range(n_units):
+        for t in range(n_frames):
+            place = (t - first[unit]) / period
+            before = min(max(int(np.floor(place)), 0), n_samples - 2)
+            share = place - before
+            out[unit, t] = values[unit, before] * (1 - share) + values[unit, before + 1] * share
+    return out
+
+
+def fluorescence(
+    activity: Float[np.ndarray, "units samples"], table: pd.DataFrame, config: ImagingConfig, rng: np.random.Generator
+) -> Float[np.ndarray, "units samples"]:
+    """Raw fluorescence of a scan, from the deconvolved activity of all its samples in order.
+
+    F = F0 + gain (calcium + slow drift + noise); every event adds (exp(-t / decay) - exp(-t / rise)), scaled to a peak of 1, to the calcium.
+
+    Args:
+        activity: One row a unit.
+        table: The units' rows of `Tuning.table`.
+        config: The microscope and the indicator.
+        rng: Of the scan.
+    """
+    from scipy.signal import lfilter
+
+    keep = np.exp(-1 / (config.rate_hz * np.array([config.calcium_decay_s, config.calcium_rise_s])))
+    kernel = keep[0] ** np.arange(1, 50) - keep[1] ** np.arange(1, 50)
+    events = activity / table["amplitude"].to_numpy()[:, None]
+    difference = [0.0, keep[0] - keep[1]]
+    calcium = lfilter(difference, np.convolve([1.0, -keep[0]], [1.0, -keep[1]]), events, axis=1) / kernel.max()
+    drift = np.cumsum(rng.standard_normal(activity.shape) * 0.01, axis=1)
+    base, gain = rng.lognormal(5.5, 0.4, (len(activity), 1)), rng.lognormal(3.5, 0.4, (len(activity), 1))
+    noise = config.fluorescence_noise * rng.standard_normal(activity.shape)
+    return (base + gain * (calcium + drift + noise)).astype(np.float32)
