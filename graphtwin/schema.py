@@ -65,6 +65,10 @@ SOURCE = {
         {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
         unique=["pre_root_id", "post_root_id"],
     ),
+    "synapse_list": pa.DataFrameSchema(
+        {"synapse_id": _ID, "pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
+        unique=["synapse_id"],
+    ),
     "queried_post": pa.DataFrameSchema({"post_root_id": _ID}, unique=["post_root_id"]),
     "queried_pre": pa.DataFrameSchema({"pre_root_id": _ID}, unique=["pre_root_id"]),
 }
@@ -89,7 +93,12 @@ WALLS = {
     ),
     "root_ids": pa.DataFrameSchema({"materialization": _ID, "root_id": _ID, "nucleus_id": _ID}, unique=["materialization", "root_id"]),
     "synapses": pa.DataFrameSchema(
-        {"materialization": _ID, **dict.fromkeys(PAIR_KEY, _ID), "size": pa.Column("float64", pa.Check.gt(0))},
+        {
+            "materialization": _ID,
+            **dict.fromkeys(PAIR_KEY, _ID),
+            "size": pa.Column("float64", pa.Check.gt(0)),
+            "n_synapses": pa.Column("Int64", pa.Check.ge(1), nullable=True, required=False),
+        },
         unique=["materialization", *PAIR_KEY],
     ),
     "queried": pa.DataFrameSchema(

@@ -10,7 +10,8 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
-from graphtwin.sources import SourceTables
+from graphtwin.sources import SourceTables, Table
+from graphtwin.sources.manifest import SYNAPTIC
 
 MOVED_UM = 1.0  # Positions of one nucleus in two tables of the bundle differ by rounding; more means another frame or another cell.
 LABELS = {
@@ -31,7 +32,8 @@ class Cortex:
             is_functional.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
         root_ids: materialization, root_id (unique together), nucleus_id.
-        synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels).
+        synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels), and, if a table lists
+            single synapses, n_synapses (missing where another lists pairs).
         queried: materialization, nucleus_id, side: whose outputs ("pre") and inputs ("post") were looked for.
         funnel: What every step kept and dropped; see `cortex.funnel`.
         provenance: name, materializations, and the sha256 of every file read.
@@ -56,7 +58,7 @@ def build(tables: SourceTables) -> Cortex:
     mapped = root_ids(tables, funnel)
     units = _units(tables, funnel)
     neurons = _neurons(tables, mapped, units, funnel)
-    synapses = [_synapses(table.frame, table.materialization, mapped, tables, funnel) for table in tables.of("synapses")]
+    synapses = [_synapses(_pairs(table, funnel), table.materialization, mapped, tables, funnel) for table in tables.of(*SYNAPTIC)]
     queried = _queried(tables, mapped, funnel)
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
@@ -192,6 +194,17 @@ def _count_neurons(neurons: pd.DataFrame, funnel: Funnel) -> None:
             )
 
 
+def _pairs(table: Table, funnel: Funnel) -> pd.DataFrame:
+    """Pairs of root ids with summed size; single synapses of a list are counted as n_synapses."""
+    if table.role == "synapses":
+        return table.frame
+    grouped = table.frame.groupby(["pre_root_id", "post_root_id"], as_index=False, sort=True)
+    pairs = grouped.agg(size=("size", "sum"), n_synapses=("size", "size")).astype({"n_synapses": "Int64"})
+    name, reason = f"synapses {table.materialization}", "further synapses of the same pair: counted, sizes summed"
+    funnel.record(name, "distinct pairs of root ids", len(table.frame), len(pairs), reason, "synapses")
+    return pairs
+
+
 def _synapses(pairs: pd.DataFrame, materialization: int, mapped: pd.DataFrame, tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     """Pairs of nuclei with summed size: self pairs, unmapped ends and cells nobody queried left out and counted."""
     table = f"synapses {materialization}"
@@ -210,9 +223,10 @@ def _synapses(pairs: pd.DataFrame, materialization: int, mapped: pd.DataFrame, t
     pairs = funnel.keep(pairs, ~merged, table, "between two nuclei", "two roots of one nucleus", "pairs").astype(
         dict.fromkeys(schema.PAIR_KEY, np.int64)
     )
-    summed = pairs.groupby(schema.PAIR_KEY, as_index=False, sort=True)["size"].sum()
+    counts = [name for name in ("size", "n_synapses") if name in pairs]
+    summed = pairs.groupby(schema.PAIR_KEY, as_index=False, sort=True)[counts].sum()
     funnel.record(table, "distinct pairs of nuclei", len(pairs), len(summed), "further roots of the same nuclei: sizes summed", "pairs")
-    return summed.assign(materialization=np.int64(materialization))[["materialization", *schema.PAIR_KEY, "size"]]
+    return summed.assign(materialization=np.int64(materialization))[["materialization", *schema.PAIR_KEY, *counts]]
 
 
 def _no_synapses() -> pd.DataFrame:
@@ -226,7 +240,7 @@ def _queried(tables: SourceTables, mapped: pd.DataFrame, funnel: Funnel) -> pd.D
     """Nuclei whose inputs (post) or outputs (pre) were looked for; a cell with an observed output was evidently looked for."""
     parts = [pd.DataFrame({"materialization": np.empty(0, np.int64), "nucleus_id": np.empty(0, np.int64), "side": np.empty(0, object)})]
     listed = [(table, side) for side in ("post", "pre") for table in tables.of(f"queried_{side}")]
-    for table, side in [*listed, *((table, "pre") for table in tables.of("synapses"))]:
+    for table, side in [*listed, *((table, "pre") for table in tables.of(*SYNAPTIC))]:
         roots = table.frame[[f"{side}_root_id"]].drop_duplicates()
         cells = attach(roots, table.materialization, mapped, f"{side}_root_id")
         reason = "its root id has no nucleus"

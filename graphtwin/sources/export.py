@@ -27,8 +27,9 @@ CAVE = {
     "depth_um": "pial_y_um",
     "z_um": "pial_z_um",
 }
+ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
-ID_COLUMNS = ["nucleus_id", "root_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
+ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 
@@ -121,7 +122,7 @@ def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str
     schema.require_columns(table, columns.values(), origin)
     meant_otherwise = [ours for ours, theirs in columns.items() if ours in table.columns and theirs != ours]
     table = table.drop(columns=meant_otherwise).rename(columns={theirs: ours for ours, theirs in columns.items()})
-    usual = CAVE | ({"cell_class": "cell_type"} if role == "cell_types_coarse" else {})
+    usual = CAVE | ROLE_NAMES.get(role, {})
     usual = {theirs: ours for ours, theirs in usual.items() if ours not in table.columns}
     return table.rename(columns=usual)
 

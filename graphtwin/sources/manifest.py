@@ -26,11 +26,13 @@ Role = Literal[
     "areas",
     "responses",
     "synapses",
+    "synapse_list",
     "queried_post",
     "queried_pre",
 ]
 
 
+SYNAPTIC = ("synapses", "synapse_list")  # one row a pair, or one row a synapse
 CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # tables of cells whether or not they are functional
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
 # same. Where a source lists its functional cells alone, most axons are of others: 37 % are known in minnie65.
@@ -141,10 +143,11 @@ def _require_roles(source: SourceTables, origin: str) -> None:
 def _require_queried_masks(source: SourceTables, origin: str) -> None:
     """Raise when a pair table comes without the list of postsynaptic cells whose inputs were queried."""
     queried = {table.materialization for table in source.of("queried_post")}
-    for table in source.of("synapses"):
+    for table in source.of(*SYNAPTIC):
         if table.materialization not in queried:
+            what = "synaptic pairs" if table.role == "synapses" else "synapses"
             raise ValueError(
-                f"{origin}: {table.origin} holds {len(table.frame)} synaptic pairs of materialization {table.materialization}, but no "
+                f"{origin}: {table.origin} holds {len(table.frame)} {what} of materialization {table.materialization}, but no "
                 f"table of role 'queried_post' says whose inputs were queried (masks exist for {sorted(queried) or 'none'}). "
                 "Without it a missing pair cannot be told from one nobody looked for. Add the list of queried postsynaptic root ids."
             )
@@ -152,14 +155,16 @@ def _require_queried_masks(source: SourceTables, origin: str) -> None:
 
 def _require_matching_roots(source: SourceTables, origin: str) -> None:
     """Raise when most root ids of a pair table are unknown at its materialization: a sign that they belong to another one."""
-    for table in source.of("synapses"):
+    for table in source.of(*SYNAPTIC):
         m = table.materialization
         queried = np.concatenate([t.frame["post_root_id"] for t in source.of("queried_post") if t.materialization == m])
         _require_share(table, "post_root_id", queried, "queried postsynaptic cells", LISTED, origin)
         known = [t for t in source.tables if "root_id" in t.frame and t.materialization == m]
         if known:
             share = LISTED if any(t.role in CELL_LISTS for t in known) else FUNCTIONAL_ALONE
-            _require_share(table, "pre_root_id", np.concatenate([t.frame["root_id"] for t in known]), "cells", share, origin)
+            # A list of synapses has all axons, most of them fragments without a soma: only its targets are cells that tables name.
+            side = "pre_root_id" if table.role == "synapses" else "post_root_id"
+            _require_share(table, side, np.concatenate([t.frame["root_id"] for t in known]), "cells", share, origin)
 
 
 def _require_share(table: Table, side: str, known: np.ndarray, what: str, share: float, origin: str) -> None:

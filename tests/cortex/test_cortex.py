@@ -150,6 +150,42 @@ def test_nucleus_ids_above_2_to_the_53_keep_their_last_digit_through_every_join(
     assert step(cortex, "units", "coregistered") == (5, 4, 1)
 
 
+def listed(pairs, copies):
+    """The pairs as a list of synapses, each of them so many times."""
+    rows = pairs.loc[pairs.index.repeat(copies)].reset_index(drop=True)
+    return rows.assign(id=range(100, 100 + len(rows)))
+
+
+def test_a_list_of_synapses_is_summed_and_counted(export):
+    summed = built(export)
+    export.frames["synapse_list"] = listed(export.frames.pop("synapses"), [3, 2, 2, 5])
+    cortex = built(export)
+    assert step(cortex, "synapses 7", "distinct pairs of root ids") == (12, 4, 8)
+    assert step(cortex, "synapses 7", "not onto itself") == (4, 3, 1)
+    assert cortex.synapses["n_synapses"].tolist() == [3, 2, 2]
+    assert cortex.synapses["size"].tolist() == [30.0, 40.0, 60.0]
+    pd.testing.assert_frame_equal(cortex.queried, summed.queried)
+    pd.testing.assert_frame_equal(cortex.root_ids, summed.root_ids)
+
+
+def test_pairs_and_a_list_side_by_side_leave_the_number_unknown_where_it_is(export):
+    export.frames["synapse_list"] = listed(export.frames["synapses"], [1, 1, 2, 1])
+    for role in ("synapse_list", "queried_post"):
+        export.materialization[role] = 7
+    export.materialization["synapses"] = 3
+    export.frames["queried_post_3"] = export.frames["queried_post"]
+    toml = export.write()
+    toml.write_text(
+        toml.read_text()
+        .replace('role = "queried_post_3"', 'role = "queried_post"')
+        .replace('file = "queried_post_3.csv"\nmaterialization = 7', 'file = "queried_post_3.csv"\nmaterialization = 3')
+    )
+    cortex = build(tables.load(toml))
+    counts = cortex.synapses.set_index("materialization")["n_synapses"]
+    assert counts.loc[7].tolist() == [1, 1, 2]
+    assert counts.loc[3].isna().all()
+
+
 def test_a_source_without_synapses_is_a_cortex_without_pairs(export):
     for role in ("synapses", "queried_post", "queried_pre"):
         del export.frames[role]

@@ -143,6 +143,28 @@ def test_a_pair_table_without_its_queried_mask_is_an_error(export):
         tables.load(export.write())
 
 
+def test_a_list_of_synapses_needs_the_mask_and_one_row_a_synapse(export):
+    pairs = export.frames.pop("synapses")
+    export.frames["synapse_list"] = pairs.assign(id=[5, 6, 7, 7])
+    with pytest.raises(ValueError, match=r"1 of 4 rows repeat the key \['synapse_id'\]"):
+        tables.load(export.write())
+    export.frames["synapse_list"]["id"] = [5, 6, 7, 8]
+    assert tables.load(export.write()).of("synapse_list")[0].frame["synapse_id"].tolist() == [5, 6, 7, 8]
+    del export.frames["queried_post"]
+    with pytest.raises(ValueError, match=r"4 synapses of materialization 7, but no table of role 'queried_post'"):
+        tables.load(export.write())
+
+
+def test_fragments_of_axons_are_expected_in_a_list_of_synapses_and_unknown_targets_are_not(export):
+    pairs = export.frames.pop("synapses")
+    fragments = pairs.iloc[[0] * 40].assign(pre_pt_root_id=pairs["pre_pt_root_id"].max() + 1000 + np.arange(40))
+    export.frames["synapse_list"] = pd.concat([pairs, fragments]).assign(id=np.arange(44))
+    assert len(tables.load(export.write()).of("synapse_list")[0].frame) == 44
+    export.frames["synapse_list"]["post_pt_root_id"] += 1000
+    with pytest.raises(ValueError, match=r"only 0 of 4 values of post_root_id.*Root ids change"):
+        tables.load(export.write())
+
+
 def test_a_mask_of_another_materialization_does_not_count(export):
     export.materialization["queried_post"] = 8
     with pytest.raises(ValueError, match=r"masks exist for \[8\]"):
