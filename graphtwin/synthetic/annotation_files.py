@@ -48,9 +48,10 @@ def write_points(
     cell_nm = np.multiply(block.chunk, block.voxel_nm)
     cells = ((points_nm - block.low_nm) // cell_nm).astype(np.int64)
     grid = -(-(np.asarray(block.end) - block.begin) // np.asarray(block.chunk))
-    _write_groups(folder / "spatial0", ["_".join(map(str, cell)) for cell in cells.tolist()], ids, records)
+    every = ["_".join(map(str, cell)) for cell in np.ndindex(*grid.tolist())]  # cells without a point too: not every reader does without
+    _write_groups(folder / "spatial0", ["_".join(map(str, cell)) for cell in cells.tolist()], ids, records, every)
     for name, related in segments.items():
-        _write_groups(folder / name, [str(segment) for segment in related.tolist()], ids, records)
+        _write_groups(folder / name, [str(segment) for segment in related.tolist()], ids, records, [])
     _write_each(folder / "by_id", ids, records, np.column_stack([np.empty((len(ids), 0), np.int64), *segments.values()]))
     most = max(np.unique(cells, axis=0, return_counts=True)[1], default=1)
     info = {
@@ -67,10 +68,10 @@ def write_points(
     (folder / "info").write_text(json.dumps(info))
 
 
-def _write_groups(folder: Path, names: list[str], ids: np.ndarray, records: np.ndarray) -> None:
+def _write_groups(folder: Path, names: list[str], ids: np.ndarray, records: np.ndarray, every: list[str]) -> None:
     """A file a group: how many, the points, their ids."""
     folder.mkdir(parents=True)
-    members: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = {name: [] for name in every}
     for row, name in enumerate(names):
         members.setdefault(name, []).append(row)
     for name, rows in members.items():

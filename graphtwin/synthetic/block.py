@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Float64, Int64
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
-from graphtwin.synthetic.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, SOMA, SYNAPSE, Block, Strokes
+from graphtwin.synthetic.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, POINT, SOMA, SYNAPSE, Block, Strokes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def positions(table: pd.DataFrame, prefix: str) -> Float64[np.ndarray, "rows 3"]
 
 
 def disc_radius_nm(size: Float[np.ndarray, " synapses"], block: Block) -> Float64[np.ndarray, " synapses"]:
-    """Radius of the contact of a synapse: a disc as thick as the cleft with the volume of its size; at least three voxels, at most 500 nm."""
+    """Radius of the contact of a synapse: a disc as thick as the cleft, of its volume; at least 3 voxels, at most 500 nm."""
     radius = np.sqrt(size * SIZE_VOXEL_NM3 / (np.pi * CLEFT_NM))
     return np.clip(radius, min(3 * max(block.voxel_nm), MAX_DISC_NM), MAX_DISC_NM)
 
@@ -204,7 +204,7 @@ def _synapse_strokes(synapses: pd.DataFrame, block: Block) -> Strokes:
         root = synapses[f"{side}_root_id"].to_numpy(np.int64)
         parts += [
             Strokes.of(SYNAPSE, root, centre, centre, np.column_stack([disc, disc]), normal=normal, at=centre),
-            Strokes.of(SYNAPSE, root, point, point, tip),
+            Strokes.of(POINT, root, point, point, tip),
             Strokes.of(layer, root, point, centre, tip),
         ]
     return _here(Strokes.join(parts), block)

@@ -2,15 +2,16 @@
 
 Strokes are painted in the order of their layers, and a voxel keeps the first segment that takes it:
 
-1. the two halves of each synapse, so that its segments touch at its position;
-2. the cores of axons, necks of synapses included: as thin as a line without gaps can be;
-3. the cores of dendrites;
-4. somata;
-5. dendrites at their full radius;
-6. axons at theirs.
+1. the pre- and the postsynaptic point of each synapse, so that they lie in its segments;
+2. its two halves, so that the segments touch at its position;
+3. the cores of axons, necks of synapses included: as thin as a line without gaps can be;
+4. the cores of dendrites;
+5. somata;
+6. dendrites at their full radius;
+7. axons at theirs.
 
-An axon that runs into a dendrite or a soma therefore goes through it in a channel of one or two voxels: it is never erased, and only another
-axon can interrupt it. Within a layer the lower root id comes first. The label of a voxel depends on the strokes alone, not on the chunks.
+An axon that runs into a dendrite or a soma therefore goes through it in a channel of one or two voxels: it is never erased, and only
+another axon can interrupt it. Within a layer the lower root id comes first. The label of a voxel depends on the strokes, not on the chunks.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int32, Int64
+from jaxtyping import Float64, Int8, Int64
 from numba import njit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(6)
+POINT, SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(7)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Strokes(NamedTuple):
     """Tapered tubes with round ends, nm; a sphere is a tube without length. What lies behind the plane of a stroke is not painted.
 
     Attributes:
-        layer: SYNAPSE to AXON.
+        layer: POINT to AXON.
         label: The id that is painted: a root id, or a nucleus id.
         start, end: Ends of the axis.
         start_radius, end_radius: Radius there.
@@ -164,7 +165,7 @@ def paint(strokes: Strokes, block: Block) -> Iterator[Painted]:
         yield _paint_chunk(strokes, low, high, ids, block, begin, end)
 
 
-def contact_table(chunks: list[Int64[np.ndarray, "pairs 4"]], voxel_nm: tuple[int, int, int]) -> pd.DataFrame:
+def contact_table(chunks: list[np.ndarray], voxel_nm: tuple[int, int, int]) -> pd.DataFrame:
     """Which segments touch, and where the painter saw it: root_id_a (the lower), root_id_b, n_faces, area_um2.
 
     Args:
@@ -198,10 +199,8 @@ def _paint_chunk(
     labels = np.zeros(tuple(np.asarray(end) - first), np.int32, order="F")
     number = np.searchsorted(ids, strokes.label[rows]).astype(np.int32) + np.int32(1)
     _, _, start, stop, start_radius, stop_radius, normal, at = strokes.take(rows)
-    faces = _paint_strokes(
-        labels, first - np.asarray(block.begin), halo, number, start - origin, stop - origin, start_radius, stop_radius, normal, at - origin,
-        low[rows] - origin, high[rows] - origin, voxel, len(ids) + 1,
-    )  # fmt: skip
+    tubes = number, start - origin, stop - origin, start_radius, stop_radius, normal, at - origin, low[rows] - origin, high[rows] - origin
+    faces = _paint_strokes(labels, first - np.asarray(block.begin), halo, *tubes, voxel, len(ids) + 1)
     x, y, z = halo.tolist()
     return Painted(begin, np.concatenate([[0], ids]).take(labels), (x, y, z), _faces_by_id(faces, ids))
 
