@@ -1,0 +1,171 @@
+"""`graphtwin simulate`: a cortex with a known rule, animal by animal and format by format. Each step is written whole; a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphtwin import artifacts
+from graphtwin.config import dump_toml, read_toml
+from graphtwin.execute import threads
+from graphtwin.synthetic import steps
+from graphtwin.synthetic.rules import rule_of
+from graphtwin.synthetic.steps import SimulateConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNFINISHED, REGISTRY = "unfinished", "registry.json"
+log = logging.getLogger("graphtwin")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the folder.
+
+    Attributes:
+        name: Of its mark in `work/`.
+        work: Given the configuration, the folder and the arguments, writes the part.
+        arguments: Of `work`.
+        makes: What it writes, as patterns below the folder: removed before it is made again.
+        wave: Steps of a wave need only those of the waves before.
+        cost: About how long it takes, against others: the longest start first.
+    """
+
+    name: str
+    work: Callable[..., None]
+    arguments: dict[str, Any]
+    makes: tuple[str, ...]
+    wave: int
+    cost: float
+
+
+def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
+    """Simulate animals and write them in the formats of the real ones; returns the folder.
+
+    Args:
+        config: What is simulated.
+        out: The folder; it must not exist, or, to resume, hold an unfinished simulation of the same configuration.
+        workers: Processes; the files are the same for any number.
+        resume: Go on with the steps that are missing.
+    """
+    folder = Path(out)
+    rule_of(config.rule)
+    _require_place(folder, config, resume)
+    if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
+        log.warning("%s: finished already; nothing was done.", folder)
+        return folder
+    artifacts.write_text("This simulation has not finished: give --resume to go on.\n", folder / UNFINISHED)
+    artifacts.write_text(dump_toml(config), folder / "config.toml")
+    _do_steps(_steps(config, workers), config, folder, workers)
+    artifacts.write_text(steps.readme(config), folder / "README.md")
+    shutil.rmtree(folder / "work")
+    artifacts.write_json(_checksums(folder), folder / REGISTRY)
+    (folder / UNFINISHED).unlink()
+    return folder
+
+
+def _steps(config: SimulateConfig, workers: int) -> list[Step]:
+    """All steps; without movies the wiring has all workers, else films are made beside it."""
+    filmed = config.minutes > 0
+    animals = range(config.animals)
+    every = [Step("wiring", steps.wire, {"workers": 1 if filmed else workers}, ("truth/*.parquet", "truth/rule.json"), 0, 10)]
+    for animal in animals if filmed else ():
+        given = {"animal": animal}
+        every += [
+            Step(f"film{animal}", steps.film_animal, given, (f"dynamic{animal}-*", f"truth/dynamic{animal}-*"), 0, 2 + config.minutes),
+            Step(f"pictures{animal}", steps.show_pictures, given, (f"static{animal}-*", f"truth/static{animal}-*"), 0, 3),
+        ]
+    every += [Step(f"animal{n}", steps.plant_animal, {"animal": n}, (f"truth/animal{n}_*",), 1, 1) for n in animals]
+    every += [
+        Step("tables", steps.table_volume, {}, ("tables/*.parquet", "source.toml"), 1, 4),
+        Step("published", steps.publish_tables, {}, ("published",), 1, 5),
+        Step("volume", steps.cut_block, {}, ("volume", "tables/contacts.parquet"), 2, 9),
+    ]
+    return every
+
+
+def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: int) -> None:
+    """Do the steps that are missing, wave after wave, the steps of a wave side by side."""
+    import joblib
+    from tqdm import tqdm
+
+    missing = [step for step in every if not _mark(folder, step).exists()]
+    with tqdm(total=len(every), initial=len(every) - len(missing), desc="simulate", unit="step") as bar:
+        for wave in sorted({step.wave for step in missing}):
+            now = sorted((step for step in missing if step.wave == wave), key=lambda step: -step.cost)
+            pool = joblib.Parallel(n_jobs=min(workers, len(now)), return_as="generator_unordered")
+            for name in pool(joblib.delayed(_do)(step, config, folder) for step in now):
+                bar.update()
+                bar.set_postfix_str(name)
+
+
+def _do(step: Step, config: SimulateConfig, folder: Path) -> str:
+    """Do one step in a process of one thread; what an earlier try left of it goes first."""
+    for pattern in step.makes:
+        parent, name = folder / Path(pattern).parent, Path(pattern).name
+        for left in (*parent.glob(name), *parent.glob(f".{name}*")):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    with threads(1):
+        step.work(config, folder, **step.arguments)
+    artifacts.write_text("", _mark(folder, step))
+    return step.name
+
+
+def _mark(folder: Path, step: Step) -> Path:
+    return folder / "work" / step.name
+
+
+def _require_place(folder: Path, config: SimulateConfig, resume: bool) -> None:
+    """Raise unless the folder is new or empty, or, to resume, one of the same configuration."""
+    if folder.is_file():
+        raise FileExistsError(f"{folder}: is a file. Name another --out.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / "config.toml").exists() and not (folder / UNFINISHED).exists():
+        raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no simulation. Name another --out.")
+    if not resume:
+        raise FileExistsError(f"{folder}: a simulation is already there. Give --resume to go on with it, or name another --out.")
+    before = read_toml(folder / "config.toml") if (folder / "config.toml").exists() else None
+    now = tomllib.loads(dump_toml(config))
+    if before is not None and before != now:
+        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        raise ValueError(f"{folder}: was begun with another {', '.join(changed)}. Use the same, or name another --out.")
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Every file's sha256 by its path below the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (UNFINISHED, REGISTRY))
+    return {path.relative_to(folder).as_posix(): artifacts.sha256(path) for path in files}
+
+
+def changed_files(folder: str | Path) -> pd.DataFrame:
+    """Files of a simulation that are not as they were written.
+
+    Args:
+        folder: Of a finished simulation.
+
+    Returns:
+        One row a file: file, finding ("changed", "missing" or "not registered"); none if all is as written.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    if not (folder / REGISTRY).exists():
+        raise FileNotFoundError(
+            f"{folder}: there is no {REGISTRY}, so nothing says how the files were written. Give the folder of a finished simulation."
+        )
+    written = json.loads((folder / REGISTRY).read_text(encoding="utf-8"))
+    there = _checksums(folder)
+    found = {
+        name: "missing" if name not in there else "not registered" if name not in written else "changed"
+        for name in sorted(written.keys() | there.keys())
+        if written.get(name) != there.get(name)
+    }
+    return pd.DataFrame({"file": list(found), "finding": list(found.values())}, dtype=object)

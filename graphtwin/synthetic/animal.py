@@ -1,0 +1,101 @@
+"""One simulated animal: its cells, their tuning, its scans and its tissue, all drawn from the seed, so that any process can make it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict
+
+from graphtwin import schema
+from graphtwin.synthetic.anatomy import Anatomy, AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.responder import responder, visual_rates
+from graphtwin.synthetic.scans import ScanConfig, scan_units
+from graphtwin.synthetic.stimuli import film
+from graphtwin.synthetic.tissue import NeuriteConfig, Tissue
+from graphtwin.synthetic.tuning import Tuning, TuningConfig, tune
+
+CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15  # of the fixed set on which noise-free responses are compared: 160 half seconds
+
+
+class AnimalConfig(BaseModel):
+    """How the animals are made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    anatomy: AnatomyConfig = AnatomyConfig()
+    tuning: TuningConfig = TuningConfig()
+    neurites: NeuriteConfig = NeuriteConfig()
+    scans: ScanConfig = ScanConfig()
+
+
+@dataclass(frozen=True)
+class Animal:
+    """The truth of one animal but for its synapses.
+
+    Attributes:
+        number: From 0 on; the first one is reconstructed.
+        anatomy: Its cells.
+        tuning: What each of them answers to, in the order of the cells.
+        units: Of all scans.
+        tissue: What neurites grow in.
+    """
+
+    number: int
+    anatomy: Anatomy
+    tuning: Tuning
+    units: pd.DataFrame
+    tissue: Tissue
+
+
+def make_animal(config: AnimalConfig, seed: int, number: int) -> Animal:
+    """Draw one animal; the same again from the same arguments.
+
+    Args:
+        config: How animals are made.
+        seed: The run's seed.
+        number: From 0 on.
+    """
+    anatomy = grow_anatomy(config.anatomy, seed, number)
+    tuning = tune(anatomy.neurons, config.tuning, seed, number)
+    units = scan_units(anatomy.neurons, config.scans, seed, number)
+    return Animal(number, anatomy, tuning, units, Tissue.of(anatomy, tuning.features, config.neurites))
+
+
+def known_function(animal: Animal, seed: int) -> pd.DataFrame:
+    """What is known of each coregistered unit of the main scan, as the published neuron table has it, from the ground truth.
+
+    Args:
+        animal: Whose units.
+        seed: The run's seed.
+
+    Returns:
+        nucleus_id (unique), session, scan_idx, unit_id, readout_cvt (features of the tuning), position_stim_cvt (receptive field's centre,
+        monitor coordinates), in_silico_resp (noise-free mean events a second in each half second of fixed clips).
+    """
+    matched = animal.units[(animal.units["kind"] == "video") & animal.units["coregistered"]]
+    rows = np.searchsorted(animal.tissue.nucleus_id, matched["nucleus_id"])
+    answers = noise_free_responses(animal, rows, seed)
+    known = matched[["nucleus_id", *schema.UNIT_KEY]].reset_index(drop=True)
+    known["readout_cvt"] = list(animal.tuning.features[rows])
+    known["position_stim_cvt"] = list(animal.tissue.rf[rows])
+    known["in_silico_resp"] = list(answers)
+    return known
+
+
+def noise_free_responses(animal: Animal, rows: np.ndarray, seed: int) -> Float[np.ndarray, "neurons bins"]:
+    """Mean visual response of neurons in each half second of fixed clips, events a second, without noise, behaviour or eye movements.
+
+    Args:
+        animal: Whose neurons.
+        rows: Which of them.
+        seed: Of the clips: all animals of a seed see the same.
+    """
+    of = responder(animal.tuning.table.iloc[rows].reset_index(drop=True))
+    binned = []
+    for clip in range(CLIPS):
+        rates = visual_rates(of, film("dead_leaves", seed, f"fixed-{clip}", n_frames=CLIP_FRAMES))
+        binned.append(rates.reshape(len(rows), -1, FRAMES_A_BIN).mean(axis=2))
+    return np.concatenate(binned, axis=1).astype(np.float32)

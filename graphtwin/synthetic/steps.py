@@ -1,0 +1,118 @@
+"""The parts of a simulated cortex on disk, each a function of the configuration and the folder, so that any process can make any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.artifacts import write_parquet, write_text
+from graphtwin.execute import rng_for
+from graphtwin.synthetic import truth
+from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
+from graphtwin.synthetic.block import VolumeConfig, choose_block, fill_block
+from graphtwin.synthetic.cave_tables import Volume, write_cave_tables
+from graphtwin.synthetic.connect import connect
+from graphtwin.synthetic.images import ImageConfig, prepare_images
+from graphtwin.synthetic.pieces import pieces_of, root_of_nuclei
+from graphtwin.synthetic.published_tables import write_published
+from graphtwin.synthetic.reconstruct import reconstruct
+from graphtwin.synthetic.rules import rule_of
+from graphtwin.synthetic.scans import direction_responses
+from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
+from graphtwin.synthetic.session import MovieConfig, prepare, programme
+from graphtwin.synthetic.volume_files import write_volume
+
+RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
+
+
+class SimulateConfig(BaseModel):
+    """What is simulated.
+
+    Attributes:
+        rule: Of wiring; see `rules`.
+        neurons: Of each animal.
+        animals: All with recordings; the first with electron microscopy as well.
+        minutes: Of movies to train on, each animal; 0 leaves out all recordings.
+        seed: The root of every random draw.
+        cells: How animals are made; the number of neurons above counts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: str = "feature"
+    neurons: int = Field(2000, ge=10, le=1_000_000)
+    animals: int = Field(2, ge=1, le=1000)
+    minutes: float = Field(10.0, ge=0, le=10_000)
+    seed: int = Field(0, ge=0)
+    cells: AnimalConfig = AnimalConfig()
+
+    def animal(self, number: int) -> Animal:
+        """One of the animals."""
+        anatomy = self.cells.anatomy.model_copy(update={"n_neurons": self.neurons})
+        return make_animal(self.cells.model_copy(update={"anatomy": anatomy}), self.seed, number)
+
+
+def plant_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
+    """The truth about one animal's cells."""
+    truth.write_animal(config.animal(animal), folder)
+
+
+def wire(config: SimulateConfig, folder: Path, workers: int) -> None:
+    """Synapses of the first animal by the rule, and what a reconstruction shows of them."""
+    tissue, rule = config.animal(RECONSTRUCTED).tissue, rule_of(config.rule)
+    connections = connect(tissue, rule, workers=workers)
+    truth.write_wiring(rule, connections, reconstruct(tissue, connections), folder)
+
+
+def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
+    """The main scan of one animal as a folder of the 2023 layout."""
+    made = config.animal(animal)
+    trials = programme(MovieConfig(minutes=config.minutes), config.seed, animal)
+    main = made.units[made.units["kind"] == "video"]
+    write_dynamic(prepare(main, made.tuning, trials, config.seed, animal), folder, folder / truth.FOLDER)
+
+
+def show_pictures(config: SimulateConfig, folder: Path, animal: int) -> None:
+    """A scan of single pictures of one animal as a folder of the 2022 layout."""
+    made = config.animal(animal)
+    main = made.units[made.units["kind"] == "video"]
+    write_static(prepare_images(main, made.tuning, ImageConfig(), config.seed, animal), folder, folder / truth.FOLDER)
+
+
+def table_volume(config: SimulateConfig, folder: Path) -> None:
+    """CAVE-style tables of the reconstructed animal and the TOML that names them."""
+    animal = config.animal(RECONSTRUCTED)
+    _, _, reconstruction = truth.read_wiring(folder)
+    narrow = animal.units[animal.units["kind"] == "directions"]
+    responses = direction_responses(narrow, animal.tuning, config.cells.scans, config.seed, RECONSTRUCTED)
+    volume = Volume(
+        neurons=animal.anatomy.neurons,
+        roots=reconstruction.roots,
+        proofreading=reconstruction.proofreading,
+        synapses=reconstruction.synapses,
+        units=animal.units,
+        responses=responses,
+    )
+    write_cave_tables(volume, folder)
+
+
+def publish_tables(config: SimulateConfig, folder: Path) -> None:
+    """Pair and neuron tables of proofread axons, as published."""
+    animal = config.animal(RECONSTRUCTED)
+    _, _, reconstruction = truth.read_wiring(folder)
+    known = known_function(animal, config.seed)
+    write_published(reconstruction.pairs, animal.anatomy.neurons, reconstruction.proofreading, known, folder / "published")
+
+
+def cut_block(config: SimulateConfig, folder: Path) -> None:
+    """A block of the reconstructed tissue as a precomputed volume, and the contacts that the painter counted."""
+    animal = config.animal(RECONSTRUCTED)
+    _, _, reconstruction = truth.read_wiring(folder)
+    chosen = VolumeConfig()
+    block = choose_block(animal.anatomy.neurons, reconstruction.synapses, chosen)
+    pieces = pieces_of(animal.tissue, reconstruction)
+    content = fill_block(block, animal.anatomy.neurons, root_of_nuclei(reconstruction), pieces, reconstruction.synapses)
+    written = write_volume(content, folder / "volume", chosen.n_meshes)
+    write_parquet(written.contacts, folder / "tables" / "contacts.parquet")
