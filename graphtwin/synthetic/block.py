@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from graphtwin.coordinates import MINNIE65, voxels_from_pia
+from graphtwin.schema import POSITION
+from graphtwin.synthetic.anatomy import em_nm
 from graphtwin.synthetic.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, POINT, SOMA, SYNAPSE, Block, Strokes
 
 if TYPE_CHECKING:
@@ -79,9 +80,8 @@ class Content:
 
 
 def soma_nm(neurons: pd.DataFrame) -> Float64[np.ndarray, "neurons 3"]:
-    """Centres of the nuclei in EM nm."""
-    pia = neurons[["x_um", "depth_um", "z_um"]].to_numpy(np.float64)
-    return voxels_from_pia(pia, MINNIE65) * np.asarray(MINNIE65.voxel_nm)
+    """Centres of the nuclei, EM nm."""
+    return em_nm(neurons[POSITION].to_numpy(np.float64))
 
 
 def choose_block(neurons: pd.DataFrame, synapses: pd.DataFrame, config: VolumeConfig) -> Block:
@@ -187,13 +187,18 @@ def _soma_strokes(neurons: pd.DataFrame, root_of: dict[int, int]) -> tuple[Strok
 
 
 def _synapse_strokes(synapses: pd.DataFrame, block: Block) -> Strokes:
-    """A bouton and a spine head that meet in the plane through the centre, and a neck from each to its neurite."""
+    """A bouton and a spine head that meet in the plane through the centre, and a neck from each to its neurite.
+
+    Of a synapse of a segment with itself, as tables have them in error and merged cells in truth, only the points are painted.
+    """
+    points = [_point_strokes(synapses, side, block) for side in ("pre", "post")]
+    synapses = synapses[synapses["pre_root_id"] != synapses["post_root_id"]]
     pre, post, centre = (positions(synapses, side) for side in ("pre", "post", "ctr"))
     apart = np.linalg.norm(post - pre, axis=1)
     if (apart == 0).any():
         wrong = synapses["synapse_id"].to_numpy()[apart == 0]
         raise ValueError(
-            f"{len(wrong)} of {len(synapses)} synapses have their presynaptic point on the postsynaptic one, first synapse {wrong[0]}. "
+            f"{len(wrong)} of {len(synapses)} synapses of two segments have both points at one place, first synapse {wrong[0]}. "
             "Place them on two neurites."
         )
     across = (post - pre) / apart[:, None]
@@ -204,10 +209,15 @@ def _synapse_strokes(synapses: pd.DataFrame, block: Block) -> Strokes:
         root = synapses[f"{side}_root_id"].to_numpy(np.int64)
         parts += [
             Strokes.of(SYNAPSE, root, centre, centre, np.column_stack([disc, disc]), normal=normal, at=centre),
-            Strokes.of(POINT, root, point, point, tip),
             Strokes.of(layer, root, point, centre, tip),
         ]
-    return _here(Strokes.join(parts), block)
+    return _here(Strokes.join([*points, *parts]), block)
+
+
+def _point_strokes(synapses: pd.DataFrame, side: str, block: Block) -> Strokes:
+    """The points of one side, each with the voxels that make sure of its own."""
+    point, radius = positions(synapses, side), np.full((len(synapses), 2), block.core_radius_nm)
+    return Strokes.of(POINT, synapses[f"{side}_root_id"].to_numpy(np.int64), point, point, radius)
 
 
 def _three(values: np.ndarray) -> tuple[int, int, int]:

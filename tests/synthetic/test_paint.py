@@ -125,5 +125,5 @@ def test_nuclei_without_a_root_and_synapses_without_length_are_refused():
         fill_block(block, neurons, {200002: 1}, [], synapses)
     for axis in "xyz":
         synapses[f"post_{axis}_nm"] = synapses[f"pre_{axis}_nm"].where(synapses["synapse_id"] == 12, synapses[f"post_{axis}_nm"])
-    with pytest.raises(ValueError, match=r"1 of 4 synapses have their presynaptic point on the postsynaptic one, first synapse 12"):
+    with pytest.raises(ValueError, match="1 of 4 synapses of two segments have both points at one place, first synapse 12"):
         fill_block(block, neurons, small_tissue.ROOT_OF, [], synapses)

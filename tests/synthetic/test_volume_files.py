@@ -48,10 +48,10 @@ def test_a_nucleus_lies_in_its_own_segment(written):
 def test_skeletons_come_back_exactly_in_any_order_with_radius_and_compartment(written):
     path = f"file://{written[0]}/segmentation"
     places = skeletons.find([path])
-    assert [place.nucleus_id for place in places] == sorted(small_tissue.ROOT_OF.values()) + [small_tissue.FRAGMENT]
+    assert [place.nucleus_id for place in places] == [*sorted(small_tissue.ROOT_OF.values()), small_tissue.FRAGMENT]
     drawn = {(piece.root_id, piece.compartment): piece for piece in small_tissue.pieces()}
     for order in (places, places[::-1]):
-        (axon,) = [one for one in skeletons.read([place for place in order if place.nucleus_id == small_tissue.A], "axon")]
+        (axon,) = skeletons.read([place for place in order if place.nucleus_id == small_tissue.A], "axon")
         piece = drawn[small_tissue.A, "axon"]
         ends = {frozenset(map(tuple, axon.vertices_nm[edge])) for edge in axon.edges}
         assert ends == {frozenset(map(tuple, piece.vertices_nm[edge])) for edge in piece.edges}
