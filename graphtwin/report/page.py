@@ -203,7 +203,8 @@ def funnel_sentence(funnel: pd.DataFrame, units: pd.DataFrame | None) -> str:
     """What is left of the units and of the pairs of every materialization."""
     parts = []
     for table, rows in funnel.groupby("table", sort=False):
-        before = int(rows["n_before"].iloc[0])
+        of_pairs = rows[rows["unit"] == "pairs"]
+        before = int((of_pairs if str(table).startswith("synapses") else rows)["n_before"].iloc[0])
         if table == "units" and units is not None:
             parts.append(f"{len(units):,} of {before:,} units, which are {units['nucleus_id'].nunique():,} nuclei")
         elif str(table).startswith("synapses"):
