@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,14 +70,17 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     units = _units(files)
     trials = _trials(files, layout, tiers, len(units))
     _require_no_leakage(trials, files.name, leakage_is_error)
-    _count(files, trials, units)
+    units["fires"] = _fires(files, trials, len(units))
+    _say(files, trials, units)
     return Recording(
         name=files.name,
         frame_rate_hz=layout.frame_rate_hz,
         units=units,
         trials=trials,
         behaviour=layout.behaviour,
-        open_trial=partial(_open, files, layout, trials["trial"].to_numpy(), trials["n_frames"].to_numpy(), trials["has_responses"].to_numpy()),
+        open_trial=partial(
+            _open, files, layout, trials["trial"].to_numpy(), trials["n_frames"].to_numpy(), trials["has_responses"].to_numpy()
+        ),
     )
 
 
@@ -151,7 +153,9 @@ def _array(files: _Files, name: str) -> np.ndarray:
     try:
         return files.array(name)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{where}: cannot be read as .npy ({error}). The file is cut short or damaged: copy or download it again.") from error
+        raise ValueError(
+            f"{where}: cannot be read as .npy ({error}). The file is cut short or damaged: copy or download it again."
+        ) from error
 
 
 def _layout(files: _Files) -> Layout:
@@ -159,7 +163,8 @@ def _layout(files: _Files) -> Layout:
         if any(name.startswith(f"data/{layout.stimulus}/") for name in files.names):
             return layout
     raise FileNotFoundError(
-        f"{files.path}: neither data/videos nor data/images is there ({len(files.names)} arrays). Give the folder that holds data/ and meta/."
+        f"{files.path}: neither data/videos nor data/images is there ({len(files.names)} arrays). "
+        "Give the folder that holds data/ and meta/."
     )
 
 
@@ -218,11 +223,14 @@ def _look(files: _Files, layout: Layout, number: int, n_units: int) -> tuple[int
     behaviour = _as_frames(_array(files, f"data/behavior/{number}.npy"), len(layout.behaviour), files, f"data/behavior/{number}.npy")
     n_frames = _finite_run(behaviour, files, f"data/behavior/{number}.npy")
     name = f"data/{layout.stimulus}/{number}.npy"
-    video = _pictures(_array(files, name), layout)
-    shown = _finite_run(video.reshape(len(video), -1), files, name)
+    video = _array(files, name)
+    pixels = video.reshape(-1, 1 if layout.stimulus == "images" else video.shape[-1])
+    shown = _finite_run(pixels.T, files, name)
     if shown != n_frames:
-        raise ValueError(f"{files.path}/{name}: {shown} finite frames, but data/behavior/{number}.npy has {n_frames}. Cut both to one length.")
-    stimulus = hashlib.blake2b(np.ascontiguousarray(video[:n_frames]).tobytes(), digest_size=8).hexdigest()
+        raise ValueError(
+            f"{files.path}/{name}: {shown} finite frames, but data/behavior/{number}.npy has {n_frames}. Cut both to one length."
+        )
+    stimulus = hashlib.blake2b(np.ascontiguousarray(pixels[:, :n_frames]).tobytes(), digest_size=8).hexdigest()
     answers = f"data/responses/{number}.npy"
     if answers not in files.names:
         return n_frames, stimulus, False
@@ -243,27 +251,27 @@ def _pictures(array: np.ndarray, layout: Layout) -> np.ndarray:
 def _as_frames(array: np.ndarray, n_rows: int, files: _Files, name: str) -> np.ndarray:
     """[frames, rows] of an array stored as (rows, frames), or (rows,) for one picture."""
     if array.ndim not in (1, 2) or array.shape[0] != n_rows:
-        raise ValueError(f"{files.path}/{name}: shape {array.shape}, but {n_rows} rows are expected. The file belongs to another recording.")
+        raise ValueError(
+            f"{files.path}/{name}: shape {array.shape}, but {n_rows} rows are expected. The file belongs to another recording."
+        )
     return array.reshape(n_rows, -1).T
 
 
 def _finite_run(frames: np.ndarray, files: _Files, name: str) -> int:
     """Frames before the padding; an error where a value before it is not finite."""
-    finite = np.isfinite(frames).all(axis=1)
-    some = np.isfinite(frames).any(axis=1)
+    known = np.isfinite(frames)
+    finite, some = known.all(axis=1), known.any(axis=1)
     n_frames = int(np.flatnonzero(some)[-1]) + 1 if some.any() else 0
     if not finite[:n_frames].all() or n_frames == 0:
         wrong = np.flatnonzero(~finite[:n_frames])
         raise ValueError(
-            f"{files.path}/{name}: {len(wrong)} of {n_frames} frames have NaN or infinite values, first frame {wrong[:1].tolist()}. Only padding "
-            "at the end may be NaN: leave the trial out, or fill the gap before."
+            f"{files.path}/{name}: {len(wrong)} of {n_frames} frames have NaN or infinite values, first frame {wrong[:1].tolist()}. "
+            "Only padding at the end may be NaN: leave the trial out, or fill the gap before."
         )
     return n_frames
 
 
-def _open(
-    files: _Files, layout: Layout, numbers: np.ndarray, n_frames: np.ndarray, has_responses: np.ndarray, row: int
-) -> Trial:
+def _open(files: _Files, layout: Layout, numbers: np.ndarray, n_frames: np.ndarray, has_responses: np.ndarray, row: int) -> Trial:
     """Read one trial without its padding; responses that are not finite are an error here, when they are asked for."""
     number, n = int(numbers[row]), int(n_frames[row])
     video = _pictures(_array(files, f"data/{layout.stimulus}/{number}.npy"), layout)[:n]
@@ -290,8 +298,8 @@ def _require_no_leakage(trials: pd.DataFrame, name: str, is_error: bool) -> None
         return
     others = sorted({str(tier) for found in shared for tier in found} - {"train"})
     words = (
-        f"{name}: {len(shared)} of {len(tiers)} clips are shown in training and also in {others}: scores there would be of clips trained on. "
-        "Leave these trials out of one of both"
+        f"{name}: {len(shared)} of {len(tiers)} clips are shown in training and also in {others}: "
+        "scores there would be of clips trained on. Leave these trials out of one of both"
     )
     if is_error:
         raise ValueError(f"{words}, or read with leakage_is_error=False.")
@@ -304,11 +312,32 @@ def _statistics_folder(files: _Files, kind: str) -> str:
         folder = f"meta/statistics/{kind}/{name}"
         if f"{folder}/std.npy" in files.names:
             return folder
-    raise FileNotFoundError(f"{files.path}/meta/statistics/{kind}: no std.npy under it. Compute scales from the training responses instead.")
+    raise FileNotFoundError(
+        f"{files.path}/meta/statistics/{kind}: no std.npy under it. Compute scales from the training responses instead."
+    )
 
 
-def _count(files: _Files, trials: pd.DataFrame, units: pd.DataFrame) -> None:
-    """Say in the log what was found: tiers, repeats, and units that never fired in training, where statistics tell it."""
+def _fires(files: _Files, trials: pd.DataFrame, n_units: int) -> np.ndarray:
+    """Units that answer anything in training: by the statistics of the release, or by the responses where it has none."""
+    try:
+        largest = _array(files, f"{_statistics_folder(files, 'responses')}/max.npy")
+    except FileNotFoundError:
+        fires = np.zeros(n_units, dtype=bool)
+        for number in trials["trial"][trials["has_responses"] & (trials["tier"] == "train")]:
+            fires |= (np.nan_to_num(_array(files, f"data/responses/{number}.npy").reshape(n_units, -1)) > 0).any(axis=1)
+        return fires
+    return (np.nan_to_num(largest.reshape(n_units, -1)) > 0).any(axis=1)
+
+
+def _say(files: _Files, trials: pd.DataFrame, units: pd.DataFrame) -> None:
+    """In the log: what was found, and how many units never fire."""
     tiers = ", ".join(f"{tier} {n}" for tier, n in trials["tier"].value_counts().sort_index().items())
-    log.info("%s: %d units, %d trials of %d stimuli (%s), %d without responses", files.name, len(units), len(trials),
-             trials["stimulus"].nunique(), tiers, int((~trials["has_responses"]).sum()))
+    log.info(
+        f"{files.name}: {len(units)} units, {len(trials)} trials of {trials['stimulus'].nunique()} stimuli ({tiers}); "
+        f"{int((~trials['has_responses']).sum())} trials have no responses."
+    )
+    if not units["fires"].all():
+        log.warning(
+            f"{files.name}: {int((~units['fires']).sum())} of {len(units)} units never fire in training. Their column `fires` is False: "
+            "leave them out of scores, which are undefined for them."
+        )

@@ -7,8 +7,8 @@ For sample k of a unit, taken at time t_k, phase and imaging plane giving the of
     n_k      ~ Poisson(lambda_k g_k), or 0 with probability `missed`        events seen
     y_k      ~ amplitude Gamma(shape n_k / JITTER, scale JITTER)            deconvolved activity; exactly 0 without events
 
-so that E y = (1 - missed) amplitude lambda and P(y = 0) = missed + (1 - missed) E exp(-lambda g). Screen and microscope have clocks of their
-own: the samples fall elsewhere in every trial, and are interpolated to the frames of the film, as in the releases.
+so that E y = (1 - missed) amplitude lambda and P(y = 0) = missed + (1 - missed) E exp(-lambda g). Screen and microscope have clocks of
+their own: the samples fall elsewhere in every trial, and are interpolated to the frames of the film, as in the releases.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class Samples:
 
 def latents(n_frames: int, n_latents: int, config: ImagingConfig, seed: int, animal: int, scan: str) -> Float[np.ndarray, "latents frames"]:
     """Shared slow fluctuations of a whole scan, unit variance."""
-    return np.stack([slow(rng_for(seed, "latent", animal, scan, at), n_frames, config.latent_s) for at in range(n_latents)]).astype(np.float32)
+    return np.stack([slow(rng_for(seed, "latent", animal, scan, at), n_frames, config.latent_s) for at in range(n_latents)]).astype(
+        np.float32
+    )
 
 
 def sample(
@@ -101,17 +103,44 @@ def sample(
     first = (number + offset) * period - start
     n_samples = int(np.ceil(rates.shape[1] / period)) + 3
     events = _integrated(rates, first, period, n_samples)
-    loadings = table[[f"latent_{at}" for at in range(len(shared))]].to_numpy(np.float32)
     places = np.clip((first[:, None] + period * np.arange(n_samples)).astype(np.int64), 0, shared.shape[1] - 1)
-    gain = _gain(loadings, shared, places)
+    gain = shared_gain(shared, table, places)
+    mean, activity = draw(events, gain, table, rng)
+    return Samples(first, number, period, mean, activity)
+
+
+def draw(
+    events: Float[np.ndarray, "units samples"], gain: Float[np.ndarray, "units samples"], table: pd.DataFrame, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "units samples"], Float[np.ndarray, "units samples"]]:
+    """Mean and one draw of the deconvolved activity.
+
+    Args:
+        events: Expected in each sample.
+        gain: Shared gain.
+        table: The units' rows of `Tuning.table`.
+        rng: Of the trial.
+    """
+    missed, amplitude = (table[name].to_numpy(np.float32)[:, None] for name in ("missed", "amplitude"))
     seen = rng.poisson(events * gain)
-    missed = table["missed"].to_numpy(np.float32)[:, None]
     seen[rng.random(seen.shape, dtype=np.float32) < missed] = 0
-    amplitude = table["amplitude"].to_numpy(np.float32)[:, None]
     activity = np.zeros(seen.shape, dtype=np.float32)
     some = seen > 0
-    activity[some] = rng.standard_gamma(seen[some] / JITTER, dtype=np.float64) * JITTER
-    return Samples(first, number, period, events * (1 - missed) * amplitude, activity * amplitude)
+    activity[some] = rng.standard_gamma(seen[some] / JITTER) * JITTER
+    return (events * (1 - missed) * amplitude).astype(np.float32), activity * amplitude
+
+
+def shared_gain(
+    shared: Float[np.ndarray, "latents frames"], table: pd.DataFrame, places: Int[np.ndarray, "units samples"]
+) -> Float[np.ndarray, "units samples"]:
+    """The gain g of every unit at each of its samples.
+
+    Args:
+        shared: Latents, frame by frame.
+        table: The units' rows of `Tuning.table`.
+        places: Frame of each sample.
+    """
+    loadings = table[[f"latent_{at}" for at in range(len(shared))]].to_numpy(np.float32)
+    return _gain(loadings, shared, places)
 
 
 def plane_offset(field: Int[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
@@ -176,7 +205,7 @@ def fluorescence(
 ) -> Float[np.ndarray, "units samples"]:
     """Raw fluorescence of a scan, from the deconvolved activity of all its samples in order.
 
-    F = F0 + gain (calcium + slow drift + noise); every event adds (exp(-t / decay) - exp(-t / rise)), scaled to a peak of 1, to the calcium.
+    F = F0 + gain (calcium + slow drift + noise); an event of mean size adds exp(-t / decay) - exp(-t / rise), scaled to a peak of 1.
 
     Args:
         activity: One row a unit.

@@ -34,7 +34,7 @@ ADAPTATION_S = 1.0
 SEMI_SATURATION, OWN_POOL = 0.5, 0.25
 REFERENCE_CLIPS = 3  # clips of 10 s of dead leaves, the same for every animal, that set the scales of drive and rate
 UNITS_TOGETHER = 128
-NEGLIGIBLE = 1e-3  # of a Gabor's largest weight: further out, pixels are left out
+NEGLIGIBLE = 3e-3  # of a Gabor's largest weight: further out, pixels are left out
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,36 @@ def expected(of: Responder, frames: Float[np.ndarray, "frames height width"], be
     """
     if len(behaviour.gaze) != len(frames):
         raise ValueError(f"{len(frames)} frames were shown, but behaviour has {len(behaviour.gaze)}. Cut both to the same clip.")
-    running, pupil = arousal(behaviour)
+    return visual_rates(of, shifted(frames, behaviour.gaze)) * behaviour_gain(of, behaviour)
+
+
+def still_rates(
+    of: Responder, pictures: Float[np.ndarray, "pictures height width"], n_frames: int, gaze: Float[np.ndarray, "pictures 2"]
+) -> Float[np.ndarray, "units pictures"]:
+    """Mean events a second while each picture is shown after a grey screen, without behaviour.
+
+    Args:
+        of: The units.
+        pictures: Grey levels 0 to 255.
+        n_frames: How long each is shown; the latency of the cortex is added to it.
+        gaze: Right, up, in pixels, during each picture.
+    """
+    contrast = _contrast(shifted(pictures, gaze))
+    even, odd = _spatial(of, contrast)
+    pool = _pooled(of, filters.contrast_energy(contrast)) / of.pool_scale
+    weights = _weights(of.table)
+    mean = np.empty(even.shape, dtype=np.float32)
+    for at in range(len(pictures)):
+        held = [np.repeat(seen[..., at : at + 1], n_frames + LATENCY_FRAMES, axis=-1) for seen in (even, odd, pool)]
+        rate = _adapted(_drive(held[0], held[1], of.temporal, weights, of.drive_scale), held[2], weights)
+        mean[:, at] = rate[:, LATENCY_FRAMES:].mean(1)
+    return mean * (of.table["rate_hz"].to_numpy(np.float32) / of.rate_scale)[:, None]
+
+
+def behaviour_gain(of: Responder, behaviour: Behaviour) -> Float[np.ndarray, "units frames"]:
+    """What running and pupil size multiply rates by."""
     weights = of.table[["running_weight", "pupil_weight"]].to_numpy(np.float32)
-    gain = np.exp(weights @ np.stack([running, pupil]).astype(np.float32))
-    return visual_rates(of, shifted(frames, behaviour.gaze)) * gain
+    return np.exp(weights @ np.stack(arousal(behaviour)).astype(np.float32))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -116,7 +142,7 @@ def expected(of: Responder, frames: Float[np.ndarray, "frames height width"], be
 def shifted(frames, gaze):
     """The retinal picture [frames, height, width] of an eye that turned by `gaze` [frames, 2] (right, up; pixels), between pixels bilinear.
 
-    A field that lies at a place while the eye looks straight sees what is `gaze` further to the right and up. Beyond the screen, its border goes on.
+    A field sees what lies `gaze` further to the right and up than while the eye looks straight. Beyond the screen, its border goes on.
     """
     n_frames, height, width = frames.shape
     seen = np.empty_like(frames)

@@ -1,23 +1,24 @@
-"""Recordings of simulated animals as the Sensorium releases lay them out: `dynamic*` folders of 2023 (video) and `static*` of 2022 (images)."""
+"""Recordings of simulated animals as Sensorium lays them out: `dynamic*` folders of 2023 (video) and `static*` of 2022 (images)."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from graphtwin.artifacts import write_json
+from graphtwin.execute import threads
+from graphtwin.synthetic.images import ImageScan, play_images
 from graphtwin.synthetic.session import WITHHELD, Scan, play
 
-STATISTICS = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max, "median": np.median}
-FRAMES_TOGETHER = 16  # of all training trials, while their statistics are made
+STATISTICS = ("mean", "std", "min", "max", "median")
+ROWS_TOGETHER = 128  # of all training trials, while their statistics are made
 
 
 def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[Path]:
@@ -29,16 +30,18 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[P
     Args:
         scan: As prepared.
         folder: Where `dynamic{animal}-{session}-{scan}-Video-{hash}` is made; it must not hold one yet.
-        truth: Where expected and withheld responses of all tiers but `train` go, `{name}/expected/{trial}.npy` and `responses/`; or nowhere.
+        truth: Where `{name}/expected/{trial}.npy` of all tiers but `train` go, and `responses/` of withheld ones; or nowhere.
 
     Returns:
         Every file written, sorted.
     """
     from tqdm import tqdm
 
-    name = f"dynamic{scan.name}-Video-{_hash(scan)}"
+    name = f"dynamic{scan.name}-Video-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
     n_frames = int(scan.trials["n_frames"].max())
-    with _whole(folder / name) as partial:
+    with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
+        partial = stack.enter_context(_whole(folder / name))
+        told = stack.enter_context(_whole(truth / name)) if truth is not None else None
         for played in tqdm(play(scan), total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False):
             tier = scan.trials["tier"].iloc[played.row]
             responses, behaviour = played.responses, played.behaviour
@@ -50,24 +53,62 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[P
             }
             for kind, array in arrays.items():
                 _save(_padded(array, n_frames), partial / "data" / kind / f"{played.row}.npy")
-            if truth is not None and tier != "train":
-                _save(played.expected, truth / name / "expected" / f"{played.row}.npy")
+            if told is not None and tier != "train":
+                _save(played.expected, told / "expected" / f"{played.row}.npy")
                 if tier in WITHHELD:
-                    _save(responses, truth / name / "responses" / f"{played.row}.npy")
+                    _save(responses, told / "responses" / f"{played.row}.npy")
         _write_units(scan.units, partial)
         trials = {"tiers": "tier", "trial_idx": "trial", "stimulus_type": "kind"}
         for file, column in trials.items():
             _save(_plain(scan.trials[column]), partial / "meta" / "trials" / f"{file}.npy")
         _write_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
-        write_json({"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}, partial / "config.json")
-    written = [folder / name] if truth is None else [folder / name, truth / name]
-    return sorted(file for made in written for file in made.rglob("*") if file.is_file())
+        write_json(
+            {"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}, partial / "config.json"
+        )
+    return _files_of(folder / name, truth / name if truth is not None else None)
 
 
-def _hash(scan: Scan) -> str:
+def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> list[Path]:
+    """Play a scan of single pictures into a folder of the 2022 layout.
+
+    Args:
+        scan: As prepared.
+        folder: Where `static{animal}-{session}-{scan}-GrayImageNet-{hash}` is made; it must not hold one yet.
+        truth: Where the table of expected responses and those of withheld tiers go, `{name}/expected.npy` and `responses.npy`; or nowhere.
+
+    Returns:
+        Every file written, sorted.
+    """
+    name = f"static{scan.name}-GrayImageNet-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
+    responses, expected = np.empty((2, len(scan.trials), len(scan.table)), dtype=np.float32)
+    with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
+        partial = stack.enter_context(_whole(folder / name))
+        for row, seen in enumerate(play_images(scan)):
+            responses[row], expected[row] = seen.responses, seen.expected
+            arrays = {"images": seen.picture[None], "behavior": seen.behaviour, "pupil_center": seen.pupil_center}
+            arrays["responses"] = np.zeros_like(seen.responses) if scan.trials["tier"].iloc[row] in WITHHELD else seen.responses
+            for kind, array in arrays.items():
+                _save(array.astype(np.float32), partial / "data" / kind / f"{row}.npy")
+        _write_units(scan.units, partial)
+        for file, column in {"tiers": "tier", "trial_idx": "trial", "frame_image_id": "image"}.items():
+            _save(_plain(scan.trials[column]), partial / "meta" / "trials" / f"{file}.npy")
+        _write_image_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
+        write_json({"data_set": name, "behavior": ["pupil_size", "pupil_size_change", "running"]}, partial / "config.json")
+        if truth is not None:
+            told = stack.enter_context(_whole(truth / name))
+            _save(expected, told / "expected.npy")
+            _save(responses, told / "responses.npy")
+    return _files_of(folder / name, truth / name if truth is not None else None)
+
+
+def _files_of(*folders: Path | None) -> list[Path]:
+    return sorted(file for folder in folders if folder is not None for file in folder.rglob("*") if file.is_file())
+
+
+def _hash(name: str, seed: int, *frames: pd.DataFrame) -> str:
     """16 hexadecimal digits that are the same for the same units, trials and seed."""
-    told = hashlib.sha256(repr((scan.name, scan.seed, scan.imaging.model_dump_json())).encode())
-    for frame in (scan.units, scan.table, scan.trials):
+    told = hashlib.sha256(repr((name, seed)).encode())
+    for frame in frames:
         told.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return told.hexdigest()[:16]
 
@@ -107,7 +148,14 @@ def _padded(array: np.ndarray, n_frames: int) -> np.ndarray:
 
 def _write_units(units: pd.DataFrame, folder: Path) -> None:
     """What the releases say of each unit."""
-    columns = {"unit_ids": "unit_id", "sessions": "session", "scan_idx": "scan_idx", "fields": "field", "area": "brain_area", "layer": "layer"}
+    columns = {
+        "unit_ids": "unit_id",
+        "sessions": "session",
+        "scan_idx": "scan_idx",
+        "fields": "field",
+        "area": "brain_area",
+        "layer": "layer",
+    }
     for file, column in columns.items():
         if column in units:
             _save(_plain(units[column]), folder / "meta" / "neurons" / f"{file}.npy")
@@ -120,14 +168,34 @@ def _write_statistics(folder: Path, rows: np.ndarray) -> None:
     for kind in ("responses", "behavior", "pupil_center"):
         files = [np.load(folder / "data" / kind / f"{row}.npy", mmap_mode="r") for row in rows]
         moments = {name: np.empty(files[0].shape, dtype=np.float32) for name in STATISTICS}
-        for start in range(0, files[0].shape[0], FRAMES_TOGETHER * 8):
-            part = np.stack([file[start : start + FRAMES_TOGETHER * 8] for file in files])
-            for name, of in STATISTICS.items():
-                moments[name][start : start + FRAMES_TOGETHER * 8] = of(part, axis=0)
+        for start in range(0, len(files[0]), ROWS_TOGETHER):
+            part = np.stack([file[start : start + ROWS_TOGETHER] for file in files])
+            _fill(moments, part, start)
         for name, moment in moments.items():
             _save(moment, folder / "meta" / "statistics" / kind / "all" / f"{name}.npy")
     for name, moment in _levels(folder, rows).items():
         _save(moment, folder / "meta" / "statistics" / "videos" / "all" / f"{name}.npy")
+
+
+def _fill(moments: dict[str, np.ndarray], part: np.ndarray, start: int) -> None:
+    """Moments over trials of some rows; frames that are padding in every trial stay NaN."""
+    shown = np.isfinite(part).any(axis=(0, 1))
+    complete = np.isfinite(part).all()
+    for name in STATISTICS:
+        of = getattr(np, name if complete else f"nan{name}")
+        rows = moments[name][start : start + part.shape[1]]
+        rows[:] = np.nan
+        rows[..., shown] = of(part[..., shown], axis=0)
+
+
+def _write_image_statistics(folder: Path, rows: np.ndarray) -> None:
+    """Moments of the training trials: one number of images, one a unit or channel of all else; under both names that the releases use."""
+    for kind in ("images", "responses", "behavior", "pupil_center"):
+        part = np.stack([np.load(folder / "data" / kind / f"{row}.npy") for row in rows]).astype(np.float64)
+        for name in STATISTICS:
+            moment = getattr(np, name)(part, axis=None if kind == "images" else 0)
+            for where in ("all", "stimulus_Frame"):
+                _save(np.asarray(moment, dtype=np.float32), folder / "meta" / "statistics" / kind / where / f"{name}.npy")
 
 
 def _levels(folder: Path, rows: np.ndarray) -> dict[str, np.ndarray]:

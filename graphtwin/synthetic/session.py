@@ -21,7 +21,7 @@ from graphtwin.synthetic.tuning import Tuning
 
 GAP_FRAMES = (15, 31)  # grey between trials, at random so that the microscope's samples fall elsewhere in each
 SPONTANEOUS = 0.15  # of the rate during movies, in front of a grey screen
-WITHHELD = ("live_test_main",)  # tiers whose responses are left out of the files, as in a running competition
+WITHHELD = ("live_test_main", "final_test")  # tiers whose responses are left out of the files, as in a running competition
 
 
 class MovieConfig(BaseModel):
@@ -156,10 +156,7 @@ def prepare(
     scans = units[["session", "scan_idx"]].drop_duplicates()
     if len(scans) != 1:
         raise ValueError(f"units of {len(scans)} scans were given. Prepare one scan at a time, and one with units.")
-    rows = pd.Index(tuning.table["nucleus_id"]).get_indexer(units["nucleus_id"])
-    if (rows < 0).any():
-        raise ValueError(f"{int((rows < 0).sum())} of {len(units)} units belong to nuclei without tuning. Tune all neurons first.")
-    table = tuning.table.iloc[rows].reset_index(drop=True)
+    table = tuning_of(units, tuning)
     scan = f"{scans['session'].iloc[0]}-{scans['scan_idx'].iloc[0]}"
     n_frames = int(trials["first_frame"].iloc[-1] + trials["n_frames"].iloc[-1]) + GAP_FRAMES[1]
     microscope = microscope or ImagingConfig()
@@ -174,6 +171,14 @@ def prepare(
         imaging=microscope,
         seed=seed,
     )
+
+
+def tuning_of(units: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
+    """The row of `Tuning.table` of each unit's nucleus."""
+    rows = pd.Index(tuning.table["nucleus_id"]).get_indexer(units["nucleus_id"])
+    if (rows < 0).any():
+        raise ValueError(f"{int((rows < 0).sum())} of {len(units)} units belong to nuclei without tuning. Tune all neurons first.")
+    return tuning.table.iloc[rows].reset_index(drop=True)
 
 
 def play(scan: Scan, units: Responder | None = None) -> Iterator[Played]:
@@ -196,7 +201,9 @@ def play(scan: Scan, units: Responder | None = None) -> Iterator[Played]:
 
 
 def continuous_activity(scan: Scan, played: Iterator[Played]) -> Float[np.ndarray, "units samples"]:
-    """Deconvolved activity of every sample of the scan, trials and the grey between them; sample k of a unit is taken at (k + offset) periods.
+    """Deconvolved activity of all samples of the scan, in trials and in the grey between them.
+
+    Sample k of a unit is taken (k + `imaging.plane_offset`) periods after the scan's first frame.
 
     Args:
         scan: As prepared.

@@ -304,4 +304,11 @@ KINDS: dict[str, Callable[[np.random.Generator, int], Film]] = {
     "random_dots": random_dots,
     "gaussian_noise": gaussian_noise,
 }
-NOVEL_KINDS = ("natural_images", "drifting_gratings", "gabors", "pink_noise", "random_dots", "gaussian_noise")  # no twin is trained on these
+NOVEL_KINDS = (
+    "natural_images",
+    "drifting_gratings",
+    "gabors",
+    "pink_noise",
+    "random_dots",
+    "gaussian_noise",
+)  # no twin is trained on these

@@ -55,7 +55,16 @@ BEHAVIOUR = {  # mean weight of running and of pupil size in the log of the gain
     "inhibitory": (0.22, 0.18),
 }
 N_FEATURES = 128
-FEATURE_WEIGHTS = {"direction": 1.3, "orientation": 1.7, "dsi": 0.4, "sf_cpd": 1.0, "tf_hz": 0.8, "complexity": 1.0, "cycles": 0.6, "surround": 0.5}
+FEATURE_WEIGHTS = {
+    "direction": 1.3,
+    "orientation": 1.7,
+    "dsi": 0.4,
+    "sf_cpd": 1.0,
+    "tf_hz": 0.8,
+    "complexity": 1.0,
+    "cycles": 0.6,
+    "surround": 0.5,
+}
 
 
 class TuningConfig(BaseModel):
@@ -154,8 +163,9 @@ def _require_known(neurons: pd.DataFrame) -> None:
     for column, known in (("cell_type", TYPES), ("layer", LAYERS), ("cell_class", BEHAVIOUR)):
         strange = ~neurons[column].isin(list(known))
         if strange.any():
+            names = sorted(map(str, neurons[column][strange].unique()))
             raise ValueError(
-                f"neurons to tune: {int(strange.sum())} of {len(neurons)} have {column} {sorted(map(str, neurons[column][strange].unique()))}, "
+                f"neurons to tune: {int(strange.sum())} of {len(neurons)} have {column} {names}, "
                 f"for which no tuning is stated. Use {', '.join(known)}."
             )
 
