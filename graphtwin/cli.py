@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | predict | like-to-like | proximity | report."""
+"""The command line: graphtwin run | predict | like-to-like | proximity | simulate | check | report."""
 
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity 
 graphtwin like-to-like pairs.parquet --similarity feature_similarity --similarity rf_distance --inclusion none --out runs/joint
 
 graphtwin like-to-like pairs.csv --similarity signal_correlation --outcome co_travel --by none --out runs/co_travel
+"""
+
+SIMULATE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin simulate --out simulated
+
+graphtwin simulate --out heavy --rule feature+degree-heavy --neurons 1000 --animals 1 --minutes 5 --seed 1
+
+graphtwin simulate --out large --neurons 100000 --animals 1 --minutes 0
+"""
+
+CHECK_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin check simulated
+
+graphtwin check simulated --out disagreements.csv
 """
 
 
@@ -160,6 +176,53 @@ def like_to_like(
         folder = run_like_to_like(validate(LikeToLikeConfig, asked, "like-to-like"), out)
         write(folder)
         print_findings(folder)
+
+
+@app.command(epilog=SIMULATE_EXAMPLES)
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    rule: Annotated[
+        str, typer.Option(help="geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy.")
+    ] = "feature",
+    neurons: Annotated[int, typer.Option(help="Of each animal.")] = 2000,
+    animals: Annotated[int, typer.Option(help="All have recordings, the first has electron microscopy too.")] = 2,
+    minutes: Annotated[float, typer.Option(help="Of movies to train on, each animal; 0 leaves out recordings.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The root of every random draw.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the files are the same for any number.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the simulation in the folder.")] = False,
+) -> None:
+    """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
+    with words():
+        from graphtwin.config import validate
+        from graphtwin.pipeline.simulate import simulate as run_simulation
+        from graphtwin.synthetic.steps import SimulateConfig
+
+        asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
+        folder = run_simulation(validate(SimulateConfig, asked, "simulate"), out, workers, resume)
+        typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
+
+
+@app.command(epilog=CHECK_EXAMPLES)
+def check(
+    folder: Annotated[Path, typer.Argument(help="A simulation.")],
+    out: Annotated[Path | None, typer.Option(help="Where the disagreements go: .parquet or .csv.")] = None,
+) -> None:
+    """Look for files that were changed since they were written, and for disagreements of the EM volume and the tables; exit code 1 if any."""
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.pipeline.simulate import changed_files, check_anatomy
+
+        changed = changed_files(folder)
+        for row in changed.itertuples():
+            typer.echo(f"{folder / row.file}: {row.finding}")
+        found = check_anatomy(folder)
+        if out is not None:
+            write_table(found, out)
+        typer.echo(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")
+        for kind, n in found["kind"].value_counts().items():
+            typer.echo(f"  {n} x {kind}")
+        if len(changed) or len(found):
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -64,7 +64,7 @@ def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: 
     artifacts.write_text("This simulation has not finished: give --resume to go on.\n", folder / UNFINISHED)
     artifacts.write_text(dump_toml(config), folder / "config.toml")
     _do_steps(_steps(config, workers), config, folder, workers)
-    artifacts.write_text(steps.readme(config), folder / "README.md")
+    steps.write_readme(config, folder)
     shutil.rmtree(folder / "work")
     artifacts.write_json(_checksums(folder), folder / REGISTRY)
     (folder / UNFINISHED).unlink()
@@ -110,7 +110,7 @@ def _do(step: Step, config: SimulateConfig, folder: Path) -> str:
     """Do one step in a process of one thread; what an earlier try left of it goes first."""
     for pattern in step.makes:
         parent, name = folder / Path(pattern).parent, Path(pattern).name
-        for left in (*parent.glob(name), *parent.glob(f".{name}*")):
+        for left in (*parent.glob(name), *parent.glob(f".{name.rstrip('*')}*")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     with threads(1):
         step.work(config, folder, **step.arguments)
@@ -169,3 +169,11 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
         if written.get(name) != there.get(name)
     }
     return pd.DataFrame({"file": list(found), "finding": list(found.values())}, dtype=object)
+
+
+def check_anatomy(folder: str | Path) -> pd.DataFrame:
+    """Where the volume of a simulation and its CAVE-style tables disagree; see `em_checks.check_volume`.
+
+    Args:
+        folder: Of a finished simulation.
+    """

@@ -116,3 +116,26 @@ def cut_block(config: SimulateConfig, folder: Path) -> None:
     content = fill_block(block, animal.anatomy.neurons, root_of_nuclei(reconstruction), pieces, reconstruction.synapses)
     written = write_volume(content, folder / "volume", chosen.n_meshes)
     write_parquet(written.contacts, folder / "tables" / "contacts.parquet")
+
+
+README = """# A simulated cortex
+
+Rule `{rule}`, {animals} animals of {neurons} neurons, {minutes:g} minutes of movies each, seed {seed}. Made by `graphtwin simulate`; the same command with
+the same version makes the same bytes.
+
+| where | what |
+|---|---|
+| `dynamic*` | one folder an animal in the layout of Sensorium 2023: movies, responses, behaviour, eye position |
+| `static*` | the same animals looking at single pictures, in the layout of Sensorium 2022 |
+| `nwb` | scans of the first animal as NWB files in the layout of the MICrONS release |
+| `tables`, `source.toml` | CAVE-style tables of the first animal: `graphtwin run --source source.toml` reads them |
+| `published` | pairs and neurons in the columns of Ding et al. 2025, for `graphtwin like-to-like` |
+| `volume` | a block of tissue as precomputed segmentation with nuclei, skeletons, meshes and synapses |
+| `truth` | what was planted: for judging an analysis, not for doing it |
+| `registry.json` | sha256 of every file; `graphtwin check` compares |
+"""
+
+
+def write_readme(config: SimulateConfig, folder: Path) -> None:
+    """What is where."""
+    write_text(README.format(**config.model_dump(exclude={"cells"})), folder / "README.md")
