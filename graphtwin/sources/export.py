@@ -28,7 +28,7 @@ CAVE = {
     "z_um": "pial_z_um",
 }
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
-ID_COLUMNS = ["nucleus_id", "root_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
+ID_COLUMNS = ["nucleus_id", "root_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 
