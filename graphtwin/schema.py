@@ -11,6 +11,7 @@ from graphtwin.config import nearest
 
 UNIT_KEY = ["session", "scan_idx", "unit_id"]
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
+ORIENTATION_KEY = ["nucleus_id", "orientation_index"]
 POSITION = ["x_um", "depth_um", "z_um"]
 DIRECTION = r"^direction_\d{3}_\d$"
 PROOFREADING = ["non", "clean", "extended"]
@@ -23,6 +24,8 @@ _STATUS = pa.Column(object, pa.Check.isin(PROOFREADING), nullable=True)
 _CLASS = pa.Column(object, pa.Check.isin(CELL_CLASSES), nullable=True)
 _POSITIONS = dict.fromkeys(POSITION, _UM)
 _UNIT = dict.fromkeys(UNIT_KEY, _ID)
+_RATE = pa.Column("float64", pa.Check.in_range(0, 1e9), coerce=True)
+_ORIENTATION = {**dict.fromkeys(ORIENTATION_KEY, _ID), "rate": _RATE, "rate_error": _RATE}
 
 
 def _optional(column: pa.Column) -> pa.Column:
@@ -61,6 +64,7 @@ SOURCE = {
     "proofreading": pa.DataFrameSchema({"root_id": _ID, "axon_status": _STATUS, "dendrite_status": _STATUS}, unique=["root_id"]),
     "areas": pa.DataFrameSchema({**_UNIT, "brain_area": _LABEL}, unique=UNIT_KEY),
     "responses": pa.DataFrameSchema({**_UNIT, DIRECTION: pa.Column(float, coerce=True, regex=True, nullable=True)}, unique=UNIT_KEY),
+    "orientation_responses": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
     "synapses": pa.DataFrameSchema(
         {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
         unique=["pre_root_id", "post_root_id"],
@@ -91,6 +95,7 @@ WALLS = {
     "units": pa.DataFrameSchema(
         {**_UNIT, "nucleus_id": _ID, "brain_area": _LABEL, DIRECTION: pa.Column(float, regex=True)}, unique=UNIT_KEY
     ),
+    "orientations": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
     "root_ids": pa.DataFrameSchema({"materialization": _ID, "root_id": _ID, "nucleus_id": _ID}, unique=["materialization", "root_id"]),
     "synapses": pa.DataFrameSchema(
         {

@@ -31,6 +31,8 @@ class Cortex:
         neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame), cell_class, cell_type, layer, axon_status, dendrite_status,
             is_functional.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
+        orientations: nucleus_id, orientation_index (unique together), rate, rate_error: mean response to an orientation and its standard
+            error over trials (arbitrary units), of nuclei in `units` that have all orientations; empty where the source has no such table.
         root_ids: materialization, root_id (unique together), nucleus_id.
         synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels), and, if a table lists
             single synapses, n_synapses (missing where another lists pairs).
@@ -41,6 +43,7 @@ class Cortex:
 
     neurons: pd.DataFrame
     units: pd.DataFrame
+    orientations: pd.DataFrame
     root_ids: pd.DataFrame
     synapses: pd.DataFrame
     queried: pd.DataFrame
@@ -63,6 +66,7 @@ def build(tables: SourceTables) -> Cortex:
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
         units=schema.check(units, schema.WALLS["units"], "cortex units"),
+        orientations=schema.check(_orientations(tables, units, funnel), schema.WALLS["orientations"], "cortex orientations"),
         root_ids=schema.check(mapped, schema.WALLS["root_ids"], "cortex root ids"),
         synapses=schema.check(pd.concat([_no_synapses(), *synapses], ignore_index=True), schema.WALLS["synapses"], "cortex synapses"),
         queried=schema.check(queried, schema.WALLS["queried"], "cortex queried cells"),
@@ -135,6 +139,32 @@ def _responses(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
         )
     kept = ~together.duplicated(schema.UNIT_KEY)
     return funnel.keep(together, kept, "units", "distinct units with responses", "the same unit in a second table, same responses", "units")
+
+
+def _orientations(tables: SourceTables, units: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
+    """Responses to orientations of functional nuclei, each from the first table that has it, with all orientations or not at all."""
+    rows = pd.DataFrame(
+        {**{name: np.empty(0, np.int64) for name in schema.ORIENTATION_KEY}, "rate": np.empty(0), "rate_error": np.empty(0)}
+    )
+    for table in tables.of("orientation_responses"):
+        new = ~table.frame["nucleus_id"].isin(rows["nucleus_id"])
+        here = funnel.keep(table.frame, new, table.origin, "not in an earlier table", "the earlier table is believed", "rows")
+        rows = pd.concat([rows, here], ignore_index=True)
+    if rows.empty:
+        return rows
+    of_nucleus = rows.groupby("nucleus_id")
+    nuclei = of_nucleus[["rate", "rate_error"]].max().assign(n=of_nucleus.size())
+    functional = np.unique(units["nucleus_id"])
+    kept = nuclei[nuclei.index.isin(functional)]
+    funnel.record("orientation responses", "functional", len(nuclei), len(kept), "no unit with responses is this nucleus", "nuclei")
+    for step, mask, reason in (
+        ("all orientations", kept["n"] == rows["orientation_index"].nunique(), "an orientation has no row"),
+        ("responding", (kept[["rate", "rate_error"]] > 0).all(axis=1), "all rates or all errors are 0"),
+    ):
+        kept = funnel.keep(kept, mask[kept.index], "orientation responses", step, reason, "nuclei")
+    reason = "no table has it; lent by a unit of the scan that responds alike"
+    funnel.record("functional nuclei", "with variability", len(functional), len(kept), reason, "nuclei")
+    return rows[rows["nucleus_id"].isin(kept.index)].sort_values(schema.ORIENTATION_KEY, ignore_index=True)
 
 
 def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:

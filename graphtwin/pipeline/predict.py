@@ -24,7 +24,7 @@ from graphtwin.pipeline.study import Study, make_study
 NEURON_TWINS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
 PAIR_TWINS = {True: "final_pairs", False: "final_pairs_no_function"}
 PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"
-TABLES = ("neurons", "units", "root_ids", "synapses", "queried", "funnel")
+TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
 
 
 def final_jobs() -> list[Job]:

@@ -22,6 +22,7 @@ from graphtwin.pipeline.settings import Settings, load_settings
 from graphtwin.pipeline.study import Study, make_study, target_materialization
 from graphtwin.sources import embeddings as embedding_files
 from graphtwin.twin.embeddings import check_embeddings, learn_embeddings, normalise
+from graphtwin.twin.features import features_as_embeddings
 from graphtwin.twin.leakage import FOLDS as DECODED_FROM
 from graphtwin.twin.leakage import scan_leakage
 from graphtwin.wiring.like_to_like import like_to_like
@@ -100,22 +101,26 @@ def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
 
 
 def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
-    """How well the scan is decoded from the embeddings, as fitted and alike in every scan; nothing to decode with one scan of some size."""
+    """How well the scan is decoded from embeddings and features; nothing to decode with one scan of some size.
+
+    The embeddings as fitted and alike in every scan, and all features that the models of function read.
+    """
     units = pd.read_parquet(folder / "embeddings.parquet", columns=["session", "scan_idx"])
     if (units.value_counts() >= DECODED_FROM).sum() < 2:
         return []
     decoders = ("linear", "boosting") if study.settings.preset != "short" else ("linear",)
+    tables = (("as fitted", folder / "embeddings_uncorrected.parquet"), ("aligned", folder / "embeddings.parquet"), ("all features", None))
     return [
-        Job(f"leakage_{stem}_{decoder}", leakage_job, {"file": folder / f"{stem}.parquet", "decoder": decoder, "label": label}, 8)
-        for stem, label in (("embeddings_uncorrected", "as fitted"), ("embeddings", "aligned"))
+        Job(f"leakage_{label.replace(' ', '_')}_{decoder}", leakage_job, {"file": file, "decoder": decoder, "label": label}, 8)
+        for label, file in tables
         for decoder in decoders
     ]
 
 
-def leakage_job(study: Study, checkpoint: Path, file: Path, decoder: str, label: str) -> pd.DataFrame:
-    """One decoder on one embeddings table."""
-    found = scan_leakage(pd.read_parquet(file), study.settings.seed, study.settings.permutations, (decoder,))
-    return found.assign(embeddings=label)
+def leakage_job(study: Study, checkpoint: Path, file: Path | None, decoder: str, label: str) -> pd.DataFrame:
+    """One decoder on one embeddings table, or on the features of all neurons."""
+    vectors = pd.read_parquet(file) if file is not None else features_as_embeddings(study.features)
+    return scan_leakage(vectors, study.settings.seed, study.settings.permutations, (decoder,)).assign(embeddings=label)
 
 
 def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, read_toml
 from graphtwin.execute import threads
+from graphtwin.pipeline.em_checks import check_volume
+from graphtwin.sources import em_tables
 from graphtwin.synthetic import steps
 from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.steps import SimulateConfig
@@ -177,3 +179,10 @@ def check_anatomy(folder: str | Path) -> pd.DataFrame:
     Args:
         folder: Of a finished simulation.
     """
+    import pandas as pd
+
+    tables, volume = Path(folder) / "tables", Path(folder) / "volume"
+    nuclei = em_tables.read_nuclei(tables / "nucleus_detection_v0.parquet")
+    synapses = em_tables.read_synapses(tables / "synapses_pni_2.parquet")
+    contacts = pd.read_parquet(tables / "contacts.parquet")
+    return check_volume(volume / "segmentation", volume / "nuclei", nuclei, synapses, contacts).disagreements

@@ -115,7 +115,8 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
         cortex: The joined tables.
         embeddings: The embeddings table, learned or brought.
     """
-    features = node_features(cortex.units, embeddings).assign(reliability=embeddings["reliability"].to_numpy(np.float64))
+    features = node_features(cortex.units, embeddings, cortex.orientations)
+    features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
     best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
     return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), target_materialization(settings, cortex))
 

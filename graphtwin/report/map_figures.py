@@ -16,6 +16,7 @@ from graphtwin.report.words import number, per_cent, plain
 from graphtwin.twin.embeddings import embedding_columns, scan_labels
 
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+RECEIVED = ("aligned", "all features")
 
 
 def draw(run: RunFolder) -> list[Block]:
@@ -148,8 +149,8 @@ def _scan_names(embeddings: pd.DataFrame) -> list[str]:
 
 
 def draw_leakage(run: RunFolder) -> Block:
-    """Whether a decoder can tell the scan from the embedding."""
-    title = "Can the scan be decoded from the embedding?"
+    """Whether a decoder can tell the scan from the embedding or from all features."""
+    title = "Can the scan be decoded from function?"
     leakage = run.table("scan_leakage")
     if leakage is None:
         return Absent("leakage", title, "no scan_leakage.parquet; the decoders need at least two scans.")
@@ -160,7 +161,7 @@ def draw_leakage(run: RunFolder) -> Block:
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        colours = [VERMILLION if name == "aligned" else GREY for name in leakage["embeddings"]]
+        colours = [VERMILLION if name in RECEIVED else GREY for name in leakage["embeddings"]]
         draw_interval_rows(axes, labels, leakage[["estimate", "low", "high"]].to_numpy(np.float64), colours, chance)
         axes.set_xlim(0, 1.12 * max(float(leakage["high"].max()), chance))
         axes.set_xlabel("balanced accuracy of naming the scan (dashed: chance)")
@@ -169,7 +170,8 @@ def draw_leakage(run: RunFolder) -> Block:
     caption = (
         f"Decoders trained on other units name the scan of each unit; n = {n:,} units of {n_scans} scans"
         f"{_left_out(leakage)}. Bars: 95 % intervals. Aligned: the embedding that all models receive; as fitted: before every scan got "
-        "the same mean and covariance. Exact centring pushes linear decoding below chance."
+        "the same mean and covariance; all features: of one unit a neuron, all that models of function read. "
+        "Exact centring pushes linear decoding below chance."
     )
     height = 0.75 + 0.24 * len(labels)
     svg = draw_svg("leakage", title, (0.8 * WIDTH, height), fill)
@@ -177,12 +179,12 @@ def draw_leakage(run: RunFolder) -> Block:
 
 
 def leakage_sentence(leakage: pd.DataFrame) -> str:
-    """What the strongest decoder reads from the embedding that the models receive, against chance and against the raw fit."""
+    """What the strongest decoder reads from embedding and features that the models receive, against chance and against the raw fit."""
     worst, received = _strongest(leakage), _received(leakage)
     told = (received["low"] > received["chance"]).any()
     verdict = "better than chance: it still encodes the scan" if told else "no better than chance"
     text = (
-        f"From the embedding that the models receive, the best decoder ({worst['decoder']}) names the scan with balanced accuracy "
+        f"From what the models receive, the best decoder ({worst['decoder']}, {worst['embeddings']}) names the scan with balanced accuracy "
         f"{number(worst['estimate'])} (95 % interval {number(worst['low'])} to {number(worst['high'])}; chance {number(worst['chance'])}), "
         f"{verdict}"
     )
@@ -191,8 +193,8 @@ def leakage_sentence(leakage: pd.DataFrame) -> str:
 
 
 def _received(leakage: pd.DataFrame) -> pd.DataFrame:
-    """Decoders of the embedding that the models receive."""
-    aligned = leakage[leakage["embeddings"] == "aligned"] if "embeddings" in leakage else leakage
+    """Decoders of the embedding and the features that the models receive."""
+    aligned = leakage[leakage["embeddings"].isin(RECEIVED)] if "embeddings" in leakage else leakage
     return (leakage if aligned.empty else aligned).reset_index(drop=True)
 
 

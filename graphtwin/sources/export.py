@@ -29,7 +29,7 @@ CAVE = {
 }
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
-ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", *schema.UNIT_KEY]
+ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 

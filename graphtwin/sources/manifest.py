@@ -25,6 +25,7 @@ Role = Literal[
     "proofreading",
     "areas",
     "responses",
+    "orientation_responses",
     "synapses",
     "synapse_list",
     "queried_post",

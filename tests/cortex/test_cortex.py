@@ -250,6 +250,35 @@ def test_a_position_that_a_later_table_has_elsewhere_is_not_believed_and_counted
     assert step(cortex, "position in cell_types_coarse.parquet", "agrees with an earlier table") == (4, 3, 1)
 
 
+def orientation_rows(nuclei, rate=2.0):
+    """A row for each of four orientations of these nuclei."""
+    keys = {"target_id": np.repeat(nuclei, 4), "orientation_index": np.tile(np.arange(4), len(nuclei))}
+    return pd.DataFrame({**keys, "rate": rate, "rate_error": 0.5})
+
+
+def test_a_source_without_responses_to_orientations_has_an_empty_table_of_them(export):
+    assert built(export).orientations.empty
+
+
+def test_responses_to_orientations_are_of_functional_nuclei_that_have_all_and_the_others_are_counted(export):
+    rows = orientation_rows([0, 1, 2, 5])  # 5 has no unit
+    rows.loc[rows["target_id"] == 2, "rate"] = 0.0
+    export.frames["orientation_responses"] = rows.drop(index=6)  # an orientation of 1
+    cortex = built(export)
+    assert cortex.orientations["nucleus_id"].tolist() == [0] * 4
+    assert step(cortex, "orientation responses", "functional") == (4, 3, 1)
+    assert step(cortex, "orientation responses", "all orientations") == (3, 2, 1)
+    assert step(cortex, "orientation responses", "responding") == (2, 1, 1)
+    assert step(cortex, "functional nuclei", "with variability") == (4, 1, 3)
+
+
+def test_responses_to_orientations_of_a_nucleus_are_those_of_the_earlier_table(export):
+    export.frames["orientation_responses"] = orientation_rows([0, 1])
+    cortex = build(with_second(export, "orientation_responses", lambda frame: frame.assign(nucleus_id=frame["nucleus_id"] + 1, rate=7.0)))
+    assert cortex.orientations.groupby("nucleus_id")["rate"].first().to_dict() == {0: 2.0, 1: 2.0, 2: 7.0}
+    assert step(cortex, "second.csv", "not in an earlier table") == (8, 4, 4)
+
+
 def test_coregistered_units_without_responses_are_counted(export):
     export.frames["responses"] = export.frames["responses"][:3]
     assert step(built(export), "coregistered units", "with responses") == (5, 3, 2)

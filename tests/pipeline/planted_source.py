@@ -64,8 +64,9 @@ def planted_export(folder: Path, seed: int = 0) -> Export:
         "queried_pre": pd.DataFrame({"pre_pt_root_id": ROOT + ids}),
         "synapses": _synapses(place, rng),
         "nuclei": named[["target_id"]].assign(pt_root_id=ROOT + LATER + ids),
+        "orientation_responses": _orientation_responses(ids[:FUNCTIONAL:3], np.random.default_rng(seed + 1)),
     }
-    return Export(folder, frames, materialization={"nuclei": 9})
+    return Export(folder, frames, materialization={"nuclei": 9, "orientation_responses": 9})
 
 
 def posts() -> np.ndarray:
@@ -80,6 +81,13 @@ def _responses(layer: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     width = np.where(layer == "L4", 2.5, 0.8)[:, None]
     curves = 1.0 + 3.0 * np.exp(width * (np.cos(angles - preferred[:, None]) - 1.0))
     return pd.DataFrame(curves * rng.gamma(10.0, 0.1, curves.shape), columns=DIRECTIONS)
+
+
+def _orientation_responses(ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Rates of some neurons to four orientations, with errors that tell nothing."""
+    rate, noise = rng.gamma(4.0, size=(len(ids), 4)), rng.gamma(20.0, 0.05, (len(ids), 4))
+    keys = {"target_id": np.repeat(ids, 4), "orientation_index": np.tile(np.arange(4), len(ids))}
+    return pd.DataFrame({**keys, "rate": rate.ravel(), "rate_error": (0.1 * rate**0.9 * noise).ravel()})
 
 
 def _synapses(place: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

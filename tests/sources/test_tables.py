@@ -137,6 +137,25 @@ def test_nan_responses_are_an_error_that_names_the_units(export):
         tables.load(export.write())
 
 
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda frame: frame.assign(rate=[np.nan, *frame["rate"][1:]]), "1 values do not fit the schema, first .*rate"),
+        (lambda frame: frame.assign(rate_error=-1.0), "4 values do not fit the schema, first .*rate_error"),
+        (lambda frame: frame.assign(target_id=frame["target_id"].astype(float)), "column nucleus_id: ids are stored as float64"),
+        (lambda frame: frame.assign(orientation_index=0), r"2 of 4 rows repeat the key \['nucleus_id', 'orientation_index'\]"),
+        (lambda frame: frame.rename(columns={"rate_error": "sem"}), "1 columns are missing: 'rate_error'"),
+    ],
+)
+def test_responses_to_orientations_that_do_not_fit_are_an_error(export, spoil, words):
+    rows = pd.DataFrame({"target_id": [0, 0, 1, 1], "orientation_index": [0, 1, 0, 1], "rate": [1.0, 2.0, 3.0, 4.0], "rate_error": 0.5})
+    export.frames["orientation_responses"] = rows
+    assert len(tables.load(export.write()).of("orientation_responses")[0].frame) == 4
+    export.frames["orientation_responses"] = spoil(rows)
+    with pytest.raises(ValueError, match=rf"orientation_responses\.csv.*{words}"):
+        tables.load(export.write())
+
+
 def test_a_pair_table_without_its_queried_mask_is_an_error(export):
     del export.frames["queried_post"]
     with pytest.raises(ValueError, match=r"4 synaptic pairs of materialization 7, but no table of role 'queried_post'.*exist for none"):

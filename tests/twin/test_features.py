@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 
 from graphtwin.twin.embeddings import learn_embeddings
-from graphtwin.twin.features import node_features, rank_within_scan
+from graphtwin.twin.features import features_as_embeddings, node_features, rank_within_scan
 from graphtwin.twin.leakage import scan_leakage
 
 
@@ -45,3 +46,27 @@ def test_ranks_forget_any_monotone_distortion():
     values = np.random.default_rng(0).normal(size=(60, 2))
     scan = np.repeat([0, 1, 2], 20)
     np.testing.assert_array_equal(rank_within_scan(values, scan), rank_within_scan(np.exp(values), scan))
+
+
+def orientations_of(units, error_of_scan):
+    """Rates to four orientations of every second nucleus; the size of the errors depends on the scan."""
+    some = units.iloc[::2]
+    rng = np.random.default_rng(5)
+    rate = rng.gamma(3.0, size=(len(some), 4))
+    error = rate * rng.gamma(9.0, 0.02, rate.shape) * error_of_scan(some["session"].to_numpy())[:, None]
+    keys = {"nucleus_id": np.repeat(some["nucleus_id"].to_numpy(), 4), "orientation_index": np.tile(np.arange(4), len(some))}
+    return pd.DataFrame({**keys, "rate": rate.ravel(), "rate_error": error.ravel()})
+
+
+def test_variability_is_there_for_every_unit_and_carries_no_scan(tilted, learned_tilted):
+    frame = node_features(tilted, learned_tilted.embeddings, orientations_of(tilted, lambda session: session.astype(float) ** 2))
+    names = [name for name in frame if name.startswith("feature_variability_")]
+    assert len(names) == 4
+    assert np.isfinite(features_of(frame).to_numpy()).all()
+    leakage = scan_leakage(features_as_embeddings(frame[["session", "scan_idx", "unit_id", "nucleus_id", *names]]), permutations=0)
+    assert (leakage["low"] <= leakage["chance"]).all()
+
+
+def test_the_responses_of_other_nuclei_add_no_feature(units, learned):
+    elsewhere = orientations_of(units, np.ones_like).assign(nucleus_id=lambda frame: frame["nucleus_id"] + 100_000)
+    pd.testing.assert_frame_equal(node_features(units, learned.embeddings, elsewhere), node_features(units, learned.embeddings))
