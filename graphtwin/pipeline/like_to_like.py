@@ -15,14 +15,13 @@ from graphtwin import artifacts
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources.published import read_neurons, read_pairs
 from graphtwin.wiring.analysis import Answer, Question, analyse, measure_of, unfitted_groups
-from graphtwin.wiring.common_input import common_input, compare
+from graphtwin.wiring.common_input import common_input, compare, expect
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.motifs import motifs
 from graphtwin.wiring.pairs import add_geometry, add_projections
-from graphtwin.wiring.rules import fit_rule
-from graphtwin.wiring.similarity import add_similarities
+from graphtwin.wiring.similarity import add_similarities, stacked
 
 GEOMETRY = ("distance_um", "depth_difference_um")
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")
@@ -166,7 +165,7 @@ def _together(
         _held_out(shared, names, geometry, config, group, answer)
         done("held-out axons")
         if neurons is not None:
-            _targets_of_axons(shared, neurons, names[0], group, config.seed, answer)
+            _targets_of_axons(shared, neurons, names, group, config.seed, answer)
             done("common input")
         _motifs(shared, neurons, config.seed, answer)
         done("motifs")
@@ -234,22 +233,20 @@ def _held_out(
         answer.add("held_out", compare_held_out(scores, L_D_ALONE.name, config.seed))
 
 
-def _targets_of_axons(shared: pd.DataFrame, neurons: pd.DataFrame, similarity: str, group: str | None, seed: int, answer: Answer) -> None:
-    """Common input of each axon's targets against the rule of the first similarity, where responses are known."""
+def _targets_of_axons(shared: pd.DataFrame, neurons: pd.DataFrame, names: list[str], group: str | None, seed: int, answer: Answer) -> None:
+    """Common input of each axon's targets against the rule of all similarities, where responses are known; a note where there is no rule."""
     column = next((name for name in RESPONSES if name in neurons and neurons[name].notna().any()), None)
     if column is None:
         answer.notes.append(f"common input was not asked: the neuron table has none of {', '.join(RESPONSES)}.")
         return
     known = neurons[neurons[column].notna()].sort_values("nucleus_id")
     by = group or "population"
-    table = shared.assign(population="all") if group is None else shared
-    expected = table.assign(
-        expected_n_synapses=fit_rule(table.assign(l_d_um=table["l_d_um"].clip(lower=1e-9)), [similarity], by=group, exposure=None).expected(
-            table
-        ),
-        expected_n_synapses_given_l_d=fit_rule(table, [similarity], by=group).expected(table),
-    )
-    axons = common_input(expected, known["nucleus_id"].to_numpy(), pd.DataFrame(known[column].tolist()).to_numpy(float), by, seed=seed)
+    try:
+        expected = expect(shared.assign(population="all") if group is None else shared, names, by)
+    except ValueError as reason:
+        answer.notes.append(f"common input was not asked: {reason}")
+        return
+    axons = common_input(expected, known["nucleus_id"].to_numpy(), stacked(known[column]), by, seed=seed, progress=True)
     answer.add("common_input_each", axons)
     answer.add("common_input", compare(axons, seed))
 
@@ -264,7 +261,7 @@ def _motifs(shared: pd.DataFrame, neurons: pd.DataFrame | None, seed: int, answe
         of_cell = neurons.set_index("nucleus_id")[place]
         position = of_cell.reindex(pre).to_numpy(float), of_cell.reindex(post).to_numpy(float)
     try:
-        answer.add("motifs", motifs(pre, post, seed, MOTIF_NULLS, position))
+        answer.add("motifs", motifs(pre, post, seed, MOTIF_NULLS, position, progress=True))
     except ValueError as reason:
         answer.notes.append(f"motifs were not counted: {reason}")
 

@@ -66,6 +66,12 @@ def test_held_out_axons_are_predicted_by_the_rule_and_not_by_the_unrelated_colum
     assert gain.loc["L_d, unrelated", "low"] < 0
 
 
+def test_common_input_has_its_three_effects(answered: Path):
+    found = pd.read_csv(answered / "common_input.csv")
+    assert set(found["effect"]) == {"total", "axonal", "synaptic"}
+    assert found["expected"].notna().all()
+
+
 def test_the_page_states_the_rule_and_stands_alone(answered: Path):
     page = (answered / "report.html").read_text(encoding="utf-8")
     said = json.loads((answered / "notes.json").read_text(encoding="utf-8"))["rule"]
