@@ -129,23 +129,28 @@ def common_input(
     post = pairs["post_nucleus_id"].to_numpy()
     at = pd.Index(nucleus_id).get_indexer(post)
     known = (at >= 0) & np.append(np.isfinite(vectors).all(axis=1), False)[at]
-    effects = {name: both for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
+    effects = {name: pairs[list(both)].to_numpy(np.float64) for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
+    connected = pairs["n_synapses"].to_numpy() > 0
     rows = []
     axons = pairs.groupby([by, "pre_nucleus_id"], sort=True).indices
     for (group, axon), index in tqdm(axons.items(), desc="common input", unit="axon", leave=False, disable=not progress):
         inside = index[known[index]]
         inside = inside[np.argsort(post[inside])]
-        n_connected = int((pairs["n_synapses"].to_numpy()[inside] > 0).sum())
+        n_connected = int(connected[inside].sum())
         if n_connected < min_targets:
             continue
         size = {"n_targets": len(inside), "n_connected": n_connected, "n_unknown": len(index) - len(inside)}
-        for effect, (observed, expected) in effects.items():
-            weights = pairs[[observed, expected]].to_numpy(np.float64)[inside].T
+        for effect, both in effects.items():
+            weights = both[inside].T
             used = np.isfinite(weights).all(axis=0)
             found = mean_correlation(vectors[at[inside[used]]], weights[:, used])
             row = {"group": group, "pre_nucleus_id": axon, "effect": effect, "observed": found[0], "expected": found[1], **size}
             row["p_axon"] = _p_of_draws(
-                vectors[at[inside[used]]], weights[:, used], found[0], n_draws if observed == "n_synapses" else 0, (seed, effect, int(axon))
+                vectors[at[inside[used]]],
+                weights[:, used],
+                found[0],
+                n_draws if EFFECTS[effect][0] == "n_synapses" else 0,
+                (seed, effect, int(axon)),
             )
             rows.append(row)
     columns = ["group", "pre_nucleus_id", "effect", "observed", "expected", "n_targets", "n_connected", "n_unknown", "p_axon"]
