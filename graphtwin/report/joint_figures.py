@@ -61,7 +61,7 @@ def slopes(run: RunFolder) -> Block:
     sentence = f"{clear} of {len(table)} joint slopes have an interval without 0."
     caption = (
         "Change of the log outcome with one SD. Dots: joint slopes given each axon's total, with 95 % intervals clustered by axon, blue "
-        "where they exclude 0. Green crosses: the joint mixed model (none for sizes). Orange: the predictor alone."
+        "where they exclude 0. Green crosses: the joint mixed model. Orange: the predictor alone."
     )
     svg = _by_scale("joint-slopes", title, table, fill, "change with one SD")
     return Drawn("joint-slopes", title, sentence, caption, svg, ("joint.parquet", "collinearity.parquet"))

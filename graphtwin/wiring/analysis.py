@@ -1,8 +1,8 @@
 """A similarity and an outcome, from the pairs to every table a reader needs: slopes, their errors, nulls and what they predict.
 
 The mixed model is the published one, so that its slopes compare with those in print. The conditional model takes axons as they are. Where
-both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. Sizes have the conditional
-model alone: in print they are correlated over all connected pairs, whichever axon they are of.
+both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. In print sizes have no
+slope: they are correlated over all connected pairs, whichever axon they are of. Here they have both models, with L_d held.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.mundlak import compare_mundlak
 from graphtwin.wiring.mixed.result import MixedFit
 from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
-from graphtwin.wiring.outcomes import FAMILY, choices_of, holds_l_d, mixed_formula, of_outcome, per_unit
+from graphtwin.wiring.outcomes import FAMILY, choices_of, holding_l_d, holds_l_d, mixed_formula, of_outcome, per_unit
 from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.resampling import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.rewiring import rewire_pairs
@@ -137,9 +137,8 @@ def analyse(pairs: pd.DataFrame, question: Question) -> dict[str, Step]:
     steps: dict[str, Step] = {
         "curves": lambda: _curves(pairs, question),
         "conditional model": lambda: _conditional(fit, used, question),
+        "mixed model": lambda: _mixed(of_outcome(pairs, question.outcome), question),
     }
-    if question.outcome != "size":
-        steps["mixed model"] = lambda: _mixed(of_outcome(pairs, question.outcome), question)
     if question.outcome == "synapse_density":
         steps["ranking within axons"] = lambda: _ranking(choices, question)
     return steps | _bootstraps(fit, question) | _nulls(used, choices, question) if question.n_replicates else steps
@@ -155,7 +154,8 @@ def _curves(pairs: pd.DataFrame, question: Question) -> Answer:
 def _mixed(used: pd.DataFrame, question: Question) -> Answer:
     """The mixed model without and with the axons' mean similarity; a fit that does not converge is a note and no result."""
     found, family = Answer(), FAMILY[question.outcome]
-    model = mixed_formula([question.similarity], question.outcome, question.by)
+    used, columns = holding_l_d(used, [question.similarity], question.outcome)
+    model = mixed_formula(columns, question.outcome, question.by)
     try:
         fit = fit_mixed(model, used, family)
     except NotConverged as failure:
@@ -186,18 +186,14 @@ def _slope_rows(table: pd.DataFrame, used: pd.DataFrame, question: Question) -> 
 
 
 def _conditional(fit: ConditionalFit, used: pd.DataFrame, question: Question) -> Answer:
-    """Slopes given each axon's total, and the axon that moves them most; for sizes these are the slopes."""
+    """Slopes given each axon's total, and the axon that moves them most."""
     found = Answer()
     table = adjusted(per_unit(fit.to_frame(), question.outcome)).assign(outcome=question.outcome)
     found.add("conditional", table)
     found.add("influence", per_unit(leave_one_axon_out(fit), question.outcome).assign(outcome=question.outcome))
-    if question.outcome == "size":
-        found.add("slopes", table[SLOPE_COLUMNS])
-        if not holds_l_d(used):
-            none = int((used["l_d_um"] <= 0).sum())
-            found.notes.append(
-                f"{question.similarity}: L_d is not held: it is 0 in {none} of {len(used)} connected pairs, or the same in all."
-            )
+    if question.outcome == "size" and not holds_l_d(used):
+        none = int((used["l_d_um"] <= 0).sum())
+        found.notes.append(f"{question.similarity}: L_d is not held: it is 0 in {none} of {len(used)} connected pairs, or the same in all.")
     return found
 
 
