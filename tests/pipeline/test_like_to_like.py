@@ -250,3 +250,11 @@ def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path],
     for table in (nulls, bootstrap, slopes):
         assert set(table["group"]) == {"V1->V1", "V1->HVA", "HVA->V1", "HVA->HVA"}
     assert "Not in this run: nulls" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_name_is_broken_where_a_reader_would_and_rare_motifs_are_said_and_not_drawn(answered: Path):
+    page = (answered / "report.html").read_text(encoding="utf-8")
+    assert '<td class="name">signal_<wbr>correlation</td>' in page
+    motifs = pd.read_csv(answered / "motifs.csv")
+    assert ("Not shown, for rewired graphs have less than one on average" in page) == bool((motifs["expected"] < 1).any())
+    assert "Rules without L_d have a scale of their own." in page
