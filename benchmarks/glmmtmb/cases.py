@@ -10,6 +10,7 @@ from benchmarks.glmmtmb.planted import Rule, planted_pairs
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d))"
 LENGTH = "l_d ~ similarity * proj"
+SIZE = "size ~ similarity * proj"
 PAIR = "(1 | pre_nucleus_id:proj)"
 TWO_WAY = "(1 | pre_nucleus_id) + (1 | post_nucleus_id)"
 
@@ -43,6 +44,7 @@ SMALL = (
     Case("poisson", f"{RATE} + {PAIR}", Rule("poisson"), packages=("glmmTMB", "lme4")),
     Case("negative_binomial", f"{RATE} + {PAIR}", Rule("negative_binomial")),
     Case("tweedie", f"{LENGTH} + {PAIR}", Rule("tweedie")),
+    Case("gamma", f"{SIZE} + {PAIR}", Rule("gamma", phi=0.35)),
     Case("poisson_crossed", f"{RATE} + {TWO_WAY}", Rule("poisson", target_sd=0.4)),
     Case("negative_binomial_crossed", f"{RATE} + {TWO_WAY}", Rule("negative_binomial", target_sd=0.4)),
     Case("tweedie_crossed", f"{LENGTH} + {TWO_WAY}", Rule("tweedie", target_sd=0.4)),

@@ -23,12 +23,12 @@ if (asked[5] == "lme4") {
   shape <- NULL
   converged <- length(fit@optinfo$conv$lme4) == 0
 } else {
-  families <- list(poisson = poisson(), negative_binomial = nbinom2(), tweedie = tweedie())
+  families <- list(poisson = poisson(), negative_binomial = nbinom2(), tweedie = tweedie(), gamma = Gamma(link = "log"))
   taken <- system.time(fit <- glmmTMB(as.formula(asked[2]), data = table, family = families[[asked[3]]]))
   coefficients <- summary(fit)$coefficients$cond
   variances <- VarCorr(fit)$cond
   effects <- as.data.frame(ranef(fit, condVar = FALSE))
-  shape <- switch(asked[3], negative_binomial = list(phi = sigma(fit)),
+  shape <- switch(asked[3], negative_binomial = list(phi = sigma(fit)), gamma = list(phi = sigma(fit)^2),
                   tweedie = list(phi = sigma(fit), power = unname(family_params(fit))))
   converged <- isTRUE(fit$fit$convergence == 0) && isTRUE(fit$sdr$pdHess)
 }

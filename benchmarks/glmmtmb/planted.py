@@ -13,7 +13,7 @@ from graphtwin.execute import seed_for
 PROJECTIONS = ("V1->V1", "HVA->HVA", "V1->HVA", "HVA->V1")
 SLOPES = (1.5, 2.0, 1.0, 0.0)  # change of the log rate a unit of similarity, for each projection
 LEVELS = (0.0, 0.3, -0.3, 0.2)  # of the log rate
-RESPONSE = {"poisson": "n_synapses", "negative_binomial": "n_synapses", "tweedie": "l_d"}
+RESPONSE = {"poisson": "n_synapses", "negative_binomial": "n_synapses", "tweedie": "l_d", "gamma": "size"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Rule:
         axon_sd, target_sd: Standard deviation of the log rate over axons and over targets.
         slope_sd: Of the slope over axons.
         confound: Shift of an axon's mean similarity a unit of its log rate: a random intercept alone is then biased.
-        phi: Of the negative binomial (variance mu + mu^2 / phi) or of Tweedie (variance phi mu^1.4).
+        phi: Of the negative binomial (variance mu + mu^2 / phi) or of gamma (variance phi mu^2); that of Tweedie (phi mu^1.4) is 0.2.
     """
 
     family: str
@@ -49,7 +49,8 @@ def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: 
         n_targets: Targets; without it one for 130 pairs.
 
     Returns:
-        pre_nucleus_id, post_nucleus_id, proj, similarity, then l_d (mm) and n_synapses, or l_d alone as the response of Tweedie.
+        pre_nucleus_id, post_nucleus_id, proj, similarity, then l_d (mm) and n_synapses, l_d alone as the response of
+        Tweedie, or size as that of gamma.
     """
     n_targets = n_targets or max(20, n // 130)
     axon = np.minimum((_uniform(seed, "axon", n) * n_axons).astype(np.int64), n_axons - 1)
@@ -69,6 +70,8 @@ def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: 
     )
     if rule.family == "tweedie":
         return table.assign(l_d=_tweedie(np.exp(log_mean - 6.0), 0.2, 1.4, seed))
+    if rule.family == "gamma":
+        return table.assign(size=np.exp(log_mean) * rule.phi * gammaincinv(1 / rule.phi, _uniform(seed, "size", n)))
     l_d = np.exp(-4.5 + ndtri(_uniform(seed, "proximity", n)))
     mean = l_d * np.exp(0.7 + log_mean)
     if rule.family == "negative_binomial":

@@ -53,7 +53,7 @@ def reference_fit(case: Case, package: str = "glmmTMB", table: pd.DataFrame | No
 
 def fingerprint(table: pd.DataFrame) -> dict[str, float]:
     """Sums by which a table is known again."""
-    response = table["n_synapses" if "n_synapses" in table else "l_d"].to_numpy(np.float64)
+    response = table[next(name for name in ("n_synapses", "l_d", "size") if name in table)].to_numpy(np.float64)
     similarity = table["similarity"].to_numpy()
     return {"response": float(response.sum()), "similarity": float(similarity.sum()), "product": float(response @ similarity)}
 

@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 from graphtwin.report.figures import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
-from graphtwin.report.words import number, per_cent
+from graphtwin.report.words import join_words, number, per_cent
 
+SCALES = ("axonal", "synaptic", "size")
 ROW = 0.23  # inches a row of a forest
 LONGEST_LABEL = 45  # characters on one line
 WORTH_A_ROW = 0.05  # of the largest share of a scale: smaller shared parts are in the table only
+REFERENCE_PREFIX = "L_d, "  # of rules that hold L_d, as the reference does
+LEAST_EXPECTED = 1.0  # of a motif, below which a ratio says nothing
 ONLY_SYNAPSES = "asked for synapse_density only"
 
 
@@ -47,7 +50,7 @@ def slopes(run: RunFolder) -> Block:
     title, table = "Slopes of all predictors at once", run.table("joint")
     if table is None:
         return Absent("joint-slopes", title, "no joint model was fitted (joint.parquet).")
-    table = table.assign(label=table["predictor"] + ", " + table["group"])
+    table = _groups_together(table.assign(label=table["predictor"] + ", " + table["group"]), "predictor")
 
     def fill(axes: Axes, rows: pd.DataFrame) -> None:
         y, sd = np.arange(len(rows)), rows["sd"]
@@ -61,7 +64,7 @@ def slopes(run: RunFolder) -> Block:
     sentence = f"{clear} of {len(table)} joint slopes have an interval without 0."
     caption = (
         "Change of the log outcome with one SD. Dots: joint slopes given each axon's total, with 95 % intervals clustered by axon, blue "
-        "where they exclude 0. Green crosses: the joint mixed model (none for sizes). Orange: the predictor alone."
+        "where they exclude 0. Green crosses: the joint mixed model. Orange: the predictor alone."
     )
     svg = _by_scale("joint-slopes", title, table, fill, "change with one SD")
     return Drawn("joint-slopes", title, sentence, caption, svg, ("joint.parquet", "collinearity.parquet"))
@@ -75,6 +78,7 @@ def commonality(run: RunFolder) -> Block:
     largest = table.groupby("scale")["share"].transform(lambda share: share.abs().max())
     table = table[(table["kind"] == "unique") | (table["share"].abs() > WORTH_A_ROW * largest)]
     table = table.assign(label=[_two_lines(f"{row['predictors']}, {row['group']}") for _, row in table.iterrows()])
+    table = _groups_together(table.sort_values("kind", key=lambda kind: kind != "unique", kind="stable"), "predictors")
 
     def fill(axes: Axes, rows: pd.DataFrame) -> None:
         colours = [BLUE if kind == "unique" else ORANGE for kind in rows["kind"]]
@@ -93,6 +97,12 @@ def commonality(run: RunFolder) -> Block:
     return Drawn("commonality", title, sentence, caption, svg, ("commonality.parquet",))
 
 
+def _groups_together(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Rows of one predictor below each other, predictors in the order in which they first occur."""
+    order = {name: place for place, name in enumerate(dict.fromkeys(table[column]))}
+    return table.sort_values(column, key=lambda names: names.map(order), kind="stable")
+
+
 def _two_lines(label: str) -> str:
     """A long list of predictors broken after an `&` near its middle."""
     parts = label.split(" & ")
@@ -102,7 +112,8 @@ def _two_lines(label: str) -> str:
 
 def _by_scale(key: str, title: str, table: pd.DataFrame, fill: Callable[[Axes, pd.DataFrame], None], x: str) -> str:
     """A panel a scale with the rows of all scales, empty where a scale has not the row."""
-    labels, scales = list(dict.fromkeys(table["label"])), list(dict.fromkeys(table["scale"]))
+    labels, scales = list(dict.fromkeys(table["label"])), [scale for scale in SCALES if (table["scale"] == scale).any()]
+    n_lines = len(labels) + sum(label.count("\n") for label in labels)
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(1, len(scales), squeeze=False, sharey=True)[0]
@@ -111,7 +122,7 @@ def _by_scale(key: str, title: str, table: pd.DataFrame, fill: Callable[[Axes, p
             axes.set_title(scale)
             axes.set_xlabel(x)
 
-    return draw_svg(key, title, (WIDTH, 0.9 + ROW * len(labels)), draw)
+    return draw_svg(key, title, (WIDTH, 0.9 + ROW * n_lines), draw)
 
 
 def held_out(run: RunFolder) -> Block:
@@ -120,26 +131,26 @@ def held_out(run: RunFolder) -> Block:
     if table is None:
         return Absent("held-out", title, f"{ONLY_SYNAPSES} (held_out.parquet).")
     table = table[table["rule"] != table["reference"]]
-    values = table[["gain", "low", "high"]].to_numpy(np.float64)
-    colours = [BLUE if low > 0 else VERMILLION if high < 0 else GREY for _, low, high in values]
+    with_l_d = table["rule"].str.startswith(REFERENCE_PREFIX)
+    panels = [rows for rows in (table[with_l_d], table[~with_l_d]) if len(rows)]
+
+    def fill(figure: Figure) -> None:
+        grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[len(rows) + 0.5 for rows in panels])[:, 0]
+        for axes, rows in zip(grid, panels, strict=True):
+            values = rows[["gain", "low", "high"]].to_numpy(np.float64)
+            colours = [BLUE if low > 0 else VERMILLION if high < 0 else GREY for _, low, high in values]
+            draw_interval_rows(axes, list(rows["rule"]), values, colours, 0.0)
+        grid[-1].set_xlabel("gain over L_d alone (nats a synapse)")
+
     best = table.loc[table["gain"].idxmax()]
     interval = f"{number(best['low'])} to {number(best['high'])}"
     sentence = f"The best rule is {best['rule']}: {number(best['gain'])} nats a synapse over L_d alone (95 % {interval})."
     caption = (
-        "Log-likelihood of the synapses of held-out axons, given how many each made, minus that under L_d alone; intervals resample axons."
+        "Log-likelihood of the synapses of held-out axons, given how many each made, minus that under L_d alone; intervals resample axons. "
+        "Rules without L_d have a scale of their own."
     )
-    return _rows(
-        "held-out",
-        title,
-        sentence,
-        caption,
-        list(table["rule"]),
-        values,
-        colours,
-        0.0,
-        "gain over L_d alone (nats a synapse)",
-        "held_out.parquet",
-    )
+    svg = draw_svg("held-out", title, (WIDTH, 0.6 + 0.4 * len(panels) + ROW * len(table)), fill)
+    return Drawn("held-out", title, sentence, caption, svg, ("held_out.parquet",))
 
 
 def common_input(run: RunFolder) -> Block:
@@ -163,7 +174,8 @@ def motifs(run: RunFolder) -> Block:
     title, table = "Motifs", run.table("motifs")
     if table is None:
         return Absent("motifs", title, f"{ONLY_SYNAPSES}, with at least 10 connected pairs (motifs.parquet).")
-    table = table[table["expected"] > 0]
+    rare = table.loc[table["expected"] < LEAST_EXPECTED, "motif"]
+    table = table[table["expected"] >= LEAST_EXPECTED]
     values = np.column_stack([table["ratio"], table["low"] / table["expected"], table["high"] / table["expected"]]).astype(np.float64)
     labels = [f"{row['motif']} ({row['observed']:,.0f}, p = {row['p_adj']:.2g})" for _, row in table.iterrows()]
     colours = [BLUE if p < 0.05 else GREY for p in table["p_adj"]]
@@ -171,4 +183,5 @@ def motifs(run: RunFolder) -> Block:
     said = "; ".join(f"{row['motif']} x {number(row['ratio'])}" for _, row in clear.iterrows()) or "none"
     sentence = f"Motifs that differ from rewired graphs at an adjusted p below 0.05: {said}."
     caption = "Dot: observed over expected. Bar: central 95 % of graphs rewired with all degrees (and distances, where known) kept."
+    caption += f" Not shown, for rewired graphs have less than one on average: {join_words(rare)}." if len(rare) else ""
     return _rows("motifs", title, sentence, caption, labels, values, colours, 1.0, "count over that of rewired graphs", "motifs.parquet")

@@ -42,7 +42,7 @@ def render(run: RunFolder) -> str:
         rule=said.get("scales", []),
         notes=said.get("notes", []),
         title=TITLES[outcome],
-        model="conditional model, within axons and with L_d held where it is known" if outcome == "size" else "mixed model",
+        model="mixed model, with L_d held where it is known" if outcome == "size" else "mixed model",
         slopes=slope_rows(run),
         sections=sections(run),
         funnel=funnel_steps(run.table("funnel")),
@@ -66,7 +66,7 @@ def sections(run: RunFolder) -> list[Section]:
         Section(
             "models",
             "Models and nulls",
-            "The mixed model is the published one; the conditional model takes every axon's total as given.",
+            "The mixed model is the published one (for sizes ours); the conditional model takes every axon's total as given.",
             [slope_figures.forest(run), slope_figures.nulls(run), slope_figures.ranking(run)],
         ),
         Section(
@@ -89,10 +89,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
     slopes, within = run.table("slopes"), run.table("mundlak")
     if slopes is None:
         return []
-    intervals = run.table("conditional") if outcome_of(run) == "size" else None
-    if intervals is None:
-        intervals = slopes.assign(low=slopes["estimate"] - NORMAL * slopes["se"], high=slopes["estimate"] + NORMAL * slopes["se"])
-    table = slopes.merge(intervals[[*KEY, "low", "high"]], how="left", on=KEY)
+    table = slopes.assign(low=slopes["estimate"] - NORMAL * slopes["se"], high=slopes["estimate"] + NORMAL * slopes["se"])
     if within is not None:
         table = table.merge(within[[*KEY, "within", "p_adj"]].rename(columns={"p_adj": "p_apart"}), how="left", on=KEY)
     return [

@@ -88,8 +88,7 @@ def forest(run: RunFolder) -> Block:
             axes.set_title(plain(str(similarity)))
 
     clear = int((slopes["p_adj"] < SIGNIFICANT).sum())
-    model = "conditional" if slopes["outcome"].iloc[0] == "size" else "mixed"
-    sentence = f"{clear} of {len(slopes)} slopes of the {model} model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
+    sentence = f"{clear} of {len(slopes)} slopes of the mixed model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
     models = join_words(dict.fromkeys(table["model"]))
     caption = f"Change of the log outcome with one unit of the similarity, with 95 % intervals: {models}."
     height = 0.9 * len(panels) + 0.23 * len(table)
@@ -98,9 +97,7 @@ def forest(run: RunFolder) -> Block:
 
 def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, published: pd.DataFrame | None) -> pd.DataFrame:
     """Rows of every model with a colour each, groups together."""
-    parts = []
-    if slopes["outcome"].iloc[0] != "size":
-        parts.append(slopes.assign(model="mixed model", colour=BLUE))
+    parts = [slopes.assign(model="mixed model", colour=BLUE)]
     if conditional is not None:
         parts.append(conditional.assign(model="conditional model", colour=GREEN))
     if published is not None and len(published):

@@ -1,14 +1,15 @@
 """A similarity and an outcome, from the pairs to every table a reader needs: slopes, their errors, nulls and what they predict.
 
 The mixed model is the published one, so that its slopes compare with those in print. The conditional model takes axons as they are. Where
-both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. Sizes have the conditional
-model alone: in print they are correlated over all connected pairs, whichever axon they are of.
+both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. In print sizes have no
+slope: they are correlated over all connected pairs, whichever axon they are of. Here they have both models, with L_d held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.mundlak import compare_mundlak
 from graphtwin.wiring.mixed.result import MixedFit
 from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
-from graphtwin.wiring.outcomes import FAMILY, choices_of, holds_l_d, mixed_formula, of_outcome, per_unit
+from graphtwin.wiring.outcomes import FAMILY, choices_of, holding_l_d, holds_l_d, mixed_formula, of_outcome, per_unit
 from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.resampling import bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
+from graphtwin.wiring.resampling import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.rewiring import rewire_pairs
 from graphtwin.wiring.similarity import SIMILARITIES, Monitor, stacked
 from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
@@ -61,19 +62,31 @@ class Question:
 
 @dataclass
 class Answer:
-    """Tables by name, models by the similarity they belong to, and what a reader must be told."""
+    """Tables by name, models by the similarity they belong to, what a reader must be told, and the rule, a sentence a scale."""
 
     tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     models: dict[str, MixedFit] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rule: list[str] = field(default_factory=list)
 
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table; those of one name are stacked."""
         self.tables.setdefault(name, []).append(table)
 
+    def merge(self, other: Answer) -> None:
+        """Take over all that another answer has."""
+        for name, parts in other.tables.items():
+            self.tables.setdefault(name, []).extend(parts)
+        self.models |= other.models
+        self.notes += other.notes
+        self.rule += other.rule
+
     def frames(self) -> dict[str, pd.DataFrame]:
         """Every table, whole."""
         return {name: pd.concat(parts, ignore_index=True) for name, parts in self.tables.items()}
+
+
+Step = Callable[[], Answer]
 
 
 def unfitted_groups(pairs: pd.DataFrame, question: Question) -> dict[str, str]:
@@ -108,8 +121,8 @@ def _used(pairs: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return pairs if outcome == "synapse_density" else of_outcome(pairs, outcome)
 
 
-def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answer]]:
-    """Answer a question step by step: yields the name of each step with what it found, so that progress can be shown.
+def analyse(pairs: pd.DataFrame, question: Question) -> dict[str, Step]:
+    """The steps that answer a question, in their order; each does its work when it is called, so that progress can be shown.
 
     Args:
         pairs: The pair table after inclusion, without gaps in the similarity or the groups.
@@ -121,15 +134,14 @@ def analyse(pairs: pd.DataFrame, question: Question) -> Iterator[tuple[str, Answ
     used = _used(pairs, question.outcome)
     choices = choices_of(used, [question.similarity], question.outcome, question.by)
     fit = fit_conditional(choices)
-    yield "curves", _curves(pairs, question)
-    yield "conditional model", _conditional(fit, used, question)
-    if question.outcome != "size":
-        yield "mixed model", _mixed(of_outcome(pairs, question.outcome), question)
+    steps: dict[str, Step] = {
+        "curves": lambda: _curves(pairs, question),
+        "conditional model": lambda: _conditional(fit, used, question),
+        "mixed model": lambda: _mixed(of_outcome(pairs, question.outcome), question),
+    }
     if question.outcome == "synapse_density":
-        yield "ranking within axons", _ranking(choices, question)
-    if question.n_replicates:
-        yield from _bootstraps(fit, question)
-        yield from _nulls(used, choices, question)
+        steps["ranking within axons"] = lambda: _ranking(choices, question)
+    return steps | _bootstraps(fit, question) | _nulls(used, choices, question) if question.n_replicates else steps
 
 
 def _curves(pairs: pd.DataFrame, question: Question) -> Answer:
@@ -142,7 +154,8 @@ def _curves(pairs: pd.DataFrame, question: Question) -> Answer:
 def _mixed(used: pd.DataFrame, question: Question) -> Answer:
     """The mixed model without and with the axons' mean similarity; a fit that does not converge is a note and no result."""
     found, family = Answer(), FAMILY[question.outcome]
-    model = mixed_formula([question.similarity], question.outcome, question.by)
+    used, columns = holding_l_d(used, [question.similarity], question.outcome)
+    model = mixed_formula(columns, question.outcome, question.by)
     try:
         fit = fit_mixed(model, used, family)
     except NotConverged as failure:
@@ -173,18 +186,14 @@ def _slope_rows(table: pd.DataFrame, used: pd.DataFrame, question: Question) -> 
 
 
 def _conditional(fit: ConditionalFit, used: pd.DataFrame, question: Question) -> Answer:
-    """Slopes given each axon's total, and the axon that moves them most; for sizes these are the slopes."""
+    """Slopes given each axon's total, and the axon that moves them most."""
     found = Answer()
     table = adjusted(per_unit(fit.to_frame(), question.outcome)).assign(outcome=question.outcome)
     found.add("conditional", table)
     found.add("influence", per_unit(leave_one_axon_out(fit), question.outcome).assign(outcome=question.outcome))
-    if question.outcome == "size":
-        found.add("slopes", table[SLOPE_COLUMNS])
-        if not holds_l_d(used):
-            none = int((used["l_d_um"] <= 0).sum())
-            found.notes.append(
-                f"{question.similarity}: L_d is not held: it is 0 in {none} of {len(used)} connected pairs, or the same in all."
-            )
+    if question.outcome == "size" and not holds_l_d(used):
+        none = int((used["l_d_um"] <= 0).sum())
+        found.notes.append(f"{question.similarity}: L_d is not held: it is 0 in {none} of {len(used)} connected pairs, or the same in all.")
     return found
 
 
@@ -197,16 +206,21 @@ def _ranking(choices: CandidateSet, question: Question) -> Answer:
     return found
 
 
-def _bootstraps(fit: ConditionalFit, question: Question) -> Iterator[tuple[str, Answer]]:
+def _bootstraps(fit: ConditionalFit, question: Question) -> dict[str, Step]:
     """Other axons, and other axons and targets."""
-    for name, bootstrap in (("axons", bootstrap_axons), ("axons and targets", bootstrap_axons_and_targets)):
-        table = bootstrap(fit, question.seed, question.n_replicates, question.workers).to_frame()
-        found = Answer()
+
+    def of(bootstrap: Callable[..., Bootstrap]) -> Answer:
+        found, table = Answer(), bootstrap(fit, question.seed, question.n_replicates, question.workers).to_frame()
         found.add("bootstrap", per_unit(table, question.outcome).assign(outcome=question.outcome))
-        yield f"bootstrap over {name}", found
+        return found
+
+    return {
+        "bootstrap over axons": lambda: of(bootstrap_axons),
+        "bootstrap over axons and targets": lambda: of(bootstrap_axons_and_targets),
+    }
 
 
-def _nulls(used: pd.DataFrame, choices: CandidateSet, question: Question) -> Iterator[tuple[str, Answer]]:
+def _nulls(used: pd.DataFrame, choices: CandidateSet, question: Question) -> dict[str, Step]:
     """Every null that the outcome has; one that these pairs do not allow is a note."""
     options: dict[str, Any] = {"n_replicates": question.n_replicates, "workers": question.workers}
     name, seed, measure = question.similarity, question.seed, question.measure
@@ -220,13 +234,16 @@ def _nulls(used: pd.DataFrame, choices: CandidateSet, question: Question) -> Ite
         draws["permuted neurons"] = lambda: permute_neurons(choices, measure, seed, **options)
     if question.outcome == "synapse_density":
         draws["rewired"] = lambda: rewire_pairs(choices, name, seed, **options)
-    for step, draw in draws.items():
+
+    def drawn(step: str) -> Answer:
         found = Answer()
         try:
-            found.add("nulls", per_unit(draw().to_frame(), question.outcome).assign(outcome=question.outcome))
+            found.add("nulls", per_unit(draws[step]().to_frame(), question.outcome).assign(outcome=question.outcome))
         except ValueError as reason:
             found.notes.append(f"{name} was not {step}: {reason}")
-        yield step, found
+        return found
+
+    return {step: partial(drawn, step) for step in draws}
 
 
 def strata(used: pd.DataFrame, outcome: str) -> Int[np.ndarray, " pairs"] | None:

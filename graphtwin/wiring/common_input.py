@@ -12,13 +12,20 @@ without any rule for pairs (.03, called in 61 %), because an axon comes near tar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import no_type_check
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from scipy import stats
+from numba import njit
+from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
+from graphtwin.wiring.conditional import fit_conditional
+from graphtwin.wiring.outcomes import choices_of
 from graphtwin.wiring.resampling import percentile_interval
+from graphtwin.wiring.rules import fit_rule
 
 MIN_TARGETS = 10  # connected partners that an axon needs, as published
 EFFECTS = {
@@ -30,9 +37,10 @@ EFFECTS = {
 
 def unit_vectors(responses: Float[np.ndarray, "cells stimuli"]) -> Float[np.ndarray, "cells stimuli"]:
     """Responses centred and of length 1, so that products are Pearson correlations; NaN for a cell that never varies."""
-    centred = responses - responses.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    tiny = 1e-12 * (1.0 + np.abs(responses).max(axis=1, keepdims=True, initial=0.0))
+    centred = responses - responses.mean(axis=1, keepdims=True, dtype=np.float64).astype(responses.dtype)
+    length = np.sqrt(np.einsum("cs,cs->c", centred, centred))[:, None]
+    largest = np.maximum(responses.max(axis=1, initial=0.0), -responses.min(axis=1, initial=0.0))[:, None]
+    tiny = np.where(responses.dtype == np.float32, 1e-5, 1e-12) * (1.0 + largest)
     return np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > tiny)
 
 
@@ -41,17 +49,51 @@ def mean_correlation(
 ) -> Float[np.ndarray, " draws"]:
     """Weighted mean correlation of targets, for each row of weights; NaN where fewer than two targets have weight.
 
-    No matrix of correlations is made: sum_{j<k} w_j w_k S_jk = (|sum_j w_j z_j|^2 - sum_j w_j^2) / 2 for vectors z of length 1.
+    No matrix of correlations is made: sum_{j<k} w_j w_k S_jk = (|sum_j w_j z_j|^2 - sum_j w_j^2) / 2 for vectors z of length 1. Targets
+    without weight cost nothing, and a draw of synapses leaves most of an axon's targets without.
 
     Args:
         vectors: From `unit_vectors`.
         weight: At least 0.
     """
-    squares = (weight**2).sum(axis=1)
-    above = ((weight @ vectors) ** 2).sum(axis=1) - squares
+    squares, some_weight = (weight**2).sum(axis=1), sparse.csr_array(weight)
+    above = _squared_sums(some_weight.indptr, some_weight.indices, some_weight.data, vectors) - squares
     below = weight.sum(axis=1) ** 2 - squares
     some = below > 1e-9 * np.maximum(squares, 1e-300)
     return np.divide(above, below, out=np.full(len(weight), np.nan), where=some)
+
+
+def expect(pairs: pd.DataFrame, similarities: Sequence[str], by: str) -> pd.DataFrame:
+    """The pairs with what a rule for pairs expects of them: the columns of `EFFECTS`.
+
+    The axonal and the total expectation know of no L_d: they share out an axon's co-travel, and its synapses, among all its pairs by
+    similarity. The synaptic one shares out its synapses by L_d and similarity.
+
+    Args:
+        pairs: The pair table, without gaps in the similarities; pairs of L_d 0 too, for who comes close is asked of them all.
+        similarities: Columns of the rule.
+        by: Column of groups, each with slopes of its own.
+
+    Raises:
+        ValueError: One of the three rules cannot be fitted.
+    """
+    everyone = pairs.assign(l_d_um=pairs["l_d_um"].clip(lower=1e-9))  # every pair a choice
+    return pairs.assign(
+        expected_n_synapses=fit_rule(everyone, similarities, by=by, exposure=None).expected(pairs),
+        expected_l_d_um=_expected_l_d(pairs, similarities, by),
+        expected_n_synapses_given_l_d=fit_rule(pairs, similarities, by=by).expected(pairs),
+    )
+
+
+def _expected_l_d(pairs: pd.DataFrame, similarities: Sequence[str], by: str) -> Float[np.ndarray, " pairs"]:
+    """Each axon's L_d in a group, shared out by similarity."""
+    choices = choices_of(pairs, similarities, "co_travel", by)
+    log_share = (choices.x * fit_conditional(choices).standardised[choices.block_group[choices.block]]).sum(axis=1)
+    share = np.exp(log_share - np.maximum.reduceat(log_share, choices.start[:-1])[choices.block])
+    run = choices.sum_blocks(pairs["l_d_um"].to_numpy(np.float64)[choices.row])
+    expected = np.full(len(pairs), np.nan)
+    expected[choices.row] = share * (run / choices.sum_blocks(share))[choices.block]
+    return expected
 
 
 def common_input(
@@ -62,6 +104,7 @@ def common_input(
     min_targets: int = MIN_TARGETS,
     n_draws: int = 200,
     seed: int = 0,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """The mean correlation of every axon's targets, observed and expected.
 
@@ -74,31 +117,40 @@ def common_input(
         min_targets: Connected partners needed.
         n_draws: Sets of synapses drawn from the expectation, as many as were observed: what chance alone makes of an axon's targets.
         seed: Of the draws.
+        progress: Show a bar.
 
     Returns:
         A row an axon, group and effect: observed, expected, n_targets, n_connected, n_unknown, p_axon (share of draws at least as
         correlated; of synapses only).
     """
-    vectors = unit_vectors(np.asarray(responses, np.float64))
+    from tqdm import tqdm
+
+    vectors = unit_vectors(responses)
     post = pairs["post_nucleus_id"].to_numpy()
     at = pd.Index(nucleus_id).get_indexer(post)
     known = (at >= 0) & np.append(np.isfinite(vectors).all(axis=1), False)[at]
-    effects = {name: both for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
+    effects = {name: pairs[list(both)].to_numpy(np.float64) for name, both in EFFECTS.items() if set(both) <= set(pairs.columns)}
+    connected = pairs["n_synapses"].to_numpy() > 0
     rows = []
-    for (group, axon), index in pairs.groupby([by, "pre_nucleus_id"], sort=True).indices.items():
+    axons = pairs.groupby([by, "pre_nucleus_id"], sort=True).indices
+    for (group, axon), index in tqdm(axons.items(), desc="common input", unit="axon", leave=False, disable=not progress):
         inside = index[known[index]]
         inside = inside[np.argsort(post[inside])]
-        n_connected = int((pairs["n_synapses"].to_numpy()[inside] > 0).sum())
+        n_connected = int(connected[inside].sum())
         if n_connected < min_targets:
             continue
         size = {"n_targets": len(inside), "n_connected": n_connected, "n_unknown": len(index) - len(inside)}
-        for effect, (observed, expected) in effects.items():
-            weights = pairs[[observed, expected]].to_numpy(np.float64)[inside].T
+        for effect, both in effects.items():
+            weights = both[inside].T
             used = np.isfinite(weights).all(axis=0)
             found = mean_correlation(vectors[at[inside[used]]], weights[:, used])
             row = {"group": group, "pre_nucleus_id": axon, "effect": effect, "observed": found[0], "expected": found[1], **size}
             row["p_axon"] = _p_of_draws(
-                vectors[at[inside[used]]], weights[:, used], found[0], n_draws if observed == "n_synapses" else 0, (seed, effect, int(axon))
+                vectors[at[inside[used]]],
+                weights[:, used],
+                found[0],
+                n_draws if EFFECTS[effect][0] == "n_synapses" else 0,
+                (seed, effect, int(axon)),
             )
             rows.append(row)
     columns = ["group", "pre_nucleus_id", "effect", "observed", "expected", "n_targets", "n_connected", "n_unknown", "p_axon"]
@@ -165,3 +217,20 @@ def adjusted(table: pd.DataFrame) -> pd.DataFrame:
     if defined.any():
         p_adj[defined] = stats.false_discovery_control(p[defined])
     return table.assign(p_adj=p_adj)
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@no_type_check
+def _squared_sums(start, target, weight, vectors):
+    """Squared length of each draw's weighted sum of vectors."""
+    out = np.empty(len(start) - 1)
+    for draw in range(len(out)):
+        total = np.zeros(vectors.shape[1])
+        for place in range(start[draw], start[draw + 1]):
+            vector, w = vectors[target[place]], weight[place]
+            for s in range(len(total)):
+                total[s] += w * vector[s]
+        out[draw] = 0.0
+        for s in range(len(total)):
+            out[draw] += total[s] * total[s]
+    return out

@@ -23,7 +23,7 @@ from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditi
 from graphtwin.wiring.mixed.fit import fit_mixed
 from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.slopes import slopes
-from graphtwin.wiring.outcomes import FAMILY, LOG_L_D, SIZE_STEP, choices_of, holds_l_d, mixed_formula, sized, within_axons
+from graphtwin.wiring.outcomes import FAMILY, LOG_L_D, SIZE_STEP, choices_of, holding_l_d, holds_l_d, mixed_formula, sized, within_axons
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)
@@ -42,7 +42,7 @@ class Joint:
             n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
-        unfitted: Why there is no mixed model; empty where there is one, and for sizes, which have none.
+        unfitted: Why there is no mixed model; empty where there is one.
     """
 
     scale: str
@@ -110,15 +110,14 @@ def fit_joint(
 def _mixed(used: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> tuple[pd.DataFrame, str]:
     """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se), and why there is none."""
     empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": []}).astype({"group": object, "predictor": object})
-    if scale == "size":
-        return empty, ""
+    table, predictors = holding_l_d(used, columns, OUTCOME[scale])
     try:
-        fit = fit_mixed(mixed_formula(columns, OUTCOME[scale], by), used, FAMILY[OUTCOME[scale]])
+        fit = fit_mixed(mixed_formula(predictors, OUTCOME[scale], by), table, FAMILY[OUTCOME[scale]])
     except (NotConverged, ValueError) as failure:
         return empty, str(failure)
     found = [slopes(fit, column, by).assign(predictor=column) for column in columns]
-    table = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
-    return table.assign(group=table["group"] if by else ALL)[list(empty)], ""
+    slope = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
+    return slope.assign(group=slope["group"] if by else ALL)[list(empty)], ""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def motifs(
     swaps = 20 if position is None else 100
     null = pd.DataFrame(
         motif_counts(pre, rewire(pre, post, seed, f"motifs {number}", swaps, position, bin_um))
-        for number in tqdm(range(n_nulls), desc="motifs", unit="graph", disable=not progress)
+        for number in tqdm(range(n_nulls), desc="motifs", unit="graph", leave=False, disable=not progress)
     )
     above, below = ((null >= observed).sum(), (null <= observed).sum())
     table = pd.DataFrame({"motif": observed.index, "observed": observed.to_numpy(), "expected": null.mean().to_numpy()})

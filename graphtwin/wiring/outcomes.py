@@ -9,7 +9,7 @@ Co-travel is no count. Only the mean has to be right for slopes, clustered error
 The size is compared on its log scale, as log sizes are near normal: least squares within axons, with L_d held as published (Ding et al.
 2025, doi:10.1038/s41586-025-08840-3, correlate with the log size of all connected pairs together; here each axon has its own mean). Least
 squares is the conditional model where all shares are nearly equal: outcomes 1 + c d of deviations d have slopes c times those of d
-as c goes to 0.
+as c goes to 0. The mixed model beside it is gamma with a log link, with the same meaning of a slope.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from jaxtyping import Float
 from graphtwin.wiring.candidates import CandidateSet, candidates
 
 OUTCOMES = ("synapse_density", "co_travel", "size")
-FAMILY = {"synapse_density": "poisson", "co_travel": "tweedie"}  # of the mixed model
+FAMILY = {"synapse_density": "poisson", "co_travel": "tweedie", "size": "gamma"}  # of the mixed model
+RESPONSE = {"synapse_density": "n_synapses", "co_travel": "l_d_um", "size": "mean_synapse_size"}
 SIZE_STEP = 1e-3  # c above: slopes are within this share, times the slope over a SD, of least squares
 FLAT = 1e-18  # squared deviations of this size are rounding
 LOG_L_D = "log_l_d"
@@ -66,16 +67,17 @@ def sized(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def mixed_formula(similarities: Sequence[str], outcome: str, by: str | None) -> str:
-    """The published mixed model of an outcome in R's syntax: one similarity there, here also several at once.
+    """The mixed model of an outcome in R's syntax: that in print for one similarity of synapses and of co-travel.
 
     Args:
-        similarities: Columns.
-        outcome: "synapse_density" or "co_travel".
+        similarities: Columns; for sizes what is held fixed too (`holding_l_d`).
+        outcome: One of `OUTCOMES`.
         by: Column of groups.
     """
     x = " + ".join(similarities) if len(similarities) == 1 else f"({' + '.join(similarities)})"
     x, axon = (f"{x} * {by}", f"(1 | pre_nucleus_id:{by})") if by else (x, "(1 | pre_nucleus_id)")
-    return f"n_synapses ~ {x} + offset(log(l_d_um)) + {axon}" if outcome == "synapse_density" else f"l_d_um ~ {x} + {axon}"
+    response, offset = RESPONSE[outcome], " + offset(log(l_d_um))" if outcome == "synapse_density" else ""
+    return f"{response} ~ {x}{offset} + {axon}"
 
 
 def choices_of(used: pd.DataFrame, similarities: Sequence[str], outcome: str, by: str | None = None) -> CandidateSet:
@@ -92,15 +94,19 @@ def choices_of(used: pd.DataFrame, similarities: Sequence[str], outcome: str, by
     """
     if outcome == "synapse_density":
         return candidates(used, similarities, by)
-    held = [LOG_L_D] if outcome == "size" and holds_l_d(used) else []
-    table = used.assign(**{LOG_L_D: log_l_d(used)}) if held else used
-    columns = list(dict.fromkeys([*similarities, *held]))
+    table, columns = holding_l_d(used, similarities, outcome)
     choices = candidates(table.assign(n_synapses=0, l_d_um=1.0), columns, by, exposure=None)
-    name = "l_d_um" if outcome == "co_travel" else "mean_synapse_size"
-    value = used[name].to_numpy(np.float64)[choices.row]
+    value = used[RESPONSE[outcome]].to_numpy(np.float64)[choices.row]
     if outcome == "co_travel":
         return replace(choices, n_synapses=_quasi_counts(choices, value), counted="co-travel")
     return replace(choices, n_synapses=_near_one(choices, np.log(value)), counted="a synapse size")
+
+
+def holding_l_d(used: pd.DataFrame, similarities: Sequence[str], outcome: str) -> tuple[pd.DataFrame, list[str]]:
+    """The pairs and the columns of their model; for sizes with log L_d held fixed, where it can be."""
+    if outcome != "size" or not holds_l_d(used):
+        return used, list(similarities)
+    return used.assign(**{LOG_L_D: log_l_d(used)}), list(dict.fromkeys([*similarities, LOG_L_D]))
 
 
 def holds_l_d(used: pd.DataFrame) -> bool:

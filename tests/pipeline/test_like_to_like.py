@@ -66,6 +66,12 @@ def test_held_out_axons_are_predicted_by_the_rule_and_not_by_the_unrelated_colum
     assert gain.loc["L_d, unrelated", "low"] < 0
 
 
+def test_common_input_has_its_three_effects(answered: Path):
+    found = pd.read_csv(answered / "common_input.csv")
+    assert set(found["effect"]) == {"total", "axonal", "synaptic"}
+    assert found["expected"].notna().all()
+
+
 def test_the_page_states_the_rule_and_stands_alone(answered: Path):
     page = (answered / "report.html").read_text(encoding="utf-8")
     said = json.loads((answered / "notes.json").read_text(encoding="utf-8"))["rule"]
@@ -100,6 +106,10 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
     slopes = pd.read_csv(tmp_path / "run" / "slopes.csv")
     assert list(slopes["group"]) == ["all"]
     assert abs(slopes.loc[0, "z"]) < 3.3
+    family = json.loads((tmp_path / "run" / "models.json").read_text(encoding="utf-8"))["unrelated"]["family"]
+    assert family == {"co_travel": "tweedie", "size": "gamma"}[outcome]
+    conditional = pd.read_csv(tmp_path / "run" / "conditional.csv")
+    assert abs(conditional.loc[0, "estimate"] - slopes.loc[0, "estimate"]) < 1.5 * slopes.loc[0, "se"]
     assert "reliability was not checked" in found.output
 
 
@@ -240,3 +250,11 @@ def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path],
     for table in (nulls, bootstrap, slopes):
         assert set(table["group"]) == {"V1->V1", "V1->HVA", "HVA->V1", "HVA->HVA"}
     assert "Not in this run: nulls" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_name_is_broken_where_a_reader_would_and_rare_motifs_are_said_and_not_drawn(answered: Path):
+    page = (answered / "report.html").read_text(encoding="utf-8")
+    assert '<td class="name">signal_<wbr>correlation</td>' in page
+    motifs = pd.read_csv(answered / "motifs.csv")
+    assert ("Not shown, for rewired graphs have less than one on average" in page) == bool((motifs["expected"] < 1).any())
+    assert "Rules without L_d have a scale of their own." in page

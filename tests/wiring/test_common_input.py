@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.common_input import adjusted, common_input, compare, mean_correlation, unit_vectors
+from graphtwin.wiring.common_input import EFFECTS, adjusted, common_input, compare, expect, mean_correlation, unit_vectors
 from graphtwin.wiring.planted import Planted, plant
 from graphtwin.wiring.rules import fit_rule
 
@@ -36,6 +36,41 @@ def test_the_mean_correlation_is_that_of_all_pairs_of_targets():
     j, k = np.triu_indices(7, 1)
     by_definition = (weight[j] * weight[k] * correlation[j, k]).sum() / (weight[j] * weight[k]).sum()
     assert mean_correlation(unit_vectors(responses), weight[None])[0] == pytest.approx(by_definition, abs=1e-12)
+
+
+def test_responses_of_single_precision_and_targets_without_weight_give_the_same():
+    rng = np.random.default_rng(1)
+    responses, weight = rng.standard_normal((60, 300)) + 5.0, rng.poisson(0.2, (4, 60)).astype(float)
+    some = weight[0] > 0
+    whole = mean_correlation(unit_vectors(responses), weight)
+    assert mean_correlation(unit_vectors(responses[some]), weight[:1, some])[0] == pytest.approx(whole[0], abs=1e-12)
+    np.testing.assert_allclose(mean_correlation(unit_vectors(responses.astype(np.float32)), weight), whole, atol=1e-6)
+
+
+def test_a_rule_shares_out_what_each_axon_has_by_similarity():
+    pairs = plant(Planted(n_axons=20, n_targets=150, n_synapses=900, slope=1.0, l_d_slope=1.0, projections=True), 5).pairs
+    found = expect(pairs, ["signal_correlation"], "proj_hva")
+    assert {expected for _, expected in EFFECTS.values()} <= set(found.columns)
+    axon = [pairs["proj_hva"], pairs["pre_nucleus_id"]]
+    np.testing.assert_allclose(found["expected_l_d_um"].groupby(axon).sum(), pairs["l_d_um"].groupby(axon).sum(), rtol=1e-9)
+    of_axon = np.log(found["expected_l_d_um"]) - np.log(found["expected_l_d_um"]).groupby(axon).transform("mean")
+    likeness = pairs["signal_correlation"] - pairs["signal_correlation"].groupby(axon).transform("mean")
+    for name, part in likeness.groupby(pairs["proj_hva"]):
+        slope = (part * of_axon[part.index]).sum() / (part**2).sum()
+        np.testing.assert_allclose(of_axon[part.index], slope * part, atol=1e-9)  # log-linear, one slope a projection
+        assert slope > 0.3, name
+
+
+def test_an_axonal_rule_alone_leaves_no_axonal_effect():
+    difference, beyond = [], []
+    for number in range(6):
+        world = plant(Planted(n_axons=30, n_targets=250, n_synapses=900, l_d_slope=1.5, retinotopy=0.0), 3, number)
+        pairs = expect(world.pairs.assign(group="all"), ["signal_correlation"], "group")
+        for table, found in ((pairs, difference), (pairs.assign(expected_l_d_um=1.0), beyond)):
+            effects = compare(common_input(table, world.nucleus_id, world.function, "group", n_draws=0), n_replicates=9).set_index("effect")
+            found.append(effects.loc["axonal", "difference"])
+    assert abs(np.mean(difference)) < 0.01
+    assert np.mean(beyond) > 0.015  # to no rule at all, an axon's neighbours look like joiners
 
 
 def test_one_target_alone_has_no_mean_correlation():

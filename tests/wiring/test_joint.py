@@ -71,6 +71,14 @@ def test_a_size_rule_is_found_among_connections():
     assert found["low"] > 0
 
 
+def test_the_mixed_model_of_sizes_finds_the_slopes_of_pairs_within_axons():
+    found = fit_joint(planted(3, feature=1.0, size=0.6), BLOCKS, "size")
+    assert found.unfitted == ""
+    assert (np.abs(found.slopes["mixed"] - found.slopes["estimate"]) < found.slopes["se"]).all()
+    one = of(found, "feature_similarity")
+    assert abs(one["mixed"] - 0.6) < 2.5 * one["mixed_se"] < 1.0
+
+
 def test_parts_of_the_commonality_sum_to_what_all_predictors_explain():
     pairs = planted(4, feature=1.0)
     found = fit_joint(pairs, BLOCKS, "synaptic", n_replicates=20).commonality

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from graphtwin.wiring.mixed.family import Family
+
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
 NAMED = 5  # pairs that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
@@ -71,20 +73,24 @@ def _named(frame: pd.DataFrame, chosen: np.ndarray) -> str:
     return ", ".join(names) + (f" and {chosen.sum() - len(rows)} more" if chosen.sum() > len(rows) else "")
 
 
-def require_counts(family: str, response: str, y: Float[np.ndarray, " pairs"], whole: bool) -> None:
-    """A response at or above 0, whole where the family counts, and not 0 everywhere."""
-    negative, broken = int((y < 0).sum()), int((y != np.floor(y)).sum()) if whole else 0
+def require_response(family: Family, response: str, y: Float[np.ndarray, " pairs"]) -> None:
+    """A response at or above 0, whole where the family counts, nowhere 0 where it cannot be, and not 0 everywhere."""
+    negative, broken = int((y < 0).sum()), int((y != np.floor(y)).sum()) if family.whole else 0
     if negative or broken or not np.isfinite(y).all():
         what = (
             f"{negative} negative, {broken} broken and {int((~np.isfinite(y)).sum())} infinite values"
-            if whole
+            if family.whole
             else f"{negative} negative values"
         )
-        raise ValueError(
-            f"{response}: {what} among {len(y)} pairs. The {family} family needs {'counts' if whole else 'values of 0 or more'}."
-        )
+        wanted = "counts" if family.whole else "values of 0 or more"
+        raise ValueError(f"{response}: {what} among {len(y)} pairs. The {family.name} family needs {wanted}.")
     if not y.any():
         raise ValueError(f"{response}: 0 in all {len(y)} pairs. There is no rate to fit.")
+    if family.positive and not y.all():
+        raise ValueError(
+            f"{response}: 0 in {int((y == 0).sum())} of {len(y)} pairs. The {family.name} family needs values above 0: "
+            "leave these pairs out and say so, or use family tweedie."
+        )
 
 
 def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "columns columns"], absorbed: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The families there are: Poisson, negative binomial (`family` says what each gives) and Tweedie."""
+"""The families there are: Poisson and negative binomial (`family` says what each gives), and Tweedie and gamma."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numba import njit
 from scipy.special import betainc, digamma, gammaln, pdtr
 
 from graphtwin.wiring.mixed.family import REASSOCIATE, ByShape, Family, Normaliser, Rows, Shape
+from graphtwin.wiring.mixed.gamma import Gamma
 from graphtwin.wiring.mixed.tweedie import Tweedie
 
 
@@ -19,6 +20,7 @@ class Poisson:
 
     name: str = "poisson"
     whole: bool = True
+    positive: bool = False
     shape_names: tuple[str, ...] = ()
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -67,6 +69,7 @@ class NegativeBinomial:
 
     name: str = "negative_binomial"
     whole: bool = True
+    positive: bool = False
     shape_names: tuple[str, ...] = ("phi",)
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -123,7 +126,7 @@ class NegativeBinomial:
         return below, betainc(shape["phi"], y + 1.0, share)
 
 
-FAMILIES: dict[str, Family] = {"poisson": Poisson(), "negative_binomial": NegativeBinomial(), "tweedie": Tweedie()}
+FAMILIES: dict[str, Family] = {family.name: family for family in (Poisson(), NegativeBinomial(), Tweedie(), Gamma())}
 
 
 def family_named(name: str) -> Family:

@@ -1,8 +1,9 @@
-"""Distributions of the response with a log link: Poisson, negative binomial (variance mu + mu^2 / phi), Tweedie (variance phi mu^power).
+"""Distributions of the response with a log link: Poisson, negative binomial (variance mu + mu^2 / phi), Tweedie (variance phi mu^power)
+and gamma (variance phi mu^2).
 
 With eta the log mean, a family gives for each pair the log-likelihood l, its first derivative (score) and minus its second (weight) by
 eta, and for the gradient of the Laplace likelihood their derivatives by eta and by the shape parameters. The part of l that doesn't
-depend on eta, the normaliser, is computed once a shape, not once a pass. All three are log-concave in eta, so that the mode of the random
+depend on eta, the normaliser, is computed once a shape, not once a pass. All are log-concave in eta, so that the mode of the random
 effects is unique.
 """
 
@@ -41,6 +42,10 @@ class Family(Protocol):
     @property
     def whole(self) -> bool:
         """Whether the response is a count."""
+
+    @property
+    def positive(self) -> bool:
+        """Whether the response is never 0."""
 
     @property
     def shape_names(self) -> tuple[str, ...]:

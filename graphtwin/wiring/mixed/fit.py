@@ -33,7 +33,8 @@ def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb
     Args:
         formula: As `n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)`.
         pairs: One row a pair; no column that the formula names may have gaps.
-        family: "poisson", "negative_binomial" (variance mu + mu^2 / phi) or "tweedie" (variance phi mu^power, 1 < power < 2).
+        family: "poisson", "negative_binomial" (variance mu + mu^2 / phi), "tweedie" (variance phi mu^power, 1 < power < 2) or "gamma"
+            (variance phi mu^2).
         absorb: Columns whose combinations get a free intercept each, as "pre" or "pre:proj", instead of random effects; what doesn't vary
             within them is absorbed.
 

@@ -32,7 +32,7 @@ def prepare(formula: ModelFormula, pairs: pd.DataFrame, family: Family, absorb: 
     """
     checks.require_pairs(pairs)
     response = column(pairs, formula.response).to_numpy(np.float64)
-    checks.require_counts(family.name, formula.response, response, family.whole)
+    checks.require_response(family, formula.response, response)
     notes: list[str] = []
     if absorb is not None:
         pairs, notes = _with_response(pairs, response, absorb)

@@ -22,6 +22,7 @@ class Tweedie:
 
     name: str = "tweedie"
     whole: bool = False
+    positive: bool = False
     shape_names: tuple[str, ...] = ("phi", "power")
 
     def start(self, y: Rows, mean: Rows) -> Shape:

@@ -137,6 +137,16 @@ def test_halved_counts_have_no_tweedie_fit():
         fit_mixed("y ~ x + (1 | pre)", table, "tweedie")
 
 
+def test_sizes_of_0_and_sizes_that_are_all_alike_have_no_gamma_fit():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"y": rng.gamma(2.0, 0.5, 400), "pre": np.arange(400) % 20, "x": rng.normal(size=400)})
+    some = table.assign(y=table["y"].where(table.index >= 3, 0.0))
+    with pytest.raises(ValueError, match=r"y: 0 in 3 of 400 pairs\. The gamma family needs values above 0: leave these pairs out"):
+        fit_mixed("y ~ x + (1 | pre)", some, "gamma")
+    with pytest.raises(NotConverged, match="phi runs to 0: the response is its mean in every pair"):
+        fit_mixed("y ~ x + (1 | pre)", table.assign(y=2.0), "gamma")
+
+
 def test_a_search_that_is_cut_short_reports_nothing(pairs, monkeypatch):
     monkeypatch.setattr("graphtwin.wiring.mixed.maximise.MAX_ITERATIONS", 2)
     with pytest.raises(

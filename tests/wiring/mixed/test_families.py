@@ -7,7 +7,7 @@ from scipy import stats
 from graphtwin.wiring.mixed.families import FAMILIES, family_named
 from graphtwin.wiring.mixed.tweedie_series import tweedie_cumulative
 
-INNER = {"poisson": np.zeros(0), "negative_binomial": np.array([-0.3]), "tweedie": np.array([-1.2, -0.4])}
+INNER = {"poisson": np.zeros(0), "negative_binomial": np.array([-0.3]), "tweedie": np.array([-1.2, -0.4]), "gamma": np.array([-0.9])}
 
 
 def log_likelihood(name, eta, y, inner):
@@ -21,7 +21,12 @@ def responses():
     rng = np.random.default_rng(1)
     eta = rng.normal(-0.5, 1.0, 200)
     counts = rng.poisson(np.exp(eta)).astype(np.float64)
-    return eta, {"poisson": counts, "negative_binomial": counts, "tweedie": counts * rng.gamma(2.0, 0.3, 200)}
+    return eta, {
+        "poisson": counts,
+        "negative_binomial": counts,
+        "tweedie": counts * rng.gamma(2.0, 0.3, 200),
+        "gamma": rng.gamma(2.0, 0.3, 200),
+    }
 
 
 def test_counts_have_the_probabilities_of_scipy(responses):
@@ -33,6 +38,13 @@ def test_counts_have_the_probabilities_of_scipy(responses):
     }
     for name, value in expected.items():
         assert log_likelihood(name, eta, y[name], INNER[name]) == pytest.approx(value, abs=1e-9)
+
+
+def test_gamma_sizes_have_the_density_of_scipy(responses):
+    eta, y = responses[0], responses[1]["gamma"]
+    k = np.exp(-INNER["gamma"][0])
+    expected = stats.gamma.logpdf(y, k, scale=np.exp(eta) / k).sum()
+    assert log_likelihood("gamma", eta, y, INNER["gamma"]) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("power", [1.1, 1.5, 1.9])
@@ -104,8 +116,8 @@ def test_draws_have_the_mean_the_variance_and_the_distribution(name):
 
 
 def test_an_unknown_family_names_those_there_are():
-    with pytest.raises(ValueError, match=r"family .gamma. is unknown\. There are poisson, negative_binomial, tweedie"):
-        family_named("gamma")
+    with pytest.raises(ValueError, match=r"family .beta. is unknown\. There are poisson, negative_binomial, tweedie, gamma"):
+        family_named("beta")
 
 
 def test_a_tweedie_response_of_countless_jumps_is_refused():

@@ -14,7 +14,7 @@ from graphtwin.wiring.mixed.maximise import Search
 from graphtwin.wiring.mixed.one_factor import OneFactor
 from graphtwin.wiring.mixed.start import starting_evaluation
 
-INNER = {"poisson": [], "negative_binomial": [-0.2], "tweedie": [-0.8, -0.3]}
+INNER = {"poisson": [], "negative_binomial": [-0.2], "tweedie": [-0.8, -0.3], "gamma": [-0.7]}
 
 
 def small_table(name, n=160, scale=1.0, seed=0):
@@ -26,6 +26,8 @@ def small_table(name, n=160, scale=1.0, seed=0):
     y = rng.poisson(rate).astype(np.float64)
     if name == "tweedie":
         y = y * rng.gamma(2.0, 0.4, n)
+    if name == "gamma":
+        y = rate * rng.gamma(2.0, 0.5, n)
     return pd.DataFrame({"y": y, "x": x, "l_d": l_d, "pre": pre, "post": post, "proj": np.array(["a", "b"])[pre % 2]})
 
 
