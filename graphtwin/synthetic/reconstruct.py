@@ -14,9 +14,10 @@ from jaxtyping import Float, Int64
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graphtwin.execute import rng_for
-from graphtwin.synthetic.connect import Connections, approach, describe
-from graphtwin.synthetic.neurites import Neurite, grow_axon, grow_dendrite, kept, locate, severed
-from graphtwin.synthetic.tiles import Dendrites
+from graphtwin.synthetic.approach import Cuts, approach, pool_dendrites
+from graphtwin.synthetic.connect import Connections, describe
+from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, locate, severed
+from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.tissue import Tissue
 
 EARLIER, LATER = 343, 661
@@ -102,7 +103,7 @@ def reconstruct(tissue: Tissue, connections: Connections, config: ReconstructCon
     soma_root = latest.loc[latest["compartment"] == "soma", "root_id"].to_numpy()
     columns = {"nucleus_id": tissue.nucleus_id, "root_id": soma_root, "status_axon": status_axon, "status_dendrite": status_dendrite}
     proofreading = pd.DataFrame(columns)[(status_axon != "non") | (status_dendrite != "non")].reset_index(drop=True)
-    pairs = _observed_pairs(tissue, synapses, status_axon, axon_kept, dendrite_kept, chosen.same_region_um)
+    pairs = _observed_pairs(tissue, synapses, status_axon, Cuts(axon_kept, dendrite_kept), chosen.same_region_um)
     return Reconstruction(roots, proofreading, synapses, axon_kept, dendrite_kept, pairs)
 
 
@@ -230,32 +231,34 @@ def _observed_pairs(
     tissue: Tissue,
     synapses: pd.DataFrame,
     status_axon: np.ndarray,
-    axon_kept: Float[np.ndarray, " neurons"],
-    dendrite_kept: Float[np.ndarray, " neurons"],
+    cuts: Cuts,
     same_region_um: float,
 ) -> pd.DataFrame:
     """All pairs of proofread axons, with the L_d and the synapses of what stays of both sides."""
-    dendrites = Dendrites(tissue, kept_um=dendrite_kept)
-    parts = []
-    for row in np.flatnonzero(status_axon != "non").tolist():
-        near = approach(dendrites, row, kept_axon(tissue, row, float(axon_kept[row])))
+    proofread = np.flatnonzero(status_axon != "non")
+    near = _near(tissue, proofread, cuts)
+    parts = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+    for row in proofread.tolist():
         region = np.array(tissue.plane.query_ball_point(tissue.soma_um[row, [0, 2]], same_region_um), dtype=np.int64)
-        post = np.union1d(region[region != row], near.post)
-        l_d = np.zeros(len(post))
-        l_d[np.searchsorted(post, near.post)] = near.l_d_um
-        parts.append((np.full(len(post), row), post, l_d))
-    if not parts:
-        parts = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))]
-    pre, post, l_d = (np.concatenate(part) for part in zip(*parts, strict=True))
+        post = np.union1d(region[region != row], near.loc[near["pre"] == row, "post"])
+        parts.append((np.full(len(post), row), post))
+    pre, post = (np.concatenate(part) for part in zip(*parts, strict=True))
     pairs = describe(tissue, pre, post)
-    pairs.insert(2, "l_d_um", l_d)
+    l_d = near.set_index(["pre", "post"])["l_d_um"].reindex(pd.MultiIndex.from_arrays([pre, post]), fill_value=0.0)
+    pairs.insert(2, "l_d_um", l_d.to_numpy())
     seen = synapses[(synapses["pre_piece"] == 0) & (synapses["post_piece"] == 0) & ~synapses["is_artefact"]]
     made = seen.groupby(["pre_nucleus_id", "post_nucleus_id"])["size"].agg(n_synapses="size", synapse_size="sum").reset_index()
     pairs = pairs.merge(made, how="left", on=["pre_nucleus_id", "post_nucleus_id"], validate="one_to_one")
     return pairs.assign(n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64))
 
 
-def kept_axon(tissue: Tissue, row: int, kept_um: float) -> Neurite:
-    """What stays of the axon of a cell."""
-    whole = grow_axon(tissue, int(tissue.nucleus_id[row]))
-    return whole if np.isinf(kept_um) else kept(whole, kept_um)
+def _near(tissue: Tissue, axons: Int64[np.ndarray, " axons"], cuts: Cuts) -> pd.DataFrame:
+    """Rows of pairs that come near each other with what was not cut of both (pre, post), and l_d_um, of these axons."""
+    frames = [pd.DataFrame({"pre": np.zeros(0, np.int64), "post": np.zeros(0, np.int64), "l_d_um": np.zeros(0)})]
+    for tile in lay_tiles(tissue, grow_parts(tissue, skeletons=False)):
+        index = pool_dendrites(tissue, tile, cuts)
+        for row in np.intersect1d(tile.axons, axons).tolist():
+            met = approach(tissue, tile, index, row, cuts)
+            if met is not None:
+                frames.append(pd.DataFrame({"pre": row, "post": met.post, "l_d_um": met.l_d_um}))
+    return pd.concat(frames, ignore_index=True)

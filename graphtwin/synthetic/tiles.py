@@ -1,44 +1,97 @@
-"""The sheet in square tiles, so that only the dendrites around an axon are in memory: each tile's dendrites are grown and pooled when asked for."""
+"""The sheet in square tiles, so that a cortex of any size is worked through with the dendrites of one tile in memory.
+
+A first pass grows every neuron once and notes where its neurites run; then each tile is given the axons that come near its dendrites.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+import pandas as pd
+from jaxtyping import Float, Int64
 
-from graphtwin.cortex.proximity import RADIUS_NM, DendriteIndex
+from graphtwin.cortex.proximity import RADIUS_NM
 from graphtwin.cortex.skeleton import Cable
-from graphtwin.synthetic.neurites import Neurite, grow_dendrite, kept
+from graphtwin.synthetic.anatomy import pia_um
+from graphtwin.synthetic.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.sheet import ORIGIN_UM
 from graphtwin.synthetic.tissue import Tissue
 
-TILE_UM = 500.0
-REACH_UM = 330.0  # no dendrite comes farther from its soma, along x or z
-KEPT = 24  # tiles in memory: about 25 MB each at the default density
+TILE_UM = 1200.0
+CELL_UM = 50.0  # of the outlines of axons
+GROWN_TOGETHER = 256
+MARGIN_UM = RADIUS_NM / 1000 + 1  # a um for the rounding of points
 
 
-class Tile(NamedTuple):
-    """The cells whose somata lie in one square.
+class Grown(NamedTuple):
+    """Some neurons, grown.
 
     Attributes:
-        column, line: Of the tile, along x and z.
-        rows: Of the cells in the tissue, ascending.
+        rows: Of the tissue.
+        boxes_um: Least and largest x, then least and largest z of each dendrite.
+        cells: Row, and numbers along x and z of each square of `CELL_UM` that its axon passes.
+        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless asked
+            for.
     """
 
-    column: int
-    line: int
-    rows: Int[np.ndarray, " cells"]
+    rows: Int64[np.ndarray, " neurons"]
+    boxes_um: Float[np.ndarray, "neurons 4"]
+    cells: Int64[np.ndarray, "cells 3"]
+    skeletons: pd.DataFrame | None
 
 
-def tiles(tissue: Tissue, tile_um: float = TILE_UM) -> list[Tile]:
-    """All tiles with cells, along a curve on which neighbours stay near (Morton's), so that few dendrites are grown twice."""
+@dataclass(frozen=True)
+class Tile:
+    """One square of the sheet.
+
+    Attributes:
+        rows: Of the cells whose somata lie in it.
+        axons: Rows of the cells whose axons may come near their dendrites.
+        box_um: Around these dendrites, and as much more as proximity reaches: least and largest x, least and largest z.
+    """
+
+    rows: Int64[np.ndarray, " cells"]
+    axons: Int64[np.ndarray, " axons"]
+    box_um: Float[np.ndarray, " 4"]
+
+
+def grow_parts(tissue: Tissue, workers: int = 1, skeletons: bool = True) -> Iterator[Grown]:
+    """All neurons in the order of their ids, some at a time.
+
+    Args:
+        tissue: The cells.
+        workers: Processes.
+        skeletons: Whether the parts hold the neurites themselves.
+    """
+    rows = np.arange(len(tissue.nucleus_id))
+    blocks = [rows[i : i + GROWN_TOGETHER] for i in range(0, len(rows), GROWN_TOGETHER)]
+    return mapped(_grow_block, ((tissue, block, skeletons) for block in blocks), workers)
+
+
+def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) -> list[Tile]:
+    """The tiles of a tissue, along z and then along x.
+
+    Args:
+        tissue: The cells.
+        grown: All parts of `grow_parts`.
+        tile_um: Edge of a tile.
+    """
+    parts = [(part.boxes_um, part.cells) for part in grown]
+    boxes, cells = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     place = ((tissue.soma_um[:, [0, 2]] - np.array(ORIGIN_UM)) // tile_um).astype(np.int64)
-    order = np.lexsort((np.arange(len(place)), _morton(place)))
-    first = np.flatnonzero(np.diff(_morton(place)[order], prepend=-1) > 0)
-    return [Tile(*place[rows[0]].tolist(), rows) for rows in np.split(order, first[1:])]
+    number = np.unique(place, axis=0, return_inverse=True)[1].ravel()
+    low = cells[:, 1:] * CELL_UM
+    tiles = []
+    for tile in range(number.max() + 1):
+        rows = np.flatnonzero(number == tile)
+        inside = boxes[rows]
+        box = np.array([inside[:, 0].min(), inside[:, 1].max(), inside[:, 2].min(), inside[:, 3].max()]) + MARGIN_UM * np.array([-1, 1, -1, 1])
+        near = (low[:, 0] <= box[1]) & (low[:, 0] + CELL_UM >= box[0]) & (low[:, 1] <= box[3]) & (low[:, 1] + CELL_UM >= box[2])
+        tiles.append(Tile(rows, np.unique(cells[near, 0]), box))
+    return tiles
 
 
 def cable(nucleus_id: int, neurite: Neurite) -> Cable:
@@ -46,59 +99,50 @@ def cable(nucleus_id: int, neurite: Neurite) -> Cable:
     return Cable.from_skeleton(int(nucleus_id), neurite.vertices_nm, neurite.edges)
 
 
-class Dendrites:
-    """The dendrites of a tissue, pooled tile by tile when they are asked for; the tiles used last stay in memory.
-
-    Args:
-        tissue: The cells.
-        tile_um: Edge of a tile.
-        radius_nm: The largest distance of two proximal points.
-        kept_um: Path at which each dendrite was cut, a row a cell; by default all are whole.
-    """
-
-    def __init__(
-        self,
-        tissue: Tissue,
-        tile_um: float = TILE_UM,
-        radius_nm: int = RADIUS_NM,
-        kept_um: Float[np.ndarray, " neurons"] | None = None,
-    ) -> None:
-        self.tissue, self.tile_um, self.radius_nm = tissue, tile_um, radius_nm
-        self.kept_um = kept_um if kept_um is not None else np.full(len(tissue.nucleus_id), np.inf)
-        self._rows = {(tile.column, tile.line): tile.rows for tile in tiles(tissue, tile_um)}
-        self._held: OrderedDict[tuple[int, int], DendriteIndex] = OrderedDict()
-
-    def near(self, points_um: Float[np.ndarray, "points 3"]) -> Iterator[tuple[Int[np.ndarray, " cells"], DendriteIndex]]:
-        """Rows and index of every tile whose dendrites may come within the radius of one of these points (pia frame)."""
-        reach = REACH_UM + self.radius_nm / 1000
-        plane = points_um[:, [0, 2]] - np.array(ORIGIN_UM)
-        # Corners of the square around each point; a tile is never smaller than one that lies between them.
-        low, high = ((plane - reach) // self.tile_um).astype(np.int64), ((plane + reach) // self.tile_um).astype(np.int64)
-        found: set[tuple[int, int]] = set()
-        for a, b, c, d in np.unique(np.column_stack([low, high]), axis=0).tolist():
-            found.update((column, line) for column in range(a, c + 1) for line in range(b, d + 1))
-        for key in sorted(found & self._rows.keys()):
-            yield self._rows[key], self._index(key)
-
-    def _index(self, key: tuple[int, int]) -> DendriteIndex:
-        if key in self._held:
-            self._held.move_to_end(key)
-            return self._held[key]
-        index = DendriteIndex.build((self._cable(row) for row in self._rows[key].tolist()), self.radius_nm)
-        self._held[key] = index
-        if len(self._held) > KEPT:
-            self._held.popitem(last=False)
-        return index
-
-    def _cable(self, row: int) -> Cable:
-        nucleus_id = int(self.tissue.nucleus_id[row])
-        whole = grow_dendrite(self.tissue, nucleus_id)
-        return cable(nucleus_id, whole if np.isinf(self.kept_um[row]) else kept(whole, float(self.kept_um[row])))
+def cable_within(nucleus_id: int, neurite: Neurite, box_um: Float[np.ndarray, " 4"]) -> Cable | None:
+    """The edges of a neurite that have an end in a box of the plane; None where there are none."""
+    x, _, z = pia_um(neurite.vertices_nm).T
+    inside = (x >= box_um[0]) & (x <= box_um[1]) & (z >= box_um[2]) & (z <= box_um[3])
+    edges = neurite.edges[inside[neurite.edges].any(axis=1)]
+    return Cable.from_skeleton(int(nucleus_id), neurite.vertices_nm, edges) if len(edges) else None
 
 
-def _morton(place: Int[np.ndarray, "cells 2"]) -> Int[np.ndarray, " cells"]:
-    """The two numbers of a tile with their bits interleaved."""
-    key = np.zeros(len(place), dtype=np.int64)
-    for bit in range(16):
-        key |= (place[:, 0] >> bit & 1) << 2 * bit | (place[:, 1] >> bit & 1) << 2 * bit + 1
-    return key
+def mapped(function: Callable[..., Any], arguments: Iterable[Sequence[Any]], workers: int) -> Iterator[Any]:
+    """Results of a function in the order of its arguments, which are taken as processes become free."""
+    from joblib import Parallel, delayed
+
+    if workers < 1:
+        raise ValueError(f"workers = {workers}: give 1 or more.")
+    if workers == 1:
+        return (function(*each) for each in arguments)
+    results: Iterator[Any] = Parallel(n_jobs=workers, return_as="generator", pre_dispatch=workers)(delayed(function)(*a) for a in arguments)
+    return results
+
+
+def _grow_block(tissue: Tissue, rows: Int64[np.ndarray, " neurons"], skeletons: bool) -> Grown:
+    boxes, cells, frames = [], [], []
+    for row in rows.tolist():
+        nucleus_id = int(tissue.nucleus_id[row])
+        dendrite, axon = grow_dendrite(tissue, nucleus_id), grow_axon(tissue, nucleus_id)
+        x, _, z = pia_um(dendrite.vertices_nm).T
+        boxes.append((x.min(), x.max(), z.min(), z.max()))
+        passed = np.unique((pia_um(axon.vertices_nm)[:, [0, 2]] // CELL_UM).astype(np.int64), axis=0)
+        cells.append(np.column_stack([np.full(len(passed), row), passed]))
+        if skeletons:
+            frames += [(nucleus_id, "axon", axon), (nucleus_id, "dendrite", dendrite)]
+    return Grown(rows, np.array(boxes), np.concatenate(cells), _skeletons(frames) if skeletons else None)
+
+
+def _skeletons(neurites: list[tuple[int, str, Neurite]]) -> pd.DataFrame:
+    """Neurites as one table."""
+    sizes = [len(neurite.vertices_nm) for _, _, neurite in neurites]
+    vertices = np.concatenate([neurite.vertices_nm for _, _, neurite in neurites]).astype(np.int32)
+    compartment = np.repeat([name == "dendrite" for _, name, _ in neurites], sizes).astype(np.int8)
+    columns = {
+        "nucleus_id": np.repeat(np.array([nucleus_id for nucleus_id, _, _ in neurites], dtype=np.int64), sizes),
+        "compartment": pd.Categorical.from_codes(compartment, ["axon", "dendrite"]),
+        "vertex": np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
+        "parent": np.concatenate([np.append(-1, neurite.edges[:, 0]) for _, _, neurite in neurites]).astype(np.int32),
+    }
+    columns |= {f"{axis}_nm": values for axis, values in zip("xyz", vertices.T, strict=True)}
+    return pd.DataFrame(columns | {"radius_nm": np.concatenate([neurite.radius_nm for _, _, neurite in neurites])})
