@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from graphtwin.synthetic.stimuli import DEGREES_A_PIXEL, FRAME_RATE_HZ, HEIGHT, WIDTH
 
+NEGLIGIBLE = 5e-3  # of the window's peak: further out, a field ends
 RATE_OF_FAST = 2.1  # k of the fast filter over the preferred angular frequency: both filters then peak there
 N_TAPS = 24  # frames that a neuron looks back: 0.8 s
 BLOCK = 4  # pixels a side of the blocks in which local contrast is measured
@@ -44,6 +45,7 @@ def gabor_pairs(table: pd.DataFrame) -> Float[np.ndarray, "pair units pixels"]:
             up * np.cos(angle[part]) - right * np.sin(angle[part]),
         )
         window = np.exp(-(along**2) / (2 * sigma[part] ** 2) - across**2 / (2 * length[part] ** 2))
+        window[window < NEGLIGIBLE] = 0
         cycle = 2 * np.pi * frequency[part] * along
         even = window * (np.cos(cycle) - (window * np.cos(cycle)).sum(1, keepdims=True) / window.sum(1, keepdims=True))
         odd = window * np.sin(cycle)

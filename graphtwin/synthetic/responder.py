@@ -34,7 +34,6 @@ ADAPTATION_S = 1.0
 SEMI_SATURATION, OWN_POOL = 0.5, 0.25
 REFERENCE_CLIPS = 3  # clips of 10 s of dead leaves, the same for every animal, that set the scales of drive and rate
 UNITS_TOGETHER = 128
-NEGLIGIBLE = 3e-3  # of a Gabor's largest weight: further out, pixels are left out
 
 
 @dataclass(frozen=True)
@@ -173,8 +172,7 @@ def _patches(table: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray, np.ndar
     for start in range(0, len(table), UNITS_TOGETHER):
         rows = order[start : start + UNITS_TOGETHER]
         pairs = filters.gabor_pairs(table.iloc[rows])
-        strength = np.abs(pairs).max(0)
-        seen = (strength > NEGLIGIBLE * strength.max(1, keepdims=True)).any(0).reshape(HEIGHT, WIDTH)
+        seen = (pairs != 0).any((0, 1)).reshape(HEIGHT, WIDTH)
         down, across = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
         pixels = (np.arange(down[0], down[-1] + 1)[:, None] * WIDTH + np.arange(across[0], across[-1] + 1)).ravel()
         patches.append((rows, pixels, np.ascontiguousarray(pairs[:, :, pixels].reshape(2 * len(rows), -1))))

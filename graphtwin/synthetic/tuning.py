@@ -177,7 +177,7 @@ def _map(places: Float[np.ndarray, "neurons xy"], n: int, scale: float, rng: np.
     return np.sqrt(2 / n_waves) * np.cos(places @ waves + phases).reshape(len(places), n, n_waves).sum(axis=2)
 
 
-def _scaled(scale: str, value: np.ndarray | float) -> np.ndarray:
+def _scaled(scale: str, value: np.ndarray | float) -> np.ndarray | float:
     return np.log(value) if scale == "log" else np.log(value) - np.log1p(-np.asarray(value))
 
 

@@ -93,19 +93,19 @@ def test_half_a_pixel_is_the_mean_of_two():
 
 
 def test_fields_lie_where_they_are_planted(table: pd.DataFrame):
-    """A small flickering patch drives most the unit whose field it covers."""
+    """A small patch of the unit's grating drives it where its field is planted, and hardly elsewhere."""
     rows, columns = (1 - table["rf_y"]) / 2 * 36 - 0.5, (1 + table["rf_x"]) / 2 * 64 - 0.5
     pure = table.assign(normalisation=1e-6, surround=1e-6, complexity=1.0)
     of = responder(pure)
     y, x = np.mgrid[:36, :64]
     for unit in range(3):
-        near = np.exp(-((x - columns[unit]) ** 2 + (y - rows[unit]) ** 2) / 8)
-        away = np.exp(-((x - columns[unit]) ** 2 + (y - 35 + rows[unit] - 12) ** 2) / 8)
-        rates = [
-            visual_rates(of, (127.5 + mask * (stimuli.grating(pure["direction_deg"][unit], 0.045, 2.6, 40) - 127.5)).astype(np.float32))[unit]
-            for mask in (near, away)
-        ]
-        assert rates[0][15:].mean() > 5 * rates[1][15:].mean()
+        drifting = stimuli.grating(pure["direction_deg"][unit], pure["sf_cpd"][unit], 2.6, 40, contrast=0.2) - 127.5
+        shown = []
+        for right in (0, 5, -5, 12):
+            window = np.exp(-((x - columns[unit] - right) ** 2 + (y - rows[unit]) ** 2) / 8)
+            shown.append(visual_rates(of, (127.5 + window * drifting).astype(np.float32))[unit, 15:].mean())
+        assert shown[0] > max(shown[1:3])
+        assert shown[0] > 10 * shown[3]
 
 
 def test_normalisation_makes_contrast_saturate_and_a_surround_makes_large_gratings_weaker(table: pd.DataFrame):

@@ -18,7 +18,7 @@ def test_a_film_is_made_again_by_its_name_in_whole_grey_levels_and_moves(kind: s
     np.testing.assert_array_equal(frames, stimuli.film(kind, 3, "clip", 1, n_frames=120))
     assert not np.array_equal(frames, stimuli.film(kind, 3, "clip", 2, n_frames=120))
     assert np.abs(np.diff(frames, axis=0)).mean() > 0.5
-    assert 100 < frames.mean() < 155
+    assert 85 < frames.mean() < 170
     assert frames.std() > 15
 
 
@@ -65,9 +65,19 @@ def test_a_grating_drifts_into_its_direction_at_its_speed(direction: float):
 
 def test_gratings_show_every_direction_once():
     frames = stimuli.film("drifting_gratings", 0, 0, n_frames=288).astype(np.float64)
-    found = [np.degrees(np.arctan2(*_drift(segment)[::-1])) for segment in frames.reshape(16, 18, 36, 64)]
-    directions = np.rint(np.array(found) / 22.5) % 16
-    assert sorted(directions.tolist()) == list(range(16))
+    found = [_direction(segment) for segment in frames.reshape(16, 18, 36, 64)]
+    assert sorted(np.rint(np.array(found) / 22.5) % 16) == list(range(16))
+
+
+def _direction(frames: Float[np.ndarray, "frames height width"]) -> float:
+    """Degrees into which the strongest wave of a film drifts, by the sign of its change of phase."""
+    window = np.outer(np.hanning(36), np.hanning(64))
+    waves = np.fft.fft2((frames - 127.5) * window, s=(512, 512))
+    row, column = np.unravel_index(np.abs(waves).sum(0).argmax(), (512, 512))
+    wave = waves[:, row, column]
+    up, right = -np.fft.fftfreq(512)[row], np.fft.fftfreq(512)[column]
+    ahead = -np.sign(np.angle(wave[1:] * np.conj(wave[:-1])).mean())
+    return float(np.degrees(np.arctan2(ahead * up, ahead * right)))
 
 
 def test_photographs_come_from_installed_packages():
