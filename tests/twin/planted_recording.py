@@ -71,7 +71,7 @@ def plant(
     shown = [("train", 1)] * train + [("test", repeats)] * test
     for stimulus, (tier, times) in enumerate(shown):
         video = movie(rng, frames, height, width)
-        drive = np.einsum("upk,fk->fup", gabors, (video.reshape(frames, -1) - 128) / 40)
+        drive = ((video.reshape(frames, -1) - 128) / 40 @ gabors.reshape(2 * units, -1).T).reshape(frames, units, 2)
         energy = np.roll((drive**2).sum(2), LAG, axis=0)
         energy[:LAG] = energy[LAG]
         for _ in range(times):
