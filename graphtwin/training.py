@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,7 @@ def fit(
     name: str,
     checkpoint: Path | None = None,
     progress: bool = False,
+    optimisers: Sequence[torch.optim.Optimizer] | None = None,
 ) -> FitState:
     """Minimise the batches' losses and leave the model with its best weights, those it came with among them.
 
@@ -71,16 +72,18 @@ def fit(
         name: What is fitted; names its draws, its progress bar and the checkpoint.
         checkpoint: Written after every epoch; read first if it is there.
         progress: Show a bar.
+        optimisers: Of the model's parameters, each group's learning rate its peak; None makes one AdamW as `config` has it.
     """
     import torch
     from tqdm import tqdm
 
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.epochs * n_batches + 1)
+    if optimisers is None:
+        optimisers = [torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)]
+    schedules = [_one_cycle(optimiser, config.epochs * n_batches + 1) for optimiser in optimisers]
     state = FitState()
     identity = f"{name}, seed {seed}, {n_batches} steps an epoch, {config}"
     if checkpoint is not None and checkpoint.exists():
-        state = _restore(checkpoint, model, optimiser, schedule, identity)
+        state = _restore(checkpoint, model, optimisers, schedules, identity)
     else:
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
@@ -89,21 +92,29 @@ def fit(
         model.train()
         losses = []
         for closure in batches(rng_for(seed, name, "epoch", state.epoch)):
-            optimiser.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             loss = closure()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+            for optimiser, schedule in zip(optimisers, schedules, strict=True):
+                optimiser.step()
+                schedule.step()
             losses.append(float(loss.detach()))
         _advance(state, model, float(np.mean(losses)), validation_loss)
         bar.update()
         bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
         if checkpoint is not None:
-            _save(checkpoint, model, optimiser, schedule, state, identity)
+            _save(checkpoint, model, optimisers, schedules, state, identity)
     bar.close()
     model.load_state_dict(state.best)
     model.eval()
     return state
+
+
+def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The learning rate of every group up to its peak and down again."""
+    import torch
+
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, [group["lr"] for group in optimiser.param_groups], total_steps=steps)
 
 
 def _advance(state: FitState, model: torch.nn.Module, training_loss: float, validation_loss: Callable[[], float]) -> None:
@@ -127,20 +138,20 @@ def _measure(state: FitState, model: torch.nn.Module, training_loss: float, vali
     return loss
 
 
-def _save(path: Path, model: Any, optimiser: Any, schedule: Any, state: FitState, name: str) -> None:
+def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], state: FitState, name: str) -> None:
     import torch
 
     content = {
         "name": name,
         "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+        "schedules": [schedule.state_dict() for schedule in schedules],
         "state": vars(state),
     }
     write_atomic(path, lambda temporary: torch.save(content, temporary))
 
 
-def _restore(path: Path, model: Any, optimiser: Any, schedule: Any, name: str) -> FitState:
+def _restore(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], name: str) -> FitState:
     """The state of a stopped fit; an error when the file belongs to another fit."""
     import torch
 
@@ -151,6 +162,6 @@ def _restore(path: Path, model: Any, optimiser: Any, schedule: Any, name: str) -
         model.load_state_dict(content["model"])
     except RuntimeError as error:
         raise ValueError(f"{path}: does not fit this model ({error}). Delete it: the settings or the data have changed.") from error
-    optimiser.load_state_dict(content["optimiser"])
-    schedule.load_state_dict(content["schedule"])
+    for part, saved in zip([*optimisers, *schedules], [*content["optimisers"], *content["schedules"]], strict=True):
+        part.load_state_dict(saved)
     return FitState(**content["state"])

@@ -1,0 +1,179 @@
+"""Training: many animals into one core, or a new animal onto a core that is kept as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from graphtwin.execute import rng_for, seed_for
+from graphtwin.sources.recording import Recording
+from graphtwin.training import FitConfig, FitState, fit
+from graphtwin.twin.core import Convolution
+from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.receptive_fields import ReverseCorrelationConfig, locate
+from graphtwin.twin.recordings import ClipConfig, Clips, Window, clips_of
+
+
+class FoundationConfig(BaseModel):
+    """How a twin is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    twin: TwinConfig = Field(default_factory=TwinConfig)
+    clips: ClipConfig = Field(default_factory=ClipConfig)
+    receptive_fields: ReverseCorrelationConfig = Field(default_factory=ReverseCorrelationConfig)
+    fit: FitConfig = Field(
+        default_factory=lambda: FitConfig(epochs=12, patience=4, learning_rate=3e-3, weight_decay=0.0),
+        description="Its learning rate is that of biases and of perspective and modulation.",
+    )
+    steps: int = Field(120, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
+    windows: int = Field(4, ge=1, description="Windows a step.")
+    frames: int = Field(60, ge=2, description="Frames a window.")
+    warm_up: int = Field(12, ge=0, description="Frames at the start of each window that no loss is taken on.")
+    kernel_learning_rate: float = Field(0.02, gt=0, description="Of the core's kernels, by orthogonalised momentum.")
+    readout_learning_rate: float = Field(0.01, gt=0, description="Of readouts.")
+    readout_weight_decay: float = Field(0.02, ge=0, description="Of the readouts' feature weights.")
+    validation_trials: int = Field(20, ge=1, description="Trials of each animal that a validation reads.")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A twin with what it was trained on.
+
+    Attributes:
+        clips: Training and validation clips of each animal.
+        state: Of the fit, with its history.
+    """
+
+    twin: Twin
+    config: FoundationConfig
+    clips: dict[str, tuple[Clips, Clips]]
+    state: FitState
+
+
+def train(
+    recordings: Sequence[Recording],
+    config: FoundationConfig | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+    minutes: float | None = None,
+    core: nn.Module | None = None,
+) -> Trained:
+    """A twin of the animals recorded: one core for all, the rest of each its own.
+
+    Args:
+        recordings: One an animal or scan; their names differ.
+        config: See `FoundationConfig`.
+        seed: The root of every draw.
+        checkpoint: Written after every epoch; a training that was killed goes on from it and ends in the same weights.
+        progress: Show bars.
+        minutes: Of each animal's training trials that are used; None uses all.
+        core: Of another twin, to be kept as it is; None trains one from the start.
+    """
+    config = config or FoundationConfig()
+    clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
+    if len(clips) < len(recordings):
+        raise ValueError(
+            f"{len(recordings)} recordings have {len(clips)} names: {sorted(clips)}. Give each folder once, under its own name."
+        )
+    if minutes is not None:
+        clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
+    torch.manual_seed(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0]))
+    twin = Twin(config.twin, {name: start_of(both[0], config, progress) for name, both in clips.items()})
+    if core is not None:
+        twin.keep_core(core)
+    name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
+    state = fit(
+        twin,
+        lambda rng: batches(twin, clips, config, rng),
+        config.steps,
+        lambda: validation_loss(twin, clips, config),
+        config.fit,
+        seed,
+        name,
+        checkpoint,
+        progress,
+        optimisers(twin, config),
+    )
+    return Trained(twin, config, clips, state)
+
+
+def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
+    """What an animal's part of the model begins with: fields by reverse correlation, mean responses, positions in cortex."""
+    units = clips.recording.units
+    place = units[["x_um", "y_um", "z_um"]].to_numpy(np.float64)
+    known = np.isfinite(place).all() and len(units) > 4
+    cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
+    total, count = np.zeros(len(units)), 0
+    for _, window in clips.whole():
+        total += window.responses[window.counted].sum(0)
+        count += int(window.counted.sum())
+    return AnimalStart(locate(clips, config.receptive_fields, progress), total / max(count, 1), cortical, len(clips.recording.behaviour))
+
+
+def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the core's kernels (Jordan 2024), AdamW for the rest, with a larger learning rate for readouts."""
+    free = {name: parameter for name, parameter in twin.named_parameters() if parameter.requires_grad}
+    kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
+    feature_weights = {name for name in free if name.endswith("readout.weights")}
+    readouts = {name for name in free if ".readout." in name or name.endswith((".gain", ".shape"))} - feature_weights
+    rest = set(free) - kernels - feature_weights - readouts
+    groups = [
+        {"params": [free[name] for name in free if name in chosen], "lr": rate, "weight_decay": decay}
+        for chosen, rate, decay in (
+            (feature_weights, config.readout_learning_rate, config.readout_weight_decay),
+            (readouts, config.readout_learning_rate, 0.0),
+            (rest, config.fit.learning_rate, config.fit.weight_decay),
+        )
+    ]
+    made: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=(0.9, 0.98))]
+    if kernels:
+        made.append(torch.optim.Muon([free[name] for name in free if name in kernels], lr=config.kernel_learning_rate, weight_decay=0.0))
+    return made
+
+
+def batches(
+    twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
+) -> Iterator[Callable[[], torch.Tensor]]:
+    """The losses of an epoch's steps, on windows drawn from one animal after the other."""
+    names = list(clips)
+    for step in range(config.steps):
+        name = names[step % len(names)]
+        window = clips[name][0].draw(rng, config.windows, config.frames, config.warm_up)
+        yield partial(loss, twin, name, window)
+
+
+def loss(twin: Twin, name: str, window: Window) -> torch.Tensor:
+    """Mean negative log-likelihood of the counted frames, nats a response."""
+    numbers, _ = twin(name, *tensors(window))
+    likelihood = twin.log_likelihood(name, numbers, torch.from_numpy(window.responses))
+    return -likelihood[torch.from_numpy(window.counted)].mean()
+
+
+def tensors(window: Window) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Video, behaviour and eye position of a window."""
+    return torch.from_numpy(window.video), torch.from_numpy(window.behaviour), torch.from_numpy(window.eye_position)
+
+
+@torch.no_grad()
+def validation_loss(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
+    """Mean over animals of the negative log-likelihood of validation trials, warm-up left out."""
+    losses = []
+    for name, (_, validation) in clips.items():
+        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[: config.validation_trials]
+        found = []
+        for row in rows:
+            window = validation.read(int(row))
+            window.counted[:, : 0 if validation.pictures else config.warm_up] = False
+            if window.counted.any():
+                found.append(float(loss(twin, name, window)))
+        losses.append(np.mean(found))
+    return float(np.mean(losses))

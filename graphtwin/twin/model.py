@@ -1,0 +1,151 @@
+"""The functional twin: one core for all animals; perspective, modulation, readouts and response distributions of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional
+
+from graphtwin.twin.core import ConvolutionalConfig, CoreConfig, State, build_core
+from graphtwin.twin.modulation import Modulation
+from graphtwin.twin.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.readout import Readout
+from graphtwin.twin.responses import FAMILIES, FamilyName
+
+
+class TwinConfig(BaseModel):
+    """What a twin is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: CoreConfig = Field(default_factory=ConvolutionalConfig, description="`core.kind` chooses the architecture.")
+    perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="Eye position to view.")
+    modulators: int = Field(8, ge=1, description="Numbers a frame that say how the animal behaves.")
+    family: FamilyName = Field("poisson", description="Distribution of a response given stimulus and behaviour.")
+    spread: float = Field(0.08, gt=0, description="Standard deviation of readout positions to begin with; the map goes from -1 to 1.")
+    position_from_cortex: bool = Field(False, description="Readout positions as a learned function of cortical position, and a residual.")
+    bf16: bool = Field(True, description="The core in bfloat16 where the processor has instructions for it.")
+
+
+@dataclass(frozen=True)
+class AnimalStart:
+    """What an animal's part of the model begins with.
+
+    Attributes:
+        positions: Of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
+        mean_response: Of each unit, standardised.
+        cortical: Positions in cortex, standardised; None where they are unknown.
+        behaviour: Channels.
+    """
+
+    positions: Float[np.ndarray, "units 2"]
+    mean_response: Float[np.ndarray, " units"]
+    cortical: Float[np.ndarray, "units 3"] | None
+    behaviour: int
+
+
+class Animal(nn.Module):
+    """All that belongs to one animal: perspective, modulation, gain by behaviour, readouts, constants of the response distribution."""
+
+    def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
+        """Parts of one animal, its units answering at their mean rate."""
+        super().__init__()
+        family = FAMILIES[config.family]
+        units = len(start.positions)
+        cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
+        self.perspective = Perspective(config.perspective)
+        self.modulation = Modulation(start.behaviour, config.modulators)
+        positions = torch.as_tensor(start.positions, dtype=torch.float32)
+        self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
+        self.gain = nn.Parameter(torch.zeros(units, config.modulators))
+        self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
+        with torch.no_grad():
+            rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
+            self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # where softplus gives the rate
+
+    def answer(
+        self, features: Float[torch.Tensor, "clips_frames features h w"], modulation: Float[torch.Tensor, "clips frames modulators"]
+    ) -> Float[torch.Tensor, "clips frames units outputs"]:
+        """Numbers of every unit's response distribution, the first a rate."""
+        numbers = self.readout(features).unflatten(0, modulation.shape[:2])
+        gain = torch.exp(modulation @ self.gain.T)
+        return torch.cat([(functional.softplus(numbers[..., 0]) * gain)[..., None], numbers[..., 1:]], dim=-1)
+
+
+class Twin(nn.Module):
+    """Video, behaviour and eye position to response distributions of the units of any of its animals."""
+
+    def __init__(self, config: TwinConfig, starts: Mapping[str, AnimalStart]) -> None:
+        """A twin of the animals named, drawn from torch's generator."""
+        super().__init__()
+        self.config = config
+        self.family = FAMILIES[config.family]
+        self.names = list(starts)
+        self.core = build_core(config.core, config.modulators)
+        self.core_is_kept = False
+        self.animals = nn.ModuleList(Animal(config, start) for start in starts.values())
+
+    def keep_core(self, core: nn.Module) -> None:
+        """Take the weights of another twin's core and let no fit change them, nor the running statistics of its norm."""
+        self.core.load_state_dict(core.state_dict())
+        self.core.requires_grad_(False)
+        self.core_is_kept = True
+
+    def train(self, mode: bool = True) -> Twin:
+        """Training mode for everything but a core that is kept."""
+        super().train(mode)
+        self.core.train(mode and not self.core_is_kept)
+        return self
+
+    def animal(self, name: str) -> Animal:
+        """The part of one animal; an error names those there are."""
+        if name not in self.names:
+            raise ValueError(f"no animal {name!r} in this twin. It has {', '.join(self.names)}: transfer it to the new one first.")
+        return self.animals[self.names.index(name)]  # type: ignore[return-value]
+
+    def forward(
+        self,
+        name: str,
+        video: Float[torch.Tensor, "clips frames height width"],
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State | None = None,
+    ) -> tuple[Float[torch.Tensor, "clips frames units outputs"], State]:
+        """Numbers of the response distributions and the state after the last frame.
+
+        Args:
+            name: Of the animal.
+            video: Standardised, as `Window` has it.
+            behaviour: Standardised.
+            eye_position: Standardised.
+            state: What an earlier call returned for the frames before; None starts a clip.
+        """
+        outgoing: State = {}
+        state = state or {}
+        animal = self.animal(name)
+        modulation = animal.modulation(behaviour, state, outgoing)
+        view = animal.perspective(video, eye_position)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16 and torch.backends.mkldnn.is_available() and has_bf16()):
+            features, left = self.core(view, modulation, state)
+        return animal.answer(features, modulation), outgoing | left
+
+    def log_likelihood(
+        self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"], responses: Float[torch.Tensor, "clips frames units"]
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """Of every response, nats."""
+        return self.family.log_likelihood(numbers, self.animal(name).shape, responses)
+
+    def mean(self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"]) -> Float[torch.Tensor, "clips frames units"]:
+        """Expected responses, standardised."""
+        return self.family.mean(numbers, self.animal(name).shape)
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware."""
+    return bool(torch.cpu._is_avx512_bf16_supported())

@@ -1,0 +1,181 @@
+"""A unit's readout: where on the core's map it looks and how it weighs the channels there; thousands at once, by position buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The bilinear corners of all units, sorted by the map position they read.
+
+    A map position has as many rows of slots as its corners fill, so that crowded positions cost no padding elsewhere.
+
+    Attributes:
+        position: Map position (row-major) that each row of slots reads.
+        unit: Whose corner stands in each slot, (rows, slots); any unit in an empty slot.
+        corner: Which of the 4 units corners stands there, as an index into corners flattened; that of a 0 in an empty slot.
+        slot: Slot of each corner, flattened over (rows, slots).
+    """
+
+    position: Int[torch.Tensor, " rows"]
+    unit: Int[torch.Tensor, "rows slots"]
+    corner: Int[torch.Tensor, "rows slots"]
+    slot: Int[torch.Tensor, "4 units"]
+
+
+def bilinear_corners(
+    positions: Float[torch.Tensor, "units 2"], height: int, width: int
+) -> tuple[Int[torch.Tensor, "4 units"], Float[torch.Tensor, "4 units"]]:
+    """Map positions and weights of the four corners around each point, as `grid_sample` has them (edges at -1 and 1, border repeated).
+
+    Args:
+        positions: x rightwards, y downwards.
+        height: Of the map.
+        width: Of the map.
+    """
+    x = ((positions[:, 0] + 1) * (width / 2) - 0.5).clamp(0, width - 1)
+    y = ((positions[:, 1] + 1) * (height / 2) - 0.5).clamp(0, height - 1)
+    left, top = x.detach().floor().clamp(max=max(width - 2, 0)), y.detach().floor().clamp(max=max(height - 2, 0))
+    right, below = x - left, y - top
+    weights = torch.stack([(1 - below) * (1 - right), (1 - below) * right, below * (1 - right), below * right])
+    first = (top * width + left).long()
+    step_x, step_y = int(width > 1), width * int(height > 1)
+    return torch.stack([first, first + step_x, first + step_y, first + step_x + step_y]), weights
+
+
+def sort_into_buckets(index: Int[torch.Tensor, "4 units"], n_positions: int) -> Buckets:
+    """Slots for corners by map position; the number of slots a row has follows the mean number of corners a position has."""
+    flat = index.flatten()
+    count = torch.bincount(flat, minlength=n_positions)
+    slots = max(8, -(-len(flat) // n_positions))
+    rows = -(-count // slots)
+    order = torch.argsort(flat, stable=True)
+    rank = torch.arange(len(flat)) - (torch.cumsum(count, 0) - count)[flat[order]]
+    place = (torch.cumsum(rows, 0) - rows)[flat[order]] * slots + rank
+    n_rows = int(rows.sum())
+    corner = torch.full((n_rows * slots,), len(flat), dtype=torch.long)
+    corner[place] = order
+    slot = torch.empty_like(flat)
+    slot[order] = place
+    unit = (corner % index.shape[1]).view(n_rows, slots)
+    position = torch.repeat_interleave(torch.arange(n_positions), rows)
+    return Buckets(position, unit, corner.view(n_rows, slots), slot.view(index.shape))
+
+
+class _Spread(torch.autograd.Function):
+    """Rows of units into slots; its gradient is `_Collect`, so that neither ever scatters."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, buckets: Buckets) -> torch.Tensor:
+        ctx.buckets = buckets
+        return values[buckets.unit]
+
+    @staticmethod
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _collect(grad[0], ctx.buckets), None
+
+
+class _Collect(torch.autograd.Function):
+    """The sum of a unit's four slots; its gradient is `_Spread`."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, buckets: Buckets) -> torch.Tensor:
+        ctx.buckets = buckets
+        return _collect(values, buckets)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return grad[0][ctx.buckets.unit], None
+
+
+def _collect(values: torch.Tensor, buckets: Buckets) -> torch.Tensor:
+    flat = values.flatten(0, 1)
+    total = flat[buckets.slot[0]]
+    for corner in buckets.slot[1:]:
+        total += flat[corner]
+    return total
+
+
+def read_out(
+    features: Float[torch.Tensor, "frames channels height width"],
+    positions: Float[torch.Tensor, "units 2"],
+    weights: Float[torch.Tensor, "units outputs channels"],
+) -> Float[torch.Tensor, "frames units outputs"]:
+    """Weighted sum over channels of the features at each unit's position: what `grid_sample` and a product give, at a fraction of the cost.
+
+    The four bilinear corners of all units are sorted by map position; bilinear and feature weights are folded into one matrix a
+    position, so that one batched product with the features there serves all units that look at it.
+
+    Args:
+        features: Of the core, one frame after the other.
+        positions: Points of the map, x rightwards and y downwards, its edges at -1 and 1.
+        weights: Of each channel, for each number that the unit's response distribution needs.
+    """
+    frames, channels, height, width = features.shape
+    units, outputs, _ = weights.shape
+    index, bilinear = bilinear_corners(positions, height, width)
+    buckets = sort_into_buckets(index, height * width)
+    corners = torch.cat([bilinear.flatten(), bilinear.new_zeros(1)])[buckets.corner]
+    folded = _Spread.apply(weights.flatten(1), buckets) * corners[..., None]
+    rows, slots, _ = folded.shape
+    seen = features.flatten(2).permute(2, 1, 0).float().index_select(0, buckets.position)  # rows, channels, frames
+    read = torch.bmm(folded.view(rows, slots * outputs, channels), seen)
+    answered = _Collect.apply(read.view(rows, slots, outputs * frames), buckets)
+    return answered.view(units, outputs, frames).permute(2, 0, 1)
+
+
+class Readout(nn.Module):
+    """Position, feature weights and bias of every unit of one animal; the position is Gaussian while training, its mean at test."""
+
+    cortical: torch.Tensor | None
+
+    def __init__(
+        self, start: Float[torch.Tensor, "units 2"], channels: int, outputs: int, spread: float, cortical: torch.Tensor | None
+    ) -> None:
+        """Readouts of `channels` features into `outputs` numbers a unit.
+
+        Args:
+            start: Positions to begin with, edges of the map at -1 and 1.
+            channels: Features of the core.
+            outputs: Numbers a unit's response distribution needs.
+            spread: Standard deviation of the position to begin with.
+            cortical: Cortical positions, standardised, (units, 3): the mean position is then a learned linear function of them plus
+                a residual that starts where `start` lies off the best such function; None leaves every unit a position of its own.
+        """
+        super().__init__()
+        units = len(start)
+        self.weights = nn.Parameter(0.1 / channels**0.5 * torch.randn(units, outputs, channels))
+        self.bias = nn.Parameter(torch.zeros(units, outputs))
+        self.log_spread = nn.Parameter(torch.full((units, 2), spread).log())
+        self.register_buffer("cortical", None if cortical is None else torch.cat([cortical.float(), torch.ones(units, 1)], dim=1))
+        self.retinotopy: nn.Parameter | None = None
+        if self.cortical is not None:
+            self.retinotopy = nn.Parameter(torch.linalg.lstsq(self.cortical, start.float()).solution)
+            start = start - self.cortical @ self.retinotopy.detach()
+        self.residual = nn.Parameter(start.float().clone())
+
+    def mean_positions(self) -> Float[torch.Tensor, "units 2"]:
+        """Where each unit looks, kept on the map."""
+        if self.cortical is None or self.retinotopy is None:
+            return self.residual.clamp(-1, 1)
+        return (self.cortical @ self.retinotopy + self.residual).clamp(-1, 1)
+
+    def forward(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
+        """Numbers of the response distributions; while training at one draw of every position for all frames."""
+        positions = self.mean_positions()
+        if self.training:
+            positions = positions + self.log_spread.exp() * torch.randn_like(positions)
+        return read_out(features, positions, self.weights) + self.bias
+
+    def by_grid_sample(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
+        """The same at the mean positions through `grid_sample`: the reference, which holds frames x channels x units in memory."""
+        grid = self.mean_positions()[None, None].expand(len(features), 1, -1, -1)
+        sampled = functional.grid_sample(features.float(), grid, padding_mode="border", align_corners=False)[:, :, 0]
+        return torch.einsum("fcu,uoc->fuo", sampled, self.weights) + self.bias

@@ -1,0 +1,350 @@
+"""What fits and scores read of a recording: windows of frames streamed from its trials, at one frame rate and on common scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.execute import rng_for
+from graphtwin.sources.recording import Recording, Trial
+
+RESPONSE_FLOOR = 0.01  # of the mean standard deviation: a unit that hardly fires is not blown up
+
+
+class ClipConfig(BaseModel):
+    """How trials become windows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frame_rate_hz: float | None = Field(None, gt=0, description="All is resampled to this rate; none: as recorded.")
+    latency_s: float = Field(0.0, ge=0, description="Responses and behaviour are read this much after the frame.")
+    picture_frames: int = Field(12, ge=1, description="A single picture is held for this many frames and answered on the last.")
+    train_tiers: tuple[str, ...] = Field(("train",), description="Tiers that are fitted.")
+    validation_tiers: tuple[str, ...] = Field(
+        ("validation", "oracle"), description="Tiers that stop a fit; where there is none, a tenth of the fitted stimuli."
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames of one or several clips, standardised.
+
+    Attributes:
+        video: Grey levels, z-scored over the training trials.
+        behaviour: Channels over their standard deviation; 0, the mean, where not measured.
+        eye_position: Horizontal, vertical, z-scored; 0 where tracking failed.
+        responses: Over each unit's standard deviation.
+        counted: Frames whose responses enter losses and scores.
+    """
+
+    video: Float[np.ndarray, "clips frames height width"]
+    behaviour: Float[np.ndarray, "clips frames channels"]
+    eye_position: Float[np.ndarray, "clips frames 2"]
+    responses: Float[np.ndarray, "clips frames units"]
+    counted: Bool[np.ndarray, "clips frames"]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What standardises a recording, from its training trials.
+
+    Attributes:
+        video: Mean and standard deviation of the grey levels.
+        responses: Standard deviation a unit, not below 1 % of their mean.
+        behaviour: Mean and standard deviation a channel, (2, channels).
+        eye_position: Mean and standard deviation, (2, 2).
+        missing: Share of frames without behaviour and without eye position.
+    """
+
+    video: tuple[float, float]
+    responses: Float[np.ndarray, " units"]
+    behaviour: Float[np.ndarray, "2 channels"]
+    eye_position: Float[np.ndarray, "2 2"]
+    missing: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Trials of a recording, as windows.
+
+    Attributes:
+        rows: Rows of `recording.trials`.
+        scales: Common to all tiers of the recording.
+    """
+
+    recording: Recording
+    rows: Int[np.ndarray, " trials"]
+    scales: Scales
+    config: ClipConfig
+
+    @property
+    def name(self) -> str:
+        """Of the recording."""
+        return self.recording.name
+
+    @property
+    def n_units(self) -> int:
+        """Units of the recording."""
+        return len(self.recording.units)
+
+    @property
+    def pictures(self) -> bool:
+        """Whether the stimuli are single pictures."""
+        return not np.isfinite(self.recording.frame_rate_hz)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Of the windows; NaN for pictures."""
+        return self.config.frame_rate_hz or self.recording.frame_rate_hz
+
+    def n_frames(self) -> Int[np.ndarray, " trials"]:
+        """Frames of each trial at the rate of the windows, those at the end left out whose answer comes after the trial."""
+        recorded = self.recording.trials["n_frames"].to_numpy(np.int64)[self.rows]
+        if self.pictures:
+            return np.full(len(recorded), self.config.picture_frames)
+        seconds = recorded / self.recording.frame_rate_hz - self.config.latency_s
+        return np.floor(seconds * self.frame_rate_hz + 1e-6).astype(np.int64).clip(min=0)
+
+    def read(self, row: int, start: int = 0, stop: int | None = None) -> Window:
+        """Frames `start` to `stop` of one trial.
+
+        Args:
+            row: Of `recording.trials`.
+            start: First frame, at the rate of the windows.
+            stop: One after the last; None reads to the end.
+        """
+        trial = checked(self.recording, row)
+        if self.pictures:
+            return self._picture(trial)
+        if self.frame_rate_hz == self.recording.frame_rate_hz and self.config.latency_s == 0:
+            cut = _cut(trial, slice(start, stop))
+        else:
+            cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
+        return self._standardised(cut, np.ones(len(cut.video), dtype=bool), f"{self.name}, trial {row}")
+
+    def draw(self, rng: np.random.Generator, clips: int, frames: int, warm_up: int = 0) -> Window:
+        """Windows from anywhere in the trials, every stretch of `frames` as likely as any other.
+
+        Args:
+            rng: Decides where.
+            clips: Windows.
+            frames: Of each; the shortest trial drawn from has that many.
+            warm_up: Frames at the start of each window that are not counted, while the state of the model builds up.
+        """
+        places = (self.n_frames() - frames + 1).clip(min=0) if not self.pictures else np.ones(len(self.rows), dtype=np.int64)
+        if not places.any():
+            raise ValueError(
+                f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}). "
+                "Ask for shorter windows."
+            )
+        drawn = rng.choice(places.sum(), clips, replace=clips > places.sum())
+        trial = np.searchsorted(np.cumsum(places), drawn, side="right")
+        begin = drawn - (np.cumsum(places) - places)[trial]
+        windows = joined([self.read(int(self.rows[t]), int(b), int(b) + frames) for t, b in zip(trial, begin, strict=True)])
+        return windows if self.pictures else replace(windows, counted=windows.counted & (np.arange(frames) >= warm_up))
+
+    def whole(self) -> Iterator[tuple[int, Window]]:
+        """Every trial from its first frame to its last, with its row."""
+        for row in self.rows:
+            yield int(row), self.read(int(row))
+
+    def repeats(self) -> dict[str, Int[np.ndarray, " repeats"]]:
+        """Rows of each stimulus, in the order of their first showing."""
+        shown = self.recording.trials["stimulus"].astype(str).to_numpy()[self.rows]
+        return {stimulus: self.rows[shown == stimulus] for stimulus in dict.fromkeys(shown)}
+
+    def first_minutes(self, minutes: float) -> Clips:
+        """The first trials that together last this long, the last of them whole."""
+        seconds = np.cumsum(self.n_frames()) / (1.0 if self.pictures else self.frame_rate_hz)
+        kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
+        return replace(self, rows=self.rows[:kept])
+
+    def _picture(self, trial: Trial) -> Window:
+        held = [np.repeat(values[:1], self.config.picture_frames, axis=0) for values in (trial.video, trial.behaviour, trial.eye_position)]
+        responses = np.repeat(np.asarray(trial.responses)[:1], self.config.picture_frames, axis=0)
+        last = np.arange(self.config.picture_frames) == self.config.picture_frames - 1
+        return self._standardised(Trial(held[0], responses, held[1], held[2]), last, self.name)
+
+    def _standardised(self, trial: Trial, counted: np.ndarray, origin: str) -> Window:
+        video = np.asarray(trial.video, dtype=np.float32)
+        if not np.isfinite(video).all():
+            bad = int((~np.isfinite(video)).any((1, 2)).sum())
+            raise ValueError(
+                f"{origin}: {bad} of {len(video)} video frames have NaN or infinite grey levels. Cut them off or drop the trial."
+            )
+        responses = np.asarray(trial.responses, dtype=np.float32)
+        counted = counted & np.isfinite(responses).all(1)
+        mean, deviation = self.scales.video
+        scales = self.scales
+        return Window(
+            ((video - mean) / deviation)[None],
+            _scaled(trial.behaviour, scales.behaviour)[None],
+            _scaled(trial.eye_position, scales.eye_position)[None],
+            np.ascontiguousarray(np.nan_to_num(responses, nan=0.0, posinf=0.0, neginf=0.0) / scales.responses.astype(np.float32))[None],
+            counted[None],
+        )
+
+
+def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int = 0) -> tuple[Clips, Clips]:
+    """Training and validation clips of a recording, without a stimulus in common.
+
+    Args:
+        recording: As its loader returns it.
+        config: See `ClipConfig`.
+        seed: Decides which stimuli validate where no tier is made for it.
+    """
+    config = config or ClipConfig()
+    train = _rows(recording, config.train_tiers)
+    if not len(train):
+        raise ValueError(_missing_tier(recording, config.train_tiers))
+    validation = _rows(recording, config.validation_tiers)
+    stimulus = recording.trials["stimulus"].astype(str).to_numpy()
+    if not len(validation):
+        shown = np.unique(stimulus[train])
+        if len(shown) < 2:
+            raise ValueError(
+                f"{recording.name}: {len(train)} trial with responses in tier {'|'.join(config.train_tiers)} and no tier to validate on. "
+                "A fit needs two stimuli at least: one is kept back to stop it."
+            )
+        kept = rng_for(seed, "validation stimuli", recording.name).permutation(shown)[: max(1, len(shown) // 10)]
+        is_kept = np.isin(stimulus[train], kept)
+        train, validation = train[~is_kept], train[is_kept]
+    refuse_leaks(recording, train, validation)
+    scales = measure(recording, train)
+    return Clips(recording, train, scales, config), Clips(recording, validation, scales, config)
+
+
+def held_out(train: Clips, tiers: Iterable[str]) -> Clips:
+    """The trials of other tiers on the scales of the training trials; an error where a stimulus was trained on."""
+    rows = _rows(train.recording, tuple(tiers))
+    if not len(rows):
+        raise ValueError(_missing_tier(train.recording, tuple(tiers)))
+    refuse_leaks(train.recording, train.rows, rows)
+    return replace(train, rows=rows)
+
+
+def refuse_leaks(recording: Recording, train: Int[np.ndarray, " train"], held: Int[np.ndarray, " held"]) -> None:
+    """An error where a stimulus is on both sides."""
+    stimulus = recording.trials["stimulus"].astype(str).to_numpy()
+    both = np.intersect1d(stimulus[train], stimulus[held])
+    if len(both):
+        raise ValueError(
+            f"{recording.name}: {len(both)} stimuli are both trained on and held out (first {both[0]!r}). "
+            "A score on them would be leakage: drop their trials from the training tier."
+        )
+
+
+def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
+    """Means and standard deviations over trials, one trial in memory at a time."""
+    moments = [_Moments() for _ in range(4)]
+    for row in rows:
+        trial = checked(recording, int(row))
+        parts = (np.reshape(trial.video, (-1, 1)), trial.responses, trial.behaviour, trial.eye_position)
+        for moment, values in zip(moments, parts, strict=True):
+            moment.add(np.asarray(values, dtype=np.float64))
+    video, responses, behaviour, eye = moments
+    if not responses.deviation().any():
+        raise ValueError(
+            f"{recording.name}: no unit ever fires in {len(rows)} training trials. Check that their responses are not placeholders."
+        )
+    floor = RESPONSE_FLOOR * responses.deviation().mean()
+    return Scales(
+        (float(video.mean()[0]), max(float(video.deviation()[0]), 1e-6)),
+        np.maximum(responses.deviation(), floor),
+        behaviour.scales(),
+        eye.scales(),
+        (behaviour.missing(), eye.missing()),
+    )
+
+
+def checked(recording: Recording, row: int) -> Trial:
+    """The trial of a row with responses, all its parts equally long."""
+    trial = recording.open_trial(row)
+    if trial.responses is None:
+        raise ValueError(f"{recording.name}, trial {row}: the release withholds its responses. Choose a tier that has them.")
+    lengths = {name: len(values) for name, values in vars(trial).items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise ValueError(f"{recording.name}, trial {row}: parts differ in length (frames: {found}). Cut them to the frames they share.")
+    return trial
+
+
+def joined(windows: list[Window]) -> Window:
+    """Windows of the same length, one after the other along clips."""
+    return Window(**{name: np.concatenate([vars(window)[name] for window in windows]) for name in vars(windows[0])})
+
+
+class _Moments:
+    """Sums that grow trial by trial; a value that is not finite is left out and counted."""
+
+    def __init__(self) -> None:
+        self.count: np.ndarray | float = 0.0
+        self.total: np.ndarray | float = 0.0
+        self.squares: np.ndarray | float = 0.0
+        self.rows = 0
+
+    def add(self, values: np.ndarray) -> None:
+        finite = np.isfinite(values)
+        values = np.where(finite, values, 0.0)
+        self.count, self.total, self.squares = self.count + finite.sum(0), self.total + values.sum(0), self.squares + (values**2).sum(0)
+        self.rows += len(values)
+
+    def mean(self) -> np.ndarray:
+        return np.asarray(self.total / np.maximum(self.count, 1))
+
+    def deviation(self) -> np.ndarray:
+        return np.asarray(np.sqrt(np.maximum(self.squares / np.maximum(self.count, 1) - self.mean() ** 2, 0.0)))
+
+    def scales(self) -> np.ndarray:
+        """Mean and standard deviation, which is 1 where nothing varies."""
+        deviation = self.deviation()
+        return np.stack([self.mean(), np.where(deviation > 1e-9, deviation, 1.0)])
+
+    def missing(self) -> float:
+        """Share of rows without a finite value."""
+        count = np.asarray(self.count)
+        return 1.0 - float(count.min()) / self.rows if count.size and self.rows else 0.0
+
+
+def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
+    trials = recording.trials
+    return np.flatnonzero((trials["tier"].isin(tiers) & trials["has_responses"]).to_numpy(bool)).astype(np.int64)
+
+
+def _missing_tier(recording: Recording, tiers: tuple[str, ...]) -> str:
+    counts = recording.trials[recording.trials["has_responses"].astype(bool)]["tier"].value_counts().to_dict()
+    return f"{recording.name}: no trial with responses in tier {'|'.join(tiers)}. Tiers with responses: {counts}. Name one of those."
+
+
+def _scaled(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    return np.nan_to_num((np.asarray(values, dtype=np.float64) - scales[0]) / scales[1], nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+
+
+def _cut(trial: Trial, frames: slice) -> Trial:
+    return Trial(trial.video[frames], trial.responses[frames], trial.behaviour[frames], trial.eye_position[frames])  # type: ignore[index]
+
+
+def _resampled(trial: Trial, start: int, stop: int | None, recorded_hz: float, hz: float, latency_s: float) -> Trial:
+    """Frames of a trial at another rate: the picture on screen, the mean response and behaviour of the frame's time, `latency_s` later."""
+    last = int(np.floor((len(trial.video) / recorded_hz - latency_s) * hz + 1e-6))
+    begins = np.arange(start, last if stop is None else min(stop, last)) / hz
+    shown = np.floor(begins * recorded_hz + 1e-6).astype(np.int64)
+    edges = np.append(begins, begins[-1] + 1 / hz) + latency_s
+    low, high = int(edges[0] * recorded_hz + 1e-6), min(int(np.ceil(edges[-1] * recorded_hz - 1e-6)), len(trial.video))
+    parts = [np.asarray(values[low:high], dtype=np.float64) for values in (trial.responses, trial.behaviour, trial.eye_position)]  # type: ignore[index]
+    averaged = [_averaged(values, edges * recorded_hz - low) for values in parts]
+    return Trial(trial.video[shown], averaged[0], averaged[1], averaged[2])
+
+
+def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Mean of a signal that is constant within samples, between successive edges given in samples."""
+    whole = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, 0)])
+    index = np.clip(edges.astype(np.int64), 0, len(values))
+    part = np.clip(edges - index, 0.0, 1.0)[:, None]
+    following = np.vstack([values, np.zeros(values.shape[1])])[index]
+    integral = whole[index] + np.where(part > 0, part * following, 0.0)
+    return (np.diff(integral, axis=0) / np.diff(edges)[:, None]).astype(np.float32)

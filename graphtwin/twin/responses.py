@@ -1,0 +1,131 @@
+"""Response distributions: from the numbers a readout gives to log-likelihood, mean, variance and samples of a unit's response.
+
+Every family is a set of functions of `numbers` [..., units, outputs], what the model says of this frame, the first of them a rate above 0,
+and `shape` [units, shapes], constants of the unit that are fitted with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
+SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
+SMALL = 1e-4
+
+Numbers = Float[torch.Tensor, "*frames units outputs"]
+Shape = Float[torch.Tensor, "units shapes"]
+Values = Float[torch.Tensor, "*frames units"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of distributions.
+
+    Attributes:
+        outputs: Numbers a frame.
+        shapes: Where the constants of a unit begin.
+        log_likelihood: Of responses, nats.
+        mean: Expected response.
+        variance: Of the response.
+        sample: One response each.
+    """
+
+    outputs: int
+    shapes: tuple[float, ...]
+    log_likelihood: Callable[[Numbers, Shape, Values], Values]
+    mean: Callable[[Numbers, Shape], Values]
+    variance: Callable[[Numbers, Shape], Values]
+    sample: Callable[[Numbers, Shape, np.random.Generator], Values]
+
+
+def _rate(numbers: Numbers, shape: Shape) -> Values:
+    return numbers[..., 0].clamp(min=SMALL)
+
+
+def _poisson(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Responses that are no whole numbers have the Gamma function in place of the factorial."""
+    rate, y = _rate(numbers, shape), y.clamp(min=0)
+    return y * rate.log() - rate - torch.lgamma(y + 1)
+
+
+def _poisson_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    return _tensor(rng.poisson(_rate(numbers, shape).numpy()))
+
+
+def _gaussian_variance(numbers: Numbers, shape: Shape) -> Values:
+    """Grows with the mean, from a floor of the unit."""
+    return shape[:, 0].exp() + shape[:, 1].exp() * _rate(numbers, shape)
+
+
+def _gaussian(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    variance = _gaussian_variance(numbers, shape)
+    return -0.5 * ((y - _rate(numbers, shape)) ** 2 / variance + variance.log() + float(np.log(2 * np.pi)))
+
+
+def _gaussian_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    return _tensor(rng.normal(_rate(numbers, shape).numpy(), _gaussian_variance(numbers, shape).sqrt().numpy()))
+
+
+def _negative_binomial(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Mean m, variance m + a m^2; the Gamma function in place of factorials."""
+    mean, size, y = _rate(numbers, shape), (-shape[:, 0]).exp(), y.clamp(min=0)
+    ways = torch.lgamma(y + size) - torch.lgamma(size) - torch.lgamma(y + 1)
+    return ways - size * torch.log1p(mean / size) + y * (mean / (size + mean)).log()
+
+
+def _negative_binomial_variance(numbers: Numbers, shape: Shape) -> Values:
+    mean = _rate(numbers, shape)
+    return mean + shape[:, 0].exp() * mean**2
+
+
+def _negative_binomial_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    mean, size = _rate(numbers, shape).numpy(), (-shape[:, 0]).exp().numpy()
+    return _tensor(rng.poisson(rng.standard_gamma(np.broadcast_to(size, mean.shape)) * mean / size))
+
+
+def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, Values]:
+    """Chance q of a response above the spike, and shape k and scale theta of its Gamma."""
+    return torch.sigmoid(numbers[..., 1]).clamp(SMALL, 1 - SMALL), shape[:, 0].exp(), _rate(numbers, shape)
+
+
+def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Uniform below the width of the spike, a Gamma from there on (Wei et al. 2020, doi:10.51628/001c.15818)."""
+    q, k, theta = _gamma_parts(numbers, shape)
+    above = y > SPIKE
+    excess = torch.where(above, y - SPIKE, 1.0).clamp(min=SMALL)
+    gamma = q.log() + (k - 1) * excess.log() - excess / theta - k * theta.log() - torch.lgamma(k)
+    return torch.where(above, gamma, torch.log1p(-q) - float(np.log(SPIKE)))
+
+
+def _gamma_mean(numbers: Numbers, shape: Shape) -> Values:
+    q, k, theta = _gamma_parts(numbers, shape)
+    return (1 - q) * SPIKE / 2 + q * (k * theta + SPIKE)
+
+
+def _gamma_variance(numbers: Numbers, shape: Shape) -> Values:
+    q, k, theta = _gamma_parts(numbers, shape)
+    return q * k * theta**2 + (1 - q) * SPIKE**2 / 12 + q * (1 - q) * (k * theta + SPIKE / 2) ** 2
+
+
+def _gamma_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    q, k, theta = (part.numpy() for part in _gamma_parts(numbers, shape))
+    above = SPIKE + theta * rng.standard_gamma(np.broadcast_to(k, theta.shape))
+    return _tensor(np.where(rng.random(q.shape) < q, above, SPIKE * rng.random(q.shape)))
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
+FAMILIES: dict[str, Family] = {
+    "poisson": Family(1, (), _poisson, _rate, _rate, _poisson_sample),
+    "gaussian": Family(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample),
+    "zero_inflated_gamma": Family(2, (0.0,), _gamma, _gamma_mean, _gamma_variance, _gamma_sample),
+    "negative_binomial": Family(1, (-1.0,), _negative_binomial, _rate, _negative_binomial_variance, _negative_binomial_sample),
+}
