@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.wiring.analysis import Answer, Question, Step, analyse, measure_of, unfitted_groups
+from graphtwin.wiring.analysis import analyse, measure_of, unfitted_groups
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.pairs import add_geometry, add_projections
+from graphtwin.wiring.question import Answer, Question, Step
 from graphtwin.wiring.similarity import add_similarities
 from graphtwin.wiring.together import GEOMETRY, together
 

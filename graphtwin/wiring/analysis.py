@@ -8,7 +8,6 @@ slope: they are correlated over all connected pairs, whichever axon they are of.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,69 +23,22 @@ from graphtwin.wiring.like_to_like import Measure
 from graphtwin.wiring.mixed.fit import fit_mixed
 from graphtwin.wiring.mixed.laplace import NotConverged
 from graphtwin.wiring.mixed.mundlak import compare_mundlak
+from graphtwin.wiring.mixed.residuals import check_residuals
 from graphtwin.wiring.mixed.result import MixedFit
 from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
 from graphtwin.wiring.outcomes import FAMILY, choices_of, holding_l_d, holds_l_d, mixed_formula, of_outcome, per_unit
 from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
+from graphtwin.wiring.question import Answer, Question, Step
 from graphtwin.wiring.resampling import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.rewiring import rewire_pairs
 from graphtwin.wiring.similarity import SIMILARITIES, Monitor, stacked
 from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
+N_SIMULATIONS = 99  # of the mixed model, for its check
+DISPERSED = 1.05  # variance over that of the model: below, errors are right to 2 %
+SIGNIFICANT = 0.05
 N_BINS = {"synapse_density": 8, "co_travel": 8, "size": 4}  # of distance: an axon has few connections to exchange within a bin
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked.
-
-    Attributes:
-        similarity: Column of the pair table.
-        outcome: "synapse_density", "co_travel" or "size".
-        by: Column of groups, or None.
-        n_replicates: Of every bootstrap and null; 0 leaves them out.
-        seed: Of all draws.
-        workers: Threads.
-        measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
-    """
-
-    similarity: str
-    outcome: str
-    by: str | None
-    n_replicates: int
-    seed: int
-    workers: int
-    measure: Measure | None = None
-
-
-@dataclass
-class Answer:
-    """Tables by name, models by the similarity they belong to, what a reader must be told, and the rule, a sentence a scale."""
-
-    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
-    models: dict[str, MixedFit] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    rule: list[str] = field(default_factory=list)
-
-    def add(self, name: str, table: pd.DataFrame) -> None:
-        """Keep a table; those of one name are stacked."""
-        self.tables.setdefault(name, []).append(table)
-
-    def merge(self, other: Answer) -> None:
-        """Take over all that another answer has."""
-        for name, parts in other.tables.items():
-            self.tables.setdefault(name, []).extend(parts)
-        self.models |= other.models
-        self.notes += other.notes
-        self.rule += other.rule
-
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """Every table, whole."""
-        return {name: pd.concat(parts, ignore_index=True) for name, parts in self.tables.items()}
-
-
-Step = Callable[[], Answer]
 
 
 def unfitted_groups(pairs: pd.DataFrame, question: Question) -> dict[str, str]:
@@ -167,6 +119,7 @@ def _mixed(used: pd.DataFrame, question: Question) -> Answer:
         contrasts = slope_contrasts(fit, question.similarity, question.by)
         found.add("contrasts", contrasts.assign(similarity=question.similarity, outcome=question.outcome))
     found.notes += [f"{question.similarity}: {note}" for note in fit.notes]
+    found.merge(_residuals(fit, used, question))
     try:
         both = compare_mundlak(model, used, question.similarity, question.by, family, fit)
     except (NotConverged, ValueError) as failure:
@@ -174,6 +127,19 @@ def _mixed(used: pd.DataFrame, question: Question) -> Answer:
         return found
     found.add("mundlak", both.table.assign(similarity=question.similarity, outcome=question.outcome))
     found.notes += [both.warning] if both.warning else []
+    return found
+
+
+def _residuals(fit: MixedFit, used: pd.DataFrame, question: Question) -> Answer:
+    """Whether the outcome looks like draws from the mixed model; what varies more makes its errors too small, which is a note."""
+    found, checks = Answer(), check_residuals(fit, used, question.seed, N_SIMULATIONS)
+    found.add("residuals", checks.assign(similarity=question.similarity, outcome=question.outcome))
+    dispersion = checks.set_index("check").loc["dispersion"]
+    if dispersion["ratio"] > DISPERSED and dispersion["p"] <= SIGNIFICANT:
+        found.notes.append(
+            f"{question.similarity}: the outcome varies {dispersion['ratio']:.2f} times as much as the {fit.family} mixed model says "
+            f"(p = {dispersion['p']:.2g}), so that its errors are too small. Those of the conditional model, clustered by axon, hold."
+        )
     return found
 
 

@@ -8,11 +8,11 @@ from functools import partial
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.wiring.analysis import Answer, Step
 from graphtwin.wiring.common_input import common_input, compare, expect
 from graphtwin.wiring.held_out import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.motifs import motifs
+from graphtwin.wiring.question import Answer, Step
 from graphtwin.wiring.similarity import stacked
 
 GEOMETRY = ("distance_um", "depth_difference_um")

@@ -81,6 +81,23 @@ def test_the_page_states_the_rule_and_stands_alone(answered: Path):
     assert page.count("<svg role") >= 8
 
 
+def test_the_mixed_model_is_checked_and_right_counts_pass(answered: Path):
+    checks = pd.read_csv(answered / "residuals.csv")
+    assert list(checks["check"]) == 2 * ["uniformity", "dispersion", "zeros"]
+    assert checks.loc[checks["check"] != "uniformity", "ratio"].between(0.9, 1.1).all()
+    notes = json.loads((answered / "notes.json").read_text(encoding="utf-8"))["notes"]
+    assert not any("errors are too small" in note for note in notes)
+
+
+def test_synapses_that_cluster_are_found_out(tmp_path: Path):
+    world = plant(Planted(n_axons=40, n_targets=200, n_synapses=1500, dispersion=3.0), seed=4)
+    code, output, folder = asked(world.pairs.drop(columns=["population", "post_layer"]), tmp_path)
+    assert code == 0, output
+    assert "times as much as the poisson mixed model says (p = 0.01), so that its errors are too small" in output.replace("\n", " ")
+    both = [pd.read_csv(folder / f"{name}.csv").loc[0, "se"] for name in ("slopes", "conditional")]
+    assert both[1] > 1.1 * both[0]
+
+
 def test_the_models_can_be_read_again(answered: Path):
     models = json.loads((answered / "models.json").read_text(encoding="utf-8"))
     assert set(models) == {"signal_correlation", "unrelated"}
