@@ -139,7 +139,7 @@ def _files(path: Path) -> _Files:
         raise ValueError(f"{path}: no zip archive ({error}). Copy or download it again.") from error
     inside = next((name for name in names if name.endswith("meta/trials/tiers.npy")), "")
     prefix = inside.removesuffix("meta/trials/tiers.npy")
-    return _Files(path, prefix, frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
+    return _Files(path, prefix, frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix) and name.endswith(".npy")))
 
 
 def _array(files: _Files, name: str) -> np.ndarray:
@@ -235,12 +235,14 @@ def _look(files: _Files, layout: Layout, number: int, n_units: int) -> tuple[int
     if answers not in files.names:
         return n_frames, stimulus, False
     responses = _as_frames(_array(files, answers), n_units, files, answers)
+    if not responses[:n_frames].any():
+        return n_frames, stimulus, False
     if len(responses) < n_frames or (len(responses) > n_frames and np.isfinite(responses[n_frames]).any()):
         finite = int(np.isfinite(responses[:, 0]).sum())
         raise ValueError(
             f"{files.path}/{answers}: responses to {finite} frames, but {n_frames} were shown. Responses and frames must have one length."
         )
-    return n_frames, stimulus, bool(responses[:n_frames].any())
+    return n_frames, stimulus, True
 
 
 def _pictures(array: np.ndarray, layout: Layout) -> np.ndarray:
