@@ -23,14 +23,13 @@ from graphtwin import schema
 from graphtwin.sources.deconvolution import oasis
 from graphtwin.sources.nwb_file import PLANES, SERIES, as_text, opened, required, samples_of, scan_of, times_of
 from graphtwin.sources.recording import Recording, Trial
-from graphtwin.sources.resampling import brackets, interpolated, shown_at
+from graphtwin.sources.resampling import ROUNDING_S, brackets, interpolated, shown_at
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
 MASKS_TOGETHER = 64
-ON_ITS_EDGE_S = 1e-9  # rounding of a trial's end
 
 log = logging.getLogger("graphtwin")
 
@@ -257,5 +256,5 @@ def _intervals(group: Any, name: str, path: Path) -> pd.DataFrame:
 def _moments(times_s: np.ndarray, start_s: float, stop_s: float, rate_hz: float | None) -> Float[np.ndarray, " moments"]:
     """The imaging frames that began during a trial, or moments at a rate from its start."""
     if rate_hz is None:
-        return times_s[(times_s >= start_s) & (times_s < stop_s - ON_ITS_EDGE_S)]
-    return start_s + np.arange(int(np.ceil((stop_s - start_s - ON_ITS_EDGE_S) * rate_hz))) / rate_hz
+        return times_s[(times_s >= start_s - ROUNDING_S) & (times_s < stop_s - ROUNDING_S)]
+    return start_s + np.arange(int(np.ceil((stop_s - start_s - ROUNDING_S) * rate_hz))) / rate_hz
