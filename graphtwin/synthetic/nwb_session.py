@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32, UInt8
 
 from graphtwin import schema
+from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 from graphtwin.synthetic import imaging, nwb_files, session
 from graphtwin.synthetic.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH
@@ -153,3 +155,25 @@ def _treadmill(scan: session.Scan) -> pd.DataFrame:
     seconds = np.arange(0, frames[-1] / FRAME_RATE_HZ, 1 / TREADMILL_HZ)
     velocity = np.interp(seconds * FRAME_RATE_HZ, frames, scan.behaviour.running)
     return pd.DataFrame({"time_s": BEGINNING_S + seconds, "velocity": velocity})
+
+
+def write_tape(tape: Tape, folder: Path) -> list[Path]:
+    """Keep a full tape as `movie.npy` and `activity.npy`, for a later step that knows what was coregistered."""
+    parts = {"movie": tape.movie, "activity": tape.activity}
+    return [write_atomic(folder / f"{name}.npy", lambda path, array=array: np.save(path, array)) for name, array in parts.items()]
+
+
+def read_tape(scan: session.Scan, folder: Path) -> Tape:
+    """The tape that `write_tape` kept of this scan, its movie left on disk.
+
+    Args:
+        scan: The one that was played.
+        folder: Where the tape is.
+    """
+    movie, activity = np.load(folder / "movie.npy", mmap_mode="r"), np.load(folder / "activity.npy")
+    if len(movie) != len(scan.behaviour.running) or len(activity) != len(scan.units):
+        raise ValueError(
+            f"{folder}: a tape of {len(activity)} units and {len(movie)} frames, but scan {scan.name} has {len(scan.units)} units and "
+            f"{len(scan.behaviour.running)} frames. Play the scan again."
+        )
+    return Tape(scan, movie, activity)

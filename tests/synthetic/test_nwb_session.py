@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from graphtwin.artifacts import sha256
 from graphtwin.sources.nwb import read_nwb
 from graphtwin.sources.nwb_coregistration import read_coregistration
 from graphtwin.synthetic.nwb_files import write_nwb
-from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, taped
+from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
 from graphtwin.synthetic.session import MovieConfig, play, prepare, programme
 from graphtwin.synthetic.tuning import TuningConfig, tune
 
@@ -124,6 +126,13 @@ def test_matches_lie_under_their_units(recording, matched):
     found = read_coregistration(path, nwb.masks, matched)
     assert found["unit_id"].tolist() == matched["unit_id"].tolist()
     np.testing.assert_array_equal(found["pt_position_x"], matched["pt_position_x"])
+
+
+def test_a_tape_kept_on_disk_makes_the_same_file_and_one_of_another_scan_is_refused(scan, played, recording, matched, tmp_path):
+    write_tape(played[0], tmp_path)
+    assert sha256(write_nwb(nwb_scan(read_tape(scan, tmp_path), matched), tmp_path, SEED)) == sha256(recording[1])
+    with pytest.raises(ValueError, match="a tape of 12 units and 1016 frames, but scan 3-1-1 has 11 units"):
+        read_tape(replace(scan, units=scan.units[1:]), tmp_path)
 
 
 def test_a_session_played_again_is_the_same_file(scan, recording, matched, tmp_path):
