@@ -142,11 +142,12 @@ def _field_numbers(file: Any, path: Path) -> list[int]:
 def _field(file: Any, number: int, known: pd.DataFrame | None, path: Path) -> _Field:
     """The field's traces with their masks, in the order of the traces, and the delay of each unit's measurement."""
     name = f"{SERIES}{number}"
-    series, plane = required(file, name, path), required(file, f"{PLANES}{number}", path)
+    plane = required(file, f"{PLANES}{number}", path)
     times = times_of(file, name, path)
     rows = required(file, f"{name}/rois", path)[:]
-    if len(rows) != series["data"].shape[1]:
-        raise ValueError(f"{path}: {name} has {series['data'].shape[1]} traces, but names {len(rows)} masks. The file is damaged.")
+    n_traces = required(file, f"{name}/data", path).shape[1]
+    if len(rows) != n_traces:
+        raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
     ids = plane["id"][:].astype(np.int64)[rows]
     kinds = [as_text(kind) for kind in plane["mask_type"][:]] if "mask_type" in plane else [""] * len(plane["id"])
     masks = pd.DataFrame({"field": np.int64(number), "mask_id": ids, "mask_type": np.array(kinds, dtype=object)[rows], "row": rows})
@@ -197,9 +198,10 @@ def _mask_centres(file: Any, number: int, path: Path) -> Float[np.ndarray, "mask
 
 def _movie(file: Any, movie: Any, path: Path) -> _Movie:
     """The movie, known by its type: its name differs from scan to scan, and the imaging series are image series too."""
-    found = [name for name, item in file["acquisition"].items() if as_text(item.attrs.get("neurodata_type", "")) == "ImageSeries"]
+    acquired = required(file, "acquisition", path)
+    found = [name for name, item in acquired.items() if as_text(item.attrs.get("neurodata_type", "")) == "ImageSeries"]
     if len(found) != 1:
-        raise ValueError(f"{path}: {len(found)} series of type ImageSeries in acquisition ({sorted(file['acquisition'])}); one is needed.")
+        raise ValueError(f"{path}: {len(found)} series of type ImageSeries in acquisition ({sorted(acquired)}); one is needed.")
     name = f"acquisition/{found[0]}"
     times = times_of(file, name, path)
     if movie is None and "external_file" in file[name]:
