@@ -23,14 +23,13 @@ from graphtwin import schema
 from graphtwin.sources.deconvolution import oasis
 from graphtwin.sources.nwb_file import PLANES, SERIES, as_text, opened, required, samples_of, scan_of, times_of
 from graphtwin.sources.recording import Recording, Trial
-from graphtwin.sources.resampling import brackets, interpolated, shown_at
+from graphtwin.sources.resampling import ROUNDING_S, brackets, interpolated, shown_at
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
 MASKS_TOGETHER = 64
-ON_ITS_EDGE_S = 1e-9  # rounding of a trial's end
 
 log = logging.getLogger("graphtwin")
 
@@ -143,11 +142,12 @@ def _field_numbers(file: Any, path: Path) -> list[int]:
 def _field(file: Any, number: int, known: pd.DataFrame | None, path: Path) -> _Field:
     """The field's traces with their masks, in the order of the traces, and the delay of each unit's measurement."""
     name = f"{SERIES}{number}"
-    series, plane = required(file, name, path), required(file, f"{PLANES}{number}", path)
+    plane = required(file, f"{PLANES}{number}", path)
     times = times_of(file, name, path)
     rows = required(file, f"{name}/rois", path)[:]
-    if len(rows) != series["data"].shape[1]:
-        raise ValueError(f"{path}: {name} has {series['data'].shape[1]} traces, but names {len(rows)} masks. The file is damaged.")
+    n_traces = required(file, f"{name}/data", path).shape[1]
+    if len(rows) != n_traces:
+        raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
     ids = plane["id"][:].astype(np.int64)[rows]
     kinds = [as_text(kind) for kind in plane["mask_type"][:]] if "mask_type" in plane else [""] * len(plane["id"])
     masks = pd.DataFrame({"field": np.int64(number), "mask_id": ids, "mask_type": np.array(kinds, dtype=object)[rows], "row": rows})
@@ -198,9 +198,10 @@ def _mask_centres(file: Any, number: int, path: Path) -> Float[np.ndarray, "mask
 
 def _movie(file: Any, movie: Any, path: Path) -> _Movie:
     """The movie, known by its type: its name differs from scan to scan, and the imaging series are image series too."""
-    found = [name for name, item in file["acquisition"].items() if as_text(item.attrs.get("neurodata_type", "")) == "ImageSeries"]
+    acquired = required(file, "acquisition", path)
+    found = [name for name, item in acquired.items() if as_text(item.attrs.get("neurodata_type", "")) == "ImageSeries"]
     if len(found) != 1:
-        raise ValueError(f"{path}: {len(found)} series of type ImageSeries in acquisition ({sorted(file['acquisition'])}); one is needed.")
+        raise ValueError(f"{path}: {len(found)} series of type ImageSeries in acquisition ({sorted(acquired)}); one is needed.")
     name = f"acquisition/{found[0]}"
     times = times_of(file, name, path)
     if movie is None and "external_file" in file[name]:
@@ -257,5 +258,5 @@ def _intervals(group: Any, name: str, path: Path) -> pd.DataFrame:
 def _moments(times_s: np.ndarray, start_s: float, stop_s: float, rate_hz: float | None) -> Float[np.ndarray, " moments"]:
     """The imaging frames that began during a trial, or moments at a rate from its start."""
     if rate_hz is None:
-        return times_s[(times_s >= start_s) & (times_s < stop_s - ON_ITS_EDGE_S)]
-    return start_s + np.arange(int(np.ceil((stop_s - start_s - ON_ITS_EDGE_S) * rate_hz))) / rate_hz
+        return times_s[(times_s >= start_s - ROUNDING_S) & (times_s < stop_s - ROUNDING_S)]
+    return start_s + np.arange(int(np.ceil((stop_s - start_s - ROUNDING_S) * rate_hz))) / rate_hz

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
+ROUNDING_S = 1e-6  # clocks count microseconds at best; sums of frame periods differ by less
+
 
 def shown_at(times_s: Float[np.ndarray, " frames"], moments_s: Float[np.ndarray, " moments"]) -> Int[np.ndarray, " moments"]:
-    """The frame that was on the screen at each moment: the last one that began by then.
+    """The frame that was on the screen at each moment: the last one that began by then, or within `ROUNDING_S` of it.
 
     Args:
         times_s: When each frame was put up, ascending.
         moments_s: None before the first frame.
     """
-    return np.searchsorted(times_s, moments_s, side="right") - 1
+    return np.searchsorted(times_s, moments_s + ROUNDING_S, side="right") - 1
 
 
 def interpolated(

@@ -7,6 +7,7 @@ materialization; unit ids are stored nowhere; the imaging rate is NaN. One seed 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -330,10 +331,16 @@ def _traces(fluorescence: Any, rois: Any, field: int, n_masks: int, scan: Scan, 
     return series
 
 
+def _with_bar(starts: range, what: str) -> Iterable[int]:
+    from tqdm import tqdm
+
+    return tqdm(starts, desc=what, unit="block", delay=2, leave=False, disable=None)
+
+
 def _fill_movie(data: Any, movie: Any) -> None:
     frames, height, width = movie.shape
     step = data.chunks[0] * max(1, BLOCK_BYTES // (height * width * movie.dtype.itemsize * data.chunks[0]))
-    for start in range(0, frames, step):
+    for start in _with_bar(range(0, frames, step), "movie"):
         data[start : start + step] = np.asarray(movie[start : start + step]).transpose(0, 2, 1)
 
 
@@ -344,7 +351,7 @@ def _fill_fluorescence(series: Any, scan: Scan) -> None:
     for field, masks in scan.masks.reset_index(drop=True).groupby("field"):
         columns[f"RoiResponseSeries{field}"] = masks.sort_values("mask_id").index.to_numpy()
     step = max(1, BLOCK_BYTES // (4 * units))
-    for start in range(0, frames, step):
+    for start in _with_bar(range(0, frames, step), "fluorescence"):
         block = np.asarray(scan.fluorescence[start : start + step], dtype=np.float32)
         for name, places in columns.items():
             series[name]["data"][start : start + step] = block[:, places]
