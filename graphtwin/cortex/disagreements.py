@@ -61,16 +61,16 @@ def compare_synapses(
         root = synapses[f"{side}_root_id"].to_numpy(np.int64)
         for i in np.flatnonzero(segment == NO_SEGMENT).tolist():
             reason = f"no segment within {radius_nm:g} nm of its {side}synaptic point; the table says {root[i]}"
-            rows.append(_synapse(synapses, i, "synapse on background", reason, root[i]))
+            rows.append(_synapse(synapses, i, "synapse on background", reason, int(root[i])))
         for i in np.flatnonzero((segment != NO_SEGMENT) & (segment != root)).tolist():
             reason = f"its {side}synaptic point lies in {segment[i]}; the table says {root[i]}"
-            rows.append(_synapse(synapses, i, "synapse on another root id", reason, root[i]))
+            rows.append(_synapse(synapses, i, "synapse on another root id", reason, int(root[i])))
     pairs = np.sort(np.column_stack([pre_segment, post_segment]), axis=1)
     touching = pd.MultiIndex.from_frame(contacts[PAIR])
     alone = ~pd.MultiIndex.from_arrays(pairs.T).isin(touching) & (pairs[:, 0] != NO_SEGMENT) & (pairs[:, 0] != pairs[:, 1])
     for i in np.flatnonzero(alone).tolist():
         reason = f"the segments of its two points, {pre_segment[i]} and {post_segment[i]}, touch nowhere in the volume"
-        rows.append(_synapse(synapses, i, "contact missing for a synapse", reason, pre_segment[i]))
+        rows.append(_synapse(synapses, i, "contact missing for a synapse", reason, int(pre_segment[i])))
     return _frame(rows)
 
 

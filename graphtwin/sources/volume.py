@@ -104,7 +104,8 @@ class Volume:
         self.require_inside(points_nm)
         voxels = np.floor(points_nm / self.resolution_nm).astype(np.int64)
         chunks, place = np.unique((voxels - self.begin) // self.chunk, axis=0, return_inverse=True)
-        by_chunk = np.split(np.argsort(place.reshape(-1), kind="stable"), np.cumsum(np.bincount(place.reshape(-1)))[:-1])
+        order, ends = np.argsort(place.reshape(-1), kind="stable"), np.cumsum(np.bincount(place.reshape(-1)))
+        by_chunk = np.split(order, ends)[: len(chunks)]
         found = np.empty(len(voxels), np.int64)
         for corner, rows in tqdm(
             zip(chunks * self.chunk + self.begin, by_chunk, strict=True), total=len(chunks), desc="points", unit="chunk", delay=2
