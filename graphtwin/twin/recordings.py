@@ -25,7 +25,7 @@ class ClipConfig(BaseModel):
     picture_frames: int = Field(12, ge=1, description="A single picture is held for this many frames and answered on the last.")
     train_tiers: tuple[str, ...] = Field(("train",), description="Tiers that are fitted.")
     validation_tiers: tuple[str, ...] = Field(
-        ("validation", "oracle"), description="Tiers that stop a fit; where there is none, a tenth of the fitted stimuli."
+        ("validation",), description="Tiers that stop a fit; where there is none, a tenth of the fitted stimuli."
     )
 
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+
+CORES = {
+    "recurrent": ConvolutionalConfig(first=6, hidden=8, features=8),
+    "feedforward": ConvolutionalConfig(kind="feedforward", first=6, hidden=8, features=8),
+    "dense_lstm": DenseLstmConfig(growth=4, layers=2, hidden=8, heads=2, features=8),
+}
+
+
+def twin_of(core: str, **settings: object) -> Twin:
+    torch.manual_seed(0)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2)
+    twin = Twin(TwinConfig(core=CORES[core], bf16=False, **settings), {"mouse": start}).eval()
+    for parameter in twin.parameters():  # weights that start at 0 would hide mistakes
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return twin
+
+
+def clip(frames: int = 30, clips: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(clips, frames, 16, 24), torch.randn(clips, frames, 2), torch.randn(clips, frames, 2)
+
+
+@pytest.mark.parametrize("core", CORES)
+@torch.no_grad()
+def test_frame_by_frame_gives_the_numbers_of_the_whole_clip(core: str):
+    twin, (video, behaviour, eye) = twin_of(core), clip()
+    whole, _ = twin("mouse", video, behaviour, eye)
+    state, streamed = None, []
+    for t in range(video.shape[1]):
+        numbers, state = twin("mouse", video[:, t : t + 1], behaviour[:, t : t + 1], eye[:, t : t + 1], state)
+        streamed.append(numbers)
+    assert torch.allclose(torch.cat(streamed, 1), whole, atol=1e-5)
+    assert whole.std() > 1e-3
+
+
+@pytest.mark.parametrize("core", CORES)
+@torch.no_grad()
+def test_the_future_changes_nothing(core: str):
+    twin, (video, behaviour, eye) = twin_of(core), clip()
+    whole, _ = twin("mouse", video, behaviour, eye)
+    video[:, 20:], behaviour[:, 20:], eye[:, 20:] = 3.0, -1.0, 2.0
+    changed, _ = twin("mouse", video, behaviour, eye)
+    assert torch.allclose(changed[:, :20], whole[:, :20], atol=1e-6)
+    assert not torch.allclose(changed[:, 20:], whole[:, 20:], atol=1e-3)
+
+
+@torch.no_grad()
+def test_only_a_recurrent_core_remembers_beyond_its_frames():
+    for core, remembers in (("recurrent", True), ("feedforward", False)):
+        twin, (video, _, eye) = twin_of(core), clip()
+        still = torch.zeros(2, 30, 2)
+        before, _ = twin("mouse", video, still, eye)
+        video[:, :5] = 2.0
+        after, _ = twin("mouse", video, still, eye)
+        assert (not torch.allclose(before[:, 20:], after[:, 20:], atol=1e-5)) == remembers
+
+
+@torch.no_grad()
+def test_a_still_scene_before_the_clip_is_what_its_first_frame_implies():
+    twin, (video, behaviour, eye) = twin_of("feedforward"), clip(12)
+    held = [torch.cat([values[:, :1].expand(-1, 12, *values.shape[2:]), values], 1) for values in (video, behaviour, eye)]
+    assert torch.allclose(twin("mouse", *held)[0][:, 12:], twin("mouse", video, behaviour, eye)[0], atol=1e-5)
+
+
+def test_an_unknown_animal_is_refused():
+    with pytest.raises(ValueError, match=r"no animal 'rat' in this twin\. It has mouse: transfer it"):
+        twin_of("recurrent").animal("rat")

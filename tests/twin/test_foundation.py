@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from graphtwin.training import FitConfig
+from graphtwin.twin import foundation
+from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.foundation import FoundationConfig, Trained, train
+from graphtwin.twin.model import TwinConfig
+from graphtwin.twin.prediction import score
+from graphtwin.twin.recordings import held_out
+from tests.twin.planted_recording import Planted, plant
+
+SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
+
+
+def config(core: Any = SMALL, epochs: int = 2, steps: int = 4, **twin: Any) -> FoundationConfig:
+    fit = FitConfig(epochs=epochs, patience=epochs, learning_rate=3e-3, weight_decay=0.0)
+    return FoundationConfig(twin=TwinConfig(core=core, **twin), fit=fit, steps=steps, windows=3, frames=24, warm_up=6, validation_trials=2)
+
+
+def weights(trained: Trained) -> dict[str, torch.Tensor]:
+    return dict(trained.twin.state_dict())
+
+
+@pytest.fixture(scope="module")
+def animal() -> Planted:
+    return plant(units=20, train=24, frames=150)
+
+
+@pytest.fixture(scope="module")
+def fitted(animal: Planted) -> Trained:
+    return train([animal.recording], config(epochs=5, steps=50, bf16=False))
+
+
+def test_a_small_twin_predicts_planted_responses_it_never_saw(animal: Planted, fitted: Trained):
+    scored = score(fitted.twin, held_out(fitted.clips["planted"][0], ["test"]), left_out=20, replicates=20)
+    assert scored["cc_norm"].median() > 0.6
+    assert (scored["cc_abs_low"] <= scored["cc_abs"]).all()
+    assert fitted.state.history[-1]["validation"] < fitted.state.history[0]["validation"]
+
+
+def test_readouts_look_where_the_planted_fields_are(animal: Planted, fitted: Trained):
+    found = fitted.twin.animal("planted").readout.mean_positions().detach().numpy()
+    assert np.median(np.abs(found - animal.centres) * [12, 8]) < 1.0  # pixels
+
+
+def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
+    animal: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = train([animal.recording], config())
+    steps, real = [0], foundation.loss
+
+    def dies(*arguments: Any) -> torch.Tensor:
+        steps[0] += 1
+        if steps[0] == 12:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(foundation, "loss", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+    monkeypatch.undo()
+    again = train([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+    assert again.state.history == whole.state.history
+    assert all(torch.equal(value, weights(again)[name]) for name, value in weights(whole).items())
+
+
+def test_the_checkpoint_of_another_architecture_is_refused(animal: Planted, tmp_path: Path):
+    train([animal.recording], config(epochs=1, steps=1), checkpoint=tmp_path / "fit.pt")
+    with pytest.raises(ValueError, match=r"the checkpoint of 'recurrent twin of planted, .*not of 'dense_lstm twin of planted.*Delete it"):
+        train([animal.recording], config(DenseLstmConfig(growth=4, hidden=8, features=8), 1, 1), checkpoint=tmp_path / "fit.pt")
+    wider = SMALL.model_copy(update={"features": 20})
+    with pytest.raises(ValueError, match="does not fit this model"):
+        train([animal.recording], config(wider, 1, 1), checkpoint=tmp_path / "fit.pt")
+
+
+@pytest.mark.parametrize("family", ["gaussian", "zero_inflated_gamma", "negative_binomial"])
+def test_every_family_learns(animal: Planted, family: str):
+    history = train([animal.recording], config(epochs=2, steps=10, family=family)).state.history
+    assert history[-1]["validation"] < history[0]["validation"] + 0.02
+    assert np.isfinite(history[-1]["training"])
+
+
+@pytest.mark.parametrize(
+    "core", [ConvolutionalConfig(kind="feedforward", first=8, hidden=8, features=8), DenseLstmConfig(growth=4, hidden=8, features=8)]
+)
+def test_the_other_cores_train(animal: Planted, core: Any):
+    assert len(train([animal.recording], config(core, epochs=1, steps=2)).state.history) == 1
+
+
+def test_two_animals_share_one_core_and_nothing_else():
+    animals = [plant(units=6 + n, train=4, frames=60, seed=n, name=f"mouse {n}") for n in range(2)]
+    trained = train([one.recording for one in animals], config(steps=2, epochs=1))
+    assert trained.twin.names == ["mouse 0", "mouse 1"]
+    assert [len(part.gain) for part in trained.twin.animals] == [6, 7]
+
+
+def test_a_core_that_is_kept_is_the_same_afterwards(animal: Planted, fitted: Trained):
+    other = plant(units=5, train=4, frames=60, seed=9, name="new mouse")
+    new = train([other.recording], config(bf16=False), core=fitted.twin.core)
+    assert all(torch.equal(value, fitted.twin.core.state_dict()[name]) for name, value in new.twin.core.state_dict().items())
+    assert new.twin.animal("new mouse").readout.weights.grad is not None
+
+
+def test_two_folders_of_one_name_are_refused(animal: Planted):
+    with pytest.raises(ValueError, match=r"2 recordings have 1 names: \['planted'\]"):
+        train([animal.recording, animal.recording], config())

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from graphtwin.twin.responses import FAMILIES, SPIKE
+
+UNITS = 4
+RATE = torch.tensor([0.2, 0.7, 1.5, 4.0])
+
+
+def case(name: str, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers [n, units, outputs] and shapes of some units."""
+    family = FAMILIES[name]
+    numbers = torch.stack([RATE, torch.tensor([-1.0, 0.0, 0.5, 2.0])][: family.outputs], dim=-1).expand(n, -1, -1)
+    shape = torch.tensor([[-0.5, 0.3], [0.0, -0.5], [0.4, 0.1], [0.2, 0.2]])[:, : len(family.shapes)]
+    return numbers, shape
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_samples_have_the_mean_and_the_variance_stated(name: str):
+    numbers, shape = case(name, 60_000)
+    family = FAMILIES[name]
+    drawn = family.sample(numbers, shape, np.random.default_rng(0)).numpy()
+    mean, variance = (of(numbers, shape).numpy()[0] for of in (family.mean, family.variance))
+    assert np.abs(drawn.mean(0) - mean).max() < 5 * np.sqrt(variance / 60_000).max()
+    assert drawn.var(0) == pytest.approx(variance, rel=0.06)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_other_parameters_make_samples_more_likely_than_the_true_ones(name: str):
+    numbers, shape = case(name, 20_000)
+    family = FAMILIES[name]
+    drawn = family.sample(numbers, shape, np.random.default_rng(1))
+    at_truth = family.log_likelihood(numbers, shape, drawn).mean(0)
+    for factor in (0.8, 1.25):
+        other = numbers.clone()
+        other[..., 0] *= factor
+        assert (family.log_likelihood(other, shape, drawn).mean(0) < at_truth).all()
+
+
+def test_likelihoods_are_those_of_scipy():
+    y = torch.tensor([[0.0, 1.0, 3.0, 2.0]])
+    for name, exact in {
+        "poisson": lambda r, s: stats.poisson.logpmf(y.numpy(), r),
+        "negative_binomial": lambda r, s: stats.nbinom.logpmf(y.numpy(), np.exp(-s[:, 0]), 1 / (1 + r * np.exp(s[:, 0]))),
+        "gaussian": lambda r, s: stats.norm.logpdf(y.numpy(), r, np.sqrt(np.exp(s[:, 0]) + np.exp(s[:, 1]) * r)),
+    }.items():
+        numbers, shape = case(name)
+        found = FAMILIES[name].log_likelihood(numbers, shape, y).numpy()
+        assert found == pytest.approx(exact(RATE.numpy(), shape.numpy()), abs=1e-4)
+
+
+def test_the_zero_inflated_gamma_is_a_density_that_integrates_to_one():
+    numbers, shape = case("zero_inflated_gamma")
+    y = torch.cat([torch.linspace(0, SPIKE, 200), SPIKE + torch.logspace(-4, 2.2, 200_000)])
+    density = FAMILIES["zero_inflated_gamma"].log_likelihood(numbers.expand(len(y), -1, -1), shape, y[:, None].expand(-1, UNITS)).exp()
+    assert torch.trapezoid(density, y, dim=0).numpy() == pytest.approx(np.ones(UNITS), abs=0.03)
+
+
+def test_the_gamma_above_the_spike_is_that_of_scipy():
+    numbers, shape = case("zero_inflated_gamma")
+    y = torch.full((1, UNITS), 0.8)
+    q = torch.sigmoid(numbers[0, :, 1]).numpy()
+    exact = np.log(q) + stats.gamma.logpdf(0.8 - SPIKE, shape[:, 0].exp().numpy(), scale=RATE.numpy())
+    assert FAMILIES["zero_inflated_gamma"].log_likelihood(numbers, shape, y).numpy()[0] == pytest.approx(exact, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_extreme_responses_and_rates_have_finite_likelihoods_and_gradients(name: str):
+    numbers, shape = (values.clone().requires_grad_() for values in case(name, 3))
+    with torch.no_grad():
+        numbers[1, :, 0], numbers[2, :, 0] = 0.0, 1e4
+    y = torch.tensor([0.0, SPIKE, 100.0])[:, None].expand(-1, UNITS)
+    likelihood = FAMILIES[name].log_likelihood(numbers, shape, y)
+    likelihood.sum().backward()
+    assert torch.isfinite(likelihood).all()
+    assert torch.isfinite(numbers.grad).all()
