@@ -207,7 +207,10 @@ def check(
     folder: Annotated[Path, typer.Argument(help="A simulation.")],
     out: Annotated[Path | None, typer.Option(help="Where the disagreements go: .parquet or .csv.")] = None,
 ) -> None:
-    """Look for files that were changed since they were written, and for disagreements of the EM volume and the tables; exit code 1 if any."""
+    """Look for files that were changed since they were written, and for places where the EM volume and the tables disagree.
+
+    Exit code 1 if a file was changed. Disagreements are findings: fragments without a nucleus are in every reconstruction.
+    """
     with words():
         from graphtwin.artifacts import write_table
         from graphtwin.pipeline.simulate import changed_files, check_anatomy
@@ -221,7 +224,7 @@ def check(
         typer.echo(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")
         for kind, n in found["kind"].value_counts().items():
             typer.echo(f"  {n} x {kind}")
-        if len(changed) or len(found):
+        if len(changed):
             raise typer.Exit(1)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +90,7 @@ def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     every += [
         Step("tables", steps.table_volume, {}, ("tables/*.parquet", "source.toml"), 1, 4),
         Step("published", steps.publish_tables, {}, ("published",), 1, 5),
+        *([Step("nwb", steps.archive_scans, {}, ("nwb",), 1, 2 + config.minutes)] if filmed else []),
         Step("volume", steps.cut_block, {}, ("volume", "tables/contacts.parquet"), 2, 9),
     ]
     return every
@@ -103,9 +106,22 @@ def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: 
         for wave in sorted({step.wave for step in missing}):
             now = sorted((step for step in missing if step.wave == wave), key=lambda step: -step.cost)
             pool = joblib.Parallel(n_jobs=min(workers, len(now)), return_as="generator_unordered")
-            for name in pool(joblib.delayed(_do)(step, config, folder) for step in now):
-                bar.update()
-                bar.set_postfix_str(name)
+            with _quiet_workers(alone=len(now) == 1):
+                for name in pool(joblib.delayed(_do)(step, config, folder) for step in now):
+                    bar.update()
+                    bar.set_postfix_str(name)
+
+
+@contextmanager
+def _quiet_workers(alone: bool) -> Iterator[None]:
+    """Steps side by side show no bars of their own: they would be written over each other. A step alone runs here, and shows its own."""
+    before = os.environ.get("TQDM_DISABLE")
+    if not alone:
+        os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, in processes that start now
+    try:
+        yield
+    finally:
+        os.environ.pop("TQDM_DISABLE", None) if before is None else os.environ.update(TQDM_DISABLE=before)
 
 
 def _do(step: Step, config: SimulateConfig, folder: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,13 +15,13 @@ import pandas as pd
 from graphtwin.artifacts import write_json
 from graphtwin.execute import threads
 from graphtwin.synthetic.images import ImageScan, play_images
-from graphtwin.synthetic.session import WITHHELD, Scan, play
+from graphtwin.synthetic.session import WITHHELD, Played, Scan, play
 
 STATISTICS = ("mean", "std", "min", "max", "median")
 ROWS_TOGETHER = 128  # of all training trials, while their statistics are made
 
 
-def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[Path]:
+def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: Iterable[Played] | None = None) -> list[Path]:
     """Play a scan into a folder of the 2023 layout.
 
     Arrays are padded with NaN to the longest clip. Responses of withheld tiers are zeros; statistics are of the training tier, those of
@@ -31,6 +31,7 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[P
         scan: As prepared.
         folder: Where `dynamic{animal}-{session}-{scan}-Video-{hash}` is made; it must not hold one yet.
         truth: Where `{name}/expected/{trial}.npy` of all tiers but `train` go, and `responses/` of withheld ones; or nowhere.
+        played: Its trials in order, where something else looks at them on the way; by default the scan is played here.
 
     Returns:
         Every file written, sorted.
@@ -42,21 +43,22 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None) -> list[P
     with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
         partial = stack.enter_context(_whole(folder / name))
         told = stack.enter_context(_whole(truth / name)) if truth is not None else None
-        for played in tqdm(play(scan), total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False):
-            tier = scan.trials["tier"].iloc[played.row]
-            responses, behaviour = played.responses, played.behaviour
+        passing = play(scan) if played is None else played
+        for trial in tqdm(passing, total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False):
+            tier = scan.trials["tier"].iloc[trial.row]
+            responses, behaviour = trial.responses, trial.behaviour
             arrays = {
-                "videos": played.video.transpose(1, 2, 0),
+                "videos": trial.video.transpose(1, 2, 0),
                 "responses": np.zeros_like(responses) if tier in WITHHELD else responses,
                 "behavior": np.stack([behaviour.pupil_size, behaviour.running]),
                 "pupil_center": behaviour.pupil_center.T,
             }
             for kind, array in arrays.items():
-                _save(_padded(array, n_frames), partial / "data" / kind / f"{played.row}.npy")
+                _save(_padded(array, n_frames), partial / "data" / kind / f"{trial.row}.npy")
             if told is not None and tier != "train":
-                _save(played.expected, told / "expected" / f"{played.row}.npy")
+                _save(trial.expected, told / "expected" / f"{trial.row}.npy")
                 if tier in WITHHELD:
-                    _save(responses, told / "responses" / f"{played.row}.npy")
+                    _save(responses, told / "responses" / f"{trial.row}.npy")
         _write_units(scan.units, partial)
         trials = {"tiers": "tier", "trial_idx": "trial", "stimulus_type": "kind"}
         for file, column in trials.items():

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.artifacts import write_parquet, write_text
-from graphtwin.execute import rng_for
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
 from graphtwin.synthetic.block import VolumeConfig, choose_block, fill_block
-from graphtwin.synthetic.cave_tables import Volume, write_cave_tables
+from graphtwin.synthetic.cave_tables import EARLIER, Volume, matches, write_cave_tables
 from graphtwin.synthetic.connect import connect
 from graphtwin.synthetic.images import ImageConfig, prepare_images
+from graphtwin.synthetic.imaging import ImagingConfig
+from graphtwin.synthetic.nwb_files import scan_masks, write_nwb
+from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
 from graphtwin.synthetic.pieces import pieces_of, root_of_nuclei
 from graphtwin.synthetic.published_tables import write_published
 from graphtwin.synthetic.reconstruct import reconstruct
 from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.scans import direction_responses
 from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
-from graphtwin.synthetic.session import MovieConfig, prepare, programme
+from graphtwin.synthetic.session import MovieConfig, Scan, play, prepare, programme
 from graphtwin.synthetic.volume_files import write_volume
 
+TAPE = Path("work") / "tape"
+NARROW_MINUTES = 1.0  # of training movies in a narrow scan
 RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
 
 
@@ -67,11 +72,42 @@ def wire(config: SimulateConfig, folder: Path, workers: int) -> None:
 
 
 def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
-    """The main scan of one animal as a folder of the 2023 layout."""
+    """The main scan of one animal as a folder of the 2023 layout; that of the reconstructed one is taped for `archive_scans`."""
     made = config.animal(animal)
-    trials = programme(MovieConfig(minutes=config.minutes), config.seed, animal)
-    main = made.units[made.units["kind"] == "video"]
-    write_dynamic(prepare(main, made.tuning, trials, config.seed, animal), folder, folder / truth.FOLDER)
+    scan = _main_scan(config, made)
+    if animal != RECONSTRUCTED:
+        write_dynamic(scan, folder, folder / truth.FOLDER)
+        return
+    tape = blank_tape(scan)
+    write_dynamic(scan, folder, folder / truth.FOLDER, taped(tape, play(scan)))
+    write_tape(tape, folder / TAPE)
+
+
+def _main_scan(config: SimulateConfig, animal: Animal) -> Scan:
+    """The scan of videos, ready to be played."""
+    trials = programme(MovieConfig(minutes=config.minutes), config.seed, animal.number)
+    main = animal.units[animal.units["kind"] == "video"]
+    return prepare(main, animal.tuning, trials, config.seed, animal.number)
+
+
+def archive_scans(config: SimulateConfig, folder: Path) -> None:
+    """All scans of the reconstructed animal as NWB files: the main one from its tape, the narrow ones played here."""
+    animal = config.animal(RECONSTRUCTED)
+    _, _, reconstruction = truth.read_wiring(folder)
+    matched = matches(animal.units, animal.anatomy.neurons, reconstruction.roots, EARLIER)
+    main = _main_scan(config, animal)
+    write_nwb(nwb_scan(read_tape(main, folder / TAPE), _of_scan(matched, 1)), folder / "nwb", config.seed)
+    for session, units in animal.units[animal.units["kind"] == "directions"].groupby("session"):
+        shown = MovieConfig(minutes=min(config.minutes, NARROW_MINUTES), oracle_clips=1, oracle_repeats=5, test_clips=0)
+        trials = programme(shown, config.seed, RECONSTRUCTED)
+        scan = prepare(units, animal.tuning, trials, config.seed, RECONSTRUCTED)
+        tape = blank_tape(scan)
+        deque(taped(tape, play(scan)), maxlen=0)
+        write_nwb(nwb_scan(tape, _of_scan(matched, int(session))), folder / "nwb", config.seed)
+
+
+def _of_scan(matched: pd.DataFrame, session: int) -> pd.DataFrame:
+    return matched[matched["session"] == session]
 
 
 def show_pictures(config: SimulateConfig, folder: Path, animal: int) -> None:
@@ -94,8 +130,15 @@ def table_volume(config: SimulateConfig, folder: Path) -> None:
         synapses=reconstruction.synapses,
         units=animal.units,
         responses=responses,
+        scan_units=_scan_units(config, animal) if config.minutes > 0 else None,
     )
     write_cave_tables(volume, folder)
+
+
+def _scan_units(config: SimulateConfig, animal: Animal) -> pd.DataFrame:
+    """Which mask of which field each unit is, in all scans that have an NWB file."""
+    period_s = 1 / ImagingConfig().rate_hz
+    return pd.concat([scan_masks(units, period_s, config.seed) for _, units in animal.units.groupby("session")], ignore_index=True)
 
 
 def publish_tables(config: SimulateConfig, folder: Path) -> None:
