@@ -22,6 +22,7 @@ from graphtwin.wiring.similarity import add_similarities
 from graphtwin.wiring.together import GEOMETRY, together
 
 T = TypeVar("T")
+STEPS_BEFORE = 3  # pairs, neurons, inclusion
 
 
 class LikeToLikeConfig(BaseModel):
@@ -64,7 +65,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise FileExistsError(f"{out}: exists and is not empty. Name another --out.")
     answer = Answer()
-    with tqdm(total=3, desc="like to like", unit="step") as bar:
+    with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
         def doing(step: str, work: Callable[[], T]) -> T:
             bar.set_postfix_str(step)
@@ -75,7 +76,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
         pairs = doing("reading the pairs", lambda: _read_pairs(config))
         pairs, neurons = doing("neurons and similarities", lambda: _with_neurons(pairs, config))
         steps = doing("inclusion", lambda: _steps(pairs, neurons, config, answer))
-        bar.total += len(steps)
+        bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
     _write(answer, config, out)
