@@ -18,7 +18,7 @@ from graphtwin.schema import PAIR_KEY
 from graphtwin.synthetic.approach import Meeting, approach, pool_dendrites
 from graphtwin.synthetic.neurites import grow_axon, locate
 from graphtwin.synthetic.rules import needs_features, rule_columns
-from graphtwin.synthetic.tiles import TILE_UM, Tile, grow_parts, lay_tiles, mapped
+from graphtwin.synthetic.tiles import Tile, grow_parts, lay_tiles, mapped
 from graphtwin.synthetic.tissue import Tissue
 from graphtwin.wiring.rules import WiringRule, draw_counts
 from graphtwin.wiring.similarity import rf_distance
@@ -27,13 +27,12 @@ SYNAPSES_PER_TARGET = 10_000  # room in the numbers of synapses
 
 
 class ConnectConfig(BaseModel):
-    """Sizes of synapses and of tiles.
+    """Sizes of synapses.
 
     Attributes:
         log_size, log_size_sd: Of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of
             1.14 synapses on average.
         size_slope: How log size rises with one unit of feature similarity.
-        tile_um: Edge of the tiles in which the tissue is worked through; it changes memory and time, no result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +40,6 @@ class ConnectConfig(BaseModel):
     log_size: float = Field(default=8.3, ge=1, le=12)
     log_size_sd: float = Field(default=1.1, ge=0, le=2)
     size_slope: float = Field(default=0.0, ge=-5, le=5)
-    tile_um: float = Field(default=TILE_UM, ge=100)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,9 @@ class Connections:
     synapses: pd.DataFrame
 
 
-def connect(tissue: Tissue, rule: WiringRule, config: ConnectConfig | None = None, workers: int = 1) -> Connections:
+def connect(
+    tissue: Tissue, rule: WiringRule, config: ConnectConfig | None = None, workers: int = 1, tiles: list[Tile] | None = None
+) -> Connections:
     """All connections of a tissue, in memory.
 
     Args:
@@ -67,10 +67,11 @@ def connect(tissue: Tissue, rule: WiringRule, config: ConnectConfig | None = Non
         rule: As `rules.rule_of` makes it.
         config: Sizes.
         workers: Processes.
+        tiles: Of the tissue, if they have been laid before.
     """
-    chosen = config if config is not None else ConnectConfig()
-    tiles = lay_tiles(tissue, grow_parts(tissue, workers, skeletons=False), chosen.tile_um)
-    parts = list(connect_parts(tissue, rule, tiles, chosen, workers))
+    if tiles is None:
+        tiles = lay_tiles(tissue, grow_parts(tissue, workers, skeletons=False))
+    parts = list(connect_parts(tissue, rule, tiles, config, workers))
     pairs = pd.concat([part.pairs for part in parts], ignore_index=True).sort_values(PAIR_KEY, ignore_index=True)
     return Connections(pairs, pd.concat([part.synapses for part in parts]).sort_values("synapse_id", ignore_index=True))
 

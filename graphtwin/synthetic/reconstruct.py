@@ -17,7 +17,7 @@ from graphtwin.execute import rng_for
 from graphtwin.synthetic.approach import Cuts, approach, pool_dendrites
 from graphtwin.synthetic.connect import Connections, describe
 from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, locate, severed
-from graphtwin.synthetic.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.tiles import Tile, grow_parts, lay_tiles
 from graphtwin.synthetic.tissue import Tissue
 
 EARLIER, LATER = 343, 661
@@ -82,13 +82,16 @@ class Reconstruction:
     pairs: pd.DataFrame
 
 
-def reconstruct(tissue: Tissue, connections: Connections, config: ReconstructConfig | None = None) -> Reconstruction:
+def reconstruct(
+    tissue: Tissue, connections: Connections, config: ReconstructConfig | None = None, tiles: list[Tile] | None = None
+) -> Reconstruction:
     """Cut, split and merge a connected tissue. All draws are named by the tissue's seed and animal.
 
     Args:
         tissue: The cells.
         connections: Of this tissue.
         config: How complete.
+        tiles: Of the tissue, if they have been laid before.
     """
     chosen = config if config is not None else ReconstructConfig()
     status_axon, status_dendrite = _statuses(tissue, chosen)
@@ -103,7 +106,7 @@ def reconstruct(tissue: Tissue, connections: Connections, config: ReconstructCon
     soma_root = latest.loc[latest["compartment"] == "soma", "root_id"].to_numpy()
     columns = {"nucleus_id": tissue.nucleus_id, "root_id": soma_root, "status_axon": status_axon, "status_dendrite": status_dendrite}
     proofreading = pd.DataFrame(columns)[(status_axon != "non") | (status_dendrite != "non")].reset_index(drop=True)
-    pairs = _observed_pairs(tissue, synapses, status_axon, Cuts(axon_kept, dendrite_kept), chosen.same_region_um)
+    pairs = _observed_pairs(tissue, synapses, status_axon, Cuts(axon_kept, dendrite_kept), chosen.same_region_um, tiles)
     return Reconstruction(roots, proofreading, synapses, axon_kept, dendrite_kept, pairs)
 
 
@@ -233,10 +236,11 @@ def _observed_pairs(
     status_axon: np.ndarray,
     cuts: Cuts,
     same_region_um: float,
+    tiles: list[Tile] | None,
 ) -> pd.DataFrame:
     """All pairs of proofread axons, with the L_d and the synapses of what stays of both sides."""
     proofread = np.flatnonzero(status_axon != "non")
-    near = _near(tissue, proofread, cuts)
+    near = _near(tissue, proofread, cuts, tiles if tiles is not None else lay_tiles(tissue, grow_parts(tissue, skeletons=False)))
     parts = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
     for row in proofread.tolist():
         region = np.array(tissue.plane.query_ball_point(tissue.soma_um[row, [0, 2]], same_region_um), dtype=np.int64)
@@ -252,10 +256,10 @@ def _observed_pairs(
     return pairs.assign(n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64))
 
 
-def _near(tissue: Tissue, axons: Int64[np.ndarray, " axons"], cuts: Cuts) -> pd.DataFrame:
+def _near(tissue: Tissue, axons: Int64[np.ndarray, " axons"], cuts: Cuts, tiles: list[Tile]) -> pd.DataFrame:
     """Rows of pairs that come near each other with what was not cut of both (pre, post), and l_d_um, of these axons."""
     frames = [pd.DataFrame({"pre": np.zeros(0, np.int64), "post": np.zeros(0, np.int64), "l_d_um": np.zeros(0)})]
-    for tile in lay_tiles(tissue, grow_parts(tissue, skeletons=False)):
+    for tile in tiles:
         index = pool_dendrites(tissue, tile, cuts)
         for row in np.intersect1d(tile.axons, axons).tolist():
             met = approach(tissue, tile, index, row, cuts)

@@ -77,11 +77,13 @@ def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) 
     Args:
         tissue: The cells.
         grown: All parts of `grow_parts`.
-        tile_um: Edge of a tile.
+        tile_um: Largest edge of a tile; the sheet is divided evenly.
     """
     parts = [(part.boxes_um, part.cells) for part in grown]
     boxes, cells = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    place = ((tissue.soma_um[:, [0, 2]] - np.array(ORIGIN_UM)) // tile_um).astype(np.int64)
+    side = tissue.sheet.side_um
+    n_side = int(np.ceil(side / tile_um))
+    place = np.minimum((tissue.soma_um[:, [0, 2]] - np.array(ORIGIN_UM)) * n_side // side, n_side - 1).astype(np.int64)
     number = np.unique(place, axis=0, return_inverse=True)[1].ravel()
     low = cells[:, 1:] * CELL_UM
     tiles = []

@@ -34,9 +34,9 @@ class NeuriteConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    targeting_slope: float = Field(default=2.5, ge=-10, le=10)
-    aimed_share: float = Field(default=0.7, ge=0, le=1)
-    aim_sd_um: float = Field(default=25.0, gt=0)
+    targeting_slope: float = Field(default=8.0, ge=-20, le=20)
+    aimed_share: float = Field(default=0.9, ge=0, le=1)
+    aim_sd_um: float = Field(default=15.0, gt=0)
     collateral_length: float = Field(default=0.5, gt=0, le=1)
     longest_collateral_um: float = Field(default=1500.0, gt=0)
 
