@@ -23,7 +23,6 @@ from graphtwin.execute import rng_for
 MATERIALIZATION = 343  # the one whose root ids the released files carry
 START = datetime(2018, 3, 4, tzinfo=UTC)
 SOMA_UM = 5.0
-MARGIN_UM = 20.0  # from the outermost soma to the edge of its field
 BLOCK_BYTES, CHUNK_BYTES = 2**24, 2**18  # of the arrays that are streamed, and of one chunk in the file
 COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
 INTERVALS = {
@@ -103,7 +102,7 @@ def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.Data
     )
 
 
-def write_nwb(scan: Scan, folder: Path, seed: int, um_per_px: float = 5.0) -> Path:
+def write_nwb(scan: Scan, folder: Path, seed: int, um_per_px: float = 8.0) -> Path:
     """Write one scan to `sub-{animal}_ses-{session}-scan-{scan_idx}.nwb`; arrays are read and written some frames at a time.
 
     Args:
@@ -303,14 +302,17 @@ def _coregistration(table: Any, units: pd.DataFrame) -> None:
 
 
 def _images(masks: pd.DataFrame, um_per_px: float, centre_um: np.ndarray) -> Float[np.ndarray, "masks width height"]:
-    """Discs the size of a soma, with weights that fall from their centre."""
-    place = masks[["um_x", "um_y"]].to_numpy() - centre_um
-    width, height = (2 * np.ceil((np.abs(place).max(axis=0) + MARGIN_UM) / um_per_px).astype(int) + 1).tolist()
-    across = (np.arange(width) - width // 2) * um_per_px
-    down = (np.arange(height) - height // 2) * um_per_px
-    squared = (across[None, :, None] - place[:, 0, None, None]) ** 2 + (down[None, None, :] - place[:, 1, None, None]) ** 2
-    reach = max(SOMA_UM, um_per_px)
-    return np.clip(1 - squared / (2 * reach**2), 0, None).astype(np.float32)
+    """Discs the size of a soma, two pixels wide at least, with weights that fall from their centre."""
+    place = (masks[["um_x", "um_y"]].to_numpy() - centre_um) / um_per_px
+    reach = max(SOMA_UM / um_per_px, 1.0)
+    window = np.arange(-np.ceil(2 * reach), np.ceil(2 * reach) + 1).astype(int)
+    middle = np.ceil(np.abs(place).max(axis=0)).astype(int) + window[-1] + 1
+    images = np.zeros((len(masks), *(2 * middle + 1)), dtype=np.float32)
+    for image, at in zip(images, place + middle, strict=True):
+        across, down = (np.rint(part).astype(int) + window for part in at)
+        squared = (across[:, None] - at[0]) ** 2 + (down[None, :] - at[1]) ** 2
+        image[np.ix_(across, down)] = np.clip(1 - squared / (2 * reach**2), 0, None)
+    return images
 
 
 def _traces(fluorescence: Any, rois: Any, field: int, n_masks: int, scan: Scan, times: Any) -> Any:

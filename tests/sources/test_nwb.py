@@ -99,7 +99,7 @@ def test_without_the_table_of_scan_units_no_row_can_be_joined_and_masks_give_the
     assert recording.units["unit_id"].tolist() == list(range(-1, -13, -1))
     with_units = read_nwb(written, UNITS, deconvolve=None).units
     apart = recording.units[["x_um", "y_um", "z_um"]].to_numpy() - with_units[["x_um", "y_um", "z_um"]].to_numpy()
-    assert np.abs(apart).max() < 1.0  # a pixel is 5 um
+    assert np.abs(apart).max() < 1.0  # a pixel is 8 um
 
 
 def test_activity_is_deconvolved_once_a_field_at_the_first_trial(written):
