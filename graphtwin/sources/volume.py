@@ -91,7 +91,7 @@ class Volume:
 
     def contains(self, points_nm: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray, " points"]:
         """Which points are in the volume; those with NaN are not."""
-        return ((points_nm >= self.low_nm) & (points_nm < self.high_nm)).all(axis=1)
+        return np.all((points_nm >= self.low_nm) & (points_nm < self.high_nm), axis=1)
 
     def segments_at(self, points_nm: Float[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
         """The id at each point; every chunk that has one is read once.

@@ -22,6 +22,7 @@ LONGEST_EDGE_NM = 1000.0  # of a stroke: longer ones have boxes with much empty 
 CLEFT_NM = 20.0  # the size of a synapse, as a disc of this thickness, is its area
 SIZE_VOXEL_NM3 = 4 * 4 * 40  # a voxel of the cleft segmentation, in which sizes are counted
 MAX_DISC_NM = 500.0
+ROUNDING_NM = 21.0  # tables keep places in voxels of 4 x 4 x 40 nm, whose corners are so far from their centre
 
 
 class VolumeConfig(BaseModel):
@@ -215,8 +216,8 @@ def _synapse_strokes(synapses: pd.DataFrame, block: Block) -> Strokes:
 
 
 def _point_strokes(synapses: pd.DataFrame, side: str, block: Block) -> Strokes:
-    """The points of one side, each with the voxels that make sure of its own."""
-    point, radius = positions(synapses, side), np.full((len(synapses), 2), block.core_radius_nm)
+    """The points of one side, each with the voxels that make sure of its own, and of that of the rounded point."""
+    point, radius = positions(synapses, side), np.full((len(synapses), 2), block.core_radius_nm + ROUNDING_NM)
     return Strokes.of(POINT, synapses[f"{side}_root_id"].to_numpy(np.int64), point, point, radius)
 
 

@@ -72,7 +72,7 @@ class Block:
 
     def near(self, low_nm: Float64[np.ndarray, "boxes 3"], high_nm: Float64[np.ndarray, "boxes 3"]) -> np.ndarray:
         """Which boxes overlap the block."""
-        return ((low_nm < self.high_nm) & (high_nm > self.low_nm)).all(axis=1)
+        return np.all((low_nm < self.high_nm) & (high_nm > self.low_nm), axis=1)
 
 
 class Strokes(NamedTuple):

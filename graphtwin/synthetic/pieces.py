@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Int, Int64
 
-from graphtwin.synthetic.block import Piece
+from graphtwin.synthetic.block import Content, Piece, VolumeConfig, choose_block, fill_block
 from graphtwin.synthetic.neurites import Neurite, grow_axon, grow_dendrite, severed
 from graphtwin.synthetic.reconstruct import LATER, Reconstruction
 from graphtwin.synthetic.tissue import Tissue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def root_of_nuclei(reconstruction: Reconstruction) -> dict[int, int]:
@@ -21,8 +24,23 @@ def root_of_nuclei(reconstruction: Reconstruction) -> dict[int, int]:
     return dict(zip(cells["nucleus_id"].tolist(), cells["root_id"].tolist(), strict=True))
 
 
+def content_of(tissue: Tissue, neurons: pd.DataFrame, reconstruction: Reconstruction, config: VolumeConfig) -> Content:
+    """What the block with the most synapses around a nucleus holds.
+
+    Args:
+        tissue: The cells.
+        neurons: The same as a table.
+        reconstruction: Of this tissue.
+        config: Size and voxels of the block.
+    """
+    block = choose_block(neurons, reconstruction.synapses, config)
+    return fill_block(block, neurons, root_of_nuclei(reconstruction), pieces_of(tissue, reconstruction), reconstruction.synapses)
+
+
 def pieces_of(tissue: Tissue, reconstruction: Reconstruction) -> Iterator[Piece]:
     """Dendrite and axon of every neuron at the later materialization, piece by piece; a neurite is grown when its turn comes.
+
+    Pieces of one root id follow each other: the neurons of a merged segment are grown together.
 
     Args:
         tissue: The cells.
@@ -31,17 +49,26 @@ def pieces_of(tissue: Tissue, reconstruction: Reconstruction) -> Iterator[Piece]
     roots = reconstruction.roots[reconstruction.roots["materialization"] == LATER]
     names = (roots[name].tolist() for name in ("owner_nucleus_id", "compartment", "piece"))
     root_of = dict(zip(zip(*names, strict=True), roots["root_id"].tolist(), strict=True))
+    together: dict[int, list[int]] = {}
     for row, nucleus_id in enumerate(tissue.nucleus_id.tolist()):
-        soma = root_of[nucleus_id, "soma", 0]
-        dendrite, axon = grow_dendrite(tissue, nucleus_id), grow_axon(tissue, nucleus_id)
-        both: tuple[tuple[Literal["axon", "dendrite"], Neurite, float], ...] = (
-            ("dendrite", dendrite, float(reconstruction.dendrite_kept_um[row])),
-            ("axon", axon, float(reconstruction.axon_kept_um[row])),
-        )
-        for compartment, neurite, kept_um in both:
-            for number, part in split(neurite, severed(neurite, kept_um)):
-                root = root_of[nucleus_id, compartment, number] if number else soma
-                yield Piece(root, compartment, part.vertices_nm, part.edges, part.radius_nm)
+        together.setdefault(root_of[nucleus_id, "soma", 0], []).append(row)
+    for rows in together.values():
+        pieces = [piece for row in rows for piece in _pieces_of_neuron(tissue, reconstruction, row, root_of)]
+        yield from sorted(pieces, key=lambda piece: piece.root_id)
+
+
+def _pieces_of_neuron(
+    tissue: Tissue, reconstruction: Reconstruction, row: int, root_of: dict[tuple[int, str, int], int]
+) -> Iterator[Piece]:
+    """The pieces of one neuron; `root_of` is by neuron, compartment and number of the piece."""
+    nucleus_id = int(tissue.nucleus_id[row])
+    cut = reconstruction.dendrite_kept_um, reconstruction.axon_kept_um
+    compartments: tuple[Literal["dendrite", "axon"], ...] = ("dendrite", "axon")
+    for compartment, grow, kept_um in zip(compartments, (grow_dendrite, grow_axon), cut, strict=True):
+        neurite = grow(tissue, nucleus_id)
+        for number, part in split(neurite, severed(neurite, float(kept_um[row]))):
+            root = root_of[(nucleus_id, compartment, number) if number else (nucleus_id, "soma", 0)]
+            yield Piece(root, compartment, part.vertices_nm, part.edges, part.radius_nm)
 
 
 def split(neurite: Neurite, piece: Int[np.ndarray, " vertices"]) -> Iterator[tuple[int, Neurite]]:

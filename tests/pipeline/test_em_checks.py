@@ -113,10 +113,10 @@ def other_area(tables: Tables) -> None:
         (on_another_root, "synapse on another root id", (12, -1, A), f"its postsynaptic point lies in {B}; the table says {A}"),
         (missing_contact, "contact missing for a synapse", (12, -1, C), f"{C} and {A}, touch nowhere in the volume"),
         (fragment, "root id without a nucleus", (-1, -1, FRAGMENT), "1 ends of synapses are on it, and no nucleus has it"),
-        (other_segment, "nucleus outside its segment", (-1, 200003, C + 100), f"100 % of its voxels are in segment {C}; the table says {C + 100}"),
+        (other_segment, "nucleus outside its segment", (-1, 200003, C + 100), f"100 % of its voxels are in segment {C}; the table says"),
         (elsewhere, "nucleus elsewhere", (-1, 200001, A), "its centroid lies 8.. nm from where the table says"),
         (no_nucleus, "nucleus missing", (-1, 200009, A), "no voxel of the nucleus volume has its id"),
-        (unknown_nucleus, "nucleus not in the table", (-1, 200001, A), r"the volume has this nucleus \(4.2 um\^3\), the table of nuclei does not"),
+        (unknown_nucleus, "nucleus not in the table", (-1, 200001, A), r"the volume has this nucleus \(4.2 um\^3\), the table"),
         (other_area, "contact area differs", (-1, -1, A), f"{A} and {B}: the table says .* um\\^2, the volume"),
     ],
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_a_chunk_that_is_cut_short_or_changed_by_one_bit_is_refused(tmp_path, sp
 
 
 def test_paths_that_are_no_segmentation_are_refused(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no info file there. Give the path of precomputed data"):
+    with pytest.raises(FileNotFoundError, match=r"no info file there. Give the path of precomputed data"):
         open_volume(tmp_path / "nowhere")
     save(tmp_path / "image", np.zeros((16, 16, 8), np.uint8), "raw", "image")
     with pytest.raises(ValueError, match="a volume of type 'image', but a segmentation is needed"):

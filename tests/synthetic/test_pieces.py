@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,14 @@ def test_all_cable_is_handed_out_once(made):
     )
     grown = sum(grow(tissue, number).length_um for number in tissue.nucleus_id.tolist() for grow in (grow_axon, grow_dendrite))
     assert handed / 1000 == pytest.approx(grown)
+
+
+def test_pieces_of_one_root_id_follow_each_other_those_of_merged_cells_too(made):
+    tissue, reconstruction = made
+    roots = [piece.root_id for piece in pieces_of(tissue, reconstruction)]
+    assert len([root for root, _ in groupby(roots)]) == len(set(roots))
+    merged = len(tissue.nucleus_id) - len(set(root_of_nuclei(reconstruction).values()))
+    assert merged > 0
 
 
 def test_a_synapse_lies_on_a_piece_with_its_root_id(made):

@@ -145,3 +145,11 @@ def test_sizes_that_the_annotation_format_cannot_hold_are_refused(tmp_path):
     content.synapses["size"] = [1, 2**32, 3, 4]
     with pytest.raises(ValueError, match=r"1 of 4 points have a size outside 0 to 2\^32 - 1, first 4294967296 at id 12"):
         write_volume(content, tmp_path / "volume")
+
+
+def test_pieces_of_a_root_id_that_are_apart_are_refused_instead_of_replaced(tmp_path):
+    content = small_tissue.content()
+    content.pieces.append(content.pieces[0])
+    with pytest.raises(ValueError, match=rf"root id {small_tissue.A}: its pieces are apart among the others, .* Sort them by root id"):
+        write_volume(content, tmp_path / "volume", n_meshes=0)
+    assert list(tmp_path.iterdir()) == []
