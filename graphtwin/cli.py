@@ -99,7 +99,7 @@ def main(
 
 @app.command(epilog=RUN_EXAMPLES)
 def run(
-    source: Annotated[str, typer.Option(help="minnie65, or a TOML that names the tables of a folder.")] = "minnie65",
+    source: Annotated[str, typer.Option(help="minnie65, synthetic (simulated first), or a TOML that names the tables of a folder.")] = "minnie65",
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,
@@ -121,6 +121,11 @@ def run(
         if not (folder / "report.html").exists():
             write(folder)
         print_results(folder)
+        if (folder / "like_to_like").exists():
+            from graphtwin.report import like_to_like_page
+
+            like_to_like_page.write(folder / "like_to_like")
+            print_findings(folder / "like_to_like")
 
 
 @app.command(epilog=PREDICT_EXAMPLES)

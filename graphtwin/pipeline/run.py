@@ -14,7 +14,7 @@ from graphtwin import artifacts, sources
 from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
-from graphtwin.pipeline import connectivity, neurons, run_folder, scores
+from graphtwin.pipeline import connectivity, neurons, run_folder, scores, synthetic_source
 from graphtwin.pipeline.jobs import Job, run_jobs
 from graphtwin.pipeline.predict import PAIR_TWINS, final_jobs, save_twin
 from graphtwin.pipeline.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
@@ -43,7 +43,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     folder = Path(settings.out)
     run_folder.require_place(folder, settings, resume)
     with threads(settings.threads):
-        tables = sources.load(settings.source)
+        tables = sources.load(_source(settings))
         inputs = run_folder.inputs_of(settings, tables)
         run_folder.require_same_inputs(folder, inputs)
         if run_folder.is_finished(folder):
@@ -61,8 +61,17 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
         _write_results(study, scope, results, folder)
     shutil.rmtree(folder / "work")
+    if settings.source == synthetic_source.NAME:
+        synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads)
     (folder / run_folder.UNFINISHED).unlink()
     return folder
+
+
+def _source(settings: Settings) -> str | Path:
+    """The source as `sources.load` knows it; a synthetic cortex is simulated first, and read from disk like any other."""
+    if settings.source != synthetic_source.NAME:
+        return settings.source
+    return synthetic_source.simulated_source(settings.out, settings.seed, settings.threads)
 
 
 def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""`graphtwin simulate`: a cortex with a known rule, animal by animal and format by format. Each step is written whole; a stopped run goes on."""
+"""`graphtwin simulate`: a cortex with a known rule, in every format. Each step is written whole; a stopped run goes on."""
 
 from __future__ import annotations
 

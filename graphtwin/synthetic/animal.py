@@ -1,4 +1,4 @@
-"""One simulated animal: its cells, their tuning, its scans and its tissue, all drawn from the seed, so that any process can make it again."""
+"""One simulated animal: its cells, their tuning, scans and tissue, drawn from the seed, so that any process can make it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a simulated cortex on disk, each a function of the configuration and the folder, so that any process can make any of them."""
+"""The parts of a simulated cortex on disk, each made from the configuration and the folder alone, in any process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.artifacts import write_parquet, write_text
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
-from graphtwin.synthetic.block import VolumeConfig, choose_block, fill_block
+from graphtwin.synthetic.block import VolumeConfig
 from graphtwin.synthetic.cave_tables import EARLIER, Volume, matches, write_cave_tables
 from graphtwin.synthetic.connect import connect
 from graphtwin.synthetic.images import ImageConfig, prepare_images
 from graphtwin.synthetic.imaging import ImagingConfig
 from graphtwin.synthetic.nwb_files import scan_masks, write_nwb
 from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
-from graphtwin.synthetic.pieces import pieces_of, root_of_nuclei
+from graphtwin.synthetic.pieces import content_of
 from graphtwin.synthetic.published_tables import write_published
 from graphtwin.synthetic.reconstruct import reconstruct
 from graphtwin.synthetic.rules import rule_of
@@ -154,17 +154,15 @@ def cut_block(config: SimulateConfig, folder: Path) -> None:
     animal = config.animal(RECONSTRUCTED)
     _, _, reconstruction = truth.read_wiring(folder)
     chosen = VolumeConfig()
-    block = choose_block(animal.anatomy.neurons, reconstruction.synapses, chosen)
-    pieces = pieces_of(animal.tissue, reconstruction)
-    content = fill_block(block, animal.anatomy.neurons, root_of_nuclei(reconstruction), pieces, reconstruction.synapses)
+    content = content_of(animal.tissue, animal.anatomy.neurons, reconstruction, chosen)
     written = write_volume(content, folder / "volume", chosen.n_meshes)
     write_parquet(written.contacts, folder / "tables" / "contacts.parquet")
 
 
 README = """# A simulated cortex
 
-Rule `{rule}`, {animals} animals of {neurons} neurons, {minutes:g} minutes of movies each, seed {seed}. Made by `graphtwin simulate`; the same command with
-the same version makes the same bytes.
+Rule `{rule}`, {animals} animals of {neurons} neurons, {minutes:g} minutes of movies each, seed {seed}. Made by `graphtwin simulate`; the
+same command with the same version makes the same bytes.
 
 | where | what |
 |---|---|
