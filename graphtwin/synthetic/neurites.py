@@ -89,7 +89,7 @@ def _scattered(
 ) -> Float[np.ndarray, "aims 3"]:
     """Destinations drawn from the arbor's bands around an axis."""
     bands = np.array(arbor.bands)
-    band = bands[rng.choice(len(bands), n, p=bands[:, 0])]
+    band = bands[np.searchsorted(np.cumsum(bands[:-1, 0]), rng.random(n), side="right")]
     middle = np.where(band[:, 1] == OWN, soma[1], band[:, 1])
     chance = rng.standard_normal((n, 3))
     depth = middle + band[:, 2] * chance[:, 1]

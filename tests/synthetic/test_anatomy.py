@@ -14,7 +14,7 @@ from graphtwin.synthetic.sheet import SHARES, Sheet
 
 @pytest.fixture(scope="module")
 def labelled():
-    return minnie65.load().frames("cell_types_fine")[0]
+    return next(table.frame for table in minnie65.load().tables if table.role == "cell_types_fine")
 
 
 def test_proportions_of_types_are_those_of_the_labelled_cells_to_a_twentieth_of_a_percent(labelled):
