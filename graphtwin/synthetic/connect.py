@@ -89,7 +89,9 @@ def connect_parts(
         workers: Processes.
     """
     if needs_features(rule) and tissue.features is None:
-        raise ValueError(f"rule {rule.name}: it asks for feature similarity, but the tissue has no features. Give `Tissue.of` the features.")
+        raise ValueError(
+            f"rule {rule.name}: it asks for feature similarity, but the tissue has no features. Give `Tissue.of` the features."
+        )
     chosen = config if config is not None else ConnectConfig()
     return mapped(connect_tile, ((tissue, rule, tile, chosen) for tile in tiles), workers)
 

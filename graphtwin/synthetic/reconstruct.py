@@ -253,7 +253,9 @@ def _observed_pairs(
     seen = synapses[(synapses["pre_piece"] == 0) & (synapses["post_piece"] == 0) & ~synapses["is_artefact"]]
     made = seen.groupby(["pre_nucleus_id", "post_nucleus_id"])["size"].agg(n_synapses="size", synapse_size="sum").reset_index()
     pairs = pairs.merge(made, how="left", on=["pre_nucleus_id", "post_nucleus_id"], validate="one_to_one")
-    return pairs.assign(n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64))
+    return pairs.assign(
+        n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64)
+    )
 
 
 def _near(tissue: Tissue, axons: Int64[np.ndarray, " axons"], cuts: Cuts, tiles: list[Tile]) -> pd.DataFrame:

@@ -90,7 +90,9 @@ def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) 
     for tile in range(number.max() + 1):
         rows = np.flatnonzero(number == tile)
         inside = boxes[rows]
-        box = np.array([inside[:, 0].min(), inside[:, 1].max(), inside[:, 2].min(), inside[:, 3].max()]) + MARGIN_UM * np.array([-1, 1, -1, 1])
+        box = np.array([inside[:, 0].min(), inside[:, 1].max(), inside[:, 2].min(), inside[:, 3].max()]) + MARGIN_UM * np.array(
+            [-1, 1, -1, 1]
+        )
         near = (low[:, 0] <= box[1]) & (low[:, 0] + CELL_UM >= box[0]) & (low[:, 1] <= box[3]) & (low[:, 1] + CELL_UM >= box[2])
         tiles.append(Tile(rows, np.unique(cells[near, 0]), box))
     return tiles

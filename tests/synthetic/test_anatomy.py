@@ -53,7 +53,11 @@ def test_the_sheet_grows_so_that_the_density_stays():
 def test_the_map_is_continuous_and_runs_back_at_every_border():
     sheet = Sheet(1000.0, 0.8)
     along = np.linspace(0.001, 999.0, 20_001)
-    for x, z in ((along + 200, np.full_like(along, 900.0)), (np.full_like(along, 500.0), along + 600), (along + 200, np.full_like(along, 1550.0))):
+    for x, z in (
+        (along + 200, np.full_like(along, 900.0)),
+        (np.full_like(along, 500.0), along + 600),
+        (along + 200, np.full_like(along, 1550.0)),
+    ):
         rf, area = sheet.visual_field_at(x, z), sheet.areas(x, z)
         assert np.abs(np.diff(rf, axis=0)).max() < 0.001  # no jump
         borders = np.flatnonzero(area[1:] != area[:-1])
