@@ -15,7 +15,6 @@ from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, kept
 from graphtwin.synthetic.tiles import Tile, cable, cable_within
 from graphtwin.synthetic.tissue import Tissue
 
-
 CONTACTS = 8
 
 

@@ -1,8 +1,8 @@
 """Cell types of the simulated cortex: how many there are of each, and at which depths.
 
-Counts and depths are those of the fine cell type model of minnie65 (`data/minnie65/v661/baylor_gnn_cell_type_fine_model_v2`, 48,552 nuclei):
-cells that the model labelled, not all cells of the tissue. Positions were brought to the pia frame by `coordinates.MINNIE65`.
-Source: MICrONS Consortium 2025, doi:10.1038/s41586-025-08790-w.
+Counts and depths are those of the fine cell type model of minnie65: `data/minnie65/v661/baylor_gnn_cell_type_fine_model_v2`, 48,552 nuclei.
+They are of cells that the model labelled, its mistakes among them, not of all cells of the tissue. Positions were brought to the pia frame
+by `coordinates.MINNIE65`. Source: MICrONS Consortium 2025, doi:10.1038/s41586-025-08790-w.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class CellType(NamedTuple):
 
     Attributes:
         cell_class: excitatory or inhibitory.
-        count: Labelled nuclei.
+        n_labelled: Nuclei.
         depths_um: Quantiles of the depth of their somata at `LEVELS`.
     """
 
     cell_class: str
-    count: int
+    n_labelled: int
     depths_um: tuple[int, ...]
 
 
@@ -42,15 +42,15 @@ CELL_TYPES = {
     "BPC": CellType("inhibitory", 946, (21, 58, 70, 85, 101, 115, 128, 157, 186, 230, 284, 345, 398, 529, 620, 646, 683, 709)),
     "NGC": CellType("inhibitory", 535, (5, 20, 27, 32, 46, 55, 65, 95, 144, 206, 274, 392, 492, 621, 678, 707, 731, 757)),
 }
-# Lower ends of the layers, um below the pia. L2/3 and L4: `data/minnie65/v1300/neurons`, whose layers are cut at these depths; L1 ends where its
-# first nucleus lies. L5 ends where the model's 5P and 6P cells are equally many.
+# Lower ends of the layers, um below the pia. L2/3 and L4: `data/minnie65/v1300/neurons`, whose layers are cut at these depths. L1 ends
+# where the first nucleus of L2/3 lies, L5 where the model's 5P and 6P cells are about equally many.
 LAYERS = {"L1": 71.0, "L2/3": 250.0, "L4": 360.0, "L5": 560.0, "L6": np.inf}
 DEEPEST_UM = 800.0  # where the tissue ends
 
 
 def proportions() -> Float[np.ndarray, " types"]:
     """Share of each type among labelled cells, in the order of `CELL_TYPES`."""
-    counts = np.array([kind.count for kind in CELL_TYPES.values()], dtype=np.float64)
+    counts = np.array([kind.n_labelled for kind in CELL_TYPES.values()], dtype=np.float64)
     return counts / counts.sum()
 
 

@@ -47,10 +47,10 @@ class Connections:
     """All pairs that come close, and all synapses.
 
     Attributes:
-        pairs: One row a pair with L_d > 0, by axon and target: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, distance_um,
+        pairs: One row a pair with L_d > 0: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, distance_um,
             depth_difference_um, feature_similarity, rf_distance (degrees), proj_hva, expected, and the columns the rules read.
-        synapses: One row a synapse: synapse_id, pre_nucleus_id, post_nucleus_id, size (cleft voxels), axon_distance_um (path from the soma),
-            pre_x_nm ... (on the axon), post_x_nm ... (on the dendrite), ctr_x_nm ... (between).
+        synapses: One row a synapse: synapse_id, pre_nucleus_id, post_nucleus_id, size (cleft voxels), axon_distance_um (path from
+            the soma), pre_x_nm ... (on the axon), post_x_nm ... (on the dendrite), ctr_x_nm ... (between).
     """
 
     pairs: pd.DataFrame

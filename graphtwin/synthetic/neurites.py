@@ -1,4 +1,4 @@
-"""Dendrites and axons as trees in nm: each branch leaves the tree where it is nearest to its destination and walks there with some persistence.
+"""Dendrites and axons as trees in nm: each branch leaves the tree where it is nearest to its destination, and walks there.
 
 A neurite depends on (seed, animal, nucleus_id) and the tissue alone, so that any worker can grow any neuron, again and in any order.
 Branches that leave the tree at the point of least cost: Cuntz et al. 2010, doi:10.1371/journal.pcbi.1000877.

@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.config import nearest
 from graphtwin.wiring.rules import Term, WiringRule
 
-# Log of synapses per um of L_d where nothing else counts: 2,744 on 2,440 mm between cells of V1, where 2,411 of 77,240 pairs with L_d > 0 connect.
+# Log of synapses per um of L_d where nothing else counts: 2,744 on 2,440 mm between cells of V1, of whose pairs with L_d > 0 3.1 % connect.
 # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
 BASE = float(np.log(1.12e-3))
 # Slope of readout similarity on synapses given L_d. Source: as above, `data/ding2025/glmm_slopes_area.csv`.
@@ -60,8 +59,7 @@ def rule_of(name: str, slope: float | Mapping[str, float] | None = None, base: f
 
     Args:
         name: Such as "feature" or "feature+degree-heavy".
-        slope: Instead of the slopes of `feature` and `rf-confounded`, on their own columns: one for all pairs, or one a projection (`feature`
-            alone).
+        slope: Instead of the default slopes of `feature` and `rf-confounded`: one for all pairs, or for `feature` one a projection.
         base: Log of synapses per um of L_d where nothing else counts.
 
     Raises:
@@ -93,7 +91,7 @@ def _with_slope(rule: WiringRule, slope: float | Mapping[str, float]) -> WiringR
         unknown = [group for group in slopes if group not in FEATURE_SLOPES]
         if unknown:
             raise ValueError(f"rule feature: slopes for {unknown}, but projections are {', '.join(FEATURE_SLOPES)}. Correct the names.")
-        terms = tuple(term.model_copy(update={"slope": float(slopes.get(term.group, term.slope))}) for term in rule.terms)
+        terms = tuple(term.model_copy(update={"slope": float(slopes.get(str(term.group), term.slope))}) for term in rule.terms)
         return rule.model_copy(update={"terms": terms})
     if rule.name == "rf-confounded":
         if isinstance(slope, Mapping):
@@ -122,8 +120,3 @@ def rule_columns(
 def needs_features(rule: WiringRule) -> bool:
     """Whether the rule can't be drawn without the cells' features."""
     return any(term.feature == "feature_similarity" for term in rule.terms)
-
-
-def mean_rate(rule: WiringRule, pairs: pd.DataFrame) -> float:
-    """Expected synapses per um of L_d over all pairs."""
-    return float(np.nansum(rule.expected(pairs)) / pairs["l_d_um"].sum())

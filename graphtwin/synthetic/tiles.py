@@ -33,8 +33,8 @@ class Grown(NamedTuple):
         rows: Of the tissue.
         boxes_um: Least and largest x, then least and largest z of each dendrite.
         cells: Row, and numbers along x and z of each square of `CELL_UM` that its axon passes.
-        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless asked
-            for.
+        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless
+            asked for.
     """
 
     rows: Int64[np.ndarray, " neurons"]

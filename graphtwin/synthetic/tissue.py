@@ -85,11 +85,11 @@ class Tissue:
 
         neurons = anatomy.neurons
         soma = neurons[POSITION].to_numpy()
-        names = (neurons[name].to_numpy() for name in ("cell_type", "cell_class", "brain_area"))
+        cell_type, cell_class, area = (neurons[name].to_numpy() for name in ("cell_type", "cell_class", "brain_area"))
         plane = cKDTree(soma[:, [0, 2]])
         ids, rf = neurons["nucleus_id"].to_numpy(), neurons[["rf_x", "rf_y"]].to_numpy()
         chosen = config if config is not None else NeuriteConfig()
-        return cls(ids, soma, *names, rf, features, anatomy.sheet, plane, chosen, anatomy.seed, anatomy.animal)
+        return cls(ids, soma, cell_type, cell_class, area, rf, features, anatomy.sheet, plane, chosen, anatomy.seed, anatomy.animal)
 
     def row(self, nucleus_id: int) -> int:
         """The row of a nucleus."""

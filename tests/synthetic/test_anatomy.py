@@ -23,13 +23,13 @@ def test_proportions_of_types_are_those_of_the_labelled_cells_to_a_twentieth_of_
     assert difference.abs().max() < 0.0005
 
 
-def test_depths_of_every_type_lie_within_a_ks_distance_of_0_04_of_the_labelled_cells(labelled):
+def test_depths_of_every_type_lie_within_a_ks_distance_of_0_05_of_the_labelled_cells(labelled):
     neurons = grow_anatomy(AnatomyConfig(n_neurons=100_000), seed=0, animal=0).neurons
     distances = {
         name: ks_2samp(group["depth_um"], labelled.loc[labelled["cell_type"] == name, "depth_um"]).statistic
         for name, group in neurons.groupby("cell_type")
     }
-    assert max(distances.values()) < 0.04, distances
+    assert max(distances.values()) < 0.05, distances
 
 
 def test_areas_share_the_sheet_as_recorded_units_do():
