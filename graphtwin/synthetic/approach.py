@@ -1,18 +1,21 @@
-"""Who comes close to whom: L_d of axons and the dendrites of one tile, by the passes of `cortex.proximity`, with the points that are near."""
+"""Who comes close to whom: L_d of axons and the dendrites of one tile, by the passes of `cortex.proximity`, with places where they do."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
+from numba import njit
 
-from graphtwin.cortex.encounters import Members, kept_lengths, meet
+from graphtwin.cortex.encounters import kept_lengths, meet
 from graphtwin.cortex.proximity import RADIUS_NM, DendriteIndex
-from graphtwin.cortex.voxels import Pool, pool
+from graphtwin.cortex.voxels import pool
 from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, kept
 from graphtwin.synthetic.tiles import Tile, cable, cable_within
 from graphtwin.synthetic.tissue import Tissue
+
+CONTACTS = 8
 
 
 class Cuts(NamedTuple):
@@ -28,16 +31,12 @@ class Meeting(NamedTuple):
     Attributes:
         post: Rows (of the tissue) of the cells that it comes within the radius of.
         l_d_um: Of each.
-        axon_points, dendrite_points: nm; those that are proximal, dendrite by dendrite.
-        axon_start, dendrite_start: Where those of each dendrite begin, and after the last one their number.
+        contacts_nm: `CONTACTS` places of each pair, spread over where it is near: a point of the axon, then the dendrite's nearest to it.
     """
 
     post: Int64[np.ndarray, " pairs"]
     l_d_um: Float[np.ndarray, " pairs"]
-    axon_points: np.ndarray
-    axon_start: Int64[np.ndarray, " bounds"]
-    dendrite_points: np.ndarray
-    dendrite_start: Int64[np.ndarray, " bounds"]
+    contacts_nm: Int32[np.ndarray, "pairs contacts 6"]
 
 
 def pool_dendrites(tissue: Tissue, tile: Tile, cuts: Cuts | None = None) -> DendriteIndex:
@@ -68,12 +67,25 @@ def approach(tissue: Tissue, tile: Tile, index: DendriteIndex, row: int, cuts: C
     if len(member) == 0:
         return None
     l_d = kept_lengths(index.pool, of_dendrites)[member] / 1000
-    return Meeting(tile.rows[member], l_d, *_points(own, of_axon, member), *_points(index.pool, of_dendrites, member))
+    contacts = np.empty((len(member), CONTACTS, 6), np.int32)
+    _spread_contacts(own[:3], *of_axon, index.pool[:3], *of_dendrites, member, contacts)
+    return Meeting(tile.rows[member], l_d, contacts)
 
 
-def _points(cables: Pool, members: Members, chosen: Int64[np.ndarray, " pairs"]) -> tuple[np.ndarray, Int64[np.ndarray, " bounds"]]:
-    """Positions of the members of the chosen dendrites, and where those of each begin."""
-    size = members.start[chosen + 1] - members.start[chosen]
-    start = np.concatenate([[0], np.cumsum(size)])
-    at = members.point[np.arange(start[-1]) + np.repeat(members.start[chosen] - start[:-1], size)]
-    return np.column_stack([cables.x[at], cables.y[at], cables.z[at]]), start
+@njit(cache=True, nogil=True)
+@no_type_check
+def _spread_contacts(axon, axon_start, axon_point, dendrites, dendrite_start, dendrite_point, member, contacts):
+    """Fill in, for each pair, points of the axon at even steps through those that are near, and for each the nearest of the dendrite's."""
+    for m in range(len(member)):
+        first, n = axon_start[member[m]], axon_start[member[m] + 1] - axon_start[member[m]]
+        for k in range(contacts.shape[1]):
+            a = axon_point[first + n * (2 * k + 1) // (2 * contacts.shape[1])]
+            nearest, chosen = np.inf, 0
+            for at in range(dendrite_start[member[m]], dendrite_start[member[m] + 1]):
+                square = 0.0
+                for c in range(3):
+                    square += np.float64(axon[c][a] - dendrites[c][dendrite_point[at]]) ** 2
+                if square < nearest:
+                    nearest, chosen = square, dendrite_point[at]
+            for c in range(3):
+                contacts[m, k, c], contacts[m, k, 3 + c] = axon[c][a], dendrites[c][chosen]

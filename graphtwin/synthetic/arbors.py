@@ -1,7 +1,7 @@
 """Shapes of arbors by cell type: how long a dendrite or axon is, and where its branches head.
 
-Lengths and layers are round numbers after the types' descriptions: MICrONS Consortium 2025, doi:10.1038/s41586-025-08790-w (pyramidal types,
-interneurons); Jiang et al. 2015, doi:10.1126/science.aac9462 (interneurons). Nothing is fitted.
+Lengths and layers are round numbers after the types' descriptions, nothing is fitted: MICrONS Consortium 2025,
+doi:10.1038/s41586-025-08790-w; for interneurons Jiang et al. 2015, doi:10.1126/science.aac9462.
 """
 
 from __future__ import annotations

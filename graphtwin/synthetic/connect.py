@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.schema import PAIR_KEY
-from graphtwin.synthetic.approach import Meeting, approach, pool_dendrites
+from graphtwin.synthetic.approach import CONTACTS, Meeting, approach, pool_dendrites
 from graphtwin.synthetic.neurites import grow_axon, locate
 from graphtwin.synthetic.rules import needs_features, rule_columns
 from graphtwin.synthetic.tiles import Tile, grow_parts, lay_tiles, mapped
@@ -47,10 +47,10 @@ class Connections:
     """All pairs that come close, and all synapses.
 
     Attributes:
-        pairs: One row a pair with L_d > 0, by axon and target: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, distance_um,
+        pairs: One row a pair with L_d > 0: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, distance_um,
             depth_difference_um, feature_similarity, rf_distance (degrees), proj_hva, expected, and the columns the rules read.
-        synapses: One row a synapse: synapse_id, pre_nucleus_id, post_nucleus_id, size (cleft voxels), axon_distance_um (path from the soma),
-            pre_x_nm ... (on the axon), post_x_nm ... (on the dendrite), ctr_x_nm ... (between).
+        synapses: One row a synapse: synapse_id, pre_nucleus_id, post_nucleus_id, size (cleft voxels), axon_distance_um (path from
+            the soma), pre_x_nm ... (on the axon), post_x_nm ... (on the dendrite), ctr_x_nm ... (between).
     """
 
     pairs: pd.DataFrame
@@ -89,7 +89,9 @@ def connect_parts(
         workers: Processes.
     """
     if needs_features(rule) and tissue.features is None:
-        raise ValueError(f"rule {rule.name}: it asks for feature similarity, but the tissue has no features. Give `Tissue.of` the features.")
+        raise ValueError(
+            f"rule {rule.name}: it asks for feature similarity, but the tissue has no features. Give `Tissue.of` the features."
+        )
     chosen = config if config is not None else ConnectConfig()
     return mapped(connect_tile, ((tissue, rule, tile, chosen) for tile in tiles), workers)
 
@@ -170,22 +172,17 @@ def _places(
     for row, meeting in found:
         mine = counts[first : first + len(meeting.post)]
         begin = done
-        for pair in np.repeat(np.arange(len(mine)), mine).tolist():
-            places[done] = _contact(meeting, pair, chances[done])
-            done += 1
+        done += int(mine.sum())
         if done > begin:
+            pair = np.repeat(np.arange(len(mine)), mine)
+            nth = np.arange(len(pair)) - np.repeat(np.cumsum(mine) - mine, mine)  # several synapses of a pair take different places
+            # The first synapse of a pair draws the place, the others follow it.
+            start = (chances[begin:done][np.arange(len(pair)) - nth] * CONTACTS).astype(np.int64)
+            places[begin:done] = meeting.contacts_nm[pair, (start + nth) % CONTACTS]
             axon = grow_axon(tissue, int(tissue.nucleus_id[row]))
             path[begin:done] = locate(axon, places[begin:done, :3])[1]
         first += len(meeting.post)
     return places, path
-
-
-def _contact(meeting: Meeting, pair: int, chance: float) -> Float[np.ndarray, " 6"]:
-    """A point of the axon near the pair's dendrite, and the point of the dendrite nearest to it."""
-    of_axon = meeting.axon_points[meeting.axon_start[pair] : meeting.axon_start[pair + 1]].astype(np.float64)
-    of_dendrite = meeting.dendrite_points[meeting.dendrite_start[pair] : meeting.dendrite_start[pair + 1]].astype(np.float64)
-    here = of_axon[int(chance * len(of_axon))]
-    return np.concatenate([here, of_dendrite[np.argmin(((of_dendrite - here) ** 2).sum(1))]])
 
 
 def _synapses(

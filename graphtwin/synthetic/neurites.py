@@ -1,4 +1,4 @@
-"""Dendrites and axons as trees in nm: each branch leaves the tree where it is nearest to its destination and walks there with some persistence.
+"""Dendrites and axons as trees in nm: each branch leaves the tree where it is nearest to its destination, and walks there.
 
 A neurite depends on (seed, animal, nucleus_id) and the tissue alone, so that any worker can grow any neuron, again and in any order.
 Branches that leave the tree at the point of least cost: Cuntz et al. 2010, doi:10.1371/journal.pcbi.1000877.
@@ -89,7 +89,7 @@ def _scattered(
 ) -> Float[np.ndarray, "aims 3"]:
     """Destinations drawn from the arbor's bands around an axis."""
     bands = np.array(arbor.bands)
-    band = bands[rng.choice(len(bands), n, p=bands[:, 0])]
+    band = bands[np.searchsorted(np.cumsum(bands[:-1, 0]), rng.random(n), side="right")]
     middle = np.where(band[:, 1] == OWN, soma[1], band[:, 1])
     chance = rng.standard_normal((n, 3))
     depth = middle + band[:, 2] * chance[:, 1]

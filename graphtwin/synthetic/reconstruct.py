@@ -65,7 +65,7 @@ class Reconstruction:
     """The volume as it was traced.
 
     Attributes:
-        roots: One row a materialization, piece and nucleus: materialization, root_id, nucleus_id (-1: no nucleus in it), and the truth of it:
+        roots: One row a materialization, piece and nucleus: materialization, root_id, nucleus_id (-1: no nucleus in it), and the truth:
             owner_nucleus_id, compartment (soma, axon, dendrite), piece (0 at the soma). A merged root id has two rows with nuclei.
         proofreading: Neurons that somebody worked on, as in the real table: nucleus_id, root_id at 661, status_axon, status_dendrite.
         synapses: Those of `Connections` and the artefacts, with pre_root_id, post_root_id at 661, pre_piece, post_piece, is_artefact.
@@ -192,11 +192,12 @@ def _merges(tissue: Tissue, proofread: np.ndarray, share: float, rng: np.random.
     from scipy.spatial import cKDTree
 
     free = np.flatnonzero(~proofread)
-    wanted = int(round(share * len(proofread) / 2))
+    wanted = round(share * len(proofread) / 2)
     if len(free) < 2 or wanted == 0:
         return np.zeros((0, 2), dtype=np.int64)
     neighbour = free[cKDTree(tissue.soma_um[free]).query(tissue.soma_um[free], k=2)[1][:, 1]]
-    taken, merges = set(), []
+    taken: set[int] = set()
+    merges: list[tuple[int, int]] = []
     for place in rng.permutation(len(free)).tolist():
         pair = int(free[place]), int(neighbour[place])
         if len(merges) < wanted and not taken & set(pair):
@@ -208,7 +209,7 @@ def _merges(tissue: Tissue, proofread: np.ndarray, share: float, rng: np.random.
 def _with_artefacts(tissue: Tissue, synapses: pd.DataFrame, share: float) -> pd.DataFrame:
     """The synapses and rows that look like synapses of a cell with itself, at places on its own neurites."""
     rng = rng_for(tissue.seed, "self synapses", tissue.animal)
-    like = synapses.iloc[np.sort(rng.permutation(len(synapses))[: int(round(share * len(synapses)))])].copy()
+    like = synapses.iloc[np.sort(rng.permutation(len(synapses))[: round(share * len(synapses))])].copy()
     like["synapse_id"] = synapses["synapse_id"].max() + 1 + np.arange(len(like))
     like["post_nucleus_id"], like["post_piece"] = like["pre_nucleus_id"], 0
     for axis in "xyz":
@@ -253,7 +254,9 @@ def _observed_pairs(
     seen = synapses[(synapses["pre_piece"] == 0) & (synapses["post_piece"] == 0) & ~synapses["is_artefact"]]
     made = seen.groupby(["pre_nucleus_id", "post_nucleus_id"])["size"].agg(n_synapses="size", synapse_size="sum").reset_index()
     pairs = pairs.merge(made, how="left", on=["pre_nucleus_id", "post_nucleus_id"], validate="one_to_one")
-    return pairs.assign(n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64))
+    return pairs.assign(
+        n_synapses=pairs["n_synapses"].fillna(0).astype(np.int64), synapse_size=pairs["synapse_size"].fillna(0).astype(np.int64)
+    )
 
 
 def _near(tissue: Tissue, axons: Int64[np.ndarray, " axons"], cuts: Cuts, tiles: list[Tile]) -> pd.DataFrame:

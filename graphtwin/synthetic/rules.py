@@ -14,15 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.config import nearest
 from graphtwin.wiring.rules import Term, WiringRule
 
-# Log of synapses per um of L_d where nothing else counts, so that about 3 % of pairs with L_d > 0 connect, as published (2,411 of 77,240 pairs
-# V1->V1). Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
-BASE = float(np.log(1.2e-3))
+# Log of synapses per um of L_d where nothing else counts: 2,744 on 2,440 mm between cells of V1, of whose pairs with L_d > 0 3.1 % connect.
+# Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
+BASE = float(np.log(1.12e-3))
 # Slope of readout similarity on synapses given L_d. Source: as above, `data/ding2025/glmm_slopes_area.csv`.
 FEATURE_SLOPES = {"V1->V1": 2.22, "HVA->HVA": 1.40, "V1->HVA": 1.75, "HVA->V1": 1.95}
 RF_SLOPE, TYPICAL_RF_DEG = -0.03, 25.0  # log rate per degree; the distance at which a pair is as likely as without the rule
@@ -60,8 +59,7 @@ def rule_of(name: str, slope: float | Mapping[str, float] | None = None, base: f
 
     Args:
         name: Such as "feature" or "feature+degree-heavy".
-        slope: Instead of the slopes of `feature` and `rf-confounded`, on their own columns: one for all pairs, or one a projection (`feature`
-            alone).
+        slope: Instead of the default slopes of `feature` and `rf-confounded`: one for all pairs, or for `feature` one a projection.
         base: Log of synapses per um of L_d where nothing else counts.
 
     Raises:
@@ -72,7 +70,9 @@ def rule_of(name: str, slope: float | Mapping[str, float] | None = None, base: f
         if part not in RULES:
             near = nearest(part, RULES)
             hint = f", nearest {near!r}" if near else ""
-            raise ValueError(f"rule {name!r}: there is no {part!r}{hint}. Rules are {', '.join(RULES)}, and sums such as feature+degree-heavy.")
+            raise ValueError(
+                f"rule {name!r}: there is no {part!r}{hint}. Rules are {', '.join(RULES)}, and sums such as feature+degree-heavy."
+            )
     if len(set(names)) < len(names):
         raise ValueError(f"rule {name!r}: a part occurs twice. Name each once; give another `slope` for a stronger effect.")
     if slope is not None and not {"feature", "rf-confounded"} & set(names):
@@ -91,11 +91,13 @@ def _with_slope(rule: WiringRule, slope: float | Mapping[str, float]) -> WiringR
         unknown = [group for group in slopes if group not in FEATURE_SLOPES]
         if unknown:
             raise ValueError(f"rule feature: slopes for {unknown}, but projections are {', '.join(FEATURE_SLOPES)}. Correct the names.")
-        terms = tuple(term.model_copy(update={"slope": float(slopes.get(term.group, term.slope))}) for term in rule.terms)
+        terms = tuple(term.model_copy(update={"slope": float(slopes.get(str(term.group), term.slope))}) for term in rule.terms)
         return rule.model_copy(update={"terms": terms})
     if rule.name == "rf-confounded":
         if isinstance(slope, Mapping):
-            raise ValueError(f"rule rf-confounded: slopes by projection {sorted(slope)}, but it has one slope for all pairs. Give a number.")
+            raise ValueError(
+                f"rule rf-confounded: slopes by projection {sorted(slope)}, but it has one slope for all pairs. Give a number."
+            )
         terms = tuple(term.model_copy(update={"slope": float(slope)}) for term in rule.terms)
         return rule.model_copy(update={"terms": terms, "intercept": -float(slope) * TYPICAL_RF_DEG})
     return rule
@@ -118,8 +120,3 @@ def rule_columns(
 def needs_features(rule: WiringRule) -> bool:
     """Whether the rule can't be drawn without the cells' features."""
     return any(term.feature == "feature_similarity" for term in rule.terms)
-
-
-def mean_rate(rule: WiringRule, pairs: pd.DataFrame) -> float:
-    """Expected synapses per um of L_d over all pairs."""
-    return float(np.nansum(rule.expected(pairs)) / pairs["l_d_um"].sum())

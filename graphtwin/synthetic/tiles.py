@@ -33,8 +33,8 @@ class Grown(NamedTuple):
         rows: Of the tissue.
         boxes_um: Least and largest x, then least and largest z of each dendrite.
         cells: Row, and numbers along x and z of each square of `CELL_UM` that its axon passes.
-        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless asked
-            for.
+        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless
+            asked for.
     """
 
     rows: Int64[np.ndarray, " neurons"]
@@ -90,7 +90,9 @@ def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) 
     for tile in range(number.max() + 1):
         rows = np.flatnonzero(number == tile)
         inside = boxes[rows]
-        box = np.array([inside[:, 0].min(), inside[:, 1].max(), inside[:, 2].min(), inside[:, 3].max()]) + MARGIN_UM * np.array([-1, 1, -1, 1])
+        box = np.array([inside[:, 0].min(), inside[:, 1].max(), inside[:, 2].min(), inside[:, 3].max()]) + MARGIN_UM * np.array(
+            [-1, 1, -1, 1]
+        )
         near = (low[:, 0] <= box[1]) & (low[:, 0] + CELL_UM >= box[0]) & (low[:, 1] <= box[3]) & (low[:, 1] + CELL_UM >= box[2])
         tiles.append(Tile(rows, np.unique(cells[near, 0]), box))
     return tiles

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
@@ -84,11 +85,11 @@ class Tissue:
 
         neurons = anatomy.neurons
         soma = neurons[POSITION].to_numpy()
-        names = (neurons[name].to_numpy() for name in ("cell_type", "cell_class", "brain_area"))
+        cell_type, cell_class, area = (neurons[name].to_numpy() for name in ("cell_type", "cell_class", "brain_area"))
         plane = cKDTree(soma[:, [0, 2]])
         ids, rf = neurons["nucleus_id"].to_numpy(), neurons[["rf_x", "rf_y"]].to_numpy()
         chosen = config if config is not None else NeuriteConfig()
-        return cls(ids, soma, *names, rf, features, anatomy.sheet, plane, chosen, anatomy.seed, anatomy.animal)
+        return cls(ids, soma, cell_type, cell_class, area, rf, features, anatomy.sheet, plane, chosen, anatomy.seed, anatomy.animal)
 
     def row(self, nucleus_id: int) -> int:
         """The row of a nucleus."""
@@ -115,11 +116,22 @@ class Tissue:
         reach = REACH_SD * max(band.lateral_sd_um for band in arbor.bands)
         found = np.array(self.plane.query_ball_point(centre[[0, 2]], reach, return_sorted=True), dtype=np.int64)
         found = found[found != row]
-        dx, depth, dz = (self.soma_um[found] - centre * [1, 0, 1]).T
+        bands = np.array(arbor.bands)
+        bands[bands[:, 1] == OWN, 1] = self.soma_um[row, 1]
         weight = np.zeros(len(found))
-        for share, middle, depth_sd, sd in arbor.bands:
-            far = ((depth - (self.soma_um[row, 1] if middle == OWN else middle)) / depth_sd) ** 2 + (dx**2 + dz**2) / sd**2
-            weight += share / (depth_sd * sd**2) * np.exp(-far / 2)
+        _weigh(found, self.soma_um, centre, bands, weight)
         if self.features is not None and self.config.targeting_slope != 0:
             weight *= np.exp(self.config.targeting_slope * (self.features[found] @ self.features[row]).astype(np.float64))
         return (found, weight) if weight.sum() > 0 else (found[:0], weight[:0])
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _weigh(found, soma, centre, bands, weight):
+    """Add the densities of Gaussian bands (share, depth, SD of depth, lateral SD) around an axis at the somata that were found."""
+    for i in range(len(found)):
+        dx, dz = soma[found[i], 0] - centre[0], soma[found[i], 2] - centre[2]
+        for b in range(len(bands)):
+            depth, sd = bands[b, 2], bands[b, 3]
+            far = ((soma[found[i], 1] - bands[b, 1]) / depth) ** 2 + (dx * dx + dz * dz) / (sd * sd)
+            weight[i] += bands[b, 0] / (depth * sd * sd) * np.exp(-far / 2)
