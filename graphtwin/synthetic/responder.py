@@ -62,8 +62,17 @@ def responder(table: pd.DataFrame) -> Responder:
 
     Args:
         table: Rows of `Tuning.table`, in the order in which responses are wanted.
+
+    Raises:
+        ValueError: A receptive field lies beside the monitor.
     """
     table = table.reset_index(drop=True)
+    away = (table[["rf_x", "rf_y"]].abs() > 1).any(axis=1)
+    if away.any():
+        raise ValueError(
+            f"{int(away.sum())} of {len(table)} receptive fields lie beside the monitor, whose edges are -1 and 1 (first nucleus "
+            f"{table['nucleus_id'][away].iloc[0]}). Leave these neurons out of the scan."
+        )
     ones = np.ones(len(table), dtype=np.float32)
     unscaled = Responder(table, _patches(table), filters.temporal_pairs(table), filters.pool_weights(table), ones, 1.0, ones)
     clips = [_contrast(film("dead_leaves", 0, "reference", clip, n_frames=300)) for clip in range(REFERENCE_CLIPS)]

@@ -167,6 +167,14 @@ def test_a_still_picture_answers_as_a_film_of_it(of: Responder):
     np.testing.assert_allclose(still_rates(of, picture, 15, np.zeros((1, 2), dtype=np.float32))[:, 0], film, rtol=1e-3, atol=1e-4)
 
 
+def test_fields_beside_the_monitor_are_refused(table: pd.DataFrame):
+    away = table.assign(rf_x=[1.2, *table["rf_x"][1:]])
+    with pytest.raises(
+        ValueError, match=r"1 of 60 receptive fields lie beside the monitor, whose edges are -1 and 1 \(first nucleus 200000\)"
+    ):
+        responder(away)
+
+
 def test_behaviour_of_another_length_is_refused(of: Responder):
     with pytest.raises(ValueError, match=r"30 frames were shown, but behaviour has 20\. Cut both to the same clip\."):
         expected(of, stimuli.film("gabors", 0, n_frames=30), _still(20))
