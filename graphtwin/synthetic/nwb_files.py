@@ -19,12 +19,10 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
+from graphtwin.synthetic.nwb_fields import add_fields, rows_a_chunk
 
-MATERIALIZATION = 343  # the one whose root ids the released files carry
 START = datetime(2018, 3, 4, tzinfo=UTC)
-SOMA_UM = 5.0
-BLOCK_BYTES, CHUNK_BYTES = 2**24, 2**18  # of the arrays that are streamed, and of one chunk in the file
-COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
+BLOCK_BYTES = 2**24  # of the arrays that are streamed
 INTERVALS = {
     "Clip": ("Clips of naturalistic movies.", "movie_name short_movie_name duration"),
     "Monet2": (
@@ -47,8 +45,8 @@ class Scan:
         animal: Subject of the file.
         session: Of the animal.
         scan_idx: Of the session.
-        masks: Result of `scan_masks`, with cave_ids (a list, empty without a match) and `COREGISTRATION` (ids as nullable integers,
-            positions in voxels) where the scan is coregistered.
+        masks: Result of `scan_masks`, with cave_ids (a list, empty without a match) and `nwb_fields.COREGISTRATION` (ids as nullable
+            integers, positions in voxels) where the scan is coregistered.
         intervals: Of "Clip", "Monet2" and "Trippy" those shown; trial, start_time, stop_time (s), stimulus_type, condition_hash and the
             columns of `INTERVALS`.
         movie: Grey levels, frames x height x width.
@@ -137,7 +135,7 @@ def _write(scan: Scan, path: Path, seed: int, um_per_px: float) -> None:
     _add_behaviour(nwb, scan)
     _add_movie(nwb, scan)
     _add_intervals(nwb, scan)
-    _add_fields(nwb, scan, um_per_px)
+    add_fields(nwb, scan.masks, scan.imaging_times_s, um_per_px)
     _name_objects(nwb, rng_for(seed, "nwb uuids", scan.animal, scan.session, scan.scan_idx))
     with NWBHDF5IO(path, "w") as io:
         io.write(nwb)
@@ -203,15 +201,11 @@ def _add_movie(nwb: Any, scan: Scan) -> None:
     from pynwb.image import ImageSeries
 
     frames, height, width = scan.movie.shape
-    chunks = (_rows_a_chunk(height * width * scan.movie.dtype.itemsize, frames), width, height)
+    chunks = (rows_a_chunk(height * width * scan.movie.dtype.itemsize, frames), width, height)
     data = H5DataIO(shape=(frames, width, height), dtype=scan.movie.dtype, chunks=chunks, compression="gzip", compression_opts=1)
     times = scan.movie_times_s
     series = ImageSeries(name=_movie_name(scan), description="The visual stimulus.", data=data, timestamps=times, unit="n.a.")
     nwb.add_acquisition(series)
-
-
-def _rows_a_chunk(bytes_a_row: int, rows: int) -> int:
-    return max(1, min(rows, CHUNK_BYTES // max(1, bytes_a_row)))
 
 
 def _add_intervals(nwb: Any, scan: Scan) -> None:
@@ -226,111 +220,6 @@ def _add_intervals(nwb: Any, scan: Scan) -> None:
         ]
         ids = ElementIdentifiers(name="id", data=trials["trial"].tolist())
         nwb.add_time_intervals(TimeIntervals(name=name, description=description, columns=data, id=ids))
-
-
-def _add_fields(nwb: Any, scan: Scan, um_per_px: float) -> None:
-    """A plane, its segmentation and its empty trace series for each field; the series share their times by links."""
-    from pynwb.ophys import Fluorescence, ImageSegmentation
-
-    device = nwb.create_device(name="Microscope", description="two-photon random access mesoscope")
-    ophys = nwb.create_processing_module("ophys", "processed 2p data")
-    segmentation, fluorescence = ImageSegmentation(), Fluorescence()
-    ophys.add(segmentation)
-    ophys.add(fluorescence)
-    times: Any = scan.imaging_times_s
-    for field, masks in scan.masks.groupby("field"):
-        plane = _plane(nwb, device, int(field), masks, um_per_px)
-        rois = _segmentation(segmentation, plane, int(field), masks)
-        times = _traces(fluorescence, rois, int(field), len(masks), scan, times)
-
-
-def _plane(nwb: Any, device: Any, field: int, masks: pd.DataFrame, um_per_px: float) -> Any:
-    """An imaging plane; its origin is the centre of the field, as in the released files."""
-    from pynwb.ophys import OpticalChannel
-
-    low, high = masks[["um_x", "um_y"]].min().to_numpy(), masks[["um_x", "um_y"]].max().to_numpy()
-    depth = float(masks["um_z"].iloc[0])
-    return nwb.create_imaging_plane(
-        name=f"ImagingPlane{field}",
-        optical_channel=OpticalChannel(name="OpticalChannel", description="an optical channel", emission_lambda=500.0),
-        imaging_rate=np.nan,
-        description=f"The imaging plane for field {field} at {depth / 1e6:g} meters depth.",
-        device=device,
-        excitation_lambda=920.0,
-        indicator="GCaMP6",
-        location="VISp,VISrl,VISlm,VISal",
-        grid_spacing=[um_per_px / 1e6, um_per_px / 1e6],
-        grid_spacing_unit="meters",
-        origin_coords=[*((low + high) / 2 / 1e6).tolist(), depth / 1e6],
-        origin_coords_unit="meters",
-    )
-
-
-def _segmentation(segmentation: Any, plane: Any, field: int, masks: pd.DataFrame) -> Any:
-    """Masks in the order of their ids; coregistration columns, where the field has any match, in the order of its units."""
-    from hdmf.backends.hdf5 import H5DataIO
-    from hdmf.common import VectorData
-
-    rows = masks.sort_values("mask_id")
-    images = _images(rows, 1e6 * plane.grid_spacing[0], 1e6 * np.array(plane.origin_coords[:2]))
-    chunks = (_rows_a_chunk(images[0].nbytes, len(images)), *images.shape[1:])
-    stored = H5DataIO(images, chunks=chunks, compression="gzip", compression_opts=1)
-    kinds = rows["mask_type"].tolist()
-    table = segmentation.create_plane_segmentation(
-        name=f"PlaneSegmentation{field}",
-        description=f"Masks of field {field}.",
-        imaging_plane=plane,
-        id=rows["mask_id"].tolist(),
-        columns=[
-            VectorData(name="image_mask", description="The image masks for each ROI.", data=stored),
-            VectorData(name="mask_type", description="The classification of mask as soma or artifact.", data=kinds),
-        ],
-    )
-    if "pt_root_id" in masks and masks["pt_root_id"].notna().any():
-        _coregistration(table, masks.sort_values("unit_id"))
-    return table
-
-
-def _coregistration(table: Any, units: pd.DataFrame) -> None:
-    """What the release says of the matched cell: ids as float64, which rounds them, and NaN where there is no match."""
-    ids = [list(map(float, found)) if len(found) else [np.nan] for found in units["cave_ids"]]
-    table.add_column(name="cave_ids", description="The identifier(s) in CAVE.", data=ids, index=True)
-    for name in COREGISTRATION:
-        values = units[name].astype("Float64" if name.startswith("pt_position") else "Int64").to_numpy(np.float64, na_value=np.nan)
-        stored = f"pt_{name[-1]}_position" if name.startswith("pt_position") else name
-        table.add_column(name=stored, description=f"{stored} of materialization {MATERIALIZATION}", data=values)
-
-
-def _images(masks: pd.DataFrame, um_per_px: float, centre_um: np.ndarray) -> Float[np.ndarray, "masks width height"]:
-    """Discs the size of a soma, two pixels wide at least, with weights that fall from their centre."""
-    place = (masks[["um_x", "um_y"]].to_numpy() - centre_um) / um_per_px
-    reach = max(SOMA_UM / um_per_px, 1.0)
-    window = np.arange(-np.ceil(2 * reach), np.ceil(2 * reach) + 1).astype(int)
-    middle = np.ceil(np.abs(place).max(axis=0)).astype(int) + window[-1] + 1
-    images = np.zeros((len(masks), *(2 * middle + 1)), dtype=np.float32)
-    for image, at in zip(images, place + middle, strict=True):
-        across, down = (np.rint(part).astype(int) + window for part in at)
-        squared = (across[:, None] - at[0]) ** 2 + (down[None, :] - at[1]) ** 2
-        image[np.ix_(across, down)] = np.clip(1 - squared / (2 * reach**2), 0, None)
-    return images
-
-
-def _traces(fluorescence: Any, rois: Any, field: int, n_masks: int, scan: Scan, times: Any) -> Any:
-    from hdmf.backends.hdf5 import H5DataIO
-    from pynwb.ophys import RoiResponseSeries
-
-    frames = len(scan.imaging_times_s)
-    chunks = (_rows_a_chunk(4 * n_masks, frames), n_masks)
-    series = RoiResponseSeries(
-        name=f"RoiResponseSeries{field}",
-        description=f"The fluorescence traces for field {field}",
-        data=H5DataIO(shape=(frames, n_masks), dtype=np.float32, chunks=chunks),
-        rois=rois.create_roi_table_region(region=list(range(n_masks)), description=f"all rois in field {field}"),
-        timestamps=times,
-        unit="n.a.",
-    )
-    fluorescence.add_roi_response_series(series)
-    return series
 
 
 def _with_bar(starts: range, what: str) -> Iterable[int]:

@@ -18,6 +18,7 @@ from graphtwin import schema
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 from graphtwin.synthetic import imaging, nwb_files, session
+from graphtwin.synthetic.nwb_fields import COREGISTRATION
 from graphtwin.synthetic.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH
 
 BEGINNING_S = 4.0  # of the film, on the clock of the file
@@ -113,7 +114,7 @@ def _matched(masks: pd.DataFrame, coregistration: pd.DataFrame) -> pd.DataFrame:
     """The masks with what the file says of matched cells."""
     rows = coregistration.reset_index(drop=True)
     rows = rows.assign(cave_id=1 + rows.index, pt_supervoxel_id=FIRST_SUPERVOXEL + 2 * rows["target_id"])
-    kept = [*schema.UNIT_KEY, "cave_id", *nwb_files.COREGISTRATION]
+    kept = [*schema.UNIT_KEY, "cave_id", *COREGISTRATION]
     known = rows[kept].astype(dict.fromkeys(kept, "Int64"))
     joined = masks.merge(known, on=schema.UNIT_KEY, how="left", validate="one_to_one")
     ids = [[] if pd.isna(cave_id) else [int(cave_id)] for cave_id in joined["cave_id"]]
@@ -159,8 +160,10 @@ def _treadmill(scan: session.Scan) -> pd.DataFrame:
 
 def write_tape(tape: Tape, folder: Path) -> list[Path]:
     """Keep a full tape as `movie.npy` and `activity.npy`, for a later step that knows what was coregistered."""
-    parts = {"movie": tape.movie, "activity": tape.activity}
-    return [write_atomic(folder / f"{name}.npy", lambda path, array=array: np.save(path, array)) for name, array in parts.items()]
+    return [
+        write_atomic(folder / "movie.npy", lambda path: np.save(path, tape.movie)),
+        write_atomic(folder / "activity.npy", lambda path: np.save(path, tape.activity)),
+    ]
 
 
 def read_tape(scan: session.Scan, folder: Path) -> Tape:
