@@ -1,0 +1,240 @@
+"""Fitting the latent population model: marginals unit by unit, then loadings given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from sklearn.utils.extmath import randomized_svd
+from torch import nn
+
+from graphtwin.execute import rng_for, seed_for
+from graphtwin.training import fit
+from graphtwin.twin.latents import Loadings, infer_latents, log_marginal
+from graphtwin.twin.marginals import Marginals, start_marginals
+from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGroups
+
+TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
+MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
+Closures = Iterator[Callable[[], torch.Tensor]]
+
+
+def fit_population(
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    config: PopulationConfig,
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+    unit_ids: Int[np.ndarray, " units"] | None = None,
+    progress: bool = False,
+) -> PopulationModel:
+    """Fit a model in two steps, since no marginal depends on the loadings.
+
+    Source: inference functions for margins, Joe 2005, doi:10.1016/j.jmva.2004.06.003.
+
+    Args:
+        predicted: Mean responses as any twin predicts them, from stimulus and behaviour.
+        responses: Single trials, training data alone; NaN where a response is missing.
+        config: See `PopulationConfig`.
+        seed: Of batches and of the validation trials.
+        trials: Samples with the same number share their latents (a state of the whole trial); None gives each sample its own.
+        unit_ids: Named in errors; positions by default.
+        progress: Show bars.
+    """
+    check_responses(predicted, responses, config, unit_ids)
+    groups = TrialGroups.of(trials, len(responses))
+    order = rng_for(seed, "population validation trials").permutation(groups.count)
+    n_held_out = max(1, round(config.validation * groups.count))
+    held_out, train = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
+    x, y = (torch.as_tensor(values, dtype=torch.float32) for values in (predicted, responses))
+    rows = [np.flatnonzero(np.isin(groups.number, part)) for part in (train, held_out)]
+    marginals = _fit_marginals(x, y, rows, config, seed, "marginals", progress)
+    intercept = _fit_marginals(torch.zeros_like(x), y, rows, config, seed, "intercepts", progress)
+    loadings = fit_loadings(marginals, x, y, groups, train, held_out, config, seed, progress)
+    for fitted in (marginals, intercept):
+        fitted.double().requires_grad_(False)
+    return PopulationModel(config, marginals, intercept, loadings)
+
+
+def check_responses(
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    config: PopulationConfig,
+    unit_ids: Int[np.ndarray, " units"] | None,
+) -> None:
+    """Refuse what no distribution of this kind has made."""
+    ids = np.arange(responses.shape[1]) if unit_ids is None else unit_ids
+    if predicted.shape != responses.shape:
+        raise ValueError(f"predicted means are {predicted.shape}, responses {responses.shape}: give one prediction a response, [samples, units].")
+    if not np.isfinite(predicted).all():
+        _refuse("predicted means are NaN or infinite", ~np.isfinite(predicted), ids, "Predict every sample, or leave it out.")
+    if np.isinf(responses).any():
+        _refuse("responses are infinite", np.isinf(responses), ids, "Set them to NaN to leave them out.")
+    if config.kind != "continuous" and (responses < 0).any():
+        _refuse("responses are negative", responses < 0, ids, 'Use kind = "continuous" for responses that can be negative.')
+    broken = (responses != np.round(responses)) & np.isfinite(responses)
+    if config.kind == "counts" and broken.any():
+        _refuse("responses are no whole numbers", broken, ids, 'Use kind = "zero_inflated" for deconvolved responses.')
+    floor = {"zero_inflated": config.spike_width, "counts": 0.0, "continuous": np.nan}[config.kind]
+    fires = np.nanmax(responses, 0, initial=-np.inf) > floor if config.kind != "continuous" else _varies(responses)
+    if not fires.all():
+        silent = np.flatnonzero(~fires)
+        named = ", ".join(f"number {unit} (id {ids[unit]})" for unit in silent[:5])
+        raise ValueError(
+            f"{len(silent)} of {len(ids)} units never fire in {len(responses)} samples: {named}{', ...' if len(silent) > 5 else ''}. "
+            "Their responses have no distribution to fit: leave these units out."
+        )
+
+
+def _varies(responses: np.ndarray) -> np.ndarray:
+    return np.nanmax(responses, 0, initial=-np.inf) > np.nanmin(responses, 0, initial=np.inf)
+
+
+def _refuse(what: str, where: np.ndarray, ids: np.ndarray, advice: str) -> None:
+    sample, unit = np.argwhere(where)[0]
+    raise ValueError(
+        f"{where.sum()} of {where.size} {what}, in {where.any(0).sum()} of {where.shape[1]} units; "
+        f"the first in sample {sample}, unit number {unit} (id {ids[unit]}). {advice}"
+    )
+
+
+def _fit_marginals(
+    x: torch.Tensor, y: torch.Tensor, rows: list[np.ndarray], config: PopulationConfig, seed: int, name: str, progress: bool
+) -> Marginals:
+    """T and mu of every unit by maximum likelihood; units share nothing but steps."""
+    train, held_out = rows
+    marginals = Marginals(y.shape[1], config.kind, config.spike_width, config.knots)
+    start_marginals(marginals, x[train], y[train])
+    marginals.to(config.device)
+
+    def loss(samples: np.ndarray) -> torch.Tensor:
+        seen = y[samples].to(config.device)
+        density = marginals.observe(seen).log_density(marginals.mean(x[samples].to(config.device)), torch.ones_like(marginals.scale))
+        return -density.sum() / torch.isfinite(seen).sum().clamp(min=1)
+
+    def batches(rng: np.random.Generator) -> Closures:
+        for samples in np.array_split(rng.permutation(train), n_batches):
+            yield lambda samples=samples: loss(samples) + config.smoothness * marginals.roughness()
+
+    @torch.no_grad()
+    def validation_loss() -> float:
+        parts = np.array_split(held_out, -(-len(held_out) // config.batch))
+        return sum(float(loss(part)) * len(part) for part in parts) / len(held_out)
+
+    n_batches = -(-len(train) // config.batch)
+    fit(marginals, batches, n_batches, validation_loss, config.marginals, seed, name, progress=progress)
+    return marginals
+
+
+class _Loadings(nn.Module):
+    """Free numbers a, with C_n = a_n / sqrt(1 + |a_n|^2) and psi_n = 1 / (1 + |a_n|^2)."""
+
+    def __init__(self, shared: Float[torch.Tensor, "units latents"]) -> None:
+        super().__init__()
+        self.free = nn.Parameter(shared / (1 - shared.square().sum(1, keepdim=True)).sqrt())
+
+    def forward(self) -> Loadings:
+        private = 1 / (1 + self.free.square().sum(1))
+        return Loadings(self.free * private.sqrt()[:, None], private)
+
+
+def fit_loadings(
+    marginals: Marginals,
+    x: Float[torch.Tensor, "samples units"],
+    y: Float[torch.Tensor, "samples units"],
+    groups: TrialGroups,
+    train: Int[np.ndarray, " training"],
+    held_out: Int[np.ndarray, " validation"],
+    config: PopulationConfig,
+    seed: int,
+    progress: bool = False,
+) -> Loadings:
+    """C and psi by maximum (Laplace) likelihood, from a spectral start; no columns when validation trials are not better off with latents.
+
+    Args:
+        marginals: Held fixed.
+        x, y: Predicted means and responses.
+        groups: Which samples share latents.
+        train, held_out: Trials that are fitted, and that stop the fit.
+        config: See `PopulationConfig`.
+        seed: Of the batches.
+        progress: Show a bar.
+    """
+    shared = _spectral_start(marginals, x, y, groups, train, config, seed).to(config.device)
+    model = _Loadings(shared).to(config.device)
+    modes = torch.zeros(groups.count, shared.shape[1], device=config.device)
+
+    def log_likelihood(numbers: np.ndarray, samples: np.ndarray, place: np.ndarray, loadings: Loadings) -> torch.Tensor:
+        seen, trial = y[samples].to(config.device), torch.as_tensor(place, device=config.device)
+        with torch.no_grad():
+            mean, observed = marginals.mean(x[samples].to(config.device)), marginals.observe(seen)
+            fixed = Loadings(loadings.shared.detach(), loadings.private.detach())
+            modes[numbers] = infer_latents(observed, mean, fixed, trial, modes[numbers]).mean
+        return log_marginal(observed, mean, loadings, trial, modes[numbers]).sum() / torch.isfinite(seen).sum().clamp(min=1)
+
+    def batches(rng: np.random.Generator) -> Closures:
+        shuffled = rng.permutation(train)
+        for part in np.array_split(shuffled, n_batches):
+            numbers, samples, place = next(groups.batches(part, len(groups.number)))
+            yield lambda numbers=numbers, samples=samples, place=place: -log_likelihood(numbers, samples, place, model())
+
+    @torch.no_grad()
+    def held_out_loss(loadings: Loadings) -> float:
+        total = sum(float(log_likelihood(*batch, loadings)) * len(batch[1]) for batch in groups.batches(held_out, config.batch))
+        return -total / int(np.isin(groups.number, held_out).sum())
+
+    n_batches = -(-int(np.isin(groups.number, train).sum()) // config.batch)
+    n_batches = min(n_batches, len(train))
+    nothing = Loadings(shared[:, :0], torch.ones_like(shared[:, 0]) if shared.shape[1] else torch.ones(len(shared), device=shared.device))
+    if shared.shape[1] == 0:
+        return Loadings(nothing.shared.double(), nothing.private.double())
+    state = fit(model, batches, n_batches, lambda: held_out_loss(model()), config.latents, seed, "loadings", progress=progress)
+    modes_kept, modes = modes, torch.zeros(groups.count, 0, device=config.device)
+    without = held_out_loss(nothing)
+    modes = modes_kept
+    found = model() if state.best_loss < without else nothing
+    return Loadings(found.shared.detach().double(), found.private.detach().double())
+
+
+@torch.no_grad()
+def _spectral_start(
+    marginals: Marginals, x: torch.Tensor, y: torch.Tensor, groups: TrialGroups, train: np.ndarray, config: PopulationConfig, seed: int
+) -> torch.Tensor:
+    """Loadings from the largest singular values of the scores d log p(y) / d mu, as many as rise above those of noise.
+
+    To first order in the latent correlation rho of two units, the covariance of their scores is I_n I_m rho with I the scores' variance
+    (for points, the score is v - mu and I is 1). Scores over sqrt(I) that nobody shares have a largest singular value whose square is
+    (sqrt(S - 1) + sqrt(U))^2 plus fluctuations: Johnstone 2001, doi:10.1214/aos/1009210544.
+    """
+    scores = np.zeros((len(train), y.shape[1]), np.float32)
+    lengths = np.zeros(len(train))
+    square, seen = np.zeros(y.shape[1]), np.zeros(y.shape[1])
+    row = 0
+    for numbers, samples, place in groups.batches(train, config.batch):
+        responses = y[samples].to(config.device)
+        mean, one = marginals.mean(x[samples].to(config.device)), torch.ones_like(marginals.scale)
+        first = marginals.observe(responses).derivatives(mean, one)[0].cpu().numpy()
+        np.add.at(scores, row + place, first)
+        lengths[row : row + len(numbers)] = np.bincount(place)
+        square += (first.astype(float) ** 2).sum(0)
+        seen += torch.isfinite(responses).sum(0).cpu().numpy()
+        row += len(numbers)
+    information = np.maximum(square / np.maximum(seen, 1), 1e-6)
+    scores /= np.sqrt(lengths)[:, None]
+    scores -= scores.mean(0)
+    scores /= np.maximum(scores.std(0), 1e-6)
+    n, units = scores.shape
+    n_latents = min(config.n_latents, min(n, units) - 1)
+    if n_latents < 1:
+        return torch.zeros(units, 0)
+    random_state = int(seed_for(seed, "loadings", "start").generate_state(1)[0])
+    _, values, vectors = randomized_svd(scores, n_latents, n_iter=7, random_state=random_state)
+    edge = np.sqrt(n - 1) + np.sqrt(units)
+    edge = edge**2 + TRACY_WIDOM_99 * edge * (1 / np.sqrt(n - 1) + 1 / np.sqrt(units)) ** (1 / 3)
+    kept = values**2 > edge
+    excess = np.maximum(values[kept] ** 2 / n - 1, 0) / lengths.mean()
+    shared = vectors[kept].T * np.sqrt(excess) / np.sqrt(information)[:, None]
+    too_much = np.maximum((shared**2).sum(1, keepdims=True) / MAX_SHARED, 1.0)
+    return torch.as_tensor((shared / np.sqrt(too_much)).astype(np.float32))
