@@ -75,17 +75,17 @@ class Marginals(nn.Module):
         transform = self.transformation()
         if self.kind == "counts":
             lower = torch.where(y == 0, -FAR, transform(y))
-            return Observations(lower, transform(y + 1), torch.zeros_like(seen), seen, torch.zeros_like(y))
+            return Observations(lower, transform(y + 1), torch.zeros_like(seen), seen, torch.zeros_like(y), open_below=False)
         if self.kind == "continuous":
             value, log_slope = transform.value_and_log_slope(y)
-            return Observations(value, value, torch.ones_like(seen), seen, log_slope)
+            return Observations(value, value, torch.ones_like(seen), seen, log_slope, open_below=True)
         above = y > self.spike_width
         value, log_slope = transform.value_and_log_slope(y.clamp(min=self.spike_width))
         log_measure = torch.where(above, log_slope, -float(np.log(self.spike_width)))
-        return Observations(torch.where(above, value, -FAR), value, above, seen, log_measure)
+        return Observations(torch.where(above, value, -FAR), value, above, seen, log_measure, open_below=True)
 
     def respond(
-        self, latent: Float[torch.Tensor, "samples units"], within: Float[torch.Tensor, "*samples units"]
+        self, latent: Float[torch.Tensor, "samples units"], within: Float[torch.Tensor, "*any units"]
     ) -> Float[torch.Tensor, "samples units"]:
         """The responses of latent values.
 
@@ -101,7 +101,7 @@ class Marginals(nn.Module):
         return y
 
     def hermite(
-        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*samples units"], order: int
+        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*any units"], order: int
     ) -> tuple[Float[torch.Tensor, "orders samples units"], Float[torch.Tensor, "samples units"]]:
         """How the response y(v), v = mean + sd e with e ~ Normal(0, 1), varies with e: coefficients E[y He_j(e)] / sqrt(j!), and E[y^2].
 
@@ -193,12 +193,13 @@ def _start_of_mean(prediction: np.ndarray, latent: np.ndarray, knots: int) -> tu
 def _start_of_transformation(y: np.ndarray, marginals: Marginals, noise: float) -> dict[str, Any]:
     """Knots over the responses above the spike (for counts, over the upper ends k + 1), and T through their normal quantiles over `noise`."""
     knots = marginals.log_slopes.shape[1]
-    edges = np.sort(y + 1.0 if marginals.kind == "counts" else y)
+    edges, repeats = np.unique(y + 1.0 if marginals.kind == "counts" else y, return_counts=True)
+    cumulative = (repeats.cumsum() - 0.5) / len(y)
     active = edges[edges > marginals.spike_width] if marginals.kind == "zero_inflated" else edges
     scale = max(float(np.mean(np.abs(y))), SMALLEST_SCALE)
     low, high = np.arcsinh(active[[0, -1]] / scale)
     step = max(float(high - low), 0.1) / (knots - 1)
-    below = np.interp(scale * np.sinh(low + step * np.arange(knots)), edges, (np.arange(len(edges)) + 0.5) / len(edges))
+    below = np.interp(scale * np.sinh(low + step * np.arange(knots)), edges, cumulative)
     quantiles = ndtri(below) / noise
     slopes = np.gradient(quantiles, step)
     slopes = np.maximum(slopes, LEAST_SLOPE * max(slopes.max(), 0.1))

@@ -21,6 +21,7 @@ class Observations:
         is_point: Seen itself.
         seen: False where the response is missing, which adds nothing to any likelihood.
         log_measure: log |dT/dy| of a point; of an interval, minus the log of its width in units of the response.
+        open_below: All intervals reach down to minus infinity.
     """
 
     lower: Float[torch.Tensor, "samples units"]
@@ -28,9 +29,14 @@ class Observations:
     is_point: Bool[torch.Tensor, "samples units"]
     seen: Bool[torch.Tensor, "samples units"]
     log_measure: Float[torch.Tensor, "samples units"]
+    open_below: bool
+
+    def all_points(self) -> bool:
+        """No response is an interval."""
+        return bool((self.is_point | ~self.seen).all())
 
     def log_density(
-        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*samples units"]
+        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*any units"]
     ) -> Float[torch.Tensor, "samples units"]:
         """log p(y) for v ~ Normal(mean, sd^2), 0 where nothing was seen.
 
@@ -42,7 +48,7 @@ class Observations:
         return torch.where(self.seen, density + self.log_measure, 0.0)
 
     def derivatives(
-        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*samples units"]
+        self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*any units"]
     ) -> tuple[Float[torch.Tensor, "samples units"], Float[torch.Tensor, "samples units"]]:
         """First derivative of `log_density` by the mean, and minus the second, which is never negative; both 0 where nothing was seen."""
         above, below = (self.upper - mean) / sd, (self.lower - mean) / sd
@@ -54,11 +60,12 @@ class Observations:
 
     def _log_mass(self, below: torch.Tensor, above: torch.Tensor) -> torch.Tensor:
         """log(Phi(above) - Phi(below)), from the tail both are nearer to; any finite number for points."""
-        if bool(self.is_point.all()):
+        if self.all_points():
             return torch.zeros_like(above)
+        if self.open_below:
+            return torch.special.log_ndtr(above)
         turn = (above + below) > 0
         high, low = torch.where(turn, -below, above), torch.where(turn, -above, below)
-        low = torch.where(self.is_point, high - 1.0, low)
         log_high = torch.special.log_ndtr(high)
         share = -torch.expm1(torch.special.log_ndtr(low) - log_high)
         return log_high + torch.log(share.clamp(min=SMALLEST_SHARE))

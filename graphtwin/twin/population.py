@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.training import FitConfig
-from graphtwin.twin.latents import LatentPosterior, Loadings, infer_latents, leave_one_out, log_marginal
+from graphtwin.twin.latents import LatentPosterior, Loadings, infer_latents, leave_one_out, log_evidence
 from graphtwin.twin.marginals import Kind, Marginals
 from graphtwin.twin.observations import Observations
 
@@ -105,10 +105,22 @@ def _evaluate(
     for numbers, samples, place in groups.batches(np.arange(groups.count), model.config.batch):
         x, y = (torch.as_tensor(values[samples], dtype=torch.float64, device=model.config.device) for values in (predicted, responses))
         mean, observed = model.marginals.mean(x), model.marginals.observe(y)
-        start = mean.new_zeros(len(numbers), model.loadings.shared.shape[1])
         trial = torch.as_tensor(place, device=model.config.device)
-        posterior = infer_latents(observed, mean, model.loadings, trial, start)
+        posterior = infer_latents(observed, mean, model.loadings, trial, len(numbers))
         yield _Batch(samples, numbers, trial, mean, observed, posterior)
+
+
+@torch.no_grad()
+def latent_posterior(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> tuple[Float[torch.Tensor, "trials latents"], Float[torch.Tensor, "trials latents latents"]]:
+    """Mean and covariance of each trial's latents given its responses, trials in order of their first sample."""
+    posteriors = [batch.posterior for batch in _evaluate(model, predicted, responses, trials)]
+    means = torch.cat([posterior.mean for posterior in posteriors])
+    return means, torch.cat([torch.cholesky_inverse(posterior.factor) for posterior in posteriors])
 
 
 @torch.no_grad()
@@ -120,12 +132,11 @@ def log_likelihood(
 ) -> Float[np.ndarray, " trials"]:
     """log p(all units' responses) of each trial, nats: a sample is a trial of its own unless `trials` says otherwise.
 
-    Exact for continuous responses (see `log_marginal`); Laplace's approximation of the integral over latents where zeros or counts are
-    intervals. A density with respect to the response for points and spikes, a probability for counts. Missing responses are left out.
+    Exact for continuous responses, a close lower bound where zeros or counts are intervals (see `log_evidence`). A density with respect to the response for points and spikes, a probability for counts. Missing responses are left out.
     """
     parts = []
     for batch in _evaluate(model, predicted, responses, trials):
-        parts.append(log_marginal(batch.observed, batch.mean, model.loadings, batch.trial, batch.posterior.mean).cpu().numpy())
+        parts.append(log_evidence(batch.observed, batch.mean, model.loadings, batch.trial, batch.posterior).cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -206,7 +217,7 @@ def _conditional(
         if without_itself:
             part, variance = leave_one_out(batch.posterior, model.loadings)
         else:
-            part, variance = batch.posterior.mean @ model.loadings.shared.T, batch.posterior.variance(model.loadings)
+            part, variance = batch.posterior.part(model.loadings)
         mean, sd = batch.mean + part[batch.trial], (variance[batch.trial] + model.loadings.private).sqrt()
         y = torch.as_tensor(scored[batch.samples], dtype=torch.float64, device=mean.device)
         density = model.marginals.observe(y).log_density(mean, sd)

@@ -12,11 +12,12 @@ from torch import nn
 
 from graphtwin.execute import rng_for, seed_for
 from graphtwin.training import fit
-from graphtwin.twin.latents import Loadings, infer_latents, log_marginal
+from graphtwin.twin.latents import Loadings, LatentPosterior, infer_latents, log_evidence
 from graphtwin.twin.marginals import Marginals, start_marginals
 from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGroups
 
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
+FIT_NODES = 3  # of expectations under a posterior
 MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
 Closures = Iterator[Callable[[], torch.Tensor]]
 
@@ -45,9 +46,7 @@ def fit_population(
     """
     check_responses(predicted, responses, config, unit_ids)
     groups = TrialGroups.of(trials, len(responses))
-    order = rng_for(seed, "population validation trials").permutation(groups.count)
-    n_held_out = max(1, round(config.validation * groups.count))
-    held_out, train = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
+    train, held_out = split_trials(groups, config, seed)
     x, y = (torch.as_tensor(values, dtype=torch.float32) for values in (predicted, responses))
     rows = [np.flatnonzero(np.isin(groups.number, part)) for part in (train, held_out)]
     marginals = _fit_marginals(x, y, rows, config, seed, "marginals", progress)
@@ -56,6 +55,15 @@ def fit_population(
     for fitted in (marginals, intercept):
         fitted.double().requires_grad_(False)
     return PopulationModel(config, marginals, intercept, loadings)
+
+
+def split_trials(
+    groups: TrialGroups, config: PopulationConfig, seed: int
+) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
+    """Numbers of the trials that are fitted, and of those that stop the fits."""
+    order = rng_for(seed, "population validation trials").permutation(groups.count)
+    n_held_out = max(1, round(config.validation * groups.count))
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
 
 
 def check_responses(
@@ -128,7 +136,7 @@ def _fit_marginals(
     return marginals
 
 
-class _Loadings(nn.Module):
+class FreeLoadings(nn.Module):
     """Free numbers a, with C_n = a_n / sqrt(1 + |a_n|^2) and psi_n = 1 / (1 + |a_n|^2)."""
 
     def __init__(self, shared: Float[torch.Tensor, "units latents"]) -> None:
@@ -151,7 +159,7 @@ def fit_loadings(
     seed: int,
     progress: bool = False,
 ) -> Loadings:
-    """C and psi by maximum (Laplace) likelihood, from a spectral start; no columns when validation trials are not better off with latents.
+    """C and psi by maximum likelihood (see `log_evidence`), from a spectral start; no columns when validation trials are not better off with latents.
 
     Args:
         marginals: Held fixed.
@@ -163,39 +171,53 @@ def fit_loadings(
         progress: Show a bar.
     """
     shared = _spectral_start(marginals, x, y, groups, train, config, seed).to(config.device)
-    model = _Loadings(shared).to(config.device)
-    modes = torch.zeros(groups.count, shared.shape[1], device=config.device)
+    nothing = Loadings(shared[:, :0], torch.ones(len(shared), device=config.device))
+    model, posteriors = FreeLoadings(shared).to(config.device), _Posteriors(groups.count, shared.shape[1], config.device)
 
-    def log_likelihood(numbers: np.ndarray, samples: np.ndarray, place: np.ndarray, loadings: Loadings) -> torch.Tensor:
+    def log_likelihood(batch: tuple[np.ndarray, np.ndarray, np.ndarray], loadings: Loadings, kept: _Posteriors) -> torch.Tensor:
+        numbers, samples, place = batch
         seen, trial = y[samples].to(config.device), torch.as_tensor(place, device=config.device)
         with torch.no_grad():
             mean, observed = marginals.mean(x[samples].to(config.device)), marginals.observe(seen)
             fixed = Loadings(loadings.shared.detach(), loadings.private.detach())
-            modes[numbers] = infer_latents(observed, mean, fixed, trial, modes[numbers]).mean
-        return log_marginal(observed, mean, loadings, trial, modes[numbers]).sum() / torch.isfinite(seen).sum().clamp(min=1)
+            posterior = infer_latents(observed, mean, fixed, trial, len(numbers), FIT_NODES, kept.of(numbers))
+            kept.keep(numbers, posterior)
+        return log_evidence(observed, mean, loadings, trial, posterior, FIT_NODES).sum() / torch.isfinite(seen).sum().clamp(min=1)
 
     def batches(rng: np.random.Generator) -> Closures:
-        shuffled = rng.permutation(train)
-        for part in np.array_split(shuffled, n_batches):
-            numbers, samples, place = next(groups.batches(part, len(groups.number)))
-            yield lambda numbers=numbers, samples=samples, place=place: -log_likelihood(numbers, samples, place, model())
+        for part in np.array_split(rng.permutation(train), n_batches):
+            batch = next(groups.batches(part, len(groups.number)))
+            yield lambda batch=batch: -log_likelihood(batch, model(), posteriors)
 
     @torch.no_grad()
-    def held_out_loss(loadings: Loadings) -> float:
-        total = sum(float(log_likelihood(*batch, loadings)) * len(batch[1]) for batch in groups.batches(held_out, config.batch))
-        return -total / int(np.isin(groups.number, held_out).sum())
+    def held_out_loss(loadings: Loadings, kept: _Posteriors) -> float:
+        parts = [(float(log_likelihood(batch, loadings, kept)), len(batch[1])) for batch in groups.batches(held_out, config.batch)]
+        return -float(np.average([value for value, _ in parts], weights=[count for _, count in parts]))
 
-    n_batches = -(-int(np.isin(groups.number, train).sum()) // config.batch)
-    n_batches = min(n_batches, len(train))
-    nothing = Loadings(shared[:, :0], torch.ones_like(shared[:, 0]) if shared.shape[1] else torch.ones(len(shared), device=shared.device))
-    if shared.shape[1] == 0:
-        return Loadings(nothing.shared.double(), nothing.private.double())
-    state = fit(model, batches, n_batches, lambda: held_out_loss(model()), config.latents, seed, "loadings", progress=progress)
-    modes_kept, modes = modes, torch.zeros(groups.count, 0, device=config.device)
-    without = held_out_loss(nothing)
-    modes = modes_kept
-    found = model() if state.best_loss < without else nothing
+    found = nothing
+    if shared.shape[1]:
+        n_batches = min(len(train), -(-int(np.isin(groups.number, train).sum()) // config.batch))
+        state = fit(
+            model, batches, n_batches, lambda: held_out_loss(model(), posteriors), config.latents, seed, "loadings", progress=progress
+        )
+        if state.best_loss < held_out_loss(nothing, _Posteriors(groups.count, 0, config.device)):
+            found = model()
     return Loadings(found.shared.detach().double(), found.private.detach().double())
+
+
+class _Posteriors:
+    """The last posterior of every trial, where the next one starts."""
+
+    def __init__(self, n_trials: int, n_latents: int, device: str) -> None:
+        self.mean = torch.zeros(n_trials, n_latents, device=device)
+        self.factor = torch.eye(n_latents, device=device).repeat(n_trials, 1, 1)
+
+    def of(self, trials: np.ndarray) -> LatentPosterior:
+        nothing = self.mean.new_zeros(len(trials), 0)
+        return LatentPosterior(self.mean[trials], self.factor[trials], nothing, nothing)
+
+    def keep(self, trials: np.ndarray, posterior: LatentPosterior) -> None:
+        self.mean[trials], self.factor[trials] = posterior.mean, posterior.factor
 
 
 @torch.no_grad()
@@ -236,5 +258,9 @@ def _spectral_start(
     kept = values**2 > edge
     excess = np.maximum(values[kept] ** 2 / n - 1, 0) / lengths.mean()
     shared = vectors[kept].T * np.sqrt(excess) / np.sqrt(information)[:, None]
-    too_much = np.maximum((shared**2).sum(1, keepdims=True) / MAX_SHARED, 1.0)
-    return torch.as_tensor((shared / np.sqrt(too_much)).astype(np.float32))
+    return bounded(torch.as_tensor(shared, dtype=torch.float32))
+
+
+def bounded(shared: Float[torch.Tensor, "units latents"]) -> Float[torch.Tensor, "units latents"]:
+    """Loadings that share at most 0.9 of each unit's latent variance."""
+    return shared / (shared.square().sum(1, keepdim=True) / MAX_SHARED).clamp(min=1.0).sqrt()
