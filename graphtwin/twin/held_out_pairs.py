@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,7 +49,8 @@ def held_out_noise_correlations(
     """Fit on training trials, and compare noise correlations on test trials.
 
     Args:
-        predicted, responses: Of all samples.
+        predicted: Predicted means of all samples.
+        responses: Of all samples; NaN where missing.
         test: Samples nothing is fitted on; whole trials.
         config: See `PopulationConfig`.
         seed: Of the fits and of the halves.
@@ -68,7 +70,9 @@ def held_out_noise_correlations(
     for known, new in (halves, halves[::-1]):
         others = fit_population(predicted[~test][:, known], responses[~test][:, known], config, seed, of_train)
         extended = add_units(others, model.of_units(new), predicted[~test], responses[~test], known, new, seed, of_train)
-        of_pairs.append(compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test))
+        of_pairs.append(
+            compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test)
+        )
     return HeldOutNoiseCorrelations(of_all, (of_pairs[0], of_pairs[1]))
 
 
@@ -82,7 +86,7 @@ def add_units(
     seed: int,
     trials: Int[np.ndarray, " samples"] | None = None,
 ) -> PopulationModel:
-    """Units with loadings on another population's latents, each fitted on its own responses and those of that population, never on each other.
+    """Units with loadings on another population's latents, each fitted on its own responses and that population's alone.
 
     The loadings C of a unit maximise its predictive likelihood sum log p(y | population, x), v ~ Normal(mu + C m, 1 - |C|^2 + C^T V C),
     m and V the posterior of the latents given the population alone.
@@ -90,8 +94,10 @@ def add_units(
     Args:
         model: Of the known units.
         units: Whose marginals are taken; the loadings are fitted anew.
-        predicted, responses: Training samples of all units.
-        known, new: Columns of the model's and of the new units.
+        predicted: Training samples of all units.
+        responses: Likewise.
+        known: Columns of the model's units.
+        new: Columns of the new units.
         seed: Of the batches.
         trials: Samples with the same number share their latents.
     """
@@ -112,7 +118,7 @@ def add_units(
 
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
         for samples in np.array_split(rng.permutation(train), n_batches):
-            yield lambda samples=samples: loss(samples)
+            yield partial(loss, samples)
 
     train, held_out = (np.flatnonzero(np.isin(groups.number, part)) for part in split_trials(groups, config, seed))
     n_batches = -(-len(train) // config.batch)

@@ -1,4 +1,4 @@
-"""Few latent variables shared by a population: their posterior given responses, the likelihood, and what is left out of both, by Woodbury."""
+"""Few latent variables shared by a population: their posterior given responses, the likelihood, and both without one unit, by Woodbury."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ N_NODES = 61  # of the trapezoid rule over 9 standard deviations; smooth integra
 HALF_RANGE = 4.5
 MAX_SIGNAL = 0.97  # of the correlation of latent value and prediction where the fit starts
 MIN_SIGNAL = 0.03
+NEGLIGIBLE = 1e-6  # chance of so many counts
 LEAST_SLOPE = 0.05  # of a unit's steepest, where the fit starts
 SMALLEST_SCALE = 1e-6
 
@@ -31,7 +32,7 @@ class Marginals(nn.Module):
     - `continuous`: y is v's image; the density of y is Normal(T(y); mu, 1) dT/dy.
     - `zero_inflated`: y > spike_width likewise. y <= spike_width says v <= T(spike_width) and has the uniform density
       Phi(T(spike_width) - mu) / spike_width on [0, spike_width], the measure of the zero-inflated Gamma's spike, so that both compare.
-    - `counts`: y = k says T(k) < v <= T(k + 1), without lower end for k = 0: probabilities, which compare with those of a Poisson distribution.
+    - `counts`: y = k says T(k) < v <= T(k + 1), without lower end for k = 0: probabilities, which compare with Poisson's.
     """
 
     scale: torch.Tensor
@@ -110,7 +111,8 @@ class Marginals(nn.Module):
         the trapezoid rule, which leaves out what is beyond 4.5 standard deviations.
 
         Args:
-            mean, sd: Of v.
+            mean: Of v.
+            sd: Of v.
             order: The last coefficient.
         """
         if self.kind == "counts":
@@ -127,13 +129,15 @@ class Marginals(nn.Module):
         return coefficients, second
 
     def _hermite_of_counts(self, mean: torch.Tensor, sd: torch.Tensor, order: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """y is the number of steps T(1), T(2), ... below v: E[1(e > t)] = Phi(-t), and with He_j it is phi(t) He_(j-1)(t)."""
+        """With y the number of steps T(1), T(2), ... below v, E[1(e > t)] = Phi(-t), and with He_j it is phi(t) He_(j-1)(t)."""
         transform = self.transformation()
         coefficients = mean.new_zeros(order + 1, *mean.shape)
         second = torch.zeros_like(mean)
-        for count in range(1, 2 * int(self.largest.max()) + 2):
+        for count in range(1, 2 * int(self.largest.max()) + 2):  # to twice the largest count there was
             t = (transform(torch.full_like(mean[:1], float(count))) - mean) / sd
             exceed = torch.special.ndtr(-t)
+            if float(exceed.max()) < NEGLIGIBLE:
+                break
             coefficients[0] += exceed
             second += (2 * count - 1) * exceed
             polynomials = _hermite_polynomials(t, order)
@@ -191,7 +195,7 @@ def _start_of_mean(prediction: np.ndarray, latent: np.ndarray, knots: int) -> tu
 
 
 def _start_of_transformation(y: np.ndarray, marginals: Marginals, noise: float) -> dict[str, Any]:
-    """Knots over the responses above the spike (for counts, over the upper ends k + 1), and T through their normal quantiles over `noise`."""
+    """Knots over the responses above the spike (for counts, the upper ends k + 1), and T through their normal quantiles / noise."""
     knots = marginals.log_slopes.shape[1]
     edges, repeats = np.unique(y + 1.0 if marginals.kind == "counts" else y, return_counts=True)
     cumulative = (repeats.cumsum() - 0.5) / len(y)

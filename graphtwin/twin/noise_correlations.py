@@ -100,7 +100,9 @@ class Agreement:
 
 
 def compare_noise_correlations(
-    predicted: Float[np.ndarray, "units units"], residuals: Float[np.ndarray, "samples units"], trials: Int[np.ndarray, " samples"] | None = None
+    predicted: Float[np.ndarray, "units units"],
+    residuals: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None = None,
 ) -> Agreement:
     """Over all pairs of different units.
 

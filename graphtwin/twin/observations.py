@@ -38,7 +38,7 @@ class Observations:
     def log_density(
         self, mean: Float[torch.Tensor, "samples units"], sd: Float[torch.Tensor, "*any units"]
     ) -> Float[torch.Tensor, "samples units"]:
-        """log p(y) for v ~ Normal(mean, sd^2), 0 where nothing was seen.
+        """Log density of y for v ~ Normal(mean, sd^2), 0 where nothing was seen.
 
         A point has log Normal(v; mean, sd^2) + log |dT/dy|, an interval log(Phi(b) - Phi(a)) - log of its width: a uniform density on it.
         """

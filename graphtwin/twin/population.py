@@ -22,8 +22,12 @@ class PopulationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind = Field("zero_inflated", description="Of the responses: zero_inflated (deconvolved), counts, or continuous (any real number).")
-    spike_width: float = Field(0.02, gt=0, description="Responses up to here lie in the spike at zero, if zero_inflated; units of responses.")
+    kind: Kind = Field(
+        "zero_inflated", description="Of the responses: zero_inflated (deconvolved), counts, or continuous (any real number)."
+    )
+    spike_width: float = Field(
+        0.02, gt=0, description="Responses up to here lie in the spike at zero, if zero_inflated; units of responses."
+    )
     n_latents: int = Field(8, ge=0, description="Latents at most; fewer where the training responses do not show so many.")
     knots: int = Field(8, ge=3, description="Of each unit's transformation and of its latent mean.")
     smoothness: float = Field(1e-2, ge=0, description="Weight of the squared second differences of log slopes at the knots.")
@@ -130,7 +134,7 @@ def log_likelihood(
     responses: Float[np.ndarray, "samples units"],
     trials: Int[np.ndarray, " samples"] | None = None,
 ) -> Float[np.ndarray, " trials"]:
-    """log p(all units' responses) of each trial, nats: a sample is a trial of its own unless `trials` says otherwise.
+    """Log p(all units' responses) of each trial, nats: a sample is a trial of its own unless `trials` says otherwise.
 
     Exact for continuous responses, a close lower bound where zeros or counts are intervals (see `log_evidence`). A density with respect to the response for points and spikes, a probability for counts. Missing responses are left out.
     """
@@ -144,10 +148,12 @@ def log_likelihood(
 def marginal_log_likelihood(
     marginals: Marginals, predicted: Float[np.ndarray, "samples units"], responses: Float[np.ndarray, "samples units"], batch: int = 512
 ) -> Float[np.ndarray, "samples units"]:
-    """log p(response) of each unit alone, nats; NaN where the response is missing."""
+    """Log p(response) of each unit alone, nats; NaN where the response is missing."""
     parts = []
     for start in range(0, len(responses), batch):
-        x, y = (torch.as_tensor(v[start : start + batch], dtype=torch.float64, device=marginals.scale.device) for v in (predicted, responses))
+        x, y = (
+            torch.as_tensor(v[start : start + batch], dtype=torch.float64, device=marginals.scale.device) for v in (predicted, responses)
+        )
         density = marginals.observe(y).log_density(marginals.mean(x), torch.ones_like(marginals.scale))
         parts.append(torch.where(torch.isfinite(y), density, torch.nan).cpu().numpy())
     return np.concatenate(parts)

@@ -12,7 +12,7 @@ from torch import nn
 
 from graphtwin.execute import rng_for, seed_for
 from graphtwin.training import fit
-from graphtwin.twin.latents import Loadings, LatentPosterior, infer_latents, log_evidence
+from graphtwin.twin.latents import LatentPosterior, Loadings, infer_latents, log_evidence
 from graphtwin.twin.marginals import Marginals, start_marginals
 from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGroups
 
@@ -61,6 +61,10 @@ def split_trials(
     groups: TrialGroups, config: PopulationConfig, seed: int
 ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
     """Numbers of the trials that are fitted, and of those that stop the fits."""
+    if groups.count < 2:
+        raise ValueError(
+            f"{groups.count} trial: a fit needs at least 2, one to fit and one to stop at. Record more, or number samples apart."
+        )
     order = rng_for(seed, "population validation trials").permutation(groups.count)
     n_held_out = max(1, round(config.validation * groups.count))
     return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
@@ -75,7 +79,9 @@ def check_responses(
     """Refuse what no distribution of this kind has made."""
     ids = np.arange(responses.shape[1]) if unit_ids is None else unit_ids
     if predicted.shape != responses.shape:
-        raise ValueError(f"predicted means are {predicted.shape}, responses {responses.shape}: give one prediction a response, [samples, units].")
+        raise ValueError(
+            f"predicted means are {predicted.shape}, responses {responses.shape}: give one prediction a response, [samples, units]."
+        )
     if not np.isfinite(predicted).all():
         _refuse("predicted means are NaN or infinite", ~np.isfinite(predicted), ids, "Predict every sample, or leave it out.")
     if np.isinf(responses).any():
@@ -201,7 +207,7 @@ def fit_loadings(
             model, batches, n_batches, lambda: held_out_loss(model(), posteriors), config.latents, seed, "loadings", progress=progress
         )
         if state.best_loss < held_out_loss(nothing, _Posteriors(groups.count, 0, config.device)):
-            found = model()
+            found = model.double()()
     return Loadings(found.shared.detach().double(), found.private.detach().double())
 
 
