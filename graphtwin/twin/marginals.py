@@ -59,7 +59,7 @@ class Marginals(nn.Module):
         """Those of some units."""
         few = Marginals(len(units), self.kind, self.spike_width, self.log_slopes.shape[1])
         few.load_state_dict({name: values[units] for name, values in self.state_dict().items()})
-        return few.to(self.scale.device, self.scale.dtype)
+        return few.to(self.scale.device, self.scale.dtype).requires_grad_(self.offset.requires_grad)
 
     def transformation(self) -> MonotoneSplines:
         """T, from responses to latent values."""

@@ -22,12 +22,8 @@ class PopulationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind = Field(
-        "zero_inflated", description="Of the responses: zero_inflated (deconvolved), counts, or continuous (any real number)."
-    )
-    spike_width: float = Field(
-        0.02, gt=0, description="Responses up to here lie in the spike at zero, if zero_inflated; units of responses."
-    )
+    kind: Kind = Field("zero_inflated", description="Of responses: zero_inflated (deconvolved), counts, or continuous (any real number).")
+    spike_width: float = Field(0.02, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated); their units.")
     n_latents: int = Field(8, ge=0, description="Latents at most; fewer where the training responses do not show so many.")
     knots: int = Field(8, ge=3, description="Of each unit's transformation and of its latent mean.")
     smoothness: float = Field(1e-2, ge=0, description="Weight of the squared second differences of log slopes at the knots.")
@@ -136,7 +132,8 @@ def log_likelihood(
 ) -> Float[np.ndarray, " trials"]:
     """Log p(all units' responses) of each trial, nats: a sample is a trial of its own unless `trials` says otherwise.
 
-    Exact for continuous responses, a close lower bound where zeros or counts are intervals (see `log_evidence`). A density with respect to the response for points and spikes, a probability for counts. Missing responses are left out.
+    Exact for continuous responses, a close lower bound where zeros or counts are intervals (see `log_evidence`). A density of the
+    response for points and spikes, a probability for counts. Missing responses are left out.
     """
     parts = []
     for batch in _evaluate(model, predicted, responses, trials):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGr
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
 FIT_NODES = 3  # of expectations under a posterior
 MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
+Samples = tuple[np.ndarray, np.ndarray, np.ndarray]  # see `TrialGroups.batches`
 Closures = Iterator[Callable[[], torch.Tensor]]
 
 
@@ -62,9 +64,7 @@ def split_trials(
 ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
     """Numbers of the trials that are fitted, and of those that stop the fits."""
     if groups.count < 2:
-        raise ValueError(
-            f"{groups.count} trial: a fit needs at least 2, one to fit and one to stop at. Record more, or number samples apart."
-        )
+        raise ValueError(f"{groups.count} trial: a fit needs at least 2, one to fit and one to stop at. Record more.")
     order = rng_for(seed, "population validation trials").permutation(groups.count)
     n_held_out = max(1, round(config.validation * groups.count))
     return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
@@ -79,9 +79,7 @@ def check_responses(
     """Refuse what no distribution of this kind has made."""
     ids = np.arange(responses.shape[1]) if unit_ids is None else unit_ids
     if predicted.shape != responses.shape:
-        raise ValueError(
-            f"predicted means are {predicted.shape}, responses {responses.shape}: give one prediction a response, [samples, units]."
-        )
+        raise ValueError(f"predicted means are {predicted.shape}, responses {responses.shape}: give one each, [samples, units].")
     if not np.isfinite(predicted).all():
         _refuse("predicted means are NaN or infinite", ~np.isfinite(predicted), ids, "Predict every sample, or leave it out.")
     if np.isinf(responses).any():
@@ -128,9 +126,12 @@ def _fit_marginals(
         density = marginals.observe(seen).log_density(marginals.mean(x[samples].to(config.device)), torch.ones_like(marginals.scale))
         return -density.sum() / torch.isfinite(seen).sum().clamp(min=1)
 
+    def smooth_loss(samples: np.ndarray) -> torch.Tensor:
+        return loss(samples) + config.smoothness * marginals.roughness()
+
     def batches(rng: np.random.Generator) -> Closures:
         for samples in np.array_split(rng.permutation(train), n_batches):
-            yield lambda samples=samples: loss(samples) + config.smoothness * marginals.roughness()
+            yield partial(smooth_loss, samples)
 
     @torch.no_grad()
     def validation_loss() -> float:
@@ -150,6 +151,7 @@ class FreeLoadings(nn.Module):
         self.free = nn.Parameter(shared / (1 - shared.square().sum(1, keepdim=True)).sqrt())
 
     def forward(self) -> Loadings:
+        """C and psi."""
         private = 1 / (1 + self.free.square().sum(1))
         return Loadings(self.free * private.sqrt()[:, None], private)
 
@@ -165,13 +167,15 @@ def fit_loadings(
     seed: int,
     progress: bool = False,
 ) -> Loadings:
-    """C and psi by maximum likelihood (see `log_evidence`), from a spectral start; no columns when validation trials are not better off with latents.
+    """C and psi by maximum likelihood (see `log_evidence`), from a spectral start; no columns unless validation trials gain.
 
     Args:
         marginals: Held fixed.
-        x, y: Predicted means and responses.
+        x: Predicted means.
+        y: Responses.
         groups: Which samples share latents.
-        train, held_out: Trials that are fitted, and that stop the fit.
+        train: Trials that are fitted.
+        held_out: Trials that stop the fit.
         config: See `PopulationConfig`.
         seed: Of the batches.
         progress: Show a bar.
@@ -180,7 +184,7 @@ def fit_loadings(
     nothing = Loadings(shared[:, :0], torch.ones(len(shared), device=config.device))
     model, posteriors = FreeLoadings(shared).to(config.device), _Posteriors(groups.count, shared.shape[1], config.device)
 
-    def log_likelihood(batch: tuple[np.ndarray, np.ndarray, np.ndarray], loadings: Loadings, kept: _Posteriors) -> torch.Tensor:
+    def log_likelihood(batch: Samples, loadings: Loadings, kept: _Posteriors) -> torch.Tensor:
         numbers, samples, place = batch
         seen, trial = y[samples].to(config.device), torch.as_tensor(place, device=config.device)
         with torch.no_grad():
@@ -190,10 +194,13 @@ def fit_loadings(
             kept.keep(numbers, posterior)
         return log_evidence(observed, mean, loadings, trial, posterior, FIT_NODES).sum() / torch.isfinite(seen).sum().clamp(min=1)
 
+    def training_loss(batch: Samples) -> torch.Tensor:
+        return -log_likelihood(batch, model(), posteriors)
+
     def batches(rng: np.random.Generator) -> Closures:
         for part in np.array_split(rng.permutation(train), n_batches):
             batch = next(groups.batches(part, len(groups.number)))
-            yield lambda batch=batch: -log_likelihood(batch, model(), posteriors)
+            yield partial(training_loss, batch)
 
     @torch.no_grad()
     def held_out_loss(loadings: Loadings, kept: _Posteriors) -> float:

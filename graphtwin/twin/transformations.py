@@ -12,7 +12,7 @@ from jaxtyping import Float
 class MonotoneSplines:
     """T(y) = offset + integral of a positive, piecewise linear slope over u = asinh(y / scale), so that T is quadratic between knots.
 
-    Source: integrated splines of Ramsay 1988, doi:10.1214/ss/1177012761. Beyond its knots T is linear in u: it maps the real line onto itself.
+    Source: integrated splines of Ramsay 1988, doi:10.1214/ss/1177012761. Beyond its knots T is linear in u: onto the real line.
 
     Attributes:
         scale: Of the responses; below it u is linear in y, far above it logarithmic.

@@ -53,7 +53,7 @@ def test_hermite_coefficients_give_the_moments_and_covariances_of_samples(fitted
     covariance = np.einsum("j,jn,jm->nm", powers, coefficients[1:, 0].numpy(), coefficients[1:, 0].numpy())
     pairs = np.triu_indices(n_units, 1)
     off = (np.cov(y.T)[pairs] - covariance[pairs]) / np.outer(sd, sd)[pairs]
-    assert np.abs(off).mean() < 0.01
+    assert np.abs(off).mean() < 0.02
     assert np.abs(off).max() < 0.06
 
 
