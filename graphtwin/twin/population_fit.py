@@ -18,6 +18,7 @@ from graphtwin.twin.marginals import Marginals, start_marginals
 from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGroups
 
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
+N_BLOCKS = 20  # stretches of the recording, fitted or held out as a whole
 FIT_NODES = 3  # of expectations under a posterior
 MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray]  # see `TrialGroups.batches`
@@ -62,12 +63,13 @@ def fit_population(
 def split_trials(
     groups: TrialGroups, config: PopulationConfig, seed: int
 ) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
-    """Numbers of the trials that are fitted, and of those that stop the fits."""
+    """Numbers of the trials that are fitted, and of those that stop the fits: whole stretches, since neighbours in time are alike."""
     if groups.count < 2:
         raise ValueError(f"{groups.count} trial: a fit needs at least 2, one to fit and one to stop at. Record more.")
-    order = rng_for(seed, "population validation trials").permutation(groups.count)
-    n_held_out = max(1, round(config.validation * groups.count))
-    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    blocks = np.array_split(np.arange(groups.count), min(N_BLOCKS, groups.count))
+    n_held_out = min(max(1, round(config.validation * len(blocks))), len(blocks) - 1)
+    order = rng_for(seed, "population validation blocks").permutation(len(blocks))
+    return tuple(np.sort(np.concatenate([blocks[block] for block in some])) for some in (order[n_held_out:], order[:n_held_out]))
 
 
 def check_responses(

@@ -9,9 +9,18 @@ from scipy.special import ndtr
 from scipy.stats import gamma, poisson
 
 from graphtwin.execute import rng_for
+from graphtwin.twin.marginals import Kind
+from graphtwin.twin.population import PopulationConfig
 
 SPIKE = 0.02
 SHAPE = 1.5  # of the Gamma above the spike
+
+
+def quick_config(kind: Kind) -> PopulationConfig:
+    """Half the epochs of the default."""
+    default = PopulationConfig(kind=kind)
+    fits = {"marginals": default.marginals.model_copy(update={"epochs": 10}), "latents": default.latents.model_copy(update={"epochs": 6})}
+    return default.model_copy(update=fits)
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class PlantedPopulation:
 
 
 def planted_population(
-    n_samples: int, n_units: int, n_latents: int, kind: str, seed: int, trial_length: int = 1, repeats: int = 1
+    n_samples: int, n_units: int, n_latents: int, kind: Kind, seed: int, trial_length: int = 1, repeats: int = 1
 ) -> PlantedPopulation:
     """Marginals are exactly Poisson or zero-inflated Gamma with the predicted mean, or a cubic of a normal variable ("continuous").
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from graphtwin.twin.population import (
     PopulationConfig,
@@ -12,9 +13,9 @@ from graphtwin.twin.population import (
 )
 from graphtwin.twin.population_fit import fit_population
 from graphtwin.twin.population_scores import score_population
-from tests.twin.planted_population import planted_population
+from tests.twin.planted_population import planted_population, quick_config
 
-QUICK = PopulationConfig()
+QUICK = quick_config("zero_inflated")
 KINDS = ["zero_inflated", "continuous", "counts"]
 
 
@@ -48,6 +49,13 @@ def test_without_shared_noise_no_latent_is_found_and_nothing_is_gained():
         scores = score_population(model, predicted, responses)
         assert scores.bits_joint == pytest.approx(scores.bits_marginal)
         np.testing.assert_array_equal(scores.correlation_gain, 0.0)
+
+
+def test_noise_that_lasts_but_is_not_shared_is_not_taken_for_a_latent():
+    """Slow noise of independent units correlates by chance, and more than the number of samples suggests."""
+    noise = lfilter([np.sqrt(1 - 0.98**2)], [1, -0.98], np.random.default_rng(3).standard_normal((2000, 20)), axis=0)[500:]
+    model = fit_population(np.zeros_like(noise), noise, quick_config("continuous"), seed=0)
+    assert model.loadings.shared.shape[1] == 0
 
 
 def test_the_order_of_units_changes_nothing():
