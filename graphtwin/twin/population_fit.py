@@ -18,6 +18,7 @@ from graphtwin.twin.marginals import Marginals, start_marginals
 from graphtwin.twin.population import PopulationConfig, PopulationModel, TrialGroups
 
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
+N_COPIES = 19  # without sharing, one of 20 is the largest by chance
 N_BLOCKS = 20  # stretches of the recording, fitted or held out as a whole
 FIT_NODES = 3  # of expectations under a posterior
 MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
@@ -69,7 +70,8 @@ def split_trials(
     blocks = np.array_split(np.arange(groups.count), min(N_BLOCKS, groups.count))
     n_held_out = min(max(1, round(config.validation * len(blocks))), len(blocks) - 1)
     order = rng_for(seed, "population validation blocks").permutation(len(blocks))
-    return tuple(np.sort(np.concatenate([blocks[block] for block in some])) for some in (order[n_held_out:], order[:n_held_out]))
+    train, held_out = (np.sort(np.concatenate([blocks[block] for block in some])) for some in (order[n_held_out:], order[:n_held_out]))
+    return train, held_out
 
 
 def check_responses(
@@ -243,7 +245,8 @@ def _spectral_start(
 
     To first order in the latent correlation rho of two units, the covariance of their scores is I_n I_m rho with I the scores' variance
     (for points, the score is v - mu and I is 1). Scores over sqrt(I) that nobody shares have a largest singular value whose square is
-    (sqrt(S - 1) + sqrt(U))^2 plus fluctuations: Johnstone 2001, doi:10.1214/aos/1009210544.
+    (sqrt(S - 1) + sqrt(U))^2 plus fluctuations: Johnstone 2001, doi:10.1214/aos/1009210544. Noise that lasts over samples has larger ones,
+    so that values must also exceed those of `_largest_of_unshared`.
     """
     scores = np.zeros((len(train), y.shape[1]), np.float32)
     lengths = np.zeros(len(train))
@@ -270,10 +273,24 @@ def _spectral_start(
     _, values, vectors = randomized_svd(scores, n_latents, n_iter=7, random_state=random_state)
     edge = np.sqrt(n - 1) + np.sqrt(units)
     edge = edge**2 + TRACY_WIDOM_99 * edge * (1 / np.sqrt(n - 1) + 1 / np.sqrt(units)) ** (1 / 3)
-    kept = values**2 > edge
+    kept = values**2 > max(edge, _largest_of_unshared(scores, seed))
     excess = np.maximum(values[kept] ** 2 / n - 1, 0) / lengths.mean()
     shared = vectors[kept].T * np.sqrt(excess) / np.sqrt(information)[:, None]
     return bounded(torch.as_tensor(shared, dtype=torch.float32))
+
+
+def _largest_of_unshared(scores: np.ndarray, seed: int) -> float:
+    """Largest squared singular value among copies where each unit's scores are shifted in time by a lag of its own, round the end.
+
+    A copy has every unit's autocorrelation and nothing that units share: parallel analysis, Horn 1965, doi:10.1007/BF02289447.
+    """
+    largest = 0.0
+    for copy in range(N_COPIES):
+        lags = rng_for(seed, "loadings", "lags", copy).integers(len(scores), size=scores.shape[1])
+        rows = (np.arange(len(scores))[:, None] + lags) % len(scores)
+        shifted = np.take_along_axis(scores, rows, axis=0)
+        largest = max(largest, float(randomized_svd(shifted, 1, n_iter=4, random_state=copy)[1][0]) ** 2)
+    return largest
 
 
 def bounded(shared: Float[torch.Tensor, "units latents"]) -> Float[torch.Tensor, "units latents"]:

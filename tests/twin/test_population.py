@@ -53,9 +53,12 @@ def test_without_shared_noise_no_latent_is_found_and_nothing_is_gained():
 
 def test_noise_that_lasts_but_is_not_shared_is_not_taken_for_a_latent():
     """Slow noise of independent units correlates by chance, and more than the number of samples suggests."""
-    noise = lfilter([np.sqrt(1 - 0.98**2)], [1, -0.98], np.random.default_rng(3).standard_normal((2000, 20)), axis=0)[500:]
-    model = fit_population(np.zeros_like(noise), noise, quick_config("continuous"), seed=0)
-    assert model.loadings.shared.shape[1] == 0
+    claimed = 0
+    for seed in range(6):
+        draws = np.random.default_rng(seed).standard_normal((2000, 20))
+        noise = lfilter([np.sqrt(1 - 0.98**2)], [1, -0.98], draws, axis=0)[500:]
+        claimed += fit_population(np.zeros_like(noise), noise, quick_config("continuous"), seed).loadings.shared.shape[1] > 0
+    assert claimed <= 1  # at most 1 of 20 expected; without copies shifted in time it is 2 of these 6
 
 
 def test_the_order_of_units_changes_nothing():
@@ -120,7 +123,10 @@ def test_a_state_that_lasts_a_trial_is_worth_more_when_trials_are_known():
 def test_samples_have_the_spike_and_the_moments_of_the_model(fitted_populations):
     model, test = fitted_populations["zero_inflated"], planted_population(2000, 40, 2, "zero_inflated", seed=1)
     drawn = sample(model, test.predicted, seed=0)
-    np.testing.assert_allclose((drawn <= 0.02).mean(0), (1 - test.active).mean(0), atol=0.04)
+    in_spike = np.exp(marginal_log_likelihood(model.marginals, test.predicted, np.zeros(drawn.shape))) * 0.02
+    error = np.sqrt((in_spike * (1 - in_spike)).mean(0) / 2000)
+    np.testing.assert_allclose(((drawn <= 0.02).mean(0) - in_spike.mean(0)) / error, 0, atol=4)
+    assert np.abs(in_spike.mean(0) - (1 - test.active).mean(0)).mean() < 0.02
     np.testing.assert_allclose((drawn.mean(0) - predict(model, test.predicted).response.mean(0)) / drawn.std(0), 0, atol=4 / np.sqrt(2000))
     assert np.array_equal(drawn, sample(model, test.predicted, seed=0))
 
