@@ -3,7 +3,10 @@ import pytest
 
 from graphtwin.twin.directions import DirectionConfig
 from graphtwin.twin.embeddings import LearnedEmbeddings, learn_embeddings
+from graphtwin.twin.population import PopulationModel
+from graphtwin.twin.population_fit import fit_population
 from tests.twin.planted import planted_units
+from tests.twin.planted_population import planted_population, quick_config
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,13 @@ def tilted() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def learned_tilted(tilted, small_config) -> LearnedEmbeddings:
     return learn_embeddings(tilted, small_config)
+
+
+@pytest.fixture(scope="session")
+def fitted_populations() -> dict[str, PopulationModel]:
+    """Models of each kind of response, fitted to 1,500 samples of 40 planted units with two latents."""
+    models = {}
+    for kind in ("zero_inflated", "continuous", "counts"):
+        data = planted_population(1500, 40, 2, kind, seed=0)
+        models[kind] = fit_population(data.predicted, data.responses, quick_config(kind), seed=0)
+    return models

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from graphtwin.twin.held_out_pairs import held_out_noise_correlations
+from tests.twin.planted_population import planted_population, quick_config
+
+TEST = np.arange(1500) >= 1000
+
+
+@pytest.mark.parametrize("kind", ["zero_inflated", "counts"])
+def test_noise_correlations_of_pairs_never_fitted_together_are_predicted_up_to_the_ceiling(kind):
+    data = planted_population(1500, 40, 2, kind, seed=6)
+    found = held_out_noise_correlations(data.predicted, data.responses, TEST, quick_config(kind), seed=0)
+    assert found.held_out_noise_correlation_r > 0.5
+    for half in found.pairs:
+        assert half.n_pairs == 20 * 19 // 2
+        assert half.r > half.ceiling - 0.06
+        assert half.slope == pytest.approx(1.0, abs=0.25)
+    assert found.trials.r > found.trials.ceiling - 0.06
+
+
+def test_a_shared_gain_of_poisson_neurons_is_predicted_though_it_is_no_latent_normal():
+    rng, n_units = np.random.default_rng(7), 30
+    rate = np.exp(rng.uniform(-0.5, 0.5, n_units) + 0.5 * np.repeat(rng.standard_normal((300, n_units)), 5, axis=0))
+    log_gain = rng.standard_normal((1500, 1)) * (0.3 + 0.3 * rng.standard_normal(n_units))
+    responses = rng.poisson(rate * np.exp(log_gain)).astype(float)
+    found = held_out_noise_correlations(rate, responses, TEST, quick_config("counts"), seed=0, stimulus=np.arange(1500) // 5)
+    assert found.held_out_noise_correlation_r > 0.5
+    assert found.trials.r > found.trials.ceiling - 0.1
+    assert 0.8 < found.trials.slope < 1.5
+
+
+def test_independent_noise_claims_no_correlation():
+    data = planted_population(1500, 30, 0, "zero_inflated", seed=8)
+    found = held_out_noise_correlations(data.predicted, data.responses, TEST, quick_config("zero_inflated"), seed=0)
+    assert np.isnan(found.trials.r)
+    assert np.isnan(found.held_out_noise_correlation_r)
