@@ -15,6 +15,7 @@ from graphtwin.training import FitConfig
 from graphtwin.twin.latents import LatentPosterior, Loadings, infer_latents, leave_one_out, log_evidence
 from graphtwin.twin.marginals import Kind, Marginals
 from graphtwin.twin.observations import Observations
+from graphtwin.twin.responses import SPIKE
 
 
 class PopulationConfig(BaseModel):
@@ -23,7 +24,7 @@ class PopulationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind = Field("zero_inflated", description="Of responses: zero_inflated (deconvolved), counts, or continuous (any real number).")
-    spike_width: float = Field(0.02, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated); their units.")
+    spike_width: float = Field(SPIKE, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated); their units.")
     n_latents: int = Field(8, ge=0, description="Latents at most; fewer where the training responses do not show so many.")
     knots: int = Field(8, ge=3, description="Of each unit's transformation and of its latent mean.")
     smoothness: float = Field(1e-2, ge=0, description="Weight of the squared second differences of log slopes at the knots.")

@@ -41,7 +41,7 @@ def fit_population(
 
     Args:
         predicted: Mean responses as any twin predicts them, from stimulus and behaviour.
-        responses: Single trials, training data alone, in the order of recording (what lasts is told from what is shared); NaN where missing.
+        responses: Single trials, training data alone, in order of recording (what lasts is told from what is shared); NaN where missing.
         config: See `PopulationConfig`.
         seed: Of batches and of the validation trials.
         trials: Samples with the same number share their latents (a state of the whole trial); None gives each sample its own.

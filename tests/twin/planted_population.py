@@ -11,8 +11,8 @@ from scipy.stats import gamma, poisson
 from graphtwin.execute import rng_for
 from graphtwin.twin.marginals import Kind
 from graphtwin.twin.population import PopulationConfig
+from graphtwin.twin.responses import SPIKE
 
-SPIKE = 0.02
 SHAPE = 1.5  # of the Gamma above the spike
 
 
