@@ -57,12 +57,13 @@ def fit_pairs(
     twin = _new_twin(inputs, training, config).to(device)
     source = Source.of(inputs, training)
     roles = Roles.of(training.pre, training.post, len(inputs.nucleus_id), world.own.device)
-    check, _ = source.draw(kept, rng_for(seed, name, "validation pairs"), VALIDATION_NEGATIVES, 0.0, device)
+    check, _ = source.draw(kept, rng_for(seed, name, "validation pairs"), VALIDATION_NEGATIVES, (0.0, 0.0, 0.0), device)
+    hide = (config.masked, config.masked, config.unqueried)
     n_pairs = training.size[fitted].nnz + int(config.negatives * len(fitted) * len(training.post))
     n_batches = max(1, n_pairs // config.batch)
 
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
-        pairs, size = source.draw(fitted, rng, config.negatives, config.masked, device)
+        pairs, size = source.draw(fitted, rng, config.negatives, hide, device)
         for part in np.array_split(rng.permutation(len(size)), n_batches):
             chosen = torch.as_tensor(part, device=device)
             yield partial(_loss, twin, world, roles, pairs.rows(chosen), size[chosen], config.negatives)
@@ -121,9 +122,17 @@ class Source:
         return cls(pairs, local_rates(inputs, pairs, pairs.pre), popular, connected | (pairs.pre[:, None] == pairs.post))
 
     def draw(
-        self, axons: Int[np.ndarray, " chosen"], rng: np.random.Generator, share: float, masked: float, device: str
+        self, axons: Int[np.ndarray, " chosen"], rng: np.random.Generator, share: float, hide: tuple[float, float, float], device: str
     ) -> tuple[Batch, Float[torch.Tensor, " pairs"]]:
-        """All connected pairs of some axons and the given share of their other pairs, with their sizes."""
+        """All connected pairs of some axons and the given share of their other pairs, with their sizes.
+
+        Args:
+            axons: Rows of `pairs`.
+            rng: Of the draw.
+            share: Of the unconnected pairs.
+            hide: Shares of the drawn pairs that lose the axon's position, the target's, and what training axons show of the target.
+            device: Of torch.
+        """
         pairs, n_post = self.pairs, len(self.pairs.post)
         linked = pairs.size[axons].tocoo()
         drawn = rng.integers(0, len(axons) * n_post, int(share * len(axons) * n_post))
@@ -131,7 +140,7 @@ class Source:
         free = ~self.taken[row, column]
         i, j = np.concatenate([axons[linked.row], row[free]]), np.concatenate([linked.col, column[free]])
         size = np.concatenate([linked.data, np.zeros(free.sum())]).astype(np.float32)
-        hidden = ((rng.random((len(i), 3), dtype=np.float32) < masked) @ np.array([1, 2, 4])).astype(np.int64)
+        hidden = ((rng.random((len(i), 3), dtype=np.float32) < np.array(hide)) @ np.array([1, 2, 4])).astype(np.int64)
         local = self.local[i, j]
         lost = np.flatnonzero(hidden & 1)
         local[lost] = self.popular[(size[lost] > 0).astype(int), j[lost], None]

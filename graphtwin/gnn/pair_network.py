@@ -30,11 +30,12 @@ class PairConfig(BaseModel):
     dropout: float = Field(0.2, ge=0, lt=1, description="Of the encoder's hidden units.")
     negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs drawn anew in every epoch.")
     batch: int = Field(8192, ge=1, description="Pairs a step.")
-    masked: float = Field(
-        0.03, ge=0, lt=1, description="Share of training pairs that lose a position or the in-degree, to learn to do without."
+    masked: float = Field(0.03, ge=0, lt=1, description="Share of training pairs that lose a position, to learn to do without.")
+    unqueried: float = Field(
+        0.3, ge=0, lt=1, description="Share of training pairs that lose in-degree and local rates, to learn of cells nobody has queried."
     )
     validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it.")
-    fit: FitConfig = FitConfig(epochs=6)
+    fit: FitConfig = FitConfig(epochs=8)
 
 
 class PairTwin(nn.Module):

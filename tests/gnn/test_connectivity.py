@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
-from graphtwin.gnn.connectivity import FittedPairs, fit_pairs, make_world, score, score_all
+from graphtwin.gnn.connectivity import FittedPairs, Source, fit_pairs, make_world, score, score_all
 from graphtwin.gnn.edges import similar_edges
 from graphtwin.gnn.inputs import NodeInputs
 from graphtwin.gnn.pairs import PairSet
@@ -108,6 +108,28 @@ def test_a_target_of_unknown_position_is_placed_by_its_inputs(world: Planted):
     there = np.isin(j, lost)
     assert np.isfinite(probability).all()
     assert roc_auc_score(connected[there], probability[there]) > 0.75
+
+
+def test_training_hides_what_it_says_of_as_many_pairs_as_it_says(world: Planted):
+    training = world.side(held=False)
+    source = Source.of(world.inputs, training)
+    batch, _ = source.draw(np.arange(len(training.pre)), np.random.default_rng(0), 0.5, (0.0, 0.1, 0.3), "cpu")
+    hidden = batch.hidden.numpy()
+    shares = [(hidden & bit > 0).mean() for bit in (1, 2, 4)]
+    np.testing.assert_allclose(shares, [0.0, 0.1, 0.3], atol=0.02)
+
+
+def test_cells_that_nobody_queried_are_ranked_by_their_place(world: Planted):
+    """Half of the cells are in no training pair, so that neither in-degree nor local rates are known of them."""
+    training, held = world.side(held=False), world.side(held=True)
+    seen, unseen = np.arange(0, 100, 2), np.arange(1, 100, 2)
+    size = sparse.csr_array(training.size[:, seen])
+    fitted = learn(world.inputs, replace(training, post=training.post[seen], size=size).of_axons(np.diff(size.indptr) > 0))
+    i, j = np.repeat(held.pre, len(unseen)), np.tile(held.post[unseen], len(held.pre))
+    difference = world.inputs.position[i] - world.inputs.position[j]
+    by_place = -np.linalg.norm(difference, axis=1) / 35 - difference[:, 1] / 80
+    connected = (held.size[:, unseen].toarray() > 0).ravel()
+    assert roc_auc_score(connected, score(fitted, i, j)[0]) > roc_auc_score(connected, by_place) - 0.03
 
 
 def test_cells_of_which_nothing_is_known_get_about_the_prevalence(world: Planted):
