@@ -99,7 +99,9 @@ def main(
 
 @app.command(epilog=RUN_EXAMPLES)
 def run(
-    source: Annotated[str, typer.Option(help="minnie65, synthetic (simulated first), or a TOML that names the tables of a folder.")] = "minnie65",
+    source: Annotated[
+        str, typer.Option(help="minnie65, synthetic (simulated first), or a TOML that names the tables of a folder.")
+    ] = "minnie65",
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,

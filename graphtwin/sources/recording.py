@@ -1,4 +1,4 @@
-"""A recording: what animals saw, did and answered, trial after trial, as every loader hands it over. Nothing is read before it is asked for."""
+"""A recording: what animals saw, did and answered, as every loader hands it over. Nothing is read before it is asked for."""
 
 from __future__ import annotations
 
