@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | predict | like-to-like | proximity | simulate | check | report."""
+"""The command line: graphtwin run | twin | predict | like-to-like | proximity | simulate | check | report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from graphtwin import cli_twin
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -17,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Graph twins of cortex: functional responses and a connectome to validated predictions of cell type, position and connectivity.",
 )
+
+app.add_typer(cli_twin.app, name="twin")
 
 EXAMPLES = """[bold]Examples[/bold]
 

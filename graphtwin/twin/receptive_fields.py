@@ -17,15 +17,18 @@ class ReverseCorrelationConfig(BaseModel):
 
     rows: int = Field(12, ge=2, description="Of the grid of places.")
     columns: int = Field(21, ge=2, description="Of the grid of places.")
-    lags: tuple[int, ...] = Field((2, 3, 4, 5), description="Frames from stimulus to response.")
-    sharpness: float = Field(12.0, gt=0, description="Of the soft maximum over places.")
+    longest_lag: int = Field(12, ge=0, description="Frames from stimulus to response, at most.")
+    neighbours: int = Field(2, ge=0, description="Lags on either side of the one that tells most, which count with it.")
+    radius: int = Field(3, ge=1, description="Grid steps around the peak that its centre of mass is taken over.")
+    threshold: float = Field(0.3, ge=0, lt=1, description="Share of the peak below which a place counts for nothing.")
 
 
 def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Float[np.ndarray, "units 2"]:
     """Field centres, x rightwards and y downwards, edges of the video at -1 and 1.
 
-    Responses are correlated with two energies at every place of a grid, local contrast and temporal change, some frames before. The
-    sum of both correlations squared, where positive, is a map; its centre of mass, sharpened, is the field's place.
+    Responses are correlated with two energies at every place of a grid, local contrast and temporal change, some frames before; how many
+    is found from the data, because indicator and microscope delay answers by what no release tells. The sum of both correlations
+    squared, where positive, is a map; the centre of mass around its peak is the field's place.
 
     Args:
         clips: Of the training tiers, read once.
@@ -33,21 +36,22 @@ def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progres
         progress: Show a bar.
     """
     config = config or ReverseCorrelationConfig()
-    lags = (0,) if clips.pictures else config.lags
+    lags = range(1 if clips.pictures else config.longest_lag + 1)
     n_energies = 2 * config.rows * config.columns
     cross = np.zeros((len(lags), clips.n_units, n_energies))
     sums = [np.zeros(n_energies), np.zeros(n_energies), np.zeros(clips.n_units), np.zeros(clips.n_units)]
     count = 0
     for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="receptive fields", unit="trial", disable=not progress, leave=False):
-        counted = window.counted[0]
-        first = -1 if clips.pictures else max(lags)
         energies = np.sqrt(local_energies(window.video[0], config.rows, config.columns))
-        responses = window.responses[0][counted] if clips.pictures else window.responses[0]
-        later = responses if clips.pictures else responses[first:]
-        for index, lag in enumerate(lags):
-            before = energies[-1:] if clips.pictures else energies[first - lag : len(energies) - lag]
-            cross[index] += later.T @ before
-        seen = energies[-1:] if clips.pictures else energies[first:]
+        if clips.pictures:
+            energies, responses = energies[window.counted[0]], window.responses[0][window.counted[0]]
+        else:
+            responses = window.responses[0]
+        first = len(lags) - 1
+        later = responses[first:]
+        for lag in lags:
+            cross[lag] += later.T @ energies[first - lag : len(energies) - lag]
+        seen = energies[first:]
         for total, values in zip(sums, (seen, seen**2, later, later**2), strict=True):
             total += values.sum(0)
         count += len(later)
@@ -92,10 +96,16 @@ def _correlations(cross: np.ndarray, sums: list[np.ndarray], count: int) -> np.n
 
 
 def _centres(correlations: np.ndarray, config: ReverseCorrelationConfig) -> np.ndarray:
-    """The soft maximum of the maps of units."""
-    maps = (np.maximum(correlations.mean(0), 0.0) ** 2).reshape(-1, 2, config.rows, config.columns).sum(1)
-    weights = np.exp(config.sharpness * (maps / np.maximum(maps.max((1, 2), keepdims=True), 1e-12) - 1.0))
-    weights = np.where(maps > 0.3 * maps.max((1, 2), keepdims=True), weights, 0.0)
+    """Centres of mass around the peaks of units' maps, at the lags that tell most about all units."""
+    best = int(np.argmax(np.median(correlations.max(2), axis=1)))
+    told = correlations[max(best - config.neighbours, 0) : best + config.neighbours + 1].mean(0)
+    maps = (np.maximum(told, 0.0) ** 2).reshape(-1, 2, config.rows, config.columns).sum(1)
+    highest = np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
+    weights = np.maximum(maps / highest - config.threshold, 0.0) ** 2
+    row, column = np.divmod(maps.reshape(len(maps), -1).argmax(1), config.columns)
+    near_row = np.abs(np.arange(config.rows) - row[:, None]) <= config.radius
+    near_column = np.abs(np.arange(config.columns) - column[:, None]) <= config.radius
+    weights *= near_row[:, :, None] & near_column[:, None, :]
     total = np.maximum(weights.sum((1, 2)), 1e-12)
     x = (2 * np.arange(config.columns) + 1) / config.columns - 1
     y = (2 * np.arange(config.rows) + 1) / config.rows - 1

@@ -21,7 +21,7 @@ class ClipConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     frame_rate_hz: float | None = Field(None, gt=0, description="All is resampled to this rate; none: as recorded.")
-    latency_s: float = Field(0.0, ge=0, description="Responses and behaviour are read this much after the frame.")
+    latency_s: float = Field(0.0, ge=0, description="Responses and behaviour are read this much after the frame on screen.")
     picture_frames: int = Field(12, ge=1, description="A single picture is held for this many frames and answered on the last.")
     train_tiers: tuple[str, ...] = Field(("train",), description="Tiers that are fitted.")
     validation_tiers: tuple[str, ...] = Field(
@@ -329,22 +329,22 @@ def _cut(trial: Trial, frames: slice) -> Trial:
 
 
 def _resampled(trial: Trial, start: int, stop: int | None, recorded_hz: float, hz: float, latency_s: float) -> Trial:
-    """Frames of a trial at another rate: the picture on screen, the mean response and behaviour of the frame's time, `latency_s` later."""
+    """Frames of a trial at another rate: picture on screen and eye position then, mean response and behaviour `latency_s` later."""
     last = int(np.floor((len(trial.video) / recorded_hz - latency_s) * hz + 1e-6))
     begins = np.arange(start, last if stop is None else min(stop, last)) / hz
     shown = np.floor(begins * recorded_hz + 1e-6).astype(np.int64)
-    edges = np.append(begins, begins[-1] + 1 / hz) + latency_s
-    low, high = int(edges[0] * recorded_hz + 1e-6), min(int(np.ceil(edges[-1] * recorded_hz - 1e-6)), len(trial.video))
-    parts = [np.asarray(values[low:high], dtype=np.float64) for values in (trial.responses, trial.behaviour, trial.eye_position)]  # type: ignore[index]
-    averaged = [_averaged(values, edges * recorded_hz - low) for values in parts]
-    return Trial(trial.video[shown], averaged[0], averaged[1], averaged[2])
+    answered = np.append(begins, begins[-1] + 1 / hz) + latency_s
+    responses, behaviour = (_averaged(values, answered * recorded_hz) for values in (trial.responses, trial.behaviour))
+    return Trial(trial.video[shown], responses, behaviour, np.asarray(trial.eye_position[shown], dtype=np.float32))
 
 
-def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Mean of a signal that is constant within samples, between successive edges given in samples."""
-    whole = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, 0)])
-    index = np.clip(edges.astype(np.int64), 0, len(values))
-    part = np.clip(edges - index, 0.0, 1.0)[:, None]
-    following = np.vstack([values, np.zeros(values.shape[1])])[index]
-    integral = whole[index] + np.where(part > 0, part * following, 0.0)
+def _averaged(values: np.ndarray | None, edges: np.ndarray) -> np.ndarray:
+    """Mean of a signal that is constant within samples, between successive edges given in samples; only samples between them are read."""
+    assert values is not None  # `checked` has refused trials without responses
+    low = int(edges[0] + 1e-6)
+    read = np.asarray(values[low : int(np.ceil(edges[-1] - 1e-6))], dtype=np.float64)
+    whole = np.vstack([np.zeros(read.shape[1]), np.cumsum(read, 0)])
+    index = np.clip((edges - low + 1e-9).astype(np.int64), 0, len(read))
+    part = np.clip(edges - low - index, 0.0, 1.0)[:, None]
+    integral = whole[index] + part * np.vstack([read, np.zeros(read.shape[1])])[index]
     return (np.diff(integral, axis=0) / np.diff(edges)[:, None]).astype(np.float32)

@@ -1,0 +1,143 @@
+"""The command line of the functional twin: graphtwin twin train | transfer | score | predict | embed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
+
+graphtwin twin transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse
+
+graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv
+
+graphtwin twin predict runs/new_mouse --stimulus movie.npy --out responses.npy
+
+graphtwin twin embed runs/core --out embeddings.parquet
+"""
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="The functional twin: from video to the responses of neurons.", epilog=EXAMPLES
+)
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fit.epochs=20; may be repeated.")]
+Minutes = Annotated[float | None, typer.Option(min=0.0, help="Of each recording's training trials (default: all).")]
+Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a finished training.")]
+
+
+@app.command()
+def train(
+    recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
+    out: Annotated[Path, typer.Option(help="The run folder.")],
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    set_: Overrides = None,
+    resume: Resume = False,
+    threads: Threads = 2,
+) -> None:
+    """Train one core for all animals, and for each the rest."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.pipeline.twin import train_twin
+
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads)
+        typer.echo(
+            f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
+        )
+
+
+@app.command()
+def transfer(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="The new animal.")],
+    out: Annotated[Path, typer.Option(help="The run folder of the new animal.")],
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+    threads: Threads = 2,
+) -> None:
+    """Fit a new animal onto the core of a run, which stays as it is."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.pipeline.twin import transfer_twin
+
+        typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads)}: {recording.name} on the core of {run}")
+
+
+@app.command()
+def score(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
+    skip: Annotated[int | None, typer.Option(min=0, help="Frames at the start of each clip that do not count (default: 50).")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Score held-out trials: a row a unit."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.pipeline.twin import SCORED_TIERS, score_twin
+
+        table = score_twin(run, recording, tuple(tier) if tier else SCORED_TIERS, skip, seed)
+        write_table(table, out)
+        medians = ", ".join(
+            f"{name} {table[name].median():.3f}" for name in ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve")
+        )
+        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+
+
+@app.command()
+def predict(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
+    out: Annotated[Path, typer.Option(help="Where responses go: .npy (frames, units).")],
+    animal: Annotated[str | None, typer.Option(help="Whose units answer (default: the first of the run).")] = None,
+) -> None:
+    """Predict responses to a video, of an animal at rest."""
+    from graphtwin.cli import words
+
+    with words():
+        import numpy as np
+
+        from graphtwin.artifacts import write_atomic
+        from graphtwin.pipeline.twin import predict_video
+
+        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal)
+        write_atomic(out, lambda temporary: _save(responses, temporary))
+        typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
+
+
+@app.command()
+def embed(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+) -> None:
+    """Write what each unit's readout weighs, for `graphtwin run --embeddings`."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.pipeline.twin import embed_twin
+
+        table = embed_twin(run)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} units")
+
+
+def _save(responses: object, path: Path) -> None:
+    """Write an array under exactly this name."""
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, responses)  # type: ignore[arg-type]

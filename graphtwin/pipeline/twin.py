@@ -1,0 +1,205 @@
+"""The functional twin on files: train on folders of recordings, transfer to a new one, score, predict and embed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin import artifacts
+from graphtwin.config import dump_toml, load_config
+from graphtwin.sources.recording import Recording
+
+if TYPE_CHECKING:
+    from graphtwin.twin.foundation import FoundationConfig, Trained
+    from graphtwin.twin.weights import FittedTwin
+
+SCORED_TIERS = ("test", "oracle")  # repeated clips in the releases of 2022 and 2023
+CHUNK = 300  # frames of a stimulus in memory at a time
+MIN_REPEATS = 4  # of a stimulus, to be kept for scoring where a release has no tiers
+
+
+def open_recording(path: str | Path) -> Recording:
+    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
+    if Path(path).suffix == ".nwb":
+        from graphtwin.sources.nwb import read_nwb
+
+        return with_tiers(read_nwb(path))
+    from graphtwin.sources.sensorium import read_sensorium
+
+    return read_sensorium(path)
+
+
+def with_tiers(recording: Recording) -> Recording:
+    """The recording with tiers: `oracle` for stimuli shown at least four times, `train` for others, where it has none of its own."""
+    trials = recording.trials
+    if (trials["tier"] != "").any():
+        return recording
+    shown = trials.groupby("stimulus")["stimulus"].transform("size")
+    return replace(recording, trials=trials.assign(tier=np.where(shown >= MIN_REPEATS, "oracle", "train")))
+
+
+def train_twin(
+    folders: Sequence[str | Path],
+    out: Path,
+    overrides: list[str] | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    threads: int = 2,
+) -> Path:
+    """Train one core for all recordings and write the run folder: twin.pt, config.toml, history.csv, provenance.json.
+
+    Args:
+        folders: Recordings.
+        out: New or empty; to resume, the folder of the training that was stopped.
+        overrides: Settings of `FoundationConfig`, as `fit.epochs=20`.
+        minutes: Of each recording's training trials that are used.
+        seed: The root of every draw.
+        resume: Go on with the training in `out`.
+        threads: Of torch.
+    """
+    from graphtwin.twin.foundation import FoundationConfig
+
+    config = load_config(FoundationConfig, None, overrides)
+    begin(out, config, resume)
+    return _train(folders, out, config, minutes, seed, threads, None)
+
+
+def transfer_twin(
+    run: Path, folder: str | Path, out: Path, minutes: float | None = None, seed: int = 0, resume: bool = False, threads: int = 2
+) -> Path:
+    """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
+    fitted = open_twin(run)
+    begin(out, fitted.config, resume)
+    return _train([folder], out, fitted.config, minutes, seed, threads, fitted)
+
+
+def _train(
+    folders: Sequence[str | Path],
+    out: Path,
+    config: FoundationConfig,
+    minutes: float | None,
+    seed: int,
+    threads: int,
+    onto: FittedTwin | None,
+) -> Path:
+    import torch  # noqa: F401  # so that `threads` bounds it
+
+    from graphtwin import execute
+    from graphtwin.twin.foundation import train
+    from graphtwin.twin.weights import fitted_of, save_twin
+
+    with execute.threads(threads):
+        recordings = [open_recording(folder) for folder in folders]
+        trained = train(recordings, config, seed, out / "fit.pt", True, minutes, onto.twin.core if onto else None)
+    save_twin(fitted_of(trained), out / "twin.pt")
+    write_history(trained, out)
+    inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
+    artifacts.write_json(artifacts.provenance(seed, inputs) | {"minutes": minutes}, out / "provenance.json")
+    (out / "fit.pt").unlink(missing_ok=True)
+    return out
+
+
+def begin(out: Path, config: FoundationConfig, resume: bool) -> None:
+    """Write the settings into a new run folder; an error where it is taken, or belongs to other settings."""
+    written = out / "config.toml"
+    if (out / "twin.pt").exists():
+        raise FileExistsError(f"{out}: a finished twin is there. Name another --out.")
+    if out.exists() and any(out.iterdir()):
+        if not written.exists():
+            raise FileExistsError(f"{out}: exists and is no run folder. Name another --out.")
+        if not resume:
+            raise FileExistsError(f"{out}: a training was begun there. Give --resume to go on with it, or name another --out.")
+        if written.read_text(encoding="utf-8") != dump_toml(config):
+            raise ValueError(f"{out}: was begun with other settings than those given ({written}). Use the same, or name another --out.")
+    artifacts.write_text(dump_toml(config), written)
+
+
+def write_history(trained: Trained, out: Path) -> Path:
+    """Training and validation loss of every epoch."""
+    history = pd.DataFrame(trained.state.history).rename_axis("epoch").reset_index()
+    return artifacts.write_table(history, out / "history.csv")
+
+
+def open_twin(run: Path) -> FittedTwin:
+    """The twin of a run folder."""
+    from graphtwin.twin.weights import load_twin
+
+    return load_twin(Path(run) / "twin.pt")
+
+
+def score_twin(
+    run: Path, folder: str | Path, tiers: tuple[str, ...] = SCORED_TIERS, left_out: int | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """One row a unit: keys, scores with their intervals, bits per response.
+
+    Args:
+        run: A run folder whose twin has this animal.
+        folder: The recording.
+        tiers: That are scored; those that exist.
+        left_out: Frames at the start of each clip that do not count; 50 otherwise.
+        seed: Of the intervals.
+    """
+    from graphtwin.twin.likelihood import bits_per_response
+    from graphtwin.twin.prediction import score
+    from graphtwin.twin.recordings import clips_of
+    from graphtwin.twin.scores import LEFT_OUT
+
+    fitted, recording = open_twin(run), open_recording(folder)
+    test = fitted.clips(recording, tiers)
+    train, _ = clips_of(recording, fitted.config.clips)
+    skipped = LEFT_OUT if left_out is None else left_out
+    scored = score(fitted.twin, test, skipped, seed)
+    bits = bits_per_response(fitted.twin, replace(train, scales=test.scales), test, skipped)
+    return scored.merge(bits, on=["session", "scan_idx", "unit_id"], validate="1:1")
+
+
+def predict_video(
+    run: Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None
+) -> Float[np.ndarray, "frames units"]:
+    """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
+
+    Args:
+        run: A run folder.
+        video: Grey levels as in the recordings; any number of frames.
+        animal: Its name; the first of the twin otherwise.
+    """
+    import torch
+
+    fitted = open_twin(run)
+    name = animal or next(iter(fitted.animals))
+    fitted.twin.animal(name)
+    seen = fitted.animals[name]
+    require_video(video, seen.size)
+    mean, deviation = seen.scales.video
+    state: Any = None
+    parts = []
+    for start in range(0, len(video), CHUNK):
+        part = torch.from_numpy(np.asarray(video[start : start + CHUNK], dtype=np.float32)[None])
+        rest = torch.zeros(1, part.shape[1], len(seen.behaviour)), torch.zeros(1, part.shape[1], 2)
+        with torch.no_grad():
+            numbers, state = fitted.twin(name, (part - mean) / deviation, *rest, state)
+            parts.append(fitted.twin.mean(name, numbers)[0].numpy() * seen.scales.responses.astype(np.float32))
+    return np.concatenate(parts)
+
+
+def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
+    """Raise unless the video has frames of this size with finite grey levels."""
+    if video.ndim != 3 or video.shape[1:] != size:
+        raise ValueError(f"stimulus: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
+    bad = int((~np.isfinite(video)).any((1, 2)).sum())
+    if bad:
+        raise ValueError(f"stimulus: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
+
+
+def embed_twin(run: Path) -> pd.DataFrame:
+    """The embeddings table of all animals of a run, as `graphtwin run --embeddings` takes it."""
+    from graphtwin.twin.readout_embeddings import embed
+
+    return embed(open_twin(run))
