@@ -60,7 +60,7 @@ def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: 
         resume: Go on with the steps that are missing.
     """
     folder = Path(out)
-    rule_of(config.rule)
+    _require_possible(config)
     _require_place(folder, config, resume)
     if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
         log.warning("%s: finished already; nothing was done.", folder)
@@ -75,8 +75,30 @@ def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: 
     return folder
 
 
+def _require_possible(config: SimulateConfig) -> None:
+    """Raise for a rule that does not exist, and for recordings of a cortex too large for them."""
+    rule_of(config.rule)
+    if config.neurons > steps.LARGE and (config.minutes > 0 or config.animals > 1):
+        raise ValueError(
+            f"{config.neurons} neurons, {config.animals} animals, {config.minutes:g} minutes: above {steps.LARGE} neurons a cortex has no "
+            "recordings and one animal. Give --minutes 0 --animals 1, or fewer neurons."
+        )
+
+
 def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     """All steps; without movies the wiring has all workers, else films are made beside it."""
+    if config.neurons > steps.LARGE:
+        return [
+            Step(
+                "wiring",
+                steps.wire_large,
+                {"workers": workers},
+                tuple(f"truth/{name}" for name in ("skeletons", "pairs", "synapses")),
+                0,
+                10,
+            ),
+            Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1),
+        ]
     filmed = config.minutes > 0
     animals = range(config.animals)
     every = [Step("wiring", steps.wire, {"workers": 1 if filmed else workers}, ("truth/*.parquet", "truth/rule.json"), 0, 10)]

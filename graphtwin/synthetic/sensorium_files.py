@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import write_json
+from graphtwin.artifacts import whole_folder, write_json
 from graphtwin.execute import threads
 from graphtwin.synthetic.images import ImageScan, play_images
 from graphtwin.synthetic.session import WITHHELD, Played, Scan, play
@@ -41,8 +39,8 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: I
     name = f"dynamic{scan.name}-Video-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
     n_frames = int(scan.trials["n_frames"].max())
     with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
-        partial = stack.enter_context(_whole(folder / name))
-        told = stack.enter_context(_whole(truth / name)) if truth is not None else None
+        partial = stack.enter_context(whole_folder(folder / name))
+        told = stack.enter_context(whole_folder(truth / name)) if truth is not None else None
         passing = play(scan) if played is None else played
         for trial in tqdm(passing, total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False):
             tier = scan.trials["tier"].iloc[trial.row]
@@ -84,7 +82,7 @@ def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> li
     name = f"static{scan.name}-GrayImageNet-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
     responses, expected = np.empty((2, len(scan.trials), len(scan.table)), dtype=np.float32)
     with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
-        partial = stack.enter_context(_whole(folder / name))
+        partial = stack.enter_context(whole_folder(folder / name))
         for row, seen in enumerate(play_images(scan)):
             responses[row], expected[row] = seen.responses, seen.expected
             arrays = {"images": seen.picture[None], "behavior": seen.behaviour, "pupil_center": seen.pupil_center}
@@ -97,7 +95,7 @@ def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> li
         _write_image_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
         write_json({"data_set": name, "behavior": ["pupil_size", "pupil_size_change", "running"]}, partial / "config.json")
         if truth is not None:
-            told = stack.enter_context(_whole(truth / name))
+            told = stack.enter_context(whole_folder(truth / name))
             _save(expected, told / "expected.npy")
             _save(responses, told / "responses.npy")
     return _files_of(folder / name, truth / name if truth is not None else None)
@@ -113,22 +111,6 @@ def _hash(name: str, seed: int, *frames: pd.DataFrame) -> str:
     for frame in frames:
         told.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return told.hexdigest()[:16]
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder under a temporary name, which gets its own when all is written; what a stopped run left under that name is made anew."""
-    if folder.exists():
-        raise FileExistsError(f"{folder}: this folder exists. Remove it, or write elsewhere: no recording is written over.")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _save(array: np.ndarray, path: Path) -> None:

@@ -18,6 +18,7 @@ from graphtwin.synthetic.images import ImageConfig, prepare_images
 from graphtwin.synthetic.imaging import ImagingConfig
 from graphtwin.synthetic.nwb_files import scan_masks, write_nwb
 from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
+from graphtwin.synthetic.parts import write_parts
 from graphtwin.synthetic.pieces import content_of
 from graphtwin.synthetic.published_tables import write_published
 from graphtwin.synthetic.reconstruct import reconstruct
@@ -29,6 +30,7 @@ from graphtwin.synthetic.volume_files import write_volume
 
 TAPE = Path("work") / "tape"
 NARROW_MINUTES = 1.0  # of training movies in a narrow scan
+LARGE = 20_000  # neurons: a larger cortex has skeletons, pairs and synapses as parts, and neither recordings nor a reconstruction
 RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
 
 
@@ -69,6 +71,15 @@ def wire(config: SimulateConfig, folder: Path, workers: int) -> None:
     tissue, rule = config.animal(RECONSTRUCTED).tissue, rule_of(config.rule)
     connections = connect(tissue, rule, workers=workers)
     truth.write_wiring(rule, connections, reconstruct(tissue, connections), folder)
+
+
+def wire_large(config: SimulateConfig, folder: Path, workers: int) -> None:
+    """Skeletons, pairs and synapses of a cortex too large to be held in memory, as Parquet parts."""
+    from tqdm import tqdm
+
+    tissue, rule = config.animal(RECONSTRUCTED).tissue, rule_of(config.rule)
+    rule.save(folder / truth.FOLDER / "rule.json")
+    deque(tqdm(write_parts(tissue, rule, folder / truth.FOLDER, workers=workers), desc="wiring", unit="part"), maxlen=0)
 
 
 def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:

@@ -5,15 +5,12 @@ Every byte follows from the content: no times, no names of users, and gzip witho
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from graphtwin.artifacts import whole_folder
 from graphtwin.synthetic.annotation_files import write_points
 from graphtwin.synthetic.block import Content, positions
 from graphtwin.synthetic.meshes import Surfaces, write_meshes
@@ -44,43 +41,18 @@ def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> Wr
         folder: Must not exist.
         n_meshes: Segments that get a mesh: those with the largest volume.
     """
-    contacts: list[pd.DataFrame] = []
-
-    def write(temporary: Path) -> None:
+    folder = Path(folder)
+    with whole_folder(folder) as partial:
         surfaces = Surfaces(content.block, content.strokes.largest(n_meshes))
-        segmentation, table = _write_voxels(content, temporary, surfaces)
-        contacts.append(table)
+        segmentation, contacts = _write_voxels(content, partial, surfaces)
         write_meshes(surfaces, segmentation)
         write_skeletons(content.pieces, segmentation)
         synapses = content.synapses.sort_values("synapse_id")
         ids = {name: synapses[name].to_numpy(np.int64) for name in ("synapse_id", "pre_root_id", "post_root_id", "size")}
         related = {"pre_segment": ids["pre_root_id"], "post_segment": ids["post_root_id"]}
-        where = temporary / "synapses"
+        where = partial / "synapses"
         write_points(where, ids["synapse_id"], positions(synapses, "ctr"), content.block, {"size": ids["size"]}, related)
-
-    folder = write_folder(folder, write)
-    return WrittenVolume(sorted(path for path in folder.rglob("*") if path.is_file()), contacts[0])
-
-
-def write_folder(folder: str | Path, write: Callable[[Path], Any]) -> Path:
-    """Let `write` fill a folder with a temporary name beside the wanted one, then rename it; a crash leaves no half of it.
-
-    Args:
-        folder: Must not exist.
-        write: Receives the temporary folder.
-    """
-    folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder}: it exists. Remove it, or name another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        write(temporary)
-        temporary.chmod(0o755)
-        os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
+    return WrittenVolume(sorted(path for path in folder.rglob("*") if path.is_file()), contacts)
 
 
 def _write_voxels(content: Content, folder: Path, surfaces: Surfaces) -> tuple[Any, pd.DataFrame]:
