@@ -47,7 +47,7 @@ class Step:
     arguments: dict[str, Any]
     makes: tuple[str, ...]
     wave: int
-    cost: float
+    cost: int
 
 
 def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
@@ -88,31 +88,25 @@ def _require_possible(config: SimulateConfig) -> None:
 def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     """All steps; without movies the wiring has all workers, else films are made beside it."""
     if config.neurons > steps.LARGE:
-        return [
-            Step(
-                "wiring",
-                steps.wire_large,
-                {"workers": workers},
-                tuple(f"truth/{name}" for name in ("skeletons", "pairs", "synapses")),
-                0,
-                10,
-            ),
-            Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1),
-        ]
+        parts = ("truth/skeletons", "truth/pairs", "truth/synapses")
+        cells = Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1)
+        return [Step("wiring", steps.wire_large, {"workers": workers}, parts, 0, 10), cells]
     filmed = config.minutes > 0
     animals = range(config.animals)
     every = [Step("wiring", steps.wire, {"workers": 1 if filmed else workers}, ("truth/*.parquet", "truth/rule.json"), 0, 10)]
     for animal in animals if filmed else ():
         given = {"animal": animal}
         every += [
-            Step(f"film{animal}", steps.film_animal, given, (f"dynamic{animal}-*", f"truth/dynamic{animal}-*"), 0, 2 + config.minutes),
+            Step(
+                f"film{animal}", steps.film_animal, given, (f"dynamic{animal}-*", f"truth/dynamic{animal}-*"), 0, 2 + round(config.minutes)
+            ),
             Step(f"pictures{animal}", steps.show_pictures, given, (f"static{animal}-*", f"truth/static{animal}-*"), 0, 3),
         ]
     every += [Step(f"animal{n}", steps.plant_animal, {"animal": n}, (f"truth/animal{n}_*",), 1, 1) for n in animals]
     every += [
         Step("tables", steps.table_volume, {}, ("tables/*.parquet", "source.toml"), 1, 4),
         Step("published", steps.publish_tables, {}, ("published",), 1, 5),
-        *([Step("nwb", steps.archive_scans, {}, ("nwb",), 1, 2 + config.minutes)] if filmed else []),
+        *([Step("nwb", steps.archive_scans, {}, ("nwb",), 1, 2 + round(config.minutes))] if filmed else []),
         Step("volume", steps.cut_block, {}, ("volume", "tables/contacts.parquet"), 2, 9),
     ]
     return every

@@ -44,6 +44,9 @@ class SimulateConfig(BaseModel):
         minutes: Of movies to train on, each animal; 0 leaves out all recordings.
         seed: The root of every random draw.
         cells: How animals are made; the number of neurons above counts.
+        films: What is shown in the scan of videos; the minutes above count.
+        pictures: What is shown in the scan of pictures.
+        block: Of tissue, as a volume.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +57,9 @@ class SimulateConfig(BaseModel):
     minutes: float = Field(10.0, ge=0, le=10_000)
     seed: int = Field(0, ge=0)
     cells: AnimalConfig = AnimalConfig()
+    films: MovieConfig = MovieConfig()
+    pictures: ImageConfig = ImageConfig()
+    block: VolumeConfig = VolumeConfig()
 
     def animal(self, number: int) -> Animal:
         """One of the animals."""
@@ -96,7 +102,8 @@ def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
 
 def _main_scan(config: SimulateConfig, animal: Animal) -> Scan:
     """The scan of videos, ready to be played."""
-    trials = programme(MovieConfig(minutes=config.minutes), config.seed, animal.number)
+    shown = config.films.model_copy(update={"minutes": config.minutes})
+    trials = programme(shown, config.seed, animal.number)
     main = animal.units[animal.units["kind"] == "video"]
     return prepare(main, animal.tuning, trials, config.seed, animal.number)
 
@@ -109,7 +116,8 @@ def archive_scans(config: SimulateConfig, folder: Path) -> None:
     main = _main_scan(config, animal)
     write_nwb(nwb_scan(read_tape(main, folder / TAPE), _of_scan(matched, 1)), folder / "nwb", config.seed)
     for session, units in animal.units[animal.units["kind"] == "directions"].groupby("session"):
-        shown = MovieConfig(minutes=min(config.minutes, NARROW_MINUTES), oracle_clips=1, oracle_repeats=5, test_clips=0)
+        short = {"minutes": min(config.minutes, NARROW_MINUTES), "oracle_clips": 1, "oracle_repeats": 5, "test_clips": 0}
+        shown = config.films.model_copy(update=short)
         trials = programme(shown, config.seed, RECONSTRUCTED)
         scan = prepare(units, animal.tuning, trials, config.seed, RECONSTRUCTED)
         tape = blank_tape(scan)
@@ -125,7 +133,7 @@ def show_pictures(config: SimulateConfig, folder: Path, animal: int) -> None:
     """A scan of single pictures of one animal as a folder of the 2022 layout."""
     made = config.animal(animal)
     main = made.units[made.units["kind"] == "video"]
-    write_static(prepare_images(main, made.tuning, ImageConfig(), config.seed, animal), folder, folder / truth.FOLDER)
+    write_static(prepare_images(main, made.tuning, config.pictures, config.seed, animal), folder, folder / truth.FOLDER)
 
 
 def table_volume(config: SimulateConfig, folder: Path) -> None:
@@ -164,9 +172,8 @@ def cut_block(config: SimulateConfig, folder: Path) -> None:
     """A block of the reconstructed tissue as a precomputed volume, and the contacts that the painter counted."""
     animal = config.animal(RECONSTRUCTED)
     _, _, reconstruction = truth.read_wiring(folder)
-    chosen = VolumeConfig()
-    content = content_of(animal.tissue, animal.anatomy.neurons, reconstruction, chosen)
-    written = write_volume(content, folder / "volume", chosen.n_meshes)
+    content = content_of(animal.tissue, animal.anatomy.neurons, reconstruction, config.block)
+    written = write_volume(content, folder / "volume", config.block.n_meshes)
     write_parquet(written.contacts, folder / "tables" / "contacts.parquet")
 
 
@@ -190,4 +197,5 @@ same command with the same version makes the same bytes.
 
 def write_readme(config: SimulateConfig, folder: Path) -> None:
     """What is where."""
-    write_text(README.format(**config.model_dump(exclude={"cells"})), folder / "README.md")
+    told = {name: getattr(config, name) for name in ("rule", "animals", "neurons", "minutes", "seed")}
+    write_text(README.format(**told), folder / "README.md")

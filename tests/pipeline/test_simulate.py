@@ -1,0 +1,164 @@
+"""A simulated cortex on disk: the same bytes again, whole or resumed; what is damaged is named; the loaders of real data read it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from graphtwin import sources
+from graphtwin.cli import app
+from graphtwin.cortex.cortex import build
+from graphtwin.pipeline import simulate as simulation
+from graphtwin.pipeline.simulate import changed_files, check_anatomy, simulate
+from graphtwin.sources.nwb import read_nwb
+from graphtwin.sources.published import read_neurons, read_pairs
+from graphtwin.sources.sensorium import read_sensorium
+from graphtwin.synthetic import truth
+from graphtwin.synthetic.steps import SimulateConfig
+
+TINY = SimulateConfig.model_validate(
+    {
+        "neurons": 80,
+        "animals": 2,
+        "minutes": 0.2,
+        "cells": {"scans": {"depth_scans": 1}},
+        "films": {"clip_frames": 90, "oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_repeats": 1},
+        "pictures": {"train": 6, "validation": 2, "test": 1, "test_repeats": 2, "final_test": 1, "final_test_repeats": 1},
+        "block": {"size_um": [10, 10, 10], "chunk": [64, 64, 64], "n_meshes": 2},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return simulate(TINY, tmp_path_factory.mktemp("simulated") / "cortex", workers=1)
+
+
+def registry(folder):
+    return json.loads((folder / "registry.json").read_text())
+
+
+def test_another_number_of_workers_writes_the_same_bytes(folder, tmp_path):
+    assert registry(simulate(TINY, tmp_path / "cortex", workers=2)) == registry(folder)
+
+
+def test_a_killed_simulation_goes_on_to_the_same_bytes_and_does_nothing_twice(folder, tmp_path, monkeypatch):
+    done = []
+    real = simulation._do
+
+    def killed(step, config, place):
+        if step.name == "published":
+            raise KeyboardInterrupt
+        done.append(step.name)
+        return real(step, config, place)
+
+    monkeypatch.setattr(simulation, "_do", killed)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(TINY, tmp_path / "cortex", workers=1)
+    assert (tmp_path / "cortex" / "unfinished").exists()
+    before = set(done)
+    monkeypatch.setattr(simulation, "_do", lambda step, config, place: done.append(step.name) or real(step, config, place))
+    resumed = simulate(TINY, tmp_path / "cortex", workers=1, resume=True)
+    assert "wiring" in before
+    assert len(done) == len(set(done))
+    assert registry(resumed) == registry(folder)
+
+
+def test_a_full_disk_is_said_and_the_simulation_goes_on_when_there_is_room(folder, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        with pytest.raises(OSError):  # noqa: PT011 the words are the system's
+            simulate(TINY, tmp_path / "cortex", workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list((tmp_path / "cortex").glob("dynamic*"))
+    assert registry(simulate(TINY, tmp_path / "cortex", workers=1, resume=True)) == registry(folder)
+
+
+def test_a_changed_byte_is_named_with_its_file(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "cortex")
+    assert changed_files(copy).empty
+    victim = copy / "published" / "edge_data_v1.pkl"
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(content)
+    (copy / "tables" / "somata.parquet").unlink()
+    (copy / "new.txt").write_text("")
+    found = changed_files(copy)
+    assert found.to_numpy().tolist() == [
+        ["new.txt", "not registered"],
+        ["published/edge_data_v1.pkl", "changed"],
+        ["tables/somata.parquet", "missing"],
+    ]
+    told = CliRunner().invoke(app, ["check", str(copy)])
+    assert told.exit_code == 1
+    assert "edge_data_v1.pkl: changed" in told.stdout
+
+
+def test_a_folder_that_exists_is_refused_and_so_is_another_configuration(folder, tmp_path):
+    with pytest.raises(FileExistsError, match="a simulation is already there"):
+        simulate(TINY, folder)
+    with pytest.raises(ValueError, match="begun with another seed"):
+        simulate(TINY.model_copy(update={"seed": 5}), folder, resume=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="is no simulation"):
+        simulate(TINY, tmp_path / "mine", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["--rule", "featur"], "nearest 'feature'"),
+        (["--neurons", "2"], "neurons = 2"),
+        (["--animals", "0"], "animals = 0"),
+        (["--minutes", "-1"], "minutes = -1"),
+        (["--neurons", "50000"], "above 20000 neurons"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_before_anything_is_written(tmp_path, asked, words):
+    told = CliRunner().invoke(app, ["simulate", "--out", str(tmp_path / "cortex"), *asked])
+    assert told.exit_code == 2
+    assert words in told.stderr
+    assert not (tmp_path / "cortex").exists()
+
+
+def test_the_loaders_of_real_data_read_what_was_planted(folder):
+    rule, connections, reconstruction = truth.read_wiring(folder)
+    neurons = pd.read_parquet(folder / "truth" / "animal0_neurons.parquet")
+    cortex = build(sources.load(folder / "source.toml"))
+    joined = cortex.neurons.merge(neurons, on="nucleus_id", suffixes=("", "_true"))
+    assert len(joined) == len(neurons) == TINY.neurons
+    assert (joined["cell_type"] == joined["cell_type_true"]).all()
+    assert np.abs(joined["depth_um"] - joined["depth_um_true"]).max() < 0.05  # whole voxels
+    pairs = read_pairs(folder / "published" / "edge_data_v1.pkl")
+    both = pairs.merge(reconstruction.pairs, on=["pre_nucleus_id", "post_nucleus_id"], suffixes=("", "_true"))
+    assert len(both) == len(pairs)
+    assert (both["n_synapses"] == both["n_synapses_true"]).all()
+    assert set(pairs["pre_nucleus_id"]) <= set(read_neurons(folder / "published" / "node_data_v1.pkl")["nucleus_id"])
+    assert rule.name == "feature"
+    assert connections.synapses["synapse_id"].is_unique
+
+
+def test_one_session_is_the_same_in_both_formats_of_recordings(folder):
+    video = read_sensorium(next(folder.glob("dynamic0-*")))
+    scan = read_nwb(folder / "nwb" / "sub-0_ses-1-scan-1.nwb")
+    shown = video.trials["has_responses"]
+    assert len(list(folder.glob("dynamic*"))) == len(list(folder.glob("static*"))) == TINY.animals
+    assert int(shown.sum()) == len(scan.trials)
+    assert len(video.units) == len(scan.units)
+
+
+def test_volume_and_tables_disagree_in_nothing_but_fragments(folder):
+    found = check_anatomy(folder)
+    assert set(found["kind"]) <= {"root id without a nucleus"}
