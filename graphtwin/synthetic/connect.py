@@ -88,12 +88,17 @@ def connect_parts(
         config: Sizes.
         workers: Processes.
     """
+    require_function(tissue, rule)
+    chosen = config if config is not None else ConnectConfig()
+    return mapped(connect_tile, ((tissue, rule, tile, chosen) for tile in tiles), workers)
+
+
+def require_function(tissue: Tissue, rule: WiringRule) -> None:
+    """Raise when the rule asks for the similarity of features that the tissue lacks."""
     if needs_features(rule) and tissue.features is None:
         raise ValueError(
             f"rule {rule.name}: it asks for feature similarity, but the tissue has no features. Give `Tissue.of` the features."
         )
-    chosen = config if config is not None else ConnectConfig()
-    return mapped(connect_tile, ((tissue, rule, tile, chosen) for tile in tiles), workers)
 
 
 def connect_tile(tissue: Tissue, rule: WiringRule, tile: Tile, config: ConnectConfig) -> Connections:

@@ -24,24 +24,31 @@ from graphtwin.wiring.rules import Term, WiringRule
 BASE = float(np.log(1.12e-3))
 # Slope of readout similarity on synapses given L_d. Source: as above, `data/ding2025/glmm_slopes_area.csv`.
 FEATURE_SLOPES = {"V1->V1": 2.22, "HVA->HVA": 1.40, "V1->HVA": 1.75, "HVA->V1": 1.95}
-RF_SLOPE, TYPICAL_RF_DEG = -0.03, 25.0  # log rate per degree; the distance at which a pair is as likely as without the rule
+TYPICAL_SIMILARITY = (0.135, 0.16)  # mean and SD over pairs with L_d > 0, with default tuning and targeting
+RF_SLOPE, TYPICAL_RF_DEG = -0.03, 19.0  # log rate per degree; the distance at which a pair is as likely as without the rule
 AXON_SD, TARGET_SD, DISPERSION = 0.8, 0.5, 0.5  # log-normal rates of axons and targets; variance of a count is mu + dispersion mu^2
+
+
+def _like_to_like(slopes: Mapping[str, float]) -> WiringRule:
+    """A slope on feature similarity for each projection, and constants by which a typical axon makes as many synapses as without."""
+    mean, sd = TYPICAL_SIMILARITY
+    terms = [Term(feature="feature_similarity", slope=slope, group=name, step=0.1) for name, slope in slopes.items()]
+    terms += [Term(feature=None, slope=-slope * mean - (slope * sd) ** 2 / 2, group=name) for name, slope in slopes.items() if slope]
+    return WiringRule(name="feature", terms=tuple(terms), by="proj_hva")
+
 
 RULES = {
     "geometry": WiringRule(name="geometry"),
     "type": WiringRule(
         name="type",
+        intercept=-0.14,  # so that all cells together make as many synapses as without
         terms=(
             Term(feature="pre_inhibitory", slope=0.9),
             Term(feature="post_inhibitory", slope=0.5),
             Term(feature="both_inhibitory", slope=-0.6),
         ),
     ),
-    "feature": WiringRule(
-        name="feature",
-        terms=tuple(Term(feature="feature_similarity", slope=slope, group=name, step=0.1) for name, slope in FEATURE_SLOPES.items()),
-        by="proj_hva",
-    ),
+    "feature": _like_to_like(FEATURE_SLOPES),
     "rf-confounded": WiringRule(
         name="rf-confounded", intercept=-RF_SLOPE * TYPICAL_RF_DEG, terms=(Term(feature="rf_distance", slope=RF_SLOPE, step=10.0),)
     ),
@@ -91,8 +98,7 @@ def _with_slope(rule: WiringRule, slope: float | Mapping[str, float]) -> WiringR
         unknown = [group for group in slopes if group not in FEATURE_SLOPES]
         if unknown:
             raise ValueError(f"rule feature: slopes for {unknown}, but projections are {', '.join(FEATURE_SLOPES)}. Correct the names.")
-        terms = tuple(term.model_copy(update={"slope": float(slopes.get(str(term.group), term.slope))}) for term in rule.terms)
-        return rule.model_copy(update={"terms": terms})
+        return _like_to_like({**FEATURE_SLOPES, **slopes})
     if rule.name == "rf-confounded":
         if isinstance(slope, Mapping):
             raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
 
 from graphtwin.cortex.proximity import RADIUS_NM
 from graphtwin.cortex.skeleton import Cable
@@ -39,7 +39,7 @@ class Grown(NamedTuple):
 
     rows: Int64[np.ndarray, " neurons"]
     boxes_um: Float[np.ndarray, "neurons 4"]
-    cells: Int64[np.ndarray, "cells 3"]
+    cells: Int32[np.ndarray, "cells 3"]
     skeletons: pd.DataFrame | None
 
 
@@ -66,9 +66,13 @@ def grow_parts(tissue: Tissue, workers: int = 1, skeletons: bool = True) -> Iter
         workers: Processes.
         skeletons: Whether the parts hold the neurites themselves.
     """
+    return mapped(grow_block, ((tissue, block, skeletons) for block in blocks(tissue)), workers)
+
+
+def blocks(tissue: Tissue) -> list[Int64[np.ndarray, " neurons"]]:
+    """Rows that are grown together, in the order of their ids."""
     rows = np.arange(len(tissue.nucleus_id))
-    blocks = [rows[i : i + GROWN_TOGETHER] for i in range(0, len(rows), GROWN_TOGETHER)]
-    return mapped(_grow_block, ((tissue, block, skeletons) for block in blocks), workers)
+    return [rows[i : i + GROWN_TOGETHER] for i in range(0, len(rows), GROWN_TOGETHER)]
 
 
 def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) -> list[Tile]:
@@ -94,7 +98,7 @@ def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) 
             [-1, 1, -1, 1]
         )
         near = (low[:, 0] <= box[1]) & (low[:, 0] + CELL_UM >= box[0]) & (low[:, 1] <= box[3]) & (low[:, 1] + CELL_UM >= box[2])
-        tiles.append(Tile(rows, np.unique(cells[near, 0]), box))
+        tiles.append(Tile(rows, np.unique(cells[near, 0]).astype(np.int64), box))
     return tiles
 
 
@@ -123,15 +127,16 @@ def mapped(function: Callable[..., Any], arguments: Iterable[Sequence[Any]], wor
     return results
 
 
-def _grow_block(tissue: Tissue, rows: Int64[np.ndarray, " neurons"], skeletons: bool) -> Grown:
+def grow_block(tissue: Tissue, rows: Int64[np.ndarray, " neurons"], skeletons: bool) -> Grown:
+    """Grow the neurons of some rows; see `grow_parts`."""
     boxes, cells, frames = [], [], []
     for row in rows.tolist():
         nucleus_id = int(tissue.nucleus_id[row])
         dendrite, axon = grow_dendrite(tissue, nucleus_id), grow_axon(tissue, nucleus_id)
         x, _, z = pia_um(dendrite.vertices_nm).T
         boxes.append((x.min(), x.max(), z.min(), z.max()))
-        passed = np.unique((pia_um(axon.vertices_nm)[:, [0, 2]] // CELL_UM).astype(np.int64), axis=0)
-        cells.append(np.column_stack([np.full(len(passed), row), passed]))
+        passed = np.unique((pia_um(axon.vertices_nm)[:, [0, 2]] // CELL_UM).astype(np.int32), axis=0)
+        cells.append(np.column_stack([np.full(len(passed), row, dtype=np.int32), passed]))
         if skeletons:
             frames += [(nucleus_id, "axon", axon), (nucleus_id, "dendrite", dendrite)]
     return Grown(rows, np.array(boxes), np.concatenate(cells), _skeletons(frames) if skeletons else None)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic.rules import BASE, FEATURE_SLOPES, RULES, rule_of
+from graphtwin.synthetic.rules import BASE, FEATURE_SLOPES, RULES, TYPICAL_SIMILARITY, rule_of
 
 PAIRS = pd.DataFrame(
     {
@@ -21,7 +22,7 @@ PAIRS = pd.DataFrame(
 
 
 def test_the_feature_rule_has_the_published_slope_of_each_projection():
-    slopes = {term.group: term.slope for term in rule_of("feature").terms}
+    slopes = {term.group: term.slope for term in rule_of("feature").terms if term.feature}
     assert slopes == FEATURE_SLOPES == {"V1->V1": 2.22, "HVA->HVA": 1.40, "V1->HVA": 1.75, "HVA->V1": 1.95}
 
 
@@ -34,9 +35,16 @@ def test_log_rates_of_a_sum_are_sums_of_log_rates(name):
 
 def test_a_slope_of_its_own_replaces_the_published_ones():
     assert rule_of("feature", slope=0.0).log_rate(PAIRS) == pytest.approx([BASE, BASE])
-    only = {term.group: term.slope for term in rule_of("feature", slope={"V1->V1": 5.0}).terms}
+    only = {term.group: term.slope for term in rule_of("feature", slope={"V1->V1": 5.0}).terms if term.feature}
     assert only == {**FEATURE_SLOPES, "V1->V1": 5.0}
     assert rule_of("rf-confounded+geometry", slope=0.0).log_rate(PAIRS) == pytest.approx([BASE, BASE])
+
+
+def test_a_typical_axon_makes_as_many_synapses_with_the_feature_rule_as_without():
+    n = 200_000
+    similarity = np.random.default_rng(0).normal(*TYPICAL_SIMILARITY, n)
+    pairs = pd.DataFrame({"l_d_um": 1.0, "feature_similarity": similarity, "proj_hva": "V1->V1"})
+    assert rule_of("feature").expected(pairs).mean() == pytest.approx(np.exp(BASE), rel=0.01)
 
 
 @pytest.mark.parametrize(
