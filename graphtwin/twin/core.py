@@ -25,6 +25,7 @@ class ConvolutionalConfig(BaseModel):
 
     kind: Literal["recurrent", "feedforward"] = Field("recurrent", description="feedforward: the same without recurrence.")
     stacked: int = Field(9, ge=1, description="Frames the first kernel sees, the present one the last of them.")
+    size: int = Field(6, ge=2, description="Of the first kernel, pixels; even: map positions then lie in the middle of what they see.")
     first: int = Field(48, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
     hidden: int = Field(64, ge=4, description="Channels at a quarter of the resolution.")
     blocks: int = Field(2, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
@@ -145,13 +146,13 @@ class GatedMemory(nn.Module):
 
 
 class ConvolutionalCore(nn.Module):
-    """Stacked frames -> 7 x 7 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1."""
+    """Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1."""
 
     def __init__(self, config: ConvolutionalConfig, modulators: int) -> None:
         """Weights for a configuration; `modulators` numbers a frame tell the memory of behaviour."""
         super().__init__()
         self.stacked = config.stacked
-        self.first = Convolution(config.stacked, config.first, 7, stride=2, padding=3)
+        self.first = Convolution(config.stacked, config.first, config.size, stride=2, padding=(config.size - 1) // 2)
         self.second = Convolution(config.first, config.hidden, 2, stride=2)
         self.blocks = nn.ModuleList(ResidualBlock(config.hidden, f"block {index}") for index in range(config.blocks))
         self.memory = GatedMemory(config.hidden, modulators) if config.kind == "recurrent" else None

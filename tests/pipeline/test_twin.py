@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from graphtwin.cli import app
+from graphtwin.pipeline.twin import open_recording, with_tiers
+from tests.twin.planted_recording import plant
+
+FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2", "validation_trials=1"]
+CORE = 'twin.core={kind="recurrent", first=6, hidden=8, blocks=1, features=8}'
+
+
+def write(folder: Path, seed: int = 0, units: int = 7) -> Path:
+    """A planted recording in the layout of the 2023 release."""
+    planted = plant(units=units, train=5, test=2, repeats=3, frames=80, seed=seed)
+    for row, trial in enumerate(planted.trials):
+        arrays = {"videos": np.moveaxis(trial.video, 0, -1), "responses": trial.responses.T}
+        arrays |= {"behavior": trial.behaviour.T, "pupil_center": trial.eye_position.T}
+        for kind, values in arrays.items():
+            path = folder / "data" / kind / f"{row}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, np.ascontiguousarray(values))
+    tiers = planted.recording.trials["tier"].replace("test", "oracle").to_numpy(str)
+    place = planted.recording.units[["x_um", "y_um", "z_um"]].to_numpy()
+    for name, values in {"trials/tiers": tiers, "neurons/unit_ids": np.arange(units) + 1, "neurons/cell_motor_coordinates": place}.items():
+        path = folder / "meta" / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, values)
+    return folder
+
+
+def command(*words: object) -> str:
+    """Run the command line; its output, or the message of its error."""
+    done = CliRunner().invoke(app, ["twin", *map(str, words)])
+    assert done.exit_code in (0, 2), done.output
+    return f"exit {done.exit_code}: {done.output}"
+
+
+def settings(*more: str) -> list[str]:
+    return [word for setting in (*FAST, CORE, *more) for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("recordings")
+    return [write(folder / f"dynamic{seed}-1-{seed}-Video-00", seed, 7 + seed) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "core"
+    assert command("train", animals[0], "--out", out, "--threads", 1, *settings()).startswith("exit 0")
+    return out
+
+
+def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
+    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "provenance.json", "twin.pt"]
+    assert "8 units; medians: single_trial" in command("score", run, animals[0], "--out", tmp_path / "s.csv", "--skip", 20)
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert {"unit_id", "single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "cc_norm_low"} <= set(scores)
+    assert "8 units" in command("embed", run, "--out", tmp_path / "e.parquet")
+    table = pd.read_parquet(tmp_path / "e.parquet")
+    assert {"session", "scan_idx", "unit_id", "embedding_0", "embedding_7", "rf_x", "gain"} <= set(table)
+    np.save(tmp_path / "movie.npy", np.full((310, 16, 24), 128.0))
+    assert "310 frames, 8 units" in command("predict", run, "--stimulus", tmp_path / "movie.npy", "--out", tmp_path / "r.npy")
+    responses = np.load(tmp_path / "r.npy")
+    assert (responses > 0).all()
+    assert responses[-1] == pytest.approx(responses[295], rel=0.1)  # a still scene; frame 300 begins the second piece
+
+
+def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run: Path, tmp_path: Path):
+    from graphtwin.pipeline.twin import open_twin
+
+    assert "exit 0" in command("transfer", run, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
+    cores = [open_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
+    assert all((cores[0][name] == value).all() for name, value in cores[1].items())
+    assert "not an animal of this twin" in command("score", run, animals[1], "--out", tmp_path / "s.csv")
+
+
+def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
+    assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
+    assert "neither this folder nor" in command("train", tmp_path / "none", "--out", tmp_path / "y", *settings())
+    np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
+    assert "but the twin sees (frames, 16, 24)" in command(
+        "predict", run, "--stimulus", tmp_path / "movie.npy", "--out", tmp_path / "r.npy"
+    )
+    np.save(tmp_path / "movie.npy", np.full((5, 16, 24), np.nan))
+    assert "5 of 5 frames have NaN" in command("predict", run, "--stimulus", tmp_path / "movie.npy", "--out", tmp_path / "r.npy")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.toml").write_text("steps = 9\n")
+    assert "--resume" in command("train", animals[0], "--out", tmp_path / "begun", *settings())
+    assert "begun with other settings" in command("train", animals[0], "--out", tmp_path / "begun", "--resume", *settings())
+
+
+def test_without_tiers_repeated_stimuli_are_kept_for_scoring(animals: list[Path]):
+    recording = open_recording(animals[0])
+    assert with_tiers(recording) is recording
+    bare = replace(recording, trials=recording.trials.assign(tier="", stimulus=["a"] * 4 + list("bcdefgh")))
+    assert with_tiers(bare).trials["tier"].tolist() == ["oracle"] * 4 + ["train"] * 7

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphtwin.training import FitConfig
+from graphtwin.twin.core import ConvolutionalConfig
+from graphtwin.twin.foundation import FoundationConfig, Trained, train
+from graphtwin.twin.likelihood import bits_per_response, intercept
+from graphtwin.twin.model import TwinConfig
+from graphtwin.twin.readout_embeddings import embed, feature_covariance, reference_clip
+from graphtwin.twin.recordings import held_out
+from graphtwin.twin.responses import FAMILIES
+from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
+from tests.twin.planted_recording import Planted, plant
+
+
+@pytest.fixture(scope="module")
+def animal() -> Planted:
+    return plant(units=12, train=16, frames=120)
+
+
+@pytest.fixture(scope="module")
+def trained(animal: Planted) -> Trained:
+    fit = FitConfig(epochs=3, patience=3, learning_rate=3e-3, weight_decay=0.0)
+    core = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
+    twin = TwinConfig(core=core, bf16=False, position_from_cortex=True)
+    return train([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, frames=24, warm_up=6))
+
+
+@pytest.fixture
+def fitted(trained: Trained) -> FittedTwin:
+    return fitted_of(trained)
+
+
+def test_a_twin_read_back_predicts_the_same(animal: Planted, fitted: FittedTwin, tmp_path: Path):
+    read = load_twin(save_twin(fitted, tmp_path / "twin.pt"))
+    inputs = torch.randn(1, 9, 16, 24), torch.randn(1, 9, 2), torch.randn(1, 9, 2)
+    with torch.no_grad():
+        assert torch.equal(read.twin("planted", *inputs)[0], fitted.twin("planted", *inputs)[0])
+    assert read.animals["planted"].units.equals(fitted.animals["planted"].units)
+    assert len(read.clips(animal.recording, ("test",)).rows) == 8
+
+
+def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_path: Path):
+    path = tmp_path / "twin.pt"
+    with pytest.raises(FileNotFoundError, match=r"twin\.pt: no such file"):
+        load_twin(path)
+    path.write_bytes(b"no twin")
+    with pytest.raises(ValueError, match=r"cannot be read as a twin .*damaged or something else"):
+        load_twin(path)
+    torch.save({"weights": {}}, path)
+    with pytest.raises(ValueError, match="not a functional twin of this version"):
+        load_twin(path)
+    save_twin(fitted, path)
+    content = torch.load(path, weights_only=True)
+    content["config"]["twin"]["core"]["features"] = 20
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="weights of another architecture than its settings say"):
+        load_twin(path)
+
+
+def test_a_disk_that_is_full_leaves_the_twin_that_was_there(fitted: FittedTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = save_twin(fitted, tmp_path / "twin.pt")
+    before = path.read_bytes()
+
+    def full(content: object, temporary: Path) -> None:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_twin(fitted, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_units_and_stimuli_that_were_trained_on_are_refused(animal: Planted, fitted: FittedTwin):
+    fewer = replace(animal.recording, units=animal.recording.units.iloc[1:])
+    with pytest.raises(ValueError, match="11 units, not the 12 in the same order"):
+        fitted.clips(fewer, ("test",))
+    with pytest.raises(ValueError, match=r"stimuli are both trained on and held out .*leakage"):
+        fitted.clips(animal.recording, ("train",))
+    with pytest.raises(ValueError, match=r"rat: not an animal of this twin \(planted\)"):
+        fitted.clips(replace(animal.recording, name="rat"), ("test",))
+
+
+def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted: FittedTwin):
+    before = embed(fitted)
+    twin, rng = fitted.twin, torch.Generator().manual_seed(0)
+    weights, kernels, bias = twin.animal("planted").readout.weights, twin.core.mix.kernels, twin.core.mix.bias
+    norm = twin.core.norm
+    a = torch.randn(16, 16, generator=rng, dtype=torch.float64) + 3 * torch.eye(16)
+    kept = [part.clone() for part in (weights, kernels, bias, norm.running_mean, norm.running_var)]
+    scale = (norm.running_var + norm.eps).sqrt().double()
+    with torch.no_grad():  # features become A F: the norm is folded into the 1 x 1 before it
+        bias.copy_((a @ ((bias - norm.running_mean).double() / scale)).float())
+        kernels.copy_((a @ (kernels.double() / scale[:, None])).float())
+        weights.copy_((weights[:, 0].double() @ torch.linalg.inv(a))[:, None].float())
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+    after = embed(fitted)
+    with torch.no_grad():
+        for part, value in zip((weights, kernels, bias, norm.running_mean, norm.running_var), kept, strict=True):
+            part.copy_(value)
+    vectors = [table[[name for name in table if name.startswith("embedding_")]].to_numpy() for table in (before, after)]
+    assert vectors[1] @ vectors[1].T == pytest.approx(vectors[0] @ vectors[0].T, abs=2e-3)
+    assert after["gain"].to_numpy() == pytest.approx(before["gain"].to_numpy(), rel=2e-3)
+    assert np.abs(vectors[0] - vectors[1]).max() < 0.02  # the axes agree as well
+
+
+def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted: FittedTwin):
+    clip = reference_clip(16, 24)
+    covariance = feature_covariance(fitted, clip)
+    weights = fitted.twin.animal("planted").readout.weights[:, 0].detach().numpy()
+    assert embed(fitted)["gain"].to_numpy() == pytest.approx(np.sqrt(np.einsum("uc,cd,ud->u", weights, covariance, weights)), rel=1e-4)
+    assert clip.std() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
+    training, _ = trained.clips["planted"]
+    bits = bits_per_response(trained.twin, training, held_out(training, ["test"]), left_out=20)
+    assert bits["bits_per_response"].median() > 0.05
+    assert len(bits) == 12
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_intercept_of_constant_statistics_is_the_maximum(family: str):
+    rng = np.random.default_rng(0)
+    responses = torch.as_tensor(rng.gamma(1.0, 0.7, (800, 3)) * (rng.random((800, 3)) < 0.6), dtype=torch.float32)
+    numbers, shape = intercept(FAMILIES[family], responses)
+    likelihood = FAMILIES[family].log_likelihood
+    best = likelihood(numbers.expand(800, -1, -1), shape, responses).mean(0)
+    for factor in (0.85, 1.18):
+        other = numbers.clone()
+        other[:, 0] *= factor
+        assert (likelihood(other.expand(800, -1, -1), shape, responses).mean(0) < best + 1e-4).all()
