@@ -56,7 +56,7 @@ REPLICATES, ALPHA = 199, 0.05
 SIMILARITY = "feature_similarity"
 JOINT = [SIMILARITY, "rf_distance", "distance_um", "depth_difference_um"]
 N_NEURONS, N_SCANNED = 300, 1200  # of a cortex with synapses, and of one with scans alone
-N_PROOFREAD, N_ANIMALS = 20, 10  # cortices reconstructed in several ways; animals with scans
+N_PROOFREAD, N_ANIMALS = 10, 10  # cortices reconstructed in several ways; animals with scans
 SMALL = AnatomyConfig(n_neurons=N_NEURONS)
 ALIKE = TuningConfig(place_share=0.8)  # cells that look at the same place prefer the same
 TISSUES = {
@@ -92,6 +92,7 @@ READINGS = {
     "unproofread taken as whole": ReconstructConfig(extended=0.0, clean=1.0, clean_um=ReconstructConfig().unproofread_um),
 }
 N_AXONS = (5, 10, 20, 40, 80)
+BELOW: dict[str, Any] = {"fontsize": 6, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}  # where a legend stands
 FLOOR = 0.1  # added to responses before their log, as a part of the unit's mean
 REPEATS = 40  # of each direction in a narrow scan
 SCANS = {"scans differ": ScanConfig(repeats=REPEATS), "scans alike": ScanConfig(repeats=REPEATS, scan_gain=0.0, scan_noise=0.0)}
@@ -295,11 +296,82 @@ def all_answers(n_cortices: int, workers: int, folder: Path) -> pd.DataFrame:
 
 
 def summary(answers: pd.DataFrame) -> pd.DataFrame:
-    """By scenario and method: share of cortices in which a rule is found and the planted slope covered, the estimate's mean and SD, and n."""
+    """By scenario and method: share of cortices with a rule found and with the planted slope covered, the estimate's mean and SD, and n."""
     by = answers.groupby(["scenario", "method"], sort=False)
     shares = by[["found", "covers", "estimate"]].mean().astype(float)
     spread = by.agg(sd=("estimate", "std"), n_synapses=("n_synapses", "mean"), n=("cortex", "size"))
     return shares.join(spread).reset_index()
+
+
+def compare_with(table: pd.DataFrame, expected: list[dict[str, Any]]) -> list[str]:
+    """The expected ranges that are not met, in words."""
+    wrong, of = [], table.set_index(["scenario", "method"])
+    for entry in expected:
+        value = of[entry["value"]].get((entry["scenario"], entry["method"]), np.nan)
+        if not entry["low"] <= value <= entry["high"]:
+            name = f"{entry['scenario']}, {entry['method']}, {entry['value']}"
+            wrong.append(f"{name}: {value:.3f} does not lie between {entry['low']} and {entry['high']}")
+    return wrong
+
+
+def shares_figure(table: pd.DataFrame, n: int) -> Figure:
+    """A cell a method and scenario: the share of cortices in which a rule is found, and in which the planted slope is covered."""
+    figure = Figure(figsize=(WIDTH * 1.3, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    tested_in = table[table["method"].str.match(r"(sandwich|axon bootstrap|two-way bootstrap|null: [a-z ]+)( \| distances)?$")]
+    low, high = (float(limit / n) for limit in stats.binom.interval(0.99, n, ALPHA))
+    there = np.array([scenario.slope != 0 for scenario in SCENARIOS.values()])
+    for axes, value, limits, title in (
+        (panels[0], "found", (np.where(there, 1 - high, low), np.where(there, 1, high)), "a rule of similarity is found"),
+        (panels[1], "covers", (1 - high, 1 - low), f"its slope (0 or {SLOPE:g}) is covered"),
+    ):
+        wide = tested_in.pivot(index="method", columns="scenario", values=value).loc[tested_in["method"].drop_duplicates(), list(SCENARIOS)]
+        shown = np.select([wide.isna(), wide > limits[1], wide < limits[0]], [0, 3, 2], 1)
+        axes.imshow(shown, cmap=ListedColormap(["white", "#e8f0f4", "#9cc4dd", "#f0b08c"]), vmin=0, vmax=3, aspect="auto")
+        for row, column in np.argwhere(shown > 0):
+            axes.text(column, row, f"{wide.iloc[row, column]:.2f}", ha="center", va="center", fontsize=6.5)
+        axes.set_xticks(range(wide.shape[1]), [textwrap.fill(name, 11) for name in wide], fontsize=6.5)
+        axes.set_yticks(range(len(wide)), wide.index, fontsize=6.5)
+        axes.tick_params(length=0, labeltop=True, labelbottom=False)
+        axes.spines[:].set_visible(False)
+        axes.set_title(f"Share of {n} cortices where {title}", fontsize=8)
+    return figure
+
+
+def studies_figure(table: pd.DataFrame) -> Figure:
+    """Power against the number of axons; what reconstruction makes of a cortex; what is decoded of the scan, depth and orientation."""
+    figure = Figure(figsize=(WIDTH * 1.3, 3.3), layout="constrained")
+    panels = figure.subplots(1, 3, width_ratios=[1, 1.35, 1.35])
+    of = table.set_index(["scenario", "method"])
+    for name in ("feature rule of 2", "geometry, targeted axons", "degree-heavy"):
+        rows = [of.loc[(name, f"sandwich, {n} axons")] for n in N_AXONS]
+        panels[0].plot(N_AXONS, [row["found"] for row in rows], marker="o", markersize=3, label=name)
+    panels[0].axhline(ALPHA, color="0.6", linewidth=0.8, linestyle=":")
+    panels[0].set(xscale="log", xlabel="whole axons", ylabel="share of cortices with a rule", ylim=(-0.03, 1.03), title="Power")
+    panels[0].set_xticks(N_AXONS, [str(n) for n in N_AXONS])
+    panels[0].minorticks_off()
+    panels[0].legend(**BELOW)
+    quantities = ["synapses an axon", "connection probability", "synapses per um of L_d", "mean distance of partners"]
+    bars(panels[1], of.loc["feature rule of 2"], list(READINGS), [[f"{r}: {q}, of the true" for q in quantities] for r in READINGS])
+    panels[1].axvline(1, color="0.6", linewidth=0.8, linestyle=":")
+    panels[1].set_yticks(range(len(quantities)), [textwrap.fill(name, 14) for name in quantities], fontsize=6.5)
+    panels[1].set(xlabel="as a part of the true value", title="Reconstruction")
+    kinds = ["raw", "raw, aligned", "embeddings", "embeddings, aligned"]
+    asked = [[f"scan from {kind}", f"depth from {kind}, all scans together", f"orientation from {kind}"] for kind in kinds]
+    bars(panels[2], of.loc["scans differ"], kinds, asked)
+    panels[2].set_yticks(range(3), ["scan, accuracy\nabove chance", "depth, R2", "orientation, R2"], fontsize=6.5)
+    panels[2].set(xlabel="decoded", title="Scans that differ")
+    return figure
+
+
+def bars(axes: Any, of: pd.DataFrame, names: list[str], methods: list[list[str]]) -> None:
+    """Horizontal bars with the SD over cortices, one colour a name."""
+    height = 0.8 / len(names)
+    for place, (name, rows) in enumerate(zip(names, methods, strict=True)):
+        where = np.arange(len(rows)) + (place - (len(names) - 1) / 2) * height
+        axes.barh(where, of.loc[rows, "estimate"], height, xerr=of.loc[rows, "sd"], error_kw={"linewidth": 0.7}, label=name)
+    axes.invert_yaxis()
+    axes.legend(**BELOW)
 
 
 def main() -> None:
@@ -311,6 +383,12 @@ def main() -> None:
     table = summary(all_answers(chosen.cortices, chosen.workers, chosen.out))
     write_table(table, chosen.out / "shares.csv")
     print(table.round(3).to_string())
+    with matplotlib.rc_context(STYLE):
+        for name, figure in {"shares": shares_figure(table, chosen.cortices), "studies": studies_figure(table)}.items():
+            write_atomic(chosen.out / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=170))
+    wrong = compare_with(table, json.loads((HERE / "expected.json").read_text(encoding="utf-8")))
+    if wrong:
+        raise SystemExit("\n".join(wrong))
 
 
 if __name__ == "__main__":
