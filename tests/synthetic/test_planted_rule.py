@@ -21,7 +21,7 @@ SPEC = importlib.util.spec_from_file_location("planted_rule_analysis", FOLDER / 
 ANALYSIS = importlib.util.module_from_spec(SPEC)
 sys.modules[SPEC.name] = ANALYSIS  # where its dataclasses look themselves up
 SPEC.loader.exec_module(ANALYSIS)
-ANALYSIS.REPLICATES = 19
+ANALYSIS.REPLICATES = 39
 ANALYSIS.MANY = ReconstructConfig(extended=0.6, clean=0.0)
 ANALYSIS.N_SCANNED = 400
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
