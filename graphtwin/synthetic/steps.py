@@ -26,6 +26,7 @@ from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.scans import direction_responses
 from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
 from graphtwin.synthetic.session import MovieConfig, Scan, play, prepare, programme
+from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.volume_files import write_volume
 
 TAPE = Path("work") / "tape"
@@ -75,8 +76,9 @@ def plant_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
 def wire(config: SimulateConfig, folder: Path, workers: int) -> None:
     """Synapses of the first animal by the rule, and what a reconstruction shows of them."""
     tissue, rule = config.animal(RECONSTRUCTED).tissue, rule_of(config.rule)
-    connections = connect(tissue, rule, workers=workers)
-    truth.write_wiring(rule, connections, reconstruct(tissue, connections), folder)
+    tiles = lay_tiles(tissue, grow_parts(tissue, workers, skeletons=False))
+    connections = connect(tissue, rule, workers=workers, tiles=tiles)
+    truth.write_wiring(rule, connections, reconstruct(tissue, connections, tiles=tiles), folder)
 
 
 def wire_large(config: SimulateConfig, folder: Path, workers: int) -> None:
