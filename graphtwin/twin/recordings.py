@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.sources.recording import Recording, Trial
-
-RESPONSE_FLOOR = 0.01  # of the mean standard deviation: a unit that hardly fires is not blown up
+from graphtwin.twin.scales import Scales, checked, measure, scaled
 
 
 class ClipConfig(BaseModel):
@@ -46,25 +45,6 @@ class Window:
     eye_position: Float[np.ndarray, "clips frames 2"]
     responses: Float[np.ndarray, "clips frames units"]
     counted: Bool[np.ndarray, "clips frames"]
-
-
-@dataclass(frozen=True)
-class Scales:
-    """What standardises a recording, from its training trials.
-
-    Attributes:
-        video: Mean and standard deviation of the grey levels.
-        responses: Standard deviation a unit, not below 1 % of their mean.
-        behaviour: Mean and standard deviation a channel, (2, channels).
-        eye_position: Mean and standard deviation, (2, 2).
-        missing: Share of frames without behaviour and without eye position.
-    """
-
-    video: tuple[float, float]
-    responses: Float[np.ndarray, " units"]
-    behaviour: Float[np.ndarray, "2 channels"]
-    eye_position: Float[np.ndarray, "2 2"]
-    missing: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -182,8 +162,8 @@ class Clips:
         scales = self.scales
         return Window(
             ((video - mean) / deviation)[None],
-            _scaled(trial.behaviour, scales.behaviour)[None],
-            _scaled(trial.eye_position, scales.eye_position)[None],
+            scaled(trial.behaviour, scales.behaviour)[None],
+            scaled(trial.eye_position, scales.eye_position)[None],
             np.ascontiguousarray(np.nan_to_num(responses, nan=0.0, posinf=0.0, neginf=0.0) / scales.responses.astype(np.float32))[None],
             counted[None],
         )
@@ -238,76 +218,9 @@ def refuse_leaks(recording: Recording, train: Int[np.ndarray, " train"], held: I
         )
 
 
-def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
-    """Means and standard deviations over trials, one trial in memory at a time."""
-    moments = [_Moments() for _ in range(4)]
-    for row in rows:
-        trial = checked(recording, int(row))
-        parts = (np.reshape(trial.video, (-1, 1)), trial.responses, trial.behaviour, trial.eye_position)
-        for moment, values in zip(moments, parts, strict=True):
-            moment.add(np.asarray(values, dtype=np.float64))
-    video, responses, behaviour, eye = moments
-    if not responses.deviation().any():
-        raise ValueError(
-            f"{recording.name}: no unit ever fires in {len(rows)} training trials. Check that their responses are not placeholders."
-        )
-    floor = RESPONSE_FLOOR * responses.deviation().mean()
-    return Scales(
-        (float(video.mean()[0]), max(float(video.deviation()[0]), 1e-6)),
-        np.maximum(responses.deviation(), floor),
-        behaviour.scales(),
-        eye.scales(),
-        (behaviour.missing(), eye.missing()),
-    )
-
-
-def checked(recording: Recording, row: int) -> Trial:
-    """The trial of a row with responses, all its parts equally long."""
-    trial = recording.open_trial(row)
-    if trial.responses is None:
-        raise ValueError(f"{recording.name}, trial {row}: the release withholds its responses. Choose a tier that has them.")
-    lengths = {name: len(values) for name, values in vars(trial).items()}
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(f"{recording.name}, trial {row}: parts differ in length (frames: {found}). Cut them to the frames they share.")
-    return trial
-
-
 def joined(windows: list[Window]) -> Window:
     """Windows of the same length, one after the other along clips."""
     return Window(**{name: np.concatenate([vars(window)[name] for window in windows]) for name in vars(windows[0])})
-
-
-class _Moments:
-    """Sums that grow trial by trial; a value that is not finite is left out and counted."""
-
-    def __init__(self) -> None:
-        self.count: np.ndarray | float = 0.0
-        self.total: np.ndarray | float = 0.0
-        self.squares: np.ndarray | float = 0.0
-        self.rows = 0
-
-    def add(self, values: np.ndarray) -> None:
-        finite = np.isfinite(values)
-        values = np.where(finite, values, 0.0)
-        self.count, self.total, self.squares = self.count + finite.sum(0), self.total + values.sum(0), self.squares + (values**2).sum(0)
-        self.rows += len(values)
-
-    def mean(self) -> np.ndarray:
-        return np.asarray(self.total / np.maximum(self.count, 1))
-
-    def deviation(self) -> np.ndarray:
-        return np.asarray(np.sqrt(np.maximum(self.squares / np.maximum(self.count, 1) - self.mean() ** 2, 0.0)))
-
-    def scales(self) -> np.ndarray:
-        """Mean and standard deviation, which is 1 where nothing varies."""
-        deviation = self.deviation()
-        return np.stack([self.mean(), np.where(deviation > 1e-9, deviation, 1.0)])
-
-    def missing(self) -> float:
-        """Share of rows without a finite value."""
-        count = np.asarray(self.count)
-        return 1.0 - float(count.min()) / self.rows if count.size and self.rows else 0.0
 
 
 def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
@@ -318,10 +231,6 @@ def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
 def _missing_tier(recording: Recording, tiers: tuple[str, ...]) -> str:
     counts = recording.trials[recording.trials["has_responses"].astype(bool)]["tier"].value_counts().to_dict()
     return f"{recording.name}: no trial with responses in tier {'|'.join(tiers)}. Tiers with responses: {counts}. Name one of those."
-
-
-def _scaled(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    return np.nan_to_num((np.asarray(values, dtype=np.float64) - scales[0]) / scales[1], nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
 
 
 def _cut(trial: Trial, frames: slice) -> Trial:

@@ -16,7 +16,8 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.recording import Recording
 from graphtwin.twin.foundation import FoundationConfig, Trained
 from graphtwin.twin.model import AnimalStart, Twin
-from graphtwin.twin.recordings import Clips, Scales, held_out
+from graphtwin.twin.recordings import Clips, held_out
+from graphtwin.twin.scales import Scales
 
 FORMAT = "graphtwin functional twin 1"
 
