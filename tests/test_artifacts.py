@@ -37,7 +37,7 @@ def test_a_table_returns_as_it_was_written(tmp_path):
 
 def test_every_table_of_a_cortex_is_written_and_read_back(cortex, tmp_path):
     written = artifacts.write_tables(cortex, tmp_path)
-    assert set(written) == {"neurons", "units", "root_ids", "synapses", "queried", "funnel"}
+    assert set(written) == {"neurons", "units", "root_ids", "orientations", "synapses", "queried", "funnel"}
     pd.testing.assert_frame_equal(pd.read_parquet(written["neurons"]), cortex.neurons)
 
 

@@ -128,7 +128,7 @@ def test_the_painter_says_what_it_wrote(written):
 
 def test_a_folder_that_exists_is_refused_and_a_crash_leaves_nothing(tmp_path, monkeypatch):
     (tmp_path / "there").mkdir()
-    with pytest.raises(FileExistsError, match=r"there: it exists. Remove it, or name another folder"):
+    with pytest.raises(FileExistsError, match=r"there: this folder exists. Remove it, or write elsewhere"):
         write_volume(small_tissue.content(), tmp_path / "there")
 
     def full(*arguments: object) -> None:
