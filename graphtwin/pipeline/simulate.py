@@ -131,12 +131,16 @@ def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: 
 @contextmanager
 def _quiet_workers(alone: bool) -> Iterator[None]:
     """Steps side by side show no bars of their own: they would be written over each other. A step alone runs here, and shows its own."""
+    from joblib.externals import loky
+
     before = os.environ.get("TQDM_DISABLE")
     if not alone:
         os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, in processes that start now
     try:
         yield
     finally:
+        if not alone:
+            loky.get_reusable_executor().shutdown(wait=True)  # or the next to use these processes would have no bars
         os.environ.pop("TQDM_DISABLE", None) if before is None else os.environ.update(TQDM_DISABLE=before)
 
 
