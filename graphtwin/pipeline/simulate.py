@@ -37,7 +37,7 @@ class Step:
         name: Of its mark in `work/`.
         work: Given the configuration, the folder and the arguments, writes the part.
         arguments: Of `work`.
-        makes: What it writes, as patterns below the folder: removed before it is made again.
+        makes: What goes before it is made again, as patterns below the folder: all it writes, or, where it goes on, what is not whole.
         wave: Steps of a wave need only those of the waves before.
         cost: About how long it takes, against others: the longest start first.
     """
@@ -88,9 +88,10 @@ def _require_possible(config: SimulateConfig) -> None:
 def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     """All steps; without movies the wiring has all workers, else films are made beside it."""
     if config.neurons > steps.LARGE:
-        parts = ("truth/skeletons", "truth/pairs", "truth/synapses")
+        places = ("truth/skeletons", "truth/pairs", "truth/synapses", steps.OUTLINES.as_posix())
+        begun = tuple(f"{place}/.part-*" for place in places)  # whole parts stay
         cells = Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1)
-        return [Step("wiring", steps.wire_large, {"workers": workers}, parts, 0, 10), cells]
+        return [Step("wiring", steps.wire_large, {"workers": workers}, begun, 0, 10), cells]
     filmed = config.minutes > 0
     animals = range(config.animals)
     every = [Step("wiring", steps.wire, {"workers": 1 if filmed else workers}, ("truth/*.parquet", "truth/rule.json"), 0, 10)]

@@ -30,6 +30,7 @@ from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.volume_files import write_volume
 
 TAPE = Path("work") / "tape"
+OUTLINES = Path("work") / "outlines"  # of the neurites of a large cortex
 NARROW_MINUTES = 1.0  # of training movies in a narrow scan
 LARGE = 20_000  # neurons: a larger cortex has skeletons, pairs and synapses as parts, and neither recordings nor a reconstruction
 RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
@@ -82,12 +83,10 @@ def wire(config: SimulateConfig, folder: Path, workers: int) -> None:
 
 
 def wire_large(config: SimulateConfig, folder: Path, workers: int) -> None:
-    """Skeletons, pairs and synapses of a cortex too large to be held in memory, as Parquet parts."""
-    from tqdm import tqdm
-
+    """Skeletons, pairs and synapses of a cortex too large to be held in memory, as Parquet parts; those that are there stay."""
     tissue, rule = config.animal(RECONSTRUCTED).tissue, rule_of(config.rule)
     rule.save(folder / truth.FOLDER / "rule.json")
-    deque(tqdm(write_parts(tissue, rule, folder / truth.FOLDER, workers=workers), desc="wiring", unit="part"), maxlen=0)
+    write_parts(tissue, rule, folder / truth.FOLDER, folder / OUTLINES, workers=workers)
 
 
 def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:

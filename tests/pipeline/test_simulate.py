@@ -20,7 +20,7 @@ from graphtwin.pipeline.simulate import changed_files, check_anatomy, simulate
 from graphtwin.sources.nwb import read_nwb
 from graphtwin.sources.published import read_neurons, read_pairs
 from graphtwin.sources.sensorium import read_sensorium
-from graphtwin.synthetic import truth
+from graphtwin.synthetic import parts, steps, tiles, truth
 from graphtwin.synthetic.steps import SimulateConfig
 
 TINY = SimulateConfig.model_validate(
@@ -69,6 +69,39 @@ def test_a_killed_simulation_goes_on_to_the_same_bytes_and_does_nothing_twice(fo
     assert "wiring" in before
     assert len(done) == len(set(done))
     assert registry(resumed) == registry(folder)
+
+
+def test_a_large_wiring_that_was_killed_keeps_its_whole_parts_and_ends_in_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "LARGE", 20)
+    monkeypatch.setattr(tiles, "GROWN_TOGETHER", 10)
+    large = TINY.model_copy(update={"neurons": 30, "animals": 1, "minutes": 0})
+    real, grown = parts.grow_block, []
+    monkeypatch.setattr(parts, "grow_block", lambda *given, **more: grown.append(given) or real(*given, **more))
+    unbroken = simulate(large, tmp_path / "unbroken", workers=1)
+    assert len(grown) == 3
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    place = tmp_path / "killed"
+    with monkeypatch.context() as stopped:
+        stopped.setattr(parts, "connect_tile", killed)
+        with pytest.raises(KeyboardInterrupt):
+            simulate(large, place, workers=1)
+    (place / "truth" / "skeletons" / "part-00001.parquet").unlink()
+    (place / "truth" / "skeletons" / ".part-00001.parquet.x1.parquet").write_text("half of it")
+    resumed = simulate(large, place, workers=1, resume=True)
+    assert len(grown) == 3 + 3 + 1
+    assert registry(resumed) == registry(unbroken)
+    assert sorted(registry(resumed)) == [
+        "README.md",
+        "config.toml",
+        *(f"truth/animal0_{name}" for name in ("features.npy", "neurons.parquet", "tuning.parquet", "units.parquet")),
+        "truth/pairs/part-00000.parquet",
+        "truth/rule.json",
+        *(f"truth/skeletons/part-{number:05d}.parquet" for number in range(3)),
+        "truth/synapses/part-00000.parquet",
+    ]
 
 
 def test_a_full_disk_is_said_and_the_simulation_goes_on_when_there_is_room(folder, tmp_path):

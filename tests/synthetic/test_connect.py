@@ -10,7 +10,6 @@ from graphtwin.cortex.skeleton import Cable
 from graphtwin.synthetic.anatomy import AnatomyConfig, grow_anatomy
 from graphtwin.synthetic.connect import ConnectConfig, connect
 from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, locate
-from graphtwin.synthetic.parts import write_parts
 from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.tissue import Tissue
@@ -53,14 +52,6 @@ def test_tiles_and_workers_change_nothing(small, workers):
     again = connect(SMALL, rule_of("feature+degree-heavy", base=-4.0), workers=workers, tiles=tiles)
     assert_frame_equal(small.pairs, again.pairs)
     assert_frame_equal(small.synapses, again.synapses)
-
-
-def test_parts_are_the_same_bytes_again_and_hold_the_same_connections(tmp_path, small):
-    one, other = (list(write_parts(SMALL, rule_of("feature+degree-heavy", base=-4.0), tmp_path / name)) for name in ("one", "other"))
-    assert [path.parent.name for path in one] == ["skeletons", "pairs", "synapses"]
-    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
-    pairs = pd.read_parquet(one[1]).sort_values(["pre_nucleus_id", "post_nucleus_id"], ignore_index=True)
-    assert_frame_equal(pairs, small.pairs)
 
 
 def test_every_synapse_is_within_5_um_on_both_neurites_and_counts_add_up(small):
