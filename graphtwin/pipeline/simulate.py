@@ -108,7 +108,7 @@ def _steps(config: SimulateConfig, workers: int) -> list[Step]:
         Step("tables", steps.table_volume, {}, ("tables/*.parquet", "source.toml"), 1, 4),
         Step("published", steps.publish_tables, {}, ("published",), 1, 5),
         *([Step("nwb", steps.archive_scans, {}, ("nwb",), 1, 2 + round(config.minutes))] if filmed else []),
-        Step("volume", steps.cut_block, {}, ("volume", "tables/contacts.parquet"), 2, 9),
+        Step("volume", steps.cut_block, {}, ("volume",), 1, 30),
     ]
     return every
 
@@ -221,5 +221,5 @@ def check_anatomy(folder: str | Path) -> pd.DataFrame:
     tables, volume = Path(folder) / "tables", Path(folder) / "volume"
     nuclei = em_tables.read_nuclei(tables / "nucleus_detection_v0.parquet")
     synapses = em_tables.read_synapses(tables / "synapses_pni_2.parquet")
-    contacts = pd.read_parquet(tables / "contacts.parquet")
+    contacts = pd.read_parquet(volume / "contacts.parquet")
     return check_volume(volume / "segmentation", volume / "nuclei", nuclei, synapses, contacts).disagreements

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
 from graphtwin.pipeline.simulate import simulate
+from graphtwin.synthetic.block import VolumeConfig
 from graphtwin.synthetic.steps import SimulateConfig
 
 NAME = "synthetic"
 NEURONS, MINUTES = 1500, 1.0  # demonstration size
+BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))
 SIMILARITIES = ("readout_similarity_cvt", "readout_location_distance_cvt")
 REPLICATES = 200
 
@@ -28,7 +30,7 @@ def simulated_source(out: Path, seed: int, workers: int) -> Path:
         seed: Of the run and of the cortex.
         workers: Processes.
     """
-    config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed)
+    config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed, block=BLOCK)
     return simulate(config, simulated_folder(out), workers, resume=True) / "source.toml"
 
 

@@ -23,7 +23,7 @@ class Surfaces:
         """Take the surfaces in one chunk."""
         import zmesh
 
-        if not len(self.root_ids):
+        if not np.isin(self.root_ids, chunk.near).any():
             return
         place = np.searchsorted(self.root_ids, chunk.padded).clip(max=len(self.root_ids) - 1)
         labels = np.where(self.root_ids[place] == chunk.padded, place + 1, 0).astype(np.uint32)

@@ -135,6 +135,7 @@ class Painted(NamedTuple):
         begin: Its first voxel.
         padded: Ids of its voxels, and of the layer of voxels before them where the block goes on there; 0 where nothing was painted.
         halo: Along each axis 1 where there is such a layer, 0 at the border of the block.
+        near: Ids of the strokes near it: no other is in it.
         faces: Columns label_a, label_b (the lower id first), axis (0 to 2), n_faces: between two voxels of the block of which the one
             farther along the axis is in the chunk, so that no face is counted in two chunks.
     """
@@ -142,6 +143,7 @@ class Painted(NamedTuple):
     begin: tuple[int, int, int]
     padded: Int64[np.ndarray, "x y z"]
     halo: tuple[int, int, int]
+    near: Int64[np.ndarray, " ids"]
     faces: Int64[np.ndarray, "pairs 4"]
 
     @property
@@ -202,7 +204,7 @@ def _paint_chunk(
     tubes = number, start - origin, stop - origin, start_radius, stop_radius, normal, at - origin, low[rows] - origin, high[rows] - origin
     faces = _paint_strokes(labels, first - np.asarray(block.begin), halo, *tubes, voxel, len(ids) + 1)
     x, y, z = halo.tolist()
-    return Painted(begin, np.concatenate([[0], ids]).take(labels), (x, y, z), _faces_by_id(faces, ids))
+    return Painted(begin, np.concatenate([[0], ids]).take(labels), (x, y, z), ids[np.unique(number) - 1], _faces_by_id(faces, ids))
 
 
 def _faces_by_id(packed: Int64[np.ndarray, " faces"], ids: Int64[np.ndarray, " ids"]) -> Int64[np.ndarray, "pairs 4"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.artifacts import write_parquet, write_text
+from graphtwin.artifacts import write_text
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
 from graphtwin.synthetic.block import VolumeConfig
@@ -170,12 +170,11 @@ def publish_tables(config: SimulateConfig, folder: Path) -> None:
 
 
 def cut_block(config: SimulateConfig, folder: Path) -> None:
-    """A block of the reconstructed tissue as a precomputed volume, and the contacts that the painter counted."""
+    """A block of the reconstructed tissue as a precomputed volume, with the contacts that the painter counted."""
     animal = config.animal(RECONSTRUCTED)
     _, _, reconstruction = truth.read_wiring(folder)
     content = content_of(animal.tissue, animal.anatomy.neurons, reconstruction, config.block)
-    written = write_volume(content, folder / "volume", config.block.n_meshes)
-    write_parquet(written.contacts, folder / "tables" / "contacts.parquet")
+    write_volume(content, folder / "volume", config.block.n_meshes)
 
 
 README = """# A simulated cortex
@@ -190,7 +189,7 @@ same command with the same version makes the same bytes.
 | `nwb` | scans of the first animal as NWB files in the layout of the MICrONS release |
 | `tables`, `source.toml` | CAVE-style tables of the first animal: `graphtwin run --source source.toml` reads them |
 | `published` | pairs and neurons in the columns of Ding et al. 2025, for `graphtwin like-to-like` |
-| `volume` | a block of tissue as precomputed segmentation with nuclei, skeletons, meshes and synapses |
+| `volume` | a block of tissue as precomputed segmentation with nuclei, skeletons, meshes and synapses, and which segments touch |
 | `truth` | what was planted: for judging an analysis, not for doing it |
 | `registry.json` | sha256 of every file; `graphtwin check` compares |
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphtwin.artifacts import whole_folder
+from graphtwin.artifacts import whole_folder, write_parquet
 from graphtwin.synthetic.annotation_files import write_points
 from graphtwin.synthetic.block import Content, positions
 from graphtwin.synthetic.meshes import Surfaces, write_meshes
@@ -34,7 +34,7 @@ class WrittenVolume(NamedTuple):
 
 
 def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> WrittenVolume:
-    """Write `folder` with segmentation, nuclei and synapses; it appears when all of it is there.
+    """Write `folder` with segmentation, nuclei, synapses and `contacts.parquet`; it appears when all of it is there.
 
     Args:
         content: What to write.
@@ -45,6 +45,7 @@ def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> Wr
     with whole_folder(folder) as partial:
         surfaces = Surfaces(content.block, content.strokes.largest(n_meshes))
         segmentation, contacts = _write_voxels(content, partial, surfaces)
+        write_parquet(contacts, partial / "contacts.parquet")
         write_meshes(surfaces, segmentation)
         write_skeletons(content.pieces, segmentation)
         synapses = content.synapses.sort_values("synapse_id")
@@ -67,8 +68,11 @@ def _write_voxels(content: Content, folder: Path, surfaces: Surfaces) -> tuple[A
     both = zip(paint(content.strokes, content.block), paint(content.nuclei, content.block), strict=True)
     for segments, inner in tqdm(both, total=len(content.block.chunks()), desc="volume", unit="chunk", delay=2):
         _store(segmentation, segments, segments.labels)
-        own = roots[np.searchsorted(numbers, inner.labels)] == segments.labels
-        _store(nuclei, inner, np.where(own, inner.labels, 0))
+        if len(inner.near):
+            own = roots[np.searchsorted(numbers, inner.labels)] == segments.labels
+            _store(nuclei, inner, np.where(own, inner.labels, 0))
+        else:
+            _store(nuclei, inner, inner.labels)
         faces.append(segments.faces)
         surfaces.add(segments)
     return segmentation, contact_table(faces, content.block.voxel_nm)
