@@ -70,8 +70,9 @@ def read_nwb(
     """The scan as a recording; arrays are read when a trial is opened, and the file is open only while they are.
 
     Traces are interpolated linearly from the time each field was measured, pupil and treadmill from their own times (NaN in gaps), and of
-    the movie the picture is taken that was on the screen. Frames before or after imaging or movie are cut off; a trial without any is
-    left out and counted in the log. The behaviour is pupil_size (major radius, px) and running (cm/s). The release has no tiers: "".
+    the movie the picture is taken that was on the screen. Activity that was deconvolved counts the events since the frame before: it lags
+    them by half a frame, and by what the indicator takes to rise. Frames before or after imaging or movie are cut off; a trial without any
+    is left out and counted in the log. The behaviour is pupil_size (major radius, px) and running (cm/s). The release has no tiers: "".
 
     Args:
         path: The file.

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from numba import njit
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.behaviour import slow
@@ -46,6 +46,14 @@ class ImagingConfig(BaseModel):
     calcium_rise_s: float = Field(0.08, gt=0)
     calcium_decay_s: float = Field(0.7, gt=0)
     fluorescence_noise: float = Field(0.6, ge=0)
+
+    @model_validator(mode="after")
+    def _rises_before_it_decays(self) -> ImagingConfig:
+        if self.calcium_rise_s >= self.calcium_decay_s:
+            raise ValueError(
+                f"calcium_rise_s = {self.calcium_rise_s:g}, calcium_decay_s = {self.calcium_decay_s:g}: the rise must be shorter."
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -205,7 +213,9 @@ def fluorescence(
 ) -> Float[np.ndarray, "units samples"]:
     """Raw fluorescence of a scan, from the deconvolved activity of all its samples in order.
 
-    F = F0 + gain (calcium + slow drift + noise); an event of mean size adds exp(-t / decay) - exp(-t / rise), scaled to a peak of 1.
+    F = F0 + gain (calcium + slow drift + noise). An event of mean size adds k(t) = exp(-t / decay) - exp(-t / rise), scaled to a peak of 1,
+    at time t after it. Events of a sample happened in the period T before it, anywhere alike: j samples later they have added the mean of
+    k from j T to (j + 1) T. A sample therefore shows its own events, in part.
 
     Args:
         activity: One row a unit.
@@ -215,11 +225,16 @@ def fluorescence(
     """
     from scipy.signal import lfilter
 
-    keep = np.exp(-1 / (config.rate_hz * np.array([config.calcium_decay_s, config.calcium_rise_s])))
-    kernel = keep[0] ** np.arange(1, 50) - keep[1] ** np.arange(1, 50)
+    period_s, decay_s, rise_s = 1 / config.rate_hz, config.calcium_decay_s, config.calcium_rise_s
     events = activity / table["amplitude"].to_numpy()[:, None]
-    difference = [0.0, keep[0] - keep[1]]
-    calcium = lfilter(difference, np.convolve([1.0, -keep[0]], [1.0, -keep[1]]), events, axis=1) / kernel.max()
+
+    def faded(of_s: float) -> np.ndarray:
+        """What is left of events after a time constant, mean over the period before each sample."""
+        keep = np.exp(-period_s / of_s)
+        return of_s / period_s * (1 - keep) * lfilter([1.0], [1.0, -keep], events, axis=1)
+
+    peak_s = np.log(decay_s / rise_s) * decay_s * rise_s / (decay_s - rise_s)
+    calcium = (faded(decay_s) - faded(rise_s)) / (np.exp(-peak_s / decay_s) - np.exp(-peak_s / rise_s))
     drift = np.cumsum(rng.standard_normal(activity.shape) * 0.01, axis=1)
     base, gain = rng.lognormal(5.5, 0.4, (len(activity), 1)), rng.lognormal(3.5, 0.4, (len(activity), 1))
     noise = config.fluorescence_noise * rng.standard_normal(activity.shape)

@@ -121,6 +121,24 @@ def test_units_are_measured_when_their_plane_is_scanned(scan, played, recording)
     np.testing.assert_allclose(delays, [0.0, 1000 * period_s / 2])
 
 
+@pytest.mark.filterwarnings("ignore:nperseg=256 is greater")  # the noise of a short scan is estimated from fewer frames
+def test_deconvolved_traces_of_the_file_tell_the_time_of_the_activity_to_half_a_sample(scan, played, recording):
+    """Both at 30 Hz: the lag, in frames, at which they are most alike; a sample is 4.1 frames."""
+    _, path, nwb = recording
+    read = read_nwb(path, nwb.masks, frame_rate_hz=30.0)
+    played_rows = {scan.trials["trial"][trial.row]: trial for trial in played[1]}
+    lags = range(-4, 9)
+    alike = np.zeros(len(lags))
+    for row, number in enumerate(read.trials["trial"]):
+        true, found = played_rows[number].responses[:, 10:-10], read.open_trial(row).responses.T
+        for place, lag in enumerate(lags):
+            later = found[:, 10 + lag : found.shape[1] - 10 + lag]
+            alike[place] += sum(
+                np.cov(a, b)[0, 1] / found[unit].std() for unit, (a, b) in enumerate(zip(true, later, strict=True)) if b.std()
+            )
+    assert 0 <= lags[int(alike.argmax())] <= 2
+
+
 def test_matches_lie_under_their_units(recording, matched):
     _, path, nwb = recording
     found = read_coregistration(path, nwb.masks, matched)
