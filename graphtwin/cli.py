@@ -229,7 +229,13 @@ def check(
         changed = changed_files(folder)
         for row in changed.itertuples():
             typer.echo(f"{folder / row.file}: {row.finding}")
-        found = check_anatomy(folder)
+        try:
+            found = check_anatomy(folder)
+        except (OSError, ValueError) as error:
+            if changed.empty:
+                raise
+            typer.echo(f"{len(changed)} files are not as written; volume and tables cannot be compared: {error}")
+            raise typer.Exit(1) from error
         if out is not None:
             write_table(found, out)
         typer.echo(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")

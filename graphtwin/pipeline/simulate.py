@@ -180,8 +180,10 @@ def _require_place(folder: Path, config: SimulateConfig, resume: bool) -> None:
 
 def _checksums(folder: Path) -> dict[str, str]:
     """Every file's sha256 by its path below the folder."""
+    from tqdm import tqdm
+
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (UNFINISHED, REGISTRY))
-    return {path.relative_to(folder).as_posix(): artifacts.sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): artifacts.sha256(path) for path in tqdm(files, desc="sha256", unit="file", delay=2)}
 
 
 def changed_files(folder: str | Path) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.scans import direction_responses
 from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
 from graphtwin.synthetic.session import MovieConfig, Scan, play, prepare, programme
+from graphtwin.synthetic.stimuli import photographs
 from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.volume_files import write_volume
 
@@ -180,7 +181,7 @@ def cut_block(config: SimulateConfig, folder: Path) -> None:
 README = """# A simulated cortex
 
 Rule `{rule}`, {animals} animals of {neurons} neurons, {minutes:g} minutes of movies each, seed {seed}. Made by `graphtwin simulate`; the
-same command with the same version makes the same bytes.
+same command with the same version of the package and of its libraries makes the same bytes.{photographs}
 
 | where | what |
 |---|---|
@@ -198,4 +199,7 @@ same command with the same version makes the same bytes.
 def write_readme(config: SimulateConfig, folder: Path) -> None:
     """What is where."""
     told = {name: getattr(config, name) for name in ("rule", "animals", "neurons", "minutes", "seed")}
-    write_text(README.format(**told), folder / "README.md")
+    shown = ""
+    if config.minutes > 0:
+        shown = f" The photographs are of scikit-learn and\nscikit-image, as far as they are installed: {', '.join(photographs())}."
+    write_text(README.format(**told, photographs=shown), folder / "README.md")

@@ -127,8 +127,8 @@ def _paint(place, own, shape, turning, walking, size):
 
 
 @cache
-def photographs() -> tuple[Float[np.ndarray, "rows columns"], ...]:
-    """Natural photographs in grey that installed packages ship: two of scikit-learn, and those of scikit-image where it is installed."""
+def photographs() -> dict[str, Float[np.ndarray, "rows columns"]]:
+    """Natural photographs in grey that installed packages ship, by name: of scikit-learn, and of scikit-image where it is installed."""
     from importlib.util import find_spec
     from pathlib import Path
 
@@ -136,7 +136,7 @@ def photographs() -> tuple[Float[np.ndarray, "rows columns"], ...]:
 
     files = [("sklearn.datasets", f"images/{name}") for name in ("china.jpg", "flower.jpg")]
     files += [("skimage.data", name) for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")]
-    found = []
+    found = {}
     for package, name in files:
         spec = find_spec(package.partition(".")[0])
         if spec is None or spec.origin is None:
@@ -144,10 +144,10 @@ def photographs() -> tuple[Float[np.ndarray, "rows columns"], ...]:
         path = Path(spec.origin).parent / package.partition(".")[2] / name
         if path.is_file():
             with Image.open(path) as picture:
-                found.append(np.asarray(picture.convert("L"), dtype=np.float32))
+                found[path.name] = np.asarray(picture.convert("L"), dtype=np.float32)
     if not found:
         raise FileNotFoundError("no photograph was found in scikit-learn or scikit-image. Install graphtwin[simulate].")
-    return tuple(found)
+    return found
 
 
 def photograph(rng: np.random.Generator) -> Float[np.ndarray, "height width"]:
@@ -156,7 +156,8 @@ def photograph(rng: np.random.Generator) -> Float[np.ndarray, "height width"]:
 
 
 def _piece(rng: np.random.Generator, height: int, width: int) -> Float[np.ndarray, "height width"]:
-    shot = photographs()[rng.integers(len(photographs()))]
+    shots = list(photographs().values())
+    shot = shots[rng.integers(len(shots))]
     zoom = rng.uniform(0.5, 1.0) * min(shot.shape[0] / height, shot.shape[1] / width)
     top, left = rng.random() * (shot.shape[0] - zoom * height), rng.random() * (shot.shape[1] - zoom * width)
     piece = _averaged(_averaged(shot, top, zoom, height).T, left, zoom, width).T

@@ -138,6 +138,20 @@ def test_a_changed_byte_is_named_with_its_file(folder, tmp_path):
     assert "edge_data_v1.pkl: changed" in told.stdout
 
 
+def test_a_chunk_that_no_longer_decodes_is_named_too(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "cortex")
+    chunk = sorted((copy / "volume" / "segmentation").rglob("*.gz"))[0]
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    told = CliRunner().invoke(app, ["check", str(copy)])
+    assert told.exit_code == 1
+    assert f"{chunk.name}: changed" in told.stdout
+    assert "1 files are not as written; volume and tables cannot be compared" in told.stdout
+
+
+def test_the_folder_says_which_photographs_were_shown(folder):
+    assert "china.jpg, flower.jpg" in (folder / "README.md").read_text()
+
+
 def test_a_folder_that_exists_is_refused_and_so_is_another_configuration(folder, tmp_path):
     with pytest.raises(FileExistsError, match="a simulation is already there"):
         simulate(TINY, folder)

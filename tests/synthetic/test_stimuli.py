@@ -82,4 +82,4 @@ def _direction(frames: Float[np.ndarray, "frames height width"]) -> float:
 
 def test_photographs_come_from_installed_packages():
     assert len(stimuli.photographs()) >= 2
-    assert all(photo.ndim == 2 and min(photo.shape) > 200 for photo in stimuli.photographs())
+    assert all(photo.ndim == 2 and min(photo.shape) > 200 for photo in stimuli.photographs().values())
