@@ -22,6 +22,7 @@ from graphtwin.execute import rng_for
 from graphtwin.synthetic.nwb_fields import add_fields, rows_a_chunk
 
 START = datetime(2018, 3, 4, tzinfo=UTC)
+ARTIFACTS = 0.03  # of masks without a match, those that are taken for no soma
 BLOCK_BYTES = 2**24  # of the arrays that are streamed
 INTERVALS = {
     "Clip": ("Clips of naturalistic movies.", "movie_name short_movie_name duration"),
@@ -73,10 +74,10 @@ class Scan:
 def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.DataFrame:
     """The table of scan units: which mask of which field is which unit, and when in a frame its field is measured.
 
-    Masks are numbered within a field, in an order of their own.
+    Masks are numbered within a field, in an order of their own. A few are classified as artifacts; none that was matched.
 
     Args:
-        units: One scan: session, scan_idx, unit_id, field, x_um, depth_um, z_um.
+        units: One scan: session, scan_idx, unit_id, field, x_um, depth_um, z_um, coregistered.
         frame_period_s: Time from one imaging frame to the next.
         seed: Of the simulated cortex.
 
@@ -90,9 +91,12 @@ def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.Data
     for field in fields.tolist():
         rows = np.flatnonzero(table["field"] == field)
         table.loc[rows, "mask_id"] = 1 + rng_for(seed, "masks", session, scan_idx, field).permutation(len(rows))
+    artifact = rng_for(seed, "mask types", session, scan_idx).random(len(table)) < ARTIFACTS
+    if "coregistered" in table:
+        artifact &= ~table["coregistered"].to_numpy(bool)
     place = np.searchsorted(fields, table["field"])
     return table.assign(
-        mask_type=table.get("mask_type", "soma"),
+        mask_type=table.get("mask_type", pd.Series(np.where(artifact, "artifact", "soma"), dtype=object)),
         um_x=table["x_um"].astype(np.float64),
         um_y=table["z_um"].astype(np.float64),
         um_z=table.groupby("field")["depth_um"].transform("mean"),
