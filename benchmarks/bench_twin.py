@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.foundation import FoundationConfig, loss, optimisers, tensors
+from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers, tensors
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.recordings import Window
 
@@ -78,10 +78,10 @@ def ours(units: int) -> tuple[float, float]:
     start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (units, 2)), np.full(units, 0.3), None, 2)
     twin = Twin(config.twin, {"mouse": start}).train()
     window = window_of(units, CLIPS, FRAMES)
-    training = core_seconds(step_of(lambda: loss(twin, "mouse", window), optimisers(twin, config)), 4)
+    training = core_seconds(step_of(lambda: Objective(twin)("mouse", window), optimisers(twin, config)), 4)
     twin.eval()
     with torch.no_grad():
-        inference = core_seconds(lambda: twin("mouse", *tensors(window)), 4)
+        inference = core_seconds(lambda: twin("mouse", *tensors(window, twin.device)), 4)
     return CLIPS * FRAMES / training, CLIPS * FRAMES / inference
 
 

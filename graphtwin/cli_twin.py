@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,7 @@ Minutes = Annotated[float | None, typer.Option(min=0.0, help="Of each recording'
 Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
+Where = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where torch computes; auto takes a GPU where there is one.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a finished training.")]
 
 
@@ -41,6 +42,7 @@ def train(
     set_: Overrides = None,
     resume: Resume = False,
     threads: Threads = 2,
+    device: Where = "auto",
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     from graphtwin.cli import words
@@ -48,7 +50,7 @@ def train(
     with words():
         from graphtwin.pipeline.twin import train_twin
 
-        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads)
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
         )
@@ -63,6 +65,7 @@ def transfer(
     seed: Seed = 0,
     resume: Resume = False,
     threads: Threads = 2,
+    device: Where = "auto",
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
     from graphtwin.cli import words
@@ -70,7 +73,7 @@ def transfer(
     with words():
         from graphtwin.pipeline.twin import transfer_twin
 
-        typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads)}: {recording.name} on the core of {run}")
+        typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads, device)}: {recording.name} on the core of {run}")
 
 
 @app.command()
@@ -81,6 +84,7 @@ def score(
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
     skip: Annotated[int | None, typer.Option(min=0, help="Frames at the start of each clip that do not count (default: 50).")] = None,
     seed: Seed = 0,
+    device: Where = "auto",
 ) -> None:
     """Score held-out trials: a row a unit."""
     from graphtwin.cli import words
@@ -89,7 +93,7 @@ def score(
         from graphtwin.artifacts import write_table
         from graphtwin.pipeline.twin import SCORED_TIERS, score_twin
 
-        table = score_twin(run, recording, tuple(tier) if tier else SCORED_TIERS, skip, seed)
+        table = score_twin(run, recording, tuple(tier) if tier else SCORED_TIERS, skip, seed, device)
         write_table(table, out)
         medians = ", ".join(
             f"{name} {table[name].median():.3f}" for name in ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve")
@@ -103,6 +107,7 @@ def predict(
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
     out: Annotated[Path, typer.Option(help="Where responses go: .npy (frames, units).")],
     animal: Annotated[str | None, typer.Option(help="Whose units answer (default: the first of the run).")] = None,
+    device: Where = "auto",
 ) -> None:
     """Predict responses to a video, of an animal at rest."""
     from graphtwin.cli import words
@@ -113,7 +118,7 @@ def predict(
         from graphtwin.artifacts import write_atomic
         from graphtwin.pipeline.twin import predict_video
 
-        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal)
+        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device)
         write_atomic(out, lambda temporary: _save(responses, temporary))
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for, seed_for
+from graphtwin.parallel import agreed, number
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +103,7 @@ def fit(
         _advance(state, model, float(np.mean(losses)), validation_loss)
         bar.update()
         bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
-        if checkpoint is not None:
+        if checkpoint is not None and number() == 0:
             _save(checkpoint, model, optimisers, schedules, state, identity)
     bar.close()
     model.load_state_dict(state.best)
@@ -126,7 +127,7 @@ def _advance(state: FitState, model: torch.nn.Module, training_loss: float, vali
 def _measure(state: FitState, model: torch.nn.Module, training_loss: float, validation_loss: Callable[[], float]) -> float:
     """The validation loss after `state.epoch` epochs; the weights are kept when they are the best so far."""
     model.eval()
-    loss = validation_loss()
+    loss = agreed(validation_loss())
     if not np.isfinite([training_loss, loss]).all():
         raise FloatingPointError(
             f"epoch {state.epoch}: training loss {training_loss}, validation loss {loss}. "

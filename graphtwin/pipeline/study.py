@@ -14,6 +14,7 @@ from graphtwin.gnn.edges import similar_edges, synapse_edges
 from graphtwin.gnn.encoder import Edges
 from graphtwin.gnn.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.gnn.pairs import PairSet, pair_set
+from graphtwin.parallel import device_of
 from graphtwin.pipeline.settings import Settings
 from graphtwin.twin.features import node_features
 from graphtwin.wiring.nulls import permute_embeddings
@@ -85,11 +86,8 @@ class Study:
 
     @property
     def device(self) -> str:
-        """Where the fits run: `auto` takes cuda where there is one."""
-        import torch
-
-        wanted = self.settings.device
-        return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        """Where the fits run."""
+        return device_of(self.settings.device)
 
     def permuted(self, replicate: int, within_layer: bool) -> Study:
         """The same with function shuffled among neurons of the same scan, and layer unless it is predicted."""

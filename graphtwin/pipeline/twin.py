@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, load_config
+from graphtwin.parallel import Device, device_of
 from graphtwin.sources.recording import Recording
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def train_twin(
     seed: int = 0,
     resume: bool = False,
     threads: int = 2,
+    device: Device = "auto",
 ) -> Path:
     """Train one core for all recordings and write the run folder: twin.pt, config.toml, history.csv, provenance.json.
 
@@ -63,21 +65,27 @@ def train_twin(
         seed: The root of every draw.
         resume: Go on with the training in `out`.
         threads: Of torch.
+        device: Where torch computes.
     """
     from graphtwin.twin.foundation import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    begin(out, config, resume)
-    return _train(folders, out, config, minutes, seed, threads, None)
+    return _train(folders, out, config, minutes, seed, resume, threads, device_of(device), None)
 
 
 def transfer_twin(
-    run: Path, folder: str | Path, out: Path, minutes: float | None = None, seed: int = 0, resume: bool = False, threads: int = 2
+    run: Path,
+    folder: str | Path,
+    out: Path,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    threads: int = 2,
+    device: Device = "auto",
 ) -> Path:
     """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
     fitted = open_twin(run)
-    begin(out, fitted.config, resume)
-    return _train([folder], out, fitted.config, minutes, seed, threads, fitted)
+    return _train([folder], out, fitted.config, minutes, seed, resume, threads, device_of(device), fitted)
 
 
 def _train(
@@ -86,18 +94,25 @@ def _train(
     config: FoundationConfig,
     minutes: float | None,
     seed: int,
+    resume: bool,
     threads: int,
+    device: str,
     onto: FittedTwin | None,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds it
 
-    from graphtwin import execute
+    from graphtwin import execute, parallel
     from graphtwin.twin.foundation import train
     from graphtwin.twin.weights import fitted_of, save_twin
 
-    with execute.threads(threads):
+    with execute.threads(threads), parallel.joined(device):
+        first = parallel.number() == 0
+        if first:
+            begin(out, config, resume)
         recordings = [open_recording(folder) for folder in folders]
-        trained = train(recordings, config, seed, out / "fit.pt", True, minutes, onto.twin.core if onto else None)
+        trained = train(recordings, config, seed, out / "fit.pt", first, minutes, onto.twin.core if onto else None, device)
+    if not first:
+        return out
     save_twin(fitted_of(trained), out / "twin.pt")
     write_history(trained, out)
     inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
@@ -135,7 +150,12 @@ def open_twin(run: Path) -> FittedTwin:
 
 
 def score_twin(
-    run: Path, folder: str | Path, tiers: tuple[str, ...] = SCORED_TIERS, left_out: int | None = None, seed: int = 0
+    run: Path,
+    folder: str | Path,
+    tiers: tuple[str, ...] = SCORED_TIERS,
+    left_out: int | None = None,
+    seed: int = 0,
+    device: Device = "auto",
 ) -> pd.DataFrame:
     """One row a unit: keys, scores with their intervals, bits per response.
 
@@ -145,6 +165,7 @@ def score_twin(
         tiers: That are scored; those that exist.
         left_out: Frames at the start of each clip that do not count; 50 otherwise.
         seed: Of the intervals.
+        device: Where torch computes.
     """
     from graphtwin.twin.likelihood import bits_per_response
     from graphtwin.twin.prediction import score
@@ -152,6 +173,7 @@ def score_twin(
     from graphtwin.twin.scores import LEFT_OUT
 
     fitted, recording = open_twin(run), open_recording(folder)
+    fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers)
     train, _ = clips_of(recording, fitted.config.clips)
     skipped = LEFT_OUT if left_out is None else left_out
@@ -161,7 +183,7 @@ def score_twin(
 
 
 def predict_video(
-    run: Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None
+    run: Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None, device: Device = "auto"
 ) -> Float[np.ndarray, "frames units"]:
     """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
 
@@ -169,10 +191,12 @@ def predict_video(
         run: A run folder.
         video: Grey levels as in the recordings; any number of frames.
         animal: Its name; the first of the twin otherwise.
+        device: Where torch computes.
     """
     import torch
 
     fitted = open_twin(run)
+    fitted.twin.to(device_of(device))
     name = animal or next(iter(fitted.animals))
     fitted.twin.animal(name)
     seen = fitted.animals[name]
@@ -181,11 +205,11 @@ def predict_video(
     state: Any = None
     parts = []
     for start in range(0, len(video), CHUNK):
-        part = torch.from_numpy(np.asarray(video[start : start + CHUNK], dtype=np.float32)[None])
-        rest = torch.zeros(1, part.shape[1], len(seen.behaviour)), torch.zeros(1, part.shape[1], 2)
+        part = torch.from_numpy(np.asarray(video[start : start + CHUNK], dtype=np.float32)[None]).to(fitted.twin.device)
+        rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
         with torch.no_grad():
             numbers, state = fitted.twin(name, (part - mean) / deviation, *rest, state)
-            parts.append(fitted.twin.mean(name, numbers)[0].numpy() * seen.scales.responses.astype(np.float32))
+            parts.append(fitted.twin.mean(name, numbers)[0].cpu().numpy() * seen.scales.responses.astype(np.float32))
     return np.concatenate(parts)
 
 

@@ -26,10 +26,10 @@ class ConvolutionalConfig(BaseModel):
     kind: Literal["recurrent", "feedforward"] = Field("recurrent", description="feedforward: the same without recurrence.")
     stacked: int = Field(9, ge=1, description="Frames the first kernel sees, the present one the last of them.")
     size: int = Field(6, ge=2, description="Of the first kernel, pixels; even: map positions then lie in the middle of what they see.")
-    first: int = Field(48, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
-    hidden: int = Field(64, ge=4, description="Channels at a quarter of the resolution.")
-    blocks: int = Field(2, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
-    features: int = Field(64, ge=1, description="Channels that readouts weigh.")
+    first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
+    hidden: int = Field(40, ge=4, description="Channels at a quarter of the resolution.")
+    blocks: int = Field(1, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
+    features: int = Field(32, ge=1, description="Channels that readouts weigh.")
 
 
 class DenseLstmConfig(BaseModel):

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from graphtwin import parallel
 from graphtwin.execute import rng_for, seed_for
 from graphtwin.sources.recording import Recording
 from graphtwin.training import FitConfig, FitState, fit
@@ -30,16 +31,21 @@ class FoundationConfig(BaseModel):
     clips: ClipConfig = Field(default_factory=ClipConfig)
     receptive_fields: ReverseCorrelationConfig = Field(default_factory=ReverseCorrelationConfig)
     fit: FitConfig = Field(
-        default_factory=lambda: FitConfig(epochs=12, patience=4, learning_rate=3e-3, weight_decay=0.0),
+        default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
         description="Its learning rate is that of biases and of perspective and modulation.",
+    )
+    expected_lag: int = Field(
+        4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
     )
     steps: int = Field(120, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
     windows: int = Field(4, ge=1, description="Windows a step.")
     frames: int = Field(60, ge=2, description="Frames a window.")
     warm_up: int = Field(12, ge=0, description="Frames at the start of each window that no loss is taken on.")
     kernel_learning_rate: float = Field(0.02, gt=0, description="Of the core's kernels, by orthogonalised momentum.")
-    readout_learning_rate: float = Field(0.01, gt=0, description="Of readouts.")
-    readout_weight_decay: float = Field(0.02, ge=0, description="Of the readouts' feature weights.")
+    readout_learning_rate: float = Field(0.01, gt=0, description="Of what readouts weigh, their biases and gains.")
+    position_learning_rate: float = Field(0.002, gt=0, description="Of readout positions.")
+    perspective_learning_rate: float = Field(0.01, gt=0, description="Of the way from eye position to view.")
+    readout_weight_decay: float = Field(0.5, ge=0, description="Of the readouts' feature weights.")
     validation_trials: int = Field(20, ge=1, description="Trials of each animal that a validation reads.")
 
 
@@ -66,6 +72,7 @@ def train(
     progress: bool = False,
     minutes: float | None = None,
     core: nn.Module | None = None,
+    device: str = "cpu",
 ) -> Trained:
     """A twin of the animals recorded: one core for all, the rest of each its own.
 
@@ -77,6 +84,7 @@ def train(
         progress: Show bars.
         minutes: Of each animal's training trials that are used; None uses all.
         core: Of another twin, to be kept as it is; None trains one from the start.
+        device: Where torch computes, as "cuda"; the twin comes back on the CPU.
     """
     config = config or FoundationConfig()
     clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
@@ -90,12 +98,14 @@ def train(
     twin = Twin(config.twin, {name: start_of(both[0], config, progress) for name, both in clips.items()})
     if core is not None:
         twin.keep_core(core)
+    twin.to(device)
     name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
+    objective = parallel.together(Objective(twin))
     state = fit(
         twin,
-        lambda rng: batches(twin, clips, config, rng),
+        lambda rng: batches(objective, clips, config, rng),
         config.steps,
-        lambda: validation_loss(twin, clips, config),
+        lambda: validation_loss(Objective(twin), clips, config),
         config.fit,
         seed,
         name,
@@ -103,7 +113,7 @@ def train(
         progress,
         optimisers(twin, config),
     )
-    return Trained(twin, config, clips, state)
+    return Trained(twin.cpu(), config, clips, state)
 
 
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
@@ -116,7 +126,9 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     for _, window in clips.whole():
         total += window.responses[window.counted].sum(0)
         count += int(window.counted.sum())
-    return AnimalStart(locate(clips, config.receptive_fields, progress), total / max(count, 1), cortical, len(clips.recording.behaviour))
+    fields = locate(clips, config.receptive_fields, progress)
+    delay = max(fields.lag - config.expected_lag, 0)
+    return AnimalStart(fields.centres, total / max(count, 1), cortical, len(clips.recording.behaviour), delay)
 
 
 def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimizer]:
@@ -124,13 +136,17 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
     free = {name: parameter for name, parameter in twin.named_parameters() if parameter.requires_grad}
     kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
     feature_weights = {name for name in free if name.endswith("readout.weights")}
-    readouts = {name for name in free if ".readout." in name or name.endswith((".gain", ".shape"))} - feature_weights
-    rest = set(free) - kernels - feature_weights - readouts
+    positions = {name for name in free if name.endswith(("readout.residual", "readout.retinotopy", "readout.log_spread"))}
+    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shape"))}
+    perspectives = {name for name in free if ".perspective." in name}
+    rest = set(free) - kernels - feature_weights - positions - readouts - perspectives
     groups = [
         {"params": [free[name] for name in free if name in chosen], "lr": rate, "weight_decay": decay}
         for chosen, rate, decay in (
             (feature_weights, config.readout_learning_rate, config.readout_weight_decay),
             (readouts, config.readout_learning_rate, 0.0),
+            (positions, config.position_learning_rate, 0.0),
+            (perspectives, config.perspective_learning_rate, 0.0),
             (rest, config.fit.learning_rate, config.fit.weight_decay),
         )
     ]
@@ -140,31 +156,42 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
     return made
 
 
+class Objective(nn.Module):
+    """A twin with its loss: the mean negative log-likelihood of the counted responses of a window, nats."""
+
+    def __init__(self, twin: Twin) -> None:
+        """The twin's weights are those of the objective."""
+        super().__init__()
+        self.twin = twin
+
+    def forward(self, name: str, window: Window) -> torch.Tensor:
+        """Loss of one animal's window."""
+        device = self.twin.device
+        numbers, _ = self.twin(name, *tensors(window, device))
+        likelihood = self.twin.log_likelihood(name, numbers, torch.from_numpy(window.responses).to(device))
+        return -likelihood[torch.from_numpy(window.counted).to(device)].mean()
+
+
 def batches(
-    twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
+    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
 ) -> Iterator[Callable[[], torch.Tensor]]:
-    """The losses of an epoch's steps, on windows drawn from one animal after the other."""
+    """The losses of an epoch's steps, on windows drawn from one animal after the other; each of several processes draws its own."""
     names = list(clips)
+    own = rng.spawn(parallel.processes())[parallel.number()] if parallel.processes() > 1 else rng
     for step in range(config.steps):
         name = names[step % len(names)]
-        window = clips[name][0].draw(rng, config.windows, config.frames, config.warm_up)
-        yield partial(loss, twin, name, window)
+        window = clips[name][0].draw(own, config.windows, config.frames, config.warm_up)
+        yield partial(objective, name, window)
 
 
-def loss(twin: Twin, name: str, window: Window) -> torch.Tensor:
-    """Mean negative log-likelihood of the counted frames, nats a response."""
-    numbers, _ = twin(name, *tensors(window))
-    likelihood = twin.log_likelihood(name, numbers, torch.from_numpy(window.responses))
-    return -likelihood[torch.from_numpy(window.counted)].mean()
-
-
-def tensors(window: Window) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def tensors(window: Window, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Video, behaviour and eye position of a window."""
-    return torch.from_numpy(window.video), torch.from_numpy(window.behaviour), torch.from_numpy(window.eye_position)
+    video, behaviour, eye_position = (torch.from_numpy(part).to(device) for part in (window.video, window.behaviour, window.eye_position))
+    return video, behaviour, eye_position
 
 
 @torch.no_grad()
-def validation_loss(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
+def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
     """Mean over animals of the negative log-likelihood of validation trials, warm-up left out."""
     losses = []
     for name, (_, validation) in clips.items():
@@ -174,6 +201,6 @@ def validation_loss(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: F
             window = validation.read(int(row))
             window.counted[:, : 0 if validation.pictures else config.warm_up] = False
             if window.counted.any():
-                found.append(float(loss(twin, name, window)))
+                found.append(float(objective(name, window)))
         losses.append(np.mean(found))
     return float(np.mean(losses))

@@ -75,5 +75,6 @@ def _responses(clips: Clips) -> torch.Tensor:
 
 @torch.no_grad()
 def _model_likelihood(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "frames units"]:
-    numbers, _ = twin(name, *tensors(window))
-    return np.asarray(twin.log_likelihood(name, numbers, torch.from_numpy(window.responses))[0].double().numpy())
+    numbers, _ = twin(name, *tensors(window, twin.device))
+    likelihood = twin.log_likelihood(name, numbers, torch.from_numpy(window.responses).to(twin.device))
+    return np.asarray(likelihood[0].double().cpu().numpy())

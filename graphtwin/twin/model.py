@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.core import ConvolutionalConfig, CoreConfig, State, build_core
+from graphtwin.twin.core import ConvolutionalConfig, CoreConfig, State, build_core, with_past
 from graphtwin.twin.modulation import Modulation
 from graphtwin.twin.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.readout import Readout
@@ -28,7 +28,7 @@ class TwinConfig(BaseModel):
     perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="Eye position to view.")
     modulators: int = Field(8, ge=1, description="Numbers a frame that say how the animal behaves.")
     family: FamilyName = Field("poisson", description="Distribution of a response given stimulus and behaviour.")
-    spread: float = Field(0.08, gt=0, description="Standard deviation of readout positions to begin with; the map goes from -1 to 1.")
+    spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with; the map goes from -1 to 1.")
     position_from_cortex: bool = Field(False, description="Readout positions as a learned function of cortical position, and a residual.")
     bf16: bool = Field(True, description="The core in bfloat16 where the processor has instructions for it.")
 
@@ -42,16 +42,20 @@ class AnimalStart:
         mean_response: Of each unit, standardised.
         cortical: Positions in cortex, standardised; None where they are unknown.
         behaviour: Channels.
+        delay: Frames by which the units' answers lag behind what the core expects.
     """
 
     positions: Float[np.ndarray, "units 2"]
     mean_response: Float[np.ndarray, " units"]
     cortical: Float[np.ndarray, "units 3"] | None
     behaviour: int
+    delay: int = 0
 
 
 class Animal(nn.Module):
-    """All that belongs to one animal: perspective, modulation, gain by behaviour, readouts, constants of the response distribution."""
+    """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution."""
+
+    delay: torch.Tensor
 
     def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
         """Parts of one animal, its units answering at their mean rate."""
@@ -60,6 +64,7 @@ class Animal(nn.Module):
         units = len(start.positions)
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
         self.perspective = Perspective(config.perspective)
+        self.register_buffer("delay", torch.tensor(start.delay))
         self.modulation = Modulation(start.behaviour, config.modulators)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
@@ -68,6 +73,18 @@ class Animal(nn.Module):
         with torch.no_grad():
             rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
             self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # where softplus gives the rate
+
+    def view(
+        self,
+        video: Float[torch.Tensor, "clips frames height width"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State,
+        outgoing: State,
+    ) -> Float[torch.Tensor, "clips frames height width"]:
+        """What the eye saw `delay` frames before each frame; before a clip its first frame."""
+        seen = self.perspective(video, eye_position)
+        delay = int(self.delay)
+        return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
     def answer(
         self, features: Float[torch.Tensor, "clips_frames features h w"], modulation: Float[torch.Tensor, "clips frames modulators"]
@@ -103,6 +120,11 @@ class Twin(nn.Module):
         self.core.train(mode and not self.core_is_kept)
         return self
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.animals[0].delay.device
+
     def animal(self, name: str) -> Animal:
         """The part of one animal; an error names those there are."""
         if name not in self.names:
@@ -130,8 +152,8 @@ class Twin(nn.Module):
         state = state or {}
         animal = self.animal(name)
         modulation = animal.modulation(behaviour, state, outgoing)
-        view = animal.perspective(video, eye_position)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16 and torch.backends.mkldnn.is_available() and has_bf16()):
+        view = animal.view(video, eye_position, state, outgoing)
+        with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
             features, left = self.core(view, modulation, state)
         return animal.answer(features, modulation), outgoing | left
 
@@ -146,6 +168,8 @@ class Twin(nn.Module):
         return self.family.mean(numbers, self.animal(name).shape)
 
 
-def has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
+def has_bf16(device: torch.device) -> bool:
+    """Whether the processor, or the GPU, multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.backends.mkldnn.is_available() and bool(torch.cpu._is_avx512_bf16_supported())

@@ -17,7 +17,7 @@ class PerspectiveConfig(BaseModel):
     learn: bool = Field(True, description="False: the eye is taken to rest.")
     width_cm: float = Field(55.2, gt=0, description="Of the monitor.")
     height_cm: float = Field(31.0, gt=0, description="Of the monitor.")
-    distance_cm: float = Field(15.0, gt=0, description="From the eye to the centre.")
+    distance_cm: float = Field(15.0, gt=0, description="From the eye to the centre, to begin with.")
     largest_degrees: float = Field(25.0, gt=0, lt=60, description="No rotation goes further.")
 
 
@@ -25,13 +25,15 @@ class Perspective(nn.Module):
     """Eye position to three angles (yaw, pitch, roll) and the monitor as the turned eye sees it.
 
     A ray goes from the eye through each point of the view; turned with the eye, it meets the monitor's plane where the view takes its grey
-    level from. As in Wang et al. 2025, doi:10.1038/s41586-025-08829-y, with the plane given instead of learned.
+    level from. As in Wang et al. 2025, doi:10.1038/s41586-025-08829-y, with a plane that stands upright and whose distance is learned: the
+    further away it is, the more a turn moves all parts of the view alike.
     """
 
     def __init__(self, config: PerspectiveConfig, hidden: int = 16) -> None:
         """A network that starts at no rotation, so that the view is the video itself."""
         super().__init__()
         self.config = config
+        self.log_distance = nn.Parameter(torch.tensor(config.distance_cm).log())
         last = nn.Linear(hidden, 3)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
@@ -63,10 +65,10 @@ class Perspective(nn.Module):
     def rays(self, eye_position: Float[torch.Tensor, "frames 2"], height: int, width: int) -> Float[torch.Tensor, "frames height width 2"]:
         """Where on the monitor (edges at -1 and 1) the ray through each point of the view falls."""
         half = eye_position.new_tensor([self.config.width_cm / 2, self.config.height_cm / 2])
-        x = (2 * torch.arange(width, dtype=half.dtype) + 1) / width - 1
-        y = (2 * torch.arange(height, dtype=half.dtype) + 1) / height - 1
+        x = (2 * torch.arange(width, dtype=half.dtype, device=half.device) + 1) / width - 1
+        y = (2 * torch.arange(height, dtype=half.dtype, device=half.device) + 1) / height - 1
         points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1) * half
-        distance = points.new_full((height, width, 1), self.config.distance_cm)
-        sight = torch.cat([points, distance], dim=-1).view(1, -1, 3) @ self.rotations(eye_position).transpose(1, 2)
-        met = sight[..., :2] * (self.config.distance_cm / sight[..., 2:].clamp(min=0.1 * self.config.distance_cm))
+        distance = self.log_distance.exp()
+        sight = torch.cat([points, distance.expand(height, width, 1)], dim=-1).view(1, -1, 3) @ self.rotations(eye_position).transpose(1, 2)
+        met = sight[..., :2] * distance / torch.maximum(sight[..., 2:], 0.1 * distance)
         return (met / half).view(len(eye_position), height, width, 2)

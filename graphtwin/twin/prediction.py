@@ -24,8 +24,8 @@ def predict(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "clips f
         name: Of the animal.
         window: Whole clips.
     """
-    numbers, _ = twin(name, *tensors(window))
-    return np.asarray(twin.mean(name, numbers).numpy())
+    numbers, _ = twin(name, *tensors(window, twin.device))
+    return np.asarray(twin.mean(name, numbers).cpu().numpy())
 
 
 def shown(twin: Twin, clips: Clips) -> Iterator[Shown]:

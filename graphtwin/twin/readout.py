@@ -57,15 +57,15 @@ def sort_into_buckets(index: Int[torch.Tensor, "4 units"], n_positions: int) -> 
     slots = max(8, -(-len(flat) // n_positions))
     rows = -(-count // slots)
     order = torch.argsort(flat, stable=True)
-    rank = torch.arange(len(flat)) - (torch.cumsum(count, 0) - count)[flat[order]]
+    rank = torch.arange(len(flat), device=flat.device) - (torch.cumsum(count, 0) - count)[flat[order]]
     place = (torch.cumsum(rows, 0) - rows)[flat[order]] * slots + rank
     n_rows = int(rows.sum())
-    corner = torch.full((n_rows * slots,), len(flat), dtype=torch.long)
+    corner = torch.full((n_rows * slots,), len(flat), device=flat.device)
     corner[place] = order
     slot = torch.empty_like(flat)
     slot[order] = place
     unit = (corner % index.shape[1]).view(n_rows, slots)
-    position = torch.repeat_interleave(torch.arange(n_positions), rows)
+    position = torch.repeat_interleave(torch.arange(n_positions, device=flat.device), rows)
     return Buckets(position, unit, corner.view(n_rows, slots), slot.view(index.shape))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,8 +25,21 @@ class ReverseCorrelationConfig(BaseModel):
     threshold: float = Field(0.3, ge=0, lt=1, description="Share of the peak below which a place counts for nothing.")
 
 
-def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Float[np.ndarray, "units 2"]:
-    """Field centres, x rightwards and y downwards, edges of the video at -1 and 1.
+@dataclass(frozen=True)
+class Fields:
+    """Where and when units see.
+
+    Attributes:
+        centres: Of their fields, x rightwards and y downwards, edges of the video at -1 and 1.
+        lag: Frames from the stimulus to the responses that tell most of it.
+    """
+
+    centres: Float[np.ndarray, "units 2"]
+    lag: int
+
+
+def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Fields:
+    """Centres of the units' fields and the delay of their answers.
 
     Responses are correlated with two energies at every place of a grid, local contrast and temporal change, some frames before; how many
     is found from the data, because indicator and microscope delay answers by what no release tells. The sum of both correlations
@@ -55,7 +70,10 @@ def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progres
         for total, values in zip(sums, (seen, seen**2, later, later**2), strict=True):
             total += values.sum(0)
         count += len(later)
-    return _centres(_correlations(cross, sums, max(count, 1)), config)
+    correlations = _correlations(cross, sums, max(count, 1))
+    best = int(np.argmax(np.median(correlations.max(2), axis=1)))
+    told = correlations[max(best - config.neighbours, 0) : best + config.neighbours + 1].mean(0)
+    return Fields(_centres(told, config), best)
 
 
 def local_energies(video: Float[np.ndarray, "frames height width"], rows: int, columns: int) -> Float[np.ndarray, "frames energies"]:
@@ -95,10 +113,8 @@ def _correlations(cross: np.ndarray, sums: list[np.ndarray], count: int) -> np.n
     return np.asarray(covariance / deviations[0][:, None] / deviations[1])
 
 
-def _centres(correlations: np.ndarray, config: ReverseCorrelationConfig) -> np.ndarray:
-    """Centres of mass around the peaks of units' maps, at the lags that tell most about all units."""
-    best = int(np.argmax(np.median(correlations.max(2), axis=1)))
-    told = correlations[max(best - config.neighbours, 0) : best + config.neighbours + 1].mean(0)
+def _centres(told: np.ndarray, config: ReverseCorrelationConfig) -> np.ndarray:
+    """Centres of mass around the peaks of units' maps."""
     maps = (np.maximum(told, 0.0) ** 2).reshape(-1, 2, config.rows, config.columns).sum(1)
     highest = np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
     weights = np.maximum(maps / highest - config.threshold, 0.0) ** 2

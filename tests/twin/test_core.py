@@ -73,3 +73,21 @@ def test_a_still_scene_before_the_clip_is_what_its_first_frame_implies():
 def test_an_unknown_animal_is_refused():
     with pytest.raises(ValueError, match=r"no animal 'rat' in this twin\. It has mouse: transfer it"):
         twin_of("recurrent").animal("rat")
+
+
+@torch.no_grad()
+def test_an_animal_that_answers_late_gets_the_same_answer_that_much_later():
+    prompt, (video, _, eye) = twin_of("recurrent"), clip()
+    still, gaze = torch.zeros(2, 30, 2), eye[:, :1].expand(-1, 30, -1)
+    at_once, _ = prompt("mouse", video, still, gaze)
+    late = twin_of("recurrent")
+    late.animals[0].delay.fill_(4)
+    held = torch.cat([video[:, :1].expand(-1, 4, -1, -1), video], dim=1)[:, :30]
+    answered, _ = late("mouse", video, still, gaze)
+    assert torch.allclose(answered, prompt("mouse", held, still, gaze)[0], atol=1e-5)
+    assert torch.allclose(answered[:, 20:], at_once[:, 16:26], atol=0.02)  # both have forgotten how the clip began
+    state, streamed = None, []
+    for part in (slice(0, 1), slice(1, 3), slice(3, 30)):
+        numbers, state = late("mouse", video[:, part], still[:, part], gaze[:, part], state)
+        streamed.append(numbers)
+    assert torch.allclose(torch.cat(streamed, 1), answered, atol=1e-5)

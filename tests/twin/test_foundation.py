@@ -54,7 +54,7 @@ def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
     animal: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     whole = train([animal.recording], config())
-    steps, real = [0], foundation.loss
+    steps, real = [0], foundation.Objective.forward
 
     def dies(*arguments: Any) -> torch.Tensor:
         steps[0] += 1
@@ -62,7 +62,7 @@ def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(foundation, "loss", dies)
+    monkeypatch.setattr(foundation.Objective, "forward", dies)
     with pytest.raises(KeyboardInterrupt):
         train([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from tests.twin.planted_recording import plant
 
 def test_planted_fields_are_found_by_reverse_correlation():
     planted = plant(units=30, train=25)
-    found = locate(clips_of(planted.recording)[0])
+    found = locate(clips_of(planted.recording)[0]).centres
     off = (found - planted.centres) * [12, 8]  # pixels
     assert np.quantile(np.hypot(*off.T), 0.9) < 1.2
     for axis in range(2):
@@ -21,12 +21,12 @@ def test_planted_fields_are_found_by_reverse_correlation():
 
 def test_a_silent_unit_starts_on_the_map_and_disturbs_no_other():
     planted = plant(units=8, train=6)
-    before = locate(clips_of(planted.recording)[0])
+    before = locate(clips_of(planted.recording)[0]).centres
     for row, trial in enumerate(planted.trials):
         responses = trial.responses.copy()
         responses[:, 0] = 0
         planted.trials[row] = replace(trial, responses=responses)
-    after = locate(clips_of(planted.recording)[0])
+    after = locate(clips_of(planted.recording)[0]).centres
     assert np.isfinite(after).all()
     assert np.abs(after).max() <= 1
     assert after[1:] == pytest.approx(before[1:], abs=1e-6)
