@@ -13,8 +13,8 @@ what the axons share: with popular targets it finds rules that are not there. Us
 Strata may explain a part of the slope; the null slopes then lie around that part instead of 0.
 
 The statistic of permutations is the z of the score test given the other similarities of the candidates (`score_test`); `rewiring` says why
-rewiring has another. p counts replicates whose z lies
-at least as far from the mean of all z, the observed one included; two-sided, (1 + number) / (1 + replicates).
+rewiring has another. p counts replicates whose z lies at least as far from the mean of all z, the observed one included; two-sided,
+(1 + number) / (1 + replicates).
 """
 
 from __future__ import annotations

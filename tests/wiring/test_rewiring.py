@@ -90,7 +90,7 @@ def test_poisson_tables_make_graphs_as_often_as_their_weights_say():
 
 
 def confounded(seed, n_axons=30, n_targets=60, n_synapses=900):
-    """Similarity goes with L_d and with a nearness that decides who connects; targets are popular; many connections have several synapses."""
+    """Similarity goes with L_d and with a nearness that decides who connects; targets are popular; connections have several synapses."""
     rng = np.random.default_rng(seed)
     axon, target = (grid.ravel() for grid in np.meshgrid(np.arange(n_axons), np.arange(n_targets), indexing="ij"))
     log_l_d, nearness = 0.7 * rng.normal(size=len(axon)), rng.normal(size=len(axon))
