@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from scipy import stats
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeCV
@@ -93,6 +94,7 @@ READINGS = {
 }
 N_AXONS = (5, 10, 20, 40, 80)
 BELOW: dict[str, Any] = {"fontsize": 6, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}  # where a legend stands
+RANGES = {"in the 99 % range of what is promised": "#e8f0f4", "below it": "#9cc4dd", "above it": "#f0b08c"}
 FLOOR = 0.1  # added to responses before their log, as a part of the unit's mean
 REPEATS = 40  # of each direction in a narrow scan
 SCANS = {"scans differ": ScanConfig(repeats=REPEATS), "scans alike": ScanConfig(repeats=REPEATS, scan_gain=0.0, scan_noise=0.0)}
@@ -327,7 +329,7 @@ def shares_figure(table: pd.DataFrame, n: int) -> Figure:
     ):
         wide = tested_in.pivot(index="method", columns="scenario", values=value).loc[tested_in["method"].drop_duplicates(), list(SCENARIOS)]
         shown = np.select([wide.isna(), wide > limits[1], wide < limits[0]], [0, 3, 2], 1)
-        axes.imshow(shown, cmap=ListedColormap(["white", "#e8f0f4", "#9cc4dd", "#f0b08c"]), vmin=0, vmax=3, aspect="auto")
+        axes.imshow(shown, cmap=ListedColormap(["white", *RANGES.values()]), vmin=0, vmax=3, aspect="auto")
         for row, column in np.argwhere(shown > 0):
             axes.text(column, row, f"{wide.iloc[row, column]:.2f}", ha="center", va="center", fontsize=6.5)
         axes.set_xticks(range(wide.shape[1]), [textwrap.fill(name, 11) for name in wide], fontsize=6.5)
@@ -335,13 +337,14 @@ def shares_figure(table: pd.DataFrame, n: int) -> Figure:
         axes.tick_params(length=0, labeltop=True, labelbottom=False)
         axes.spines[:].set_visible(False)
         axes.set_title(f"Share of {n} cortices where {title}", fontsize=8)
+    figure.legend([Patch(color=colour) for colour in RANGES.values()], list(RANGES), loc="outside lower center", ncols=3, fontsize=6.5)
     return figure
 
 
 def studies_figure(table: pd.DataFrame) -> Figure:
-    """Power against the number of axons; what reconstruction makes of a cortex; what is decoded of the scan, depth and orientation."""
-    figure = Figure(figsize=(WIDTH * 1.3, 3.3), layout="constrained")
-    panels = figure.subplots(1, 3, width_ratios=[1, 1.35, 1.35])
+    """Power against the number of axons; what reconstruction makes of a cortex and of slopes; what is decoded of scans that differ."""
+    figure = Figure(figsize=(WIDTH * 1.3, 6.4), layout="constrained")
+    panels = figure.subplots(2, 2).ravel()
     of = table.set_index(["scenario", "method"])
     for name in ("feature rule of 2", "geometry, targeted axons", "degree-heavy"):
         rows = [of.loc[(name, f"sandwich, {n} axons")] for n in N_AXONS]
@@ -351,26 +354,32 @@ def studies_figure(table: pd.DataFrame) -> Figure:
     panels[0].set_xticks(N_AXONS, [str(n) for n in N_AXONS])
     panels[0].minorticks_off()
     panels[0].legend(**BELOW)
+    rule = of.loc["feature rule of 2"]
     quantities = ["synapses an axon", "connection probability", "synapses per um of L_d", "mean distance of partners"]
-    bars(panels[1], of.loc["feature rule of 2"], list(READINGS), [[f"{r}: {q}, of the true" for q in quantities] for r in READINGS])
+    bars(panels[1], rule, list(READINGS), [[f"{r}: {q}, of the true" for q in quantities] for r in READINGS], quantities)
     panels[1].axvline(1, color="0.6", linewidth=0.8, linestyle=":")
-    panels[1].set_yticks(range(len(quantities)), [textwrap.fill(name, 14) for name in quantities], fontsize=6.5)
-    panels[1].set(xlabel="as a part of the true value", title="Reconstruction")
+    panels[1].set(xlabel="as a part of the true value", title="Reconstruction: counts and rates")
+    slopes = ["slope", "slope of co-travel"]
+    bars(panels[2], rule, list(READINGS), [[f"{r}: {slope}" for slope in slopes] for r in READINGS], ["synapses given L_d", "co-travel"])
+    panels[2].axvline(SLOPE, color="0.6", linewidth=0.8, linestyle=":")
+    panels[2].set(xlabel=f"slope on feature similarity (dotted: {SLOPE:g} planted for synapses)", title="Reconstruction: slopes")
     kinds = ["raw", "raw, aligned", "embeddings", "embeddings, aligned"]
-    asked = [[f"scan from {kind}", f"depth from {kind}, all scans together", f"orientation from {kind}"] for kind in kinds]
-    bars(panels[2], of.loc["scans differ"], kinds, asked)
-    panels[2].set_yticks(range(3), ["scan, accuracy\nabove chance", "depth, R2", "orientation, R2"], fontsize=6.5)
-    panels[2].set(xlabel="decoded", title="Scans that differ")
+    said = ["scan from {}", "depth from {}, all scans together", "depth from {}, within scans", "orientation from {}"]
+    names = ["scan, accuracy above chance", "depth, R2, all scans", "depth, R2, within scans", "orientation, R2"]
+    bars(panels[3], of.loc["scans differ"], kinds, [[way.format(kind) for way in said] for kind in kinds], names)
+    panels[3].axvline(0, color="0.6", linewidth=0.8)
+    panels[3].set(xlabel="decoded", title="Scans that differ")
     return figure
 
 
-def bars(axes: Any, of: pd.DataFrame, names: list[str], methods: list[list[str]]) -> None:
-    """Horizontal bars with the SD over cortices, one colour a name."""
+def bars(axes: Any, of: pd.DataFrame, names: list[str], methods: list[list[str]], ticks: list[str]) -> None:
+    """Horizontal bars with the SD over cortices, one colour a name and one group a tick."""
     height = 0.8 / len(names)
     for place, (name, rows) in enumerate(zip(names, methods, strict=True)):
         where = np.arange(len(rows)) + (place - (len(names) - 1) / 2) * height
         axes.barh(where, of.loc[rows, "estimate"], height, xerr=of.loc[rows, "sd"], error_kw={"linewidth": 0.7}, label=name)
     axes.invert_yaxis()
+    axes.set_yticks(range(len(ticks)), [textwrap.fill(tick, 14) for tick in ticks], fontsize=6.5)
     axes.legend(**BELOW)
 
 

@@ -12,8 +12,9 @@ what the axons share: with popular targets it finds rules that are not there. Us
 `analyses/planted_pairs` counts how often each of them errs, and where.
 Strata may explain a part of the slope; the null slopes then lie around that part instead of 0.
 
-The statistic is the z of the score test given the other similarities of the candidates (`score_test`). p counts replicates whose z lies
-at least as far from the mean of all z, the observed one included; two-sided, (1 + number) / (1 + replicates).
+The statistic of permutations is the z of the score test given the other similarities of the candidates (`score_test`); `rewiring` says why
+rewiring has another. p counts replicates whose z lies at least as far from the mean of all z, the observed one included; two-sided,
+(1 + number) / (1 + replicates).
 """
 
 from __future__ import annotations

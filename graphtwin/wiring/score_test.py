@@ -1,4 +1,4 @@
-"""Rao's score test of one similarity given others, in one pass and without a fit of its own: the statistic behind every null.
+"""Rao's score test of one similarity given others, in one pass and without a fit of its own: the statistic behind permutations.
 
 Under the hypothesis that the similarity plays no part, an axon's synapses fall on its candidates in proportion to L_d and to what the other
 similarities say. The score U sums similarity times (observed - expected) synapses; z = U / sqrt(I), with the information I that the

@@ -11,7 +11,7 @@ from scipy import stats
 from graphtwin.wiring import rewiring
 from graphtwin.wiring.candidates import candidates
 from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.rewiring import exchange, group_tables, pair_weights, rewire_pairs
+from graphtwin.wiring.rewiring import efficient_scores, exchange, group_tables, pair_weights, rewire_pairs
 
 SIMILARITY = "signal_correlation"
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=150)
@@ -87,6 +87,42 @@ def test_poisson_tables_make_graphs_as_often_as_their_weights_say():
     crossed = (drawn == [False, True, True, False]).all(axis=1).sum()
     share = one * fourth / (one * fourth + other * third)
     assert abs(straight - share * (straight + crossed)) < 4 * np.sqrt(share * (1 - share) * (straight + crossed))
+
+
+def confounded(seed, n_axons=30, n_targets=60, n_synapses=900):
+    """Similarity goes with L_d and with a nearness that decides who connects; targets are popular; connections have several synapses."""
+    rng = np.random.default_rng(seed)
+    axon, target = (grid.ravel() for grid in np.meshgrid(np.arange(n_axons), np.arange(n_targets), indexing="ij"))
+    log_l_d, nearness = 0.7 * rng.normal(size=len(axon)), rng.normal(size=len(axon))
+    rate = np.exp(log_l_d + 0.7 * nearness + rng.normal(0, 0.5, n_targets)[target])
+    columns = {"pre_nucleus_id": axon, "post_nucleus_id": 1000 + target, "l_d_um": np.exp(log_l_d), "nearness": nearness}
+    columns["n_synapses"] = rng.poisson(n_synapses * rate / rate.sum())
+    return pd.DataFrame(columns | {SIMILARITY: log_l_d + 0.7 * nearness + rng.normal(size=len(axon))})
+
+
+def test_synapses_that_share_a_connection_are_no_rule_of_what_goes_with_l_d_and_a_held_nearness():
+    nulls = [rewire_pairs(candidates(confounded(seed), [SIMILARITY, "nearness"]), SIMILARITY, seed, 39) for seed in range(16)]
+    away = [(null.z[0] - null.null_z.mean()) / null.null_z.std() for null in nulls]
+    assert abs(np.mean(away)) < 4 / np.sqrt(len(away))  # SD 1 each; a score of synapses lies 1.9 away
+
+
+def test_the_efficient_score_forgets_what_the_others_say_and_treats_all_draws_alike():
+    rng = np.random.default_rng(0)
+    others, alone = rng.normal(size=(200, 1, 2)), rng.normal(size=(200, 1))
+    sums = np.concatenate([(5 + others @ [2.0, -3.0] + alone)[..., None], others], axis=2)
+    z, slope = efficient_scores(sums)
+    assert abs(np.corrcoef(z[:, 0], alone[:, 0])[0, 1]) > 0.99
+    np.testing.assert_allclose(z / slope, np.broadcast_to((z / slope)[0], z.shape))  # the SD of the score
+    order = rng.permutation(200)
+    np.testing.assert_allclose(efficient_scores(sums[order])[0], z[order], atol=1e-9)
+    assert (efficient_scores(np.ones((5, 1, 3)))[0] == 0).all()
+
+
+def test_fewer_replicates_than_what_is_held_are_refused():
+    with pytest.raises(
+        ValueError, match=r"rewired: 3 replicates cannot tell signal_correlation from 2 others that are held. Draw more than 3"
+    ):
+        rewire_pairs(choices_of(SMALL, names=(SIMILARITY, "distance_um")), SIMILARITY, 0, 3)
 
 
 def test_a_planted_rule_has_the_smallest_p_there_is():
