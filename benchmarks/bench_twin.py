@@ -1,13 +1,19 @@
-"""Training and inference of the functional twin in frames a core-second, against the usual video baseline on the same windows in one run.
+"""Training and inference of the functional twin in frames a core-second, against the usual video baselines in one run.
 
-The baseline stands for the common design: a factorised 3D core (Tran et al. 2018, arXiv:1711.11248) of 32, 64 and 128 channels at the full
-resolution of the video, and a Gaussian readout through `grid_sample`, trained with AdamW in fp32.
+python benchmarks/bench_twin.py [PYTHON of an environment with neuralpredictors]
+
+One baseline stands for the common design: a factorised 3D core (Tran et al. 2018, arXiv:1711.11248) of 32, 64 and 128 channels at the full
+resolution of the video, and a Gaussian readout through `grid_sample`, trained with AdamW in fp32. The other, where an environment for it is named,
+is the stacked 2D core of neuralpredictors (`neuralpredictors_baseline.py`).
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -97,7 +103,14 @@ def theirs(units: int) -> float:
     return 30 / core_seconds(step_of(loss_of, [torch.optim.AdamW(baseline.parameters())]), 1)
 
 
-def main() -> None:
+def by_neuralpredictors(python: str, units: int) -> float:
+    """Frames a core-second in training of the library's own baseline."""
+    script = Path(__file__).with_name("neuralpredictors_baseline.py")
+    done = subprocess.run([python, "-W", "ignore", str(script), str(units)], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[0])
+
+
+def main(python: str | None = None) -> None:
     torch.set_num_threads(1)
     for units in UNITS:
         training, inference = ours(units)
@@ -106,7 +119,10 @@ def main() -> None:
             f"{units:,} units: training {training:.0f} frames a core-second, {training / baseline:.0f} x the baseline ({baseline:.0f}); "
             f"inference {inference:.0f}, {inference * units / 1e6:.1f} million responses"
         )
+        if python is not None:
+            library = by_neuralpredictors(python, units)
+            print(f"{units:,} units: {training / library:.0f} x the stacked 2D core of neuralpredictors ({library:.1f})")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])
