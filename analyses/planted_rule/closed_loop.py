@@ -21,9 +21,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 from tqdm import tqdm
 
+from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.execute import rng_for, threads
-from graphtwin.pipeline.in_silico import embed_twin
+from graphtwin.pipeline.in_silico import embed_twin, tune_twin
 from graphtwin.pipeline.neuron_function import with_function
 from graphtwin.pipeline.twin import open_recording, open_twin, score_twin, train_twin
 from graphtwin.report.figures import WIDTH
@@ -50,7 +51,7 @@ from graphtwin.wiring.similarity import feature_similarity, rf_distance, signal_
 HERE = Path(__file__).parent
 N_NEURONS, SLOPE = 400, 2.0
 FILMS = MovieConfig(minutes=10.0, oracle_clips=6, oracle_repeats=10, test_clips=0, novel_clips=0)  # ten minutes to train, ten of repeats
-TRAINING = ["fit.epochs=10", "fit.patience=10", "steps=40"]
+TRAINING = ["fit.epochs=10", "fit.patience=10", "steps=20"]
 WHOLE = ReconstructConfig(extended=0.35, clean=0.0)
 KINDS = {"salt and pepper": 0.0, "mapped": 0.8}  # part of the variance of tuning that follows the place of the receptive field
 RULES = {
@@ -60,11 +61,13 @@ RULES = {
     },
     "mapped": {"rf-confounded": rule_of("rf-confounded", base=-5.8)},
 }
-TRUE, READOUT, IN_SILICO, REPEATS, TRIALS = "true tuning", "twin: readout", "twin: in silico", "in vivo: repeats", "in vivo: single trials"
-SOURCES = (TRUE, READOUT, IN_SILICO, REPEATS, TRIALS)
+TRUE, READOUT, GRATINGS, MOVIES = "true tuning", "twin: readout", "twin: gratings", "twin: movies"
+REPEATS, TRIALS = "in vivo: repeats", "in vivo: single trials"
+PLANTED = "feature rule of 2"
+SOURCES = (TRUE, READOUT, GRATINGS, MOVIES, REPEATS, TRIALS)
 N_AXONS = (5, 10, 20, 40)
 DISTANCES = ["likeness", "rf_distance", "distance_um", "depth_difference_um"]
-VECTORS = ("readout_cvt", "position_stim_cvt", "in_silico_resp", "in_vivo_mean_resp", "in_vivo_trials")
+VECTORS = ("readout_cvt", "position_stim_cvt", "in_silico_resp", "in_vivo_mean_resp", "in_vivo_trials", "gratings")
 
 
 def config_of(kind: str) -> AnimalConfig:
@@ -86,7 +89,8 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
         with threads(1):
             medians = score_twin(run, recording).drop(columns=UNIT_KEY).median()
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)
-            write_table(embed_twin(run, recording).assign(**measured(run, recording)), table)
+            gratings = tune_twin(run).filter(regex=schema.DIRECTION).to_numpy()
+            write_table(embed_twin(run, recording).assign(gratings=list(gratings), **measured(run, recording)), table)
         shutil.rmtree(folder / "recording")
     return pd.read_parquet(table), pd.read_csv(scores, index_col="score")["median"]
 
@@ -128,7 +132,7 @@ def wired(kind: str, number: int, wiring: int, folder: Path, embedded: pd.DataFr
 
 def asked(pairs: pd.DataFrame, neurons: pd.DataFrame, embedded: pd.DataFrame, animal: Animal, number: int) -> Iterator[dict[str, Any]]:
     """The conditional slope of every likeness, alone and given distances, of all axons and of some."""
-    known = with_function(neurons, embedded, "embeddings").merge(embedded[[*UNIT_KEY, "in_vivo_trials"]], on=UNIT_KEY)
+    known = with_function(neurons, embedded, "embeddings").merge(embedded[[*UNIT_KEY, "in_vivo_trials", "gratings"]], on=UNIT_KEY)
     pairs = with_likeness(add_geometry(pairs, known), known, animal)
     axons = rng_for(number, "axons of a smaller study").permutation(pairs["pre_nucleus_id"].unique())
     pairs["true"] = pairs[TRUE]
@@ -151,7 +155,8 @@ def with_likeness(pairs: pd.DataFrame, known: pd.DataFrame, animal: Animal) -> p
     found = {
         TRUE: feature_similarity(animal.tuning.features[rows], a, b),
         READOUT: feature_similarity(vectors["readout_cvt"], a, b),
-        IN_SILICO: signal_correlation(vectors["in_silico_resp"], a, b),
+        GRATINGS: signal_correlation(vectors["gratings"], a, b),
+        MOVIES: signal_correlation(vectors["in_silico_resp"], a, b),
         REPEATS: signal_correlation(vectors["in_vivo_mean_resp"], a, b),
         TRIALS: signal_correlation(vectors["in_vivo_trials"], a, b),
         "rf, true": rf_distance(animal.tissue.rf[rows], a, b),
@@ -188,15 +193,16 @@ def summary(answers: pd.DataFrame) -> pd.DataFrame:
     """By rule, given and source: share of wirings with a rule found, mean z, slope of one SD, agreement with the true similarity.
 
     `z_of_true` is mean z as a part of the true tuning's, `z_beyond_repeats` the difference to measured responses to repeated clips; the
-    95 % intervals of both are Student's over animals.
+    95 % intervals of both are Student's over animals. The first is NaN where no rule of similarity was planted.
     """
     key = ["rule", "given", "source"]
     by = answers.groupby(key, sort=False)
     table = by.agg(found=("found", "mean"), z=("z", "mean"), slope_sd=("slope_sd", "mean"), agreement=("agreement", "mean"))
     table = table.join(by.agg(n_synapses=("n_synapses", "mean"), n=("z", "size"), n_animals=("animal", "nunique")))
     of_animals = answers.groupby([*key, "animal"], sort=False)["z"].mean().unstack("source")
+    of_planted = of_animals.loc[[PLANTED]]
     for name, value in (
-        ("z_of_true", of_animals.div(of_animals[TRUE].groupby(["rule", "given"]).transform("mean"), axis=0)),
+        ("z_of_true", of_planted.div(of_planted[TRUE].groupby(["rule", "given"]).transform("mean"), axis=0)),
         ("z_beyond_repeats", of_animals.sub(of_animals[REPEATS], axis=0)),
     ):
         parts = value.stack().groupby(["rule", "given", "source"], sort=False)
@@ -221,7 +227,7 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """How clearly each likeness shows the planted rule, animal by animal; power; and what is found where no such rule was planted."""
     figure = Figure(figsize=(WIDTH * 1.3, 3.2), layout="constrained")
     panels = figure.subplots(1, 3, width_ratios=[1.1, 1, 1.2])
-    rows = answers[(answers["rule"] == "feature rule of 2") & (answers["given"] == "alone")]
+    rows = answers[(answers["rule"] == PLANTED) & (answers["given"] == "alone")]
     of_animals = rows.groupby(["source", "animal"])["z"].mean().unstack("animal").loc[list(SOURCES)]
     panels[0].plot(of_animals.to_numpy(), color="0.75", linewidth=0.8)
     panels[0].plot(of_animals.mean(1).to_numpy(), color="C0", marker="o", markersize=4)
@@ -229,7 +235,7 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     names = [name.replace(": ", ":\n").replace("single ", "single\n") for name in SOURCES]
     panels[0].set_xticks(range(len(SOURCES)), names, fontsize=6)
     panels[0].set(ylabel="z of the slope of likeness", title="A planted feature rule")
-    of = table[table["rule"] == "feature rule of 2"].set_index(["source", "given"])["found"]
+    of = table[table["rule"] == PLANTED].set_index(["source", "given"])["found"]
     for source in SOURCES:
         panels[1].plot(N_AXONS, [of[(source, f"{n} axons")] for n in N_AXONS], marker="o", markersize=3, label=source)
     panels[1].set(xscale="log", xlabel="whole axons", ylabel="share of wirings with the rule found", ylim=(-0.03, 1.03), title="Power")
@@ -239,7 +245,7 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     none = [(rule, given) for rule in ("geometry, targeted axons", "rf-confounded") for given in ("alone", "distances")]
     of_none = table.set_index(["source", "rule", "given"])["found"]
     for place, source in enumerate(SOURCES):
-        panels[2].bar(np.arange(len(none)) + 0.15 * (place - 2), [of_none[(source, *which)] for which in none], 0.15)
+        panels[2].bar(np.arange(len(none)) + 0.13 * (place - 2.5), [of_none[(source, *which)] for which in none], 0.13, color=f"C{place}")
     panels[2].axhline(0.05, color="0.6", linewidth=0.8, linestyle=":")
     panels[2].set_xticks(range(len(none)), [f"{rule.split(',')[0]},\n{given}" for rule, given in none], fontsize=6)
     panels[2].set(ylabel="share of wirings with a rule found", ylim=(0, 1.03), title="No like-to-like planted")

@@ -46,7 +46,7 @@ def respond(fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames he
     state: Any = None
     parts = []
     for start in range(0, len(video), CHUNK):
-        part = torch.from_numpy(np.asarray(video[start : start + CHUNK], dtype=np.float32)[None])
+        part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=fitted.twin.device)[None]
         rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
         with torch.no_grad():
             numbers, state = fitted.twin(animal, (part - mean) / deviation, *rest, state)
