@@ -10,10 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from graphtwin.artifacts import write_table, write_text
-from graphtwin.config import read_toml
 from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
 from graphtwin.pipeline.simulate import simulate
 from graphtwin.schema import UNIT_KEY
