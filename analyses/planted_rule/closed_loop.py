@@ -1,6 +1,6 @@
 """Movies -> twin -> embeddings -> like-to-like on connections read from disk: is a planted rule found by what a twin learned?
 
-python analyses/planted_rule/closed_loop.py [--animals 6] [--wirings 3] [--workers 1]
+python analyses/planted_rule/closed_loop.py [--animals 4] [--wirings 3] [--workers 1]
 """
 
 from __future__ import annotations
@@ -254,8 +254,8 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--animals", type=int, default=6, help="of each kind of tuning")
-    parser.add_argument("--wirings", type=int, default=4, help="growths of the neurites of each animal")
+    parser.add_argument("--animals", type=int, default=4, help="of each kind of tuning")
+    parser.add_argument("--wirings", type=int, default=3, help="growths of the neurites of each animal")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/closed_loop"), help="a stopped study goes on there")
     chosen = parser.parse_args()
