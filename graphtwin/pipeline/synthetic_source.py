@@ -20,7 +20,7 @@ from graphtwin.synthetic.steps import SimulateConfig
 NAME = "synthetic"
 NEURONS, MINUTES = 1500, 8.0  # demonstration size
 BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))
-TRAINING = ["fit.epochs=8", "steps=60"]
+TRAINING = ["fit.epochs=8", "steps=40"]  # more of it hardly changes what readouts say of tuning
 SIMILARITIES = ("feature_similarity", "signal_correlation", "rf_distance")
 REPLICATES = 200
 
