@@ -50,7 +50,7 @@ def answers(session_folder: Path) -> pd.DataFrame:
             LOOP.answers_of("salt and pepper", 0, 1, folder).to_csv(folder / "answers.csv", index=False)
 
     table = pd.read_csv(made_once(session_folder / "closed_loop", make) / "answers.csv")
-    return table.set_index(["rule", "given", "source"])
+    return table.set_index(["rule", "given", "source"]).sort_index()
 
 
 @pytest.mark.parametrize("given", ["alone", "distances"])
