@@ -65,6 +65,8 @@ graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity 
 graphtwin like-to-like pairs.parquet --similarity feature_similarity --similarity rf_distance --inclusion none --out runs/joint
 
 graphtwin like-to-like pairs.csv --similarity signal_correlation --outcome co_travel --by none --out runs/co_travel
+
+graphtwin like-to-like edges.pkl --neurons nodes.pkl --embeddings embeddings.parquet --similarity feature_similarity --out runs/twin
 """
 
 SIMULATE_EXAMPLES = """[bold]Examples[/bold]
@@ -169,6 +171,9 @@ def like_to_like(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
+    ] = None,
     outcome: Annotated[str, typer.Option(help="synapse_density, co_travel or size.")] = "synapse_density",
     by: Annotated[str, typer.Option(help="proj_hva, proj_hva_layer or none.")] = "proj_hva",
     inclusion: Annotated[str, typer.Option(help="published or none.")] = "published",
@@ -182,8 +187,8 @@ def like_to_like(
         from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
         from graphtwin.report.like_to_like_page import write
 
-        asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "similarity": tuple(similarity), "outcome": outcome, "by": by}
-        asked |= {"inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
+        asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "embeddings": embeddings, "similarity": tuple(similarity)}
+        asked |= {"outcome": outcome, "by": by, "inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
         folder = run_like_to_like(validate(LikeToLikeConfig, asked, "like-to-like"), out)
         write(folder)
         print_findings(folder)

@@ -1,4 +1,4 @@
-"""The command line of the functional twin: graphtwin twin train | transfer | score | predict | embed."""
+"""The command line of the functional twin: graphtwin twin train | transfer | score | predict | embed | tune | correlate."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.cs
 graphtwin twin predict runs/new_mouse --stimulus movie.npy --out responses.npy
 
 graphtwin twin embed runs/core --out embeddings.parquet
+
+graphtwin twin tune runs/core --out tuning.csv
+
+graphtwin twin correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy
 """
 
 app = typer.Typer(
@@ -126,18 +130,55 @@ def predict(
 @app.command()
 def embed(
     run: Run,
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet, or .csv without --stimulus.")],
+    stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
 ) -> None:
-    """Write what each unit's readout weighs, for `graphtwin run --embeddings`."""
+    """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
     from graphtwin.cli import words
 
     with words():
         from graphtwin.artifacts import write_table
-        from graphtwin.pipeline.twin import embed_twin
+        from graphtwin.pipeline.in_silico import embed_twin
 
-        table = embed_twin(run)
+        if stimulus is not None and out.suffix != ".parquet":
+            raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
+        table = embed_twin(run, stimulus)
         write_table(table, out)
         typer.echo(f"{out}: {len(table)} units")
+
+
+@app.command()
+def tune(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+) -> None:
+    """Measure orientation and direction tuning on drifting gratings, in silico: a row a unit."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.pipeline.in_silico import tune_twin
+
+        table = tune_twin(run)
+        write_table(table, out)
+        medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
+        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+
+
+@app.command()
+def correlate(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
+    out: Annotated[Path, typer.Option(help="Where the matrix goes: .npy (units, units); ids beside it as .ids.csv.")],
+) -> None:
+    """Correlate the responses of all pairs of units to the same clips, in silico."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin.pipeline.in_silico import correlate_twin
+
+        n_units, n_bins = correlate_twin(run, stimulus, out)
+        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
 
 
 def _save(responses: object, path: Path) -> None:

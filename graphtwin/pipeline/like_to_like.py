@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
 from graphtwin.cortex.funnel import Funnel
+from graphtwin.pipeline.neuron_function import with_function, without_published
+from graphtwin.sources.embeddings import read as read_embeddings
 from graphtwin.sources.published import read_neurons, read_pairs
 from graphtwin.wiring.analysis import analyse, measure_of, unfitted_groups
 from graphtwin.wiring.inclusion import INCLUSIONS, Inclusion, include
@@ -30,6 +32,7 @@ class LikeToLikeConfig(BaseModel):
 
     Attributes:
         pairs, neurons: Tables as published, or with the same columns; neurons where similarities, reliability or positions come from them.
+        embeddings: Table of a twin, whose function then takes the place of that in both tables.
         similarity: Columns of the pair table, or names that are computed from the neurons.
         by: Column of groups: projections between areas, these with layers, or none.
         inclusion: The published rules, or none.
@@ -41,6 +44,7 @@ class LikeToLikeConfig(BaseModel):
 
     pairs: Path
     neurons: Path | None = None
+    embeddings: Path | None = None
     similarity: tuple[str, ...] = Field(min_length=1)
     outcome: Literal["synapse_density", "co_travel", "size"] = "synapse_density"
     by: Literal["proj_hva", "proj_hva_layer", "none"] = "proj_hva"
@@ -98,6 +102,10 @@ def _steps(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLike
 def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
     """The pairs; without a neuron table they must have the similarities."""
     pairs = read_pairs(config.pairs)
+    if config.embeddings is not None:
+        if config.neurons is None:
+            raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
+        pairs = without_published(pairs)
     missing = [name for name in config.similarity if name not in pairs]
     if missing and config.neurons is None:
         raise ValueError(
@@ -112,6 +120,8 @@ def _with_neurons(pairs: pd.DataFrame, config: LikeToLikeConfig) -> tuple[pd.Dat
     if config.neurons is None:
         return pairs, None
     neurons = read_neurons(config.neurons)
+    if config.embeddings is not None:
+        neurons = with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
     return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity), neurons
 
 
@@ -156,7 +166,7 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
     artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
-    inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons) if path is not None}
+    inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
 
 

@@ -43,15 +43,16 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     folder = Path(settings.out)
     run_folder.require_place(folder, settings, resume)
     with threads(settings.threads):
-        tables = sources.load(_source(settings))
-        inputs = run_folder.inputs_of(settings, tables)
+        read = _prepared(settings)
+        tables = sources.load(read.source)
+        inputs = run_folder.inputs_of(read, tables)
         run_folder.require_same_inputs(folder, inputs)
         if run_folder.is_finished(folder):
             log.warning("%s", run_folder.already_finished(folder))
             return folder
         cortex = build(tables)
         target_materialization(settings, cortex)  # without pairs nothing else is worth the time
-        embedded = _embed(settings, cortex)
+        embedded = _embed(read, cortex)
         study = make_study(settings, cortex, embedded["embeddings"])
         scope = scope_of(study)
         _begin(folder, settings, inputs)
@@ -67,11 +68,12 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     return folder
 
 
-def _source(settings: Settings) -> str | Path:
-    """The source as `sources.load` knows it; a synthetic cortex is simulated first, and read from disk like any other."""
+def _prepared(settings: Settings) -> Settings:
+    """Settings with what is read; a synthetic cortex and its functional twin are made first, and read from disk like any other."""
     if settings.source != synthetic_source.NAME:
-        return settings.source
-    return synthetic_source.simulated_source(settings.out, settings.seed, settings.threads)
+        return settings
+    made = synthetic_source.prepare(settings.out, settings.seed, settings.threads)
+    return settings.model_copy(update={"source": str(made.source), "embeddings_file": settings.embeddings_file or made.embeddings})
 
 
 def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:

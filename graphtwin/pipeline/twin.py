@@ -1,11 +1,11 @@
-"""The functional twin on files: train on folders of recordings, transfer to a new one, score, predict and embed."""
+"""The functional twin on files: train on folders of recordings, transfer to a new one, score and predict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from graphtwin.twin.weights import FittedTwin
 
 SCORED_TIERS = ("test", "oracle")  # repeated clips in the releases of 2022 and 2023
-CHUNK = 300  # frames of a stimulus in memory at a time
 MIN_REPEATS = 4  # of a stimulus, to be kept for scoring where a release has no tiers
 
 
@@ -193,24 +192,14 @@ def predict_video(
         animal: Its name; the first of the twin otherwise.
         device: Where torch computes.
     """
-    import torch
+    from graphtwin.twin.in_silico import respond
 
     fitted = open_twin(run)
     fitted.twin.to(device_of(device))
     name = animal or next(iter(fitted.animals))
     fitted.twin.animal(name)
-    seen = fitted.animals[name]
-    require_video(video, seen.size)
-    mean, deviation = seen.scales.video
-    state: Any = None
-    parts = []
-    for start in range(0, len(video), CHUNK):
-        part = torch.from_numpy(np.asarray(video[start : start + CHUNK], dtype=np.float32)[None]).to(fitted.twin.device)
-        rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
-        with torch.no_grad():
-            numbers, state = fitted.twin(name, (part - mean) / deviation, *rest, state)
-            parts.append(fitted.twin.mean(name, numbers)[0].cpu().numpy() * seen.scales.responses.astype(np.float32))
-    return np.concatenate(parts)
+    require_video(video, fitted.animals[name].size)
+    return respond(fitted, name, video)
 
 
 def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
@@ -220,10 +209,3 @@ def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
     bad = int((~np.isfinite(video)).any((1, 2)).sum())
     if bad:
         raise ValueError(f"stimulus: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
-
-
-def embed_twin(run: Path) -> pd.DataFrame:
-    """The embeddings table of all animals of a run, as `graphtwin run --embeddings` takes it."""
-    from graphtwin.twin.readout_embeddings import embed
-
-    return embed(open_twin(run))

@@ -104,3 +104,31 @@ def test_without_tiers_repeated_stimuli_are_kept_for_scoring(animals: list[Path]
     assert with_tiers(recording) is recording
     bare = replace(recording, trials=recording.trials.assign(tier="", stimulus=["a"] * 4 + list("bcdefgh")))
     assert with_tiers(bare).trials["tier"].tolist() == ["oracle"] * 4 + ["train"] * 7
+
+
+def test_tuning_and_correlations_are_written_and_stand_in_the_embeddings_table(animals: list[Path], run: Path, tmp_path: Path):
+    assert "8 units; medians: gosi" in command("tune", run, "--out", tmp_path / "t.csv")
+    tuning = pd.read_csv(tmp_path / "t.csv")
+    assert {"unit_id", "gosi", "gdsi", "osi", "preferred_orientation", "direction_337_5"} <= set(tuning)
+    clips = np.random.default_rng(0).uniform(0, 255, (2, 80, 16, 24)).astype(np.float32)
+    np.save(tmp_path / "clips.npy", clips)
+    assert "8 x 8 units, responses in 6 bins" in command(
+        "correlate", run, "--stimulus", tmp_path / "clips.npy", "--out", tmp_path / "c.npy"
+    )
+    found = np.load(tmp_path / "c.npy")
+    assert "8 units" in command("embed", run, "--stimulus", tmp_path / "clips.npy", "--out", tmp_path / "e.parquet")
+    table = pd.read_parquet(tmp_path / "e.parquet")
+    np.testing.assert_allclose(found, np.corrcoef(np.stack(table["in_silico_resp"])), atol=1e-5)
+    assert table["gosi"].to_numpy() == pytest.approx(tuning["gosi"].to_numpy())
+    assert pd.read_csv(tmp_path / "c.ids.csv")["unit_id"].tolist() == table["unit_id"].tolist()
+    assert "responses in 21 bins" in command("correlate", run, "--stimulus", animals[1], "--out", tmp_path / "of_another.npy")
+
+
+def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
+    assert "responses are vectors" in command("embed", run, "--stimulus", animals[0], "--out", tmp_path / "e.csv")
+    assert "Name an .npy file" in command("correlate", run, "--stimulus", animals[0], "--out", tmp_path / "c.csv")
+    np.save(tmp_path / "small.npy", np.zeros((80, 8, 8)))
+    assert "but the twin sees (frames, 16, 24)" in command(
+        "correlate", run, "--stimulus", tmp_path / "small.npy", "--out", tmp_path / "c.npy"
+    )
+    assert not list(tmp_path.glob("c.npy*"))

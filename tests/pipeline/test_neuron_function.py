@@ -1,0 +1,73 @@
+"""A twin's embeddings table takes the place of the function that pair and neuron tables were published with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from graphtwin.cli import app
+from graphtwin.pipeline.neuron_function import with_function, without_published
+from graphtwin.wiring.similarity import add_similarities
+
+NEURONS = pd.DataFrame({"nucleus_id": [101, 102, 103], "session": 1, "scan_idx": [1, 1, 2], "unit_id": [5, 6, 5], "layer": "L4"})
+EMBEDDED = pd.DataFrame(
+    {
+        "session": 1,
+        "scan_idx": 1,
+        "unit_id": [6, 5, 9],
+        "embedding_0": [0.0, 1.0, 0.6],
+        "embedding_1": [1.0, 0.0, 0.8],
+        "rf_x": [0.1, 0.0, 0.5],
+        "rf_y": [0.0, 0.0, 0.5],
+        "in_silico_resp": [np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0]), np.zeros(3)],
+        "preferred_orientation": [10.0, 170.0, 3.0],
+    }
+)
+PAIRS = pd.DataFrame(
+    {"pre_nucleus_id": [101, 101], "post_nucleus_id": [102, 103], "readout_similarity_cvt": [0.99, 0.98], "mine": [1.0, 2.0]}
+)
+
+
+def test_similarities_are_those_of_the_units_that_stand_for_the_nuclei():
+    known = with_function(NEURONS.assign(readout_cvt=[np.ones(2)] * 3), EMBEDDED, "e.parquet")
+    names = ["readout_similarity_cvt", "signal_correlation", "rf_distance", "orientation_difference"]
+    found = add_similarities(without_published(PAIRS), known, names).set_index("post_nucleus_id")
+    assert found.loc[102, names].to_numpy(float) == pytest.approx([0.0, -1.0, 10.42581, 20.0], abs=1e-4)
+    assert found.loc[103, names].isna().all()  # unit 5 of another scan: what was published of it is gone too
+    assert found["mine"].tolist() == [1.0, 2.0]
+
+
+def test_embeddings_by_nucleus_are_joined_by_nucleus():
+    by_nucleus = EMBEDDED.drop(columns=["session", "scan_idx", "unit_id"]).assign(nucleus_id=[103, 101, 102])
+    known = with_function(NEURONS, by_nucleus, "e.parquet").set_index("nucleus_id")
+    assert known.loc[101, "readout_cvt"].tolist() == [1.0, 0.0]
+    assert known.loc[103, "position_stim_cvt"].tolist() == [0.1, 0.0]
+
+
+def test_embeddings_that_are_of_other_recordings_or_none_are_refused_in_words():
+    with pytest.raises(ValueError, match="none of its 3 rows is one of the 3 neurons by session, scan_idx, unit_id"):
+        with_function(NEURONS, EMBEDDED.assign(session=9), "e.parquet")
+    with pytest.raises(ValueError, match=r"no embedding_0, embedding_1, \.\.\. column"):
+        with_function(NEURONS, EMBEDDED[["session", "scan_idx", "unit_id"]], "e.parquet")
+    with pytest.raises(ValueError, match=r"e\.parquet"):
+        with_function(NEURONS, pd.concat([EMBEDDED, EMBEDDED]), "e.parquet")
+
+
+def test_the_command_asks_for_the_neurons_that_embeddings_are_of(tmp_path):
+    PAIRS.assign(n_synapses=1, l_d_um=3.0).to_parquet(tmp_path / "pairs.parquet")
+    EMBEDDED.to_parquet(tmp_path / "e.parquet")
+    words = [
+        "like-to-like",
+        tmp_path / "pairs.parquet",
+        "--embeddings",
+        tmp_path / "e.parquet",
+        "--similarity",
+        "mine",
+        "--out",
+        tmp_path / "o",
+    ]
+    told = CliRunner().invoke(app, list(map(str, words)))
+    assert told.exit_code == 2
+    assert "Give --neurons, which says what nucleus each unit is" in told.stderr

@@ -1,0 +1,121 @@
+"""Gratings drift the way they say, a unit that prefers a direction is found to prefer it, and correlations are Pearson's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from graphtwin.schema import UNIT_KEY
+from graphtwin.twin.core import ConvolutionalConfig
+from graphtwin.twin.foundation import FoundationConfig
+from graphtwin.twin.in_silico import GratingConfig, grating, in_silico_responses, respond, tune
+from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.perspective import PerspectiveConfig
+from graphtwin.twin.recordings import ClipConfig, Clips, clips_of, held_out
+from graphtwin.twin.scales import Scales
+from graphtwin.twin.signal_correlation import Bins, binned, correlation_blocks, correlations, in_vivo_responses
+from graphtwin.twin.weights import FittedTwin, Seen
+from tests.twin.planted_recording import plant
+
+SIZE, RATE = (36, 64), 30.0
+PREFERRED = np.array([0.0, 90.0, 225.0, 157.5])
+HALF = Bins(seconds=0.5, left_out_s=1.0)
+
+
+def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
+    """A twin whose units answer when a grating of 0.045 cycles a degree drifts their way, and whose last one never changes its mind."""
+    config = FoundationConfig(twin=TwinConfig(core=ConvolutionalConfig(first=2, hidden=4, blocks=0, features=2), bf16=False))
+    units = len(PREFERRED) + 1
+    twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
+    waves = np.stack([grating(angle, 0.045, 0.25, SIZE, 2, PerspectiveConfig()) for angle in PREFERRED])
+    carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
+
+    def forward(name, video, behaviour, eye_position, state=None):
+        seen = video[0].flatten(1).to(torch.complex64) @ carrier.T.conj()
+        before = torch.cat([seen[:1] if state is None else state["seen"], seen[:-1]])
+        drift = (before * seen.conj()).imag
+        rates = torch.cat([torch.clamp(drift, min=0) + 1.0, torch.ones(len(drift), 1)], dim=1)
+        return rates[None, :, :, None], {"seen": seen[-1:]}
+
+    twin.forward = forward
+    twin.mean = lambda name, numbers: numbers[..., 0]
+    keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
+    scales = Scales((120.0, 50.0), np.full(units, 2.0), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0))
+    return FittedTwin(twin, config, {"planted": Seen(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, frozenset())})
+
+
+def test_a_grating_drifts_its_way_at_its_frequency():
+    shown = grating(90.0, 0.05, 0.125, SIZE, 9, PerspectiveConfig())
+    assert shown[8] == pytest.approx(shown[0], abs=1e-4)  # eight frames a cycle
+    assert shown[:, :, 0] == pytest.approx(shown[:, :, -1], abs=1e-5)  # upwards: all columns alike
+    lines = shown[:, :, 0]
+    degrees_a_row = np.degrees(31.0 / 36 / 15)
+    rows_a_frame = 0.125 / 0.05 / degrees_a_row
+    down = np.interp(np.arange(36) + rows_a_frame, np.arange(36), lines[0])
+    assert np.corrcoef(down[:30], lines[1][:30])[0, 1] > 0.95  # what was lower is there a frame later
+
+
+def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
+    table = tune(motion_detectors(), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
+    known = table.iloc[: len(PREFERRED)]
+    apart = np.abs((known["preferred_direction"] - PREFERRED + 180) % 360 - 180)
+    assert (apart < 6).all()
+    assert (np.abs((known["preferred_orientation"] - PREFERRED + 90) % 180 - 90) < 6).all()
+    assert (known["gdsi"] > 0.3).all()
+    assert table.iloc[-1][["gosi", "gdsi", "osi", "dsi"]].to_numpy(float) == pytest.approx(0, abs=1e-6)
+    assert [name for name in table if name.startswith("direction_")][:2] == ["direction_000_0", "direction_022_5"]
+    assert table[UNIT_KEY].to_numpy().tolist() == [[1, 1, unit] for unit in range(1, 6)]
+
+
+def test_pictures_do_not_drift():
+    with pytest.raises(ValueError, match="trained on single pictures, in which nothing drifts"):
+        tune(motion_detectors(np.nan))
+
+
+def test_responses_to_a_long_video_do_not_depend_on_where_it_is_cut(monkeypatch):
+    fitted = motion_detectors()
+    video = np.random.default_rng(0).uniform(0, 255, (70, *SIZE)).astype(np.float32)
+    whole = respond(fitted, "planted", video)
+    monkeypatch.setattr("graphtwin.twin.in_silico.CHUNK", 16)
+    assert respond(fitted, "planted", video) == pytest.approx(whole, rel=1e-5)
+    assert whole.min() == 2.0  # a rate of 1 in the units of the recording
+
+
+def test_bins_leave_the_start_of_a_clip_out_and_average_the_rest():
+    ramp = np.arange(80.0)[:, None] * np.array([1.0, -2.0])
+    assert binned(ramp, RATE, HALF) == pytest.approx(np.array([[37, 52, 67], [-74, -104, -134]]))
+    clips = [np.full((80, *SIZE), 9.0, dtype=np.float32)] * 2
+    assert in_silico_responses(motion_detectors(), "planted", clips, HALF).shape == (5, 6)
+    with pytest.raises(ValueError, match="none of 1 clips is longer than the part of it that does not count"):
+        in_silico_responses(motion_detectors(), "planted", [clips[0][:20]], HALF)
+
+
+def test_measured_responses_are_means_over_repeats_of_repeated_clips_alone():
+    planted = plant(units=5, train=4, test=2, repeats=3)
+    train, _ = clips_of(planted.recording, ClipConfig())
+    clips: Clips = held_out(train, ("test",))
+    found = in_vivo_responses(clips, bins=HALF)
+    assert found.shape == (5, 2 * 6)
+    rows = next(iter(clips.repeats().values()))
+    mean = np.mean([planted.trials[row].responses[30:45].mean(0) for row in rows], axis=0)
+    assert found[:, 0] == pytest.approx(mean / clips.scales.responses, rel=1e-5)
+    everything = replace(clips, rows=np.arange(len(planted.trials)))
+    assert in_vivo_responses(everything, 1, HALF).shape == (5, 6 * 6)
+    with pytest.raises(ValueError, match="none of 2 clips was shown 4 times or more"):
+        in_vivo_responses(clips, 4, HALF)
+
+
+def test_correlations_of_all_pairs_are_pearsons_whatever_the_blocks():
+    responses = np.random.default_rng(1).gamma(1.0, 1.0, (23, 60)).astype(np.float32)
+    responses[7] = 3.3
+    found = correlations(responses)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wanted = np.corrcoef(responses)
+    wanted[7] = wanted[:, 7] = np.nan
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.concatenate(list(correlation_blocks(responses, 5))), found, atol=1e-6)
