@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,30 +134,54 @@ def open_twin(run: Path) -> FittedTwin:
     return load_twin(Path(run) / "twin.pt")
 
 
+@dataclass(frozen=True)
+class Scored:
+    """How well a twin predicts held-out trials.
+
+    Attributes:
+        units: One row a unit: keys, scores with their 95 % intervals over stimuli, bits per response.
+        kinds: One row a kind of stimulus and score: medians over units with their intervals; see `generalisation.score_kinds`.
+    """
+
+    units: pd.DataFrame
+    kinds: pd.DataFrame
+
+
 def score_twin(
-    run: Path, folder: str | Path, tiers: tuple[str, ...] = SCORED_TIERS, left_out: int | None = None, seed: int = 0
-) -> pd.DataFrame:
-    """One row a unit: keys, scores with their intervals, bits per response.
+    run: Path, folder: str | Path, tiers: tuple[str, ...] | None = None, left_out: int | None = None, seed: int = 0
+) -> Scored:
+    """Score an animal's held-out trials.
 
     Args:
         run: A run folder whose twin has this animal.
         folder: The recording.
-        tiers: That are scored; those that exist.
+        tiers: That are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses that no
+            fit reads: what the twin was never trained on as well.
         left_out: Frames at the start of each clip that do not count; 50 otherwise.
         seed: Of the intervals.
     """
-    from graphtwin.twin.likelihood import bits_per_response
-    from graphtwin.twin.prediction import score
+    from graphtwin.twin.generalisation import score_kinds, stimuli_of
+    from graphtwin.twin.prediction import sums_of
     from graphtwin.twin.recordings import clips_of
-    from graphtwin.twin.scores import LEFT_OUT
+    from graphtwin.twin.scores import LEFT_OUT, score_units
 
     fitted, recording = open_twin(run), open_recording(folder)
-    test = fitted.clips(recording, tiers)
+    test = fitted.clips(recording, tiers or held_out_tiers(recording, fitted))
     train, _ = clips_of(recording, fitted.config.clips)
+    stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
+    main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
+    main = main if main.any() else np.ones(len(main), dtype=bool)
     skipped = LEFT_OUT if left_out is None else left_out
-    scored = score(fitted.twin, test, skipped, seed)
-    bits = bits_per_response(fitted.twin, replace(train, scales=test.scales), test, skipped)
-    return scored.merge(bits, on=["session", "scan_idx", "unit_id"], validate="1:1")
+    sums = sums_of(fitted.twin, test, skipped, replace(train, scales=test.scales))
+    return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
+
+
+def held_out_tiers(recording: Recording, fitted: FittedTwin) -> tuple[str, ...]:
+    """Tiers with responses that are neither fitted nor stop a fit; those scored by default where there are no others."""
+    clips, trials = fitted.config.clips, recording.trials
+    read = {*clips.train_tiers, *clips.validation_tiers, "none", ""}
+    found = trials.loc[trials["has_responses"].astype(bool), "tier"].unique()
+    return tuple(sorted(set(found) - read)) or SCORED_TIERS
 
 
 def predict_video(

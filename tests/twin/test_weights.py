@@ -11,8 +11,9 @@ import torch
 from graphtwin.training import FitConfig
 from graphtwin.twin.core import ConvolutionalConfig
 from graphtwin.twin.foundation import FoundationConfig, Trained, train
-from graphtwin.twin.likelihood import bits_per_response, intercept
+from graphtwin.twin.likelihood import intercept
 from graphtwin.twin.model import TwinConfig
+from graphtwin.twin.prediction import score
 from graphtwin.twin.readout_embeddings import embed, feature_covariance, reference_clip
 from graphtwin.twin.recordings import held_out
 from graphtwin.twin.responses import FAMILIES
@@ -124,16 +125,17 @@ def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted
 
 def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
     training, _ = trained.clips["planted"]
-    bits = bits_per_response(trained.twin, training, held_out(training, ["test"]), left_out=20)
-    assert bits["bits_per_response"].median() > 0.05
-    assert len(bits) == 12
+    scored = score(trained.twin, held_out(training, ["test"]), left_out=20, train=training)
+    assert scored["bits_per_response"].median() > 0.05
+    assert len(scored) == 12
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_intercept_of_constant_statistics_is_the_maximum(family: str):
     rng = np.random.default_rng(0)
     responses = torch.as_tensor(rng.gamma(1.0, 0.7, (800, 3)) * (rng.random((800, 3)) < 0.6), dtype=torch.float32)
-    numbers, shape = intercept(FAMILIES[family], responses)
+    constant = intercept(FAMILIES[family], responses)
+    numbers, shape = constant.numbers, constant.shape
     likelihood = FAMILIES[family].log_likelihood
     best = likelihood(numbers.expand(800, -1, -1), shape, responses).mean(0)
     for factor in (0.85, 1.18):
