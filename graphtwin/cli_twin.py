@@ -148,7 +148,8 @@ def _words_of(kind: str, scores: pd.DataFrame) -> str:
     first, norm = of.iloc[0], of.loc["cc_norm"]
     trained = "trained on others" if first["trained_on"] else "never trained on"
     interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
-    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {of.loc['bits_per_response', 'median']:.3f} bits"
+    bits = of.loc["bits_per_response", "median"]
+    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {bits:.3f} bits"
 
 
 def _save(responses: object, path: Path) -> None:

@@ -164,7 +164,11 @@ class Study:
         if not path.exists():
             trials = recording.trials
             few = trials["tier"].isin(["oracle"]) | (trials["kind"] == "drifting_gratings")
-            chosen = recording if everything else replace(recording, trials=trials.assign(tier=trials["tier"].where(few | (trials["tier"] == "train"), "none")))
+            chosen = (
+                recording
+                if everything
+                else replace(recording, trials=trials.assign(tier=trials["tier"].where(few | (trials["tier"] == "train"), "none")))
+            )
             test = fit.fitted.clips(chosen, held_out_tiers(chosen, fit.fitted))
             training, _ = clips_of(recording, fit.fitted.config.clips)
             sums = sums_of(fit.fitted.twin, test, train=replace(training, scales=test.scales))

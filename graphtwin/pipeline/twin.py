@@ -46,7 +46,7 @@ def with_tiers(recording: Recording) -> Recording:
 
 def train_twin(
     folders: Sequence[str | Path],
-    out: Path,
+    out: str | Path,
     overrides: list[str] | None = None,
     minutes: float | None = None,
     seed: int = 0,
@@ -66,16 +66,22 @@ def train_twin(
     """
     from graphtwin.twin.foundation import FoundationConfig
 
-    config = load_config(FoundationConfig, None, overrides)
+    config, out = load_config(FoundationConfig, None, overrides), Path(out)
     begin(out, config, resume)
     return _train(folders, out, config, minutes, seed, threads, None)
 
 
 def transfer_twin(
-    run: Path, folder: str | Path, out: Path, minutes: float | None = None, seed: int = 0, resume: bool = False, threads: int = 2
+    run: str | Path,
+    folder: str | Path,
+    out: str | Path,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    threads: int = 2,
 ) -> Path:
     """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
-    fitted = open_twin(run)
+    fitted, out = open_twin(run), Path(out)
     begin(out, fitted.config, resume)
     return _train([folder], out, fitted.config, minutes, seed, threads, fitted)
 
@@ -127,7 +133,7 @@ def write_history(trained: Trained, out: Path) -> Path:
     return artifacts.write_table(history, out / "history.csv")
 
 
-def open_twin(run: Path) -> FittedTwin:
+def open_twin(run: str | Path) -> FittedTwin:
     """The twin of a run folder."""
     from graphtwin.twin.weights import load_twin
 
@@ -148,7 +154,7 @@ class Scored:
 
 
 def score_twin(
-    run: Path, folder: str | Path, tiers: tuple[str, ...] | None = None, left_out: int | None = None, seed: int = 0
+    run: str | Path, folder: str | Path, tiers: tuple[str, ...] | None = None, left_out: int | None = None, seed: int = 0
 ) -> Scored:
     """Score an animal's held-out trials.
 
@@ -185,7 +191,7 @@ def held_out_tiers(recording: Recording, fitted: FittedTwin) -> tuple[str, ...]:
 
 
 def predict_video(
-    run: Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None
+    run: str | Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None
 ) -> Float[np.ndarray, "frames units"]:
     """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
 
@@ -222,7 +228,7 @@ def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
         raise ValueError(f"stimulus: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
 
 
-def embed_twin(run: Path) -> pd.DataFrame:
+def embed_twin(run: str | Path) -> pd.DataFrame:
     """The embeddings table of all animals of a run, as `graphtwin run --embeddings` takes it."""
     from graphtwin.twin.readout_embeddings import embed
 

@@ -123,7 +123,9 @@ def _of_stimulus(one: Shown, left_out: int) -> dict[str, Any]:
         "mean_pp": (mean_p**2).sum(0),
         "mean_yp": (mean_y * mean_p).sum(0),
         "noise": noise,
-        "gain": np.full(y.shape[2], np.nan) if one.log_likelihood is None else one.log_likelihood[:, left_out:].sum((0, 1), dtype=np.float64),
+        "gain": np.full(y.shape[2], np.nan)
+        if one.log_likelihood is None
+        else one.log_likelihood[:, left_out:].sum((0, 1), dtype=np.float64),
         "repeat_n": np.full(repeats, float(frames)),
         "repeat_y": y.sum(1),
         "repeat_yy": (y * y).sum(1),
