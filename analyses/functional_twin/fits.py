@@ -160,15 +160,19 @@ class Study:
             recording: Of the animal.
             everything: All kinds of stimuli; otherwise movies and gratings.
         """
-        path = self.folder / "sums" / f"{fit.name}{'_all' if everything else ''}.npz"
+        whole, path = (self.folder / "sums" / f"{fit.name}{end}.npz" for end in ("_all", ""))
+        if everything or not whole.exists():
+            return self._sums(whole if everything else path, fit, recording, everything)
+        sums, stimuli = self._sums(whole, fit, recording, True)
+        few = _few(stimuli).to_numpy(bool)
+        return sums.of(few), stimuli[few].reset_index(drop=True)
+
+    def _sums(self, path: Path, fit: Fit, recording: Recording, everything: bool) -> tuple[Sums, pd.DataFrame]:
+        """Those of a file, which is made if it is not there."""
         if not path.exists():
             trials = recording.trials
-            few = trials["tier"].isin(["oracle"]) | (trials["kind"] == "drifting_gratings")
-            chosen = (
-                recording
-                if everything
-                else replace(recording, trials=trials.assign(tier=trials["tier"].where(few | (trials["tier"] == "train"), "none")))
-            )
+            shown = (trials["tier"] == "train") | _few(trials) | everything
+            chosen = replace(recording, trials=trials.assign(tier=trials["tier"].where(shown, "none")))
             test = fit.fitted.clips(chosen, held_out_tiers(chosen, fit.fitted))
             training, _ = clips_of(recording, fit.fitted.config.clips)
             sums = sums_of(fit.fitted.twin, test, train=replace(training, scales=test.scales))
@@ -176,6 +180,11 @@ class Study:
             write_atomic(path, lambda temporary: np.savez(temporary, **vars(sums)))
         with np.load(path) as saved:
             return Sums(**{field.name: saved[field.name] for field in fields(Sums)}), pd.read_csv(path.with_suffix(".csv"))
+
+
+def _few(trials: pd.DataFrame) -> pd.Series:
+    """Movies and gratings, which most comparisons look at."""
+    return (trials["tier"] == "oracle") | (trials["kind"] == "drifting_gratings")
 
 
 def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedTwin | None = None) -> float:

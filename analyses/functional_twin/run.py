@@ -57,6 +57,7 @@ def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[st
     made, new = all_fits(study, recordings), recordings[0]
     alone, transfer = made["alone"], made["transfer"]
     best = {"trained alone": alone[MINUTES[-1]], "transferred": transfer[MINUTES[-1]]}
+    kinds = generalisation(study, best, new)
     ways = pd.concat(
         [compared(study, fits, new, "minutes").assign(way=way) for way, fits in (("alone", alone), ("transfer", transfer))],
         ignore_index=True,
@@ -67,7 +68,7 @@ def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[st
     beside = {f"{name} - poisson": (fit, made["families"]["poisson"]) for name, fit in made["families"].items() if name != "poisson"}
     told = embedded(made, recordings, data)
     return {
-        "generalisation": generalisation(study, best, new),
+        "generalisation": kinds,
         "transfer": ways,
         "transfer_differences": differences(study, pairs, new, "difference"),
         "cores": compared(study, made["cores"], new, "core"),
