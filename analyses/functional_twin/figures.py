@@ -37,15 +37,16 @@ def draw_generalisation(table: pd.DataFrame) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 1.25, 3.3), layout="constrained")
         panels = figure.subplots(1, len(TITLES), sharey=True)
+        kinds = [kind for kind in KINDS if (table["kind"] == kind).any()]
         for axes, (score, title) in zip(panels, TITLES.items(), strict=True):
             for place, (twin, group) in enumerate(table[table["score"] == score].groupby("twin", sort=False)):
-                rows = group.set_index("kind").loc[list(KINDS)]
-                _medians(axes, rows, np.arange(len(KINDS)) + 0.3 * (place - 0.5), WAYS[str(twin)], str(twin))
+                rows = group.set_index("kind").loc[kinds]
+                _medians(axes, rows, np.arange(len(kinds)) + 0.3 * (place - 0.5), WAYS[str(twin)], str(twin))
             axes.set_title(title)
             axes.grid(axis="x", color=RULE, linewidth=0.6)
             axes.axhline(0.5, color=MUTED, linewidth=0.7, linestyle=":")
-        panels[0].set_yticks(range(len(KINDS)), [textwrap.fill(name, 16) for name in KINDS.values()])
-        panels[0].set_ylim(len(KINDS) - 0.5, -0.5)
+        panels[0].set_yticks(range(len(kinds)), [textwrap.fill(KINDS[kind], 16) for kind in kinds])
+        panels[0].set_ylim(len(kinds) - 0.5, -0.5)
         panels[0].set_xlim(right=1)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -10,20 +10,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pandas as pd
 import torch
 from embedded import agreement, decoded, raw_components, tuning_vectors, vectors_of
 from figures import draw_embeddings, draw_generalisation, draw_models, draw_transfer
 from fits import Fit, Study, part_of, recordings_of, simulated, truth_of
+from matplotlib.figure import Figure
 from tables import FAMILIES, compared, differences, generalisation
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.report.palette import STYLE
 from graphtwin.sources.recording import Recording
 from graphtwin.synthetic.session import MovieConfig
 from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.core import DenseLstmConfig
 from graphtwin.twin.foundation import FoundationConfig
 from graphtwin.twin.readout_embeddings import embed
 from graphtwin.twin.recordings import clips_of
@@ -32,6 +31,7 @@ HERE = Path(__file__).parent
 SHOWN = MovieConfig(test_clips=0, novel_clips=5, novel_repeats=6)
 ANIMALS = SimulateConfig(neurons=1200, animals=3, minutes=12, seed=1, films=SHOWN)
 MINUTES = (1.0, 2.0, 5.0, 10.0)
+DENSE = DenseLstmConfig()
 POOLED, KEPT = 2.0, 0.5  # core-seconds of the pooled core and of a transfer, in those of a training alone
 
 
@@ -45,7 +45,7 @@ def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
     again = study.fit("alone_10_seed1", new, minutes=MINUTES[-1], seed=1)
     halves = [study.fit(f"transfer_half{half}", [part_of(new[0], half)], **kept) for half in (0, 1)]
     cores = {"recurrent": alone[MINUTES[-1]]}
-    for kind, config in {"feedforward": ConvolutionalConfig(kind="feedforward"), "dense_lstm": DenseLstmConfig()}.items():
+    for kind, config in {"feedforward": study.config.twin.core.model_copy(update={"kind": "feedforward"}), "dense_lstm": DENSE}.items():
         cores[kind] = study.fit(f"core_{kind}", new, minutes=MINUTES[-1], core=config)
     families = {"poisson": alone[MINUTES[-1]]}
     families |= {name: study.fit(f"family_{name}", new, minutes=MINUTES[-1], family=name) for name in FAMILIES[1:]}
@@ -106,6 +106,16 @@ def _embedded_fits(made: dict[str, Any]) -> dict[str, Fit]:
     return {"alone": made["alone"][last], "again": made["again"], "transfer": made["transfer"][last], **halves}
 
 
+def drawn_from(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
+    """Every figure of the README."""
+    return {
+        "generalisation": draw_generalisation(tables["generalisation"]),
+        "transfer": draw_transfer(tables["transfer"]),
+        "models": draw_models(tables["cores"], tables["families"]),
+        "embeddings": draw_embeddings(tables["agreement"], tables["decoded"]),
+    }
+
+
 def compare(tables: dict[str, pd.DataFrame], expected: list[dict[str, Any]]) -> list[str]:
     """The expected ranges that are not met, in words."""
     wrong = []
@@ -134,15 +144,8 @@ def main() -> None:
     tables = all_tables(study, recordings_of(data), data)
     for name, table in tables.items():
         write_table(table, chosen.out / f"{name}.csv")
-    drawn = {
-        "generalisation": draw_generalisation(tables["generalisation"]),
-        "transfer": draw_transfer(tables["transfer"]),
-        "models": draw_models(tables["cores"], tables["families"]),
-        "embeddings": draw_embeddings(tables["agreement"], tables["decoded"]),
-    }
-    with matplotlib.rc_context(STYLE):
-        for name, figure in drawn.items():
-            write_atomic(chosen.out / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=170))
+    for name, figure in drawn_from(tables).items():
+        write_atomic(chosen.out / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=170))
     wrong = compare(tables, json.loads((HERE / "expected.json").read_text(encoding="utf-8")))
     if wrong:
         raise SystemExit("\n".join(wrong))

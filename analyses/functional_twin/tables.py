@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from graphtwin.sources.recording import Recording
 from graphtwin.twin.generalisation import draws, median_of, score_kinds
-from graphtwin.twin.scores import SCORES, Sums, all_scores
+from graphtwin.twin.scores import Sums, all_scores
 
-MOVIES, GRATINGS = "dead_leaves", "drifting_gratings"
+MOVIES = "dead_leaves"
 LEAST_CEILING = 0.3  # of cc_max: units that answer a kind of stimulus less reliably are left out of that kind's medians
 FAMILIES = ("poisson", "gaussian", "negative_binomial", "zero_inflated_gamma")
 
@@ -67,8 +67,3 @@ def difference(one: Sums, other: Sums, score: str) -> dict[str, float]:
 
 def _apart(one: Sums, other: Sums, weight: Float[np.ndarray, " stimuli"], score: str) -> Float[np.ndarray, " units"]:
     return np.asarray(all_scores(one, weight)[score] - all_scores(other, weight)[score])
-
-
-def ceiling(table: pd.DataFrame) -> pd.DataFrame:
-    """Wide form for reading: kinds by scores."""
-    return table.pivot_table(index=["twin", "kind"], columns="score", values="median", sort=False)[list(SCORES)]
