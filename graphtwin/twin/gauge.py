@@ -2,8 +2,9 @@
 
 The features F of a core are defined only up to an invertible map. On a reference clip they have a covariance S; Z = F S^(-1/2) is then
 defined up to a rotation. That is fixed by a bank Y of Gabor filters and motion energies (Adelson & Bergen 1985,
-doi:10.1364/JOSAA.2.000284), whitened and the same for all: the rotation R that brings Z R nearest to Y is the orthogonal factor of Z'Y (Schoenemann 1966,
-doi:10.1007/BF02289451). It depends on the core and on no unit, so that all animals on one core, and all fits of one animal, share axes.
+doi:10.1364/JOSAA.2.000284), whitened and the same for all: the rotation R that brings Z R nearest to Y is the orthogonal factor of Z'Y
+(Schoenemann 1966, doi:10.1007/BF02289451). It depends on the core and on no unit, so that all animals on one core, and all fits of one
+animal, share axes.
 """
 
 from __future__ import annotations

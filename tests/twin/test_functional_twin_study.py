@@ -54,7 +54,7 @@ def modules() -> Any:
         import run
     finally:
         sys.path.remove(str(FOLDER))
-    run.DENSE = DenseLstmConfig(growth=4, layers=1, hidden=8, heads=0, features=8)
+    run.DENSE = DenseLstmConfig(growth=4, layers=1, hidden=8, heads=2, features=8)
     return run, fits, embedded
 
 
