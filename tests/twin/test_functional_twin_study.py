@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from graphtwin.sources.recording import Recording
 from graphtwin.training import FitConfig
+from graphtwin.twin import generalisation
 from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
 from graphtwin.twin.foundation import FoundationConfig
 from graphtwin.twin.model import TwinConfig
@@ -28,7 +30,8 @@ def animal(number: int, kinds: list[str]) -> Recording:
     trials = recording.trials
     kind = np.array(["dead_leaves"] * 6 + [name for name in kinds for _ in range(3)])
     tier = np.where(trials["tier"] == "train", "train", np.where(kind == "dead_leaves", "oracle", "final_test_bonus"))
-    return replace(recording, trials=trials.assign(kind=kind, tier=tier))
+    units = recording.units.assign(z_um=np.random.default_rng(number).uniform(100, 300, UNITS))
+    return replace(recording, units=units, trials=trials.assign(kind=kind, tier=tier))
 
 
 def plant_truth(folder: Path, units: pd.DataFrame) -> None:
@@ -45,7 +48,7 @@ def plant_truth(folder: Path, units: pd.DataFrame) -> None:
 
 
 @pytest.fixture(scope="module")
-def modules() -> Any:
+def modules() -> Iterator[Any]:
     """The modules of the study, which find each other in their folder."""
     sys.path.insert(0, str(FOLDER))
     try:
@@ -55,7 +58,10 @@ def modules() -> Any:
     finally:
         sys.path.remove(str(FOLDER))
     run.DENSE = DenseLstmConfig(growth=4, layers=1, hidden=8, heads=2, features=8)
-    return run, fits, embedded
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(generalisation, "REPLICATES", 8)
+        few.setattr(embedded, "REPLICATES", 8)
+        yield run, fits, embedded
 
 
 @pytest.fixture(scope="module")
