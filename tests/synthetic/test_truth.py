@@ -1,4 +1,4 @@
-"""What was planted is nobody's to read but the simulation's own, the tests', and that of the analyses `planted_rule` and `functional_twin`."""
+"""What was planted is nobody's to read but the simulation's own, the tests' and two analyses' (`planted_rule`, `functional_twin`)."""
 
 from __future__ import annotations
 
