@@ -72,7 +72,7 @@ def draw_transfer(table: pd.DataFrame) -> Figure:
                 axes.plot(rows["minutes"], rows["median"], "o-", color=WAYS[str(way)], markersize=4, label=f"{way}, {seconds}")
                 axes.fill_between(rows["minutes"], rows["units_low"], rows["units_high"], color=WAYS[str(way)], alpha=0.2, linewidth=0)
                 axes.vlines(rows["minutes"], rows["stimuli_low"], rows["stimuli_high"], color=WAYS[str(way)], linewidth=0.8)
-            axes.set(xscale="log", xlabel="minutes of the new animal", title=f"{TITLES[score]}, {KINDS[kind]}")
+            axes.set(xscale="log", xlabel="minutes of the new animal", title=f"{TITLES[score]},\n{KINDS[kind]}")
             axes.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
             axes.minorticks_off()
             axes.grid(axis="y", color=RULE, linewidth=0.6)
@@ -105,22 +105,22 @@ def draw_embeddings(agreement: pd.DataFrame, decoded: pd.DataFrame) -> Figure:
         panels = figure.subplots(2, 3)
         measures = ("cosine, mean vector removed", "own match is the nearest of all", "correlation of similarity matrices")
         for axes, measure in zip(panels[0], measures, strict=True):
-            _bars(axes, agreement[agreement["measure"] == measure], "comparison", "units dealt anew", "null")
+            _bars(axes, agreement[agreement["measure"] == measure], "comparison")
             axes.set_title(measure)
         targets = ("cell type, balanced accuracy", "receptive field, R2", "depth, R2")
         for axes, target in zip(panels[1], targets, strict=True):
-            _bars(axes, decoded[decoded["target"] == target], "vectors", "targets dealt anew", "null")
+            _bars(axes, decoded[decoded["target"] == target], "vectors")
             axes.set_title(target)
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 
-def _bars(axes: Axes, rows: pd.DataFrame, name: str, null_label: str, null: str) -> None:
+def _bars(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     colours: list[Any] = [VERMILLION, BLUE, ORANGE, GREEN, PURPLE]
     where = np.arange(len(rows))
     axes.barh(where, rows["value"], 0.62, color=colours[: len(rows)], alpha=0.75)
     axes.hlines(where, rows["low"], rows["high"], color="black", linewidth=0.9)
-    axes.plot(rows[null], where, "|", color="black", markersize=12, markeredgewidth=1.4, label=null_label)
+    axes.plot(rows["null"], where, "|", color="black", markersize=12, markeredgewidth=1.4, label="units dealt anew")
     axes.set_yticks(where, [textwrap.fill(str(value), 18) for value in rows[name]], fontsize=6.5)
     axes.invert_yaxis()
     axes.axvline(0, color=GREY, linewidth=0.6)
-    axes.legend(fontsize=6, loc="lower right")
