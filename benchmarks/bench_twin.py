@@ -2,9 +2,9 @@
 
 python benchmarks/bench_twin.py [PYTHON of an environment with neuralpredictors]
 
-One baseline stands for the common design: a factorised 3D core (Tran et al. 2018, arXiv:1711.11248) of 32, 64 and 128 channels at the full
-resolution of the video, and a Gaussian readout through `grid_sample`, trained with AdamW in fp32. The other, where an environment for it is named,
-is the stacked 2D core of neuralpredictors (`neuralpredictors_baseline.py`).
+One baseline stands for the common design: a factorised 3D core (Tran et al. 2018, arXiv:1711.11248) of 32, 64 and 128 channels at the
+full resolution of the video, and a Gaussian readout through `grid_sample`, trained with AdamW in fp32. The other, where an environment
+for it is named, is the stacked 2D core of neuralpredictors (`neuralpredictors_baseline.py`).
 """
 
 from __future__ import annotations

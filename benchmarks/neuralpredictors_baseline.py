@@ -1,7 +1,7 @@
 """The usual baseline by its own library: a stacked 2D core and a full Gaussian readout of neuralpredictors, trained on random frames.
 
-Runs in an environment of its own, because the library's last release (0.3.0) needs a name that Python dropped in 3.10 and a torchvision that
-it does not use here; both are given to it below.
+Runs in an environment of its own: the library's last release (0.3.0) needs a name that Python dropped in 3.10, and a torchvision that it
+does not use here; both are given to it below.
 
 python -m venv other && other/bin/pip install torch==2.13.0 neuralpredictors==0.3.0
 other/bin/python benchmarks/neuralpredictors_baseline.py UNITS

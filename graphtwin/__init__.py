@@ -22,6 +22,11 @@ _PUBLIC = {
     "predict_pairs": ("graphtwin.pipeline.predict", "predict_pairs"),
     "predict_neurons": ("graphtwin.pipeline.predict", "predict_neurons"),
     "like_to_like": ("graphtwin.wiring.like_to_like", "like_to_like"),
+    "train_twin": ("graphtwin.pipeline.twin", "train_twin"),
+    "transfer_twin": ("graphtwin.pipeline.twin", "transfer_twin"),
+    "score_twin": ("graphtwin.pipeline.twin", "score_twin"),
+    "predict_video": ("graphtwin.pipeline.twin", "predict_video"),
+    "embed_twin": ("graphtwin.pipeline.twin", "embed_twin"),
 }
 
 __all__ = ["__version__", *_PUBLIC]

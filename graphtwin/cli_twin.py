@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response")  # medians on the screen
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
@@ -90,19 +94,22 @@ def score(
     seed: Seed = 0,
     device: Where = "auto",
 ) -> None:
-    """Score held-out trials: a row a unit."""
+    """Score held-out trials: a row a unit, and beside it a table of each kind of stimulus."""
     from graphtwin.cli import words
 
     with words():
         from graphtwin.artifacts import write_table
-        from graphtwin.pipeline.twin import SCORED_TIERS, score_twin
+        from graphtwin.pipeline.twin import score_twin
 
-        table = score_twin(run, recording, tuple(tier) if tier else SCORED_TIERS, skip, seed, device)
-        write_table(table, out)
-        medians = ", ".join(
-            f"{name} {table[name].median():.3f}" for name in ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve")
-        )
-        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+        scored = score_twin(run, recording, tuple(tier) if tier else None, skip, seed, device)
+        write_table(scored.units, out)
+        by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
+        write_table(scored.kinds, by_kind)
+        medians = ", ".join(f"{name} {scored.units[name].median():.3f}" for name in SHOWN)
+        typer.echo(f"{out}: {len(scored.units)} units; medians: {medians}")
+        for kind, group in scored.kinds.groupby("kind", sort=False):
+            typer.echo(f"  {_words_of(str(kind), group)}")
+        typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
 
 
 @app.command()
@@ -179,6 +186,16 @@ def correlate(
 
         n_units, n_bins = correlate_twin(run, stimulus, out)
         typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+
+
+def _words_of(kind: str, scores: pd.DataFrame) -> str:
+    """One line of the table of kinds."""
+    of = scores.set_index("score")
+    first, norm = of.iloc[0], of.loc["cc_norm"]
+    trained = "trained on others" if first["trained_on"] else "never trained on"
+    interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
+    bits = of.loc["bits_per_response", "median"]
+    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {bits:.3f} bits"
 
 
 def _save(responses: object, path: Path) -> None:

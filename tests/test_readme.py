@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +15,7 @@ import graphtwin
 from graphtwin.config import validate
 from graphtwin.sources.manifest import Manifest
 from tests.pipeline.planted_source import SMALL, Finished, few_trees, finished_run
+from tests.pipeline.test_twin import CORE, FAST, write
 
 ROOT_FOLDER = Path(__file__).parents[1]
 README = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
@@ -31,7 +34,7 @@ def test_the_python_of_the_readme_runs_and_agrees_with_the_command_line(finished
     run = graphtwin.run
     small = {"source": str(finished.toml), "out": tmp_path / "out"}
     monkeypatch.setattr(graphtwin, "run", lambda **given: run(SMALL, **{**given, **small}), raising=False)
-    (code,) = blocks("python")
+    code = next(block for block in blocks("python") if "graphtwin.run(" in block)
     with few_trees():
         exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out
@@ -43,8 +46,24 @@ def test_the_python_of_the_readme_runs_and_agrees_with_the_command_line(finished
 
 
 def test_the_python_of_the_readme_has_about_ten_lines():
-    (code,) = blocks("python")
-    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    assert len(blocks("python")) == 2
+    for code in blocks("python"):
+        assert len([line for line in code.splitlines() if line.strip()]) <= 10
+
+
+def test_the_python_of_the_functional_twin_runs_on_recordings_where_the_readme_has_them(tmp_path, monkeypatch, capsys):
+    code = next(block for block in blocks("python") if "train_twin(" in block)
+    train = graphtwin.train_twin
+    monkeypatch.setattr(graphtwin, "train_twin", lambda folders, out: train(folders, out, [*FAST, CORE], threads=1), raising=False)
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(re.findall(r'"data/(dynamic[^"]+)"', code)[:3]):
+        write(tmp_path / "data" / name, seed)
+    np.save(tmp_path / "movie.npy", np.full((20, 16, 24), 128.0))
+    ran: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), ran)
+    assert "trained_on" in capsys.readouterr().out
+    assert ran["responses"].shape == (20, 7)
+    assert len(pd.read_parquet(tmp_path / "embeddings.parquet")) == 14
 
 
 def test_the_toml_of_the_readme_is_a_manifest():
@@ -58,7 +77,9 @@ def test_the_public_names_of_the_readme_exist():
     assert names <= set(graphtwin.__all__)
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "data/README.md", "analyses/minnie65/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "data/README.md", "analyses/minnie65/README.md", "analyses/functional_twin/README.md"]
+)
 def test_links_to_files_lead_somewhere(document):
     path = ROOT_FOLDER / document
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8"))

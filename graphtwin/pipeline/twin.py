@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def with_tiers(recording: Recording) -> Recording:
 
 def train_twin(
     folders: Sequence[str | Path],
-    out: Path,
+    out: str | Path,
     overrides: list[str] | None = None,
     minutes: float | None = None,
     seed: int = 0,
@@ -69,13 +69,13 @@ def train_twin(
     from graphtwin.twin.foundation import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, out, config, minutes, seed, resume, threads, device_of(device), None)
+    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None)
 
 
 def transfer_twin(
-    run: Path,
+    run: str | Path,
     folder: str | Path,
-    out: Path,
+    out: str | Path,
     minutes: float | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -84,7 +84,7 @@ def transfer_twin(
 ) -> Path:
     """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
     fitted = open_twin(run)
-    return _train([folder], out, fitted.config, minutes, seed, resume, threads, device_of(device), fitted)
+    return _train([folder], Path(out), fitted.config, minutes, seed, resume, threads, device_of(device), fitted)
 
 
 def _train(
@@ -141,48 +141,72 @@ def write_history(trained: Trained, out: Path) -> Path:
     return artifacts.write_table(history, out / "history.csv")
 
 
-def open_twin(run: Path) -> FittedTwin:
+def open_twin(run: str | Path) -> FittedTwin:
     """The twin of a run folder."""
     from graphtwin.twin.weights import load_twin
 
     return load_twin(Path(run) / "twin.pt")
 
 
+@dataclass(frozen=True)
+class Scored:
+    """How well a twin predicts held-out trials.
+
+    Attributes:
+        units: One row a unit: keys, scores with their 95 % intervals over stimuli, bits per response.
+        kinds: One row a kind of stimulus and score: medians over units with their intervals; see `generalisation.score_kinds`.
+    """
+
+    units: pd.DataFrame
+    kinds: pd.DataFrame
+
+
 def score_twin(
-    run: Path,
+    run: str | Path,
     folder: str | Path,
-    tiers: tuple[str, ...] = SCORED_TIERS,
+    tiers: tuple[str, ...] | None = None,
     left_out: int | None = None,
     seed: int = 0,
     device: Device = "auto",
-) -> pd.DataFrame:
-    """One row a unit: keys, scores with their intervals, bits per response.
+) -> Scored:
+    """Score an animal's held-out trials.
 
     Args:
         run: A run folder whose twin has this animal.
         folder: The recording.
-        tiers: That are scored; those that exist.
+        tiers: That are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses that no
+            fit reads: what the twin was never trained on as well.
         left_out: Frames at the start of each clip that do not count; 50 otherwise.
         seed: Of the intervals.
         device: Where torch computes.
     """
-    from graphtwin.twin.likelihood import bits_per_response
-    from graphtwin.twin.prediction import score
+    from graphtwin.twin.generalisation import score_kinds, stimuli_of
+    from graphtwin.twin.prediction import sums_of
     from graphtwin.twin.recordings import clips_of
-    from graphtwin.twin.scores import LEFT_OUT
+    from graphtwin.twin.scores import LEFT_OUT, score_units
 
     fitted, recording = open_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
-    test = fitted.clips(recording, tiers)
+    test = fitted.clips(recording, tiers or held_out_tiers(recording, fitted))
     train, _ = clips_of(recording, fitted.config.clips)
+    stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
+    main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
+    main = main if main.any() else np.ones(len(main), dtype=bool)
     skipped = LEFT_OUT if left_out is None else left_out
-    scored = score(fitted.twin, test, skipped, seed)
-    bits = bits_per_response(fitted.twin, replace(train, scales=test.scales), test, skipped)
-    return scored.merge(bits, on=["session", "scan_idx", "unit_id"], validate="1:1")
+    sums = sums_of(fitted.twin, test, skipped, replace(train, scales=test.scales))
+    return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
+
+
+def held_out_tiers(recording: Recording, fitted: FittedTwin) -> tuple[str, ...]:
+    """Tiers with responses that are neither fitted nor stop a fit; those scored by default where there are no others."""
+    clips, trials = fitted.config.clips, recording.trials
+    read = {*clips.train_tiers, *clips.validation_tiers, "none", ""}
+    found = trials.loc[trials["has_responses"].astype(bool), "tier"].unique()
+    return tuple(sorted(set(found) - read)) or SCORED_TIERS
 
 
 def predict_video(
-    run: Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None, device: Device = "auto"
+    run: str | Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None, device: Device = "auto"
 ) -> Float[np.ndarray, "frames units"]:
     """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
 

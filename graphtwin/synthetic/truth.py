@@ -1,4 +1,7 @@
-"""What was planted, in a folder of its own: only the simulation itself, tests and `analyses/planted_rule` read it."""
+"""What was planted, in a folder of its own.
+
+Only the simulation itself, tests and the analyses `planted_rule` and `functional_twin` read it.
+"""
 
 from __future__ import annotations
 

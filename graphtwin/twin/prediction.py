@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 
 from graphtwin.twin.foundation import tensors
+from graphtwin.twin.likelihood import Intercept, intercept_of
 from graphtwin.twin.model import Twin
 from graphtwin.twin.recordings import Clips, Window
-from graphtwin.twin.scores import LEFT_OUT, Shown, gather, score_units
+from graphtwin.twin.scores import LEFT_OUT, Shown, Sums, gather, score_units
 
 
 @torch.no_grad()
@@ -28,17 +29,38 @@ def predict(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "clips f
     return np.asarray(twin.mean(name, numbers).cpu().numpy())
 
 
-def shown(twin: Twin, clips: Clips) -> Iterator[Shown]:
-    """Every stimulus with its responses and predictions; the frames that count are those of each window."""
+def shown(twin: Twin, clips: Clips, constant: Intercept | None = None) -> Iterator[Shown]:
+    """Every stimulus with its responses and predictions; the frames that count are those of each window.
+
+    Args:
+        twin: In eval mode.
+        clips: Whose stimuli are shown, in the order of `clips.repeats()`.
+        constant: What log-likelihoods are counted from; None leaves them out.
+    """
     for rows in clips.repeats().values():
         windows = [clips.read(int(row)) for row in rows]
         frames = min(window.video.shape[1] for window in windows)
         counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
-        predicted = np.stack([predict(twin, clips.name, window)[0, :frames][counted] for window in windows])
-        yield Shown(np.stack([window.responses[0, :frames][counted] for window in windows]), predicted)
+        parts = [_answered(twin, clips.name, window, constant) for window in windows]
+        kept = [np.stack([part[:frames][counted] for part in several]) for several in zip(*parts, strict=True)]
+        yield Shown(*kept)
 
 
-def score(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, seed: int = 0, replicates: int = 200) -> pd.DataFrame:
+@torch.no_grad()
+def _answered(twin: Twin, name: str, window: Window, constant: Intercept | None) -> list[Float[np.ndarray, "frames units"]]:
+    """Responses, predictions, and where an intercept is given the log-likelihood above it, of one whole clip."""
+    numbers, _ = twin(name, *tensors(window, twin.device))
+    found = [window.responses[0], twin.mean(name, numbers)[0].cpu().numpy()]
+    if constant is not None:
+        y = torch.from_numpy(window.responses)
+        of_constant = twin.family.log_likelihood(constant.numbers.expand(*y.shape, -1), constant.shape, y)
+        found.append((twin.log_likelihood(name, numbers, y.to(twin.device)).cpu() - of_constant)[0].numpy())
+    return found
+
+
+def score(
+    twin: Twin, clips: Clips, left_out: int = LEFT_OUT, seed: int = 0, replicates: int = 200, train: Clips | None = None
+) -> pd.DataFrame:
     """One row a unit, see `score_units`; pictures leave no frames out.
 
     Args:
@@ -47,6 +69,13 @@ def score(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, seed: int = 0, rep
         left_out: Frames at the start of each clip that do not count.
         seed: Of the intervals.
         replicates: Of the intervals.
+        train: What the intercept of bits per response is fitted to; None leaves these NaN.
     """
-    sums = gather(shown(twin, clips), 0 if clips.pictures else left_out)
+    sums = sums_of(twin, clips, left_out, train)
     return score_units(sums, clips.recording.units, seed, replicates)
+
+
+def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None) -> Sums:
+    """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
+    constant = None if train is None else intercept_of(twin.family, train)
+    return gather(shown(twin, clips, constant), 0 if clips.pictures else left_out)

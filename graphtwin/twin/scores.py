@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from graphtwin.execute import rng_for
 
 LEFT_OUT = 50  # frames at the start of a clip that the field's metric leaves out
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
-SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve")
+SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Shown:
     Attributes:
         responses: Measured, standardised or not.
         predictions: Of the same; they differ between repeats where behaviour does.
+        log_likelihood: Of the responses by the model less that by an intercept of the same family, nats; None where nobody asks.
     """
 
     responses: Float[np.ndarray, "repeats frames units"]
     predictions: Float[np.ndarray, "repeats frames units"]
+    log_likelihood: Float[np.ndarray, "repeats frames units"] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Sums:
         rated: Frames shown at least twice.
         spread: Over frames, (t - 1) / t^2 for t repeats.
         noise: Variance over repeats (n - 1), summed over frames.
+        gain: Log-likelihood above an intercept; NaN where it is unknown.
         repeat_n: Frames of each repeat, (stimuli, repeats).
         repeat_y: Response of each repeat, (stimuli, repeats, units).
         repeat_yy: Its square.
@@ -63,6 +66,7 @@ class Sums:
     mean_pp: Float[np.ndarray, "stimuli units"]
     mean_yp: Float[np.ndarray, "stimuli units"]
     noise: Float[np.ndarray, "stimuli units"]
+    gain: Float[np.ndarray, "stimuli units"]
     repeat_n: Float[np.ndarray, "stimuli repeats"]
     repeat_y: Float[np.ndarray, "stimuli repeats units"]
     repeat_yy: Float[np.ndarray, "stimuli repeats units"]
@@ -70,6 +74,10 @@ class Sums:
     def weighted(self, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:
         """Sums over stimuli, each counted `weight` times."""
         return {field.name: np.tensordot(weight, getattr(self, field.name), axes=1) for field in fields(self)}
+
+    def of(self, stimuli: Bool[np.ndarray, " stimuli"]) -> Sums:
+        """Those of some stimuli."""
+        return Sums(**{field.name: getattr(self, field.name)[stimuli] for field in fields(self)})
 
 
 def gather(shown: Iterable[Shown], left_out: int = LEFT_OUT) -> Sums:
@@ -115,6 +123,9 @@ def _of_stimulus(one: Shown, left_out: int) -> dict[str, Any]:
         "mean_pp": (mean_p**2).sum(0),
         "mean_yp": (mean_y * mean_p).sum(0),
         "noise": noise,
+        "gain": np.full(y.shape[2], np.nan)
+        if one.log_likelihood is None
+        else one.log_likelihood[:, left_out:].sum((0, 1), dtype=np.float64),
         "repeat_n": np.full(repeats, float(frames)),
         "repeat_y": y.sum(1),
         "repeat_yy": (y * y).sum(1),
@@ -167,6 +178,11 @@ def feve(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     return np.where(explainable >= LEAST_EXPLAINABLE, 1 - _ratio(error - noise, total - noise), np.nan)
 
 
+def bits_per_response(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
+    """Log-likelihood of the model less that of an intercept of the same family; NaN where nobody asked for it."""
+    return np.asarray(s["gain"] / s["n"] / np.log(2))
+
+
 def score_units(sums: Sums, units: pd.DataFrame, seed: int = 0, replicates: int = 200) -> pd.DataFrame:
     """One row a unit: session, scan_idx, unit_id, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli.
 
@@ -192,7 +208,8 @@ def score_units(sums: Sums, units: pd.DataFrame, seed: int = 0, replicates: int 
 def all_scores(sums: Sums, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:
     """Every score of every unit, each stimulus counted `weight` times."""
     s = sums.weighted(weight)
-    return {function.__name__: function(s) for function in (single_trial_correlation, cc_abs, cc_max, cc_norm, feve)}
+    functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response)
+    return {function.__name__: function(s) for function in functions}
 
 
 def _quantiles(samples: np.ndarray) -> np.ndarray:

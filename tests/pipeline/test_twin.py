@@ -61,7 +61,9 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
     assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "provenance.json", "twin.pt"]
-    assert "8 units; medians: single_trial" in command("score", run, animals[0], "--out", tmp_path / "s.csv", "--skip", 20)
+    said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--skip", 20)
+    assert "8 units; medians: single_trial" in said
+    assert "video (2 stimuli, trained on others): cc_norm" in said
     scores = pd.read_csv(tmp_path / "s.csv")
     assert {"unit_id", "single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "cc_norm_low"} <= set(scores)
     assert "8 units" in command("embed", run, "--out", tmp_path / "e.parquet")

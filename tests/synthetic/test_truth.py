@@ -1,4 +1,4 @@
-"""What was planted is nobody's to read but the simulation's own, the tests' and `analyses/planted_rule`'s."""
+"""What was planted is nobody's to read but the simulation's own, the tests' and two analyses' (`planted_rule`, `functional_twin`)."""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ import torch
 from graphtwin.training import FitConfig
 from graphtwin.twin.core import ConvolutionalConfig
 from graphtwin.twin.foundation import FoundationConfig, Trained, train
-from graphtwin.twin.likelihood import bits_per_response, intercept
+from graphtwin.twin.gauge import features_on, reference_clip
+from graphtwin.twin.likelihood import intercept
 from graphtwin.twin.model import TwinConfig
-from graphtwin.twin.readout_embeddings import embed, feature_covariance, reference_clip
+from graphtwin.twin.prediction import score
+from graphtwin.twin.readout_embeddings import embed
 from graphtwin.twin.recordings import held_out
 from graphtwin.twin.responses import FAMILIES
 from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
@@ -115,25 +117,24 @@ def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted:
 
 
 def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted: FittedTwin):
-    clip = reference_clip(16, 24)
-    covariance = feature_covariance(fitted, clip)
-    weights = fitted.twin.animal("planted").readout.weights[:, 0].detach().numpy()
-    assert embed(fitted)["gain"].to_numpy() == pytest.approx(np.sqrt(np.einsum("uc,cd,ud->u", weights, covariance, weights)), rel=1e-4)
-    assert clip.std() == pytest.approx(1.0, abs=1e-5)
+    features = features_on(fitted.twin.core, fitted.config.twin.modulators, reference_clip(16, 24))
+    drive = features @ fitted.twin.animal("planted").readout.weights[:, 0].detach().double().numpy().T
+    assert embed(fitted)["gain"].to_numpy() == pytest.approx(drive.std((0, 1, 2)), rel=1e-4)
 
 
 def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
     training, _ = trained.clips["planted"]
-    bits = bits_per_response(trained.twin, training, held_out(training, ["test"]), left_out=20)
-    assert bits["bits_per_response"].median() > 0.05
-    assert len(bits) == 12
+    scored = score(trained.twin, held_out(training, ["test"]), left_out=20, train=training)
+    assert scored["bits_per_response"].median() > 0.05
+    assert len(scored) == 12
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_intercept_of_constant_statistics_is_the_maximum(family: str):
     rng = np.random.default_rng(0)
     responses = torch.as_tensor(rng.gamma(1.0, 0.7, (800, 3)) * (rng.random((800, 3)) < 0.6), dtype=torch.float32)
-    numbers, shape = intercept(FAMILIES[family], responses)
+    constant = intercept(FAMILIES[family], responses)
+    numbers, shape = constant.numbers, constant.shape
     likelihood = FAMILIES[family].log_likelihood
     best = likelihood(numbers.expand(800, -1, -1), shape, responses).mean(0)
     for factor in (0.85, 1.18):

@@ -1,0 +1,212 @@
+"""Fits within a budget of core-seconds, and what scores are made of; each is saved, so that a stopped study goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from graphtwin.artifacts import write_atomic, write_json, write_table
+from graphtwin.execute import rng_for
+from graphtwin.pipeline.twin import held_out_tiers, open_recording
+from graphtwin.sources.recording import Recording
+from graphtwin.synthetic import steps
+from graphtwin.synthetic.steps import SimulateConfig
+from graphtwin.twin.foundation import FoundationConfig, loss, optimisers, train
+from graphtwin.twin.generalisation import stimuli_of
+from graphtwin.twin.model import AnimalStart, Twin
+from graphtwin.twin.prediction import sums_of
+from graphtwin.twin.recordings import clips_of
+from graphtwin.twin.scores import Sums
+from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
+
+WARM, TIMED = 2, 4  # steps that are not timed, and that are
+KEYS = ["session", "scan_idx", "unit_id"]
+
+
+def simulated(config: SimulateConfig, folder: Path) -> Path:
+    """Recordings and truth of some animals; those that are there are not made again."""
+    for animal in range(config.animals):
+        if not list(folder.glob(f"dynamic{animal}-*")):
+            steps.plant_animal(config, folder, animal)
+            steps.film_animal(config, folder, animal)
+    return folder
+
+
+def recordings_of(folder: Path) -> list[Recording]:
+    """The `dynamic*` recordings of a simulation, in the order of their animals."""
+    return [open_recording(path) for path in sorted(folder.glob("dynamic*-*"))]
+
+
+def truth_of(folder: Path, animal: int, units: pd.DataFrame) -> pd.DataFrame:
+    """What was planted, one row a unit in the order given: cell_type, place in cortex and all of its tuning."""
+    units_of, tuning, neurons = (
+        pd.read_parquet(folder / "truth" / f"animal{animal}_{name}.parquet") for name in ("units", "tuning", "neurons")
+    )
+    known = units_of[[*KEYS, "nucleus_id"]].merge(tuning, on="nucleus_id").merge(neurons[["nucleus_id", "cell_type"]], on="nucleus_id")
+    return units[KEYS].merge(known, on=KEYS, how="left", validate="one_to_one")
+
+
+def part_of(recording: Recording, part: int, parts: int = 2) -> Recording:
+    """The recording with every so many training trials left, as if the others had not been shown."""
+    trials = recording.trials
+    number = (trials["tier"] == "train").cumsum()
+    left_out = (trials["tier"] == "train") & (number % parts != part)
+    return replace(recording, trials=trials.assign(tier=trials["tier"].where(~left_out, "none")))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted twin and what it cost.
+
+    Attributes:
+        core_seconds: Of the processor, reverse correlation and validation included.
+        steps: That were taken before the fit stopped.
+        frames_per_core_second: Of training steps alone.
+        core_parameters: Of the core.
+    """
+
+    name: str
+    fitted: FittedTwin
+    core_seconds: float
+    steps: int
+    frames_per_core_second: float
+    core_parameters: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where fits go, and how all of them are made.
+
+    Attributes:
+        folder: Of the study.
+        config: Of every fit, but for what a comparison varies.
+        seconds: Core-seconds of a training alone.
+    """
+
+    folder: Path
+    config: FoundationConfig
+    seconds: float
+
+    @cached_property
+    def paces(self) -> dict[str, float]:
+        """Core-seconds a step by kind of fit, as measured when a fit of that kind was first made."""
+        path = self.folder / "fits" / "paces.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def fit(
+        self,
+        name: str,
+        recordings: Sequence[Recording],
+        share: float = 1.0,
+        minutes: float | None = None,
+        onto: FittedTwin | None = None,
+        seed: int = 0,
+        **twin: Any,
+    ) -> Fit:
+        """Train, or read what an earlier run trained.
+
+        Args:
+            name: Of its files.
+            recordings: Of the animals.
+            share: Of the study's core-seconds.
+            minutes: Of training trials.
+            onto: The twin whose core is kept.
+            seed: Of all draws.
+            twin: Settings of the model that differ from the study's.
+        """
+        path = self.folder / "fits" / f"{name}.pt"
+        if not path.exists():
+            config = self.config.model_copy(update={"twin": self.config.twin.model_copy(update=twin)})
+            pace = self._pace(config, recordings[0], onto)
+            count = max(1, round(share * self.seconds / pace / config.fit.epochs))
+            config = config.model_copy(update={"steps": count})
+            begun = time.process_time()
+            trained = train(recordings, config, seed, path.with_suffix(".fit"), True, minutes, onto.twin.core if onto else None)
+            spent = time.process_time() - begun
+            told = {
+                "core_seconds": spent,
+                "steps": trained.state.epoch * count,
+                "frames_per_core_second": config.windows * config.frames / pace,
+                "core_parameters": sum(parameter.numel() for parameter in trained.twin.core.parameters()),
+            }
+            write_json(told, path.with_suffix(".json"))
+            write_table(pd.DataFrame(trained.state.history), path.with_suffix(".csv"))
+            save_twin(fitted_of(trained), path)
+            path.with_suffix(".fit").unlink()
+        return Fit(name, load_twin(path), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+
+    def _pace(self, config: FoundationConfig, recording: Recording, onto: FittedTwin | None) -> float:
+        """Core-seconds a step of such a fit, from a few steps."""
+        kind = f"{config.twin.core.kind} {config.twin.family} {'kept' if onto else 'trained'} {len(recording.units)}"
+        if kind not in self.paces:
+            self.paces[kind] = seconds_a_step(config, recording, onto)
+            write_json(self.paces, self.folder / "fits" / "paces.json")
+        return self.paces[kind]
+
+    def sums(self, fit: Fit, recording: Recording, everything: bool = False) -> tuple[Sums, pd.DataFrame]:
+        """What scores of held-out clips are made of, and the clips, a row each.
+
+        Args:
+            fit: Its twin has the animal.
+            recording: Of the animal.
+            everything: All kinds of stimuli; otherwise movies and gratings.
+        """
+        whole, path = (self.folder / "sums" / f"{fit.name}{end}.npz" for end in ("_all", ""))
+        if everything or not whole.exists():
+            return self._sums(whole if everything else path, fit, recording, everything)
+        sums, stimuli = self._sums(whole, fit, recording, True)
+        few = _few(stimuli).to_numpy(bool)
+        return sums.of(few), stimuli[few].reset_index(drop=True)
+
+    def _sums(self, path: Path, fit: Fit, recording: Recording, everything: bool) -> tuple[Sums, pd.DataFrame]:
+        """Those of a file, which is made if it is not there."""
+        if not path.exists():
+            trials = recording.trials
+            shown = (trials["tier"] == "train") | _few(trials) | everything
+            chosen = replace(recording, trials=trials.assign(tier=trials["tier"].where(shown, "none")))
+            test = fit.fitted.clips(chosen, held_out_tiers(chosen, fit.fitted))
+            training, _ = clips_of(recording, fit.fitted.config.clips)
+            sums = sums_of(fit.fitted.twin, test, train=replace(training, scales=test.scales))
+            write_table(stimuli_of(test), path.with_suffix(".csv"))
+            write_atomic(path, lambda temporary: np.savez(temporary, **vars(sums)))
+        with np.load(path) as saved:
+            return Sums(**{field.name: saved[field.name] for field in fields(Sums)}), pd.read_csv(path.with_suffix(".csv"))
+
+
+def _few(trials: pd.DataFrame) -> pd.Series:
+    """Movies and gratings, which most comparisons look at."""
+    return (trials["tier"] == "oracle") | (trials["kind"] == "drifting_gratings")
+
+
+def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedTwin | None = None) -> float:
+    """Median core-seconds of a few steps of a twin whose readouts lie anywhere."""
+    clips, _ = clips_of(recording, config.clips)
+    rng = rng_for(0, "pace")
+    units = len(recording.units)
+    start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), None, len(recording.behaviour))
+    twin = Twin(config.twin, {recording.name: start})
+    if onto:
+        twin.keep_core(onto.twin.core)
+    taken = []
+    for _ in range(WARM + TIMED):
+        begun = time.process_time()
+        step(twin, recording.name, optimisers(twin, config), clips.draw(rng, config.windows, config.frames, config.warm_up))
+        taken.append(time.process_time() - begun)
+    return float(np.median(taken[WARM:]))
+
+
+def step(twin: Twin, name: str, optimisers_: list[torch.optim.Optimizer], window: Any) -> None:
+    """One step as a fit takes it."""
+    twin.zero_grad(set_to_none=True)
+    loss(twin, name, window).backward()
+    for optimiser in optimisers_:
+        optimiser.step()
