@@ -26,7 +26,7 @@ _PUBLIC = {
     "transfer_twin": ("graphtwin.pipeline.twin", "transfer_twin"),
     "score_twin": ("graphtwin.pipeline.twin", "score_twin"),
     "predict_video": ("graphtwin.pipeline.twin", "predict_video"),
-    "embed_twin": ("graphtwin.pipeline.twin", "embed_twin"),
+    "embed_twin": ("graphtwin.pipeline.in_silico", "embed_twin"),
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -21,7 +21,7 @@ MOST_CLIPS = 40  # of a recording, as stimulus
 RESPONSES = "in_silico_resp"  # as the published neuron table calls it
 
 
-def embed_twin(run: Path, stimulus: Path | None = None) -> pd.DataFrame:
+def embed_twin(run: str | Path, stimulus: Path | None = None) -> pd.DataFrame:
     """The embeddings table of all animals of a run, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
 
     Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
@@ -43,14 +43,14 @@ def embed_twin(run: Path, stimulus: Path | None = None) -> pd.DataFrame:
     return table
 
 
-def tune_twin(run: Path) -> pd.DataFrame:
+def tune_twin(run: str | Path) -> pd.DataFrame:
     """Orientation and direction tuning of all units of a run on drifting gratings; see `in_silico.tune`."""
     from graphtwin.twin.in_silico import tune
 
     return tune(open_twin(run))
 
 
-def correlate_twin(run: Path, stimulus: Path, out: Path) -> tuple[int, int]:
+def correlate_twin(run: str | Path, stimulus: Path, out: Path) -> tuple[int, int]:
     """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
 
     Args:

@@ -123,7 +123,7 @@ class Twin(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.animals[0].delay.device
+        return next(self.parameters()).device
 
     def animal(self, name: str) -> Animal:
         """The part of one animal; an error names those there are."""
