@@ -20,7 +20,7 @@ from graphtwin.pipeline.twin import held_out_tiers, open_recording
 from graphtwin.sources.recording import Recording
 from graphtwin.synthetic import steps
 from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.foundation import FoundationConfig, loss, optimisers, train
+from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers, train
 from graphtwin.twin.generalisation import stimuli_of
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.prediction import sums_of
@@ -207,6 +207,6 @@ def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedT
 def step(twin: Twin, name: str, optimisers_: list[torch.optim.Optimizer], window: Any) -> None:
     """One step as a fit takes it."""
     twin.zero_grad(set_to_none=True)
-    loss(twin, name, window).backward()
+    Objective(twin)(name, window).backward()
     for optimiser in optimisers_:
         optimiser.step()

@@ -87,7 +87,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
         if not (run / "twin.pt").exists():
             train_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
         with threads(1):
-            medians = score_twin(run, recording).drop(columns=UNIT_KEY).median()
+            medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)
             gratings = tune_twin(run).filter(regex=schema.DIRECTION).to_numpy()
             write_table(embed_twin(run, recording).assign(gratings=list(gratings), **measured(run, recording)), table)
