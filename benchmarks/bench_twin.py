@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers, tensors
+from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.recordings import Window
 

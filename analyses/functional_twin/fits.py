@@ -130,7 +130,7 @@ class Study:
             count = max(1, round(share * self.seconds / pace / config.fit.epochs))
             config = config.model_copy(update={"steps": count})
             begun = time.process_time()
-            trained = train(recordings, config, seed, path.with_suffix(".fit"), True, minutes, onto.twin.core if onto else None)
+            trained = train(recordings, config, seed, path.with_suffix(".fit"), True, minutes, onto.twin if onto else None)
             spent = time.process_time() - begun
             told = {
                 "core_seconds": spent,
@@ -195,7 +195,7 @@ def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedT
     start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), None, len(recording.behaviour))
     twin = Twin(config.twin, {recording.name: start})
     if onto:
-        twin.keep_core(onto.twin.core)
+        twin.keep_core(onto.twin)
     taken = []
     for _ in range(WARM + TIMED):
         begun = time.process_time()

@@ -109,13 +109,15 @@ def _train(
         if first:
             begin(out, config, resume)
         recordings = [open_recording(folder) for folder in folders]
-        trained = train(recordings, config, seed, out / "fit.pt", first, minutes, onto.twin.core if onto else None, device)
+        trained = train(recordings, config, seed, out / "fit.pt", first, minutes, onto.twin if onto else None, device)
     if not first:
         return out
     save_twin(fitted_of(trained), out / "twin.pt")
     write_history(trained, out)
     inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
-    artifacts.write_json(artifacts.provenance(seed, inputs) | {"minutes": minutes}, out / "provenance.json")
+    artifacts.write_json(
+        artifacts.provenance(seed, inputs) | {"minutes": minutes, "validation_loss": trained.settled}, out / "provenance.json"
+    )
     (out / "fit.pt").unlink(missing_ok=True)
     return out
 

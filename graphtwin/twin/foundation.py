@@ -17,7 +17,8 @@ from graphtwin.execute import rng_for, seed_for
 from graphtwin.sources.recording import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.core import Convolution
-from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.model import AnimalStart, Twin, TwinConfig, tensors
+from graphtwin.twin.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.receptive_fields import ReverseCorrelationConfig, locate
 from graphtwin.twin.recordings import ClipConfig, Clips, Window, clips_of
 
@@ -56,12 +57,14 @@ class Trained:
     Attributes:
         clips: Training and validation clips of each animal.
         state: Of the fit, with its history.
+        settled: Validation loss before readouts were settled, and after.
     """
 
     twin: Twin
     config: FoundationConfig
     clips: dict[str, tuple[Clips, Clips]]
     state: FitState
+    settled: dict[str, float]
 
 
 def train(
@@ -71,7 +74,7 @@ def train(
     checkpoint: Path | None = None,
     progress: bool = False,
     minutes: float | None = None,
-    core: nn.Module | None = None,
+    onto: Twin | None = None,
     device: str = "cpu",
 ) -> Trained:
     """A twin of the animals recorded: one core for all, the rest of each its own.
@@ -83,7 +86,7 @@ def train(
         checkpoint: Written after every epoch; a training that was killed goes on from it and ends in the same weights.
         progress: Show bars.
         minutes: Of each animal's training trials that are used; None uses all.
-        core: Of another twin, to be kept as it is; None trains one from the start.
+        onto: Twin whose core, and what it expects of readouts, are kept as they are; None trains a core from the start.
         device: Where torch computes, as "cuda"; the twin comes back on the CPU.
     """
     config = config or FoundationConfig()
@@ -96,8 +99,8 @@ def train(
         clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
     torch.manual_seed(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0]))
     twin = Twin(config.twin, {name: start_of(both[0], config, progress) for name, both in clips.items()})
-    if core is not None:
-        twin.keep_core(core)
+    if onto is not None:
+        twin.keep_core(onto)
     twin.to(device)
     name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
     objective = parallel.together(Objective(twin))
@@ -113,7 +116,23 @@ def train(
         progress,
         optimisers(twin, config),
     )
-    return Trained(twin.cpu(), config, clips, state)
+    settled = _settle(twin, clips, config, progress)
+    return Trained(twin.cpu(), config, clips, state, settled)
+
+
+def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
+    """Readouts to their posterior means, where validation trials agree; a core that is trained here learns what it expects of readouts."""
+    objective = Objective(twin)
+    fitted = validation_loss(objective, clips, config)
+    before = {name: value.clone() for name, value in twin.animals.state_dict().items()}
+    known = ReadoutPrior(twin.prior_mean.cpu().double(), twin.prior_covariance.cpu().double()) if twin.core_is_kept else None
+    prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.warm_up, known, progress=progress)
+    twin.prior_mean.copy_(prior.mean)
+    twin.prior_covariance.copy_(prior.covariance)
+    settled = validation_loss(objective, clips, config)
+    if parallel.agreed(settled - fitted) > 0:
+        twin.animals.load_state_dict(before)
+    return {"fitted": fitted, "settled": settled}
 
 
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
@@ -182,12 +201,6 @@ def batches(
         name = names[step % len(names)]
         window = clips[name][0].draw(own, config.windows, config.frames, config.warm_up)
         yield partial(objective, name, window)
-
-
-def tensors(window: Window, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Video, behaviour and eye position of a window."""
-    video, behaviour, eye_position = (torch.from_numpy(part).to(device) for part in (window.video, window.behaviour, window.eye_position))
-    return video, behaviour, eye_position
 
 
 @torch.no_grad()

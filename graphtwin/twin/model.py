@@ -16,6 +16,7 @@ from graphtwin.twin.core import ConvolutionalConfig, CoreConfig, State, build_co
 from graphtwin.twin.modulation import Modulation
 from graphtwin.twin.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.readout import Readout
+from graphtwin.twin.recordings import Window
 from graphtwin.twin.responses import FAMILIES, FamilyName
 
 
@@ -87,16 +88,21 @@ class Animal(nn.Module):
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
     def answer(
-        self, features: Float[torch.Tensor, "clips_frames features h w"], modulation: Float[torch.Tensor, "clips frames modulators"]
-    ) -> Float[torch.Tensor, "clips frames units outputs"]:
-        """Numbers of every unit's response distribution, the first a rate."""
-        numbers = self.readout(features).unflatten(0, modulation.shape[:2])
+        self, drives: Float[torch.Tensor, "*frames units outputs"], modulation: Float[torch.Tensor, "*frames modulators"]
+    ) -> Float[torch.Tensor, "*frames units outputs"]:
+        """Numbers of every unit's response distribution, the first a rate, from what its readout gives."""
         gain = torch.exp(modulation @ self.gain.T)
-        return torch.cat([(functional.softplus(numbers[..., 0]) * gain)[..., None], numbers[..., 1:]], dim=-1)
+        return torch.cat([(functional.softplus(drives[..., 0]) * gain)[..., None], drives[..., 1:]], dim=-1)
 
 
 class Twin(nn.Module):
-    """Video, behaviour and eye position to response distributions of the units of any of its animals."""
+    """Video, behaviour and eye position to response distributions of the units of any of its animals.
+
+    `prior_mean` (outputs, features + 1) and `prior_covariance` are those of feature weights and biases over units; see `readout_prior`.
+    """
+
+    prior_mean: torch.Tensor
+    prior_covariance: torch.Tensor
 
     def __init__(self, config: TwinConfig, starts: Mapping[str, AnimalStart]) -> None:
         """A twin of the animals named, drawn from torch's generator."""
@@ -106,13 +112,21 @@ class Twin(nn.Module):
         self.names = list(starts)
         self.core = build_core(config.core, config.modulators)
         self.core_is_kept = False
+        entries = config.core.features + 1
+        self.register_buffer("prior_mean", torch.zeros(self.family.outputs, entries))
+        self.register_buffer("prior_covariance", torch.eye(entries).repeat(self.family.outputs, 1, 1))
         self.animals = nn.ModuleList(Animal(config, start) for start in starts.values())
 
-    def keep_core(self, core: nn.Module) -> None:
-        """Take the weights of another twin's core and let no fit change them, nor the running statistics of its norm."""
-        self.core.load_state_dict(core.state_dict())
+    def keep_core(self, other: Twin) -> None:
+        """Take the core of another twin, with what it expects of readouts, where these then begin; no fit changes it, nor its norm."""
+        self.core.load_state_dict(other.core.state_dict())
+        self.prior_mean.copy_(other.prior_mean)
+        self.prior_covariance.copy_(other.prior_covariance)
         self.core.requires_grad_(False)
         self.core_is_kept = True
+        with torch.no_grad():
+            for name in self.names:
+                self.animal(name).readout.weights.copy_(self.prior_mean[:, :-1])  # the same for all units to begin with
 
     def train(self, mode: bool = True) -> Twin:
         """Training mode for everything but a core that is kept."""
@@ -148,6 +162,19 @@ class Twin(nn.Module):
             eye_position: Standardised.
             state: What an earlier call returned for the frames before; None starts a clip.
         """
+        features, modulation, left = self.see(name, video, behaviour, eye_position, state)
+        animal = self.animal(name)
+        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation), left
+
+    def see(
+        self,
+        name: str,
+        video: Float[torch.Tensor, "clips frames height width"],
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State | None = None,
+    ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], Float[torch.Tensor, "clips frames modulators"], State]:
+        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`."""
         outgoing: State = {}
         state = state or {}
         animal = self.animal(name)
@@ -155,7 +182,7 @@ class Twin(nn.Module):
         view = animal.view(video, eye_position, state, outgoing)
         with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
             features, left = self.core(view, modulation, state)
-        return animal.answer(features, modulation), outgoing | left
+        return features, modulation, outgoing | left
 
     def log_likelihood(
         self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"], responses: Float[torch.Tensor, "clips frames units"]
@@ -173,3 +200,9 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and torch.backends.mkldnn.is_available() and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def tensors(window: Window, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Video, behaviour and eye position of a window."""
+    video, behaviour, eye_position = (torch.from_numpy(part).to(device) for part in (window.video, window.behaviour, window.eye_position))
+    return video, behaviour, eye_position

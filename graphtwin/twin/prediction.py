@@ -9,9 +9,8 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from graphtwin.twin.foundation import tensors
 from graphtwin.twin.likelihood import Intercept, intercept_of
-from graphtwin.twin.model import Twin
+from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.recordings import Clips, Window
 from graphtwin.twin.scores import LEFT_OUT, Shown, Sums, gather, score_units
 

@@ -176,6 +176,9 @@ class Readout(nn.Module):
 
     def by_grid_sample(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
         """The same at the mean positions through `grid_sample`: the reference, which holds frames x channels x units in memory."""
+        return torch.einsum("fuc,uoc->fuo", self.seen(features), self.weights) + self.bias
+
+    def seen(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units channels"]:
+        """Features at the mean position of every unit."""
         grid = self.mean_positions()[None, None].expand(len(features), 1, -1, -1)
-        sampled = functional.grid_sample(features.float(), grid, padding_mode="border", align_corners=False)[:, :, 0]
-        return torch.einsum("fcu,uoc->fuo", sampled, self.weights) + self.bias
+        return functional.grid_sample(features.float(), grid, padding_mode="border", align_corners=False)[:, :, 0].transpose(1, 2)

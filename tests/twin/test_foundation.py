@@ -103,7 +103,7 @@ def test_two_animals_share_one_core_and_nothing_else():
 
 def test_a_core_that_is_kept_is_the_same_afterwards(animal: Planted, fitted: Trained):
     other = plant(units=5, train=4, frames=60, seed=9, name="new mouse")
-    new = train([other.recording], config(bf16=False), core=fitted.twin.core)
+    new = train([other.recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(value, fitted.twin.core.state_dict()[name]) for name, value in new.twin.core.state_dict().items())
     assert new.twin.animal("new mouse").readout.weights.grad is not None
 

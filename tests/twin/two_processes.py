@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from graphtwin import parallel
 from graphtwin.training import FitConfig
 from graphtwin.twin.core import ConvolutionalConfig
+from graphtwin.twin import foundation
 from graphtwin.twin.foundation import FoundationConfig, Trained, train
 from graphtwin.twin.model import TwinConfig
+from graphtwin.twin.readout_prior import ReadoutPrior
 from tests.twin.planted_recording import plant
 
 CONFIG = FoundationConfig(
@@ -27,7 +30,9 @@ CONFIG = FoundationConfig(
 
 def trained(checkpoint: Path | None = None) -> Trained:
     recordings = [plant(units=7 + seed, train=5, frames=60, seed=seed, name=f"mouse {seed}").recording for seed in (1, 2)]
-    return train(recordings, CONFIG, checkpoint=checkpoint)
+    with pytest.MonkeyPatch.context() as patch:  # what follows the steps is the same computation in every process
+        patch.setattr(foundation, "settle", lambda twin, *_, **__: ReadoutPrior(twin.prior_mean, twin.prior_covariance))
+        return train(recordings, CONFIG, checkpoint=checkpoint)
 
 
 if __name__ == "__main__":
