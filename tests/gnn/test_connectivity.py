@@ -56,7 +56,8 @@ def test_a_cell_without_inputs_has_no_axon_of_its_own_to_leave_out():
     pairs = PairSet(MATERIALIZATION, np.array([0, 1]), np.array([4, 5, 6]), size)
     popular = Source.of(world.inputs, pairs).popular
     others = np.array([[1, 0, 2], [0, 0, 1]])
-    np.testing.assert_allclose(popular, np.log((others + 0.25) / 1.25 + 0.1), rtol=1e-6)  # half of the pairs connect, and count half an axon
+    prior = 0.5 * 0.5  # half an axon at the overall rate: half of the pairs connect
+    np.testing.assert_allclose(popular, np.log((others + prior) / (2.5 * 0.5) + 0.1), rtol=1e-6)
 
 
 def test_a_planted_size_rule_is_recovered(world: Planted, fitted: FittedPairs):

@@ -87,6 +87,8 @@ def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run:
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
     assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
+    assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
     assert "neither this folder nor" in command("train", tmp_path / "none", "--out", tmp_path / "y", *settings())
     np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
