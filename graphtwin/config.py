@@ -6,13 +6,28 @@ import difflib
 import json
 import tomllib
 import typing
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
+BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+# What is asked for, by the first word of pydantic's name of an error.
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "path": "a path",
+    "tuple": "a list, as [1, 2]",
+    "list": "a list, as [1, 2]",
+    "model": "a table of settings",
+    "dict": "a table of settings",
+}
+LONGEST = 80  # characters of a wrong value that are repeated
 
 
 class RunConfig(BaseModel):
@@ -45,9 +60,10 @@ def load_config(model: type[Model], toml: Path | None = None, overrides: list[st
         overrides: `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
     """
     values: dict[str, Any] = read_toml(toml) if toml is not None else {}
-    for override in overrides or []:
-        set_at(values, *parse_override(override))
-    return validate(model, values, str(toml) if toml is not None else "configuration")
+    parsed = [parse_override(override) for override in overrides or []]
+    for path, value in parsed:
+        set_at(values, path, value)
+    return validate(model, values, str(toml) if toml is not None else "configuration", [".".join(path) for path, _ in parsed])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -60,13 +76,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not valid TOML: {error}. Correct the line it names.") from error
 
 
-def validate(model: type[Model], values: dict[str, Any], origin: str) -> Model:
-    """The model filled from `values`; every wrong key or value is named in one error."""
+def validate(model: type[Model], values: dict[str, Any], origin: str, overridden: Collection[str] = ()) -> Model:
+    """The model filled from `values`; every wrong key or value is named in one error, on one line.
+
+    Args:
+        model: The pydantic model to fill.
+        values: Nested settings.
+        origin: Of the values, for the error.
+        overridden: Dotted names of those that came by `--set`, which the error says of them.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_explain(model, problem) for problem in error.errors())
-        raise ValueError(f"{origin}: {error.error_count()} settings are wrong: {problems}") from error
+        problems = "; ".join(_explain(model, problem, overridden) for problem in error.errors())
+        n = error.error_count()
+        raise ValueError(f"{origin}: {f'{n} settings are' if n > 1 else '1 setting is'} wrong: {problems}") from error
 
 
 def dump_json(config: BaseModel) -> str:
@@ -100,26 +124,90 @@ def set_at(values: dict[str, Any], path: list[str], value: Any) -> None:
     values[path[-1]] = value
 
 
-def _explain(model: type[BaseModel], problem: Any) -> str:
-    """One pydantic error in the words of the configuration."""
-    location = [str(part) for part in problem["loc"]]
-    name = ".".join(location)
-    if problem["type"] != "extra_forbidden":
-        return f"{name} = {problem['input']!r}: {problem['msg']}"
-    known = _keys(model, location[:-1])
-    return f"unknown key {name!r}, nearest {nearest(location[-1], known)!r} (known: {', '.join(known)})"
+def _explain(model: type[BaseModel], problem: Any, overridden: Collection[str]) -> str:
+    """One pydantic error in the words of the configuration: which setting, its value, what to give instead."""
+    *parents, last = problem["loc"]
+    if problem["type"] == "extra_forbidden":
+        names, models, _ = _place(model, parents)
+        known = sorted({name for inner in models for name in inner.model_fields})
+        return f"unknown key {'.'.join([*names, last])!r}, nearest {nearest(last, known)!r} (known: {', '.join(known)})"
+    names, models, field = _place(model, [*parents, last])
+    if problem["type"] == "missing" and isinstance(last, int):
+        names, wanted = names[:-1], f"an entry more: there is no entry {last + 1}"
+    else:
+        wanted = _wanted(problem, models, field)
+    name = ".".join(names)
+    by_option = any(f"{name}.".startswith(f"{given}.") or given.startswith(f"{name}.") for given in overridden)
+    value = "" if problem["type"] == "missing" and isinstance(last, str) else f" = {_shortened(problem['input'])}"
+    optional = ", or leave it out" if field is not None and not field.is_required() else ""
+    return f"{'--set ' if by_option else ''}{name}{value}: give {wanted}{optional}"
 
 
-def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The settings known at a path of nested models (and lists of models)."""
-    inner: Any = model
-    for part in path:
-        if part.isdigit():
+def _wanted(problem: Any, models: list[type[BaseModel]], field: FieldInfo | None) -> str:
+    """What a setting must be."""
+    kind, told = problem["type"], problem.get("ctx", {})
+    if kind.startswith(("greater_than", "less_than")):
+        limits = _limits(field) or told
+        plain = {name: f"{limit:g}" if isinstance(limit, float) else str(limit) for name, limit in limits.items()}
+        return " and ".join(words.format(plain[name]) for name, words in BOUNDS.items() if name in plain)
+    if kind == "literal_error":
+        return str(told["expected"])
+    if kind.startswith("union_tag"):
+        key = told["discriminator"].strip("'")
+        tags = sorted({str(tag) for inner in models for tag in typing.get_args(inner.model_fields[key].annotation)})
+        return f"{key} with it, one of {', '.join(tags)}"
+    if kind in ("too_short", "too_long"):
+        return f"{told['min_length']} entries or more" if kind == "too_short" else f"{told['max_length']} entries or fewer"
+    if kind == "missing":
+        return "a value, it has none"
+    return KINDS.get(kind.split("_")[0], f"another value ({str(problem['msg']).removeprefix('Value error, ')})")
+
+
+def _limits(field: FieldInfo | None) -> dict[str, Any]:
+    """The bounds of a setting, by pydantic's names for them."""
+    parts = field.metadata if field is not None else []
+    return {name: getattr(part, name) for part in parts for name in BOUNDS if getattr(part, name, None) is not None}
+
+
+def _place(model: type[BaseModel], location: Iterable[str | int]) -> tuple[list[str], list[type[BaseModel]], FieldInfo | None]:
+    """A setting's name as it is written, the models inside it, and its field; tags of unions are no part of a name."""
+    names: list[str] = []
+    models, field = [model], None
+    for part in location:
+        owner = next((inner for inner in models if part in inner.model_fields), None)
+        tagged = [inner for inner in models if part in _tags(inner)]
+        if owner is not None:
+            field = owner.model_fields[str(part)]
+            models = _models(field.annotation)
+        elif tagged:
+            models = tagged
             continue
-        annotation = inner.model_fields[part].annotation
-        candidates = [annotation, *typing.get_args(annotation)]
-        inner = next(candidate for candidate in candidates if isinstance(candidate, type) and issubclass(candidate, BaseModel))
-    return sorted(inner.model_fields)
+        else:  # an entry of a list
+            field = None
+        names.append(str(part))
+    return names, models, field
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation names, through unions and lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+
+
+def _tags(model: type[BaseModel]) -> set[Any]:
+    """The words by which a union knows a model."""
+    return {
+        tag
+        for field in model.model_fields.values()
+        if typing.get_origin(field.annotation) is Literal
+        for tag in typing.get_args(field.annotation)
+    }
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _toml_lines(values: dict[str, Any], prefix: str) -> list[str]:

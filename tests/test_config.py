@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.config import RunConfig, dump_json, dump_toml, load_config
 
@@ -16,9 +17,34 @@ class Encoder(BaseModel):
     dropout: float = 0.1
 
 
+class Deep(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["deep", "deeper"] = "deep"
+    layers: int = Field(3, ge=1, le=9)
+
+
+class Flat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["flat"]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    file: str
+    rate_hz: float = Field(30.0, gt=0, lt=1000)
+
+
 class Nested(RunConfig):
     encoder: Encoder = Encoder()
     scans: tuple[int, ...] = ()
+
+
+class Awkward(Nested):
+    size_um: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (1.0, 1.0)
+    model: Annotated[Deep | Flat, Field(discriminator="kind")] = Field(default_factory=Deep)
+    parts: list[Part] = Field([Part(file="a")], min_length=1)
+    minutes: float | None = Field(None, ge=0)
+    rates_hz: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
 
 
 def test_overrides_win_over_the_file_and_the_file_over_defaults(tmp_path):
@@ -55,17 +81,52 @@ def test_json_says_every_default():
     [
         ("sead=1", "unknown key 'sead', nearest 'seed'"),
         ("encoder.hiden=1", r"unknown key 'encoder\.hiden', nearest 'hidden'"),
-        ("encoder.hidden=many", "encoder.hidden = 'many': .*integer"),
-        ("seed=-1", "seed = -1: .*greater than or equal to 0"),
-        ("device=tpu", "device = 'tpu': .*'auto', 'cpu' or 'cuda'"),
+        ("model={kind='deep', layer=2}", "unknown key 'model.layer', nearest 'layers'"),
+        ("encoder.hidden=many", r"--set encoder\.hidden = 'many': give a whole number, or leave it out$"),
+        ("encoder.hidden=2.5", r"--set encoder\.hidden = 2\.5: give a whole number"),
+        ("encoder=3", "--set encoder = 3: give a table of settings, or leave it out$"),
+        ("seed=-1", r"configuration: 1 setting is wrong: --set seed = -1: give 0 or more, or leave it out$"),
+        ("minutes=-2", "--set minutes = -2: give 0 or more, or leave it out$"),
+        ("device=tpu", r"--set device = 'tpu': give 'auto', 'cpu' or 'cuda', or leave it out$"),
+        ("model={kind='deep', layers=10}", r"--set model\.layers = 10: give 1 or more and at most 9, or leave it out$"),
+        ("model.layers=2", "--set model = {'layers': 2}: give kind with it, one of deep, deeper, flat, or leave it out$"),
+        ("model={kind='round'}", "--set model = {'kind': 'round'}: give kind with it, one of deep, deeper, flat, or leave it out$"),
+        ("size_um=[1, 0]", r"--set size_um\.1 = 0: give more than 0$"),
+        ("size_um=[1]", r"--set size_um = \[1\]: give an entry more: there is no entry 2$"),
+        ("parts=[]", r"--set parts = \[\]: give 1 entries or more"),
+        ("parts=[{}]", r"--set parts\.0\.file: give a value, it has none$"),
+        (
+            "parts=[{file='a', rate_hz=0}]",
+            r"--set parts\.0\.rate_hz = 0: give more than 0 and less than 1000, or leave it out$",
+        ),
+        ("rates_hz.a=nan", r"--set rates_hz\.a = nan: give another value \(Input should be a finite number\)$"),
+        ("scans=4", r"--set scans = 4: give a list, as \[1, 2\], or leave it out"),
         ("seed", "expected key=value"),
         ("=3", "expected key=value"),
-        ("seed.deeper=3", "seed.deeper|seed = "),
+        ("seed.deeper=3", "--set seed = {'deeper': 3}: give a whole number"),
     ],
 )
 def test_a_wrong_setting_says_what_would_be_right(override, words):
     with pytest.raises(ValueError, match=words):
-        load_config(Nested, overrides=[override])
+        load_config(Awkward, overrides=[override])
+
+
+def test_a_wrong_setting_of_a_file_names_the_file_and_one_that_came_beside_it_says_so(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("threads = 0\n[encoder]\nhidden = 3.5\n")
+    with pytest.raises(ValueError, match=r"run\.toml: 3 settings are wrong: ") as told:
+        load_config(Nested, path, ["seed=-4"])
+    said = str(told.value)
+    assert "\n" not in said
+    assert "; threads = 0: give 1 or more" in said
+    assert "; encoder.hidden = 3.5: give a whole number" in said
+    assert "--set seed = -4: give 0 or more" in said
+    assert said.count("--set") == 1
+
+
+def test_of_a_long_wrong_value_the_beginning_is_told():
+    with pytest.raises(ValueError, match=r"--set seed = '1{79}\.\.\.: give a whole number"):
+        load_config(RunConfig, overrides=[f"seed='{'1' * 5000}'"])
 
 
 def test_a_value_is_no_table():

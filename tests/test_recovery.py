@@ -67,6 +67,11 @@ def test_axons_that_head_for_like_cells_are_not_called_like_to_like(answers, giv
     assert (answers["p"].loc["geometry, targeted axons", given] > 0.01).all()
 
 
+def test_readouts_look_where_the_true_receptive_fields_are(answers):
+    assert answers["field_r2"].nunique() == 1
+    assert answers["field_r2"].iloc[0] > 0.9
+
+
 def test_recording_and_tables_are_gone_and_the_twin_stays(answers, session_folder):
     left = sorted(path.name for path in (session_folder / "closed_loop" / "animals" / "salt_and_pepper-000").iterdir())
     assert left == ["answers-0.csv", "embeddings.parquet", "scores.csv", "twin"]

@@ -21,7 +21,7 @@ from graphtwin.twin.recordings import Clips
 
 LEAST_OF_A_TYPE = 10  # units, or the type is left out
 REPLICATES = 400
-PLANTED = ("sf_cpd", "tf_hz", "cycles", "aspect", "normalisation", "surround", "adaptation", "rate_hz")
+PLACES = {"place in cortex": ["x_um", "y_um"], "depth": ["z_um"]}
 
 
 def vectors_of(table: pd.DataFrame) -> Float[np.ndarray, "units features"]:
@@ -103,33 +103,25 @@ def raw_components(clips: Clips, components: int) -> Float[np.ndarray, "units co
     return np.asarray(PCA(components, random_state=0).fit_transform(responses @ responses.T), dtype=np.float64)
 
 
-def tuning_vectors(truth: pd.DataFrame) -> Float[np.ndarray, "units parameters"]:
-    """What was planted, in the scales it was drawn in: the most that any embedding of function could tell."""
-    angle = np.deg2rad(truth["direction_deg"].to_numpy(np.float64))
-    logits = {name: np.log(truth[name] / (1 - truth[name])) for name in ("dsi", "complexity")}
-    logs = {name: np.log(truth[name]) for name in PLANTED}
-    return np.column_stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle), *logits.values(), *logs.values()])
-
-
-def decoded(vectors: dict[str, Float[np.ndarray, "units features"]], truth: pd.DataFrame) -> pd.DataFrame:
+def decoded(vectors: dict[str, Float[np.ndarray, "units features"]], units: pd.DataFrame) -> pd.DataFrame:
     """What each set of vectors tells of each unit, cross-validated by unit: a row a set and target.
 
     Args:
         vectors: By name; sets of two columns are positions, which are given their squares and product as well.
-        truth: Of the units: cell_type, rf_x, rf_y, x_um, y_um, z_um.
+        units: cell_type ("" where it is unknown), x_um, y_um, z_um, as measured.
     """
     rows = []
     for name, values in vectors.items():
-        rows.append({"vectors": name, "target": "cell type, balanced accuracy", **types(values, truth["cell_type"].to_numpy(str))})
-        for target, columns in {"receptive field": ["rf_x", "rf_y"], "place in cortex": ["x_um", "y_um"], "depth": ["z_um"]}.items():
-            rows.append({"vectors": name, "target": f"{target}, R2", **places(values, truth[columns].to_numpy(np.float64))})
+        rows.append({"vectors": name, "target": "cell type, balanced accuracy", **types(values, units["cell_type"].to_numpy(str))})
+        for target, columns in PLACES.items():
+            rows.append({"vectors": name, "target": f"{target}, R2", **places(values, units[columns].to_numpy(np.float64))})
     return pd.DataFrame(rows)
 
 
 def types(vectors: Float[np.ndarray, "units features"], cell_type: np.ndarray) -> dict[str, float]:
-    """Balanced accuracy of a linear discriminant for types that have enough units, its chance, and the same with types dealt anew."""
+    """Balanced accuracy of a linear discriminant for known types that have enough units, its chance, and the same with types dealt anew."""
     names, counts = np.unique(cell_type, return_counts=True)
-    kept = np.isin(cell_type, names[counts >= LEAST_OF_A_TYPE])
+    kept = np.isin(cell_type, names[(counts >= LEAST_OF_A_TYPE) & (names != "")])
     x, y = vectors[kept], cell_type[kept]
     found = _named(x, y)
     rng = rng_for(0, "resampled units")

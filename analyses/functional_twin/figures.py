@@ -107,7 +107,7 @@ def draw_embeddings(agreement: pd.DataFrame, decoded: pd.DataFrame) -> Figure:
         for axes, measure in zip(panels[0], measures, strict=True):
             _bars(axes, agreement[agreement["measure"] == measure], "comparison")
             axes.set_title(measure)
-        targets = ("cell type, balanced accuracy", "receptive field, R2", "depth, R2")
+        targets = ("cell type, balanced accuracy", "place in cortex, R2", "depth, R2")
         for axes, target in zip(panels[1], targets, strict=True):
             _bars(axes, decoded[decoded["target"] == target], "vectors")
             axes.set_title(target)

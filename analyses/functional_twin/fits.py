@@ -17,6 +17,7 @@ import torch
 from graphtwin.artifacts import write_atomic, write_json, write_table
 from graphtwin.execute import rng_for
 from graphtwin.pipeline.twin import held_out_tiers, open_recording
+from graphtwin.sources import load
 from graphtwin.sources.recording import Recording
 from graphtwin.synthetic import steps
 from graphtwin.synthetic.steps import SimulateConfig
@@ -33,11 +34,13 @@ KEYS = ["session", "scan_idx", "unit_id"]
 
 
 def simulated(config: SimulateConfig, folder: Path) -> Path:
-    """Recordings and truth of some animals; those that are there are not made again."""
+    """Recordings of some animals and EM tables of the first; those that are there are not made again."""
     for animal in range(config.animals):
         if not list(folder.glob(f"dynamic{animal}-*")):
-            steps.plant_animal(config, folder, animal)
             steps.film_animal(config, folder, animal)
+    if not (folder / "source.toml").exists():
+        steps.wire(config, folder, workers=1)
+        steps.table_volume(config, folder)
     return folder
 
 
@@ -46,13 +49,12 @@ def recordings_of(folder: Path) -> list[Recording]:
     return [open_recording(path) for path in sorted(folder.glob("dynamic*-*"))]
 
 
-def truth_of(folder: Path, animal: int, units: pd.DataFrame) -> pd.DataFrame:
-    """What was planted, one row a unit in the order given: cell_type, place in cortex and all of its tuning."""
-    units_of, tuning, neurons = (
-        pd.read_parquet(folder / "truth" / f"animal{animal}_{name}.parquet") for name in ("units", "tuning", "neurons")
-    )
-    known = units_of[[*KEYS, "nucleus_id"]].merge(tuning, on="nucleus_id").merge(neurons[["nucleus_id", "cell_type"]], on="nucleus_id")
-    return units[KEYS].merge(known, on=KEYS, how="left", validate="one_to_one")
+def cell_types_of(folder: Path, units: pd.DataFrame) -> np.ndarray:
+    """The EM annotation of each unit's cell, in the order given, through the coregistration; "" where a unit was not matched."""
+    tables = load(folder / "source.toml")
+    (matched,), (typed,) = tables.of("coregistration"), tables.of("cell_types_fine")
+    known = matched.frame[[*KEYS, "nucleus_id"]].merge(typed.frame[["nucleus_id", "cell_type"]], on="nucleus_id")
+    return units[KEYS].merge(known, on=KEYS, how="left", validate="one_to_one")["cell_type"].fillna("").to_numpy(str)
 
 
 def part_of(recording: Recording, part: int, parts: int = 2) -> Recording:

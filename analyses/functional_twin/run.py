@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 import torch
-from embedded import agreement, decoded, raw_components, tuning_vectors, vectors_of
+from embedded import agreement, decoded, raw_components, vectors_of
 from figures import draw_embeddings, draw_generalisation, draw_models, draw_transfer
-from fits import Fit, Study, part_of, recordings_of, simulated, truth_of
+from fits import Fit, Study, cell_types_of, part_of, recordings_of, simulated
 from matplotlib.figure import Figure
 from tables import FAMILIES, compared, differences, generalisation
 
@@ -80,7 +80,7 @@ def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[st
 
 
 def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> dict[str, pd.DataFrame]:
-    """Agreement of embeddings, and what is read from them; the only tables for which the truth is opened."""
+    """Agreement of embeddings, and what is read from them: what EM and the microscope say of the cells."""
     new = recordings[0]
     of = {name: embed(fit.fitted) for name, fit in _embedded_fits(made).items()}
     rows = [
@@ -89,15 +89,14 @@ def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> d
         *agreement(of["alone"], of["transfer"], "trained alone and transferred"),
     ]
     training, _ = clips_of(new)
-    truth = truth_of(data, 0, new.units).assign(**{name: new.units[name].to_numpy() for name in ("x_um", "y_um", "z_um")})
+    units = new.units.assign(cell_type=cell_types_of(data, new.units))
     vectors = {
         "features, trained alone": vectors_of(of["alone"]),
         "features, transferred": vectors_of(of["transfer"]),
         "readout position, transferred": of["transfer"][["rf_x", "rf_y"]].to_numpy(float),
         "raw responses, components": raw_components(training, vectors_of(of["alone"]).shape[1]),
-        "planted tuning": tuning_vectors(truth),
     }
-    return {"agreement": pd.DataFrame(rows), "decoded": decoded(vectors, truth)}
+    return {"agreement": pd.DataFrame(rows), "decoded": decoded(vectors, units)}
 
 
 def _embedded_fits(made: dict[str, Any]) -> dict[str, Fit]:

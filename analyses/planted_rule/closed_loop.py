@@ -19,6 +19,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 from tqdm import tqdm
 
 from graphtwin import schema
@@ -180,25 +184,41 @@ def answers_of(kind: str, number: int, n_wirings: int, folder: Path) -> pd.DataF
     """The answers to one animal, from the files of an earlier run where they are there."""
     place = folder / "animals" / f"{kind.replace(' ', '_')}-{number:03d}"
     embedded, scores = seen(kind, number, place)
+    told = {
+        "cc_norm": scores["cc_norm"],
+        "cc_max": scores["cc_max"],
+        "field_r2": field_r2(embedded, make_animal(config_of(kind), number, 0)),
+    }
     found = []
     for wiring in range(n_wirings):
         path = place / f"answers-{wiring}.csv"
         if not path.exists():
             write_table(wired(kind, number, wiring, place, embedded), path)
         found.append(pd.read_csv(path))
-    return pd.concat(found, ignore_index=True).assign(cc_norm=scores["cc_norm"], cc_max=scores["cc_max"])
+    return pd.concat(found, ignore_index=True).assign(**told)
+
+
+def field_r2(embedded: pd.DataFrame, animal: Animal) -> float:
+    """Share of the variance of true receptive field centres that readout positions predict, quadratically, in units left out by fives."""
+    units = embedded[[*UNIT_KEY, "rf_x", "rf_y"]].merge(animal.units[[*UNIT_KEY, "nucleus_id"]], on=UNIT_KEY, validate="one_to_one")
+    centres = units[["nucleus_id"]].merge(animal.tuning.table, on="nucleus_id", validate="many_to_one")[["rf_x", "rf_y"]].to_numpy()
+    model = make_pipeline(PolynomialFeatures(2), LinearRegression())
+    found = cross_val_predict(model, units[["rf_x", "rf_y"]].to_numpy(), centres, cv=KFold(5, shuffle=True, random_state=0))
+    return float(1 - ((centres - found) ** 2).sum() / ((centres - centres.mean(0)) ** 2).sum())
 
 
 def summary(answers: pd.DataFrame) -> pd.DataFrame:
     """By rule, given and source: share of wirings with a rule found, mean z, slope of one SD, agreement with the true similarity.
 
+    `field_r2` is of the twin's readout positions, whatever the source.
     `z_of_true` is mean z as a part of the true tuning's, `z_beyond_repeats` the difference to measured responses to repeated clips; the
     95 % intervals of both are Student's over animals. The first is NaN where no rule of similarity was planted.
     """
     key = ["rule", "given", "source"]
     by = answers.groupby(key, sort=False)
     table = by.agg(found=("found", "mean"), z=("z", "mean"), slope_sd=("slope_sd", "mean"), agreement=("agreement", "mean"))
-    table = table.join(by.agg(n_synapses=("n_synapses", "mean"), n=("z", "size"), n_animals=("animal", "nunique")))
+    told = {"n_synapses": ("n_synapses", "mean"), "field_r2": ("field_r2", "mean")}
+    table = table.join(by.agg(**told, n=("z", "size"), n_animals=("animal", "nunique")))
     of_animals = answers.groupby([*key, "animal"], sort=False)["z"].mean().unstack("source")
     of_planted = of_animals.loc[[PLANTED]]
     for name, value in (
@@ -267,7 +287,7 @@ def main() -> None:
     write_table(answers, chosen.out / "answers.csv")
     write_table(table, chosen.out / "closed_loop.csv")
     print(table.round(3).to_string())
-    print(answers.groupby("kind")[["cc_norm", "cc_max", "n_axons"]].agg(["mean", "min", "max"]).round(3).to_string())
+    print(answers.groupby("kind")[["cc_norm", "cc_max", "field_r2", "n_axons"]].agg(["mean", "min", "max"]).round(3).to_string())
     with matplotlib.rc_context(STYLE):
         figure = figure_of(answers, table)
         write_atomic(chosen.out / "closed_loop.png", lambda path: figure.savefig(path, dpi=170))

@@ -105,7 +105,7 @@ class Source:
 
     Attributes:
         local: From `local_rates`, of the training axons.
-        popular: From `popularity`, of the cells for axons that don't and that do contact them.
+        popular: From `popularity`, of the cells for axons that don't and that do contact them; no axon contacts a cell without inputs.
         taken: Pairs that are no negatives: connected ones, and a cell with itself.
     """
 
@@ -118,7 +118,7 @@ class Source:
     def of(cls, inputs: NodeInputs, pairs: PairSet) -> Source:
         """All training pairs."""
         connected = pairs.size.toarray() > 0
-        popular = popularity(pairs, np.arange(2)[:, None] * np.ones(len(pairs.post)))
+        popular = popularity(pairs, np.stack([np.zeros(len(pairs.post)), connected.any(axis=0)]))
         return cls(pairs, local_rates(inputs, pairs, pairs.pre), popular, connected | (pairs.pre[:, None] == pairs.post))
 
     def draw(

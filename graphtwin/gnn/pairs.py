@@ -139,7 +139,9 @@ def popularity(training: PairSet, own: Shaped[np.ndarray, "... cells"]) -> Float
         own: 1 where the axon itself contacts the cell in them, which does not count.
     """
     overall = max(training.prevalence, 1e-9)
-    found = (training.size > 0).sum(axis=0) - own + PRIOR_AXONS * overall
+    others = (training.size > 0).sum(axis=0) - own
+    assert (others >= 0).all(), "an axon contacts a cell that no training axon contacts"
+    found = others + PRIOR_AXONS * overall
     return np.log(found / ((len(training.pre) + PRIOR_AXONS) * overall) + 0.1).astype(np.float32)
 
 

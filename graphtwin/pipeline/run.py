@@ -63,17 +63,17 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         _write_results(study, scope, results, folder)
     shutil.rmtree(folder / "work")
     if settings.source == synthetic_source.NAME:
-        synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads)
+        synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
     (folder / run_folder.UNFINISHED).unlink()
     return folder
 
 
 def _prepared(settings: Settings) -> Settings:
-    """Settings with what is read; a synthetic cortex and its functional twin are made first, and read from disk like any other."""
+    """Settings with what is read; a synthetic cortex and, without embeddings, its functional twin are made first, and read from disk."""
     if settings.source != synthetic_source.NAME:
         return settings
-    made = synthetic_source.prepare(settings.out, settings.seed, settings.threads)
-    return settings.model_copy(update={"source": str(made.source), "embeddings_file": settings.embeddings_file or made.embeddings})
+    made = synthetic_source.prepare(settings.out, settings.seed, settings.threads, settings.embeddings_file)
+    return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
 
 
 def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:

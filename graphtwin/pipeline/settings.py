@@ -71,7 +71,7 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     values |= given
     for path, value in parsed:
         set_at(values, path, value)
-    return validate(Settings, values, "configuration")
+    return validate(Settings, values, "configuration", [".".join(path) for path, _ in parsed])
 
 
 def _flat(values: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[list[str], Any]]:

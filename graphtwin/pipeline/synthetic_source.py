@@ -1,19 +1,24 @@
 """`--source synthetic`: a small cortex with a known rule, simulated beside the run folder and read back from disk like any other source.
 
-A functional twin learns the movies of its animal. The twin's tuning and embeddings take the place of those that would be measured.
+A functional twin learns the movies of its animal. The twin's tuning and embeddings take the place of those that would be measured. Where
+embeddings are brought no twin is trained: tuning is then what the narrow scans measured.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from graphtwin.artifacts import write_table, write_text
 from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
 from graphtwin.pipeline.simulate import simulate
 from graphtwin.schema import UNIT_KEY
+from graphtwin.sources import embeddings as embedding_files
 from graphtwin.synthetic.block import VolumeConfig
 from graphtwin.synthetic.steps import SimulateConfig
 
@@ -21,8 +26,9 @@ NAME = "synthetic"
 NEURONS, MINUTES = 1500, 8.0  # demonstration size
 BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))
 TRAINING = ["fit.epochs=8", "steps=40"]  # more of it hardly changes what readouts say of tuning
-SIMILARITIES = ("feature_similarity", "signal_correlation", "rf_distance")
+SIMILARITIES = {"feature_similarity": (), "signal_correlation": ("in_silico_resp",), "rf_distance": ("rf_x", "rf_y")}  # and what they need
 REPLICATES = 200
+log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
@@ -31,41 +37,42 @@ class Demonstration:
 
     Attributes:
         cortex: The simulation.
-        twin: Of its first animal, with what it says of the units.
+        function: Tuning of the units of its first animal, of a twin or as measured; the twin.
+        embeddings: Of these units.
     """
 
     cortex: Path
-    twin: Path
+    function: Path
+    embeddings: Path
 
     @classmethod
-    def of(cls, out: Path) -> Demonstration:
-        """The folders of a run."""
-        return cls(out.with_name(f"{out.name}_cortex"), out.with_name(f"{out.name}_twin"))
-
-    @property
-    def embeddings(self) -> Path:
-        """Of the twin's units."""
-        return self.twin / "embeddings.parquet"
+    def of(cls, out: Path, brought: Path | None = None) -> Demonstration:
+        """The folders of a run, and the embeddings: those that are brought, or its twin's."""
+        function = out.with_name(f"{out.name}_{'twin' if brought is None else 'measured'}")
+        return cls(out.with_name(f"{out.name}_cortex"), function, brought or function / "embeddings.parquet")
 
     @property
     def source(self) -> Path:
-        """Names the tables of the cortex, the twin's tuning among them as responses."""
-        return self.twin / "source.toml"
+        """Names the tables of the cortex, with the tuning as responses."""
+        return self.function / "source.toml"
 
 
-def prepare(out: Path, seed: int, workers: int) -> Demonstration:
+def prepare(out: Path, seed: int, workers: int, brought: Path | None = None) -> Demonstration:
     """Simulate the cortex of a run and fit its twin, or what is missing of both.
 
     Args:
         out: The run folder.
         seed: Of the run, the cortex and the twin.
         workers: Processes, then threads.
+        brought: Embeddings of units of the main scan (session 1), or of nuclei, in place of the twin's; no twin is then fitted.
     """
-    made = Demonstration.of(out)
+    if brought is not None:
+        embedding_files.files(brought)  # raises where there are none, before minutes are spent on the cortex
+    made = Demonstration.of(out, brought)
     config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed, block=BLOCK)
     simulate(config, made.cortex, workers, resume=True)
     if not made.source.exists():
-        fit_twin(made, seed, workers)
+        fit_twin(made, seed, workers) if brought is None else take_measured(made)
     return made
 
 
@@ -76,14 +83,34 @@ def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
     from graphtwin.pipeline.twin import train_twin
 
     recording = next(made.cortex.glob("dynamic0-*"))
-    if not (made.twin / "twin.pt").exists():
-        train_twin([recording], made.twin, TRAINING, seed=seed, resume=True, threads=workers)
+    twin = made.function
+    if not (twin / "twin.pt").exists():
+        train_twin([recording], twin, TRAINING, seed=seed, resume=True, threads=workers)
     with threads(workers):
-        write_table(embed_twin(made.twin, recording), made.embeddings)
-        tuning = tune_twin(made.twin)
+        write_table(embed_twin(twin, recording), made.embeddings)
+        tuning = tune_twin(twin)
     directions = [name for name in tuning if str(name).startswith("direction_")]
-    write_table(tuning[[*UNIT_KEY, *directions]], made.twin / "directions.parquet")
-    write_text(with_responses(made, made.twin / "directions.parquet"), made.source)
+    write_responses(tuning[[*UNIT_KEY, *directions]], made)
+
+
+def take_measured(made: Demonstration) -> None:
+    """Give each unit of the main scan, which saw no gratings of all directions, what narrow scans measured of the same nucleus."""
+    tables = made.cortex / "tables"
+    narrow = pd.read_parquet(tables / "direction_responses.parquet")
+    matched = pd.read_parquet(tables / "coregistration_manual_v3.parquet")[[*UNIT_KEY, "target_id"]]
+    measured = matched.merge(narrow, on=UNIT_KEY).drop(columns=UNIT_KEY).groupby("target_id").mean()
+    main = matched[~matched["session"].isin(narrow["session"])]
+    known = main.merge(measured, on="target_id").drop(columns="target_id")
+    log.warning(
+        "%s: %d of %d matched units of the main scan have responses, measured in narrow scans.", made.function, len(known), len(main)
+    )
+    write_responses(known, made)
+
+
+def write_responses(responses: pd.DataFrame, made: Demonstration) -> None:
+    """The responses of the main scan's units, and the source that has them."""
+    path = write_table(responses, made.function / "directions.parquet")
+    write_text(with_responses(made, path), made.source)
 
 
 def with_responses(made: Demonstration, responses: Path) -> str:
@@ -96,20 +123,21 @@ def with_responses(made: Demonstration, responses: Path) -> str:
     return text
 
 
-def ask_like_to_like(out: Path, seed: int, workers: int) -> Path:
-    """Ask the pairs of the cortex of a run who connects, by what the twin says; returns the folder, inside that of the run.
+def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = None) -> Path:
+    """Ask the pairs of the cortex of a run who connects, by what the embeddings say; returns the folder, inside that of the run.
 
     Args:
         out: The run folder.
         seed: Of resamples and nulls.
         workers: Threads.
+        brought: See `prepare`.
     """
-    made = Demonstration.of(out)
+    made = Demonstration.of(out, brought)
     asked = LikeToLikeConfig(
         pairs=made.cortex / "published" / "edge_data_v1.pkl",
         neurons=made.cortex / "published" / "node_data_v1.pkl",
         embeddings=made.embeddings,
-        similarity=SIMILARITIES,
+        similarity=similarities_of(made.embeddings),
         inclusion="none",
         nulls=REPLICATES,
         seed=seed,
@@ -119,3 +147,13 @@ def ask_like_to_like(out: Path, seed: int, workers: int) -> Path:
     if folder.exists():  # of a run that was stopped here
         shutil.rmtree(folder)
     return run_like_to_like(asked, folder)
+
+
+def similarities_of(embeddings: Path) -> tuple[str, ...]:
+    """The similarities that an embeddings table has columns for; what is left out is logged."""
+    columns = set(embedding_files.read(embeddings))
+    lacking = {name: [column for column in needed if column not in columns] for name, needed in SIMILARITIES.items()}
+    for name, missing in lacking.items():
+        if missing:
+            log.warning("%s: no column %s, so that %s is not asked for.", embeddings, ", ".join(missing), name)
+    return tuple(name for name, missing in lacking.items() if not missing)

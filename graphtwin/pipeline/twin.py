@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -83,8 +84,7 @@ def transfer_twin(
     device: Device = "auto",
 ) -> Path:
     """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
-    fitted = open_twin(run)
-    return _train([folder], Path(out), fitted.config, minutes, seed, resume, threads, device_of(device), fitted)
+    return _train([folder], Path(out), open_twin(run).config, minutes, seed, resume, threads, device_of(device), Path(run))
 
 
 def _train(
@@ -96,7 +96,7 @@ def _train(
     resume: bool,
     threads: int,
     device: str,
-    onto: FittedTwin | None,
+    onto: Path | None,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds it
 
@@ -109,15 +109,14 @@ def _train(
         if first:
             begin(out, config, resume)
         recordings = [open_recording(folder) for folder in folders]
-        trained = train(recordings, config, seed, out / "fit.pt", first, minutes, onto.twin if onto else None, device)
+        if first:
+            inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
+            write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
+        trained = train(recordings, config, seed, out / "fit.pt", first, minutes, open_twin(onto).twin if onto else None, device)
     if not first:
         return out
     save_twin(fitted_of(trained), out / "twin.pt")
     write_history(trained, out)
-    inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
-    artifacts.write_json(
-        artifacts.provenance(seed, inputs) | {"minutes": minutes, "validation_loss": trained.settled}, out / "provenance.json"
-    )
     (out / "fit.pt").unlink(missing_ok=True)
     return out
 
@@ -137,9 +136,37 @@ def begin(out: Path, config: FoundationConfig, resume: bool) -> None:
     artifacts.write_text(dump_toml(config), written)
 
 
+def core_of(run: Path | None) -> dict[str, str]:
+    """The core that is kept, as an input: its file's hash; nothing where a core is trained."""
+    return {} if run is None else {"core": artifacts.sha256(run / "twin.pt")}
+
+
+def write_begun(provenance: dict[str, Any], out: Path) -> Path:
+    """Write down what a training is begun with; an error where it goes on and was begun with another seed, other minutes or inputs."""
+    path = out / "provenance.json"
+    if path.exists():
+        then, now = ({"seed": told["seed"], "minutes": told["minutes"], **told["inputs"]} for told in (_read_json(path), provenance))
+        names = sorted(then.keys() | now.keys())
+        changed = [f"{name} was {_said(then, name)}, is {_said(now, name)}" for name in names if then.get(name) != now.get(name)]
+        if changed:
+            raise ValueError(f"{out}: cannot go on with other arguments: {'; '.join(changed)}. Give the same, or name another --out.")
+    return artifacts.write_json(provenance, path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _said(told: dict[str, Any], name: str) -> str:
+    """A value in words; no minutes are all of them."""
+    return "not given" if name not in told else "all" if told[name] is None else str(told[name])
+
+
 def write_history(trained: Trained, out: Path) -> Path:
-    """Training and validation loss of every epoch."""
-    history = pd.DataFrame(trained.state.history).rename_axis("epoch").reset_index()
+    """Training and validation loss of every epoch, and the validation loss with readouts settled, as `stage` tells."""
+    last = {"stage": "readouts settled", "validation": trained.settled["settled"]}
+    rows = [*({"stage": "epoch"} | row for row in trained.state.history), last]
+    history = pd.DataFrame(rows).rename_axis("epoch").reset_index()
     return artifacts.write_table(history, out / "history.csv")
 
 

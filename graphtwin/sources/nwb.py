@@ -102,7 +102,12 @@ def read_nwb(
         with opened(path) as file:
             traces = file[fields[place].series]["data"][:]
         own_rate = float(1 / np.median(np.diff(fields[place].times_s)))
-        return deconvolve(traces, own_rate).astype(np.float32) if deconvolve is not None else traces
+        if deconvolve is None:
+            return traces
+        try:
+            return deconvolve(traces, own_rate).astype(np.float32)
+        except ValueError as error:
+            raise ValueError(f"{path}, {fields[place].series}: {error}") from error
 
     def open_trial(row: int) -> Trial:
         at = moments[row]

@@ -1,6 +1,6 @@
 """What was planted, in a folder of its own.
 
-Only the simulation itself, tests and the analyses `planted_rule` and `functional_twin` read it.
+Only the simulation itself, tests and the analysis `planted_rule` read it.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def _set(animal: Animal, entries: Float[torch.Tensor, "units outputs entries"]) 
 
 
 def _derivatives(twin: Twin, name: str, window: Window, rows: Int[torch.Tensor, " frames"]) -> tuple[torch.Tensor, Slopes, Slopes]:
-    """What every unit sees in some frames of a clip, a 1 after it [units, frames, entries]; the likelihood's slope by drives, and its fall."""
+    """What every unit sees in some frames, a 1 after it [units, frames, entries]; the log-likelihood's slope by drives, and its fall."""
     animal = twin.animal(name)
     with torch.no_grad():
         features, modulation, _ = twin.see(name, *tensors(window, twin.device))

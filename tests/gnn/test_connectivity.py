@@ -12,7 +12,7 @@ from graphtwin.gnn.connectivity import FittedPairs, Source, fit_pairs, make_worl
 from graphtwin.gnn.edges import similar_edges
 from graphtwin.gnn.inputs import NodeInputs
 from graphtwin.gnn.pairs import PairSet
-from tests.gnn.planted_pairs import CONFIG, Planted, all_pairs, planted
+from tests.gnn.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted
 
 
 def learn(inputs: NodeInputs, training: PairSet, seed: int = 0) -> FittedPairs:
@@ -48,6 +48,16 @@ def test_without_a_rule_held_out_pairs_are_ranked_at_chance():
         probability, _ = score(learn(nothing.inputs, nothing.side(held=False), seed), *all_pairs(held))
         areas.append(roc_auc_score((held.size.toarray() > 0).ravel(), probability))
     assert abs(np.mean(areas) - 0.5) < 0.03  # about 700 connections a world: standard error .011 each
+
+
+def test_a_cell_without_inputs_has_no_axon_of_its_own_to_leave_out():
+    size = sparse.csr_array(np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]))
+    world = planted(n_axons=4, n_cells=3)
+    pairs = PairSet(MATERIALIZATION, np.array([0, 1]), np.array([4, 5, 6]), size)
+    popular = Source.of(world.inputs, pairs).popular
+    others = np.array([[1, 0, 2], [0, 0, 1]])
+    prior = 0.5 * 0.5  # half an axon at the overall rate: half of the pairs connect
+    np.testing.assert_allclose(popular, np.log((others + prior) / (2.5 * 0.5) + 0.1), rtol=1e-6)
 
 
 def test_a_planted_size_rule_is_recovered(world: Planted, fitted: FittedPairs):

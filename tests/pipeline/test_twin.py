@@ -87,6 +87,8 @@ def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run:
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
     assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
+    assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
     assert "neither this folder nor" in command("train", tmp_path / "none", "--out", tmp_path / "y", *settings())
     np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
@@ -99,6 +101,36 @@ def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path]
     (tmp_path / "begun" / "config.toml").write_text("steps = 9\n")
     assert "--resume" in command("train", animals[0], "--out", tmp_path / "begun", *settings())
     assert "begun with other settings" in command("train", animals[0], "--out", tmp_path / "begun", "--resume", *settings())
+
+
+def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
+    animals: list[Path], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_: object) -> None:
+        raise OSError("stopped")
+
+    words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
+    with monkeypatch.context() as stopping:
+        stopping.setattr("graphtwin.twin.weights.save_twin", stop)
+        assert "stopped" in command(*words)
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "provenance.json"]
+    refused = "cannot go on with other arguments: "
+    assert f"{refused}seed was 0, is 1. Give the same" in command(*words, "--resume", "--seed", 1)
+    assert f"{refused}minutes was all, is 0.5" in command(*words, "--resume", "--minutes", 0.5)
+    assert f"{animals[1].name} was not given, is 11 trials, 9 units" in command(*words, animals[1], "--resume")
+    (tmp_path / "x" / "fit.pt").unlink()  # a training that was stopped before its first epoch
+    assert "seed was 0, is 1" in command(*words, "--resume", "--seed", 1)
+    assert "exit 0" in command(*words, "--resume")
+    for name in ("twin.pt", "history.csv"):
+        assert (tmp_path / "x" / name).exists()
+
+
+def test_a_transfer_that_goes_on_keeps_the_core_it_was_begun_with(animals: list[Path], run: Path, tmp_path: Path):
+    new = ["--out", tmp_path / "new", "--threads", 1]
+    assert "exit 0" in command("transfer", run, animals[1], *new)
+    (tmp_path / "new" / "twin.pt").unlink()
+    assert "exit 0" in command("train", animals[0], "--out", tmp_path / "other", "--threads", 1, "--seed", 1, *settings())
+    assert "core was " in command("transfer", tmp_path / "other", animals[1], *new, "--resume")
 
 
 def test_without_tiers_repeated_stimuli_are_kept_for_scoring(animals: list[Path]):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from graphtwin.artifacts import sha256
+from graphtwin.sources.deconvolution import oasis
 from graphtwin.sources.nwb import read_nwb
 from graphtwin.sources.nwb_coregistration import read_coregistration
 from graphtwin.synthetic.nwb_files import write_nwb
@@ -115,6 +116,14 @@ def test_activity_is_deconvolved_once_a_field_at_the_first_trial(written):
     for row in range(3):
         np.testing.assert_allclose(recording.open_trial(row).responses, 2 * plain.open_trial(row).responses, rtol=1e-6)
     assert calls == [((200, 6), 6.329)] * 2
+
+
+def test_what_cannot_be_deconvolved_is_told_with_its_file_and_series(written):
+    def refused(traces, rate_hz):
+        return oasis(traces[:50], rate_hz)
+
+    with pytest.raises(ValueError, match=r"\.nwb, .*: a scan of 50 frames \(7\.9 s at 6\.33 Hz\) is too short to deconvolve"):
+        read_nwb(written, UNITS, deconvolve=refused).open_trial(0)
 
 
 def test_reading_changes_no_byte(written):

@@ -1,4 +1,4 @@
-"""What was planted is nobody's to read but the simulation's own, the tests' and two analyses' (`planted_rule`, `functional_twin`)."""
+"""What was planted is nobody's to read but the simulation's own, the tests' and that of the analysis `planted_rule`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "graphtwin"
+ANALYSES = PACKAGE.parent / "analyses"
 MAY = ("synthetic/", "pipeline/simulate.py")
 TRUTH = "graphtwin.synthetic.truth"
 
@@ -22,6 +23,13 @@ def readers(code: str) -> Iterator[str]:
             yield from (name.name for name in node.names if TRUTH in (node.module, f"{node.module}.{name.name}"))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "truth" in node.value.split("/"):
             yield node.value
+
+
+def test_no_analysis_but_that_of_the_planted_rule_reads_the_truth():
+    paths = {path.relative_to(ANALYSES).as_posix(): path for path in ANALYSES.rglob("*.py")}
+    found = {name: list(readers(path.read_text(encoding="utf-8"))) for name, path in paths.items()}
+    assert "functional_twin/run.py" in found
+    assert {name: held for name, held in found.items() if held and not name.startswith("planted_rule/")} == {}
 
 
 def test_no_module_but_the_simulation_reads_the_truth():

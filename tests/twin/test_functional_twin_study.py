@@ -22,6 +22,7 @@ from tests.twin.planted_recording import plant
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "functional_twin"
 UNITS = 30
+KEYS = ["session", "scan_idx", "unit_id"]
 
 
 def animal(number: int, kinds: list[str]) -> Recording:
@@ -34,17 +35,18 @@ def animal(number: int, kinds: list[str]) -> Recording:
     return replace(recording, units=units, trials=trials.assign(kind=kind, tier=tier))
 
 
-def plant_truth(folder: Path, units: pd.DataFrame) -> None:
-    """Truth in the names a simulation has; half of the units are of either type."""
-    rng = np.random.default_rng(0)
-    known = pd.DataFrame({"nucleus_id": np.arange(UNITS) + 100})
-    names = ("rf_x", "rf_y", "direction_deg", "dsi", "complexity", "sf_cpd", "tf_hz", "cycles", "aspect", "normalisation", "surround")
-    tuning = known.assign(**{name: rng.uniform(0.1, 0.9, UNITS) for name in (*names, "adaptation", "rate_hz")})
-    neurons = known.assign(cell_type=["23P", "BC"] * (UNITS // 2))
-    (folder / "truth").mkdir(parents=True)
-    keys = units[["session", "scan_idx", "unit_id"]].assign(nucleus_id=known["nucleus_id"])
-    for name, table in {"units": keys, "tuning": tuning, "neurons": neurons}.items():
-        table.to_parquet(folder / "truth" / f"animal0_{name}.parquet")
+def annotate(folder: Path, units: pd.DataFrame) -> None:
+    """EM tables in the names a simulation has: cells lie in another order than units, two units were not matched, a cell has no type."""
+    cells = pd.DataFrame({"target_id": np.arange(UNITS) + 100, "pt_root_id": np.arange(UNITS) + 1000})
+    matched = units[KEYS].join(cells).drop(index=[0, 1])
+    typed = cells.assign(cell_type=["23P", "BC"] * (UNITS // 2)).iloc[:2:-1]
+    responses = units[KEYS].assign(direction_000_0=1.0, direction_180_0=2.0)
+    folder.mkdir(parents=True)
+    lines = ['name = "annotated"']
+    for role, table in {"coregistration": matched, "cell_types_fine": typed, "responses": responses}.items():
+        table.to_parquet(folder / f"{role}.parquet")
+        lines += ["[[tables]]", f'role = "{role}"', "materialization = 661", f'file = "{role}.parquet"']
+    (folder / "source.toml").write_text("\n".join(lines))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def studied(modules: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     fit = FitConfig(epochs=2, patience=2, learning_rate=3e-3, weight_decay=0.0)
     config = FoundationConfig(twin=TwinConfig(core=core, bf16=False), fit=fit, windows=2, frames=24, warm_up=6, validation_trials=1)
     recordings = [animal(number, ["dead_leaves"] * 2 + ["drifting_gratings"] * 2 + ["gabors"] * (number == 0)) for number in range(3)]
-    plant_truth(folder / "data", recordings[0].units)
+    annotate(folder / "data", recordings[0].units)
     study = fits.Study(folder, config, seconds=0.1)
     return study, recordings, run.all_tables(study, recordings, folder / "data"), folder
 
@@ -86,8 +88,16 @@ def test_every_table_has_the_rows_it_promises_and_every_figure_is_drawn(modules:
     assert set(tables["cores"]["core"]) == {"recurrent", "feedforward", "dense_lstm"}
     assert set(tables["family_differences"]["score"]) == {"bits_per_response", "cc_norm"}
     assert len(tables["agreement"]) == 3 * 5
-    assert set(tables["decoded"]["vectors"]) >= {"planted tuning", "raw responses, components"}
+    assert set(tables["decoded"]["vectors"]) >= {"features, trained alone", "raw responses, components"}
     assert set(run.drawn_from(tables)) == {"generalisation", "transfer", "models", "embeddings"}
+
+
+def test_types_reach_units_through_the_coregistration_and_the_rest_have_none(modules: Any, studied: Any):
+    _, fits, _ = modules
+    units = studied[1][0].units
+    named = fits.cell_types_of(studied[3] / "data", units)
+    assert named.tolist() == ["", "", "", *["BC", "23P"] * (UNITS // 2 - 2), "BC"]
+    np.testing.assert_array_equal(fits.cell_types_of(studied[3] / "data", units.iloc[::-1]), named[::-1])
 
 
 def test_a_study_that_goes_on_fits_nothing_again_and_ends_in_the_same_tables(modules: Any, studied: Any, monkeypatch: pytest.MonkeyPatch):
@@ -125,10 +135,11 @@ def test_embeddings_agree_with_themselves_and_not_with_those_of_units_dealt_anew
 def test_types_that_vectors_hold_are_read_and_others_are_not(modules: Any):
     embedded = modules[2]
     rng = np.random.default_rng(1)
-    named = np.repeat(["23P", "BC", "MC"], [150, 40, 5])
+    named = np.repeat(["23P", "BC", "MC", ""], [150, 40, 5, 60])
     vectors = rng.standard_normal((len(named), 4))
     vectors[:, 0] += 4.0 * (named == "BC")
     told = embedded.types(vectors, named)
     assert told["value"] > 0.9
-    assert told["chance"] == 0.5  # five of a type are too few
+    assert told["chance"] == 0.5  # five of a type are too few, and those without one are no type
+    assert told["n"] == 190
     assert abs(told["null"] - 0.5) < 0.15

@@ -10,8 +10,8 @@ import torch
 
 from graphtwin import parallel
 from graphtwin.training import FitConfig
-from graphtwin.twin.core import ConvolutionalConfig
 from graphtwin.twin import foundation
+from graphtwin.twin.core import ConvolutionalConfig
 from graphtwin.twin.foundation import FoundationConfig, Trained, train
 from graphtwin.twin.model import TwinConfig
 from graphtwin.twin.readout_prior import ReadoutPrior
