@@ -79,6 +79,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def validate(model: type[Model], values: dict[str, Any], origin: str, overridden: Collection[str] = ()) -> Model:
     """The model filled from `values`; every wrong key or value is named in one error, on one line.
 
+    A table of settings that is given in part keeps for the rest what the model has there, not what the table's own class has.
+
     Args:
         model: The pydantic model to fill.
         values: Nested settings.
@@ -86,7 +88,7 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, overridden
         overridden: Dotted names of those that came by `--set`, which the error says of them.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate({name: _laid_over(_default(model.model_fields.get(name)), value) for name, value in values.items()})
     except ValidationError as error:
         problems = "; ".join(_explain(model, problem, overridden) for problem in error.errors())
         n = error.error_count()
@@ -122,6 +124,22 @@ def set_at(values: dict[str, Any], path: list[str], value: Any) -> None:
         if not isinstance(values, dict):
             raise ValueError(f"--set {'.'.join(path)}: {'.'.join(path[: depth + 1])} is a value, not a table of settings.")
     values[path[-1]] = value
+
+
+def _default(field: FieldInfo | None) -> Any:
+    """What a setting is when it is not given."""
+    return None if field is None or field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _laid_over(default: Any, given: Any) -> Any:
+    """The settings given, completed by those of a default of the same kind."""
+    if not isinstance(default, BaseModel) or not isinstance(given, dict):
+        return given
+    fields = type(default).model_fields
+    tags = [name for name, field in fields.items() if name in given and typing.get_origin(field.annotation) is Literal]
+    if any(given[name] not in typing.get_args(fields[name].annotation) for name in tags):
+        return given
+    return default.model_dump() | {name: _laid_over(getattr(default, name, None), value) for name, value in given.items()}
 
 
 def _explain(model: type[BaseModel], problem: Any, overridden: Collection[str]) -> str:

@@ -9,6 +9,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.config import RunConfig, dump_json, dump_toml, load_config
+from graphtwin.pipeline.settings import load_settings
+from graphtwin.twin.core import DenseLstmConfig
+from graphtwin.twin.foundation import FoundationConfig
 
 
 class Encoder(BaseModel):
@@ -89,7 +92,6 @@ def test_json_says_every_default():
         ("minutes=-2", "--set minutes = -2: give 0 or more, or leave it out$"),
         ("device=tpu", r"--set device = 'tpu': give 'auto', 'cpu' or 'cuda', or leave it out$"),
         ("model={kind='deep', layers=10}", r"--set model\.layers = 10: give 1 or more and at most 9, or leave it out$"),
-        ("model.layers=2", "--set model = {'layers': 2}: give kind with it, one of deep, deeper, flat, or leave it out$"),
         ("model={kind='round'}", "--set model = {'kind': 'round'}: give kind with it, one of deep, deeper, flat, or leave it out$"),
         ("size_um=[1, 0]", r"--set size_um\.1 = 0: give more than 0$"),
         ("size_um=[1]", r"--set size_um = \[1\]: give an entry more: there is no entry 2$"),
@@ -149,3 +151,15 @@ def test_a_broken_toml_names_its_line(tmp_path):
 def test_a_missing_toml_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.toml: no such TOML file"):
         load_config(RunConfig, tmp_path / "nowhere.toml")
+
+
+def test_a_table_given_in_part_keeps_what_the_model_has_there():
+    config = load_config(FoundationConfig, overrides=["fit.epochs=20", "twin.core.first=8"])
+    whole = FoundationConfig()
+    assert config.fit == whole.fit.model_copy(update={"epochs": 20})
+    assert config.twin.core == whole.twin.core.model_copy(update={"first": 8})
+    assert load_settings(["neurons.fit.epochs=4"]).neurons.members == load_settings().neurons.members
+
+
+def test_a_table_of_another_kind_keeps_nothing():
+    assert load_config(FoundationConfig, overrides=["twin.core={kind='dense_lstm', growth=4}"]).twin.core == DenseLstmConfig(growth=4)
