@@ -7,8 +7,8 @@ readout is then its posterior mean, to second order around the fitted one. The G
 held by it from the first minute.
 
 Two things keep a unit's responses from counting for more than they say. Their scores vary more than the family expects, by a factor that
-is measured and divides them (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439). And neighbouring frames repeat each other:
-only every fourth is read, and what these still have in common, summed over lags, divides again.
+is measured and divides them (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439). And neighbouring frames may repeat each
+other, as where slow imaging was interpolated: frames are read as far apart as that lasts, and what they still share divides again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tqdm import tqdm
 from graphtwin.twin.model import Animal, Twin, tensors
 from graphtwin.twin.recordings import Clips, Window
 
-EVERY = 4  # frames from one that is read to the next
-LAGS = 12  # of frames read, over which their scores are set against each other
+PILOT = 4  # trials that tell how far frames repeat each other
+LAGS = 40  # frames over which they may
 EM_STEPS = 30
 UNITS_TOGETHER = 2048
 FLOOR = 1e-6  # of variances
@@ -97,21 +97,19 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
     precision = torch.zeros(*start.shape, start.shape[-1], device=twin.device)
     first = torch.zeros_like(start)
     squares, curvature = torch.zeros_like(start[..., 0]), torch.zeros_like(start[..., 0])
-    lagged = torch.zeros(2, LAGS + 1)
+    every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, warm_up))
     for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="readouts", unit="trial", disable=not progress, leave=False):
-        rows = np.flatnonzero(window.counted[0])
-        rows = rows if clips.pictures else rows[rows >= warm_up][::EVERY]
-        if not len(rows):
+        frames = _counted(window, clips, warm_up)[::every]
+        if not len(frames):
             continue
-        seen, score, bend = _derivatives(twin, name, window, torch.from_numpy(rows).to(twin.device))
+        seen, score, bend = _derivatives(twin, name, window, frames)
         for output in range(start.shape[1]):
             precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
         first += torch.einsum("ufo,ufe->uoe", score, seen)
         squares += (score**2).sum(1)
         curvature += bend.sum(1)
-        lagged += _products(score[..., 0].cpu())
     clamped = precision[..., -1, -1].clamp(min=FLOOR)  # the last entry of what is seen is 1
-    excess = (squares / curvature.clamp(min=FLOOR)).clamp(min=0.05) * _repeated(lagged)
+    excess = (squares / curvature.clamp(min=FLOOR)).clamp(min=0.05) * repeated
     precision = (precision * (curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
     at = start.cpu().double()
     return Evidence(at, precision, (first / excess[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at))
@@ -168,9 +166,9 @@ def _set(animal: Animal, entries: Float[torch.Tensor, "units outputs entries"]) 
     animal.readout.bias.copy_(entries[..., -1])
 
 
-def _derivatives(twin: Twin, name: str, window: Window, rows: Int[torch.Tensor, " frames"]) -> tuple[torch.Tensor, Slopes, Slopes]:
+def _derivatives(twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]) -> tuple[torch.Tensor, Slopes, Slopes]:
     """What every unit sees in some frames, a 1 after it [units, frames, entries]; the log-likelihood's slope by drives, and its fall."""
-    animal = twin.animal(name)
+    animal, rows = twin.animal(name), torch.from_numpy(frames).to(twin.device)
     with torch.no_grad():
         features, modulation, _ = twin.see(name, *tensors(window, twin.device))
         seen = animal.readout.seen(features[rows])
@@ -184,17 +182,33 @@ def _derivatives(twin: Twin, name: str, window: Window, rows: Int[torch.Tensor, 
     return seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
 
 
-def _products(score: Float[torch.Tensor, "units frames"]) -> Float[torch.Tensor, "two lags"]:
-    """Products of scores some frames apart, summed over units of equal weight and frames, and their number."""
-    scaled = score / score.square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
-    found = torch.zeros(2, LAGS + 1)
-    for lag in range(min(LAGS + 1, scaled.shape[1])):
-        pairs = scaled[:, lag:] * scaled[:, : scaled.shape[1] - lag]
-        found[:, lag] = torch.stack([pairs.sum(), torch.tensor(float(pairs.numel()))])
-    return found
+def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
+    """Frames from one that is read to the next, half as many as say what one says alone, and how many of those read do that.
+
+    Args:
+        correlations: Of scores 0, 1, ... frames apart; those below 0 count as 0.
+    """
+    of_all = float(1 + 2 * correlations[1:].clamp(min=0).sum())
+    every = max(1, int(of_all / 2))
+    return every, float(1 + 2 * correlations[every::every].clamp(min=0).sum())
 
 
-def _repeated(lagged: Float[torch.Tensor, "two lags"]) -> float:
-    """How many frames say what one says alone: 1 + twice the correlations at all lags, those below 0 left out."""
-    correlation = lagged[0] / lagged[1].clamp(min=1.0)
-    return float(1 + 2 * (correlation[1:] / correlation[0].clamp(min=FLOOR)).clamp(min=0).sum())
+def _correlations(twin: Twin, name: str, clips: Clips, warm_up: int) -> Float[torch.Tensor, " lags"]:
+    """Correlations of scores some frames apart, over units and the pilot's trials."""
+    products, pairs = torch.zeros(LAGS + 1), torch.zeros(LAGS + 1)
+    for row in clips.rows[:PILOT]:
+        window = clips.read(int(row))
+        _, score, _ = _derivatives(twin, name, window, _counted(window, clips, warm_up))
+        scaled = score[..., 0] / score[..., 0].square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
+        for lag in range(min(LAGS + 1, scaled.shape[1])):
+            apart = scaled[:, lag:] * scaled[:, : scaled.shape[1] - lag]
+            products[lag] += float(apart.sum())
+            pairs[lag] += apart.numel()
+    found = products / pairs.clamp(min=1.0)
+    return found / found[0].clamp(min=FLOOR)
+
+
+def _counted(window: Window, clips: Clips, warm_up: int) -> Int[np.ndarray, " frames"]:
+    """Frames whose responses count."""
+    frames = np.flatnonzero(window.counted[0])
+    return frames if clips.pictures else frames[frames >= warm_up]
