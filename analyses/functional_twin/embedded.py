@@ -73,11 +73,12 @@ def _similarities(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
 
 
 def _of_pairs(first: np.ndarray, second: np.ndarray, rows: np.ndarray, other_rows: np.ndarray | None = None) -> float:
-    """Correlation over pairs of different units among those of `rows`."""
+    """Correlation over pairs of different units among those of `rows`; NaN where all pairs are alike."""
     others = rows if other_rows is None else other_rows
     different = rows[:, None] != rows[None]
     different &= np.tri(len(rows), k=-1, dtype=bool)
-    return float(np.corrcoef(first[np.ix_(rows, rows)][different], second[np.ix_(others, others)][different])[0, 1])
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef(first[np.ix_(rows, rows)][different], second[np.ix_(others, others)][different])[0, 1])
 
 
 def _median(values: np.ndarray) -> dict[str, float]:

@@ -112,6 +112,7 @@ class Study:
         minutes: float | None = None,
         onto: FittedTwin | None = None,
         seed: int = 0,
+        settings: dict[str, Any] | None = None,
         **twin: Any,
     ) -> Fit:
         """Train, or read what an earlier run trained.
@@ -123,11 +124,12 @@ class Study:
             minutes: Of training trials.
             onto: The twin whose core is kept.
             seed: Of all draws.
-            twin: Settings of the model that differ from the study's.
+            settings: Of training that differ from the study's.
+            twin: Settings of the model that do.
         """
         path = self.folder / "fits" / f"{name}.pt"
         if not path.exists():
-            config = self.config.model_copy(update={"twin": self.config.twin.model_copy(update=twin)})
+            config = self.config.model_copy(update={"twin": self.config.twin.model_copy(update=twin)} | (settings or {}))
             pace = self._pace(config, recordings[0], onto)
             count = max(1, round(share * self.seconds / pace / config.fit.epochs))
             config = config.model_copy(update={"steps": count})
@@ -148,7 +150,8 @@ class Study:
 
     def _pace(self, config: FoundationConfig, recording: Recording, onto: FittedTwin | None) -> float:
         """Core-seconds a step of such a fit, from a few steps."""
-        kind = f"{config.twin.core.kind} {config.twin.family} {'kept' if onto else 'trained'} {len(recording.units)}"
+        core = f"{config.twin.core.kind} of {config.twin.core.features} features"
+        kind = f"{core}, {config.twin.family}, {'kept' if onto else 'trained'}, {len(recording.units)} units"
         if kind not in self.paces:
             self.paces[kind] = seconds_a_step(config, recording, onto)
             write_json(self.paces, self.folder / "fits" / "paces.json")

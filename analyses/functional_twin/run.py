@@ -22,17 +22,22 @@ from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.sources.recording import Recording
 from graphtwin.synthetic.session import MovieConfig
 from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.core import DenseLstmConfig
+from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
 from graphtwin.twin.foundation import FoundationConfig
 from graphtwin.twin.readout_embeddings import embed
 from graphtwin.twin.recordings import clips_of
 
 HERE = Path(__file__).parent
 SHOWN = MovieConfig(test_clips=0, novel_clips=5, novel_repeats=6)
-ANIMALS = SimulateConfig(neurons=1200, animals=3, minutes=12, seed=1, films=SHOWN)
+ANIMALS = SimulateConfig(neurons=1200, animals=4, minutes=20, seed=1, films=SHOWN)
 MINUTES = (1.0, 2.0, 5.0, 10.0)
 DENSE = DenseLstmConfig()
-POOLED, KEPT = 2.0, 0.5  # core-seconds of the pooled core and of a transfer, in those of a training alone
+# What the defaults were before responses were found late and readouts to overfit: wider, without delay, hardly decayed.
+PROTOTYPE = ConvolutionalConfig(size=7, first=48, hidden=64, blocks=2, features=64)
+LOOSE = {"expected_lag": 30, "readout_weight_decay": 0.02, "position_learning_rate": 0.01, "perspective_learning_rate": 0.003}
+POOLED, KEPT = 5.0, 0.5  # core-seconds of a pooled core and of a transfer, in those of a training alone
+SHORT, LONGER = 2.0, 5.0  # minutes of each animal in turn, on the core of the others and alone
+ALONE = (("alone", SHORT), ("alone, longer", LONGER))
 
 
 def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
@@ -47,9 +52,26 @@ def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
     cores = {"recurrent": alone[MINUTES[-1]]}
     for kind, config in {"feedforward": study.config.twin.core.model_copy(update={"kind": "feedforward"}), "dense_lstm": DENSE}.items():
         cores[kind] = study.fit(f"core_{kind}", new, minutes=MINUTES[-1], core=config)
+    wide: dict[str, Any] = {"core": PROTOTYPE, "spread": 0.08, "settings": LOOSE}
+    cores["prototype"] = study.fit("core_prototype", new, minutes=MINUTES[-1], **wide)
     families = {"poisson": alone[MINUTES[-1]]}
     families |= {name: study.fit(f"family_{name}", new, minutes=MINUTES[-1], family=name) for name in FAMILIES[1:]}
-    return {"core": core, "alone": alone, "transfer": transfer, "again": again, "halves": halves, "cores": cores, "families": families}
+    made = {"core": core, "alone": alone, "transfer": transfer, "again": again, "halves": halves, "cores": cores, "families": families}
+    return made | {"in_turn": in_turn(study, recordings)}
+
+
+def in_turn(study: Study, recordings: list[Recording]) -> dict[str, dict[str, Fit]]:
+    """Each animal on a core of all the others, and alone; those of the first animal are the fits that other comparisons have."""
+    turns = {}
+    for at, recording in enumerate(recordings):
+        others, end = [other for other in recordings if other is not recording], f"_animal{at}" if at else ""
+        core = study.fit(f"core{end}", others, share=POOLED, seed=2)
+        turns[recording.name] = {
+            "transfer": study.fit(f"transfer_{SHORT:g}{end}", [recording], minutes=SHORT, share=KEPT, onto=core.fitted),
+            "alone": study.fit(f"alone_{SHORT:g}{end}", [recording], minutes=SHORT),
+            "alone, longer": study.fit(f"alone_{LONGER:g}{end}", [recording], minutes=LONGER),
+        }
+    return turns
 
 
 def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[str, pd.DataFrame]:
@@ -71,12 +93,23 @@ def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[st
         "generalisation": kinds,
         "transfer": ways,
         "transfer_differences": differences(study, pairs, new, "difference"),
+        "left_out": left_out(study, made["in_turn"], recordings),
         "cores": compared(study, made["cores"], new, "core"),
         "core_differences": differences(study, others, new, "difference"),
         "families": compared(study, made["families"], new, "family"),
         "family_differences": differences(study, beside, new, "difference", ("bits_per_response", "cc_norm")),
         **told,
     }
+
+
+def left_out(study: Study, turns: dict[str, dict[str, Fit]], recordings: list[Recording]) -> pd.DataFrame:
+    """What a core of the other animals gives each animal in turn: a row an animal, difference and kind."""
+    tables = []
+    for recording in recordings:
+        fits = turns[recording.name]
+        pairs = {f"transfer {SHORT:g} - alone {minutes:g}": (fits["transfer"], fits[name]) for name, minutes in ALONE}
+        tables.append(differences(study, pairs, recording, "difference").assign(animal=recording.name))
+    return pd.concat(tables, ignore_index=True)
 
 
 def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> dict[str, pd.DataFrame]:

@@ -60,6 +60,7 @@ def modules() -> Iterator[Any]:
     finally:
         sys.path.remove(str(FOLDER))
     run.DENSE = DenseLstmConfig(growth=4, layers=1, hidden=8, heads=2, features=8)
+    run.PROTOTYPE = ConvolutionalConfig(first=6, hidden=8, blocks=1, features=12)
     with pytest.MonkeyPatch.context() as few:
         few.setattr(generalisation, "REPLICATES", 8)
         few.setattr(embedded, "REPLICATES", 8)
@@ -85,7 +86,8 @@ def test_every_table_has_the_rows_it_promises_and_every_figure_is_drawn(modules:
     assert set(tables["generalisation"]["kind"]) == {"dead_leaves", "drifting_gratings", "gabors"}
     assert set(tables["transfer"]["kind"]) == {"dead_leaves", "drifting_gratings"}
     assert len(tables["transfer_differences"]) == 2 * 7
-    assert set(tables["cores"]["core"]) == {"recurrent", "feedforward", "dense_lstm"}
+    assert set(tables["cores"]["core"]) == {"recurrent", "feedforward", "dense_lstm", "prototype"}
+    assert tables["left_out"].groupby("animal").size().to_dict() == {f"animal{number}": 4 for number in range(3)}
     assert set(tables["family_differences"]["score"]) == {"bits_per_response", "cc_norm"}
     assert len(tables["agreement"]) == 3 * 5
     assert set(tables["decoded"]["vectors"]) >= {"features, trained alone", "raw responses, components"}
