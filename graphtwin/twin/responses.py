@@ -90,8 +90,15 @@ def _negative_binomial_sample(numbers: Numbers, shape: Shape, rng: np.random.Gen
 
 
 def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, Values]:
-    """Chance q of a response above the spike, and shape k and scale theta of its Gamma."""
-    return torch.sigmoid(numbers[..., 1]).clamp(SMALL, 1 - SMALL), shape[:, 0].exp(), _rate(numbers, shape)
+    """Chance q of a response above the spike, and shape k and scale theta of its Gamma.
+
+    A readout says the rate q k theta, the mean but for the spike's width, as it does for the other families; more and larger responses
+    both follow from it, logit q = a + b log rate with two constants of the unit. With readouts of their own for q and theta a unit has
+    twice the weights to fit, and behaviour scales one of the two alone.
+    """
+    rate, k = _rate(numbers, shape), shape[:, 0].exp()
+    q = torch.sigmoid(shape[:, 1] + shape[:, 2] * rate.log()).clamp(SMALL, 1 - SMALL)
+    return q, k, rate / (q * k)
 
 
 def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
@@ -126,6 +133,6 @@ def _tensor(values: np.ndarray) -> torch.Tensor:
 FAMILIES: dict[str, Family] = {
     "poisson": Family(1, (), _poisson, _rate, _rate, _poisson_sample),
     "gaussian": Family(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample),
-    "zero_inflated_gamma": Family(2, (0.0,), _gamma, _gamma_mean, _gamma_variance, _gamma_sample),
+    "zero_inflated_gamma": Family(1, (0.0, 0.0, 1.0), _gamma, _gamma_mean, _gamma_variance, _gamma_sample),
     "negative_binomial": Family(1, (-1.0,), _negative_binomial, _rate, _negative_binomial_variance, _negative_binomial_sample),
 }

@@ -14,8 +14,8 @@ RATE = torch.tensor([0.2, 0.7, 1.5, 4.0])
 def case(name: str, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
     """Numbers [n, units, outputs] and shapes of some units."""
     family = FAMILIES[name]
-    numbers = torch.stack([RATE, torch.tensor([-1.0, 0.0, 0.5, 2.0])][: family.outputs], dim=-1).expand(n, -1, -1)
-    shape = torch.tensor([[-0.5, 0.3], [0.0, -0.5], [0.4, 0.1], [0.2, 0.2]])[:, : len(family.shapes)]
+    numbers = RATE[:, None].expand(n, -1, family.outputs)
+    shape = torch.tensor([[-0.5, 0.3, 1.0], [0.0, -0.5, 0.7], [0.4, 0.1, 1.2], [0.2, 0.2, 0.0]])[:, : len(family.shapes)]
     return numbers, shape
 
 
@@ -63,8 +63,9 @@ def test_the_zero_inflated_gamma_is_a_density_that_integrates_to_one():
 def test_the_gamma_above_the_spike_is_that_of_scipy():
     numbers, shape = case("zero_inflated_gamma")
     y = torch.full((1, UNITS), 0.8)
-    q = torch.sigmoid(numbers[0, :, 1]).numpy()
-    exact = np.log(q) + stats.gamma.logpdf(0.8 - SPIKE, shape[:, 0].exp().numpy(), scale=RATE.numpy())
+    rate, (log_k, a, b) = RATE.numpy(), shape.numpy().T
+    q = 1 / (1 + np.exp(-a) * rate**-b)
+    exact = np.log(q) + stats.gamma.logpdf(0.8 - SPIKE, np.exp(log_k), scale=rate / (q * np.exp(log_k)))
     assert FAMILIES["zero_inflated_gamma"].log_likelihood(numbers, shape, y).numpy()[0] == pytest.approx(exact, abs=1e-4)
 
 
