@@ -10,7 +10,8 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response")  # medians on the screen
+# medians on the screen
+SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core

@@ -1,4 +1,4 @@
-"""How likely responses are without any stimulus: the constants of each unit that bits per response are counted from."""
+"""How likely responses are without any stimulus: what of each unit bits per response are counted from."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float
 
 from graphtwin.twin.recordings import Clips
+from graphtwin.twin.response_bins import ResponseBins, response_bins
 from graphtwin.twin.responses import FAMILIES, Family
 
 LEARNING_RATE, STEPS = 0.05, 400
-MOST_FRAMES = 6000  # of training that the intercept is fitted to
+MOST_FRAMES = 6000  # of training that are looked at
+THINNED = 3  # of which one in so many tells the few constants of an intercept
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,19 @@ class Intercept:
 
     numbers: Float[torch.Tensor, "units outputs"]
     shape: Float[torch.Tensor, "units shapes"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is known of the responses without the stimulus.
+
+    Attributes:
+        intercept: Of the model's own family.
+        bins: The same for all families.
+    """
+
+    intercept: Intercept
+    bins: ResponseBins
 
 
 def intercept(family: Family, responses: Float[torch.Tensor, "frames units"]) -> Intercept:
@@ -51,8 +66,9 @@ def intercept(family: Family, responses: Float[torch.Tensor, "frames units"]) ->
     return Intercept(torch.cat([log_rate.exp()[:, None], others], dim=1).detach(), shape.detach())
 
 
-def intercept_of(family: Family, train: Clips) -> Intercept:
-    """The intercept of the training responses, every so many frames where there are many."""
+def baseline_of(family: Family, train: Clips) -> Baseline:
+    """Intercept and bins of the training responses, every so many frames where there are many."""
     step = max(1, int(train.n_frames().sum()) // MOST_FRAMES)
-    responses = [window.responses[0][window.counted[0]][::step] for _, window in train.whole()]
-    return intercept(family, torch.from_numpy(np.concatenate(responses)))
+    parts = [window.responses[0][window.counted[0]][::step] for _, window in train.whole()]
+    responses = torch.from_numpy(np.concatenate(parts))
+    return Baseline(intercept(family, responses[::THINNED]), response_bins(responses))

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from graphtwin.twin.likelihood import Intercept, intercept_of
+from graphtwin.twin.likelihood import Baseline, baseline_of
 from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.recordings import Clips, Window
 from graphtwin.twin.scores import LEFT_OUT, Shown, Sums, gather, score_units
@@ -28,32 +28,34 @@ def predict(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "clips f
     return np.asarray(twin.mean(name, numbers).cpu().numpy())
 
 
-def shown(twin: Twin, clips: Clips, constant: Intercept | None = None) -> Iterator[Shown]:
+def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None) -> Iterator[Shown]:
     """Every stimulus with its responses and predictions; the frames that count are those of each window.
 
     Args:
         twin: In eval mode.
         clips: Whose stimuli are shown, in the order of `clips.repeats()`.
-        constant: What log-likelihoods are counted from; None leaves them out.
+        baseline: What log-likelihoods are counted from; None leaves them out.
     """
     for rows in clips.repeats().values():
         windows = [clips.read(int(row)) for row in rows]
         frames = min(window.video.shape[1] for window in windows)
         counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
-        parts = [_answered(twin, clips.name, window, constant) for window in windows]
+        parts = [_answered(twin, clips.name, window, baseline) for window in windows]
         kept = [np.stack([part[:frames][counted] for part in several]) for several in zip(*parts, strict=True)]
         yield Shown(*kept)
 
 
 @torch.no_grad()
-def _answered(twin: Twin, name: str, window: Window, constant: Intercept | None) -> list[Float[np.ndarray, "frames units"]]:
-    """Responses, predictions, and where an intercept is given the log-likelihood above it, of one whole clip."""
+def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "frames units"]]:
+    """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of one whole clip."""
     numbers, _ = twin(name, *tensors(window, twin.device))
     found = [window.responses[0], twin.mean(name, numbers)[0].cpu().numpy()]
-    if constant is not None:
-        y = torch.from_numpy(window.responses)
+    if baseline is not None:
+        y, numbers, shape = torch.from_numpy(window.responses), numbers.cpu(), twin.animal(name).shape.cpu()
+        constant = baseline.intercept
         of_constant = twin.family.log_likelihood(constant.numbers.expand(*y.shape, -1), constant.shape, y)
-        found.append((twin.log_likelihood(name, numbers, y.to(twin.device)).cpu() - of_constant)[0].numpy())
+        found.append((twin.family.log_likelihood(numbers, shape, y) - of_constant)[0].numpy())
+        found.append(baseline.bins.gain(twin.family, numbers, shape, y)[0].numpy())
     return found
 
 
@@ -68,7 +70,7 @@ def score(
         left_out: Frames at the start of each clip that do not count.
         seed: Of the intervals.
         replicates: Of the intervals.
-        train: What the intercept of bits per response is fitted to; None leaves these NaN.
+        train: What bits per response are counted from; None leaves these NaN.
     """
     sums = sums_of(twin, clips, left_out, train)
     return score_units(sums, clips.recording.units, seed, replicates)
@@ -76,5 +78,5 @@ def score(
 
 def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None) -> Sums:
     """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
-    constant = None if train is None else intercept_of(twin.family, train)
-    return gather(shown(twin, clips, constant), 0 if clips.pictures else left_out)
+    baseline = None if train is None else baseline_of(twin.family, train)
+    return gather(shown(twin, clips, baseline), 0 if clips.pictures else left_out)

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.special import betainc
 
 FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
 SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
@@ -34,6 +35,12 @@ class Family:
         mean: Expected response.
         variance: Of the response.
         sample: One response each.
+        distribution: P(response <= values), in float64; that of whole numbers lies between them as below.
+
+    Counts as distributions of any response: a response is an event count rounded to the nearest whole number, P(Y <= y) = P(N <= y - 1/2),
+    with the regularised incomplete Gamma function (negative binomial: Beta function), which goes through P(N <= n) at whole n, in between.
+    Source: Ilienko 2013, https://arxiv.org/abs/1303.5990. Rounding keeps the mean, and leaves a mass at 0 as counts have it; the likelihood
+    with the Gamma function in place of the factorial is no density, and made one by dividing by its integral it would have no such mass.
     """
 
     outputs: int
@@ -42,6 +49,7 @@ class Family:
     mean: Callable[[Numbers, Shape], Values]
     variance: Callable[[Numbers, Shape], Values]
     sample: Callable[[Numbers, Shape, np.random.Generator], Values]
+    distribution: Callable[[Numbers, Shape, Values], Values]
 
 
 def _rate(numbers: Numbers, shape: Shape) -> Values:
@@ -58,6 +66,11 @@ def _poisson_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) ->
     return _tensor(rng.poisson(_rate(numbers, shape).numpy()))
 
 
+def _poisson_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    rate, y = _rate(numbers, shape).double(), y.double()
+    return torch.where(y < 0, 0.0, torch.special.gammaincc(y.clamp(min=0) + 0.5, rate))
+
+
 def _gaussian_variance(numbers: Numbers, shape: Shape) -> Values:
     """Grows with the mean, from a floor of the unit."""
     return shape[:, 0].exp() + shape[:, 1].exp() * _rate(numbers, shape)
@@ -70,6 +83,10 @@ def _gaussian(numbers: Numbers, shape: Shape, y: Values) -> Values:
 
 def _gaussian_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
     return _tensor(rng.normal(_rate(numbers, shape).numpy(), _gaussian_variance(numbers, shape).sqrt().numpy()))
+
+
+def _gaussian_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    return torch.special.ndtr((y.double() - _rate(numbers, shape)) / _gaussian_variance(numbers, shape).sqrt())
 
 
 def _negative_binomial(numbers: Numbers, shape: Shape, y: Values) -> Values:
@@ -89,9 +106,22 @@ def _negative_binomial_sample(numbers: Numbers, shape: Shape, rng: np.random.Gen
     return _tensor(rng.poisson(rng.standard_gamma(np.broadcast_to(size, mean.shape)) * mean / size))
 
 
+def _negative_binomial_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    mean, size = _rate(numbers, shape).double(), (-shape[:, 0]).double().exp()
+    below = betainc(size.numpy(), y.double().clamp(min=0).numpy() + 0.5, (size / (size + mean)).numpy())
+    return torch.where(y < 0, 0.0, torch.from_numpy(below))
+
+
 def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, Values]:
-    """Chance q of a response above the spike, and shape k and scale theta of its Gamma."""
-    return torch.sigmoid(numbers[..., 1]).clamp(SMALL, 1 - SMALL), shape[:, 0].exp(), _rate(numbers, shape)
+    """Chance q of a response above the spike, and shape k and scale theta of its Gamma.
+
+    A readout says the rate q k theta, the mean but for the spike's width, as it does for the other families; more and larger responses
+    both follow from it, logit q = a + b log rate with two constants of the unit. With readouts of their own for q and theta a unit has
+    twice the weights to fit, and behaviour scales one of the two alone.
+    """
+    rate, k = _rate(numbers, shape), shape[:, 0].exp()
+    q = torch.sigmoid(shape[:, 1] + shape[:, 2] * rate.log()).clamp(SMALL, 1 - SMALL)
+    return q, k, rate / (q * k)
 
 
 def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
@@ -119,13 +149,28 @@ def _gamma_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> V
     return _tensor(np.where(rng.random(q.shape) < q, above, SPIKE * rng.random(q.shape)))
 
 
+def _gamma_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    q, k, theta = (part.double() for part in _gamma_parts(numbers, shape))
+    y = y.double()
+    above = torch.special.gammainc(k.expand_as(theta), (y - SPIKE).clamp(min=0) / theta)
+    return (1 - q) * (y / SPIKE).clamp(0, 1) + q * above
+
+
 def _tensor(values: np.ndarray) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
 
 FAMILIES: dict[str, Family] = {
-    "poisson": Family(1, (), _poisson, _rate, _rate, _poisson_sample),
-    "gaussian": Family(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample),
-    "zero_inflated_gamma": Family(2, (0.0,), _gamma, _gamma_mean, _gamma_variance, _gamma_sample),
-    "negative_binomial": Family(1, (-1.0,), _negative_binomial, _rate, _negative_binomial_variance, _negative_binomial_sample),
+    "poisson": Family(1, (), _poisson, _rate, _rate, _poisson_sample, _poisson_distribution),
+    "gaussian": Family(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample, _gaussian_distribution),
+    "zero_inflated_gamma": Family(1, (0.0, 0.0, 1.0), _gamma, _gamma_mean, _gamma_variance, _gamma_sample, _gamma_distribution),
+    "negative_binomial": Family(
+        1,
+        (-1.0,),
+        _negative_binomial,
+        _rate,
+        _negative_binomial_variance,
+        _negative_binomial_sample,
+        _negative_binomial_distribution,
+    ),
 }

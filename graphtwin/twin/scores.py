@@ -17,7 +17,7 @@ from graphtwin.execute import rng_for
 
 LEFT_OUT = 50  # frames at the start of a clip that the field's metric leaves out
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
-SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response")
+SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Shown:
         responses: Measured, standardised or not.
         predictions: Of the same; they differ between repeats where behaviour does.
         log_likelihood: Of the responses by the model less that by an intercept of the same family, nats; None where nobody asks.
+        log_probability: Of the responses' bins by the model less that by their shares in training, nats; None where nobody asks.
     """
 
     responses: Float[np.ndarray, "repeats frames units"]
     predictions: Float[np.ndarray, "repeats frames units"]
     log_likelihood: Float[np.ndarray, "repeats frames units"] | None = None
+    log_probability: Float[np.ndarray, "repeats frames units"] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Sums:
         spread: Over frames, (t - 1) / t^2 for t repeats.
         noise: Variance over repeats (n - 1), summed over frames.
         gain: Log-likelihood above an intercept; NaN where it is unknown.
+        binned_gain: Log-probability of bins above their shares; likewise.
         repeat_n: Frames of each repeat, (stimuli, repeats).
         repeat_y: Response of each repeat, (stimuli, repeats, units).
         repeat_yy: Its square.
@@ -67,6 +70,7 @@ class Sums:
     mean_yp: Float[np.ndarray, "stimuli units"]
     noise: Float[np.ndarray, "stimuli units"]
     gain: Float[np.ndarray, "stimuli units"]
+    binned_gain: Float[np.ndarray, "stimuli units"]
     repeat_n: Float[np.ndarray, "stimuli repeats"]
     repeat_y: Float[np.ndarray, "stimuli repeats units"]
     repeat_yy: Float[np.ndarray, "stimuli repeats units"]
@@ -123,13 +127,17 @@ def _of_stimulus(one: Shown, left_out: int) -> dict[str, Any]:
         "mean_pp": (mean_p**2).sum(0),
         "mean_yp": (mean_y * mean_p).sum(0),
         "noise": noise,
-        "gain": np.full(y.shape[2], np.nan)
-        if one.log_likelihood is None
-        else one.log_likelihood[:, left_out:].sum((0, 1), dtype=np.float64),
+        "gain": _summed(one.log_likelihood, left_out, y.shape[2]),
+        "binned_gain": _summed(one.log_probability, left_out, y.shape[2]),
         "repeat_n": np.full(repeats, float(frames)),
         "repeat_y": y.sum(1),
         "repeat_yy": (y * y).sum(1),
     }
+
+
+def _summed(gain: np.ndarray | None, left_out: int, units: int) -> np.ndarray:
+    """Over repeats and frames."""
+    return np.full(units, np.nan) if gain is None else np.asarray(gain[:, left_out:].sum((0, 1), dtype=np.float64))
 
 
 def single_trial_correlation(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
@@ -183,6 +191,14 @@ def bits_per_response(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     return np.asarray(s["gain"] / s["n"] / np.log(2))
 
 
+def binned_bits_per_response(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
+    """Log-probability of the responses' bins by the model less that by their shares in training: one scale for all families.
+
+    See `response_bins`. It is 0 for one who knows the unit's responses alone, and below 0 for a model that knows less.
+    """
+    return np.asarray(s["binned_gain"] / s["n"] / np.log(2))
+
+
 def score_units(sums: Sums, units: pd.DataFrame, seed: int = 0, replicates: int = 200) -> pd.DataFrame:
     """One row a unit: session, scan_idx, unit_id, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli.
 
@@ -208,7 +224,7 @@ def score_units(sums: Sums, units: pd.DataFrame, seed: int = 0, replicates: int 
 def all_scores(sums: Sums, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:
     """Every score of every unit, each stimulus counted `weight` times."""
     s = sums.weighted(weight)
-    functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response)
+    functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response, binned_bits_per_response)
     return {function.__name__: function(s) for function in functions}
 
 

@@ -19,7 +19,7 @@ def shown(rng: np.random.Generator, error: float, repeats: int = 8, frames: int 
     responses = signal + rng.standard_normal((repeats, frames, UNITS))
     predictions = np.repeat(signal + error * rng.standard_normal(signal.shape), repeats, axis=0)
     gain = np.full(responses.shape, np.log(2))
-    return Shown(responses.astype(np.float32), predictions.astype(np.float32), gain.astype(np.float32))
+    return Shown(responses.astype(np.float32), predictions.astype(np.float32), gain.astype(np.float32), gain.astype(np.float32))
 
 
 def kinds(*names: str) -> pd.DataFrame:

@@ -105,7 +105,7 @@ def test_a_silent_unit_has_no_score_and_spoils_none():
         one.responses[..., 0] = 0
     table = score_units(gather(shown, 0), keys(), replicates=20)
     assert table[list(SCORES)].iloc[0].isna().all()
-    assert table[list(SCORES[:-1])].iloc[1:].notna().all(axis=None)  # nobody asked for bits
+    assert table[list(SCORES[:-2])].iloc[1:].notna().all(axis=None)  # nobody asked for bits
 
 
 def test_nearly_all_noise_has_no_feve():

@@ -126,6 +126,7 @@ def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(
     training, _ = trained.clips["planted"]
     scored = score(trained.twin, held_out(training, ["test"]), left_out=20, train=training)
     assert scored["bits_per_response"].median() > 0.05
+    assert np.isfinite(scored["binned_bits_per_response"]).all()
     assert len(scored) == 12
 
 
