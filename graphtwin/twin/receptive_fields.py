@@ -71,7 +71,7 @@ def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progres
             total += values.sum(0)
         count += len(later)
     correlations = _correlations(cross, sums, max(count, 1))
-    best = int(np.argmax(np.median(correlations.max(2), axis=1)))
+    best = _lag_of(correlations)
     told = correlations[max(best - config.neighbours, 0) : best + config.neighbours + 1].mean(0)
     return Fields(_centres(told, config), best)
 
@@ -111,6 +111,12 @@ def _correlations(cross: np.ndarray, sums: list[np.ndarray], count: int) -> np.n
         np.sqrt(np.maximum(squares - mean**2, 1e-12)) for mean, squares in ((response, response_squares), (energy, energy_squares))
     ]
     return np.asarray(covariance / deviations[0][:, None] / deviations[1])
+
+
+def _lag_of(correlations: np.ndarray) -> int:
+    """The lag at which units correlate most with the place that correlates most with them over all lags."""
+    place = np.maximum(correlations, 0).mean(0).argmax(1)
+    return int(correlations[:, np.arange(len(place)), place].mean(1).argmax())
 
 
 def _centres(told: np.ndarray, config: ReverseCorrelationConfig) -> np.ndarray:
