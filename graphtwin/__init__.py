@@ -25,6 +25,7 @@ _PUBLIC = {
     "train_twin": ("graphtwin.pipeline.twin", "train_twin"),
     "transfer_twin": ("graphtwin.pipeline.twin", "transfer_twin"),
     "score_twin": ("graphtwin.pipeline.twin", "score_twin"),
+    "score_population": ("graphtwin.pipeline.population", "score_population"),
     "predict_video": ("graphtwin.pipeline.twin", "predict_video"),
     "embed_twin": ("graphtwin.pipeline.in_silico", "embed_twin"),
 }

@@ -1,4 +1,4 @@
-"""The command line of the functional twin: graphtwin twin train | transfer | score | predict | embed | tune | correlate."""
+"""The command line of the functional twin: graphtwin twin train | transfer | score | population | predict | embed | tune | correlate."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
 graphtwin twin transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse
 
 graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv
+
+graphtwin twin population runs/new_mouse data/dynamic3-1-1-Video-0f2a --out population.csv
 
 graphtwin twin predict runs/new_mouse --stimulus movie.npy --out responses.npy
 
@@ -111,6 +113,33 @@ def score(
         for kind, group in scored.kinds.groupby("kind", sort=False):
             typer.echo(f"  {_words_of(str(kind), group)}")
         typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
+
+
+@app.command()
+def population(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    tier: Annotated[list[str] | None, typer.Option(help="Tiers of repeated stimuli; may be repeated (default: test and oracle).")] = None,
+    seed: Seed = 0,
+    set_: Overrides = None,
+    threads: Threads = 2,
+    device: Where = "auto",
+) -> None:
+    """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
+    from graphtwin.cli import words
+
+    with words():
+        from graphtwin import execute
+        from graphtwin.artifacts import write_table
+        from graphtwin.pipeline.population import score_population
+
+        with execute.threads(threads):
+            found = score_population(run, recording, tuple(tier) if tier else None, set_, seed, device, progress=True)
+        write_table(found.scores, out)
+        typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
+        for row in found.scores.itertuples():
+            typer.echo(f"  {row.score}: {row.value:.4f} [{row.low:.4f}, {row.high:.4f}]; repeats dealt anew {row.null:.4f}")
 
 
 @app.command()

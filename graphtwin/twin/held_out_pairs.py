@@ -64,16 +64,39 @@ def held_out_noise_correlations(
     else:
         residuals = repeat_residuals(responses[test], stimulus[test])
     of_all = compare_noise_correlations(predicted_noise_correlations(model, predicted[test]), residuals, of_test)
-    order = rng_for(seed, "halves of the population").permutation(responses.shape[1])
-    halves = [np.sort(order[::2]), np.sort(order[1::2])]
-    of_pairs = []
-    for known, new in (halves, halves[::-1]):
-        others = fit_population(predicted[~test][:, known], responses[~test][:, known], config, seed, of_train)
-        extended = add_units(others, model.of_units(new), predicted[~test], responses[~test], known, new, seed, of_train)
-        of_pairs.append(
-            compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test)
-        )
+    of_pairs = [
+        compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test)
+        for new, extended in halves_apart(model, predicted[~test], responses[~test], seed, of_train)
+    ]
     return HeldOutNoiseCorrelations(of_all, (of_pairs[0], of_pairs[1]))
+
+
+def halves_of(n_units: int, seed: int) -> tuple[Int[np.ndarray, " one"], Int[np.ndarray, " other"]]:
+    """A random half of the units, and the other."""
+    order = rng_for(seed, "halves of the population").permutation(n_units)
+    return np.sort(order[::2]), np.sort(order[1::2])
+
+
+def halves_apart(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Iterator[tuple[Int[np.ndarray, " half"], PopulationModel]]:
+    """Each half of the units with loadings on latents of the other half: what it predicts of pairs was never fitted to pairs.
+
+    Args:
+        model: Of all units; its marginals are taken.
+        predicted: Of training samples.
+        responses: Likewise.
+        seed: Of the halves and of the fits.
+        trials: Samples with the same number share their latents.
+    """
+    halves = halves_of(responses.shape[1], seed)
+    for known, new in (halves, halves[::-1]):
+        others = fit_population(predicted[:, known], responses[:, known], model.config, seed, trials)
+        yield new, add_units(others, model.of_units(new), predicted, responses, known, new, seed, trials)
 
 
 def add_units(

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from graphtwin.execute import rng_for
 from graphtwin.twin.population import PopulationModel, TrialGroups
 
 ORDER = 8  # of Hermite coefficients; the next adds at most rho^9 of a unit's variance
 CHUNK = 128  # samples at once
+REPLICATES = 400  # of an interval
 
 
 @torch.no_grad()
@@ -121,6 +123,26 @@ def compare_noise_correlations(
     square = float((expected[use] ** 2).sum())
     slope = float((expected[use] * measured[use]).sum() / square) if square > 0 else np.nan
     return Agreement(_correlation(expected[use], measured[use]), float(np.sqrt(reliability)), slope, int(use.sum()))
+
+
+def resampled_agreement(
+    predicted: Float[np.ndarray, "units units"], measured: Float[np.ndarray, "units units"], seed: int
+) -> Float[np.ndarray, " replicates"]:
+    """Pearson correlation over pairs of different units in resamples of the units; pairs are not independent, units are.
+
+    Args:
+        predicted: Noise correlations; NaN leaves a pair out.
+        measured: Likewise.
+        seed: Of the resampling.
+    """
+    use = np.isfinite(predicted) & np.isfinite(measured) & ~np.eye(len(predicted), dtype=bool)
+    x, y = (np.where(use, values, 0.0) for values in (predicted, measured))
+    rng = rng_for(seed, "resampled units")
+    drawn = rng.integers(len(x), size=(REPLICATES, len(x)))
+    weight = np.stack([np.bincount(units, minlength=len(x)) for units in drawn]).astype(float)
+    n, sx, sy, sxx, syy, sxy = (((weight @ m) * weight).sum(1) for m in (use.astype(float), x, y, x * x, y * y, x * y))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((n * sxy - sx * sy) / np.sqrt((n * sxx - sx**2) * (n * syy - sy**2)))
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

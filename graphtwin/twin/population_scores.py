@@ -57,7 +57,7 @@ def score_population(
     alone, others = predict(model, predicted), leave_one_out_conditional(model, predicted, responses, trials)
     given = others.log_density - nothing
     joint = log_likelihood(model, predicted, responses, trials).sum() - np.nansum(nothing)
-    correlation = _correlations(alone.response, responses)
+    correlation = single_response_correlations(alone.response, responses)
     return PopulationScores(
         bits_marginal=float(np.nanmean(marginal) / np.log(2)),
         bits_joint=float(joint / np.isfinite(responses).sum() / np.log(2)),
@@ -65,11 +65,13 @@ def score_population(
         bits_marginal_by_unit=np.nanmean(marginal, axis=0) / np.log(2),
         bits_given_others_by_unit=np.nanmean(given, axis=0) / np.log(2),
         correlation=correlation,
-        correlation_gain=_correlations(others.response, responses) - correlation,
+        correlation_gain=single_response_correlations(others.response, responses) - correlation,
     )
 
 
-def _correlations(mean: np.ndarray, responses: np.ndarray) -> np.ndarray:
+def single_response_correlations(
+    mean: Float[np.ndarray, "samples units"], responses: Float[np.ndarray, "samples units"]
+) -> Float[np.ndarray, " units"]:
     """Pearson's, a unit, over samples with a response; NaN where one of both is constant."""
     a, b = (values - np.nanmean(np.where(np.isfinite(responses), values, np.nan), axis=0) for values in (mean, responses))
     a = np.where(np.isfinite(responses), a, np.nan)

@@ -166,3 +166,15 @@ def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: lis
         "correlate", run, "--stimulus", tmp_path / "small.npy", "--out", tmp_path / "c.npy"
     )
     assert not list(tmp_path.glob("c.npy*"))
+
+
+def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Path], run: Path, tmp_path: Path):
+    quick = [w for s in ("left_out=20", "population.marginals.epochs=2", "population.latents.epochs=2") for w in ("--set", s)]
+    said = command("population", run, animals[0], "--out", tmp_path / "p.csv", "--threads", 1, *quick)
+    assert "8 units that fire" in said
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert {"score", "value", "low", "high", "null", "ceiling", "resampled", "n"} == set(table)
+    assert table["score"].iloc[-1] == "r of predicted with measured noise correlations, pairs never fitted together"
+    assert "no trial with responses in tier bonus" in command(
+        "population", run, animals[0], "--out", tmp_path / "p.csv", "--tier", "bonus", "--threads", 1
+    )

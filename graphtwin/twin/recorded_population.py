@@ -1,0 +1,94 @@
+"""A recorded population as the latent population model reads it: a twin's predictions beside single responses, a few samples a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.execute import rng_for
+from graphtwin.twin.model import Twin
+from graphtwin.twin.population import PopulationConfig
+from graphtwin.twin.prediction import predict
+from graphtwin.twin.recordings import Clips
+from graphtwin.twin.scores import LEFT_OUT
+
+
+class RecordedPopulationConfig(BaseModel):
+    """What is read of a recording, and how the latent population model is fitted to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples_hz: float = Field(7.5, gt=0, description="Frames that are read a second; microscopes answer no faster, and films repeat them.")
+    left_out: int = Field(LEFT_OUT, ge=0, description="Frames at the start of each clip that are not read; pictures leave none out.")
+    population: PopulationConfig = Field(default_factory=PopulationConfig)
+
+
+@dataclass(frozen=True)
+class RecordedPopulation:
+    """Samples of some trials, repeats of a stimulus one after the other.
+
+    Attributes:
+        predicted: Expected responses of the twin, standardised.
+        responses: Single trials, likewise.
+        trial: Number of each sample's trial, from 0.
+        stimulus: Number of each sample's stimulus and place in it; repeats have the same.
+    """
+
+    predicted: Float[np.ndarray, "samples units"]
+    responses: Float[np.ndarray, "samples units"]
+    trial: Int[np.ndarray, " samples"]
+    stimulus: Int[np.ndarray, " samples"]
+
+    def of_units(self, units: Int[np.ndarray, " some"]) -> RecordedPopulation:
+        """Those of some units."""
+        return RecordedPopulation(self.predicted[:, units], self.responses[:, units], self.trial, self.stimulus)
+
+    def repeats_dealt(self, seed: int) -> RecordedPopulation:
+        """The null: each unit's repeats of a stimulus in an order of its own, responses with their predictions.
+
+        Every unit keeps its signal, its noise and how well it is predicted; nothing but the stimulus is shared any more.
+        """
+        predicted, responses = self.predicted.copy(), self.responses.copy()
+        units = np.arange(responses.shape[1])
+        for at in np.unique(self.stimulus):
+            rows = np.flatnonzero(self.stimulus == at)
+            rng = rng_for(seed, "repeats dealt", int(self.trial[rows[0]]))  # the same for all places of a stimulus: trials stay whole
+            order = rows[rng.permuted(np.tile(np.arange(len(rows))[:, None], len(units)), axis=0)]
+            predicted[rows], responses[rows] = self.predicted[order, units], self.responses[order, units]
+        return RecordedPopulation(predicted, responses, self.trial, self.stimulus)
+
+
+def read_population(twin: Twin, clips: Clips, config: RecordedPopulationConfig, repeated: bool = False) -> RecordedPopulation:
+    """Predictions and responses of trials.
+
+    Args:
+        twin: In eval mode.
+        clips: Whose trials are read.
+        config: See `RecordedPopulationConfig`.
+        repeated: Only stimuli that were shown at least twice.
+    """
+    every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
+    left_out = 0 if clips.pictures else config.left_out
+    shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+    trials = places = 0
+    for rows in shown:
+        windows = [clips.read(int(row)) for row in rows]
+        counted = np.logical_and.reduce([window.counted[0, : min(w.counted.shape[1] for w in windows)] for window in windows])
+        kept = np.flatnonzero(counted)
+        kept = kept[kept >= left_out][::every]
+        for window in windows:
+            expected = predict(twin, clips.name, window)[0, kept]
+            parts.append((expected, window.responses[0, kept], np.full(len(kept), trials), places + np.arange(len(kept))))
+            trials += 1
+        places += len(kept)
+    if not places:
+        raise ValueError(
+            f"{clips.name}: {len(clips.rows)} trials of {len(clips.repeats())} stimuli have no frame to read after the first {left_out}"
+            f"{' of a stimulus shown twice' if repeated else ''}. Noise correlations need repeats: choose a tier that has them."
+        )
+    predicted, responses, trial, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return RecordedPopulation(predicted.astype(np.float64), responses.astype(np.float64), trial, stimulus)

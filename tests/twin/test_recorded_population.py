@@ -1,0 +1,110 @@
+"""A twin's predictions and single responses go into the latent population model, and what it finds stands beside its null."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphtwin.twin.core import ConvolutionalConfig
+from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.noise_correlations import measured_noise_correlations, repeat_residuals, resampled_agreement
+from graphtwin.twin.recorded_population import RecordedPopulation, RecordedPopulationConfig, read_population
+from graphtwin.twin.recorded_population_scores import PopulationReport, score_recorded_population
+from graphtwin.twin.recordings import clips_of, held_out
+from tests.twin.planted_population import planted_population, quick_config
+from tests.twin.planted_recording import plant
+
+REPEATS, UNITS = 6, 40
+
+
+def recorded(n_latents: int, seed: int, n: int, repeats: int = 1) -> RecordedPopulation:
+    """Samples of a planted population, a sample a trial."""
+    data = planted_population(n, UNITS, n_latents, "zero_inflated", seed, repeats=repeats)
+    return RecordedPopulation(data.predicted, data.responses, np.arange(n), np.arange(n) // repeats)
+
+
+def report(n_latents: int) -> PopulationReport:
+    train, test = recorded(n_latents, 0, 1200), recorded(n_latents, 1, 1200, REPEATS)
+    silent = [replace(part, responses=np.where(np.arange(UNITS) == 3, 0.0, part.responses)) for part in (train, test)]
+    return score_recorded_population(*silent, quick_config("zero_inflated"))
+
+
+@pytest.fixture(scope="module")
+def shared() -> PopulationReport:
+    return report(2)
+
+
+def test_planted_latents_are_worth_bits_and_predict_noise_correlations_and_dealt_repeats_are_worth_none(shared: PopulationReport):
+    table = shared.scores.set_index("score")
+    assert len(table) == 6
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+    assert (table["low"] > 0).all()
+    assert (table["null"].iloc[1:3] < 0).all()  # latents that are believed and not there cost bits
+    assert (table["null"].iloc[3:].abs() < 0.12).all()
+    agreed = table.iloc[-2:]
+    assert (agreed["value"] > 0.5).all()
+    assert (agreed["value"] > agreed["ceiling"] - 0.1).all()
+    assert agreed["n"].tolist() == [39 * 38 // 2, 20 * 19 // 2 + 19 * 18 // 2]
+
+
+def test_units_that_never_fire_are_left_out_and_pairs_between_halves_are_not_predicted(shared: PopulationReport):
+    assert shared.units.tolist() == [unit for unit in range(UNITS) if unit != 3]
+    known = np.isfinite(shared.predicted)
+    np.testing.assert_array_equal(known, np.isfinite(shared.measured))
+    assert sorted(known.sum(0).tolist()) == [19] * 19 + [20] * 20
+
+
+def test_units_that_share_nothing_gain_nothing():
+    table = report(0).scores.set_index("score")
+    assert table["value"].iloc[1:4].tolist() == pytest.approx([0, 0, 0], abs=1e-9)
+    assert table["value"].iloc[4:].isna().all()
+
+
+def test_dealing_repeats_keeps_every_units_signal_and_noise_and_breaks_what_units_share():
+    rng = np.random.default_rng(2)
+    signal, gain = rng.standard_normal((50, 4)), rng.standard_normal((50 * REPEATS, 1))
+    stimulus = np.repeat(np.arange(50), REPEATS)
+    whole = RecordedPopulation(signal[stimulus], signal[stimulus] + gain, np.tile(np.arange(REPEATS), 50), stimulus)
+    dealt = whole.repeats_dealt(0)
+    for at in range(50):
+        rows = stimulus == at
+        np.testing.assert_array_equal(np.sort(dealt.responses[rows], axis=0), np.sort(whole.responses[rows], axis=0))
+    np.testing.assert_array_equal(dealt.predicted, whole.predicted)
+    pairs = np.triu_indices(4, 1)
+    before, after = (measured_noise_correlations(repeat_residuals(of.responses, of.stimulus))[pairs] for of in (whole, dealt))
+    assert before == pytest.approx(np.ones(6))
+    assert np.abs(after).max() < 0.25
+
+
+def test_frames_are_thinned_repeats_are_aligned_and_the_first_frames_left_out():
+    planted = plant(units=5, train=3, test=2, repeats=3, frames=80)
+    training, _ = clips_of(planted.recording)
+    twin = Twin(
+        TwinConfig(core=ConvolutionalConfig(first=4, hidden=4, blocks=1, features=4), bf16=False),
+        {planted.recording.name: AnimalStart(np.zeros((5, 2)), np.ones(5), None, len(planted.recording.behaviour))},
+    ).eval()
+    test = held_out(training, ["test"])
+    config = RecordedPopulationConfig(samples_hz=training.frame_rate_hz / 4, left_out=20)
+    found = read_population(twin, test, config, repeated=True)
+    assert found.responses.shape == (2 * 3 * 15, 5)
+    assert np.bincount(found.stimulus).tolist() == [3] * 30
+    first = next(iter(test.repeats().values()))
+    np.testing.assert_array_equal(found.responses[found.trial == 1], test.read(int(first[1])).responses[0, 20::4])
+    assert (found.predicted > 0).all()
+    with pytest.raises(ValueError, match="Noise correlations need repeats"):
+        read_population(twin, training, config, repeated=True)
+
+
+def test_the_interval_of_an_agreement_over_pairs_holds_it_and_is_wider_than_pairs_alone_would_have_it():
+    rng = np.random.default_rng(3)
+    loadings = rng.standard_normal((40, 2))
+    truth = loadings @ loadings.T
+    noisy = truth + 2.0 * (lambda e: e + e.T)(rng.standard_normal((40, 40)))
+    drawn = resampled_agreement(truth, noisy, 0)
+    pairs = np.triu_indices(40, 1)
+    r = np.corrcoef(truth[pairs], noisy[pairs])[0, 1]
+    assert np.quantile(drawn, 0.025) < r < np.quantile(drawn, 0.975)
+    assert drawn.std() > (1 - r**2) / np.sqrt(len(pairs[0]))
