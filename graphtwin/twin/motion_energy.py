@@ -1,0 +1,104 @@
+"""What a video holds at each place of a grid: motion energy of several orientations and wavelengths, as local contrast divides it.
+
+Energies are amplitudes of Gabor filters in space and time, one for each direction of drift: Adelson & Bergen 1985,
+doi:10.1364/JOSAA.2.000284. The contrast that divides them is their own mean around the place: Heeger 1992, doi:10.1017/S0952523800009640.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
+
+N_ORIENTATIONS = 4
+SD_IN_WAVELENGTHS = 0.32  # of the windows of the filters in space
+LIGHT = float(np.exp(-((2 * np.pi * SD_IN_WAVELENGTHS) ** 2) / 2))  # answer of such a filter to uniform light, over that of its window
+DRIFT_HZ, DRIFT_SD_S = 2.6, 0.117  # what the filters prefer in time, and their window
+SEMI_SATURATION = 0.03  # contrast at which half is divided away, in SD of the grey levels
+
+
+@dataclass(frozen=True)
+class EnergyBank:
+    """Filters for videos of one size.
+
+    Attributes:
+        across, down: Complex Gabors along rows and columns of the video, whose product is a filter.
+        taps: Complex filter in time, centred; a single 1 where single pictures are shown.
+        pool_across, pool_down: Weights that average contrast around each place of the grid.
+    """
+
+    across: Complex[np.ndarray, "filters columns width"]
+    down: Complex[np.ndarray, "filters rows height"]
+    taps: Complex[np.ndarray, " frames"]
+    pool_across: Float[np.ndarray, "columns columns"]
+    pool_down: Float[np.ndarray, "rows rows"]
+
+    def energies(
+        self, video: Float[np.ndarray, "frames height width"], at: Int[np.ndarray, " shown"]
+    ) -> Float[np.ndarray, "shown channels rows columns"]:
+        """Of the frames around `at`: every filter and direction over local contrast, and the root of that contrast as the last channel."""
+        seen = self._in_time(video, at)
+        found = []
+        for across, down in zip(self.across, self.down, strict=True):
+            halves = (seen @ np.concatenate([across.real, across.imag]).T).reshape(*seen.shape[:3], 2, -1)
+            waves = down @ (halves[..., 0, :] + 1j * halves[..., 1, :]) - LIGHT * (np.abs(down) @ seen @ np.abs(across).T)
+            found += [np.abs(waves[0])] if len(waves) == 1 else [np.abs(waves[0] + 1j * waves[1]), np.abs(waves[0] - 1j * waves[1])]
+        amplitudes = np.stack(found, axis=1)
+        contrast = np.sqrt(self.pool_down @ (amplitudes**2).mean(1, keepdims=True) @ self.pool_across.T)
+        return np.concatenate([amplitudes / (contrast + SEMI_SATURATION), np.sqrt(contrast)], axis=1)
+
+    def _in_time(self, video: np.ndarray, at: np.ndarray) -> Float[np.ndarray, "phases shown height width"]:
+        half = len(self.taps) // 2
+        if half == 0:
+            return np.ascontiguousarray(video[at])[None]
+        padded = np.pad(video, ((half, half), (0, 0), (0, 0)), mode="edge")
+        filters = np.stack([self.taps.real, self.taps.imag], axis=1)
+        filtered = sliding_window_view(padded, len(self.taps), axis=0)[at].reshape(-1, len(self.taps)) @ filters
+        return np.ascontiguousarray(filtered.reshape(len(at), *video.shape[1:], 2).transpose(3, 0, 1, 2))
+
+
+def energy_bank(
+    height: int, width: int, rows: int, columns: int, wavelengths_px: tuple[float, ...], frame_rate_hz: float = np.nan
+) -> EnergyBank:
+    """Filters over a grid of places.
+
+    Args:
+        height: Of the video, pixels.
+        width: Of the video, pixels.
+        rows: Of the grid.
+        columns: Of the grid.
+        wavelengths_px: Of the filters, in pixels of the video; each comes in four orientations.
+        frame_rate_hz: Of the video; NaN for single pictures, whose filters are of space alone.
+    """
+    filters = [(wave, angle) for wave in wavelengths_px for angle in np.arange(N_ORIENTATIONS) * np.pi / N_ORIENTATIONS]
+    across = np.stack([_gabors(width, columns, wave, np.cos(angle)) for wave, angle in filters])
+    down = np.stack([_gabors(height, rows, wave, np.sin(angle)) for wave, angle in filters])
+    return EnergyBank(across, down, _taps(frame_rate_hz), _pool(width, columns), _pool(height, rows))
+
+
+def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.ndarray:
+    """Along one side of the video, `cycles` a wavelength, around each point; the window adds up to 1."""
+    apart = np.arange(pixels) - ((np.arange(points)[:, None] + 0.5) * pixels / points - 0.5)
+    sd = SD_IN_WAVELENGTHS * wavelength
+    window = np.exp(-(apart**2) / (2 * sd**2)) / (sd * np.sqrt(2 * np.pi))
+    return np.asarray(window * np.exp(2j * np.pi * cycles * apart / wavelength), dtype=np.complex64)
+
+
+def _taps(frame_rate_hz: float) -> np.ndarray:
+    """A wave in a Gaussian window that adds up to 1, without its answer to what does not change."""
+    if not np.isfinite(frame_rate_hz):
+        return np.ones(1, dtype=np.complex64)
+    half = max(int(np.ceil(2.5 * DRIFT_SD_S * frame_rate_hz)), 1)
+    seconds = np.arange(-half, half + 1) / frame_rate_hz
+    window = np.exp(-(seconds**2) / (2 * DRIFT_SD_S**2))
+    wave = window * np.exp(2j * np.pi * DRIFT_HZ * seconds)
+    return np.asarray((wave - window * wave.sum() / window.sum()) / window.sum(), dtype=np.complex64)
+
+
+def _pool(pixels: int, points: int) -> np.ndarray:
+    """Gaussian means of two pixels' SD over the points of the grid."""
+    apart = (np.arange(points) - np.arange(points)[:, None]) * pixels / points
+    weights = np.exp(-(apart**2) / (2 * 2.0**2))
+    return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)
