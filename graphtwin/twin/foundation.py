@@ -35,8 +35,8 @@ class FoundationConfig(BaseModel):
         default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
         description="Its learning rate is that of biases and of perspective and modulation.",
     )
-    expected_lag: int = Field(
-        4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
+    expected_lag: float = Field(
+        4.4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
     )
     steps: int = Field(120, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
     windows: int = Field(4, ge=1, description="Windows a step.")
@@ -146,7 +146,7 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
         total += window.responses[window.counted].sum(0)
         count += int(window.counted.sum())
     fields = locate(clips, config.receptive_fields, progress)
-    delay = max(fields.lag - config.expected_lag, 0)
+    delay = max(round(fields.lag - config.expected_lag), 0)
     return AnimalStart(fields.centres, total / max(count, 1), cortical, len(clips.recording.behaviour), delay)
 
 

@@ -47,7 +47,7 @@ class Fields:
     """
 
     centres: Float[np.ndarray, "units 2"]
-    lag: int
+    lag: float
     gaze_px: Float[np.ndarray, "2 2"]
 
 
@@ -65,13 +65,14 @@ def locate(clips: Clips, config: ReverseCorrelationConfig | None = None, progres
     config = config or ReverseCorrelationConfig()
     samples = clips.n_frames().sum() / (clips.config.picture_frames if clips.pictures else config.every)
     few = replace(clips, rows=clips.rows[:: max(int(samples / config.gaze_samples), 1)])
-    lag = 0 if clips.pictures else _lag(few, config)
+    lag = 0.0 if clips.pictures else _lag(few, config)
+    whole = round(lag)
     gaze = np.zeros((2, 2))
     for _ in range(config.gaze_passes):
-        gaze = gaze + _gaze_step(few, lag, gaze, config)
+        gaze = gaze + _gaze_step(few, whole, gaze, config)
     tally = None
     shown = tqdm(clips.whole(), total=len(clips.rows), desc="receptive fields", unit="trial", disable=not progress, leave=False)
-    for energies, responses, _ in _samples((window for _, window in shown), clips, config, config.wavelengths, [lag], gaze):
+    for energies, responses, _ in _samples((window for _, window in shown), clips, config, config.wavelengths, [whole], gaze):
         tally = tally or Tally(clips.n_units, *energies.shape[1:])
         tally.add(energies, responses[0])
     if tally is None:
@@ -135,19 +136,24 @@ def moved(
     return video
 
 
-def _lag(few: Clips, config: ReverseCorrelationConfig) -> int:
-    """The lag at which units correlate most with the energy that correlates most with them over all lags."""
+def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
+    """The lag at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
     lags = list(range(config.longest_lag + 1))
     chosen = _spread(few.n_units, UNITS_OF_LAG)
     windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
     found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))
     if not found:
-        return 0
+        return 0.0
     energies = _standardised(np.concatenate([part[0][..., ::2, ::2].reshape(len(part[0]), -1) for part in found]))
     responses = np.concatenate([part[1] for part in found], axis=1)
     correlations = np.stack([_standardised(late).T @ energies for late in responses])
     own = np.maximum(correlations, 0).mean(0).argmax(1)
-    return int(correlations[:, np.arange(len(own)), own].mean(1).argmax())
+    profile = correlations[:, np.arange(len(own)), own].mean(1)
+    peak = int(profile.argmax())
+    if not 0 < peak < len(profile) - 1:
+        return float(peak)
+    before, at, after = profile[peak - 1 : peak + 2]
+    return peak + 0.5 * float((before - after) / min(before - 2 * at + after, -1e-12))
 
 
 def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelationConfig) -> Float[np.ndarray, "2 2"]:
