@@ -1,4 +1,4 @@
-"""The four figures of the study."""
+"""The five figures of the study."""
 
 from __future__ import annotations
 
@@ -88,14 +88,36 @@ def draw_models(cores: pd.DataFrame, families: pd.DataFrame) -> Figure:
         for axes, kind in zip(panels[:2], ("dead_leaves", "drifting_gratings"), strict=True):
             _rows(axes, cores[(cores["kind"] == kind) & (cores["score"] == "cc_norm")], "core", VERMILLION)
             axes.set_title(f"cc_norm, {KINDS[kind]}")
-        _rows(panels[2], families[(families["kind"] == "dead_leaves") & (families["score"] == "bits_per_response")], "family", GREEN)
-        panels[2].set_title("bits per response, movies")
+        _rows(panels[2], families[(families["kind"] == "dead_leaves") & (families["score"] == "binned_bits_per_response")], "family", GREEN)
+        panels[2].axvline(0, color=MUTED, linewidth=0.7)
+        panels[2].set_title("bits per response, movies;\none scale of bins")
     return figure
 
 
 def _rows(axes: Axes, rows: pd.DataFrame, name: str, colour: str) -> None:
     labels = [textwrap.fill(str(value).replace("_", " "), 13) for value in rows[name]]
     draw_interval_rows(axes, labels, rows[["median", "units_low", "units_high"]].to_numpy(float), [colour] * len(rows))
+
+
+def draw_population(scores: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
+    """What shared latents add, beside the same where repeats were dealt anew; noise correlations measured against predicted."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * 1.1, 2.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        bits = scores[scores["score"].str.startswith("bits that")]
+        labels = [textwrap.fill(str(name).removeprefix("bits that "), 24) for name in bits["score"]]
+        draw_interval_rows(left, labels, bits[["value", "low", "high"]].to_numpy(float), [GREEN] * len(bits), reference=0.0)
+        left.plot(bits["null"], range(len(bits)), "|", color=GREY, markersize=12, label="repeats dealt anew")
+        left.set_title("bits per response added")
+        left.legend(loc="lower right")
+        right.vlines(pairs["predicted"], pairs["low"], pairs["high"], color=VERMILLION, linewidth=1.2)
+        right.plot(pairs["predicted"], pairs["measured"], "o", color=VERMILLION, markersize=3.5)
+        ends = [pairs["predicted"].min(), pairs["predicted"].max()]
+        right.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=":")
+        agreed = scores.iloc[-1]
+        right.set(xlabel="predicted noise correlation", ylabel="measured, mean of pairs")
+        right.set_title(f"pairs never fitted together: r {agreed['value']:.2f}, ceiling {agreed['ceiling']:.2f}")
+    return figure
 
 
 def draw_embeddings(agreement: pd.DataFrame, decoded: pd.DataFrame) -> Figure:

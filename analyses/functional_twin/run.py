@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 import torch
 from embedded import agreement, decoded, raw_components, vectors_of
-from figures import draw_embeddings, draw_generalisation, draw_models, draw_transfer
+from figures import draw_embeddings, draw_generalisation, draw_models, draw_population, draw_transfer
 from fits import Fit, Study, cell_types_of, part_of, recordings_of, simulated
 from matplotlib.figure import Figure
+from population import shared_noise
 from tables import FAMILIES, compared, differences, generalisation
 
 from graphtwin.artifacts import write_atomic, write_table
@@ -97,7 +98,8 @@ def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[st
         "cores": compared(study, made["cores"], new, "core"),
         "core_differences": differences(study, others, new, "difference"),
         "families": compared(study, made["families"], new, "family"),
-        "family_differences": differences(study, beside, new, "difference", ("bits_per_response", "cc_norm")),
+        "family_differences": differences(study, beside, new, "difference", ("binned_bits_per_response", "bits_per_response", "cc_norm")),
+        **shared_noise(study, alone[MINUTES[-1]], new),
         **told,
     }
 
@@ -145,6 +147,7 @@ def drawn_from(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
         "transfer": draw_transfer(tables["transfer"]),
         "models": draw_models(tables["cores"], tables["families"]),
         "embeddings": draw_embeddings(tables["agreement"], tables["decoded"]),
+        "population": draw_population(tables["population"], tables["noise_correlations"]),
     }
 
 

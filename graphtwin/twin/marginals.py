@@ -22,6 +22,7 @@ MIN_SIGNAL = 0.03
 NEGLIGIBLE = 1e-6  # chance of so many counts
 LEAST_SLOPE = 0.05  # of a unit's steepest, where the fit starts
 SMALLEST_SCALE = 1e-6
+BEYOND = 10.0  # times the largest response seen: T says nothing of larger ones
 
 
 class Marginals(nn.Module):
@@ -98,7 +99,7 @@ class Marginals(nn.Module):
         if self.kind == "counts":
             return y.floor().clamp(min=0.0)
         if self.kind == "zero_inflated":
-            return torch.where(y > self.spike_width, y, self.spike_width * within)
+            return torch.where(y > self.spike_width, torch.minimum(y, BEYOND * self.largest), self.spike_width * within)
         return y
 
     def hermite(
@@ -185,10 +186,10 @@ def _start_of_mean(prediction: np.ndarray, latent: np.ndarray, knots: int) -> tu
     scale = max(float(np.mean(np.abs(prediction))), SMALLEST_SCALE)
     warped = np.arcsinh(prediction / scale)
     spread = float(warped.std())
-    varies = spread > SMALLEST_SCALE
+    varies = spread > SMALLEST_SCALE and float(latent.std()) > 0  # a unit may fire in the trials alone that stop the fit
     signal = float(np.clip(np.corrcoef(warped, latent)[0, 1] if varies else 0.0, MIN_SIGNAL, MAX_SIGNAL))
     noise = float(np.sqrt(1 - signal**2))
-    gain = signal / noise / (spread if varies else 1.0)
+    gain = signal / noise / (spread if spread > SMALLEST_SCALE else 1.0)
     low, step = float(warped.min()), max(float(np.ptp(warped)), 1e-2) / (knots - 1)
     line = {"mean_scale": scale, "mean_start": low, "mean_step": step, "mean_offset": gain * (low - warped.mean())}
     return noise, {**line, "mean_log_slopes": np.full(knots, np.log(gain))}
@@ -200,6 +201,7 @@ def _start_of_transformation(y: np.ndarray, marginals: Marginals, noise: float) 
     edges, repeats = np.unique(y + 1.0 if marginals.kind == "counts" else y, return_counts=True)
     cumulative = (repeats.cumsum() - 0.5) / len(y)
     active = edges[edges > marginals.spike_width] if marginals.kind == "zero_inflated" else edges
+    active = active if len(active) else np.array([marginals.spike_width])
     scale = max(float(np.mean(np.abs(y))), SMALLEST_SCALE)
     low, high = np.arcsinh(active[[0, -1]] / scale)
     step = max(float(high - low), 0.1) / (knots - 1)

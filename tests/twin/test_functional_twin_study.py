@@ -88,10 +88,10 @@ def test_every_table_has_the_rows_it_promises_and_every_figure_is_drawn(modules:
     assert len(tables["transfer_differences"]) == 2 * 7
     assert set(tables["cores"]["core"]) == {"recurrent", "feedforward", "dense_lstm", "prototype"}
     assert tables["left_out"].groupby("animal").size().to_dict() == {f"animal{number}": 4 for number in range(3)}
-    assert set(tables["family_differences"]["score"]) == {"bits_per_response", "cc_norm"}
+    assert set(tables["family_differences"]["score"]) == {"binned_bits_per_response", "bits_per_response", "cc_norm"}
     assert len(tables["agreement"]) == 3 * 5
     assert set(tables["decoded"]["vectors"]) >= {"features, trained alone", "raw responses, components"}
-    assert set(run.drawn_from(tables)) == {"generalisation", "transfer", "models", "embeddings"}
+    assert set(run.drawn_from(tables)) == {"generalisation", "transfer", "models", "embeddings", "population"}
 
 
 def test_types_reach_units_through_the_coregistration_and_the_rest_have_none(modules: Any, studied: Any):

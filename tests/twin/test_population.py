@@ -173,3 +173,13 @@ def test_missing_predictions_and_too_few_trials_are_refused():
         fit_population(predicted, data.responses, PopulationConfig(kind="counts"), 0)
     with pytest.raises(ValueError, match=r"1 trial.*at least 2"):
         fit_population(data.predicted, data.responses, PopulationConfig(kind="counts"), 0, trials=np.zeros(60, np.int64))
+
+
+def test_a_unit_that_fires_once_is_fitted_whichever_trials_stop_the_fit():
+    data = planted_population(400, 10, 1, "zero_inflated", seed=9)
+    for sample_ in range(10, 400, 80):  # somewhere among those that are fitted, or those that stop the fit
+        responses = data.responses.copy()
+        responses[:, 4] = np.where(np.arange(400) == sample_, 1.0, 0.0)
+        model = fit_population(data.predicted, responses, QUICK, seed=0)
+        assert np.isfinite(marginal_log_likelihood(model.marginals, data.predicted, responses)).all()
+        assert predict(model, data.predicted).response[:, 4].max() < 10.0
