@@ -20,6 +20,8 @@ from graphtwin.pipeline.twin import held_out_tiers, open_recording
 from graphtwin.sources import load
 from graphtwin.sources.recording import Recording
 from graphtwin.synthetic import steps
+from graphtwin.synthetic.sensorium_files import write_dynamic
+from graphtwin.synthetic.session import prepare, programme
 from graphtwin.synthetic.steps import SimulateConfig
 from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers, train
 from graphtwin.twin.generalisation import stimuli_of
@@ -30,6 +32,7 @@ from graphtwin.twin.scores import Sums
 from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
 
 WARM, TIMED = 2, 4  # steps that are not timed, and that are
+SECOND = "second"  # folder of the second scan
 KEYS = ["session", "scan_idx", "unit_id"]
 
 
@@ -41,7 +44,18 @@ def simulated(config: SimulateConfig, folder: Path) -> Path:
     if not (folder / "source.toml").exists():
         steps.wire(config, folder, workers=1)
         steps.table_volume(config, folder)
+    if not (folder / SECOND).exists():
+        film_again(config, folder / SECOND)
     return folder
+
+
+def film_again(config: SimulateConfig, folder: Path) -> None:
+    """A second scan of the first animal: other clips to train on, other behaviour, gaze and noise, the same neurons and numbers."""
+    animal = config.animal(0)
+    units = animal.units[animal.units["kind"] == "video"]
+    films = config.films.model_copy(update={"minutes": config.minutes})
+    trials = programme(films, config.seed, config.animals)  # the clips of an animal that the study does not have
+    write_dynamic(prepare(units.assign(session=units["session"] + 1), animal.tuning, trials, config.seed, 0), folder)
 
 
 def recordings_of(folder: Path) -> list[Recording]:

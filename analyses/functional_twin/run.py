@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from embedded import agreement, decoded, raw_components, vectors_of
 from figures import draw_embeddings, draw_generalisation, draw_models, draw_population, draw_transfer
-from fits import Fit, Study, cell_types_of, part_of, recordings_of, simulated
+from fits import SECOND, Fit, Study, cell_types_of, part_of, recordings_of, simulated
 from matplotlib.figure import Figure
 from population import shared_noise
 from tables import FAMILIES, compared, differences, generalisation
@@ -41,8 +41,8 @@ SHORT, LONGER = 2.0, 5.0  # minutes of each animal in turn, on the core of the o
 ALONE = (("alone", SHORT), ("alone, longer", LONGER))
 
 
-def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
-    """Every twin of the study: the first animal is new, the others make the core that it is transferred to."""
+def all_fits(study: Study, recordings: list[Recording], second: Recording) -> dict[str, Any]:
+    """Every twin of the study: the first animal is new, the others make the core that it is transferred to; `second` is its other scan."""
     new, pooled = recordings[:1], recordings[1:]
     core = study.fit("core", pooled, share=POOLED, seed=2)  # of no common start with the twins trained alone
     kept: dict[str, Any] = {"share": KEPT, "onto": core.fitted}
@@ -50,6 +50,7 @@ def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
     transfer = {minutes: study.fit(f"transfer_{minutes:g}", new, minutes=minutes, **kept) for minutes in MINUTES}
     again = study.fit("alone_10_seed1", new, minutes=MINUTES[-1], seed=1)
     halves = [study.fit(f"transfer_half{half}", [part_of(new[0], half)], **kept) for half in (0, 1)]
+    scans = {"first scan": transfer[MINUTES[-1]], "second scan": study.fit("transfer_second", [second], minutes=MINUTES[-1], **kept)}
     cores = {"recurrent": alone[MINUTES[-1]]}
     for kind, config in {"feedforward": study.config.twin.core.model_copy(update={"kind": "feedforward"}), "dense_lstm": DENSE}.items():
         cores[kind] = study.fit(f"core_{kind}", new, minutes=MINUTES[-1], core=config)
@@ -58,7 +59,7 @@ def all_fits(study: Study, recordings: list[Recording]) -> dict[str, Any]:
     families = {"poisson": alone[MINUTES[-1]]}
     families |= {name: study.fit(f"family_{name}", new, minutes=MINUTES[-1], family=name) for name in FAMILIES[1:]}
     made = {"core": core, "alone": alone, "transfer": transfer, "again": again, "halves": halves, "cores": cores, "families": families}
-    return made | {"in_turn": in_turn(study, recordings)}
+    return made | {"scans": scans, "in_turn": in_turn(study, recordings)}
 
 
 def in_turn(study: Study, recordings: list[Recording]) -> dict[str, dict[str, Fit]]:
@@ -75,9 +76,9 @@ def in_turn(study: Study, recordings: list[Recording]) -> dict[str, dict[str, Fi
     return turns
 
 
-def all_tables(study: Study, recordings: list[Recording], data: Path) -> dict[str, pd.DataFrame]:
+def all_tables(study: Study, recordings: list[Recording], second: Recording, data: Path) -> dict[str, pd.DataFrame]:
     """Every table of the README."""
-    made, new = all_fits(study, recordings), recordings[0]
+    made, new = all_fits(study, recordings, second), recordings[0]
     alone, transfer = made["alone"], made["transfer"]
     best = {"trained alone": alone[MINUTES[-1]], "transferred": transfer[MINUTES[-1]]}
     kinds = generalisation(study, best, new)
@@ -118,9 +119,11 @@ def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> d
     """Agreement of embeddings, and what is read from them: what EM and the microscope say of the cells."""
     new = recordings[0]
     of = {name: embed(fit.fitted) for name, fit in _embedded_fits(made).items()}
+    of["second scan"]["session"] = of["first scan"]["session"]  # the simulation numbers units of both scans alike
     rows = [
         *agreement(of["alone"], of["again"], "two seeds, each its own core"),
         *agreement(of["half 0"], of["half 1"], "two halves of the data, one core kept"),
+        *agreement(of["first scan"], of["second scan"], "two scans of the same neurons, one core kept"),
         *agreement(of["alone"], of["transfer"], "trained alone and transferred"),
     ]
     training, _ = clips_of(new)
@@ -137,7 +140,7 @@ def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> d
 def _embedded_fits(made: dict[str, Any]) -> dict[str, Fit]:
     last = MINUTES[-1]
     halves = {f"half {at}": fit for at, fit in enumerate(made["halves"])}
-    return {"alone": made["alone"][last], "again": made["again"], "transfer": made["transfer"][last], **halves}
+    return {"alone": made["alone"][last], "again": made["again"], "transfer": made["transfer"][last], **halves, **made["scans"]}
 
 
 def drawn_from(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -176,7 +179,10 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     data = chosen.data or simulated(ANIMALS, chosen.out / "data")
     study = Study(chosen.out, FoundationConfig(), chosen.seconds)
-    tables = all_tables(study, recordings_of(data), data)
+    second = recordings_of(data / SECOND)
+    if not second:
+        raise SystemExit(f"{data / SECOND}: no second scan of the first animal. Leave --data out, and all recordings are made.")
+    tables = all_tables(study, recordings_of(data), second[0], data)
     for name, table in tables.items():
         write_table(table, chosen.out / f"{name}.csv")
     for name, figure in drawn_from(tables).items():

@@ -35,6 +35,12 @@ def animal(number: int, kinds: list[str]) -> Recording:
     return replace(recording, units=units, trials=trials.assign(kind=kind, tier=tier))
 
 
+def second_scan(recordings: list[Recording]) -> Recording:
+    """Of the first animal's units, in another session."""
+    first = recordings[0]
+    return replace(first, name="animal0 again", units=first.units.assign(session=first.units["session"] + 1))
+
+
 def annotate(folder: Path, units: pd.DataFrame) -> None:
     """EM tables in the names a simulation has: cells lie in another order than units, two units were not matched, a cell has no type."""
     cells = pd.DataFrame({"target_id": np.arange(UNITS) + 100, "pt_root_id": np.arange(UNITS) + 1000})
@@ -77,7 +83,7 @@ def studied(modules: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     recordings = [animal(number, ["dead_leaves"] * 2 + ["drifting_gratings"] * 2 + ["gabors"] * (number == 0)) for number in range(3)]
     annotate(folder / "data", recordings[0].units)
     study = fits.Study(folder, config, seconds=0.1)
-    return study, recordings, run.all_tables(study, recordings, folder / "data"), folder
+    return study, recordings, run.all_tables(study, recordings, second_scan(recordings), folder / "data"), folder
 
 
 def test_every_table_has_the_rows_it_promises_and_every_figure_is_drawn(modules: Any, studied: Any):
@@ -89,7 +95,7 @@ def test_every_table_has_the_rows_it_promises_and_every_figure_is_drawn(modules:
     assert set(tables["cores"]["core"]) == {"recurrent", "feedforward", "dense_lstm", "prototype"}
     assert tables["left_out"].groupby("animal").size().to_dict() == {f"animal{number}": 4 for number in range(3)}
     assert set(tables["family_differences"]["score"]) == {"binned_bits_per_response", "bits_per_response", "cc_norm"}
-    assert len(tables["agreement"]) == 3 * 5
+    assert len(tables["agreement"]) == 4 * 5
     assert set(tables["decoded"]["vectors"]) >= {"features, trained alone", "raw responses, components"}
     assert set(run.drawn_from(tables)) == {"generalisation", "transfer", "models", "embeddings", "population"}
 
@@ -107,7 +113,7 @@ def test_a_study_that_goes_on_fits_nothing_again_and_ends_in_the_same_tables(mod
     study, recordings, tables, folder = studied
     monkeypatch.setattr(fits, "train", None)
     monkeypatch.setattr(fits, "sums_of", None)
-    again = run.all_tables(fits.Study(folder, study.config, study.seconds), recordings, folder / "data")
+    again = run.all_tables(fits.Study(folder, study.config, study.seconds), recordings, second_scan(recordings), folder / "data")
     for name, table in tables.items():
         pd.testing.assert_frame_equal(again[name], table)
 
