@@ -37,7 +37,8 @@ DENSE = DenseLstmConfig()
 PROTOTYPE = ConvolutionalConfig(size=7, first=48, hidden=64, blocks=2, features=64)
 LOOSE = {"expected_lag": 30, "readout_weight_decay": 0.02, "position_learning_rate": 0.01, "perspective_learning_rate": 0.003}
 POOLED, KEPT = 5.0, 0.5  # core-seconds of a pooled core and of a transfer, in those of a training alone
-SHORT, LONGER = 2.0, 5.0  # minutes of each animal in turn, on the core of the others and alone
+TURNS = 3  # animals that are left out, one after the other
+SHORT, LONGER = 2.0, 5.0  # minutes of each of these, on the core of the others and alone
 ALONE = (("alone", SHORT), ("alone, longer", LONGER))
 
 
@@ -63,9 +64,9 @@ def all_fits(study: Study, recordings: list[Recording], second: Recording) -> di
 
 
 def in_turn(study: Study, recordings: list[Recording]) -> dict[str, dict[str, Fit]]:
-    """Each animal on a core of all the others, and alone; those of the first animal are the fits that other comparisons have."""
+    """Animals on a core of all the others, and alone; those of the first animal are the fits that other comparisons have."""
     turns = {}
-    for at, recording in enumerate(recordings):
+    for at, recording in enumerate(recordings[:TURNS]):
         others, end = [other for other in recordings if other is not recording], f"_animal{at}" if at else ""
         core = study.fit(f"core{end}", others, share=POOLED, seed=2)
         turns[recording.name] = {
@@ -106,9 +107,9 @@ def all_tables(study: Study, recordings: list[Recording], second: Recording, dat
 
 
 def left_out(study: Study, turns: dict[str, dict[str, Fit]], recordings: list[Recording]) -> pd.DataFrame:
-    """What a core of the other animals gives each animal in turn: a row an animal, difference and kind."""
+    """What a core of the other animals gives each animal left out: a row an animal, difference and kind."""
     tables = []
-    for recording in recordings:
+    for recording in recordings[: len(turns)]:
         fits = turns[recording.name]
         pairs = {f"transfer {SHORT:g} - alone {minutes:g}": (fits["transfer"], fits[name]) for name, minutes in ALONE}
         tables.append(differences(study, pairs, recording, "difference").assign(animal=recording.name))
