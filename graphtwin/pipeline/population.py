@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +35,11 @@ def score_population(
     """
     from graphtwin.twin.recorded_population import RecordedPopulationConfig, read_population
     from graphtwin.twin.recorded_population_scores import score_recorded_population
-    from graphtwin.twin.recordings import clips_of
 
     config = load_config(RecordedPopulationConfig, None, overrides)
     fitted, recording = open_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or SCORED_TIERS)
-    train, _ = clips_of(recording, fitted.config.clips)
-    parts = (replace(train, scales=test.scales), False), (test, True)
+    parts = (fitted.training(recording), False), (test, True)
     read = [read_population(fitted.twin, clips, config, repeated) for clips, repeated in parts]
     return score_recorded_population(read[0], read[1], config.population, seed, progress)

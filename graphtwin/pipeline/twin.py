@@ -211,18 +211,17 @@ def score_twin(
     """
     from graphtwin.twin.generalisation import score_kinds, stimuli_of
     from graphtwin.twin.prediction import sums_of
-    from graphtwin.twin.recordings import clips_of
     from graphtwin.twin.scores import LEFT_OUT, score_units
 
     fitted, recording = open_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or held_out_tiers(recording, fitted))
-    train, _ = clips_of(recording, fitted.config.clips)
+    train = fitted.training(recording)
     stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
     main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
     main = main if main.any() else np.ones(len(main), dtype=bool)
     skipped = LEFT_OUT if left_out is None else left_out
-    sums = sums_of(fitted.twin, test, skipped, replace(train, scales=test.scales))
+    sums = sums_of(fitted.twin, test, skipped, train)
     return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
@@ -57,7 +58,7 @@ class Trained:
     Attributes:
         clips: Training and validation clips of each animal.
         state: Of the fit, with its history.
-        settled: Validation loss before readouts were settled, and after.
+        settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
     """
 
     twin: Twin
@@ -121,18 +122,32 @@ def train(
 
 
 def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
-    """Readouts to their posterior means, where validation trials agree; a core that is trained here learns what it expects of readouts."""
+    """Readouts to their posterior means, those of units whose validation trials agree; a core trained here learns what it expects of them.
+
+    A unit that hardly fires may not agree: its likelihood is too flat for a step of second order.
+    """
     objective = Objective(twin)
-    fitted = validation_loss(objective, clips, config)
-    before = {name: value.clone() for name, value in twin.animals.state_dict().items()}
+    fitted = validation_losses(objective, clips, config)
+    readouts = {name: twin.animal(name).readout for name in clips}
+    before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
     known = ReadoutPrior(twin.prior_mean.cpu().double(), twin.prior_covariance.cpu().double()) if twin.core_is_kept else None
     prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.warm_up, known, progress=progress)
-    twin.prior_mean.copy_(prior.mean)
-    twin.prior_covariance.copy_(prior.covariance)
-    settled = validation_loss(objective, clips, config)
-    if parallel.agreed(settled - fitted) > 0:
-        twin.animals.load_state_dict(before)
-    return {"fitted": fitted, "settled": settled}
+    if torch.isfinite(prior.mean).all() and torch.isfinite(prior.covariance).all():
+        twin.prior_mean.copy_(prior.mean)
+        twin.prior_covariance.copy_(prior.covariance)
+    settled = validation_losses(objective, clips, config)
+    kept = {name: settled[name] <= fitted[name] for name in clips}
+    with torch.no_grad():
+        for name, (weights, bias) in before.items():
+            readouts[name].weights[~kept[name]] = weights[~kept[name]]
+            readouts[name].bias[~kept[name]] = bias[~kept[name]]
+    ends = [torch.where(kept[name], settled[name], fitted[name]).mean() for name in clips]
+    share = torch.cat(list(kept.values())).double().mean()
+    return {
+        "fitted": float(torch.stack([losses.mean() for losses in fitted.values()]).mean()),
+        "settled": float(torch.stack(ends).mean()),
+        "share_of_units": float(share),
+    }
 
 
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
@@ -185,10 +200,14 @@ class Objective(nn.Module):
 
     def forward(self, name: str, window: Window) -> torch.Tensor:
         """Loss of one animal's window."""
+        return self.of_units(name, window).mean()
+
+    def of_units(self, name: str, window: Window) -> Float[torch.Tensor, " units"]:
+        """Loss of each unit of the animal."""
         device = self.twin.device
         numbers, _ = self.twin(name, *tensors(window, device))
         likelihood = self.twin.log_likelihood(name, numbers, torch.from_numpy(window.responses).to(device))
-        return -likelihood[torch.from_numpy(window.counted).to(device)].mean()
+        return -likelihood[torch.from_numpy(window.counted).to(device)].mean(0)
 
 
 def batches(
@@ -203,10 +222,17 @@ def batches(
         yield partial(objective, name, window)
 
 
-@torch.no_grad()
 def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
     """Mean over animals of the negative log-likelihood of validation trials, warm-up left out."""
-    losses = []
+    return float(np.mean([float(losses.mean()) for losses in validation_losses(objective, clips, config).values()]))
+
+
+@torch.no_grad()
+def validation_losses(
+    objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig
+) -> dict[str, Float[torch.Tensor, " units"]]:
+    """The same of each unit of each animal."""
+    losses = {}
     for name, (_, validation) in clips.items():
         rows = rng_for(0, "validation trials", name).permutation(validation.rows)[: config.validation_trials]
         found = []
@@ -214,6 +240,6 @@ def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]],
             window = validation.read(int(row))
             window.counted[:, : 0 if validation.pictures else config.warm_up] = False
             if window.counted.any():
-                found.append(float(objective(name, window)))
-        losses.append(np.mean(found))
-    return float(np.mean(losses))
+                found.append(objective.of_units(name, window))
+        losses[name] = torch.stack(found).mean(0)
+    return losses

@@ -75,7 +75,8 @@ def energy_bank(
     filters = [(wave, angle) for wave in wavelengths_px for angle in np.arange(N_ORIENTATIONS) * np.pi / N_ORIENTATIONS]
     across = np.stack([_gabors(width, columns, wave, np.cos(angle)) for wave, angle in filters])
     down = np.stack([_gabors(height, rows, wave, np.sin(angle)) for wave, angle in filters])
-    return EnergyBank(across, down, _taps(frame_rate_hz), _pool(width, columns), _pool(height, rows))
+    pool = max(2.0, height / 18)
+    return EnergyBank(across, down, _taps(frame_rate_hz), _pool(width, columns, pool), _pool(height, rows, pool))
 
 
 def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.ndarray:
@@ -97,8 +98,8 @@ def _taps(frame_rate_hz: float) -> np.ndarray:
     return np.asarray((wave - window * wave.sum() / window.sum()) / window.sum(), dtype=np.complex64)
 
 
-def _pool(pixels: int, points: int) -> np.ndarray:
-    """Gaussian means of two pixels' SD over the points of the grid."""
+def _pool(pixels: int, points: int, deviation: float) -> np.ndarray:
+    """Gaussian means over the points of the grid, their SD in pixels."""
     apart = (np.arange(points) - np.arange(points)[:, None]) * pixels / points
-    weights = np.exp(-(apart**2) / (2 * 2.0**2))
+    weights = np.exp(-(apart**2) / (2 * deviation**2))
     return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)

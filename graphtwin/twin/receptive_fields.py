@@ -16,7 +16,7 @@ from graphtwin.twin.motion_energy import EnergyBank, energy_bank
 from graphtwin.twin.recordings import Clips, Window
 
 RESPONSE_POWER = 0.35  # deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples
-GAZE_PRIOR_PX = 1.5  # SD of the entries of the gaze map before it was seen
+GAZE_PRIOR = 1 / 24  # SD of the entries of the gaze map before it was seen, in heights of the video
 PICTURES_TOGETHER = 100
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # at most; spread over the recording
 
@@ -178,9 +178,11 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     height, width = few.recording.open_trial(int(few.rows[0])).video.shape[1:]
     energies = (energies - energies.mean(0)) / np.maximum(energies.std(0), 1e-6)
     slopes = [np.gradient(energies, size, axis=axis) for axis, size in ((3, width / config.columns), (2, height / config.rows))]
-    information, told = np.eye(4) / GAZE_PRIOR_PX**2, np.zeros(4)
+    information, told = np.eye(4) / (GAZE_PRIOR * height) ** 2, np.zeros(4)
     independent = prior.samples / len(energies)
-    for unit, response in enumerate(_standardised(responses).T * np.sqrt(len(responses))):
+    told_of = np.flatnonzero(evidence.with_units.any((0, 1)))
+    standardised = _standardised(responses).T * np.sqrt(len(responses))
+    for unit, response in zip(told_of, standardised[told_of], strict=True):
         place = int(odds[:, unit].argmax())
         row, column = divmod(place, config.columns)
         drive, right, down = (values[:, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))

@@ -85,10 +85,15 @@ def read_population(twin: Twin, clips: Clips, config: RecordedPopulationConfig, 
             parts.append((expected, window.responses[0, kept], np.full(len(kept), trials), places + np.arange(len(kept))))
             trials += 1
         places += len(kept)
+    if not shown:
+        raise ValueError(
+            f"{clips.name}: none of {len(clips.repeats())} stimuli was shown twice. "
+            "Noise correlations need repeats: choose a tier that has them."
+        )
     if not places:
         raise ValueError(
-            f"{clips.name}: {len(clips.rows)} trials of {len(clips.repeats())} stimuli have no frame to read after the first {left_out}"
-            f"{' of a stimulus shown twice' if repeated else ''}. Noise correlations need repeats: choose a tier that has them."
+            f"{clips.name}: {len(clips.rows)} trials have no frame that counts after the first {left_out}, "
+            f"the longest has {clips.n_frames().max()}. Lower left_out."
         )
     predicted, responses, trial, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
     return RecordedPopulation(predicted.astype(np.float64), responses.astype(np.float64), trial, stimulus)

@@ -26,6 +26,7 @@ from graphtwin.twin.population_scores import single_response_correlations
 from graphtwin.twin.recorded_population import RecordedPopulation
 
 REPLICATES = 400
+LEAST_UNITS = 8  # two halves, and pairs within each
 POOLED = 500  # samples, spread over the test trials, that predicted noise correlations are pooled over
 
 
@@ -62,7 +63,13 @@ def score_recorded_population(
         progress: Show bars.
     """
     fires = train.responses.max(0) > (config.spike_width if config.kind == "zero_inflated" else 0.0)
-    units = np.arange(len(fires)) if config.kind == "continuous" else np.flatnonzero(fires)
+    fires = train.responses.std(0) > 0 if config.kind == "continuous" else fires
+    units = np.flatnonzero(fires)
+    if len(units) < LEAST_UNITS:
+        raise ValueError(
+            f"{len(units)} of {len(fires)} units fire in the training trials; noise that units share needs {LEAST_UNITS} at least. "
+            "Give a recording with more units."
+        )
     train, test = train.of_units(units), test.of_units(units)
     model = fit_population(train.predicted, train.responses, config, seed, progress=progress)
     dealt = test.repeats_dealt(seed)
@@ -79,8 +86,8 @@ def score_recorded_population(
     everyone = predicted_noise_correlations(model, test.predicted[pooled])
     rows = [
         *_gained(model, test, dealt, seed),
-        _agreed("noise correlations, all pairs", [(everyone, residuals, null)], test.trial, seed),
-        _agreed("noise correlations, pairs never fitted together", halves, test.trial, seed),
+        _agreed("noise correlations, all pairs", [(everyone, residuals, null)], _clip_of(test), seed),
+        _agreed("noise correlations, pairs never fitted together", halves, _clip_of(test), seed),
     ]
     return PopulationReport(units, model, pd.DataFrame(rows), predicted, measured)
 
@@ -140,10 +147,20 @@ def _only(y: np.ndarray, known: Int[np.ndarray, " known"]) -> Float[np.ndarray, 
     return kept
 
 
-def _agreed(name: str, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], trial: np.ndarray, seed: int) -> dict[str, Any]:
-    """Mean over parts of the population, each predicted noise correlations, residuals and residuals with repeats dealt anew."""
-    found: list[Agreement] = [compare_noise_correlations(expected, residuals, trial) for expected, residuals, _ in parts]
-    null = [compare_noise_correlations(expected, dealt, trial).r for expected, _, dealt in parts]
+def _clip_of(test: RecordedPopulation) -> Int[np.ndarray, " samples"]:
+    """Number of the clip of every sample."""
+    first = np.full(test.trial.max() + 1, len(test.stimulus))
+    np.minimum.at(first, test.trial, test.stimulus)
+    return np.unique(first[test.trial], return_inverse=True)[1].astype(np.int64)
+
+
+def _agreed(name: str, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], clip: np.ndarray, seed: int) -> dict[str, Any]:
+    """Mean over parts of the population, each predicted noise correlations, residuals and residuals with repeats dealt anew.
+
+    Whole clips go to one half of the ceiling's split: what is left of repeats of one clip adds up to 0, and is not independent.
+    """
+    found: list[Agreement] = [compare_noise_correlations(expected, residuals, clip) for expected, residuals, _ in parts]
+    null = [compare_noise_correlations(expected, dealt, clip).r for expected, _, dealt in parts]
     drawn = [
         resampled_agreement(expected, measured_noise_correlations(residuals), seed + at)
         for at, (expected, residuals, _) in enumerate(parts)

@@ -79,7 +79,7 @@ class Clips:
     @property
     def frame_rate_hz(self) -> float:
         """Of the windows; NaN for pictures."""
-        return self.config.frame_rate_hz or self.recording.frame_rate_hz
+        return np.nan if self.pictures else self.config.frame_rate_hz or self.recording.frame_rate_hz
 
     def n_frames(self) -> Int[np.ndarray, " trials"]:
         """Frames of each trial at the rate of the windows, those at the end left out whose answer comes after the trial."""

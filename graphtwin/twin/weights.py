@@ -53,6 +53,10 @@ class FittedTwin:
 
     def clips(self, recording: Recording, tiers: tuple[str, ...]) -> Clips:
         """Trials of an animal of this twin, on its scales; an error where units differ or a stimulus was trained on."""
+        return held_out(self.training(recording), tiers)
+
+    def training(self, recording: Recording) -> Clips:
+        """The trials that the twin was fitted on or stopped by, and no others; an error where units differ."""
         if recording.name not in self.animals:
             raise ValueError(f"{recording.name}: not an animal of this twin ({', '.join(self.animals)}). Transfer the twin to it first.")
         seen = self.animals[recording.name]
@@ -63,7 +67,7 @@ class FittedTwin:
             )
         shown = recording.trials["stimulus"].astype(str)
         trained = np.flatnonzero(shown.isin(seen.training) & recording.trials["has_responses"].astype(bool)).astype(np.int64)
-        return held_out(Clips(recording, trained, seen.scales, self.config.clips), tiers)
+        return Clips(recording, trained, seen.scales, self.config.clips)
 
 
 def fitted_of(trained: Trained) -> FittedTwin:

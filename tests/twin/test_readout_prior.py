@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from graphtwin.twin.foundation import Objective, Trained, train
+from graphtwin.twin.model import Twin
+from graphtwin.twin.prediction import predict
 from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior, settle, spacing
 from graphtwin.twin.recordings import Clips, held_out
 from tests.twin.planted_recording import Planted, plant
@@ -110,12 +114,30 @@ def test_readouts_that_were_moved_away_settle_where_they_predict_what_was_held_o
     assert loss(fitted, test) < before + 0.1 * (moved - before)
 
 
-def test_a_unit_that_never_fires_settles_at_finite_weights(animal: Planted):
-    silent = plant(units=12, train=6, frames=90, seed=3)
-    for trial in silent.trials:
+def test_units_that_hardly_fire_are_not_told_to_by_the_others(animal: Planted):
+    quiet = plant(units=40, train=12, frames=120, seed=3)
+    rng = np.random.default_rng(0)
+    for trial in quiet.trials:
         trial.responses[:, 0] = 0
-    trained = train([silent.recording], config(epochs=1, steps=4, bf16=False))
-    assert torch.isfinite(trained.twin.animal("planted").readout.weights).all()
+        trial.responses[:, 1] *= rng.random(len(trial.responses)) < 0.02
+    trained = train([quiet.recording], config(epochs=3, steps=20, bf16=False))
+    clips, twin = trained.clips["planted"][0], trained.twin
+    expected = np.concatenate([predict(twin, "planted", window)[0, 6:, :2] for _, window in clips.whole()]).mean(0)
+    seen = np.concatenate([window.responses[0, 6:, :2] for _, window in clips.whole()]).mean(0)
+    assert expected[0] < 0.02
+    assert expected[1] < 3 * seen[1]
+    assert 0 < trained.settled["share_of_units"] < 1
+
+
+def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch: pytest.MonkeyPatch):
+    def breaks(twin: Twin, *_: Any, **__: Any) -> ReadoutPrior:
+        with torch.no_grad():
+            twin.animal("planted").readout.weights[:5] = torch.nan
+        return ReadoutPrior(twin.prior_mean * torch.nan, twin.prior_covariance)
+
+    monkeypatch.setattr("graphtwin.twin.foundation.settle", breaks)
+    trained = train([animal.recording], config(epochs=1, steps=2, bf16=False))
+    assert all(torch.isfinite(values).all() for values in trained.twin.state_dict().values())
     assert np.isfinite(trained.settled["settled"])
 
 
