@@ -26,7 +26,7 @@ from graphtwin.twin.population_scores import single_response_correlations
 from graphtwin.twin.recorded_population import RecordedPopulation
 
 REPLICATES = 400
-LEAST_UNITS = 8  # two halves, and pairs within each
+LEAST_UNITS = 4  # two halves, and a pair in each
 POOLED = 500  # samples, spread over the test trials, that predicted noise correlations are pooled over
 
 
