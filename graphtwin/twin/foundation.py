@@ -124,7 +124,8 @@ def train(
 def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
     """Readouts to their posterior means, those of units whose validation trials agree; a core trained here learns what it expects of them.
 
-    A unit that hardly fires may not agree: its likelihood is too flat for a step of second order.
+    A unit that hardly fires may not agree: its likelihood is too flat for a step of second order. The loss after is the lower of both for
+    each unit, and so a little lower than that of new trials.
     """
     objective = Objective(twin)
     fitted = validation_losses(objective, clips, config)

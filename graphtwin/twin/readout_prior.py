@@ -61,7 +61,7 @@ def settle(
 ) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
-    Time grows with frames x units x (features + 1)^2, memory with units x (features + 1)^2.
+    Time grows with frames x units x (features + 1)^2, memory with units x (features + 1)^2 and units x features x frames of one trial.
 
     Args:
         twin: Fitted; feature weights and biases are changed in place.
