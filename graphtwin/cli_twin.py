@@ -104,7 +104,7 @@ def score(
         from graphtwin.artifacts import write_table
         from graphtwin.pipeline.twin import score_twin
 
-        scored = score_twin(run, recording, tuple(tier) if tier else None, skip, seed, device)
+        scored = score_twin(run, recording, tuple(tier) if tier else None, skip, seed, device, progress=True)
         write_table(scored.units, out)
         by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
         write_table(scored.kinds, by_kind)
@@ -159,7 +159,7 @@ def predict(
         from graphtwin.artifacts import write_atomic
         from graphtwin.pipeline.twin import predict_video
 
-        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device)
+        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device, progress=True)
         write_atomic(out, lambda temporary: _save(responses, temporary))
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
 
@@ -179,7 +179,7 @@ def embed(
 
         if stimulus is not None and out.suffix != ".parquet":
             raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
-        table = embed_twin(run, stimulus)
+        table = embed_twin(run, stimulus, progress=True)
         write_table(table, out)
         typer.echo(f"{out}: {len(table)} units")
 
@@ -189,14 +189,14 @@ def tune(
     run: Run,
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
 ) -> None:
-    """Measure orientation and direction tuning on drifting gratings, in silico: a row a unit."""
+    """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
     from graphtwin.cli import words
 
     with words():
         from graphtwin.artifacts import write_table
         from graphtwin.pipeline.in_silico import tune_twin
 
-        table = tune_twin(run)
+        table = tune_twin(run, progress=True)
         write_table(table, out)
         medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
         typer.echo(f"{out}: {len(table)} units; medians: {medians}")
@@ -214,7 +214,7 @@ def correlate(
     with words():
         from graphtwin.pipeline.in_silico import correlate_twin
 
-        n_units, n_bins = correlate_twin(run, stimulus, out)
+        n_units, n_bins = correlate_twin(run, stimulus, out, progress=True)
         typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
 
 

@@ -21,7 +21,7 @@ MOST_CLIPS = 40  # of a recording, as stimulus
 RESPONSES = "in_silico_resp"  # as the published neuron table calls it
 
 
-def embed_twin(run: str | Path, stimulus: Path | None = None) -> pd.DataFrame:
+def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
     """The embeddings table of all animals of a run, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
 
     Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
@@ -30,6 +30,7 @@ def embed_twin(run: str | Path, stimulus: Path | None = None) -> pd.DataFrame:
     Args:
         run: A run folder.
         stimulus: See `clips_of`.
+        progress: Show bars.
     """
     from graphtwin.twin.in_silico import TUNING, tune
     from graphtwin.twin.readout_embeddings import embed
@@ -37,33 +38,34 @@ def embed_twin(run: str | Path, stimulus: Path | None = None) -> pd.DataFrame:
     fitted = open_twin(run)
     table = embed(fitted)
     if all(np.isfinite(seen.frame_rate_hz) for seen in fitted.animals.values()):
-        table = table.merge(tune(fitted)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1")
+        table = table.merge(tune(fitted, progress=progress)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1")
     if stimulus is not None:
-        table[RESPONSES] = list(respond_to(fitted, stimulus))
+        table[RESPONSES] = list(respond_to(fitted, stimulus, progress))
     return table
 
 
-def tune_twin(run: str | Path) -> pd.DataFrame:
-    """Orientation and direction tuning of all units of a run on drifting gratings; see `in_silico.tune`."""
+def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
+    """Tuning of all units of a run to drifting gratings; see `in_silico.tune`."""
     from graphtwin.twin.in_silico import tune
 
-    return tune(open_twin(run))
+    return tune(open_twin(run), progress=progress)
 
 
-def correlate_twin(run: str | Path, stimulus: Path, out: Path) -> tuple[int, int]:
+def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False) -> tuple[int, int]:
     """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
 
     Args:
         run: A run folder.
         stimulus: See `clips_of`.
         out: `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units.
+        progress: Show a bar.
     """
     from graphtwin.twin.signal_correlation import correlation_blocks
 
     if out.suffix != ".npy":
         raise ValueError(f"{out}: {out.suffix or 'no suffix'} is no matrix this writes. Name an .npy file.")
     fitted = open_twin(run)
-    responses = respond_to(fitted, stimulus)
+    responses = respond_to(fitted, stimulus, progress)
     n_units, n_bins = responses.shape
 
     def write(temporary: Path) -> None:
@@ -79,11 +81,12 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path) -> tuple[int, int
     return n_units, n_bins
 
 
-def respond_to(fitted: FittedTwin, stimulus: Path) -> Float[np.ndarray, "units bins"]:
+def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:
     """Responses of all units of a twin, animal after animal, to the same clips."""
     from graphtwin.twin.in_silico import in_silico_responses
 
-    return np.concatenate([in_silico_responses(fitted, animal, clips_of(fitted, animal, stimulus)) for animal in fitted.animals])
+    animals = fitted.animals
+    return np.concatenate([in_silico_responses(fitted, name, clips_of(fitted, name, stimulus), progress=progress) for name in animals])
 
 
 def clips_of(fitted: FittedTwin, animal: str, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:

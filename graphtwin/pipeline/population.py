@@ -41,5 +41,5 @@ def score_population(
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or SCORED_TIERS)
     parts = (fitted.training(recording), False), (test, True)
-    read = [read_population(fitted.twin, clips, config, repeated) for clips, repeated in parts]
+    read = [read_population(fitted.twin, clips, config, repeated, progress) for clips, repeated in parts]
     return score_recorded_population(read[0], read[1], config.population, seed, progress)

@@ -197,6 +197,7 @@ def score_twin(
     left_out: int | None = None,
     seed: int = 0,
     device: Device = "auto",
+    progress: bool = False,
 ) -> Scored:
     """Score an animal's held-out trials.
 
@@ -208,6 +209,7 @@ def score_twin(
         left_out: Frames at the start of each clip that do not count; 50 otherwise.
         seed: Of the intervals.
         device: Where torch computes.
+        progress: Show a bar.
     """
     from graphtwin.twin.generalisation import score_kinds, stimuli_of
     from graphtwin.twin.prediction import sums_of
@@ -221,7 +223,7 @@ def score_twin(
     main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
     main = main if main.any() else np.ones(len(main), dtype=bool)
     skipped = LEFT_OUT if left_out is None else left_out
-    sums = sums_of(fitted.twin, test, skipped, train)
+    sums = sums_of(fitted.twin, test, skipped, train, progress)
     return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
 
 
@@ -234,7 +236,11 @@ def held_out_tiers(recording: Recording, fitted: FittedTwin) -> tuple[str, ...]:
 
 
 def predict_video(
-    run: str | Path, video: Float[np.ndarray, "frames height width"], animal: str | None = None, device: Device = "auto"
+    run: str | Path,
+    video: Float[np.ndarray, "frames height width"],
+    animal: str | None = None,
+    device: Device = "auto",
+    progress: bool = False,
 ) -> Float[np.ndarray, "frames units"]:
     """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
 
@@ -243,6 +249,7 @@ def predict_video(
         video: Grey levels as in the recordings; any number of frames.
         animal: Its name; the first of the twin otherwise.
         device: Where torch computes.
+        progress: Show a bar.
     """
     from graphtwin.twin.in_silico import respond
 
@@ -251,7 +258,7 @@ def predict_video(
     name = animal or next(iter(fitted.animals))
     fitted.twin.animal(name)
     require_video(video, fitted.animals[name].size)
-    return respond(fitted, name, video)
+    return respond(fitted, name, video, progress)
 
 
 def require_video(video: np.ndarray, size: tuple[int, int]) -> None:

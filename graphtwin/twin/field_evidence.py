@@ -96,7 +96,8 @@ class Evidence:
         active = np.flatnonzero(self.with_units.any((0, 1)))
         seen = self.of(active)
         channels = self.among.shape[1]
-        samples = MEDIAN_SQUARE / max(float(np.median(seen.with_units**2)), 1e-6) if len(active) else 1.0
+        varies = np.einsum("pkk->pk", self.among) > 0.5  # 1, or 0 where the stimulus was masked and no correlation scatters
+        samples = MEDIAN_SQUARE / max(float(np.median(seen.with_units[varies] ** 2)), 1e-6) if len(active) else 1.0
         first = np.eye(channels) * FIRST_SD**2 / samples
         prior = Prior(np.zeros(channels, dtype=np.float32), np.linalg.inv(first).astype(np.float32), samples)
         for _ in range(iterations if len(active) else 0):

@@ -129,7 +129,7 @@ def add_units(
     if model.loadings.shared.shape[1] == 0:
         return replace(units, loadings=Loadings(units.loadings.shared[:, :0], torch.ones_like(units.loadings.private)))
     latents, covariance = latent_posterior(model, predicted[:, known], responses[:, known], trials)
-    x, y = (torch.as_tensor(values[:, new]) for values in (predicted, responses))
+    x, y = (torch.as_tensor(values[:, new], dtype=torch.float64, device=config.device) for values in (predicted, responses))
     free = FreeLoadings(_regressed(units, x, y, latents[groups.number]))
 
     def loss(samples: np.ndarray) -> torch.Tensor:
@@ -157,5 +157,5 @@ def _regressed(units: PopulationModel, x: torch.Tensor, y: torch.Tensor, latents
     one = torch.ones_like(units.loadings.private)
     scores, _ = units.marginals.observe(y).derivatives(units.marginals.mean(x), one)
     information = scores.square().mean(0).clamp(min=1e-6)
-    gram = latents.T @ latents + 1e-6 * len(latents) * torch.eye(latents.shape[1], dtype=latents.dtype)
+    gram = latents.T @ latents + 1e-6 * len(latents) * torch.eye(latents.shape[1], dtype=latents.dtype, device=latents.device)
     return bounded((torch.linalg.solve(gram, latents.T @ scores) / information).T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
 
 from graphtwin.twin.perspective import PerspectiveConfig
 from graphtwin.twin.signal_correlation import Bins, binned
@@ -17,7 +19,8 @@ from graphtwin.twin.tuning import describe_tuning
 from graphtwin.twin.weights import FittedTwin
 
 CHUNK = 300  # frames of a stimulus in memory at a time
-TUNING = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
+DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
+TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
 
 
 class GratingConfig(BaseModel):
@@ -27,25 +30,28 @@ class GratingConfig(BaseModel):
 
     directions: int = Field(16, ge=4, multiple_of=4, description="At equal steps around the circle, from 0 (rightwards; 90 is upwards).")
     cycles_per_degree: tuple[float, ...] = Field((0.03, 0.045, 0.07), min_length=1, description="At the centre of the monitor.")
-    cycles_per_second: float = Field(2.0, gt=0)
-    seconds: float = Field(2.0, gt=0, description="Of each grating.")
-    onset_s: float = Field(0.5, ge=0, description="At its start that does not count, whole cycles following it.")
+    cycles_per_second: tuple[float, ...] = Field((1.0, 2.0, 4.0), min_length=1, description="Of the drift.")
+    seconds: float = Field(1.0, gt=0, description="Of each grating that count; best whole cycles.")
+    onset_s: float = Field(0.5, ge=0, description="Of each grating before these, and of the grey screen before it.")
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
 
-def respond(fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames height width"]) -> Float[np.ndarray, "frames units"]:
+def respond(
+    fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames height width"], progress: bool = False
+) -> Float[np.ndarray, "frames units"]:
     """Expected responses to a video of any length, in the units of the recording.
 
     Args:
         fitted: A twin, in eval mode.
         animal: Whose units answer.
         video: Grey levels as in the recordings.
+        progress: Show a bar.
     """
     seen = fitted.animals[animal]
     mean, deviation = seen.scales.video
     state: Any = None
     parts = []
-    for start in range(0, len(video), CHUNK):
+    for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
         part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=fitted.twin.device)[None]
         rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
         with torch.no_grad():
@@ -55,7 +61,11 @@ def respond(fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames he
 
 
 def in_silico_responses(
-    fitted: FittedTwin, animal: str, clips: Iterable[Float[np.ndarray, "frames height width"]], bins: Bins | None = None
+    fitted: FittedTwin,
+    animal: str,
+    clips: Iterable[Float[np.ndarray, "frames height width"]],
+    bins: Bins | None = None,
+    progress: bool = False,
 ) -> Float[np.ndarray, "units bins"]:
     """Mean expected response in each bin of a fixed set of clips, one clip in memory at a time.
 
@@ -64,9 +74,11 @@ def in_silico_responses(
         animal: Whose units answer.
         clips: Grey levels as in the recordings, at the frame rate of the twin.
         bins: Half seconds after the first second of each clip, if not given.
+        progress: Show a bar.
     """
     rate = frame_rate_hz(fitted, animal)
-    found = [binned(respond(fitted, animal, clip), rate, bins) for clip in clips]
+    shown = tqdm(clips, desc=f"clips to {animal}", unit="clip", disable=not progress, leave=False)
+    found = [binned(respond(fitted, animal, clip), rate, bins) for clip in shown]
     if not sum(part.shape[1] for part in found):
         raise ValueError(f"stimulus: none of {len(found)} clips is longer than the part of it that does not count. Give longer clips.")
     return np.concatenate(found, axis=1)
@@ -100,41 +112,78 @@ def grating(
     return np.cos(2 * np.pi * (cycles_per_degree * along - cycles_per_frame * np.arange(frames)[:, None, None])).astype(np.float32)
 
 
-def direction_responses(fitted: FittedTwin, animal: str, config: GratingConfig | None = None) -> Float[np.ndarray, "units directions"]:
-    """Mean expected response to each direction, at the spatial frequency at which the unit answers its best direction most."""
+@dataclass(frozen=True)
+class GratingResponses:
+    """Answers of one animal's units to drifting gratings.
+
+    Attributes:
+        mean: F0, the mean over whole cycles, in the units of the recording.
+        modulation: F1, the amplitude at the frequency of the drift.
+    """
+
+    mean: Float[np.ndarray, "units directions spatial temporal"]
+    modulation: Float[np.ndarray, "units directions spatial temporal"]
+
+
+def grating_responses(fitted: FittedTwin, animal: str, config: GratingConfig | None = None, progress: bool = False) -> GratingResponses:
+    """Expected responses to every direction at every spatial and temporal frequency; time grows with their product.
+
+    Args:
+        fitted: A twin of videos, in eval mode.
+        animal: Whose units answer.
+        config: See `GratingConfig`.
+        progress: Show a bar.
+    """
     config = config or GratingConfig()
     rate = frame_rate_hz(fitted, animal)
     if not np.isfinite(rate):
         raise ValueError(f"{animal}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
     seen = fitted.animals[animal]
-    mean, deviation = seen.scales.video
-    frames, onset = round((config.onset_s + config.seconds) * rate), round(config.onset_s * rate)
-    shown = np.full((onset, *seen.size), mean, dtype=np.float32)
-    found = []
-    for frequency in config.cycles_per_degree:
-        answers = []
-        for direction in np.arange(config.directions) * 360.0 / config.directions:
-            drift = grating(direction, frequency, config.cycles_per_second / rate, seen.size, frames, fitted.config.twin.perspective)
-            video = np.concatenate([shown, mean + config.contrast_sd * deviation * drift]).astype(np.float32)
-            answers.append(respond(fitted, animal, video)[2 * onset :].mean(0))
-        found.append(np.stack(answers, axis=1))
-    tried = np.stack(found)
-    return np.asarray(tried[tried.max(2).argmax(0), np.arange(tried.shape[1])])
+    grey, deviation = seen.scales.video
+    onset, counted = round(config.onset_s * rate), round(config.seconds * rate)
+    before = np.full((onset, *seen.size), grey, dtype=np.float32)
+    shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
+    mean, modulation = np.empty((2, len(seen.units), *shape))
+    for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {animal}", unit="grating", disable=not progress, leave=False):
+        direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
+        drift = grating(direction, spatial, temporal, seen.size, onset + counted, fitted.config.twin.perspective)
+        video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
+        answers = respond(fitted, animal, video)[2 * onset :]
+        wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
+        mean[:, *at], modulation[:, *at] = answers.mean(0), 2 * np.abs(wave @ answers) / len(answers)
+    return GratingResponses(mean, modulation)
 
 
-def tune(fitted: FittedTwin, config: GratingConfig | None = None) -> pd.DataFrame:
-    """Orientation and direction tuning of all units of a twin, one row a unit.
+def tune(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
+    """Tuning of all units of a twin to drifting gratings, one row a unit.
+
+    Directions are compared by the mean response over all frequencies, frequencies by that over all directions: what one grating says of a
+    unit, its neighbours in the set confirm. f1_f0 tells simple cells from complex ones (Skottun et al. 1991,
+    doi:10.1016/0042-6989(91)90033-2); indicators that smooth responses lower it.
+
+    Args:
+        fitted: A twin of videos, in eval mode.
+        config: See `GratingConfig`.
+        progress: Show a bar.
 
     Returns:
         session, scan_idx, unit_id, animal, gosi, gdsi, osi, dsi, preferred_orientation, preferred_direction (degrees, see
-        `tuning.describe_tuning`), direction_000_0 ... (mean responses).
+        `tuning.describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
+        f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
     config = config or GratingConfig()
     degrees = np.arange(config.directions) * 360.0 / config.directions
     names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
     tables = []
     for animal, seen in fitted.animals.items():
-        responses = direction_responses(fitted, animal, config).astype(np.float64)
-        tuning = describe_tuning(responses, degrees)[TUNING]
-        tables.append(pd.concat([seen.units.assign(animal=animal), tuning, pd.DataFrame(responses, columns=names)], axis=1))
+        answers = grating_responses(fitted, animal, config, progress)
+        of_directions = answers.mean.mean((2, 3))
+        share = answers.mean.mean(1) / answers.mean.mean(1).sum((1, 2), keepdims=True)
+        told = {
+            "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
+            "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
+            "f1_f0": (answers.modulation * answers.mean).sum((1, 2, 3)) / (answers.mean**2).sum((1, 2, 3)),
+        }
+        tuning = describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told)
+        tables.append(pd.concat([seen.units.assign(animal=animal), tuning, pd.DataFrame(of_directions, columns=names)], axis=1))
     return pd.concat(tables, ignore_index=True)

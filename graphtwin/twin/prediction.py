@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from tqdm import tqdm
 
 from graphtwin.twin.likelihood import Baseline, baseline_of
 from graphtwin.twin.model import Twin, tensors
@@ -28,15 +29,16 @@ def predict(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "clips f
     return np.asarray(twin.mean(name, numbers).cpu().numpy())
 
 
-def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None) -> Iterator[Shown]:
+def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: bool = False) -> Iterator[Shown]:
     """Every stimulus with its responses and predictions; the frames that count are those of each window.
 
     Args:
         twin: In eval mode.
         clips: Whose stimuli are shown, in the order of `clips.repeats()`.
         baseline: What log-likelihoods are counted from; None leaves them out.
+        progress: Show a bar.
     """
-    for rows in clips.repeats().values():
+    for rows in tqdm(clips.repeats().values(), desc="stimuli", unit="stimulus", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
         frames = min(window.video.shape[1] for window in windows)
         counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
@@ -76,7 +78,7 @@ def score(
     return score_units(sums, clips.recording.units, seed, replicates)
 
 
-def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None) -> Sums:
+def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None, progress: bool = False) -> Sums:
     """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
     baseline = None if train is None else baseline_of(twin.family, train)
-    return gather(shown(twin, clips, baseline), 0 if clips.pictures else left_out)
+    return gather(shown(twin, clips, baseline, progress), 0 if clips.pictures else left_out)

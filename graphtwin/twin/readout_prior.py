@@ -13,7 +13,7 @@ other, as where slow imaging was interpolated: frames are read as far apart as t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames over which they may
 EM_STEPS = 30
 UNITS_TOGETHER = 2048
+NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
 FLOOR = 1e-6  # of variances
 
 Slopes = Float[torch.Tensor, "units frames outputs"]
@@ -61,7 +62,7 @@ def settle(
 ) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
-    Time grows with frames x units x (features + 1)^2, memory with units x (features + 1)^2 and units x features x frames of one trial.
+    Time grows with frames x units x (features + 1)^2, memory with units x (features + 1)^2.
 
     Args:
         twin: Fitted; feature weights and biases are changed in place.
@@ -102,12 +103,12 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
         frames = _counted(window, clips, warm_up)[::every]
         if not len(frames):
             continue
-        seen, score, bend = _derivatives(twin, name, window, frames)
-        for output in range(start.shape[1]):
-            precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
-        first += torch.einsum("ufo,ufe->uoe", score, seen)
-        squares += (score**2).sum(1)
-        curvature += bend.sum(1)
+        for seen, score, bend in _derivatives(twin, name, window, frames):
+            for output in range(start.shape[1]):
+                precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
+            first += torch.einsum("ufo,ufe->uoe", score, seen)
+            squares += (score**2).sum(1)
+            curvature += bend.sum(1)
     clamped = precision[..., -1, -1].clamp(min=FLOOR)  # the last entry of what is seen is 1
     excess = (squares / curvature.clamp(min=FLOOR)).clamp(min=0.05) * repeated
     precision = (precision * (curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
@@ -166,20 +167,25 @@ def _set(animal: Animal, entries: Float[torch.Tensor, "units outputs entries"]) 
     animal.readout.bias.copy_(entries[..., -1])
 
 
-def _derivatives(twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]) -> tuple[torch.Tensor, Slopes, Slopes]:
-    """What every unit sees in some frames, a 1 after it [units, frames, entries]; the log-likelihood's slope by drives, and its fall."""
-    animal, rows = twin.animal(name), torch.from_numpy(frames).to(twin.device)
+def _derivatives(
+    twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]
+) -> Iterator[tuple[Float[torch.Tensor, "units frames entries"], Slopes, Slopes]]:
+    """What every unit sees in some frames, a 1 after it; the log-likelihood's slope by drives, and its fall; a few frames at a time."""
+    animal = twin.animal(name)
+    entries = _entries(animal)
     with torch.no_grad():
         features, modulation, _ = twin.see(name, *tensors(window, twin.device))
-        seen = animal.readout.seen(features[rows])
-        seen = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1)
-        drives = torch.einsum("fue,uoe->fuo", seen, _entries(animal))
-    drives.requires_grad_(True)
-    answers = animal.answer(drives, modulation[0, rows])
-    responses = torch.from_numpy(window.responses[0]).to(twin.device)[rows]
-    score = torch.autograd.grad(twin.family.log_likelihood(answers, animal.shape, responses).sum(), drives, create_graph=True)[0]
-    bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
-    return seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
+    responses = torch.from_numpy(window.responses[0]).to(twin.device)
+    for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
+        with torch.no_grad():
+            seen = animal.readout.seen(features[rows])
+            seen = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1)
+            drives = torch.einsum("fue,uoe->fuo", seen, entries)
+        drives.requires_grad_(True)
+        answers = animal.answer(drives, modulation[0, rows])
+        score = torch.autograd.grad(twin.family.log_likelihood(answers, animal.shape, responses[rows]).sum(), drives, create_graph=True)[0]
+        bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
+        yield seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
 
 
 def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
@@ -198,8 +204,11 @@ def _correlations(twin: Twin, name: str, clips: Clips, warm_up: int) -> Float[to
     products, pairs = torch.zeros(LAGS + 1), torch.zeros(LAGS + 1)
     for row in clips.rows[:PILOT]:
         window = clips.read(int(row))
-        _, score, _ = _derivatives(twin, name, window, _counted(window, clips, warm_up))
-        scaled = score[..., 0] / score[..., 0].square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
+        frames = _counted(window, clips, warm_up)
+        if not len(frames):
+            continue
+        score = torch.cat([score[..., 0] for _, score, _ in _derivatives(twin, name, window, frames)], dim=1)
+        scaled = score / score.square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
         for lag in range(min(LAGS + 1, scaled.shape[1])):
             apart = scaled[:, lag:] * scaled[:, : scaled.shape[1] - lag]
             products[lag] += float(apart.sum())

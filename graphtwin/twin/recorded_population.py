@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
 
 from graphtwin.execute import rng_for
 from graphtwin.twin.model import Twin
@@ -28,7 +29,7 @@ class RecordedPopulationConfig(BaseModel):
 
 @dataclass(frozen=True)
 class RecordedPopulation:
-    """Samples of some trials, repeats of a stimulus one after the other.
+    """Samples of some trials, in order of recording.
 
     Attributes:
         predicted: Expected responses of the twin, standardised.
@@ -61,7 +62,9 @@ class RecordedPopulation:
         return RecordedPopulation(predicted, responses, self.trial, self.stimulus)
 
 
-def read_population(twin: Twin, clips: Clips, config: RecordedPopulationConfig, repeated: bool = False) -> RecordedPopulation:
+def read_population(
+    twin: Twin, clips: Clips, config: RecordedPopulationConfig, repeated: bool = False, progress: bool = False
+) -> RecordedPopulation:
     """Predictions and responses of trials.
 
     Args:
@@ -69,21 +72,20 @@ def read_population(twin: Twin, clips: Clips, config: RecordedPopulationConfig, 
         clips: Whose trials are read.
         config: See `RecordedPopulationConfig`.
         repeated: Only stimuli that were shown at least twice.
+        progress: Show a bar.
     """
     every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
     left_out = 0 if clips.pictures else config.left_out
     shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-    trials = places = 0
-    for rows in shown:
+    read: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    places = 0
+    for rows in tqdm(shown, desc="stimuli", unit="stimulus", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
         counted = np.logical_and.reduce([window.counted[0, : min(w.counted.shape[1] for w in windows)] for window in windows])
         kept = np.flatnonzero(counted)
         kept = kept[kept >= left_out][::every]
-        for window in windows:
-            expected = predict(twin, clips.name, window)[0, kept]
-            parts.append((expected, window.responses[0, kept], np.full(len(kept), trials), places + np.arange(len(kept))))
-            trials += 1
+        for row, window in zip(rows, windows, strict=True):
+            read[int(row)] = predict(twin, clips.name, window)[0, kept], window.responses[0, kept], places + np.arange(len(kept))
         places += len(kept)
     if not shown:
         raise ValueError(
@@ -95,5 +97,6 @@ def read_population(twin: Twin, clips: Clips, config: RecordedPopulationConfig, 
             f"{clips.name}: {len(clips.rows)} trials have no frame that counts after the first {left_out}, "
             f"the longest has {clips.n_frames().max()}. Lower left_out."
         )
-    predicted, responses, trial, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return RecordedPopulation(predicted.astype(np.float64), responses.astype(np.float64), trial, stimulus)
+    parts = [read[row] for row in sorted(read)]
+    predicted, responses, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return RecordedPopulation(predicted, responses, np.repeat(np.arange(len(parts)), [len(part[2]) for part in parts]), stimulus)

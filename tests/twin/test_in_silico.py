@@ -67,8 +67,25 @@ def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found()
     assert (np.abs((known["preferred_orientation"] - PREFERRED + 90) % 180 - 90) < 6).all()
     assert (known["gdsi"] > 0.3).all()
     assert table.iloc[-1][["gosi", "gdsi", "osi", "dsi"]].to_numpy(float) == pytest.approx(0, abs=1e-6)
+    geometric_means = np.sqrt(0.03 * 0.045), 2.0  # of all frequencies shown
+    assert (known["spatial_frequency_cpd"] > geometric_means[0] + 0.002).all()  # nearer 0.045
+    assert (known["temporal_frequency_hz"] > geometric_means[1] + 0.1).all()  # the faster the drift, the more they answer
+    assert (known["f1_f0"] < 0.1).all()
+    assert table.iloc[-1][["spatial_frequency_cpd", "temporal_frequency_hz"]].to_numpy(float) == pytest.approx(geometric_means)
     assert [name for name in table if name.startswith("direction_")][:2] == ["direction_000_0", "direction_022_5"]
     assert table[UNIT_KEY].to_numpy().tolist() == [[1, 1, unit] for unit in range(1, 6)]
+
+
+def test_units_that_add_light_and_dark_and_rectify_are_simple():
+    fitted = motion_detectors()
+    filters = torch.as_tensor(grating(0.0, 0.045, 0.25, SIZE, 5, PerspectiveConfig())).flatten(1)
+
+    def forward(name, video, behaviour, eye_position, state=None):
+        return torch.relu(video[0].flatten(1) @ filters.T)[None, :, :, None], {}
+
+    fitted.twin.forward = forward
+    table = tune(fitted, GratingConfig(directions=4, cycles_per_degree=(0.045,)))
+    assert table["f1_f0"].to_numpy() == pytest.approx(np.pi / 2, rel=0.02)  # of a rectified sine
 
 
 def test_pictures_do_not_drift():

@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import shift
 
 from graphtwin.sources.recording import Recording, Trial
+from graphtwin.twin.field_evidence import Tally
 from graphtwin.twin.receptive_fields import ReverseCorrelationConfig, locate, moved
 from graphtwin.twin.recordings import clips_of
 from tests.twin.planted_recording import LAG, Planted, fields, movie, plant
@@ -108,3 +109,12 @@ def test_a_moved_view_is_the_video_that_much_to_the_side():
     assert np.array_equal(seen[0, :, :-2], video[0, :, 2:])
     assert np.array_equal(seen[1, 1:], video[1, :-1])
     assert seen[2, :, :-1] == pytest.approx((video[2, :, 1:] + video[2, :, :-1]) / 2, abs=1e-4)
+
+
+def test_independent_samples_are_counted_where_the_stimulus_was_not_masked():
+    rng = np.random.default_rng(0)
+    tally = Tally(n_units=30, channels=2, rows=6, columns=8)
+    energies = rng.standard_normal((900, 2, 6, 8))
+    energies[..., 2:] = 0.0
+    tally.add(energies, rng.standard_normal((900, 30)))
+    assert tally.evidence().learn(iterations=0).samples == pytest.approx(900, rel=0.15)

@@ -79,7 +79,7 @@ def test_dealing_repeats_keeps_every_units_signal_and_noise_and_breaks_what_unit
     assert np.abs(after).max() < 0.25
 
 
-def test_frames_are_thinned_repeats_are_aligned_and_the_first_frames_left_out():
+def test_frames_are_thinned_repeats_are_aligned_and_trials_are_in_order_of_recording_without_their_first_frames():
     planted = plant(units=5, train=3, test=2, repeats=3, frames=80)
     training, _ = clips_of(planted.recording)
     twin = Twin(
@@ -91,8 +91,10 @@ def test_frames_are_thinned_repeats_are_aligned_and_the_first_frames_left_out():
     found = read_population(twin, test, config, repeated=True)
     assert found.responses.shape == (2 * 3 * 15, 5)
     assert np.bincount(found.stimulus).tolist() == [3] * 30
-    first = next(iter(test.repeats().values()))
-    np.testing.assert_array_equal(found.responses[found.trial == 1], test.read(int(first[1])).responses[0, 20::4])
+    for trial, row in enumerate(np.sort(test.rows)):
+        np.testing.assert_array_equal(found.responses[found.trial == trial], test.read(int(row)).responses[0, 20::4])
+    for rows in test.repeats().values():
+        assert len({tuple(found.stimulus[found.trial == trial]) for trial in np.searchsorted(np.sort(test.rows), rows)}) == 1
     assert (found.predicted > 0).all()
     with pytest.raises(ValueError, match="Noise correlations need repeats"):
         read_population(twin, training, config, repeated=True)
