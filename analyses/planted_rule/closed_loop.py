@@ -28,25 +28,31 @@ from tqdm import tqdm
 from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.execute import rng_for, threads
-from graphtwin.pipeline.in_silico import embed_twin, tune_twin
+from graphtwin.pipeline.in_silico import embed_twin
 from graphtwin.pipeline.neuron_function import with_function
 from graphtwin.pipeline.twin import open_recording, open_twin, score_twin, train_twin
 from graphtwin.report.figures import WIDTH
 from graphtwin.report.palette import STYLE
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.published import read_neurons, read_pairs
+from graphtwin.synthetic import stimuli
 from graphtwin.synthetic.anatomy import AnatomyConfig
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
 from graphtwin.synthetic.connect import connect
 from graphtwin.synthetic.published_tables import write_published
 from graphtwin.synthetic.reconstruct import ReconstructConfig, reconstruct
+from graphtwin.synthetic.responder import responder, visual_rates
 from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.sensorium_files import write_dynamic
 from graphtwin.synthetic.session import MovieConfig, prepare, programme
+from graphtwin.synthetic.stimuli import FRAME_RATE_HZ, GREY
 from graphtwin.synthetic.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.tuning import TuningConfig
+from graphtwin.twin.in_silico import GratingConfig, GratingResponses, describe_gratings, grating, tune
+from graphtwin.twin.perspective import PerspectiveConfig
 from graphtwin.twin.recordings import clips_of, held_out
 from graphtwin.twin.signal_correlation import in_vivo_responses
+from graphtwin.twin.tuning import tuning_features
 from graphtwin.wiring.candidates import candidates
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.pairs import add_geometry
@@ -65,13 +71,17 @@ RULES = {
     },
     "mapped": {"rf-confounded": rule_of("rf-confounded", base=-5.8)},
 }
-TRUE, READOUT, GRATINGS, MOVIES = "true tuning", "twin: readout", "twin: gratings", "twin: movies"
+TRUE, READOUT, TUNED, GRATINGS, MOVIES = "true tuning", "twin: readout", "twin: tuning", "twin: gratings", "twin: movies"
 REPEATS, TRIALS = "in vivo: repeats", "in vivo: single trials"
+CLEAN_TUNED, CLEAN_GRATINGS = "noise-free: tuning", "noise-free: gratings"  # what the neurons themselves answer
 PLANTED = "feature rule of 2"
-SOURCES = (TRUE, READOUT, GRATINGS, MOVIES, REPEATS, TRIALS)
+SOURCES = (TRUE, CLEAN_TUNED, CLEAN_GRATINGS, READOUT, TUNED, GRATINGS, MOVIES, REPEATS, TRIALS)
+TRULY = (TRUE, CLEAN_TUNED, CLEAN_GRATINGS)  # with the true distance of receptive fields
+COUNTERPARTS = {TUNED: CLEAN_TUNED, GRATINGS: CLEAN_GRATINGS}
 N_AXONS = (5, 10, 20, 40)
 DISTANCES = ["likeness", "rf_distance", "distance_um", "depth_difference_um"]
-VECTORS = ("readout_cvt", "position_stim_cvt", "in_silico_resp", "in_vivo_mean_resp", "in_vivo_trials", "gratings")
+OWN = ("in_vivo_trials", "gratings", "tuning", "clean_gratings", "clean_tuning")  # columns that no other table has
+VECTORS = ("readout_cvt", "position_stim_cvt", "in_silico_resp", "in_vivo_mean_resp", *OWN)
 
 
 def config_of(kind: str) -> AnimalConfig:
@@ -93,10 +103,32 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
         with threads(1):
             medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)
-            gratings = tune_twin(run).filter(regex=schema.DIRECTION).to_numpy()
-            write_table(embed_twin(run, recording).assign(gratings=list(gratings), **measured(run, recording)), table)
+            known = embed_twin(run, recording)
+            answered = answers_to_gratings(run, known, make_animal(config_of(kind), number, 0))
+            write_table(known.assign(**answered, **measured(run, recording)), table)
         shutil.rmtree(folder / "recording")
     return pd.read_parquet(table), pd.read_csv(scores, index_col="score")["median"]
+
+
+def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[str, list[np.ndarray]]:
+    """Direction curves and tuning features of the twin's units, and of the simulated neurons themselves without noise."""
+    config = GratingConfig()
+    units = known[UNIT_KEY].merge(animal.units[[*UNIT_KEY, "nucleus_id"]], on=UNIT_KEY, validate="one_to_one")
+    neurons = responder(units[["nucleus_id"]].merge(animal.tuning.table, on="nucleus_id", validate="many_to_one"))
+    onset, counted = round(config.onset_s * FRAME_RATE_HZ), round(config.seconds * FRAME_RATE_HZ)
+    shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
+    mean, modulation = np.empty((2, len(units), *shape))
+    for at in np.ndindex(shape):
+        spatial, temporal = config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / FRAME_RATE_HZ
+        drift = grating(at[0] * 360 / shape[0], spatial, temporal, (stimuli.HEIGHT, stimuli.WIDTH), onset + counted, PerspectiveConfig())
+        rates = visual_rates(neurons, (GREY + GREY * drift).astype(np.float32))[:, onset:]
+        mean[:, *at] = rates.mean(1)
+        modulation[:, *at] = 2 * np.abs(rates @ np.exp(-2j * np.pi * temporal * np.arange(counted))) / counted
+    found = {}
+    for name, tuning in (("", tune(open_twin(run), config)), ("clean_", describe_gratings(GratingResponses(mean, modulation), config))):
+        found[f"{name}gratings"] = list(tuning.filter(regex=schema.DIRECTION).to_numpy())
+        found[f"{name}tuning"] = list(tuning_features(tuning))
+    return found
 
 
 def filmed(kind: str, number: int, folder: Path) -> Path:
@@ -136,12 +168,12 @@ def wired(kind: str, number: int, wiring: int, folder: Path, embedded: pd.DataFr
 
 def asked(pairs: pd.DataFrame, neurons: pd.DataFrame, embedded: pd.DataFrame, animal: Animal, number: int) -> Iterator[dict[str, Any]]:
     """The conditional slope of every likeness, alone and given distances, of all axons and of some."""
-    known = with_function(neurons, embedded, "embeddings").merge(embedded[[*UNIT_KEY, "in_vivo_trials", "gratings"]], on=UNIT_KEY)
+    known = with_function(neurons, embedded, "embeddings").merge(embedded[[*UNIT_KEY, *OWN]], on=UNIT_KEY)
     pairs = with_likeness(add_geometry(pairs, known), known, animal)
     axons = rng_for(number, "axons of a smaller study").permutation(pairs["pre_nucleus_id"].unique())
     pairs["true"] = pairs[TRUE]
     for source in SOURCES:
-        of = pairs.rename(columns={source: "likeness", "rf, true" if source == TRUE else "rf, twin": "rf_distance"})
+        of = pairs.rename(columns={source: "likeness", "rf, true" if source in TRULY else "rf, twin": "rf_distance"})
         agreement = float(of[["likeness", "true"]].corr().iloc[0, 1])
         yield {"source": source, "given": "alone", "n_axons": len(axons), "agreement": agreement, **slope(of, ["likeness"])}
         yield {"source": source, "given": "distances", "n_axons": len(axons), **slope(of, DISTANCES)}
@@ -158,7 +190,10 @@ def with_likeness(pairs: pd.DataFrame, known: pd.DataFrame, animal: Animal) -> p
     vectors = {name: stacked(known[name]) for name in VECTORS}
     found = {
         TRUE: feature_similarity(animal.tuning.features[rows], a, b),
+        CLEAN_TUNED: feature_similarity(vectors["clean_tuning"], a, b),
+        CLEAN_GRATINGS: signal_correlation(vectors["clean_gratings"], a, b),
         READOUT: feature_similarity(vectors["readout_cvt"], a, b),
+        TUNED: feature_similarity(vectors["tuning"], a, b),
         GRATINGS: signal_correlation(vectors["gratings"], a, b),
         MOVIES: signal_correlation(vectors["in_silico_resp"], a, b),
         REPEATS: signal_correlation(vectors["in_vivo_mean_resp"], a, b),
@@ -211,8 +246,9 @@ def summary(answers: pd.DataFrame) -> pd.DataFrame:
     """By rule, given and source: share of wirings with a rule found, mean z, slope of one SD, agreement with the true similarity.
 
     `field_r2` is of the twin's readout positions, whatever the source.
-    `z_of_true` is mean z as a part of the true tuning's, `z_beyond_repeats` the difference to measured responses to repeated clips; the
-    95 % intervals of both are Student's over animals. The first is NaN where no rule of similarity was planted.
+    `z_of_true` is mean z as a part of the true tuning's, `z_of_clean` of what the same gratings tell of the neurons themselves without
+    noise, `z_beyond_repeats` the difference to measured responses to repeated clips; the 95 % intervals are Student's over animals. The
+    first two are NaN where no rule of similarity was planted.
     """
     key = ["rule", "given", "source"]
     by = answers.groupby(key, sort=False)
@@ -221,7 +257,9 @@ def summary(answers: pd.DataFrame) -> pd.DataFrame:
     table = table.join(by.agg(**told, n=("z", "size"), n_animals=("animal", "nunique")))
     of_animals = answers.groupby([*key, "animal"], sort=False)["z"].mean().unstack("source")
     of_planted = of_animals.loc[[PLANTED]]
+    clean = pd.concat({source: of_planted[of] for source, of in COUNTERPARTS.items()}, axis=1).groupby(["rule", "given"]).transform("mean")
     for name, value in (
+        ("z_of_clean", of_planted[list(COUNTERPARTS)].div(clean)),
         ("z_of_true", of_planted.div(of_planted[TRUE].groupby(["rule", "given"]).transform("mean"), axis=0)),
         ("z_beyond_repeats", of_animals.sub(of_animals[REPEATS], axis=0)),
     ):

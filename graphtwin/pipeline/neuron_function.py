@@ -7,13 +7,15 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.twin.embeddings import embedding_columns
+from graphtwin.twin.tuning import TOLD_BY_GRATINGS, tuning_features
 from graphtwin.wiring.similarity import SIMILARITIES
 
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}
 VECTORS = {"in_silico_resp": "in_silico_resp", "in_vivo_mean_resp": "in_vivo_mean_resp"}
 READOUT, PLACE = "readout_cvt", "position_stim_cvt"
-OF_THE_TWIN = (READOUT, PLACE, *VECTORS, *NUMBERS)
+TUNING = "in_silico_tuning"
+OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS)
 
 
 def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -22,12 +24,12 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     Args:
         neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
         embedded: An embeddings table by unit or by nucleus_id: embedding_*, and what there is of rf_x, rf_y, in_silico_resp,
-            in_vivo_mean_resp, gosi, osi, preferred_orientation.
+            in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `tuning.tuning_features`).
         origin: Of the embeddings table, for errors.
 
     Returns:
-        The neurons with readout_cvt, position_stim_cvt, in_silico_resp, in_vivo_mean_resp, gosi_, osi_ and pref_ori_cvt_monet_full of the
-        twin; those that the embeddings table lacks are gone.
+        The neurons with readout_cvt, position_stim_cvt, in_silico_tuning, in_silico_resp, in_vivo_mean_resp, gosi_, osi_ and
+        pref_ori_cvt_monet_full of the twin; those that the embeddings table lacks are gone.
     """
     names = embedding_columns(embedded)
     if not names:
@@ -39,6 +41,8 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     known[READOUT] = list(embedded[names].to_numpy(np.float32))
     if {"rf_x", "rf_y"} <= set(embedded):
         known[PLACE] = list(embedded[["rf_x", "rf_y"]].to_numpy(np.float64))
+    if set(TOLD_BY_GRATINGS) <= set(embedded):
+        known[TUNING] = list(tuning_features(embedded))
     for column, theirs in (VECTORS | NUMBERS).items():
         if theirs in embedded:
             known[column] = embedded[theirs].to_numpy()

@@ -21,12 +21,18 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import embeddings as embedding_files
 from graphtwin.synthetic.block import VolumeConfig
 from graphtwin.synthetic.steps import SimulateConfig
+from graphtwin.twin.tuning import TOLD_BY_GRATINGS
 
 NAME = "synthetic"
 NEURONS, MINUTES = 1500, 8.0  # demonstration size
 BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))
 TRAINING = ["fit.epochs=8", "steps=40"]  # more of it hardly changes what readouts say of tuning
-SIMILARITIES = {"feature_similarity": (), "signal_correlation": ("in_silico_resp",), "rf_distance": ("rf_x", "rf_y")}  # and what they need
+SIMILARITIES = {  # and what they need
+    "feature_similarity": (),
+    "tuning_similarity": tuple(TOLD_BY_GRATINGS),
+    "signal_correlation": ("in_silico_resp",),
+    "rf_distance": ("rf_x", "rf_y"),
+}
 REPLICATES = 200
 log = logging.getLogger("graphtwin")
 

@@ -172,18 +172,27 @@ def tune(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
     config = config or GratingConfig()
-    degrees = np.arange(config.directions) * 360.0 / config.directions
-    names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
     tables = []
     for animal, seen in fitted.animals.items():
-        answers = grating_responses(fitted, animal, config, progress)
-        of_directions = answers.mean.mean((2, 3))
-        share = answers.mean.mean(1) / answers.mean.mean(1).sum((1, 2), keepdims=True)
-        told = {
-            "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
-            "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
-            "f1_f0": (answers.modulation * answers.mean).sum((1, 2, 3)) / (answers.mean**2).sum((1, 2, 3)),
-        }
-        tuning = describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told)
-        tables.append(pd.concat([seen.units.assign(animal=animal), tuning, pd.DataFrame(of_directions, columns=names)], axis=1))
+        found = describe_gratings(grating_responses(fitted, animal, config, progress), config)
+        tables.append(pd.concat([seen.units.assign(animal=animal), found], axis=1))
     return pd.concat(tables, ignore_index=True)
+
+
+def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.DataFrame:
+    """The columns of `tune` from answers to gratings, whoever gave them.
+
+    Args:
+        answers: Of all units.
+        config: What was shown.
+    """
+    degrees = np.arange(config.directions) * 360.0 / config.directions
+    names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
+    of_directions = answers.mean.mean((2, 3))
+    share = answers.mean.mean(1) / answers.mean.mean(1).sum((1, 2), keepdims=True)
+    told = {
+        "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
+        "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
+        "f1_f0": (answers.modulation * answers.mean).sum((1, 2, 3)) / (answers.mean**2).sum((1, 2, 3)),
+    }
+    return describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told).join(pd.DataFrame(of_directions, columns=names))

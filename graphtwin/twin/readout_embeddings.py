@@ -1,7 +1,9 @@
 """The embeddings table of a functional twin: what each unit's readout weighs, in coordinates that any two fits have in common.
 
 With the gauge G of a core, w G has the deviation of the unit's drive on a reference clip as its length, whatever the core's own coordinates
-are. Lengths are therefore gains, and cosines are correlations of drives, had all units the same field. Position is told apart.
+are: lengths are gains. Much of a readout is common to all units of a core: m, the mean of the prior that comes with the core
+(see `readout_prior`). Embeddings are directions of (w - m) G: their cosines are correlations of what units' drives do beyond that, had all
+the same field. Position is told apart.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from graphtwin.twin.weights import FittedTwin
 def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
     """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), gain, rf_x, rf_y, animal.
 
-    embedding_*: gauge-fixed feature weights of length 1. gain: their length before. rf_x, rf_y: where the readout looks at rest, x
-    rightwards and y upwards, edges of the video at -1 and 1.
+    embedding_*: gauge-fixed feature weights off their mean, of length 1. gain: length of the weights, mean and all. rf_x, rf_y: where the
+    readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
 
     Args:
         fitted: A twin.
@@ -27,13 +29,14 @@ def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"
     size = next(iter(fitted.animals.values())).size
     clip = reference_clip(*size) if reference is None else reference
     turned = gauge(features_on(fitted.twin.core, fitted.config.twin.modulators, clip), clip)
+    common = fitted.twin.prior_mean[0, :-1].double().numpy()
     tables = []
     for name, seen in fitted.animals.items():
         readout = fitted.twin.animal(name).readout
-        weights = readout.weights[:, 0].detach().double().numpy() @ turned
-        gain = np.linalg.norm(weights, axis=1)
-        columns = (weights / np.maximum(gain, 1e-12)[:, None]).astype(np.float32)
+        weights = readout.weights[:, 0].detach().double().numpy()
+        own = (weights - common) @ turned
+        columns = (own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)).astype(np.float32)
         position = readout.mean_positions().detach().numpy()
-        told = seen.units.assign(animal=name, rf_x=position[:, 0], rf_y=-position[:, 1], gain=gain)
+        told = seen.units.assign(animal=name, rf_x=position[:, 0], rf_y=-position[:, 1], gain=np.linalg.norm(weights @ turned, axis=1))
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
     return pd.concat(tables, ignore_index=True)

@@ -12,6 +12,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 KAPPAS = np.array([0.5, 1.5, 4.0])  # concentrations the grid of the von Mises start tries
+# What `tuning_features` reads.
+TOLD_BY_GRATINGS = ["gdsi", "preferred_direction", "gosi", "preferred_orientation"]
+TOLD_BY_GRATINGS += ["spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
 N_ANGLES = 12  # angles the grid tries on half of the circle
 KAPPA_RANGE = (0.05, 8.0)  # flat, and as narrow as steps of 22.5 degrees resolve
 
@@ -58,6 +61,28 @@ def describe_tuning(responses: Float[np.ndarray, "neurons directions"], degrees:
             **{f"harmonic_{order + 1}": amplitudes[:, order] for order in range(amplitudes.shape[1])},
         }
     )
+
+
+def tuning_features(tuning: pd.DataFrame) -> Float[np.ndarray, "neurons features"]:
+    """Vectors whose cosines say how alike neurons are tuned, whatever the phase and place of their fields.
+
+    Preferred direction and orientation as points at the distance of their selectivity, log frequencies, F1/F0 and orientation
+    selectivity; each standardised over the neurons, the two entries of a point together. A neuron that lacks one has NaN.
+
+    Args:
+        tuning: gdsi, preferred_direction, gosi, preferred_orientation (degrees), spatial_frequency_cpd, temporal_frequency_hz, f1_f0.
+    """
+    complete = tuning[TOLD_BY_GRATINGS].notna().all(axis=1).to_numpy()
+    known = tuning.loc[complete, TOLD_BY_GRATINGS]
+    points = [
+        known[selectivity].to_numpy() * np.exp(1j * times * np.radians(known[angle].to_numpy()))
+        for selectivity, angle, times in (("gdsi", "preferred_direction", 1), ("gosi", "preferred_orientation", 2))
+    ]
+    circles = [part / max(np.sqrt((np.abs(point) ** 2).mean() / 2), 1e-12) for point in points for part in (point.real, point.imag)]
+    numbers = [np.log(known["spatial_frequency_cpd"]), np.log(known["temporal_frequency_hz"]), known["f1_f0"], known["gosi"]]
+    vectors = np.full((len(tuning), len(circles) + len(numbers)), np.nan)
+    vectors[complete] = np.column_stack([*circles, *((number - number.mean()) / max(number.std(ddof=0), 1e-12) for number in numbers)])
+    return vectors
 
 
 def _resultant(share: np.ndarray, degrees: np.ndarray, order: int) -> np.ndarray:

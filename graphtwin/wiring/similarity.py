@@ -122,6 +122,7 @@ SIMILARITIES = {
     "signal_correlation": Definition("in_silico_resp", _correlation),
     "in_vivo_signal_correlation": Definition("in_vivo_mean_resp", _correlation),
     "feature_similarity": Definition("readout_cvt", _features),
+    "tuning_similarity": Definition("in_silico_tuning", _features),
     "rf_distance": Definition("position_stim_cvt", rf_distance),
     "orientation_difference": Definition("pref_ori_cvt_monet_full", _orientation),
     "in_silico_sig_corr_cvt": Definition("in_silico_resp", _correlation),

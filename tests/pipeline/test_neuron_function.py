@@ -39,6 +39,22 @@ def test_similarities_are_those_of_the_units_that_stand_for_the_nuclei():
     assert found["mine"].tolist() == [1.0, 2.0]
 
 
+def test_units_that_gratings_drive_alike_are_tuned_alike():
+    gratings = {
+        "gdsi": 0.4,
+        "preferred_direction": [350.0, 10.0, 180.0],
+        "gosi": 0.5,
+        "spatial_frequency_cpd": [0.04, 0.04, 0.07],
+        "temporal_frequency_hz": [2.0, 2.2, 3.0],
+        "f1_f0": [0.2, 0.3, 1.4],
+    }
+    told = EMBEDDED.assign(**gratings, scan_idx=[1, 1, 2], unit_id=[6, 5, 5])
+    found = add_similarities(PAIRS, with_function(NEURONS, told, "e.parquet"), ["tuning_similarity"]).set_index("post_nucleus_id")
+    assert found.loc[102, "tuning_similarity"] > 0.8
+    assert found.loc[103, "tuning_similarity"] < 0
+    assert "in_silico_tuning" not in with_function(NEURONS, EMBEDDED, "e.parquet")
+
+
 def test_embeddings_by_nucleus_are_joined_by_nucleus():
     by_nucleus = EMBEDDED.drop(columns=["session", "scan_idx", "unit_id"]).assign(nucleus_id=[103, 101, 102])
     known = with_function(NEURONS, by_nucleus, "e.parquet").set_index("nucleus_id")

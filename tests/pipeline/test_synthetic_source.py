@@ -15,6 +15,7 @@ from graphtwin.pipeline import run as stages
 from graphtwin.pipeline import synthetic_source
 from graphtwin.schema import UNIT_KEY
 from graphtwin.synthetic.block import VolumeConfig
+from graphtwin.twin.tuning import TOLD_BY_GRATINGS
 
 # Without minutes there are no movies, so that a twin could not be trained.
 SMALL = {"NEURONS": 150, "MINUTES": 0.0, "BLOCK": VolumeConfig(size_um=(10, 10, 10), chunk=(64, 64, 64), n_meshes=0), "REPLICATES": 0}
@@ -89,5 +90,6 @@ def test_embeddings_that_are_not_there_are_told_before_a_cortex_is_simulated(tmp
 
 
 def test_a_twin_s_own_embeddings_have_all_similarities(tmp_path):
-    pd.DataFrame({"embedding_0": [1.0], "in_silico_resp": [[1.0]], "rf_x": 0.0, "rf_y": 0.0}).to_parquet(tmp_path / "e.parquet")
+    told = dict.fromkeys([*TOLD_BY_GRATINGS, "rf_x", "rf_y"], 0.5)
+    pd.DataFrame({"embedding_0": [1.0], "in_silico_resp": [[1.0]], **told}).to_parquet(tmp_path / "e.parquet")
     assert synthetic_source.similarities_of(tmp_path / "e.parquet") == tuple(synthetic_source.SIMILARITIES)

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from graphtwin.twin.tuning import VonMises, describe_tuning, direction_degrees, fit_von_mises
+from graphtwin.twin.tuning import VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
 from tests.twin.planted import DEGREES, planted_responses
 
 
@@ -55,3 +56,26 @@ def test_a_von_mises_curve_never_looks_at_a_hidden_direction():
 def test_directions_that_leave_a_gap_are_refused():
     with pytest.raises(ValueError, match=r"3 directions.*evenly spaced"):
         direction_degrees(["direction_000_0", "direction_022_5", "direction_045_0"])
+
+
+def test_tuning_is_alike_where_direction_frequency_and_kind_of_cell_are_and_no_unit_of_measure_matters():
+    tuning = pd.DataFrame(
+        {
+            "gdsi": [0.5, 0.5, 0.1, 0.5],
+            "preferred_direction": [359.0, 1.0, 180.0, 90.0],
+            "gosi": [0.6, 0.6, 0.3, 0.6],
+            "preferred_orientation": [179.0, 1.0, 90.0, 90.0],
+            "spatial_frequency_cpd": [0.04, 0.041, 0.06, 0.03],
+            "temporal_frequency_hz": [2.0, 2.1, 3.0, 1.5],
+            "f1_f0": [0.3, 0.35, 1.5, 0.9],
+        }
+    )
+    vectors = tuning_features(tuning)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    assert cosines[0, 1] > 0.9
+    assert cosines[0, 2:].max() < 0.2
+    lacking = tuning.assign(f1_f0=[*tuning["f1_f0"][:3], np.nan])
+    assert np.isnan(tuning_features(lacking)).all(axis=1).tolist() == [False, False, False, True]
+    other = tuning.assign(f1_f0=7 * tuning["f1_f0"], spatial_frequency_cpd=9 * tuning["spatial_frequency_cpd"])
+    np.testing.assert_allclose(tuning_features(other), vectors, atol=1e-9)

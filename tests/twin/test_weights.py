@@ -96,24 +96,43 @@ def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted:
     before = embed(fitted)
     twin, rng = fitted.twin, torch.Generator().manual_seed(0)
     weights, kernels, bias = twin.animal("planted").readout.weights, twin.core.mix.kernels, twin.core.mix.bias
-    norm = twin.core.norm
+    norm, mean = twin.core.norm, twin.prior_mean
     a = torch.randn(16, 16, generator=rng, dtype=torch.float64) + 3 * torch.eye(16)
-    kept = [part.clone() for part in (weights, kernels, bias, norm.running_mean, norm.running_var)]
+    parts = (weights, mean, kernels, bias, norm.running_mean, norm.running_var)
+    kept = [part.clone() for part in parts]
     scale = (norm.running_var + norm.eps).sqrt().double()
     with torch.no_grad():  # features become A F: the norm is folded into the 1 x 1 before it
         bias.copy_((a @ ((bias - norm.running_mean).double() / scale)).float())
         kernels.copy_((a @ (kernels.double() / scale[:, None])).float())
         weights.copy_((weights[:, 0].double() @ torch.linalg.inv(a))[:, None].float())
+        mean[:, :-1] = (mean[:, :-1].double() @ torch.linalg.inv(a)).float()
         norm.running_mean.zero_()
         norm.running_var.fill_(1 - norm.eps)
     after = embed(fitted)
     with torch.no_grad():
-        for part, value in zip((weights, kernels, bias, norm.running_mean, norm.running_var), kept, strict=True):
+        for part, value in zip(parts, kept, strict=True):
             part.copy_(value)
     vectors = [table[[name for name in table if name.startswith("embedding_")]].to_numpy() for table in (before, after)]
     assert vectors[1] @ vectors[1].T == pytest.approx(vectors[0] @ vectors[0].T, abs=2e-3)
     assert after["gain"].to_numpy() == pytest.approx(before["gain"].to_numpy(), rel=2e-3)
     assert np.abs(vectors[0] - vectors[1]).max() < 0.02  # the axes agree as well
+
+
+def test_what_all_units_of_a_core_have_in_common_is_no_likeness(fitted: FittedTwin):
+    weights, mean = fitted.twin.animal("planted").readout.weights, fitted.twin.prior_mean
+    kept = weights.clone(), mean.clone()
+    before = embed(fitted)
+    with torch.no_grad():
+        for part in (weights[:, 0], mean[0, :-1]):
+            part += 0.3
+    after = embed(fitted)
+    with torch.no_grad():
+        weights.copy_(kept[0])
+        mean.copy_(kept[1])
+    names = [name for name in before if name.startswith("embedding_")]
+    assert mean[0, :-1].abs().max() > 0
+    assert after[names].to_numpy() == pytest.approx(before[names].to_numpy(), abs=1e-4)
+    assert not np.allclose(after["gain"], before["gain"], rtol=1e-2)
 
 
 def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted: FittedTwin):
