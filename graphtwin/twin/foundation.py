@@ -131,11 +131,12 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
     fitted = validation_losses(objective, clips, config)
     readouts = {name: twin.animal(name).readout for name in clips}
     before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
-    known = ReadoutPrior(twin.prior_mean.cpu().double(), twin.prior_covariance.cpu().double()) if twin.core_is_kept else None
+    known = ReadoutPrior(*(part.cpu().double() for part in twin.prior())) if twin.core_is_kept else None
     prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.warm_up, known, progress=progress)
-    if torch.isfinite(prior.mean).all() and torch.isfinite(prior.covariance).all():
-        twin.prior_mean.copy_(prior.mean)
-        twin.prior_covariance.copy_(prior.covariance)
+    found = prior.share, prior.mean, prior.covariance
+    if all(torch.isfinite(part).all() for part in found):
+        for part, value in zip(twin.prior(), found, strict=True):
+            part.copy_(value)
     settled = validation_losses(objective, clips, config)
     kept = {name: settled[name] <= fitted[name] for name in clips}
     with torch.no_grad():

@@ -19,6 +19,8 @@ from graphtwin.twin.readout import Readout
 from graphtwin.twin.recordings import Window
 from graphtwin.twin.responses import FAMILIES, FamilyName
 
+COMPONENTS = 8  # of the mixture that readouts are draws from, at most
+
 
 class TwinConfig(BaseModel):
     """What a twin is made of."""
@@ -98,9 +100,11 @@ class Animal(nn.Module):
 class Twin(nn.Module):
     """Video, behaviour and eye position to response distributions of the units of any of its animals.
 
-    `prior_mean` (outputs, features + 1) and `prior_covariance` are those of feature weights and biases over units; see `readout_prior`.
+    `prior_share` (outputs, components), `prior_mean` (outputs, components, features + 1) and `prior_covariance` are those of feature
+    weights and biases over units; see `readout_prior`.
     """
 
+    prior_share: torch.Tensor
     prior_mean: torch.Tensor
     prior_covariance: torch.Tensor
 
@@ -113,20 +117,30 @@ class Twin(nn.Module):
         self.core = build_core(config.core, config.modulators)
         self.core_is_kept = False
         entries = config.core.features + 1
-        self.register_buffer("prior_mean", torch.zeros(self.family.outputs, entries))
-        self.register_buffer("prior_covariance", torch.eye(entries).repeat(self.family.outputs, 1, 1))
+        outputs = self.family.outputs
+        self.register_buffer("prior_share", torch.full((outputs, COMPONENTS), 1 / COMPONENTS))
+        self.register_buffer("prior_mean", torch.zeros(outputs, COMPONENTS, entries))
+        self.register_buffer("prior_covariance", torch.eye(entries).repeat(outputs, COMPONENTS, 1, 1))
         self.animals = nn.ModuleList(Animal(config, start) for start in starts.values())
 
     def keep_core(self, other: Twin) -> None:
         """Take the core of another twin, with what it expects of readouts, where these then begin; no fit changes it, nor its norm."""
         self.core.load_state_dict(other.core.state_dict())
-        self.prior_mean.copy_(other.prior_mean)
-        self.prior_covariance.copy_(other.prior_covariance)
+        for own, theirs in zip(self.prior(), other.prior(), strict=True):
+            own.copy_(theirs)
         self.core.requires_grad_(False)
         self.core_is_kept = True
         with torch.no_grad():
             for name in self.names:
-                self.animal(name).readout.weights.copy_(self.prior_mean[:, :-1])  # the same for all units to begin with
+                self.animal(name).readout.weights.copy_(self.common_readout()[:, :-1])  # the same for all units to begin with
+
+    def prior(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Shares, means and covariances of the mixture that readouts are draws from."""
+        return self.prior_share, self.prior_mean, self.prior_covariance
+
+    def common_readout(self) -> Float[torch.Tensor, "outputs entries"]:
+        """Feature weights and bias, the last entry, that readouts have on average."""
+        return torch.einsum("ok,oke->oe", self.prior_share, self.prior_mean)
 
     def train(self, mode: bool = True) -> Twin:
         """Training mode for everything but a core that is kept."""

@@ -29,7 +29,7 @@ def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"
     size = next(iter(fitted.animals.values())).size
     clip = reference_clip(*size) if reference is None else reference
     turned = gauge(features_on(fitted.twin.core, fitted.config.twin.modulators, clip), clip)
-    common = fitted.twin.prior_mean[0, :-1].double().numpy()
+    common = fitted.twin.common_readout()[0, :-1].double().numpy()
     tables = []
     for name, seen in fitted.animals.items():
         readout = fitted.twin.animal(name).readout

@@ -1,10 +1,10 @@
 """What the readouts of many units have in common, and what each of them is most likely to be given that and its own responses.
 
 A unit has few responses for as many weights. Feature weights and bias of all units of all animals on one core are taken as draws from one
-Gaussian, whose mean and covariance are those under which the responses of all units together are most likely (empirical Bayes by EM:
-Dempster, Laird & Rubin 1977, doi:10.1111/j.2517-6161.1977.tb01600.x; Efron & Morris 1973, doi:10.1080/01621459.1973.10481350). Each unit's
-readout is then its posterior mean, to second order around the fitted one. The Gaussian stays with the core: a new animal's readouts are
-held by it from the first minute.
+mixture of Gaussians, that under which the responses of all units together are most likely (empirical Bayes by EM: Dempster, Laird & Rubin
+1977, doi:10.1111/j.2517-6161.1977.tb01600.x; Efron & Morris 1973, doi:10.1080/01621459.1973.10481350). Units of one component are of one
+kind, as cells that prefer like directions. Each unit's readout is then its posterior mean, to second order around the last one. The mixture
+stays with the core: a new animal's readouts are held by it from the first minute.
 
 Two things keep a unit's responses from counting for more than they say. Their scores vary more than the family expects, by a factor that
 is measured and divides them (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439). And neighbouring frames may repeat each
@@ -19,14 +19,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from graphtwin.twin.model import Animal, Twin, tensors
+from graphtwin.twin.model import COMPONENTS, Animal, Twin, tensors
 from graphtwin.twin.recordings import Clips, Window
 
 PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames over which they may
 EM_STEPS = 30
+UNITS_A_COMPONENT = 50  # no more components than there are units for
+MOST_UNITS = 4000  # that the mixture is learned from, spread over all
+ROUNDS, SETTLED = 5, 0.05  # Newton steps at most; a step that changes units' log-likelihoods by less than so many nats is the last
 UNITS_TOGETHER = 2048
 NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
 FLOOR = 1e-6  # of variances
@@ -51,35 +55,47 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ReadoutPrior:
-    """The Gaussian that readouts are draws from, each output apart."""
+    """The mixture that readouts are draws from, each output apart; components of share 0 are none."""
 
-    mean: Float[torch.Tensor, "outputs entries"]
-    covariance: Float[torch.Tensor, "outputs entries entries"]
+    share: Float[torch.Tensor, "outputs components"]
+    mean: Float[torch.Tensor, "outputs components entries"]
+    covariance: Float[torch.Tensor, "outputs components entries entries"]
 
 
-def settle(
-    twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, rounds: int = 2, progress: bool = False
-) -> ReadoutPrior:
+@dataclass(frozen=True)
+class _Posterior:
+    """What one output's responses and prior say of units' readouts: of each component, and how likely a unit is of each."""
+
+    share: Float[torch.Tensor, "units components"]
+    mean: Float[torch.Tensor, "units components entries"]
+    covariance: Float[torch.Tensor, "units components entries entries"]
+
+
+def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, progress: bool = False) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
-    Time grows with frames x units x (features + 1)^2, memory with units x (features + 1)^2.
+    A step of Newton is a pass over the clips; the fewer the responses, the more of them it takes and the less one costs. Time grows with
+    frames x units x (features + 1)^2, memory with units x (features + 1)^2.
 
     Args:
         twin: Fitted; feature weights and biases are changed in place.
         clips: Training trials of each animal.
         warm_up: Frames at the start of each trial that are left out.
         prior: Of another twin with the same core.
-        rounds: Newton steps, each a pass over the clips.
         progress: Show a bar.
     """
     twin.eval()
     found = prior
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
         found = prior or fit_prior(list(told.values()))
-        for name, of in told.items():
-            _set(twin.animal(name), posterior(of, found)[0])
-    assert found is not None  # rounds is at least 1
+        means = {name: posterior_means(of, found) for name, of in told.items()}
+        for name, mean in means.items():
+            _set(twin.animal(name), mean)
+        moved = [torch.einsum("uoi,uoij,uoj->u", means[name] - of.start, of.precision, means[name] - of.start) for name, of in told.items()]
+        if float(torch.cat(moved).median()) / 2 < SETTLED:
+            break
+    assert found is not None  # there is a first round
     return found
 
 
@@ -117,42 +133,105 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
 
 
 def fit_prior(told: Sequence[Evidence]) -> ReadoutPrior:
-    """The Gaussian under which all units' responses are most likely.
+    """The mixture under which all units' responses are most likely.
 
     Args:
         told: Of each animal.
     """
-    start = torch.cat([of.start for of in told])
+    n_units = sum(len(of.start) for of in told)
+    of_outputs = []
+    for output in range(told[0].start.shape[1]):
+        every = max(1, n_units // MOST_UNITS)
+        parts = [(of.precision[::every, output], of.pull[::every, output], of.start[::every, output]) for of in told]
+        of_outputs.append(_fit_mixture(*(torch.cat(values) for values in zip(*parts, strict=True))))
+    return ReadoutPrior(*(torch.stack(values) for values in zip(*of_outputs, strict=True)))
+
+
+Mixture = tuple[
+    Float[torch.Tensor, " components"], Float[torch.Tensor, "components entries"], Float[torch.Tensor, "components entries entries"]
+]
+
+
+def _fit_mixture(
+    precision: Float[torch.Tensor, "units entries entries"],
+    pull: Float[torch.Tensor, "units entries"],
+    start: Float[torch.Tensor, "units entries"],
+) -> Mixture:
+    """One Gaussian first; then components around clusters of what it makes of the units, each held by half of its covariance."""
     apart = start - start.mean(0)
-    prior = ReadoutPrior(start.mean(0), torch.einsum("uoi,uoj->oij", apart, apart) / len(start))
+    mixture: Mixture = torch.ones(1, dtype=start.dtype), start.mean(0)[None], (apart.T @ apart / len(start))[None]
     for _ in range(EM_STEPS):
-        known = [posterior(of, prior) for of in told]
-        means = torch.cat([mean for mean, _ in known])
-        centre = means.mean(0)
-        apart = means - centre
-        within = sum((spread for _, spread in known), torch.zeros_like(prior.covariance))
-        prior = ReadoutPrior(centre, (torch.einsum("uoi,uoj->oij", apart, apart) + within) / len(means))
-    return prior
+        mixture = _better(_posterior(precision, pull, mixture))
+    centre, covariance = mixture[1][0], mixture[2][0]
+    components = min(COMPONENTS, len(start) // UNITS_A_COMPONENT)
+    if components > 1:
+        means = _posterior(precision, pull, mixture).mean[:, 0]
+        white = (means - centre) @ torch.linalg.cholesky(_inverse(covariance))
+        number = torch.from_numpy(KMeans(components, n_init=1, random_state=0).fit_predict(white.numpy()).astype(np.int64))
+        share = torch.bincount(number, minlength=components).to(start.dtype) / len(number)
+        mixture = share, torch.stack([means[number == at].mean(0) for at in range(components)]), covariance.repeat(components, 1, 1)
+        for _ in range(EM_STEPS):
+            mixture = _better(_posterior(precision, pull, mixture), centre, covariance / 2)
+    none = COMPONENTS - len(mixture[0])
+    share, mean = torch.cat([mixture[0], torch.zeros(none, dtype=start.dtype)]), torch.cat([mixture[1], centre.repeat(none, 1)])
+    return share, mean, torch.cat([mixture[2], covariance.repeat(none, 1, 1)])
 
 
-def posterior(
-    of: Evidence, prior: ReadoutPrior
-) -> tuple[Float[torch.Tensor, "units outputs entries"], Float[torch.Tensor, "outputs entries entries"]]:
-    """Mean readout of every unit, and the sum over units of the covariances around it.
+def _better(known: _Posterior, centre: torch.Tensor | None = None, covariance: torch.Tensor | None = None) -> Mixture:
+    """The mixture that is likeliest given what is known of the units.
+
+    A covariance, where one is given, counts as as many units as it has entries, and the centre as two.
+    """
+    count = known.share.sum(0)
+    mean = torch.einsum("uk,uke->ke", known.share, known.mean)
+    mean = mean / count[:, None] if centre is None else (mean + 2 * centre) / (count[:, None] + 2)
+    apart = known.mean - mean
+    spread = torch.einsum("uk,uki,ukj->kij", known.share, apart, apart) + torch.einsum("uk,ukij->kij", known.share, known.covariance)
+    if covariance is None:
+        return count / count.sum(), mean, spread / count[:, None, None]
+    held = len(covariance)
+    return count / count.sum(), mean, (spread + held * covariance) / (count[:, None, None] + held)
+
+
+def posterior_means(of: Evidence, prior: ReadoutPrior) -> Float[torch.Tensor, "units outputs entries"]:
+    """Mean readout of every unit.
 
     Args:
         of: The units' responses.
         prior: What readouts are like before these are seen.
     """
-    eye = torch.eye(prior.covariance.shape[-1], dtype=prior.covariance.dtype)
-    held = torch.linalg.inv(prior.covariance + FLOOR * eye)
-    pulled = of.pull + torch.einsum("oij,oj->oi", held, prior.mean)
-    means, spread = [], torch.zeros_like(prior.covariance)
-    for part in torch.arange(len(pulled)).split(UNITS_TOGETHER):
-        covariance = torch.linalg.inv(of.precision[part] + held)
-        means.append(torch.einsum("uoij,uoj->uoi", covariance, pulled[part]))
-        spread += covariance.sum(0)
-    return torch.cat(means), spread
+    of_outputs = []
+    for output in range(of.start.shape[1]):
+        mixture = prior.share[output], prior.mean[output], prior.covariance[output]
+        parts = []
+        for units in torch.arange(len(of.start)).split(UNITS_TOGETHER):
+            known = _posterior(of.precision[units, output], of.pull[units, output], mixture)
+            parts.append(torch.einsum("uk,uke->ue", known.share, known.mean))
+        of_outputs.append(torch.cat(parts))
+    return torch.stack(of_outputs, dim=1)
+
+
+def _posterior(
+    precision: Float[torch.Tensor, "units entries entries"], pull: Float[torch.Tensor, "units entries"], mixture: Mixture
+) -> _Posterior:
+    """By Gaussian algebra; a component's share of a unit goes with how likely its responses are under it."""
+    found = []
+    for share, mean, covariance in zip(*mixture, strict=True):
+        if share == 0:
+            continue
+        held = _inverse(covariance)
+        factor = torch.linalg.cholesky(precision + held)
+        pulled = pull + held @ mean
+        means = torch.cholesky_solve(pulled[..., None], factor)[..., 0]
+        evidence = (pulled * means).sum(1) / 2 - factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        evidence += share.log() + (torch.logdet(held) - mean @ held @ mean) / 2
+        found.append((evidence, means, torch.cholesky_inverse(factor)))
+    evidence, means, covariances = (torch.stack(values, dim=1) for values in zip(*found, strict=True))
+    return _Posterior(torch.softmax(evidence, dim=1), means, covariances)
+
+
+def _inverse(covariance: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.inv(covariance + FLOOR * torch.eye(len(covariance), dtype=covariance.dtype))
 
 
 def _entries(animal: Animal) -> Float[torch.Tensor, "units outputs entries"]:

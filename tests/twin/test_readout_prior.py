@@ -11,58 +11,94 @@ import torch
 from graphtwin.twin.foundation import Objective, Trained, train
 from graphtwin.twin.model import Twin
 from graphtwin.twin.prediction import predict
-from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior, settle, spacing
+from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.recordings import Clips, held_out
 from tests.twin.planted_recording import Planted, plant
 from tests.twin.test_foundation import config
 
 
+def seen(true: np.ndarray, rng: np.random.Generator) -> Evidence:
+    """Readouts seen through noise of a covariance of their own each."""
+    units, entries = true.shape
+    rows = rng.standard_normal((units, 2 * entries, entries))
+    precision = np.einsum("usi,usj->uij", rows, rows) * rng.uniform(0.05, 0.5, (units, 1, 1))
+    found = true + np.stack([rng.multivariate_normal(np.zeros(entries), np.linalg.inv(one)) for one in precision])
+    told = found, precision, np.einsum("uij,uj->ui", precision, found)
+    return Evidence(*(torch.from_numpy(values)[:, None] for values in told))
+
+
+def gaussian(mean: np.ndarray, covariance: np.ndarray) -> ReadoutPrior:
+    return ReadoutPrior(torch.ones(1, 1).double(), torch.from_numpy(mean)[None, None], torch.from_numpy(covariance)[None, None])
+
+
 def planted_evidence(units: int, entries: int, seed: int = 0) -> tuple[Evidence, torch.Tensor, ReadoutPrior]:
-    """Readouts drawn from a Gaussian of unequal variances, each seen through noise of its own covariance."""
+    """Readouts drawn from a Gaussian of unequal variances."""
     rng = np.random.default_rng(seed)
     basis = rng.standard_normal((entries, entries))
     covariance = basis @ np.diag(np.geomspace(4.0, 0.01, entries)) @ basis.T / entries
     mean = rng.standard_normal(entries)
     true = rng.multivariate_normal(mean, covariance, units)
-    seen = rng.standard_normal((units, 2 * entries, entries))
-    precision = np.einsum("usi,usj->uij", seen, seen) * rng.uniform(0.05, 0.5, (units, 1, 1))
-    found = true + np.stack([rng.multivariate_normal(np.zeros(entries), np.linalg.inv(one)) for one in precision])
-    tensors = [torch.from_numpy(values)[:, None] for values in (found, precision, np.einsum("uij,uj->ui", precision, found))]
-    return Evidence(*tensors), torch.from_numpy(true)[:, None], ReadoutPrior(*(torch.from_numpy(v)[None] for v in (mean, covariance)))
+    return seen(true, rng), torch.from_numpy(true)[:, None], gaussian(mean, covariance)
 
 
-def test_the_gaussian_that_readouts_were_drawn_from_is_found():
+def moments(prior: ReadoutPrior) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and covariance of the first output's mixture."""
+    share, means, covariances = prior.share[0], prior.mean[0], prior.covariance[0]
+    mean = share @ means
+    apart = means - mean
+    return mean, torch.einsum("k,kij->ij", share, covariances + apart[:, :, None] * apart[:, None])
+
+
+def test_the_distribution_that_readouts_were_drawn_from_is_found():
     told, _, planted = planted_evidence(3000, 6)
-    found = fit_prior([told])
-    assert torch.allclose(found.mean, planted.mean, atol=0.15)
-    assert (found.covariance - planted.covariance).norm() < 0.1 * planted.covariance.norm()
-    raw = torch.einsum("uoi,uoj->oij", told.start - told.start.mean(0), told.start - told.start.mean(0)) / len(told.start)
-    assert (raw - planted.covariance).norm() > 3 * (found.covariance - planted.covariance).norm()  # noise adds to what is drawn
+    mean, covariance = moments(fit_prior([told]))
+    wanted = planted.covariance[0, 0]
+    assert torch.allclose(mean, planted.mean[0, 0], atol=0.15)
+    assert (covariance - wanted).norm() < 0.15 * wanted.norm()
+    start = told.start[:, 0] - told.start[:, 0].mean(0)
+    assert (start.T @ start / len(start) - wanted).norm() > 2 * (covariance - wanted).norm()  # noise adds to what is drawn
 
 
 def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
-    told, _, _ = planted_evidence(60, 4)
-    halves = [Evidence(told.start[part], told.precision[part], told.pull[part]) for part in (slice(0, 25), slice(25, None))]
+    told, _, _ = planted_evidence(140, 4)
+    halves = [Evidence(told.start[part], told.precision[part], told.pull[part]) for part in (slice(0, 65), slice(65, None))]
     one, two = fit_prior([told]), fit_prior(halves)
+    assert (one.share > 0).sum() == 2
     assert torch.allclose(one.mean, two.mean)
     assert torch.allclose(one.covariance, two.covariance)
 
 
-def test_posterior_means_are_nearer_the_truth_than_what_was_seen_and_say_how_near():
+def test_posterior_means_are_nearer_the_truth_than_what_was_seen():
     told, true, planted = planted_evidence(2000, 6, seed=1)
-    means, spread = posterior(told, fit_prior([told]))
-    error = means - true
+    error = posterior_means(told, fit_prior([told])) - true
     assert error.square().mean() < 0.5 * (told.start - true).square().mean()
-    assert torch.allclose(torch.einsum("uoi,uoj->oij", error, error), spread, atol=0.1 * float(spread.abs().max()))
-    assert error.square().mean() < 1.05 * (posterior(told, planted)[0] - true).square().mean()  # as good as with the planted prior
+    assert error.square().mean() < 1.05 * (posterior_means(told, planted) - true).square().mean()  # as good as with the planted prior
+
+
+def test_units_of_several_kinds_are_held_by_their_own():
+    rng = np.random.default_rng(2)
+    kinds = 3.0 * rng.standard_normal((4, 6))
+    true = kinds[rng.integers(4, size=1500)] + 0.5 * rng.standard_normal((1500, 6))
+    told = seen(true, rng)
+    of_kinds, of_all = (
+        posterior_means(told, prior)[:, 0] - torch.from_numpy(true) for prior in (fit_prior([told]), gaussian(true.mean(0), np.cov(true.T)))
+    )
+    assert of_kinds.square().mean() < 0.6 * of_all.square().mean()
 
 
 def test_a_unit_with_nothing_to_say_has_the_mean_readout_and_one_with_everything_its_own():
     told, _, planted = planted_evidence(2, 4)
     silent = Evidence(told.start, torch.zeros_like(told.precision), torch.zeros_like(told.pull))
     loud = Evidence(told.start, 1e9 * told.precision, 1e9 * told.pull)
-    assert torch.allclose(posterior(silent, planted)[0], planted.mean.expand(2, 1, -1), atol=1e-6)
-    assert torch.allclose(posterior(loud, planted)[0], told.start, atol=1e-4)
+    assert torch.allclose(posterior_means(silent, planted), planted.mean[:, 0].expand(2, 1, -1), atol=1e-6)
+    assert torch.allclose(posterior_means(loud, planted), told.start, atol=1e-4)
+
+
+def test_a_mixture_of_one_and_components_without_share_are_that_one():
+    told, _, planted = planted_evidence(30, 4)
+    none = ReadoutPrior(torch.tensor([[1.0, 0.0]]).double(), planted.mean.repeat(1, 2, 1) * 7, planted.covariance.repeat(1, 2, 1, 1))
+    none.mean[:, 0] = planted.mean[:, 0]
+    assert torch.equal(posterior_means(told, none), posterior_means(told, planted))
 
 
 @pytest.mark.parametrize(("keep", "every", "repeated"), [(0.0, 1, 1.0), (0.8, 4, 2.4), (0.5, 1, 3.0)])
@@ -79,7 +115,7 @@ def animal() -> Planted:
 @pytest.fixture(scope="module")
 def fitted(animal: Planted) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphtwin.twin.foundation.settle", lambda twin, *_, **__: ReadoutPrior(twin.prior_mean, twin.prior_covariance))
+        patch.setattr("graphtwin.twin.foundation.settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
         return train([animal.recording], config(epochs=4, steps=40, bf16=False))
 
 
@@ -133,7 +169,7 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
     def breaks(twin: Twin, *_: Any, **__: Any) -> ReadoutPrior:
         with torch.no_grad():
             twin.animal("planted").readout.weights[:5] = torch.nan
-        return ReadoutPrior(twin.prior_mean * torch.nan, twin.prior_covariance)
+        return ReadoutPrior(twin.prior_share, twin.prior_mean * torch.nan, twin.prior_covariance)
 
     monkeypatch.setattr("graphtwin.twin.foundation.settle", breaks)
     trained = train([animal.recording], config(epochs=1, steps=2, bf16=False))
@@ -143,5 +179,4 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
 
 def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_and_keeps_the_prior(animal: Planted, fitted: Trained):
     new = train([plant(units=5, train=4, frames=60, seed=9, name="new mouse").recording], config(bf16=False), onto=fitted.twin)
-    assert torch.equal(new.twin.prior_mean, fitted.twin.prior_mean)
-    assert torch.equal(new.twin.prior_covariance, fitted.twin.prior_covariance)
+    assert all(torch.equal(*both) for both in zip(new.twin.prior(), fitted.twin.prior(), strict=True))

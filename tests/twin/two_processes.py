@@ -31,7 +31,7 @@ CONFIG = FoundationConfig(
 def trained(checkpoint: Path | None = None) -> Trained:
     recordings = [plant(units=7 + seed, train=5, frames=60, seed=seed, name=f"mouse {seed}").recording for seed in (1, 2)]
     with pytest.MonkeyPatch.context() as patch:  # what follows the steps is the same computation in every process
-        patch.setattr(foundation, "settle", lambda twin, *_, **__: ReadoutPrior(twin.prior_mean, twin.prior_covariance))
+        patch.setattr(foundation, "settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
         return train(recordings, CONFIG, checkpoint=checkpoint)
 
 
