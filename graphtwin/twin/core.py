@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 State = dict[str, torch.Tensor]
+SEMI_SATURATION = 0.5  # energy at which normalisation sets in
 
 
 class ConvolutionalConfig(BaseModel):
@@ -30,6 +31,7 @@ class ConvolutionalConfig(BaseModel):
     hidden: int = Field(40, ge=4, description="Channels at a quarter of the resolution.")
     blocks: int = Field(1, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
     features: int = Field(32, ge=1, description="Channels that readouts weigh.")
+    normalised: bool = Field(True, description="Channels are divided by what all of them do nearby.")
 
 
 class DenseLstmConfig(BaseModel):
@@ -96,6 +98,16 @@ def with_past(
     return joined
 
 
+def normalised(x: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames channels height width"]:
+    """Channels over the root of the mean energy of all channels in the 3 x 3 places around, and a constant.
+
+    Divisive normalisation: Heeger 1992, doi:10.1017/S0952523800009640. What a channel says then depends less on contrast, and so holds for
+    stimuli of another contrast.
+    """
+    energy = functional.avg_pool2d(x.square().mean(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+    return x * torch.rsqrt(SEMI_SATURATION + energy)
+
+
 class ResidualBlock(nn.Module):
     """Activation, causal shift of a quarter of the channels by one frame, 3 x 3, activation, 1 x 1, added to what came in."""
 
@@ -146,12 +158,15 @@ class GatedMemory(nn.Module):
 
 
 class ConvolutionalCore(nn.Module):
-    """Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1."""
+    """Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1.
+
+    What the two convolutions give is normalised, see `normalised`.
+    """
 
     def __init__(self, config: ConvolutionalConfig, modulators: int) -> None:
         """Weights for a configuration; `modulators` numbers a frame tell the memory of behaviour."""
         super().__init__()
-        self.stacked = config.stacked
+        self.stacked, self.normalised = config.stacked, config.normalised
         self.first = Convolution(config.stacked, config.first, config.size, stride=2, padding=(config.size - 1) // 2)
         self.second = Convolution(config.first, config.hidden, 2, stride=2)
         self.blocks = nn.ModuleList(ResidualBlock(config.hidden, f"block {index}") for index in range(config.blocks))
@@ -177,6 +192,7 @@ class ConvolutionalCore(nn.Module):
         clips = len(video)
         seen = with_past(video, self.stacked - 1, state, "frames", outgoing).unfold(1, self.stacked, 1).flatten(0, 1).permute(0, 3, 1, 2)
         x = self.second(functional.silu(self.first(seen)))
+        x = normalised(x) if self.normalised else x
         for block in self.blocks:
             x = block(x, clips, state, outgoing)
         x = functional.silu(x)

@@ -27,10 +27,11 @@ from graphtwin.twin.recordings import Clips, Window
 
 PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames over which they may
-EM_STEPS = 30
+EM_STEPS = 20
 UNITS_A_COMPONENT = 50  # no more components than there are units for
 MOST_UNITS = 4000  # that the mixture is learned from, spread over all
-ROUNDS, SETTLED = 5, 0.05  # Newton steps at most; a step that changes units' log-likelihoods by less than so many nats is the last
+MEASURED = 2  # of the Newton steps measure the prior
+ROUNDS, SETTLED = 6, 0.25  # Newton steps at most; one that changes the log-likelihood of half of the units by less, nats, is the last
 UNITS_TOGETHER = 2048
 NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
 FLOOR = 1e-6  # of variances
@@ -86,16 +87,18 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
     """
     twin.eval()
     found = prior
-    for _ in range(ROUNDS):
+    for step in range(ROUNDS):
         told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
-        found = prior or fit_prior(list(told.values()))
+        if prior is None and step < MEASURED:
+            found = fit_prior(list(told.values()))
+        assert found is not None  # given, or measured in the first step
         means = {name: posterior_means(of, found) for name, of in told.items()}
         for name, mean in means.items():
             _set(twin.animal(name), mean)
         moved = [torch.einsum("uoi,uoij,uoj->u", means[name] - of.start, of.precision, means[name] - of.start) for name, of in told.items()]
         if float(torch.cat(moved).median()) / 2 < SETTLED:
             break
-    assert found is not None  # there is a first round
+    assert found is not None
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig, normalised
 from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
 
 CORES = {
@@ -39,6 +39,18 @@ def test_frame_by_frame_gives_the_numbers_of_the_whole_clip(core: str):
         streamed.append(numbers)
     assert torch.allclose(torch.cat(streamed, 1), whole, atol=1e-5)
     assert whole.std() > 1e-3
+
+
+def test_normalised_channels_say_what_is_there_and_not_at_what_contrast():
+    x = torch.randn(3, 8, 9, 12, generator=torch.Generator().manual_seed(0))
+    strong = normalised(100 * x)
+    assert torch.allclose(strong, normalised(1000 * x), atol=1e-3)
+    assert float(strong.square().mean()) == pytest.approx(1, abs=0.1)
+    assert torch.allclose(normalised(1e-3 * x), 1e-3 * x * 2**0.5, rtol=1e-4)  # below its constant nothing is divided
+    elsewhere = x.clone()
+    elsewhere[:, :, 6:] *= 50
+    assert torch.equal(normalised(elsewhere)[:, :, :5], normalised(x)[:, :, :5])
+    assert not torch.allclose(normalised(elsewhere)[:, :, 5], normalised(x)[:, :, 5], atol=0.1)
 
 
 @pytest.mark.parametrize("core", CORES)
