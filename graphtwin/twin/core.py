@@ -30,7 +30,7 @@ class ConvolutionalConfig(BaseModel):
     first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
     hidden: int = Field(40, ge=4, description="Channels at a quarter of the resolution.")
     blocks: int = Field(1, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
-    features: int = Field(32, ge=1, description="Channels that readouts weigh.")
+    features: int = Field(48, ge=1, description="Channels that readouts weigh.")
     normalised: bool = Field(True, description="Channels are divided by what all of them do nearby.")
 
 
