@@ -68,6 +68,13 @@ def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
     assert torch.allclose(one.covariance, two.covariance)
 
 
+def test_the_mixture_is_learned_from_no_more_units_than_it_says(monkeypatch: pytest.MonkeyPatch):
+    told, _, _ = planted_evidence(199, 4)
+    monkeypatch.setattr("graphtwin.twin.readout_prior.MOST_UNITS", 100)
+    half = Evidence(told.start[::2], told.precision[::2], told.pull[::2])
+    assert torch.equal(fit_prior([told]).covariance, fit_prior([half]).covariance)
+
+
 def test_posterior_means_are_nearer_the_truth_than_what_was_seen():
     told, true, planted = planted_evidence(2000, 6, seed=1)
     error = posterior_means(told, fit_prior([told])) - true
