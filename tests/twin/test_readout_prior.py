@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from graphtwin.twin.foundation import Objective, Trained, train
 from graphtwin.twin.model import Twin
@@ -99,6 +100,18 @@ def test_a_unit_with_nothing_to_say_has_the_mean_readout_and_one_with_everything
     loud = Evidence(told.start, 1e9 * told.precision, 1e9 * told.pull)
     assert torch.allclose(posterior_means(silent, planted), planted.mean[:, 0].expand(2, 1, -1), atol=1e-6)
     assert torch.allclose(posterior_means(loud, planted), told.start, atol=1e-4)
+
+
+def test_the_posterior_mean_under_unequal_components_is_that_of_a_sum_over_a_grid():
+    share, mean = np.array([0.2, 0.8]), np.array([[1.0, 0.0], [-1.0, 1.0]])
+    covariance = np.array([[[0.5, 0.1], [0.1, 0.3]], [[1.0, 0.0], [0.0, 0.2]]])
+    precision, pull = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -2.0])
+    grid = np.stack(np.meshgrid(*[np.linspace(-6, 6, 601)] * 2), axis=-1).reshape(-1, 2)
+    density = sum(part * multivariate_normal(*of).pdf(grid) for part, *of in zip(share, mean, covariance, strict=True))
+    weight = density * np.exp(grid @ pull - np.einsum("gi,ij,gj->g", grid, precision, grid) / 2)
+    prior = ReadoutPrior(*(torch.from_numpy(part)[None] for part in (share, mean, covariance)))
+    told = Evidence(*(torch.from_numpy(part)[None, None] for part in (np.zeros(2), precision, pull)))
+    assert posterior_means(told, prior)[0, 0].numpy() == pytest.approx(weight @ grid / weight.sum(), abs=1e-5)
 
 
 def test_a_mixture_of_one_and_components_without_share_are_that_one():
