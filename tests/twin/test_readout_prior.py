@@ -10,7 +10,7 @@ import torch
 from scipy.stats import multivariate_normal
 
 from graphtwin.twin.foundation import Objective, Trained, train
-from graphtwin.twin.model import Twin
+from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.prediction import predict
 from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.recordings import Clips, held_out
@@ -197,6 +197,18 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
     assert np.isfinite(trained.settled["settled"])
 
 
-def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_and_keeps_the_prior(animal: Planted, fitted: Trained):
+def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_of_its_prior():
+    start = AnimalStart(np.zeros((5, 2)), np.ones(5), None, 2)
+    known, new = (Twin(config(bf16=False).twin, {name: start}) for name in ("mouse", "new mouse"))
+    for part in known.prior():
+        part.copy_(torch.rand(part.shape, generator=torch.Generator().manual_seed(0)))
+    new.keep_core(known)
+    assert all(torch.equal(*both) for both in zip(new.prior(), known.prior(), strict=True))
+    wanted = (known.prior_share[0, :, None] * known.prior_mean[0, :, :-1]).sum(0)
+    assert torch.allclose(new.animal("new mouse").readout.weights[:, 0], wanted.expand(5, -1))
+
+
+def test_a_transfer_keeps_the_prior_of_its_core(animal: Planted, fitted: Trained, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fitted.twin, "prior_mean", torch.full_like(fitted.twin.prior_mean, 0.1))
     new = train([plant(units=5, train=4, frames=60, seed=9, name="new mouse").recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(*both) for both in zip(new.twin.prior(), fitted.twin.prior(), strict=True))
