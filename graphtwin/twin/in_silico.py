@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from graphtwin.twin.weights import FittedTwin
 CHUNK = 300  # frames of a stimulus in memory at a time
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
 TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
+log = logging.getLogger("graphtwin")
 
 
 class GratingConfig(BaseModel):
@@ -154,6 +156,26 @@ def grating_responses(fitted: FittedTwin, animal: str, config: GratingConfig | N
     return GratingResponses(mean, modulation)
 
 
+def slow_enough(config: GratingConfig, rate_hz: float) -> GratingConfig:
+    """The gratings that move by less than half a cycle a frame; others would seem to drift back. The log counts those left out.
+
+    Args:
+        config: What is to be shown.
+        rate_hz: Frames a second; NaN leaves none out.
+    """
+    kept = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate_hz)
+    if not kept:
+        raise ValueError(
+            f"gratings: none of {len(config.cycles_per_second)} temporal frequencies is below half of the {rate_hz:.3g} frames a second "
+            f"that the twin sees (slowest {min(config.cycles_per_second):g} Hz). Ask for a slower drift."
+        )
+    left_out = [f"{cycles:g}" for cycles in config.cycles_per_second if cycles not in kept]
+    if left_out:
+        told = len(left_out), len(config.cycles_per_second), rate_hz, ", ".join(left_out)
+        log.warning("gratings: %d of %d temporal frequencies left out, too fast for %.3g frames a second: %s Hz.", *told)
+    return config.model_copy(update={"cycles_per_second": kept})
+
+
 def tune(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
     """Tuning of all units of a twin to drifting gratings, one row a unit.
 
@@ -171,7 +193,7 @@ def tune(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool
         `tuning.describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
-    config = config or GratingConfig()
+    config = slow_enough(config or GratingConfig(), min(frame_rate_hz(fitted, animal) for animal in fitted.animals))  # the same for all
     tables = []
     for animal, seen in fitted.animals.items():
         found = describe_gratings(grating_responses(fitted, animal, config, progress), config)

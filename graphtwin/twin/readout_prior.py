@@ -144,7 +144,7 @@ def fit_prior(told: Sequence[Evidence]) -> ReadoutPrior:
     n_units = sum(len(of.start) for of in told)
     of_outputs = []
     for output in range(told[0].start.shape[1]):
-        every = max(1, n_units // MOST_UNITS)
+        every = max(1, -(-n_units // MOST_UNITS))
         parts = [(of.precision[::every, output], of.pull[::every, output], of.start[::every, output]) for of in told]
         of_outputs.append(_fit_mixture(*(torch.cat(values) for values in zip(*parts, strict=True))))
     return ReadoutPrior(*(torch.stack(values) for values in zip(*of_outputs, strict=True)))

@@ -88,6 +88,17 @@ def test_units_that_add_light_and_dark_and_rectify_are_simple():
     assert table["f1_f0"].to_numpy() == pytest.approx(np.pi / 2, rel=0.02)  # of a rectified sine
 
 
+def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
+    table = tune(motion_detectors(frame_rate_hz=6.3), GratingConfig(cycles_per_degree=(0.045,)))  # 4 Hz would seem to drift back at 2.3
+    apart = np.abs((table["preferred_direction"].iloc[: len(PREFERRED)] - PREFERRED + 180) % 360 - 180)
+    assert (apart < 6).all()
+    assert (table["gdsi"].iloc[:3] > 0.8).all()
+    assert table["temporal_frequency_hz"].iloc[-1] == pytest.approx(np.sqrt(2.0))
+    assert "1 of 3 temporal frequencies left out, too fast for 6.3 frames a second: 4 Hz" in caplog.text
+    with pytest.raises(ValueError, match=r"none of 3 temporal frequencies is below half of the 2 frames a second"):
+        tune(motion_detectors(frame_rate_hz=2.0))
+
+
 def test_pictures_do_not_drift():
     with pytest.raises(ValueError, match="trained on single pictures, in which nothing drifts"):
         tune(motion_detectors(np.nan))

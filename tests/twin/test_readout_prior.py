@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from graphtwin.twin.foundation import Objective, Trained, train
-from graphtwin.twin.model import Twin
+from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.prediction import predict
 from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.recordings import Clips, held_out
@@ -68,6 +69,13 @@ def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
     assert torch.allclose(one.covariance, two.covariance)
 
 
+def test_the_mixture_is_learned_from_no_more_units_than_it_says(monkeypatch: pytest.MonkeyPatch):
+    told, _, _ = planted_evidence(199, 4)
+    monkeypatch.setattr("graphtwin.twin.readout_prior.MOST_UNITS", 100)
+    half = Evidence(told.start[::2], told.precision[::2], told.pull[::2])
+    assert torch.equal(fit_prior([told]).covariance, fit_prior([half]).covariance)
+
+
 def test_posterior_means_are_nearer_the_truth_than_what_was_seen():
     told, true, planted = planted_evidence(2000, 6, seed=1)
     error = posterior_means(told, fit_prior([told])) - true
@@ -92,6 +100,18 @@ def test_a_unit_with_nothing_to_say_has_the_mean_readout_and_one_with_everything
     loud = Evidence(told.start, 1e9 * told.precision, 1e9 * told.pull)
     assert torch.allclose(posterior_means(silent, planted), planted.mean[:, 0].expand(2, 1, -1), atol=1e-6)
     assert torch.allclose(posterior_means(loud, planted), told.start, atol=1e-4)
+
+
+def test_the_posterior_mean_under_unequal_components_is_that_of_a_sum_over_a_grid():
+    share, mean = np.array([0.2, 0.8]), np.array([[1.0, 0.0], [-1.0, 1.0]])
+    covariance = np.array([[[0.5, 0.1], [0.1, 0.3]], [[1.0, 0.0], [0.0, 0.2]]])
+    precision, pull = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -2.0])
+    grid = np.stack(np.meshgrid(*[np.linspace(-6, 6, 601)] * 2), axis=-1).reshape(-1, 2)
+    density = sum(part * multivariate_normal(*of).pdf(grid) for part, *of in zip(share, mean, covariance, strict=True))
+    weight = density * np.exp(grid @ pull - np.einsum("gi,ij,gj->g", grid, precision, grid) / 2)
+    prior = ReadoutPrior(*(torch.from_numpy(part)[None] for part in (share, mean, covariance)))
+    told = Evidence(*(torch.from_numpy(part)[None, None] for part in (np.zeros(2), precision, pull)))
+    assert posterior_means(told, prior)[0, 0].numpy() == pytest.approx(weight @ grid / weight.sum(), abs=1e-5)
 
 
 def test_a_mixture_of_one_and_components_without_share_are_that_one():
@@ -177,6 +197,18 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
     assert np.isfinite(trained.settled["settled"])
 
 
-def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_and_keeps_the_prior(animal: Planted, fitted: Trained):
+def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_of_its_prior():
+    start = AnimalStart(np.zeros((5, 2)), np.ones(5), None, 2)
+    known, new = (Twin(config(bf16=False).twin, {name: start}) for name in ("mouse", "new mouse"))
+    for part in known.prior():
+        part.copy_(torch.rand(part.shape, generator=torch.Generator().manual_seed(0)))
+    new.keep_core(known)
+    assert all(torch.equal(*both) for both in zip(new.prior(), known.prior(), strict=True))
+    wanted = (known.prior_share[0, :, None] * known.prior_mean[0, :, :-1]).sum(0)
+    assert torch.allclose(new.animal("new mouse").readout.weights[:, 0], wanted.expand(5, -1))
+
+
+def test_a_transfer_keeps_the_prior_of_its_core(animal: Planted, fitted: Trained, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fitted.twin, "prior_mean", torch.full_like(fitted.twin.prior_mean, 0.1))
     new = train([plant(units=5, train=4, frames=60, seed=9, name="new mouse").recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(*both) for both in zip(new.twin.prior(), fitted.twin.prior(), strict=True))
