@@ -33,7 +33,7 @@ class GratingConfig(BaseModel):
     directions: int = Field(16, ge=4, multiple_of=4, description="At equal steps around the circle, from 0 (rightwards; 90 is upwards).")
     cycles_per_degree: tuple[float, ...] = Field((0.03, 0.045, 0.07), min_length=1, description="At the centre of the monitor.")
     cycles_per_second: tuple[float, ...] = Field((1.0, 2.0, 4.0), min_length=1, description="Of the drift.")
-    seconds: float = Field(1.0, gt=0, description="Of each grating that count; best whole cycles.")
+    seconds: float = Field(1.0, gt=0, description="Of each grating that count, about: whole cycles, one at least.")
     onset_s: float = Field(0.5, ge=0, description="Of each grating before these, and of the grey screen before it.")
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
@@ -119,7 +119,7 @@ class GratingResponses:
     """Answers of one animal's units to drifting gratings.
 
     Attributes:
-        mean: F0, the mean over whole cycles, in the units of the recording.
+        mean: F0, the mean over whole cycles to half a frame, in the units of the recording.
         modulation: F1, the amplitude at the frequency of the drift.
     """
 
@@ -142,12 +142,13 @@ def grating_responses(fitted: FittedTwin, animal: str, config: GratingConfig | N
         raise ValueError(f"{animal}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
     seen = fitted.animals[animal]
     grey, deviation = seen.scales.video
-    onset, counted = round(config.onset_s * rate), round(config.seconds * rate)
+    onset = round(config.onset_s * rate)
     before = np.full((onset, *seen.size), grey, dtype=np.float32)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(seen.units), *shape))
     for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {animal}", unit="grating", disable=not progress, leave=False):
         direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
+        counted = round(max(1, round(config.seconds * temporal * rate)) / temporal)  # frames of whole cycles
         drift = grating(direction, spatial, temporal, seen.size, onset + counted, fitted.config.twin.perspective)
         video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
         answers = respond(fitted, animal, video)[2 * onset :]

@@ -15,12 +15,14 @@ from jaxtyping import Float
 from graphtwin.twin.gauge import features_on, gauge, reference_clip
 from graphtwin.twin.weights import FittedTwin
 
+ROUNDING = 1e-5  # of single precision, with room
+
 
 def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
     """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), gain, rf_x, rf_y, animal.
 
-    embedding_*: gauge-fixed feature weights off their mean, of length 1. gain: length of the weights, mean and all. rf_x, rf_y: where the
-    readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
+    embedding_*: gauge-fixed feature weights off their mean, of length 1, or 0 where a unit has the mean. gain: length of the weights, mean
+    and all. rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
 
     Args:
         fitted: A twin.
@@ -35,7 +37,9 @@ def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"
         readout = fitted.twin.animal(name).readout
         weights = readout.weights[:, 0].detach().double().numpy()
         own = (weights - common) @ turned
-        columns = (own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        length = np.linalg.norm(own, axis=1, keepdims=True)
+        told = length > ROUNDING * max(float(np.linalg.norm(common @ turned)), 1e-6)  # else what rounding left would have a direction
+        columns = np.where(told, own / np.where(told, length, 1.0), 0.0).astype(np.float32)
         position = readout.mean_positions().detach().numpy()
         told = seen.units.assign(animal=name, rf_x=position[:, 0], rf_y=-position[:, 1], gain=np.linalg.norm(weights @ turned, axis=1))
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))

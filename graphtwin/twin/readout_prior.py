@@ -1,10 +1,10 @@
 """What the readouts of many units have in common, and what each of them is most likely to be given that and its own responses.
 
 A unit has few responses for as many weights. Feature weights and bias of all units of all animals on one core are taken as draws from one
-mixture of Gaussians, that under which the responses of all units together are most likely (empirical Bayes by EM: Dempster, Laird & Rubin
-1977, doi:10.1111/j.2517-6161.1977.tb01600.x; Efron & Morris 1973, doi:10.1080/01621459.1973.10481350). Units of one component are of one
-kind, as cells that prefer like directions. Each unit's readout is then its posterior mean, to second order around the last one. The mixture
-stays with the core: a new animal's readouts are held by it from the first minute.
+mixture of Gaussians, that under which the responses of all units together are most likely (empirical Bayes: Efron & Morris 1973,
+doi:10.1080/01621459.1973.10481350). Units of one component are of one kind, as cells that prefer like directions. Each unit's readout is
+then its posterior mean, to second order around the last one. The mixture stays with the core: a new animal's readouts are held by it from
+the first minute.
 
 Two things keep a unit's responses from counting for more than they say. Their scores vary more than the family expects, by a factor that
 is measured and divides them (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439). And neighbouring frames may repeat each
@@ -19,20 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.cluster import KMeans
 from tqdm import tqdm
 
 from graphtwin.twin.model import COMPONENTS, Animal, Twin, tensors
+from graphtwin.twin.readout_mixture import Mixture, fit_mixture, posterior_mean
 from graphtwin.twin.recordings import Clips, Window
 
 PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames over which they may
-EM_STEPS = 20
-UNITS_A_COMPONENT = 50  # no more components than there are units for
 MOST_UNITS = 4000  # that the mixture is learned from, spread over all
-MEASURED = 2  # of the Newton steps measure the prior
-ROUNDS, SETTLED = 6, 1.0  # Newton steps at most; one that changes the log-likelihood of half of the units by less, nats, is the last
-UNITS_TOGETHER = 2048
+MEASURED = (1, COMPONENTS)  # components of the prior that the first Newton steps measure; later ones keep it
+ROUNDS, SETTLED = 6, 1.0  # Newton steps at most; one that moves half of the units by less, nats of their curvature, is the last
 NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
 FLOOR = 1e-6  # of variances
 
@@ -63,20 +60,12 @@ class ReadoutPrior:
     covariance: Float[torch.Tensor, "outputs components entries entries"]
 
 
-@dataclass(frozen=True)
-class _Posterior:
-    """What one output's responses and prior say of units' readouts: of each component, and how likely a unit is of each."""
-
-    share: Float[torch.Tensor, "units components"]
-    mean: Float[torch.Tensor, "units components entries"]
-    covariance: Float[torch.Tensor, "units components entries entries"]
-
-
 def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, progress: bool = False) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
     A step of Newton is a pass over the clips; the fewer the responses, the more of them it takes and the less one costs. Time grows with
-    frames x units x (features + 1)^2, memory with units x (features + 1)^2.
+    frames x units x (features + 1)^2 a pass, and with units (4,000 at most) x components x (features + 1)^3 for the prior; memory with
+    units x (features + 1)^2.
 
     Args:
         twin: Fitted; feature weights and biases are changed in place.
@@ -86,17 +75,17 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
         progress: Show a bar.
     """
     twin.eval()
-    found = prior
+    found, measured = prior, MEASURED if prior is None else ()
     for step in range(ROUNDS):
         told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
-        if prior is None and step < MEASURED:
-            found = fit_prior(list(told.values()))
+        if step < len(measured):
+            found = fit_prior(list(told.values()), measured[step])
         assert found is not None  # given, or measured in the first step
         means = {name: posterior_means(of, found) for name, of in told.items()}
         for name, mean in means.items():
             _set(twin.animal(name), mean)
         moved = [torch.einsum("uoi,uoij,uoj->u", means[name] - of.start, of.precision, means[name] - of.start) for name, of in told.items()]
-        if float(torch.cat(moved).median()) / 2 < SETTLED:
+        if step + 1 >= len(measured) and float(torch.cat(moved).median()) / 2 < SETTLED:
             break
     assert found is not None
     return found
@@ -135,65 +124,21 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
     return Evidence(at, precision, (first / excess[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at))
 
 
-def fit_prior(told: Sequence[Evidence]) -> ReadoutPrior:
-    """The mixture under which all units' responses are most likely.
+def fit_prior(told: Sequence[Evidence], components: int = COMPONENTS) -> ReadoutPrior:
+    """The mixture under which all units' responses are most likely, of each output.
 
     Args:
         told: Of each animal.
+        components: At most; the prior has room for COMPONENTS, some of no share.
     """
-    n_units = sum(len(of.start) for of in told)
-    of_outputs = []
+    every = max(1, -(-sum(len(of.start) for of in told) // MOST_UNITS))
+    found = []
     for output in range(told[0].start.shape[1]):
-        every = max(1, -(-n_units // MOST_UNITS))
-        parts = [(of.precision[::every, output], of.pull[::every, output], of.start[::every, output]) for of in told]
-        of_outputs.append(_fit_mixture(*(torch.cat(values) for values in zip(*parts, strict=True))))
-    return ReadoutPrior(*(torch.stack(values) for values in zip(*of_outputs, strict=True)))
-
-
-Mixture = tuple[
-    Float[torch.Tensor, " components"], Float[torch.Tensor, "components entries"], Float[torch.Tensor, "components entries entries"]
-]
-
-
-def _fit_mixture(
-    precision: Float[torch.Tensor, "units entries entries"],
-    pull: Float[torch.Tensor, "units entries"],
-    start: Float[torch.Tensor, "units entries"],
-) -> Mixture:
-    """One Gaussian first; then components around clusters of what it makes of the units, each held by half of its covariance."""
-    apart = start - start.mean(0)
-    mixture: Mixture = torch.ones(1, dtype=start.dtype), start.mean(0)[None], (apart.T @ apart / len(start))[None]
-    for _ in range(EM_STEPS):
-        mixture = _better(_posterior(precision, pull, mixture))
-    centre, covariance = mixture[1][0], mixture[2][0]
-    components = min(COMPONENTS, len(start) // UNITS_A_COMPONENT)
-    if components > 1:
-        means = _posterior(precision, pull, mixture).mean[:, 0]
-        white = (means - centre) @ torch.linalg.cholesky(_inverse(covariance))
-        number = torch.from_numpy(KMeans(components, n_init=1, random_state=0).fit_predict(white.numpy()).astype(np.int64))
-        share = torch.bincount(number, minlength=components).to(start.dtype) / len(number)
-        mixture = share, torch.stack([means[number == at].mean(0) for at in range(components)]), covariance.repeat(components, 1, 1)
-        for _ in range(EM_STEPS):
-            mixture = _better(_posterior(precision, pull, mixture), centre, covariance / 2)
-    none = COMPONENTS - len(mixture[0])
-    share, mean = torch.cat([mixture[0], torch.zeros(none, dtype=start.dtype)]), torch.cat([mixture[1], centre.repeat(none, 1)])
-    return share, mean, torch.cat([mixture[2], covariance.repeat(none, 1, 1)])
-
-
-def _better(known: _Posterior, centre: torch.Tensor | None = None, covariance: torch.Tensor | None = None) -> Mixture:
-    """The mixture that is likeliest given what is known of the units.
-
-    A covariance, where one is given, counts as as many units as it has entries, and the centre as two.
-    """
-    count = known.share.sum(0)
-    mean = torch.einsum("uk,uke->ke", known.share, known.mean)
-    mean = mean / count[:, None] if centre is None else (mean + 2 * centre) / (count[:, None] + 2)
-    apart = known.mean - mean
-    spread = torch.einsum("uk,uki,ukj->kij", known.share, apart, apart) + torch.einsum("uk,ukij->kij", known.share, known.covariance)
-    if covariance is None:
-        return count / count.sum(), mean, spread / count[:, None, None]
-    held = len(covariance)
-    return count / count.sum(), mean, (spread + held * covariance) / (count[:, None, None] + held)
+        precision, pull, start = (torch.cat([getattr(of, name)[::every, output] for of in told]) for name in ("precision", "pull", "start"))
+        mixture = fit_mixture(precision, pull, start, components)
+        none = COMPONENTS - len(mixture.share)
+        found.append([torch.cat([part, part.new_zeros(none, *part.shape[1:])]) for part in vars(mixture).values()])
+    return ReadoutPrior(*(torch.stack(values) for values in zip(*found, strict=True)))
 
 
 def posterior_means(of: Evidence, prior: ReadoutPrior) -> Float[torch.Tensor, "units outputs entries"]:
@@ -203,38 +148,9 @@ def posterior_means(of: Evidence, prior: ReadoutPrior) -> Float[torch.Tensor, "u
         of: The units' responses.
         prior: What readouts are like before these are seen.
     """
-    of_outputs = []
-    for output in range(of.start.shape[1]):
-        mixture = prior.share[output], prior.mean[output], prior.covariance[output]
-        parts = []
-        for units in torch.arange(len(of.start)).split(UNITS_TOGETHER):
-            known = _posterior(of.precision[units, output], of.pull[units, output], mixture)
-            parts.append(torch.einsum("uk,uke->ue", known.share, known.mean))
-        of_outputs.append(torch.cat(parts))
-    return torch.stack(of_outputs, dim=1)
-
-
-def _posterior(
-    precision: Float[torch.Tensor, "units entries entries"], pull: Float[torch.Tensor, "units entries"], mixture: Mixture
-) -> _Posterior:
-    """By Gaussian algebra; a component's share of a unit goes with how likely its responses are under it."""
-    found = []
-    for share, mean, covariance in zip(*mixture, strict=True):
-        if share == 0:
-            continue
-        held = _inverse(covariance)
-        factor = torch.linalg.cholesky(precision + held)
-        pulled = pull + held @ mean
-        means = torch.cholesky_solve(pulled[..., None], factor)[..., 0]
-        evidence = (pulled * means).sum(1) / 2 - factor.diagonal(dim1=1, dim2=2).log().sum(1)
-        evidence += share.log() + (torch.logdet(held) - mean @ held @ mean) / 2
-        found.append((evidence, means, torch.cholesky_inverse(factor)))
-    evidence, means, covariances = (torch.stack(values, dim=1) for values in zip(*found, strict=True))
-    return _Posterior(torch.softmax(evidence, dim=1), means, covariances)
-
-
-def _inverse(covariance: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.inv(covariance + FLOOR * torch.eye(len(covariance), dtype=covariance.dtype))
+    mixtures = [Mixture(*parts) for parts in zip(prior.share, prior.mean, prior.covariance, strict=True)]
+    found = [posterior_mean(of.precision[:, output], of.pull[:, output], mixture) for output, mixture in enumerate(mixtures)]
+    return torch.stack(found, dim=1)
 
 
 def _entries(animal: Animal) -> Float[torch.Tensor, "units outputs entries"]:

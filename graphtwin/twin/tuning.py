@@ -73,6 +73,8 @@ def tuning_features(tuning: pd.DataFrame) -> Float[np.ndarray, "neurons features
         tuning: gdsi, preferred_direction, gosi, preferred_orientation (degrees), spatial_frequency_cpd, temporal_frequency_hz, f1_f0.
     """
     complete = tuning[TOLD_BY_GRATINGS].notna().all(axis=1).to_numpy()
+    if not complete.any():
+        return np.full((len(tuning), 8), np.nan)
     known = tuning.loc[complete, TOLD_BY_GRATINGS]
     points = [
         known[selectivity].to_numpy() * np.exp(1j * times * np.radians(known[angle].to_numpy()))

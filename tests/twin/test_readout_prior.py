@@ -170,6 +170,28 @@ def test_readouts_that_were_moved_away_settle_where_they_predict_what_was_held_o
     assert loss(fitted, test) < before + 0.1 * (moved - before)
 
 
+@pytest.mark.parametrize(("nats", "steps"), [([9.0, 4.0, 0.5, 9.0], 3), ([0.5, 9.0], 1), ([9.0] * 9, 6)])
+def test_readouts_settle_until_half_of_the_units_move_by_less_than_a_nat(fitted: Trained, monkeypatch: pytest.MonkeyPatch, nats, steps):
+    told, _, _ = planted_evidence(40, fitted.config.twin.core.features + 1)
+    one = Evidence(told.start, torch.eye(told.start.shape[-1]).double().repeat(40, 1, 1, 1), told.pull)
+    passes = []
+
+    def read(*_: Any) -> Evidence:
+        passes.append(nats[len(passes)])
+        return one
+
+    def step(of: Evidence, _: ReadoutPrior) -> torch.Tensor:
+        moved = torch.zeros_like(of.start)
+        moved[:21, :, 0] = (2 * passes[-1]) ** 0.5  # of more than half of the units
+        return of.start + moved
+
+    monkeypatch.setattr("graphtwin.twin.readout_prior.evidence", read)
+    monkeypatch.setattr("graphtwin.twin.readout_prior.posterior_means", step)
+    monkeypatch.setattr("graphtwin.twin.readout_prior._set", lambda *_: None)
+    settle(fitted.twin, {"planted": fitted.clips["planted"][0]}, 6, ReadoutPrior(*fitted.twin.prior()))
+    assert len(passes) == steps
+
+
 def test_units_that_hardly_fire_are_not_told_to_by_the_others(animal: Planted):
     quiet = plant(units=40, train=12, frames=120, seed=3)
     rng = np.random.default_rng(0)

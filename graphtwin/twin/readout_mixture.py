@@ -1,0 +1,117 @@
+"""A mixture of Gaussians from which readouts are draws, each of them known through its own responses alone: EM and posterior means.
+
+What responses say of a readout x is -x' P x / 2 + x' b, its precision P and pull b. Under a component of mean m and covariance S the
+posterior has precision A = P + S^-1 and mean A^-1 (b + S^-1 m), and the responses a likelihood of sqrt(|S^-1| / |A|) times exp of half of
+(b + S^-1 m)' A^-1 (b + S^-1 m) - m' S^-1 m, but for what is common to all components. EM: Dempster, Laird & Rubin 1977,
+doi:10.1111/j.2517-6161.1977.tb01600.x. A step costs units x components x entries^3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.cluster import KMeans
+
+EM_STEPS = 20
+UNITS_A_COMPONENT = 50  # no more components than there are units for
+CENTRE_COUNTS = 2.0  # as so many units in the mean of each component
+BLOCK = 64  # units whose matrices stay in the cache
+FLOOR = 1e-6  # of variances
+
+Precision = Float[torch.Tensor, "units entries entries"]
+Pull = Float[torch.Tensor, "units entries"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Components of share 0 are none."""
+
+    share: Float[torch.Tensor, " components"]
+    mean: Float[torch.Tensor, "components entries"]
+    covariance: Float[torch.Tensor, "components entries entries"]
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Of some units: how likely each is of each component, the mean readout under it, and the Cholesky factor of its precision."""
+
+    share: Float[torch.Tensor, "units components"]
+    mean: Float[torch.Tensor, "units components entries"]
+    factor: Float[torch.Tensor, "units components entries entries"]
+
+
+def fit_mixture(precision: Precision, pull: Pull, start: Float[torch.Tensor, "units entries"], components: int) -> Mixture:
+    """The mixture under which the responses of all units are most likely.
+
+    One Gaussian comes first. Components begin at clusters of what it makes of the units (k-means, whitened); each is held by half of its
+    covariance, counted as as many units as there are entries, and by its mean.
+
+    Args:
+        precision: P of each unit.
+        pull: b of each unit.
+        start: Readouts, from whose moments EM begins.
+        components: At most; fewer where units are few.
+    """
+    apart = start - start.mean(0)
+    one = Mixture(torch.ones(1, dtype=start.dtype), start.mean(0)[None], (apart.T @ apart / len(start))[None])
+    for _ in range(EM_STEPS):
+        one = _likeliest(precision, pull, one)
+    if components == 1:
+        return one
+    means = posterior_mean(precision, pull, one)
+    white = ((means - one.mean) @ torch.linalg.cholesky(_inverse(one.covariance[0]))).numpy()
+    several = min(components, len(start) // UNITS_A_COMPONENT, len(np.unique(white.round(6), axis=0)))
+    if several < 2:
+        return one
+    number = torch.from_numpy(KMeans(several, n_init=1, random_state=0).fit_predict(white).astype(np.int64))
+    share = torch.bincount(number, minlength=several).to(start.dtype) / len(number)
+    clusters = torch.stack([means[number == at].mean(0) for at in range(several)])
+    found = Mixture(share, clusters, one.covariance.repeat(several, 1, 1))
+    for _ in range(EM_STEPS):
+        found = _likeliest(precision, pull, found, one)
+    return found
+
+
+def posterior_mean(precision: Precision, pull: Pull, mixture: Mixture) -> Float[torch.Tensor, "units entries"]:
+    """Of each unit's readout."""
+    return torch.cat([torch.einsum("uk,uke->ue", known.share, known.mean) for known in _posteriors(precision, pull, mixture)])
+
+
+def _likeliest(precision: Precision, pull: Pull, mixture: Mixture, held_by: Mixture | None = None) -> Mixture:
+    """A step of EM."""
+    size, entries = mixture.mean.shape
+    count, first, second = (mixture.mean.new_zeros(size, *shape) for shape in ((), (entries,), (entries, entries)))
+    for known in _posteriors(precision, pull, mixture):
+        count += known.share.sum(0)
+        first += torch.einsum("uk,uke->ke", known.share, known.mean)
+        second += torch.einsum("uki,ukj->kij", known.share[..., None] * known.mean, known.mean)
+        second += torch.einsum("uk,ukij->kij", known.share, torch.cholesky_inverse(known.factor))
+    mean = first / count[:, None] if held_by is None else (first + CENTRE_COUNTS * held_by.mean) / (count[:, None] + CENTRE_COUNTS)
+    crossed = first[:, :, None] * mean[:, None]
+    spread = second - crossed - crossed.mT + count[:, None, None] * mean[:, :, None] * mean[:, None]
+    if held_by is None:
+        return Mixture(count / count.sum(), mean, spread / count[:, None, None])
+    return Mixture(count / count.sum(), mean, (spread + entries * held_by.covariance / 2) / (count[:, None, None] + entries))
+
+
+def _posteriors(precision: Precision, pull: Pull, mixture: Mixture) -> Iterator[_Posterior]:
+    """Block by block, under the components that have a share."""
+    there = mixture.share > 0
+    share, mean, covariance = mixture.share[there], mixture.mean[there], mixture.covariance[there]
+    held = torch.stack([_inverse(one) for one in covariance])
+    pulled = torch.einsum("kij,kj->ki", held, mean)
+    constant = share.log() + (torch.logdet(held) - (pulled * mean).sum(1)) / 2
+    for units in torch.arange(len(pull)).split(BLOCK):
+        factor = torch.linalg.cholesky(precision[units, None] + held)
+        towards = pull[units, None] + pulled
+        means = torch.cholesky_solve(towards[..., None], factor)[..., 0]
+        likelihood = constant + (towards * means).sum(2) / 2 - factor.diagonal(dim1=2, dim2=3).log().sum(2)
+        yield _Posterior(torch.softmax(likelihood, dim=1), means, factor)
+
+
+def _inverse(covariance: Float[torch.Tensor, "entries entries"]) -> Float[torch.Tensor, "entries entries"]:
+    return torch.linalg.inv(covariance + FLOOR * torch.eye(len(covariance), dtype=covariance.dtype))
