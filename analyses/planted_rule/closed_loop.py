@@ -283,16 +283,17 @@ def compare_with(table: pd.DataFrame, expected: list[dict[str, Any]]) -> list[st
 
 def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """How clearly each likeness shows the planted rule, animal by animal; power; and what is found where no such rule was planted."""
-    figure = Figure(figsize=(WIDTH * 1.3, 3.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH * 1.4, 3.2), layout="constrained")
     panels = figure.subplots(1, 3, width_ratios=[1.1, 1, 1.2])
     rows = answers[(answers["rule"] == PLANTED) & (answers["given"] == "alone")]
     of_animals = rows.groupby(["source", "animal"])["z"].mean().unstack("animal").loc[list(SOURCES)]
-    panels[0].plot(of_animals.to_numpy(), color="0.75", linewidth=0.8)
-    panels[0].plot(of_animals.mean(1).to_numpy(), color="C0", marker="o", markersize=4)
-    panels[0].axhline(stats.norm.ppf(0.975), color="0.6", linewidth=0.8, linestyle=":")
-    names = [name.replace(": ", ":\n").replace("single ", "single\n") for name in SOURCES]
-    panels[0].set_xticks(range(len(SOURCES)), names, fontsize=6)
-    panels[0].set(ylabel="z of the slope of likeness", title="A planted feature rule")
+    places = np.arange(len(SOURCES))
+    panels[0].plot(of_animals.to_numpy(), places, color="0.75", linewidth=0.8)
+    panels[0].plot(of_animals.mean(1).to_numpy(), places, color="C0", marker="o", markersize=4)
+    panels[0].axvline(stats.norm.ppf(0.975), color="0.6", linewidth=0.8, linestyle=":")
+    panels[0].set_yticks(places, SOURCES, fontsize=7)
+    panels[0].invert_yaxis()
+    panels[0].set(xlabel="z of the slope of likeness", title="A planted feature rule")
     of = table[table["rule"] == PLANTED].set_index(["source", "given"])["found"]
     for source in SOURCES:
         panels[1].plot(N_AXONS, [of[(source, f"{n} axons")] for n in N_AXONS], marker="o", markersize=3, label=source)
@@ -303,7 +304,8 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     none = [(rule, given) for rule in ("geometry, targeted axons", "rf-confounded") for given in ("alone", "distances")]
     of_none = table.set_index(["source", "rule", "given"])["found"]
     for place, source in enumerate(SOURCES):
-        panels[2].bar(np.arange(len(none)) + 0.13 * (place - 2.5), [of_none[(source, *which)] for which in none], 0.13, color=f"C{place}")
+        at, width = place - (len(SOURCES) - 1) / 2, 0.8 / len(SOURCES)
+        panels[2].bar(np.arange(len(none)) + width * at, [of_none[(source, *which)] for which in none], width, color=f"C{place}")
     panels[2].axhline(0.05, color="0.6", linewidth=0.8, linestyle=":")
     panels[2].set_xticks(range(len(none)), [f"{rule.split(',')[0]},\n{given}" for rule, given in none], fontsize=6)
     panels[2].set(ylabel="share of wirings with a rule found", ylim=(0, 1.03), title="No like-to-like planted")
