@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers
-from graphtwin.twin.model import AnimalStart, Twin
+from graphtwin.twin.model import AnimalStart, Twin, tensors
 from graphtwin.twin.recordings import Window
 
 HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
