@@ -39,7 +39,7 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame, name: str) -> Iterator[dic
     """
     if not one[KEYS].equals(other[KEYS]):
         raise ValueError(f"{name}: {len(one)} and {len(other)} rows are not the same units in the same order. Join them first.")
-    a, b = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (vectors_of(one), vectors_of(other)))
+    a, b = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12) for vectors in (vectors_of(one), vectors_of(other)))
     dealt = rng_for(0, "units dealt anew").permutation(len(a))
     for measure, of in (("cosine", cosines), ("cosine, mean vector removed", centred_cosines)):
         yield {"comparison": name, "measure": measure, **_median(of(a, b)), "null": float(np.median(of(a, b[dealt])))}

@@ -238,7 +238,7 @@ def _look(files: _Files, layout: Layout, number: int, n_units: int) -> tuple[int
     if not responses[:n_frames].any():
         return n_frames, stimulus, False
     if len(responses) < n_frames or (len(responses) > n_frames and np.isfinite(responses[n_frames]).any()):
-        finite = int(np.isfinite(responses[:, 0]).sum())
+        finite = int(np.isfinite(responses).any(axis=1).sum())  # of any unit
         raise ValueError(
             f"{files.path}/{answers}: responses to {finite} frames, but {n_frames} were shown. Responses and frames must have one length."
         )

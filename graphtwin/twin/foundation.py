@@ -39,7 +39,7 @@ class FoundationConfig(BaseModel):
     expected_lag: float = Field(
         4.4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
     )
-    steps: int = Field(105, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
+    steps: int = Field(90, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
     windows: int = Field(4, ge=1, description="Windows a step.")
     frames: int = Field(60, ge=2, description="Frames a window.")
     warm_up: int = Field(12, ge=0, description="Frames at the start of each window that no loss is taken on.")
