@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from jaxtyping import Float, Int
 from graphtwin.sources.recording import Recording, Trial
 
 RESPONSE_FLOOR = 0.01  # of the mean standard deviation: a unit that hardly fires is not blown up
+FAR_OFF = 30.0  # deviations of eye position, told by medians, that no eye makes
+log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,15 @@ class Scales:
 
 
 def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
-    """Means and standard deviations over trials, one trial in memory at a time."""
-    moments = [_Moments() for _ in range(4)]
+    """Means and standard deviations over trials, one trial in memory at a time; the log counts trials whose eye positions are far off."""
+    moments, eyes = [_Moments() for _ in range(4)], {}
     for row in rows:
         trial = checked(recording, int(row))
         parts = (np.reshape(trial.video, (-1, 1)), trial.responses, trial.behaviour, trial.eye_position)
         for moment, values in zip(moments, parts, strict=True):
             moment.add(np.asarray(values, dtype=np.float64))
+        eyes[int(row)] = trial.eye_position[np.isfinite(trial.eye_position).all(1)].astype(np.float64)
+    _tell_eyes_far_off(recording.name, {row: seen for row, seen in eyes.items() if len(seen)})
     video, responses, behaviour, eye = moments
     if not responses.deviation().any():
         raise ValueError(
@@ -52,6 +57,24 @@ def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
         eye.scales(),
         (behaviour.missing(), eye.missing()),
     )
+
+
+def _tell_eyes_far_off(name: str, eyes: dict[int, Float[np.ndarray, "frames 2"]]) -> None:
+    """One tracker's slip widens the deviation by which all eye positions are divided."""
+    if not eyes:
+        return
+    middles = np.stack([np.median(seen, axis=0) for seen in eyes.values()])
+    middle = np.median(middles, axis=0)
+    within = np.median([np.median(np.abs(seen - at), axis=0) for seen, at in zip(eyes.values(), middles, strict=True)], axis=0)
+    spread = 1.4826 * (within + np.median(np.abs(middles - middle), axis=0)) + 1e-6 * np.abs(middle) + 1e-9
+    far = {row: float((np.abs(seen - middle) / spread).max()) for row, seen in eyes.items()}
+    off = [row for row, deviations in far.items() if deviations > FAR_OFF]
+    if off:
+        log.warning(
+            "%s: eye position is more than %g deviations from its median in %d of %d training trials, first trial %d (%.3g deviations). "
+            "Where the tracker failed set it to NaN: it counts as missing then.",
+            name, FAR_OFF, len(off), len(far), off[0], far[off[0]],
+        )  # fmt: skip
 
 
 def checked(recording: Recording, row: int) -> Trial:

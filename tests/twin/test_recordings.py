@@ -120,6 +120,18 @@ def test_eye_position_that_was_lost_is_the_mean_and_counted(planted: Planted):
     assert train.scales.missing[1] == pytest.approx(10 / 160)
 
 
+def test_an_eye_far_off_is_told_with_its_trial_and_eyes_that_only_move_are_not(planted: Planted, caplog: pytest.LogCaptureFixture):
+    train, _ = clips_of(planted.recording)
+    assert not caplog.records
+    row = int(train.rows[1])
+    clips_of(spoil(planted, row, eye_position=np.full((40, 2), 1e5, dtype=np.float32)))
+    assert f"in 1 of {len(train.rows)} training trials, first trial {row} (" in caplog.text
+    assert "set it to NaN" in caplog.text
+    caplog.clear()
+    clips_of(spoil(planted, row, eye_position=np.full((40, 2), np.nan, dtype=np.float32)))
+    assert not caplog.records
+
+
 def test_a_silent_unit_is_not_blown_up(planted: Planted):
     for row in range(len(planted.trials)):
         silent = planted.trials[row].responses.copy()
