@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from sklearn.cluster import KMeans
+from tqdm import tqdm
 
 EM_STEPS = 20
 UNITS_A_COMPONENT = 50  # no more components than there are units for
@@ -44,7 +45,9 @@ class _Posterior:
     factor: Float[torch.Tensor, "units components entries entries"]
 
 
-def fit_mixture(precision: Precision, pull: Pull, start: Float[torch.Tensor, "units entries"], components: int) -> Mixture:
+def fit_mixture(
+    precision: Precision, pull: Pull, start: Float[torch.Tensor, "units entries"], components: int, progress: bool = False
+) -> Mixture:
     """The mixture under which the responses of all units are most likely.
 
     One Gaussian comes first. Components begin at clusters of what it makes of the units (k-means, whitened); each is held by half of its
@@ -55,10 +58,11 @@ def fit_mixture(precision: Precision, pull: Pull, start: Float[torch.Tensor, "un
         pull: b of each unit.
         start: Readouts, from whose moments EM begins.
         components: At most; fewer where units are few.
+        progress: Show bars.
     """
     apart = start - start.mean(0)
     one = Mixture(torch.ones(1, dtype=start.dtype), start.mean(0)[None], (apart.T @ apart / len(start))[None])
-    for _ in range(EM_STEPS):
+    for _ in tqdm(range(EM_STEPS), desc="kinds of readouts", unit="step", disable=not progress, leave=False):
         one = _likeliest(precision, pull, one)
     if components == 1:
         return one
@@ -71,7 +75,7 @@ def fit_mixture(precision: Precision, pull: Pull, start: Float[torch.Tensor, "un
     share = torch.bincount(number, minlength=several).to(start.dtype) / len(number)
     clusters = torch.stack([means[number == at].mean(0) for at in range(several)])
     found = Mixture(share, clusters, one.covariance.repeat(several, 1, 1))
-    for _ in range(EM_STEPS):
+    for _ in tqdm(range(EM_STEPS), desc="kinds of readouts", unit="step", disable=not progress, leave=False):
         found = _likeliest(precision, pull, found, one)
     return found
 

@@ -79,7 +79,7 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
     for step in range(ROUNDS):
         told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
         if step < len(measured):
-            found = fit_prior(list(told.values()), measured[step])
+            found = fit_prior(list(told.values()), measured[step], progress)
         assert found is not None  # given, or measured in the first step
         means = {name: posterior_means(of, found) for name, of in told.items()}
         for name, mean in means.items():
@@ -124,18 +124,19 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
     return Evidence(at, precision, (first / excess[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at))
 
 
-def fit_prior(told: Sequence[Evidence], components: int = COMPONENTS) -> ReadoutPrior:
+def fit_prior(told: Sequence[Evidence], components: int = COMPONENTS, progress: bool = False) -> ReadoutPrior:
     """The mixture under which all units' responses are most likely, of each output.
 
     Args:
         told: Of each animal.
         components: At most; the prior has room for COMPONENTS, some of no share.
+        progress: Show bars.
     """
     every = max(1, -(-sum(len(of.start) for of in told) // MOST_UNITS))
     found = []
     for output in range(told[0].start.shape[1]):
         precision, pull, start = (torch.cat([getattr(of, name)[::every, output] for of in told]) for name in ("precision", "pull", "start"))
-        mixture = fit_mixture(precision, pull, start, components)
+        mixture = fit_mixture(precision, pull, start, components, progress)
         none = COMPONENTS - len(mixture.share)
         found.append([torch.cat([part, part.new_zeros(none, *part.shape[1:])]) for part in vars(mixture).values()])
     return ReadoutPrior(*(torch.stack(values) for values in zip(*found, strict=True)))
