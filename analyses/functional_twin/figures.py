@@ -109,7 +109,7 @@ def draw_population(scores: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
         draw_interval_rows(left, labels, bits[["value", "low", "high"]].to_numpy(float), [GREEN] * len(bits), reference=0.0)
         left.plot(bits["null"], range(len(bits)), "|", color=GREY, markersize=12, label="repeats dealt anew")
         left.set_title("bits per response added")
-        left.legend(loc="lower right")
+        figure.legend(loc="outside lower left")  # in the panel its mark would be taken for a value
         right.vlines(pairs["predicted"], pairs["low"], pairs["high"], color=VERMILLION, linewidth=1.2)
         right.plot(pairs["predicted"], pairs["measured"], "o", color=VERMILLION, markersize=3.5)
         ends = [pairs["predicted"].min(), pairs["predicted"].max()]
