@@ -56,9 +56,13 @@ class AnimalStart:
 
 
 class Animal(nn.Module):
-    """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution."""
+    """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution.
+
+    `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
+    """
 
     delay: torch.Tensor
+    reliability: torch.Tensor
 
     def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
         """Parts of one animal, its units answering at their mean rate."""
@@ -68,6 +72,7 @@ class Animal(nn.Module):
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
         self.perspective = Perspective(config.perspective)
         self.register_buffer("delay", torch.tensor(start.delay))
+        self.register_buffer("reliability", torch.zeros(units))
         self.modulation = Modulation(start.behaviour, config.modulators)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)

@@ -19,10 +19,11 @@ ROUNDING = 1e-5  # of single precision, with room
 
 
 def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
-    """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), gain, rf_x, rf_y, animal.
+    """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), animal, reliability, gain, rf_x, rf_y.
 
     embedding_*: gauge-fixed feature weights off their mean, of length 1, or 0 where a unit has the mean. gain: length of the weights, mean
-    and all. rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
+    and all. reliability: how much of the readout the unit's own responses tell, 0 to 1; the rest is what readouts of all units are like.
+    rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
 
     Args:
         fitted: A twin.
@@ -38,9 +39,11 @@ def embed(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"
         weights = readout.weights[:, 0].detach().double().numpy()
         own = (weights - common) @ turned
         length = np.linalg.norm(own, axis=1, keepdims=True)
-        told = length > ROUNDING * max(float(np.linalg.norm(common @ turned)), 1e-6)  # else what rounding left would have a direction
-        columns = np.where(told, own / np.where(told, length, 1.0), 0.0).astype(np.float32)
+        differs = length > ROUNDING * max(float(np.linalg.norm(common @ turned)), 1e-6)  # else what rounding left would have a direction
+        columns = np.where(differs, own / np.where(differs, length, 1.0), 0.0).astype(np.float32)
         position = readout.mean_positions().detach().numpy()
-        told = seen.units.assign(animal=name, rf_x=position[:, 0], rf_y=-position[:, 1], gain=np.linalg.norm(weights @ turned, axis=1))
+        known = fitted.twin.animal(name).reliability.double().cpu().numpy()
+        told = seen.units.assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
+        told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1])
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
     return pd.concat(tables, ignore_index=True)

@@ -85,6 +85,25 @@ def posterior_mean(precision: Precision, pull: Pull, mixture: Mixture) -> Float[
     return torch.cat([torch.einsum("uk,uke->ue", known.share, known.mean) for known in _posteriors(precision, pull, mixture)])
 
 
+def share_known(precision: Precision, pull: Pull, mixture: Mixture, entries: int) -> Float[torch.Tensor, " units"]:
+    """How much of the variance that readouts have by the mixture a unit's responses take off, 0 to 1.
+
+    Args:
+        precision: P of each unit.
+        pull: b of each unit.
+        mixture: Of all readouts.
+        entries: The first ones, whose variances are added up.
+    """
+    mean = mixture.share @ mixture.mean
+    before = mixture.share @ (mixture.covariance.diagonal(dim1=1, dim2=2) + mixture.mean**2) - mean**2
+    left = []
+    for known in _posteriors(precision, pull, mixture):
+        squares = torch.cholesky_inverse(known.factor).diagonal(dim1=2, dim2=3) + known.mean**2
+        mean = torch.einsum("uk,uke->ue", known.share, known.mean)
+        left.append((torch.einsum("uk,uke->ue", known.share, squares) - mean**2)[:, :entries].sum(1))
+    return (1 - torch.cat(left) / before[:entries].sum().clamp(min=FLOOR)).clamp(0, 1)
+
+
 def _likeliest(precision: Precision, pull: Pull, mixture: Mixture, held_by: Mixture | None = None) -> Mixture:
     """A step of EM."""
     size, entries = mixture.mean.shape

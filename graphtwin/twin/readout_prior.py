@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from graphtwin.twin.model import COMPONENTS, Animal, Twin, tensors
-from graphtwin.twin.readout_mixture import Mixture, fit_mixture, posterior_mean
+from graphtwin.twin.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
 from graphtwin.twin.recordings import Clips, Window
 
 PILOT = 4  # trials that tell how far frames repeat each other
@@ -63,6 +63,8 @@ class ReadoutPrior:
 def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, progress: bool = False) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
+    How reliable each is stays with it: see `share_known`, over its feature weights, whose features have variance 1.
+
     A step of Newton is a pass over the clips; the fewer the responses, the more of them it takes and the less one costs. Time grows with
     frames x units x (features + 1)^2 a pass, and with units (4,000 at most) x components x (features + 1)^3 for the prior; memory with
     units x (features + 1)^2.
@@ -88,11 +90,15 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
         if step + 1 >= len(measured) and float(torch.cat(moved).median()) / 2 < SETTLED:
             break
     assert found is not None
+    of_rate = Mixture(found.share[0], found.mean[0], found.covariance[0])
+    for name, of in told.items():
+        reliability = share_known(of.precision[:, 0], of.pull[:, 0], of_rate, of.start.shape[2] - 1)
+        twin.animal(name).reliability.copy_(reliability)
     return found
 
 
 def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bool = False) -> Evidence:
-    """What the training responses of one animal say of its readouts, positions and all else kept.
+    """What the training responses of one animal say of its readouts, positions and all else kept; those of a unit that never vary: nothing.
 
     Args:
         twin: In eval mode.
@@ -106,11 +112,14 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
     precision = torch.zeros(*start.shape, start.shape[-1], device=twin.device)
     first = torch.zeros_like(start)
     squares, curvature = torch.zeros_like(start[..., 0]), torch.zeros_like(start[..., 0])
+    lowest, highest = (torch.full(start.shape[:1], end, device=twin.device) for end in (torch.inf, -torch.inf))
     every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, warm_up))
     for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="readouts", unit="trial", disable=not progress, leave=False):
         frames = _counted(window, clips, warm_up)[::every]
         if not len(frames):
             continue
+        answers = torch.from_numpy(window.responses[0, frames]).to(twin.device)
+        lowest, highest = torch.minimum(lowest, answers.amin(0)), torch.maximum(highest, answers.amax(0))
         for seen, score, bend in _derivatives(twin, name, window, frames):
             for output in range(start.shape[1]):
                 precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
@@ -119,9 +128,10 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
             curvature += bend.sum(1)
     clamped = precision[..., -1, -1].clamp(min=FLOOR)  # the last entry of what is seen is 1
     excess = (squares / curvature.clamp(min=FLOOR)).clamp(min=0.05) * repeated
-    precision = (precision * (curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
+    varies = (highest > lowest).float()[:, None]
+    precision = (precision * (varies * curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
     at = start.cpu().double()
-    return Evidence(at, precision, (first / excess[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at))
+    return Evidence(at, precision, (first * (varies / excess)[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at))
 
 
 def fit_prior(told: Sequence[Evidence], components: int = COMPONENTS, progress: bool = False) -> ReadoutPrior:

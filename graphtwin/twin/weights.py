@@ -19,7 +19,7 @@ from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.recordings import Clips, held_out
 from graphtwin.twin.scales import Scales
 
-FORMAT = "graphtwin functional twin 4"
+FORMAT = "graphtwin functional twin 5"
 
 
 @dataclass(frozen=True)

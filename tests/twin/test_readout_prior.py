@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal
 from graphtwin.twin.foundation import Objective, Trained, train
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.prediction import predict
+from graphtwin.twin.readout_mixture import Mixture, share_known
 from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.recordings import Clips, held_out
 from tests.twin.planted_recording import Planted, plant
@@ -81,6 +82,19 @@ def test_posterior_means_are_nearer_the_truth_than_what_was_seen():
     error = posterior_means(told, fit_prior([told])) - true
     assert error.square().mean() < 0.5 * (told.start - true).square().mean()
     assert error.square().mean() < 1.05 * (posterior_means(told, planted) - true).square().mean()  # as good as with the planted prior
+
+
+def test_reliability_is_the_share_of_variance_that_responses_take_off():
+    told, true, planted = planted_evidence(3000, 6, seed=3)
+    mixture = Mixture(planted.share[0], planted.mean[0], planted.covariance[0])
+    found = share_known(told.precision[:, 0], told.pull[:, 0], mixture, 5)
+    error = (posterior_means(told, planted) - true)[:, 0, :5].square().sum(1)
+    whole = planted.covariance[0, 0].diagonal()[:5].sum()
+    for part in found.argsort().chunk(3):  # in those that are little known as in those that are well known
+        assert float(found[part].mean()) == pytest.approx(1 - float(error[part].mean() / whole), abs=0.05)
+    silent = torch.zeros_like(told.precision[:, 0])
+    assert share_known(silent, torch.zeros_like(told.pull[:, 0]), mixture, 5).abs().max() < 1e-6
+    assert share_known(silent + 1e9 * torch.eye(6), 1e9 * told.start[:, 0], mixture, 5).min() > 0.999
 
 
 def test_units_of_several_kinds_are_held_by_their_own():
@@ -202,6 +216,9 @@ def test_units_that_hardly_fire_are_not_told_to_by_the_others(animal: Planted):
     clips, twin = trained.clips["planted"][0], trained.twin
     expected = np.concatenate([predict(twin, "planted", window)[0, 6:, :2] for _, window in clips.whole()]).mean(0)
     seen = np.concatenate([window.responses[0, 6:, :2] for _, window in clips.whole()]).mean(0)
+    reliability = twin.animal("planted").reliability
+    assert reliability[0] == 0
+    assert reliability[1] < reliability[2:].median() < 1
     assert expected[0] < 0.02
     assert expected[1] < 3 * seen[1]
     assert 0 < trained.settled["share_of_units"] < 1
