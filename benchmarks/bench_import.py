@@ -11,7 +11,7 @@ COMMANDS = {
     "python, nothing else": ["-c", "pass"],
     "import numpy": ["-c", "import numpy"],
     "import graphtwin": ["-c", "import graphtwin"],
-    "graphtwin --help": ["-c", "from graphtwin.cli import app; app(['--help'])"],
+    "graphtwin --help": ["-c", "from graphtwin.cli.app import app; app(['--help'])"],
     "import torch": ["-c", "import torch"],
 }
 LIMITS = {"import graphtwin": 0.3, "graphtwin --help": 1.0}  # seconds beyond the bare interpreter, seconds in all

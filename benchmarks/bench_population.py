@@ -9,9 +9,9 @@ import time
 import numpy as np
 import torch
 
-from graphtwin.twin.noise_correlations import predicted_noise_correlations
-from graphtwin.twin.population import PopulationConfig, leave_one_out_conditional, log_likelihood
-from graphtwin.twin.population_fit import fit_population
+from graphtwin.twin.population.latent_fit import fit_population
+from graphtwin.twin.population.latent_model import PopulationConfig, leave_one_out_conditional, log_likelihood
+from graphtwin.twin.population.noise_correlations import predicted_noise_correlations
 
 SAMPLES, LATENTS = 2_000, 4
 COMPARED = 200  # samples of the likelihoods

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from graphtwin.cortex.proximity import Cable, DendriteIndex, proximities
+from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, proximities
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "skeletons"
 AXONS, DENDRITES, SAMPLED, ROUNDS = 20, 300, 60, 3
@@ -136,7 +136,7 @@ def from_files() -> float:
     with tempfile.TemporaryDirectory() as folder:
         out = ["--out", f"{folder}/pairs.parquet"]
         arguments = ["proximity", "--axons", *files["axon"], "--dendrites", *files["dend"], *out]
-        command = [sys.executable, "-c", f"from graphtwin.cli import app; app({arguments})"]
+        command = [sys.executable, "-c", f"from graphtwin.cli.app import app; app({arguments})"]
         environment = os.environ | {"NUMBA_CACHE_DIR": f"{folder}/cache"}
         taken, busy = [], []
         for _ in range(5):

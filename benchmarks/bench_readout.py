@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from graphtwin.twin.readout import Readout
+from graphtwin.twin.model.readout import Readout
 
 HEIGHT, WIDTH, CHANNELS, FRAMES = 9, 16, 64, 240
 REPEATS = 3

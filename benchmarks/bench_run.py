@@ -51,7 +51,7 @@ def watch(command: list[str]) -> tuple[float, int]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = [] if "--out" in sys.argv else ["--out", str(Path(folder) / "run")]
-        wall, together = watch([sys.executable, "-c", "from graphtwin.cli import app; app()", "run", *out, *sys.argv[1:]])
+        wall, together = watch([sys.executable, "-c", "from graphtwin.cli.app import app; app()", "run", *out, *sys.argv[1:]])
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor, largest = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
     print(f"wall time          {wall:8.1f} s    {wall / LIMIT_SECONDS:5.2f} x the limit of {LIMIT_SECONDS:.0f} s")

@@ -10,7 +10,7 @@ import torch
 from torch_geometric.data import HeteroData
 from torch_geometric.sampler import NodeSamplerInput
 
-from graphtwin.gnn.sampler import NeighbourSampler
+from graphtwin.graph.model.sampler import NeighbourSampler
 
 NODES, EDGES, BATCH = 80_000, 2_000_000, 1024
 FAN_OUT = [15, 10]

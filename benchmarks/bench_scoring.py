@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from graphtwin.gnn.connectivity import FittedPairs, PairConfig, fit_pairs, score, score_all
-from graphtwin.gnn.edges import similar_edges
-from graphtwin.gnn.inputs import NodeInputs
-from graphtwin.gnn.pairs import PairSet
+from graphtwin.graph.data.edges import similar_edges
+from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.pair_set import PairSet
+from graphtwin.graph.model.pair_fit import FittedPairs, PairConfig, fit_pairs, pair_probabilities, score_all
 from graphtwin.training import FitConfig
 
 NEURONS, QUERIED, FEATURES, LABELS = 6000, 1000, 32, 12
@@ -71,7 +71,7 @@ def main() -> None:
     grown = peak_mb() - before
     some = min(stream(fitted, rows[:COMPARED], rows) for _ in range(3))
     start = time.perf_counter()
-    listed, _ = score(fitted, np.repeat(rows[:COMPARED], NEURONS), np.tile(rows, COMPARED))
+    listed, _ = pair_probabilities(fitted, np.repeat(rows[:COMPARED], NEURONS), np.tile(rows, COMPARED))
     seconds = time.perf_counter() - start
     dense = np.concatenate([block for _, block in score_all(fitted, rows[:COMPARED], rows)]).ravel()
     print(f"{NEURONS:,} x {NEURONS:,} pairs: {whole:.1f} s; peak memory {before:.0f} MB after one block, {grown:+.0f} MB after all")

@@ -109,7 +109,7 @@ def parse_override(override: str) -> tuple[list[str], Any]:
     """`a.b=value` as a path of keys and a typed value."""
     key, separator, text = override.partition("=")
     if not separator or not all(part.strip() for part in key.split(".")):
-        raise ValueError(f"--set {override!r}: expected key=value, for example seed=1 or gnn.epochs=20.")
+        raise ValueError(f"--set {override!r}: expected key=value, for example seed=1 or pairs.fit.epochs=20.")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:

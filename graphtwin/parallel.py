@@ -58,14 +58,14 @@ def processes() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def number() -> int:
+def process_number() -> int:
     """Of this process among them; 0 writes."""
     from torch import distributed
 
     return distributed.get_rank() if processes() > 1 else 0
 
 
-def together(module: torch.nn.Module) -> torch.nn.Module:
+def in_processes(module: torch.nn.Module) -> torch.nn.Module:
     """The module with its gradients averaged over processes; itself where there is one.
 
     Args:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for, seed_for
-from graphtwin.parallel import agreed, number
+from graphtwin.parallel import agreed, process_number
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +103,7 @@ def fit(
         _advance(state, model, float(np.mean(losses)), validation_loss)
         bar.update()
         bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
-        if checkpoint is not None and number() == 0:
+        if checkpoint is not None and process_number() == 0:
             _save(checkpoint, model, optimisers, schedules, state, identity)
     bar.close()
     model.load_state_dict(state.best)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.coordinates import MINNIE65, pia_from_voxels
-from graphtwin.synthetic.block import Content, Piece, fill_block
-from graphtwin.synthetic.paint import Block
+from graphtwin.synthetic.volume.block import Content, Piece, fill_block
+from graphtwin.synthetic.volume.paint import Block
 
 CORNER_UM = np.array([800.0, 600.0, 800.0])
 ROOT = 864691135000000000  # Root ids lie far above 2^53, as real ones do.

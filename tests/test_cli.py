@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from graphtwin import __version__
-from graphtwin.cli import app
+from graphtwin.cli.app import app
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, SMALL, UNKNOWN_ID, Finished, finished_run, planted_export, posts
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.config import RunConfig, dump_json, dump_toml, load_config
-from graphtwin.pipeline.settings import load_settings
-from graphtwin.twin.core import DenseLstmConfig
-from graphtwin.twin.foundation import FoundationConfig
+from graphtwin.graph.runs.settings import load_settings
+from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.model.core import DenseLstmConfig
 
 
 class Encoder(BaseModel):

@@ -13,7 +13,7 @@ import pytest
 
 import graphtwin
 from graphtwin.config import validate
-from graphtwin.sources.manifest import Manifest
+from graphtwin.sources.formats.manifest import Manifest
 from tests.pipeline.planted_source import SMALL, Finished, few_trees, finished_run
 from tests.pipeline.test_twin import CORE, FAST, write
 

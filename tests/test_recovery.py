@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.session import MovieConfig
+from graphtwin.synthetic.function.session import MovieConfig
+from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.conftest import made_once
 
 FOLDER = Path(__file__).parents[1] / "analyses" / "planted_rule"

@@ -16,20 +16,20 @@ import torch
 
 from graphtwin.artifacts import write_atomic, write_json, write_table
 from graphtwin.execute import rng_for
-from graphtwin.pipeline.twin import held_out_tiers, open_recording
 from graphtwin.sources import load
-from graphtwin.sources.recording import Recording
+from graphtwin.sources.formats.recording import Recording
 from graphtwin.synthetic import steps
-from graphtwin.synthetic.sensorium_files import write_dynamic
-from graphtwin.synthetic.session import prepare, programme
+from graphtwin.synthetic.files.sensorium_files import write_dynamic
+from graphtwin.synthetic.function.session import prepare_scan, programme
 from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.foundation import FoundationConfig, Objective, optimisers, train
-from graphtwin.twin.generalisation import stimuli_of
-from graphtwin.twin.model import AnimalStart, Twin
-from graphtwin.twin.prediction import sums_of
-from graphtwin.twin.recordings import clips_of
-from graphtwin.twin.scores import Sums
-from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
+from graphtwin.twin.data.clips import clips_of
+from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fit.foundation import FoundationConfig, Objective, optimisers, train_foundation
+from graphtwin.twin.model.network import AnimalStart, Twin
+from graphtwin.twin.runs.folder import held_out_tiers, open_recording
+from graphtwin.twin.scores.generalisation import stimuli_of
+from graphtwin.twin.scores.prediction import sums_of
+from graphtwin.twin.scores.unit_scores import StimulusSums
 
 WARM, TIMED = 2, 4  # steps that are not timed, and that are
 SECOND = "second"  # folder of the second scan
@@ -55,7 +55,7 @@ def film_again(config: SimulateConfig, folder: Path) -> None:
     units = animal.units[animal.units["kind"] == "video"]
     films = config.films.model_copy(update={"minutes": config.minutes})
     trials = programme(films, config.seed, config.animals)  # the clips of an animal that the study does not have
-    write_dynamic(prepare(units.assign(session=units["session"] + 1), animal.tuning, trials, config.seed, 0), folder)
+    write_dynamic(prepare_scan(units.assign(session=units["session"] + 1), animal.tuning, trials, config.seed, 0), folder)
 
 
 def recordings_of(folder: Path) -> list[Recording]:
@@ -148,7 +148,7 @@ class Study:
             count = max(1, round(share * self.seconds / pace / config.fit.epochs))
             config = config.model_copy(update={"steps": count})
             begun = time.process_time()
-            trained = train(recordings, config, seed, path.with_suffix(".fit"), True, minutes, onto.twin if onto else None)
+            trained = train_foundation(recordings, config, seed, path.with_suffix(".fit"), True, minutes, onto.twin if onto else None)
             spent = time.process_time() - begun
             told = {
                 "core_seconds": spent,
@@ -158,9 +158,9 @@ class Study:
             }
             write_json(told, path.with_suffix(".json"))
             write_table(pd.DataFrame(trained.state.history), path.with_suffix(".csv"))
-            save_twin(fitted_of(trained), path)
+            write_twin(fitted_of(trained), path)
             path.with_suffix(".fit").unlink()
-        return Fit(name, load_twin(path), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        return Fit(name, read_twin(path), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
 
     def _pace(self, config: FoundationConfig, recording: Recording, onto: FittedTwin | None) -> float:
         """Core-seconds a step of such a fit, from a few steps."""
@@ -171,7 +171,7 @@ class Study:
             write_json(self.paces, self.folder / "fits" / "paces.json")
         return self.paces[kind]
 
-    def sums(self, fit: Fit, recording: Recording, everything: bool = False) -> tuple[Sums, pd.DataFrame]:
+    def sums(self, fit: Fit, recording: Recording, everything: bool = False) -> tuple[StimulusSums, pd.DataFrame]:
         """What scores of held-out clips are made of, and the clips, a row each.
 
         Args:
@@ -186,7 +186,7 @@ class Study:
         few = _few(stimuli).to_numpy(bool)
         return sums.of(few), stimuli[few].reset_index(drop=True)
 
-    def _sums(self, path: Path, fit: Fit, recording: Recording, everything: bool) -> tuple[Sums, pd.DataFrame]:
+    def _sums(self, path: Path, fit: Fit, recording: Recording, everything: bool) -> tuple[StimulusSums, pd.DataFrame]:
         """Those of a file, which is made if it is not there."""
         if not path.exists():
             trials = recording.trials
@@ -198,7 +198,7 @@ class Study:
             write_table(stimuli_of(test), path.with_suffix(".csv"))
             write_atomic(path, lambda temporary: np.savez(temporary, **vars(sums)))
         with np.load(path) as saved:
-            return Sums(**{field.name: saved[field.name] for field in fields(Sums)}), pd.read_csv(path.with_suffix(".csv"))
+            return StimulusSums(**{field.name: saved[field.name] for field in fields(StimulusSums)}), pd.read_csv(path.with_suffix(".csv"))
 
 
 def _few(trials: pd.DataFrame) -> pd.Series:

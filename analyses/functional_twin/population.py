@@ -11,10 +11,10 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import write_table
 from graphtwin.execute import rng_for
-from graphtwin.sources.recording import Recording
-from graphtwin.twin.recorded_population import RecordedPopulationConfig, read_population
-from graphtwin.twin.recorded_population_scores import score_recorded_population
-from graphtwin.twin.recordings import clips_of
+from graphtwin.sources.formats.recording import Recording
+from graphtwin.twin.data.clips import clips_of
+from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
+from graphtwin.twin.population.recorded_scores import score_recorded_population
 
 BINS, REPLICATES = 15, 200
 

@@ -20,13 +20,13 @@ from population import shared_noise
 from tables import FAMILIES, compared, differences, generalisation
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.sources.recording import Recording
-from graphtwin.synthetic.session import MovieConfig
+from graphtwin.sources.formats.recording import Recording
+from graphtwin.synthetic.function.session import MovieConfig
 from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
-from graphtwin.twin.foundation import FoundationConfig
-from graphtwin.twin.readout_embeddings import embed
-from graphtwin.twin.recordings import clips_of
+from graphtwin.twin.data.clips import clips_of
+from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.fit.readout_embeddings import embed_units
+from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
 
 HERE = Path(__file__).parent
 SHOWN = MovieConfig(test_clips=0, novel_clips=5, novel_repeats=6)
@@ -119,7 +119,7 @@ def left_out(study: Study, turns: dict[str, dict[str, Fit]], recordings: list[Re
 def embedded(made: dict[str, Any], recordings: list[Recording], data: Path) -> dict[str, pd.DataFrame]:
     """Agreement of embeddings, and what is read from them: what EM and the microscope say of the cells."""
     new = recordings[0]
-    of = {name: embed(fit.fitted) for name, fit in _embedded_fits(made).items()}
+    of = {name: embed_units(fit.fitted) for name, fit in _embedded_fits(made).items()}
     of["second scan"]["session"] = of["first scan"]["session"]  # the simulation numbers units of both scans alike
     rows = [
         *agreement(of["alone"], of["again"], "two seeds, each its own core"),

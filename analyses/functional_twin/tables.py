@@ -10,9 +10,9 @@ import pandas as pd
 from fits import Fit, Study
 from jaxtyping import Float
 
-from graphtwin.sources.recording import Recording
-from graphtwin.twin.generalisation import draws, median_of, score_kinds
-from graphtwin.twin.scores import Sums, all_scores
+from graphtwin.sources.formats.recording import Recording
+from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds
+from graphtwin.twin.scores.unit_scores import StimulusSums, all_scores
 
 MOVIES = "dead_leaves"
 LEAST_CEILING = 0.3  # of cc_max: units that answer a kind of stimulus less reliably are left out of that kind's medians
@@ -52,7 +52,7 @@ def differences(
     return pd.DataFrame(rows)
 
 
-def difference(one: Sums, other: Sums, score: str) -> dict[str, float]:
+def difference(one: StimulusSums, other: StimulusSums, score: str) -> dict[str, float]:
     """The median paired difference with both intervals, and the share of units that the first predicts better."""
     every = np.ones(len(one.n))
     found = all_scores(one, every)
@@ -65,5 +65,5 @@ def difference(one: Sums, other: Sums, score: str) -> dict[str, float]:
     return {"n_units": int(kept.sum()), **median_of(apart[kept]), "stimuli_low": low, "stimuli_high": high, "share_better": better}
 
 
-def _apart(one: Sums, other: Sums, weight: Float[np.ndarray, " stimuli"], score: str) -> Float[np.ndarray, " units"]:
+def _apart(one: StimulusSums, other: StimulusSums, weight: Float[np.ndarray, " stimuli"], score: str) -> Float[np.ndarray, " units"]:
     return np.asarray(all_scores(one, weight)[score] - all_scores(other, weight)[score])

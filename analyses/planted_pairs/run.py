@@ -23,20 +23,20 @@ from scipy import stats
 from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.report.figures import WIDTH
-from graphtwin.report.palette import STYLE
-from graphtwin.wiring.candidates import CandidateSet, candidates, quantile_bins
-from graphtwin.wiring.common_input import common_input, compare
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.like_to_like import Measure, axon_table, match_partners, permuted_differences, summarise
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.laplace import NotConverged
-from graphtwin.wiring.mixed.mundlak import with_group_mean
-from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.planted import Planted, PlantedPairs, plant
-from graphtwin.wiring.resampling import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
-from graphtwin.wiring.rewiring import rewire_pairs
-from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.mixed.mundlak import with_group_mean
+from graphtwin.report.figures.drawing import WIDTH
+from graphtwin.report.figures.palette import STYLE
+from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
+from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
+from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
+from graphtwin.wiring.pairs.candidates import CandidateSet, candidates, quantile_bins
+from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
+from graphtwin.wiring.questions.common_input import common_input, compare
+from graphtwin.wiring.questions.matched import Measure, axon_table, match_partners, permuted_differences, summarise
 
 HERE = Path(__file__).parent
 SEED, REPLICATES, ALPHA = 0, 199, 0.05

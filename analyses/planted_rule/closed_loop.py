@@ -28,35 +28,35 @@ from tqdm import tqdm
 from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.execute import rng_for, threads
-from graphtwin.pipeline.in_silico import embed_twin
-from graphtwin.pipeline.neuron_function import with_function
-from graphtwin.pipeline.twin import open_recording, open_twin, score_twin, train_twin
-from graphtwin.report.figures import WIDTH
-from graphtwin.report.palette import STYLE
+from graphtwin.insilico.gratings import GratingConfig, GratingResponses, describe_gratings, grating, measure_tuning
+from graphtwin.insilico.signal_correlation import in_vivo_responses
+from graphtwin.pipeline.pairs.neuron_function import with_function
+from graphtwin.report.figures.drawing import WIDTH
+from graphtwin.report.figures.palette import STYLE
 from graphtwin.schema import UNIT_KEY
-from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.synthetic import stimuli
-from graphtwin.synthetic.anatomy import AnatomyConfig
+from graphtwin.sources.loaders.published import read_neurons, read_pairs
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.connect import connect
-from graphtwin.synthetic.published_tables import write_published
-from graphtwin.synthetic.reconstruct import ReconstructConfig, reconstruct
-from graphtwin.synthetic.responder import responder, visual_rates
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.sensorium_files import write_dynamic
-from graphtwin.synthetic.session import MovieConfig, prepare, programme
-from graphtwin.synthetic.stimuli import FRAME_RATE_HZ, GREY
-from graphtwin.synthetic.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.tuning import TuningConfig
-from graphtwin.twin.in_silico import GratingConfig, GratingResponses, describe_gratings, grating, tune
-from graphtwin.twin.perspective import PerspectiveConfig
-from graphtwin.twin.recordings import clips_of, held_out
-from graphtwin.twin.signal_correlation import in_vivo_responses
-from graphtwin.twin.tuning import tuning_features
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.pairs import add_geometry
-from graphtwin.wiring.similarity import feature_similarity, rf_distance, signal_correlation, stacked
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig
+from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.files.published_tables import write_published
+from graphtwin.synthetic.files.sensorium_files import write_dynamic
+from graphtwin.synthetic.function import stimuli
+from graphtwin.synthetic.function.preferences import TuningConfig
+from graphtwin.synthetic.function.responder import responder, visual_rates
+from graphtwin.synthetic.function.session import MovieConfig, prepare_scan, programme
+from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY
+from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
+from graphtwin.tuning.curves import tuning_features
+from graphtwin.tuning.similarity import feature_similarity, rf_distance, signal_correlation, stacked
+from graphtwin.twin.data.clips import clips_of, held_out_clips
+from graphtwin.twin.model.perspective import PerspectiveConfig
+from graphtwin.twin.runs.folder import open_recording, open_twin, score_twin, train_twin
+from graphtwin.twin.runs.in_silico import embed_twin
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.pair_table import add_geometry
 
 HERE = Path(__file__).parent
 N_NEURONS, SLOPE = 400, 2.0
@@ -125,7 +125,10 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
         mean[:, *at] = rates.mean(1)
         modulation[:, *at] = 2 * np.abs(rates @ np.exp(-2j * np.pi * temporal * np.arange(counted))) / counted
     found = {}
-    for name, tuning in (("", tune(open_twin(run), config)), ("clean_", describe_gratings(GratingResponses(mean, modulation), config))):
+    for name, tuning in (
+        ("", measure_tuning(open_twin(run), config)),
+        ("clean_", describe_gratings(GratingResponses(mean, modulation), config)),
+    ):
         found[f"{name}gratings"] = list(tuning.filter(regex=schema.DIRECTION).to_numpy())
         found[f"{name}tuning"] = list(tuning_features(tuning))
     return found
@@ -136,7 +139,7 @@ def filmed(kind: str, number: int, folder: Path) -> Path:
     if not list(folder.glob("dynamic*")):
         animal = make_animal(config_of(kind), number, 0)
         main = animal.units[animal.units["kind"] == "video"]
-        write_dynamic(prepare(main, animal.tuning, programme(FILMS, number, 0), number, 0), folder)
+        write_dynamic(prepare_scan(main, animal.tuning, programme(FILMS, number, 0), number, 0), folder)
     return next(folder.glob("dynamic*"))
 
 
@@ -145,7 +148,7 @@ def measured(run: Path, recording: Path) -> dict[str, list[np.ndarray]]:
     fitted, shown = open_twin(run), open_recording(recording)
     trained, validated = clips_of(shown, fitted.config.clips)
     once = replace(trained, rows=np.sort(np.concatenate([trained.rows, validated.rows])))
-    repeated = held_out(trained, ("oracle",))
+    repeated = held_out_clips(trained, ("oracle",))
     return {"in_vivo_mean_resp": list(in_vivo_responses(repeated)), "in_vivo_trials": list(in_vivo_responses(once, 1))}
 
 

@@ -29,28 +29,28 @@ from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.execute import rng_for
-from graphtwin.report.figures import WIDTH
-from graphtwin.report.palette import STYLE
+from graphtwin.report.figures.drawing import WIDTH
+from graphtwin.report.figures.palette import STYLE
 from graphtwin.schema import UNIT_KEY
-from graphtwin.synthetic.anatomy import AnatomyConfig
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.connect import Connections, connect
-from graphtwin.synthetic.reconstruct import ReconstructConfig, reconstruct
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.scans import ScanConfig, direction_columns, direction_responses
-from graphtwin.synthetic.tiles import Tile, grow_parts, lay_tiles
-from graphtwin.synthetic.tissue import NeuriteConfig
-from graphtwin.synthetic.tuning import TuningConfig
-from graphtwin.twin.embeddings import learn_embeddings, normalise, scan_labels
-from graphtwin.twin.leakage import scan_leakage
-from graphtwin.wiring.candidates import CandidateSet, candidates
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.like_to_like import Measure
-from graphtwin.wiring.outcomes import choices_of, of_outcome
-from graphtwin.wiring.pair_nulls import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.resampling import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
-from graphtwin.wiring.rewiring import rewire_pairs
-from graphtwin.wiring.rules import Term, WiringRule
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig
+from graphtwin.synthetic.brain.tiles import Tile, grow_parts, lay_tiles
+from graphtwin.synthetic.brain.tissue import NeuriteConfig
+from graphtwin.synthetic.function.preferences import TuningConfig
+from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses
+from graphtwin.synthetic.wiring.connect import Connections, connect
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
+from graphtwin.tuning.embeddings import learn_embeddings, normalise, scan_labels
+from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule
+from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
+from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
+from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
+from graphtwin.wiring.pairs.outcomes import choices_of, of_outcome
+from graphtwin.wiring.questions.matched import Measure
 
 HERE = Path(__file__).parent
 REPLICATES, ALPHA = 199, 0.05

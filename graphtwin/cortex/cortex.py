@@ -11,7 +11,7 @@ from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.sources import SourceTables, Table
-from graphtwin.sources.manifest import SYNAPTIC
+from graphtwin.sources.formats.manifest import SYNAPTIC
 
 MOVED_UM = 1.0  # Positions of one nucleus in two tables of the bundle differ by rounding; more means another frame or another cell.
 LABELS = {

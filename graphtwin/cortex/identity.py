@@ -8,7 +8,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources import SourceTables
-from graphtwin.sources.manifest import SYNAPTIC
+from graphtwin.sources.formats.manifest import SYNAPTIC
 
 KEY = ["materialization", "root_id"]
 NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")

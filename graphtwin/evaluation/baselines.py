@@ -30,7 +30,7 @@ LABELS = ["cell_class", "layer", "axon_status", "dendrite_status", "is_functiona
 N_NEGATIVES = 300_000
 
 
-def pair_features(
+def baseline_features(
     pre_ids: Int[np.ndarray, " pairs"],
     post_ids: Int[np.ndarray, " pairs"],
     neurons: pd.DataFrame,

@@ -14,7 +14,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.intervals import (
+from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
+from graphtwin.statistics.cluster_resampling import (
     Resampled,
     cluster_counts,
     cluster_rows,
@@ -23,7 +24,6 @@ from graphtwin.evaluation.intervals import (
     resample_metric,
     resampled,
 )
-from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
 
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
 UNITS = {"median_absolute_error": "um"}
@@ -32,7 +32,7 @@ N_THREADS = 2
 
 
 @dataclass(frozen=True)
-class Design:
+class ScoreDesign:
     """What the rows are and how they are resampled.
 
     Attributes:
@@ -51,7 +51,7 @@ class Design:
 class Scores:
     """Every metric of every model with its replicates."""
 
-    design: Design
+    design: ScoreDesign
     n: int
     n_clusters: int
     values: dict[str, dict[str, Resampled]]
@@ -95,7 +95,7 @@ def score_pairs(
     probabilities: Mapping[str, Float[np.ndarray, " pairs"]],
     axon: Int[np.ndarray, " pairs"],
     distance_um: Float[np.ndarray, " pairs"],
-    design: Design,
+    design: ScoreDesign,
     cluster: Int[np.ndarray, " pairs"] | None = None,
 ) -> Scores:
     """Ranking and calibration of held-out pairs.
@@ -168,7 +168,7 @@ def score_labels(
     classes: tuple[str, ...],
     cluster: Int[np.ndarray, " rows"],
     scan: Int[np.ndarray, " rows"],
-    design: Design,
+    design: ScoreDesign,
 ) -> Scores:
     """Recognition of cell types or layers; rows whose true class is -1 (unknown) are left out.
 
@@ -211,7 +211,7 @@ def score_positions(
     true: Float[np.ndarray, " rows"],
     predictions: Mapping[str, tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]],
     cluster: Int[np.ndarray, " rows"],
-    design: Design,
+    design: ScoreDesign,
 ) -> Scores:
     """Depth or lateral position (um) from each model's mean and standard deviation; rows of unknown position are left out."""
     known = np.isfinite(true)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, read_toml
 from graphtwin.execute import threads
-from graphtwin.pipeline.em_checks import check_volume
-from graphtwin.sources import em_tables
+from graphtwin.pipeline.check_volume import check_volume
+from graphtwin.sources.loaders import em_tables
 from graphtwin.synthetic import steps
-from graphtwin.synthetic.rules import rule_of
 from graphtwin.synthetic.steps import SimulateConfig
+from graphtwin.synthetic.wiring.planted_rules import rule_of
 
 if TYPE_CHECKING:
     import pandas as pd

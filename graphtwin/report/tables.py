@@ -11,7 +11,7 @@ import pandas as pd
 
 from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.words import number, unit_text
+from graphtwin.report.words import number_text, unit_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,9 +68,9 @@ class Value:
         """`0.912 (95 % interval 0.903 to 0.921)`, with the unit where there is one."""
         unit = "" if self.unit == "1" else f" {unit_text(self.unit)}"
         if not np.isfinite([self.low, self.high]).all():
-            return f"{number(self.estimate, self.unit)}{unit}"
-        interval = f"{number(self.low, self.unit)} to {number(self.high, self.unit)}"
-        return f"{number(self.estimate, self.unit)}{unit} (95 % interval {interval}{unit})"
+            return f"{number_text(self.estimate, self.unit)}{unit}"
+        interval = f"{number_text(self.low, self.unit)} to {number_text(self.high, self.unit)}"
+        return f"{number_text(self.estimate, self.unit)}{unit} (95 % interval {interval}{unit})"
 
 
 @dataclass(frozen=True)
@@ -223,8 +223,8 @@ def _cell(by_metric: pd.DataFrame, metric: str, is_best: bool) -> Cell:
         return Cell("–", "", False)
     row = by_metric.loc[metric]
     known = np.isfinite([row["low"], row["high"]]).all()
-    interval = f"[{number(row['low'], row['unit'])}, {number(row['high'], row['unit'])}]" if known else ""
-    return Cell(number(row["estimate"], row["unit"]), interval, is_best)
+    interval = f"[{number_text(row['low'], row['unit'])}, {number_text(row['high'], row['unit'])}]" if known else ""
+    return Cell(number_text(row["estimate"], row["unit"]), interval, is_best)
 
 
 def print_results(run: Path, console: Console | None = None) -> None:

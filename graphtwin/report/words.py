@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 
-def number(value: float | None, unit: str = "1") -> str:
+def number_text(value: float | None, unit: str = "1") -> str:
     """Three digits for shares and scores, one decimal for um and degrees, a dash where there is no number."""
     if value is None or not np.isfinite(value):
         return "–"

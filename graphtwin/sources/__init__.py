@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphtwin.sources.manifest import SourceTables, Table
+    from graphtwin.sources.formats.manifest import SourceTables, Table
 
 __all__ = ["SourceTables", "Table", "load"]
 
@@ -22,9 +22,9 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     from graphtwin.config import nearest
 
     if Path(source).suffix == ".toml":
-        from graphtwin.sources import tables
+        from graphtwin.sources.loaders import table_folder as tables
 
-        return tables.load(source)
+        return tables.load_folder(source)
     if Path(source).is_dir():
         found = sorted(path.name for path in Path(source).iterdir())
         raise ValueError(
@@ -37,15 +37,15 @@ def load(source: str | Path = "minnie65") -> SourceTables:
             "nor a .toml file. "
             "For a folder of exports, give the path of the TOML that names its tables."
         )
-    from graphtwin.sources import minnie65
+    from graphtwin.sources.loaders import minnie65
 
-    return minnie65.load()
+    return minnie65.load_minnie65()
 
 
 def __getattr__(name: str) -> Any:
     """The tables' classes, imported at first use: skeletons are read without pandera (PEP 562)."""
     if name in ("SourceTables", "Table"):
-        from graphtwin.sources import manifest
+        from graphtwin.sources.formats import manifest
 
         return getattr(manifest, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 
 from graphtwin import schema
-from graphtwin.synthetic.anatomy import Anatomy, AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.responder import responder, visual_rates
-from graphtwin.synthetic.scans import ScanConfig, scan_units
-from graphtwin.synthetic.stimuli import film
-from graphtwin.synthetic.tissue import NeuriteConfig, Tissue
-from graphtwin.synthetic.tuning import Tuning, TuningConfig, tune
+from graphtwin.synthetic.brain.anatomy import Anatomy, AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.tissue import NeuriteConfig, Tissue
+from graphtwin.synthetic.function.preferences import Tuning, TuningConfig, draw_tuning
+from graphtwin.synthetic.function.responder import responder, visual_rates
+from graphtwin.synthetic.function.scans import ScanConfig, scan_units
+from graphtwin.synthetic.function.stimuli import film
 
 CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15  # of the fixed set on which noise-free responses are compared: 160 half seconds
 
@@ -59,7 +59,7 @@ def make_animal(config: AnimalConfig, seed: int, number: int) -> Animal:
         number: From 0 on.
     """
     anatomy = grow_anatomy(config.anatomy, seed, number)
-    tuning = tune(anatomy.neurons, config.tuning, seed, number)
+    tuning = draw_tuning(anatomy.neurons, config.tuning, seed, number)
     units = scan_units(anatomy.neurons, config.scans, seed, number)
     return Animal(number, anatomy, tuning, units, Tissue.of(anatomy, tuning.features, config.neurites))
 

@@ -11,24 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.artifacts import write_text
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
-from graphtwin.synthetic.block import VolumeConfig
-from graphtwin.synthetic.cave_tables import EARLIER, Volume, matches, write_cave_tables
-from graphtwin.synthetic.connect import connect
-from graphtwin.synthetic.images import ImageConfig, prepare_images
-from graphtwin.synthetic.imaging import ImagingConfig
-from graphtwin.synthetic.nwb_files import scan_masks, write_nwb
-from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
-from graphtwin.synthetic.parts import write_parts
-from graphtwin.synthetic.pieces import content_of
-from graphtwin.synthetic.published_tables import write_published
-from graphtwin.synthetic.reconstruct import reconstruct
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.scans import direction_responses
-from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
-from graphtwin.synthetic.session import MovieConfig, Scan, play, prepare, programme
-from graphtwin.synthetic.stimuli import photographs
-from graphtwin.synthetic.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.volume_files import write_volume
+from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.files.cave_tables import EARLIER, VolumeTables, matches, write_cave_tables
+from graphtwin.synthetic.files.nwb_files import scan_masks, write_nwb
+from graphtwin.synthetic.files.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
+from graphtwin.synthetic.files.published_tables import write_published
+from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
+from graphtwin.synthetic.function.images import ImageConfig, prepare_images
+from graphtwin.synthetic.function.imaging import ImagingConfig
+from graphtwin.synthetic.function.scans import direction_responses
+from graphtwin.synthetic.function.session import MovieConfig, Scan, play, prepare_scan, programme
+from graphtwin.synthetic.function.stimuli import photographs
+from graphtwin.synthetic.volume.block import VolumeConfig
+from graphtwin.synthetic.volume.pieces import content_of
+from graphtwin.synthetic.volume.volume_files import write_volume
+from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.parts import write_parts
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic.wiring.reconstruct import reconstruct
 
 TAPE = Path("work") / "tape"
 OUTLINES = Path("work") / "outlines"  # of the neurites of a large cortex
@@ -107,7 +107,7 @@ def _main_scan(config: SimulateConfig, animal: Animal) -> Scan:
     shown = config.films.model_copy(update={"minutes": config.minutes})
     trials = programme(shown, config.seed, animal.number)
     main = animal.units[animal.units["kind"] == "video"]
-    return prepare(main, animal.tuning, trials, config.seed, animal.number)
+    return prepare_scan(main, animal.tuning, trials, config.seed, animal.number)
 
 
 def archive_scans(config: SimulateConfig, folder: Path) -> None:
@@ -121,7 +121,7 @@ def archive_scans(config: SimulateConfig, folder: Path) -> None:
         short = {"minutes": min(config.minutes, NARROW_MINUTES), "oracle_clips": 1, "oracle_repeats": 5, "test_clips": 0}
         shown = config.films.model_copy(update=short)
         trials = programme(shown, config.seed, RECONSTRUCTED)
-        scan = prepare(units, animal.tuning, trials, config.seed, RECONSTRUCTED)
+        scan = prepare_scan(units, animal.tuning, trials, config.seed, RECONSTRUCTED)
         tape = blank_tape(scan)
         deque(taped(tape, play(scan)), maxlen=0)
         write_nwb(nwb_scan(tape, _of_scan(matched, int(session))), folder / "nwb", config.seed)
@@ -144,7 +144,7 @@ def table_volume(config: SimulateConfig, folder: Path) -> None:
     _, _, reconstruction = truth.read_wiring(folder)
     narrow = animal.units[animal.units["kind"] == "directions"]
     responses = direction_responses(narrow, animal.tuning, config.cells.scans, config.seed, RECONSTRUCTED)
-    volume = Volume(
+    volume = VolumeTables(
         neurons=animal.anatomy.neurons,
         roots=reconstruction.roots,
         proofreading=reconstruction.proofreading,

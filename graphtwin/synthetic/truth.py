@@ -12,9 +12,9 @@ import pandas as pd
 
 from graphtwin.artifacts import write_atomic, write_parquet
 from graphtwin.synthetic.animal import Animal
-from graphtwin.synthetic.connect import Connections
-from graphtwin.synthetic.reconstruct import Reconstruction
-from graphtwin.wiring.rules import WiringRule, load_rule
+from graphtwin.synthetic.wiring.connect import Connections
+from graphtwin.synthetic.wiring.reconstruct import Reconstruction
+from graphtwin.wiring.conditional.wiring_rule import WiringRule, load_rule
 
 FOLDER = "truth"
 RECONSTRUCTED = ("roots", "proofreading", "synapses", "pairs")

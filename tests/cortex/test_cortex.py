@@ -8,11 +8,11 @@ import pytest
 
 from graphtwin import schema
 from graphtwin.cortex.cortex import build
-from graphtwin.sources import tables
+from graphtwin.sources.loaders import table_folder as tables
 
 
 def built(export):
-    return build(tables.load(export.write(".parquet")))
+    return build(tables.load_folder(export.write(".parquet")))
 
 
 def pairs(cortex, materialization=7):
@@ -180,7 +180,7 @@ def test_pairs_and_a_list_side_by_side_leave_the_number_unknown_where_it_is(expo
         .replace('role = "queried_post_3"', 'role = "queried_post"')
         .replace('file = "queried_post_3.csv"\nmaterialization = 7', 'file = "queried_post_3.csv"\nmaterialization = 3')
     )
-    cortex = build(tables.load(toml))
+    cortex = build(tables.load_folder(toml))
     counts = cortex.synapses.set_index("materialization")["n_synapses"]
     assert counts.loc[7].tolist() == [1, 1, 2]
     assert counts.loc[3].isna().all()
@@ -195,7 +195,7 @@ def test_a_source_without_synapses_is_a_cortex_without_pairs(export):
 
 
 def test_a_unit_with_two_different_responses_is_an_error(export):
-    first = tables.load(export.write(".parquet"))
+    first = tables.load_folder(export.write(".parquet"))
     response = first.of("responses")[0]
     other = type(response)("responses", 7, "second", response.frame.assign(direction_090_0=1.0))
     with pytest.raises(ValueError, match=r"rows give a unit other responses than another table, first .*unit_id"):
@@ -203,7 +203,7 @@ def test_a_unit_with_two_different_responses_is_an_error(export):
 
 
 def test_response_tables_with_other_directions_are_an_error(export):
-    first = tables.load(export.write(".parquet"))
+    first = tables.load_folder(export.write(".parquet"))
     response = first.of("responses")[0]
     other = type(response)("responses", 7, "second", response.frame.rename(columns={"direction_090_0": "direction_045_0"}))
     with pytest.raises(ValueError, match="different directions"):
@@ -222,7 +222,7 @@ def test_the_earlier_table_is_believed_and_disagreement_counted(export):
 
 def with_second(export, role, change):
     """The source with a further table of a role, changed, after all others."""
-    first = tables.load(export.write(".parquet"))
+    first = tables.load_folder(export.write(".parquet"))
     table = first.of(role)[0]
     return type(first)(first.name, (*first.tables, type(table)(role, 7, "second.csv", change(table.frame.copy()))), {})
 

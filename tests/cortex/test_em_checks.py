@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from graphtwin.cortex.em_checks import Cutout, assign_points, contact_areas, count_faces, nucleus_table, sum_nuclei
+from graphtwin.cortex.em.segmentation import Cutout, assign_points, contact_areas, count_faces, nucleus_table, sum_nuclei
 
 ROOT = 864691135000000000
 SIZE = np.array([8.0, 8, 40])

@@ -14,15 +14,15 @@ from scipy.spatial.distance import cdist
 
 from graphtwin import schema
 from graphtwin.cortex.cortex import Cortex, build
-from graphtwin.cortex.graph import CorticalGraph, build_graph
 from graphtwin.cortex.neighbours import Csr, k_nearest, nearest_relation
-from graphtwin.sources import tables
+from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
+from graphtwin.sources.loaders import table_folder as tables
 
 
 @pytest.fixture
 def small(export) -> Cortex:
     """Nuclei 0-5; synapses 0>1, 0>4, 1>0; inputs of 0, 1, 2, 4 queried."""
-    return build(tables.load(export.write(".parquet")))
+    return build(tables.load_folder(export.write(".parquet")))
 
 
 @pytest.fixture(scope="module")

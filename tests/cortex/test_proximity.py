@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from graphtwin.cortex.proximity import Cable, DendriteIndex, Encounters, discretise, in_order, proximities
+from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, Encounters, discretise, in_order, proximities
 from tests.cortex.planted_skeletons import AXONS, DENDRITES, PUBLISHED, Slow, measure_slowly, real, skeletons, split_slowly
 
 slowly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -282,7 +282,7 @@ def test_a_file_that_is_no_index_is_refused(tmp_path):
 
 
 def test_an_index_of_another_version_is_refused(tmp_path, monkeypatch):
-    from graphtwin.cortex import proximity
+    from graphtwin.cortex.proximity import dendrite_index as proximity
 
     monkeypatch.setattr(proximity, "INDEX_VERSION", 0)
     path = DendriteIndex.build([line(2, (0, 0, 0), (900, 0, 0))]).save(tmp_path / "dendrites.index")

@@ -7,11 +7,11 @@ import pytest
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.baselines import (
     NeuronSide,
+    baseline_features,
     draw_pairs,
     fit_label_baseline,
     fit_pair_baseline,
     fit_position_baseline,
-    pair_features,
 )
 
 rng = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
         dendrite_status=None,
         is_functional=[True, True, False],
     )
-    features, names = pair_features(
+    features, names = baseline_features(
         np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}), {"likeness": np.array([0.1, np.nan, 0.3])}
     )
     table = pd.DataFrame(features, columns=names)
@@ -75,13 +75,13 @@ def fitted(model, connected, features, names, n_negatives=100_000, seed=0):
 
 def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem):
     connected, truth, in_degree, likeness = problem
-    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    features, names = baseline_features(PRE, POST, NEURONS, in_degree)
     auc = {}
     for model in ("majority", "distance", "logistic", "boosting"):
         probability = fitted(model, connected, features, names)
         auc[model] = metrics.roc_auc(connected[~TRAINED], probability)
         assert probability.mean() == pytest.approx(truth[~TRAINED].mean(), rel=0.15)
-    similar = fitted("logistic", connected, *pair_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness}))
+    similar = fitted("logistic", connected, *baseline_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness}))
     assert auc["majority"] == 0.5
     assert auc["distance"] > 0.65
     assert auc["boosting"] > auc["distance"]
@@ -92,7 +92,7 @@ def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem
 
 def test_thinning_the_negatives_costs_no_accuracy_and_no_calibration(problem):
     connected, _, in_degree, _ = problem
-    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    features, names = baseline_features(PRE, POST, NEURONS, in_degree)
     outcome = connected[~TRAINED]
     draws = [fitted("logistic", connected, features, names, 5000, seed) for seed in range(4)]
     full = fitted("logistic", connected, features, names, 10**9)
@@ -106,7 +106,7 @@ def test_thinning_the_negatives_costs_no_accuracy_and_no_calibration(problem):
 
 def test_every_connected_pair_is_drawn_and_the_weights_of_the_negatives_count_all_of_them(problem):
     connected, _, in_degree, _ = problem
-    features, names = pair_features(PRE, POST, NEURONS, in_degree)
+    features, names = baseline_features(PRE, POST, NEURONS, in_degree)
     distance = features[:, names.index("distance_um")]
     drawn = draw_pairs(distance, connected, distance[:5], 0, 4000)
     negative = ~connected[drawn.rows]

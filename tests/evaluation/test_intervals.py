@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.intervals import (
+from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
+from graphtwin.statistics.cluster_resampling import (
     Resampled,
     cluster_counts,
     cluster_rows,
@@ -14,7 +15,6 @@ from graphtwin.evaluation.intervals import (
     resample_metric,
     resampled,
 )
-from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
 
 
 def planted_pairs(seed, n_axons=40, n_targets=60):

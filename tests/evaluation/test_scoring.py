@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.scoring import COLUMNS, Design, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.scoring import COLUMNS, ScoreDesign, score_labels, score_pairs, score_positions
 
 
 def test_pair_table_agrees_with_the_metrics_and_prefers_the_model_that_knows():
@@ -14,7 +14,11 @@ def test_pair_table_agrees_with_the_metrics_and_prefers_the_model_that_knows():
     connected = rng.random(8000) < truth
     distance[::40] = np.nan
     scores = score_pairs(
-        connected, {"knows": truth, "constant": np.full(8000, connected.mean())}, axon, distance, Design("connectivity", "axon", "axon")
+        connected,
+        {"knows": truth, "constant": np.full(8000, connected.mean())},
+        axon,
+        distance,
+        ScoreDesign("connectivity", "axon", "axon"),
     )
     table = scores.table().set_index(["model", "metric"])
     assert list(scores.table()) == COLUMNS
@@ -35,7 +39,7 @@ def test_tiles_of_axons_are_drawn_whole_and_leave_every_estimate_as_it_is():
     chance = np.clip(0.2 + np.repeat(rng.normal(0, 0.1, 6), 500) + rng.normal(0, 0.02, 3000), 0.01, 0.9)
     connected, distance = rng.random(3000) < chance, np.full(3000, 50.0)
     by_axon, by_tile = (
-        score_pairs(connected, {"model": chance}, axon, distance, Design("connectivity", "block", name, n_replicates=400), cluster)
+        score_pairs(connected, {"model": chance}, axon, distance, ScoreDesign("connectivity", "block", name, n_replicates=400), cluster)
         for name, cluster in (("axon", None), ("tile", tile))
     )
     assert (by_axon.n_clusters, by_tile.n_clusters) == (60, 6)
@@ -55,7 +59,7 @@ def test_label_table_leaves_unknown_classes_out_and_resamples_neurons():
         ("23P", "4P", "BC"),
         np.arange(900),
         scan,
-        Design("cell_type", "neuron", "neuron"),
+        ScoreDesign("cell_type", "neuron", "neuron"),
     )
     table = scores.table().set_index(["model", "metric"])["estimate"]
     assert scores.n == np.count_nonzero(true >= 0)
@@ -69,7 +73,7 @@ def test_position_table_is_in_um_and_leaves_unknown_positions_out():
     depth = rng.normal(300, 60, 500)
     depth[:20] = np.nan
     guess = depth + rng.normal(0, 20, 500)
-    scores = score_positions(depth, {"twin": (guess, np.full(500, 20.0))}, np.arange(500), Design("depth", "neuron", "neuron"))
+    scores = score_positions(depth, {"twin": (guess, np.full(500, 20.0))}, np.arange(500), ScoreDesign("depth", "neuron", "neuron"))
     table = scores.table().set_index("metric")
     assert scores.n == 480
     assert table.loc["median_absolute_error", "unit"] == "um"

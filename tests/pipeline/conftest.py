@@ -1,6 +1,6 @@
 import pytest
 
-from graphtwin.pipeline.predict import Twin, load_twin
+from graphtwin.graph.runs.final import FittedGraph, load_graph
 from tests.pipeline.planted_source import Finished, finished_run
 
 
@@ -11,6 +11,6 @@ def finished(session_folder) -> Finished:
 
 
 @pytest.fixture(scope="session")
-def twin(finished) -> Twin:
+def twin(finished) -> FittedGraph:
     """Its graph twin."""
-    return load_twin(finished.folder)
+    return load_graph(finished.folder)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from graphtwin.cli import app
+from graphtwin.cli.app import app
 from graphtwin.evaluation import baselines
 from tests.conftest import ROOT, Export, made_once
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.config import read_toml
-from graphtwin.pipeline.settings import load_settings
+from graphtwin.graph.runs.settings import load_settings
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "minnie65"
 SPEC = importlib.util.spec_from_file_location("minnie65_analysis", FOLDER / "run.py")

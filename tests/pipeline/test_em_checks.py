@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.pipeline.em_checks import EMCheckConfig, VolumeCheck, check_volume
-from graphtwin.synthetic.volume_files import write_volume
+from graphtwin.pipeline.check_volume import EMCheckConfig, VolumeCheck, check_volume
+from graphtwin.synthetic.volume.volume_files import write_volume
 from tests import small_tissue
 from tests.small_tissue import FRAGMENT, A, B, C
 

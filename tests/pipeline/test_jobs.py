@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pandas as pd
 
-from graphtwin.gnn.neurons import FUNCTION
-from graphtwin.pipeline import connectivity, neurons
-from graphtwin.pipeline.jobs import Job, run_jobs
+from graphtwin.graph.model.neuron_fit import FUNCTION
+from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.jobs import Job, run_jobs
 
 REAL = [
-    Job("pairs", connectivity.twin_job, {"split": "axon", "fold": 0}, 2),
-    Job("permuted", connectivity.twin_job, {"split": "axon", "fold": 1, "variant": "permuted", "replicate": 3}, 2),
-    Job("neurons", neurons.twin_job, {"split": "neuron", "fold": 0, "evidence": FUNCTION, "model": neurons.TWIN}),
+    Job("pairs", connectivity.pair_graph_job, {"split": "axon", "fold": 0}, 2),
+    Job("permuted", connectivity.pair_graph_job, {"split": "axon", "fold": 1, "variant": "permuted", "replicate": 3}, 2),
+    Job("neurons", neurons.neuron_graph_job, {"split": "neuron", "fold": 0, "evidence": FUNCTION, "model": neurons.TWIN}),
 ]
 
 

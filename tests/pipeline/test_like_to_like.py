@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from graphtwin.cli import app
-from graphtwin.pipeline.like_to_like import LikeToLikeConfig, run_like_to_like
-from graphtwin.report.like_to_like_page import write
-from graphtwin.wiring.planted import Planted, plant
+from graphtwin.cli.app import app
+from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
+from graphtwin.report.pages.like_to_like_page import write_like_to_like
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 SLOPES = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
 
@@ -37,7 +37,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def answered(tables: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("answer") / "run"
     names = ("signal_correlation", "unrelated")
-    write(run_like_to_like(LikeToLikeConfig(pairs=tables[0], neurons=tables[1], similarity=names, nulls=39), out))
+    write_like_to_like(run_like_to_like(LikeToLikeConfig(pairs=tables[0], neurons=tables[1], similarity=names, nulls=39), out))
     return out
 
 
@@ -259,7 +259,7 @@ def test_axons_whose_similarity_goes_with_their_rate_are_warned_of(tmp_path: Pat
 def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path], tmp_path: Path, outcome: str):
     config = LikeToLikeConfig(pairs=tables[0], neurons=tables[1], similarity=("signal_correlation",), outcome=outcome, nulls=19)
     out = run_like_to_like(config, tmp_path / "run")
-    write(out)
+    write_like_to_like(out)
     nulls, bootstrap, slopes = (pd.read_csv(out / f"{name}.csv") for name in ("nulls", "bootstrap", "slopes"))
     assert set(nulls["null"]) == {"within axons", "within axons and strata", "neurons"}
     assert nulls["p"].between(0.05, 1).all()

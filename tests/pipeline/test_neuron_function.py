@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from graphtwin.cli import app
-from graphtwin.pipeline.neuron_function import with_function, without_published
-from graphtwin.wiring.similarity import add_similarities
+from graphtwin.cli.app import app
+from graphtwin.pipeline.pairs.neuron_function import with_function, without_published
+from graphtwin.tuning.similarity import add_similarities
 
 NEURONS = pd.DataFrame({"nucleus_id": [101, 102, 103], "session": 1, "scan_idx": [1, 1, 2], "unit_id": [5, 6, 5], "layer": "L4"})
 EMBEDDED = pd.DataFrame(

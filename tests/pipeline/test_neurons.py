@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.gnn.neurons import EVERYTHING, FUNCTION
-from graphtwin.pipeline import neurons
-from graphtwin.pipeline.study import Study
+from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph import neuron_jobs as neurons
 from tests.pipeline.planted_source import BASKET_ID, few_trees
 
 
@@ -33,12 +33,12 @@ def every_third(study: Study) -> np.ndarray:
 def twin_table(study: Study, split: neurons.Split, fold: int = 0, evidence=FUNCTION) -> pd.DataFrame:
     """The twin's table of a fold, fitted anew: a checkpoint of an earlier call would be gone on with."""
     with TemporaryDirectory() as folder:
-        return neurons.twin_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.TWIN)
+        return neurons.neuron_graph_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.TWIN)
 
 
 def baseline_table(study: Study, split: neurons.Split, fold: int = 0) -> pd.DataFrame:
     with few_trees():
-        return neurons.baseline_job(study, Path("none.ckpt"), split, fold, study.tasks)
+        return neurons.neuron_baseline_job(study, Path("none.ckpt"), split, fold, study.tasks)
 
 
 def tables(study: Study, split: neurons.Split, evidence=FUNCTION) -> list[pd.DataFrame]:

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from graphtwin.cli import app
-from graphtwin.pipeline.proximity import write_proximities
+from graphtwin.cli.app import app
+from graphtwin.pipeline.pairs.proximities import write_proximities
 from tests.cortex.planted_skeletons import AXONS, DATA, DENDRITES, PUBLISHED, real
 from tests.sources.test_skeletons import save, save_volume
 

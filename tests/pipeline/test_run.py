@@ -13,9 +13,11 @@ import pytest
 import graphtwin
 from graphtwin.artifacts import sha256
 from graphtwin.config import load_config
-from graphtwin.pipeline import connectivity, jobs, scores
-from graphtwin.pipeline import run as stages
-from graphtwin.pipeline.settings import Settings
+from graphtwin.graph.runs.settings import Settings
+from graphtwin.pipeline.graph import held_out_scores as scores
+from graphtwin.pipeline.graph import jobs
+from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph import run as stages
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
 
 PROMISED = [

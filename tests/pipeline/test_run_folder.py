@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from graphtwin.config import dump_toml
-from graphtwin.pipeline import run_folder
-from graphtwin.pipeline.settings import load_settings
+from graphtwin.graph.runs.settings import load_settings
+from graphtwin.pipeline.graph import run_folder
 
 
 def begun(folder: Path, *overrides: str) -> Path:

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 import graphtwin
-from graphtwin.gnn.inputs import MIN_MEMBERS
-from graphtwin.gnn.weights import restore_neurons
-from graphtwin.pipeline import neurons, scope, scores
-from graphtwin.pipeline.predict import NEURON_TWINS, Twin, fit_final_neurons
-from graphtwin.pipeline.study import Study
-from graphtwin.report.page import write
+from graphtwin.graph.data.inputs import MIN_MEMBERS
+from graphtwin.graph.model.weights import restore_neurons
+from graphtwin.graph.runs.final import NEURON_TWINS, FittedGraph, fit_final_neurons
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph import held_out_scores as scores
+from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph import scope
+from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
 
@@ -30,7 +32,7 @@ class Bare:
 
     folder: Path
     html: str
-    twin: Twin
+    twin: FittedGraph
 
     def json(self, name: str):
         return json.loads((self.folder / f"{name}.json").read_text())
@@ -46,7 +48,7 @@ def bare(tmp_path_factory) -> Bare:
     export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with few_trees():
         folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
-    return Bare(folder, write(folder).read_text(encoding="utf-8"), graphtwin.load_twin(folder))
+    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.load_twin(folder))
 
 
 def test_connectivity_is_scored_whatever_labels_are_absent(bare):

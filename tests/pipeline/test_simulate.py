@@ -13,15 +13,17 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin import sources
-from graphtwin.cli import app
+from graphtwin.cli.app import app
 from graphtwin.cortex.cortex import build
 from graphtwin.pipeline import simulate as simulation
 from graphtwin.pipeline.simulate import changed_files, check_anatomy, simulate
-from graphtwin.sources.nwb import read_nwb
-from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.sources.sensorium import read_sensorium
-from graphtwin.synthetic import parts, steps, tiles, truth
+from graphtwin.sources.loaders.nwb import read_nwb
+from graphtwin.sources.loaders.published import read_neurons, read_pairs
+from graphtwin.sources.loaders.sensorium import read_sensorium
+from graphtwin.synthetic import steps, truth
+from graphtwin.synthetic.brain import tiles
 from graphtwin.synthetic.steps import SimulateConfig
+from graphtwin.synthetic.wiring import parts
 
 TINY = SimulateConfig.model_validate(
     {

@@ -11,11 +11,11 @@ import pytest
 
 import graphtwin
 from graphtwin import sources
-from graphtwin.pipeline import run as stages
-from graphtwin.pipeline import synthetic_source
+from graphtwin.pipeline.graph import demonstration as synthetic_source
+from graphtwin.pipeline.graph import run as stages
 from graphtwin.schema import UNIT_KEY
-from graphtwin.synthetic.block import VolumeConfig
-from graphtwin.twin.tuning import TOLD_BY_GRATINGS
+from graphtwin.synthetic.volume.block import VolumeConfig
+from graphtwin.tuning.curves import TOLD_BY_GRATINGS
 
 # Without minutes there are no movies, so that a twin could not be trained.
 SMALL = {"NEURONS": 150, "MINUTES": 0.0, "BLOCK": VolumeConfig(size_um=(10, 10, 10), chunk=(64, 64, 64), n_meshes=0), "REPLICATES": 0}

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from graphtwin.cli import app
-from graphtwin.pipeline.twin import open_recording, with_tiers
+from graphtwin.cli.app import app
+from graphtwin.twin.runs.folder import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
 FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2", "validation_trials=1"]
@@ -77,7 +77,7 @@ def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Pat
 
 
 def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run: Path, tmp_path: Path):
-    from graphtwin.pipeline.twin import open_twin
+    from graphtwin.twin.runs.folder import open_twin
 
     assert "exit 0" in command("transfer", run, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
     cores = [open_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
@@ -111,7 +111,7 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
 
     words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
     with monkeypatch.context() as stopping:
-        stopping.setattr("graphtwin.twin.weights.save_twin", stop)
+        stopping.setattr("graphtwin.twin.fit.fitted_twin.save_twin", stop)
         assert "stopped" in command(*words)
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "provenance.json"]
     refused = "cannot go on with other arguments: "

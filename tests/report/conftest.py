@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.report.page import write
+from graphtwin.report.pages.run_page import write_run as write_page
 from tests.conftest import made_once
 from tests.report.planted_run import write_run
 
@@ -21,7 +21,7 @@ def small_cortex(cortex: Cortex) -> Cortex:
 @pytest.fixture(scope="session")
 def finished(session_folder: Path, small_cortex: Cortex) -> Path:
     """A run folder with every piece, and its report."""
-    return made_once(session_folder / "planted_report", lambda folder: write(write_run(folder, small_cortex)))
+    return made_once(session_folder / "planted_report", lambda folder: write_page(write_run(folder, small_cortex)))
 
 
 @pytest.fixture

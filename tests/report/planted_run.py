@@ -10,13 +10,13 @@ import pandas as pd
 
 from graphtwin import artifacts
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.evaluation.scoring import Design, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.verdicts import Comparison, judge
-from graphtwin.twin.directions import DirectionConfig
-from graphtwin.twin.embeddings import LearnedEmbeddings, learn_embeddings
-from graphtwin.twin.leakage import scan_leakage
-from graphtwin.wiring.like_to_like import like_to_like
-from graphtwin.wiring.queried_pairs import conditional_like_to_like
+from graphtwin.tuning.directions import DirectionConfig
+from graphtwin.tuning.embeddings import LearnedEmbeddings, learn_embeddings
+from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.wiring.questions.matched import compare_with_matched
+from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 
 NEURON_MODELS = {
     "majority": 0.0,
@@ -66,7 +66,7 @@ def write_run(folder: Path, cortex: Cortex, n_axons: int = 40, n_posts: int = 10
     artifacts.write_parquet(metrics, folder / "metrics.parquet")
     artifacts.write_parquet(differences, folder / "differences.parquet")
     write_permutations(folder, metrics, differences)
-    summary, axons = like_to_like(cortex, seed=0, n_permutations=9 if quick else 99)
+    summary, axons = compare_with_matched(cortex, seed=0, n_permutations=9 if quick else 99)
     artifacts.write_parquet(summary, folder / "like_to_like.parquet")
     artifacts.write_parquet(axons, folder / "like_to_like_axons.parquet")
     some = cortex.synapses[cortex.synapses["pre_nucleus_id"] % 16 == 0]  # axons enough for a slope
@@ -109,8 +109,8 @@ def write_neurons(planted: Planted, cortex: Cortex, quick: bool) -> None:
     artifacts.write_parquet(pd.concat(parts), planted.folder / "predictions/position.parquet")
 
 
-def design(planted: Planted, task: str, split: str, cluster: str) -> Design:
-    return Design(task, split, cluster, n_replicates=planted.n_replicates)
+def design(planted: Planted, task: str, split: str, cluster: str) -> ScoreDesign:
+    return ScoreDesign(task, split, cluster, n_replicates=planted.n_replicates)
 
 
 def label_predictions(planted: Planted, units: pd.DataFrame, target: str, split: str) -> pd.DataFrame:

@@ -11,18 +11,17 @@ from scipy import stats
 from graphtwin import artifacts
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.verdicts import permutation_p_value
-from graphtwin.report import (
+from graphtwin.report import tables, words
+from graphtwin.report.figures import drawing as figures
+from graphtwin.report.figures import (
     embedding_figures,
-    figures,
     map_figures,
     neuron_figures,
     pair_figures,
     palette,
     ranked,
-    tables,
     verdict_figures,
     wiring_figures,
-    words,
 )
 from graphtwin.report.folder import RunFolder
 
@@ -61,8 +60,8 @@ def test_the_basis_sentence_counts_periods(run):
 def test_the_held_out_sentence_holds_the_scores(run):
     text = sentence(embedding_figures.draw_held_out(run))
     scores = run.table("embedding_scores").query("metric == 'variance_explained'").set_index("model")["estimate"]
-    assert f"explains {words.number(scores['shared_basis'])} of the variance" in text
-    assert f"von Mises fit {words.number(scores['von_mises'])}" in text
+    assert f"explains {words.number_text(scores['shared_basis'])} of the variance" in text
+    assert f"von Mises fit {words.number_text(scores['von_mises'])}" in text
 
 
 def test_the_embedding_explains_more_where_every_paired_difference_says_so(run):
@@ -94,7 +93,7 @@ def test_the_map_sentence_holds_the_share_of_layer_and_scan(run):
 def test_the_leakage_sentence_holds_the_best_decoder_and_says_when_it_beats_chance(run):
     leakage = run.table("scan_leakage")
     text = sentence(map_figures.draw_leakage(run))
-    assert words.number(leakage.query("embeddings == 'aligned'")["estimate"].max()) in text
+    assert words.number_text(leakage.query("embeddings == 'aligned'")["estimate"].max()) in text
     told = leakage.assign(estimate=0.9, low=0.85, high=0.95)
     assert "still encodes the scan" in map_figures.leakage_sentence(told)
     assert "no better than chance" in map_figures.leakage_sentence(told.assign(low=0.01))
@@ -106,14 +105,14 @@ def test_the_confusion_sentence_names_best_and_least_recall(run):
     frame = run.table("predictions/cell_type").query("split == 'neuron' and model == 'graph twin, function'")
     hit = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
     text = sentence(neuron_figures.draw_confusion(run))
-    assert f"{hit.idxmax()} best (recall {words.number(hit.max())})" in text
-    assert f"least ({words.number(hit.min())}" in text
+    assert f"{hit.idxmax()} best (recall {words.number_text(hit.max())})" in text
+    assert f"least ({words.number_text(hit.min())}" in text
 
 
 def test_the_layer_sentence_holds_balanced_accuracy_over_and_within_scans(run):
     frame = run.table("predictions/layer").query("split == 'neuron' and model == 'graph twin, function'")
     recall = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
-    assert f"reaches {words.number(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
+    assert f"reaches {words.number_text(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
 
 
@@ -130,12 +129,12 @@ def test_the_depth_sentence_holds_median_error_and_coverage(run):
 def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_baseline(run):
     pairs = run.table("predictions/connectivity")
     connected = pairs["connected"].to_numpy()
-    text = sentence(pair_figures.draw(run)[0])
+    text = sentence(pair_figures.draw_pairs(run)[0])
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
     best = max(baselines, key=lambda name: metrics.average_precision(connected, pairs[name].to_numpy()))
     for model in ("graph twin", best):
-        assert f"“{model}” reaches AUC {words.number(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
-        assert f"average precision {words.number(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
+        assert f"“{model}” reaches AUC {words.number_text(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
+        assert f"average precision {words.number_text(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
     assert f"{words.per_cent(connected.mean())} of the pairs" in text
 
 
@@ -166,7 +165,7 @@ def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
 def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
     pairs = run.table("predictions/connectivity").sort_values("graph twin", ascending=False)
     top = pairs.head(len(pairs) // 100)
-    text = sentence(pair_figures.draw(run)[1])
+    text = sentence(pair_figures.draw_pairs(run)[1])
     assert (
         f"expects {words.per_cent(float(top['graph twin'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
         in text
@@ -194,7 +193,7 @@ def test_the_size_sentence_has_the_interval_over_axons_and_no_p_value_over_pairs
     row = pd.DataFrame([scored | {"estimate": rank, "low": 0.25, "high": 0.75, "n": len(sizes), "n_clusters": 30, "cluster": "axon"}])
     artifacts.write_parquet(pd.concat([pd.read_parquet(spoilt / "metrics.parquet"), row]), spoilt / "metrics.parquet")
     text = sentence(pair_figures.draw_size(RunFolder.open(spoilt)))
-    assert f"is {words.number(rank)} (95 % interval 0.250 to 0.750)" in text
+    assert f"is {words.number_text(rank)} (95 % interval 0.250 to 0.750)" in text
     assert "p =" not in text
 
 
@@ -217,7 +216,7 @@ def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
     observed = tables.look_up(run.table("metrics"), "layer", "graph twin, function", "balanced_accuracy").estimate
     p = permutation_p_value(observed, null)
-    expected = f"layer (balanced accuracy {words.number(observed)} against {words.number(null.mean())}, p = {p:.2g})"
+    expected = f"layer (balanced accuracy {words.number_text(observed)} against {words.number_text(null.mean())}, p = {p:.2g})"
     assert expected in sentence(verdict_figures.draw_permutations(run))
 
 
@@ -232,7 +231,7 @@ def test_too_few_permutations_to_show_anything_are_said_to_be_that(run, spoilt):
 
 def test_the_like_to_like_sentence_holds_difference_and_interval(run):
     row = run.table("like_to_like").query("materialization == 661 and measure == 'signal_correlation' and subset == 'all axons'").iloc[0]
-    text = sentence(wiring_figures.draw(run)[0])
+    text = sentence(wiring_figures.draw_wiring(run)[0])
     assert abs(row["difference"]) == pytest.approx(abs(numbers(text.split("signal correlation")[1])[0]), rel=1e-2)
     assert f"over {row['n_axons']:,} all axons" in text
 
@@ -273,12 +272,12 @@ ABSENT = [
     ("predictions/cell_type", neuron_figures.draw_confusion, "no neuron with a known cell type"),
     ("metrics", neuron_figures.draw_layer, "layer was not scored"),
     ("predictions/position", neuron_figures.draw_depth, "no neuron of known depth"),
-    ("predictions/connectivity", lambda run: pair_figures.draw(run)[0], "no predictions/connectivity.parquet"),
+    ("predictions/connectivity", lambda run: pair_figures.draw_pairs(run)[0], "no predictions/connectivity.parquet"),
     ("predictions/size", pair_figures.draw_size, "fewer than three connected pairs"),
     ("differences", verdict_figures.draw_differences, "no paired differences"),
     ("permutations", verdict_figures.draw_permutations, "no permutations were run"),
     ("metrics", verdict_figures.draw_permutations, "no permuted model has its real counterpart"),
-    ("like_to_like", lambda run: wiring_figures.draw(run)[0], "no axon has a functional partner"),
+    ("like_to_like", lambda run: wiring_figures.draw_wiring(run)[0], "no axon has a functional partner"),
 ]
 
 
@@ -293,7 +292,7 @@ def test_a_figure_without_its_table_says_so(spoilt, gone, draw, said):
 def test_like_to_like_without_axons_says_so(spoilt):
     summary = pd.read_parquet(spoilt / "like_to_like.parquet")
     artifacts.write_parquet(summary.assign(n_axons=0), spoilt / "like_to_like.parquet")
-    assert isinstance(wiring_figures.draw(RunFolder.open(spoilt))[0], figures.Absent)
+    assert isinstance(wiring_figures.draw_wiring(RunFolder.open(spoilt))[0], figures.Absent)
 
 
 def test_a_run_with_baselines_alone_is_described(spoilt):
@@ -304,7 +303,7 @@ def test_a_run_with_baselines_alone_is_described(spoilt):
         frame = pd.read_parquet(spoilt / f"{name}.parquet")
         artifacts.write_parquet(frame[~frame["model"].str.startswith("graph twin")], spoilt / f"{name}.parquet")
     run = RunFolder.open(spoilt)
-    assert sentence(pair_figures.draw(run)[0]).startswith("The best baseline, “")
+    assert sentence(pair_figures.draw_pairs(run)[0]).startswith("The best baseline, “")
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
     assert "“boosting, function” recognises" in sentence(neuron_figures.draw_confusion(run))
     assert isinstance(verdict_figures.draw_permutations(run), figures.Absent)

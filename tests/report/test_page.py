@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from graphtwin import artifacts
-from graphtwin.report import page
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages import run_page as page
 
 SECTIONS = ["findings", "results", "data", "embedding", "neurons", "connectivity", "permutation", "wiring", "provenance"]
 FIGURES = ["differences", "funnel", "basis", "held-out", "map", "leakage", "confusion", "layer", "depth", "roc", "calibration", "size"]
@@ -79,7 +79,7 @@ def test_the_page_opens_with_the_verdicts(html, finished):
 
 
 def test_an_empty_run_says_of_every_piece_that_it_is_absent(tmp_path):
-    report = page.write(tmp_path)
+    report = page.write_run(tmp_path)
     html = report.read_text(encoding="utf-8")
     assert html.count("Not in this run") == len(FIGURES) + 4  # verdicts, results tables, configuration, provenance
     assert "the embeddings were brought" in html
@@ -96,7 +96,7 @@ def test_labels_are_escaped(spoilt):
     artifacts.write_parquet(funnel.assign(reason=evil), spoilt / "tables/funnel.parquet")
     artifacts.write_json([{"task": "layer", "finding": "adds", "p_value": None, "sentence": f"layer: {evil}"}], spoilt / "verdicts.json")
     artifacts.write_text(evil, spoilt / "config.toml")
-    html = page.write(spoilt).read_text(encoding="utf-8")
+    html = page.write_run(spoilt).read_text(encoding="utf-8")
     assert "<script" not in html
     assert html.count("&lt;script&gt;") > 10
 
@@ -125,7 +125,7 @@ def test_the_funnel_sentence_holds_what_is_left(small_cortex):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere: no such run folder. Give the folder that `graphtwin run --out` wrote"):
-        page.write(tmp_path / "nowhere")
+        page.write_run(tmp_path / "nowhere")
 
 
 def test_a_crash_leaves_the_old_report(finished, monkeypatch):

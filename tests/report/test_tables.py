@@ -10,7 +10,7 @@ from rich.console import Console
 from graphtwin.evaluation.scoring import COLUMNS
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import look_up, print_results, results
-from graphtwin.report.words import number
+from graphtwin.report.words import number_text
 
 
 def rows(metric, estimates, unit="1", task="depth"):
@@ -73,7 +73,7 @@ def test_the_figures_look_at_the_first_split_and_the_whole():
     ],
 )
 def test_numbers_are_short(value, unit, text):
-    assert number(value, unit) == text
+    assert number_text(value, unit) == text
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -83,7 +83,7 @@ def test_the_terminal_shows_results_verdicts_and_the_path_of_the_report(finished
     text = out.getvalue()
     auc = look_up(RunFolder.open(finished).table("metrics"), "connectivity", "graph twin", "auc")
     assert auc is not None
-    assert f"{number(auc.estimate)} [{number(auc.low)}, {number(auc.high)}]" in text
+    assert f"{number_text(auc.estimate)} [{number_text(auc.low)}, {number_text(auc.high)}]" in text
     assert text.count("•") == 5
     assert f"Report: {finished / 'report.html'}" in text
     assert all(len(line) <= width for line in text.splitlines()[:-1])

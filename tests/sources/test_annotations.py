@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphtwin.sources.annotations import read_points
+from graphtwin.sources.loaders.annotations import read_points
 
 
 def cell(points: list[tuple[float, ...]], properties: list[bytes], ids: list[int]) -> bytes:

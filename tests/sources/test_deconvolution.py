@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from graphtwin.sources.deconvolution import LEAST_FRAMES, decay_a_frame, noise_sd, oasis
+from graphtwin.sources.formats.deconvolution import LEAST_FRAMES, decay_a_frame, noise_sd, oasis
 
 
 def imaged(frames: int, units: int, rate_hz: float = 15.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

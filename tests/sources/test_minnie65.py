@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from graphtwin.sources import minnie65
+from graphtwin.sources.loaders import minnie65
 
 
 def test_every_table_of_the_bundle_has_a_registered_hash():
@@ -35,14 +35,14 @@ def test_a_changed_file_is_an_error_with_both_hashes(tmp_path):
     expected = json.loads((folder / minnie65.REGISTRY).read_text())["v661/queried_postsynaptic.parquet"]
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(ValueError, match=rf"queried_postsynaptic\.parquet: sha256 is [0-9a-f]{{64}}, but the registry says {expected}"):
-        minnie65.load(folder)
+        minnie65.load_minnie65(folder)
 
 
 def test_an_empty_folder_is_an_error_that_says_where_the_bundle_is(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no registry\.json \(it has no files\).*clone"):
-        minnie65.load(tmp_path)
+        minnie65.load_minnie65(tmp_path)
 
 
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        minnie65.load(tmp_path / "nowhere")
+        minnie65.load_minnie65(tmp_path / "nowhere")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from graphtwin.artifacts import sha256
-from graphtwin.sources.deconvolution import oasis
-from graphtwin.sources.nwb import read_nwb
-from graphtwin.sources.nwb_coregistration import read_coregistration
-from graphtwin.synthetic.nwb_files import write_nwb
+from graphtwin.sources.formats.deconvolution import oasis
+from graphtwin.sources.loaders.nwb import read_nwb
+from graphtwin.sources.loaders.nwb_coregistration import read_coregistration
+from graphtwin.synthetic.files.nwb_files import write_nwb
 from tests.synthetic.planted_scan import PERIOD_S, planted_scan
 
 SCAN = planted_scan()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.sources.pickles import read_pickle
+from graphtwin.sources.formats.pickles import read_pickle
 from tests.sources.every_kind import every_kind
 
 OLD = sorted((Path(__file__).parent / "pickles").glob("*.pkl"))

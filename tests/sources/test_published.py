@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
-from graphtwin.sources import published
-from graphtwin.sources.published import published_slopes, read_neurons, read_pairs
+from graphtwin.sources.loaders import published
+from graphtwin.sources.loaders.published import published_slopes, read_neurons, read_pairs
 
 
 def edges(**columns) -> pd.DataFrame:

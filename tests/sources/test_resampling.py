@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphtwin.sources.resampling import brackets, interpolated, shown_at
+from graphtwin.sources.formats.common_frames import brackets, interpolated, shown_at
 
 
 def test_a_moment_has_the_frame_that_began_last_whatever_rounding_does():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphtwin.sources.sensorium import read_sensorium, response_scale
+from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
 
 N_UNITS, N_FRAMES, PADDED = 3, 6, 8
 

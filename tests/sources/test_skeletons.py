@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphtwin.sources.skeletons import Skeleton, find, read
+from graphtwin.sources.loaders.skeletons import Skeleton, find_skeletons, read_skeleton
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "skeletons"
 ROOT = 864691135000000007  # ids of segments lie far above 2^53
@@ -18,7 +18,7 @@ LABELS = np.array([1, 2, 2, 3, 4])
 
 
 def only(*given: object, compartment: str = "axon", **more: object) -> Skeleton:
-    (skeleton,) = read(find(list(given)), compartment, **more)
+    (skeleton,) = read_skeleton(find_skeletons(list(given)), compartment, **more)
     return skeleton
 
 
@@ -65,7 +65,7 @@ def lines(skeleton: Skeleton) -> set[frozenset]:
 
 
 def test_the_bundled_skeletons_are_the_published_ones():
-    found = {place.nucleus_id: place.where for place in find([DATA])}
+    found = {place.nucleus_id: place.where for place in find_skeletons([DATA])}
     assert sorted(found) == [292965, 327859, 560530, 587885]
     axon = only(DATA / "skeleton_axon_327859.npz")
     assert (len(axon.vertices_nm), len(axon.edges), axon.nucleus_id) == (4931, 4930, 327859)
@@ -112,9 +112,9 @@ def test_labels_that_fit_no_vertex_or_have_no_meaning_are_refused(tmp_path):
 
 def test_precomputed_skeletons_are_in_nm_by_their_transform_and_keep_their_ids(tmp_path):
     volume = save_volume(tmp_path / "volume", [5, ROOT, 12], scale=4.0)
-    places = find([volume])
+    places = find_skeletons([volume])
     assert [place.nucleus_id for place in places] == [5, 12, ROOT]
-    for skeleton in read(places, "axon"):
+    for skeleton in read_skeleton(places, "axon"):
         np.testing.assert_allclose(skeleton.vertices_nm[0], [4.0 * (skeleton.nucleus_id % 100), 0, 0])
 
 
@@ -122,35 +122,35 @@ def test_a_volume_may_be_named_as_folder_by_its_skeletons_alone_or_by_ids(tmp_pa
     volume = save_volume(tmp_path / "volume", [5, ROOT, 12])
     ways = [volume, f"precomputed://{volume}", str(tmp_path / "volume"), f"{volume}/skeletons", str(tmp_path / "volume" / "skeletons")]
     for way in ways:
-        assert [skeleton.nucleus_id for skeleton in read(find([way]), "axon")] == [5, 12, ROOT]
-    assert [skeleton.nucleus_id for skeleton in read(find([f"{volume}#{ROOT},5"]), "axon")] == [5, ROOT]
+        assert [skeleton.nucleus_id for skeleton in read_skeleton(find_skeletons([way]), "axon")] == [5, 12, ROOT]
+    assert [skeleton.nucleus_id for skeleton in read_skeleton(find_skeletons([f"{volume}#{ROOT},5"]), "axon")] == [5, ROOT]
 
 
 def test_volumes_that_are_not_there_or_lack_the_skeleton_are_told(tmp_path):
     volume = save_volume(tmp_path / "volume", [5])
     with pytest.raises(FileNotFoundError, match="nothing: no info file there"):
-        find([f"file://{tmp_path}/nothing"])
+        find_skeletons([f"file://{tmp_path}/nothing"])
     with pytest.raises(ValueError, match=r"volume: of 2 skeletons asked for, some are missing .*skeletons/6"):
-        list(read(find([f"{volume}#5,6"]), "axon"))
+        list(read_skeleton(find_skeletons([f"{volume}#5,6"]), "axon"))
     with pytest.raises(ValueError, match=r"'x' after the # is no id"):
-        find([f"{volume}#5,x"])
+        find_skeletons([f"{volume}#5,x"])
 
 
 def test_a_volume_without_skeletons_or_without_their_list_is_told(tmp_path):
     volume = save_volume(tmp_path / "volume", [])
     with pytest.raises(ValueError, match=r"cannot be listed \(1 files, none named by an id: sharded or empty\)"):
-        find([volume])
+        find_skeletons([volume])
     info = tmp_path / "volume" / "info"
     info.write_text(info.read_text().replace('"skeletons": "skeletons"', '"mesh": "mesh"'))
     with pytest.raises(ValueError, match="bare: a volume without skeletons"):
-        find([f"file://{(tmp_path / 'volume').rename(tmp_path / 'bare')}"])
+        find_skeletons([f"file://{(tmp_path / 'volume').rename(tmp_path / 'bare')}"])
 
 
 def test_a_precomputed_skeleton_that_cannot_be_decoded_is_told(tmp_path):
     volume = save_volume(tmp_path / "volume", [5])
     (tmp_path / "volume" / "skeletons" / "7").write_bytes(b"123")
     with pytest.raises(ValueError, match="missing or cannot be decoded"):
-        list(read(find([volume]), "axon"))
+        list(read_skeleton(find_skeletons([volume]), "axon"))
 
 
 def test_the_unit_of_the_files_scales_every_axis(tmp_path):
@@ -268,26 +268,26 @@ def test_two_skeletons_of_one_neuron_are_refused_by_name(tmp_path):
     (tmp_path / "more").mkdir()
     paths = [save(tmp_path / "axon_7.npz"), save(tmp_path / "axon_8.npz"), save_swc(tmp_path / "more" / "again_7.swc")]
     with pytest.raises(ValueError, match=r"1 of 3 skeletons have the nucleus id of another one, first 7: .*axon_7\.npz and .*again_7\.swc"):
-        find(paths)
+        find_skeletons(paths)
 
 
 @pytest.mark.parametrize("name", ["axon.npz", "axon_327859_v661.npz", "axon_99999999999999999999.npz"])
 def test_a_name_that_is_no_nucleus_id_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"but the nucleus id is read from it\. Name each file with one number"):
-        find([save(tmp_path / name)])
+        find_skeletons([save(tmp_path / name)])
 
 
 def test_files_that_are_not_there_or_are_no_skeletons_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"axon_7\.npz: no such file"):
-        find([tmp_path / "axon_7.npz"])
+        find_skeletons([tmp_path / "axon_7.npz"])
     (tmp_path / "axon_7.obj").write_text("")
     with pytest.raises(ValueError, match=r"\.obj is no skeleton this reads\. Give \.npz"):
-        find([tmp_path / "axon_7.obj"])
+        find_skeletons([tmp_path / "axon_7.obj"])
     with pytest.raises(ValueError, match=r"no skeleton in this folder \(it has \['axon_7\.obj'\]\)"):
-        find([tmp_path])
+        find_skeletons([tmp_path])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no skeleton in this folder \(it is empty\)"):
-        find([tmp_path / "empty"])
+        find_skeletons([tmp_path / "empty"])
 
 
 def test_without_cloud_volume_the_extra_to_install_is_named(tmp_path, monkeypatch):
@@ -295,4 +295,4 @@ def test_without_cloud_volume_the_extra_to_install_is_named(tmp_path, monkeypatc
 
     monkeypatch.setitem(sys.modules, "cloudvolume", None)
     with pytest.raises(ValueError, match=r"pip install 'graphtwin\[volumes\]'"):
-        find([f"file://{tmp_path}/volume"])
+        find_skeletons([f"file://{tmp_path}/volume"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphtwin.sources.volume import open_volume
+from graphtwin.sources.loaders.volume import open_volume
 
 ROOT = 864691135000000007  # ids of segments lie far above 2^53
 RESOLUTION, OFFSET, CHUNK = (8, 8, 40), (-3, 20, 7), (16, 16, 8)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from graphtwin.synthetic.nwb_files import Scan, scan_masks
+from graphtwin.synthetic.files.nwb_files import NwbScan, scan_masks
 
 ROOT = 864691135000000001
 PERIOD_S = 0.158
 
 
-def planted_scan(seed: int = 0, units: int = 12, frames: int = 200) -> Scan:
+def planted_scan(seed: int = 0, units: int = 12, frames: int = 200) -> NwbScan:
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
@@ -38,7 +38,7 @@ def planted_scan(seed: int = 0, units: int = 12, frames: int = 200) -> Scan:
     pupil = pd.DataFrame({"time_s": pupil_times, "minor_radius": pupil_times, "major_radius": 2 * pupil_times, "x": 3.0, "y": pupil_times})
     pupil.loc[100:120, ["minor_radius", "major_radius", "x", "y"]] = np.nan
     treadmill = pd.DataFrame({"time_s": 9.25 + np.arange(2000) / 60, "velocity": rng.normal(size=2000)})
-    return Scan(
+    return NwbScan(
         animal=17797,
         session=4,
         scan_idx=7,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
-from graphtwin.synthetic.cave_tables import Volume
+from graphtwin.synthetic.files.cave_tables import VolumeTables
 
 CELLS = 30
 FIRST = 100_001
@@ -21,7 +21,7 @@ def root(place, materialization=661):
     return ROOT + 2 * place + (1_000_000 if materialization == 343 else 0)
 
 
-def planted_volume(seed: int = 0) -> Volume:
+def planted_volume(seed: int = 0) -> VolumeTables:
     rng = np.random.default_rng(seed)
     place = np.arange(CELLS)
     neurons = pd.DataFrame(
@@ -43,7 +43,7 @@ def planted_volume(seed: int = 0) -> Volume:
     units["nucleus_id"] = neurons["nucleus_id"].to_numpy()[np.r_[0:20, 0:5]]
     units["coregistered"] = units["unit_id"] != 20
     directions = pd.DataFrame(rng.gamma(2.0, 1.0, (25, 4)).astype(np.float32), columns=[f"direction_{d:03d}_0" for d in (0, 90, 180, 270)])
-    return Volume(
+    return VolumeTables(
         neurons=neurons,
         roots=pd.concat([*roots, fragments], ignore_index=True),
         proofreading=pd.DataFrame({"root_id": root([0, 1]), "status_axon": ["extended", "clean"], "status_dendrite": "extended"}),

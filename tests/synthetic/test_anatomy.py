@@ -7,14 +7,14 @@ from scipy.stats import ks_2samp
 
 from graphtwin.coordinates import MINNIE65, pia_from_voxels
 from graphtwin.schema import POSITION
-from graphtwin.sources import minnie65
-from graphtwin.synthetic.anatomy import AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.sheet import SHARES, Sheet
+from graphtwin.sources.loaders import minnie65
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.sheet import SHARES, Sheet
 
 
 @pytest.fixture(scope="module")
 def labelled():
-    return next(table.frame for table in minnie65.load().tables if table.role == "cell_types_fine")
+    return next(table.frame for table in minnie65.load_minnie65().tables if table.role == "cell_types_fine")
 
 
 def test_proportions_of_types_are_those_of_the_labelled_cells_to_a_twentieth_of_a_percent(labelled):

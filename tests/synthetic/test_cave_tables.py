@@ -12,7 +12,7 @@ from graphtwin import sources
 from graphtwin.artifacts import sha256
 from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
 from graphtwin.cortex import cortex as cortex_room
-from graphtwin.synthetic.cave_tables import matches, write_cave_tables
+from graphtwin.synthetic.files.cave_tables import matches, write_cave_tables
 from tests.synthetic.planted_volume import FIRST, MERGED, planted_volume, root
 
 VOLUME = planted_volume()

@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from graphtwin.cortex.proximity import DendriteIndex, proximities
-from graphtwin.cortex.skeleton import Cable
-from graphtwin.synthetic.anatomy import AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.connect import ConnectConfig, connect
-from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, locate
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.tissue import Tissue
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import fit_conditional
+from graphtwin.cortex.proximity.cable import Cable
+from graphtwin.cortex.proximity.dendrite_index import DendriteIndex, proximities
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, locate_on_neurites
+from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.synthetic.wiring.connect import ConnectConfig, connect
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.pairs.candidates import candidates
 from tests.synthetic.tissues import tissue
 
 SMALL = tissue(120)
@@ -64,13 +64,13 @@ def test_every_synapse_is_within_5_um_on_both_neurites_and_counts_add_up(small):
     assert np.linalg.norm(pre - post, axis=1).max() <= 5000
     for nucleus_id, rows in list(small.synapses.groupby("pre_nucleus_id").indices.items())[:10]:
         axon = grow_axon(SMALL, int(nucleus_id))
-        child, path = locate(axon, pre[rows])
+        child, path = locate_on_neurites(axon, pre[rows])
         ends = axon.vertices_nm[axon.edges[child - 1]]
         longer = np.linalg.norm(pre[rows] - ends[:, 0], axis=1) + np.linalg.norm(pre[rows] - ends[:, 1], axis=1)
         np.testing.assert_allclose(longer, np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1), atol=5.0)  # rounded to whole nm
         np.testing.assert_allclose(path, small.synapses["axon_distance_um"].to_numpy()[rows])
     for nucleus_id, rows in list(small.synapses.groupby("post_nucleus_id").indices.items())[:10]:
-        assert np.isfinite(locate(grow_dendrite(SMALL, int(nucleus_id)), post[rows])[1]).all()
+        assert np.isfinite(locate_on_neurites(grow_dendrite(SMALL, int(nucleus_id)), post[rows])[1]).all()
 
 
 def test_no_neuron_is_its_own_target(small):

@@ -6,8 +6,17 @@ import pytest
 from pydantic import ValidationError
 
 from graphtwin.execute import rng_for
-from graphtwin.sources.deconvolution import oasis
-from graphtwin.synthetic.imaging import JITTER, ImagingConfig, draw, fluorescence, latents, plane_offset, sample, shared_gain
+from graphtwin.sources.formats.deconvolution import oasis
+from graphtwin.synthetic.function.imaging import (
+    JITTER,
+    ImagingConfig,
+    draw_events,
+    fluorescence,
+    latents,
+    plane_offset,
+    sample_events,
+    shared_gain,
+)
 
 CONFIG = ImagingConfig()
 
@@ -25,7 +34,7 @@ def test_mean_variance_and_share_of_zeros_are_those_of_the_equations():
     table = _units(n, missed, (loading, 0.0))
     rng = np.random.default_rng(0)
     gain = np.exp(loading * rng.standard_normal((n, 100)) - loading**2 / 2).astype(np.float32)
-    mean, activity = draw(np.full((n, 100), rate, dtype=np.float32), gain, table, rng)
+    mean, activity = draw_events(np.full((n, 100), rate, dtype=np.float32), gain, table, rng)
     assert mean[0, 0] == pytest.approx((1 - missed) * 2.0 * rate, rel=1e-5)
     assert activity.mean() == pytest.approx(mean[0, 0], rel=0.02)
     zeros = missed + (1 - missed) * np.exp(-rate * gain).mean()
@@ -43,7 +52,7 @@ def test_two_units_share_the_planted_noise():
     places = np.tile(np.arange(0, 200_000, 4), (3, 1))
     gain = shared_gain(shared, table, places)
     assert gain.mean() == pytest.approx(1.0, abs=0.03)
-    _, activity = draw(np.full(gain.shape, 2.0, dtype=np.float32), gain, table, np.random.default_rng(0))
+    _, activity = draw_events(np.full(gain.shape, 2.0, dtype=np.float32), gain, table, np.random.default_rng(0))
     found = np.cov(activity)
     assert found[0, 1] == pytest.approx(4 * (np.exp(0.25 + 0.16) - 1), rel=0.1)
     assert found[0, 2] == pytest.approx(4 * (np.exp(0.25 - 0.32) - 1), abs=0.06)
@@ -54,7 +63,7 @@ def test_samples_hold_all_events_once_and_planes_are_scanned_one_after_the_other
     rates = np.random.default_rng(0).uniform(0, 5, (8, n_frames)).astype(np.float32)
     offset = plane_offset(np.arange(8) % 4)
     np.testing.assert_allclose(offset, [0, 0.25, 0.5, 0.75] * 2)
-    taken = sample(rates, _flat(rates), _units(8), offset, 1234, CONFIG, rng_for(0, "test"))
+    taken = sample_events(rates, _flat(rates), _units(8), offset, 1234, CONFIG, rng_for(0, "test"))
     period = 30 / CONFIG.rate_hz
     np.testing.assert_allclose((taken.number + offset) * period, 1234 + taken.first, atol=1e-6)
     assert (taken.first > -2 * period).all()
@@ -66,14 +75,14 @@ def test_samples_hold_all_events_once_and_planes_are_scanned_one_after_the_other
 
 def test_a_constant_rate_is_seen_constant_at_every_frame():
     rates = np.full((3, 100), 6.0, dtype=np.float32)
-    taken = sample(rates, _flat(rates), _units(3), plane_offset(np.arange(3)), 17, CONFIG, rng_for(0, "test"))
+    taken = sample_events(rates, _flat(rates), _units(3), plane_offset(np.arange(3)), 17, CONFIG, rng_for(0, "test"))
     np.testing.assert_allclose(taken.at_frames(taken.expected, 100), 2.0 * 6.0 / CONFIG.rate_hz, rtol=1e-5)
 
 
 def test_an_event_is_seen_when_it_happens_give_or_take_a_sample():
     rates = np.zeros((1, 100), dtype=np.float32)
     rates[0, 50] = 30.0
-    taken = [sample(rates, _flat(rates), _units(1), np.zeros(1), start, CONFIG, rng_for(0, "test")) for start in range(200)]
+    taken = [sample_events(rates, _flat(rates), _units(1), np.zeros(1), start, CONFIG, rng_for(0, "test")) for start in range(200)]
     seen = np.mean([trial.at_frames(trial.expected, 100)[0] for trial in taken], axis=0)
     centre = (seen * np.arange(100)).sum() / seen.sum()
     period = 30 / CONFIG.rate_hz

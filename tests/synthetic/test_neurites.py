@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphtwin.synthetic.anatomy import pia_um
-from graphtwin.synthetic.neurites import grow_axon, grow_dendrite, kept, locate, severed
+from graphtwin.synthetic.brain.anatomy import pia_um
+from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, kept, locate_on_neurites, severed
 from tests.synthetic.tissues import tissue
 
 TISSUE = tissue()
@@ -75,7 +75,7 @@ def test_what_is_kept_and_the_severed_pieces_make_up_the_whole_axon():
 def test_a_point_in_the_middle_of_an_edge_is_found_there_with_its_path():
     axon = grow_axon(TISSUE, int(TISSUE.nucleus_id[0]))
     middle = axon.vertices_nm[axon.edges].mean(axis=1)
-    child, path = locate(axon, middle)
+    child, path = locate_on_neurites(axon, middle)
     assert (child == axon.edges[:, 1]).mean() > 0.99  # elsewhere two branches run through the same point
     np.testing.assert_allclose(path, axon.path_um()[axon.edges].mean(axis=1)[child - 1], atol=1e-9)
 

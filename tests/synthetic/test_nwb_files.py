@@ -16,7 +16,7 @@ import pytest
 
 from graphtwin import schema
 from graphtwin.artifacts import sha256
-from graphtwin.synthetic.nwb_files import write_nwb
+from graphtwin.synthetic.files.nwb_files import write_nwb
 from tests.synthetic.planted_scan import ROOT, planted_scan
 
 AGAIN = """

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from graphtwin.artifacts import sha256
-from graphtwin.sources.nwb import read_nwb
-from graphtwin.sources.nwb_coregistration import read_coregistration
-from graphtwin.synthetic.nwb_files import scan_masks, write_nwb
-from graphtwin.synthetic.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
-from graphtwin.synthetic.session import MovieConfig, play, prepare, programme
-from graphtwin.synthetic.tuning import TuningConfig, tune
+from graphtwin.sources.loaders.nwb import read_nwb
+from graphtwin.sources.loaders.nwb_coregistration import read_coregistration
+from graphtwin.synthetic.files.nwb_files import scan_masks, write_nwb
+from graphtwin.synthetic.files.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
+from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
+from graphtwin.synthetic.function.session import MovieConfig, play, prepare_scan, programme
 
 SEED, ANIMAL = 5, 3
 SHORT = {"oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_clips": 1, "novel_repeats": 1}
@@ -44,7 +44,7 @@ def scan():
     neurons = cells()
     units = neurons[["nucleus_id", "x_um", "depth_um", "z_um"]].assign(session=1, scan_idx=1, unit_id=1 + np.arange(12), field=1)
     units["field"] += np.arange(12) // 6
-    return prepare(units, tune(neurons, TuningConfig(), SEED, ANIMAL), programme(MOVIES, SEED, ANIMAL), SEED, ANIMAL)
+    return prepare_scan(units, draw_tuning(neurons, TuningConfig(), SEED, ANIMAL), programme(MOVIES, SEED, ANIMAL), SEED, ANIMAL)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from graphtwin.synthetic.block import VolumeConfig, choose_block, disc_radius_nm
-from graphtwin.synthetic.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, SOMA, Block, Strokes, contact_table, paint
+from graphtwin.synthetic.volume.block import VolumeConfig, choose_block, disc_radius_nm
+from graphtwin.synthetic.volume.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, SOMA, Block, Strokes, contact_table, paint
 from tests import small_tissue
 
 CUBE = Block((100, 100, 100), (10, -20, 30), (70, 40, 90), (60, 60, 60))
@@ -118,7 +118,7 @@ def test_larger_synapses_have_larger_contacts_within_bounds():
 
 
 def test_nuclei_without_a_root_and_synapses_without_length_are_refused():
-    from graphtwin.synthetic.block import fill_block
+    from graphtwin.synthetic.volume.block import fill_block
 
     block, neurons, synapses = small_tissue.block(), small_tissue.neurons(), small_tissue.synapses()
     with pytest.raises(ValueError, match="2 of 3 nuclei have no root id, first 200001"):

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from graphtwin.synthetic import parts, tiles
-from graphtwin.synthetic.connect import connect
-from graphtwin.synthetic.parts import write_parts
-from graphtwin.synthetic.rules import rule_of
+from graphtwin.synthetic.brain import tiles
+from graphtwin.synthetic.wiring import parts
+from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.parts import write_parts
+from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.synthetic.tissues import tissue
 
 SMALL, RULE = tissue(40), rule_of("feature+degree-heavy", base=-4.0)

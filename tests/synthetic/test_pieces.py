@@ -7,13 +7,13 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from graphtwin.synthetic.anatomy import AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.connect import connect
-from graphtwin.synthetic.neurites import Neurite, grow_axon, grow_dendrite, locate
-from graphtwin.synthetic.pieces import pieces_of, root_of_nuclei, split
-from graphtwin.synthetic.reconstruct import ReconstructConfig, reconstruct
-from graphtwin.synthetic.rules import rule_of
-from graphtwin.synthetic.tissue import Tissue
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite, locate_on_neurites
+from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.synthetic.volume.pieces import pieces_of, root_of_nuclei, split
+from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_synapse_lies_on_a_piece_with_its_root_id(made):
 
 
 def _distance(neurite: Neurite, point: np.ndarray) -> float:
-    child = locate(neurite, point)[0][0]
+    child = locate_on_neurites(neurite, point)[0][0]
     start, end = neurite.vertices_nm[neurite.edges[neurite.edges[:, 1] == child][0]]
     along = np.clip(((point[0] - start) @ (end - start)) / ((end - start) @ (end - start)), 0, 1)
     return float(np.linalg.norm(point[0] - start - along * (end - start)))

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic.anatomy import AnatomyConfig
 from graphtwin.synthetic.animal import AnimalConfig, make_animal
-from graphtwin.synthetic.reconstruct import ReconstructConfig
-from graphtwin.synthetic.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig
+from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
+from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "planted_rule"
 SPEC = importlib.util.spec_from_file_location("planted_rule_analysis", FOLDER / "run.py")

@@ -8,9 +8,9 @@ import pytest
 
 from graphtwin.artifacts import sha256
 from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
-from graphtwin.sources.published import read_neurons, read_pairs
-from graphtwin.synthetic.published_tables import PUBLISHED, node_table, selectivity, write_published
-from graphtwin.wiring.similarity import rf_distance, signal_correlation
+from graphtwin.sources.loaders.published import read_neurons, read_pairs
+from graphtwin.synthetic.files.published_tables import PUBLISHED, node_table, selectivity, write_published
+from graphtwin.tuning.similarity import rf_distance, signal_correlation
 from tests.synthetic.planted_volume import planted_volume
 
 NEURONS = planted_volume().neurons

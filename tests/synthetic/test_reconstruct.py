@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
-from graphtwin.synthetic.connect import connect
-from graphtwin.synthetic.neurites import grow_axon, kept, severed
-from graphtwin.synthetic.reconstruct import FRAGMENT, ReconstructConfig, reconstruct
-from graphtwin.synthetic.rules import rule_of
+from graphtwin.synthetic.brain.neurites import grow_axon, kept, severed
+from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic.wiring.reconstruct import FRAGMENT, ReconstructConfig, reconstruct
 from tests.synthetic.tissues import tissue
 
 TISSUE = tissue(150)

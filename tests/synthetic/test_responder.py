@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic import stimuli
-from graphtwin.synthetic.behaviour import Behaviour, BehaviourConfig, behave
-from graphtwin.synthetic.responder import Responder, expected, responder, shifted, still_rates, visual_rates
-from graphtwin.synthetic.tuning import TuningConfig, tune
+from graphtwin.synthetic.function import stimuli
+from graphtwin.synthetic.function.behaviour import Behaviour, BehaviourConfig, behave
+from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
+from graphtwin.synthetic.function.responder import Responder, expected_rates, responder, shifted, still_rates, visual_rates
 from tests.synthetic.planted_neurons import planted_neurons
 
 N = 60
@@ -18,7 +18,7 @@ DIRECTIONS = np.arange(16) * 22.5
 def table() -> pd.DataFrame:
     neurons = planted_neurons(N)
     neurons[["rf_x", "rf_y"]] *= 0.4  # away from the border, so that all of a field is on the screen
-    return tune(neurons, TuningConfig(), seed=0, animal=1).table
+    return draw_tuning(neurons, TuningConfig(), seed=0, animal=1).table
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def _still(n_frames: int, running: float = 0.0, gaze: tuple[float, float] = (0.0
 
 
 def test_gratings_find_the_planted_orientation_and_direction(table: pd.DataFrame, of: Responder):
-    answers = np.stack([visual_rates(of, stimuli.grating(at, 0.045, 2.6, 60))[:, 20:].mean(1) for at in DIRECTIONS], axis=1)
+    answers = np.stack([visual_rates(of, stimuli.grating_film(at, 0.045, 2.6, 60))[:, 20:].mean(1) for at in DIRECTIONS], axis=1)
     angle = np.deg2rad(DIRECTIONS)
     orientation = np.degrees(np.angle(answers @ np.exp(2j * angle))) / 2
     off = np.abs((orientation - table["orientation_deg"] + 90) % 180 - 90)
@@ -52,7 +52,7 @@ def test_preferred_over_null_drive_is_the_planted_selectivity(table: pd.DataFram
         unit = responder(pure)
         setting = pure.iloc[0]
         rates = [
-            visual_rates(unit, stimuli.grating(setting["direction_deg"] + turn, setting["sf_cpd"], setting["tf_hz"], 90, contrast=0.1))
+            visual_rates(unit, stimuli.grating_film(setting["direction_deg"] + turn, setting["sf_cpd"], setting["tf_hz"], 90, contrast=0.1))
             for turn in (0.0, 180.0)
         ]
         # R = D / (0.5 + D / 4) is undone; its scale cancels in the ratio of the two drives up to the saturation.
@@ -67,7 +67,8 @@ def test_complex_cells_do_not_care_for_phase_and_simple_ones_do(table: pd.DataFr
         units = table.iloc[:20].assign(complexity=complexity, adaptation=1e-6)
         of = responder(units)
         shown = [
-            visual_rates(of, stimuli.grating(row.direction_deg, row.sf_cpd, 3.0, 90))[at, 30:] for at, row in enumerate(units.itertuples())
+            visual_rates(of, stimuli.grating_film(row.direction_deg, row.sf_cpd, 3.0, 90))[at, 30:]
+            for at, row in enumerate(units.itertuples())
         ]
         cycle = np.exp(-2j * np.pi * 3.0 * np.arange(60) / 30)
         modulation[complexity] = np.array([2 * abs(rate @ cycle) / rate.sum() for rate in shown])
@@ -81,8 +82,8 @@ def test_an_eye_that_turns_by_whole_pixels_sees_a_shifted_picture(of: Responder)
     seen = shifted(np.ascontiguousarray(straight), np.tile(np.float32([3, 2]), (20, 1)))
     np.testing.assert_allclose(seen[:, 2:, :-3], moved[:, 2:, :-3], rtol=1e-5)
     frames = np.ascontiguousarray(moved)
-    turned = expected(of, np.ascontiguousarray(straight), _still(20, gaze=(3, 2)))
-    np.testing.assert_allclose(turned, expected(of, frames, _still(20)), rtol=0.25, atol=0.05)
+    turned = expected_rates(of, np.ascontiguousarray(straight), _still(20, gaze=(3, 2)))
+    np.testing.assert_allclose(turned, expected_rates(of, frames, _still(20)), rtol=0.25, atol=0.05)
 
 
 def test_half_a_pixel_is_the_mean_of_two():
@@ -99,7 +100,7 @@ def test_fields_lie_where_they_are_planted(table: pd.DataFrame):
     of = responder(pure)
     y, x = np.mgrid[:36, :64]
     for unit in range(3):
-        drifting = stimuli.grating(pure["direction_deg"][unit], pure["sf_cpd"][unit], 2.6, 40, contrast=0.2) - 127.5
+        drifting = stimuli.grating_film(pure["direction_deg"][unit], pure["sf_cpd"][unit], 2.6, 40, contrast=0.2) - 127.5
         shown = []
         for right in (0, 5, -5, 12):
             window = np.exp(-((x - columns[unit] - right) ** 2 + (y - rows[unit]) ** 2) / 8)
@@ -115,7 +116,7 @@ def test_normalisation_makes_contrast_saturate_and_a_surround_makes_large_gratin
     rows, columns = (1 - units["rf_y"]) / 2 * 36 - 0.5, (1 + units["rf_x"]) / 2 * 64 - 0.5
     ratios, sizes = [], []
     for at, row in enumerate(units.itertuples()):
-        drifting = [stimuli.grating(row.direction_deg, row.sf_cpd, row.tf_hz, 60, contrast=contrast) for contrast in (0.25, 0.5, 1.0)]
+        drifting = [stimuli.grating_film(row.direction_deg, row.sf_cpd, row.tf_hz, 60, contrast=contrast) for contrast in (0.25, 0.5, 1.0)]
         low, middle, high = (visual_rates(of, frames)[at, 20:].mean() for frames in drifting)
         ratios.append((high - middle) / (middle - low))
         window = np.exp(-((x - columns[at]) ** 2 + (y - rows[at]) ** 2) / (2 * (row.rf_sigma_deg / 3.29 * 1.8) ** 2))
@@ -129,13 +130,13 @@ def test_answers_adapt_to_a_grating_that_goes_on(table: pd.DataFrame):
     units = table.iloc[:10].assign(complexity=1.0, adaptation=1.0)
     of = responder(units)
     for at, row in enumerate(units.itertuples()):
-        rate = visual_rates(of, stimuli.grating(row.direction_deg, row.sf_cpd, row.tf_hz, 120))[at]
+        rate = visual_rates(of, stimuli.grating_film(row.direction_deg, row.sf_cpd, row.tf_hz, 120))[at]
         assert rate[100:].mean() < 0.9 * rate[12:30].mean()
 
 
 def test_running_and_pupil_multiply_rates_by_the_planted_weights(table: pd.DataFrame, of: Responder):
     frames = stimuli.film("dead_leaves", 0, "clip", n_frames=60)
-    rest, run = expected(of, frames, _still(60)), expected(of, frames, _still(60, running=15.0))
+    rest, run = expected_rates(of, frames, _still(60)), expected_rates(of, frames, _still(60, running=15.0))
     ratio = run[:, 20:].sum(1) / rest[:, 20:].sum(1)
     np.testing.assert_allclose(ratio, np.exp(table["running_weight"] * 2 * np.tanh(1.0)), rtol=1e-4)
 
@@ -177,7 +178,7 @@ def test_fields_beside_the_monitor_are_refused(table: pd.DataFrame):
 
 def test_behaviour_of_another_length_is_refused(of: Responder):
     with pytest.raises(ValueError, match=r"30 frames were shown, but behaviour has 20\. Cut both to the same clip\."):
-        expected(of, stimuli.film("gabors", 0, n_frames=30), _still(20))
+        expected_rates(of, stimuli.film("gabors", 0, n_frames=30), _still(20))
 
 
 def test_behaviour_is_slow_tied_to_running_and_the_camera_sees_gaze_linearly():

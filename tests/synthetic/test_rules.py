@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic.rules import BASE, FEATURE_SLOPES, RULES, TYPICAL_SIMILARITY, rule_of
+from graphtwin.synthetic.wiring.planted_rules import BASE, FEATURE_SLOPES, RULES, TYPICAL_SIMILARITY, rule_of
 
 PAIRS = pd.DataFrame(
     {

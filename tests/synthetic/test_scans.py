@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.synthetic.scans import ScanConfig, direction_columns, direction_responses, grating_rates, scan_units
-from graphtwin.synthetic.tuning import TuningConfig, tune
+from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
+from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses, grating_rates, scan_units
 from tests.synthetic.planted_neurons import planted_neurons
 
 NEURONS = planted_neurons(400)
-TUNING = tune(NEURONS, TuningConfig(), seed=0, animal=1)
+TUNING = draw_tuning(NEURONS, TuningConfig(), seed=0, animal=1)
 CONFIG = ScanConfig()
 
 

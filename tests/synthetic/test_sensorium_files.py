@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 from graphtwin.artifacts import sha256
-from graphtwin.sources.sensorium import read_sensorium, response_scale
-from graphtwin.synthetic.images import ImageConfig, prepare_images
-from graphtwin.synthetic.imaging import fluorescence
-from graphtwin.synthetic.sensorium_files import write_dynamic, write_static
-from graphtwin.synthetic.session import MovieConfig, Scan, continuous_activity, play, prepare, programme
-from graphtwin.synthetic.stimuli import NOVEL_KINDS, film
-from graphtwin.synthetic.tuning import TuningConfig, tune
+from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
+from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
+from graphtwin.synthetic.function.images import ImageConfig, prepare_images
+from graphtwin.synthetic.function.imaging import fluorescence
+from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
+from graphtwin.synthetic.function.session import MovieConfig, Scan, continuous_activity, play, prepare_scan, programme
+from graphtwin.synthetic.function.stimuli import NOVEL_KINDS, film
 from tests.synthetic.planted_neurons import planted_neurons, planted_units
 
 NEURONS = planted_neurons(24)
-TUNING = tune(NEURONS, TuningConfig(), seed=0, animal=1)
+TUNING = draw_tuning(NEURONS, TuningConfig(), seed=0, animal=1)
 UNITS = planted_units(NEURONS)
 SHORT = MovieConfig(minutes=0.15, clip_frames=90, oracle_clips=2, oracle_repeats=3, test_clips=1, test_repeats=2, novel_repeats=1)
 PICTURES = ImageConfig(train=6, validation=2, test=2, test_repeats=3, final_test=1, final_test_repeats=2)
 
 
 def _scan(seed: int = 0) -> Scan:
-    return prepare(UNITS, TUNING, programme(SHORT, seed, animal=1), seed, animal=1)
+    return prepare_scan(UNITS, TUNING, programme(SHORT, seed, animal=1), seed, animal=1)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_padding_of_short_clips_is_cut_off_again(tmp_path: Path):
     trials = programme(SHORT, 0, animal=1)[:4].copy()
     trials["n_frames"] = [90, 61, 90, 75]
     trials["tier"] = "train"
-    write_dynamic(prepare(UNITS, TUNING, trials, 0, animal=1), tmp_path)
+    write_dynamic(prepare_scan(UNITS, TUNING, trials, 0, animal=1), tmp_path)
     recording = read_sensorium(_only(tmp_path, "dynamic*"))
     assert recording.trials["n_frames"].tolist() == [90, 61, 90, 75]
     trial = recording.open_trial(1)
@@ -154,7 +154,7 @@ def test_a_recording_is_never_written_over_and_a_broken_one_leaves_no_folder(out
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("graphtwin.synthetic.sensorium_files._write_statistics", full)
+    monkeypatch.setattr("graphtwin.synthetic.files.sensorium_files._write_statistics", full)
     with pytest.raises(OSError, match="No space left on device"):
         write_dynamic(_scan(), tmp_path, tmp_path / "truth")
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
@@ -177,8 +177,8 @@ def test_noise_ceilings_are_those_of_real_recordings():
     config = MovieConfig(minutes=0.2, oracle_clips=1, oracle_repeats=10, test_clips=0, novel_clips=0)
     trials = programme(config, 0, animal=1)
     trials = trials[trials["tier"] == "oracle"].reset_index(drop=True)
-    tuning = tune(neurons, TuningConfig(), seed=0, animal=1)
-    played = np.stack([trial.responses[:, 50:] for trial in play(prepare(planted_units(neurons), tuning, trials, 0, animal=1))])
+    tuning = draw_tuning(neurons, TuningConfig(), seed=0, animal=1)
+    played = np.stack([trial.responses[:, 50:] for trial in play(prepare_scan(planted_units(neurons), tuning, trials, 0, animal=1))])
     n = len(played)
     mean = played.mean(0)
     signal = (n * mean.var(1, ddof=1) - played.var(2, ddof=1).mean(0)) / (n - 1)
@@ -215,6 +215,6 @@ def test_unknown_kinds_units_of_several_scans_and_nuclei_without_tuning_are_refu
         programme(MovieConfig(kinds=("leaves",)), 0, 1)
     trials = programme(SHORT, 0, 1)
     with pytest.raises(ValueError, match=r"units of 2 scans were given\. Prepare one scan at a time"):
-        prepare(UNITS.assign(session=[1] * 20 + [2] * 4), TUNING, trials, 0, 1)
+        prepare_scan(UNITS.assign(session=[1] * 20 + [2] * 4), TUNING, trials, 0, 1)
     with pytest.raises(ValueError, match=r"24 of 24 units belong to nuclei without tuning\. Tune all neurons first\."):
-        prepare(UNITS.assign(nucleus_id=UNITS["nucleus_id"] + 999), TUNING, trials, 0, 1)
+        prepare_scan(UNITS.assign(nucleus_id=UNITS["nucleus_id"] + 999), TUNING, trials, 0, 1)

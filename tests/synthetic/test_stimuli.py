@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from graphtwin.synthetic import stimuli
+from graphtwin.synthetic.function import stimuli
 
 
 @pytest.mark.parametrize("kind", list(stimuli.KINDS))
@@ -57,7 +57,7 @@ def _drift(frames: Float[np.ndarray, "frames height width"]) -> tuple[float, flo
 
 @pytest.mark.parametrize("direction", [0.0, 90.0, 135.0, 247.5])
 def test_a_grating_drifts_into_its_direction_at_its_speed(direction: float):
-    right, up = _drift(stimuli.grating(direction, 0.03, 2.0, 30, contrast=0.5).astype(np.float64))
+    right, up = _drift(stimuli.grating_film(direction, 0.03, 2.0, 30, contrast=0.5).astype(np.float64))
     assert abs((np.degrees(np.arctan2(up, right)) - direction + 180) % 360 - 180) < 1.0
     speed = 2.0 / (0.03 * stimuli.DEGREES_A_PIXEL) / stimuli.FRAME_RATE_HZ
     assert np.hypot(right, up) == pytest.approx(speed, rel=0.15)

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphtwin.synthetic.tuning import LAYERS, PARAMETERS, TYPES, TuningConfig, features_of, tune
+from graphtwin.synthetic.function.preferences import LAYERS, PARAMETERS, TYPES, TuningConfig, draw_tuning, features_of
 from tests.synthetic.planted_neurons import planted_neurons
 
 
 def test_similarities_of_random_pairs_are_those_of_readout_weights():
-    tuning = tune(planted_neurons(800), TuningConfig(), seed=0, animal=1)
+    tuning = draw_tuning(planted_neurons(800), TuningConfig(), seed=0, animal=1)
     similarity = tuning.features @ tuning.features.T
     np.testing.assert_allclose(np.diag(similarity), 1.0, atol=1e-5)
     pairs = similarity[np.triu_indices(800, 1)]
@@ -17,7 +17,7 @@ def test_similarities_of_random_pairs_are_those_of_readout_weights():
 
 
 def test_neurons_tuned_alike_have_alike_features_in_any_animal():
-    table = tune(planted_neurons(50), TuningConfig(), seed=0, animal=1).table
+    table = draw_tuning(planted_neurons(50), TuningConfig(), seed=0, animal=1).table
     turned = table.assign(direction_deg=(table["direction_deg"] + 5) % 360)
     across = table.assign(direction_deg=(table["direction_deg"] + 90) % 360)
     same, near, far = (np.sum(features_of(table) * features_of(other), axis=1) for other in (table, turned, across))
@@ -28,7 +28,7 @@ def test_neurons_tuned_alike_have_alike_features_in_any_animal():
 
 def test_types_and_layers_differ_by_the_stated_amount():
     neurons = planted_neurons(4000)
-    table = tune(neurons, TuningConfig(), seed=1, animal=1).table
+    table = draw_tuning(neurons, TuningConfig(), seed=1, animal=1).table
     for kind, layer in (("4P", "L4"), ("BC", "L2/3"), ("5P-PT", "L5")):
         for name in ("complexity", "sf_cpd", "dsi"):
             scale, median, spread, _ = PARAMETERS[name]
@@ -47,18 +47,18 @@ def test_place_share_makes_neurons_of_one_place_alike_and_the_default_does_not()
     apart = np.hypot(*(neurons[[name]].to_numpy() - neurons[[name]].to_numpy().T for name in ("rf_x", "rf_y")))
     near, far = (apart > 0) & (apart < 0.1), apart > 0.8
     for share, least, most in ((0.0, -0.03, 0.03), (0.8, 0.1, 0.6)):
-        features = tune(neurons, TuningConfig(place_share=share), seed=0, animal=1).features
+        features = draw_tuning(neurons, TuningConfig(place_share=share), seed=0, animal=1).features
         similarity = features @ features.T
         assert least < similarity[near].mean() - similarity[far].mean() < most
 
 
 def test_tuning_depends_on_seed_and_animal_alone():
     neurons = planted_neurons(30)
-    first = tune(neurons, TuningConfig(), seed=0, animal=1)
-    again = tune(neurons, TuningConfig(), seed=0, animal=1)
+    first = draw_tuning(neurons, TuningConfig(), seed=0, animal=1)
+    again = draw_tuning(neurons, TuningConfig(), seed=0, animal=1)
     np.testing.assert_array_equal(first.features, again.features)
     assert first.table.equals(again.table)
-    assert not first.table["direction_deg"].equals(tune(neurons, TuningConfig(), seed=0, animal=2).table["direction_deg"])
+    assert not first.table["direction_deg"].equals(draw_tuning(neurons, TuningConfig(), seed=0, animal=2).table["direction_deg"])
     assert first.table["nucleus_id"].dtype == np.int64
 
 
@@ -66,7 +66,7 @@ def test_a_type_without_stated_tuning_is_refused():
     neurons = planted_neurons(5)
     neurons.loc[2, "cell_type"] = "ChC"
     with pytest.raises(ValueError, match=r"neurons to tune: 1 of 5 have cell_type \['ChC'\], for which no tuning is stated\. Use 23P, 4P"):
-        tune(neurons, TuningConfig(), seed=0, animal=1)
+        draw_tuning(neurons, TuningConfig(), seed=0, animal=1)
 
 
 def test_a_misspelt_setting_is_refused():

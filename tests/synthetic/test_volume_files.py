@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from graphtwin.artifacts import sha256
-from graphtwin.sources import skeletons
-from graphtwin.sources.annotations import read_points
-from graphtwin.sources.volume import open_volume
-from graphtwin.synthetic import volume_files
-from graphtwin.synthetic.paint import paint
-from graphtwin.synthetic.volume_files import WrittenVolume, write_volume
+from graphtwin.sources.loaders import skeletons
+from graphtwin.sources.loaders.annotations import read_points
+from graphtwin.sources.loaders.volume import open_volume
+from graphtwin.synthetic.volume import volume_files
+from graphtwin.synthetic.volume.paint import paint
+from graphtwin.synthetic.volume.volume_files import WrittenVolume, write_volume
 from tests import small_tissue
 
 
@@ -47,11 +47,11 @@ def test_a_nucleus_lies_in_its_own_segment(written):
 
 def test_skeletons_come_back_exactly_in_any_order_with_radius_and_compartment(written):
     path = f"file://{written[0]}/segmentation"
-    places = skeletons.find([path])
+    places = skeletons.find_skeletons([path])
     assert [place.nucleus_id for place in places] == [*sorted(small_tissue.ROOT_OF.values()), small_tissue.FRAGMENT]
     drawn = {(piece.root_id, piece.compartment): piece for piece in small_tissue.pieces()}
     for order in (places, places[::-1]):
-        (axon,) = skeletons.read([place for place in order if place.nucleus_id == small_tissue.A], "axon")
+        (axon,) = skeletons.read_skeleton([place for place in order if place.nucleus_id == small_tissue.A], "axon")
         piece = drawn[small_tissue.A, "axon"]
         ends = {frozenset(map(tuple, axon.vertices_nm[edge])) for edge in axon.edges}
         assert ends == {frozenset(map(tuple, piece.vertices_nm[edge])) for edge in piece.edges}

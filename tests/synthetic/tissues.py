@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from graphtwin.execute import rng_for
-from graphtwin.synthetic.anatomy import AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.tissue import NeuriteConfig, Tissue
+from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.tissue import NeuriteConfig, Tissue
 
 
 def tissue(n_neurons: int = 120, seed: int = 0, features: bool = True, **settings: float) -> Tissue:

@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from graphtwin.twin.directions import DirectionConfig
-from graphtwin.twin.embeddings import LearnedEmbeddings, learn_embeddings
-from graphtwin.twin.population import PopulationModel
-from graphtwin.twin.population_fit import fit_population
+from graphtwin.tuning.directions import DirectionConfig
+from graphtwin.tuning.embeddings import LearnedEmbeddings, learn_embeddings
+from graphtwin.twin.population.latent_fit import fit_population
+from graphtwin.twin.population.latent_model import PopulationModel
 from tests.twin.planted import planted_units
 from tests.twin.planted_population import planted_population, quick_config
 

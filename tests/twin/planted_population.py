@@ -9,9 +9,9 @@ from scipy.special import ndtr
 from scipy.stats import gamma, poisson
 
 from graphtwin.execute import rng_for
-from graphtwin.twin.marginals import Kind
-from graphtwin.twin.population import PopulationConfig
-from graphtwin.twin.responses import SPIKE
+from graphtwin.twin.model.response_families import SPIKE
+from graphtwin.twin.population.latent_model import PopulationConfig
+from graphtwin.twin.population.marginals import Kind
 
 SHAPE = 1.5  # of the Gamma above the spike
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from graphtwin.sources.recording import Recording, Trial
+from graphtwin.sources.formats.recording import Recording, Trial
 
 HZ = 30.0
 LAG = 2  # frames from picture to answer

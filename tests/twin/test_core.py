@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig, normalised
-from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig, normalised
+from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
 
 CORES = {
     "recurrent": ConvolutionalConfig(first=6, hidden=8, features=8),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.directions import DirectionConfig, circular_roughness, direction_folds, fit_basis
+from graphtwin.tuning.directions import DirectionConfig, circular_roughness, direction_folds, fit_basis
 from tests.twin.planted import planted_basis, planted_responses
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from graphtwin import schema
-from graphtwin.twin.embeddings import align_scans, check_embeddings, embedding_columns, learn_embeddings, normalise, one_per_nucleus
+from graphtwin.tuning.embeddings import align_scans, check_embeddings, embedding_columns, learn_embeddings, normalise, one_per_nucleus
 
 KEY = ["session", "scan_idx", "unit_id"]
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from graphtwin.training import FitConfig
-from graphtwin.twin import foundation
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
-from graphtwin.twin.foundation import FoundationConfig, Trained, train
-from graphtwin.twin.model import TwinConfig
-from graphtwin.twin.prediction import score
-from graphtwin.twin.recordings import held_out
+from graphtwin.twin.data.clips import held_out_clips
+from graphtwin.twin.fit import foundation
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model.network import TwinConfig
+from graphtwin.twin.scores.prediction import score_trials
 from tests.twin.planted_recording import Planted, plant
 
 SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
@@ -35,11 +35,11 @@ def animal() -> Planted:
 
 @pytest.fixture(scope="module")
 def fitted(animal: Planted) -> Trained:
-    return train([animal.recording], config(epochs=5, steps=50, bf16=False))
+    return train_foundation([animal.recording], config(epochs=5, steps=50, bf16=False))
 
 
 def test_a_small_twin_predicts_planted_responses_it_never_saw(animal: Planted, fitted: Trained):
-    scored = score(fitted.twin, held_out(fitted.clips["planted"][0], ["test"]), left_out=20, replicates=20)
+    scored = score_trials(fitted.twin, held_out_clips(fitted.clips["planted"][0], ["test"]), left_out=20, replicates=20)
     assert scored["cc_norm"].median() > 0.6
     assert (scored["cc_abs_low"] <= scored["cc_abs"]).all()
     assert fitted.state.history[-1]["validation"] < fitted.state.history[0]["validation"]
@@ -53,7 +53,7 @@ def test_readouts_look_where_the_planted_fields_are(animal: Planted, fitted: Tra
 def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
     animal: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    whole = train([animal.recording], config())
+    whole = train_foundation([animal.recording], config())
     steps, real = [0], foundation.Objective.forward
 
     def dies(*arguments: Any) -> torch.Tensor:
@@ -64,25 +64,25 @@ def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
 
     monkeypatch.setattr(foundation.Objective, "forward", dies)
     with pytest.raises(KeyboardInterrupt):
-        train([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+        train_foundation([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
     monkeypatch.undo()
-    again = train([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+    again = train_foundation([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
     assert again.state.history == whole.state.history
     assert all(torch.equal(value, weights(again)[name]) for name, value in weights(whole).items())
 
 
 def test_the_checkpoint_of_another_architecture_is_refused(animal: Planted, tmp_path: Path):
-    train([animal.recording], config(epochs=1, steps=1), checkpoint=tmp_path / "fit.pt")
+    train_foundation([animal.recording], config(epochs=1, steps=1), checkpoint=tmp_path / "fit.pt")
     with pytest.raises(ValueError, match=r"the checkpoint of 'recurrent twin of planted, .*not of 'dense_lstm twin of planted.*Delete it"):
-        train([animal.recording], config(DenseLstmConfig(growth=4, hidden=8, features=8), 1, 1), checkpoint=tmp_path / "fit.pt")
+        train_foundation([animal.recording], config(DenseLstmConfig(growth=4, hidden=8, features=8), 1, 1), checkpoint=tmp_path / "fit.pt")
     wider = SMALL.model_copy(update={"features": 20})
     with pytest.raises(ValueError, match="does not fit this model"):
-        train([animal.recording], config(wider, 1, 1), checkpoint=tmp_path / "fit.pt")
+        train_foundation([animal.recording], config(wider, 1, 1), checkpoint=tmp_path / "fit.pt")
 
 
 @pytest.mark.parametrize("family", ["gaussian", "zero_inflated_gamma", "negative_binomial"])
 def test_every_family_learns(animal: Planted, family: str):
-    history = train([animal.recording], config(epochs=2, steps=10, family=family)).state.history
+    history = train_foundation([animal.recording], config(epochs=2, steps=10, family=family)).state.history
     assert history[-1]["validation"] < history[0]["validation"] + 0.02
     assert np.isfinite(history[-1]["training"])
 
@@ -91,23 +91,23 @@ def test_every_family_learns(animal: Planted, family: str):
     "core", [ConvolutionalConfig(kind="feedforward", first=8, hidden=8, features=8), DenseLstmConfig(growth=4, hidden=8, features=8)]
 )
 def test_the_other_cores_train(animal: Planted, core: Any):
-    assert len(train([animal.recording], config(core, epochs=1, steps=2)).state.history) == 1
+    assert len(train_foundation([animal.recording], config(core, epochs=1, steps=2)).state.history) == 1
 
 
 def test_two_animals_share_one_core_and_nothing_else():
     animals = [plant(units=6 + n, train=4, frames=60, seed=n, name=f"mouse {n}") for n in range(2)]
-    trained = train([one.recording for one in animals], config(steps=2, epochs=1))
+    trained = train_foundation([one.recording for one in animals], config(steps=2, epochs=1))
     assert trained.twin.names == ["mouse 0", "mouse 1"]
     assert [len(part.gain) for part in trained.twin.animals] == [6, 7]
 
 
 def test_a_core_that_is_kept_is_the_same_afterwards(animal: Planted, fitted: Trained):
     other = plant(units=5, train=4, frames=60, seed=9, name="new mouse")
-    new = train([other.recording], config(bf16=False), onto=fitted.twin)
+    new = train_foundation([other.recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(value, fitted.twin.core.state_dict()[name]) for name, value in new.twin.core.state_dict().items())
     assert new.twin.animal("new mouse").readout.weights.grad is not None
 
 
 def test_two_folders_of_one_name_are_refused(animal: Planted):
     with pytest.raises(ValueError, match=r"2 recordings have 1 names: \['planted'\]"):
-        train([animal.recording, animal.recording], config())
+        train_foundation([animal.recording, animal.recording], config())

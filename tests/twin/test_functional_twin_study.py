@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.sources.recording import Recording
+from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig
-from graphtwin.twin import generalisation
-from graphtwin.twin.core import ConvolutionalConfig, DenseLstmConfig
-from graphtwin.twin.foundation import FoundationConfig
-from graphtwin.twin.model import TwinConfig
+from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model.network import TwinConfig
+from graphtwin.twin.scores import generalisation
 from tests.twin.planted_recording import plant
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "functional_twin"

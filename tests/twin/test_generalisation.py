@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.twin.generalisation import median_of, score_kinds, stimuli_of
-from graphtwin.twin.recordings import clips_of, held_out
-from graphtwin.twin.scores import Shown, gather
+from graphtwin.twin.data.clips import clips_of, held_out_clips
+from graphtwin.twin.scores.generalisation import median_of, score_kinds, stimuli_of
+from graphtwin.twin.scores.unit_scores import Shown, gather_sums
 from tests.twin.planted_recording import plant
 
 UNITS = 60
@@ -28,7 +28,7 @@ def kinds(*names: str) -> pd.DataFrame:
 
 def test_each_kind_has_its_own_median_and_both_intervals_hold_the_truth():
     rng = np.random.default_rng(0)
-    sums = gather([shown(rng, error) for error in (0.0, 1.0) for _ in range(6)], 0)
+    sums = gather_sums([shown(rng, error) for error in (0.0, 1.0) for _ in range(6)], 0)
     table = score_kinds(sums, kinds(*["movie"] * 6, *["noise"] * 6), frozenset(["movie"]))
     norm = table[table["score"] == "cc_norm"].set_index("kind")
     assert norm.loc["movie", "trained_on"]
@@ -45,13 +45,13 @@ def test_each_kind_has_its_own_median_and_both_intervals_hold_the_truth():
 
 def test_units_that_a_kind_does_not_drive_are_left_out_of_its_medians_where_asked():
     rng = np.random.default_rng(1)
-    sums = gather([shown(rng, 0.5, quiet=20) for _ in range(4)], 0)
+    sums = gather_sums([shown(rng, 0.5, quiet=20) for _ in range(4)], 0)
     counts = score_kinds(sums, kinds(*["movie"] * 4), least_ceiling=0.5).set_index("score")["n_units"]
     assert counts["cc_abs"] == UNITS - 20
 
 
 def test_one_stimulus_has_no_interval_over_stimuli():
-    table = score_kinds(gather([shown(np.random.default_rng(2), 0.5)], 0), kinds("movie"))
+    table = score_kinds(gather_sums([shown(np.random.default_rng(2), 0.5)], 0), kinds("movie"))
     assert table[["stimuli_low", "stimuli_high"]].isna().all(axis=None)
     assert table["units_low"].notna().all()
 
@@ -64,7 +64,7 @@ def test_stimuli_come_in_the_order_of_their_sums_with_kind_and_repeats():
     recording = plant(units=5, train=4, test=3, repeats=4).recording
     changed = recording.trials["stimulus"] == "clip 5"
     recording.trials.loc[changed, "kind"] = "noise"
-    test = held_out(clips_of(recording)[0], ["test"])
+    test = held_out_clips(clips_of(recording)[0], ["test"])
     table = stimuli_of(test)
     assert table["stimulus"].tolist() == list(test.repeats())
     assert table["kind"].tolist() == ["movie", "noise", "movie"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.held_out_pairs import held_out_noise_correlations
+from graphtwin.twin.population.held_out_pairs import held_out_noise_correlations
 from tests.twin.planted_population import planted_population, quick_config
 
 TEST = np.arange(1500) >= 1000

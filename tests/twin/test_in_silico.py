@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
+from graphtwin.insilico.gratings import GratingConfig, grating, in_silico_responses, measure_tuning, respond
+from graphtwin.insilico.signal_correlation import Bins, binned, correlation_blocks, correlations, in_vivo_responses
 from graphtwin.schema import UNIT_KEY
-from graphtwin.twin.core import ConvolutionalConfig
-from graphtwin.twin.foundation import FoundationConfig
-from graphtwin.twin.in_silico import GratingConfig, grating, in_silico_responses, respond, tune
-from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
-from graphtwin.twin.perspective import PerspectiveConfig
-from graphtwin.twin.recordings import ClipConfig, Clips, clips_of, held_out
-from graphtwin.twin.scales import Scales
-from graphtwin.twin.signal_correlation import Bins, binned, correlation_blocks, correlations, in_vivo_responses
-from graphtwin.twin.weights import FittedTwin, Seen
+from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
+from graphtwin.twin.data.scales import Scales
+from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal
+from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.model.perspective import PerspectiveConfig
 from tests.twin.planted_recording import plant
 
 SIZE, RATE = (36, 64), 30.0
@@ -45,7 +45,7 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
     twin.mean = lambda name, numbers: numbers[..., 0]
     keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
     scales = Scales((120.0, 50.0), np.full(units, 2.0), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0))
-    return FittedTwin(twin, config, {"planted": Seen(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, frozenset())})
+    return FittedTwin(twin, config, {"planted": KnownAnimal(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, frozenset())})
 
 
 def test_a_grating_drifts_its_way_at_its_frequency():
@@ -60,7 +60,7 @@ def test_a_grating_drifts_its_way_at_its_frequency():
 
 
 def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
-    table = tune(motion_detectors(), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
+    table = measure_tuning(motion_detectors(), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
     known = table.iloc[: len(PREFERRED)]
     apart = np.abs((known["preferred_direction"] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
@@ -84,31 +84,33 @@ def test_units_that_add_light_and_dark_and_rectify_are_simple():
         return torch.relu(video[0].flatten(1) @ filters.T)[None, :, :, None], {}
 
     fitted.twin.forward = forward
-    table = tune(fitted, GratingConfig(directions=4, cycles_per_degree=(0.045,)))
+    table = measure_tuning(fitted, GratingConfig(directions=4, cycles_per_degree=(0.045,)))
     assert table["f1_f0"].to_numpy() == pytest.approx(np.pi / 2, rel=0.02)  # of a rectified sine
 
 
 def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
-    table = tune(motion_detectors(frame_rate_hz=6.3), GratingConfig(cycles_per_degree=(0.045,)))  # 4 Hz would seem to drift back at 2.3
+    table = measure_tuning(
+        motion_detectors(frame_rate_hz=6.3), GratingConfig(cycles_per_degree=(0.045,))
+    )  # 4 Hz would seem to drift back at 2.3
     apart = np.abs((table["preferred_direction"].iloc[: len(PREFERRED)] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
     assert (table["gdsi"].iloc[:3] > 0.8).all()
     assert table["temporal_frequency_hz"].iloc[-1] == pytest.approx(np.sqrt(2.0))
     assert "1 of 3 temporal frequencies left out, too fast for 6.3 frames a second: 4 Hz" in caplog.text
     with pytest.raises(ValueError, match=r"none of 3 temporal frequencies is below half of the 2 frames a second"):
-        tune(motion_detectors(frame_rate_hz=2.0))
+        measure_tuning(motion_detectors(frame_rate_hz=2.0))
 
 
 def test_pictures_do_not_drift():
     with pytest.raises(ValueError, match="trained on single pictures, in which nothing drifts"):
-        tune(motion_detectors(np.nan))
+        measure_tuning(motion_detectors(np.nan))
 
 
 def test_responses_to_a_long_video_do_not_depend_on_where_it_is_cut(monkeypatch):
     fitted = motion_detectors()
     video = np.random.default_rng(0).uniform(0, 255, (70, *SIZE)).astype(np.float32)
     whole = respond(fitted, "planted", video)
-    monkeypatch.setattr("graphtwin.twin.in_silico.CHUNK", 16)
+    monkeypatch.setattr("graphtwin.insilico.gratings.CHUNK", 16)
     assert respond(fitted, "planted", video) == pytest.approx(whole, rel=1e-5)
     assert whole.min() == 2.0  # a rate of 1 in the units of the recording
 
@@ -125,7 +127,7 @@ def test_bins_leave_the_start_of_a_clip_out_and_average_the_rest():
 def test_measured_responses_are_means_over_repeats_of_repeated_clips_alone():
     planted = plant(units=5, train=4, test=2, repeats=3)
     train, _ = clips_of(planted.recording, ClipConfig())
-    clips: Clips = held_out(train, ("test",))
+    clips: Clips = held_out_clips(train, ("test",))
     found = in_vivo_responses(clips, bins=HALF)
     assert found.shape == (5, 2 * 6)
     rows = next(iter(clips.repeats().values()))

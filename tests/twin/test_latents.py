@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
-from graphtwin.twin.latents import Loadings, infer_latents, leave_one_out, log_evidence
-from graphtwin.twin.observations import FAR, Observations
+from graphtwin.twin.population.latents import Loadings, infer_latents, leave_one_out, log_evidence
+from graphtwin.twin.population.observations import FAR, Observations
 
 
 def planted_loadings(n_units: int, n_latents: int, seed: int) -> Loadings:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.twin.leakage import scan_leakage
+from graphtwin.tuning.leakage import scan_leakage
 
 
 def test_a_scan_that_tilts_every_curve_is_found_and_removed(learned_tilted):

@@ -3,9 +3,9 @@ import pytest
 import torch
 from scipy.stats import gamma, poisson
 
-from graphtwin.twin.marginals import Marginals
-from graphtwin.twin.population import marginal_log_likelihood
-from graphtwin.twin.responses import SPIKE
+from graphtwin.twin.model.response_families import SPIKE
+from graphtwin.twin.population.latent_model import marginal_log_likelihood
+from graphtwin.twin.population.marginals import Marginals
 from tests.twin.planted_population import SHAPE, planted_population
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphtwin.twin.motion_energy import energy_bank
+from graphtwin.twin.data.motion_energy import energy_bank
 
 
 def grating(direction: float, wavelength: float = 7.0, hz: float = 2.6) -> np.ndarray:

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.noise_correlations import (
+from graphtwin.twin.population.latent_model import predict_means, sample_responses
+from graphtwin.twin.population.noise_correlations import (
     compare_noise_correlations,
     measured_noise_correlations,
     predicted_noise_correlations,
     repeat_residuals,
 )
-from graphtwin.twin.population import predict, sample
 from tests.twin.planted_population import planted_population
 
 PAIRS = np.triu_indices(40, 1)
@@ -16,7 +16,7 @@ PAIRS = np.triu_indices(40, 1)
 @pytest.mark.parametrize("kind", ["zero_inflated", "continuous", "counts"])
 def test_predicted_noise_correlations_are_those_of_the_models_own_samples(fitted_populations, kind):
     model, data = fitted_populations[kind], planted_population(4000, 40, 2, kind, seed=1)
-    residuals = sample(model, data.predicted, seed=0) - predict(model, data.predicted).response
+    residuals = sample_responses(model, data.predicted, seed=0) - predict_means(model, data.predicted).response
     expected, found = predicted_noise_correlations(model, data.predicted[:500]), measured_noise_correlations(residuals)
     off = (found - expected)[PAIRS]
     assert np.abs(off).mean() < 0.02  # 1 / sqrt(4000) is 0.016

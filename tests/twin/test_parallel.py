@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from graphtwin.parallel import device_of
-from graphtwin.twin import foundation
+from graphtwin.twin.fit import foundation
 from tests.twin.two_processes import trained
 
 ROOT = Path(__file__).parents[2]

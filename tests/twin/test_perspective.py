@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 
 
 def turned(yaw_degrees: float, pitch_degrees: float = 0.0, **monitor: float) -> Perspective:

@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from graphtwin.twin.population import (
+from graphtwin.twin.population.latent_fit import fit_population
+from graphtwin.twin.population.latent_model import (
     PopulationConfig,
     conditional,
     leave_one_out_conditional,
     log_likelihood,
     marginal_log_likelihood,
-    predict,
-    sample,
+    predict_means,
+    sample_responses,
 )
-from graphtwin.twin.population_fit import fit_population
-from graphtwin.twin.population_scores import score_population
+from graphtwin.twin.population.latent_scores import score_population
 from tests.twin.planted_population import planted_population, quick_config
 
 QUICK = quick_config("zero_inflated")
@@ -44,7 +44,7 @@ def test_without_shared_noise_no_latent_is_found_and_nothing_is_gained():
         model = fit_population(train.predicted[:500], train.responses[:500], QUICK, seed)
         assert model.loadings.shared.shape[1] == 0
         predicted, responses = train.predicted[500:], train.responses[500:]
-        others, alone = leave_one_out_conditional(model, predicted, responses), predict(model, predicted)
+        others, alone = leave_one_out_conditional(model, predicted, responses), predict_means(model, predicted)
         np.testing.assert_array_equal(others.response, alone.response)
         scores = score_population(model, predicted, responses)
         assert scores.bits_joint == pytest.approx(scores.bits_marginal)
@@ -122,13 +122,15 @@ def test_a_state_that_lasts_a_trial_is_worth_more_when_trials_are_known():
 
 def test_samples_have_the_spike_and_the_moments_of_the_model(fitted_populations):
     model, test = fitted_populations["zero_inflated"], planted_population(2000, 40, 2, "zero_inflated", seed=1)
-    drawn = sample(model, test.predicted, seed=0)
+    drawn = sample_responses(model, test.predicted, seed=0)
     in_spike = np.exp(marginal_log_likelihood(model.marginals, test.predicted, np.zeros(drawn.shape))) * 0.02
     error = np.sqrt((in_spike * (1 - in_spike)).mean(0) / 2000)
     np.testing.assert_allclose(((drawn <= 0.02).mean(0) - in_spike.mean(0)) / error, 0, atol=4)
     assert np.abs(in_spike.mean(0) - (1 - test.active).mean(0)).mean() < 0.02
-    np.testing.assert_allclose((drawn.mean(0) - predict(model, test.predicted).response.mean(0)) / drawn.std(0), 0, atol=4 / np.sqrt(2000))
-    assert np.array_equal(drawn, sample(model, test.predicted, seed=0))
+    np.testing.assert_allclose(
+        (drawn.mean(0) - predict_means(model, test.predicted).response.mean(0)) / drawn.std(0), 0, atol=4 / np.sqrt(2000)
+    )
+    assert np.array_equal(drawn, sample_responses(model, test.predicted, seed=0))
 
 
 def broken(place: tuple[int, int], value: float) -> tuple[np.ndarray, np.ndarray]:
@@ -182,4 +184,4 @@ def test_a_unit_that_fires_once_is_fitted_whichever_trials_stop_the_fit():
         responses[:, 4] = np.where(np.arange(400) == sample_, 1.0, 0.0)
         model = fit_population(data.predicted, responses, QUICK, seed=0)
         assert np.isfinite(marginal_log_likelihood(model.marginals, data.predicted, responses)).all()
-        assert predict(model, data.predicted).response[:, 4].max() < 10.0
+        assert predict_means(model, data.predicted).response[:, 4].max() < 10.0

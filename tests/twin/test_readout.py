@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphtwin.twin.readout import Readout, bilinear_corners, read_out, sort_into_buckets
+from graphtwin.twin.model.readout import Readout, bilinear_corners, read_out, sort_into_buckets
 
 
 def readout_of(units: int, outputs: int = 1, crowded: bool = False, channels: int = 8) -> Readout:

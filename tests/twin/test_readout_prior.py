@@ -9,31 +9,31 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from graphtwin.twin.foundation import Objective, Trained, train
-from graphtwin.twin.model import AnimalStart, Twin
-from graphtwin.twin.prediction import predict
-from graphtwin.twin.readout_mixture import Mixture, share_known
-from graphtwin.twin.readout_prior import Evidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
-from graphtwin.twin.recordings import Clips, held_out
+from graphtwin.twin.data.clips import Clips, held_out_clips
+from graphtwin.twin.fit.foundation import Objective, Trained, train_foundation
+from graphtwin.twin.fit.readout_mixture import Mixture, share_known
+from graphtwin.twin.fit.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
+from graphtwin.twin.model.network import AnimalStart, Twin
+from graphtwin.twin.scores.prediction import predict_trials
 from tests.twin.planted_recording import Planted, plant
 from tests.twin.test_foundation import config
 
 
-def seen(true: np.ndarray, rng: np.random.Generator) -> Evidence:
+def seen(true: np.ndarray, rng: np.random.Generator) -> ReadoutEvidence:
     """Readouts seen through noise of a covariance of their own each."""
     units, entries = true.shape
     rows = rng.standard_normal((units, 2 * entries, entries))
     precision = np.einsum("usi,usj->uij", rows, rows) * rng.uniform(0.05, 0.5, (units, 1, 1))
     found = true + np.stack([rng.multivariate_normal(np.zeros(entries), np.linalg.inv(one)) for one in precision])
     told = found, precision, np.einsum("uij,uj->ui", precision, found)
-    return Evidence(*(torch.from_numpy(values)[:, None] for values in told))
+    return ReadoutEvidence(*(torch.from_numpy(values)[:, None] for values in told))
 
 
 def gaussian(mean: np.ndarray, covariance: np.ndarray) -> ReadoutPrior:
     return ReadoutPrior(torch.ones(1, 1).double(), torch.from_numpy(mean)[None, None], torch.from_numpy(covariance)[None, None])
 
 
-def planted_evidence(units: int, entries: int, seed: int = 0) -> tuple[Evidence, torch.Tensor, ReadoutPrior]:
+def planted_evidence(units: int, entries: int, seed: int = 0) -> tuple[ReadoutEvidence, torch.Tensor, ReadoutPrior]:
     """Readouts drawn from a Gaussian of unequal variances."""
     rng = np.random.default_rng(seed)
     basis = rng.standard_normal((entries, entries))
@@ -63,7 +63,7 @@ def test_the_distribution_that_readouts_were_drawn_from_is_found():
 
 def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
     told, _, _ = planted_evidence(140, 4)
-    halves = [Evidence(told.start[part], told.precision[part], told.pull[part]) for part in (slice(0, 65), slice(65, None))]
+    halves = [ReadoutEvidence(told.start[part], told.precision[part], told.pull[part]) for part in (slice(0, 65), slice(65, None))]
     one, two = fit_prior([told]), fit_prior(halves)
     assert (one.share > 0).sum() == 2
     assert torch.allclose(one.mean, two.mean)
@@ -72,8 +72,8 @@ def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
 
 def test_the_mixture_is_learned_from_no_more_units_than_it_says(monkeypatch: pytest.MonkeyPatch):
     told, _, _ = planted_evidence(199, 4)
-    monkeypatch.setattr("graphtwin.twin.readout_prior.MOST_UNITS", 100)
-    half = Evidence(told.start[::2], told.precision[::2], told.pull[::2])
+    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.MOST_UNITS", 100)
+    half = ReadoutEvidence(told.start[::2], told.precision[::2], told.pull[::2])
     assert torch.equal(fit_prior([told]).covariance, fit_prior([half]).covariance)
 
 
@@ -110,8 +110,8 @@ def test_units_of_several_kinds_are_held_by_their_own():
 
 def test_a_unit_with_nothing_to_say_has_the_mean_readout_and_one_with_everything_its_own():
     told, _, planted = planted_evidence(2, 4)
-    silent = Evidence(told.start, torch.zeros_like(told.precision), torch.zeros_like(told.pull))
-    loud = Evidence(told.start, 1e9 * told.precision, 1e9 * told.pull)
+    silent = ReadoutEvidence(told.start, torch.zeros_like(told.precision), torch.zeros_like(told.pull))
+    loud = ReadoutEvidence(told.start, 1e9 * told.precision, 1e9 * told.pull)
     assert torch.allclose(posterior_means(silent, planted), planted.mean[:, 0].expand(2, 1, -1), atol=1e-6)
     assert torch.allclose(posterior_means(loud, planted), told.start, atol=1e-4)
 
@@ -124,7 +124,7 @@ def test_the_posterior_mean_under_unequal_components_is_that_of_a_sum_over_a_gri
     density = sum(part * multivariate_normal(*of).pdf(grid) for part, *of in zip(share, mean, covariance, strict=True))
     weight = density * np.exp(grid @ pull - np.einsum("gi,ij,gj->g", grid, precision, grid) / 2)
     prior = ReadoutPrior(*(torch.from_numpy(part)[None] for part in (share, mean, covariance)))
-    told = Evidence(*(torch.from_numpy(part)[None, None] for part in (np.zeros(2), precision, pull)))
+    told = ReadoutEvidence(*(torch.from_numpy(part)[None, None] for part in (np.zeros(2), precision, pull)))
     assert posterior_means(told, prior)[0, 0].numpy() == pytest.approx(weight @ grid / weight.sum(), abs=1e-5)
 
 
@@ -149,8 +149,8 @@ def animal() -> Planted:
 @pytest.fixture(scope="module")
 def fitted(animal: Planted) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphtwin.twin.foundation.settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
-        return train([animal.recording], config(epochs=4, steps=40, bf16=False))
+        patch.setattr("graphtwin.twin.fit.foundation.settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
+        return train_foundation([animal.recording], config(epochs=4, steps=40, bf16=False))
 
 
 @torch.no_grad()
@@ -161,7 +161,7 @@ def loss(trained: Trained, clips: Clips) -> float:
 
 @pytest.mark.parametrize("family", ["poisson", "gaussian", "negative_binomial", "zero_inflated_gamma"])
 def test_evidence_points_the_way_the_likelihood_rises(animal: Planted, family: str):
-    trained = train([animal.recording], config(epochs=1, steps=3, bf16=False, family=family))
+    trained = train_foundation([animal.recording], config(epochs=1, steps=3, bf16=False, family=family))
     clips, readout = trained.clips["planted"][0], trained.twin.animal("planted").readout
     told, before = evidence(trained.twin, "planted", clips), loss(trained, clips)
     uphill = told.pull - torch.einsum("uoij,uoj->uoi", told.precision, told.start)
@@ -175,7 +175,7 @@ def test_evidence_points_the_way_the_likelihood_rises(animal: Planted, family: s
 
 def test_readouts_that_were_moved_away_settle_where_they_predict_what_was_held_out(fitted: Trained):
     clips, weights = fitted.clips["planted"][0], fitted.twin.animal("planted").readout.weights
-    test = held_out(clips, ["test"])
+    test = held_out_clips(clips, ["test"])
     before = loss(fitted, test)
     with torch.no_grad():
         weights += 0.3 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
@@ -187,21 +187,21 @@ def test_readouts_that_were_moved_away_settle_where_they_predict_what_was_held_o
 @pytest.mark.parametrize(("nats", "steps"), [([9.0, 4.0, 0.5, 9.0], 3), ([0.5, 9.0], 1), ([9.0] * 9, 6)])
 def test_readouts_settle_until_half_of_the_units_move_by_less_than_a_nat(fitted: Trained, monkeypatch: pytest.MonkeyPatch, nats, steps):
     told, _, _ = planted_evidence(40, fitted.config.twin.core.features + 1)
-    one = Evidence(told.start, torch.eye(told.start.shape[-1]).double().repeat(40, 1, 1, 1), told.pull)
+    one = ReadoutEvidence(told.start, torch.eye(told.start.shape[-1]).double().repeat(40, 1, 1, 1), told.pull)
     passes = []
 
-    def read(*_: Any) -> Evidence:
+    def read(*_: Any) -> ReadoutEvidence:
         passes.append(nats[len(passes)])
         return one
 
-    def step(of: Evidence, _: ReadoutPrior) -> torch.Tensor:
+    def step(of: ReadoutEvidence, _: ReadoutPrior) -> torch.Tensor:
         moved = torch.zeros_like(of.start)
         moved[:21, :, 0] = (2 * passes[-1]) ** 0.5  # of more than half of the units
         return of.start + moved
 
-    monkeypatch.setattr("graphtwin.twin.readout_prior.evidence", read)
-    monkeypatch.setattr("graphtwin.twin.readout_prior.posterior_means", step)
-    monkeypatch.setattr("graphtwin.twin.readout_prior._set", lambda *_: None)
+    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.evidence", read)
+    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.posterior_means", step)
+    monkeypatch.setattr("graphtwin.twin.fit.readout_prior._set", lambda *_: None)
     settle(fitted.twin, {"planted": fitted.clips["planted"][0]}, 6, ReadoutPrior(*fitted.twin.prior()))
     assert len(passes) == steps
 
@@ -212,9 +212,9 @@ def test_units_that_hardly_fire_are_not_told_to_by_the_others(animal: Planted):
     for trial in quiet.trials:
         trial.responses[:, 0] = 0
         trial.responses[:, 1] *= rng.random(len(trial.responses)) < 0.02
-    trained = train([quiet.recording], config(epochs=3, steps=20, bf16=False))
+    trained = train_foundation([quiet.recording], config(epochs=3, steps=20, bf16=False))
     clips, twin = trained.clips["planted"][0], trained.twin
-    expected = np.concatenate([predict(twin, "planted", window)[0, 6:, :2] for _, window in clips.whole()]).mean(0)
+    expected = np.concatenate([predict_trials(twin, "planted", window)[0, 6:, :2] for _, window in clips.whole()]).mean(0)
     seen = np.concatenate([window.responses[0, 6:, :2] for _, window in clips.whole()]).mean(0)
     reliability = twin.animal("planted").reliability
     assert reliability[0] == 0
@@ -230,8 +230,8 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
             twin.animal("planted").readout.weights[:5] = torch.nan
         return ReadoutPrior(twin.prior_share, twin.prior_mean * torch.nan, twin.prior_covariance)
 
-    monkeypatch.setattr("graphtwin.twin.foundation.settle", breaks)
-    trained = train([animal.recording], config(epochs=1, steps=2, bf16=False))
+    monkeypatch.setattr("graphtwin.twin.fit.foundation.settle", breaks)
+    trained = train_foundation([animal.recording], config(epochs=1, steps=2, bf16=False))
     assert all(torch.isfinite(values).all() for values in trained.twin.state_dict().values())
     assert np.isfinite(trained.settled["settled"])
 
@@ -249,5 +249,5 @@ def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_of_its_prior():
 
 def test_a_transfer_keeps_the_prior_of_its_core(animal: Planted, fitted: Trained, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fitted.twin, "prior_mean", torch.full_like(fitted.twin.prior_mean, 0.1))
-    new = train([plant(units=5, train=4, frames=60, seed=9, name="new mouse").recording], config(bf16=False), onto=fitted.twin)
+    new = train_foundation([plant(units=5, train=4, frames=60, seed=9, name="new mouse").recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(*both) for both in zip(new.twin.prior(), fitted.twin.prior(), strict=True))

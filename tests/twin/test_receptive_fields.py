@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy.ndimage import shift
 
-from graphtwin.sources.recording import Recording, Trial
-from graphtwin.twin.field_evidence import Tally
-from graphtwin.twin.receptive_fields import ReverseCorrelationConfig, locate, moved
-from graphtwin.twin.recordings import clips_of
+from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.twin.data.clips import clips_of
+from graphtwin.twin.data.field_evidence import Tally
+from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields, moved
 from tests.twin.planted_recording import LAG, Planted, fields, movie, plant
 
 GAZE = np.array([[1.2, 0.3], [-0.2, 0.7]])  # pixels right and down for one SD of eye position
@@ -45,29 +45,29 @@ def looking_about() -> Planted:
 
 def test_planted_fields_are_found_by_reverse_correlation():
     planted = plant(units=30, train=25)
-    found = locate(clips_of(planted.recording)[0], settings())
+    found = locate_fields(clips_of(planted.recording)[0], settings())
     assert np.quantile(off(found.centres, planted), 0.9) < 0.8  # pixels
     assert abs(found.lag - LAG) <= 1
     assert not found.gaze_px.any()  # the eye never moves
 
 
 def test_the_gaze_map_that_was_planted_is_found():
-    found = locate(clips_of(looking_about().recording)[0], settings())
+    found = locate_fields(clips_of(looking_about().recording)[0], settings())
     assert found.gaze_px == pytest.approx(GAZE, abs=0.15)
 
 
 def test_centres_are_nearer_when_eye_movements_are_allowed_for():
     clips = clips_of(looking_about().recording)[0]
-    with_gaze, without = (off(locate(clips, settings(gaze_passes=passes)).centres, looking_about()) for passes in (2, 0))
+    with_gaze, without = (off(locate_fields(clips, settings(gaze_passes=passes)).centres, looking_about()) for passes in (2, 0))
     assert np.median(with_gaze) < 0.75 * np.median(without)
 
 
 def test_without_eye_position_fields_are_found_all_the_same():
     planted = plant(units=30, train=15)
-    known = locate(clips_of(planted.recording)[0], settings())
+    known = locate_fields(clips_of(planted.recording)[0], settings())
     for row, trial in enumerate(planted.trials):
         planted.trials[row] = replace(trial, eye_position=np.full_like(trial.eye_position, np.nan))
-    unknown = locate(clips_of(planted.recording)[0], settings())
+    unknown = locate_fields(clips_of(planted.recording)[0], settings())
     assert unknown.centres == pytest.approx(known.centres, abs=1e-6)
     assert not unknown.gaze_px.any()
 
@@ -85,19 +85,19 @@ def test_fields_are_found_from_single_pictures():
     recording = Recording(
         "still", np.nan, units, trials, ("a", "b"), lambda k: Trial(pictures[k : k + 1], responses[k : k + 1], still, still)
     )
-    found = locate(clips_of(recording)[0], settings())
+    found = locate_fields(clips_of(recording)[0], settings())
     assert found.lag == 0
     assert np.median(np.hypot(*((found.centres - centres) * PIXELS).T)) < 0.6
 
 
 def test_a_silent_unit_starts_on_the_map_and_hardly_disturbs_the_others():
     planted = plant(units=12, train=10)
-    before = locate(clips_of(planted.recording)[0], settings()).centres
+    before = locate_fields(clips_of(planted.recording)[0], settings()).centres
     for row, trial in enumerate(planted.trials):
         responses = trial.responses.copy()
         responses[:, 0] = 0
         planted.trials[row] = replace(trial, responses=responses)
-    after = locate(clips_of(planted.recording)[0], settings()).centres
+    after = locate_fields(clips_of(planted.recording)[0], settings()).centres
     assert np.isfinite(after).all()
     assert np.abs(after).max() <= 1
     assert np.median(np.abs(after[1:] - before[1:]) * PIXELS) < 0.1  # pixels; they share what weights are expected

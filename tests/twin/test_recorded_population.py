@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphtwin.twin.core import ConvolutionalConfig
-from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
-from graphtwin.twin.noise_correlations import measured_noise_correlations, repeat_residuals, resampled_agreement
-from graphtwin.twin.recorded_population import RecordedPopulation, RecordedPopulationConfig, read_population
-from graphtwin.twin.recorded_population_scores import PopulationReport, score_recorded_population
-from graphtwin.twin.recordings import clips_of, held_out
+from graphtwin.twin.data.clips import clips_of, held_out_clips
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.population.noise_correlations import measured_noise_correlations, repeat_residuals, resampled_agreement
+from graphtwin.twin.population.recorded import RecordedPopulation, RecordedPopulationConfig, read_population
+from graphtwin.twin.population.recorded_scores import PopulationReport, score_recorded_population
 from tests.twin.planted_population import planted_population, quick_config
 from tests.twin.planted_recording import plant
 
@@ -86,7 +86,7 @@ def test_frames_are_thinned_repeats_are_aligned_and_trials_are_in_order_of_recor
         TwinConfig(core=ConvolutionalConfig(first=4, hidden=4, blocks=1, features=4), bf16=False),
         {planted.recording.name: AnimalStart(np.zeros((5, 2)), np.ones(5), None, len(planted.recording.behaviour))},
     ).eval()
-    test = held_out(training, ["test"])
+    test = held_out_clips(training, ["test"])
     config = RecordedPopulationConfig(samples_hz=training.frame_rate_hz / 4, left_out=20)
     found = read_population(twin, test, config, repeated=True)
     assert found.responses.shape == (2 * 3 * 15, 5)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from graphtwin.execute import rng_for
-from graphtwin.sources.recording import Recording, Trial
-from graphtwin.twin.recordings import ClipConfig, Clips, clips_of, held_out
+from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from tests.twin.planted_recording import Planted, plant
 
 
@@ -32,7 +32,7 @@ def test_training_windows_have_unit_scale_and_held_out_ones_the_same_scale(plant
     for name in ("video", "behaviour"):
         values = all_of(train, name).reshape(-1, 2)
         assert values.mean() == pytest.approx(0.0, abs=1e-3)
-    test = held_out(train, ["test"])
+    test = held_out_clips(train, ["test"])
     assert test.scales is train.scales
     first = planted.trials[int(test.rows[0])]
     assert all_of(test, "responses")[:40] * train.scales.responses == pytest.approx(first.responses, abs=1e-4)
@@ -46,7 +46,7 @@ def test_validation_stimuli_are_kept_from_training_where_no_tier_is_made_for_the
 
 
 def test_repeats_are_the_showings_of_a_stimulus(planted: Planted):
-    test = held_out(clips_of(planted.recording)[0], ["test"])
+    test = held_out_clips(clips_of(planted.recording)[0], ["test"])
     assert [len(rows) for rows in test.repeats().values()] == [3, 3]
 
 
@@ -165,7 +165,7 @@ def test_frames_that_are_not_finite_are_refused_where_they_are(planted: Planted)
 
 def test_a_missing_tier_names_those_there_are(planted: Planted):
     with pytest.raises(ValueError, match=r"no trial with responses in tier live_test. Tiers with responses: {'test': 6, 'train': 5}"):
-        held_out(clips_of(planted.recording)[0], ["live_test"])
+        held_out_clips(clips_of(planted.recording)[0], ["live_test"])
 
 
 def test_a_recording_of_one_trial_is_refused(planted: Planted):

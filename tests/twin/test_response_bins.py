@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.likelihood import intercept
-from graphtwin.twin.response_bins import ResponseBins, response_bins
-from graphtwin.twin.responses import FAMILIES, SPIKE
+from graphtwin.twin.model.response_families import FAMILIES, SPIKE
+from graphtwin.twin.scores.likelihood import intercept
+from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
 
 UNITS, FRAMES = 8, 3000
 SHAPES = {

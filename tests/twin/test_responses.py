@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from graphtwin.twin.responses import FAMILIES, SPIKE
+from graphtwin.twin.model.response_families import FAMILIES, SPIKE
 
 UNITS = 4
 RATE = torch.tensor([0.2, 0.7, 1.5, 4.0])

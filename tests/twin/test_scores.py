@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.twin.scores import SCORES, Shown, all_scores, gather, score_units
+from graphtwin.twin.scores.unit_scores import SCORES, Shown, all_scores, gather_sums, score_units
 
 UNITS = 6
 
@@ -21,7 +21,7 @@ def stimuli(rng: np.random.Generator, repeats: list[int], frames: int = 400, noi
 
 
 def scores_of(shown: list[Shown], left_out: int = 0) -> dict[str, np.ndarray]:
-    return all_scores(gather(shown, left_out), np.ones(len(shown)))
+    return all_scores(gather_sums(shown, left_out), np.ones(len(shown)))
 
 
 def test_the_true_signal_reaches_the_ceiling_whatever_the_noise():
@@ -103,7 +103,7 @@ def test_a_silent_unit_has_no_score_and_spoils_none():
     shown = stimuli(np.random.default_rng(8), [4, 4])
     for one in shown:
         one.responses[..., 0] = 0
-    table = score_units(gather(shown, 0), keys(), replicates=20)
+    table = score_units(gather_sums(shown, 0), keys(), replicates=20)
     assert table[list(SCORES)].iloc[0].isna().all()
     assert table[list(SCORES[:-2])].iloc[1:].notna().all(axis=None)  # nobody asked for bits
 
@@ -116,7 +116,7 @@ def test_intervals_hold_the_true_ceiling_about_as_often_as_they_say():
     held = []
     for seed in range(15):
         shown = stimuli(np.random.default_rng([10, seed]), [6] * 12, frames=60)
-        table = score_units(gather(shown, 0), keys(), seed=seed, replicates=60)
+        table = score_units(gather_sums(shown, 0), keys(), seed=seed, replicates=60)
         truth = 1 / np.sqrt(1 + 1 / 6)
         held.append((table["cc_max_low"] <= truth) & (truth <= table["cc_max_high"]))
     assert np.mean(held) > 0.85  # 95 % intervals of twelve stimuli are a little narrow
@@ -124,9 +124,9 @@ def test_intervals_hold_the_true_ceiling_about_as_often_as_they_say():
 
 def test_clips_that_are_too_short_are_refused():
     with pytest.raises(ValueError, match="a clip has 40 frames, of which the first 50 are left out"):
-        gather(stimuli(np.random.default_rng(0), [2], frames=40))
+        gather_sums(stimuli(np.random.default_rng(0), [2], frames=40))
     with pytest.raises(ValueError, match="no stimulus"):
-        gather([])
+        gather_sums([])
 
 
 def keys() -> pd.DataFrame:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.directions import DirectionConfig
-from graphtwin.twin.selection import REFERENCES, choose, hold_out_directions, interpolate_circle
+from graphtwin.tuning.directions import DirectionConfig
+from graphtwin.tuning.selection import REFERENCES, choose, hold_out_directions, interpolate_circle
 from tests.twin.planted import DEGREES, planted_responses
 
 

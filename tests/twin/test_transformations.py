@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from graphtwin.twin.transformations import MonotoneSplines
+from graphtwin.twin.population.transformations import MonotoneSplines
 
 
 def splines(n_units: int, seed: int) -> MonotoneSplines:

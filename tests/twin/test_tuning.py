@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.twin.tuning import VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
+from graphtwin.tuning.curves import VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
 from tests.twin.planted import DEGREES, planted_responses
 
 

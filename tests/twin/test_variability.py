@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from graphtwin.twin.variability import lend, response_variability
+from graphtwin.tuning.variability import lend, response_variability
 
 
 def planted(n=500, n_orientations=4, seed=0):

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from graphtwin.training import FitConfig
-from graphtwin.twin.core import ConvolutionalConfig
-from graphtwin.twin.foundation import FoundationConfig, Trained, train
-from graphtwin.twin.gauge import features_on, reference_clip
-from graphtwin.twin.likelihood import intercept
-from graphtwin.twin.model import TwinConfig
-from graphtwin.twin.prediction import score
-from graphtwin.twin.readout_embeddings import embed
-from graphtwin.twin.recordings import held_out
-from graphtwin.twin.responses import FAMILIES
-from graphtwin.twin.weights import FittedTwin, fitted_of, load_twin, save_twin
+from graphtwin.twin.data.clips import held_out_clips
+from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fit.gauge import features_on, reference_clip
+from graphtwin.twin.fit.readout_embeddings import embed_units
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.network import TwinConfig
+from graphtwin.twin.model.response_families import FAMILIES
+from graphtwin.twin.scores.likelihood import intercept
+from graphtwin.twin.scores.prediction import score_trials
 from tests.twin.planted_recording import Planted, plant
 
 
@@ -32,7 +32,7 @@ def trained(animal: Planted) -> Trained:
     fit = FitConfig(epochs=3, patience=3, learning_rate=3e-3, weight_decay=0.0)
     core = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
     twin = TwinConfig(core=core, bf16=False, position_from_cortex=True)
-    return train([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, frames=24, warm_up=6))
+    return train_foundation([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, frames=24, warm_up=6))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def fitted(trained: Trained) -> FittedTwin:
 
 
 def test_a_twin_read_back_predicts_the_same(animal: Planted, fitted: FittedTwin, tmp_path: Path):
-    read = load_twin(save_twin(fitted, tmp_path / "twin.pt"))
+    read = read_twin(write_twin(fitted, tmp_path / "twin.pt"))
     inputs = torch.randn(1, 9, 16, 24), torch.randn(1, 9, 2), torch.randn(1, 9, 2)
     with torch.no_grad():
         assert torch.equal(read.twin("planted", *inputs)[0], fitted.twin("planted", *inputs)[0])
@@ -52,23 +52,23 @@ def test_a_twin_read_back_predicts_the_same(animal: Planted, fitted: FittedTwin,
 def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_path: Path):
     path = tmp_path / "twin.pt"
     with pytest.raises(FileNotFoundError, match=r"twin\.pt: no such file"):
-        load_twin(path)
+        read_twin(path)
     path.write_bytes(b"no twin")
     with pytest.raises(ValueError, match=r"cannot be read as a twin .*damaged or something else"):
-        load_twin(path)
+        read_twin(path)
     torch.save({"weights": {}}, path)
     with pytest.raises(ValueError, match="not a functional twin of this version"):
-        load_twin(path)
-    save_twin(fitted, path)
+        read_twin(path)
+    write_twin(fitted, path)
     content = torch.load(path, weights_only=True)
     content["config"]["twin"]["core"]["features"] = 20
     torch.save(content, path)
     with pytest.raises(ValueError, match="weights of another architecture than its settings say"):
-        load_twin(path)
+        read_twin(path)
 
 
 def test_a_disk_that_is_full_leaves_the_twin_that_was_there(fitted: FittedTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = save_twin(fitted, tmp_path / "twin.pt")
+    path = write_twin(fitted, tmp_path / "twin.pt")
     before = path.read_bytes()
 
     def full(content: object, temporary: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_disk_that_is_full_leaves_the_twin_that_was_there(fitted: FittedTwin, 
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        save_twin(fitted, path)
+        write_twin(fitted, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -93,7 +93,7 @@ def test_other_units_and_stimuli_that_were_trained_on_are_refused(animal: Plante
 
 
 def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted: FittedTwin):
-    before = embed(fitted)
+    before = embed_units(fitted)
     twin, rng = fitted.twin, torch.Generator().manual_seed(0)
     weights, kernels, bias = twin.animal("planted").readout.weights, twin.core.mix.kernels, twin.core.mix.bias
     norm, mean = twin.core.norm, twin.prior_mean
@@ -108,7 +108,7 @@ def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted:
         mean[..., :-1] = (mean[..., :-1].double() @ torch.linalg.inv(a)).float()
         norm.running_mean.zero_()
         norm.running_var.fill_(1 - norm.eps)
-    after = embed(fitted)
+    after = embed_units(fitted)
     with torch.no_grad():
         for part, value in zip(parts, kept, strict=True):
             part.copy_(value)
@@ -121,11 +121,11 @@ def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted:
 def test_what_all_units_of_a_core_have_in_common_is_no_likeness(fitted: FittedTwin):
     weights, mean = fitted.twin.animal("planted").readout.weights, fitted.twin.prior_mean
     kept = weights.clone(), mean.clone()
-    before = embed(fitted)
+    before = embed_units(fitted)
     with torch.no_grad():
         weights += 0.3
         mean[..., :-1] += 0.3
-    after = embed(fitted)
+    after = embed_units(fitted)
     with torch.no_grad():
         weights.copy_(kept[0])
         mean.copy_(kept[1])
@@ -138,12 +138,12 @@ def test_what_all_units_of_a_core_have_in_common_is_no_likeness(fitted: FittedTw
 def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted: FittedTwin):
     features = features_on(fitted.twin.core, fitted.config.twin.modulators, reference_clip(16, 24))
     drive = features @ fitted.twin.animal("planted").readout.weights[:, 0].detach().double().numpy().T
-    assert embed(fitted)["gain"].to_numpy() == pytest.approx(drive.std((0, 1, 2)), rel=1e-4)
+    assert embed_units(fitted)["gain"].to_numpy() == pytest.approx(drive.std((0, 1, 2)), rel=1e-4)
 
 
 def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
     training, _ = trained.clips["planted"]
-    scored = score(trained.twin, held_out(training, ["test"]), left_out=20, train=training)
+    scored = score_trials(trained.twin, held_out_clips(training, ["test"]), left_out=20, train=training)
     assert scored["bits_per_response"].median() > 0.05
     assert np.isfinite(scored["binned_bits_per_response"]).all()
     assert len(scored) == 12

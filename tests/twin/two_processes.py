@@ -10,11 +10,11 @@ import torch
 
 from graphtwin import parallel
 from graphtwin.training import FitConfig
-from graphtwin.twin import foundation
-from graphtwin.twin.core import ConvolutionalConfig
-from graphtwin.twin.foundation import FoundationConfig, Trained, train
-from graphtwin.twin.model import TwinConfig
-from graphtwin.twin.readout_prior import ReadoutPrior
+from graphtwin.twin.fit import foundation
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fit.readout_prior import ReadoutPrior
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.network import TwinConfig
 from tests.twin.planted_recording import plant
 
 CONFIG = FoundationConfig(
@@ -32,7 +32,7 @@ def trained(checkpoint: Path | None = None) -> Trained:
     recordings = [plant(units=7 + seed, train=5, frames=60, seed=seed, name=f"mouse {seed}").recording for seed in (1, 2)]
     with pytest.MonkeyPatch.context() as patch:  # what follows the steps is the same computation in every process
         patch.setattr(foundation, "settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
-        return train(recordings, CONFIG, checkpoint=checkpoint)
+        return train_foundation(recordings, CONFIG, checkpoint=checkpoint)
 
 
 if __name__ == "__main__":
@@ -40,4 +40,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with parallel.joined("cpu"):
         done = trained(out / "fit.pt")
-        torch.save({"weights": done.twin.state_dict(), "history": done.state.history}, out / f"process{parallel.number()}.pt")
+        torch.save({"weights": done.twin.state_dict(), "history": done.state.history}, out / f"process{parallel.process_number()}.pt")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.candidates import candidates, quantile_bins
-from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.pairs.candidates import candidates, quantile_bins
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 
 @pytest.fixture

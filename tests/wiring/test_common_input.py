@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.common_input import EFFECTS, adjusted, common_input, compare, expect, mean_correlation, unit_vectors
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.rules import fit_rule
+from graphtwin.wiring.conditional.wiring_rule import fit_rule
+from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions.common_input import EFFECTS, adjusted, common_input, compare, expect, mean_correlation, unit_vectors
 
 
 def planted(

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import ConditionalFit, fit_conditional, solve
-from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional, solve
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 SMALL = Planted(n_axons=25, n_targets=200, n_synapses=250)
 
@@ -152,7 +152,7 @@ def test_separated_synapses_have_no_slope(gap):
 
 
 def test_a_fit_that_does_not_converge_is_no_result(monkeypatch):
-    from graphtwin.wiring import conditional
+    from graphtwin.wiring.conditional import conditional_fit as conditional
 
     choices = candidates(plant(SMALL, 2).pairs, ["signal_correlation"])
     monkeypatch.setattr(conditional, "solve", lambda *_: (np.zeros((1, 1)), np.array([conditional.NOT_CONVERGED])))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.curves import curves
-from graphtwin.wiring.outcomes import of_outcome
+from graphtwin.wiring.pairs.outcomes import of_outcome
+from graphtwin.wiring.questions.binned_curves import curves
 
 
 def planted(slope: float, seed: int, n_axons: int = 40, n_targets: int = 200) -> pd.DataFrame:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.candidates import candidates, quantile_bins
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.like_to_like import Measure
-from graphtwin.wiring.pair_nulls import permute_neurons, permute_within_axons
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.resampling import bootstrap_axons, bootstrap_axons_and_targets, target_degrees, two_way_errors
-from graphtwin.wiring.rewiring import rewire_pairs
-from graphtwin.wiring.within_axon import rank_within_axons, summarise_ranking
+from graphtwin.wiring.conditional.axon_bootstrap import bootstrap_axons, bootstrap_axons_and_targets, target_degrees, two_way_errors
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
+from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
+from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
+from graphtwin.wiring.pairs.candidates import candidates, quantile_bins
+from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions.matched import Measure
 
 SIMILARITY = "signal_correlation"
 N_TABLES = 100

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.inclusion import INCLUSIONS, RELIABLE_ABOVE, Inclusion, include
-from graphtwin.wiring.pairs import population
+from graphtwin.wiring.pairs.inclusion import INCLUSIONS, RELIABLE_ABOVE, Inclusion, include
+from graphtwin.wiring.pairs.pair_table import population_of
 
 PUBLISHED, NONE = INCLUSIONS["published"], INCLUSIONS["none"]
 X = "in_silico_sig_corr_cvt"
@@ -19,7 +19,7 @@ def table(synapses, l_d_um, proj="V1->V1", first=0):
     for axon, (count, length) in enumerate(zip(synapses, l_d_um, strict=True), start=first):
         rows += [(axon, 1000, count, length), (axon, 1001, 0, 1e-9 if length else 0.0), (axon, 1002, 0, 0.0)]
     pairs = pd.DataFrame(rows, columns=["pre_nucleus_id", "post_nucleus_id", "n_synapses", "l_d_um"])
-    return pairs.assign(population=population(pairs), proj_hva=proj, **{X: 0.5})
+    return pairs.assign(population=population_of(pairs), proj_hva=proj, **{X: 0.5})
 
 
 def cells(**columns):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring import joint
-from graphtwin.wiring.joint import fit_joint, say
-from graphtwin.wiring.mixed.laplace import NotConverged
+from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.wiring.questions import joint
+from graphtwin.wiring.questions.joint import fit_joint, say
 
 BLOCKS = {"feature": ["feature_similarity"], "rf": ["rf_distance"], "geometry": ["distance_um"]}
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.like_to_like import (
+from graphtwin.tuning.similarity import signal_correlation
+from graphtwin.wiring.questions.matched import (
     Measure,
     axon_table,
     match_partners,
@@ -13,7 +14,6 @@ from graphtwin.wiring.like_to_like import (
     summarise,
     tuning_measures,
 )
-from graphtwin.wiring.similarity import signal_correlation
 
 
 def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.nulls import permute_embeddings, rewire
+from graphtwin.wiring.nulls.degree_rewiring import permute_embeddings, rewire
 
 
 def bipartite(seed=0, n_pre=80, n_post=60, share=0.1):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import solve
-from graphtwin.wiring.like_to_like import Measure
-from graphtwin.wiring.pair_nulls import permutation_cells, permute_neurons, permute_within_axons, shuffle
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.score_test import score_parts, score_test
+from graphtwin.wiring.conditional.conditional_fit import solve
+from graphtwin.wiring.conditional.rao_score import score_parts, score_test
+from graphtwin.wiring.nulls.permutations import permutation_cells, permute_neurons, permute_within_axons, shuffle
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions.matched import Measure
 
 SIMILARITY = "signal_correlation"
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=200)
@@ -78,14 +78,14 @@ def test_z_is_the_root_of_the_likelihood_gained_given_the_others():
         Planted(n_axons=60, n_targets=400, n_synapses=3000, slope=0.12, distance_slope=-0.3), 1, (SIMILARITY, "distance_um")
     )
     z, _ = score_test(choices, SIMILARITY).z(score_test(choices, SIMILARITY).observed())
-    from graphtwin.wiring.conditional import fit_conditional
+    from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 
     gained = 2 * (fit_conditional(choices).log_likelihood - fit_conditional(choices.only(choices.similarities[1:])).log_likelihood)
     assert z[0] ** 2 == pytest.approx(gained[0], rel=0.03)
 
 
 def test_targets_keep_their_stratum_and_no_axon_meets_itself():
-    from graphtwin.wiring.pair_nulls import _relabelled
+    from graphtwin.wiring.nulls.permutations import _relabelled
 
     likeness = np.arange(12.0).reshape(2, 6)
     start, block_axon, target = np.array([0, 5, 10]), np.array([0, 1]), np.r_[1:6, 0, 2:6]
@@ -132,7 +132,7 @@ def test_a_measure_that_is_not_the_column_of_the_table_is_refused():
 
 
 def test_a_table_too_large_for_the_cells_is_refused(monkeypatch):
-    from graphtwin.wiring import pair_nulls
+    from graphtwin.wiring.nulls import permutations as pair_nulls
 
     monkeypatch.setattr(pair_nulls, "MAX_CELLS", 10)
     data = plant(SMALL, 0)

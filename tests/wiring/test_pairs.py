@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.pairs import add_geometry, add_projections, build_pairs
+from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections, build_pairs
 
 NEURONS = pd.DataFrame(
     {

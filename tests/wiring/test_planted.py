@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graphtwin.wiring.planted import Planted, plant
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 
 def test_a_table_is_named_and_has_the_expected_number_of_synapses():

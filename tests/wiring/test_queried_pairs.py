@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from graphtwin.wiring.queried_pairs import GEOMETRY, queried_pairs, slopes_of
+from graphtwin.wiring.questions.queried_pairs import GEOMETRY, queried_pairs, slopes_of
 from tests.wiring.test_like_to_like import planted
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.wiring.replicates import replicate, two_sided_p
+from graphtwin.statistics.replicates import replicate, two_sided_p
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

@@ -8,10 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.resampling import (
+from graphtwin.wiring.conditional.axon_bootstrap import (
     bootstrap_axons,
     bootstrap_axons_and_targets,
     leave_one_axon_out,
@@ -20,6 +17,9 @@ from graphtwin.wiring.resampling import (
     target_degrees,
     two_way_errors,
 )
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=200)
 SHARED = Planted(n_axons=100, n_targets=150, n_synapses=1500, popularity=0.8, common=0.7)  # axons agree on popular targets

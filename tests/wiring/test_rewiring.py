@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.wiring import rewiring
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.rewiring import efficient_scores, exchange, group_tables, pair_weights, rewire_pairs
+from graphtwin.wiring.nulls import pair_rewiring as rewiring
+from graphtwin.wiring.nulls.pair_rewiring import efficient_scores, exchange, exchange_weights, group_tables, rewire_pairs
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 SIMILARITY = "signal_correlation"
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=150)
@@ -28,7 +28,7 @@ def rewired(table, swaps_per_edge):
 @pytest.mark.parametrize("l_d", ["weighted", "binned", "free"])
 def test_both_degrees_are_kept_in_every_group_and_only_candidates_are_connected(l_d):
     choices = choices_of(Planted(projections=True, n_synapses=600), by="proj_hva")
-    tables = group_tables(choices, pair_weights(choices, choices.exposure, l_d, 3))
+    tables = group_tables(choices, exchange_weights(choices, choices.exposure, l_d, 3))
     old = np.concatenate([table.row for table in tables])
     new = np.concatenate([rewired(table, 200) for table in tables])
     assert sorted(old) == np.flatnonzero(choices.n_synapses > 0).tolist()
@@ -41,12 +41,12 @@ def test_both_degrees_are_kept_in_every_group_and_only_candidates_are_connected(
 
 def test_bins_of_l_d_keep_their_connections():
     choices = choices_of(Planted(n_synapses=600))
-    weights = pair_weights(choices, choices.exposure, "binned", 6)
+    weights = exchange_weights(choices, choices.exposure, "binned", 6)
     table = group_tables(choices, weights)[0]
     new = rewired(table, 100)
     assert Counter(weights.value[new]) == Counter(weights.value[table.row])
     assert np.ptp(np.bincount(weights.value.astype(int))[1:]) <= 1
-    free = group_tables(choices, pair_weights(choices, choices.exposure, "free"))[0]
+    free = group_tables(choices, exchange_weights(choices, choices.exposure, "free"))[0]
     assert Counter(weights.value[rewired(free, 100)]) != Counter(weights.value[table.row])
 
 
@@ -59,7 +59,7 @@ def test_graphs_are_as_likely_as_the_product_of_their_weights():
     connected = {(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)}
     frame["n_synapses"] = [int((a, t) in connected) for a in range(3) for t in range(4)]
     choices = candidates(frame)
-    table = group_tables(choices, pair_weights(choices, np.log1p(choices.exposure), "weighted"))[0]
+    table = group_tables(choices, exchange_weights(choices, np.log1p(choices.exposure), "weighted"))[0]
     degrees = Counter(t for _, t in connected)
     possible = {}
     for first, second, third in (
@@ -81,7 +81,7 @@ def test_graphs_are_as_likely_as_the_product_of_their_weights():
 def test_poisson_tables_make_graphs_as_often_as_their_weights_say():
     frame = pd.DataFrame([(1, 10, 3.0), (1, 11, 0.6), (2, 10, 0.5), (2, 11, 2.0)], columns=["pre_nucleus_id", "post_nucleus_id", "l_d_um"])
     choices = candidates(frame.assign(n_synapses=1))
-    one, other, third, fourth = pair_weights(choices, choices.exposure, "weighted").value
+    one, other, third, fourth = exchange_weights(choices, choices.exposure, "weighted").value
     drawn = np.random.default_rng(0).poisson(choices.exposure, (200_000, 4)) > 0
     straight = (drawn == [True, False, False, True]).all(axis=1).sum()
     crossed = (drawn == [False, True, True, False]).all(axis=1).sum()

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from graphtwin.execute import rng_for
-from graphtwin.wiring.held_out import L_D_ALONE, held_out_scores
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.rules import Term, WiringRule, fit_rule, load_rule, quantity
+from graphtwin.wiring.conditional.held_out_axons import L_D_ALONE, held_out_scores
+from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule, fit_rule, load_rule, quantity
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 PAIRS = pd.DataFrame(
     {"pre_nucleus_id": [1, 1, 2], "post_nucleus_id": [5, 6, 5], "l_d_um": [2.0, 0.0, 4.0], "n_synapses": [1, 0, 2]}

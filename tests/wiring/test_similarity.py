@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphtwin.wiring import similarity
-from graphtwin.wiring.similarity import (
+from graphtwin.tuning import similarity
+from graphtwin.tuning.similarity import (
     Monitor,
     add_similarities,
     feature_similarity,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.planted import Planted, plant
-from graphtwin.wiring.within_axon import axon_mean, rank_within_axons, summarise_ranking
+from graphtwin.wiring.conditional.within_axon import axon_mean, rank_within_axons, summarise_ranking
+from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.planted import Planted, plant
 
 SIMILARITY = "signal_correlation"
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.laplace import NotConverged
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.likelihood.laplace import NotConverged
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 PLAIN = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
@@ -148,7 +148,7 @@ def test_sizes_of_0_and_sizes_that_are_all_alike_have_no_gamma_fit():
 
 
 def test_a_search_that_is_cut_short_reports_nothing(pairs, monkeypatch):
-    monkeypatch.setattr("graphtwin.wiring.mixed.maximise.MAX_ITERATIONS", 2)
+    monkeypatch.setattr("graphtwin.mixed.likelihood.maximise.MAX_ITERATIONS", 2)
     with pytest.raises(
         NotConverged,
         match=r"not converged, so there is no result: .* standard errors from a maximum after 2 steps\. The steepest parameter",

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.predict import expected, simulate
-from graphtwin.wiring.mixed.residuals import check_residuals, quantile_residuals
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.result.expected import expected, simulate_responses
+from graphtwin.mixed.result.residuals import check_residuals, quantile_residuals
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"
@@ -62,13 +62,13 @@ def test_a_combination_of_categories_the_model_never_saw_is_refused():
 
 def test_new_groups_vary_as_the_old_ones_do():
     fit, pairs = fitted("poisson", n=20_000)
-    drawn = [simulate(fit, pairs, 0, replicate, new_groups=True) for replicate in range(8)]
+    drawn = [simulate_responses(fit, pairs, 0, replicate, new_groups=True) for replicate in range(8)]
     by_axon = [
         np.bincount(pairs["pre_nucleus_id"] - 100_000, weights=y)
         / np.bincount(pairs["pre_nucleus_id"] - 100_000, weights=expected(fit, pairs))
         for y in drawn
     ]
-    kept = np.bincount(pairs["pre_nucleus_id"] - 100_000, weights=simulate(fit, pairs, 0, 0)) / np.bincount(
+    kept = np.bincount(pairs["pre_nucleus_id"] - 100_000, weights=simulate_responses(fit, pairs, 0, 0)) / np.bincount(
         pairs["pre_nucleus_id"] - 100_000, weights=expected(fit, pairs)
     )
     assert np.std(np.log(kept + 0.01)) < 0.35 < np.mean([np.std(np.log(one + 0.01)) for one in by_axon])
@@ -96,5 +96,5 @@ def test_overdispersed_counts_are_found_out():
 def test_the_checks_do_not_depend_on_the_order_of_calls():
     fit, pairs = fitted("poisson", n=3000)
     first = check_residuals(fit, pairs, 7, n_simulations=5)
-    simulate(fit, pairs, 7, 0)
+    simulate_responses(fit, pairs, 7, 0)
     assert first.equals(check_residuals(fit, pairs, 7, n_simulations=5))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.mixed.families import FAMILIES, family_named
-from graphtwin.wiring.mixed.tweedie_series import tweedie_cumulative
+from graphtwin.mixed.families.counts import FAMILIES, family_named
+from graphtwin.mixed.families.tweedie_series import tweedie_cumulative
 
 INNER = {"poisson": np.zeros(0), "negative_binomial": np.array([-0.3]), "tweedie": np.array([-1.2, -0.4]), "gamma": np.array([-0.9])}
 

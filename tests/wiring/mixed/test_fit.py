@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import LEVELS, SLOPES, Rule, axon_rates, planted_pairs
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.slopes import slopes
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.result.slopes import slopes
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"
@@ -110,16 +110,16 @@ def test_joined_rows_give_the_likelihood_of_single_ones(pairs, random, monkeypat
     binned = pairs.assign(similarity=pairs["similarity"].round(1))
     formula = f"n_synapses ~ similarity + proj + offset(log(l_d)) + {random}"
     rows = []
-    monkeypatch.setattr("graphtwin.wiring.mixed.collapse.WORTH", 1.0)
-    monkeypatch.setattr("graphtwin.wiring.mixed.fit.collapse", _counted(rows))
+    monkeypatch.setattr("graphtwin.mixed.design.collapse.WORTH", 1.0)
+    monkeypatch.setattr("graphtwin.mixed.fit.collapse", _counted(rows))
     joined = fit_mixed(formula, binned)
-    monkeypatch.setattr("graphtwin.wiring.mixed.fit.collapse", lambda design: design)
+    monkeypatch.setattr("graphtwin.mixed.fit.collapse", lambda design: design)
     same(joined, fit_mixed(formula, binned))
     assert rows[0] < len(pairs)
 
 
 def _counted(rows):
-    from graphtwin.wiring.mixed.collapse import collapse
+    from graphtwin.mixed.design.collapse import collapse
 
     def counting(design):
         smaller = collapse(design)
@@ -162,5 +162,5 @@ def test_importing_the_estimator_does_not_load_formulaic():
     import subprocess
     import sys
 
-    code = "import sys, graphtwin.wiring.mixed.fit; print('formulaic' in sys.modules)"
+    code = "import sys, graphtwin.mixed.fit; print('formulaic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.mixed.features import expand
-from graphtwin.wiring.mixed.formula import RandomTerm, parse_formula
+from graphtwin.mixed.design.formula import RandomTerm, parse_formula
+from graphtwin.mixed.design.patterns import expand
 
 
 def test_the_published_model_is_taken_apart():

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from graphtwin.wiring.mixed.crossed import Crossed
-from graphtwin.wiring.mixed.design import build_design
-from graphtwin.wiring.mixed.families import FAMILIES
-from graphtwin.wiring.mixed.formula import parse_formula
-from graphtwin.wiring.mixed.laplace import evaluate, joint_mode
-from graphtwin.wiring.mixed.maximise import Search
-from graphtwin.wiring.mixed.one_factor import OneFactor
-from graphtwin.wiring.mixed.start import starting_evaluation
+from graphtwin.mixed.design.design import build_design
+from graphtwin.mixed.design.formula import parse_formula
+from graphtwin.mixed.families.counts import FAMILIES
+from graphtwin.mixed.likelihood.crossed import Crossed
+from graphtwin.mixed.likelihood.laplace import evaluate, joint_mode
+from graphtwin.mixed.likelihood.maximise import Search
+from graphtwin.mixed.likelihood.one_factor import OneFactor
+from graphtwin.mixed.likelihood.start import starting_evaluation
 
 INNER = {"poisson": [], "negative_binomial": [-0.2], "tweedie": [-0.8, -0.3], "gamma": [-0.7]}
 

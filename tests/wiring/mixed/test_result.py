@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.predict import expected
-from graphtwin.wiring.mixed.result import MixedFit, benjamini_hochberg
-from graphtwin.wiring.mixed.slopes import slope_contrasts, slopes
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.result.expected import expected
+from graphtwin.mixed.result.fitted import MixedFit, benjamini_hochberg
+from graphtwin.mixed.result.slopes import slope_contrasts, slopes
 
 FORMULA = "n_synapses ~ similarity * proj + distance + offset(log(l_d)) + (1 + similarity | pre_nucleus_id:proj)"
 

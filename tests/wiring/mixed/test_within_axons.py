@@ -5,11 +5,11 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.wiring.candidates import candidates
-from graphtwin.wiring.conditional import fit_conditional
-from graphtwin.wiring.mixed.fit import fit_mixed
-from graphtwin.wiring.mixed.mundlak import compare_mundlak, with_group_mean
-from graphtwin.wiring.mixed.slopes import slopes
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.mundlak import compare_mundlak, with_group_mean
+from graphtwin.mixed.result.slopes import slopes
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional
+from graphtwin.wiring.pairs.candidates import candidates
 
 RATE = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
 FREE = "n_synapses ~ similarity + offset(log(l_d))"

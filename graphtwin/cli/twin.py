@@ -1,0 +1,236 @@
+"""The command line of the functional twin: graphtwin twin train | transfer | score | population | predict | embed | tune | correlate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# medians on the screen
+SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
+
+graphtwin twin transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse
+
+graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv
+
+graphtwin twin population runs/new_mouse data/dynamic3-1-1-Video-0f2a --out population.csv
+
+graphtwin twin predict runs/new_mouse --stimulus movie.npy --out responses.npy
+
+graphtwin twin embed runs/core --out embeddings.parquet
+
+graphtwin twin tune runs/core --out tuning.csv
+
+graphtwin twin correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy
+"""
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="The functional twin: from video to the responses of neurons.", epilog=EXAMPLES
+)
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fit.epochs=20; may be repeated.")]
+Minutes = Annotated[float | None, typer.Option(min=0.0, help="Of each recording's training trials (default: all).")]
+Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
+Where = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where torch computes; auto takes a GPU where there is one.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a finished training.")]
+
+
+@app.command()
+def train(
+    recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
+    out: Annotated[Path, typer.Option(help="The run folder.")],
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    set_: Overrides = None,
+    resume: Resume = False,
+    threads: Threads = 2,
+    device: Where = "auto",
+) -> None:
+    """Train one core for all animals, and for each the rest."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.twin.runs.folder import train_twin
+
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
+        typer.echo(
+            f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
+        )
+
+
+@app.command()
+def transfer(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="The new animal.")],
+    out: Annotated[Path, typer.Option(help="The run folder of the new animal.")],
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+    threads: Threads = 2,
+    device: Where = "auto",
+) -> None:
+    """Fit a new animal onto the core of a run, which stays as it is."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.twin.runs.folder import transfer_twin
+
+        typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads, device)}: {recording.name} on the core of {run}")
+
+
+@app.command()
+def score(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
+    skip: Annotated[int | None, typer.Option(min=0, help="Frames at the start of each clip that do not count (default: 50).")] = None,
+    seed: Seed = 0,
+    device: Where = "auto",
+) -> None:
+    """Score held-out trials: a row a unit, and beside it a table of each kind of stimulus."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.twin.runs.folder import score_twin
+
+        scored = score_twin(run, recording, tuple(tier) if tier else None, skip, seed, device, progress=True)
+        write_table(scored.units, out)
+        by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
+        write_table(scored.kinds, by_kind)
+        medians = ", ".join(f"{name} {scored.units[name].median():.3f}" for name in SHOWN)
+        typer.echo(f"{out}: {len(scored.units)} units; medians: {medians}")
+        for kind, group in scored.kinds.groupby("kind", sort=False):
+            typer.echo(f"  {_words_of(str(kind), group)}")
+        typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
+
+
+@app.command()
+def population(
+    run: Run,
+    recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    tier: Annotated[list[str] | None, typer.Option(help="Tiers of repeated stimuli; may be repeated (default: test and oracle).")] = None,
+    seed: Seed = 0,
+    set_: Overrides = None,
+    threads: Threads = 2,
+    device: Where = "auto",
+) -> None:
+    """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin import execute
+        from graphtwin.artifacts import write_table
+        from graphtwin.twin.runs.shared import score_population
+
+        with execute.threads(threads):
+            found = score_population(run, recording, tuple(tier) if tier else None, set_, seed, device, progress=True)
+        write_table(found.scores, out)
+        typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
+        for row in found.scores.itertuples():
+            typer.echo(f"  {row.score}: {row.value:.4f} [{row.low:.4f}, {row.high:.4f}]; repeats dealt anew {row.null:.4f}")
+
+
+@app.command()
+def predict(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
+    out: Annotated[Path, typer.Option(help="Where responses go: .npy (frames, units).")],
+    animal: Annotated[str | None, typer.Option(help="Whose units answer (default: the first of the run).")] = None,
+    device: Where = "auto",
+) -> None:
+    """Predict responses to a video, of an animal at rest."""
+    from graphtwin.cli.app import words
+
+    with words():
+        import numpy as np
+
+        from graphtwin.artifacts import write_atomic
+        from graphtwin.twin.runs.folder import predict_video
+
+        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device, progress=True)
+        write_atomic(out, lambda temporary: _save(responses, temporary))
+        typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
+
+
+@app.command()
+def embed(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet, or .csv without --stimulus.")],
+    stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
+) -> None:
+    """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.twin.runs.in_silico import embed_twin
+
+        if stimulus is not None and out.suffix != ".parquet":
+            raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
+        table = embed_twin(run, stimulus, progress=True)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} units")
+
+
+@app.command()
+def tune(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+) -> None:
+    """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.artifacts import write_table
+        from graphtwin.twin.runs.in_silico import tune_twin
+
+        table = tune_twin(run, progress=True)
+        write_table(table, out)
+        medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
+        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+
+
+@app.command()
+def correlate(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
+    out: Annotated[Path, typer.Option(help="Where the matrix goes: .npy (units, units); ids beside it as .ids.csv.")],
+) -> None:
+    """Correlate the responses of all pairs of units to the same clips, in silico."""
+    from graphtwin.cli.app import words
+
+    with words():
+        from graphtwin.twin.runs.in_silico import correlate_twin
+
+        n_units, n_bins = correlate_twin(run, stimulus, out, progress=True)
+        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+
+
+def _words_of(kind: str, scores: pd.DataFrame) -> str:
+    """One line of the table of kinds."""
+    of = scores.set_index("score")
+    first, norm = of.iloc[0], of.loc["cc_norm"]
+    trained = "trained on others" if first["trained_on"] else "never trained on"
+    interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
+    bits = of.loc["bits_per_response", "median"]
+    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {bits:.3f} bits"
+
+
+def _save(responses: object, path: Path) -> None:
+    """Write an array under exactly this name."""
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, responses)  # type: ignore[arg-type]

@@ -1,0 +1,144 @@
+"""Where tables of nuclei, synapses and contacts disagree with a segmentation, one row a finding, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int64
+
+from graphtwin.cortex.em.segmentation import NO_SEGMENT, PAIR, PLACE
+
+COLUMNS = ["kind", "synapse_id", "nucleus_id", "root_id", *PLACE, "reason"]
+NO_ID = -1  # in a column of ids that a finding does not have
+
+
+def compare_nuclei(table: pd.DataFrame, found: pd.DataFrame, low_nm: np.ndarray, high_nm: np.ndarray, tolerance_nm: float) -> pd.DataFrame:
+    """Nuclei of a table against those of the volume.
+
+    Args:
+        table: nucleus_id, root_id, x_nm, y_nm, z_nm; those outside the volume are passed over.
+        found: As `em_checks.nucleus_table` returns them.
+        low_nm: Corner of the volume.
+        high_nm: The other one.
+        tolerance_nm: How far apart the places may be, where a nucleus is not cut by the border.
+    """
+    places = table[PLACE].to_numpy(np.float64)
+    inside = ((places >= low_nm) & (places < high_nm)).all(axis=1)
+    columns = ["nucleus_id", "root_id", *PLACE]
+    missing = table[columns][inside & ~table["nucleus_id"].isin(found["nucleus_id"]).to_numpy()]
+    new = found[~found["nucleus_id"].isin(table["nucleus_id"])]
+    both = table[columns].merge(found, on="nucleus_id", suffixes=("", "_seen"))
+    rows = [_nucleus("nucleus missing", "no voxel of the nucleus volume has its id", row) for row in missing.itertuples()]
+    for row in new.itertuples():
+        reason = f"the volume has this nucleus ({row.volume_um3:.1f} um^3), the table of nuclei does not"
+        rows.append(_nucleus("nucleus not in the table", reason, row))
+    for row in both.itertuples():
+        rows += _compare_nucleus(row, tolerance_nm)
+    return _frame(rows)
+
+
+def compare_synapses(
+    synapses: pd.DataFrame,
+    pre_segment: Int64[np.ndarray, " synapses"],
+    post_segment: Int64[np.ndarray, " synapses"],
+    contacts: pd.DataFrame,
+    radius_nm: float,
+) -> pd.DataFrame:
+    """Synapses of a table against the segments under their points.
+
+    Args:
+        synapses: synapse_id, pre_root_id, post_root_id, ctr_x_nm, ctr_y_nm, ctr_z_nm: all points in the volume.
+        pre_segment: Segment found at the presynaptic point, 0 for none.
+        post_segment: The same of the postsynaptic point.
+        contacts: root_id_a, root_id_b of the segments that touch.
+        radius_nm: How far was looked, for the reason.
+    """
+    rows: list[dict[str, Any]] = []
+    for side, segment in (("pre", pre_segment), ("post", post_segment)):
+        root = synapses[f"{side}_root_id"].to_numpy(np.int64)
+        for i in np.flatnonzero(segment == NO_SEGMENT).tolist():
+            reason = f"no segment within {radius_nm:g} nm of its {side}synaptic point; the table says {root[i]}"
+            rows.append(_synapse(synapses, i, "synapse on background", reason, int(root[i])))
+        for i in np.flatnonzero((segment != NO_SEGMENT) & (segment != root)).tolist():
+            reason = f"its {side}synaptic point lies in {segment[i]}; the table says {root[i]}"
+            rows.append(_synapse(synapses, i, "synapse on another root id", reason, int(root[i])))
+    pairs = np.sort(np.column_stack([pre_segment, post_segment]), axis=1)
+    touching = pd.MultiIndex.from_frame(contacts[PAIR])
+    alone = ~pd.MultiIndex.from_arrays(pairs.T).isin(touching) & (pairs[:, 0] != NO_SEGMENT) & (pairs[:, 0] != pairs[:, 1])
+    for i in np.flatnonzero(alone).tolist():
+        reason = f"the segments of its two points, {pre_segment[i]} and {post_segment[i]}, touch nowhere in the volume"
+        rows.append(_synapse(synapses, i, "contact missing for a synapse", reason, int(pre_segment[i])))
+    return _frame(rows)
+
+
+def compare_roots(synapses: pd.DataFrame, nuclei: pd.DataFrame) -> pd.DataFrame:
+    """Root ids of synapses that no nucleus of the table has: fragments, or a table of another materialization.
+
+    Args:
+        synapses: pre_root_id and post_root_id.
+        nuclei: root_id of the whole table of nuclei, wherever they lie.
+    """
+    roots = pd.concat([synapses["pre_root_id"], synapses["post_root_id"]]).value_counts()
+    alone = roots[~roots.index.isin(nuclei["root_id"])].sort_index()
+    return _frame([
+        {"kind": "root id without a nucleus", "root_id": int(root), "reason": f"{n} ends of synapses are on it, and no nucleus has it"}
+        for root, n in alone.items()
+    ])  # fmt: skip
+
+
+def compare_contacts(table: pd.DataFrame, found: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """Contact areas of a table against those of the volume.
+
+    Args:
+        table: root_id_a, root_id_b (the lower first), area_um2.
+        found: As `em_checks.contact_areas` returns them.
+        tolerance: Largest difference, as a part of the larger area.
+    """
+    columns = [*PAIR, "area_um2"]
+    both = (
+        table[columns].merge(found[columns], on=PAIR, how="outer", suffixes=("", "_seen")).fillna({"area_um2": 0.0, "area_um2_seen": 0.0})
+    )
+    larger = both[["area_um2", "area_um2_seen"]].max(axis=1)
+    wrong = both[(both["area_um2"] - both["area_um2_seen"]).abs() > tolerance * larger]
+    return _frame([
+        {
+            "kind": "contact area differs",
+            "root_id": int(row.root_id_a),
+            "reason": f"{row.root_id_a} and {row.root_id_b}: the table says {row.area_um2:.4g} um^2, the volume {row.area_um2_seen:.4g}",
+        }
+        for row in wrong.itertuples()
+    ])  # fmt: skip
+
+
+def _compare_nucleus(row: Any, tolerance_nm: float) -> list[dict[str, Any]]:
+    """Findings of a nucleus that is in both."""
+    rows = []
+    if row.root_id != row.root_id_seen:
+        where = "on background" if row.root_id_seen == NO_SEGMENT else f"in segment {row.root_id_seen}"
+        reason = f"{100 * row.share:.0f} % of its voxels are {where}; the table says {row.root_id}"
+        rows.append(_nucleus("nucleus outside its segment", reason, row))
+    apart = float(np.linalg.norm([row.x_nm - row.x_nm_seen, row.y_nm - row.y_nm_seen, row.z_nm - row.z_nm_seen]))
+    if apart > tolerance_nm and not row.at_border:
+        rows.append(_nucleus("nucleus elsewhere", f"its centroid lies {apart:.0f} nm from where the table says", row))
+    return rows
+
+
+def _nucleus(kind: str, reason: str, row: Any) -> dict[str, Any]:
+    ids = {"kind": kind, "nucleus_id": row.nucleus_id, "root_id": row.root_id}
+    return {**ids, "x_nm": row.x_nm, "y_nm": row.y_nm, "z_nm": row.z_nm, "reason": reason}
+
+
+def _synapse(synapses: pd.DataFrame, i: int, kind: str, reason: str, root_id: int) -> dict[str, Any]:
+    ids = {"kind": kind, "synapse_id": int(synapses["synapse_id"].iloc[i]), "root_id": int(root_id)}
+    return {**ids, **{name: synapses[f"ctr_{name}"].iloc[i] for name in PLACE}, "reason": reason}
+
+
+def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Findings as a table; ids stay int64, and NO_ID stands where a finding has none."""
+    columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
+    ids = {name: np.array([NO_ID if value is None else value for value in columns[name]], np.int64) for name in COLUMNS if "_id" in name}
+    places = {name: np.array(columns[name], np.float64) for name in PLACE}
+    return pd.DataFrame({**columns, **ids, **places})

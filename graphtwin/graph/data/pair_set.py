@@ -1,0 +1,165 @@
+"""The connectivity task: which observed axon contacts which queried cell, learned from training axons only.
+
+A pair is a negative only if its target was queried and its axon was observed, that is, has an output in that materialization: an axon
+without any may have been lost at its first branch. Absence is never assumed elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float32, Int, Shaped
+from numba import njit
+from scipy import sparse
+
+from graphtwin.graph.data.inputs import NodeInputs
+
+BANDWIDTHS_UM = (25.0, 50.0, 100.0)
+PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, in axons
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Observed axons x queried cells of one materialization, as rows of `NodeInputs`.
+
+    Attributes:
+        pre, post: Rows of the observed axons and of the queried cells, rising.
+        size: Axons x cells, the synapse size where connected (CSR).
+    """
+
+    materialization: int
+    pre: Int[np.ndarray, " axons"]
+    post: Int[np.ndarray, " cells"]
+    size: sparse.csr_array
+
+    def of_axons(self, keep: Bool[np.ndarray, " axons"]) -> PairSet:
+        """The same for some of the axons."""
+        return PairSet(self.materialization, self.pre[keep], self.post, self.size[np.flatnonzero(keep)])
+
+    @property
+    def prevalence(self) -> float:
+        """Connected share of all pairs."""
+        return float(self.size.nnz / max(np.prod(self.size.shape), 1))
+
+
+def pair_set(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, materialization: int) -> PairSet:
+    """The pairs of one materialization.
+
+    Args:
+        inputs: Neurons of the twin.
+        synapses: The cortex's synapses, or the training part of them.
+        queried: The cortex's queried cells.
+        materialization: Whose.
+    """
+    here = synapses[synapses["materialization"] == materialization]
+    asked = queried[(queried["materialization"] == materialization) & (queried["side"] == "post")]["nucleus_id"].to_numpy(np.int64)
+    if not len(asked):
+        raise ValueError(
+            f"materialization {materialization}: {len(here)} synaptic pairs but no queried postsynaptic cells. "
+            "Without them no pair is a known non-connection: add the queried_post table to the source."
+        )
+    post = np.unique(inputs.rows(asked))
+    post = post[post >= 0]
+    rows = inputs.rows(here["pre_nucleus_id"].to_numpy(np.int64)), inputs.rows(here["post_nucleus_id"].to_numpy(np.int64))
+    usable = (rows[0] >= 0) & np.isin(rows[1], post)
+    pre = np.unique(rows[0][usable])
+    at = np.searchsorted(pre, rows[0][usable]), np.searchsorted(post, rows[1][usable])
+    size = sparse.csr_array((here["size"].to_numpy(np.float64)[usable], at), shape=(len(pre), len(post)))
+    return PairSet(materialization, pre, post, size)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What training synapses say of a target: the inputs found, and where their somata lie.
+
+    Attributes:
+        in_degree: Inputs of each queried cell from training axons.
+        placed: Those of them whose soma position is known.
+        position_sum: Sum of these positions, um.
+        offset: Mean position of a target minus the mean of its inputs' somata, um.
+    """
+
+    in_degree: Float32[np.ndarray, " cells"]
+    placed: Float32[np.ndarray, " cells"]
+    position_sum: Float32[np.ndarray, "cells 3"]
+    offset: Float32[np.ndarray, " 3"]
+
+
+def exposure(inputs: NodeInputs, pairs: PairSet) -> Exposure:
+    """In-degrees and input somata of the queried cells, from training axons alone."""
+    connected = (pairs.size > 0).astype(np.float64)
+    known = np.isfinite(inputs.position).all(1)
+    position = np.where(known[:, None], inputs.position, 0.0)
+    placed = connected.T @ known[pairs.pre].astype(np.float64)
+    total = connected.T @ position[pairs.pre]
+    both = known[pairs.post] & (placed > 0)
+    offset = (position[pairs.post][both] - total[both] / placed[both, None]).mean(0) if both.any() else np.zeros(3)
+    return Exposure(*(np.asarray(v, np.float32) for v in (connected.sum(axis=0), placed, total, offset)))
+
+
+def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells bandwidths"]:
+    """Log of how often training axons from the same place contact each queried cell, against how often any axon contacts any cell.
+
+    Messages along "near" edges and then along synapses: Gaussian weights over soma distance, an axon never counted for itself, and the
+    overall rate as prior. An axon of unknown position may come from anywhere: see `popularity`.
+
+    Args:
+        inputs: Neurons of the twin.
+        training: Training pairs.
+        axons: Rows of the axons asked for.
+    """
+    known = np.isfinite(inputs.position).all(1)
+    sources, asked = np.flatnonzero(known[training.pre]), np.flatnonzero(known[axons])
+    out = np.zeros((len(axons), len(training.post), len(BANDWIDTHS_UM)), np.float32)
+    connected = training.size[sources]
+    indptr, cells = connected.indptr.astype(np.int64), connected.indices.astype(np.int64)
+    here, there = (inputs.position[rows].astype(np.float32) for rows in (axons[asked], training.pre[sources]))
+    overall = np.float32(max(training.prevalence, 1e-9))
+    bandwidths = np.array(BANDWIDTHS_UM, np.float32)
+    _spread(out, asked, axons[asked], here, training.pre[sources], there, indptr, cells, bandwidths, overall, np.float32(PRIOR_AXONS))
+    lost = np.flatnonzero(~known[axons])
+    out[lost] = popularity(training, own_connections(training, axons[lost]))[:, :, None]
+    return out
+
+
+def own_connections(training: PairSet, axons: Int[np.ndarray, " axons"]) -> Bool[np.ndarray, "axons cells"]:
+    """Which queried cells each axon contacts in the training pairs."""
+    at = np.searchsorted(training.pre, axons).clip(max=len(training.pre) - 1)
+    return np.asarray(training.size[at].toarray() > 0) & (training.pre[at] == axons)[:, None]
+
+
+def popularity(training: PairSet, own: Shaped[np.ndarray, "... cells"]) -> Float32[np.ndarray, "... cells"]:
+    """The local rate of an axon that may come from anywhere: every other training axon counts alike.
+
+    Args:
+        training: Training pairs.
+        own: 1 where the axon itself contacts the cell in them, which does not count.
+    """
+    overall = max(training.prevalence, 1e-9)
+    others = (training.size > 0).sum(axis=0) - own
+    assert (others >= 0).all(), "an axon contacts a cell that no training axon contacts"
+    found = others + PRIOR_AXONS * overall
+    return np.log(found / ((len(training.pre) + PRIOR_AXONS) * overall) + 0.1).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _spread(out, asked, here_row, here, there_row, there, indptr, cells, bandwidths, overall, prior):
+    """Fill the rows of `out` that are asked for; every axon looks at every other, within three bandwidths."""
+    reach = (np.float32(3) * bandwidths.max()) ** 2
+    for a in range(len(asked)):
+        near = np.full(len(bandwidths), prior, np.float32)
+        found = np.full((out.shape[1], len(bandwidths)), overall * prior, np.float32)
+        for s in range(len(there)):
+            square = (here[a, 0] - there[s, 0]) ** 2 + (here[a, 1] - there[s, 1]) ** 2 + (here[a, 2] - there[s, 2]) ** 2
+            if square > reach or there_row[s] == here_row[a]:
+                continue
+            for b in range(len(bandwidths)):
+                weight = np.exp(np.float32(-0.5) * square / bandwidths[b] ** 2)
+                near[b] += weight
+                for k in range(indptr[s], indptr[s + 1]):
+                    found[cells[k], b] += weight
+        out[asked[a]] = np.log(found / (near * overall) + np.float32(0.1))

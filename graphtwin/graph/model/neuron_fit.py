@@ -1,0 +1,261 @@
+"""The neuron tasks: cell type, layer and position from function and, as declared evidence only, from the scan and synaptic partners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch.nn import functional
+from torch_geometric.data import HeteroData
+from torch_geometric.loader import NodeLoader
+
+from graphtwin.execute import rng_for
+from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.model.encoder import Edges
+from graphtwin.graph.model.neuron_network import (
+    EVERYTHING,
+    FUNCTION,
+    Evidence,
+    NeuronConfig,
+    NeuronTwin,
+    NeuronWorld,
+    Targets,
+    View,
+    neuron_world,
+)
+from graphtwin.graph.model.sampler import NeighbourSampler
+from graphtwin.training import FitState, fit
+
+__all__ = [
+    "EVERYTHING",
+    "FUNCTION",
+    "Evidence",
+    "FittedNeurons",
+    "NeuronConfig",
+    "NeuronPrediction",
+    "NeuronTwin",
+    "fit_neurons",
+    "neuron_world",
+    "predict_rows",
+    "sampled_views",
+]
+MIN_LABELLED = 20
+
+
+def scan_contrast(label: Int[np.ndarray, " rows"], scan: Int[np.ndarray, " rows"], n_classes: int) -> Float[np.ndarray, " rows"]:
+    """Share of the other classes in a neuron's scan, plus 0.05: a scan of one class teaches its own identity and little else."""
+    count = np.zeros((scan.max() + 1, n_classes))
+    known = label >= 0
+    np.add.at(count, (scan[known], label[known]), 1.0)
+    share = count / count.sum(1, keepdims=True).clip(min=1.0)
+    return np.where(known, 1.05 - share[scan, label.clip(min=0)], 0.0)
+
+
+@dataclass(frozen=True)
+class NeuronPrediction:
+    """Predictions of some rows.
+
+    Attributes:
+        cell_type, layer: Probabilities, rows x classes.
+        position, position_sd: x, depth and z, um.
+    """
+
+    cell_type: Float[np.ndarray, "rows types"]
+    layer: Float[np.ndarray, "rows layers"]
+    position: Float[np.ndarray, "rows 3"]
+    position_sd: Float[np.ndarray, "rows 3"]
+
+
+@dataclass(frozen=True)
+class FittedNeurons:
+    """Neuron twins whose predictions are averaged, and the world they predict in."""
+
+    twins: tuple[NeuronTwin, ...]
+    world: NeuronWorld
+    states: tuple[FitState, ...]
+
+
+def fit_neurons(
+    inputs: NodeInputs,
+    edges: Edges,
+    train: Bool[np.ndarray, " neurons"],
+    evidence: tuple[Evidence, ...],
+    config: NeuronConfig,
+    seed: int,
+    name: str,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> FittedNeurons:
+    """Learn cell type, layer and position of functional neurons.
+
+    Args:
+        inputs: All neurons, held-out ones among them: their features are seen, their labels are not.
+        edges: "similar" edges, and synapse relations from training synapses where they are evidence.
+        train: Neurons whose labels may be used.
+        evidence: See `neuron_world`.
+        config: See `NeuronConfig`.
+        seed: With `name`, names every draw.
+        name: Of the fit.
+        device: Of torch.
+        checkpoint: Of `training.fit`; the member's number is added.
+        progress: Show a bar.
+    """
+    rows = np.flatnonzero(inputs.has_function)
+    targets = Targets(
+        torch.as_tensor(inputs.cell_type[rows], device=device),
+        torch.as_tensor(inputs.layer[rows], device=device),
+        torch.as_tensor(inputs.position[rows], dtype=torch.float32, device=device),
+        _layer_weight(inputs, train, rows, evidence, device),
+    )
+    labelled = (inputs.cell_type >= 0) | (inputs.layer >= 0) | np.isfinite(inputs.position).all(1)
+    candidates = np.flatnonzero((train & labelled)[rows])
+    if len(candidates) < MIN_LABELLED:
+        raise ValueError(
+            f"{name}: {len(candidates)} labelled functional neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels."
+        )
+    twins, states = [], []
+    for member in range(config.members):
+        one = f"{name} {member}"
+        path = checkpoint.with_name(f"{checkpoint.stem}_{member}{checkpoint.suffix}") if checkpoint is not None else None
+        twin, state = _fit_member(inputs, edges, train, candidates, evidence, config, targets, seed, one, device, path, progress)
+        twins.append(twin)
+        states.append(state)
+    return FittedNeurons(tuple(twins), neuron_world(inputs, edges, evidence, train, device), tuple(states))
+
+
+def _layer_weight(inputs: NodeInputs, train: np.ndarray, rows: np.ndarray, evidence: tuple[Evidence, ...], device: str) -> torch.Tensor:
+    """Without the scan as evidence, neurons of one-layer scans count little; classes weigh the same in sum."""
+    if not inputs.layers:
+        return torch.zeros(len(rows), device=device)
+    label = np.where(train, inputs.layer, -1)[rows]
+    weight = np.ones(len(rows)) if "scan" in evidence else scan_contrast(label, inputs.scan[rows], len(inputs.layers))
+    total = np.bincount(label[label >= 0], weight[label >= 0], minlength=len(inputs.layers))
+    scaled = weight * (label >= 0).sum() / np.maximum(total[label.clip(min=0)], 1e-9) / max((total > 0).sum(), 1)
+    return torch.as_tensor(np.where(label >= 0, scaled, 0.0), dtype=torch.float32, device=device)
+
+
+def _fit_member(
+    inputs: NodeInputs,
+    edges: Edges,
+    train: np.ndarray,
+    candidates: np.ndarray,
+    evidence: tuple[Evidence, ...],
+    config: NeuronConfig,
+    targets: Targets,
+    seed: int,
+    name: str,
+    device: str,
+    checkpoint: Path | None,
+    progress: bool,
+) -> tuple[NeuronTwin, FitState]:
+    """One fit; its validation neurons tell their partners nothing while it is fitted."""
+    held = rng_for(seed, name, "validation").random(len(candidates)) < config.validation
+    fitted, kept = (torch.as_tensor(rows, device=device) for rows in (candidates[~held], candidates[held]))
+    shown = train.copy()
+    shown[np.flatnonzero(inputs.has_function)[candidates[held]]] = False
+    world = neuron_world(inputs, edges, evidence, shown, device)
+    torch.manual_seed(int(rng_for(seed, name, "weights").integers(2**31)))
+    relations = tuple(sorted(relation for relation in world.edges if relation != "similar"))
+    twin = NeuronTwin(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
+    view = twin.view(world.own, world.told, world.edges)
+    if evidence == FUNCTION:  # elsewhere scan and partners say more, and a start that has already fitted function keeps them small
+        twin.read_landmarks(view.rows(fitted), targets.rows(fitted))
+    checked, truth = view.rows(kept), targets.rows(kept)
+
+    def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+        order = fitted[torch.as_tensor(rng.permutation(len(fitted)), device=device)]
+        for rows, part in sampled_views(twin, world, order, config, rng) if config.fan_out else _whole_views(view, order, config.batch):
+            yield lambda part=part, rows=rows: twin.loss(part, targets.rows(rows))  # type: ignore[misc]
+
+    def validation_loss() -> float:
+        with torch.no_grad():
+            return float(twin.loss(checked, truth))
+
+    n_batches = -(-len(fitted) // config.batch)
+    state = fit(twin, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
+    with torch.no_grad():
+        _calibrate(twin, twin(checked), truth)
+    return twin, state
+
+
+def _whole_views(view: View, order: torch.Tensor, batch: int) -> Iterator[tuple[torch.Tensor, View]]:
+    """Batches of neurons that hear all their neighbours."""
+    for rows in order.split(batch):
+        yield rows, view.rows(rows)
+
+
+def sampled_views(
+    twin: NeuronTwin, world: NeuronWorld, order: torch.Tensor, config: NeuronConfig, rng: np.random.Generator
+) -> Iterator[tuple[torch.Tensor, View]]:
+    """Batches of neurons, each with a drawn part of its neighbours: memory grows with the batch, not with the graph.
+
+    Args:
+        twin: Reads the batches.
+        world: The whole graph.
+        order: Rows of `world.own`, in the order in which they are fitted.
+        config: Batch size and fan-out.
+        rng: Of the epoch.
+    """
+    n = len(world.told)
+    rows = torch.as_tensor(world.rows)
+    place = torch.full((n,), -1)
+    place[rows] = torch.arange(len(rows))
+    data = HeteroData()
+    data["neuron"].num_nodes = n
+    for name, (source, target) in world.edges.items():
+        start = rows[source.cpu()] if name == "similar" else source.cpu()
+        data["neuron", name, "neuron"].edge_index = torch.stack([start, rows[target.cpu()]])
+    sampler = NeighbourSampler(data, config.fan_out, int(rng.integers(2**31)))
+    for batch in NodeLoader(data, sampler, ("neuron", rows[order.cpu()]), batch_size=config.batch):
+        nodes = batch["neuron"].n_id
+        own = torch.where((place[nodes] >= 0)[:, None].to(world.own.device), world.own[place[nodes].clamp(min=0)], 0.0)
+        edges = {name: batch["neuron", name, "neuron"].edge_index.to(world.own.device) for name in world.edges}
+        seeds = torch.arange(batch["neuron"].batch_size, device=world.own.device)
+        yield place[nodes[: len(seeds)]].to(order.device), twin.view(own, world.told[nodes], edges).rows(seeds)
+
+
+def _calibrate(twin: NeuronTwin, read: torch.Tensor, truth: Targets) -> None:
+    """Temperatures of the classes and width of the error bars, on neurons that were not fitted: 95 % of them lie within 1.96 sd.
+
+    Source: temperature scaling, Guo et al. 2017, arXiv:1706.04599; split conformal intervals, Lei et al. 2018, arXiv:1604.04173.
+    """
+    temperatures = torch.logspace(-1.0, 1.5, 101, device=read.device)
+    with torch.no_grad():
+        for head, label in ((twin.cell_type, truth.cell_type), (twin.layer, truth.layer)):
+            known = label >= 0
+            if known.sum() >= MIN_LABELLED:
+                logits = head(read[known])
+                losses = [functional.cross_entropy(logits / t, label[known], weight=head.weight) for t in temperatures]
+                head.temperature.copy_(temperatures[int(torch.stack(losses).argmin())])
+        known = torch.isfinite(truth.position).all(1)
+        if known.sum() >= MIN_LABELLED:
+            mean, sd = twin.position(read[known])
+            twin.position.widening.copy_(torch.quantile(((truth.position[known] - mean) / sd).abs(), 0.95, dim=0) / 1.96)
+
+
+def predict_rows(fitted: FittedNeurons, rows: Int[np.ndarray, " rows"]) -> NeuronPrediction:
+    """Average of the members: class probabilities, and the mixture's mean and standard deviation of the position.
+
+    Args:
+        fitted: From `fit_neurons`.
+        rows: Rows of `NodeInputs` that have a function.
+    """
+    at = torch.as_tensor(np.searchsorted(fitted.world.rows, rows))
+    types, layers, means, variances = [], [], [], []
+    world = fitted.world
+    with torch.no_grad():
+        for twin in fitted.twins:
+            read = twin(twin.view(world.own, world.told, world.edges).rows(at.to(world.own.device)))
+            types.append(torch.softmax(twin.cell_type(read), 1).cpu().numpy().astype(np.float64))
+            layers.append(torch.softmax(twin.layer(read), 1).cpu().numpy().astype(np.float64))
+            mean, sd = twin.position(read)
+            means.append(mean.cpu().numpy().astype(np.float64))
+            variances.append(sd.cpu().numpy().astype(np.float64) ** 2)
+    mean = np.mean(means, axis=0)
+    sd = np.sqrt(np.mean(variances, axis=0) + np.var(means, axis=0))
+    return NeuronPrediction(np.mean(types, axis=0), np.mean(layers, axis=0), mean, sd)

@@ -1,0 +1,241 @@
+"""The network of the connectivity task: two cells, the geometry between them and what training axons show of the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.pair_set import BANDWIDTHS_UM, PairSet, exposure
+from graphtwin.graph.model.encoder import Edges, Encoder
+from graphtwin.graph.model.heads import ConnectionHead
+from graphtwin.training import FitConfig
+
+LENGTH_UM = 100.0  # lengths enter the network in this unit
+N_PAIR = 10 + len(BANDWIDTHS_UM)
+
+
+class PairConfig(BaseModel):
+    """How connectivity is learned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden: int = Field(48, ge=4, description="Width of the connectivity head.")
+    encoded: int = Field(16, ge=2, description="Width of the encoder over function: small, for function says little about a pair.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Of the encoder's hidden units.")
+    negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs drawn anew in every epoch.")
+    batch: int = Field(8192, ge=1, description="Pairs a step.")
+    masked: float = Field(0.03, ge=0, lt=1, description="Share of training pairs that lose a position, to learn to do without.")
+    unqueried: float = Field(
+        0.3, ge=0, lt=1, description="Share of training pairs that lose in-degree and local rates, to learn of cells nobody has queried."
+    )
+    validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it.")
+    fit: FitConfig = FitConfig(epochs=8)
+
+
+class PairTwin(nn.Module):
+    """Encoder over function, and the connectivity head."""
+
+    def __init__(self, config: PairConfig, n_features: int, n_context: int, prevalence: float) -> None:
+        super().__init__()
+        self.forget = nn.Dropout(0.5)
+        self.encoder = Encoder(n_features + 1, n_context, (), config.encoded, config.dropout)
+        side = config.encoded + n_context + 2
+        self.head = ConnectionHead(side, side, N_PAIR, config.hidden, prevalence)
+
+
+@dataclass(frozen=True)
+class World:
+    """Tensors of all neurons, and of the queried cells' exposure to training axons.
+
+    Attributes:
+        functional: Rows with a function; `own` and `edges` count them only.
+        place: Row of a neuron among `functional`, or their number where it has none.
+        target: Row of a neuron among the queried cells, -1 if not queried.
+        inputs: Sum of the positions of each queried cell's inputs, um, and their number.
+    """
+
+    own: torch.Tensor
+    edges: Edges
+    place: torch.Tensor
+    context: torch.Tensor
+    position: torch.Tensor
+    known: torch.Tensor
+    direction: torch.Tensor
+    centre: torch.Tensor
+    target: torch.Tensor
+    in_degree: torch.Tensor
+    inputs: torch.Tensor
+    offset: torch.Tensor
+
+
+def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str) -> World:
+    """Move what the pair task reads to a device, once a fit."""
+    known = np.isfinite(inputs.position).all(1)
+    position = np.where(known[:, None], inputs.position, 0.0)
+    functional_rows = np.flatnonzero(inputs.has_function)
+    place = np.full(len(known), len(functional_rows))
+    place[functional_rows] = np.arange(len(functional_rows))
+    target = np.full(len(known), -1)
+    target[training.post] = np.arange(len(training.post))
+    length = np.linalg.norm(inputs.function, axis=1, keepdims=True)
+    found = exposure(inputs, training)
+
+    def real(values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
+
+    def whole(values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(values, device=device)
+
+    return World(
+        own=real(np.column_stack([inputs.function, inputs.has_function])[functional_rows]),
+        edges={name: whole(place[index.numpy()]) for name, index in edges.items()},
+        place=whole(place),
+        context=real(inputs.context),
+        position=real(position),
+        known=whole(known),
+        direction=real(np.divide(inputs.function, length, out=np.zeros_like(inputs.function), where=length > 0)),
+        centre=real(position[known].mean(0) if known.any() else np.zeros(3)),
+        target=whole(target),
+        in_degree=real(found.in_degree),
+        inputs=real(np.column_stack([found.position_sum, found.placed])),
+        offset=real(found.offset),
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs of neuron rows.
+
+    Attributes:
+        connected: 1 where connected, so that a pair does not see itself in its target's in-degree; 0 where that is to be predicted.
+        local: From `local_rates`.
+        hidden: What training hides of a pair: bit 1 the axon's position, 2 the target's, 4 the in-degree.
+    """
+
+    pre: Int[torch.Tensor, " pairs"]
+    post: Int[torch.Tensor, " pairs"]
+    connected: Float[torch.Tensor, " pairs"]
+    local: Float[torch.Tensor, "pairs bandwidths"]
+    hidden: Int[torch.Tensor, " pairs"]
+
+    def rows(self, chosen: torch.Tensor) -> Batch:
+        """Some of the pairs."""
+        return Batch(*(value[chosen] for value in (self.pre, self.post, self.connected, self.local, self.hidden)))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Rows of the neurons that act as axons and as targets, and where each row stands among them."""
+
+    axons: torch.Tensor
+    targets: torch.Tensor
+    axon_at: torch.Tensor
+    target_at: torch.Tensor
+
+    @classmethod
+    def of(cls, axons: Int[np.ndarray, " axons"], targets: Int[np.ndarray, " targets"], n: int, device: torch.device) -> Roles:
+        """The roles in a set of pairs among n neurons."""
+        at = np.zeros((2, n), dtype=np.int64)
+        at[0, axons], at[1, targets] = np.arange(len(axons)), np.arange(len(targets))
+        return cls(*(torch.as_tensor(values, device=device) for values in (axons, targets, at[0], at[1])))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Hidden vectors and rates of axons and targets, ready to be paired."""
+
+    roles: Roles
+    axon: torch.Tensor
+    target: torch.Tensor
+    axon_rate: torch.Tensor
+    target_rate: torch.Tensor
+
+
+def encode(twin: PairTwin, world: World, roles: Roles) -> Cells:
+    """Axons and targets once for any number of their pairs: function encoded, labels, position and its mask."""
+    encoded = twin.encoder(twin.forget(world.own), world.context, world.edges)
+    encoded = torch.cat([encoded, torch.zeros_like(encoded[:1])])
+    known = world.known[:, None]
+    depth = torch.where(known, (world.position[:, 1:2] - world.centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
+    fixed = torch.cat([world.context, depth, known.float()], dim=1)
+
+    def cells(rows: torch.Tensor) -> torch.Tensor:
+        return torch.cat([encoded.index_select(0, world.place[rows]), fixed[rows]], dim=1)
+
+    return Cells(roles, *twin.head.cells(cells(roles.axons), cells(roles.targets)))
+
+
+@dataclass(frozen=True)
+class SeenTargets:
+    """What is known of targets when a pair looks at them.
+
+    Attributes:
+        position: Their own, or the one their inputs' somata suggest, um.
+        placed: Whether `position` holds anything.
+        marks: Log in-degree (centred), whether the position is inferred, whether the cell was queried.
+    """
+
+    position: Float[torch.Tensor, "targets 3"]
+    placed: Bool[torch.Tensor, " targets"]
+    marks: Float[torch.Tensor, "targets 3"]
+
+
+def see_targets(
+    world: World,
+    post: Int[torch.Tensor, " targets"],
+    hidden: Int[torch.Tensor, " targets"] | int = 0,
+    own: Float[torch.Tensor, " targets"] | float = 0.0,
+    own_position: Float[torch.Tensor, "targets 4"] | float = 0.0,
+) -> SeenTargets:
+    """Targets by what training axons show of them; a target of unknown position is placed by its inputs' somata.
+
+    Args:
+        world: Of all neurons.
+        post: Rows of the targets.
+        hidden: See `Batch`.
+        own: The pair's own connection (0 or 1), which does not count.
+        own_position: Its axon's position and whether that is known, zero without a connection.
+    """
+    row = world.target.index_select(0, post)
+    hidden = torch.as_tensor(hidden, device=post.device)
+    queried = (row >= 0) & ~(hidden & 4).bool()
+    row = row.clamp(min=0)
+    known = world.known.index_select(0, post) & ~(hidden & 2).bool()
+    inputs = world.inputs.index_select(0, row) - own_position
+    count = torch.where(queried, inputs[:, 3], 0.0)
+    inferred = ~known & (count > 0)
+    guess = inputs[:, :3] / count.clamp(min=1.0)[:, None] + world.offset
+    position = torch.where(known[:, None], world.position.index_select(0, post), guess)
+    in_degree = (world.in_degree.index_select(0, row) - own).clamp(min=0)
+    marks = torch.stack([torch.where(queried, torch.log1p(in_degree) - 3.0, 0.0), inferred.float(), queried.float()], dim=1)
+    return SeenTargets(position, known | inferred, marks)
+
+
+def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs features"]:
+    """Target marks, functional similarity, geometry (depth and lateral apart) and local rates, unknown parts zero and marked."""
+    pre_known = world.known.index_select(0, batch.pre)
+    position = world.position.index_select(0, batch.pre)
+    own = batch.connected[:, None] * torch.cat([position * pre_known[:, None], pre_known[:, None].float()], dim=1)
+    seen = see_targets(world, batch.post, batch.hidden, batch.connected, own)
+    pre_known = pre_known & ~(batch.hidden & 1).bool()
+    placeable = (pre_known & seen.placed).float()[:, None]
+    difference = (position - seen.position) / LENGTH_UM * placeable
+    square = difference * difference
+    lateral = square[:, :1] + square[:, 2:]
+    distance = lateral + square[:, 1:2]
+    similarity = (world.direction.index_select(0, batch.pre) * world.direction.index_select(0, batch.post)).sum(1, keepdim=True)
+    local = batch.local * (seen.marks[:, 2:] > 0)
+    return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, local], dim=1)
+
+
+def outputs(twin: PairTwin, world: World, cells: Cells, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logit of a connection and standardised log size of each pair."""
+    i, j = cells.roles.axon_at[batch.pre], cells.roles.target_at[batch.post]
+    rate = cells.axon_rate.index_select(0, i) + cells.target_rate.index_select(0, j)
+    return twin.head(cells.axon.index_select(0, i), cells.target.index_select(0, j), rate, pair_features(world, batch))

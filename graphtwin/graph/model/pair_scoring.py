@@ -1,0 +1,224 @@
+"""Scoring pairs with a fitted connectivity twin: any list of pairs, or all pairs of axons and cells as a stream of blocks."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from torch.nn import functional
+
+from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.pair_set import PairSet, local_rates, own_connections
+from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairTwin, Roles, World, encode, outputs, see_targets
+from graphtwin.training import FitState
+
+PAIRS_A_TILE = 6_144  # their hidden vectors stay in the processor's cache
+N_MARKS = 3  # features of a target alone, first in `pair_features`
+
+
+@dataclass(frozen=True)
+class FittedPairs:
+    """A connectivity twin ready to predict, with the training pairs it reads in-degrees and local rates from."""
+
+    twin: PairTwin
+    world: World
+    inputs: NodeInputs
+    training: PairSet
+    state: FitState
+
+
+def pair_probabilities(
+    fitted: FittedPairs, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"], axons_a_block: int = 256
+) -> tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " pairs"]]:
+    """Probability of a connection and expected size (given one) of any pairs of neuron rows, streamed axon by axon.
+
+    A training connection among them is scored as if it had not been seen, like any other pair.
+
+    Args:
+        fitted: From `fit_pairs`.
+        pre: Rows of `NodeInputs` of the axons.
+        post: Rows of the targets.
+        axons_a_block: Axons at a time; memory does not grow with the number of pairs beyond the answer.
+    """
+    probability, size = np.empty(len(pre), np.float32), np.empty(len(pre), np.float32)
+    axons, of_pair = np.unique(pre, return_inverse=True)
+    order = np.argsort(of_pair, kind="stable")
+    ends = np.searchsorted(of_pair[order], np.arange(0, len(axons) + axons_a_block, axons_a_block))
+    roles = Roles.of(axons, np.unique(post), len(fitted.inputs.nucleus_id), fitted.world.own.device)
+    with torch.no_grad():
+        cells = encode(fitted.twin, fitted.world, roles)
+        for start, begin, end in zip(range(0, len(axons), axons_a_block), ends, ends[1:], strict=False):
+            part = order[begin:end]
+            block = axons[start : start + axons_a_block]
+            batch = _batch(fitted, block, of_pair[part] - start, pre[part], post[part])
+            logit, log_size = outputs(fitted.twin, fitted.world, cells, batch)
+            probability[part] = torch.sigmoid(logit).cpu().numpy()
+            size[part] = fitted.twin.head.expected_size(log_size).cpu().numpy()
+    return probability, size
+
+
+def _batch(fitted: FittedPairs, block: np.ndarray, in_block: np.ndarray, pre: np.ndarray, post: np.ndarray) -> Batch:
+    """Pairs of a block of axons with their local rates, and whether the twin has seen them connected."""
+    row = fitted.world.target.cpu().numpy()[post]
+    local = local_rates(fitted.inputs, fitted.training, block)[in_block, row]
+    local[row < 0] = 0.0
+    seen = own_connections(fitted.training, block)[in_block, row] & (row >= 0)
+    parts = (pre, post, seen.astype(np.float32), local, np.zeros(len(pre), np.int64))
+    return Batch(*(torch.as_tensor(values, device=fitted.world.own.device) for values in parts))
+
+
+def score_all(
+    fitted: FittedPairs,
+    pre_rows: Int[np.ndarray, " axons"],
+    post_rows: Int[np.ndarray, " cells"],
+    axons_a_block: int = 256,
+    workers: int | None = None,
+) -> Iterator[tuple[Int[np.ndarray, " block"], Float32[np.ndarray, "block cells"]]]:
+    """Probability of every pair of some axons and cells, a block of axons at a time; as `score`, without gathering a pair twice.
+
+    Args:
+        fitted: From `fit_pairs`.
+        pre_rows: Rows of `NodeInputs` of the axons.
+        post_rows: Rows of the targets.
+        axons_a_block: Axons at a time; memory is that of two blocks a worker.
+        workers: Blocks side by side, each on one thread; by default one a core, and one alone on a GPU.
+
+    Yields:
+        Rows of the axons of a block, and their probabilities in the order of `post_rows`. A cell with itself is scored like any pair.
+    """
+    pre, post = np.asarray(pre_rows), np.asarray(post_rows)
+    roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)
+    with torch.no_grad():
+        scorer = Scorer.of(fitted, encode(fitted.twin, fitted.world, roles))
+    workers = workers or (1 if fitted.world.own.is_cuda else os.cpu_count() or 1)
+    rooms = deque(scorer.room.another() for _ in range(workers))
+
+    def probabilities(part: slice) -> Float32[np.ndarray, "block cells"]:
+        room = rooms.pop()
+        found = replace(scorer, room=room).block(part)
+        rooms.append(room)
+        _unsee(fitted, pre[part], post, found)
+        return found
+
+    waiting: deque[tuple[slice, Future[np.ndarray]]] = deque()
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for start in range(0, len(pre), axons_a_block):
+            part = slice(start, start + axons_a_block)
+            waiting.append((part, pool.submit(probabilities, part)))
+            if len(waiting) > workers:
+                done, found = waiting.popleft()
+                yield pre[done], found.result()
+        for done, found in waiting:
+            yield pre[done], found.result()
+
+
+def _unsee(fitted: FittedPairs, axons: np.ndarray, post: np.ndarray, probability: np.ndarray) -> None:
+    """Score training connections again, without what they themselves add to their targets."""
+    row = fitted.world.target.cpu().numpy()[post]
+    i, j = np.nonzero(own_connections(fitted.training, axons)[:, row] & (row >= 0))
+    if len(i):
+        probability[i, j] = pair_probabilities(fitted, axons[i], post[j])[0]
+
+
+@dataclass(frozen=True)
+class PairTile:
+    """Room for one tile of pairs, written over and over: fresh memory for each would cost more than the arithmetic."""
+
+    features: Float[torch.Tensor, "features pairs"]
+    hidden: Float[torch.Tensor, "pairs hidden"]
+    mixed: Float[torch.Tensor, "pairs hidden"]
+
+    def another(self) -> PairTile:
+        """Room of the same size, for another thread."""
+        return PairTile(torch.empty_like(self.features), torch.empty_like(self.hidden), torch.empty_like(self.mixed))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Axons and cells ready for dense tiles: all that belongs to one cell alone is already in its hidden vector.
+
+    Attributes:
+        place: Position of the cells in network units, coordinates first.
+        placed: 1 where a cell's position is known or inferred.
+        direction: Functional direction of the cells, features first.
+        pair: Weights of the features that belong to both cells.
+    """
+
+    fitted: FittedPairs
+    cells: Cells
+    target: Float[torch.Tensor, "cells hidden"]
+    place: Float[torch.Tensor, "3 cells"]
+    placed: Float[torch.Tensor, " cells"]
+    direction: Float[torch.Tensor, "functional cells"]
+    pair: Float[torch.Tensor, "features hidden"]
+    room: PairTile
+
+    @classmethod
+    def of(cls, fitted: FittedPairs, cells: Cells) -> Scorer:
+        """From the encoded cells."""
+        linear, targets = fitted.twin.head.pair, cells.roles.targets
+        seen = see_targets(fitted.world, targets)
+        weight = linear.weight.T.contiguous()
+        target = cells.target + seen.marks @ weight[:N_MARKS] + linear.bias
+        place = (seen.position / LENGTH_UM).T.contiguous()
+        direction = fitted.world.direction[targets].T.contiguous()
+        features, hidden = weight[N_MARKS:].shape
+        sizes = (features, PAIRS_A_TILE), (PAIRS_A_TILE, hidden), (PAIRS_A_TILE, hidden)
+        room = PairTile(*(torch.empty(size, device=target.device) for size in sizes))
+        return cls(fitted, cells, target, place, seen.placed.float(), direction, weight[N_MARKS:].contiguous(), room)
+
+    def block(self, part: slice) -> Float32[np.ndarray, "block cells"]:
+        """Probabilities of a block of axons."""
+        axons = torch.arange(len(self.cells.roles.axons), device=self.target.device)[part]
+        out = torch.empty((len(axons), len(self.target)), device=self.target.device)
+        across = min(len(self.target), PAIRS_A_TILE)
+        down = max(1, PAIRS_A_TILE // max(across, 1))
+        with torch.no_grad():
+            local = self._local(self.cells.roles.axons[axons])
+            for top in range(0, len(axons), down):
+                for left in range(0, len(self.target), across):
+                    rows, columns = slice(top, top + down), slice(left, left + across)
+                    self._fill(out[rows, columns], axons[rows], columns, local[:, rows, columns])
+        return out.cpu().numpy()
+
+    def _local(self, axons: torch.Tensor) -> Float[torch.Tensor, "bandwidths block cells"]:
+        """Local rates of the block at the scored cells, 0 where nobody looked."""
+        row = self.fitted.world.target[self.cells.roles.targets].cpu().numpy()
+        queried = np.flatnonzero(row >= 0)
+        rates = local_rates(self.fitted.inputs, self.fitted.training, axons.cpu().numpy())
+        out = np.zeros((rates.shape[2], len(axons), len(row)), np.float32)
+        out[:, :, queried] = rates[:, row[queried]].transpose(2, 0, 1)
+        return torch.as_tensor(out, device=axons.device)
+
+    def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
+        """Write the probabilities of a tile of pairs."""
+        head, cells, n = self.fitted.twin.head, self.cells, out.numel()
+        features = self.room.features[:, :n]
+        self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, local)
+        hidden, mixed = self.room.hidden[:n], self.room.mixed[:n]
+        torch.add(cells.axon[axons, None], self.target[None, columns], out=hidden.view(*out.shape, -1))
+        functional.hardswish(hidden.addmm_(features.T, self.pair), inplace=True)
+        torch.addmm(head.between.bias, hidden, head.between.weight.T, out=mixed)
+        functional.hardswish(mixed, inplace=True)
+        rate = cells.target_rate[None, columns] + (cells.axon_rate[axons, None] + head.out.bias[0])
+        slope, offset = head.calibration
+        torch.add(torch.mv(mixed, head.out.weight[0]).view(out.shape), rate, out=out)
+        out.mul_(slope).add_(offset).sigmoid_()
+
+    def _features(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
+        """Those of `pair_features` that belong to both cells, features first so that each is one dense operation."""
+        world = self.fitted.world
+        out[0] = world.direction[axons] @ self.direction[:, columns]
+        torch.mul(world.known[axons, None].float(), self.placed[None, columns], out=out[6])
+        torch.sub((world.position[axons] / LENGTH_UM).T[:, :, None], self.place[:, None, columns], out=out[1:4])
+        out[1:4] *= out[6]
+        torch.addcmul(out[1] * out[1], out[3], out[3], out=out[4])
+        torch.addcmul(out[4], out[2], out[2], out=out[5])
+        out[4:6].sqrt_()
+        out[7:] = local

@@ -1,0 +1,82 @@
+"""The settings of a run: presets, then a TOML, then `--set key=value`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from graphtwin.config import RunConfig, parse_override, set_at, validate
+from graphtwin.graph.model.neuron_fit import NeuronConfig
+from graphtwin.graph.model.pair_fit import PairConfig
+from graphtwin.tuning.directions import DirectionConfig
+
+
+class Settings(RunConfig):
+    """Everything a run depends on beside its data."""
+
+    embeddings_file: Path | None = Field(None, description="Embeddings brought from elsewhere; learned from direction responses if absent.")
+    materialization: int | None = Field(None, description="Whose pairs are predicted; by default the one with the most.")
+    axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
+    neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
+    scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
+    block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
+    permutations: int = Field(5, ge=1, description="Permutations of function behind every p-value.")
+    null_folds: int = Field(1, ge=1, description="Of the axon folds, those on which permuted and rewired twins are fitted.")
+    rewired: int = Field(1, ge=1, description="Degree-preserving rewired graphs the twin is trained on.")
+    replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
+    k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
+    directions: DirectionConfig = DirectionConfig()
+    neurons: NeuronConfig = NeuronConfig(members=2)
+    pairs: PairConfig = PairConfig()
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "run": {},
+    "full": {
+        "permutations": 20,
+        "axon_folds": 5,
+        "neuron_folds": 5,
+        "null_folds": 5,
+        "rewired": 5,
+        "replicates": 1000,
+        "neurons": {"members": 3},
+    },
+    "short": {
+        "permutations": 1,
+        "axon_folds": 2,
+        "neuron_folds": 2,
+        "scan_folds": 2,
+        "block_folds": 2,
+        "replicates": 20,
+        "neurons": {"members": 1, "fit": {"epochs": 4}},
+        "pairs": {"fit": {"epochs": 2}},
+    },
+}
+
+
+def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
+    """Defaults, then the preset's values, then those given by name, then `key=value` overrides in order.
+
+    Args:
+        overrides: As `pairs.fit.epochs=20`; `preset=short` selects a preset.
+        given: Top-level settings such as source, out and seed.
+    """
+    parsed = [parse_override(override) for override in overrides or []]
+    preset = next((value for path, value in reversed(parsed) if path == ["preset"]), given.get("preset", "run"))
+    values: dict[str, Any] = {}
+    for path, value in _flat(PRESETS.get(str(preset), {})):
+        set_at(values, path, value)
+    values |= given
+    for path, value in parsed:
+        set_at(values, path, value)
+    return validate(Settings, values, "configuration", [".".join(path) for path, _ in parsed])
+
+
+def _flat(values: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[list[str], Any]]:
+    """Nested settings as (path, value)."""
+    found = []
+    for key, value in values.items():
+        found += _flat(value, (*prefix, key)) if isinstance(value, dict) else [([*prefix, key], value)]
+    return found

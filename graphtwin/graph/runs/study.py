@@ -1,0 +1,150 @@
+"""What every fit of a run reads, made once and kept beside the results, so that workers and a resumed run see the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Int
+
+from graphtwin.cortex.cortex import Cortex
+from graphtwin.graph.data.edges import similar_edges, synapse_edges
+from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
+from graphtwin.graph.data.pair_set import PairSet, pair_set
+from graphtwin.graph.model.encoder import Edges
+from graphtwin.graph.runs.settings import Settings
+from graphtwin.parallel import device_of
+from graphtwin.tuning.features import node_features
+from graphtwin.wiring.nulls.degree_rewiring import permute_embeddings
+
+
+@dataclass(frozen=True)
+class Study:
+    """A cortex with its functional features, as the fits read it.
+
+    Attributes:
+        features: One row a nucleus: keys, reliability, feature_*.
+        materialization: Whose pairs are predicted.
+    """
+
+    settings: Settings
+    cortex: Cortex
+    features: pd.DataFrame
+    materialization: int
+
+    @cached_property
+    def inputs(self) -> NodeInputs:
+        """Tensors of all neurons that take part; classes that cannot be learned count as unknown."""
+        return learnable(node_inputs(self.cortex, self.features))
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Of cell_type, layer and position, those whose labels enough functional neurons have to be learned."""
+        placed = int((self.labelled("position") & self.inputs.has_function).sum())
+        there = {"cell_type": self.inputs.cell_types, "layer": self.inputs.layers, "position": placed >= MIN_MEMBERS}
+        return tuple(task for task, enough in there.items() if enough)
+
+    def classes(self, task: str) -> tuple[Int[np.ndarray, " neurons"], tuple[str, ...]]:
+        """Class of every neuron of `inputs` (-1 unknown) and the names of the classes; `task` is "cell_type" or "layer"."""
+        inputs = self.inputs
+        return (inputs.layer, inputs.layers) if task == "layer" else (inputs.cell_type, inputs.cell_types)
+
+    def labelled(self, task: str) -> Bool[np.ndarray, " neurons"]:
+        """Which neurons of `inputs` have a label that the task can learn from or be scored on."""
+        return np.isfinite(self.inputs.position).all(axis=1) if task == "position" else self.classes(task)[0] >= 0
+
+    @cached_property
+    def similar(self) -> Edges:
+        """Edges between functional neighbours."""
+        return similar_edges(self.inputs, self.settings.k_similar)
+
+    @cached_property
+    def all_edges(self) -> Edges:
+        """Functional neighbours and all observed synapses; for neuron tasks, where synapses are evidence and not the answer."""
+        return {**self.similar, **synapse_edges(self.inputs, self.cortex.synapses)}
+
+    @cached_property
+    def pairs(self) -> PairSet:
+        """Observed axons and queried cells of the target materialization."""
+        return pair_set(self.inputs, self.cortex.synapses, self.cortex.queried, self.materialization)
+
+    @cached_property
+    def functional_axons(self) -> Bool[np.ndarray, " axons"]:
+        """Which observed axons belong to functional neurons: those are evaluated."""
+        return self.inputs.has_function[self.pairs.pre]
+
+    @cached_property
+    def responses(self) -> tuple[np.ndarray, list[str]]:
+        """Responses of each neuron of `inputs` (NaN without), and their columns."""
+        names = [name for name in self.cortex.units if str(name).startswith("direction_")]
+        unit = self.features[["session", "scan_idx", "unit_id", "nucleus_id"]].merge(
+            self.cortex.units.drop(columns="nucleus_id"), how="left"
+        )
+        return unit.set_index("nucleus_id")[names].reindex(self.inputs.nucleus_id).to_numpy(np.float64), names
+
+    @property
+    def device(self) -> str:
+        """Where the fits run."""
+        return device_of(self.settings.device)
+
+    def permuted(self, replicate: int, within_layer: bool) -> Study:
+        """The same with function shuffled among neurons of the same scan, and layer unless it is predicted."""
+        layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
+        stratum = layer if within_layer else layer.map(lambda _: "any", na_action=None)
+        return replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
+
+    def without_function(self) -> Study:
+        """The same with all functional features 0; who is functional stays known."""
+        names = [name for name in self.features if str(name).startswith("feature_")]
+        return replace(self, features=self.features.assign(**dict.fromkeys(names, np.float32(0.0))))
+
+    def rows_of(self, nucleus_id: pd.Series) -> Int[np.ndarray, " ids"]:
+        """Row of each nucleus in `inputs`, -1 if unknown."""
+        return self.inputs.rows(nucleus_id.to_numpy(np.int64))
+
+
+def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> Study:
+    """Functional features of the most reliable unit of each nucleus, joined with the cortex.
+
+    Args:
+        settings: The run's.
+        cortex: The joined tables.
+        embeddings: The embeddings table, learned or brought.
+    """
+    features = node_features(cortex.units, embeddings, cortex.orientations)
+    features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
+    best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
+    return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), target_materialization(settings, cortex))
+
+
+def learnable(inputs: NodeInputs) -> NodeInputs:
+    """The inputs without classes that cannot be learned and held out: their neurons count as unknown.
+
+    A class is kept that MIN_MEMBERS neurons with a function have, and only beside another one: of a single class there is nothing to tell.
+    """
+    kept = {}
+    for task, classes in (("cell_type", inputs.cell_types), ("layer", inputs.layers)):
+        codes = getattr(inputs, task)
+        members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes))
+        enough = np.flatnonzero(members >= MIN_MEMBERS)
+        enough = enough if len(enough) > 1 else enough[:0]
+        code_of = np.full(len(classes) + 1, -1)  # the last one answers for -1
+        code_of[enough] = np.arange(len(enough))
+        kept[task], kept[f"{task}s"] = code_of[codes], tuple(classes[index] for index in enough)
+    return replace(inputs, **kept)
+
+
+def target_materialization(settings: Settings, cortex: Cortex) -> int:
+    """The materialization asked for, or the one with the most observed pairs; an error where it has none."""
+    counts = cortex.synapses["materialization"].value_counts()
+    chosen = settings.materialization
+    if chosen is None and len(counts):
+        return int(counts.index[0])
+    if chosen is None or chosen not in counts.index:
+        raise ValueError(
+            f"materialization {chosen}: no synaptic pairs in the source, which has {sorted(map(int, counts.index))}. "
+            "Set materialization to one of these, or add its synapse table."
+        )
+    return chosen

@@ -1,0 +1,1 @@
+"""In silico experiments: stimuli shown to a responder, and what its answers say of units."""

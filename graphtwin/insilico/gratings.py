@@ -1,0 +1,221 @@
+"""In silico experiments: what the units of a fitted twin answer to stimuli of our choice; the animal rests and looks straight ahead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
+
+from graphtwin.insilico.signal_correlation import Bins, binned
+from graphtwin.tuning.curves import describe_tuning
+from graphtwin.twin.fit.fitted_twin import FittedTwin
+from graphtwin.twin.model.perspective import PerspectiveConfig
+
+CHUNK = 300  # frames of a stimulus in memory at a time
+DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
+TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
+log = logging.getLogger("graphtwin")
+
+
+class GratingConfig(BaseModel):
+    """Full-field drifting gratings, each after a grey screen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directions: int = Field(16, ge=4, multiple_of=4, description="At equal steps around the circle, from 0 (rightwards; 90 is upwards).")
+    cycles_per_degree: tuple[float, ...] = Field((0.03, 0.045, 0.07), min_length=1, description="At the centre of the monitor.")
+    cycles_per_second: tuple[float, ...] = Field((1.0, 2.0, 4.0), min_length=1, description="Of the drift.")
+    seconds: float = Field(1.0, gt=0, description="Of each grating that count, about: whole cycles, one at least.")
+    onset_s: float = Field(0.5, ge=0, description="Of each grating before these, and of the grey screen before it.")
+    contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
+
+
+def respond(
+    fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames height width"], progress: bool = False
+) -> Float[np.ndarray, "frames units"]:
+    """Expected responses to a video of any length, in the units of the recording.
+
+    Args:
+        fitted: A twin, in eval mode.
+        animal: Whose units answer.
+        video: Grey levels as in the recordings.
+        progress: Show a bar.
+    """
+    seen = fitted.animals[animal]
+    mean, deviation = seen.scales.video
+    state: Any = None
+    parts = []
+    for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
+        part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=fitted.twin.device)[None]
+        rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
+        with torch.no_grad():
+            numbers, state = fitted.twin(animal, (part - mean) / deviation, *rest, state)
+            parts.append(fitted.twin.mean(animal, numbers)[0].cpu().numpy() * seen.scales.responses.astype(np.float32))
+    return np.concatenate(parts)
+
+
+def in_silico_responses(
+    fitted: FittedTwin,
+    animal: str,
+    clips: Iterable[Float[np.ndarray, "frames height width"]],
+    bins: Bins | None = None,
+    progress: bool = False,
+) -> Float[np.ndarray, "units bins"]:
+    """Mean expected response in each bin of a fixed set of clips, one clip in memory at a time.
+
+    Args:
+        fitted: A twin, in eval mode.
+        animal: Whose units answer.
+        clips: Grey levels as in the recordings, at the frame rate of the twin.
+        bins: Half seconds after the first second of each clip, if not given.
+        progress: Show a bar.
+    """
+    rate = frame_rate_hz(fitted, animal)
+    shown = tqdm(clips, desc=f"clips to {animal}", unit="clip", disable=not progress, leave=False)
+    found = [binned(respond(fitted, animal, clip), rate, bins) for clip in shown]
+    if not sum(part.shape[1] for part in found):
+        raise ValueError(f"stimulus: none of {len(found)} clips is longer than the part of it that does not count. Give longer clips.")
+    return np.concatenate(found, axis=1)
+
+
+def frame_rate_hz(fitted: FittedTwin, animal: str) -> float:
+    """Frames a second that the twin sees; NaN for one that was trained on single pictures."""
+    return float(fitted.config.clips.frame_rate_hz or fitted.animals[animal].frame_rate_hz)
+
+
+def grating(
+    direction: float, cycles_per_degree: float, cycles_per_frame: float, size: tuple[int, int], frames: int, monitor: PerspectiveConfig
+) -> Float[np.ndarray, "frames height width"]:
+    """A sine of amplitude 1 that drifts over the whole monitor.
+
+    Args:
+        direction: Of drift, degrees: 0 rightwards, 90 upwards.
+        cycles_per_degree: At the centre of the monitor.
+        cycles_per_frame: Of the drift.
+        size: Height and width, pixels.
+        frames: Length.
+        monitor: Its size and distance.
+    """
+    height, width = size
+    degrees = [
+        np.degrees(side / pixels / monitor.distance_cm) * (np.arange(pixels) - (pixels - 1) / 2)
+        for side, pixels in ((monitor.height_cm, height), (monitor.width_cm, width))
+    ]
+    angle = np.radians(direction)
+    along = np.cos(angle) * degrees[1] - np.sin(angle) * degrees[0][:, None]
+    return np.cos(2 * np.pi * (cycles_per_degree * along - cycles_per_frame * np.arange(frames)[:, None, None])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class GratingResponses:
+    """Answers of one animal's units to drifting gratings.
+
+    Attributes:
+        mean: F0, the mean over whole cycles to half a frame, in the units of the recording.
+        modulation: F1, the amplitude at the frequency of the drift.
+    """
+
+    mean: Float[np.ndarray, "units directions spatial temporal"]
+    modulation: Float[np.ndarray, "units directions spatial temporal"]
+
+
+def grating_responses(fitted: FittedTwin, animal: str, config: GratingConfig | None = None, progress: bool = False) -> GratingResponses:
+    """Expected responses to every direction at every spatial and temporal frequency; time grows with their product.
+
+    Args:
+        fitted: A twin of videos, in eval mode.
+        animal: Whose units answer.
+        config: See `GratingConfig`.
+        progress: Show a bar.
+    """
+    config = config or GratingConfig()
+    rate = frame_rate_hz(fitted, animal)
+    if not np.isfinite(rate):
+        raise ValueError(f"{animal}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
+    seen = fitted.animals[animal]
+    grey, deviation = seen.scales.video
+    onset = round(config.onset_s * rate)
+    before = np.full((onset, *seen.size), grey, dtype=np.float32)
+    shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
+    mean, modulation = np.empty((2, len(seen.units), *shape))
+    for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {animal}", unit="grating", disable=not progress, leave=False):
+        direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
+        counted = round(max(1, round(config.seconds * temporal * rate)) / temporal)  # frames of whole cycles
+        drift = grating(direction, spatial, temporal, seen.size, onset + counted, fitted.config.twin.perspective)
+        video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
+        answers = respond(fitted, animal, video)[2 * onset :]
+        wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
+        mean[:, *at], modulation[:, *at] = answers.mean(0), 2 * np.abs(wave @ answers) / len(answers)
+    return GratingResponses(mean, modulation)
+
+
+def slow_enough(config: GratingConfig, rate_hz: float) -> GratingConfig:
+    """The gratings that move by less than half a cycle a frame; others would seem to drift back. The log counts those left out.
+
+    Args:
+        config: What is to be shown.
+        rate_hz: Frames a second; NaN leaves none out.
+    """
+    kept = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate_hz)
+    if not kept:
+        raise ValueError(
+            f"gratings: none of {len(config.cycles_per_second)} temporal frequencies is below half of the {rate_hz:.3g} frames a second "
+            f"that the twin sees (slowest {min(config.cycles_per_second):g} Hz). Ask for a slower drift."
+        )
+    left_out = [f"{cycles:g}" for cycles in config.cycles_per_second if cycles not in kept]
+    if left_out:
+        told = len(left_out), len(config.cycles_per_second), rate_hz, ", ".join(left_out)
+        log.warning("gratings: %d of %d temporal frequencies left out, too fast for %.3g frames a second: %s Hz.", *told)
+    return config.model_copy(update={"cycles_per_second": kept})
+
+
+def measure_tuning(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
+    """Tuning of all units of a twin to drifting gratings, one row a unit.
+
+    Directions are compared by the mean response over all frequencies, frequencies by that over all directions: what one grating says of a
+    unit, its neighbours in the set confirm. f1_f0 tells simple cells from complex ones (Skottun et al. 1991,
+    doi:10.1016/0042-6989(91)90033-2); indicators that smooth responses lower it.
+
+    Args:
+        fitted: A twin of videos, in eval mode.
+        config: See `GratingConfig`.
+        progress: Show a bar.
+
+    Returns:
+        session, scan_idx, unit_id, animal, gosi, gdsi, osi, dsi, preferred_orientation, preferred_direction (degrees, see
+        `tuning.describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
+        f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
+    """
+    config = slow_enough(config or GratingConfig(), min(frame_rate_hz(fitted, animal) for animal in fitted.animals))  # the same for all
+    tables = []
+    for animal, seen in fitted.animals.items():
+        found = describe_gratings(grating_responses(fitted, animal, config, progress), config)
+        tables.append(pd.concat([seen.units.assign(animal=animal), found], axis=1))
+    return pd.concat(tables, ignore_index=True)
+
+
+def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.DataFrame:
+    """The columns of `tune` from answers to gratings, whoever gave them.
+
+    Args:
+        answers: Of all units.
+        config: What was shown.
+    """
+    degrees = np.arange(config.directions) * 360.0 / config.directions
+    names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
+    of_directions = answers.mean.mean((2, 3))
+    share = answers.mean.mean(1) / answers.mean.mean(1).sum((1, 2), keepdims=True)
+    told = {
+        "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
+        "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
+        "f1_f0": (answers.modulation * answers.mean).sum((1, 2, 3)) / (answers.mean**2).sum((1, 2, 3)),
+    }
+    return describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told).join(pd.DataFrame(of_directions, columns=names))

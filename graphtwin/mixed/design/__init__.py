@@ -1,0 +1,1 @@
+"""From a table and a formula to sorted arrays."""

@@ -1,0 +1,142 @@
+"""What makes a mixed model impossible to fit, refused before the fit and in words."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from graphtwin.mixed.families.family import Family
+
+PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
+NAMED = 5  # pairs that an error names
+RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
+
+
+def require_pairs(frame: pd.DataFrame) -> None:
+    """A table with rows."""
+    if not len(frame):
+        raise ValueError("mixed model: the table has no pairs. Look at the funnel of the selection that made it.")
+
+
+def require_exact_ids(name: str, values: pd.Series) -> None:
+    """Groups by numbers that are exact; an id above 2^53 changes when it becomes a float."""
+    if pd.api.types.is_float_dtype(values.dtype):
+        raise ValueError(f"group {name}: its {len(values)} values are floats, which lose digits of ids above 2^53. Read the ids as int64.")
+
+
+def require_groups(name: str, n: int) -> None:
+    """At least two groups."""
+    if n < 2:
+        raise ValueError(f"random effect of {name}: there is {n} group, and a variance between groups needs 2. Leave this term out.")
+
+
+def require_distinct_effects(name: str, effects: tuple[str, ...]) -> None:
+    """No effect twice for the same groups."""
+    repeated = sorted({effect for effect in effects if effects.count(effect) > 1})
+    if repeated:
+        raise ValueError(
+            f"random effects of {name}: {', '.join(repeated)} occurs twice, so that its variance can't be split. Name it once."
+        )
+
+
+def require_positive_logs(expression: str, response: str, frame: pd.DataFrame) -> None:
+    """An offset log(column) of a column above 0 in every pair."""
+    inside = re.fullmatch(r"(?:np\.)?log\(\s*(\w+)\s*\)", expression)
+    if not inside or inside.group(1) not in frame:
+        return
+    name = inside.group(1)
+    wrong = ~(frame[name].to_numpy(np.float64) > 0) & frame[name].notna().to_numpy()
+    if not wrong.any():
+        return
+    contradict = wrong & (frame[response].to_numpy(np.float64) > 0)
+    shown = contradict if contradict.any() else wrong
+    raise ValueError(
+        f"offset({expression}): {name} is 0 or below in {wrong.sum()} of {len(frame)} pairs, and {contradict.sum()} of these have "
+        f"{response} > 0: {_named(frame, shown)}. A rate per {name} is not defined there. "
+        + (
+            "A synapse without proximity means an incomplete skeleton or a radius smaller than the synapse's distance: "
+            f"mend or drop these, and keep pairs with {name} > 0 only."
+            if contradict.any()
+            else f"Keep pairs with {name} > 0 only."
+        )
+    )
+
+
+def _named(frame: pd.DataFrame, chosen: np.ndarray) -> str:
+    """The first of some pairs by their ids, or by row where the table has none."""
+    rows = np.flatnonzero(chosen)[:NAMED]
+    key = [name for name in PAIR_KEY if name in frame]
+    names = ["-".join(str(frame[name].iloc[row]) for name in key) if key else f"row {row}" for row in rows]
+    return ", ".join(names) + (f" and {chosen.sum() - len(rows)} more" if chosen.sum() > len(rows) else "")
+
+
+def require_response(family: Family, response: str, y: Float[np.ndarray, " pairs"]) -> None:
+    """A response at or above 0, whole where the family counts, nowhere 0 where it cannot be, and not 0 everywhere."""
+    negative, broken = int((y < 0).sum()), int((y != np.floor(y)).sum()) if family.whole else 0
+    if negative or broken or not np.isfinite(y).all():
+        what = (
+            f"{negative} negative, {broken} broken and {int((~np.isfinite(y)).sum())} infinite values"
+            if family.whole
+            else f"{negative} negative values"
+        )
+        wanted = "counts" if family.whole else "values of 0 or more"
+        raise ValueError(f"{response}: {what} among {len(y)} pairs. The {family.name} family needs {wanted}.")
+    if not y.any():
+        raise ValueError(f"{response}: 0 in all {len(y)} pairs. There is no rate to fit.")
+    if family.positive and not y.all():
+        raise ValueError(
+            f"{response}: 0 in {int((y == 0).sum())} of {len(y)} pairs. The {family.name} family needs values above 0: "
+            "leave these pairs out and say so, or use family tweedie."
+        )
+
+
+def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "columns columns"], absorbed: str | None = None) -> None:
+    """Columns of which none follows from the others.
+
+    Args:
+        names: Of the columns.
+        products: X'X, of columns centred within groups if these are absorbed.
+        absorbed: Name of the absorbed grouping.
+    """
+    size = np.sqrt(np.diag(products))
+    within = f" within {absorbed}" if absorbed else ""
+    if (size == 0).any():
+        gone = [name for name, zero in zip(names, size == 0, strict=True) if zero]
+        raise ValueError(f"fixed effects: {', '.join(gone)} is 0 in all pairs{within}. Leave it out.")
+    scaled = products / np.outer(size, size)
+    for j in range(1, len(names)):
+        before = scaled[:j, :j]
+        shares = np.linalg.solve(before, scaled[:j, j])
+        if scaled[j, j] - scaled[:j, j] @ shares < RANK_TOLERANCE:
+            others = [name for name, share in zip(names, shares, strict=False) if abs(share) > 1e-6]
+            raise ValueError(
+                f"fixed effects: {names[j]} follows from {', '.join(others)}{within}. "
+                "A similarity that is constant, or a category that follows from another, does that. Leave one out."
+            )
+
+
+def require_response_in_every_category(
+    patterns: pd.DataFrame,
+    weight: Float[np.ndarray, "patterns features columns"],
+    total: Float[np.ndarray, " patterns"],
+    n_pairs: Int[np.ndarray, " patterns"],
+    response: str,
+) -> None:
+    """No category whose own effect would run to minus infinity because its response is 0 in all pairs (perfect separation)."""
+    lost = []
+    for row in np.flatnonzero(total == 0):
+        target = np.zeros(weight.shape[:2])
+        target[row, 0] = 1.0
+        matrix = weight.reshape(-1, weight.shape[2])
+        solution = np.linalg.lstsq(matrix, target.ravel(), rcond=None)[0]
+        if np.allclose(matrix @ solution, target.ravel(), atol=1e-8):
+            levels = ", ".join(f"{name} {patterns[name].iloc[row]}" for name in patterns) or "the table"
+            lost.append(f"{levels} ({n_pairs[row]} pairs)")
+    if lost:
+        raise ValueError(
+            f"{response}: 0 in all pairs of {'; '.join(lost)}. Its rate would be 0 and its slope anything (perfect separation). "
+            "Leave these pairs out and say so, or join the category with another."
+        )

@@ -1,0 +1,53 @@
+"""Unweighted sums of a design's columns: what rank, absorbed columns and the scale of random slopes are judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from graphtwin.mixed.design.design import Design
+from graphtwin.mixed.likelihood.sweeps import add_products, add_sums, mirrored
+
+
+def feature_moments(design: Design) -> tuple[Float[np.ndarray, "cells features"], Float[np.ndarray, "cells features features"]]:
+    """Sums of features and of their products over the pairs of each cell."""
+    n_cells, n_features = len(design.cell_pattern), len(design.values) + 1
+    sums, products = np.zeros((n_cells, n_features)), np.zeros((n_cells, n_features, n_features))
+    for low, high, cell in design.blocks():
+        ones = np.ones(high - low)
+        add_sums(low, high, cell, design.cell_start, design.values, ones, sums)
+        add_products(low, high, cell, design.cell_start, design.values, ones, products)
+    return sums, mirrored(products)
+
+
+def column_products(design: Design, weight: Float[np.ndarray, "patterns features columns"], within: bool = False) -> np.ndarray:
+    """Sums of products of columns over all pairs, or of their deviations from the mean of the inner group."""
+    sums, products = feature_moments(design)
+    of_cell = weight[design.cell_pattern]
+    total: np.ndarray = (of_cell.mT @ (products @ of_cell)).sum(axis=0)
+    if not within:
+        return total
+    first = np.flatnonzero(np.r_[True, np.diff(design.cell_group) > 0])
+    group_sums = np.add.reduceat(np.einsum("crp,cr->cp", of_cell, sums), first, axis=0)
+    n_pairs = np.add.reduceat(np.diff(design.cell_start), first)
+    centred: np.ndarray = total - (group_sums / n_pairs[:, None]).T @ group_sums
+    return centred
+
+
+def effect_scales(design: Design, weight: Float[np.ndarray, "patterns features effects"]) -> Float[np.ndarray, " effects"]:
+    """Standard deviation over pairs of what multiplies each random effect; its root mean square where it doesn't vary."""
+    sums, products = feature_moments(design)
+    of_cell = weight[design.cell_pattern]
+    square = np.einsum("crk,crk->k", of_cell, products @ of_cell) / len(design.y)
+    variance = square - (np.einsum("crk,cr->k", of_cell, sums) / len(design.y)) ** 2
+    scale: np.ndarray = np.sqrt(np.where(variance > 1e-9 * square, variance, square))
+    return scale
+
+
+def pattern_moments(design: Design) -> tuple[Float[np.ndarray, "patterns features"], Float[np.ndarray, " patterns"]]:
+    """Mean of each feature and number of rows, for every pattern of categories."""
+    sums, _ = feature_moments(design)
+    n_patterns = len(design.fixed.weight)
+    total = np.zeros((n_patterns, sums.shape[1]))
+    np.add.at(total, design.cell_pattern, sums)
+    return total / total[:, :1], total[:, 0]

@@ -1,0 +1,88 @@
+"""A table made ready for a fit: checked, without what can say nothing, and with notes on what a reader must know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.mixed.design import checks
+from graphtwin.mixed.design.design import NO_FACTOR, Design, build_design, group_codes
+from graphtwin.mixed.design.formula import ModelFormula
+from graphtwin.mixed.design.moments import column_products
+from graphtwin.mixed.design.patterns import Columns, column
+from graphtwin.mixed.families.family import Family
+
+FEW_GROUPS = 5
+ABSORBED = 1e-9  # variance within groups over that over all pairs, below which a column is constant within groups
+
+
+def prepare(formula: ModelFormula, pairs: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, list[str]]:
+    """The checked design, and notes on what was left out.
+
+    Args:
+        formula: The model.
+        pairs: One row a pair.
+        family: Of the response.
+        absorb: Grouping whose groups get a free intercept each, or None.
+
+    Raises:
+        ValueError: When the table can't tell what the formula asks.
+    """
+    checks.require_pairs(pairs)
+    response = column(pairs, formula.response).to_numpy(np.float64)
+    checks.require_response(family, formula.response, response)
+    notes: list[str] = []
+    if absorb is not None:
+        pairs, notes = _with_response(pairs, response, absorb)
+    design = build_design(formula, pairs, absorb)
+    if absorb is not None:
+        design, dropped = _without_absorbed(design)
+        notes += [f"constant within {absorb} and absorbed by its intercepts: {', '.join(dropped)}."] if dropped else []
+    else:
+        of_pair = np.repeat(design.cell_pattern, np.diff(design.cell_start))
+        total = np.bincount(of_pair, weights=design.y, minlength=len(design.patterns))
+        n_pairs = np.bincount(of_pair, minlength=len(design.patterns))
+        checks.require_response_in_every_category(design.patterns, design.fixed.weight, total, n_pairs, formula.response)
+    checks.require_full_rank(design.fixed.names, column_products(design, design.fixed.weight, within=absorb is not None), absorb)
+    return design, notes + _sparse_groups(design)
+
+
+def _with_response(pairs: pd.DataFrame, response: np.ndarray, absorb: str) -> tuple[pd.DataFrame, list[str]]:
+    """Pairs of groups with any response: a free intercept of the others is minus infinity and says nothing of slopes."""
+    code, levels = group_codes(pairs, tuple(name.strip() for name in absorb.split(":")))
+    silent = np.bincount(code, weights=response, minlength=len(levels)) == 0
+    if not silent.any():
+        return pairs, []
+    gone = silent[code]
+    return pairs[~gone], [f"{silent.sum()} of {len(levels)} groups of {absorb} ({gone.sum()} pairs) have no response and say nothing here."]
+
+
+def _without_absorbed(design: Design) -> tuple[Design, list[str]]:
+    """Fixed effects that vary within the absorbed groups, and the names of the others."""
+    total = np.diag(column_products(design, design.fixed.weight))
+    within = np.diag(column_products(design, design.fixed.weight, within=True))
+    kept = np.flatnonzero(within > ABSORBED * total)
+    if not len(kept):
+        raise ValueError(f"absorb {design.inner.name}: no fixed effect varies within its groups ({', '.join(design.fixed.names)}).")
+    fixed = Columns(tuple(design.fixed.names[j] for j in kept), np.ascontiguousarray(design.fixed.weight[:, :, kept]))
+    return replace(design, fixed=fixed), [name for j, name in enumerate(design.fixed.names) if j not in kept]
+
+
+def _sparse_groups(design: Design) -> list[str]:
+    """Notes on groupings with few groups, and on categories with one group."""
+    notes = []
+    cell_of = np.repeat(np.arange(len(design.cell_pattern)), np.diff(design.cell_start))
+    for grouping in design.groupings:
+        if grouping.name == NO_FACTOR or design.absorbed:
+            continue
+        if grouping.n_groups < FEW_GROUPS:
+            notes.append(f"{grouping.name} has {grouping.n_groups} groups: their variance is little more than a guess.")
+        pattern = design.cell_pattern
+        if grouping is not design.inner:
+            pattern = np.unique(grouping.code.astype(np.int64) * len(design.patterns) + pattern[cell_of]) % len(design.patterns)
+        for row in np.flatnonzero(np.bincount(pattern, minlength=len(design.patterns)) == 1):
+            levels = ", ".join(f"{name} {design.patterns[name].iloc[row]}" for name in design.patterns)
+            notes.append(f"{levels} has 1 group of {grouping.name}: its level can't be told from that group's own.")
+    return notes

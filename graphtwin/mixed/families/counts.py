@@ -1,0 +1,166 @@
+"""The families there are: Poisson and negative binomial (`family` says what each gives), and Tweedie and gamma."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+from scipy.special import betainc, digamma, gammaln, pdtr
+
+from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Family, Normaliser, Rows, Shape
+from graphtwin.mixed.families.gamma import Gamma
+from graphtwin.mixed.families.tweedie import Tweedie
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Counts with variance equal to the mean."""
+
+    name: str = "poisson"
+    whole: bool = True
+    positive: bool = False
+    shape_names: tuple[str, ...] = ()
+
+    def start(self, y: Rows, mean: Rows) -> Shape:
+        """None."""
+        return np.zeros(0)
+
+    def shape(self, inner: Shape) -> dict[str, float]:
+        """None."""
+        return {}
+
+    def degenerate(self, inner: Shape, mean: float) -> str | None:
+        """Never."""
+        return None
+
+    def normaliser(self, y: Rows) -> Normaliser:
+        """Minus the sum of log y!."""
+        constant = -float(gammaln(y + 1.0).sum())
+        return lambda inner: (constant, np.zeros(0))
+
+    def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
+        """Score y - mu, weight mu."""
+        np.exp(eta, out=weight)
+        np.subtract(y, weight, out=score)
+        return float(y @ eta - weight.sum())
+
+    def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
+        """The weight is its own derivative."""
+        return np.exp(eta), []
+
+    def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
+        """The mean."""
+        return mean
+
+    def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
+        """Counts."""
+        return rng.poisson(mean).astype(np.float64)
+
+    def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
+        """By the incomplete gamma function."""
+        return np.where(y > 0, pdtr(np.maximum(y - 1.0, 0.0), mean), 0.0), pdtr(y, mean)
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """Counts with variance mu + mu^2 / phi (NB2); inside, the shape is log phi."""
+
+    name: str = "negative_binomial"
+    whole: bool = True
+    positive: bool = False
+    shape_names: tuple[str, ...] = ("phi",)
+
+    def start(self, y: Rows, mean: Rows) -> Shape:
+        """By the second moment, between 0.1 and 100."""
+        excess = float(((y - mean) ** 2 - y).sum() / (mean**2).sum())
+        return np.array([-np.log(np.clip(excess, 0.01, 10.0))])
+
+    def shape(self, inner: Shape) -> dict[str, float]:
+        """Phi."""
+        return {"phi": float(np.exp(inner[0]))}
+
+    def degenerate(self, inner: Shape, mean: float) -> str | None:
+        """Where even at the largest mean the variance exceeds Poisson's by less than 0.1 %."""
+        if np.exp(inner[0]) < 1e3 * mean:
+            return None
+        return f"phi grows without end (now {np.exp(inner[0]):.2g}): the counts vary no more than Poisson. Use family poisson"
+
+    def normaliser(self, y: Rows) -> Normaliser:
+        """Sum of log Gamma(y + phi) / (Gamma(phi) y!), over the distinct counts."""
+        value, times = np.unique(y, return_counts=True)
+        constant = -float(times @ gammaln(value + 1.0))
+
+        def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
+            phi = np.exp(inner[0])
+            slope = times @ (digamma(value + phi) - digamma(phi))
+            return constant + float(times @ (gammaln(value + phi) - gammaln(phi))), np.array([phi * slope])
+
+        return at
+
+    def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
+        """Score y - (y + phi) s and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
+        odds = np.exp(eta - inner[0])
+        return _negative_binomial_rows(eta, y, inner[0], odds, np.log1p(odds), score, weight)
+
+    def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
+        """By eta and by log phi."""
+        odds = np.exp(eta - inner[0])
+        out = np.empty((3, len(eta)))
+        value = _negative_binomial_derivatives(y, inner[0], odds, np.log1p(odds), *out)
+        return out[0], [ByShape(value, out[1], out[2])]
+
+    def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
+        """Mu + mu^2 / phi."""
+        return mean + mean**2 / shape["phi"]
+
+    def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
+        """Poisson counts of gamma rates."""
+        return rng.poisson(mean * rng.gamma(shape["phi"], 1 / shape["phi"], mean.shape)).astype(np.float64)
+
+    def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
+        """By the incomplete beta function."""
+        share = shape["phi"] / (shape["phi"] + mean)
+        below = np.where(y > 0, betainc(shape["phi"], np.maximum(y, 1.0), share), 0.0)
+        return below, betainc(shape["phi"], y + 1.0, share)
+
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (Poisson(), NegativeBinomial(), Tweedie(), Gamma())}
+
+
+def family_named(name: str) -> Family:
+    """A family by its name.
+
+    Raises:
+        ValueError: With the names there are.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"family {name!r} is unknown. There are {', '.join(FAMILIES)}.")
+    return FAMILIES[name]
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def _negative_binomial_rows(eta, y, log_phi, odds, log_odds, score, weight):
+    phi, total = np.exp(log_phi), 0.0
+    for i in range(len(eta)):
+        share = odds[i] / (1.0 + odds[i])
+        total += y[i] * (eta[i] - log_phi) - (y[i] + phi) * log_odds[i]
+        score[i] = y[i] - (y[i] + phi) * share
+        weight[i] = (y[i] + phi) * share * (1.0 - share)
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def _negative_binomial_derivatives(y, log_phi, odds, log_odds, weight_by_eta, score_by_phi, weight_by_phi):
+    phi, total = np.exp(log_phi), 0.0
+    for i in range(len(y)):
+        share = odds[i] / (1.0 + odds[i])
+        spread = share * (1.0 - share)
+        total += (y[i] + phi) * share - y[i] - phi * log_odds[i]
+        weight_by_eta[i] = (y[i] + phi) * spread * (1.0 - 2.0 * share)
+        score_by_phi[i] = (y[i] + phi) * spread - phi * share
+        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (1.0 - 2.0 * share)
+    return total

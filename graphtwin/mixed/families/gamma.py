@@ -1,0 +1,72 @@
+"""The gamma family: sizes above 0 whose standard deviation is a share of their mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma, gammainc, gammaln
+
+from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
+
+EVEN = 1e-10  # phi of a response that is its mean but for rounding
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """Responses above 0 with variance phi mu^2; inside, the shape is log phi. Source: McCullagh and Nelder 1989, chapter 8."""
+
+    name: str = "gamma"
+    whole: bool = False
+    positive: bool = True
+    shape_names: tuple[str, ...] = ("phi",)
+
+    def start(self, y: Rows, mean: Rows) -> Shape:
+        """By the second moment."""
+        return np.array([np.log(max(float(np.mean((y / mean - 1.0) ** 2)), EVEN))])
+
+    def shape(self, inner: Shape) -> dict[str, float]:
+        """Phi."""
+        return {"phi": float(np.exp(inner[0]))}
+
+    def degenerate(self, inner: Shape, mean: float) -> str | None:
+        """Where nothing varies around the mean."""
+        return "phi runs to 0: the response is its mean in every pair" if np.exp(inner[0]) < EVEN else None
+
+    def normaliser(self, y: Rows) -> Normaliser:
+        """Sum of (k - 1) log y + k log k - log Gamma(k), with k = 1 / phi."""
+        n, log_y = len(y), float(np.log(y).sum())
+
+        def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
+            k = np.exp(-inner[0])
+            value = (k - 1.0) * log_y + n * (k * np.log(k) - gammaln(k))
+            return float(value), np.array([-k * (log_y + n * (np.log(k) + 1.0 - digamma(k)))])
+
+        return at
+
+    def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
+        """Score k (y / mu - 1), weight k y / mu."""
+        k = np.exp(-inner[0])
+        np.exp(-eta, out=weight)
+        weight *= k * y
+        np.subtract(weight, k, out=score)
+        return -float(weight.sum() + k * eta.sum())
+
+    def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
+        """The weight falls with eta as fast as it is large; all are proportional to 1 / phi."""
+        score, weight = np.empty_like(eta), np.empty_like(eta)
+        value = self.rows(eta, y, inner, score, weight)
+        return -weight, [ByShape(-value, -score, -weight)]
+
+    def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
+        """Phi mu^2."""
+        return shape["phi"] * mean**2
+
+    def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
+        """Gamma sizes."""
+        return rng.gamma(1.0 / shape["phi"], shape["phi"], mean.shape) * mean
+
+    def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
+        """By the incomplete gamma function; no value has a probability of its own."""
+        at = gammainc(1.0 / shape["phi"], y / (shape["phi"] * mean))
+        return at, at

@@ -1,0 +1,108 @@
+"""The Tweedie family: sums of a Poisson number of gamma lengths. Its normaliser and cumulative probability are in `tweedie_series`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+from scipy.special import expit
+
+from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Normaliser, Rows, Shape
+from graphtwin.mixed.families.tweedie_series import TweedieNormaliser, tweedie_cumulative
+
+
+@dataclass(frozen=True)
+class Tweedie:
+    """Sums of a Poisson number of gamma lengths: 0 with positive probability, variance phi mu^power, 1 < power < 2.
+
+    Inside, the shapes are log phi and the logit of power - 1. Source of the density: Dunn and Smyth 2005, doi:10.1007/s11222-005-4070-y.
+    """
+
+    name: str = "tweedie"
+    whole: bool = False
+    positive: bool = False
+    shape_names: tuple[str, ...] = ("phi", "power")
+
+    def start(self, y: Rows, mean: Rows) -> Shape:
+        """Power 1.5 and phi by the second moment."""
+        return np.array([np.log(np.mean((y - mean) ** 2) / np.mean(mean**1.5)), 0.0])
+
+    def shape(self, inner: Shape) -> dict[str, float]:
+        """Phi and power."""
+        return {"phi": float(np.exp(inner[0])), "power": float(1.0 + expit(inner[1]))}
+
+    def degenerate(self, inner: Shape, mean: float) -> str | None:
+        """Where the power comes within 0.001 of 1 (a scaled Poisson) or 2 (a gamma without zeros)."""
+        power = self.shape(inner)["power"]
+        if 1.001 < power < 1.999:
+            return None
+        return f"the power runs to {round(power)}: " + (
+            "the response takes few values, like a count" if power < 1.5 else "the response has too few zeros for this family"
+        )
+
+    def normaliser(self, y: Rows) -> Normaliser:
+        """The series, tabulated at each shape."""
+        return TweedieNormaliser(y)
+
+    def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
+        """Score (y mu^(1-p) - mu^(2-p)) / phi."""
+        power = 1.0 + expit(inner[1])
+        seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
+        return _tweedie_rows(y, power, seen, zero, score, weight)
+
+    def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
+        """By eta, log phi and the logit of power - 1."""
+        power = 1.0 + expit(inner[1])
+        seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
+        out = np.empty((5, len(eta)))
+        by_phi, by_power = _tweedie_derivatives(eta, y, power, seen, zero, *out)
+        return out[0], [ByShape(by_phi, out[1], out[2]), ByShape(by_power, out[3], out[4])]
+
+    def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
+        """Phi mu^power."""
+        return shape["phi"] * mean ** shape["power"]
+
+    def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
+        """A Poisson number of gamma lengths each."""
+        phi, power = shape["phi"], shape["power"]
+        number = rng.poisson(mean ** (2.0 - power) / (phi * (2.0 - power)))
+        length = rng.gamma(np.maximum(number, 1) * (2.0 - power) / (power - 1.0)) * phi * (power - 1.0) * mean ** (power - 1.0)
+        return np.where(number > 0, length, 0.0)
+
+    def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
+        """A sum over the number of gamma lengths; only 0 has a probability of its own."""
+        at = tweedie_cumulative(y, mean, shape["phi"], shape["power"])
+        return np.where(y > 0, at, 0.0), at
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def _tweedie_rows(y, power, seen, zero, score, weight):
+    total = 0.0
+    for i in range(len(y)):
+        up = y[i] * seen[i]
+        total += up / (1.0 - power) - zero[i] / (2.0 - power)
+        score[i] = up - zero[i]
+        weight[i] = (power - 1.0) * up + (2.0 - power) * zero[i]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def _tweedie_derivatives(eta, y, power, seen, zero, weight_by_eta, score_by_phi, weight_by_phi, score_by_power, weight_by_power):
+    by_phi, by_power = 0.0, 0.0
+    one, two = 1.0 / (1.0 - power), 1.0 / (2.0 - power)
+    chain = (power - 1.0) * (2.0 - power)
+    for i in range(len(eta)):
+        up = y[i] * seen[i]
+        by_phi -= up * one - zero[i] * two
+        by_power += up * one * (one - eta[i]) - zero[i] * two * (two - eta[i])
+        score, weight = up - zero[i], (power - 1.0) * up + (2.0 - power) * zero[i]
+        weight_by_eta[i] = (2.0 - power) ** 2 * zero[i] - (power - 1.0) ** 2 * up
+        score_by_phi[i] = -score
+        weight_by_phi[i] = -weight
+        score_by_power[i] = -chain * eta[i] * score
+        weight_by_power[i] = chain * (score - eta[i] * weight)
+    return by_phi, chain * by_power

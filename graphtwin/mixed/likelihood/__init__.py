@@ -1,0 +1,1 @@
+"""The Laplace likelihood, its gradient, and its maximum."""

@@ -1,0 +1,246 @@
+"""The penalised likelihood of a model with several groupings, such as axons and targets.
+
+Ordered by grouping, the Hessian of the random effects is [[D, C'], [C, R]]: D has one small block for each group of the inner grouping, R
+stands for all others. The inner ones are eliminated: the Schur complement S = R - C D^-1 C' is dense and as wide as the other groupings
+have coefficients (axons: hundreds), log det H = log det D + log det S, and C is made a block of inner groups at a time, so that memory
+stays flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.linalg import cho_factor, cho_solve
+
+from graphtwin.mixed.design.design import Design
+from graphtwin.mixed.families.family import Family
+from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
+from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_features, add_slot_sums, cross_times, fill_cross, times_cross
+from graphtwin.mixed.likelihood.layout import Layout
+from graphtwin.mixed.likelihood.sweeps import add_products, add_sums, log_mean, mirrored
+
+MAX_CROSSED = 6000  # coefficients of the crossed groupings: a dense matrix of 288 MB
+BLOCK_PAIRS, BLOCK_ENTRIES = 2**15, 2_000_000  # of the pairs, and of the part of C that are held at once
+
+
+class Crossed:
+    """A model with several groupings.
+
+    Attributes:
+        layout: Of its parameters.
+        n_modes: Number of random coefficients, those of the inner grouping first.
+        slots: Place of every pair's coefficient among the crossed ones, for each crossed random effect.
+        plain: Features to what multiplies that coefficient's random effect.
+    """
+
+    def __init__(self, design: Design, family: Family):
+        """Number the crossed coefficients.
+
+        Args:
+            design: With crossed groupings.
+            family: Of the response.
+
+        Raises:
+            ValueError: When the dense part would be too large.
+        """
+        self.design, self.family = design, family
+        self.layout = Layout.of(design, len(family.shape_names))
+        self.n_crossed = sum(grouping.size for grouping in design.crossed)
+        if self.n_crossed > MAX_CROSSED:
+            names = ", ".join(f"{grouping.name} ({grouping.size})" for grouping in design.crossed)
+            raise ValueError(
+                f"random effects: beside {design.inner.name} there are {self.n_crossed} coefficients of {names}, solved together; "
+                f"{MAX_CROSSED} fit. Leave out a grouping or a random slope."
+            )
+        self.n_inner = design.inner.size
+        self.n_modes = self.n_inner + self.n_crossed
+        self.first_cell: Int[np.ndarray, " groups"] = np.flatnonzero(np.r_[True, np.diff(design.cell_group) > 0])
+        self.fixed_of_cell = design.fixed.weight[design.cell_pattern]
+        self.slots, self.plain = _slots(design)
+        self.blocks = list(self._group_blocks())
+
+    def _group_blocks(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """Rows from and to, first cell, inner groups from and to, of blocks that cut no inner group."""
+        starts = np.r_[self.design.cell_start[self.first_cell], len(self.design.y)]
+        per_group = max(1, len(self.design.inner.effects) * self.n_crossed)
+        begin = 0
+        while begin < self.design.inner.n_groups:
+            end = int(np.searchsorted(starts, starts[begin] + BLOCK_PAIRS, side="right")) - 1
+            end = min(max(end, begin + 1), begin + max(1, BLOCK_ENTRIES // per_group))
+            yield int(starts[begin]), int(starts[end]), int(self.first_cell[begin]), begin, end
+            begin = end
+
+    def at(self, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]) -> CrossedPoint:
+        """The penalised likelihood at one point."""
+        return CrossedPoint(self, vector, modes)
+
+
+def _slots(design: Design) -> tuple[Int[np.ndarray, "slots pairs"], Float[np.ndarray, "slots patterns features"]]:
+    """Place of each pair's crossed coefficients, and what multiplies them."""
+    slots, plain, base = [], [], 0
+    for grouping in design.crossed:
+        for a in range(len(grouping.effects)):
+            slots.append((base + a + grouping.code * len(grouping.effects)).astype(np.int32))
+            plain.append(grouping.weight[:, :, a])
+        base += grouping.size
+    return np.stack(slots), np.ascontiguousarray(np.stack(plain))
+
+
+class CrossedPoint:
+    """The penalised likelihood and its derivatives at given parameters and random coefficients; compare `OneFactorPoint`."""
+
+    def __init__(self, model: Crossed, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]):
+        self.model, self.vector, self.modes = model, vector, modes
+        design, layout = model.design, model.layout
+        self.inner = layout.shape(vector)
+        self.roots = layout.roots(vector)
+        self.by_group = modes[: model.n_inner].reshape(design.inner.n_groups, -1)
+        self.random = (design.inner.weight @ self.roots[0])[design.cell_pattern]
+        fixed = (design.fixed.weight @ layout.fixed(vector))[design.cell_pattern]
+        self.transposed = np.ascontiguousarray(self.random.mT)
+        self.coefficient = fixed + np.einsum("crk,ck->cr", self.random, self.by_group[design.cell_group])
+        self.effect = self.to_effects(modes[model.n_inner :])
+        self._sweep()
+        self.value -= 0.5 * float(modes @ modes)
+        self.score_fixed = np.einsum("crp,cr->p", model.fixed_of_cell, self.cell_score)
+        inner = self.over_groups(np.einsum("crk,cr->ck", self.random, self.cell_score))
+        self.score_modes = np.concatenate([inner.ravel(), self.standardised(self.slot_score[:, None])[:, 0]]) - modes
+        products = self.random.mT @ (self.cell_weight @ self.random)
+        self.hessian = self.over_groups(products) + np.eye(self.by_group.shape[1])
+
+    def _sweep(self) -> None:
+        """One pass: the likelihood, sums over cells and slots, and the weight of every pair."""
+        model, design = self.model, self.model.design
+        self.value, self.weight = 0.0, np.empty(len(design.y))
+        self.cell_score, self.slot_score = np.zeros_like(self.coefficient), np.zeros(model.n_crossed)
+        products = np.zeros((*self.coefficient.shape, self.coefficient.shape[1]))
+        for low, high, cell, _, _ in model.blocks:
+            eta, score, weight = self.log_mean(low, high, cell), np.empty(high - low), self.weight[low:high]
+            self.value += model.family.rows(eta, design.y[low:high], self.inner, score, weight)
+            add_sums(low, high, cell, design.cell_start, design.values, score, self.cell_score)
+            add_products(low, high, cell, design.cell_start, design.values, weight, products)
+            add_slot_sums(
+                low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, score, self.slot_score
+            )
+        self.cell_weight = mirrored(products)
+
+    def log_mean(self, low: int, high: int, cell: int) -> Float[np.ndarray, " rows"]:
+        """Log means of a block."""
+        model, design, eta = self.model, self.model.design, np.empty(high - low)
+        log_mean(low, high, cell, design.cell_start, design.offset, design.values, self.coefficient, eta)
+        add_crossed(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, self.effect, eta)
+        return eta
+
+    def over_groups(self, cells: np.ndarray) -> np.ndarray:
+        """Sums over the cells of each inner group."""
+        return np.add.reduceat(cells, self.model.first_cell, axis=0)
+
+    def to_effects(self, crossed: Float[np.ndarray, " crossed"]) -> Float[np.ndarray, " crossed"]:
+        """Random effects of the crossed groupings from their standardised coefficients."""
+        parts, place = [], 0
+        for grouping, root in zip(self.model.design.crossed, self.roots[1:], strict=True):
+            parts.append((crossed[place : place + grouping.size].reshape(grouping.n_groups, -1) @ root.T).ravel())
+            place += grouping.size
+        return np.concatenate(parts)
+
+    def standardised(self, plain: Float[np.ndarray, "crossed columns"]) -> Float[np.ndarray, "crossed columns"]:
+        """Sums over slots by standardised coefficients, from those by random effects."""
+        parts, place = [], 0
+        for grouping, root in zip(self.model.design.crossed, self.roots[1:], strict=True):
+            there = plain[place : place + grouping.size].reshape(grouping.n_groups, len(root), -1)
+            parts.append(np.einsum("ab,gam->gbm", root, there).reshape(grouping.size, -1))
+            place += grouping.size
+        return np.concatenate(parts)
+
+    @cached_property
+    def load(self) -> Float[np.ndarray, "slots patterns features"]:
+        """Features to what multiplies each standardised crossed coefficient."""
+        parts = [
+            np.moveaxis(grouping.weight @ root, 2, 0) for grouping, root in zip(self.model.design.crossed, self.roots[1:], strict=True)
+        ]
+        return np.ascontiguousarray(np.concatenate(parts))
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """Inverse of each inner group's Hessian."""
+        return np.linalg.inv(self.hessian)
+
+    def cross_block(self, block: tuple[int, int, int, int, int], square: np.ndarray) -> np.ndarray:
+        """C of a block of inner groups; adds to R, unless `square` is empty."""
+        low, high, cell, first, last = block
+        model, design = self.model, self.model.design
+        dense = np.zeros((model.n_crossed, (last - first) * self.by_group.shape[1]))
+        fill_cross(
+            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, self.load,
+            self.transposed, self.weight[low:high], first, dense, square,
+        )  # fmt: skip
+        return dense
+
+    def times_inverse(self, dense: np.ndarray, first: int, last: int) -> np.ndarray:
+        """C D^-1 of a block."""
+        apart = dense.reshape(len(dense), last - first, -1)
+        return np.einsum("qgk,gkl->qgl", apart, self.inverse[first:last]).reshape(dense.shape)
+
+    @cached_property
+    def schur(self) -> tuple[np.ndarray, bool]:
+        """Cholesky factor of S."""
+        schur = np.eye(self.model.n_crossed)
+        for block in self.model.blocks:
+            dense = self.cross_block(block, schur)
+            schur -= self.times_inverse(dense, *block[3:]) @ dense.T
+        return cho_factor(schur, lower=True, overwrite_a=True, check_finite=False)
+
+    def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
+        """Hessian^-1 times some columns."""
+        model, design, columns = self.model, self.model.design, right.shape[1]
+        fixed = (
+            design.cell_start,
+            design.cell_pattern,
+            design.cell_group,
+            design.values,
+            model.slots,
+            self.load,
+            self.transposed,
+            self.weight,
+        )
+        inner = self.inverse @ right[: model.n_inner].reshape(*self.by_group.shape, columns)
+        moved = np.zeros((model.n_crossed, columns))
+        cross_times(*fixed, inner, moved)
+        crossed = cho_solve(self.schur, right[model.n_inner :] - moved, check_finite=False)
+        back = np.zeros_like(inner)
+        times_cross(*fixed, crossed, back)
+        inner -= self.inverse @ back
+        return np.concatenate([inner.reshape(-1, columns), crossed])
+
+    def log_determinant(self) -> float:
+        """Of the Hessian."""
+        return float(np.linalg.slogdet(self.hessian)[1].sum() + 2.0 * np.log(np.diag(self.schur[0])).sum())
+
+    def cross(self) -> Float[np.ndarray, "modes fixed"]:
+        """Minus the mixed second derivative by random coefficients and fixed effects."""
+        model, design = self.model, self.model.design
+        cells = self.random.mT @ (self.cell_weight @ model.fixed_of_cell)
+        out = np.zeros((model.n_crossed, *design.fixed.weight.shape[:2]))
+        for low, high, cell, _, _ in model.blocks:
+            add_slot_features(
+                low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, self.weight[low:high], out
+            )
+        crossed = np.einsum("qPr,Prp->qp", out, design.fixed.weight)
+        return np.concatenate([self.over_groups(cells).reshape(model.n_inner, -1), self.standardised(crossed)])
+
+    def products(self) -> Float[np.ndarray, "fixed fixed"]:
+        """Minus the second derivative by the fixed effects."""
+        fixed = self.model.fixed_of_cell
+        half = (self.cell_weight @ fixed).reshape(-1, fixed.shape[2])
+        return fixed.reshape(half.shape).T @ half
+
+    def laplace_gradient(self) -> Float[np.ndarray, " parameters"]:
+        """Gradient of the Laplace log-likelihood, without that of the normaliser."""
+        return crossed_gradient(self)
+
+    def mode_covariances(self) -> list[np.ndarray]:
+        """Conditional covariance of each group's random effects, one array a grouping."""
+        return crossed_covariances(self)

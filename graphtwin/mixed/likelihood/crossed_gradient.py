@@ -1,0 +1,145 @@
+"""The gradient of the Laplace likelihood with several groupings; the formula is that of `OneFactorPoint.laplace_gradient`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import cho_solve
+
+from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums, crossed_leverage
+from graphtwin.mixed.likelihood.sweeps import add_sums, log_mean
+
+if TYPE_CHECKING:
+    from graphtwin.mixed.likelihood.crossed import CrossedPoint
+
+
+@dataclass
+class GradientSums:
+    """One amount a pair, summed over cells by feature and over slots by random effect."""
+
+    cells: Float[np.ndarray, "cells features"]
+    slots: Float[np.ndarray, " crossed"]
+
+    @classmethod
+    def zero(cls, point: CrossedPoint) -> GradientSums:
+        """Nothing summed yet."""
+        return cls(np.zeros_like(point.coefficient), np.zeros(point.model.n_crossed))
+
+    def add(self, point: CrossedPoint, low: int, high: int, cell: int, amount: Float[np.ndarray, " rows"]) -> None:
+        """Add the amounts of a block."""
+        model, design = point.model, point.model.design
+        add_sums(low, high, cell, design.cell_start, design.values, amount, self.cells)
+        add_slot_sums(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, amount, self.slots)
+
+    def standardised(self, point: CrossedPoint) -> Float[np.ndarray, " modes"]:
+        """The same by standardised random coefficients."""
+        inner = point.over_groups(np.einsum("crk,cr->ck", point.random, self.cells))
+        return np.concatenate([inner.ravel(), point.standardised(self.slots[:, None])[:, 0]])
+
+
+def crossed_gradient(point: CrossedPoint) -> Float[np.ndarray, " parameters"]:
+    """Gradient of the Laplace log-likelihood, without that of the normaliser, where the random coefficients are at their mode."""
+    layout = point.model.layout
+    bend, traces, by_shape, scores = _leverage_pass(point)
+    shift = point.solve(bend.standardised(point)[:, None])[:, 0]
+    effective = _shifted(point, shift)
+    effective.cells = point.cell_score - 0.5 * bend.cells + 0.5 * effective.cells
+    effective.slots = point.slot_score - 0.5 * bend.slots + 0.5 * effective.slots
+    by_fixed = np.einsum("crp,cr->p", point.model.fixed_of_cell, effective.cells)
+    for s, score in enumerate(scores):
+        by_shape[s] -= 0.5 * score.standardised(point) @ shift
+    return np.concatenate([by_fixed, layout.entries(_by_roots(point, effective, shift, traces)), by_shape])
+
+
+def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray], np.ndarray, list[GradientSums]]:
+    """Sums of leverage x bend of the weight, traces of each grouping, direct derivative by shape, and sums of the score's derivatives."""
+    model, design = point.model, point.model.design
+    bend, scores = GradientSums.zero(point), [GradientSums.zero(point) for _ in point.inner]
+    by_shape = np.zeros(len(point.inner))
+    n_inner, n_slots = point.by_group.shape[1], len(model.slots)
+    inner_trace, trace = np.zeros((n_inner, n_inner)), np.zeros((n_slots, n_slots))
+    among = cho_solve(point.schur, np.eye(model.n_crossed), check_finite=False)
+    inner_plain = np.ascontiguousarray(design.inner.weight.mT)
+    for block in model.blocks:
+        low, high, cell, first = block[:4]
+        within, between = inverse_of_block(point, block)
+        leverage = np.empty(high - low)
+        crossed_leverage(
+            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, point.load, model.plain,
+            point.transposed, inner_plain, point.weight[low:high], first, within, between, among, inner_trace, trace, leverage,
+        )  # fmt: skip
+        by_eta, shapes = model.family.derivatives(point.log_mean(low, high, cell), design.y[low:high], point.inner)
+        bend.add(point, low, high, cell, leverage * by_eta)
+        for s, derivative in enumerate(shapes):
+            by_shape[s] += derivative.value - 0.5 * float(leverage @ derivative.weight)
+            scores[s].add(point, low, high, cell, derivative.score)
+    return bend, [inner_trace, *_diagonal_blocks(point, trace)], by_shape, scores
+
+
+def inverse_of_block(
+    point: CrossedPoint, block: tuple[int, int, int, int, int]
+) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, "crossed coefficients"]]:
+    """The inverse Hessian of the inner groups of a block, and that between them and the crossed coefficients."""
+    first, last = block[3:]
+    n_inner = point.by_group.shape[1]
+    times = point.times_inverse(point.cross_block(block, np.zeros((0, 0))), first, last)
+    solved = cho_solve(point.schur, times, check_finite=False)
+    by_group = [np.moveaxis(part.reshape(-1, last - first, n_inner), 0, 1) for part in (times, solved)]
+    within = point.inverse[first:last] + by_group[0].mT @ by_group[1]
+    return within, -solved
+
+
+def _diagonal_blocks(point: CrossedPoint, trace: np.ndarray) -> list[np.ndarray]:
+    """The part of each crossed grouping."""
+    ends = np.cumsum([0, *point.model.layout.n_effects[1:]])
+    return [trace[a:b, a:b] for a, b in pairwise(ends)]
+
+
+def _shifted(point: CrossedPoint, shift: np.ndarray) -> GradientSums:
+    """Sums of weight x change of the log mean where the standardised coefficients change."""
+    model, design = point.model, point.model.design
+    inner = shift[: model.n_inner].reshape(point.by_group.shape)
+    coefficient = np.einsum("crk,ck->cr", point.random, inner[design.cell_group])
+    effect, sums = point.to_effects(shift[model.n_inner :]), GradientSums.zero(point)
+    for low, high, cell, _, _ in model.blocks:
+        change = np.empty(high - low)
+        log_mean(low, high, cell, design.cell_start, design.offset, design.values, coefficient, change)
+        change -= design.offset[low:high]
+        add_crossed(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, effect, change)
+        sums.add(point, low, high, cell, point.weight[low:high] * change)
+    return sums
+
+
+def _by_roots(point: CrossedPoint, effective: GradientSums, shift: np.ndarray, traces: list[np.ndarray]) -> list[np.ndarray]:
+    """Gradient by every entry of each grouping's root."""
+    model, design = point.model, point.model.design
+    weight = design.inner.weight[design.cell_pattern]
+    moved, plain = (
+        [point.over_groups(np.einsum("crk,cr->ck", weight, cells)), slots]
+        for cells, slots in ((effective.cells, effective.slots), (point.cell_score, point.slot_score))
+    )
+    out, place = [moved[0].T @ point.by_group - 0.5 * plain[0].T @ shift[: model.n_inner].reshape(point.by_group.shape) - traces[0]], 0
+    for grouping, trace in zip(design.crossed, traces[1:], strict=True):
+        own = slice(place, place + grouping.size)
+        parts = [part.reshape(grouping.n_groups, -1) for part in (moved[1][own], plain[1][own])]
+        modes, shifts = (values[model.n_inner :][own].reshape(grouping.n_groups, -1) for values in (point.modes, shift))
+        out.append(parts[0].T @ modes - 0.5 * parts[1].T @ shifts - trace)
+        place += grouping.size
+    return out
+
+
+def crossed_covariances(point: CrossedPoint) -> list[np.ndarray]:
+    """Conditional covariance (groups x effects x effects) of each group's random effects, given the parameters."""
+    design = point.model.design
+    inner = np.concatenate([inverse_of_block(point, block)[0] for block in point.model.blocks])
+    among = cho_solve(point.schur, np.eye(point.model.n_crossed), check_finite=False)
+    parts, place = [inner], 0
+    for grouping in design.crossed:
+        own = np.arange(place, place + grouping.size).reshape(grouping.n_groups, -1)
+        parts.append(among[own[:, :, None], own[:, None, :]])
+        place += grouping.size
+    return [np.einsum("ka,gab,lb->gkl", root, part, root) for root, part in zip(point.roots, parts, strict=True)]

@@ -1,0 +1,194 @@
+"""Newton's method on the Laplace likelihood, and the observed information at its maximum.
+
+The gradient is exact. Differences of it give the curvature: all of it at the maximum; on the way there that by variances and shapes alone,
+since that by the fixed effects at given variances is known and near enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from graphtwin.mixed.families.family import Normaliser
+from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information
+
+TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
+CLOSE = 1e-8  # the same, from which on the exact curvature is used: to the maximum it changes by one part in 1e4 at most
+MAX_ITERATIONS = 60
+MAX_HALVINGS = 30
+STEP_IN_ERRORS = 1e-3  # of the differences at the maximum, in conditional standard errors
+STEP_IN_SIZES = 1e-3  # of those on the way there, in the parameter's own size
+SMALL = 2e-3  # of its starting value, below which a root's entry may move freely, also through 0
+GROWTH, SHRINK = 2.0, 0.8  # change of a root in one step; at 0 its gradient is 0 whether it is a maximum there or not
+SHAPE_STEP = 2.0  # change of a shape in one step, on its inner scale
+FLAT = 1e-9  # eigenvalue of the information, scaled to a unit diagonal, below which a direction of the parameters is not determined
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Where the search ended.
+
+    Attributes:
+        evaluation: Value, gradient and mode there.
+        covariance: Inverse of the observed information about all parameters.
+        iterations: Newton steps taken.
+        distance: Distance from the maximum that is left, in standard errors.
+    """
+
+    evaluation: Evaluation
+    covariance: Float[np.ndarray, "parameters parameters"]
+    iterations: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """A climb to the maximum.
+
+    Attributes:
+        model: The penalised likelihood.
+        normaliser: Of the family on this response.
+        start: Evaluation to start from.
+        names: Of the parameters, for messages.
+        edge: Why parameters at the edge of their range are no result, or None; twice in a row ends the search.
+    """
+
+    model: Model
+    normaliser: Normaliser
+    start: Evaluation
+    names: Sequence[str]
+    edge: Callable[[np.ndarray], str | None]
+
+    def maximum(self) -> Maximum:
+        """Climb.
+
+        Raises:
+            NotConverged: When no maximum with a positive curvature in every direction is reached.
+        """
+        here, information, exact, was_at_edge = self.start, self.rough_information(self.start), False, False
+        for iteration in range(MAX_ITERATIONS):
+            step = ascent(information, here.gradient)
+            squared = float(here.gradient @ step)
+            if squared < TOLERANCE and exact:
+                return Maximum(here, self._inverse(information, here), iteration, float(np.sqrt(max(squared, 0.0))))
+            if squared < CLOSE and not exact:
+                information, exact = self.exact_information(here, information), True
+                continue
+            here = self._climbed(here, step)
+            reason = self.edge(here.point.vector)
+            if reason and (was_at_edge or squared < CLOSE):
+                raise NotConverged(reason, here.point.vector)
+            was_at_edge = reason is not None
+            left = float(here.gradient @ ascent(information, here.gradient))
+            if left > max(0.1 * squared, CLOSE):
+                information, exact = self.rough_information(here), False
+        left = float(np.sqrt(abs(here.gradient @ ascent(information, here.gradient))))
+        raise NotConverged(
+            f"{left:.1e} standard errors from a maximum after {MAX_ITERATIONS} steps. {self._steepest(here)}", here.point.vector
+        )
+
+    def _climbed(self, here: Evaluation, step: np.ndarray) -> Evaluation:
+        """The point after a step, shortened until the likelihood rises (or stays, within rounding, close to the maximum)."""
+        step = step * min(1.0, self._longest(here.point.vector, step))
+        shift = fixed_information(here.point)[1]
+        slack = 1e-9 * max(1.0, abs(here.value)) if here.gradient @ step < 1e-4 else 0.0
+        for _ in range(MAX_HALVINGS):
+            try:
+                modes = here.point.modes + shift @ self.model.layout.fixed(step)
+                there = evaluate(self.model, self.normaliser, here.point.vector + step, modes)
+            except (NotConverged, np.linalg.LinAlgError):
+                there = None
+            if there is not None and there.value > here.value - slack and np.isfinite(there.gradient).all():
+                return there
+            step = 0.5 * step
+        raise NotConverged(f"no step from log-likelihood {here.value:.3f} raises it. {self._steepest(here)}", here.point.vector)
+
+    def _longest(self, vector: np.ndarray, step: np.ndarray) -> float:
+        """The part of a step after which no root has tripled or nearly vanished, and no shape has changed by much."""
+        layout = self.model.layout
+        parts = [1e-12, *np.abs(layout.shape(step)) / SHAPE_STEP]
+        for root, move, usual, entries in zip(*map(layout.roots, (vector, step, self.start.point.vector)), layout.free, strict=True):
+            for a, b in entries:
+                small = SMALL * abs(usual[a, a])
+                parts.append(abs(move[a, b]) / (GROWTH * max(float(np.linalg.norm(root[a])), small)))
+                if a == b and abs(root[a, a]) > small:
+                    parts.append(-move[a, a] / (SHRINK * root[a, a]))
+        return 1.0 / max(parts)
+
+    def rough_information(self, here: Evaluation) -> Float[np.ndarray, "parameters parameters"]:
+        """Curvature by the fixed effects at given variances in closed form, the rest by forward differences."""
+        n_fixed, n = self.model.layout.n_fixed, self.model.layout.n_parameters
+        information = np.zeros((n, n))
+        information[:n_fixed, :n_fixed] = fixed_information(here.point)[0]
+        for j, size in enumerate(self._sizes(here.point.vector), start=n_fixed):
+            move = STEP_IN_SIZES * size * np.eye(n)[j]
+            there = evaluate(self.model, self.normaliser, here.point.vector + move, here.point.modes)
+            information[:, j] = (here.gradient - there.gradient) / move[j]
+            information[j, :n_fixed] = information[:n_fixed, j]
+        information[n_fixed:, n_fixed:] = _symmetric(information[n_fixed:, n_fixed:])
+        return information
+
+    def _sizes(self, vector: np.ndarray) -> list[float]:
+        """Size of every root's entry, at least what counts as small, and 1 for each shape."""
+        layout = self.model.layout
+        sizes = []
+        for root, usual, entries in zip(layout.roots(vector), layout.roots(self.start.point.vector), layout.free, strict=True):
+            sizes += [max(float(np.linalg.norm(root[a])), SMALL * abs(usual[a, a])) for a, _ in entries]
+        return sizes + [1.0] * layout.n_shapes
+
+    def exact_information(
+        self, here: Evaluation, rough: Float[np.ndarray, "parameters parameters"]
+    ) -> Float[np.ndarray, "parameters parameters"]:
+        """Minus the second derivative of the Laplace likelihood, by central differences of its gradient.
+
+        Along a fixed effect the mode of the random effects is followed in a straight line. What the line misses is even in the step, and
+        cancels.
+        """
+        n_fixed, n = self.model.layout.n_fixed, self.model.layout.n_parameters
+        width = STEP_IN_ERRORS / np.sqrt(np.maximum(np.abs(np.diag(rough)), 1e-12))
+        shift = fixed_information(here.point)[1]
+        information = np.empty((n, n))
+        for j in range(n):
+            gradients = []
+            for move in (width[j], -width[j]):
+                vector = here.point.vector + move * np.eye(n)[j]
+                if j < n_fixed:
+                    gradients.append(self.model.at(vector, here.point.modes + move * shift[:, j]).laplace_gradient())
+                else:
+                    gradients.append(evaluate(self.model, self.normaliser, vector, here.point.modes).gradient)
+            information[j] = (gradients[1] - gradients[0]) / (2.0 * width[j])
+        return _symmetric(information)
+
+    def _inverse(self, information: np.ndarray, here: Evaluation) -> np.ndarray:
+        """The covariance, refused where a direction of the parameters is flat or curved the wrong way."""
+        diagonal = np.diag(information)
+        if (diagonal <= 0).any():
+            flat = [name for name, curvature in zip(self.names, diagonal, strict=True) if curvature <= 0]
+            raise NotConverged(f"the likelihood has no maximum by {', '.join(flat)}.", here.point.vector)
+        size = np.sqrt(diagonal)
+        values, vectors = np.linalg.eigh(information / np.outer(size, size))
+        if values[0] < FLAT:
+            joined = [name for name, part in zip(self.names, vectors[:, 0], strict=True) if abs(part) > 0.1]
+            raise NotConverged(f"the data don't tell {', '.join(joined)} apart (curvature {values[0]:.0e}).", here.point.vector)
+        inverse: np.ndarray = (vectors / values) @ vectors.T / np.outer(size, size)
+        return inverse
+
+    def _steepest(self, here: Evaluation) -> str:
+        """The parameter that still pulls most."""
+        j = int(np.argmax(np.abs(here.gradient)))
+        return f"The steepest parameter is {self.names[j]}, now {here.point.vector[j]:.4g} (gradient {here.gradient[j]:.2g})."
+
+
+def ascent(information: Float[np.ndarray, "parameters parameters"], gradient: Float[np.ndarray, " parameters"]) -> np.ndarray:
+    """Newton's step, with directions of negative curvature turned so that it climbs."""
+    size = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(size, size))
+    return vectors @ ((vectors.T @ (gradient / size)) / np.maximum(np.abs(values), FLAT)) / size
+
+
+def _symmetric(matrix: np.ndarray) -> np.ndarray:
+    """Mean of a matrix and its transpose."""
+    return 0.5 * (matrix + matrix.T)

@@ -1,0 +1,171 @@
+"""Passes over the pairs, block by block: log means, and sums of score and weight times features over every cell.
+
+All that a fit needs of a million pairs are these sums: with r features a cell has r sums of the score and r x r of the weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+
+from graphtwin.mixed.design.design import BLOCK, Design
+from graphtwin.mixed.families.family import REASSOCIATE, Family
+
+
+@dataclass(frozen=True)
+class CellSums:
+    """Sums of one pass.
+
+    Attributes:
+        value: Log-likelihood without normaliser.
+        score: Of score x feature.
+        weight: Of weight x feature x feature.
+    """
+
+    value: float
+    score: Float[np.ndarray, "cells features"]
+    weight: Float[np.ndarray, "cells features features"]
+
+
+def sum_cells(
+    design: Design, family: Family, coefficient: Float[np.ndarray, "cells features"], inner: Float[np.ndarray, " shapes"]
+) -> CellSums:
+    """Log-likelihood and its derivatives where the log mean of a pair is its offset plus features times its cell's coefficients."""
+    n_cells, n_features = coefficient.shape
+    score, weight, value = np.zeros((n_cells, n_features)), np.zeros((n_cells, n_features, n_features)), 0.0
+    buffer = np.empty((3, min(BLOCK, len(design.y))))
+    for low, high, cell in design.blocks():
+        eta, by_eta, curvature = buffer[:, : high - low]
+        log_mean(low, high, cell, design.cell_start, design.offset, design.values, coefficient, eta)
+        value += family.rows(eta, design.y[low:high], inner, by_eta, curvature)
+        add_sums(low, high, cell, design.cell_start, design.values, by_eta, score)
+        add_products(low, high, cell, design.cell_start, design.values, curvature, weight)
+    return CellSums(value, score, mirrored(weight))
+
+
+@dataclass(frozen=True)
+class LeverageSums:
+    """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a pair.
+
+    Attributes:
+        bend: Of h x derivative of the weight by eta x feature.
+        value_by_shape: Of the derivative of the log-likelihood by each shape parameter.
+        score_by_shape: Of the score's derivative x feature.
+        weight_by_shape: Of h x the weight's derivative.
+    """
+
+    bend: Float[np.ndarray, "cells features"]
+    value_by_shape: Float[np.ndarray, " shapes"]
+    score_by_shape: Float[np.ndarray, "shapes cells features"]
+    weight_by_shape: Float[np.ndarray, " shapes"]
+
+
+def sum_leverage(
+    design: Design,
+    family: Family,
+    coefficient: Float[np.ndarray, "cells features"],
+    spread: Float[np.ndarray, "cells features features"],
+    inner: Float[np.ndarray, " shapes"],
+) -> LeverageSums:
+    """The pass behind the gradient, where the leverage of a pair is features' spread features."""
+    n_shapes = len(inner)
+    bend, by_shape = np.zeros(coefficient.shape), np.zeros((n_shapes, *coefficient.shape))
+    value, weight = np.zeros(n_shapes), np.zeros(n_shapes)
+    buffer = np.empty((2, min(BLOCK, len(design.y))))
+    for low, high, cell in design.blocks():
+        eta, leverage = buffer[:, : high - low]
+        log_mean(low, high, cell, design.cell_start, design.offset, design.values, coefficient, eta)
+        fill_leverage(low, high, cell, design.cell_start, design.values, spread, leverage)
+        weight_by_eta, shapes = family.derivatives(eta, design.y[low:high], inner)
+        weight_by_eta *= leverage
+        add_sums(low, high, cell, design.cell_start, design.values, weight_by_eta, bend)
+        for s, derivative in enumerate(shapes):
+            value[s] += derivative.value
+            weight[s] += leverage @ derivative.weight
+            add_sums(low, high, cell, design.cell_start, design.values, derivative.score, by_shape[s])
+    return LeverageSums(bend, value, by_shape, weight)
+
+
+def mirrored(upper: Float[np.ndarray, "cells features features"]) -> Float[np.ndarray, "cells features features"]:
+    """Symmetric matrices from their upper triangles."""
+    return np.triu(upper) + np.swapaxes(np.triu(upper, 1), 1, 2)
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def log_mean(low, high, cell, cell_start, offset, values, coefficient, out):
+    """Offset plus features times coefficients, of rows low to high; `cell` is that of the first row."""
+    i = low
+    while i < high:
+        end = min(cell_start[cell + 1], high)
+        there, shift, base = out[i - low : end - low], offset[i:end], coefficient[cell, 0]
+        for j in range(len(there)):
+            there[j] = shift[j] + base
+        for k in range(len(values)):
+            feature, slope = values[k][i:end], coefficient[cell, k + 1]
+            for j in range(len(there)):
+                there[j] += slope * feature[j]
+        i, cell = end, cell + 1
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def fill_leverage(low, high, cell, cell_start, values, spread, out):
+    """Features' spread features of every row."""
+    i = low
+    while i < high:
+        end = min(cell_start[cell + 1], high)
+        there = out[i - low : end - low]
+        there[:] = spread[cell, 0, 0]
+        for k in range(len(values)):
+            feature, straight, square = values[k][i:end], 2.0 * spread[cell, 0, k + 1], spread[cell, k + 1, k + 1]
+            for j in range(len(there)):
+                there[j] += feature[j] * (straight + square * feature[j])
+            for m in range(k):
+                other, mixed = values[m][i:end], 2.0 * spread[cell, k + 1, m + 1]
+                for j in range(len(there)):
+                    there[j] += mixed * feature[j] * other[j]
+        i, cell = end, cell + 1
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def add_sums(low, high, cell, cell_start, values, amount, out):
+    """Add sums of amount x feature to each cell."""
+    i = low
+    while i < high:
+        end = min(cell_start[cell + 1], high)
+        here = amount[i - low : end - low]
+        out[cell, 0] += here.sum()
+        for k in range(len(values)):
+            feature, total = values[k][i:end], 0.0
+            for j in range(len(here)):
+                total += here[j] * feature[j]
+            out[cell, k + 1] += total
+        i, cell = end, cell + 1
+
+
+@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@no_type_check
+def add_products(low, high, cell, cell_start, values, amount, out):
+    """Add sums of amount x feature x feature to the upper triangle of each cell."""
+    i = low
+    while i < high:
+        end = min(cell_start[cell + 1], high)
+        here = amount[i - low : end - low]
+        out[cell, 0, 0] += here.sum()
+        for k in range(len(values)):
+            feature, total = values[k][i:end], 0.0
+            for j in range(len(here)):
+                total += here[j] * feature[j]
+            out[cell, 0, k + 1] += total
+            for m in range(k, len(values)):
+                other, total = values[m][i:end], 0.0
+                for j in range(len(here)):
+                    total += here[j] * feature[j] * other[j]
+                out[cell, k + 1, m + 1] += total
+        i, cell = end, cell + 1

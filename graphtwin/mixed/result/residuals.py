@@ -1,0 +1,74 @@
+"""Do the responses look like draws from the fitted model? Checks in the spirit of DHARMa, which compares them with simulations.
+
+A quantile residual is the probability of a response below the observed one, drawn uniformly within the probability of the response
+itself. If the model is right, residuals are uniform whatever the family. Source: Dunn and Smyth 1996, doi:10.1080/10618600.1996.10474708.
+They are exact here: distribution functions take the place of many simulations. Dispersion and zeros are compared with simulated
+responses. All are given the fitted random effects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.special import kolmogorov
+
+from graphtwin.execute import rng_for
+from graphtwin.mixed.design.formula import parse_formula
+from graphtwin.mixed.design.patterns import column
+from graphtwin.mixed.families.counts import family_named
+from graphtwin.mixed.result.expected import expected
+from graphtwin.mixed.result.fitted import MixedFit
+
+N_SIMULATIONS = 199
+
+
+def quantile_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int) -> Float[np.ndarray, " pairs"]:
+    """Residuals between 0 and 1.
+
+    Args:
+        fit: The model.
+        pairs: The table it was fitted to.
+        seed: Of the draws within the probability of a response.
+    """
+    y = column(pairs, parse_formula(fit.formula).response).to_numpy(np.float64)
+    below, at = family_named(fit.family).cumulative(y, expected(fit, pairs), fit.shape)
+    return below + rng_for(seed, "quantile residuals").random(len(y)) * (at - below)
+
+
+def check_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int, n_simulations: int = N_SIMULATIONS) -> pd.DataFrame:
+    """Uniformity, dispersion and number of zeros.
+
+    With a million pairs the smallest misfit is significant: read `observed` against `expected` before p.
+
+    Args:
+        fit: The model.
+        pairs: The table it was fitted to.
+        seed: The run's seed.
+        n_simulations: Simulated tables for dispersion and zeros; p can't fall below 1 / (n + 1).
+
+    Returns:
+        check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a uniform one;
+        dispersion the mean squared residual over the variance; zeros their number.
+    """
+    y, mean = column(pairs, parse_formula(fit.formula).response).to_numpy(np.float64), expected(fit, pairs)
+    family = family_named(fit.family)
+    variance = family.variance(mean, fit.shape)
+    drawn = np.empty((n_simulations, 2))
+    for replicate in range(n_simulations):
+        simulated = family.sample(mean, fit.shape, rng_for(seed, "residual check", replicate))
+        drawn[replicate] = np.mean((simulated - mean) ** 2 / variance), np.count_nonzero(simulated == 0)
+    residuals = np.sort(quantile_residuals(fit, pairs, seed))
+    n = len(residuals)
+    distance = float(np.maximum(np.arange(1, n + 1) / n - residuals, residuals - np.arange(n) / n).max())
+    typical = float(np.sqrt(np.pi / 2.0) * np.log(2.0) / np.sqrt(n))  # mean of Kolmogorov's distribution
+    rows = [("uniformity", distance, typical, float(kolmogorov(distance * np.sqrt(n))))]
+    for name, seen, simulated in zip(
+        ("dispersion", "zeros"), (np.mean((y - mean) ** 2 / variance), np.count_nonzero(y == 0)), drawn.T, strict=True
+    ):
+        centre = simulated.mean()
+        as_far = np.count_nonzero(np.abs(simulated - centre) >= abs(seen - centre))
+        rows.append((name, float(seen), float(centre), (1 + as_far) / (1 + n_simulations)))
+    table = pd.DataFrame(rows, columns=["check", "observed", "expected", "p"])
+    table.insert(3, "ratio", table["observed"] / table["expected"])
+    return table

@@ -1,0 +1,1 @@
+"""The main job: held-out fits of the graph model, baselines, nulls, scores, verdicts."""

@@ -1,0 +1,279 @@
+"""From predictions to the metrics table, paired differences, permutation nulls and verdicts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
+from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.splits import tiles
+from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph import pair_jobs as connectivity
+
+PERMUTED = "embeddings permuted within layer and scan"
+PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
+REWIRED = "degree-preserving rewiring"
+PERMUTATIONS = (PERMUTED, PERMUTED_IN_SCAN)
+LABEL_PAIRS = [
+    (neurons.TWIN, "majority"),
+    (neurons.TWIN, "logistic, function"),
+    (neurons.TWIN, "boosting, function"),
+    (neurons.TWIN_ALL, "scan alone"),
+]
+POSITION_PAIRS = [
+    (neurons.TWIN, "majority"),
+    (neurons.TWIN, "ridge, function"),
+    (neurons.TWIN, "boosting, function"),
+    (neurons.TWIN_ALL, "scan alone"),
+]
+PAIR_PAIRS = [
+    (connectivity.TWIN, "boosting"),
+    (connectivity.TWIN, "boosting + tuning"),
+    (connectivity.TWIN, "logistic"),
+    (connectivity.TWIN, "distance"),
+    (connectivity.TWIN, connectivity.NO_FUNCTION),
+    ("boosting + tuning", "boosting"),
+]
+SUBSET_MODELS = ("distance", "logistic", "boosting", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
+
+
+def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and paired differences of cell type, layer, depth and lateral position, for every split.
+
+    Args:
+        study: For classes and scans.
+        labels: "layer" and "cell_type" to their `label_table`.
+        positions: From `position_table`.
+    """
+    metrics: list[pd.DataFrame] = []
+    differences: list[pd.DataFrame] = []
+    for task, table in labels.items():
+        for split, found in _plain(table).groupby("split", sort=False):
+            scores = _label_scores(study, task, str(split), found)
+            _collect(scores, LABEL_PAIRS, metrics, differences)
+    for (split, target), found in _plain(positions).groupby(["split", "target"], sort=False):
+        scores = _position_scores(study, str(split), str(target), found)
+        _collect(scores, POSITION_PAIRS, metrics, differences)
+    return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the permuted models, which are a null and no contender."""
+    return table[~table["model"].str.endswith("permuted")]
+
+
+def _collect(scores: Scores, wanted: list[tuple[str, str]], metrics: list[pd.DataFrame], differences: list[pd.DataFrame]) -> None:
+    metrics.append(scores.table())
+    there = [(a, b) for a, b in wanted if a in scores.values and b in scores.values]
+    differences.append(scores.differences(there))
+
+
+def _wide(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each model's rows in the same order of neurons."""
+    return {str(model): part.sort_values("nucleus_id", ignore_index=True) for model, part in found.groupby("model", sort=False)}
+
+
+def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame) -> Scores:
+    classes = study.inputs.layers if task == "layer" else study.inputs.cell_types
+    by_model = _wide(found)
+    first = next(iter(by_model.values()))
+    true = pd.Categorical(first["true"], categories=list(classes)).codes.astype(np.int64)
+    scan = study.inputs.scan[study.rows_of(first["nucleus_id"])]
+    columns = [f"probability_{name}" for name in classes]
+    probabilities = {model: part[columns].to_numpy(np.float64) for model, part in by_model.items()}
+    name, cluster = clusters(study, split, first["nucleus_id"])
+    return score_labels(true, probabilities, classes, cluster, scan, _design(study, task, split, name))
+
+
+def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame) -> Scores:
+    by_model = _wide(found)
+    first = next(iter(by_model.values()))
+    predictions = {model: (part["mean_um"].to_numpy(np.float64), part["sd_um"].to_numpy(np.float64)) for model, part in by_model.items()}
+    task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
+    name, cluster = clusters(study, split, first["nucleus_id"])
+    return score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, _design(study, task, split, name, subset))
+
+
+def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.ndarray]:
+    """What a split's interval resamples, and which each row belongs to: whole scans or tiles of tissue where these are held out."""
+    rows = study.rows_of(nucleus_id)
+    if split == "scan":
+        return "scan", study.inputs.scan[rows]
+    if split == "block":
+        position = study.inputs.position[rows]
+        return "tile", tiles(position[:, 0], position[:, 2])
+    return ("axon" if split == "axon" else "neuron"), nucleus_id.to_numpy(np.int64)
+
+
+def _design(study: Study, task: str, split: str, cluster: str, subset: str = "all") -> ScoreDesign:
+    return ScoreDesign(task, split, cluster, subset, study.settings.seed, study.settings.replicates)
+
+
+def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and paired differences of connectivity, on all pairs, on those of known distance and on proofread axons.
+
+    Args:
+        study: For proofreading status and settings.
+        split: "axon" or "block".
+        table: From `pair_table`.
+    """
+    metrics: list[pd.DataFrame] = []
+    differences: list[pd.DataFrame] = []
+    models = [
+        name
+        for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
+        if name in table
+    ]
+    status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
+    proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
+    subsets = {"all": np.ones(len(table), bool)}
+    if split == "axon":
+        subsets |= {"known positions": np.isfinite(table["distance_um"].to_numpy()), "proofread axons": proofread}
+    for subset, rows in subsets.items():
+        part = table[rows] if not rows.all() else table
+        if not part["connected"].any():
+            continue
+        kept = models if subset == "all" else [name for name in models if name in SUBSET_MODELS]
+        cluster_name, cluster = clusters(study, split, part["pre_nucleus_id"])
+        scores = score_pairs(
+            part["connected"].to_numpy(),
+            {name: part[name].to_numpy(np.float64) for name in kept},
+            part["pre_nucleus_id"].to_numpy(np.int64),
+            part["distance_um"].to_numpy(np.float64),
+            _design(study, "connectivity", split, cluster_name, subset),
+            cluster,
+        )
+        _collect(scores, PAIR_PAIRS, metrics, differences)
+    return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """How well the size of held-out connections is ranked: Spearman's correlation, mean and interval over resampled axons."""
+    from graphtwin.statistics.cluster_resampling import cluster_counts, cluster_rows, resampled
+
+    linked = table[table["connected"]]
+    row, n = cluster_rows(linked["pre_nucleus_id"].to_numpy(np.int64))
+    rank = linked[["size", "expected_size"]].rank()
+    x, y = ((rank[name] - rank[name].mean()).to_numpy() / rank[name].std(ddof=0) for name in ("size", "expected_size"))
+    counts = cluster_counts(n, study.settings.replicates, study.settings.seed, "axon").astype(np.float64)
+    sums = {
+        k: counts @ np.bincount(row, v, minlength=n)
+        for k, v in {"xy": x * y, "x": x, "y": y, "xx": x * x, "yy": y * y, "n": np.ones(len(x))}.items()
+    }
+    mean = {k: v / sums["n"] for k, v in sums.items()}
+    found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
+    design = _design(study, "size", "axon", "axon", "connected pairs")
+    return Scores(design, len(linked), n, {connectivity.TWIN: {"spearman": resampled(found)}}).table()
+
+
+def null_table(
+    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """The twin's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
+    rows = []
+    base = neurons.TWIN
+    for task, table in labels.items():
+        score = lambda found, task=task: _label_scores(study, task, "neuron", found).values[base]["balanced_accuracy"].estimate  # noqa: E731
+        rows += _neuron_nulls(table, task, "balanced_accuracy", score)
+    depth = positions[positions["target"] == "depth"]
+    r2 = lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate  # noqa: E731
+    rows += _neuron_nulls(depth, "depth", "r2", r2) if len(depth) else []
+    return pd.DataFrame(
+        [*rows, *_pair_nulls(study, pairs, jobs)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
+    )
+
+
+def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[pd.DataFrame], float]) -> list[tuple[Any, ...]]:
+    """Rows of one neuron task: the twin where function was permuted, beside the twin of the real data."""
+    real = table[(table["model"] == neurons.TWIN) & (table["split"] == "neuron")]
+    observed = score(real)
+    return [
+        (task, neurons.TWIN, PERMUTED_IN_SCAN, replicate, metric, score(found.assign(model=neurons.TWIN)), observed)
+        for replicate, found in _replicates(table)
+    ]
+
+
+def _pair_nulls(study: Study, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> list[tuple[Any, ...]]:
+    """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
+    folds = range(min(study.settings.null_folds, study.settings.axon_folds))
+    part = pairs[pairs["fold"].isin(folds)]
+    observed = _ranking(part, part[connectivity.TWIN].to_numpy(np.float64))
+    rows = []
+    for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
+        for replicate in range(number):
+            probability = np.concatenate([jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in folds])
+            found = _ranking(part, probability.astype(np.float64))
+            rows += [("connectivity", connectivity.TWIN, null, replicate, metric, found[metric], observed[metric]) for metric in found]
+    return rows
+
+
+def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
+    """AUC and average precision, without an interval."""
+    axon = np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
+    counts = np.ones((1, axon.max() + 1), dtype=np.int64)
+    auc, precision = resampled_ranking(rank_pairs(pairs["connected"].to_numpy(), probability, axon), counts)
+    return {"auc": float(auc[0]), "average_precision": float(precision[0])}
+
+
+def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
+    """Whether the connectivity twin that is kept for predictions uses function: where average precision on held-out axons is no worse."""
+    of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision'")
+    precision = of_axons.set_index("model")["estimate"]
+    with_it, without = float(precision[connectivity.TWIN]), float(precision[connectivity.NO_FUNCTION])
+    function = bool(with_it >= without)
+    text = (
+        f"connectivity: `graphtwin predict` uses the twin {'with' if function else 'without'} function, whose average precision on "
+        f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
+    )
+    return function, Verdict("connectivity", "chosen", None, text)
+
+
+def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """Permuted rows by replicate."""
+    permuted = table[table["model"].str.endswith("permuted")]
+    return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
+
+
+HEADLINES = [
+    ("cell_type", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
+    ("layer", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
+    ("depth", "neuron", "all", "r2", f"{neurons.TWIN} - majority", "function"),
+    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - {connectivity.NO_FUNCTION}", "function"),
+    ("connectivity", "axon", "all", "auc", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
+    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
+    ("connectivity", "axon", "all", "average_precision", "boosting + tuning - boosting", "tuning similarity (function)"),
+]
+
+
+def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
+    """What the numbers say, one sentence a question; permutations stand behind those about function in the twin."""
+    found = []
+    for task, split, subset, metric, pair, what in HEADLINES:
+        where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
+        row = differences.query(where).pipe(lambda rows, pair=pair: rows[rows["model"] == pair])
+        if row.empty:
+            continue
+        null, observed = None, None
+        if what == "function":
+            same = nulls.query("task == @task and metric == @metric and null in @PERMUTATIONS")
+            null = same["estimate"].to_numpy(np.float64)
+            observed = float(same["observed"].iloc[0]) if len(same) else None
+        found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
+    return found
+
+
+def metrics_tree(metrics: pd.DataFrame) -> dict[str, Any]:
+    """The metrics table as nested JSON: task, split, subset, model, metric."""
+    tree: dict[str, Any] = {}
+    for row in metrics.to_dict("records"):
+        at = tree
+        for key in ("task", "split", "subset", "model"):
+            at = at.setdefault(str(row[key]), {})
+        at[str(row["metric"])] = {key: row[key] for key in ("estimate", "low", "high", "unit", "n", "n_clusters", "cluster")}
+    return tree

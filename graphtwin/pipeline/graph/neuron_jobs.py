@@ -1,0 +1,182 @@
+"""Held-out neurons: cell type, layer and position by the graph twin, its baselines and its permutation null."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Int
+
+from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_position_baseline
+from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_by_scan
+from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph.jobs import Job
+
+Split = Literal["neuron", "scan", "block"]
+SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")
+TARGETS = ("x", "depth", "z")
+TWIN = "graph twin, function"
+TWIN_ALL = "graph twin, function + scan + synapses"
+LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
+POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
+
+
+def n_folds(study: Study, split: Split) -> int:
+    """Folds of a split, no more than there are scans where scans are held out."""
+    settings = study.settings
+    scans = min(settings.scan_folds, len(study.inputs.scans))
+    return {"neuron": settings.neuron_folds, "scan": scans, "block": settings.block_folds}[split]
+
+
+def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
+    """Fold of every row of the inputs; -1 where a neuron takes no part."""
+    inputs, folds = study.inputs, n_folds(study, split)
+    fold = np.full(len(inputs.nucleus_id), -1)
+    rows = np.flatnonzero(inputs.has_function)
+    if split == "neuron":
+        layer = np.array([inputs.layers[code] if code >= 0 else "unknown" for code in inputs.layer[rows]], dtype=object)
+        fold[rows] = folds_by_neuron(inputs.nucleus_id[rows], folds, study.settings.seed, layer)
+    elif split == "scan":
+        scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
+        fold[rows] = folds_by_scan(scans[:, 0], scans[:, 1], folds, study.settings.seed)
+    else:
+        fold[rows] = folds_by_block(inputs.position[rows, 0], inputs.position[rows, 2], folds)
+    return fold
+
+
+def training_rows(study: Study, split: Split, fold: int) -> Bool[np.ndarray, " neurons"]:
+    """Functional neurons that teach while a fold is held out, the same ones for the twin and for every baseline.
+
+    One on no side (fold -1) teaches nobody: where blocks of tissue are held out, a neuron of unknown position may lie in that block.
+    """
+    folds = neuron_folds(study, split)
+    return (folds >= 0) & (folds != fold)
+
+
+def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
+    """Twin, baselines and permutations of every split and fold.
+
+    Args:
+        study: For the folds and the number of permutations.
+        tasks: What is scored in each split; a split that is not named has no jobs.
+    """
+    jobs = []
+    for split, of_split in tasks.items():
+        for fold in range(n_folds(study, split)):
+            where = {"split": split, "fold": fold}
+            jobs.append(Job(f"neurons_{split}_{fold}_function", neuron_graph_job, {**where, "evidence": FUNCTION, "model": TWIN}, 3))
+            jobs.append(Job(f"neurons_{split}_{fold}_baselines", neuron_baseline_job, {**where, "tasks": of_split}, 3))
+            if split == "neuron":
+                jobs.append(
+                    Job(f"neurons_{split}_{fold}_everything", neuron_graph_job, {**where, "evidence": EVERYTHING, "model": TWIN_ALL}, 6)
+                )
+    for replicate in range(study.settings.permutations if "neuron" in tasks else 0):
+        for fold in range(n_folds(study, "neuron")):
+            arguments = {"split": "neuron", "fold": fold, "evidence": FUNCTION, "model": f"{TWIN}, permuted", "permutation": replicate}
+            jobs.append(Job(f"neurons_neuron_{fold}_permuted_{replicate}", neuron_graph_job, arguments, 3))
+    return jobs
+
+
+def neuron_graph_job(
+    study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
+) -> pd.DataFrame:
+    """The graph twin's predictions of one fold, long: a row a neuron with all tasks.
+
+    It learns from `training_rows`; cells without a function, which no split holds out, tell their labels where synapses are evidence.
+    """
+    seen = study if permutation is None else study.permuted(permutation, within_layer=False)
+    edges = seen.all_edges if "synapses" in evidence else seen.similar
+    settings = study.settings
+    fitted = fit_neurons(
+        seen.inputs,
+        edges,
+        training_rows(study, split, fold) | ~study.inputs.has_function,
+        evidence,
+        settings.neurons,
+        settings.seed,
+        f"{model} {split} {fold} {permutation}",
+        study.device,
+        checkpoint,
+    )
+    rows = np.flatnonzero(neuron_folds(study, split) == fold)
+    found = predict_rows(fitted, rows)
+    labels = {"layer": found.layer, "cell_type": found.cell_type}
+    table = _table(study, rows, split, fold, model, labels, (found.position, found.position_sd))
+    return table.assign(permutation=-1 if permutation is None else permutation)
+
+
+def neuron_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tasks: tuple[str, ...]) -> pd.DataFrame:
+    """All baselines' predictions of one fold, learned from `training_rows`; of the tasks named."""
+    inputs, seed = study.inputs, study.settings.seed
+    train, test = np.flatnonzero(training_rows(study, split, fold)), np.flatnonzero(neuron_folds(study, split) == fold)
+    sides = [NeuronSide(inputs.function[rows].astype(np.float64), inputs.scan[rows]) for rows in (train, test)]
+    frames = []
+    for label_model, position_model in zip(LABEL_BASELINES, POSITION_BASELINES, strict=True):
+        if label_model == "boosting" and split != "neuron":
+            continue  # the slowest, and never better than logistic here: it is shown where neurons are held out
+        labels: dict[str, np.ndarray] = {}
+        for task in (task for task in tasks if task != "position"):
+            true, classes = study.classes(task)
+            labels[task] = fit_label_baseline(label_model, sides[0], true[train], sides[1], len(classes), seed)  # type: ignore[arg-type]
+        position = None
+        if "position" in tasks:
+            axes = inputs.position[train].T
+            found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]  # type: ignore[arg-type]
+            position = np.column_stack([mean for mean, _ in found]), np.column_stack([sd for _, sd in found])
+        frames.append(_table(study, test, split, fold, LABEL_BASELINES[label_model], labels, position))
+    return pd.concat(frames, ignore_index=True).assign(permutation=-1)
+
+
+def _table(
+    study: Study,
+    rows: np.ndarray,
+    split: str,
+    fold: int,
+    model: str,
+    labels: dict[str, np.ndarray],
+    position: tuple[np.ndarray, np.ndarray] | None,
+) -> pd.DataFrame:
+    """One row a neuron: its keys, a column a class for each label task, mean and sd (um) of a position."""
+    inputs = study.inputs
+    scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
+    columns = {"split": split, "fold": fold, "model": model, "nucleus_id": inputs.nucleus_id[rows]}
+    columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
+    for task, probability in labels.items():
+        columns |= {f"{task}={name}": probability[:, i] for i, name in enumerate(study.classes(task)[1])}
+    for part, values in zip(("mean", "sd"), position or (), strict=False):
+        columns |= {f"{target}_{part}_um": values[:, i] for i, target in enumerate(TARGETS)}
+    return pd.DataFrame(columns)
+
+
+def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Predictions of one label task as the report reads them; neurons of unknown label are left out.
+
+    Args:
+        study: For the true labels.
+        found: Tables of `twin_job` and `baseline_job`, of the splits in which the task is scored.
+        task: "layer" or "cell_type".
+    """
+    codes, classes = study.classes(task)
+    true = codes[study.rows_of(found["nucleus_id"])]
+    probability = found[[f"{task}={name}" for name in classes]].to_numpy(np.float64)
+    names = np.array(classes, dtype=object)
+    table = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]].assign(
+        true=np.where(true >= 0, names[true], None), predicted=names[probability.argmax(1)]
+    )
+    table[[f"probability_{name}" for name in classes]] = probability
+    return table[true >= 0].reset_index(drop=True)
+
+
+def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
+    """Predicted positions, long by target; neurons of unknown position are left out."""
+    true = study.inputs.position[study.rows_of(found["nucleus_id"])]
+    keys = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]]
+    parts = [
+        keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
+        for axis, target in enumerate(TARGETS)
+    ]
+    together = pd.concat(parts, ignore_index=True)
+    return together[np.isfinite(together["true_um"])].reset_index(drop=True)

@@ -1,0 +1,197 @@
+"""Held-out axons: connectivity by the graph twin, its baselines, its permutation null and the twin of a rewired graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+from scipy import sparse
+from scipy.spatial.distance import cdist
+
+from graphtwin.evaluation.baselines import DrawnPairs, baseline_features, draw_pairs, fit_pair_baseline
+from graphtwin.evaluation.splits import folds_by_axon, folds_by_block
+from graphtwin.graph.data.pair_set import PairSet
+from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.tuning.curves import describe_tuning, direction_degrees
+from graphtwin.tuning.similarity import orientation_difference, signal_correlation
+from graphtwin.wiring.nulls.degree_rewiring import rewire
+
+Split = Literal["axon", "block"]
+TWIN = "graph twin"
+NO_FUNCTION = "graph twin, no function"
+BASELINES = ("majority", "distance", "logistic", "boosting")
+TUNED = ("logistic", "boosting")
+
+
+def pair_folds(study: Study, split: Split) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:
+    """Fold of every observed axon and of every queried cell; -1 for cells that the split does not hold out."""
+    pairs, settings = study.pairs, study.settings
+    if split == "axon":
+        return folds_by_axon(study.inputs.nucleus_id[pairs.pre], settings.axon_folds, settings.seed), np.full(len(pairs.post), -1)
+    both = np.concatenate([pairs.pre, pairs.post])
+    fold = folds_by_block(study.inputs.position[both, 0], study.inputs.position[both, 2], settings.block_folds)
+    return fold[: len(pairs.pre)], fold[len(pairs.pre) :]
+
+
+def sides(study: Study, split: Split, fold: int) -> tuple[PairSet, np.ndarray, np.ndarray]:
+    """Training pairs, and the rows of held-out functional axons and of the cells they are scored on."""
+    pairs = study.pairs
+    axon, cell = pair_folds(study, split)
+    held = (axon == fold) & study.functional_axons
+    if split == "axon":
+        return pairs.of_axons(axon != fold), pairs.pre[held], pairs.post
+    train = (axon != fold) & (axon >= 0)
+    kept = (cell != fold) & (cell >= 0)
+    size = sparse.csr_array(pairs.size[np.flatnonzero(train)][:, np.flatnonzero(kept)])
+    observed = np.diff(size.indptr) > 0
+    training = PairSet(pairs.materialization, pairs.pre[train], pairs.post[kept], size).of_axons(observed)
+    return training, pairs.pre[held], pairs.post[cell == fold]
+
+
+def outer(pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """All pairs of axons and cells but a cell with itself, axon by axon."""
+    i, j = np.repeat(pre, len(post)), np.tile(post, len(pre))
+    return i[i != j], j[i != j]
+
+
+def pair_jobs(study: Study) -> list[Job]:
+    """Twin, baselines and nulls of every split and fold."""
+    jobs = []
+    folds = {"axon": study.settings.axon_folds, "block": study.settings.block_folds}
+    for split, n_folds in folds.items():
+        for fold in range(n_folds):
+            where = {"split": split, "fold": fold}
+            name = f"pairs_{split}_{fold}"
+            jobs.append(Job(f"{name}_twin", pair_graph_job, where, 10))
+            jobs.append(Job(f"{name}_baselines", pair_baseline_job, {**where, "tuned": False}, 12))
+            if split == "axon" and fold < study.settings.null_folds:
+                jobs += null_jobs(study, name, where)
+            if split == "axon":
+                jobs.append(Job(f"{name}_tuned", pair_baseline_job, {**where, "tuned": True}, 12))
+                jobs.append(Job(f"{name}_nofunction", pair_graph_job, {**where, "variant": "no function"}, 10))
+    return jobs
+
+
+def null_jobs(study: Study, name: str, where: dict[str, Any]) -> list[Job]:
+    """Twins of permuted function and of rewired graphs, for one fold."""
+    kinds = {"permuted": study.settings.permutations, "rewired": study.settings.rewired}
+    return [
+        Job(f"{name}_{variant}_{replicate}", pair_graph_job, {**where, "variant": variant, "replicate": replicate}, 10)
+        for variant, number in kinds.items()
+        for replicate in range(number)
+    ]
+
+
+def pair_graph_job(
+    study: Study,
+    checkpoint: Path,
+    split: Split,
+    fold: int,
+    variant: Literal["as is", "no function", "permuted", "rewired"] = "as is",
+    replicate: int = 0,
+) -> pd.DataFrame:
+    """Probabilities (and sizes) of one fold's pairs; a variant changes what the twin learns from, never what it is scored on."""
+    training, pre, post = sides(study, split, fold)
+    seen = study
+    if variant == "no function":
+        seen = study.without_function()
+    elif variant == "permuted":
+        seen = study.permuted(replicate, within_layer=True)
+    elif variant == "rewired":
+        training = rewired(training, study.settings.seed, replicate)
+    settings = study.settings
+    name = f"{TWIN} {variant} {split} {fold} {replicate}"
+    fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, study.device, checkpoint)
+    probability, size = pair_probabilities(fitted, *outer(pre, post))
+    return pd.DataFrame({"probability": probability} | ({"expected_size": size} if variant == "as is" else {}))
+
+
+def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
+    """Training pairs with targets exchanged between axons; every degree stays."""
+    linked = training.size.tocoo()
+    post = rewire(training.pre[linked.row], training.post[linked.col], seed, replicate)
+    size = sparse.csr_array((linked.data, (linked.row, np.searchsorted(training.post, post))), shape=training.size.shape)
+    return replace(training, size=size)
+
+
+def pair_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tuned: bool) -> pd.DataFrame:
+    """Probabilities of one fold's pairs by the baselines, learned from the axons that the twin learns from."""
+    training, pre, post = sides(study, split, fold)
+    ids, seed = study.inputs.nucleus_id, study.settings.seed
+    in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
+    held = outer(pre, post)
+    drawn, (i, j), connected = drawn_pairs(study, training, held)
+    similar = [tuning_similarity(study, *rows) if tuned else None for rows in ((i, j), held)]
+    train, names = baseline_features(ids[i], ids[j], study.cortex.neurons, in_degree, similar[0])
+    held_out, _ = baseline_features(ids[held[0]], ids[held[1]], study.cortex.neurons, in_degree, similar[1])
+    models = TUNED if tuned else BASELINES
+    suffix = " + tuning" if tuned else ""
+    fitted = {model: fit_pair_baseline(model, (train, connected), held_out, names, drawn, seed) for model in models}  # type: ignore[arg-type]
+    return pd.DataFrame({f"{model}{suffix}": probability.astype(np.float32) for model, probability in fitted.items()})
+
+
+def drawn_pairs(
+    study: Study, training: PairSet, held_out: tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]
+) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The training pairs that the baselines read, their rows in `inputs` and whether they are connected."""
+    position = study.inputs.position.astype(np.float32)
+    pairs = training.pre[:, None] != training.post[None]
+    distance_um = cdist(position[training.pre], position[training.post]).astype(np.float32)[pairs]
+    held_out_um = np.linalg.norm(position[held_out[0]] - position[held_out[1]], axis=1)
+    connected = (training.size.toarray() > 0)[pairs]
+    drawn = draw_pairs(distance_um, connected, held_out_um, study.settings.seed)
+    at = np.flatnonzero(pairs)[drawn.rows]
+    return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
+
+
+def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:
+    """Signal correlation and orientation difference (degrees) of pairs; None where the source has no direction responses."""
+    responses, columns = study.responses
+    if not columns:
+        return None
+    known = np.isfinite(responses).all(1)
+    preferred = np.full(len(responses), np.nan)
+    tuning = describe_tuning(responses[known], direction_degrees(columns))
+    preferred[known] = tuning["preferred_orientation"].to_numpy(np.float64)
+    correlation = np.full(len(pre), np.nan)
+    both = known[pre] & known[post]
+    place = np.cumsum(known) - 1
+    correlation[both] = signal_correlation(responses[known], place[pre[both]], place[post[both]])
+    difference = np.full(len(pre), np.nan)
+    difference[both] = orientation_difference(preferred[pre[both]], preferred[post[both]])
+    return {"signal_correlation": correlation, "orientation_difference": difference}
+
+
+def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """All held-out pairs of a split with every model's probability, `connected`, `size`, fold and soma distance (um)."""
+    inputs, pairs, frames = study.inputs, study.pairs, []
+    n_folds = study.settings.axon_folds if split == "axon" else study.settings.block_folds
+    for fold in range(n_folds):
+        _, pre, post = sides(study, split, fold)
+        i, j = outer(pre, post)
+        size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()
+        size = size.ravel()[(pre[:, None] != post[None]).ravel()]
+        name = f"pairs_{split}_{fold}"
+        twin = jobs[f"{name}_twin"]
+        columns = {
+            "pre_nucleus_id": inputs.nucleus_id[i],
+            "post_nucleus_id": inputs.nucleus_id[j],
+            "connected": size > 0,
+            "size": size.astype(np.float32),
+        }
+        columns |= {
+            "fold": np.full(len(i), fold),
+            "distance_um": np.linalg.norm(inputs.position[i] - inputs.position[j], axis=1).astype(np.float32),
+        }
+        columns |= {model: jobs[f"{name}_baselines"][model].to_numpy() for model in BASELINES}
+        if split == "axon":
+            columns |= {f"{model} + tuning": jobs[f"{name}_tuned"][f"{model} + tuning"].to_numpy() for model in TUNED}
+            columns[NO_FUNCTION] = jobs[f"{name}_nofunction"]["probability"].to_numpy()
+        frames.append(pd.DataFrame(columns | {TWIN: twin["probability"].to_numpy(), "expected_size": twin["expected_size"].to_numpy()}))
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,199 @@
+"""The main job, stage after stage: read it and you have read the project."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graphtwin import artifacts, sources
+from graphtwin.config import dump_toml
+from graphtwin.cortex.cortex import Cortex, build
+from graphtwin.execute import threads
+from graphtwin.graph.runs.final import PAIR_TWINS, final_jobs, save_graph
+from graphtwin.graph.runs.settings import Settings, load_settings
+from graphtwin.graph.runs.study import Study, make_study, target_materialization
+from graphtwin.pipeline.graph import demonstration as synthetic_source
+from graphtwin.pipeline.graph import held_out_scores as scores
+from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph import run_folder
+from graphtwin.pipeline.graph.jobs import Job, run_jobs
+from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
+from graphtwin.sources.loaders import brought_embeddings as embedding_files
+from graphtwin.tuning.embeddings import check_embeddings, learn_embeddings, normalise
+from graphtwin.tuning.features import features_as_embeddings
+from graphtwin.tuning.leakage import FOLDS as DECODED_FROM
+from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.wiring.questions.matched import compare_with_matched
+from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
+
+log = logging.getLogger("graphtwin")
+
+
+def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) -> Path:
+    """Run every stage and write the run folder; returns its path.
+
+    Args:
+        overrides: Settings as `key=value`, see `Settings`.
+        resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
+        given: Settings by name: source, embeddings_file, out, seed.
+    """
+    settings = load_settings(overrides, **given)
+    folder = Path(settings.out)
+    run_folder.require_place(folder, settings, resume)
+    with threads(settings.threads):
+        read = _prepared(settings)
+        tables = sources.load(read.source)
+        inputs = run_folder.inputs_of(read, tables)
+        run_folder.require_same_inputs(folder, inputs)
+        if run_folder.is_finished(folder):
+            log.warning("%s", run_folder.already_finished(folder))
+            return folder
+        cortex = build(tables)
+        target_materialization(settings, cortex)  # without pairs nothing else is worth the time
+        embedded = _embed(read, cortex)
+        study = make_study(settings, cortex, embedded["embeddings"])
+        scope = scope_of(study)
+        _begin(folder, settings, inputs)
+        cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
+        artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
+        artifacts.write_tables(embedded, folder)
+        results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
+        _write_results(study, scope, results, folder)
+    shutil.rmtree(folder / "work")
+    if settings.source == synthetic_source.NAME:
+        synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
+    (folder / run_folder.UNFINISHED).unlink()
+    return folder
+
+
+def _prepared(settings: Settings) -> Settings:
+    """Settings with what is read; a synthetic cortex and, without embeddings, its functional twin are made first, and read from disk."""
+    if settings.source != synthetic_source.NAME:
+        return settings
+    made = synthetic_source.prepare_demonstration(settings.out, settings.seed, settings.threads, settings.embeddings_file)
+    return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
+
+
+def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
+    """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
+    if not (folder / "config.toml").exists():
+        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / run_folder.UNFINISHED)
+        artifacts.write_text(dump_toml(settings), folder / "config.toml")
+    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
+
+
+def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
+    """Tables of brought or learned embeddings, by file: `embeddings` is the same for every scan, `funnel` counts what came along."""
+    if settings.embeddings_file is not None:
+        brought = embedding_files.read_embeddings(settings.embeddings_file)
+        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file))
+        return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
+    learned = learn_embeddings(cortex.units, settings.directions)
+    components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
+    return {
+        "embeddings": learned.embeddings,
+        "embeddings_uncorrected": learned.uncorrected,
+        "embedding_scores": learned.held_out.scores,
+        "embedding_grid": learned.held_out.grid,
+        "basis": pd.DataFrame(components).assign(direction_degrees=learned.degrees),
+        "funnel": learned.funnel,
+    }
+
+
+def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
+    """Every piece of work whose labels the source has."""
+    of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
+    final = [job for job in final_jobs() if scope.tasks or job.name in PAIR_TWINS.values()]
+    jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
+    of_wiring = [Job("like_to_like", like_to_like_job, cost=9), Job("conditional_like_to_like", conditional_job, cost=20)]
+    return [*jobs, *of_wiring]
+
+
+def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
+    """How well the scan is decoded from embeddings and features; nothing to decode with one scan of some size.
+
+    The embeddings as fitted and alike in every scan, and all features that the models of function read.
+    """
+    units = pd.read_parquet(folder / "embeddings.parquet", columns=["session", "scan_idx"])
+    if (units.value_counts() >= DECODED_FROM).sum() < 2:
+        return []
+    decoders = ("linear", "boosting") if study.settings.preset != "short" else ("linear",)
+    tables = (("as fitted", folder / "embeddings_uncorrected.parquet"), ("aligned", folder / "embeddings.parquet"), ("all features", None))
+    return [
+        Job(f"leakage_{label.replace(' ', '_')}_{decoder}", leakage_job, {"file": file, "decoder": decoder, "label": label}, 8)
+        for label, file in tables
+        for decoder in decoders
+    ]
+
+
+def leakage_job(study: Study, checkpoint: Path, file: Path | None, decoder: str, label: str) -> pd.DataFrame:
+    """One decoder on one embeddings table, or on the features of all neurons."""
+    vectors = pd.read_parquet(file) if file is not None else features_as_embeddings(study.features)
+    return scan_leakage(vectors, study.settings.seed, study.settings.permutations, (decoder,)).assign(embeddings=label)
+
+
+def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+    """The comparison of partners and matched non-partners; the axons behind it go beside the checkpoint."""
+    summary, axons = compare_with_matched(study.cortex, study.settings.seed)
+    artifacts.write_parquet(axons, checkpoint.with_name("like_to_like_axons.parquet"))
+    return summary
+
+
+def conditional_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+    """Slopes of who connects on similarity, given every axon's number of partners."""
+    return conditional_like_to_like(study.cortex, study.settings.seed)
+
+
+def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Predictions, metrics, differences, nulls, verdicts and provenance; in words what is not scored."""
+    labels, positions = _neuron_predictions(study, scope, jobs)
+    pairs = {split: connectivity.pair_table(study, split, jobs) for split in scope.pair_splits}
+    scored = [scores.pair_scores(study, split, table) for split, table in pairs.items()]
+    if scope.tasks:
+        scored.insert(0, scores.neuron_scores(study, labels, positions))
+    metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
+    metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
+    nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
+    for name in ("like_to_like", "conditional_like_to_like"):
+        _write_both(jobs[name], folder / name)
+    shutil.copy(folder / "work" / "like_to_like_axons.parquet", folder / "like_to_like_axons.parquet")
+    leakage = [frame for name, frame in jobs.items() if name.startswith("leakage_")]
+    if leakage:
+        artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
+    _write_both(metrics, folder / "metrics")
+    _write_both(differences, folder / "differences")
+    _write_both(nulls, folder / "permutations")
+    artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
+    function, choice = scores.predicts_with_function(metrics)
+    save_graph(folder, function)
+    artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
+    _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
+
+
+def _neuron_predictions(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Tables of the label tasks that are scored, and of positions: without a row where they are not."""
+    found = [frame for name, frame in jobs.items() if name.startswith("neurons_")]
+    together = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"split": []})
+    of_task = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
+    labels = {task: neurons.label_table(study, of_task[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
+    return labels, neurons.position_table(study, of_task["position"]) if scope.splits("position") else pd.DataFrame({"target": []})
+
+
+def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, folder: Path) -> None:
+    for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
+        artifacts.write_parquet(table[table["permutation"] < 0].drop(columns="permutation"), folder / f"{name}.parquet")
+    linked = pairs[pairs["connected"]]
+    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")
+    artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")
+
+
+def _write_both(frame: pd.DataFrame, stem: Path) -> None:
+    """A results table as Parquet and, for people, as CSV."""
+    artifacts.write_parquet(frame, stem.with_suffix(".parquet"))
+    artifacts.write_table(frame, stem.with_suffix(".csv"))

@@ -1,0 +1,94 @@
+"""The run folder before and between runs: whether it may be written, belongs to these settings and inputs, and is finished."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from graphtwin import artifacts
+from graphtwin.config import dump_toml
+from graphtwin.graph.runs.settings import Settings
+from graphtwin.sources import SourceTables
+from graphtwin.sources.loaders import brought_embeddings as embeddings
+
+UNFINISHED = "unfinished"
+SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
+WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
+
+
+def require_place(folder: Path, settings: Settings, resume: bool) -> None:
+    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
+    config = folder / "config.toml"
+    if folder.is_file():
+        raise FileExistsError(f"{folder}: is a file. Name another --out.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not config.exists():
+        raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no run folder. Name another --out.")
+    if not resume:
+        raise FileExistsError(f"{folder}: a run is already there. Give --resume to go on with it, or name another --out.")
+    changed = _changes(config.read_text(encoding="utf-8"), dump_toml(settings))
+    if changed:
+        raise ValueError(
+            f"{folder}: was begun with other settings; different now: {'; '.join(changed[:5])}"
+            f"{f' and {len(changed) - 5} more' if len(changed) > 5 else ''}. Use the same settings, or name another --out."
+        )
+
+
+def _changes(before: str, now: str) -> list[str]:
+    """Settings that differ, by their full names, as they were and as they are."""
+    then, today = (_flat(tomllib.loads(text)) for text in (before, now))
+    names = sorted(then.keys() | today.keys())
+    said = {name: [json.dumps(values.get(name)) if name in values else "not set" for values in (then, today)] for name in names}
+    return [f"{name} was {was}, is {now_is}" for name, (was, now_is) in said.items() if was != now_is and name not in WITHOUT_EFFECT]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:
+    """What a run reads: the source's name, materializations and file hashes, and the hash of embeddings that are brought."""
+    brought = embeddings.files(settings.embeddings_file) if settings.embeddings_file is not None else []
+    return tables.provenance | {str(file): artifacts.sha256(file) for file in brought}
+
+
+def require_same_inputs(folder: Path, inputs: dict[str, str]) -> None:
+    """Raise when the folder holds a run of other inputs; a new folder holds none."""
+    path = folder / "provenance.json"
+    if not path.exists():
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))["inputs"]
+    changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
+    if changed:
+        raise ValueError(
+            f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. "
+            "Restore them, or name another --out."
+        )
+
+
+def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> dict[str, Any]:
+    """What is written down of a run; one that goes on with other software than it was begun with has `begun_with` as well."""
+    now, path = artifacts.provenance(settings.seed, inputs), folder / "provenance.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
+    software = {name: before[name] for name in SOFTWARE}
+    differs = any(before[name] != now[name] for name in SOFTWARE)
+    return now | ({"begun_with": before.get("begun_with", software)} if differs or "begun_with" in before else {})
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a run that wrote everything."""
+    return (folder / "config.toml").exists() and not (folder / UNFINISHED).exists()
+
+
+def already_finished(folder: Path) -> str:
+    """What to say of a finished run that is asked to go on."""
+    report = folder / "report.html"
+    where = f"Its report: {report}" if report.exists() else f"`graphtwin report {folder}` writes its report"
+    return f"{folder}: finished already, with these settings and inputs; nothing was done. {where}."

@@ -1,0 +1,175 @@
+"""`graphtwin like-to-like`: a pair table in, slopes, nulls, curves and a page out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin import artifacts
+from graphtwin.cortex.funnel import Funnel
+from graphtwin.pipeline.pairs.neuron_function import with_function, without_published
+from graphtwin.sources.loaders.brought_embeddings import read_embeddings as read_embeddings
+from graphtwin.sources.loaders.published import read_neurons, read_pairs
+from graphtwin.tuning.similarity import add_similarities
+from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
+from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections
+from graphtwin.wiring.questions.analysis import analyse, measure_of, unfitted_groups
+from graphtwin.wiring.questions.question import Answer, Question, Step
+from graphtwin.wiring.questions.together import GEOMETRY, together
+
+T = TypeVar("T")
+STEPS_BEFORE = 3  # pairs, neurons, inclusion
+
+
+class LikeToLikeConfig(BaseModel):
+    """What is asked of a pair table.
+
+    Attributes:
+        pairs, neurons: Tables as published, or with the same columns; neurons where similarities, reliability or positions come from them.
+        embeddings: Table of a twin, whose function then takes the place of that in both tables.
+        similarity: Columns of the pair table, or names that are computed from the neurons.
+        by: Column of groups: projections between areas, these with layers, or none.
+        inclusion: The published rules, or none.
+        nulls: Replicates of every null and bootstrap; 0 leaves them out.
+        workers: Threads.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs: Path
+    neurons: Path | None = None
+    embeddings: Path | None = None
+    similarity: tuple[str, ...] = Field(min_length=1)
+    outcome: Literal["synapse_density", "co_travel", "size"] = "synapse_density"
+    by: Literal["proj_hva", "proj_hva_layer", "none"] = "proj_hva"
+    inclusion: Literal["published", "none"] = "published"
+    nulls: int = Field(200, ge=0)
+    seed: int = Field(0, ge=0)
+    workers: int = Field(1, ge=1)
+
+
+def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
+    """Answer the question of a configuration and write the folder.
+
+    Args:
+        config: What is asked.
+        out: A folder that is new or empty.
+
+    Returns:
+        The folder, for `report.like_to_like_page.write` to draw its page from.
+    """
+    from tqdm import tqdm
+
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise FileExistsError(f"{out}: exists and is not empty. Name another --out.")
+    answer = Answer()
+    with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
+
+        def doing(step: str, work: Callable[[], T]) -> T:
+            bar.set_postfix_str(step)
+            done = work()
+            bar.update()
+            return done
+
+        pairs = doing("reading the pairs", lambda: _read_pairs(config))
+        pairs, neurons = doing("neurons and similarities", lambda: _with_neurons(pairs, config))
+        steps = doing("inclusion", lambda: _steps(pairs, neurons, config, answer))
+        bar.total = STEPS_BEFORE + len(steps)
+        for step, work in steps.items():
+            answer.merge(doing(step, work))
+    _write(answer, config, out)
+    return out
+
+
+def _steps(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, answer: Answer) -> dict[str, Step]:
+    """What is to be done with the pairs of every similarity, and with those of all of them."""
+    by = None if config.by == "none" else config.by
+    steps: dict[str, Step] = {}
+    included = {}
+    for name in dict.fromkeys(config.similarity):
+        question = Question(name, config.outcome, by, config.nulls, config.seed, config.workers, measure_of(neurons, name))
+        included[name] = _fitted_groups(_included(pairs, neurons, name, config, answer), question, answer)
+        steps |= {f"{name}: {step}": work for step, work in analyse(included[name], question).items()}
+    return steps | together(pairs, included, neurons, config.outcome, by, config.seed, answer)
+
+
+def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
+    """The pairs; without a neuron table they must have the similarities."""
+    pairs = read_pairs(config.pairs)
+    if config.embeddings is not None:
+        if config.neurons is None:
+            raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
+        pairs = without_published(pairs)
+    missing = [name for name in config.similarity if name not in pairs]
+    if missing and config.neurons is None:
+        raise ValueError(
+            f"{config.pairs}: no column {', '.join(missing)}, and no neuron table to compute it from. "
+            f"Give --neurons, or one of: {', '.join(_similarities(pairs))}."
+        )
+    return pairs
+
+
+def _with_neurons(pairs: pd.DataFrame, config: LikeToLikeConfig) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Similarities, projections and geometry filled in where the neurons allow it, and the neurons."""
+    if config.neurons is None:
+        return pairs, None
+    neurons = read_neurons(config.neurons)
+    if config.embeddings is not None:
+        neurons = with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
+    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity), neurons
+
+
+def _similarities(pairs: pd.DataFrame) -> list[str]:
+    """Columns of numbers that could be a similarity."""
+    known = {"pre_nucleus_id", "post_nucleus_id", "n_synapses", "synapse_size", "mean_synapse_size", "l_d_um", *GEOMETRY}
+    return [str(name) for name in pairs.select_dtypes("number") if name not in known]
+
+
+def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame:
+    """The pairs that pass; without a neuron table reliability cannot be asked for, which is said."""
+    rules: Inclusion = INCLUSIONS[config.inclusion]
+    if neurons is None and rules.reliability:
+        rules = rules.model_copy(update={"reliability": False})
+        answer.notes.append(f"{name}: reliability was not checked, for no neuron table was given.")
+    used, funnel = include(pairs, neurons, name, rules, config.by)
+    answer.add("funnel", funnel)
+    if used.empty:
+        lost = funnel[funnel["n_dropped"] > 0]
+        why = "; ".join(f"{row['step']}: {row['n_dropped']:,} lost ({row['reason']})" for _, row in lost.iterrows())
+        raise ValueError(
+            f"{name}: none of {len(pairs):,} pairs is left by inclusion {config.inclusion!r}. {why}. Relax it with --inclusion none."
+        )
+    return used
+
+
+def _fitted_groups(used: pd.DataFrame, question: Question, answer: Answer) -> pd.DataFrame:
+    """The pairs of groups that have a slope; the others are left out of every step, with a note."""
+    funnel = Funnel("model")
+    for group, reason in unfitted_groups(used, question).items():
+        answer.notes.append(f"{question.similarity}: {group} is left out. {reason}")
+        used = funnel.keep(used, used[question.by].astype(str) != group, question.similarity, f"{group} has a slope", reason, "pairs")
+    if len(funnel.frame()):
+        answer.add("funnel", funnel.frame())
+    return used
+
+
+def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
+    """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
+    for name, frame in answer.frames().items():
+        artifacts.write_parquet(frame, out / f"{name}.parquet")
+        artifacts.write_table(frame, out / f"{name}.csv")
+    artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
+    artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
+    inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
+    artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
+
+
+def _plain(config: LikeToLikeConfig) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(config.model_dump_json())
+    return found

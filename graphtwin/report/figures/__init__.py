@@ -1,0 +1,1 @@
+"""Figures, each with the sentence that says what it shows."""

@@ -1,0 +1,108 @@
+"""What every figure of the report shares: its form on the page, and the way from matplotlib to inline SVG."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from graphtwin.report.figures.palette import MUTED, RULE, STYLE
+from graphtwin.report.words import plain
+
+WIDTH = 7.6  # inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure on the page.
+
+    Attributes:
+        key: Its anchor.
+        sentence: What it shows, with the numbers computed from the data.
+        caption: How to read it, and n.
+        files: The tables behind it, inside the run folder.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    caption: str
+    svg: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A figure that this run has no data for, and why."""
+
+    key: str
+    title: str
+    reason: str
+
+
+Block = Drawn | Absent
+
+
+def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
+    """A figure as an SVG element to stand inside a page.
+
+    Args:
+        key: Prefix of every id, so that figures on one page do not share ids.
+        alt: What a reader who cannot see it is told.
+        size: Width and height in inches.
+        draw: Fills the figure.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, layout = Figure(figsize=size, dpi=72), ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.08)
+        FigureCanvasAgg(figure)
+        figure.set_layout_engine(layout)
+        draw(figure)
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # laid out already: saving would do it again, at the price of a second drawing
+        out = io.StringIO()
+        figure.savefig(out, format="svg", dpi=170, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(out.getvalue(), key, alt, size[0] / WIDTH)
+
+
+def _inline(svg: str, key: str, alt: str, share: float) -> str:
+    """The SVG element alone, at most this share of the column wide, with ids of its own and words for screen readers."""
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r'\bid="', f'id="{key}-', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{key}-", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{_attribute(alt)}" style="max-width:{100 * share:.0f}%"', 1)
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def draw_interval_rows(
+    axes: Axes,
+    labels: Sequence[str],
+    values: Float[np.ndarray, "rows estimate_low_high"],
+    colours: Sequence[str],
+    reference: float | None = None,
+) -> None:
+    """Estimates with their intervals, a labelled row each from the top down, and a line at the value to compare with."""
+    rows = np.arange(len(labels))
+    if reference is not None:
+        axes.axvline(reference, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0)
+    for row, (estimate, low, high), colour in zip(rows, values, colours, strict=True):
+        axes.plot([low, high], [row, row], color=colour, linewidth=2.2, alpha=0.55, solid_capstyle="butt")
+        axes.plot([estimate], [row], "o", color=colour, markersize=5)
+    axes.set_yticks(rows, [plain(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)

@@ -1,0 +1,138 @@
+"""Figures of how the functional embedding was learned: its basis, and its score on held-out directions."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RULE, SKY, VERMILLION
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import number_text
+from graphtwin.tuning.selection import choose
+
+COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
+PREDICTORS = {
+    "shared_basis": "shared basis (the embedding)",
+    "von_mises": "von Mises fit",
+    "raw": "raw curve, both",
+    "raw_neighbours": "raw curve, neighbours",
+    "raw_opposite": "raw curve, opposite",
+    "own_mean": "own mean",
+}
+BROUGHT = "the embeddings were brought, not learned from direction responses in this run"
+
+
+def draw_embedding(run: RunFolder) -> list[Block]:
+    """The basis and its score."""
+    return [draw_basis(run), draw_held_out(run)]
+
+
+def draw_basis(run: RunFolder) -> Block:
+    """The learned functions of direction."""
+    title = "The learned basis over stimulus direction"
+    basis = run.table("basis")
+    if basis is None:
+        return Absent("basis", title, f"no basis.parquet: {BROUGHT}.")
+    names = [name for name in basis if name.startswith("component_")]
+    values = basis[names].to_numpy(np.float64)
+    period = dominant_harmonic(values)
+    sentence = (
+        f"Of {len(names)} learned functions of direction, {np.count_nonzero(period == 2)} repeat mainly every 180° (orientation), "
+        f"{np.count_nonzero(period == 1)} every 360° (direction) and {np.count_nonzero(period > 2)} faster."
+    )
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        degrees = np.r_[basis["direction_degrees"], basis["direction_degrees"].iloc[0] + 360.0]
+        for index, one in enumerate(axes):
+            one.axhline(0, color=RULE, linewidth=0.8)
+            one.plot(degrees, np.r_[values[:, index], values[0, index]], "o-", color=COMPONENT_COLOURS[index % 8], markersize=2.5)
+            one.set_xticks([0, 180, 360])
+            one.set_title(f"{index}: {360 / period[index]:.0f}°", weight="normal")
+        axes[0].set_ylabel("basis function (log response)")
+        figure.supxlabel("stimulus direction (degrees)", fontsize=8)
+
+    caption = (
+        f"Each panel is one function, n = {len(basis)} directions; its number and main period above it. "
+        "A neuron's log response is its log gain plus the weighted sum of these; the weights are its embedding."
+    )
+    return Drawn("basis", title, sentence, caption, draw_svg("basis", sentence, (WIDTH, 2.0), fill), ("basis.parquet",))
+
+
+def dominant_harmonic(basis: Float[np.ndarray, "directions components"]) -> Int[np.ndarray, " components"]:
+    """The number of cycles a turn (1 direction, 2 orientation) that holds most of each function's power."""
+    return 1 + np.abs(np.fft.rfft(basis, axis=0))[1:].argmax(0).astype(np.int64)
+
+
+def draw_held_out(run: RunFolder) -> Block:
+    """Directions a neuron did not show, predicted by the embedding and by simpler readings of its tuning curve."""
+    title = "Held-out directions: the embedding against simpler descriptions"
+    scores, grid = run.table("embedding_scores"), run.table("embedding_grid")
+    if scores is None:
+        return Absent("held-out", title, f"no embedding_scores.parquet: {BROUGHT}.")
+    single = scores[~scores["model"].str.contains(" - ", regex=False)]
+    explained = single[single["metric"] == "variance_explained"].set_index("model")
+    order = explained["estimate"].sort_values(ascending=False).index
+    bits = single[single["metric"] == "bits_per_response"].set_index("model").reindex(order)
+    colours = [VERMILLION if name == "shared_basis" else BLUE for name in order]
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots(1, 2 if grid is None else 3, width_ratios=[1.1, 1.1] if grid is None else [1.1, 1.1, 0.9])
+        for one, table, label in (
+            (axes[0], explained.loc[order], "variance explained"),
+            (axes[1], bits, "bits per response over own mean"),
+        ):
+            rows = table[["estimate", "low", "high"]].to_numpy(np.float64)
+            draw_interval_rows(one, [PREDICTORS.get(name, name) for name in order], rows, colours, 0.0)
+            one.set_xlabel(label)
+        axes[1].set_yticklabels([])
+        if grid is not None:
+            _draw_grid(axes[2], grid)
+
+    caption = (
+        f"Each unit lost a part of its directions, which every description predicted from the rest; n = {int(single['n'].max()):,} units. "
+        "Raw curve: its interpolation between neighbouring directions, the response to the opposite direction, or the mean of both. "
+        "Bars: 95 % intervals, units resampled; dashed: the unit's own mean."
+    )
+    if grid is not None:
+        caption += " Right: rank and smoothness are chosen on held-out deviance; ring: the choice (smallest rank within a standard error)."
+    svg = draw_svg("held-out", title, (WIDTH, 2.3), fill)
+    return Drawn(
+        "held-out", title, held_out_sentence(explained, scores), caption, svg, ("embedding_scores.parquet", "embedding_grid.parquet")
+    )
+
+
+def held_out_sentence(explained: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """The variance the embedding explains, and whether that is more than each simpler description explains of the same units."""
+    if "shared_basis" not in explained.index:
+        return "The shared basis was not scored on held-out directions."
+    ours = explained.loc["shared_basis"]
+    others = explained.drop(index="shared_basis")["estimate"]
+    names = {"raw": "raw curve", "von_mises": "von Mises fit", "own_mean": "own mean"}
+    parts = [f"{said} {number_text(others[name])}" for name, said in names.items() if name in others]
+    of_ours = scores["model"].str.startswith("shared_basis - ") & (scores["metric"] == "variance_explained")
+    clear = of_ours.any() and (scores.loc[of_ours, "low"] > 0).all()
+    word = "more than every simpler description" if clear else "not clearly more than every simpler description"
+    return (
+        f"On directions a unit did not show, the embedding explains {number_text(ours['estimate'])} of the variance "
+        f"(95 % interval {number_text(ours['low'])} to {number_text(ours['high'])}), {word} ({', '.join(parts)})."
+    )
+
+
+def _draw_grid(axes: Axes, grid: pd.DataFrame) -> None:
+    mean = grid.groupby(["smoothness", "rank"])["deviance"].mean()
+    for colour, (smoothness, line) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)), mean.groupby(level=0), strict=False):
+        axes.plot(line.index.get_level_values(1), line.to_numpy(), "o-", color=colour, markersize=3, label=f"{smoothness:g}")
+    rank, smoothness = choose(grid)
+    axes.plot([rank], [mean[smoothness, rank]], "o", markersize=10, markerfacecolor="none", color=BLACK)
+    axes.set_xticks(sorted(grid["rank"].unique()))
+    axes.set_xlabel("rank")
+    axes.set_ylabel("held-out deviance")
+    axes.legend(title="smoothness", title_fontsize=7.5)
+    axes.margins(0.12)

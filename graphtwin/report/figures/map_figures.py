@@ -1,0 +1,209 @@
+"""Figures of what lies in the functional embedding: its map by layer and scan, and whether the scan can be decoded from it."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.tuning.embeddings import embedding_columns, scan_labels
+
+LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+RECEIVED = ("aligned", "all features")
+
+
+def draw_embedding_map(run: RunFolder) -> list[Block]:
+    """The map and the decoders."""
+    return [draw_map(run), draw_leakage(run)]
+
+
+def draw_map(run: RunFolder) -> Block:
+    """The embedding in its first two principal components, coloured by layer and by scan."""
+    title = "Map of the embedding"
+    embeddings = run.table("embeddings")
+    if embeddings is None or not embedding_columns(embeddings):
+        return Absent("map", title, "no embeddings.parquet in the run folder.")
+    neurons = run.table("tables/neurons", ["nucleus_id", "layer"])
+    layer = pd.Series(pd.NA, index=embeddings.index, dtype=object)
+    if neurons is not None:
+        layer = embeddings["nucleus_id"].map(neurons.drop_duplicates("nucleus_id").set_index("nucleus_id")["layer"])
+    values = embeddings[embedding_columns(embeddings)].to_numpy(np.float64)
+    plane, share = principal_plane(values)
+    names, scan, known = _scan_names(embeddings), scan_labels(embeddings), layer.notna().to_numpy()
+
+    def fill(figure: Figure) -> None:
+        panels = figure.subplots(1, 1 + known.any(), sharex=True, sharey=True, squeeze=False)[0]
+        if known.any():
+            _scatter_layers(panels[0], plane, layer)
+        _scatter_scans(figure, panels[-1], plane, scan, names)
+        for one in panels:
+            one.set_xlabel(f"component 1 ({per_cent(share[0])} of variance)")
+            one.set(xlim=_central(plane[:, 0]), ylim=_central(plane[:, 1]))
+        panels[0].set_ylabel(f"component 2 ({per_cent(share[1])} of variance)")
+
+    sentence = (
+        f"{_of_layer(values[known], layer[known])} {per_cent(explained_by_group(values, scan))} "
+        f"({per_cent((len(names) - 1) / max(len(plane) - 1, 1))} expected of {len(names)} scans by chance){_decoded(run)}."
+    )
+    caption = (
+        f"Principal components of the {values.shape[1]}-dimensional embedding, n = {len(plane):,} units of {len(names)} scans; "
+        f"layer known for {int(known.sum()):,}. The central 99 % of each axis is shown."
+    )
+    width = WIDTH if known.any() else 0.6 * WIDTH
+    return Drawn("map", title, sentence, caption, draw_svg("map", sentence, (width, 3.7), fill), ("embeddings.parquet",))
+
+
+def _of_layer(values: Float[np.ndarray, "units features"], layer: pd.Series) -> str:
+    """The sentence up to the share of the scan."""
+    if layer.empty:
+        return "No layer is known; scan accounts for"
+    share = explained_by_group(values, pd.factorize(layer)[0].astype(np.int64))
+    return f"Layer accounts for {per_cent(share)} of the embedding's variance and scan for"
+
+
+def _decoded(run: RunFolder) -> str:
+    leakage = run.table("scan_leakage")
+    if leakage is None:
+        return ""
+    best = _strongest(leakage)
+    return f"; a decoder names the scan with balanced accuracy {number_text(best['estimate'])} (chance {number_text(best['chance'])})"
+
+
+def principal_plane(values: Float[np.ndarray, "units features"]) -> tuple[Float[np.ndarray, "units two"], Float[np.ndarray, " two"]]:
+    """The first two principal components and their shares of the variance; zeros where there is only one."""
+    centred = values - values.mean(0)
+    variance, axes = np.linalg.eigh(centred.T @ centred)
+    first = np.argsort(variance)[::-1][:2]
+    plane, share = np.zeros((len(values), 2)), np.zeros(2)
+    plane[:, : len(first)] = centred @ axes[:, first]
+    share[: len(first)] = variance[first] / max(variance.sum(), 1e-300)
+    return plane, share
+
+
+def explained_by_group(values: Float[np.ndarray, "units features"], group: Int[np.ndarray, " units"]) -> float:
+    """Share of the total variance between the groups' means (eta squared); NaN without units."""
+    if len(values) == 0:
+        return float("nan")
+    centred = values - values.mean(0)
+    counts = np.bincount(group)
+    sums = np.column_stack([np.bincount(group, column) for column in centred.T])
+    between = np.sum(sums**2 / np.maximum(counts, 1)[:, None])
+    return float(between / max(np.sum(centred**2), 1e-300))
+
+
+def _central(values: Float[np.ndarray, " units"]) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.005, 0.995])
+    margin = 0.04 * (high - low) + 1e-9
+    return float(low - margin), float(high + margin)
+
+
+def _scatter_layers(axes: Axes, plane: np.ndarray, layer: pd.Series) -> None:
+    names = sorted(map(str, layer.dropna().unique()))
+    x, y = plane.T
+    unknown = layer.isna().to_numpy()
+    axes.scatter(x[unknown], y[unknown], 3, color="#c9ced4", linewidths=0, rasterized=True)
+    colour = np.array([LAYER_COLOURS[names.index(str(name)) % len(LAYER_COLOURS)] if pd.notna(name) else "" for name in layer])
+    order = np.random.default_rng(0).permutation(np.flatnonzero(layer.notna()))  # so that no layer lies on top
+    axes.scatter(x[order], y[order], 4, colour[order].tolist(), linewidths=0, alpha=0.7, rasterized=True)
+    for index, name in enumerate(names):
+        axes.plot([], [], "o", color=LAYER_COLOURS[index % len(LAYER_COLOURS)], markersize=5, label=plain(name))
+    axes.plot([], [], "o", color="#c9ced4", markersize=5, label="unknown")
+    axes.set_title("by layer")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.995), ncols=len(names) + 1, handletextpad=0.0, columnspacing=1.0, borderpad=0.1)
+
+
+def _scatter_scans(figure: Figure, axes: Axes, plane: np.ndarray, scan: np.ndarray, names: list[str]) -> None:
+    colours = matplotlib.colormaps["viridis"].resampled(len(names))
+    order = np.random.default_rng(0).permutation(len(plane))
+    drawn = axes.scatter(
+        plane[order, 0],
+        plane[order, 1],
+        4,
+        scan[order],
+        cmap=colours,
+        vmin=-0.5,
+        vmax=len(names) - 0.5,
+        linewidths=0,
+        alpha=0.7,
+        rasterized=True,
+    )
+    axes.set_title("by scan")
+    bar = figure.colorbar(drawn, ax=axes, ticks=range(len(names)), aspect=30, pad=0.02)
+    bar.ax.set_yticklabels(names, fontsize=6.5)
+    if bar.solids is not None:
+        bar.solids.set(alpha=1, rasterized=True)
+    bar.outline.set_visible(False)
+    bar.set_label("session-scan", fontsize=6.5, color=MUTED)
+
+
+def _scan_names(embeddings: pd.DataFrame) -> list[str]:
+    scans = embeddings[["session", "scan_idx"]].drop_duplicates().sort_values(["session", "scan_idx"])
+    return [f"{session}-{scan}" for session, scan in scans.itertuples(index=False)]
+
+
+def draw_leakage(run: RunFolder) -> Block:
+    """Whether a decoder can tell the scan from the embedding or from all features."""
+    title = "Can the scan be decoded from function?"
+    leakage = run.table("scan_leakage")
+    if leakage is None:
+        return Absent("leakage", title, "no scan_leakage.parquet; the decoders need at least two scans.")
+    if "embeddings" not in leakage:
+        leakage = leakage.assign(embeddings="embeddings")
+    labels = [f"{row.decoder}, {row.embeddings}" for row in leakage.itertuples()]
+    chance = float(leakage["chance"].iloc[0])
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots()
+        colours = [VERMILLION if name in RECEIVED else GREY for name in leakage["embeddings"]]
+        draw_interval_rows(axes, labels, leakage[["estimate", "low", "high"]].to_numpy(np.float64), colours, chance)
+        axes.set_xlim(0, 1.12 * max(float(leakage["high"].max()), chance))
+        axes.set_xlabel("balanced accuracy of naming the scan (dashed: chance)")
+
+    n_scans, n = int(leakage["n_scans"].iloc[0]), int(leakage["n"].iloc[0])
+    caption = (
+        f"Decoders trained on other units name the scan of each unit; n = {n:,} units of {n_scans} scans"
+        f"{_left_out(leakage)}. Bars: 95 % intervals. Aligned: the embedding that all models receive; as fitted: before every scan got "
+        "the same mean and covariance; all features: of one unit a neuron, all that models of function read. "
+        "Exact centring pushes linear decoding below chance."
+    )
+    height = 0.75 + 0.24 * len(labels)
+    svg = draw_svg("leakage", title, (0.8 * WIDTH, height), fill)
+    return Drawn("leakage", title, leakage_sentence(leakage), caption, svg, ("scan_leakage.parquet",))
+
+
+def leakage_sentence(leakage: pd.DataFrame) -> str:
+    """What the strongest decoder reads from embedding and features that the models receive, against chance and against the raw fit."""
+    worst, received = _strongest(leakage), _received(leakage)
+    told = (received["low"] > received["chance"]).any()
+    verdict = "better than chance: it still encodes the scan" if told else "no better than chance"
+    text = (
+        f"From what the models receive, the best decoder ({worst['decoder']}, {worst['embeddings']}) names the scan with balanced accuracy "
+        f"{number_text(worst['estimate'])} (95 % interval {number_text(worst['low'])} to {number_text(worst['high'])}; "
+        f"chance {number_text(worst['chance'])}), {verdict}"
+    )
+    fitted = leakage[leakage["embeddings"] == "as fitted"]
+    return text + ("." if fitted.empty else f"; as fitted, before alignment, up to {number_text(fitted['estimate'].max())}.")
+
+
+def _received(leakage: pd.DataFrame) -> pd.DataFrame:
+    """Decoders of the embedding and the features that the models receive."""
+    aligned = leakage[leakage["embeddings"].isin(RECEIVED)] if "embeddings" in leakage else leakage
+    return (leakage if aligned.empty else aligned).reset_index(drop=True)
+
+
+def _strongest(leakage: pd.DataFrame) -> pd.Series:
+    """The best of them."""
+    received = _received(leakage)
+    return received.loc[received["estimate"].idxmax()]
+
+
+def _left_out(leakage: pd.DataFrame) -> str:
+    left_out = int(leakage["n_left_out"].max()) if "n_left_out" in leakage else 0
+    return f" ({left_out} units of very small scans left out)" if left_out else ""

@@ -1,0 +1,228 @@
+"""Figures of what is said about single neurons: cell type, layer and depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.special import ndtri
+
+from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import INK, MUTED, RULE, is_twin, model_style
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
+from graphtwin.report.words import join_words, number_text, per_cent, plain
+
+N_BARS = 45
+LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
+
+
+def draw_neurons(run: RunFolder) -> list[Block]:
+    """Cell type, layer and depth."""
+    return [draw_confusion(run), draw_layer(run), draw_depth(run)]
+
+
+def of_first_split(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of the split the figures show, and its name in words."""
+    split = next((name for name in FIRST_SPLITS if (frame["split"] == name).any()), frame["split"].iloc[0])
+    return frame[frame["split"] == split], HELD_OUT.get(split, split).lower()
+
+
+def shown_models(frame: pd.DataFrame) -> list[str]:
+    """The graph twins, or without one the last model."""
+    models = [str(name) for name in dict.fromkeys(frame["model"])]
+    return [name for name in models if is_twin(name)][:2] or models[-1:]
+
+
+def confusion_of(rows: pd.DataFrame, classes: list[str]) -> Float[np.ndarray, "classes classes"]:
+    """Counts of true (rows) against predicted classes (columns)."""
+    codes = {name: index for index, name in enumerate(classes)}
+    true, predicted = (rows[name].map(codes).to_numpy(np.int64) for name in ("true", "predicted"))
+    return confusion_counts(true, predicted, len(classes))
+
+
+def draw_confusion(run: RunFolder) -> Block:
+    """True against predicted cell type."""
+    title = "Cell type: what is taken for what"
+    frame = run.table("predictions/cell_type", ["split", "model", "true", "predicted"])
+    frame = None if frame is None else frame.dropna(subset=["true", "predicted"])
+    if frame is None or frame.empty:
+        seen = "no neuron with a known cell type was predicted (predictions/cell_type.parquet)."
+        return Absent("confusion", title, why_not(run, "cell_type", seen))
+    frame, split = of_first_split(frame)
+    classes = frame["true"].value_counts().index.astype(str).tolist()
+    classes += sorted(set(frame["predicted"].astype(str)) - set(classes))
+    models = shown_models(frame)
+    counts = {model: confusion_of(frame[frame["model"] == model], classes) for model in models}
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+        for one, model in zip(axes, models, strict=True):
+            _draw_matrix(one, counts[model], classes)
+            one.set_title(plain(model))
+            one.set_xlabel("predicted cell type")
+        of_class = counts[models[0]].sum(1).astype(int)
+        axes[0].set_yticks(range(len(classes)), [f"{plain(name)}  (n = {n:,})" for name, n in zip(classes, of_class, strict=True)])
+        axes[0].set_ylabel("true cell type")
+
+    sentence = confusion_sentence(models[0], counts[models[0]], classes)
+    caption = (
+        f"Per cent of each true class, {split}; n = {int(counts[models[0]].sum()):,} neurons of known type. "
+        "The diagonal is the recall; rows add up to 100 % but for rounding. Classes from the most to the least frequent."
+    )
+    svg = draw_svg("confusion", sentence, (WIDTH, 1.2 + 0.23 * len(classes)), fill)
+    return Drawn("confusion", title, sentence, caption, svg, ("predictions/cell_type.parquet",))
+
+
+def confusion_sentence(model: str, counts: Float[np.ndarray, "classes classes"], classes: list[str]) -> str:
+    """Best and least recognised class, and the most frequent mistake."""
+    of_class = counts.sum(1)
+    share = counts / np.maximum(of_class, 1)[:, None]
+    recall = np.where(of_class > 0, np.diag(share), np.nan)
+    best, least = int(np.nanargmax(recall)), int(np.nanargmin(recall))
+    wrong = counts - np.diag(np.diag(counts))
+    text = f"{_quoted(model)} recognises {classes[best]} best (recall {number_text(recall[best])}) and {classes[least]} least "
+    text += f"({number_text(recall[least])}, n = {int(of_class[least])})"
+    if wrong.sum() == 0:
+        return text + ", with no mistake."
+    true, taken = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    return (
+        text
+        + f"; its most frequent mistake is {classes[true]} taken for {classes[taken]} ({per_cent(share[true, taken])} of {classes[true]})."
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def _draw_matrix(axes: Axes, counts: np.ndarray, classes: list[str]) -> None:
+    of_class = counts.sum(1, keepdims=True)
+    share = counts / np.maximum(of_class, 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(share >= 0.005):
+        dark = share[row, column] > 0.55
+        axes.text(column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", fontsize=6.5, color="white" if dark else INK)
+    axes.set_xticks(range(len(classes)), [plain(name) for name in classes], rotation=90)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def draw_layer(run: RunFolder) -> Block:
+    """Layer by every model, over all scans and inside each."""
+    title = "Layer: with and without what the scan gives away"
+    metrics = run.table("metrics")
+    rows = main_rows(metrics, "layer")
+    if rows is None:
+        return Absent("layer", title, why_not(run, "layer", "layer was not scored (no such rows in metrics.parquet)."))
+    models = [str(name) for name in dict.fromkeys(rows["model"])]
+    shown = [("balanced_accuracy", "balanced accuracy, all scans"), ("balanced_accuracy_within_scan", "balanced accuracy within scans")]
+    shown = [(metric, label) for metric, label in shown if (rows["metric"] == metric).any()]
+    n_classes = int(rows["metric"].str.startswith("recall ").groupby(rows["model"]).sum().max())
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots(1, len(shown), sharey=True, sharex=True, squeeze=False)[0]
+        for one, (metric, label) in zip(axes, shown, strict=True):
+            table = rows[rows["metric"] == metric].drop_duplicates("model").set_index("model").reindex(models)
+            values = table[["estimate", "low", "high"]].to_numpy(np.float64)
+            # inside a scan with fewer of the classes chance is higher: only with two classes is it one value
+            same_chance = n_classes == 2 or (n_classes and metric == "balanced_accuracy")
+            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if same_chance else None)
+            one.set_xlabel(label)
+
+    sentence = layer_sentence(metrics, models)
+    split, first = HELD_OUT.get(rows["split"].iloc[0], rows["split"].iloc[0]).lower(), rows.iloc[0]
+    caption = (
+        f"{split.capitalize()}; n = {int(first['n']):,} neurons of known layer. Bars: 95 % intervals over "
+        f"{int(first['n_clusters']):,} {first['cluster']}s; dashed: chance with {n_classes} layers."
+    )
+    svg = draw_svg("layer", sentence, (WIDTH, 0.8 + 0.25 * len(models)), fill)
+    return Drawn("layer", title, sentence, caption, svg, ("metrics.parquet", "predictions/layer.parquet"))
+
+
+def layer_sentence(metrics: pd.DataFrame | None, models: list[str]) -> str:
+    """Function alone against the scan's identity, over all scans and within."""
+    parts = []
+    for model in [name for name in models if is_twin(name)] + [name for name in ("scan alone",) if name in models]:
+        overall = look_up(metrics, "layer", model, "balanced_accuracy")
+        within = look_up(metrics, "layer", model, "balanced_accuracy_within_scan")
+        if overall is not None:
+            inside = "" if within is None else f", {number_text(within.estimate)} within scans"
+            parts.append(f"{_quoted(model)} reaches {overall.text()}{inside}")
+    return f"Balanced accuracy of layer: {'; '.join(parts)}." if parts else "Only baselines were scored for layer."
+
+
+def draw_depth(run: RunFolder) -> Block:
+    """Depth predicted against true, with error bars and what they cover."""
+    title = "Depth: predicted against true"
+    frame = run.table("predictions/position")
+    frame = None if frame is None else frame[(frame["target"] == "depth") & np.isfinite(frame["true_um"]) & np.isfinite(frame["mean_um"])]
+    if frame is None or frame.empty:
+        return Absent("depth", title, why_not(run, "depth", "no neuron of known depth was predicted (predictions/position.parquet)."))
+    frame, split = of_first_split(frame)
+    models = shown_models(frame)
+    parts = {model: frame[frame["model"] == model] for model in models}
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots(1, len(models) + 1, width_ratios=[1.0] * (len(models) + 1))
+        low, high = np.quantile(frame["true_um"], [0.001, 0.999])
+        limits = (float(low) - 25, float(high) + 25)
+        for one, (model, rows) in zip(axes, parts.items(), strict=False):
+            _draw_predicted(one, rows, model_style(model)["color"])
+            one.set(xlim=limits, ylim=limits, aspect="equal", xlabel="true depth (µm)")
+            one.set_title(_two_lines(model))
+        axes[0].set_ylabel("predicted depth (µm)")
+        _draw_coverage(axes[-1], parts)
+
+    caption = (
+        f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Lines: the model's 95 % error bars of {N_BARS} neurons evenly "
+        "spaced in depth. Right: share of neurons inside error bars of each nominal level; on the diagonal the error bars are right."
+    )
+    svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
+    return Drawn("depth", title, depth_sentence(parts), caption, svg, ("predictions/position.parquet",))
+
+
+def depth_sentence(parts: dict[str, pd.DataFrame]) -> str:
+    """Median error and coverage of each model."""
+    said = []
+    for model, rows in parts.items():
+        true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
+        error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
+        said.append(
+            f"{_quoted(model)} misses depth by {number_text(error, 'um')} µm in the median and its 95 % error bars hold {per_cent(inside)}"
+        )
+    return f"{join_words(said)} of the neurons."
+
+
+def _two_lines(model: str) -> str:
+    return plain(model).replace(", ", ",\n", 1)
+
+
+def _draw_predicted(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    rows = rows.sort_values("true_um")
+    true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
+    axes.axline((0, 0), slope=1, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
+    axes.scatter(true, mean, s=3, color=colour, alpha=0.25, linewidths=0, rasterized=True)
+    few = np.unique(np.linspace(0, len(rows) - 1, min(N_BARS, len(rows))).astype(int))
+    axes.vlines(true[few], mean[few] - NORMAL_95 * sd[few], mean[few] + NORMAL_95 * sd[few], color=INK, linewidth=0.6, alpha=0.6)
+    axes.plot(true[few], mean[few], "o", color=INK, markersize=1.8)
+
+
+def _draw_coverage(axes: Axes, parts: dict[str, pd.DataFrame]) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    for model, rows in parts.items():
+        axes.plot(LEVELS, coverage_curve(rows), marker="o", markersize=3, label=_two_lines(model), **model_style(model))
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal", xlabel="nominal level of the error bar", ylabel="share of neurons inside")
+    axes.set_title("Coverage")
+    axes.grid(color=RULE, linewidth=0.6)
+    axes.legend(loc="lower right", fontsize=6, handlelength=1.2, borderpad=0.1)
+
+
+def coverage_curve(rows: pd.DataFrame) -> Float[np.ndarray, " levels"]:
+    """Share of neurons inside the central error bar of each nominal level in `LEVELS`."""
+    far = np.abs(rows["true_um"] - rows["mean_um"]).to_numpy(np.float64) / rows["sd_um"].to_numpy(np.float64)
+    return np.array([np.mean(far <= ndtri(0.5 + level / 2)) for level in LEVELS])

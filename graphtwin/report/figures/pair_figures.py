@@ -1,0 +1,205 @@
+"""Figures of connectivity: ROC and precision-recall against baselines, calibration, and synapse size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
+from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, is_twin, model_style
+from graphtwin.report.figures.ranked import RankedModel, rank_model, reliability
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.tables import look_up
+from graphtwin.report.words import number_text, per_cent, plain
+
+KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um"]
+FIRST_RANKED = 30  # precision of fewer pairs is noise
+TWIN = "graph twin"
+
+
+def draw_pairs(run: RunFolder) -> list[Block]:
+    """All figures of connectivity."""
+    models = [name for name in run.columns("predictions/connectivity") if name not in KNOWN_COLUMNS]
+    pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", *models])
+    if pairs is None or not pairs["connected"].any():
+        reason = "no predictions/connectivity.parquet" if pairs is None else "none of the held-out pairs is connected"
+        return [
+            Absent("roc", "Connectivity: ranking of held-out pairs", f"{reason}."),
+            Absent("calibration", "Connectivity: are the probabilities right?", f"{reason}."),
+            draw_size(run),
+        ]
+    connected = pairs["connected"].to_numpy(bool)
+    ranked = {name: rank_model(connected, pairs[name].to_numpy()) for name in models if np.isfinite(pairs[name]).any()}
+    return [draw_ranking(ranked, run.table("metrics"), n_axons(pairs)), draw_calibration(ranked, run.table("metrics")), draw_size(run)]
+
+
+def n_axons(pairs: pd.DataFrame) -> int:
+    """Axons among the pairs."""
+    return int(pairs["pre_nucleus_id"].nunique())
+
+
+def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, axons: int) -> Drawn:
+    """ROC and precision-recall of every model."""
+    order = sorted(ranked, key=lambda name: -ranked[name].average_precision)
+    first = ranked[order[0]]
+    curves = {name: ranked[name] for name in order if len(ranked[name].n) > 1}  # one probability for all pairs makes no curve
+
+    def fill(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        _draw_roc(left, curves)
+        _draw_precision(right, curves, first.prevalence)
+        handles, labels = left.get_legend_handles_labels()
+        values = {
+            name: f"{plain(name)}: AUC {number_text(ranked[name].auc)}, AP {number_text(ranked[name].average_precision)}" for name in curves
+        }
+        figure.legend(handles, [values[label] for label in labels], loc="outside lower center", ncols=2, columnspacing=2.5)
+
+    sentence = ranking_sentence(ranked, metrics)
+    caption = (
+        f"Axons held out; n = {int(first.n[-1]):,} pairs of {axons:,} axons onto queried cells, {int(first.positive[-1]):,} connected. "
+        f"Both axes of precision-recall are logarithmic; it begins after the first {FIRST_RANKED} pairs. Grey dashed: chance."
+    )
+    flat = [name for name in order if name not in curves]
+    if flat:
+        caption += f" Not drawn, since they give every pair one probability: {', '.join(flat)}."
+    title = "Connectivity: ranking of held-out pairs"
+    height = 3.3 + 0.17 * ((len(curves) + 1) // 2)
+    svg = draw_svg("roc", sentence, (WIDTH, height), fill)
+    return Drawn("roc", title, sentence, caption, svg, ("predictions/connectivity.parquet", "metrics.parquet"))
+
+
+def ranking_sentence(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> str:
+    """The graph twin against the baseline with the best average precision."""
+    twin = TWIN if TWIN in ranked else next((name for name in ranked if is_twin(name)), None)
+    baselines = [name for name in ranked if not is_twin(name)]
+    prevalence = f"{per_cent(next(iter(ranked.values())).prevalence)} of the pairs are connected"
+    best = max(baselines, key=lambda name: ranked[name].average_precision) if baselines else None
+    if twin is None:
+        return f"The best baseline, {_scored(best or '', ranked, metrics)}; {prevalence}."
+    text = f"On axons never seen, {_scored(twin, ranked, metrics)}"
+    return f"{text}; the best baseline, {_scored(best, ranked, metrics)}; {prevalence}." if best else f"{text}; {prevalence}."
+
+
+def _scored(model: str, ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> str:
+    values = {"auc": ranked[model].auc, "average_precision": ranked[model].average_precision}
+    said = {}
+    for metric, value in values.items():
+        found = look_up(metrics, "connectivity", model, metric)
+        agrees = found is not None and abs(found.estimate - value) < 1e-3 * max(abs(value), 1e-9)
+        said[metric] = found.text() if found is not None and agrees else number_text(value)
+    return f"“{model}” reaches AUC {said['auc']} and average precision {said['average_precision']}"
+
+
+def _draw_roc(axes: Axes, ranked: dict[str, RankedModel]) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    for name, model in ranked.items():
+        false, true = model.n - model.positive, model.positive
+        negatives = max(int(model.n[-1] - model.positive[-1]), 1)
+        axes.plot(
+            np.r_[0, false / negatives],
+            np.r_[0, true / model.positive[-1]],
+            label=name,
+            zorder=3 if name == TWIN else 2,
+            **model_style(name),
+        )
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="false positive rate", ylabel="true positive rate (recall)")
+    axes.set_title("ROC")
+    axes.grid(color=RULE, linewidth=0.6)
+
+
+def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], prevalence: float) -> None:
+    axes.axhline(prevalence, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    for name, model in ranked.items():
+        at = (model.n >= FIRST_RANKED) & (model.positive > 0)
+        recall, precision = model.positive[at] / model.positive[-1], model.positive[at] / model.n[at]
+        axes.plot(recall, precision, zorder=3 if name == TWIN else 2, **model_style(name))
+    axes.set(xscale="log", yscale="log", xlabel="recall", ylabel="precision")
+    axes.set_title("Precision and recall")
+    axes.grid(color=RULE, linewidth=0.6)
+    axes.text(0.02, prevalence * 1.05, "share of connected pairs", transform=axes.get_yaxis_transform(), color=MUTED, fontsize=6.5)
+
+
+def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> Drawn:
+    """Predicted probability against the observed share of connected pairs."""
+    shown = [name for name in ("boosting", "boosting + tuning", TWIN) if name in ranked] or list(ranked)[-3:]
+    curves = {name: reliability(ranked[name]) for name in shown}
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, curve in curves.items():
+            axes.errorbar(
+                curve["predicted"],
+                curve["observed"],
+                [curve["observed"] - curve["low"], curve["high"] - curve["observed"]],
+                fmt="o",
+                markersize=3.5,
+                linewidth=1.1,
+                elinewidth=0.8,
+                label=plain(name),
+                **model_style(name),
+            )
+        found = pd.concat(curves.values())
+        ends = np.array([found["predicted"].min(), max(found["predicted"].max(), found["observed"].max())]) * [0.7, 1.4]
+        axes.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+        axes.set(xscale="log", yscale="log", xlim=ends, xlabel="mean predicted probability", ylabel="observed share connected")
+        axes.grid(color=RULE, linewidth=0.6)
+        axes.legend(loc="upper left")
+
+    first = next(iter(curves.values()))
+    caption = (
+        f"Pairs ranked by each model and cut at fixed shares, finer at the top; n = {int(first['n'].sum()):,} pairs. Bars: 95 % Wilson "
+        "intervals, pairs taken as independent. On the dashed line probabilities are right; bins without a connected pair cannot be drawn."
+    )
+    sentence = calibration_sentence(shown[-1], ranked[shown[-1]], metrics)
+    svg = draw_svg("calibration", sentence, (0.72 * WIDTH, 3.5), fill)
+    title = "Connectivity: are the probabilities right?"
+    return Drawn("calibration", title, sentence, caption, svg, ("predictions/connectivity.parquet",))
+
+
+def calibration_sentence(name: str, model: RankedModel, metrics: pd.DataFrame | None) -> str:
+    """What the model promises for its top per cent of pairs and what is found there."""
+    top = min(int(np.searchsorted(model.n, max(0.01 * model.n[-1], 1))), len(model.n) - 1)
+    promised, found = model.mass[top] / model.n[top], model.positive[top] / model.n[top]
+    text = (
+        f"Of the {per_cent(model.n[top] / model.n[-1])} of pairs that “{name}” ranks highest it expects {per_cent(promised)} to be "
+        f"connected, and {per_cent(found)} are; of all pairs it expects {per_cent(model.mass[-1] / model.n[-1])}, and "
+        f"{per_cent(model.prevalence)} are"
+    )
+    error = look_up(metrics, "connectivity", name, "calibration_error")
+    return text + ("." if error is None else f" (expected calibration error {number_text(error.estimate)}).")
+
+
+def draw_size(run: RunFolder) -> Block:
+    """Expected against observed synapse size of connected pairs."""
+    title = "Synapse size: expected against observed"
+    sizes = run.table("predictions/size")
+    sizes = None if sizes is None else sizes[(sizes["size"] > 0) & (sizes["expected_size"] > 0)]
+    if sizes is None or len(sizes) < 3:
+        return Absent("size", title, "fewer than three connected pairs with an expected size (predictions/size.parquet).")
+    expected, observed = sizes["expected_size"].to_numpy(np.float64), sizes["size"].to_numpy(np.float64)
+    rank = float(stats.spearmanr(expected, observed).statistic)
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.scatter(expected, observed, s=4, color=BLUE, alpha=0.3, linewidths=0, rasterized=True)
+        bins = np.array_split(np.argsort(expected), min(10, len(expected)))
+        axes.plot(
+            [expected[b].mean() for b in bins],
+            [observed[b].mean() for b in bins],
+            "o-",
+            color=VERMILLION,
+            markersize=4,
+            label="mean of a tenth",
+        )
+        axes.set(xscale="log", yscale="log", xlabel="expected size (cleft voxels)", ylabel="observed size (cleft voxels)")
+        axes.legend(loc="upper left")
+
+    scored = look_up(run.table("metrics"), "size", TWIN, "spearman")
+    agrees = scored is not None and abs(scored.estimate - rank) < 1e-3
+    said = scored.text() if scored is not None and agrees else f"{rank:.3f}" if np.isfinite(rank) else "undefined"
+    sentence = f"The rank correlation of expected and observed size over connected pairs is {said}."
+    caption = f"Summed cleft size of connected held-out pairs, n = {len(sizes):,}; red: means of tenths of the expected size."
+    return Drawn("size", title, sentence, caption, draw_svg("size", sentence, (0.6 * WIDTH, 3.2), fill), ("predictions/size.parquet",))

@@ -1,0 +1,168 @@
+"""Figures of one similarity at a time: its curve, its slopes beside the published ones, its nulls, its ranking within axons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, RULE, VERMILLION
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import join_words, number_text, plain
+
+PER_ROW = 4
+UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
+SIGNIFICANT = 0.05
+NORMAL = 1.96
+
+
+def draw_curves(run: RunFolder) -> Block:
+    """A panel a similarity and group."""
+    title, table = "How the outcome goes with similarity", run.table("curves")
+    if table is None:
+        return Absent("curves-figure", title, "no curve could be drawn (curves.parquet).")
+    panels = list(table.groupby(["similarity", "group"], sort=False))
+    n_rows = -(-len(panels) // PER_ROW)
+
+    def fill(figure: Figure) -> None:
+        grid = figure.subplots(n_rows, PER_ROW, squeeze=False)
+        for axes, ((similarity, group), rows) in zip(grid.ravel(), panels, strict=False):
+            _draw_curve(axes, rows, str(similarity), str(group))
+        for axes in grid.ravel()[len(panels) :]:
+            axes.set_axis_off()
+
+    outcome = UNIT.get(str(table["outcome"].iloc[0]), str(table["outcome"].iloc[0]))
+    caption = (
+        f"{outcome[0].upper()}{outcome[1:]} in bins of the similarity over that of all pairs of the group; the band is the 95 % interval "
+        "over axons, missing in bins of fewer than 5 axons. The dashed line is no preference."
+    )
+    return Drawn(
+        "curves-figure", title, _curve_sentence(table), caption, draw_svg("curves", title, (WIDTH, 2.0 * n_rows), fill), ("curves.parquet",)
+    )
+
+
+def _draw_curve(axes: Axes, rows: pd.DataFrame, similarity: str, group: str) -> None:
+    centre = (rows["bin_low"] + rows["bin_high"]) / 2
+    axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    axes.fill_between(centre, rows["low"], rows["high"], color=BLUE, alpha=0.2, linewidth=0)
+    axes.plot(centre, rows["relative"], "o-", color=BLUE, markersize=2.5)
+    axes.set_title(plain(group), fontsize=7.5)
+    axes.set_xlabel(plain(similarity), fontsize=7)
+    axes.grid(color=RULE, linewidth=0.5)
+    top = np.nanmax(np.r_[rows["high"].dropna(), rows["relative"].dropna(), 1.5])
+    axes.set_ylim(0, min(1.1 * top, 6.0))
+
+
+def _curve_sentence(table: pd.DataFrame) -> str:
+    """In how many panels the outcome rises from the lowest to the highest bin with a band, and where it changes most."""
+    ends = []
+    for (similarity, group), rows in table.dropna(subset=["low", "relative"]).groupby(["similarity", "group"], sort=False):
+        if len(rows) > 1:
+            ends.append((f"{similarity} in {group}", float(rows["relative"].iloc[0]), float(rows["relative"].iloc[-1])))
+    if not ends:
+        return "No panel has two bins of 5 axons."
+    risen = sum(last > first for _, first, last in ends)
+    name, first, last = max(ends, key=lambda end: abs(end[2] - end[1]))
+    return (
+        f"From the lowest to the highest bin with a band the relative outcome rises in {risen} of {len(ends)} panels; "
+        f"it changes most for {name}, from {number_text(first)} to {number_text(last)}."
+    )
+
+
+def draw_forest(run: RunFolder) -> Block:
+    """Slopes by the mixed and the conditional model, with the published ones where the names match."""
+    title, slopes = "Slopes", run.table("slopes")
+    if slopes is None:
+        return Absent("forest", title, "no model converged; the notes say why (slopes.parquet).")
+    table = _all_slopes(slopes, run.table("conditional"), _published(slopes))
+    panels = list(table.groupby("similarity", sort=False))
+
+    def fill(figure: Figure) -> None:
+        heights = [len(rows) for _, rows in panels]
+        grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
+        for axes, (similarity, rows) in zip(grid[:, 0], panels, strict=True):
+            labels = [f"{row['group']}, {row['model']}" for _, row in rows.iterrows()]
+            draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), list(rows["colour"]), 0.0)
+            axes.set_title(plain(str(similarity)))
+
+    clear = int((slopes["p_adj"] < SIGNIFICANT).sum())
+    sentence = f"{clear} of {len(slopes)} slopes of the mixed model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
+    models = join_words(dict.fromkeys(table["model"]))
+    caption = f"Change of the log outcome with one unit of the similarity, with 95 % intervals: {models}."
+    height = 0.9 * len(panels) + 0.23 * len(table)
+    return Drawn("forest", title, sentence, caption, draw_svg("forest", title, (WIDTH, height), fill), ("slopes.parquet",))
+
+
+def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, published: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows of every model with a colour each, groups together."""
+    parts = [slopes.assign(model="mixed model", colour=BLUE)]
+    if conditional is not None:
+        parts.append(conditional.assign(model="conditional model", colour=GREEN))
+    if published is not None and len(published):
+        parts.append(published.assign(model="Ding et al. 2025", colour=GREY))
+    table = pd.concat(parts, ignore_index=True)
+    for name, sign in (("low", -1), ("high", 1)):
+        normal = table["estimate"] + sign * NORMAL * table["se"]
+        table[name] = table[name].fillna(normal) if name in table else normal  # of the conditional model: Student's t
+    return table.sort_values(["similarity", "group"], kind="stable")
+
+
+def _published(slopes: pd.DataFrame) -> pd.DataFrame:
+    """The bundled published slopes of the same similarities, outcome and groups."""
+    from graphtwin.sources.loaders.published import published_slopes
+
+    table = published_slopes()
+    keys = ["similarity", "outcome", "group"]
+    return table.merge(slopes[keys].drop_duplicates(), on=keys)
+
+
+def draw_nulls(run: RunFolder) -> Block:
+    """Observed conditional slopes beside the spread of every null."""
+    title, table = "Is the slope more than chance?", run.table("nulls")
+    if table is None:
+        return Absent("nulls", title, "nulls were not drawn: they need --nulls above 0 (nulls.parquet).")
+    labels = [f"{row['similarity']}, {row['group']}: {row['null']} (p = {row['p']:.2g})" for _, row in table.iterrows()]
+    scale = table["null_sd"].replace(0.0, np.nan)
+    values = np.column_stack([np.zeros(len(table)), np.full(len(table), -1.96), np.full(len(table), 1.96)])
+    observed = ((table["estimate"] - table["null_mean"]) / scale).to_numpy(np.float64)
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots()
+        draw_interval_rows(axes, labels, values, [GREY] * len(table), 0.0)
+        colours = [VERMILLION if p < SIGNIFICANT else BLUE for p in table["p"]]
+        axes.scatter(observed, np.arange(len(table)), color=colours, s=28, zorder=3)
+        axes.set_xlabel("slope minus mean of the null, in SD of the null")
+
+    clear = int((table["p"] < SIGNIFICANT).sum())
+    sentence = f"{clear} of {len(table)} comparisons with a null have p below {SIGNIFICANT:g}; with n replicates no p is below 1 / (n + 1)."
+    caption = "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05."
+    return Drawn("nulls", title, sentence, caption, draw_svg("nulls", title, (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
+
+
+def draw_ranking_within_axons(run: RunFolder) -> Block:
+    """AUC within each axon's candidates."""
+    title, table = "Does similarity rank an axon's candidates?", run.table("within_axons")
+    if table is None:
+        return Absent("ranking", title, "asked for synapse_density only (within_axons.parquet).")
+    chosen = table[table["metric"].isin(["auc", "auc_within_l_d"])]
+    words = {"auc": "all candidates", "auc_within_l_d": "candidates of like L_d"}
+    labels = [f"{row['similarity']}, {row['group']}: {words[row['metric']]}" for _, row in chosen.iterrows()]
+    colours = [BLUE if metric == "auc" else ORANGE for metric in chosen["metric"]]
+
+    def fill(figure: Figure) -> None:
+        axes = figure.subplots()
+        draw_interval_rows(axes, labels, chosen[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.5)
+        axes.set_xlabel("AUC, mean over axons")
+
+    whole = chosen[chosen["metric"] == "auc"]
+    least, most = (
+        f"{number_text(row['estimate'])} ({row['similarity']}, {row['group']})"
+        for row in (whole.loc[whole["estimate"].idxmin()], whole.loc[whole["estimate"].idxmax()])
+    )
+    sentence = f"Mean AUC of connected over unconnected candidates of the same axon (0.5 is chance): from {least} to {most}."
+    caption = "95 % intervals resample axons. For a distance, an AUC below 0.5 means that near cells are preferred."
+    return Drawn(
+        "ranking", title, sentence, caption, draw_svg("ranking", title, (WIDTH, 0.9 + 0.23 * len(chosen)), fill), ("within_axons.parquet",)
+    )

@@ -1,0 +1,172 @@
+"""Figures behind the verdicts: paired differences of models, and permuted function against the real."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, permutation_p_value
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows
+from graphtwin.report.words import join_words, number_text, p_text, plain, unit_text
+
+HEADLINE = {
+    "cell_type": ["balanced_accuracy"],
+    "layer": ["balanced_accuracy"],
+    "depth": ["median_absolute_error", "r2"],
+    "connectivity": ["auc", "average_precision"],
+}
+VARIANTS = (", permuted", ", rewired")
+
+
+def draw_differences(run: RunFolder) -> Block:
+    """Every paired difference in the headline metric of its task."""
+    title = "Paired differences of models"
+    panels = _panels(run.table("differences"))
+    if not panels:
+        return Absent("differences", title, "no paired differences in the headline metrics (differences.parquet).")
+
+    def fill(figure: Figure) -> None:
+        heights = [len(rows) + 1.6 for _, _, rows in panels]
+        axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for one, (task, metric, rows) in zip(axes, panels, strict=True):
+            values = rows[["estimate", "low", "high"]].to_numpy(np.float64)
+            draw_interval_rows(one, rows["model"].tolist(), values, [_tone(value, metric) for value in values], 0.0)
+            unit = unit_text(rows["unit"].iloc[0])
+            better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
+            one.set_title(f"{TASKS.get(task, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}")
+
+    sentence = differences_sentence([rows.assign(metric=metric) for _, metric, rows in panels])
+    n = "; ".join(f"{TASKS.get(task, task).lower()} n = {int(rows['n'].iloc[0]):,}" for task, _, rows in _first_of_task(panels))
+    caption = (
+        f"First model minus second, on the same held-out rows and resamples; bars: 95 % intervals. {n[:1].upper()}{n[1:]}. "
+        "Blue: interval on the better side of 0; red: on the worse; grey: includes 0."
+    )
+    height = sum(0.2 * len(rows) + 0.62 for _, _, rows in panels)
+    return Drawn(
+        "differences", title, sentence, caption, draw_svg("differences", sentence, (WIDTH, height), fill), ("differences.parquet",)
+    )
+
+
+def _panels(differences: pd.DataFrame | None) -> list[tuple[str, str, pd.DataFrame]]:
+    panels = []
+    for task in [] if differences is None else TASKS:
+        rows = main_rows(differences, task)
+        if rows is None:
+            continue
+        for metric in HEADLINE.get(task, [])[: 2 if task == "connectivity" else 1]:
+            part = rows[rows["metric"] == metric]
+            if len(part):
+                panels.append((task, metric, part))
+    return panels
+
+
+def _first_of_task(panels: list[tuple[str, str, pd.DataFrame]]) -> list[tuple[str, str, pd.DataFrame]]:
+    return list({task: (task, metric, rows) for task, metric, rows in reversed(panels)}.values())[::-1]
+
+
+def _tone(value: Float[np.ndarray, " estimate_low_high"], metric: str) -> str:
+    side = gain(value[1], value[2], metric)
+    return {1: BLUE, -1: VERMILLION, 0: GREY}[side]
+
+
+def gain(low: float, high: float, metric: str) -> int:
+    """1 where the whole interval lies on the better side of 0, -1 on the worse, 0 where it includes 0."""
+    side = int(low > 0) - int(high < 0)
+    return -side if metric in LOWER_IS_BETTER else side
+
+
+def differences_sentence(panels: list[pd.DataFrame]) -> str:
+    """How many of the differences are clear."""
+    sides = [gain(row.low, row.high, row.metric) for rows in panels for row in rows.itertuples()]
+    better, worse = sides.count(1), sides.count(-1)
+    return (
+        f"Of {len(sides)} paired differences, {better} are clearly for the first model and {worse} clearly against it; "
+        f"the intervals of {sides.count(0)} include 0."
+    )
+
+
+def draw_permutations(run: RunFolder) -> Block:
+    """Models whose function was permuted, or whose graph was rewired, against the model on the real data."""
+    title = "Is function used at all? Permuted against real"
+    frame, metrics = run.table("permutations"), run.table("metrics")
+    if frame is None:
+        return Absent("permutations", title, "no permutations were run (permutations.parquet).")
+    strips = _strips(frame, metrics)
+    if not strips:
+        return Absent("permutations", title, "no permuted model has its real counterpart in metrics.parquet.")
+
+    def fill(figure: Figure) -> None:
+        columns = min(3, len(strips))
+        grid = figure.subplots(-(-len(strips) // columns), columns, squeeze=False)
+        for one in grid.ravel()[len(strips) :]:
+            one.set_visible(False)
+        for one, strip in zip(grid.ravel(), strips, strict=False):
+            _draw_strip(one, strip)
+
+    rows = -(-len(strips) // 3)
+    caption = (
+        "Dots: one model each, trained and scored after the permutation or rewiring named above; line: the model on the real data. "
+        f"n = {_replicates(strips)} replicates a panel; the least p that n replicates can reach is 1 / (n + 1)."
+    )
+    svg = draw_svg("permutations", title, (WIDTH, 1.75 * rows), fill)
+    return Drawn("permutations", title, permutations_sentence(strips), caption, svg, ("permutations.parquet",))
+
+
+Strip = tuple[str, str, str, str, float, np.ndarray]
+
+
+def _strips(frame: pd.DataFrame, metrics: pd.DataFrame | None) -> list[Strip]:
+    """(task, null, model, metric, observed, permuted estimates) of every headline metric that has both."""
+    found = []
+    for (task, null, model, metric), rows in frame.groupby(["task", "null", "model", "metric"], sort=False):
+        base = next((model.removesuffix(end) for end in VARIANTS if model.endswith(end)), model)
+        known = look_up(metrics, task, base, metric)
+        observed = float(rows["observed"].iloc[0]) if "observed" in rows else known.estimate if known is not None else None
+        if metric in HEADLINE.get(task, [metric]) and observed is not None:
+            found.append((task, null, base, metric, observed, rows["estimate"].to_numpy(np.float64)))
+    return sorted(found, key=lambda strip: list(TASKS).index(strip[0]) if strip[0] in TASKS else len(TASKS))
+
+
+def _replicates(strips: list[Strip]) -> str:
+    return join_words(str(n) for n in sorted({len(strip[5]) for strip in strips}))
+
+
+def _draw_strip(axes: Axes, strip: Strip) -> None:
+    task, null, _, metric, observed, permuted = strip
+    spread = np.random.default_rng(0).uniform(-0.5, 0.5, len(permuted))
+    axes.plot(permuted, spread, "o", color=GREY, markersize=4, alpha=0.8)
+    axes.axvline(observed, color=VERMILLION, linewidth=2)
+    unit = " (µm)" if metric == "median_absolute_error" else ""
+    axes.set(ylim=(-1, 1), yticks=[], xlabel=f"{METRICS.get(metric, metric)}{unit}; {p_text(_p_value(metric, observed, permuted))}")
+    axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=4)
+    axes.spines["left"].set_visible(False)
+    axes.set_title(TASKS.get(task, task), pad=15)
+    axes.text(0.0, 1.04, plain(null), transform=axes.transAxes, fontsize=6.5, va="bottom", color=MUTED)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+
+
+def permutations_sentence(strips: list[Strip]) -> str:
+    """Real against the mean of the permuted, and the permutation p-value, the clear ones first."""
+    said: dict[bool, list[str]] = {True: [], False: []}
+    for task, null, _, metric, observed, permuted in strips:
+        p = _p_value(metric, observed, permuted)
+        unit, of = ("um", " µm") if metric == "median_absolute_error" else ("1", "")
+        kind = ", rewired" if "rewir" in null else ""
+        numbers = f"{number_text(observed, unit)} against {number_text(float(permuted.mean()), unit)}{of}, {p_text(p)}"
+        said[p <= LEVEL].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
+    text = f"The real data are better than the permuted (p ≤ {LEVEL}) in {len(said[True])} of {len(strips)} tests"
+    text += f": {'; '.join(said[True])}" if said[True] else ""
+    text += f"; not in {'; '.join(said[False])}" if said[False] else ""
+    unable = sum(1 / (1 + len(permuted)) > LEVEL for *_, permuted in strips)
+    return text + (f". {unable} of these have too few replicates to reach it: {int(1 / LEVEL) - 1} are needed." if unable else ".")
+
+
+def _p_value(metric: str, observed: float, permuted: Float[np.ndarray, " replicates"]) -> float:
+    return permutation_p_value(observed, permuted, metric in LOWER_IS_BETTER)

@@ -1,0 +1,153 @@
+"""Figure of like-to-like wiring: partners against matched non-partners of the same axons."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphtwin.evaluation.verdicts import LEVEL
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
+from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.words import join_words, number_text, p_text, unit_text
+
+LABELS = {"signal_correlation": "signal correlation", "orientation_difference": "orientation difference"}
+LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # the sign of a difference that means like to like
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+
+
+def draw_wiring(run: RunFolder) -> list[Block]:
+    """Partners against matched non-partners, and the slopes of the conditional model."""
+    return [draw_matched(run), draw_conditional(run)]
+
+
+def draw_conditional(run: RunFolder) -> Block:
+    """Slopes of who connects on similarity, alone and with the geometry between somata held fixed."""
+    title, table = "Does similarity decide who connects, once place is held fixed?", run.table("conditional_like_to_like")
+    if table is None:
+        return Absent("conditional", title, "no measure is known for 5 axons with partners (conditional_like_to_like.parquet).")
+    measures = list(dict.fromkeys(table["similarity"]))
+
+    def fill(figure: Figure) -> None:
+        for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+            rows = table[table["similarity"] == measure]
+            labels = [f"{row['materialization']}, {row['model']}" for _, row in rows.iterrows()]
+            colours = [GREY if model == "alone" else BLUE for model in rows["model"]]
+            draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+            axes.set_title(LABELS.get(measure, measure).capitalize())
+            axes.set_xlabel("slope a unit (log odds of being chosen)")
+
+    held = table[table["model"] == "with geometry"]
+    said = [
+        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} {p_text(row['p_null'])}"
+        for _, row in held.iterrows()
+    ]
+    clear = int(((table["low"] > 0) | (table["high"] < 0))[table["model"] == "alone"].sum())
+    sentence = (
+        f"Alone, {clear} of {len(held)} slopes have an interval without 0; with distance and depth difference held fixed the permutation "
+        f"of the targets' function gives {join_words(said)}."
+    )
+    caption = (
+        "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
+        "which cells it could have reached; distance, depth difference and their squares stand in for it. 95 % intervals clustered by "
+        f"axon; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
+    )
+    svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
+    return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
+
+
+def draw_matched(run: RunFolder) -> Block:
+    """Partners against matched non-partners of the same axons."""
+    title = "Do axons prefer targets of like function?"
+    summary, axons = run.table("like_to_like"), run.table("like_to_like_axons")
+    summary = None if summary is None else summary[summary["n_axons"] > 0]
+    if summary is None or axons is None or summary.empty:
+        return Absent("like-to-like", title, "no axon has a functional partner and matched controls (like_to_like.parquet).")
+    measures = [str(name) for name in dict.fromkeys(summary["measure"])]
+
+    def fill(figure: Figure) -> None:
+        grid = figure.subplots(len(measures), 2, squeeze=False, width_ratios=[0.8, 1.2])
+        for row, measure in zip(grid, measures, strict=True):
+            _draw_axons(row[0], axons[axons["measure"] == measure], measure)
+            _draw_summary(row[1], summary[summary["measure"] == measure], measure)
+
+    caption = (
+        "Left: each dot is an axon, its partners' mean against that of non-partners at the same lateral and depth offset; on the diagonal "
+        "there is no preference. Right: mean difference over axons with its 95 % bootstrap interval and the p-value of dealing the "
+        f"targets' function anew within scan and layer. {_sizes(summary)}."
+    )
+    svg = draw_svg("like-to-like", title, (WIDTH, 2.75 * len(measures)), fill)
+    files = ("like_to_like.parquet", "like_to_like_axons.parquet")
+    return Drawn("like-to-like", title, like_sentence(summary), caption, svg, files)
+
+
+def like_sentence(summary: pd.DataFrame) -> str:
+    """The difference in each measure for the latest materialization, all axons and proofread axons, and how many are clear.
+
+    Axons share targets, so that an interval over axons alone is too often clear; the permutation test is not (see `wiring.like_to_like`).
+    """
+    latest = summary[summary["materialization"] == summary["materialization"].max()]
+    parts = []
+    for measure, rows in latest.groupby("measure", sort=False):
+        said = [f"{_difference(row)} over {int(row['n_axons']):,} {row['subset']}" for _, row in rows.iterrows()]
+        parts.append(f"{LABELS.get(measure, measure)} {join_words(said)}")
+    clear = summary[[_preference(row) == 1 for _, row in summary.iterrows()]]
+    confirmed = int((clear["p_permutation"] <= LEVEL).sum())
+    return (
+        f"Partners minus matched non-partners at materialization {latest['materialization'].iloc[0]}, 95 % intervals in brackets: "
+        f"{'; '.join(parts)}; {len(clear)} of {len(summary)} intervals exclude 0 on the side of like to like, {confirmed} of them with a "
+        f"permutation p ≤ {LEVEL}."
+    )
+
+
+def _difference(row: pd.Series) -> str:
+    low, high = (_signed(row[name], row["unit"]) for name in ("low", "high"))
+    return f"{_signed(row['difference'], row['unit'])}{unit_text(row['unit'])} [{low} to {high}]"
+
+
+def _signed(value: float, unit: str) -> str:
+    return number_text(value, unit) if not np.isfinite(value) or value <= 0 else f"+{number_text(value, unit)}"
+
+
+def _preference(row: pd.Series) -> int:
+    """1 where the interval says like to like, -1 where it says the opposite, 0 where it includes 0."""
+    return (int(row["low"] > 0) - int(row["high"] < 0)) * LIKER.get(row["measure"], 1)
+
+
+def _sizes(summary: pd.DataFrame) -> str:
+    said = [
+        f"{LABELS.get(row['measure'], row['measure'])}, {row['materialization']}: "
+        f"n = {int(row['n_axons']):,} axons, {int(row['n_partners']):,} pairs"
+        for _, row in summary[summary["subset"] == summary["subset"].iloc[0]].iterrows()
+    ]
+    return "; ".join(said).capitalize()
+
+
+def _draw_axons(axes: Axes, axons: pd.DataFrame, measure: str) -> None:
+    for colour, (materialization, rows) in zip(cycle(COLOURS), axons.groupby("materialization", sort=True), strict=False):
+        axes.scatter(rows["control"], rows["connected"], s=4, color=colour, alpha=0.35, linewidths=0, rasterized=True)
+        axes.plot([], [], "o", color=colour, markersize=4, label=f"{materialization}")
+    axes.axline((0, 0), slope=1, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    unit = axons["unit"].iloc[0] if len(axons) else "1"
+    of_unit = "" if unit == "1" else f" ({unit})"
+    axes.set(xlabel=f"matched non-partners{of_unit}", ylabel=f"partners{of_unit}")
+    axes.set_title(LABELS.get(measure, measure).capitalize())
+    axes.legend(title="materialization", title_fontsize=6.5, fontsize=6.5, loc="upper left", handletextpad=0.1, borderpad=0.1)
+    axes.grid(color=RULE, linewidth=0.6)
+
+
+def _draw_summary(axes: Axes, summary: pd.DataFrame, measure: str) -> None:
+    labels = [f"{row['materialization']}, {row['subset']}\n(n = {int(row['n_axons']):,})" for _, row in summary.iterrows()]
+    tones = {1: BLUE, -1: VERMILLION, 0: GREY}
+    colours = [tones[_preference(row)] for _, row in summary.iterrows()]
+    draw_interval_rows(axes, labels, summary[["difference", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+    for place, p in enumerate(summary["p_permutation"]):
+        if np.isfinite(p):
+            axes.text(1.0, place, p_text(p), transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=6.5, color=MUTED)
+    unit = summary["unit"].iloc[0]
+    arrow = "→ like to like" if LIKER.get(measure, 1) > 0 else "← like to like"
+    axes.set_xlabel(f"partners minus non-partners{'' if unit == '1' else f' ({unit})'}, {arrow}")

@@ -1,0 +1,114 @@
+"""The page of `graphtwin like-to-like`: the rule in words, slopes, and figures that each say what they show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from graphtwin.artifacts import write_text
+from graphtwin.report.figures import joint_figures, slope_figures
+from graphtwin.report.figures.slope_figures import NORMAL, SIGNIFICANT
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
+from graphtwin.report.words import number_text, p_text
+
+TEMPLATE = "like_to_like.html.j2"
+KEY = ["similarity", "group"]
+TITLES = {
+    "synapse_density": "Which similarity decides who connects",
+    "co_travel": "Which similarity decides who comes close",
+    "size": "Which similarity decides how large a connection is",
+}
+
+
+def write_like_to_like(folder: Path) -> Path:
+    """Read the folder of a like-to-like analysis and write `report.html` into it, atomically.
+
+    Args:
+        folder: What `graphtwin like-to-like --out` wrote.
+
+    Returns:
+        The path of the report.
+    """
+    run = RunFolder.open(folder)
+    return write_text(render_like_to_like(run), run.path / "report.html")
+
+
+def render_like_to_like(run: RunFolder) -> str:
+    """The page as HTML."""
+    provenance, said, files, outcome = run.json("provenance"), run.json("notes") or {}, run.files(), outcome_of(run)
+    return page(TEMPLATE).render(
+        name=run.path.resolve().name,
+        rule=said.get("scales", []),
+        notes=said.get("notes", []),
+        title=TITLES[outcome],
+        model="mixed model, with L_d held where it is known" if outcome == "size" else "mixed model",
+        slopes=slope_rows(run),
+        like_to_like_sections=like_to_like_sections(run),
+        funnel=funnel_steps(run.table("funnel")),
+        facts=facts(provenance),
+        provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
+        config=None if provenance is None else json.dumps(provenance.get("question", {}), indent=2),
+        files=files,
+        existing={name for name, _ in files},
+    )
+
+
+def like_to_like_sections(run: RunFolder) -> list[Section]:
+    """The chapters that hold figures."""
+    return [
+        Section(
+            "curves",
+            "Curves",
+            "The outcome over the similarity, relative to its value over all pairs of the group.",
+            [slope_figures.draw_curves(run)],
+        ),
+        Section(
+            "models",
+            "Models and nulls",
+            "The mixed model is the published one (for sizes ours); the conditional model takes every axon's total as given.",
+            [slope_figures.draw_forest(run), slope_figures.draw_nulls(run), slope_figures.draw_ranking_within_axons(run)],
+        ),
+        Section(
+            "together",
+            "All similarities together",
+            "What remains of each once the others are held fixed, and what they cannot be told apart in.",
+            [joint_figures.draw_joint_slopes(run), joint_figures.draw_commonality(run), joint_figures.draw_held_out_axons(run)],
+        ),
+        Section(
+            "targets",
+            "Targets of an axon",
+            "Whether the targets of an axon go together more than the rule for pairs makes them.",
+            [joint_figures.draw_common_input(run), joint_figures.draw_motifs(run)],
+        ),
+    ]
+
+
+def slope_rows(run: RunFolder) -> list[dict[str, str]]:
+    """Slopes as the table of the page prints them: that of the model, and that within axons where a mixed model has both."""
+    slopes, within = run.table("slopes"), run.table("mundlak")
+    if slopes is None:
+        return []
+    table = slopes.assign(low=slopes["estimate"] - NORMAL * slopes["se"], high=slopes["estimate"] + NORMAL * slopes["se"])
+    if within is not None:
+        table = table.merge(within[[*KEY, "within", "p_adj"]].rename(columns={"p_adj": "p_apart"}), how="left", on=KEY)
+    return [
+        {
+            "similarity": row["similarity"],
+            "group": row["group"],
+            "estimate": number_text(row["estimate"]),
+            "interval": f"{number_text(row['low'])} to {number_text(row['high'])}",
+            "p": p_text(row["p_adj"]),
+            "within": number_text(row["within"]) if within is not None else "",
+            "apart": "differs" if within is not None and row["p_apart"] < SIGNIFICANT else "",
+            "pairs": f"{row['n_pairs']:,}",
+            "axons": f"{row['n_axons']:,}",
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def outcome_of(run: RunFolder) -> str:
+    """What the slopes are of."""
+    curves = run.table("curves")
+    return "synapse_density" if curves is None else str(curves["outcome"].iloc[0])

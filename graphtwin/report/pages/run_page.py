@@ -1,0 +1,226 @@
+"""One self-contained page of a finished run: what was found, the numbers, and figures that each say what they show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from graphtwin.artifacts import write_text
+from graphtwin.report.figures import embedding_figures, map_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
+from graphtwin.report.figures.drawing import Block, Drawn
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.tables import TASKS, results, skipped
+from graphtwin.report.words import join_words
+
+TEMPLATE = "run.html.j2"
+FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored", "chosen": "for predictions"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the page with its figures."""
+
+    key: str
+    title: str
+    lead: str
+    blocks: list[Block]
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """One step of the funnel as the page shows it."""
+
+    step: str
+    n_before: int
+    n_after: int
+    n_dropped: int
+    reason: str
+    unit: str
+
+    @property
+    def share(self) -> float:
+        """Per cent that survives."""
+        return 100.0 * self.n_after / self.n_before if self.n_before else 0.0
+
+
+def write_run(run: Path) -> Path:
+    """Read a finished run folder and write `report.html` into it, atomically; what the run lacks is said on the page.
+
+    Args:
+        run: The run folder.
+
+    Returns:
+        The path of the report.
+    """
+    folder = RunFolder.open(run)
+    return write_text(render_run(folder), folder.path / "report.html")
+
+
+def render_run(run: RunFolder) -> str:
+    """The page as HTML."""
+    verdicts = run.json("verdicts") or []
+    funnel = run.table("tables/funnel")
+    provenance = run.json("provenance")
+    files = run.files()
+    return page(TEMPLATE).render(
+        name=run.path.resolve().name,
+        headline=headline(verdicts),
+        verdicts=[_badge(verdict) for verdict in verdicts],
+        differences=verdict_figures.draw_differences(run),
+        tables=results(run.table("metrics")),
+        skipped=skipped(run),
+        funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
+        funnel_main=funnel_steps(main_steps(funnel)),
+        funnel_all=funnel_steps(funnel),
+        n_steps=0 if funnel is None else len(funnel),
+        run_sections=run_sections(run),
+        facts=facts(provenance),
+        provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
+        config=run.text("config.toml"),
+        files=files,
+        existing={name for name, _ in files},
+    )
+
+
+def page(template: str) -> jinja2.Template:
+    """A template of this folder; every text is escaped, and a name that is not given is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["is_drawn"] = lambda block: isinstance(block, Drawn)
+    return environment.get_template(template)
+
+
+def run_sections(run: RunFolder) -> list[Section]:
+    """The chapters that hold figures, in the order of the page."""
+    return [
+        Section(
+            "embedding",
+            "Functional embedding",
+            "What the models know of a neuron's function: a few weights on functions of stimulus direction that all neurons share.",
+            [*embedding_figures.draw_embedding(run), *map_figures.draw_embedding_map(run)],
+        ),
+        Section(
+            "neurons",
+            "Cell type, layer and depth",
+            "What function says about a neuron that electron microscopy can confirm.",
+            neuron_figures.draw_neurons(run),
+        ),
+        Section(
+            "connectivity",
+            "Connectivity",
+            "Which queried cells an axon contacts, ranked for axons of which no synapse was seen in training.",
+            pair_figures.draw_pairs(run),
+        ),
+        Section(
+            "permutation",
+            "Permutation tests",
+            "The same models after function was permuted or the graph rewired: what they still reach, they owe to something else.",
+            [verdict_figures.draw_permutations(run)],
+        ),
+        Section(
+            "wiring",
+            "Like-to-like wiring",
+            "The classical question, asked of the observed pairs without any model of connectivity.",
+            wiring_figures.draw_wiring(run),
+        ),
+    ]
+
+
+def headline(verdicts: list[dict[str, Any]]) -> str:
+    """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]  # these say nothing of function
+    about = [verdict for verdict in verdicts if "function" in _claim(verdict)]
+    of_function = bool(about)
+    about = about or verdicts
+    if not about:
+        return "This run holds no verdicts (verdicts.json)."
+    by_finding = {finding: [v for v in about if v["finding"] == finding] for finding in FINDINGS}
+    subject = "Function adds to the prediction" if of_function else "What was tested adds to the prediction"
+    parts = [f"{subject} in {len(by_finding['adds'])} of {len(about)} comparisons{_of_tasks(by_finding['adds'])}"]
+    if by_finding["unclear"]:
+        parts.append(f"there is no clear evidence in {len(by_finding['unclear'])}{_of_tasks(by_finding['unclear'])}")
+    if by_finding["harms"]:
+        parts.append(f"it makes the prediction worse in {len(by_finding['harms'])}{_of_tasks(by_finding['harms'])}")
+    return "; ".join(parts) + "."
+
+
+def _claim(verdict: dict[str, Any]) -> str:
+    """What a verdict's sentence claims, without its task and its numbers."""
+    parts = str(verdict["sentence"]).split(": ")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _of_tasks(verdicts: list[dict[str, Any]]) -> str:
+    names = dict.fromkeys(TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ")).lower() for verdict in verdicts)
+    return f" ({join_words(names)})" if names else ""
+
+
+def _badge(verdict: dict[str, Any]) -> dict[str, str]:
+    """A verdict for the page: its colour class, its word, its task, and the sentence without the task before it."""
+    finding = str(verdict["finding"])
+    task, _, rest = str(verdict["sentence"]).partition(": ")
+    text = rest if rest and task == str(verdict["task"]).replace("_", " ") else str(verdict["sentence"])
+    name = TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ").capitalize())
+    kind = finding if finding in FINDINGS else "unclear"
+    return {
+        "kind": kind,
+        "word": FINDINGS.get(finding, finding),
+        "task": name,
+        "sentence": text[:1].upper() + text[1:],
+    }
+
+
+def funnel_steps(funnel: pd.DataFrame | None) -> dict[str, list[FunnelStep]]:
+    """The steps in their order, by the table that they count."""
+    if funnel is None:
+        return {}
+    names = ["step", "n_before", "n_after", "n_dropped", "reason", "unit"]
+    return {
+        str(table): [FunnelStep(*row) for row in rows[names].itertuples(index=False, name=None)]
+        for table, rows in funnel.groupby("table", sort=False)
+    }
+
+
+def main_steps(funnel: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Steps that lose units, nuclei, axons or pairs; those of single files and root ids are left to the full list."""
+    if funnel is None:
+        return None
+    of_file = funnel["table"].str.contains("[./]", regex=True)
+    return funnel[(funnel["n_dropped"] > 0) & funnel["unit"].isin(["units", "nuclei", "axons", "pairs"]) & ~of_file]
+
+
+def funnel_sentence(funnel: pd.DataFrame, units: pd.DataFrame | None) -> str:
+    """What is left of the units and of the pairs of every materialization."""
+    parts = []
+    for table, rows in funnel.groupby("table", sort=False):
+        of_pairs = rows[rows["unit"] == "pairs"]
+        before = int((of_pairs if str(table).startswith("synapses") else rows)["n_before"].iloc[0])
+        if table == "units" and units is not None:
+            parts.append(f"{len(units):,} of {before:,} units, which are {units['nucleus_id'].nunique():,} nuclei")
+        elif str(table).startswith("synapses"):
+            parts.append(f"{int(rows['n_after'].iloc[-1]):,} of {before:,} pairs of {table}")
+    lossy = int((funnel["n_dropped"] > 0).sum())
+    return f"{'; '.join([*parts, f'{lossy} of {len(funnel)} steps lose something'])}."
+
+
+def facts(provenance: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The few facts of the provenance that stand at the top of the page."""
+    if not isinstance(provenance, dict):
+        return []
+    names = {"graphtwin": "graphtwin", "git_commit": "commit", "seed": "seed"}
+    found = [(label, str(provenance[key])) for key, label in names.items() if provenance.get(key) is not None]
+    inputs = provenance.get("inputs")
+    if isinstance(inputs, dict):
+        source = [("source", str(inputs["name"]))] if "name" in inputs else []
+        found = [*source, *found, ("input files", str(sum(len(str(value)) == 64 for value in inputs.values())))]
+    return [(label, value[:10] if label == "commit" else value) for label, value in found]

@@ -1,0 +1,1 @@
+"""What loaders share: the forms that they hand over, and readers of file formats."""

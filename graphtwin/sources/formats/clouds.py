@@ -1,0 +1,47 @@
+"""Where precomputed data lie: paths as cloud-volume wants them, `info` files, and what damaged files raise."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+
+def cloudpath_of(path: str | Path) -> str:
+    """A folder as file://; a path that has :// stays as it is."""
+    text = str(path).removeprefix("precomputed://").rstrip("/")
+    return text if "://" in text else f"file://{Path(text).resolve()}"
+
+
+def read_info(cloudpath: str) -> dict[str, Any]:
+    """The info file of a volume or of annotations.
+
+    Args:
+        cloudpath: Of the folder that has it.
+    """
+    try:
+        from cloudfiles import CloudFiles
+    except ImportError as error:
+        raise ValueError(f"{cloudpath}: cloud-volume is needed to read volumes. Install it: pip install 'graphtwin[volumes]'.") from error
+    try:
+        info = CloudFiles(cloudpath).get_json("info")
+    except ValueError as error:
+        raise ValueError(f"{cloudpath}: its info file is no JSON ({error}). Copy it again.") from error
+    if info is None:
+        raise FileNotFoundError(f"{cloudpath}: no info file there. Give the path of precomputed data, the folder that has `info`.")
+    return info
+
+
+def damaged() -> tuple[type[Exception], ...]:
+    """What decompressing and decoding a damaged file raises."""
+    from cloudfiles.exceptions import DecompressionError
+    from cloudvolume.exceptions import DecodingError
+    from deflate import DeflateError
+
+    return DecompressionError, DecodingError, DeflateError, zlib.error, EOFError
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's words, without the colours of a terminal."""
+    return re.sub(r"\x1b?\[[\d;]*m", "", str(error)).split("\n")[0].strip() or type(error).__name__

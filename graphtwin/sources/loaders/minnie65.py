@@ -1,0 +1,29 @@
+"""The bundled MICrONS minnie65 tables, each file verified against its sha256 as it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from graphtwin.sources.formats import manifest
+
+FOLDER = Path(__file__).resolve().parents[3] / "data" / "minnie65"
+REGISTRY = "registry.json"
+
+
+def load_minnie65(folder: str | Path | None = None) -> manifest.SourceTables:
+    """The bundle as checked tables.
+
+    Args:
+        folder: A copy of the bundle; None takes `data/minnie65` beside the package.
+    """
+    folder = Path(folder) if folder is not None else FOLDER
+    if not (folder / REGISTRY).is_file():
+        found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else None
+        state = "does not exist" if found is None else f"holds no {REGISTRY} (it has {found or 'no files'})"
+        raise FileNotFoundError(
+            f"{folder}: the minnie65 bundle {state}. Its tables live in data/minnie65 of the graphtwin repository: install with "
+            "`pip install -e .` from a clone, or pass the folder of a copy: graphtwin.sources.loaders.minnie65.load_minnie65(folder)."
+        )
+    registry: dict[str, str] = json.loads((folder / REGISTRY).read_text(encoding="utf-8"))
+    return manifest.read_manifest(folder / "minnie65.toml", sha256=registry)

@@ -1,0 +1,16 @@
+"""A laboratory's own folder of CAVE-style exports (Parquet, Feather, CSV), named by a small TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphtwin.sources.formats import manifest
+
+
+def load_folder(toml: str | Path) -> manifest.SourceTables:
+    """The tables that the TOML names, checked; paths in it are relative to the TOML.
+
+    Args:
+        toml: The file; its format is described in `data/README.md` and by `manifest.Manifest`.
+    """
+    return manifest.read_manifest(Path(toml))

@@ -1,0 +1,1 @@
+"""Intervals, resampling, permutation tests and false discovery rates: one rule each for the whole package."""

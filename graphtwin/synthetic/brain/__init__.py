@@ -1,0 +1,1 @@
+"""Cells of a simulated cortex: where they lie and how they grow."""

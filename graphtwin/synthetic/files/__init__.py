@@ -1,0 +1,1 @@
+"""Writers of simulated recordings and tables, in the formats of real ones."""

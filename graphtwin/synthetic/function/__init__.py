@@ -1,0 +1,1 @@
+"""What simulated animals see, do and answer."""

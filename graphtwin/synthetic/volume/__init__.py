@@ -1,0 +1,1 @@
+"""A block of simulated tissue as electron microscopy shows it."""

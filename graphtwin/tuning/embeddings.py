@@ -1,0 +1,224 @@
+"""The embeddings table: learned from direction responses or brought from elsewhere, checked against the cortex, one row a unit.
+
+Columns: session, scan_idx, unit_id, nucleus_id, embedding_0 ... (float32), reliability in [0, 1] or NaN.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from graphtwin import schema
+from graphtwin.schema import UNIT_KEY
+from graphtwin.tuning.curves import direction_degrees
+from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_basis
+from graphtwin.tuning.selection import HeldOut, hold_out_directions
+
+Normalisation = Literal["within_scan", "length", "none"]
+MIN_UNITS_PER_SCAN = 20
+
+
+@dataclass(frozen=True)
+class LearnedEmbeddings:
+    """What was learned from direction responses.
+
+    Attributes:
+        embeddings: The embeddings table, standardised within scan.
+        uncorrected: The same with the weights as fitted, for the leakage comparison.
+        basis: The fit to all entries, rows in the order of `embeddings`.
+        degrees: Stimulus directions.
+        held_out: Choice of rank and smoothness, and the scores on held-out directions.
+        funnel: Units without a usable curve, counted.
+    """
+
+    embeddings: pd.DataFrame
+    uncorrected: pd.DataFrame
+    basis: DirectionBasis
+    degrees: Float[np.ndarray, " directions"]
+    held_out: HeldOut
+    funnel: pd.DataFrame
+
+
+def learn_embeddings(units: pd.DataFrame, config: DirectionConfig | None = None) -> LearnedEmbeddings:
+    """Embedding of every unit with direction responses: its readout weights, standardised within its scan.
+
+    Rows are fitted in the order of their key, so that the order of the table changes nothing. Reliability is the share of a unit's
+    variance over held-out directions that the shared basis predicts, clipped to [0, 1]; it knows neither depth nor labels.
+    """
+    config = config or DirectionConfig()
+    columns = [name for name in units.columns if re.fullmatch(schema.DIRECTION, str(name))]
+    if not columns:
+        raise ValueError(
+            f"units: no direction_DDD_D column among {list(units.columns)[:12]}. Give responses, or bring embeddings with --embeddings."
+        )
+    schema.require_unique(units, UNIT_KEY, "units")
+    degrees = direction_degrees(columns)
+    usable, funnel = _usable(units.sort_values(UNIT_KEY, ignore_index=True), columns)
+    responses = usable[columns].to_numpy(np.float64)
+    held_out = hold_out_directions(responses, degrees, config)
+    basis = fit_basis(responses, held_out.rank, held_out.smoothness, iterations=config.iterations, tolerance=config.tolerance)
+    reliability = np.clip(held_out.explained, 0.0, 1.0)
+    scale = np.sqrt((basis.weights**2).sum(1).mean())
+    raw = _table(usable, basis.weights / scale, reliability)
+    return LearnedEmbeddings(normalise(raw, "within_scan", config.min_units_per_scan), raw, basis, degrees, held_out, funnel)
+
+
+def _usable(units: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Units with at least half of the directions finite and some response; a count of the others."""
+    values = units[columns].to_numpy(np.float64)
+    finite = np.isfinite(values)
+    enough = finite.mean(1) >= 0.5
+    responding = (np.where(finite, values, 0.0) > 0).sum(1) > len(columns) // 2
+    rows = [
+        _funnel_row("finite responses", len(units), int(enough.sum()), "fewer than half of the directions have a finite response"),
+        _funnel_row("responding", int(enough.sum()), int((enough & responding).sum()), "no response to most directions"),
+    ]
+    return units[enough & responding].reset_index(drop=True), pd.DataFrame(rows)
+
+
+def _funnel_row(step: str, before: int, after: int, reason: str, unit: str = "units", table: str = "embeddings") -> dict[str, object]:
+    counts = {"n_before": before, "n_after": after, "n_dropped": before - after}
+    return {"stage": "twin", "table": table, "step": step, **counts, "reason": reason, "unit": unit}
+
+
+def _table(keys: pd.DataFrame, values: np.ndarray, reliability: np.ndarray) -> pd.DataFrame:
+    names = [f"embedding_{index}" for index in range(values.shape[1])]
+    vectors = pd.DataFrame(values.astype(np.float32), columns=names)
+    table = pd.concat([keys[[*UNIT_KEY, "nucleus_id"]].reset_index(drop=True), vectors], axis=1)
+    return table.assign(reliability=np.asarray(reliability, dtype=np.float64))
+
+
+def embedding_columns(frame: pd.DataFrame) -> list[str]:
+    """The embedding_0, embedding_1, ... columns in the order of their numbers."""
+    names = [name for name in map(str, frame.columns) if re.fullmatch(r"embedding_\d+", name)]
+    return sorted(names, key=lambda name: int(name.removeprefix("embedding_")))
+
+
+def scan_labels(frame: pd.DataFrame) -> Int[np.ndarray, " units"]:
+    """0, 1, ... for each (session, scan_idx), in sorted order."""
+    return frame.groupby(["session", "scan_idx"], sort=True).ngroup().to_numpy(np.int64)
+
+
+def normalise(embeddings: pd.DataFrame, how: Normalisation, min_units: int = MIN_UNITS_PER_SCAN) -> pd.DataFrame:
+    """The table with its vectors normalised; keys and reliability unchanged.
+
+    Args:
+        embeddings: An embeddings table.
+        how: `within_scan`: every scan gets mean 0 and the average covariance of the scans, so that neither tells which scan a unit is
+            from; `length`: vectors of length 1, for cosines; `none`.
+        min_units: Scans smaller than this are moved by the moments of all units together; their own would be noise.
+    """
+    names = embedding_columns(embeddings)
+    values = embeddings[names].to_numpy(np.float64)
+    if how == "within_scan":
+        values = align_scans(values, scan_labels(embeddings), min_units)
+    elif how == "length":
+        values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    return embeddings.assign(**{name: values[:, index].astype(np.float32) for index, name in enumerate(names)})
+
+
+def align_scans(
+    values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, " units"], min_units: int = MIN_UNITS_PER_SCAN
+) -> Float[np.ndarray, "units features"]:
+    """Each scan centred and mapped from its covariance to the pooled within-scan covariance; label-free.
+
+    A scan's covariance is shrunk towards the pooled one by `min_units` pseudo-units, so that small scans are not whitened to noise.
+    """
+    large = [label for label in np.unique(scan) if (scan == label).sum() >= min_units]
+    centred = values - values.mean(0)
+    for label in large:
+        centred[scan == label] = values[scan == label] - values[scan == label].mean(0)
+    pooled = centred.T @ centred / max(len(centred), 1) + 1e-9 * np.eye(values.shape[1])
+    root = _power(pooled, 0.5)
+    out = centred.copy()
+    for label in large:
+        rows = scan == label
+        own = (centred[rows].T @ centred[rows] + min_units * pooled) / (rows.sum() + min_units)
+        out[rows] = centred[rows] @ _power(own, -0.5) @ root
+    return out
+
+
+def _power(covariance: np.ndarray, exponent: float) -> np.ndarray:
+    variances, axes = np.linalg.eigh(covariance)
+    return (axes * np.maximum(variances, 1e-12) ** exponent) @ axes.T
+
+
+def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A brought table as an embeddings table of units of this cortex, with a funnel of the rows that didn't come along.
+
+    Args:
+        frame: embedding_* columns with session, scan_idx, unit_id, or with nucleus_id alone (each unit of the nucleus then gets the row).
+        units: The cortex' units: session, scan_idx, unit_id, nucleus_id.
+        origin: File name, for the errors.
+    """
+    names = embedding_columns(frame)
+    if not names:
+        raise ValueError(
+            f"{origin}: no embedding_0, embedding_1, ... column (found {list(map(str, frame.columns))[:8]}). "
+            "Name the vector's entries so, or bring an .npy with an ids table."
+        )
+    key = UNIT_KEY if set(UNIT_KEY) <= set(frame.columns) else ["nucleus_id"]
+    schema.require_columns(frame, key, origin)
+    frame = frame.assign(**{name: schema.as_ids(frame[name], f"{origin}, column {name!r}") for name in key})
+    schema.require_unique(frame, key, origin)
+    values = _numbers(frame, names, origin)
+    complete = np.isfinite(values).all(1)
+    rows = [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN or infinite", "rows")]
+    known, unknown = _join_units(frame.assign(**dict(zip(names, values.T, strict=True)))[complete], units, key, origin)
+    rows.append(_funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
+    covered = units[UNIT_KEY].merge(known[UNIT_KEY], on=UNIT_KEY).shape[0]
+    rows.append(_funnel_row("covered units", len(units), covered, "the table has no vector for these units"))
+    if known.empty:
+        raise ValueError(f"{origin}: none of {len(frame)} rows matches a unit of the cortex by {key}. Check that ids are of this data set.")
+    reliability = known["reliability"].to_numpy(np.float64) if "reliability" in known else np.full(len(known), np.nan)
+    return _table(known, known[names].to_numpy(np.float64), reliability), pd.DataFrame(rows)
+
+
+def _numbers(frame: pd.DataFrame, names: list[str], origin: str) -> np.ndarray:
+    try:
+        return frame[names].to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name])]
+        raise ValueError(f"{origin}: {len(text)} embedding columns are not numbers, first {text[:3]}. Export them as floats.") from error
+
+
+def _join_units(frame: pd.DataFrame, units: pd.DataFrame, key: list[str], origin: str) -> tuple[pd.DataFrame, int]:
+    """The rows with the full key of their units, in key order, and the number of rows without a unit."""
+    keys = units[[*UNIT_KEY, "nucleus_id"]]
+    unknown = int((~pd.MultiIndex.from_frame(frame[key]).isin(pd.MultiIndex.from_frame(keys[key]))).sum())
+    if key == UNIT_KEY and "nucleus_id" in frame:
+        frame = frame.rename(columns={"nucleus_id": "nucleus_id_brought"})
+    joined = keys.merge(frame.drop(columns=[name for name in UNIT_KEY if name in frame and key != UNIT_KEY]), on=key, how="inner")
+    if "nucleus_id_brought" in joined:
+        other = joined["nucleus_id_brought"].notna() & (joined["nucleus_id_brought"] != joined["nucleus_id"])
+        if other.any():
+            raise ValueError(
+                f"{origin}: {int(other.sum())} of {len(joined)} units have another nucleus_id than the cortex' coregistration. "
+                "Drop the column, or export it with the coregistration this run uses."
+            )
+    return joined.sort_values(UNIT_KEY, ignore_index=True), unknown
+
+
+def one_per_nucleus(embeddings: pd.DataFrame) -> pd.DataFrame:
+    """One row a nucleus: the mean of its units' vectors weighted by reliability, with their number as `n_units`.
+
+    A unit without reliability gets the mean weight of the table; where all weights of a nucleus are 0 its units count alike. The
+    reliability is that of the most reliable unit; session, scan_idx and unit_id are that unit's.
+    """
+    names = embedding_columns(embeddings)
+    weight = embeddings["reliability"].to_numpy(np.float64)
+    typical = float(np.nanmean(weight)) if np.isfinite(weight).any() else 1.0
+    weight = np.where(np.isfinite(weight), weight, typical) + 1e-6
+    nucleus, group = np.unique(embeddings["nucleus_id"].to_numpy(), return_inverse=True)
+    total = np.bincount(group, weight, len(nucleus))
+    values = [np.bincount(group, weight * embeddings[name].to_numpy(np.float64), len(nucleus)) / total for name in names]
+    order = np.lexsort((np.arange(len(group)), -weight, group))
+    first = order[np.r_[True, np.diff(group[order]) > 0]]
+    best = embeddings.iloc[first].reset_index(drop=True)
+    table = _table(best, np.column_stack(values), best["reliability"].to_numpy(np.float64))
+    return table.assign(n_units=np.bincount(group, minlength=len(nucleus)).astype(np.int64))

@@ -1,0 +1,259 @@
+"""What fits and scores read of a recording: windows of frames streamed from its trials, at one frame rate and on common scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.execute import rng_for
+from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.twin.data.scales import Scales, checked, measure, scaled
+
+
+class ClipConfig(BaseModel):
+    """How trials become windows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frame_rate_hz: float | None = Field(None, gt=0, description="All is resampled to this rate; none: as recorded.")
+    latency_s: float = Field(0.0, ge=0, description="Responses and behaviour are read this much after the frame on screen.")
+    picture_frames: int = Field(12, ge=1, description="A single picture is held for this many frames and answered on the last.")
+    train_tiers: tuple[str, ...] = Field(("train",), description="Tiers that are fitted.")
+    validation_tiers: tuple[str, ...] = Field(
+        ("validation",), description="Tiers that stop a fit; where there is none, a tenth of the fitted stimuli."
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames of one or several clips, standardised.
+
+    Attributes:
+        video: Grey levels, z-scored over the training trials.
+        behaviour: Channels over their standard deviation; 0, the mean, where not measured.
+        eye_position: Horizontal, vertical, z-scored; 0 where tracking failed.
+        responses: Over each unit's standard deviation.
+        counted: Frames whose responses enter losses and scores.
+    """
+
+    video: Float[np.ndarray, "clips frames height width"]
+    behaviour: Float[np.ndarray, "clips frames channels"]
+    eye_position: Float[np.ndarray, "clips frames 2"]
+    responses: Float[np.ndarray, "clips frames units"]
+    counted: Bool[np.ndarray, "clips frames"]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Trials of a recording, as windows.
+
+    Attributes:
+        rows: Rows of `recording.trials`.
+        scales: Common to all tiers of the recording.
+    """
+
+    recording: Recording
+    rows: Int[np.ndarray, " trials"]
+    scales: Scales
+    config: ClipConfig
+
+    @property
+    def name(self) -> str:
+        """Of the recording."""
+        return self.recording.name
+
+    @property
+    def n_units(self) -> int:
+        """Units of the recording."""
+        return len(self.recording.units)
+
+    @property
+    def pictures(self) -> bool:
+        """Whether the stimuli are single pictures."""
+        return not np.isfinite(self.recording.frame_rate_hz)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Of the windows; NaN for pictures."""
+        return np.nan if self.pictures else self.config.frame_rate_hz or self.recording.frame_rate_hz
+
+    def n_frames(self) -> Int[np.ndarray, " trials"]:
+        """Frames of each trial at the rate of the windows, those at the end left out whose answer comes after the trial."""
+        recorded = self.recording.trials["n_frames"].to_numpy(np.int64)[self.rows]
+        if self.pictures:
+            return np.full(len(recorded), self.config.picture_frames)
+        seconds = recorded / self.recording.frame_rate_hz - self.config.latency_s
+        return np.floor(seconds * self.frame_rate_hz + 1e-6).astype(np.int64).clip(min=0)
+
+    def read(self, row: int, start: int = 0, stop: int | None = None) -> Window:
+        """Frames `start` to `stop` of one trial.
+
+        Args:
+            row: Of `recording.trials`.
+            start: First frame, at the rate of the windows.
+            stop: One after the last; None reads to the end.
+        """
+        trial = checked(self.recording, row)
+        if self.pictures:
+            return self._picture(trial)
+        if self.frame_rate_hz == self.recording.frame_rate_hz and self.config.latency_s == 0:
+            cut = _cut(trial, slice(start, stop))
+        else:
+            cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
+        return self._standardised(cut, np.ones(len(cut.video), dtype=bool), f"{self.name}, trial {row}")
+
+    def draw(self, rng: np.random.Generator, clips: int, frames: int, warm_up: int = 0) -> Window:
+        """Windows from anywhere in the trials, every stretch of `frames` as likely as any other.
+
+        Args:
+            rng: Decides where.
+            clips: Windows.
+            frames: Of each; the shortest trial drawn from has that many.
+            warm_up: Frames at the start of each window that are not counted, while the state of the model builds up.
+        """
+        places = (self.n_frames() - frames + 1).clip(min=0) if not self.pictures else np.ones(len(self.rows), dtype=np.int64)
+        if not places.any():
+            raise ValueError(
+                f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}). "
+                "Ask for shorter windows."
+            )
+        drawn = rng.choice(places.sum(), clips, replace=clips > places.sum())
+        trial = np.searchsorted(np.cumsum(places), drawn, side="right")
+        begin = drawn - (np.cumsum(places) - places)[trial]
+        windows = joined_clips([self.read(int(self.rows[t]), int(b), int(b) + frames) for t, b in zip(trial, begin, strict=True)])
+        return windows if self.pictures else replace(windows, counted=windows.counted & (np.arange(frames) >= warm_up))
+
+    def whole(self) -> Iterator[tuple[int, Window]]:
+        """Every trial from its first frame to its last, with its row."""
+        for row in self.rows:
+            yield int(row), self.read(int(row))
+
+    def repeats(self) -> dict[str, Int[np.ndarray, " repeats"]]:
+        """Rows of each stimulus, in the order of their first showing."""
+        shown = self.recording.trials["stimulus"].astype(str).to_numpy()[self.rows]
+        return {stimulus: self.rows[shown == stimulus] for stimulus in dict.fromkeys(shown)}
+
+    def first_minutes(self, minutes: float) -> Clips:
+        """The first trials that together last this long, the last of them whole."""
+        seconds = np.cumsum(self.n_frames()) / (1.0 if self.pictures else self.frame_rate_hz)
+        kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
+        return replace(self, rows=self.rows[:kept])
+
+    def _picture(self, trial: Trial) -> Window:
+        held = [np.repeat(values[:1], self.config.picture_frames, axis=0) for values in (trial.video, trial.behaviour, trial.eye_position)]
+        responses = np.repeat(np.asarray(trial.responses)[:1], self.config.picture_frames, axis=0)
+        last = np.arange(self.config.picture_frames) == self.config.picture_frames - 1
+        return self._standardised(Trial(held[0], responses, held[1], held[2]), last, self.name)
+
+    def _standardised(self, trial: Trial, counted: np.ndarray, origin: str) -> Window:
+        video = np.asarray(trial.video, dtype=np.float32)
+        if not np.isfinite(video).all():
+            bad = int((~np.isfinite(video)).any((1, 2)).sum())
+            raise ValueError(
+                f"{origin}: {bad} of {len(video)} video frames have NaN or infinite grey levels. Cut them off or drop the trial."
+            )
+        responses = np.asarray(trial.responses, dtype=np.float32)
+        counted = counted & np.isfinite(responses).all(1)
+        mean, deviation = self.scales.video
+        scales = self.scales
+        return Window(
+            ((video - mean) / deviation)[None],
+            scaled(trial.behaviour, scales.behaviour)[None],
+            scaled(trial.eye_position, scales.eye_position)[None],
+            np.ascontiguousarray(np.nan_to_num(responses, nan=0.0, posinf=0.0, neginf=0.0) / scales.responses.astype(np.float32))[None],
+            counted[None],
+        )
+
+
+def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int = 0) -> tuple[Clips, Clips]:
+    """Training and validation clips of a recording, without a stimulus in common.
+
+    Args:
+        recording: As its loader returns it.
+        config: See `ClipConfig`.
+        seed: Decides which stimuli validate where no tier is made for it.
+    """
+    config = config or ClipConfig()
+    train = _rows(recording, config.train_tiers)
+    if not len(train):
+        raise ValueError(_missing_tier(recording, config.train_tiers))
+    validation = _rows(recording, config.validation_tiers)
+    stimulus = recording.trials["stimulus"].astype(str).to_numpy()
+    if not len(validation):
+        shown = np.unique(stimulus[train])
+        if len(shown) < 2:
+            raise ValueError(
+                f"{recording.name}: {len(train)} trial with responses in tier {'|'.join(config.train_tiers)} and no tier to validate on. "
+                "A fit needs two stimuli at least: one is kept back to stop it."
+            )
+        kept = rng_for(seed, "validation stimuli", recording.name).permutation(shown)[: max(1, len(shown) // 10)]
+        is_kept = np.isin(stimulus[train], kept)
+        train, validation = train[~is_kept], train[is_kept]
+    refuse_leaks(recording, train, validation)
+    scales = measure(recording, train)
+    return Clips(recording, train, scales, config), Clips(recording, validation, scales, config)
+
+
+def held_out_clips(train: Clips, tiers: Iterable[str]) -> Clips:
+    """The trials of other tiers on the scales of the training trials; an error where a stimulus was trained on."""
+    rows = _rows(train.recording, tuple(tiers))
+    if not len(rows):
+        raise ValueError(_missing_tier(train.recording, tuple(tiers)))
+    refuse_leaks(train.recording, train.rows, rows)
+    return replace(train, rows=rows)
+
+
+def refuse_leaks(recording: Recording, train: Int[np.ndarray, " train"], held: Int[np.ndarray, " held"]) -> None:
+    """An error where a stimulus is on both sides."""
+    stimulus = recording.trials["stimulus"].astype(str).to_numpy()
+    both = np.intersect1d(stimulus[train], stimulus[held])
+    if len(both):
+        raise ValueError(
+            f"{recording.name}: {len(both)} stimuli are both trained on and held out (first {both[0]!r}). "
+            "A score on them would be leakage: drop their trials from the training tier."
+        )
+
+
+def joined_clips(windows: list[Window]) -> Window:
+    """Windows of the same length, one after the other along clips."""
+    return Window(**{name: np.concatenate([vars(window)[name] for window in windows]) for name in vars(windows[0])})
+
+
+def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
+    trials = recording.trials
+    return np.flatnonzero((trials["tier"].isin(tiers) & trials["has_responses"]).to_numpy(bool)).astype(np.int64)
+
+
+def _missing_tier(recording: Recording, tiers: tuple[str, ...]) -> str:
+    counts = recording.trials[recording.trials["has_responses"].astype(bool)]["tier"].value_counts().to_dict()
+    return f"{recording.name}: no trial with responses in tier {'|'.join(tiers)}. Tiers with responses: {counts}. Name one of those."
+
+
+def _cut(trial: Trial, frames: slice) -> Trial:
+    return Trial(trial.video[frames], trial.responses[frames], trial.behaviour[frames], trial.eye_position[frames])  # type: ignore[index]
+
+
+def _resampled(trial: Trial, start: int, stop: int | None, recorded_hz: float, hz: float, latency_s: float) -> Trial:
+    """Frames of a trial at another rate: picture on screen and eye position then, mean response and behaviour `latency_s` later."""
+    last = int(np.floor((len(trial.video) / recorded_hz - latency_s) * hz + 1e-6))
+    begins = np.arange(start, last if stop is None else min(stop, last)) / hz
+    shown = np.floor(begins * recorded_hz + 1e-6).astype(np.int64)
+    answered = np.append(begins, begins[-1] + 1 / hz) + latency_s
+    responses, behaviour = (_averaged(values, answered * recorded_hz) for values in (trial.responses, trial.behaviour))
+    return Trial(trial.video[shown], responses, behaviour, np.asarray(trial.eye_position[shown], dtype=np.float32))
+
+
+def _averaged(values: np.ndarray | None, edges: np.ndarray) -> np.ndarray:
+    """Mean of a signal that is constant within samples, between successive edges given in samples; only samples between them are read."""
+    assert values is not None  # `checked` has refused trials without responses
+    low = int(edges[0] + 1e-6)
+    read = np.asarray(values[low : int(np.ceil(edges[-1] - 1e-6))], dtype=np.float64)
+    whole = np.vstack([np.zeros(read.shape[1]), np.cumsum(read, 0)])
+    index = np.clip((edges - low + 1e-9).astype(np.int64), 0, len(read))
+    part = np.clip(edges - low - index, 0.0, 1.0)[:, None]
+    integral = whole[index] + part * np.vstack([read, np.zeros(read.shape[1])])[index]
+    return (np.diff(integral, axis=0) / np.diff(edges)[:, None]).astype(np.float32)

@@ -1,0 +1,155 @@
+"""What correlations of responses with the stimulus say of where each unit's receptive field lies.
+
+A unit's standardised response z is taken to be a weighted sum of the stimulus energies E at the place of its field, and noise. Where
+weights are Gaussian over units, of mean m and covariance L, the log odds of a place are those of Bayesian linear regression,
+
+    u' A^-1 u / 2 - log |A| / 2 + const,    A = n R + L^-1,    u = n y + L^-1 m,
+
+with R the correlations of the energies there among each other, y with z, and n the number of independent samples. A map of correlations
+would count what energies share several times. m and L are learned from many units (expectation-maximisation). n is told by the correlations
+themselves: nearly all of them are with places where a unit has no field, and they scatter with variance 1 / n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+FIRST_SD = 2.6  # of weights before any unit was seen, in standard errors of a correlation
+FINER = 2  # places are compared on a grid this much finer than that of the energies, by cubic splines
+UNITS_TOGETHER = 250
+MEDIAN_SQUARE = 0.455  # of a standard normal number
+
+
+class Tally:
+    """Sums over samples, from which correlations are made."""
+
+    def __init__(self, n_units: int, channels: int, rows: int, columns: int) -> None:
+        """Of units' responses with energies at each place of a grid."""
+        self.shape = (channels, rows, columns)
+        self.count = 0
+        self.cross = np.zeros((n_units, channels * rows * columns), dtype=np.float32)
+        self.products = np.zeros((rows * columns, channels, channels))
+        self.energy = np.zeros(channels * rows * columns)
+        self.response, self.response_squares = np.zeros(n_units), np.zeros(n_units)
+
+    def add(self, energies: Float[np.ndarray, "samples channels rows columns"], responses: Float[np.ndarray, "samples units"]) -> None:
+        """Samples of both."""
+        flat = energies.reshape(len(energies), -1)
+        self.cross += responses.T @ flat
+        placed = np.ascontiguousarray(energies.reshape(*energies.shape[:2], -1).transpose(2, 1, 0))
+        self.products += placed @ placed.transpose(0, 2, 1)
+        self.energy += flat.sum(0, dtype=np.float64)
+        self.response += responses.sum(0, dtype=np.float64)
+        self.response_squares += (responses.astype(np.float64) ** 2).sum(0)
+        self.count += len(flat)
+
+    def evidence(self) -> FieldEvidence:
+        """Correlations; 0 for a unit or energy that never changes."""
+        n, channels = max(self.count, 1), self.shape[0]
+        mean = self.response / n
+        deviation = np.sqrt(np.maximum(self.response_squares / n - mean**2, 0.0))
+        energy = (self.energy / n).reshape(channels, -1).T
+        products = self.products / n - energy[:, :, None] * energy[:, None, :]
+        scale = np.sqrt(np.maximum(np.einsum("pkk->pk", products), 1e-12))
+        among = products / scale[:, :, None] / scale[:, None, :]
+        per_unit = np.where(deviation > 1e-6, 1 / np.maximum(deviation, 1e-6), 0.0).astype(np.float32)
+        cross = (self.cross / n).reshape(len(mean), channels, -1).transpose(2, 1, 0) - (energy[:, :, None] * mean).astype(np.float32)
+        return FieldEvidence(cross * per_unit / scale[:, :, None].astype(np.float32), among.astype(np.float32), *self.shape[1:])
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What weights units have: their mean and its precision, and the number of independent samples that they are known from."""
+
+    mean: Float[np.ndarray, " channels"]
+    precision: Float[np.ndarray, "channels channels"]
+    samples: float
+
+
+@dataclass(frozen=True)
+class FieldEvidence:
+    """Correlations of responses and energies at each place, y, and of energies among each other, R."""
+
+    with_units: Float[np.ndarray, "places channels units"]
+    among: Float[np.ndarray, "places channels channels"]
+    rows: int
+    columns: int
+
+    def of(self, units: np.ndarray | slice) -> FieldEvidence:
+        """Of some of the units."""
+        return FieldEvidence(self.with_units[:, :, units], self.among, self.rows, self.columns)
+
+    def log_odds(self, prior: Prior) -> tuple[Float[np.ndarray, "places units"], np.ndarray, np.ndarray]:
+        """Of each place; the weights that each unit would have there, and the covariance of their errors."""
+        information = prior.samples * self.among + prior.precision
+        covariance = np.linalg.inv(information)
+        told = prior.samples * self.with_units + (prior.precision @ prior.mean)[:, None]
+        weights = covariance @ told
+        odds = ((told * weights).sum(1) - np.linalg.slogdet(information)[1][:, None]) / 2
+        return odds, weights, covariance
+
+    def learn(self, iterations: int) -> Prior:
+        """The prior, from all units that respond."""
+        active = np.flatnonzero(self.with_units.any((0, 1)))
+        seen = self.of(active)
+        channels = self.among.shape[1]
+        varies = np.einsum("pkk->pk", self.among) > 0.5  # 1, or 0 where the stimulus was masked and no correlation scatters
+        samples = MEDIAN_SQUARE / max(float(np.median(seen.with_units[varies] ** 2)), 1e-6) if len(active) else 1.0
+        first = np.eye(channels) * FIRST_SD**2 / samples
+        prior = Prior(np.zeros(channels, dtype=np.float32), np.linalg.inv(first).astype(np.float32), samples)
+        for _ in range(iterations if len(active) else 0):
+            odds, weights, covariance = seen.log_odds(prior)
+            best = odds.argmax(0)
+            found = weights[best, :, np.arange(len(best))].astype(np.float64)
+            mean = found.sum(0) / (len(found) + channels)
+            spread = (found - mean).T @ (found - mean) + covariance[best].sum(0) + channels * first
+            precision = np.linalg.inv(spread / (len(found) + channels))
+            prior = Prior(mean.astype(np.float32), precision.astype(np.float32), samples)
+        return prior
+
+    def finer(self) -> FieldEvidence:
+        """On a finer grid. Correlations are interpolated, because their squares, the odds, change too fast for it."""
+        down, across = _splines(self.rows), _splines(self.columns)
+
+        def refined(values: np.ndarray) -> np.ndarray:
+            grid = np.moveaxis(values.reshape(self.rows, self.columns, *values.shape[1:]), (0, 1), (-2, -1))
+            return np.ascontiguousarray(np.moveaxis(down @ grid @ across.T, (-2, -1), (0, 1)).reshape(-1, *values.shape[1:]))
+
+        return FieldEvidence(refined(self.with_units), refined(self.among), self.rows * FINER, self.columns * FINER)
+
+    def centres(self, prior: Prior) -> Float[np.ndarray, "units 2"]:
+        """The likeliest places, between places of the grid at the peak of a paraboloid; edges of the grid at -1 and 1."""
+        n_units = self.with_units.shape[2]
+        found = np.zeros((n_units, 2))
+        for start in range(0, n_units, UNITS_TOGETHER):
+            block = self.of(slice(start, start + UNITS_TOGETHER)).finer()
+            odds = block.log_odds(prior)[0].T.reshape(-1, block.rows, block.columns)
+            found[start : start + UNITS_TOGETHER] = _peaks(odds)
+        return found
+
+
+def _splines(points: int) -> np.ndarray:
+    """From values at the middles of `points` intervals to those of intervals FINER times as many."""
+    from scipy.ndimage import map_coordinates
+
+    at = (np.arange(points * FINER) + 0.5) / FINER - 0.5
+    return np.stack([map_coordinates(one, [at], order=3, mode="nearest") for one in np.eye(points)], axis=1).astype(np.float32)
+
+
+def _peaks(odds: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units 2"]:
+    """Of paraboloids through each highest value and its eight neighbours; x, y with edges at -1 and 1."""
+    n_units, rows, columns = odds.shape
+    row, column = np.divmod(odds.reshape(n_units, -1).argmax(1), columns)
+    row, column = row.clip(1, rows - 2), column.clip(1, columns - 2)
+    y, x = (part.ravel() for part in np.mgrid[-1:2, -1:2])
+    around = odds[np.arange(n_units)[:, None], row[:, None] + y, column[:, None] + x].astype(np.float64)
+    terms = np.column_stack([np.ones(9), x, y, x * x / 2, y * y / 2, x * y])
+    _, to_x, to_y, xx, yy, xy = np.linalg.pinv(terms) @ around.T
+    determinant = xx * yy - xy**2
+    is_peak = (determinant > 1e-12) & (xx < 0)
+    shift = np.stack([xy * to_y - yy * to_x, xy * to_x - xx * to_y]) / np.where(is_peak, determinant, 1.0)
+    at = np.stack([column, row]) + np.where(is_peak, shift, 0.0).clip(-1, 1)
+    return ((2 * at.T + 1) / [columns, rows] - 1).clip(-1, 1)

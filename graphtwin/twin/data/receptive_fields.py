@@ -1,0 +1,200 @@
+"""Where each unit's receptive field lies, by reverse correlation: the start of readout positions, which decides how a fit ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
+
+from graphtwin.twin.data.clips import Clips, Window
+from graphtwin.twin.data.field_evidence import Tally
+from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
+
+RESPONSE_POWER = 0.35  # deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples
+GAZE_PRIOR = 1 / 24  # SD of the entries of the gaze map before it was seen, in heights of the video
+PICTURES_TOGETHER = 100
+UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # at most; spread over the recording
+
+
+class ReverseCorrelationConfig(BaseModel):
+    """How responses are set against the stimulus."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: int = Field(18, ge=3, description="Of the grid of places.")
+    columns: int = Field(32, ge=3, description="Of the grid of places.")
+    wavelengths: tuple[float, ...] = Field((0.2, 0.31), min_length=1, description="Of the filters, in heights of the video.")
+    longest_lag: int = Field(12, ge=0, description="Frames from stimulus to response, at most.")
+    every: int = Field(4, ge=1, description="Frames of a movie between those at which energies are taken.")
+    iterations: int = Field(3, ge=1, description="Of learning how units weigh energies.")
+    gaze_passes: int = Field(2, ge=0, description="Of finding how the eye moves fields; 0 does not ask.")
+    gaze_samples: int = Field(1800, ge=1, description="Energies in time from which lag and gaze are found, about.")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Where and when units see.
+
+    Attributes:
+        centres: Of their fields at the mean eye position, x rightwards and y downwards, edges of the video at -1 and 1.
+        lag: Frames from the stimulus to the responses that tell most of it.
+        gaze_px: Pixels by which fields move, rightwards and downwards, for one SD of horizontal and of vertical eye position.
+    """
+
+    centres: Float[np.ndarray, "units 2"]
+    lag: float
+    gaze_px: Float[np.ndarray, "2 2"]
+
+
+def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Fields:
+    """Centres of the units' fields, the delay of their answers, and how the eye moves what they see.
+
+    How late answers come is found from the data, because indicator and microscope delay them by what no release tells. So is the
+    linear map from eye position to the shift of all fields, because no release tells the geometry of the eye camera.
+
+    Args:
+        clips: Of the training tiers, read once; a share of the trials twice more.
+        config: See `ReverseCorrelationConfig`.
+        progress: Show a bar.
+    """
+    config = config or ReverseCorrelationConfig()
+    samples = clips.n_frames().sum() / (clips.config.picture_frames if clips.pictures else config.every)
+    few = replace(clips, rows=clips.rows[:: max(int(samples / config.gaze_samples), 1)])
+    lag = 0.0 if clips.pictures else _lag(few, config)
+    whole = round(lag)
+    gaze = np.zeros((2, 2))
+    for _ in range(config.gaze_passes):
+        gaze = gaze + _gaze_step(few, whole, gaze, config)
+    tally = None
+    shown = tqdm(clips.whole(), total=len(clips.rows), desc="receptive fields", unit="trial", disable=not progress, leave=False)
+    for energies, responses, _ in _samples((window for _, window in shown), clips, config, config.wavelengths, [whole], gaze):
+        tally = tally or Tally(clips.n_units, *energies.shape[1:])
+        tally.add(energies, responses[0])
+    if tally is None:
+        return Fields(np.zeros((clips.n_units, 2)), lag, gaze)
+    evidence = tally.evidence()
+    prior = evidence.of(_spread(clips.n_units, UNITS_OF_GAZE)).learn(config.iterations)
+    return Fields(evidence.centres(prior), lag, gaze)
+
+
+def _spread(n_units: int, most: int) -> Int[np.ndarray, " chosen"]:
+    return np.linspace(0, n_units - 1, min(n_units, most)).astype(np.int64)
+
+
+def _samples(
+    windows: Iterator[Window],
+    clips: Clips,
+    config: ReverseCorrelationConfig,
+    wavelengths: tuple[float, ...],
+    lags: list[int],
+    gaze: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Energies, roots of the mean of three responses at each lag, and eye positions, a trial each."""
+    bank: EnergyBank | None = None
+    for window in _albums(windows) if clips.pictures else windows:
+        video, eye, responses, counted = (values[0] for values in (window.video, window.eye_position, window.responses, window.counted))
+        if clips.pictures:
+            at, answers = np.arange(len(video)), responses[None]
+        else:
+            at = np.arange(1, len(video) - max(lags) - 1, config.every)
+            late = at + np.add.outer(np.array(lags), [-1, 0, 1])[..., None]
+            at, late = (values[..., counted[late].all((0, 1))] for values in (at, late))
+            answers = np.stack([responses[index].mean(0) for index in late])
+        if not len(at):
+            continue
+        height, width = video.shape[1:]
+        in_pixels = tuple(wave * height for wave in wavelengths)
+        bank = bank or energy_bank(height, width, config.rows, config.columns, in_pixels, clips.frame_rate_hz)
+        roots = np.sign(answers) * np.abs(answers) ** RESPONSE_POWER
+        yield bank.energies(moved(video, eye @ gaze.T) if gaze.any() else video, at), roots, eye[at]
+
+
+def _albums(windows: Iterator[Window]) -> Iterator[Window]:
+    """The counted frames of many pictures as if they were one trial."""
+    while album := list(islice(windows, PICTURES_TOGETHER)):
+        counted = {name: np.concatenate([vars(window)[name][window.counted] for window in album])[None] for name in vars(album[0])}
+        yield Window(**counted)
+
+
+def moved(
+    video: Float[np.ndarray, "frames height width"], shift: Float[np.ndarray, "frames 2"]
+) -> Float[np.ndarray, "frames height width"]:
+    """What a field sees that is moved rightwards and downwards by `shift` pixels; the border goes on for ever."""
+    for axis, by in ((2, shift[:, 0]), (1, shift[:, 1])):
+        pixels = video.shape[axis]
+        at = np.clip(np.arange(pixels) + by[:, None], 0, pixels - 1)
+        before = np.minimum(at.astype(np.int64), pixels - 2)
+        part = (at - before).astype(np.float32)
+        before, part = (np.expand_dims(values, 3 - axis) for values in (before, part))
+        low, high = (np.take_along_axis(video, index, axis) for index in (before, before + 1))
+        video = low + part * (high - low)
+    return video
+
+
+def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
+    """The lag at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
+    lags = list(range(config.longest_lag + 1))
+    chosen = _spread(few.n_units, UNITS_OF_LAG)
+    windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
+    found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))
+    if not found:
+        return 0.0
+    energies = _standardised(np.concatenate([part[0][..., ::2, ::2].reshape(len(part[0]), -1) for part in found]))
+    responses = np.concatenate([part[1] for part in found], axis=1)
+    correlations = np.stack([_standardised(late).T @ energies for late in responses])
+    own = np.maximum(correlations, 0).mean(0).argmax(1)
+    profile = correlations[:, np.arange(len(own)), own].mean(1)
+    peak = int(profile.argmax())
+    if not 0 < peak < len(profile) - 1:
+        return float(peak)
+    before, at, after = profile[peak - 1 : peak + 2]
+    return peak + 0.5 * float((before - after) / min(before - 2 * at + after, -1e-12))
+
+
+def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelationConfig) -> Float[np.ndarray, "2 2"]:
+    """What is still missing in the map from eye position to the shift of fields: a step of Gauss and Newton.
+
+    A unit answers to the weighted energies D at its place, shifted by a map M of eye position e: to D + grad D . M e, about. M is common to
+    all units, whose residuals are regressed on the entries of grad D e' together. Without measured eye movements it is 0.
+    """
+    chosen = _spread(few.n_units, UNITS_OF_GAZE)
+    windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
+    tally, found = None, []
+    for energies, responses, eye in _samples(windows, few, config, config.wavelengths[:1], [lag], gaze):
+        tally = tally or Tally(len(chosen), *energies.shape[1:])
+        tally.add(energies, responses[0])
+        found.append((energies, responses[0], eye))
+    if tally is None or not any(eye.any() for _, _, eye in found):
+        return np.zeros((2, 2))
+    energies, responses, eye = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    evidence = tally.evidence()
+    prior = evidence.learn(config.iterations)
+    odds, weights, _ = evidence.log_odds(prior)
+    height, width = few.recording.open_trial(int(few.rows[0])).video.shape[1:]
+    energies = (energies - energies.mean(0)) / np.maximum(energies.std(0), 1e-6)
+    slopes = [np.gradient(energies, size, axis=axis) for axis, size in ((3, width / config.columns), (2, height / config.rows))]
+    information, told = np.eye(4) / (GAZE_PRIOR * height) ** 2, np.zeros(4)
+    independent = prior.samples / len(energies)
+    told_of = np.flatnonzero(evidence.with_units.any((0, 1)))
+    standardised = _standardised(responses).T * np.sqrt(len(responses))
+    for unit, response in zip(told_of, standardised[told_of], strict=True):
+        place = int(odds[:, unit].argmax())
+        row, column = divmod(place, config.columns)
+        drive, right, down = (values[:, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
+        by_eye = np.column_stack([right[:, None] * eye, down[:, None] * eye])
+        apart, _ = np.linalg.qr(np.column_stack([np.ones(len(drive)), drive, right, down]))
+        by_eye, residual = by_eye - apart @ (apart.T @ by_eye), response - apart @ (apart.T @ response)
+        information += independent * by_eye.T @ by_eye
+        told += independent * by_eye.T @ residual
+    return np.linalg.solve(information, told).reshape(2, 2)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and length 1; those that never change stay 0."""
+    centred = values - values.mean(0)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-6))

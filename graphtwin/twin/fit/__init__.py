@@ -1,0 +1,1 @@
+"""Training, what readouts have in common, and a fitted twin apart from its data."""

@@ -1,0 +1,155 @@
+"""A fitted twin apart from the data it was fitted on: plain tensors, numbers and words that load without running anybody's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from graphtwin.artifacts import write_atomic
+from graphtwin.config import validate
+from graphtwin.schema import UNIT_KEY
+from graphtwin.sources.formats.recording import Recording
+from graphtwin.twin.data.clips import Clips, held_out_clips
+from graphtwin.twin.data.scales import Scales
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained
+from graphtwin.twin.model.network import AnimalStart, Twin
+
+FORMAT = "graphtwin functional twin 5"
+
+
+@dataclass(frozen=True)
+class KnownAnimal:
+    """What a twin knows of an animal it was fitted on.
+
+    Attributes:
+        units: session, scan_idx, unit_id in the order of the responses.
+        scales: Of the training trials.
+        behaviour: Names of the channels.
+        frame_rate_hz: Of the recording; NaN for pictures.
+        size: Height and width of the video, pixels.
+        training: Stimuli it was fitted on or stopped by.
+    """
+
+    units: pd.DataFrame
+    scales: Scales
+    behaviour: tuple[str, ...]
+    frame_rate_hz: float
+    size: tuple[int, int]
+    training: frozenset[str]
+
+
+@dataclass(frozen=True)
+class FittedTwin:
+    """A twin that predicts, with what it knows of its animals."""
+
+    twin: Twin
+    config: FoundationConfig
+    animals: dict[str, KnownAnimal]
+
+    def clips(self, recording: Recording, tiers: tuple[str, ...]) -> Clips:
+        """Trials of an animal of this twin, on its scales; an error where units differ or a stimulus was trained on."""
+        return held_out_clips(self.training(recording), tiers)
+
+    def training(self, recording: Recording) -> Clips:
+        """The trials that the twin was fitted on or stopped by, and no others; an error where units differ."""
+        if recording.name not in self.animals:
+            raise ValueError(f"{recording.name}: not an animal of this twin ({', '.join(self.animals)}). Transfer the twin to it first.")
+        seen = self.animals[recording.name]
+        if not recording.units[UNIT_KEY].reset_index(drop=True).equals(seen.units):
+            raise ValueError(
+                f"{recording.name}: {len(recording.units)} units, not the {len(seen.units)} in the same order that the twin was fitted on. "
+                "Give the recording it was trained on, or transfer the twin to this one."
+            )
+        shown = recording.trials["stimulus"].astype(str)
+        trained = np.flatnonzero(shown.isin(seen.training) & recording.trials["has_responses"].astype(bool)).astype(np.int64)
+        return Clips(recording, trained, seen.scales, self.config.clips)
+
+
+def fitted_of(trained: Trained) -> FittedTwin:
+    """The twin of a training, without its data."""
+    animals = {}
+    for name, (training, validation) in trained.clips.items():
+        first = training.read(int(training.rows[0]), 0, 1)
+        size = (first.video.shape[2], first.video.shape[3])
+        units = training.recording.units[UNIT_KEY].reset_index(drop=True)
+        recording = training.recording
+        used = frozenset(training.repeats()) | frozenset(validation.repeats())
+        animals[name] = KnownAnimal(units, training.scales, recording.behaviour, float(recording.frame_rate_hz), size, used)
+    return FittedTwin(trained.twin, trained.config, animals)
+
+
+def write_twin(fitted: FittedTwin, path: Path) -> Path:
+    """Write a twin to one file, whole or not at all."""
+    content = {
+        "format": FORMAT,
+        "config": fitted.config.model_dump(mode="json"),
+        "animals": {name: _plain(seen) for name, seen in fitted.animals.items()},
+        "weights": fitted.twin.state_dict(),
+    }
+    return write_atomic(path, lambda temporary: torch.save(content, temporary))
+
+
+def read_twin(path: Path) -> FittedTwin:
+    """A twin from its file, in eval mode; an error in words where the file is something else or damaged."""
+    try:
+        content = torch.load(path, weights_only=True)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
+    except Exception as error:  # torch raises whatever unpickling meets
+        raise ValueError(
+            f"{path}: cannot be read as a twin ({type(error).__name__}). It is damaged or something else: train again."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a functional twin of this version ({FORMAT!r}). Train again, or use the version that wrote it.")
+    config = validate(FoundationConfig, content["config"], str(path))
+    animals = {name: _seen(values) for name, values in content["animals"].items()}
+    weights = content["weights"]
+    starts = {name: _start(seen, f"animals.{at}.readout.cortical" in weights) for at, (name, seen) in enumerate(animals.items())}
+    twin = Twin(config.twin, starts)
+    try:
+        twin.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path}: weights of another architecture than its settings say ({error}). Files of two runs were mixed."
+        ) from error
+    return FittedTwin(twin.eval(), config, animals)
+
+
+def _start(seen: KnownAnimal, cortical: bool) -> AnimalStart:
+    """Arrays of the right shape, to be filled with the weights."""
+    units = len(seen.units)
+    return AnimalStart(np.zeros((units, 2)), np.ones(units), np.zeros((units, 3)) if cortical else None, len(seen.behaviour))
+
+
+def _plain(seen: KnownAnimal) -> dict[str, Any]:
+    scales = seen.scales
+    return {
+        "units": {name: torch.from_numpy(seen.units[name].to_numpy(np.int64)) for name in UNIT_KEY},
+        "video": list(scales.video),
+        "responses": torch.from_numpy(scales.responses),
+        "behaviour": torch.from_numpy(scales.behaviour),
+        "eye_position": torch.from_numpy(scales.eye_position),
+        "missing": list(scales.missing),
+        "channels": list(seen.behaviour),
+        "frame_rate_hz": seen.frame_rate_hz,
+        "size": list(seen.size),
+        "training": sorted(seen.training),
+    }
+
+
+def _seen(values: dict[str, Any]) -> KnownAnimal:
+    scales = Scales(
+        (values["video"][0], values["video"][1]),
+        values["responses"].numpy(),
+        values["behaviour"].numpy(),
+        values["eye_position"].numpy(),
+        (values["missing"][0], values["missing"][1]),
+    )
+    units = pd.DataFrame({name: values["units"][name].numpy() for name in UNIT_KEY})
+    size = (values["size"][0], values["size"][1])
+    return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, frozenset(values["training"]))

@@ -1,0 +1,247 @@
+"""Training: many animals into one core, or a new animal onto a core that is kept as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from graphtwin import parallel
+from graphtwin.execute import rng_for, seed_for
+from graphtwin.sources.formats.recording import Recording
+from graphtwin.training import FitConfig, FitState, fit
+from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of
+from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
+from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
+from graphtwin.twin.model.core import Convolution
+from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
+
+
+class FoundationConfig(BaseModel):
+    """How a twin is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    twin: TwinConfig = Field(default_factory=TwinConfig)
+    clips: ClipConfig = Field(default_factory=ClipConfig)
+    receptive_fields: ReverseCorrelationConfig = Field(default_factory=ReverseCorrelationConfig)
+    fit: FitConfig = Field(
+        default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
+        description="Its learning rate is that of biases and of perspective and modulation.",
+    )
+    expected_lag: float = Field(
+        4.4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
+    )
+    steps: int = Field(90, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
+    windows: int = Field(4, ge=1, description="Windows a step.")
+    frames: int = Field(60, ge=2, description="Frames a window.")
+    warm_up: int = Field(12, ge=0, description="Frames at the start of each window that no loss is taken on.")
+    kernel_learning_rate: float = Field(0.02, gt=0, description="Of the core's kernels, by orthogonalised momentum.")
+    readout_learning_rate: float = Field(0.01, gt=0, description="Of what readouts weigh, their biases and gains.")
+    position_learning_rate: float = Field(0.002, gt=0, description="Of readout positions.")
+    perspective_learning_rate: float = Field(0.01, gt=0, description="Of the way from eye position to view.")
+    readout_weight_decay: float = Field(0.5, ge=0, description="Of the readouts' feature weights.")
+    validation_trials: int = Field(20, ge=1, description="Trials of each animal that a validation reads.")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A twin with what it was trained on.
+
+    Attributes:
+        clips: Training and validation clips of each animal.
+        state: Of the fit, with its history.
+        settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
+    """
+
+    twin: Twin
+    config: FoundationConfig
+    clips: dict[str, tuple[Clips, Clips]]
+    state: FitState
+    settled: dict[str, float]
+
+
+def train_foundation(
+    recordings: Sequence[Recording],
+    config: FoundationConfig | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+    minutes: float | None = None,
+    onto: Twin | None = None,
+    device: str = "cpu",
+) -> Trained:
+    """A twin of the animals recorded: one core for all, the rest of each its own.
+
+    Args:
+        recordings: One an animal or scan; their names differ.
+        config: See `FoundationConfig`.
+        seed: The root of every draw.
+        checkpoint: Written after every epoch; a training that was killed goes on from it and ends in the same weights.
+        progress: Show bars.
+        minutes: Of each animal's training trials that are used; None uses all.
+        onto: Twin whose core, and what it expects of readouts, are kept as they are; None trains a core from the start.
+        device: Where torch computes, as "cuda"; the twin comes back on the CPU.
+    """
+    config = config or FoundationConfig()
+    clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
+    if len(clips) < len(recordings):
+        raise ValueError(
+            f"{len(recordings)} recordings have {len(clips)} names: {sorted(clips)}. Give each folder once, under its own name."
+        )
+    if minutes is not None:
+        clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
+    torch.manual_seed(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0]))
+    twin = Twin(config.twin, {name: start_of(both[0], config, progress) for name, both in clips.items()})
+    if onto is not None:
+        twin.keep_core(onto)
+    twin.to(device)
+    name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
+    objective = parallel.in_processes(Objective(twin))
+    state = fit(
+        twin,
+        lambda rng: batches(objective, clips, config, rng),
+        config.steps,
+        lambda: validation_loss(Objective(twin), clips, config),
+        config.fit,
+        seed,
+        name,
+        checkpoint,
+        progress,
+        optimisers(twin, config),
+    )
+    settled = _settle(twin, clips, config, progress)
+    return Trained(twin.cpu(), config, clips, state, settled)
+
+
+def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
+    """Readouts to their posterior means, those of units whose validation trials agree; a core trained here learns what it expects of them.
+
+    A unit that hardly fires may not agree: its likelihood is too flat for a step of second order. The loss after is the lower of both for
+    each unit, and so a little lower than that of new trials.
+    """
+    objective = Objective(twin)
+    fitted = validation_losses(objective, clips, config)
+    readouts = {name: twin.animal(name).readout for name in clips}
+    before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
+    known = ReadoutPrior(*(part.cpu().double() for part in twin.prior())) if twin.core_is_kept else None
+    prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.warm_up, known, progress=progress)
+    found = prior.share, prior.mean, prior.covariance
+    if all(torch.isfinite(part).all() for part in found):
+        for part, value in zip(twin.prior(), found, strict=True):
+            part.copy_(value)
+    settled = validation_losses(objective, clips, config)
+    kept = {name: settled[name] <= fitted[name] for name in clips}
+    with torch.no_grad():
+        for name, (weights, bias) in before.items():
+            readouts[name].weights[~kept[name]] = weights[~kept[name]]
+            readouts[name].bias[~kept[name]] = bias[~kept[name]]
+    ends = [torch.where(kept[name], settled[name], fitted[name]).mean() for name in clips]
+    share = torch.cat(list(kept.values())).double().mean()
+    return {
+        "fitted": float(torch.stack([losses.mean() for losses in fitted.values()]).mean()),
+        "settled": float(torch.stack(ends).mean()),
+        "share_of_units": float(share),
+    }
+
+
+def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
+    """What an animal's part of the model begins with: fields by reverse correlation, mean responses, positions in cortex."""
+    units = clips.recording.units
+    place = units[["x_um", "y_um", "z_um"]].to_numpy(np.float64)
+    known = np.isfinite(place).all() and len(units) > 4
+    cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
+    total, count = np.zeros(len(units)), 0
+    for _, window in clips.whole():
+        total += window.responses[window.counted].sum(0)
+        count += int(window.counted.sum())
+    fields = locate_fields(clips, config.receptive_fields, progress)
+    delay = max(round(fields.lag - config.expected_lag), 0)
+    return AnimalStart(fields.centres, total / max(count, 1), cortical, len(clips.recording.behaviour), delay)
+
+
+def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the core's kernels (Jordan 2024), AdamW for the rest, with a larger learning rate for readouts."""
+    free = {name: parameter for name, parameter in twin.named_parameters() if parameter.requires_grad}
+    kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
+    feature_weights = {name for name in free if name.endswith("readout.weights")}
+    positions = {name for name in free if name.endswith(("readout.residual", "readout.retinotopy", "readout.log_spread"))}
+    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shape"))}
+    perspectives = {name for name in free if ".perspective." in name}
+    rest = set(free) - kernels - feature_weights - positions - readouts - perspectives
+    groups = [
+        {"params": [free[name] for name in free if name in chosen], "lr": rate, "weight_decay": decay}
+        for chosen, rate, decay in (
+            (feature_weights, config.readout_learning_rate, config.readout_weight_decay),
+            (readouts, config.readout_learning_rate, 0.0),
+            (positions, config.position_learning_rate, 0.0),
+            (perspectives, config.perspective_learning_rate, 0.0),
+            (rest, config.fit.learning_rate, config.fit.weight_decay),
+        )
+    ]
+    made: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=(0.9, 0.98))]
+    if kernels:
+        made.append(torch.optim.Muon([free[name] for name in free if name in kernels], lr=config.kernel_learning_rate, weight_decay=0.0))
+    return made
+
+
+class Objective(nn.Module):
+    """A twin with its loss: the mean negative log-likelihood of the counted responses of a window, nats."""
+
+    def __init__(self, twin: Twin) -> None:
+        """The twin's weights are those of the objective."""
+        super().__init__()
+        self.twin = twin
+
+    def forward(self, name: str, window: Window) -> torch.Tensor:
+        """Loss of one animal's window."""
+        return self.of_units(name, window).mean()
+
+    def of_units(self, name: str, window: Window) -> Float[torch.Tensor, " units"]:
+        """Loss of each unit of the animal."""
+        device = self.twin.device
+        numbers, _ = self.twin(name, *tensors(window, device))
+        likelihood = self.twin.log_likelihood(name, numbers, torch.from_numpy(window.responses).to(device))
+        return -likelihood[torch.from_numpy(window.counted).to(device)].mean(0)
+
+
+def batches(
+    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
+) -> Iterator[Callable[[], torch.Tensor]]:
+    """The losses of an epoch's steps, on windows drawn from one animal after the other; each of several processes draws its own."""
+    names = list(clips)
+    own = rng.spawn(parallel.processes())[parallel.process_number()] if parallel.processes() > 1 else rng
+    for step in range(config.steps):
+        name = names[step % len(names)]
+        window = clips[name][0].draw(own, config.windows, config.frames, config.warm_up)
+        yield partial(objective, name, window)
+
+
+def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
+    """Mean over animals of the negative log-likelihood of validation trials, warm-up left out."""
+    return float(np.mean([float(losses.mean()) for losses in validation_losses(objective, clips, config).values()]))
+
+
+@torch.no_grad()
+def validation_losses(
+    objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig
+) -> dict[str, Float[torch.Tensor, " units"]]:
+    """The same of each unit of each animal."""
+    losses = {}
+    for name, (_, validation) in clips.items():
+        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[: config.validation_trials]
+        found = []
+        for row in rows:
+            window = validation.read(int(row))
+            window.counted[:, : 0 if validation.pictures else config.warm_up] = False
+            if window.counted.any():
+                found.append(objective.of_units(name, window))
+        losses[name] = torch.stack(found).mean(0)
+    return losses

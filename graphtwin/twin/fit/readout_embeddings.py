@@ -1,0 +1,49 @@
+"""The embeddings table of a functional twin: what each unit's readout weighs, in coordinates that any two fits have in common.
+
+With the gauge G of a core, w G has the deviation of the unit's drive on a reference clip as its length, whatever the core's own coordinates
+are: lengths are gains. Much of a readout is common to all units of a core: m, the mean of the prior that comes with the core
+(see `readout_prior`). Embeddings are directions of (w - m) G: their cosines are correlations of what units' drives do beyond that, had all
+the same field. Position is told apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.twin.fit.fitted_twin import FittedTwin
+from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
+
+ROUNDING = 1e-5  # of single precision, with room
+
+
+def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
+    """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), animal, reliability, gain, rf_x, rf_y.
+
+    embedding_*: gauge-fixed feature weights off their mean, of length 1, or 0 where a unit has the mean. gain: length of the weights, mean
+    and all. reliability: how much of the readout the unit's own responses tell, 0 to 1; the rest is what readouts of all units are like.
+    rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
+
+    Args:
+        fitted: A twin.
+        reference: Standardised grey levels of the clip that fixes the gauge; the same moving discs for all twins otherwise.
+    """
+    size = next(iter(fitted.animals.values())).size
+    clip = reference_clip(*size) if reference is None else reference
+    turned = gauge(features_on(fitted.twin.core, fitted.config.twin.modulators, clip), clip)
+    common = fitted.twin.common_readout()[0, :-1].double().numpy()
+    tables = []
+    for name, seen in fitted.animals.items():
+        readout = fitted.twin.animal(name).readout
+        weights = readout.weights[:, 0].detach().double().numpy()
+        own = (weights - common) @ turned
+        length = np.linalg.norm(own, axis=1, keepdims=True)
+        differs = length > ROUNDING * max(float(np.linalg.norm(common @ turned)), 1e-6)  # else what rounding left would have a direction
+        columns = np.where(differs, own / np.where(differs, length, 1.0), 0.0).astype(np.float32)
+        position = readout.mean_positions().detach().numpy()
+        known = fitted.twin.animal(name).reliability.double().cpu().numpy()
+        told = seen.units.assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
+        told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1])
+        tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,234 @@
+"""What the readouts of many units have in common, and what each of them is most likely to be given that and its own responses.
+
+A unit has few responses for as many weights. Feature weights and bias of all units of all animals on one core are taken as draws from one
+mixture of Gaussians, that under which the responses of all units together are most likely (empirical Bayes: Efron & Morris 1973,
+doi:10.1080/01621459.1973.10481350). Units of one component are of one kind, as cells that prefer like directions. Each unit's readout is
+then its posterior mean, to second order around the last one. The mixture stays with the core: a new animal's readouts are held by it from
+the first minute.
+
+Two things keep a unit's responses from counting for more than they say. Their scores vary more than the family expects, by a factor that
+is measured and divides them (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439). And neighbouring frames may repeat each
+other, as where slow imaging was interpolated: frames are read as far apart as that lasts, and what they still share divides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from tqdm import tqdm
+
+from graphtwin.twin.data.clips import Clips, Window
+from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
+from graphtwin.twin.model.network import COMPONENTS, AnimalHead, Twin, tensors
+
+PILOT = 4  # trials that tell how far frames repeat each other
+LAGS = 40  # frames over which they may
+MOST_UNITS = 4000  # that the mixture is learned from, spread over all
+MEASURED = (1, COMPONENTS)  # components of the prior that the first Newton steps measure; later ones keep it
+ROUNDS, SETTLED = 6, 1.0  # Newton steps at most; one that moves half of the units by less, nats of their curvature, is the last
+NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
+FLOOR = 1e-6  # of variances
+
+Slopes = Float[torch.Tensor, "units frames outputs"]
+
+
+@dataclass(frozen=True)
+class ReadoutEvidence:
+    """What an animal's responses say of feature weights and bias (the last entry) of each unit and output, to second order.
+
+    Attributes:
+        start: The readouts around which it holds.
+        precision: Minus the second derivative of the log-likelihood.
+        pull: The first derivative, plus precision times start.
+    """
+
+    start: Float[torch.Tensor, "units outputs entries"]
+    precision: Float[torch.Tensor, "units outputs entries entries"]
+    pull: Float[torch.Tensor, "units outputs entries"]
+
+
+@dataclass(frozen=True)
+class ReadoutPrior:
+    """The mixture that readouts are draws from, each output apart; components of share 0 are none."""
+
+    share: Float[torch.Tensor, "outputs components"]
+    mean: Float[torch.Tensor, "outputs components entries"]
+    covariance: Float[torch.Tensor, "outputs components entries entries"]
+
+
+def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, progress: bool = False) -> ReadoutPrior:
+    """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
+
+    How reliable each is stays with it: see `share_known`, over its feature weights, whose features have variance 1.
+
+    A step of Newton is a pass over the clips; the fewer the responses, the more of them it takes and the less one costs. Time grows with
+    frames x units x (features + 1)^2 a pass, and with units (4,000 at most) x components x (features + 1)^3 for the prior; memory with
+    units x (features + 1)^2.
+
+    Args:
+        twin: Fitted; feature weights and biases are changed in place.
+        clips: Training trials of each animal.
+        warm_up: Frames at the start of each trial that are left out.
+        prior: Of another twin with the same core.
+        progress: Show a bar.
+    """
+    twin.eval()
+    found, measured = prior, MEASURED if prior is None else ()
+    for step in range(ROUNDS):
+        told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
+        if step < len(measured):
+            found = fit_prior(list(told.values()), measured[step], progress)
+        assert found is not None  # given, or measured in the first step
+        means = {name: posterior_means(of, found) for name, of in told.items()}
+        for name, mean in means.items():
+            _set(twin.animal(name), mean)
+        moved = [torch.einsum("uoi,uoij,uoj->u", means[name] - of.start, of.precision, means[name] - of.start) for name, of in told.items()]
+        if step + 1 >= len(measured) and float(torch.cat(moved).median()) / 2 < SETTLED:
+            break
+    assert found is not None
+    of_rate = Mixture(found.share[0], found.mean[0], found.covariance[0])
+    for name, of in told.items():
+        reliability = share_known(of.precision[:, 0], of.pull[:, 0], of_rate, of.start.shape[2] - 1)
+        twin.animal(name).reliability.copy_(reliability)
+    return found
+
+
+def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bool = False) -> ReadoutEvidence:
+    """What the training responses of one animal say of its readouts, positions and all else kept; those of a unit that never vary: nothing.
+
+    Args:
+        twin: In eval mode.
+        name: Of the animal.
+        clips: Read once.
+        warm_up: Frames at the start of each trial that are left out; pictures leave none out.
+        progress: Show a bar.
+    """
+    animal = twin.animal(name)
+    start = _entries(animal)
+    precision = torch.zeros(*start.shape, start.shape[-1], device=twin.device)
+    first = torch.zeros_like(start)
+    squares, curvature = torch.zeros_like(start[..., 0]), torch.zeros_like(start[..., 0])
+    lowest, highest = (torch.full(start.shape[:1], end, device=twin.device) for end in (torch.inf, -torch.inf))
+    every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, warm_up))
+    for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="readouts", unit="trial", disable=not progress, leave=False):
+        frames = _counted(window, clips, warm_up)[::every]
+        if not len(frames):
+            continue
+        answers = torch.from_numpy(window.responses[0, frames]).to(twin.device)
+        lowest, highest = torch.minimum(lowest, answers.amin(0)), torch.maximum(highest, answers.amax(0))
+        for seen, score, bend in _derivatives(twin, name, window, frames):
+            for output in range(start.shape[1]):
+                precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
+            first += torch.einsum("ufo,ufe->uoe", score, seen)
+            squares += (score**2).sum(1)
+            curvature += bend.sum(1)
+    clamped = precision[..., -1, -1].clamp(min=FLOOR)  # the last entry of what is seen is 1
+    excess = (squares / curvature.clamp(min=FLOOR)).clamp(min=0.05) * repeated
+    varies = (highest > lowest).float()[:, None]
+    precision = (precision * (varies * curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
+    at = start.cpu().double()
+    return ReadoutEvidence(
+        at, precision, (first * (varies / excess)[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at)
+    )
+
+
+def fit_prior(told: Sequence[ReadoutEvidence], components: int = COMPONENTS, progress: bool = False) -> ReadoutPrior:
+    """The mixture under which all units' responses are most likely, of each output.
+
+    Args:
+        told: Of each animal.
+        components: At most; the prior has room for COMPONENTS, some of no share.
+        progress: Show bars.
+    """
+    every = max(1, -(-sum(len(of.start) for of in told) // MOST_UNITS))
+    found = []
+    for output in range(told[0].start.shape[1]):
+        precision, pull, start = (torch.cat([getattr(of, name)[::every, output] for of in told]) for name in ("precision", "pull", "start"))
+        mixture = fit_mixture(precision, pull, start, components, progress)
+        none = COMPONENTS - len(mixture.share)
+        found.append([torch.cat([part, part.new_zeros(none, *part.shape[1:])]) for part in vars(mixture).values()])
+    return ReadoutPrior(*(torch.stack(values) for values in zip(*found, strict=True)))
+
+
+def posterior_means(of: ReadoutEvidence, prior: ReadoutPrior) -> Float[torch.Tensor, "units outputs entries"]:
+    """Mean readout of every unit.
+
+    Args:
+        of: The units' responses.
+        prior: What readouts are like before these are seen.
+    """
+    mixtures = [Mixture(*parts) for parts in zip(prior.share, prior.mean, prior.covariance, strict=True)]
+    found = [posterior_mean(of.precision[:, output], of.pull[:, output], mixture) for output, mixture in enumerate(mixtures)]
+    return torch.stack(found, dim=1)
+
+
+def _entries(animal: AnimalHead) -> Float[torch.Tensor, "units outputs entries"]:
+    """Feature weights, and the bias after them."""
+    return torch.cat([animal.readout.weights, animal.readout.bias[..., None]], dim=-1).detach()
+
+
+@torch.no_grad()
+def _set(animal: AnimalHead, entries: Float[torch.Tensor, "units outputs entries"]) -> None:
+    """Take feature weights and biases as `_entries` gives them."""
+    animal.readout.weights.copy_(entries[..., :-1])
+    animal.readout.bias.copy_(entries[..., -1])
+
+
+def _derivatives(
+    twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]
+) -> Iterator[tuple[Float[torch.Tensor, "units frames entries"], Slopes, Slopes]]:
+    """What every unit sees in some frames, a 1 after it; the log-likelihood's slope by drives, and its fall; a few frames at a time."""
+    animal = twin.animal(name)
+    entries = _entries(animal)
+    with torch.no_grad():
+        features, modulation, _ = twin.see(name, *tensors(window, twin.device))
+    responses = torch.from_numpy(window.responses[0]).to(twin.device)
+    for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
+        with torch.no_grad():
+            seen = animal.readout.seen(features[rows])
+            seen = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1)
+            drives = torch.einsum("fue,uoe->fuo", seen, entries)
+        drives.requires_grad_(True)
+        answers = animal.answer(drives, modulation[0, rows])
+        score = torch.autograd.grad(twin.family.log_likelihood(answers, animal.shape, responses[rows]).sum(), drives, create_graph=True)[0]
+        bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
+        yield seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
+
+
+def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
+    """Frames from one that is read to the next, half as many as say what one says alone, and how many of those read do that.
+
+    Args:
+        correlations: Of scores 0, 1, ... frames apart; those below 0 count as 0.
+    """
+    of_all = float(1 + 2 * correlations[1:].clamp(min=0).sum())
+    every = max(1, int(of_all / 2))
+    return every, float(1 + 2 * correlations[every::every].clamp(min=0).sum())
+
+
+def _correlations(twin: Twin, name: str, clips: Clips, warm_up: int) -> Float[torch.Tensor, " lags"]:
+    """Correlations of scores some frames apart, over units and the pilot's trials."""
+    products, pairs = torch.zeros(LAGS + 1), torch.zeros(LAGS + 1)
+    for row in clips.rows[:PILOT]:
+        window = clips.read(int(row))
+        frames = _counted(window, clips, warm_up)
+        if not len(frames):
+            continue
+        score = torch.cat([score[..., 0] for _, score, _ in _derivatives(twin, name, window, frames)], dim=1)
+        scaled = score / score.square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
+        for lag in range(min(LAGS + 1, scaled.shape[1])):
+            apart = scaled[:, lag:] * scaled[:, : scaled.shape[1] - lag]
+            products[lag] += float(apart.sum())
+            pairs[lag] += apart.numel()
+    found = products / pairs.clamp(min=1.0)
+    return found / found[0].clamp(min=FLOOR)
+
+
+def _counted(window: Window, clips: Clips, warm_up: int) -> Int[np.ndarray, " frames"]:
+    """Frames whose responses count."""
+    frames = np.flatnonzero(window.counted[0])
+    return frames if clips.pictures else frames[frames >= warm_up]

@@ -1,0 +1,201 @@
+"""Cores: video in, features of every map position out; causal, so that frame by frame gives the numbers of the whole clip.
+
+A core takes frames with the state that earlier frames left behind and hands on its own. Activations stay [clips x frames, channels, height,
+width] in channels-last memory, the layout in which dense convolutions are fastest; kernels are stored as matrices, which orthogonalised
+momentum needs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional
+
+State = dict[str, torch.Tensor]
+SEMI_SATURATION = 0.5  # energy at which normalisation sets in
+
+
+class ConvolutionalConfig(BaseModel):
+    """The default core, recurrent or purely feed-forward."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["recurrent", "feedforward"] = Field("recurrent", description="feedforward: the same without recurrence.")
+    stacked: int = Field(9, ge=1, description="Frames the first kernel sees, the present one the last of them.")
+    size: int = Field(6, ge=2, description="Of the first kernel, pixels; even: map positions then lie in the middle of what they see.")
+    first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
+    hidden: int = Field(40, ge=4, description="Channels at a quarter of the resolution.")
+    blocks: int = Field(1, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
+    features: int = Field(48, ge=1, description="Channels that readouts weigh.")
+    normalised: bool = Field(True, description="Channels are divided by what all of them do nearby.")
+
+
+class DenseLstmConfig(BaseModel):
+    """The published convolution + recurrent architecture (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["dense_lstm"] = "dense_lstm"
+    stacked: int = Field(3, ge=1, description="Frames of every causal kernel.")
+    growth: int = Field(16, ge=1, description="Channels that a layer of a dense block adds.")
+    layers: int = Field(3, ge=1, description="Layers of a dense block; each of the two blocks halves the resolution first.")
+    hidden: int = Field(128, ge=1, description="Channels of the recurrent state (256 as published).")
+    heads: int = Field(4, ge=1, description="Of the attention within the recurrence; 0 leaves it out.")
+    features: int = Field(64, ge=1, description="Channels that readouts weigh.")
+
+
+CoreConfig = Annotated[ConvolutionalConfig | DenseLstmConfig, Field(discriminator="kind")]
+
+
+def build_core(config: ConvolutionalConfig | DenseLstmConfig, modulators: int) -> nn.Module:
+    """The core that a configuration describes.
+
+    Args:
+        config: Its `kind` decides.
+        modulators: Numbers a frame that say how the animal behaves.
+    """
+    from graphtwin.twin.model.dense_lstm import DenseLstmCore
+
+    return DenseLstmCore(config, modulators) if isinstance(config, DenseLstmConfig) else ConvolutionalCore(config, modulators)
+
+
+class Convolution(nn.Module):
+    """A dense 2D convolution whose kernels are the rows of a matrix, stored channels-last."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0, scale: float = 1.0) -> None:
+        """Kernels of `size` x `size` drawn so that variance is kept (He et al. 2015, arXiv:1502.01852), times `scale`."""
+        super().__init__()
+        self.shape, self.stride, self.padding = (outputs, size, size, inputs), stride, padding
+        fan_in = inputs * size * size
+        self.kernels = nn.Parameter(scale * (2.0 / fan_in) ** 0.5 * torch.randn(outputs, fan_in))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, frames: Float[torch.Tensor, "frames inputs height width"]) -> Float[torch.Tensor, "frames outputs h w"]:
+        """Convolve every frame."""
+        kernels = self.kernels.view(self.shape).permute(0, 3, 1, 2)
+        return functional.conv2d(frames, kernels, self.bias, stride=self.stride, padding=self.padding)
+
+
+def with_past(
+    frames: Float[torch.Tensor, "clips frames ..."], past: int, state: State, name: str, outgoing: State
+) -> Float[torch.Tensor, "clips more ..."]:
+    """The frames after the `past` ones before them; at the start of a clip those are its first frame held still.
+
+    Args:
+        frames: Of now.
+        past: How many to put in front.
+        state: What earlier frames left, under `name`.
+        name: Of this place in the core.
+        outgoing: Takes the last `past` frames for the next call.
+    """
+    before = state[name] if name in state else frames[:, :1].expand(-1, past, *frames.shape[2:])
+    joined = torch.cat([before.to(frames.dtype), frames], dim=1)
+    outgoing[name] = joined[:, joined.shape[1] - past :].detach()
+    return joined
+
+
+def normalised(x: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames channels height width"]:
+    """Channels over the root of the mean energy of all channels in the 3 x 3 places around, and a constant.
+
+    Divisive normalisation: Heeger 1992, doi:10.1017/S0952523800009640. What a channel says then depends less on contrast, and so holds for
+    stimuli of another contrast.
+    """
+    energy = functional.avg_pool2d(x.square().mean(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+    return x * torch.rsqrt(SEMI_SATURATION + energy)
+
+
+class ResidualBlock(nn.Module):
+    """Activation, causal shift of a quarter of the channels by one frame, 3 x 3, activation, 1 x 1, added to what came in."""
+
+    def __init__(self, channels: int, name: str) -> None:
+        super().__init__()
+        self.name, self.shifted = name, channels // 4
+        self.wide = Convolution(channels, channels, 3, padding=1)
+        self.out = Convolution(channels, channels, 1, scale=0.3)
+
+    def forward(self, x: torch.Tensor, clips: int, state: State, outgoing: State) -> torch.Tensor:
+        """One block over [clips x frames, channels, height, width]."""
+        activated = functional.silu(x)
+        moving, still = activated.split([self.shifted, activated.shape[1] - self.shifted], dim=1)
+        timed = with_past(moving.unflatten(0, (clips, -1)), 1, state, self.name, outgoing)
+        earlier = timed.split([timed.shape[1] - 1, 1], dim=1)[0].flatten(0, 1)
+        shifted = torch.cat([earlier, still], dim=1).contiguous(memory_format=torch.channels_last)
+        return x + self.out(functional.silu(self.wide(shifted)))
+
+
+class GatedMemory(nn.Module):
+    """Minimal gated recurrence: h moves towards a candidate by a gate, both functions of the input and of behaviour alone.
+
+    Only an elementwise scan runs frame after frame (as in Martin & Cundy 2018, arXiv:1709.04057).
+    """
+
+    def __init__(self, channels: int, modulators: int) -> None:
+        super().__init__()
+        self.inputs = Convolution(channels, 2 * channels, 1)
+        self.behaviour = nn.Linear(modulators, 2 * channels)
+        with torch.no_grad():
+            self.inputs.bias[channels:] = torch.linspace(-3.0, 1.0, channels)  # time constants of one to twenty frames
+            self.behaviour.weight.zero_()
+
+    def forward(self, x: torch.Tensor, modulation: torch.Tensor, state: State, outgoing: State) -> torch.Tensor:
+        """Memory of [clips x frames, channels, height, width]; modulation is [clips, frames, modulators]."""
+        clips = len(modulation)
+        both = self.inputs(x) + self.behaviour(modulation).flatten(0, 1)[:, :, None, None]
+        candidate, gate = both.unflatten(0, (clips, -1)).float().chunk(2, dim=2)
+        gate = torch.sigmoid(gate)
+        kept, added = (1 - gate).unbind(1), (gate * torch.tanh(candidate)).unbind(1)
+        memory = state.get("memory", torch.zeros_like(kept[0]))
+        history = []
+        for keep, add in zip(kept, added, strict=True):
+            memory = torch.addcmul(add, keep, memory)
+            history.append(memory)
+        outgoing["memory"] = memory.detach()
+        return torch.stack(history, dim=1).flatten(0, 1).to(x.dtype)
+
+
+class ConvolutionalCore(nn.Module):
+    """Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1.
+
+    What the two convolutions give is normalised, see `normalised`.
+    """
+
+    def __init__(self, config: ConvolutionalConfig, modulators: int) -> None:
+        """Weights for a configuration; `modulators` numbers a frame tell the memory of behaviour."""
+        super().__init__()
+        self.stacked, self.normalised = config.stacked, config.normalised
+        self.first = Convolution(config.stacked, config.first, config.size, stride=2, padding=(config.size - 1) // 2)
+        self.second = Convolution(config.first, config.hidden, 2, stride=2)
+        self.blocks = nn.ModuleList(ResidualBlock(config.hidden, f"block {index}") for index in range(config.blocks))
+        self.memory = GatedMemory(config.hidden, modulators) if config.kind == "recurrent" else None
+        self.mix = Convolution(config.hidden * (2 if self.memory else 1), config.features, 1)
+        self.norm = nn.BatchNorm2d(config.features, affine=False)
+
+    def forward(
+        self,
+        video: Float[torch.Tensor, "clips frames height width"],
+        modulation: Float[torch.Tensor, "clips frames modulators"],
+        state: State | None = None,
+    ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], State]:
+        """Features of every frame, and the state after the last one.
+
+        Args:
+            video: Standardised grey levels.
+            modulation: Of the animal's behaviour.
+            state: What an earlier call returned for the frames before; None starts a clip.
+        """
+        outgoing: State = {}
+        state = state or {}
+        clips = len(video)
+        seen = with_past(video, self.stacked - 1, state, "frames", outgoing).unfold(1, self.stacked, 1).flatten(0, 1).permute(0, 3, 1, 2)
+        x = self.second(functional.silu(self.first(seen)))
+        x = normalised(x) if self.normalised else x
+        for block in self.blocks:
+            x = block(x, clips, state, outgoing)
+        x = functional.silu(x)
+        if self.memory is not None:
+            x = torch.cat([x, self.memory(x, modulation, state, outgoing)], dim=1)
+        return self.norm(self.mix(x).float()), outgoing

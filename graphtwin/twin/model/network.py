@@ -1,0 +1,227 @@
+"""The functional twin: one core for all animals; perspective, modulation, readouts and response distributions of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional
+
+from graphtwin.twin.data.clips import Window
+from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, State, build_core, with_past
+from graphtwin.twin.model.modulation import Modulation
+from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.model.readout import Readout
+from graphtwin.twin.model.response_families import FAMILIES, FamilyName
+
+COMPONENTS = 8  # of the mixture that readouts are draws from, at most
+
+
+class TwinConfig(BaseModel):
+    """What a twin is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: CoreConfig = Field(default_factory=ConvolutionalConfig, description="`core.kind` chooses the architecture.")
+    perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="Eye position to view.")
+    modulators: int = Field(8, ge=1, description="Numbers a frame that say how the animal behaves.")
+    family: FamilyName = Field("poisson", description="Distribution of a response given stimulus and behaviour.")
+    spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with; the map goes from -1 to 1.")
+    position_from_cortex: bool = Field(False, description="Readout positions as a learned function of cortical position, and a residual.")
+    bf16: bool = Field(True, description="The core in bfloat16 where the processor has instructions for it.")
+
+
+@dataclass(frozen=True)
+class AnimalStart:
+    """What an animal's part of the model begins with.
+
+    Attributes:
+        positions: Of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
+        mean_response: Of each unit, standardised.
+        cortical: Positions in cortex, standardised; None where they are unknown.
+        behaviour: Channels.
+        delay: Frames by which the units' answers lag behind what the core expects.
+    """
+
+    positions: Float[np.ndarray, "units 2"]
+    mean_response: Float[np.ndarray, " units"]
+    cortical: Float[np.ndarray, "units 3"] | None
+    behaviour: int
+    delay: int = 0
+
+
+class AnimalHead(nn.Module):
+    """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution.
+
+    `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
+    """
+
+    delay: torch.Tensor
+    reliability: torch.Tensor
+
+    def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
+        """Parts of one animal, its units answering at their mean rate."""
+        super().__init__()
+        family = FAMILIES[config.family]
+        units = len(start.positions)
+        cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
+        self.perspective = Perspective(config.perspective)
+        self.register_buffer("delay", torch.tensor(start.delay))
+        self.register_buffer("reliability", torch.zeros(units))
+        self.modulation = Modulation(start.behaviour, config.modulators)
+        positions = torch.as_tensor(start.positions, dtype=torch.float32)
+        self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
+        self.gain = nn.Parameter(torch.zeros(units, config.modulators))
+        self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
+        with torch.no_grad():
+            rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
+            self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # where softplus gives the rate
+
+    def view(
+        self,
+        video: Float[torch.Tensor, "clips frames height width"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State,
+        outgoing: State,
+    ) -> Float[torch.Tensor, "clips frames height width"]:
+        """What the eye saw `delay` frames before each frame; before a clip its first frame."""
+        seen = self.perspective(video, eye_position)
+        delay = int(self.delay)
+        return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
+
+    def answer(
+        self, drives: Float[torch.Tensor, "*frames units outputs"], modulation: Float[torch.Tensor, "*frames modulators"]
+    ) -> Float[torch.Tensor, "*frames units outputs"]:
+        """Numbers of every unit's response distribution, the first a rate, from what its readout gives."""
+        gain = torch.exp(modulation @ self.gain.T)
+        return torch.cat([(functional.softplus(drives[..., 0]) * gain)[..., None], drives[..., 1:]], dim=-1)
+
+
+class Twin(nn.Module):
+    """Video, behaviour and eye position to response distributions of the units of any of its animals.
+
+    `prior_share` (outputs, components), `prior_mean` (outputs, components, features + 1) and `prior_covariance` are those of feature
+    weights and biases over units; see `readout_prior`.
+    """
+
+    prior_share: torch.Tensor
+    prior_mean: torch.Tensor
+    prior_covariance: torch.Tensor
+
+    def __init__(self, config: TwinConfig, starts: Mapping[str, AnimalStart]) -> None:
+        """A twin of the animals named, drawn from torch's generator."""
+        super().__init__()
+        self.config = config
+        self.family = FAMILIES[config.family]
+        self.names = list(starts)
+        self.core = build_core(config.core, config.modulators)
+        self.core_is_kept = False
+        entries = config.core.features + 1
+        outputs = self.family.outputs
+        self.register_buffer("prior_share", torch.full((outputs, COMPONENTS), 1 / COMPONENTS))
+        self.register_buffer("prior_mean", torch.zeros(outputs, COMPONENTS, entries))
+        self.register_buffer("prior_covariance", torch.eye(entries).repeat(outputs, COMPONENTS, 1, 1))
+        self.animals = nn.ModuleList(AnimalHead(config, start) for start in starts.values())
+
+    def keep_core(self, other: Twin) -> None:
+        """Take the core of another twin, with what it expects of readouts, where these then begin; no fit changes it, nor its norm."""
+        self.core.load_state_dict(other.core.state_dict())
+        for own, theirs in zip(self.prior(), other.prior(), strict=True):
+            own.copy_(theirs)
+        self.core.requires_grad_(False)
+        self.core_is_kept = True
+        with torch.no_grad():
+            for name in self.names:
+                self.animal(name).readout.weights.copy_(self.common_readout()[:, :-1])  # the same for all units to begin with
+
+    def prior(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Shares, means and covariances of the mixture that readouts are draws from."""
+        return self.prior_share, self.prior_mean, self.prior_covariance
+
+    def common_readout(self) -> Float[torch.Tensor, "outputs entries"]:
+        """Feature weights and bias, the last entry, that readouts have on average."""
+        return torch.einsum("ok,oke->oe", self.prior_share, self.prior_mean)
+
+    def train(self, mode: bool = True) -> Twin:
+        """Training mode for everything but a core that is kept."""
+        super().train(mode)
+        self.core.train(mode and not self.core_is_kept)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def animal(self, name: str) -> AnimalHead:
+        """The part of one animal; an error names those there are."""
+        if name not in self.names:
+            raise ValueError(f"no animal {name!r} in this twin. It has {', '.join(self.names)}: transfer it to the new one first.")
+        return self.animals[self.names.index(name)]  # type: ignore[return-value]
+
+    def forward(
+        self,
+        name: str,
+        video: Float[torch.Tensor, "clips frames height width"],
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State | None = None,
+    ) -> tuple[Float[torch.Tensor, "clips frames units outputs"], State]:
+        """Numbers of the response distributions and the state after the last frame.
+
+        Args:
+            name: Of the animal.
+            video: Standardised, as `Window` has it.
+            behaviour: Standardised.
+            eye_position: Standardised.
+            state: What an earlier call returned for the frames before; None starts a clip.
+        """
+        features, modulation, left = self.see(name, video, behaviour, eye_position, state)
+        animal = self.animal(name)
+        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation), left
+
+    def see(
+        self,
+        name: str,
+        video: Float[torch.Tensor, "clips frames height width"],
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State | None = None,
+    ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], Float[torch.Tensor, "clips frames modulators"], State]:
+        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`."""
+        outgoing: State = {}
+        state = state or {}
+        animal = self.animal(name)
+        modulation = animal.modulation(behaviour, state, outgoing)
+        view = animal.view(video, eye_position, state, outgoing)
+        with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
+            features, left = self.core(view, modulation, state)
+        return features, modulation, outgoing | left
+
+    def log_likelihood(
+        self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"], responses: Float[torch.Tensor, "clips frames units"]
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """Of every response, nats."""
+        return self.family.log_likelihood(numbers, self.animal(name).shape, responses)
+
+    def mean(self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"]) -> Float[torch.Tensor, "clips frames units"]:
+        """Expected responses, standardised."""
+        return self.family.mean(numbers, self.animal(name).shape)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the processor, or the GPU, multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.backends.mkldnn.is_available() and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def tensors(window: Window, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Video, behaviour and eye position of a window."""
+    video, behaviour, eye_position = (torch.from_numpy(part).to(device) for part in (window.video, window.behaviour, window.eye_position))
+    return video, behaviour, eye_position

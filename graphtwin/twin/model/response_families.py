@@ -1,0 +1,176 @@
+"""Response distributions: from the numbers a readout gives to log-likelihood, mean, variance and samples of a unit's response.
+
+Every family is a set of functions of `numbers` [..., units, outputs], what the model says of this frame, the first of them a rate above 0,
+and `shape` [units, shapes], constants of the unit that are fitted with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.special import betainc
+
+FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
+SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
+SMALL = 1e-4
+
+Numbers = Float[torch.Tensor, "*frames units outputs"]
+Shape = Float[torch.Tensor, "units shapes"]
+Values = Float[torch.Tensor, "*frames units"]
+
+
+@dataclass(frozen=True)
+class ResponseFamily:
+    """One family of distributions.
+
+    Attributes:
+        outputs: Numbers a frame.
+        shapes: Where the constants of a unit begin.
+        log_likelihood: Of responses, nats.
+        mean: Expected response.
+        variance: Of the response.
+        sample: One response each.
+        distribution: P(response <= values), in float64; that of whole numbers lies between them as below.
+
+    Counts as distributions of any response: a response is an event count rounded to the nearest whole number, P(Y <= y) = P(N <= y - 1/2),
+    with the regularised incomplete Gamma function (negative binomial: Beta function), which goes through P(N <= n) at whole n, in between.
+    Source: Ilienko 2013, https://arxiv.org/abs/1303.5990. Rounding keeps the mean, and leaves a mass at 0 as counts have it; the likelihood
+    with the Gamma function in place of the factorial is no density, and made one by dividing by its integral it would have no such mass.
+    """
+
+    outputs: int
+    shapes: tuple[float, ...]
+    log_likelihood: Callable[[Numbers, Shape, Values], Values]
+    mean: Callable[[Numbers, Shape], Values]
+    variance: Callable[[Numbers, Shape], Values]
+    sample: Callable[[Numbers, Shape, np.random.Generator], Values]
+    distribution: Callable[[Numbers, Shape, Values], Values]
+
+
+def _rate(numbers: Numbers, shape: Shape) -> Values:
+    return numbers[..., 0].clamp(min=SMALL)
+
+
+def _poisson(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Responses that are no whole numbers have the Gamma function in place of the factorial."""
+    rate, y = _rate(numbers, shape), y.clamp(min=0)
+    return y * rate.log() - rate - torch.lgamma(y + 1)
+
+
+def _poisson_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    return _tensor(rng.poisson(_rate(numbers, shape).numpy()))
+
+
+def _poisson_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    rate, y = _rate(numbers, shape).double(), y.double()
+    return torch.where(y < 0, 0.0, torch.special.gammaincc(y.clamp(min=0) + 0.5, rate))
+
+
+def _gaussian_variance(numbers: Numbers, shape: Shape) -> Values:
+    """Grows with the mean, from a floor of the unit."""
+    return shape[:, 0].exp() + shape[:, 1].exp() * _rate(numbers, shape)
+
+
+def _gaussian(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    variance = _gaussian_variance(numbers, shape)
+    return -0.5 * ((y - _rate(numbers, shape)) ** 2 / variance + variance.log() + float(np.log(2 * np.pi)))
+
+
+def _gaussian_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    return _tensor(rng.normal(_rate(numbers, shape).numpy(), _gaussian_variance(numbers, shape).sqrt().numpy()))
+
+
+def _gaussian_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    return torch.special.ndtr((y.double() - _rate(numbers, shape)) / _gaussian_variance(numbers, shape).sqrt())
+
+
+def _negative_binomial(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Mean m, variance m + a m^2; the Gamma function in place of factorials."""
+    mean, size, y = _rate(numbers, shape), (-shape[:, 0]).exp(), y.clamp(min=0)
+    ways = torch.lgamma(y + size) - torch.lgamma(size) - torch.lgamma(y + 1)
+    return ways - size * torch.log1p(mean / size) + y * (mean / (size + mean)).log()
+
+
+def _negative_binomial_variance(numbers: Numbers, shape: Shape) -> Values:
+    mean = _rate(numbers, shape)
+    return mean + shape[:, 0].exp() * mean**2
+
+
+def _negative_binomial_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    mean, size = _rate(numbers, shape).numpy(), (-shape[:, 0]).exp().numpy()
+    return _tensor(rng.poisson(rng.standard_gamma(np.broadcast_to(size, mean.shape)) * mean / size))
+
+
+def _negative_binomial_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    mean, size = _rate(numbers, shape).double(), (-shape[:, 0]).double().exp()
+    below = betainc(size.numpy(), y.double().clamp(min=0).numpy() + 0.5, (size / (size + mean)).numpy())
+    return torch.where(y < 0, 0.0, torch.from_numpy(below))
+
+
+def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, Values]:
+    """Chance q of a response above the spike, and shape k and scale theta of its Gamma.
+
+    A readout says the rate q k theta, the mean but for the spike's width, as it does for the other families; more and larger responses
+    both follow from it, logit q = a + b log rate with two constants of the unit. With readouts of their own for q and theta a unit has
+    twice the weights to fit, and behaviour scales one of the two alone.
+    """
+    rate, k = _rate(numbers, shape), shape[:, 0].exp()
+    q = torch.sigmoid(shape[:, 1] + shape[:, 2] * rate.log()).clamp(SMALL, 1 - SMALL)
+    return q, k, rate / (q * k)
+
+
+def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    """Uniform below the width of the spike, a Gamma from there on (Wei et al. 2020, doi:10.51628/001c.15818)."""
+    q, k, theta = _gamma_parts(numbers, shape)
+    above = y > SPIKE
+    excess = torch.where(above, y - SPIKE, 1.0).clamp(min=SMALL)
+    gamma = q.log() + (k - 1) * excess.log() - excess / theta - k * theta.log() - torch.lgamma(k)
+    return torch.where(above, gamma, torch.log1p(-q) - float(np.log(SPIKE)))
+
+
+def _gamma_mean(numbers: Numbers, shape: Shape) -> Values:
+    q, k, theta = _gamma_parts(numbers, shape)
+    return (1 - q) * SPIKE / 2 + q * (k * theta + SPIKE)
+
+
+def _gamma_variance(numbers: Numbers, shape: Shape) -> Values:
+    q, k, theta = _gamma_parts(numbers, shape)
+    return q * k * theta**2 + (1 - q) * SPIKE**2 / 12 + q * (1 - q) * (k * theta + SPIKE / 2) ** 2
+
+
+def _gamma_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
+    q, k, theta = (part.numpy() for part in _gamma_parts(numbers, shape))
+    above = SPIKE + theta * rng.standard_gamma(np.broadcast_to(k, theta.shape))
+    return _tensor(np.where(rng.random(q.shape) < q, above, SPIKE * rng.random(q.shape)))
+
+
+def _gamma_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
+    q, k, theta = (part.double() for part in _gamma_parts(numbers, shape))
+    y = y.double()
+    above = torch.special.gammainc(k.expand_as(theta), (y - SPIKE).clamp(min=0) / theta)
+    return (1 - q) * (y / SPIKE).clamp(0, 1) + q * above
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
+FAMILIES: dict[str, ResponseFamily] = {
+    "poisson": ResponseFamily(1, (), _poisson, _rate, _rate, _poisson_sample, _poisson_distribution),
+    "gaussian": ResponseFamily(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample, _gaussian_distribution),
+    "zero_inflated_gamma": ResponseFamily(1, (0.0, 0.0, 1.0), _gamma, _gamma_mean, _gamma_variance, _gamma_sample, _gamma_distribution),
+    "negative_binomial": ResponseFamily(
+        1,
+        (-1.0,),
+        _negative_binomial,
+        _rate,
+        _negative_binomial_variance,
+        _negative_binomial_sample,
+        _negative_binomial_distribution,
+    ),
+}

@@ -1,0 +1,166 @@
+"""Noise correlations of pairs that were never fitted together: what one half of a population says of the pairs of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from graphtwin.execute import rng_for
+from graphtwin.training import fit
+from graphtwin.twin.population.latent_fit import FreeLoadings, bounded, fit_population, split_trials
+from graphtwin.twin.population.latent_model import PopulationConfig, PopulationModel, TrialGroups, latent_posterior, predict_means
+from graphtwin.twin.population.latents import Loadings
+from graphtwin.twin.population.noise_correlations import (
+    Agreement,
+    compare_noise_correlations,
+    predicted_noise_correlations,
+    repeat_residuals,
+)
+
+
+@dataclass(frozen=True)
+class HeldOutNoiseCorrelations:
+    """Agreement on test trials.
+
+    Attributes:
+        trials: All pairs; latents and loadings were fitted on training trials.
+        pairs: Pairs of units of the same half of the population, never fitted together: latents were fitted on the other half, and each
+            unit's loadings on those latents alone. Both halves in turn.
+    """
+
+    trials: Agreement
+    pairs: tuple[Agreement, Agreement]
+
+    @property
+    def held_out_noise_correlation_r(self) -> float:
+        """Mean r over the pairs that were held out."""
+        return float(np.mean([half.r for half in self.pairs]))
+
+
+def held_out_noise_correlations(
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    test: Bool[np.ndarray, " samples"],
+    config: PopulationConfig,
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+    stimulus: Int[np.ndarray, " samples"] | None = None,
+) -> HeldOutNoiseCorrelations:
+    """Fit on training trials, and compare noise correlations on test trials.
+
+    Args:
+        predicted: Predicted means of all samples.
+        responses: Of all samples; NaN where missing.
+        test: Samples nothing is fitted on; whole trials.
+        config: See `PopulationConfig`.
+        seed: Of the fits and of the halves.
+        trials: Samples with the same number share their latents.
+        stimulus: Repeats have the same number, and measured correlations are those from repeats; None measures from the model's prediction.
+    """
+    of_train, of_test = (None, None) if trials is None else (trials[~test], trials[test])
+    model = fit_population(predicted[~test], responses[~test], config, seed, of_train)
+    if stimulus is None:
+        residuals = responses[test] - predict_means(model, predicted[test]).response
+    else:
+        residuals = repeat_residuals(responses[test], stimulus[test])
+    of_all = compare_noise_correlations(predicted_noise_correlations(model, predicted[test]), residuals, of_test)
+    of_pairs = [
+        compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test)
+        for new, extended in halves_apart(model, predicted[~test], responses[~test], seed, of_train)
+    ]
+    return HeldOutNoiseCorrelations(of_all, (of_pairs[0], of_pairs[1]))
+
+
+def halves_of(n_units: int, seed: int) -> tuple[Int[np.ndarray, " one"], Int[np.ndarray, " other"]]:
+    """A random half of the units, and the other."""
+    order = rng_for(seed, "halves of the population").permutation(n_units)
+    return np.sort(order[::2]), np.sort(order[1::2])
+
+
+def halves_apart(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Iterator[tuple[Int[np.ndarray, " half"], PopulationModel]]:
+    """Each half of the units with loadings on latents of the other half: what it predicts of pairs was never fitted to pairs.
+
+    Args:
+        model: Of all units; its marginals are taken.
+        predicted: Of training samples.
+        responses: Likewise.
+        seed: Of the halves and of the fits.
+        trials: Samples with the same number share their latents.
+    """
+    halves = halves_of(responses.shape[1], seed)
+    for known, new in (halves, halves[::-1]):
+        others = fit_population(predicted[:, known], responses[:, known], model.config, seed, trials)
+        yield new, add_units(others, model.of_units(new), predicted, responses, known, new, seed, trials)
+
+
+def add_units(
+    model: PopulationModel,
+    units: PopulationModel,
+    predicted: Float[np.ndarray, "samples all"],
+    responses: Float[np.ndarray, "samples all"],
+    known: Int[np.ndarray, " known"],
+    new: Int[np.ndarray, " new"],
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> PopulationModel:
+    """Units with loadings on another population's latents, each fitted on its own responses and that population's alone.
+
+    The loadings C of a unit maximise its predictive likelihood sum log p(y | population, x), v ~ Normal(mu + C m, 1 - |C|^2 + C^T V C),
+    m and V the posterior of the latents given the population alone.
+
+    Args:
+        model: Of the known units.
+        units: Whose marginals are taken; the loadings are fitted anew.
+        predicted: Training samples of all units.
+        responses: Likewise.
+        known: Columns of the model's units.
+        new: Columns of the new units.
+        seed: Of the batches.
+        trials: Samples with the same number share their latents.
+    """
+    config = model.config
+    groups = TrialGroups.of(trials, len(responses))
+    if model.loadings.shared.shape[1] == 0:
+        return replace(units, loadings=Loadings(units.loadings.shared[:, :0], torch.ones_like(units.loadings.private)))
+    latents, covariance = latent_posterior(model, predicted[:, known], responses[:, known], trials)
+    x, y = (torch.as_tensor(values[:, new], dtype=torch.float64, device=config.device) for values in (predicted, responses))
+    free = FreeLoadings(_regressed(units, x, y, latents[groups.number]))
+
+    def loss(samples: np.ndarray) -> torch.Tensor:
+        loadings, of = free(), groups.number[samples]
+        products = (loadings.shared[:, :, None] * loadings.shared[:, None, :]).flatten(1)
+        sd = (loadings.private + covariance[of].flatten(1) @ products.T).sqrt()
+        mean = units.marginals.mean(x[samples]) + latents[of] @ loadings.shared.T
+        return -units.marginals.observe(y[samples]).log_density(mean, sd).sum() / torch.isfinite(y[samples]).sum().clamp(min=1)
+
+    def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+        for samples in np.array_split(rng.permutation(train), n_batches):
+            yield partial(loss, samples)
+
+    train, held_out = (np.flatnonzero(np.isin(groups.number, part)) for part in split_trials(groups, config, seed))
+    n_batches = -(-len(train) // config.batch)
+    fit(free, batches, n_batches, lambda: float(loss(held_out).detach()), config.latents, seed, "loadings of added units")
+    with torch.no_grad():
+        loadings = free()
+    return replace(units, loadings=loadings)
+
+
+@torch.no_grad()
+def _regressed(units: PopulationModel, x: torch.Tensor, y: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """The scores' regression on the latents' posterior mean over their information: the loadings to first order."""
+    one = torch.ones_like(units.loadings.private)
+    scores, _ = units.marginals.observe(y).derivatives(units.marginals.mean(x), one)
+    information = scores.square().mean(0).clamp(min=1e-6)
+    gram = latents.T @ latents + 1e-6 * len(latents) * torch.eye(latents.shape[1], dtype=latents.dtype, device=latents.device)
+    return bounded((torch.linalg.solve(gram, latents.T @ scores) / information).T)

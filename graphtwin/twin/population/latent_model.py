@@ -1,0 +1,260 @@
+"""A population's response distribution given predicted means: a marginal a unit, and few latents that all units share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.execute import rng_for
+from graphtwin.training import FitConfig
+from graphtwin.twin.model.response_families import SPIKE
+from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, leave_one_out, log_evidence
+from graphtwin.twin.population.marginals import Kind, Marginals
+from graphtwin.twin.population.observations import Observations
+
+
+class PopulationConfig(BaseModel):
+    """How the latent population model is fitted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind = Field("zero_inflated", description="Of responses: zero_inflated (deconvolved), counts, or continuous (any real number).")
+    spike_width: float = Field(SPIKE, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated); their units.")
+    n_latents: int = Field(8, ge=0, description="Latents at most; fewer where the training responses do not show so many.")
+    knots: int = Field(8, ge=3, description="Of each unit's transformation and of its latent mean.")
+    smoothness: float = Field(1e-2, ge=0, description="Weight of the squared second differences of log slopes at the knots.")
+    validation: float = Field(0.15, gt=0, lt=1, description="Share of the trials that stop the fits and decide whether latents are kept.")
+    batch: int = Field(512, ge=1, description="Samples a step.")
+    marginals: FitConfig = FitConfig(epochs=20, patience=5, learning_rate=0.03, weight_decay=0.0)
+    latents: FitConfig = FitConfig(epochs=12, patience=3, learning_rate=0.02, weight_decay=0.0)
+    device: str = Field("cpu", description="Where torch computes.")
+
+
+@dataclass(frozen=True)
+class PopulationModel:
+    """A fitted model: v = T(y) a unit, v | x ~ Normal(mu(x), C C^T + diag(psi)).
+
+    In the spirit of Bashiri et al. 2021, doi:10.1101/2021.09.09.459570; zeros are intervals of v instead of points (see `Marginals`).
+
+    Attributes:
+        config: How it was fitted.
+        marginals: T and mu of each unit.
+        intercept: The same family with a constant mean.
+        loadings: C and psi; C has no columns where no latent was found.
+    """
+
+    config: PopulationConfig
+    marginals: Marginals
+    intercept: Marginals
+    loadings: Loadings
+
+    def of_units(self, units: Int[np.ndarray, " some"]) -> PopulationModel:
+        """The same model of some of its units: a normal distribution's marginal leaves the others out."""
+        index = torch.as_tensor(units, device=self.loadings.private.device)
+        loadings = Loadings(self.loadings.shared[index], self.loadings.private[index])
+        return replace(self, marginals=self.marginals.of_units(index), intercept=self.intercept.of_units(index), loadings=loadings)
+
+
+@dataclass(frozen=True)
+class TrialGroups:
+    """Which samples share their latents, as trials numbered in order of their first sample."""
+
+    number: Int[np.ndarray, " samples"]
+    count: int
+
+    @classmethod
+    def of(cls, trials: Int[np.ndarray, " samples"] | None, n_samples: int) -> TrialGroups:
+        """From any numbers; None makes every sample a trial."""
+        if trials is None:
+            return cls(np.arange(n_samples), n_samples)
+        _, first, number = np.unique(trials, return_index=True, return_inverse=True)
+        return cls(np.argsort(np.argsort(first))[number], len(first))
+
+    def batches(self, trials: Int[np.ndarray, " some"], size: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Whole trials, about `size` samples at once: numbers of the trials, their samples, and each sample's place among the trials."""
+        lengths = np.bincount(self.number, minlength=self.count)
+        order, ends = np.argsort(self.number, kind="stable"), np.cumsum(lengths)
+        part = np.cumsum(lengths[trials]) // (size + 1)
+        for chosen in np.split(trials, np.flatnonzero(np.diff(part)) + 1):
+            samples = np.concatenate([order[ends[trial] - lengths[trial] : ends[trial]] for trial in chosen])
+            yield chosen, samples, np.repeat(np.arange(len(chosen)), lengths[chosen])
+
+
+@dataclass(frozen=True)
+class _Batch:
+    samples: np.ndarray
+    trials: np.ndarray
+    trial: torch.Tensor
+    mean: torch.Tensor
+    observed: Observations
+    posterior: LatentPosterior
+
+
+def _evaluate(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None,
+) -> Iterator[_Batch]:
+    """The latents' posterior, batch by batch, in float64."""
+    groups = TrialGroups.of(trials, len(responses))
+    for numbers, samples, place in groups.batches(np.arange(groups.count), model.config.batch):
+        x, y = (torch.as_tensor(values[samples], dtype=torch.float64, device=model.config.device) for values in (predicted, responses))
+        mean, observed = model.marginals.mean(x), model.marginals.observe(y)
+        trial = torch.as_tensor(place, device=model.config.device)
+        posterior = infer_latents(observed, mean, model.loadings, trial, len(numbers))
+        yield _Batch(samples, numbers, trial, mean, observed, posterior)
+
+
+@torch.no_grad()
+def latent_posterior(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> tuple[Float[torch.Tensor, "trials latents"], Float[torch.Tensor, "trials latents latents"]]:
+    """Mean and covariance of each trial's latents given its responses, trials in order of their first sample."""
+    posteriors = [batch.posterior for batch in _evaluate(model, predicted, responses, trials)]
+    means = torch.cat([posterior.mean for posterior in posteriors])
+    return means, torch.cat([torch.cholesky_inverse(posterior.factor) for posterior in posteriors])
+
+
+@torch.no_grad()
+def log_likelihood(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Float[np.ndarray, " trials"]:
+    """Log p(all units' responses) of each trial, nats: a sample is a trial of its own unless `trials` says otherwise.
+
+    Exact for continuous responses, a close lower bound where zeros or counts are intervals (see `log_evidence`). A density of the
+    response for points and spikes, a probability for counts. Missing responses are left out.
+    """
+    parts = []
+    for batch in _evaluate(model, predicted, responses, trials):
+        parts.append(log_evidence(batch.observed, batch.mean, model.loadings, batch.trial, batch.posterior).cpu().numpy())
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def marginal_log_likelihood(
+    marginals: Marginals, predicted: Float[np.ndarray, "samples units"], responses: Float[np.ndarray, "samples units"], batch: int = 512
+) -> Float[np.ndarray, "samples units"]:
+    """Log p(response) of each unit alone, nats; NaN where the response is missing."""
+    parts = []
+    for start in range(0, len(responses), batch):
+        x, y = (
+            torch.as_tensor(v[start : start + batch], dtype=torch.float64, device=marginals.scale.device) for v in (predicted, responses)
+        )
+        density = marginals.observe(y).log_density(marginals.mean(x), torch.ones_like(marginals.scale))
+        parts.append(torch.where(torch.isfinite(y), density, torch.nan).cpu().numpy())
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """What is expected of responses once others are known: v ~ Normal(mean, sd^2).
+
+    Attributes:
+        mean, sd: Of the latent value v.
+        response: Expected response, in the responses' units.
+        log_density: log p(response) under this distribution, nats; NaN where it is missing.
+    """
+
+    mean: Float[np.ndarray, "samples units"]
+    sd: Float[np.ndarray, "samples units"]
+    response: Float[np.ndarray, "samples units"]
+    log_density: Float[np.ndarray, "samples units"]
+
+
+def predict_means(model: PopulationModel, predicted: Float[np.ndarray, "samples units"]) -> Conditional:
+    """What is expected of every unit when no response is known."""
+    return conditional(model, predicted, np.full(predicted.shape, np.nan))
+
+
+def conditional(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    known: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"] | None = None,
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Conditional:
+    """What is expected of every unit given the known responses: mean mu + C E[z | known], variance psi + C Cov(z | known) C^T.
+
+    For continuous responses these are the block conditionals of the normal distribution, through the k x k posterior precision.
+
+    Args:
+        model: See `fit_population`.
+        predicted: Of all units.
+        known: NaN where a response is not to be used.
+        responses: Scored in `log_density`; rows of units in `known` are scored given themselves, so look at the others.
+        trials: See `log_likelihood`.
+    """
+    return _conditional(model, predicted, known, known if responses is None else responses, trials, without_itself=False)
+
+
+def leave_one_out_conditional(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    responses: Float[np.ndarray, "samples units"],
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Conditional:
+    """What is expected of each unit given the responses of all other units (of the whole trial, where samples share latents).
+
+    For continuous responses the mean is mu_n - (1 / L_nn) sum_{m != n} L_nm (v_m - mu_m) and the variance 1 / L_nn, L the precision.
+    """
+    return _conditional(model, predicted, responses, responses, trials, without_itself=True)
+
+
+@torch.no_grad()
+def _conditional(
+    model: PopulationModel, predicted: np.ndarray, known: np.ndarray, scored: np.ndarray, trials: np.ndarray | None, without_itself: bool
+) -> Conditional:
+    out = {name: np.full(predicted.shape, np.nan) for name in ("mean", "sd", "response", "log_density")}
+    for batch in _evaluate(model, predicted, known, trials):
+        if without_itself:
+            part, variance = leave_one_out(batch.posterior, model.loadings)
+        else:
+            part, variance = batch.posterior.part(model.loadings)
+        mean, sd = batch.mean + part[batch.trial], (variance[batch.trial] + model.loadings.private).sqrt()
+        y = torch.as_tensor(scored[batch.samples], dtype=torch.float64, device=mean.device)
+        density = model.marginals.observe(y).log_density(mean, sd)
+        response = model.marginals.hermite(mean, sd, order=0)[0][0]
+        density = torch.where(torch.isfinite(y), density, torch.nan)
+        for name, values in {"mean": mean, "sd": sd, "response": response, "log_density": density}.items():
+            out[name][batch.samples] = values.cpu().numpy()
+    return Conditional(**out)
+
+
+@torch.no_grad()
+def sample_responses(
+    model: PopulationModel,
+    predicted: Float[np.ndarray, "samples units"],
+    seed: int,
+    trials: Int[np.ndarray, " samples"] | None = None,
+) -> Float[np.ndarray, "samples units"]:
+    """One population response a sample.
+
+    Args:
+        model: See `fit_population`.
+        predicted: Predicted means.
+        seed: Of the draws.
+        trials: Samples with the same number share their latents.
+    """
+    groups, rng = TrialGroups.of(trials, len(predicted)), rng_for(seed, "population responses")
+    shared, private = (values.cpu().numpy() for values in (model.loadings.shared, model.loadings.private))
+    latents = rng.standard_normal((groups.count, shared.shape[1]))
+    responses = np.empty(predicted.shape)
+    for start in range(0, len(predicted), model.config.batch):
+        rows = slice(start, start + model.config.batch)
+        x = torch.as_tensor(predicted[rows], dtype=torch.float64, device=model.config.device)
+        noise = latents[groups.number[rows]] @ shared.T + np.sqrt(private) * rng.standard_normal(x.shape)
+        within = torch.as_tensor(rng.random(x.shape), device=x.device)
+        responses[rows] = model.marginals.respond(model.marginals.mean(x) + torch.as_tensor(noise, device=x.device), within).cpu().numpy()
+    return responses

@@ -1,0 +1,102 @@
+"""A recorded population as the latent population model reads it: a twin's predictions beside single responses, a few samples a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
+
+from graphtwin.execute import rng_for
+from graphtwin.twin.data.clips import Clips
+from graphtwin.twin.model.network import Twin
+from graphtwin.twin.population.latent_model import PopulationConfig
+from graphtwin.twin.scores.prediction import predict_trials
+from graphtwin.twin.scores.unit_scores import LEFT_OUT
+
+
+class RecordedPopulationConfig(BaseModel):
+    """What is read of a recording, and how the latent population model is fitted to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples_hz: float = Field(7.5, gt=0, description="Frames that are read a second; microscopes answer no faster, and films repeat them.")
+    left_out: int = Field(LEFT_OUT, ge=0, description="Frames at the start of each clip that are not read; pictures leave none out.")
+    population: PopulationConfig = Field(default_factory=PopulationConfig)
+
+
+@dataclass(frozen=True)
+class RecordedPopulation:
+    """Samples of some trials, in order of recording.
+
+    Attributes:
+        predicted: Expected responses of the twin, standardised.
+        responses: Single trials, likewise.
+        trial: Number of each sample's trial, from 0.
+        stimulus: Number of each sample's stimulus and place in it; repeats have the same.
+    """
+
+    predicted: Float[np.ndarray, "samples units"]
+    responses: Float[np.ndarray, "samples units"]
+    trial: Int[np.ndarray, " samples"]
+    stimulus: Int[np.ndarray, " samples"]
+
+    def of_units(self, units: Int[np.ndarray, " some"]) -> RecordedPopulation:
+        """Those of some units."""
+        return RecordedPopulation(self.predicted[:, units], self.responses[:, units], self.trial, self.stimulus)
+
+    def repeats_dealt(self, seed: int) -> RecordedPopulation:
+        """The null: each unit's repeats of a stimulus in an order of its own, responses with their predictions.
+
+        Every unit keeps its signal, its noise and how well it is predicted; nothing but the stimulus is shared any more.
+        """
+        predicted, responses = self.predicted.copy(), self.responses.copy()
+        units = np.arange(responses.shape[1])
+        for at in np.unique(self.stimulus):
+            rows = np.flatnonzero(self.stimulus == at)
+            rng = rng_for(seed, "repeats dealt", int(self.trial[rows[0]]))  # the same for all places of a stimulus: trials stay whole
+            order = rows[rng.permuted(np.tile(np.arange(len(rows))[:, None], len(units)), axis=0)]
+            predicted[rows], responses[rows] = self.predicted[order, units], self.responses[order, units]
+        return RecordedPopulation(predicted, responses, self.trial, self.stimulus)
+
+
+def read_population(
+    twin: Twin, clips: Clips, config: RecordedPopulationConfig, repeated: bool = False, progress: bool = False
+) -> RecordedPopulation:
+    """Predictions and responses of trials.
+
+    Args:
+        twin: In eval mode.
+        clips: Whose trials are read.
+        config: See `RecordedPopulationConfig`.
+        repeated: Only stimuli that were shown at least twice.
+        progress: Show a bar.
+    """
+    every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
+    left_out = 0 if clips.pictures else config.left_out
+    shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]
+    read: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    places = 0
+    for rows in tqdm(shown, desc="stimuli", unit="stimulus", disable=not progress, leave=False):
+        windows = [clips.read(int(row)) for row in rows]
+        counted = np.logical_and.reduce([window.counted[0, : min(w.counted.shape[1] for w in windows)] for window in windows])
+        kept = np.flatnonzero(counted)
+        kept = kept[kept >= left_out][::every]
+        for row, window in zip(rows, windows, strict=True):
+            read[int(row)] = predict_trials(twin, clips.name, window)[0, kept], window.responses[0, kept], places + np.arange(len(kept))
+        places += len(kept)
+    if not shown:
+        raise ValueError(
+            f"{clips.name}: none of {len(clips.repeats())} stimuli was shown twice. "
+            "Noise correlations need repeats: choose a tier that has them."
+        )
+    if not places:
+        raise ValueError(
+            f"{clips.name}: {len(clips.rows)} trials have no frame that counts after the first {left_out}, "
+            f"the longest has {clips.n_frames().max()}. Lower left_out."
+        )
+    parts = [read[row] for row in sorted(read)]
+    predicted, responses, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return RecordedPopulation(predicted, responses, np.repeat(np.arange(len(parts)), [len(part[2]) for part in parts]), stimulus)

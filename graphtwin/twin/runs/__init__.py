@@ -1,0 +1,1 @@
+"""The functional twin on files: train, transfer, score, predict, embed."""

@@ -1,0 +1,122 @@
+"""What a fitted twin knows of its units, as tables: embeddings, tuning, and responses to a fixed set of clips with their correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.artifacts import write_atomic, write_table
+from graphtwin.schema import UNIT_KEY
+from graphtwin.twin.runs.folder import open_recording, open_twin, require_video
+
+if TYPE_CHECKING:
+    from graphtwin.twin.fit.fitted_twin import FittedTwin
+
+MOST_CLIPS = 40  # of a recording, as stimulus
+RESPONSES = "in_silico_resp"  # as the published neuron table calls it
+
+
+def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
+    """The embeddings table of all animals of a run, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
+
+    Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
+    (`in_silico_resp`, a vector a unit) where one is given.
+
+    Args:
+        run: A run folder.
+        stimulus: See `clips_of`.
+        progress: Show bars.
+    """
+    from graphtwin.insilico.gratings import TUNING, measure_tuning
+    from graphtwin.twin.fit.readout_embeddings import embed_units
+
+    fitted = open_twin(run)
+    table = embed_units(fitted)
+    if all(np.isfinite(seen.frame_rate_hz) for seen in fitted.animals.values()):
+        table = table.merge(
+            measure_tuning(fitted, progress=progress)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1"
+        )
+    if stimulus is not None:
+        table[RESPONSES] = list(respond_to(fitted, stimulus, progress))
+    return table
+
+
+def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
+    """Tuning of all units of a run to drifting gratings; see `in_silico.tune`."""
+    from graphtwin.insilico.gratings import measure_tuning
+
+    return measure_tuning(open_twin(run), progress=progress)
+
+
+def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False) -> tuple[int, int]:
+    """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
+
+    Args:
+        run: A run folder.
+        stimulus: See `clips_of`.
+        out: `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units.
+        progress: Show a bar.
+    """
+    from graphtwin.insilico.signal_correlation import correlation_blocks
+
+    if out.suffix != ".npy":
+        raise ValueError(f"{out}: {out.suffix or 'no suffix'} is no matrix this writes. Name an .npy file.")
+    fitted = open_twin(run)
+    responses = respond_to(fitted, stimulus, progress)
+    n_units, n_bins = responses.shape
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (n_units, n_units)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in correlation_blocks(responses):
+                block.astype("<f4").tofile(file)
+
+    write_atomic(out, write)
+    units = [seen.units.assign(animal=animal) for animal, seen in fitted.animals.items()]
+    write_table(pd.concat(units, ignore_index=True), out.with_suffix(".ids.csv"))
+    return n_units, n_bins
+
+
+def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:
+    """Responses of all units of a twin, animal after animal, to the same clips."""
+    from graphtwin.insilico.gratings import in_silico_responses
+
+    animals = fitted.animals
+    return np.concatenate(
+        [in_silico_responses(fitted, name, stimulus_clips(fitted, name, stimulus), progress=progress) for name in animals]
+    )
+
+
+def stimulus_clips(fitted: FittedTwin, animal: str, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:
+    """The clips of a stimulus, one in memory at a time.
+
+    Args:
+        fitted: A twin.
+        animal: Whose size and frame rate the clips must have.
+        stimulus: Grey levels, .npy (frames, height, width) or (clips, frames, height, width); or a recording, whose first 40 different
+            clips are taken, whatever their tier.
+    """
+    from graphtwin.insilico.gratings import frame_rate_hz
+
+    size = fitted.animals[animal].size
+    if stimulus.suffix == ".npy":
+        stored = np.load(stimulus, mmap_mode="r")
+        for clip in stored if stored.ndim == 4 else [stored]:
+            require_video(clip, size)
+            yield clip
+        return
+    recording = open_recording(stimulus)
+    rate, recorded = frame_rate_hz(fitted, animal), recording.frame_rate_hz
+    if not np.isfinite(recorded):
+        raise ValueError(f"{stimulus}: shows single pictures; signal correlations need clips. Give a recording of videos, or an .npy.")
+    for row in np.flatnonzero(~recording.trials["stimulus"].duplicated())[:MOST_CLIPS]:
+        video = recording.open_trial(int(row)).video
+        clip = video if rate == recorded else video[(np.arange(int(len(video) * rate / recorded)) * recorded / rate).astype(int)]
+        require_video(clip, size)
+        yield clip

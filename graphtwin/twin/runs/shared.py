@@ -1,0 +1,45 @@
+"""The latent population model of a recording and a twin: what units share beyond stimulus and behaviour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphtwin.config import load_config
+from graphtwin.parallel import Device, device_of
+from graphtwin.twin.runs.folder import SCORED_TIERS, open_recording, open_twin
+
+if TYPE_CHECKING:
+    from graphtwin.twin.population.recorded_scores import PopulationReport
+
+
+def score_population(
+    run: str | Path,
+    folder: str | Path,
+    tiers: tuple[str, ...] | None = None,
+    overrides: list[str] | None = None,
+    seed: int = 0,
+    device: Device = "auto",
+    progress: bool = False,
+) -> PopulationReport:
+    """Fit shared latents to the training trials of an animal, given what its twin predicts, and score them on repeated held-out stimuli.
+
+    Args:
+        run: A run folder whose twin has this animal.
+        folder: The recording.
+        tiers: Of the repeated stimuli; `test` and `oracle` otherwise.
+        overrides: Settings of `RecordedPopulationConfig`, as `population.n_latents=4`.
+        seed: Of fits, halves of the population, null and intervals.
+        device: Where torch computes predictions.
+        progress: Show bars.
+    """
+    from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
+    from graphtwin.twin.population.recorded_scores import score_recorded_population
+
+    config = load_config(RecordedPopulationConfig, None, overrides)
+    fitted, recording = open_twin(run), open_recording(folder)
+    fitted.twin.to(device_of(device))
+    test = fitted.clips(recording, tiers or SCORED_TIERS)
+    parts = (fitted.training(recording), False), (test, True)
+    read = [read_population(fitted.twin, clips, config, repeated, progress) for clips, repeated in parts]
+    return score_recorded_population(read[0], read[1], config.population, seed, progress)

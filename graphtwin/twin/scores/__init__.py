@@ -1,0 +1,1 @@
+"""How well a twin predicts held-out responses."""

@@ -1,0 +1,74 @@
+"""How likely responses are without any stimulus: what of each unit bits per response are counted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from graphtwin.twin.data.clips import Clips
+from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
+from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
+
+LEARNING_RATE, STEPS = 0.05, 400
+MOST_FRAMES = 6000  # of training that are looked at
+THINNED = 3  # of which one in so many tells the few constants of an intercept
+
+
+@dataclass(frozen=True)
+class Intercept:
+    """A response distribution that knows the unit and nothing else.
+
+    Attributes:
+        numbers: Of every frame.
+        shape: Constants of the unit.
+    """
+
+    numbers: Float[torch.Tensor, "units outputs"]
+    shape: Float[torch.Tensor, "units shapes"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is known of the responses without the stimulus.
+
+    Attributes:
+        intercept: Of the model's own family.
+        bins: The same for all families.
+    """
+
+    intercept: Intercept
+    bins: ResponseBins
+
+
+def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames units"]) -> Intercept:
+    """The constants of each unit that make its responses most likely.
+
+    Args:
+        family: Of the distribution.
+        responses: Of training frames.
+    """
+    mean = responses.mean(0).clamp(min=1e-3)
+    log_rate = mean.log().clone().requires_grad_()
+    others = torch.zeros(len(mean), family.outputs - 1, requires_grad=True)
+    shape = torch.tensor(family.shapes).repeat(len(mean), 1).requires_grad_()
+    free = [part for part in (log_rate, others, shape) if part.numel()]
+    optimiser = torch.optim.Adam(free, lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    for _ in range(0 if family is FAMILIES["poisson"] else STEPS):  # a Poisson rate is the mean response
+        optimiser.zero_grad()
+        numbers = torch.cat([log_rate.exp()[:, None], others], dim=1)
+        (-family.log_likelihood(numbers.expand(len(responses), -1, -1), shape, responses).mean(0).sum()).backward()
+        optimiser.step()
+        schedule.step()
+    return Intercept(torch.cat([log_rate.exp()[:, None], others], dim=1).detach(), shape.detach())
+
+
+def baseline_of(family: ResponseFamily, train: Clips) -> Baseline:
+    """Intercept and bins of the training responses, every so many frames where there are many."""
+    step = max(1, int(train.n_frames().sum()) // MOST_FRAMES)
+    parts = [window.responses[0][window.counted[0]][::step] for _, window in train.whole()]
+    responses = torch.from_numpy(np.concatenate(parts))
+    return Baseline(intercept(family, responses[::THINNED]), response_bins(responses))

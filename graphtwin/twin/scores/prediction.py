@@ -1,0 +1,84 @@
+"""What a twin predicts: responses to the trials of a recording, and to any video, frame after frame if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from tqdm import tqdm
+
+from graphtwin.twin.data.clips import Clips, Window
+from graphtwin.twin.model.network import Twin, tensors
+from graphtwin.twin.scores.likelihood import Baseline, baseline_of
+from graphtwin.twin.scores.unit_scores import LEFT_OUT, Shown, StimulusSums, gather_sums, score_units
+
+
+@torch.no_grad()
+def predict_trials(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "clips frames units"]:
+    """Expected responses, standardised, at the mean positions of readouts.
+
+    Args:
+        twin: In eval mode.
+        name: Of the animal.
+        window: Whole clips.
+    """
+    numbers, _ = twin(name, *tensors(window, twin.device))
+    return np.asarray(twin.mean(name, numbers).cpu().numpy())
+
+
+def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: bool = False) -> Iterator[Shown]:
+    """Every stimulus with its responses and predictions; the frames that count are those of each window.
+
+    Args:
+        twin: In eval mode.
+        clips: Whose stimuli are shown, in the order of `clips.repeats()`.
+        baseline: What log-likelihoods are counted from; None leaves them out.
+        progress: Show a bar.
+    """
+    for rows in tqdm(clips.repeats().values(), desc="stimuli", unit="stimulus", disable=not progress, leave=False):
+        windows = [clips.read(int(row)) for row in rows]
+        frames = min(window.video.shape[1] for window in windows)
+        counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
+        parts = [_answered(twin, clips.name, window, baseline) for window in windows]
+        kept = [np.stack([part[:frames][counted] for part in several]) for several in zip(*parts, strict=True)]
+        yield Shown(*kept)
+
+
+@torch.no_grad()
+def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "frames units"]]:
+    """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of one whole clip."""
+    numbers, _ = twin(name, *tensors(window, twin.device))
+    found = [window.responses[0], twin.mean(name, numbers)[0].cpu().numpy()]
+    if baseline is not None:
+        y, numbers, shape = torch.from_numpy(window.responses), numbers.cpu(), twin.animal(name).shape.cpu()
+        constant = baseline.intercept
+        of_constant = twin.family.log_likelihood(constant.numbers.expand(*y.shape, -1), constant.shape, y)
+        found.append((twin.family.log_likelihood(numbers, shape, y) - of_constant)[0].numpy())
+        found.append(baseline.bins.gain(twin.family, numbers, shape, y)[0].numpy())
+    return found
+
+
+def score_trials(
+    twin: Twin, clips: Clips, left_out: int = LEFT_OUT, seed: int = 0, replicates: int = 200, train: Clips | None = None
+) -> pd.DataFrame:
+    """One row a unit, see `score_units`; pictures leave no frames out.
+
+    Args:
+        twin: In eval mode.
+        clips: Held out, on the scales of the training trials.
+        left_out: Frames at the start of each clip that do not count.
+        seed: Of the intervals.
+        replicates: Of the intervals.
+        train: What bits per response are counted from; None leaves these NaN.
+    """
+    sums = sums_of(twin, clips, left_out, train)
+    return score_units(sums, clips.recording.units, seed, replicates)
+
+
+def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None, progress: bool = False) -> StimulusSums:
+    """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
+    baseline = None if train is None else baseline_of(twin.family, train)
+    return gather_sums(shown(twin, clips, baseline, progress), 0 if clips.pictures else left_out)

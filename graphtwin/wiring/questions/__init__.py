@@ -1,0 +1,1 @@
+"""Questions to a table of pairs, and the tables that answer them."""

@@ -1,0 +1,102 @@
+"""How an outcome rises with a similarity: binned curves whose bands resample axons, for people who would rather look than read slopes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.execute import rng_for
+from graphtwin.wiring.pairs.outcomes import of_outcome
+
+# Outcome to what is summed, and over what it is divided: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
+PARTS = {"synapse_density": ("n_synapses", "l_d_mm"), "co_travel": ("l_d_um", "pairs"), "size": ("mean_synapse_size", "pairs")}
+N_BINS = 12
+TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins
+MIN_AXONS = 5  # with fewer axons in a bin there is no band
+
+
+def bin_edges(value: Float[np.ndarray, " pairs"], n_bins: int = N_BINS) -> Float[np.ndarray, " edges"]:
+    """Equal bins between the outer quantiles of a similarity.
+
+    Args:
+        value: Similarities, without NaN.
+        n_bins: Bins.
+    """
+    low, high = np.quantile(value, [TAIL, 1 - TAIL])
+    if not high > low:
+        raise ValueError(f"curve: {len(value)} pairs have one and the same similarity, {low:.6g}. A constant similarity has no curve.")
+    return np.linspace(low, high, n_bins + 1)
+
+
+def curves(
+    pairs: pd.DataFrame, similarity: str, outcome: str, by: str | None = None, n_bins: int = N_BINS, n_replicates: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Binned outcome over a similarity, in every group.
+
+    Args:
+        pairs: The pair table; pairs of unknown similarity take no part.
+        similarity: Its column.
+        outcome: "synapse_density" (synapses a mm of co-travel), "co_travel" (um a pair) or "size" (mean size of connected pairs).
+        by: Column of groups.
+        n_bins: Equal bins, the same in all groups.
+        n_replicates: Resamples of axons.
+        seed: Of the resamples.
+
+    Returns:
+        group, similarity, outcome, bin_low, bin_high, n_pairs, n_axons, value, relative (to the group's overall value; the like-to-like
+        curve), and low, high: 95 % interval of `relative` over axons, NaN for bins with fewer than 5 axons.
+    """
+    used = of_outcome(pairs, outcome)
+    used = used[used[similarity].notna()]
+    if used.empty:
+        raise ValueError(
+            f"curve: none of {len(pairs)} pairs has a known {similarity} and is used for {outcome}. Check the table's columns."
+        )
+    edges = bin_edges(used[similarity].to_numpy(np.float64), n_bins)
+    groups = used.groupby(by, sort=True) if by else [("all", used)]
+    frames = [_curve(part, similarity, outcome, edges, n_replicates, seed).assign(group=group) for group, part in groups]
+    table = pd.concat(frames, ignore_index=True).assign(similarity=similarity, outcome=outcome)
+    first = ["group", "similarity", "outcome"]
+    return table[first + [name for name in table if name not in first]]
+
+
+def _curve(pairs: pd.DataFrame, similarity: str, outcome: str, edges: np.ndarray, n_replicates: int, seed: int) -> pd.DataFrame:
+    """One group's curve."""
+    n_bins = len(edges) - 1
+    axon, axons = pd.factorize(pairs["pre_nucleus_id"], sort=True)
+    at = np.searchsorted(edges[1:-1], pairs[similarity].to_numpy(np.float64), side="right")
+    columns = pairs.assign(l_d_mm=pairs["l_d_um"] / 1000, pairs=1.0)
+    above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in PARTS[outcome])
+    count = _sums(axon, at, np.ones(len(pairs)), len(axons), n_bins)
+    draws = rng_for(seed, "bootstrap", "curve", similarity, outcome).multinomial(
+        len(axons), np.full(len(axons), 1 / len(axons)), n_replicates
+    )
+    value, relative = _rates(np.ones((1, len(axons))), above, below)
+    _, resampled = _rates(draws.astype(np.float64), above, below)
+    n_axons = (count > 0).sum(axis=0)
+    low, high = np.where(n_axons >= MIN_AXONS, _quantiles(resampled), np.nan)
+    columns = {"bin_low": edges[:-1], "bin_high": edges[1:], "n_pairs": count.sum(axis=0).astype(int), "n_axons": n_axons}
+    return pd.DataFrame(columns | {"value": value[0], "relative": relative[0], "low": low, "high": high})
+
+
+def _sums(axon: np.ndarray, at: np.ndarray, value: np.ndarray, n_axons: int, n_bins: int) -> Float[np.ndarray, "axons bins"]:
+    return np.bincount(axon * n_bins + at, value, n_axons * n_bins).reshape(n_axons, n_bins)
+
+
+def _rates(
+    weight: Float[np.ndarray, "draws axons"], above: Float[np.ndarray, "axons bins"], below: Float[np.ndarray, "axons bins"]
+) -> tuple[Float[np.ndarray, "draws bins"], Float[np.ndarray, "draws bins"]]:
+    """Outcome in every bin, and that over the outcome of all bins together; NaN in empty bins."""
+    above, below = weight @ above, weight @ below
+    value = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+    overall = above.sum(axis=1, keepdims=True) / below.sum(axis=1, keepdims=True)
+    return value, np.divide(value, overall, out=np.full_like(value, np.nan), where=overall > 0)
+
+
+def _quantiles(resampled: Float[np.ndarray, "draws bins"]) -> Float[np.ndarray, "two bins"]:
+    """Central 95 % of the resamples in which a bin has pairs."""
+    out = np.full((2, resampled.shape[1]), np.nan)
+    some = np.isfinite(resampled).any(axis=0)
+    out[:, some] = np.nanquantile(resampled[:, some], [0.025, 0.975], axis=0)
+    return out

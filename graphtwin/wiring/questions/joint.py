@@ -1,0 +1,254 @@
+"""Which similarity matters: all similarities at once, at the three scales of a wiring rule.
+
+The axonal scale asks who comes close (co-travel of all pairs), the synaptic scale who of those connects (synapses, with L_d as exposure),
+the third how large a connection is (with L_d held). Axon effects are conditioned out, so that nothing rests on how they are distributed;
+slopes of the mixed model with the same predictors, whose axon effects are normal, stand beside. The commonality of predictors splits the
+explained deviance into what each adds alone and what they share (Nimon & Oswald 2013, doi:10.1177/1094428113493929): RF distance and L_d,
+for one, tell much of the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.execute import rng_for
+from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.mixed.result.slopes import slopes
+from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, fit_conditional
+from graphtwin.wiring.pairs.candidates import ALL, CandidateSet
+from graphtwin.wiring.pairs.outcomes import (
+    FAMILY,
+    LOG_L_D,
+    SIZE_STEP,
+    choices_of,
+    holding_l_d,
+    holds_l_d,
+    mixed_formula,
+    sized,
+    within_axons,
+)
+
+OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
+SCALES = tuple(OUTCOME)
+MAX_BLOCKS = 6  # 63 fits
+SLOPES = ("estimate", "se", "low", "high")  # in the unit of the outcome
+COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+VIF_HIGH = 5.0  # variance of a slope five times what it were without the other predictors
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Slopes, shares of deviance and collinearity at one scale.
+
+    Attributes:
+        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; sd, per_sd;
+            n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
+        commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
+        collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
+        unfitted: Why there is no mixed model; empty where there is one.
+    """
+
+    scale: str
+    slopes: pd.DataFrame
+    commonality: pd.DataFrame
+    collinearity: pd.DataFrame
+    unfitted: str = ""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What makes the joint slopes hard to read, in words."""
+        high = self.collinearity[self.collinearity["vif"] > VIF_HIGH]
+        return [
+            f"{self.scale} scale: {row['predictor']} is mostly told by the other predictors (variance inflation {row['vif']:.1f}): "
+            "its joint slope is uncertain, and what it shares with them cannot be given to either."
+            for _, row in high.iterrows()
+        ] + ([f"{self.scale} scale: no joint mixed model. {self.unfitted}"] if self.unfitted else [])
+
+
+def fit_joint(
+    pairs: pd.DataFrame,
+    blocks: Mapping[str, Sequence[str]],
+    scale: str,
+    by: str | None = None,
+    seed: int = 0,
+    n_replicates: int = 500,
+) -> Joint:
+    """Fit every set of predictors at one scale.
+
+    Args:
+        pairs: The pair table; pairs for which a predictor is unknown are left out, so that all sets see the same pairs.
+        blocks: Name to columns that enter together, such as {"feature": ["feature_similarity"], "geometry": ["distance_um", ...]}.
+        scale: "axonal", "synaptic" or "size".
+        by: Column of groups.
+        seed: Of the bootstrap over axons.
+        n_replicates: Of it; slopes stay as fitted, so that intervals of shares are a little narrow.
+
+    Raises:
+        ValueError: The scale is unknown, there are more than 6 blocks, or a fit fails (see `fit_conditional`).
+    """
+    if scale not in SCALES:
+        raise ValueError(f"joint model: no scale {scale!r}. There are {', '.join(SCALES)}.")
+    if not 1 <= len(blocks) <= MAX_BLOCKS:
+        raise ValueError(
+            f"joint model: {len(blocks)} blocks of predictors, which need {2 ** len(blocks) - 1} fits. Give 1 to {MAX_BLOCKS}."
+        )
+    used = sized(pairs) if scale == "size" else pairs
+    if scale == "size" and holds_l_d(used):
+        blocks = {**blocks, "L_d": [LOG_L_D]}
+    columns = [column for block in blocks.values() for column in block]
+    choices = choices_of(used, columns, OUTCOME[scale], by)
+    gains = {chosen: _fit(choices, [c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
+    alone = {column: fit_conditional(choices.only([column])).slope[:, 0] for column in columns}
+    mixed, unfitted = _mixed(used.iloc[np.sort(choices.row)], columns, scale, by)
+    table = _slope_table(gains[tuple(blocks)].fit, alone, SIZE_STEP if scale == "size" else 1.0)
+    return Joint(
+        scale=scale,
+        slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
+        commonality=_commonality(choices, {chosen: found.gain for chosen, found in gains.items()}, list(blocks), seed, n_replicates),
+        collinearity=_collinearity(choices, columns, scale),
+        unfitted=unfitted,
+    )
+
+
+def _mixed(used: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> tuple[pd.DataFrame, str]:
+    """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se), and why there is none."""
+    empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": []}).astype({"group": object, "predictor": object})
+    table, predictors = holding_l_d(used, columns, OUTCOME[scale])
+    try:
+        fit = fit_mixed(mixed_formula(predictors, OUTCOME[scale], by), table, FAMILY[OUTCOME[scale]])
+    except (NotConverged, ValueError) as failure:
+        return empty, str(failure)
+    found = [slopes(fit, column, by).assign(predictor=column) for column in columns]
+    slope = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
+    return slope.assign(group=slope["group"] if by else ALL)[list(empty)], ""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A fit of some columns, and the log-likelihood (half the drop of the deviance) that each block gains by them."""
+
+    fit: ConditionalFit
+    gain: Float[np.ndarray, " blocks"]
+
+
+def _fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
+    """Conditional model of some columns."""
+    chosen = choices.only(columns)
+    fit = fit_conditional(chosen)
+    at, _, _ = block_sums(chosen, fit.standardised)
+    null, _, _ = block_sums(chosen, np.zeros_like(fit.slope))
+    return Gain(fit, at - null)
+
+
+def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
+    """Log-likelihood that is there to gain in each block: that of the observed shares minus that of the exposure alone."""
+    y, exposure = choices.n_synapses, choices.exposure
+    made, near = choices.sum_blocks(y), choices.sum_blocks(exposure)
+    some = y > 0
+    share = np.zeros(len(y))
+    share[some] = y[some] * np.log(y[some] * near[choices.block][some] / (made[choices.block][some] * exposure[some]))
+    return choices.sum_blocks(share)
+
+
+def _subsets(names: list[str]) -> list[tuple[str, ...]]:
+    return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
+
+
+def _slope_table(fit: ConditionalFit, alone: Mapping[str, Float[np.ndarray, " groups"]], unit: float) -> pd.DataFrame:
+    """Joint slopes with the errors of the conditional model (CR2 by axon, Student's t), and each slope alone, over the outcome's unit."""
+    table = fit.to_frame().rename(columns={"similarity": "predictor"})
+    table[list(SLOPES)] /= unit
+    sd = table["predictor"].map(dict(zip(fit.choices.similarities, fit.choices.scale, strict=True)))
+    slope_alone = np.stack([alone[name] for name in fit.choices.similarities], axis=1).ravel() / unit
+    return table.assign(alone=slope_alone, sd=sd, per_sd=table["estimate"] * sd)[COLUMNS]
+
+
+def _commonality(
+    choices: CandidateSet,
+    gains: dict[tuple[str, ...], np.ndarray],
+    names: list[str],
+    seed: int,
+    n_replicates: int,
+) -> pd.DataFrame:
+    """Shares of the deviance within axons, by inclusion and exclusion over the sets of blocks."""
+    subsets, total = _subsets(names), _saturated(choices)
+    gained = np.stack([gains[chosen] for chosen in subsets])
+    parts = np.stack([_part(chosen, names, subsets) for chosen in subsets]) @ gained
+    draws = rng_for(seed, "bootstrap", "commonality").multinomial(
+        len(choices.axons), np.full(len(choices.axons), 1 / len(choices.axons)), n_replicates
+    )
+    rows = []
+    for g, group in enumerate(choices.groups):
+        here = np.flatnonzero(choices.block_group == g)
+        weight = np.concatenate([np.ones((1, len(here))), draws[:, choices.block_axon[here]]])
+        below = weight @ total[here]
+        share = np.divide(
+            weight @ parts[:, here].T, below[:, None], out=np.full((len(weight), len(subsets)), np.nan), where=below[:, None] > 0
+        )
+        low, high = np.nanquantile(share[1:], [0.025, 0.975], axis=0)
+        for index, chosen in enumerate(subsets):
+            kind = "unique" if len(chosen) == 1 else "shared"
+            row = {"group": group, "predictors": " & ".join(chosen), "kind": kind, "share": share[0, index]}
+            rows.append(row | {"low": low[index], "high": high[index]})
+    return pd.DataFrame(rows)
+
+
+def _part(chosen: tuple[str, ...], names: list[str], subsets: list[tuple[str, ...]]) -> Float[np.ndarray, " subsets"]:
+    """Weights on the gains of all subsets that leave what exactly `chosen` share: -sum over U in chosen of (-1)^|U| gain(rest and U)."""
+    weight = dict.fromkeys(subsets, 0.0)
+    rest = [name for name in names if name not in chosen]
+    for size in range(len(chosen) + 1):
+        for some in combinations(chosen, size):
+            together = tuple(name for name in names if name in rest or name in some)
+            if together:
+                weight[together] -= (-1.0) ** size
+    return np.array(list(weight.values()))
+
+
+def _collinearity(choices: CandidateSet, columns: Sequence[str], scale: str) -> pd.DataFrame:
+    """Variance inflation of each predictor given the others, within axons, and its correlation with log L_d there."""
+    x = within_axons(choices, choices.only(columns).x)
+    sd = x.std(axis=0)
+    correlation = (x / np.where(sd > 0, sd, 1)).T @ (x / np.where(sd > 0, sd, 1)) / len(x)
+    inflation = np.diag(np.linalg.pinv(correlation + 1e-12 * np.eye(len(columns))))
+    table = pd.DataFrame({"predictor": list(columns), "vif": np.maximum(inflation, 1.0)})
+    if scale != "synaptic":
+        return table.assign(correlation_with_log_l_d=np.nan)
+    log_l_d = within_axons(choices, np.log(choices.l_d_um)[:, None])
+    return table.assign(correlation_with_log_l_d=[_pearson(x[:, c], log_l_d[:, 0]) for c in range(len(columns))])
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> float:
+    below = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / below) if below > 0 else float("nan")
+
+
+def say(joint: Joint, name: Callable[[str], str] = str) -> str:
+    """The rule at one scale as a sentence: what remains of each similarity once the others are held fixed.
+
+    Args:
+        joint: From `fit_joint`.
+        name: Turns a column into words.
+    """
+    what = {"axonal": "who comes close", "synaptic": "who of those connects", "size": "how large a connection is"}[joint.scale]
+    unit = {"axonal": "co-travel", "synaptic": "synapses a length of co-travel", "size": "the size of a connection"}[joint.scale]
+    said, without = [], []
+    n_groups = joint.slopes["group"].nunique()
+    where = f" in {{}} of {n_groups} groups" if n_groups > 1 else ""
+    for predictor, rows in joint.slopes.groupby("predictor", sort=False):
+        effect = np.exp(rows["per_sd"][(rows["low"] > 0) | (rows["high"] < 0)])
+        if effect.empty:
+            without.append(name(str(predictor)))
+            continue
+        span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
+        said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}")
+    verb = "changes" if len(without) == 1 else "change"
+    said += [f"{', '.join(without)} {verb} nothing clearly once the others are fixed"] if without else []
+    return f"At the {joint.scale} scale ({what}), {'; '.join(said)}."

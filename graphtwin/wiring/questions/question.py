@@ -1,0 +1,63 @@
+"""What is asked of a pair table, and the tables, models and words that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from graphtwin.mixed.result.fitted import MixedFit
+from graphtwin.wiring.questions.matched import Measure
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        similarity: Column of the pair table.
+        outcome: "synapse_density", "co_travel" or "size".
+        by: Column of groups, or None.
+        n_replicates: Of every bootstrap and null; 0 leaves them out.
+        seed: Of all draws.
+        workers: Threads.
+        measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
+    """
+
+    similarity: str
+    outcome: str
+    by: str | None
+    n_replicates: int
+    seed: int
+    workers: int
+    measure: Measure | None = None
+
+
+@dataclass
+class Answer:
+    """Tables by name, models by the similarity they belong to, what a reader must be told, and the rule, a sentence a scale."""
+
+    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    models: dict[str, MixedFit] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rule: list[str] = field(default_factory=list)
+
+    def add(self, name: str, table: pd.DataFrame) -> None:
+        """Keep a table; those of one name are stacked."""
+        self.tables.setdefault(name, []).append(table)
+
+    def merge(self, other: Answer) -> None:
+        """Take over all that another answer has."""
+        for name, parts in other.tables.items():
+            self.tables.setdefault(name, []).extend(parts)
+        self.models |= other.models
+        self.notes += other.notes
+        self.rule += other.rule
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Every table, whole."""
+        return {name: pd.concat(parts, ignore_index=True) for name, parts in self.tables.items()}
+
+
+Step = Callable[[], Answer]
