@@ -22,8 +22,8 @@ from graphtwin.wiring.conditional.within_axon import rank_within_axons, summaris
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates, quantile_bins
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
-from graphtwin.wiring.questions.matched import Measure
 
 LIMIT_SECONDS = 300.0
 SIMILARITY, BY = "signal_correlation", "proj_hva"

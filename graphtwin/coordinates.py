@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,19 @@ def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Floa
     cosine, sine = np.cos(np.deg2rad(frame.tilt_deg)), np.sin(np.deg2rad(frame.tilt_deg))
     micrometres = np.column_stack([cosine * x + sine * upright, cosine * upright - sine * x, z])
     return micrometres * (1000.0 / np.asarray(frame.voxel_nm, dtype=np.float64))
+
+
+class Monitor(BaseModel):
+    """The screen on which receptive fields were mapped, its centre straight ahead of the eye.
+
+    Attributes:
+        width_cm: Of the screen; its edges are -1 and 1 of x.
+        height_cm: Of the screen; its edges are -1 and 1 of y.
+        distance_cm: From the eye to the centre.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width_cm: float = Field(default=55.2, gt=0)
+    height_cm: float = Field(default=31.0, gt=0)
+    distance_cm: float = Field(default=15.0, gt=0)

@@ -15,6 +15,7 @@ ORIENTATION_KEY = ["nucleus_id", "orientation_index"]
 POSITION = ["x_um", "depth_um", "z_um"]
 DIRECTION = r"^direction_\d{3}_\d$"
 PROOFREADING = ["non", "clean", "extended"]
+PROOFREAD = ("clean", "extended")
 CELL_CLASSES = ["excitatory", "inhibitory"]
 
 _ID = pa.Column("int64", pa.Check.ge(0))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.config import RunConfig, dump_json, dump_toml, load_config
 from graphtwin.graph.runs.settings import load_settings
 from graphtwin.twin.fit.foundation import FoundationConfig
-from graphtwin.twin.model.core import DenseLstmConfig
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 
 
 class Encoder(BaseModel):

@@ -18,6 +18,7 @@ from graphtwin.artifacts import write_atomic, write_json, write_table
 from graphtwin.execute import rng_for
 from graphtwin.sources import load
 from graphtwin.sources.formats.recording import Recording
+from graphtwin.sources.open_recording import open_recording
 from graphtwin.synthetic import steps
 from graphtwin.synthetic.files.sensorium_files import write_dynamic
 from graphtwin.synthetic.function.session import prepare_scan, programme
@@ -26,7 +27,7 @@ from graphtwin.twin.data.clips import clips_of
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Objective, optimisers, train_foundation
 from graphtwin.twin.model.network import AnimalStart, Twin
-from graphtwin.twin.runs.folder import held_out_tiers, open_recording
+from graphtwin.twin.runs.folder import held_out_tiers
 from graphtwin.twin.scores.generalisation import stimuli_of
 from graphtwin.twin.scores.prediction import sums_of
 from graphtwin.twin.scores.unit_scores import StimulusSums

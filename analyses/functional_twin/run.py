@@ -26,7 +26,8 @@ from graphtwin.synthetic.steps import SimulateConfig
 from graphtwin.twin.data.clips import clips_of
 from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.twin.fit.readout_embeddings import embed_units
-from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 
 HERE = Path(__file__).parent
 SHOWN = MovieConfig(test_clips=0, novel_clips=5, novel_repeats=6)

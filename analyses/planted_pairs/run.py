@@ -34,9 +34,10 @@ from graphtwin.wiring.conditional.within_axon import rank_within_axons, summaris
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates, quantile_bins
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
 from graphtwin.wiring.questions.common_input import common_input, compare
-from graphtwin.wiring.questions.matched import Measure, axon_table, match_partners, permuted_differences, summarise
+from graphtwin.wiring.questions.matched import axon_table, match_partners, permuted_differences, summarise
 
 HERE = Path(__file__).parent
 SEED, REPLICATES, ALPHA = 0, 199, 0.05

@@ -27,14 +27,15 @@ from tqdm import tqdm
 
 from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
+from graphtwin.coordinates import Monitor
 from graphtwin.execute import rng_for, threads
-from graphtwin.insilico.gratings import GratingConfig, GratingResponses, describe_gratings, grating, measure_tuning
-from graphtwin.insilico.signal_correlation import in_vivo_responses
+from graphtwin.insilico.gratings import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
 from graphtwin.pipeline.pairs.neuron_function import with_function
 from graphtwin.report.figures.drawing import WIDTH
 from graphtwin.report.figures.palette import STYLE
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
+from graphtwin.sources.open_recording import open_recording
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
 from graphtwin.synthetic.brain.anatomy import AnatomyConfig
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
@@ -51,8 +52,9 @@ from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruc
 from graphtwin.tuning.curves import tuning_features
 from graphtwin.tuning.similarity import feature_similarity, rf_distance, signal_correlation, stacked
 from graphtwin.twin.data.clips import clips_of, held_out_clips
-from graphtwin.twin.model.perspective import PerspectiveConfig
-from graphtwin.twin.runs.folder import open_recording, open_twin, score_twin, train_twin
+from graphtwin.twin.data.in_vivo import in_vivo_responses
+from graphtwin.twin.fit.animal_responder import responders
+from graphtwin.twin.runs.folder import open_twin, score_twin, train_twin
 from graphtwin.twin.runs.in_silico import embed_twin
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidates import candidates
@@ -120,13 +122,13 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
     mean, modulation = np.empty((2, len(units), *shape))
     for at in np.ndindex(shape):
         spatial, temporal = config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / FRAME_RATE_HZ
-        drift = grating(at[0] * 360 / shape[0], spatial, temporal, (stimuli.HEIGHT, stimuli.WIDTH), onset + counted, PerspectiveConfig())
+        drift = drifting_grating(at[0] * 360 / shape[0], spatial, temporal, (stimuli.HEIGHT, stimuli.WIDTH), onset + counted, Monitor())
         rates = visual_rates(neurons, (GREY + GREY * drift).astype(np.float32))[:, onset:]
         mean[:, *at] = rates.mean(1)
         modulation[:, *at] = 2 * np.abs(rates @ np.exp(-2j * np.pi * temporal * np.arange(counted))) / counted
     found = {}
     for name, tuning in (
-        ("", measure_tuning(open_twin(run), config)),
+        ("", measure_tuning(responders(open_twin(run)), config)),
         ("clean_", describe_gratings(GratingResponses(mean, modulation), config)),
     ):
         found[f"{name}gratings"] = list(tuning.filter(regex=schema.DIRECTION).to_numpy())

@@ -49,8 +49,8 @@ from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.outcomes import choices_of, of_outcome
-from graphtwin.wiring.questions.matched import Measure
 
 HERE = Path(__file__).parent
 REPLICATES, ALPHA = 199, 0.05

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtwin.cli.words import words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -44,8 +46,8 @@ Where = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where torch
 Run = Annotated[Path, typer.Argument(help="Folder of a finished training.")]
 
 
-@app.command()
-def train(
+@app.command("train")
+def _train(
     recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
     out: Annotated[Path, typer.Option(help="The run folder.")],
     minutes: Minutes = None,
@@ -56,8 +58,6 @@ def train(
     device: Where = "auto",
 ) -> None:
     """Train one core for all animals, and for each the rest."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.twin.runs.folder import train_twin
 
@@ -67,8 +67,8 @@ def train(
         )
 
 
-@app.command()
-def transfer(
+@app.command("transfer")
+def _transfer(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="The new animal.")],
     out: Annotated[Path, typer.Option(help="The run folder of the new animal.")],
@@ -79,16 +79,14 @@ def transfer(
     device: Where = "auto",
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.twin.runs.folder import transfer_twin
 
         typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads, device)}: {recording.name} on the core of {run}")
 
 
-@app.command()
-def score(
+@app.command("score")
+def _score(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
@@ -98,8 +96,6 @@ def score(
     device: Where = "auto",
 ) -> None:
     """Score held-out trials: a row a unit, and beside it a table of each kind of stimulus."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.artifacts import write_table
         from graphtwin.twin.runs.folder import score_twin
@@ -115,8 +111,8 @@ def score(
         typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
 
 
-@app.command()
-def population(
+@app.command("population")
+def _population(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
@@ -127,8 +123,6 @@ def population(
     device: Where = "auto",
 ) -> None:
     """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin import execute
         from graphtwin.artifacts import write_table
@@ -142,8 +136,8 @@ def population(
             typer.echo(f"  {row.score}: {row.value:.4f} [{row.low:.4f}, {row.high:.4f}]; repeats dealt anew {row.null:.4f}")
 
 
-@app.command()
-def predict(
+@app.command("predict")
+def _predict(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
     out: Annotated[Path, typer.Option(help="Where responses go: .npy (frames, units).")],
@@ -151,8 +145,6 @@ def predict(
     device: Where = "auto",
 ) -> None:
     """Predict responses to a video, of an animal at rest."""
-    from graphtwin.cli.app import words
-
     with words():
         import numpy as np
 
@@ -164,15 +156,13 @@ def predict(
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
 
 
-@app.command()
-def embed(
+@app.command("embed")
+def _embed(
     run: Run,
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet, or .csv without --stimulus.")],
     stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
 ) -> None:
     """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.artifacts import write_table
         from graphtwin.twin.runs.in_silico import embed_twin
@@ -184,14 +174,12 @@ def embed(
         typer.echo(f"{out}: {len(table)} units")
 
 
-@app.command()
-def tune(
+@app.command("tune")
+def _tune(
     run: Run,
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
 ) -> None:
     """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.artifacts import write_table
         from graphtwin.twin.runs.in_silico import tune_twin
@@ -202,15 +190,13 @@ def tune(
         typer.echo(f"{out}: {len(table)} units; medians: {medians}")
 
 
-@app.command()
-def correlate(
+@app.command("correlate")
+def _correlate(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
     out: Annotated[Path, typer.Option(help="Where the matrix goes: .npy (units, units); ids beside it as .ids.csv.")],
 ) -> None:
     """Correlate the responses of all pairs of units to the same clips, in silico."""
-    from graphtwin.cli.app import words
-
     with words():
         from graphtwin.twin.runs.in_silico import correlate_twin
 

@@ -1,25 +1,21 @@
-"""In silico experiments: what the units of a fitted twin answer to stimuli of our choice; the animal rests and looks straight ahead."""
+"""Drifting gratings shown to a responder, and the tuning that its answers tell."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from graphtwin.insilico.signal_correlation import Bins, binned
+from graphtwin.coordinates import Monitor
+from graphtwin.insilico.responder import Responder
 from graphtwin.tuning.curves import describe_tuning
-from graphtwin.twin.fit.fitted_twin import FittedTwin
-from graphtwin.twin.model.perspective import PerspectiveConfig
 
-CHUNK = 300  # frames of a stimulus in memory at a time
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
 TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
 log = logging.getLogger("graphtwin")
@@ -38,61 +34,8 @@ class GratingConfig(BaseModel):
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
 
-def respond(
-    fitted: FittedTwin, animal: str, video: Float[np.ndarray, "frames height width"], progress: bool = False
-) -> Float[np.ndarray, "frames units"]:
-    """Expected responses to a video of any length, in the units of the recording.
-
-    Args:
-        fitted: A twin, in eval mode.
-        animal: Whose units answer.
-        video: Grey levels as in the recordings.
-        progress: Show a bar.
-    """
-    seen = fitted.animals[animal]
-    mean, deviation = seen.scales.video
-    state: Any = None
-    parts = []
-    for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
-        part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=fitted.twin.device)[None]
-        rest = part.new_zeros(1, part.shape[1], len(seen.behaviour)), part.new_zeros(1, part.shape[1], 2)
-        with torch.no_grad():
-            numbers, state = fitted.twin(animal, (part - mean) / deviation, *rest, state)
-            parts.append(fitted.twin.mean(animal, numbers)[0].cpu().numpy() * seen.scales.responses.astype(np.float32))
-    return np.concatenate(parts)
-
-
-def in_silico_responses(
-    fitted: FittedTwin,
-    animal: str,
-    clips: Iterable[Float[np.ndarray, "frames height width"]],
-    bins: Bins | None = None,
-    progress: bool = False,
-) -> Float[np.ndarray, "units bins"]:
-    """Mean expected response in each bin of a fixed set of clips, one clip in memory at a time.
-
-    Args:
-        fitted: A twin, in eval mode.
-        animal: Whose units answer.
-        clips: Grey levels as in the recordings, at the frame rate of the twin.
-        bins: Half seconds after the first second of each clip, if not given.
-        progress: Show a bar.
-    """
-    rate = frame_rate_hz(fitted, animal)
-    shown = tqdm(clips, desc=f"clips to {animal}", unit="clip", disable=not progress, leave=False)
-    found = [binned(respond(fitted, animal, clip), rate, bins) for clip in shown]
-    if not sum(part.shape[1] for part in found):
-        raise ValueError(f"stimulus: none of {len(found)} clips is longer than the part of it that does not count. Give longer clips.")
-    return np.concatenate(found, axis=1)
-
-
-def frame_rate_hz(fitted: FittedTwin, animal: str) -> float:
-    """Frames a second that the twin sees; NaN for one that was trained on single pictures."""
-    return float(fitted.config.clips.frame_rate_hz or fitted.animals[animal].frame_rate_hz)
-
-
-def grating(
-    direction: float, cycles_per_degree: float, cycles_per_frame: float, size: tuple[int, int], frames: int, monitor: PerspectiveConfig
+def drifting_grating(
+    direction: float, cycles_per_degree: float, cycles_per_frame: float, size: tuple[int, int], frames: int, monitor: Monitor
 ) -> Float[np.ndarray, "frames height width"]:
     """A sine of amplitude 1 that drifts over the whole monitor.
 
@@ -127,31 +70,29 @@ class GratingResponses:
     modulation: Float[np.ndarray, "units directions spatial temporal"]
 
 
-def grating_responses(fitted: FittedTwin, animal: str, config: GratingConfig | None = None, progress: bool = False) -> GratingResponses:
+def grating_responses(responder: Responder, config: GratingConfig | None = None, progress: bool = False) -> GratingResponses:
     """Expected responses to every direction at every spatial and temporal frequency; time grows with their product.
 
     Args:
-        fitted: A twin of videos, in eval mode.
-        animal: Whose units answer.
+        responder: Whose units answer.
         config: See `GratingConfig`.
         progress: Show a bar.
     """
     config = config or GratingConfig()
-    rate = frame_rate_hz(fitted, animal)
+    rate, size = responder.frame_rate_hz, responder.size
     if not np.isfinite(rate):
-        raise ValueError(f"{animal}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
-    seen = fitted.animals[animal]
-    grey, deviation = seen.scales.video
+        raise ValueError(f"{responder.name}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
+    grey, deviation = responder.grey
     onset = round(config.onset_s * rate)
-    before = np.full((onset, *seen.size), grey, dtype=np.float32)
+    before = np.full((onset, *size), grey, dtype=np.float32)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
-    mean, modulation = np.empty((2, len(seen.units), *shape))
-    for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {animal}", unit="grating", disable=not progress, leave=False):
+    mean, modulation = np.empty((2, len(responder.units), *shape))
+    for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False):
         direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
         counted = round(max(1, round(config.seconds * temporal * rate)) / temporal)  # frames of whole cycles
-        drift = grating(direction, spatial, temporal, seen.size, onset + counted, fitted.config.twin.perspective)
+        drift = drifting_grating(direction, spatial, temporal, size, onset + counted, responder.monitor)
         video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
-        answers = respond(fitted, animal, video)[2 * onset :]
+        answers = responder.respond(video)[2 * onset :]
         wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
         mean[:, *at], modulation[:, *at] = answers.mean(0), 2 * np.abs(wave @ answers) / len(answers)
     return GratingResponses(mean, modulation)
@@ -177,15 +118,15 @@ def slow_enough(config: GratingConfig, rate_hz: float) -> GratingConfig:
     return config.model_copy(update={"cycles_per_second": kept})
 
 
-def measure_tuning(fitted: FittedTwin, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
-    """Tuning of all units of a twin to drifting gratings, one row a unit.
+def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
+    """Tuning of all units of some responders to drifting gratings, one row a unit; the same gratings for all of them.
 
     Directions are compared by the mean response over all frequencies, frequencies by that over all directions: what one grating says of a
     unit, its neighbours in the set confirm. f1_f0 tells simple cells from complex ones (Skottun et al. 1991,
     doi:10.1016/0042-6989(91)90033-2); indicators that smooth responses lower it.
 
     Args:
-        fitted: A twin of videos, in eval mode.
+        responders: To videos; the animals of a twin, for example.
         config: See `GratingConfig`.
         progress: Show a bar.
 
@@ -194,11 +135,11 @@ def measure_tuning(fitted: FittedTwin, config: GratingConfig | None = None, prog
         `tuning.describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
-    config = slow_enough(config or GratingConfig(), min(frame_rate_hz(fitted, animal) for animal in fitted.animals))  # the same for all
+    config = slow_enough(config or GratingConfig(), min(responder.frame_rate_hz for responder in responders))
     tables = []
-    for animal, seen in fitted.animals.items():
-        found = describe_gratings(grating_responses(fitted, animal, config, progress), config)
-        tables.append(pd.concat([seen.units.assign(animal=animal), found], axis=1))
+    for responder in responders:
+        found = describe_gratings(grating_responses(responder, config, progress), config)
+        tables.append(pd.concat([responder.units.assign(animal=responder.name), found], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 

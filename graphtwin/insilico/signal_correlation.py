@@ -12,8 +12,6 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.twin.data.clips import Clips
-
 ROWS_TOGETHER = 1024
 
 
@@ -33,29 +31,6 @@ def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float, b
     late = responses[round(bins.left_out_s * frame_rate_hz) :]
     whole = len(late) // per_bin
     return np.asarray(late[: whole * per_bin].reshape(whole, per_bin, responses.shape[1]).mean(1).T, dtype=np.float32)
-
-
-def in_vivo_responses(clips: Clips, least_repeats: int = 2, bins: Bins | None = None) -> Float[np.ndarray, "units bins"]:
-    """Mean over repeats of what was measured, in each bin of every clip that was shown again, one trial in memory at a time.
-
-    Args:
-        clips: Trials of a recording of videos, such as those of its tier of repeated clips.
-        least_repeats: Of a clip; 1 takes single trials as well, which hold the noise that units share.
-        bins: As in silico.
-    """
-    found = []
-    for rows in clips.repeats().values():
-        if len(rows) < least_repeats:
-            continue
-        trials = [binned(clips.read(int(row)).responses[0], clips.frame_rate_hz, bins) for row in rows]
-        shortest = min(trial.shape[1] for trial in trials)
-        found.append(np.mean([trial[:, :shortest] for trial in trials], axis=0))
-    if not found:
-        raise ValueError(
-            f"{clips.name}: none of {len(clips.repeats())} clips was shown {least_repeats} times or more. "
-            "Choose the tier of repeated clips."
-        )
-    return np.concatenate(found, axis=1)
 
 
 def correlation_blocks(responses: Float[np.ndarray, "units bins"], rows: int = ROWS_TOGETHER) -> Iterator[Float[np.ndarray, "rows units"]]:

@@ -17,7 +17,7 @@ from graphtwin.mixed.design.prepare import prepare
 from graphtwin.mixed.families.counts import family_named
 from graphtwin.mixed.families.family import Family, Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed
-from graphtwin.mixed.likelihood.laplace import Model, NotConverged
+from graphtwin.mixed.likelihood.laplace import Model, NotConverged, mode_covariances
 from graphtwin.mixed.likelihood.maximise import Maximum, Search
 from graphtwin.mixed.likelihood.one_factor import OneFactor
 from graphtwin.mixed.likelihood.start import starting_evaluation, starting_roots
@@ -106,7 +106,7 @@ def _fitted_groupings(design: Design, model: Model, maximum: Maximum) -> tuple[F
     """Variances, modes and their conditional standard deviations."""
     point = maximum.evaluation.point
     found, place = [], 0
-    for grouping, root, covariance in zip(design.groupings, model.layout.roots(point.vector), point.mode_covariances(), strict=True):
+    for grouping, root, covariance in zip(design.groupings, model.layout.roots(point.vector), mode_covariances(point), strict=True):
         modes = point.modes[place : place + grouping.size].reshape(grouping.n_groups, -1)
         place += grouping.size
         if grouping.name != NO_FACTOR and not design.absorbed:

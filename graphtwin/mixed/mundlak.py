@@ -16,8 +16,9 @@ from graphtwin.mixed.design.design import group_codes
 from graphtwin.mixed.design.formula import parse_formula
 from graphtwin.mixed.design.patterns import column
 from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.result.fitted import MixedFit, benjamini_hochberg
+from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.slopes import slopes
+from graphtwin.statistics.false_discovery import benjamini_hochberg
 
 LEVEL = 0.05
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from numba import njit
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import schema
 from graphtwin.config import nearest
@@ -22,22 +21,6 @@ from graphtwin.config import nearest
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
 CACHE_BYTES = 2**21
 FARTHEST_POSITION = 2.0  # a receptive field may lie beside the monitor, whose edges are at -1 and 1, but not this far
-
-
-class Monitor(BaseModel):
-    """The screen on which receptive fields were mapped, its centre straight ahead of the eye.
-
-    Attributes:
-        width_cm: Of the screen; its edges are -1 and 1 of x.
-        height_cm: Of the screen; its edges are -1 and 1 of y.
-        distance_cm: From the eye to the centre.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    width_cm: float = Field(default=55.2, gt=0)
-    height_cm: float = Field(default=31.0, gt=0)
-    distance_cm: float = Field(default=15.0, gt=0)
 
 
 def signal_correlation(

@@ -7,10 +7,9 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-from graphtwin.graph.data.edges import similar_edges
+from graphtwin.graph.data.edges import Edges, similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.model import neuron_network as neuron_twin
-from graphtwin.graph.model.encoder import Edges
 from graphtwin.graph.model.neuron_fit import (
     EVERYTHING,
     FUNCTION,

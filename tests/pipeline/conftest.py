@@ -1,6 +1,6 @@
 import pytest
 
-from graphtwin.graph.runs.final import FittedGraph, load_graph
+from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from tests.pipeline.planted_source import Finished, finished_run
 
 

@@ -196,7 +196,7 @@ class Rows(proximity._Rows):
             assert seen[-1] > 0  # something was written by then
             os.kill(os.getpid(), signal.SIGKILL)
 proximity._Rows = Rows
-from graphtwin.cli import app
+from graphtwin.cli.app import app
 app({[str(word) for word in given]})
 """
     killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], capture_output=True, check=False)

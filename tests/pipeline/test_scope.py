@@ -14,11 +14,12 @@ import torch
 import graphtwin
 from graphtwin.graph.data.inputs import MIN_MEMBERS
 from graphtwin.graph.model.weights import restore_neurons
-from graphtwin.graph.runs.final import NEURON_TWINS, FittedGraph, fit_final_neurons
+from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, FittedGraph
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import scope
+from graphtwin.pipeline.graph.final_fits import fit_final_neurons
 from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
@@ -115,12 +116,12 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(t
     metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
     assert set(metrics["task"]) == {"depth", "lateral"}
     assert "graph twin, function - majority" in set(differences["model"])
-    for name in NEURON_TWINS:
+    for name in NEURON_MODELS:
         fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", name)
-    weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_TWINS}
+    weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_MODELS}
     fitted = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
-        for name, evidence in NEURON_TWINS.items()
+        for name, evidence in NEURON_MODELS.items()
     }
     answer = graphtwin.predict_neurons(replace(twin, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert answer[["cell_type", "layer"]].isna().all(axis=None)

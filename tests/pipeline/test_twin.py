@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
-from graphtwin.twin.runs.folder import open_recording, with_tiers
+from graphtwin.sources.open_recording import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
 FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2", "validation_trials=1"]

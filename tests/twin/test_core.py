@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig, normalised
+from graphtwin.twin.model.core import ConvolutionalConfig, normalised
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
 
 CORES = {

@@ -11,7 +11,8 @@ from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import held_out_clips
 from graphtwin.twin.fit import foundation
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
-from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig
 from graphtwin.twin.scores.prediction import score_trials
 from tests.twin.planted_recording import Planted, plant

@@ -15,7 +15,8 @@ import pytest
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig
 from graphtwin.twin.fit.foundation import FoundationConfig
-from graphtwin.twin.model.core import ConvolutionalConfig, DenseLstmConfig
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig
 from graphtwin.twin.scores import generalisation
 from tests.twin.planted_recording import plant

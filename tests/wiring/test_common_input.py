@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.statistics.false_discovery import with_adjusted_p
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.planted import Planted, plant
-from graphtwin.wiring.questions.common_input import EFFECTS, adjusted, common_input, compare, expect, mean_correlation, unit_vectors
+from graphtwin.wiring.questions.common_input import EFFECTS, common_input, compare, expect, mean_correlation, unit_vectors
 
 
 def planted(
@@ -126,7 +127,7 @@ def test_few_axons_give_no_p():
 
 
 def test_adjusted_p_values_ignore_undefined_ones():
-    table = adjusted(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
+    table = with_adjusted_p(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
     np.testing.assert_allclose(table["p_adj"], [0.02, np.nan, 0.04])
 
 

@@ -16,8 +16,8 @@ from graphtwin.wiring.conditional.within_axon import rank_within_axons, summaris
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import candidates, quantile_bins
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, plant
-from graphtwin.wiring.questions.matched import Measure
 
 SIMILARITY = "signal_correlation"
 N_TABLES = 100

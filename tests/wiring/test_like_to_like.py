@@ -5,15 +5,8 @@ import pandas as pd
 import pytest
 
 from graphtwin.tuning.similarity import signal_correlation
-from graphtwin.wiring.questions.matched import (
-    Measure,
-    axon_table,
-    match_partners,
-    nearest_offsets,
-    permuted_differences,
-    summarise,
-    tuning_measures,
-)
+from graphtwin.wiring.pairs.measure import Measure, tuning_measures
+from graphtwin.wiring.questions.matched import axon_table, match_partners, nearest_offsets, permuted_differences, summarise
 
 
 def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0):

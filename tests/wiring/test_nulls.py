@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.wiring.nulls.degree_rewiring import permute_embeddings, rewire
+from graphtwin.tuning.permutation import permute_embeddings
+from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 
 def bipartite(seed=0, n_pre=80, n_post=60, share=0.1):

@@ -14,10 +14,10 @@ from graphtwin.wiring.conditional.axon_bootstrap import bootstrap_axons_and_targ
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.rao_score import score_test
 from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.outcomes import choices_of, mixed_formula, of_outcome, per_unit
 from graphtwin.wiring.pairs.planted import Planted, plant
 from graphtwin.wiring.questions.analysis import strata
-from graphtwin.wiring.questions.matched import Measure
 
 SIMILARITY = "signal_correlation"
 N_TABLES = 200

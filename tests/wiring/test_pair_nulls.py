@@ -11,8 +11,8 @@ from graphtwin.wiring.conditional.conditional_fit import solve
 from graphtwin.wiring.conditional.rao_score import score_parts, score_test
 from graphtwin.wiring.nulls.permutations import permutation_cells, permute_neurons, permute_within_axons, shuffle
 from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, plant
-from graphtwin.wiring.questions.matched import Measure
 
 SIMILARITY = "signal_correlation"
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=200)

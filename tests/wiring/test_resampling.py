@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from graphtwin.statistics.intervals import percentile_interval
 from graphtwin.wiring.conditional.axon_bootstrap import (
     bootstrap_axons,
     bootstrap_axons_and_targets,
     leave_one_axon_out,
-    percentile_interval,
     refits,
     target_degrees,
     two_way_errors,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Int
 
 from graphtwin.cortex.neighbours import nearest_relation
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.model.encoder import Edges
+
+Edges = dict[str, Int[torch.Tensor, "2 edges"]]
 
 
 def similar_edges(inputs: NodeInputs, k: int) -> Edges:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import nn
 from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import degree
 
-Edges = dict[str, Int[torch.Tensor, "2 edges"]]
 PRIOR_PARTNERS = 2.0  # what partners say on average counts as n / (n + 2) for n partners: one partner says little about a place
 
 

@@ -14,8 +14,8 @@ from torch_geometric.data import HeteroData
 from torch_geometric.loader import NodeLoader
 
 from graphtwin.execute import rng_for
+from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.model.encoder import Edges
 from graphtwin.graph.model.neuron_network import (
     EVERYTHING,
     FUNCTION,

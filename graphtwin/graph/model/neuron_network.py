@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
+from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.model.encoder import Edges, Encoder, Landmarks
+from graphtwin.graph.model.encoder import Encoder, Landmarks
 from graphtwin.graph.model.heads import LabelHead, PositionHead
 from graphtwin.training import FitConfig
 

@@ -10,14 +10,13 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.data.edges import similar_edges, synapse_edges
+from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.pair_set import PairSet, pair_set
-from graphtwin.graph.model.encoder import Edges
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.parallel import device_of
 from graphtwin.tuning.features import node_features
-from graphtwin.wiring.nulls.degree_rewiring import permute_embeddings
+from graphtwin.tuning.permutation import permute_embeddings
 
 
 @dataclass(frozen=True)

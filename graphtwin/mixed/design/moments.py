@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.mixed.design.design import Design
-from graphtwin.mixed.likelihood.sweeps import add_products, add_sums, mirrored
+from graphtwin.mixed.design.sweeps import add_products, add_sums, mirrored
 
 
 def feature_moments(design: Design) -> tuple[Float[np.ndarray, "cells features"], Float[np.ndarray, "cells features features"]]:

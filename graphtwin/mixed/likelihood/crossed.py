@@ -16,11 +16,10 @@ from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
 from graphtwin.mixed.design.design import Design
+from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored
 from graphtwin.mixed.families.family import Family
-from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
 from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_features, add_slot_sums, cross_times, fill_cross, times_cross
 from graphtwin.mixed.likelihood.layout import Layout
-from graphtwin.mixed.likelihood.sweeps import add_products, add_sums, log_mean, mirrored
 
 MAX_CROSSED = 6000  # coefficients of the crossed groupings: a dense matrix of 288 MB
 BLOCK_PAIRS, BLOCK_ENTRIES = 2**15, 2_000_000  # of the pairs, and of the part of C that are held at once
@@ -236,11 +235,3 @@ class CrossedPoint:
         fixed = self.model.fixed_of_cell
         half = (self.cell_weight @ fixed).reshape(-1, fixed.shape[2])
         return fixed.reshape(half.shape).T @ half
-
-    def laplace_gradient(self) -> Float[np.ndarray, " parameters"]:
-        """Gradient of the Laplace log-likelihood, without that of the normaliser."""
-        return crossed_gradient(self)
-
-    def mode_covariances(self) -> list[np.ndarray]:
-        """Conditional covariance of each group's random effects, one array a grouping."""
-        return crossed_covariances(self)

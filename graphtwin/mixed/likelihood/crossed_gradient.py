@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_solve
 
+from graphtwin.mixed.design.sweeps import add_sums, log_mean
+from graphtwin.mixed.likelihood.crossed import CrossedPoint
 from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums, crossed_leverage
-from graphtwin.mixed.likelihood.sweeps import add_sums, log_mean
-
-if TYPE_CHECKING:
-    from graphtwin.mixed.likelihood.crossed import CrossedPoint
 
 
 @dataclass

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from graphtwin.mixed.families.family import Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed, CrossedPoint
+from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
@@ -68,9 +69,19 @@ def evaluate(
     """
     point = find_mode(model, vector, modes)
     constant, by_shape = normaliser(model.layout.shape(vector))
-    gradient = point.laplace_gradient()
+    gradient = laplace_gradient(point)
     gradient[len(gradient) - len(by_shape) :] += by_shape
     return Evaluation(point.value - 0.5 * point.log_determinant() + constant, gradient, point)
+
+
+def laplace_gradient(point: Point) -> Float[np.ndarray, " parameters"]:
+    """Gradient of the Laplace log-likelihood at the mode of the random effects, without that of the normaliser."""
+    return crossed_gradient(point) if isinstance(point, CrossedPoint) else point.laplace_gradient()
+
+
+def mode_covariances(point: Point) -> list[np.ndarray]:
+    """Conditional covariance of each group's random effects, one array a grouping."""
+    return crossed_covariances(point) if isinstance(point, CrossedPoint) else point.mode_covariances()
 
 
 def find_mode(model: Model, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]) -> Point:

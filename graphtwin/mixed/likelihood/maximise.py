@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.mixed.families.family import Normaliser
-from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information
+from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
 CLOSE = 1e-8  # the same, from which on the exact curvature is used: to the maximum it changes by one part in 1e4 at most
@@ -156,7 +156,7 @@ class Search:
             for move in (width[j], -width[j]):
                 vector = here.point.vector + move * np.eye(n)[j]
                 if j < n_fixed:
-                    gradients.append(self.model.at(vector, here.point.modes + move * shift[:, j]).laplace_gradient())
+                    gradients.append(laplace_gradient(self.model.at(vector, here.point.modes + move * shift[:, j])))
                 else:
                     gradients.append(evaluate(self.model, self.normaliser, vector, here.point.modes).gradient)
             information[j] = (gradients[1] - gradients[0]) / (2.0 * width[j])

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.design import Design
+from graphtwin.mixed.design.sweeps import sum_cells, sum_leverage
 from graphtwin.mixed.families.family import Family
 from graphtwin.mixed.likelihood.layout import Layout
-from graphtwin.mixed.likelihood.sweeps import sum_cells, sum_leverage
 
 
 class OneFactor:

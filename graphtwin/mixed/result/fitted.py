@@ -207,17 +207,3 @@ def wald_table(labels: pd.DataFrame, estimate: Float[np.ndarray, " rows"], se: F
     """The labels with estimate, se, z and the two-sided p of a normal."""
     z = estimate / se
     return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * ndtr(-np.abs(z)))
-
-
-def benjamini_hochberg(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """Adjusted p-values that control the false discovery rate.
-
-    Source: Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
-
-    Args:
-        p: One a test of the model.
-    """
-    order = np.argsort(p)[::-1]
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1)))
-    return adjusted

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.mixed.result.fitted import MixedFit, benjamini_hochberg
+from graphtwin.mixed.result.fitted import MixedFit
+from graphtwin.statistics.false_discovery import benjamini_hochberg
 
 
 def slopes(fit: MixedFit, similarity: str, by: str | None = None) -> pd.DataFrame:

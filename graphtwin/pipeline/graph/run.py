@@ -14,7 +14,6 @@ from graphtwin import artifacts, sources
 from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
-from graphtwin.graph.runs.final import PAIR_TWINS, final_jobs, save_graph
 from graphtwin.graph.runs.settings import Settings, load_settings
 from graphtwin.graph.runs.study import Study, make_study, target_materialization
 from graphtwin.pipeline.graph import demonstration as synthetic_source
@@ -22,6 +21,7 @@ from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph import run_folder
+from graphtwin.pipeline.graph.final_fits import PAIR_MODELS, final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import Job, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
@@ -109,7 +109,7 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
 def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     """Every piece of work whose labels the source has."""
     of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
-    final = [job for job in final_jobs() if scope.tasks or job.name in PAIR_TWINS.values()]
+    final = [job for job in final_jobs() if scope.tasks or job.name in PAIR_MODELS.values()]
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
     of_wiring = [Job("like_to_like", like_to_like_job, cost=9), Job("conditional_like_to_like", conditional_job, cost=20)]
     return [*jobs, *of_wiring]

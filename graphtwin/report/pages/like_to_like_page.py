@@ -44,7 +44,7 @@ def render_like_to_like(run: RunFolder) -> str:
         title=TITLES[outcome],
         model="mixed model, with L_d held where it is known" if outcome == "size" else "mixed model",
         slopes=slope_rows(run),
-        like_to_like_sections=like_to_like_sections(run),
+        sections=like_to_like_sections(run),
         funnel=funnel_steps(run.table("funnel")),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),

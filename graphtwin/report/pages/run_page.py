@@ -78,7 +78,7 @@ def render_run(run: RunFolder) -> str:
         funnel_main=funnel_steps(main_steps(funnel)),
         funnel_all=funnel_steps(funnel),
         n_steps=0 if funnel is None else len(funnel),
-        run_sections=run_sections(run),
+        sections=run_sections(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=run.text("config.toml"),

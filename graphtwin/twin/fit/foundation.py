@@ -20,7 +20,7 @@ from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.model.core import Convolution
+from graphtwin.twin.model.convolution import Convolution
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
 
 

@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-State = dict[str, torch.Tensor]
+from graphtwin.twin.model.convolution import Convolution, State, with_past
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig, DenseLstmCore
+
 SEMI_SATURATION = 0.5  # energy at which normalisation sets in
 
 
@@ -34,20 +36,6 @@ class ConvolutionalConfig(BaseModel):
     normalised: bool = Field(True, description="Channels are divided by what all of them do nearby.")
 
 
-class DenseLstmConfig(BaseModel):
-    """The published convolution + recurrent architecture (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["dense_lstm"] = "dense_lstm"
-    stacked: int = Field(3, ge=1, description="Frames of every causal kernel.")
-    growth: int = Field(16, ge=1, description="Channels that a layer of a dense block adds.")
-    layers: int = Field(3, ge=1, description="Layers of a dense block; each of the two blocks halves the resolution first.")
-    hidden: int = Field(128, ge=1, description="Channels of the recurrent state (256 as published).")
-    heads: int = Field(4, ge=1, description="Of the attention within the recurrence; 0 leaves it out.")
-    features: int = Field(64, ge=1, description="Channels that readouts weigh.")
-
-
 CoreConfig = Annotated[ConvolutionalConfig | DenseLstmConfig, Field(discriminator="kind")]
 
 
@@ -58,44 +46,7 @@ def build_core(config: ConvolutionalConfig | DenseLstmConfig, modulators: int) -
         config: Its `kind` decides.
         modulators: Numbers a frame that say how the animal behaves.
     """
-    from graphtwin.twin.model.dense_lstm import DenseLstmCore
-
     return DenseLstmCore(config, modulators) if isinstance(config, DenseLstmConfig) else ConvolutionalCore(config, modulators)
-
-
-class Convolution(nn.Module):
-    """A dense 2D convolution whose kernels are the rows of a matrix, stored channels-last."""
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0, scale: float = 1.0) -> None:
-        """Kernels of `size` x `size` drawn so that variance is kept (He et al. 2015, arXiv:1502.01852), times `scale`."""
-        super().__init__()
-        self.shape, self.stride, self.padding = (outputs, size, size, inputs), stride, padding
-        fan_in = inputs * size * size
-        self.kernels = nn.Parameter(scale * (2.0 / fan_in) ** 0.5 * torch.randn(outputs, fan_in))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, frames: Float[torch.Tensor, "frames inputs height width"]) -> Float[torch.Tensor, "frames outputs h w"]:
-        """Convolve every frame."""
-        kernels = self.kernels.view(self.shape).permute(0, 3, 1, 2)
-        return functional.conv2d(frames, kernels, self.bias, stride=self.stride, padding=self.padding)
-
-
-def with_past(
-    frames: Float[torch.Tensor, "clips frames ..."], past: int, state: State, name: str, outgoing: State
-) -> Float[torch.Tensor, "clips more ..."]:
-    """The frames after the `past` ones before them; at the start of a clip those are its first frame held still.
-
-    Args:
-        frames: Of now.
-        past: How many to put in front.
-        state: What earlier frames left, under `name`.
-        name: Of this place in the core.
-        outgoing: Takes the last `past` frames for the next call.
-    """
-    before = state[name] if name in state else frames[:, :1].expand(-1, past, *frames.shape[2:])
-    joined = torch.cat([before.to(frames.dtype), frames], dim=1)
-    outgoing[name] = joined[:, joined.shape[1] - past :].detach()
-    return joined
 
 
 def normalised(x: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames channels height width"]:

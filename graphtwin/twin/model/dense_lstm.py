@@ -5,12 +5,29 @@ Source: Wang et al. 2025, doi:10.1038/s41586-025-08829-y (one stream here; the r
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.model.core import Convolution, DenseLstmConfig, State, with_past
+from graphtwin.twin.model.convolution import Convolution, State, with_past
+
+
+class DenseLstmConfig(BaseModel):
+    """The published convolution + recurrent architecture (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["dense_lstm"] = "dense_lstm"
+    stacked: int = Field(3, ge=1, description="Frames of every causal kernel.")
+    growth: int = Field(16, ge=1, description="Channels that a layer of a dense block adds.")
+    layers: int = Field(3, ge=1, description="Layers of a dense block; each of the two blocks halves the resolution first.")
+    hidden: int = Field(128, ge=1, description="Channels of the recurrent state (256 as published).")
+    heads: int = Field(4, ge=1, description="Of the attention within the recurrence; 0 leaves it out.")
+    features: int = Field(64, ge=1, description="Channels that readouts weigh.")
 
 
 class CausalConvolution(nn.Module):

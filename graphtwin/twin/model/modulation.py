@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from graphtwin.twin.model.core import State
+from graphtwin.twin.model.convolution import State
 
 TIME_CONSTANTS = (1.0, 10.0, 60.0)  # frames
 

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from graphtwin.twin.data.clips import Window
-from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, State, build_core, with_past
+from graphtwin.twin.model.convolution import State, with_past
+from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
 from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.model.readout import Readout

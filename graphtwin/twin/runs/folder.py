@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,27 +22,6 @@ if TYPE_CHECKING:
     from graphtwin.twin.fit.foundation import FoundationConfig, Trained
 
 SCORED_TIERS = ("test", "oracle")  # repeated clips in the releases of 2022 and 2023
-MIN_REPEATS = 4  # of a stimulus, to be kept for scoring where a release has no tiers
-
-
-def open_recording(path: str | Path) -> Recording:
-    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
-    if Path(path).suffix == ".nwb":
-        from graphtwin.sources.loaders.nwb import read_nwb
-
-        return with_tiers(read_nwb(path))
-    from graphtwin.sources.loaders.sensorium import read_sensorium
-
-    return read_sensorium(path)
-
-
-def with_tiers(recording: Recording) -> Recording:
-    """The recording with tiers: `oracle` for stimuli shown at least four times, `train` for others, where it has none of its own."""
-    trials = recording.trials
-    if (trials["tier"] != "").any():
-        return recording
-    shown = trials.groupby("stimulus")["stimulus"].transform("size")
-    return replace(recording, trials=trials.assign(tier=np.where(shown >= MIN_REPEATS, "oracle", "train")))
 
 
 def train_twin(
@@ -251,14 +230,14 @@ def predict_video(
         device: Where torch computes.
         progress: Show a bar.
     """
-    from graphtwin.insilico.gratings import respond
+    from graphtwin.twin.fit.animal_responder import AnimalResponder
 
     fitted = open_twin(run)
     fitted.twin.to(device_of(device))
     name = animal or next(iter(fitted.animals))
     fitted.twin.animal(name)
     require_video(video, fitted.animals[name].size)
-    return respond(fitted, name, video, progress)
+    return AnimalResponder(fitted, name).respond(video, progress)
 
 
 def require_video(video: np.ndarray, size: tuple[int, int]) -> None:

@@ -12,9 +12,11 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.schema import UNIT_KEY
-from graphtwin.twin.runs.folder import open_recording, open_twin, require_video
+from graphtwin.sources.open_recording import open_recording
+from graphtwin.twin.runs.folder import open_twin, require_video
 
 if TYPE_CHECKING:
+    from graphtwin.insilico.responder import Responder
     from graphtwin.twin.fit.fitted_twin import FittedTwin
 
 MOST_CLIPS = 40  # of a recording, as stimulus
@@ -33,13 +35,14 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
         progress: Show bars.
     """
     from graphtwin.insilico.gratings import TUNING, measure_tuning
+    from graphtwin.twin.fit.animal_responder import responders
     from graphtwin.twin.fit.readout_embeddings import embed_units
 
     fitted = open_twin(run)
     table = embed_units(fitted)
     if all(np.isfinite(seen.frame_rate_hz) for seen in fitted.animals.values()):
         table = table.merge(
-            measure_tuning(fitted, progress=progress)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1"
+            measure_tuning(responders(fitted), progress=progress)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1"
         )
     if stimulus is not None:
         table[RESPONSES] = list(respond_to(fitted, stimulus, progress))
@@ -49,8 +52,9 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
     """Tuning of all units of a run to drifting gratings; see `in_silico.tune`."""
     from graphtwin.insilico.gratings import measure_tuning
+    from graphtwin.twin.fit.animal_responder import responders
 
-    return measure_tuning(open_twin(run), progress=progress)
+    return measure_tuning(responders(open_twin(run)), progress=progress)
 
 
 def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False) -> tuple[int, int]:
@@ -85,26 +89,21 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
 
 def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:
     """Responses of all units of a twin, animal after animal, to the same clips."""
-    from graphtwin.insilico.gratings import in_silico_responses
+    from graphtwin.insilico.responder import clip_responses
+    from graphtwin.twin.fit.animal_responder import responders
 
-    animals = fitted.animals
-    return np.concatenate(
-        [in_silico_responses(fitted, name, stimulus_clips(fitted, name, stimulus), progress=progress) for name in animals]
-    )
+    return np.concatenate([clip_responses(animal, stimulus_clips(animal, stimulus), progress=progress) for animal in responders(fitted)])
 
 
-def stimulus_clips(fitted: FittedTwin, animal: str, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:
+def stimulus_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:
     """The clips of a stimulus, one in memory at a time.
 
     Args:
-        fitted: A twin.
-        animal: Whose size and frame rate the clips must have.
+        responder: Whose size and frame rate the clips must have.
         stimulus: Grey levels, .npy (frames, height, width) or (clips, frames, height, width); or a recording, whose first 40 different
             clips are taken, whatever their tier.
     """
-    from graphtwin.insilico.gratings import frame_rate_hz
-
-    size = fitted.animals[animal].size
+    size = responder.size
     if stimulus.suffix == ".npy":
         stored = np.load(stimulus, mmap_mode="r")
         for clip in stored if stored.ndim == 4 else [stored]:
@@ -112,7 +111,7 @@ def stimulus_clips(fitted: FittedTwin, animal: str, stimulus: Path) -> Iterator[
             yield clip
         return
     recording = open_recording(stimulus)
-    rate, recorded = frame_rate_hz(fitted, animal), recording.frame_rate_hz
+    rate, recorded = responder.frame_rate_hz, recording.frame_rate_hz
     if not np.isfinite(recorded):
         raise ValueError(f"{stimulus}: shows single pictures; signal correlations need clips. Give a recording of videos, or an .npy.")
     for row in np.flatnonzero(~recording.trials["stimulus"].duplicated())[:MOST_CLIPS]:

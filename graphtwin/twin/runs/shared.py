@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from graphtwin.config import load_config
 from graphtwin.parallel import Device, device_of
-from graphtwin.twin.runs.folder import SCORED_TIERS, open_recording, open_twin
+from graphtwin.sources.open_recording import open_recording
+from graphtwin.twin.runs.folder import SCORED_TIERS, open_twin
 
 if TYPE_CHECKING:
     from graphtwin.twin.population.recorded_scores import PopulationReport

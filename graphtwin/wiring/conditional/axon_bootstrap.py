@@ -21,9 +21,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from numba import njit
-from scipy import stats
 
-from graphtwin.execute import rng_for
+from graphtwin.statistics.intervals import draw_counts
 from graphtwin.statistics.replicates import replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
@@ -71,13 +70,6 @@ class Bootstrap:
         return pd.DataFrame(rows)
 
 
-def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float, level: float = 0.95) -> tuple[float, float]:
-    """Percentiles widened for few resampled units (degrees: units - 1), as Student's t and sqrt(n / (n - 1)) widen the normal."""
-    tail = stats.norm.cdf(-np.sqrt(1 + 1 / degrees) * stats.t.ppf((1 + level) / 2, degrees))
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def bootstrap_axons(fit: ConditionalFit, seed: int, n_replicates: int = N_REPLICATES, workers: int = 1) -> Bootstrap:
     """Resample axons with replacement.
 
@@ -88,7 +80,7 @@ def bootstrap_axons(fit: ConditionalFit, seed: int, n_replicates: int = N_REPLIC
         workers: Threads.
     """
     n_axons, every = len(fit.choices.axons), np.zeros(0)
-    slopes = refits(fit, lambda number: (_counts(seed, "axon", number, n_axons), every), n_replicates, workers, "bootstrap of axons")
+    slopes = refits(fit, lambda number: (draw_counts(seed, "axon", number, n_axons), every), n_replicates, workers, "bootstrap of axons")
     return Bootstrap(fit, "axons", slopes, np.ones_like(fit.slope), fit.degrees)
 
 
@@ -105,21 +97,12 @@ def bootstrap_axons_and_targets(fit: ConditionalFit, seed: int, n_replicates: in
     n_axons, n_targets = len(choices.axons), len(choices.targets)
 
     def weights(number: int) -> tuple[np.ndarray, np.ndarray]:
-        return _counts(seed, "axon", number, n_axons), _counts(seed, "target", number, n_targets)
+        return draw_counts(seed, "axon", number, n_axons), draw_counts(seed, "target", number, n_targets)
 
     slopes = refits(fit, weights, n_replicates, workers, "bootstrap of axons and targets")
     once, thrice = two_way_errors(fit)
     degrees = np.minimum(fit.degrees, target_degrees(choices)[:, None])
     return Bootstrap(fit, "axons and targets", slopes, once / thrice, degrees)
-
-
-def drawn_counts(seed: int, name: str, n_units: int, n_replicates: int) -> Float[np.ndarray, "replicates units"]:
-    """How often each unit is drawn in each replicate."""
-    return np.stack([_counts(seed, name, number, n_units) for number in range(n_replicates)])
-
-
-def _counts(seed: int, name: str, number: int, n: int) -> np.ndarray:
-    return np.bincount(rng_for(seed, "bootstrap", name, number).integers(0, n, n), minlength=n).astype(np.float64)
 
 
 def refits(

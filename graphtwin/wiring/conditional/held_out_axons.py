@@ -16,7 +16,8 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin.execute import rng_for
-from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES, drawn_counts, percentile_interval
+from graphtwin.statistics.intervals import drawn_counts, percentile_interval
+from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.conditional.conditional_fit import block_sums, fit_conditional, solve, synapses_of_blocks
 from graphtwin.wiring.conditional.newton import FITTED
 from graphtwin.wiring.pairs.candidates import CandidateSet, Exposure, candidates

@@ -14,7 +14,8 @@ import pandas as pd
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES, drawn_counts, percentile_interval
+from graphtwin.statistics.intervals import drawn_counts, percentile_interval
+from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
 L_D_BINS = 10

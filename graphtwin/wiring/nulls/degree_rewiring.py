@@ -1,44 +1,17 @@
-"""Null models: what the data would look like if function, or the choice of partners, were random within what is known to matter."""
+"""Rewired graphs: what connections would look like if axons and targets kept their numbers of partners and nothing else."""
 
 from __future__ import annotations
 
 from typing import no_type_check
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.execute import rng_for
 
-UNIT_KEY = ["session", "scan_idx", "unit_id"]
 MAX_CELLS = 2 * 10**9  # of the table of present pairs, one byte each
 PROPOSALS_A_ROUND = 2**20
-
-
-def permute_embeddings(embeddings: pd.DataFrame, layer: pd.Series, seed: int, permutation: int) -> pd.DataFrame:
-    """Embeddings (and their reliability) shuffled among the units of the same layer in the same scan; ids stay where they are.
-
-    A unit alone in its layer and scan keeps its own. The shuffle depends on who is there, not on the order of rows.
-
-    Args:
-        embeddings: session, scan_idx, unit_id, nucleus_id, embedding_* or feature_*, reliability.
-        layer: Layer of each nucleus (index: nucleus_id); cells of unknown layer are a stratum of their own.
-        seed: The run's seed.
-        permutation: Number of the permutation.
-    """
-    moving = [name for name in embeddings if name.startswith(("embedding_", "feature_")) or name == "reliability"]
-    stratum = embeddings[["session", "scan_idx"]].assign(layer=embeddings["nucleus_id"].map(layer).astype(object))
-    stratum["layer"] = stratum["layer"].where(stratum["layer"].notna(), "unknown").astype(str)
-    code = stratum.groupby(["session", "scan_idx", "layer"], sort=True).ngroup().to_numpy()
-    ordered = np.lexsort([embeddings[name].to_numpy() for name in reversed(UNIT_KEY)] + [code])
-    lottery = rng_for(seed, "permuted embeddings", permutation).random(len(embeddings))
-    drawn = ordered[np.lexsort((lottery, code[ordered]))]
-    permuted = embeddings.copy()
-    source = np.empty(len(embeddings), dtype=np.int64)
-    source[ordered] = drawn
-    permuted[moving] = embeddings[moving].to_numpy()[source]
-    return permuted.astype(embeddings.dtypes.to_dict())
 
 
 def rewire(

@@ -11,8 +11,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from graphtwin.statistics.false_discovery import with_adjusted_p
 from graphtwin.wiring.nulls.degree_rewiring import rewire
-from graphtwin.wiring.questions.common_input import adjusted
 
 # Triads by numbers of mutual, asymmetric and null dyads (Davis & Leinhardt 1972); those with more edges are too rare to count here.
 TRIADS = {
@@ -92,7 +92,7 @@ def motifs(
     table["low"], table["high"] = null.quantile(0.025).to_numpy(), null.quantile(0.975).to_numpy()
     table["ratio"] = np.divide(table["observed"], table["expected"], out=np.full(len(table), np.nan), where=table["expected"] > 0)
     table["p"] = np.minimum(2 * (1 + np.minimum(above, below)) / (1 + n_nulls), 1.0).to_numpy()
-    return adjusted(table)
+    return with_adjusted_p(table)
 
 
 def _require_edges(pre: np.ndarray, post: np.ndarray) -> None:

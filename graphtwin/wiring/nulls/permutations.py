@@ -28,10 +28,11 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics.replicates import replicate, two_sided_p
+from graphtwin.statistics.permutation import two_sided_p
+from graphtwin.statistics.replicates import replicate
 from graphtwin.wiring.conditional.rao_score import ScoreTest, score_parts, score_test
 from graphtwin.wiring.pairs.candidates import CandidateSet
-from graphtwin.wiring.questions.matched import Measure
+from graphtwin.wiring.pairs.measure import Measure
 
 N_REPLICATES = 1000
 AGREE_SD = 1e-3  # of a similarity: how closely a measure must repeat the column of the table

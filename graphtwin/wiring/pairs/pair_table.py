@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
-from graphtwin.wiring.questions.matched import PROOFREAD
+from graphtwin.schema import PROOFREAD
 
 POPULATIONS = ("Connected", "ADP", "Same region")
 REGIONS = ("V1", "HVA")

@@ -15,23 +15,24 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from graphtwin.coordinates import Monitor
 from graphtwin.mixed.fit import fit_mixed
 from graphtwin.mixed.likelihood.laplace import NotConverged
 from graphtwin.mixed.mundlak import compare_mundlak
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.residuals import check_residuals
 from graphtwin.mixed.result.slopes import slope_contrasts, slopes
-from graphtwin.tuning.similarity import SIMILARITIES, Monitor, stacked
+from graphtwin.statistics.false_discovery import with_adjusted_p
+from graphtwin.tuning.similarity import SIMILARITIES, stacked
 from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional
 from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import ALL, CandidateSet, quantile_bins
+from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.outcomes import FAMILY, choices_of, holding_l_d, holds_l_d, mixed_formula, of_outcome, per_unit
 from graphtwin.wiring.questions.binned_curves import curves
-from graphtwin.wiring.questions.common_input import adjusted
-from graphtwin.wiring.questions.matched import Measure
 from graphtwin.wiring.questions.question import Answer, Question, Step
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
@@ -154,7 +155,7 @@ def _slope_rows(table: pd.DataFrame, used: pd.DataFrame, question: Question) -> 
 def _conditional(fit: ConditionalFit, used: pd.DataFrame, question: Question) -> Answer:
     """Slopes given each axon's total, and the axon that moves them most."""
     found = Answer()
-    table = adjusted(per_unit(fit.to_frame(), question.outcome)).assign(outcome=question.outcome)
+    table = with_adjusted_p(per_unit(fit.to_frame(), question.outcome)).assign(outcome=question.outcome)
     found.add("conditional", table)
     found.add("influence", per_unit(leave_one_axon_out(fit), question.outcome).assign(outcome=question.outcome))
     if question.outcome == "size" and not holds_l_d(used):

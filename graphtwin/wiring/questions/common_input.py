@@ -22,7 +22,7 @@ from numba import njit
 from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
-from graphtwin.wiring.conditional.axon_bootstrap import percentile_interval
+from graphtwin.statistics.intervals import percentile_interval
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.outcomes import choices_of
@@ -207,16 +207,6 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
         rows.append(row)
     columns = ["group", "effect", "n_axons", "observed", "expected", "difference", "low", "high", "statistic", "p"]
     return adjusted(pd.DataFrame(rows, columns=columns))
-
-
-def adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `p_adj`: Benjamini-Hochberg over its defined `p` (Benjamini & Hochberg 1995)."""
-    p = table["p"].to_numpy(np.float64)
-    defined = np.isfinite(p)
-    p_adj = np.full(len(p), np.nan)
-    if defined.any():
-        p_adj[defined] = stats.false_discovery_control(p[defined])
-    return table.assign(p_adj=p_adj)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

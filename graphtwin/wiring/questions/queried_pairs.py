@@ -11,11 +11,12 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin.cortex.cortex import Cortex
+from graphtwin.schema import POSITION
+from graphtwin.statistics.false_discovery import with_adjusted_p
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.nulls.permutations import permute_neurons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
-from graphtwin.wiring.questions.common_input import adjusted
-from graphtwin.wiring.questions.matched import POSITION, Measure, tuning_measures
+from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
 GEOMETRY = ("distance_um", "distance_squared", "depth_difference_um", "depth_difference_squared")
 MIN_AXONS = 5
@@ -100,6 +101,6 @@ def conditional_like_to_like(cortex: Cortex, seed: int, n_replicates: int = N_RE
                 frames.append(slopes_of(pairs, measure, seed, n_replicates).assign(materialization=materialization))
     if not frames:
         return pd.DataFrame()
-    table = adjusted(pd.concat(frames, ignore_index=True))
+    table = with_adjusted_p(pd.concat(frames, ignore_index=True))
     first = ["materialization", "similarity", "model"]
     return table[first + [name for name in table if name not in first]]

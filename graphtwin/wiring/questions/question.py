@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.wiring.questions.matched import Measure
+from graphtwin.wiring.pairs.measure import Measure
 
 
 @dataclass(frozen=True)

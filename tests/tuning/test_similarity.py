@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from graphtwin.coordinates import Monitor
 from graphtwin.tuning import similarity
 from graphtwin.tuning.similarity import (
-    Monitor,
     add_similarities,
     feature_similarity,
     orientation_difference,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from graphtwin.statistics.replicates import replicate, two_sided_p
+from graphtwin.statistics.permutation import two_sided_p
+from graphtwin.statistics.replicates import replicate
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

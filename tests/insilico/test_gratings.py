@@ -9,16 +9,19 @@ import pandas as pd
 import pytest
 import torch
 
-from graphtwin.insilico.gratings import GratingConfig, grating, in_silico_responses, measure_tuning, respond
-from graphtwin.insilico.signal_correlation import Bins, binned, correlation_blocks, correlations, in_vivo_responses
+from graphtwin.coordinates import Monitor
+from graphtwin.insilico.gratings import GratingConfig, drifting_grating, measure_tuning
+from graphtwin.insilico.responder import clip_responses
+from graphtwin.insilico.signal_correlation import Bins, binned, correlation_blocks, correlations
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
+from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.scales import Scales
+from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
 from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal
 from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
-from graphtwin.twin.model.perspective import PerspectiveConfig
 from tests.twin.planted_recording import plant
 
 SIZE, RATE = (36, 64), 30.0
@@ -31,7 +34,7 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
     config = FoundationConfig(twin=TwinConfig(core=ConvolutionalConfig(first=2, hidden=4, blocks=0, features=2), bf16=False))
     units = len(PREFERRED) + 1
     twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
-    waves = np.stack([grating(angle, 0.045, 0.25, SIZE, 2, PerspectiveConfig()) for angle in PREFERRED])
+    waves = np.stack([drifting_grating(angle, 0.045, 0.25, SIZE, 2, Monitor()) for angle in PREFERRED])
     carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
@@ -49,7 +52,7 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
 
 
 def test_a_grating_drifts_its_way_at_its_frequency():
-    shown = grating(90.0, 0.05, 0.125, SIZE, 9, PerspectiveConfig())
+    shown = drifting_grating(90.0, 0.05, 0.125, SIZE, 9, Monitor())
     assert shown[8] == pytest.approx(shown[0], abs=1e-4)  # eight frames a cycle
     assert shown[:, :, 0] == pytest.approx(shown[:, :, -1], abs=1e-5)  # upwards: all columns alike
     lines = shown[:, :, 0]
@@ -60,7 +63,7 @@ def test_a_grating_drifts_its_way_at_its_frequency():
 
 
 def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
-    table = measure_tuning(motion_detectors(), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
+    table = measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
     known = table.iloc[: len(PREFERRED)]
     apart = np.abs((known["preferred_direction"] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
@@ -78,19 +81,19 @@ def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found()
 
 def test_units_that_add_light_and_dark_and_rectify_are_simple():
     fitted = motion_detectors()
-    filters = torch.as_tensor(grating(0.0, 0.045, 0.25, SIZE, 5, PerspectiveConfig())).flatten(1)
+    filters = torch.as_tensor(drifting_grating(0.0, 0.045, 0.25, SIZE, 5, Monitor())).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
         return torch.relu(video[0].flatten(1) @ filters.T)[None, :, :, None], {}
 
     fitted.twin.forward = forward
-    table = measure_tuning(fitted, GratingConfig(directions=4, cycles_per_degree=(0.045,)))
+    table = measure_tuning(responders(fitted), GratingConfig(directions=4, cycles_per_degree=(0.045,)))
     assert table["f1_f0"].to_numpy() == pytest.approx(np.pi / 2, rel=0.02)  # of a rectified sine
 
 
 def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
     table = measure_tuning(
-        motion_detectors(frame_rate_hz=6.3), GratingConfig(cycles_per_degree=(0.045,))
+        responders(motion_detectors(frame_rate_hz=6.3)), GratingConfig(cycles_per_degree=(0.045,))
     )  # 4 Hz would seem to drift back at 2.3
     apart = np.abs((table["preferred_direction"].iloc[: len(PREFERRED)] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
@@ -98,20 +101,20 @@ def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
     assert table["temporal_frequency_hz"].iloc[-1] == pytest.approx(np.sqrt(2.0))
     assert "1 of 3 temporal frequencies left out, too fast for 6.3 frames a second: 4 Hz" in caplog.text
     with pytest.raises(ValueError, match=r"none of 3 temporal frequencies is below half of the 2 frames a second"):
-        measure_tuning(motion_detectors(frame_rate_hz=2.0))
+        measure_tuning(responders(motion_detectors(frame_rate_hz=2.0)))
 
 
 def test_pictures_do_not_drift():
     with pytest.raises(ValueError, match="trained on single pictures, in which nothing drifts"):
-        measure_tuning(motion_detectors(np.nan))
+        measure_tuning(responders(motion_detectors(np.nan)))
 
 
 def test_responses_to_a_long_video_do_not_depend_on_where_it_is_cut(monkeypatch):
     fitted = motion_detectors()
     video = np.random.default_rng(0).uniform(0, 255, (70, *SIZE)).astype(np.float32)
-    whole = respond(fitted, "planted", video)
-    monkeypatch.setattr("graphtwin.insilico.gratings.CHUNK", 16)
-    assert respond(fitted, "planted", video) == pytest.approx(whole, rel=1e-5)
+    whole = AnimalResponder(fitted, "planted").respond(video)
+    monkeypatch.setattr("graphtwin.twin.fit.animal_responder.CHUNK", 16)
+    assert AnimalResponder(fitted, "planted").respond(video) == pytest.approx(whole, rel=1e-5)
     assert whole.min() == 2.0  # a rate of 1 in the units of the recording
 
 
@@ -119,9 +122,9 @@ def test_bins_leave_the_start_of_a_clip_out_and_average_the_rest():
     ramp = np.arange(80.0)[:, None] * np.array([1.0, -2.0])
     assert binned(ramp, RATE, HALF) == pytest.approx(np.array([[37, 52, 67], [-74, -104, -134]]))
     clips = [np.full((80, *SIZE), 9.0, dtype=np.float32)] * 2
-    assert in_silico_responses(motion_detectors(), "planted", clips, HALF).shape == (5, 6)
+    assert clip_responses(AnimalResponder(motion_detectors(), "planted"), clips, HALF).shape == (5, 6)
     with pytest.raises(ValueError, match="none of 1 clips is longer than the part of it that does not count"):
-        in_silico_responses(motion_detectors(), "planted", [clips[0][:20]], HALF)
+        clip_responses(AnimalResponder(motion_detectors(), "planted"), [clips[0][:20]], HALF)
 
 
 def test_measured_responses_are_means_over_repeats_of_repeated_clips_alone():

@@ -1,134 +1,21 @@
-"""The twins of a finished run: fitted on everything it saw, kept as weights, and asked about pairs and neurons it never saw."""
+"""What a fitted graph model says of pairs and neurons it never saw: every row is answered, in its order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
 from graphtwin import schema
-from graphtwin.artifacts import write_atomic
-from graphtwin.config import load_config
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, FittedNeurons, fit_neurons, predict_rows
-from graphtwin.graph.model.pair_fit import FittedPairs, fit_pairs, pair_probabilities
-from graphtwin.graph.model.weights import restore_neurons, restore_pairs, weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs.settings import Settings
-from graphtwin.graph.runs.study import Study, make_study
-from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.graph.model.neuron_fit import predict_rows
+from graphtwin.graph.model.pair_fit import pair_probabilities
+from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
+from graphtwin.graph.runs.study import Study
 
-NEURON_TWINS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
-PAIR_TWINS = {True: "final_pairs", False: "final_pairs_no_function"}
 PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"
-TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
-
-
-def final_jobs() -> list[Job]:
-    """Fits on all labelled neurons and all observed axons."""
-    jobs = [Job(f"final_{name}", fit_final_neurons, {"name": name}, 6) for name in NEURON_TWINS]
-    return [*jobs, *(Job(name, fit_final_pairs, {"function": function}, 12) for function, name in PAIR_TWINS.items())]
-
-
-def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame:
-    """Fit a neuron twin on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
-    everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
-    settings = study.settings
-    fitted = fit_neurons(
-        study.inputs,
-        study.all_edges,
-        everyone,
-        NEURON_TWINS[name],
-        settings.neurons,
-        settings.seed,
-        f"final {name}",
-        study.device,
-        checkpoint,
-    )
-    _keep(weights_of_neurons(fitted), checkpoint)
-    return pd.DataFrame(
-        {"member": range(len(fitted.states)), "epochs": [s.epoch for s in fitted.states], "loss": [s.best_loss for s in fitted.states]}
-    )
-
-
-def fit_final_pairs(study: Study, checkpoint: Path, function: bool) -> pd.DataFrame:
-    """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`."""
-    settings = study.settings
-    study = study if function else study.without_function()
-    fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
-    _keep(weights_of_pairs(fitted), checkpoint)
-    return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
-
-
-def _keep(weights: Any, checkpoint: Path) -> None:
-    import torch
-
-    write_atomic(checkpoint.with_suffix(".pt"), lambda temporary: torch.save(weights, temporary))
-
-
-def save_graph(folder: Path, function: bool) -> Path:
-    """Gather the weights of the final fits in `twin.pt`.
-
-    Args:
-        folder: Of the run.
-        function: Whether pairs are predicted with function: where that did better on held-out axons.
-    """
-    import torch
-
-    files = {name: folder / "work" / f"final_{name}.pt" for name in NEURON_TWINS}
-    files["pairs"] = folder / "work" / f"{PAIR_TWINS[function]}.pt"
-    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
-    return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))
-
-
-@dataclass(frozen=True)
-class FittedGraph:
-    """A fitted graph twin, ready to predict.
-
-    Attributes:
-        study: The data it was fitted on.
-        neurons: "function" and "everything" to their neuron twins; none where the source has no labels.
-        pairs: The connectivity twin, with function if that did better on held-out axons.
-    """
-
-    study: Study
-    neurons: dict[str, FittedNeurons]
-    pairs: FittedPairs
-
-
-def load_graph(run: str | Path) -> FittedGraph:
-    """The graph twin of a finished run.
-
-    Args:
-        run: The folder that `graphtwin run` wrote.
-    """
-    import torch
-
-    run = Path(run)
-    missing = [
-        name
-        for name in ("config.toml", "twin.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
-        if not (run / name).is_file()
-    ]
-    if missing:
-        raise FileNotFoundError(
-            f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
-            "Give the folder that `graphtwin run --out` wrote, or finish it with --resume."
-        )
-    settings = load_config(Settings, run / "config.toml")
-    cortex = Cortex(**{name: pd.read_parquet(run / "tables" / f"{name}.parquet") for name in TABLES})
-    study = make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
-    weights = torch.load(run / "twin.pt", weights_only=True)
-    neurons = {
-        name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
-        for name, evidence in NEURON_TWINS.items()
-        if name in weights
-    }
-    seen = study if weights["pairs_use_function"] else study.without_function()
-    return FittedGraph(study, neurons, restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs))
 
 
 def predict_pairs(

@@ -1,0 +1,114 @@
+"""The command line of tables of pairs: graphtwin proximity | like-to-like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from graphtwin.cli.findings import print_findings
+from graphtwin.cli.words import words
+
+app = typer.Typer(rich_markup_mode="rich")
+
+PROXIMITY_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin proximity --axons axons/*.npz --dendrites dendrites/ --out proximity.parquet
+
+graphtwin proximity --axons more/*.swc --index dendrites.index --out more.csv --nm-per-unit 1000 1000 1000 --workers 4
+
+graphtwin proximity --axons file:///data/em#864691135,864691136 --dendrites gs://bucket/em --out all.parquet --all-pairs
+"""
+
+LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity in_silico_sig_corr_cvt --out runs/like
+
+graphtwin like-to-like pairs.parquet --similarity feature_similarity --similarity rf_distance --inclusion none --out runs/joint
+
+graphtwin like-to-like pairs.csv --similarity signal_correlation --outcome co_travel --by none --out runs/co_travel
+
+graphtwin like-to-like edges.pkl --neurons nodes.pkl --embeddings embeddings.parquet --similarity feature_similarity --out runs/twin
+"""
+
+
+@app.command("like-to-like", epilog=LIKE_TO_LIKE_EXAMPLES)
+def _like_to_like(
+    pairs: Annotated[Path, typer.Argument(help="Pair table: .pkl as published, .parquet, .feather or .csv.")],
+    similarity: Annotated[
+        list[str], typer.Option(help="A column of the pairs, or one that is computed from the neurons; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
+    ] = None,
+    outcome: Annotated[str, typer.Option(help="synapse_density, co_travel or size.")] = "synapse_density",
+    by: Annotated[str, typer.Option(help="proj_hva, proj_hva_layer or none.")] = "proj_hva",
+    inclusion: Annotated[str, typer.Option(help="published or none.")] = "published",
+    nulls: Annotated[int, typer.Option(min=0, help="Replicates of every null and bootstrap.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+) -> None:
+    """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
+    with words():
+        from graphtwin.config import validate
+        from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
+        from graphtwin.report.pages.like_to_like_page import write_like_to_like
+
+        asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "embeddings": embeddings, "similarity": tuple(similarity)}
+        asked |= {"outcome": outcome, "by": by, "inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
+        folder = run_like_to_like(validate(LikeToLikeConfig, asked, "like-to-like"), out)
+        write_like_to_like(folder)
+        print_findings(folder)
+
+
+class ManyValues(TyperCommand):
+    """A command whose list options take all values up to the next option: --axons a.npz b.npz is --axons a.npz --axons b.npz."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat a list option before each of its values."""
+        lists = {name for option in self.params if option.multiple for name in option.opts}
+        given: list[str] = []
+        current = ""
+        for word in args:
+            if word.startswith("--"):
+                current = word if word in lists else ""
+            elif current and given[-1] != current:
+                given.append(current)
+            given.append(word)
+        return super().parse_args(ctx, given)
+
+
+@app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)
+def _proximity(
+    axons: Annotated[
+        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (path#ID,ID for some).")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the pairs go: .parquet or .csv.")],
+    dendrites: Annotated[list[str] | None, typer.Option(metavar="F...", help="Skeletons, as for --axons.")] = None,
+    radius_nm: Annotated[int | None, typer.Option(min=1, help="Points this near are proximal (default: 5000, or as in the index).")] = None,
+    max_edge_nm: Annotated[float | None, typer.Option(help="Longer edges are split (default: 1000, or as in the index).")] = None,
+    nm_per_unit: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="One unit of the files along x, y and z, as 4 4 40 for voxels (default: nm).")
+    ] = None,
+    index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
+    vertices: Annotated[Path | None, typer.Option(help="Where the proximal points go: .parquet or .csv.")] = None,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Threads; the table is the same for any number.")] = 1,
+) -> None:
+    """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
+
+    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. Vertices may be labelled by compartment
+    (compartment in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); without labels a file is what it was given as.
+    """
+    with words():
+        from graphtwin.pipeline.pairs.proximities import write_proximities
+
+        found = write_proximities(
+            axons, dendrites or [], out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers
+        )
+        asked = f"{found.n_axons} axons and {found.n_dendrites} dendrites"
+        typer.echo(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")

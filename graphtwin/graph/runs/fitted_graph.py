@@ -1,0 +1,66 @@
+"""A fitted graph model with the data it was fitted on, as a finished run keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from graphtwin.config import load_config
+from graphtwin.cortex.cortex import Cortex
+from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, FittedNeurons
+from graphtwin.graph.model.pair_fit import FittedPairs
+from graphtwin.graph.model.weights import restore_neurons, restore_pairs
+from graphtwin.graph.runs.settings import Settings
+from graphtwin.graph.runs.study import Study, make_study
+
+NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
+TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
+
+
+@dataclass(frozen=True)
+class FittedGraph:
+    """A fitted graph twin, ready to predict.
+
+    Attributes:
+        study: The data it was fitted on.
+        neurons: "function" and "everything" to their neuron twins; none where the source has no labels.
+        pairs: The connectivity twin, with function if that did better on held-out axons.
+    """
+
+    study: Study
+    neurons: dict[str, FittedNeurons]
+    pairs: FittedPairs
+
+
+def load_graph(run: str | Path) -> FittedGraph:
+    """The graph twin of a finished run.
+
+    Args:
+        run: The folder that `graphtwin run` wrote.
+    """
+    import torch
+
+    run = Path(run)
+    missing = [
+        name
+        for name in ("config.toml", "twin.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
+        if not (run / name).is_file()
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
+            "Give the folder that `graphtwin run --out` wrote, or finish it with --resume."
+        )
+    settings = load_config(Settings, run / "config.toml")
+    cortex = Cortex(**{name: pd.read_parquet(run / "tables" / f"{name}.parquet") for name in TABLES})
+    study = make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
+    weights = torch.load(run / "twin.pt", weights_only=True)
+    neurons = {
+        name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
+        for name, evidence in NEURON_MODELS.items()
+        if name in weights
+    }
+    seen = study if weights["pairs_use_function"] else study.without_function()
+    return FittedGraph(study, neurons, restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs))

@@ -1,0 +1,76 @@
+"""The fits on all that a run saw, kept as weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.artifacts import write_atomic
+from graphtwin.graph.model.neuron_fit import fit_neurons
+from graphtwin.graph.model.pair_fit import fit_pairs
+from graphtwin.graph.model.weights import weights_of_neurons, weights_of_pairs
+from graphtwin.graph.runs.fitted_graph import NEURON_MODELS
+from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph.jobs import Job
+
+PAIR_MODELS = {True: "final_pairs", False: "final_pairs_no_function"}
+
+
+def final_jobs() -> list[Job]:
+    """Fits on all labelled neurons and all observed axons."""
+    jobs = [Job(f"final_{name}", fit_final_neurons, {"name": name}, 6) for name in NEURON_MODELS]
+    return [*jobs, *(Job(name, fit_final_pairs, {"function": function}, 12) for function, name in PAIR_MODELS.items())]
+
+
+def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame:
+    """Fit a neuron twin on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
+    everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
+    settings = study.settings
+    fitted = fit_neurons(
+        study.inputs,
+        study.all_edges,
+        everyone,
+        NEURON_MODELS[name],
+        settings.neurons,
+        settings.seed,
+        f"final {name}",
+        study.device,
+        checkpoint,
+    )
+    _keep(weights_of_neurons(fitted), checkpoint)
+    return pd.DataFrame(
+        {"member": range(len(fitted.states)), "epochs": [s.epoch for s in fitted.states], "loss": [s.best_loss for s in fitted.states]}
+    )
+
+
+def fit_final_pairs(study: Study, checkpoint: Path, function: bool) -> pd.DataFrame:
+    """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`."""
+    settings = study.settings
+    study = study if function else study.without_function()
+    fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
+    _keep(weights_of_pairs(fitted), checkpoint)
+    return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
+
+
+def _keep(weights: Any, checkpoint: Path) -> None:
+    import torch
+
+    write_atomic(checkpoint.with_suffix(".pt"), lambda temporary: torch.save(weights, temporary))
+
+
+def save_graph(folder: Path, function: bool) -> Path:
+    """Gather the weights of the final fits in `twin.pt`.
+
+    Args:
+        folder: Of the run.
+        function: Whether pairs are predicted with function: where that did better on held-out axons.
+    """
+    import torch
+
+    files = {name: folder / "work" / f"final_{name}.pt" for name in NEURON_MODELS}
+    files["pairs"] = folder / "work" / f"{PAIR_MODELS[function]}.pt"
+    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
+    return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))

@@ -1,0 +1,32 @@
+"""The only door to recordings: whatever release or laboratory a path comes from, the same form is handed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from graphtwin.sources.formats.recording import Recording
+
+MIN_REPEATS = 4  # of a stimulus, to be kept for scoring where a release has no tiers
+
+
+def open_recording(path: str | Path) -> Recording:
+    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
+    if Path(path).suffix == ".nwb":
+        from graphtwin.sources.loaders.nwb import read_nwb
+
+        return with_tiers(read_nwb(path))
+    from graphtwin.sources.loaders.sensorium import read_sensorium
+
+    return read_sensorium(path)
+
+
+def with_tiers(recording: Recording) -> Recording:
+    """The recording with tiers: `oracle` for stimuli shown at least four times, `train` for others, where it has none of its own."""
+    trials = recording.trials
+    if (trials["tier"] != "").any():
+        return recording
+    shown = trials.groupby("stimulus")["stimulus"].transform("size")
+    return replace(recording, trials=trials.assign(tier=np.where(shown >= MIN_REPEATS, "oracle", "train")))

@@ -1,0 +1,75 @@
+"""The animals of a fitted twin as responders of in silico experiments; each rests and looks straight ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from tqdm import tqdm
+
+from graphtwin.coordinates import Monitor
+from graphtwin.twin.fit.fitted_twin import FittedTwin
+
+CHUNK = 300  # frames of a stimulus in memory at a time
+
+
+@dataclass(frozen=True)
+class AnimalResponder:
+    """One animal of a twin in eval mode; see `insilico.Responder`."""
+
+    fitted: FittedTwin
+    name: str
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """session, scan_idx, unit_id in the order of the responses."""
+        return self.fitted.animals[self.name].units
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second that the twin sees; NaN for one that was trained on single pictures."""
+        return float(self.fitted.config.clips.frame_rate_hz or self.fitted.animals[self.name].frame_rate_hz)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the videos it was trained on, pixels."""
+        return self.fitted.animals[self.name].size
+
+    @property
+    def grey(self) -> tuple[float, float]:
+        """Mean and standard deviation of the grey levels it was trained on."""
+        return self.fitted.animals[self.name].scales.video
+
+    @property
+    def monitor(self) -> Monitor:
+        """On which the animal saw them."""
+        perspective = self.fitted.config.twin.perspective
+        return Monitor(width_cm=perspective.width_cm, height_cm=perspective.height_cm, distance_cm=perspective.distance_cm)
+
+    def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
+        """Expected responses to a video of any length, in the units of the recording.
+
+        Args:
+            video: Grey levels as in the recordings.
+            progress: Show a bar.
+        """
+        twin, known = self.fitted.twin, self.fitted.animals[self.name]
+        mean, deviation = known.scales.video
+        state: Any = None
+        parts = []
+        for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
+            part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=twin.device)[None]
+            rest = part.new_zeros(1, part.shape[1], len(known.behaviour)), part.new_zeros(1, part.shape[1], 2)
+            with torch.no_grad():
+                numbers, state = twin(self.name, (part - mean) / deviation, *rest, state)
+                parts.append(twin.mean(self.name, numbers)[0].cpu().numpy() * known.scales.responses.astype(np.float32))
+        return np.concatenate(parts)
+
+
+def responders(fitted: FittedTwin) -> list[AnimalResponder]:
+    """All animals of a twin, in its order."""
+    return [AnimalResponder(fitted, name) for name in fitted.animals]

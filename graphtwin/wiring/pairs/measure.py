@@ -1,0 +1,51 @@
+"""Likeness of two cells by their function, with the cells that may trade places in a permutation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from graphtwin.tuning.curves import describe_tuning, direction_degrees
+from graphtwin.tuning.similarity import orientation_difference, signal_correlation
+
+OSI_MIN = 0.4  # in vivo cut of Ding et al. 2025, doi:10.1038/s41586-025-08840-3
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Likeness of two cells.
+
+    Attributes:
+        nucleus_id: Cells it is defined for.
+        likeness: Of pairs of rows of `nucleus_id`.
+        stratum: Cells of equal number may trade their function in a permutation (same scan and layer).
+        unit: "1" or "degrees".
+    """
+
+    name: str
+    nucleus_id: Int[np.ndarray, " cells"]
+    likeness: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    stratum: Int[np.ndarray, " cells"]
+    unit: str = "1"
+
+
+def tuning_measures(units: pd.DataFrame, neurons: pd.DataFrame) -> tuple[Measure, Measure]:
+    """Signal correlation of all functional cells, orientation difference of those with OSI above 0.4; a nucleus' first unit counts."""
+    first = units.drop_duplicates("nucleus_id")
+    columns = [name for name in units if name.startswith("direction_")]
+    responses, ids = first[columns].to_numpy(np.float64), first["nucleus_id"].to_numpy(np.int64)
+    layer = first["nucleus_id"].map(neurons.set_index("nucleus_id")["layer"]).fillna("unknown")
+    stratum = first[["session", "scan_idx"]].assign(layer=layer).groupby(["session", "scan_idx", "layer"]).ngroup().to_numpy(np.int64)
+    tuning = describe_tuning(responses, direction_degrees(columns))
+    tuned = tuning["osi"].to_numpy() > OSI_MIN
+    preferred = tuning["preferred_orientation"].to_numpy(np.float64)[tuned]
+    return (
+        Measure("signal_correlation", ids, lambda a, b: signal_correlation(responses, a, b), stratum),
+        Measure(
+            "orientation_difference", ids[tuned], lambda a, b: orientation_difference(preferred[a], preferred[b]), stratum[tuned], "degrees"
+        ),
+    )
