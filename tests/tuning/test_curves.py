@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.tuning.curves import VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
-from tests.twin.planted import DEGREES, planted_responses
+from tests.tuning.planted import DEGREES, planted_responses
 
 
 def test_a_cosine_of_orientation_has_its_amplitude_as_gosi():

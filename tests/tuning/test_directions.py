@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graphtwin.tuning.directions import DirectionConfig, circular_roughness, direction_folds, fit_basis
-from tests.twin.planted import planted_basis, planted_responses
+from tests.tuning.planted import planted_basis, planted_responses
 
 
 def test_a_planted_basis_is_recovered():

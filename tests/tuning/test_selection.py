@@ -3,7 +3,7 @@ import pytest
 
 from graphtwin.tuning.directions import DirectionConfig
 from graphtwin.tuning.selection import REFERENCES, choose, hold_out_directions, interpolate_circle
-from tests.twin.planted import DEGREES, planted_responses
+from tests.tuning.planted import DEGREES, planted_responses
 
 
 @pytest.fixture(scope="module")
