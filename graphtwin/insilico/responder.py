@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from graphtwin.coordinates import Monitor
 from graphtwin.insilico.signal_correlation import Bins, binned
 
 
+@runtime_checkable
 class Responder(Protocol):
     """What an in silico experiment asks of the one it is made on.
 

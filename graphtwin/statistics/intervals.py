@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from graphtwin.execute import rng_for
+
 
 def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float, level: float = 0.95) -> tuple[float, float]:
     """Percentiles widened for few resampled units (degrees: units - 1), as Student's t and sqrt(n / (n - 1)) widen the normal."""

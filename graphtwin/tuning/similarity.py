@@ -17,6 +17,7 @@ from numba import njit
 
 from graphtwin import schema
 from graphtwin.config import nearest
+from graphtwin.coordinates import Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
 CACHE_BYTES = 2**21

@@ -16,6 +16,7 @@ from graphtwin import artifacts
 from graphtwin.config import dump_toml, load_config
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources.formats.recording import Recording
+from graphtwin.sources.open_recording import open_recording
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit.fitted_twin import FittedTwin

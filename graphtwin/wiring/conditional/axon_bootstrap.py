@@ -22,7 +22,7 @@ import pandas as pd
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.statistics.intervals import draw_counts
+from graphtwin.statistics.intervals import draw_counts, percentile_interval
 from graphtwin.statistics.replicates import replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups

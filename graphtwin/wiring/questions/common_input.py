@@ -22,6 +22,7 @@ from numba import njit
 from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics.false_discovery import with_adjusted_p
 from graphtwin.statistics.intervals import percentile_interval
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
@@ -206,7 +207,7 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
         row |= {"statistic": wilcoxon.statistic if wilcoxon else np.nan, "p": wilcoxon.pvalue if wilcoxon else np.nan}
         rows.append(row)
     columns = ["group", "effect", "n_axons", "observed", "expected", "difference", "low", "high", "statistic", "p"]
-    return adjusted(pd.DataFrame(rows, columns=columns))
+    return with_adjusted_p(pd.DataFrame(rows, columns=columns))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

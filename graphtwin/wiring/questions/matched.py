@@ -19,8 +19,10 @@ from scipy import stats
 
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
+from graphtwin.schema import POSITION, PROOFREAD
 from graphtwin.statistics.intervals import percentile_interval
 from graphtwin.statistics.permutation import two_sided_p
+from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
 N_MATCHED = 10
 N_PERMUTATIONS = 199
