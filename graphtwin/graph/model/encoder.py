@@ -8,6 +8,8 @@ from torch import nn
 from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import degree
 
+from graphtwin.graph.data.edges import Edges
+
 PRIOR_PARTNERS = 2.0  # what partners say on average counts as n / (n + 2) for n partners: one partner says little about a place
 
 
