@@ -185,7 +185,7 @@ def test_a_run_that_is_killed_leaves_nothing(tmp_path):
     given = ["proximity", "--axons", axons, *REAL[3:], "--out", tmp_path / "out" / "pairs.parquet"]
     code = f"""
 import os, signal
-from graphtwin.pipeline import proximity
+from graphtwin.pipeline.pairs import proximities as proximity
 proximity.BUFFERED_ROWS = 0
 seen = []
 class Rows(proximity._Rows):

@@ -23,7 +23,7 @@ AGAIN = """
 import sys
 from pathlib import Path
 from tests.synthetic.planted_scan import planted_scan
-from graphtwin.synthetic.nwb_files import write_nwb
+from graphtwin.synthetic.files.nwb_files import write_nwb
 write_nwb(planted_scan(), Path(sys.argv[1]), seed=3)
 """
 

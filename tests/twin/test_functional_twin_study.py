@@ -112,7 +112,7 @@ def test_types_reach_units_through_the_coregistration_and_the_rest_have_none(mod
 def test_a_study_that_goes_on_fits_nothing_again_and_ends_in_the_same_tables(modules: Any, studied: Any, monkeypatch: pytest.MonkeyPatch):
     run, fits, _ = modules
     study, recordings, tables, folder = studied
-    monkeypatch.setattr(fits, "train", None)
+    monkeypatch.setattr(fits, "train_foundation", None)
     monkeypatch.setattr(fits, "sums_of", None)
     again = run.all_tables(fits.Study(folder, study.config, study.seconds), recordings, second_scan(recordings), folder / "data")
     for name, table in tables.items():
