@@ -20,7 +20,7 @@ COMPARED = 600  # axons that `score` scores too
 
 
 def synthetic() -> FittedPairs:
-    """A twin of the bundle's size after one epoch; its speed does not depend on how well it fits."""
+    """A graph model of the bundle's size after one epoch; its speed does not depend on how well it fits."""
     rng = np.random.default_rng(0)
     nothing = np.full(NEURONS, -1)
     inputs = NodeInputs(

@@ -1,4 +1,4 @@
-"""Graph twins of cortex: from functional responses and a connectome to validated predictions of cell type, position and connectivity.
+"""A digital twin of cortex on its graph: from functional responses and a connectome to predicted cell type, position and connectivity.
 
 The names below are loaded at first use, so that importing the package stays fast and pulls in neither torch nor pandas.
 """

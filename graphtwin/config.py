@@ -39,7 +39,7 @@ class RunConfig(BaseModel):
     out: Path = Field(Path("runs/minnie65"), description="The run folder.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     threads: int = Field(2, ge=1, description="Threads of the numerical libraries.")
-    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="Where the graph twin is trained.")
+    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="Where the graph model is trained.")
     preset: Literal["full", "run", "short"] = Field(
         "run", description="full: the analysis; run: `make run`; short: continuous integration."
     )

@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Graph twins of cortex: functional responses and a connectome to validated predictions of cell type, position and connectivity.",
+    help="A digital twin of cortex on its graph: functional responses and a connectome to cell type, position and connectivity.",
 )
 
 for family in (graph, pairs, simulation):

@@ -74,7 +74,7 @@ def _predict(
     neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id.")] = None,
     materialization: Annotated[int | None, typer.Option(help="Of the root ids.")] = None,
 ) -> None:
-    """Predict pairs or neurons with the graph twin of a run: every row is answered, in its order."""
+    """Predict pairs or neurons with the graph model of a run: every row is answered, in its order."""
     with words():
         if (pairs is None) == (neurons is None):
             raise ValueError("predict: give either --pairs or --neurons.")

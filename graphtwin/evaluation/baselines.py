@@ -1,4 +1,4 @@
-"""What the graph twin has to beat: majority, scan identity, distance, and strong tabular models, each given the same training side.
+"""What the graph model has to beat: majority, scan identity, distance, and strong tabular models, each given the same training side.
 
 Boosting settings were chosen for strength on the real data; nothing here is held back.
 """

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
+from graphtwin.pipeline.graph.model_labels import is_graph_model
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, unit_text
 
@@ -256,7 +257,7 @@ def print_results(run: Path, console: Console | None = None) -> None:
 
 
 def _rich_table(table: TaskTable, n_columns: int) -> object:
-    """The first split with every model; of the other splits the graph twin and whatever was best."""
+    """The first split with every model; of the other splits the graph model and whatever was best."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -269,7 +270,7 @@ def _rich_table(table: TaskTable, n_columns: int) -> object:
         split = group.split if group.subset == "all" else f"{group.split}, {group.subset}"
         for model, cells in group.rows:
             shown = cells[:n_columns]
-            if place == 0 or model.startswith("graph twin") or any(cell.is_best for cell in shown):
+            if place == 0 or is_graph_model(model) or any(cell.is_best for cell in shown):
                 drawn.add_row(escape(split), escape(model), *(escape(_terminal_cell(cell)) for cell in shown))
         drawn.add_section()
     return drawn

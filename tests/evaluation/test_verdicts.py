@@ -7,13 +7,13 @@ from graphtwin.evaluation.verdicts import Comparison, comparison_of, judge, perm
 
 
 def compared(low, high, metric="auc", unit="1"):
-    return Comparison("connectivity", metric, "graph twin", "boosting", (low + high) / 2, low, high, 240, "axon", unit)
+    return Comparison("connectivity", metric, "graph model", "boosting", (low + high) / 2, low, high, 240, "axon", unit)
 
 
 def test_an_interval_above_zero_is_a_gain_with_its_size():
     verdict = judge(compared(0.01, 0.02))
     assert verdict.finding == "adds"
-    assert "connectivity: function adds to the prediction: AUC of graph twin minus boosting is +0.015" in verdict.sentence
+    assert "connectivity: function adds to the prediction: AUC of graph model minus boosting is +0.015" in verdict.sentence
     assert "95 % interval +0.01 to +0.02, 240 axons" in verdict.sentence
 
 
@@ -67,7 +67,7 @@ def test_permutation_p_values_are_uniform_without_an_effect_and_never_zero():
 
 def test_a_row_of_the_difference_table_becomes_a_comparison_and_another_row_does_not():
     row = {"task": "depth", "metric": "r2", "estimate": 0.1, "low": 0.0, "high": 0.2, "n_clusters": 9, "cluster": "neuron", "unit": "1"}
-    found = comparison_of(row | {"model": "graph twin - scan"})
-    assert (found.first, found.second, found.difference) == ("graph twin", "scan", 0.1)
+    found = comparison_of(row | {"model": "graph model - scan"})
+    assert (found.first, found.second, found.difference) == ("graph model", "scan", 0.1)
     with pytest.raises(ValueError, match="'ridge' is no difference"):
         comparison_of(row | {"model": "ridge"})

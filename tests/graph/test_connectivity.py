@@ -83,7 +83,7 @@ def test_synapses_of_held_out_axons_change_neither_fit_nor_scores(world: Planted
     changed[held] = changed[held][:, ::-1] * 7 + 1
     other = replace(world, pairs=replace(world.pairs, size=sparse.csr_array(changed)))
     again = learn(other.inputs, other.side(held=False))
-    assert all(torch.equal(value, again.twin.state_dict()[name]) for name, value in fitted.twin.state_dict().items())
+    assert all(torch.equal(value, again.network.state_dict()[name]) for name, value in fitted.network.state_dict().items())
     pairs = all_pairs(world.side(held=True))
     np.testing.assert_array_equal(pair_probabilities(fitted, *pairs)[0], pair_probabilities(again, *pairs)[0])
 

@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from graphtwin.graph.data.edges import Edges, similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.model import neuron_network as neuron_twin
+from graphtwin.graph.model import neuron_network
 from graphtwin.graph.model.neuron_fit import (
     EVERYTHING,
     FUNCTION,
@@ -102,7 +102,7 @@ def unlabelled(inputs: NodeInputs, rows: np.ndarray) -> NodeInputs:
 @pytest.mark.parametrize("evidence", [FUNCTION, EVERYTHING])
 def test_neurons_without_any_label_teach_nothing(evidence: tuple[Evidence, ...], monkeypatch):
     """A fit that may use them ends in the very numbers of a fit that may not, once both compare functions to the same landmarks."""
-    monkeypatch.setattr(neuron_twin, "_landmarks", lambda functions, n: torch.as_tensor(inputs.function[TRAIN & ~nobody][:n]))
+    monkeypatch.setattr(neuron_network, "_landmarks", lambda functions, n: torch.as_tensor(inputs.function[TRAIN & ~nobody][:n]))
     nobody = np.arange(N) < 150  # 112 of the training side: as class 0, or as a position of 0 um, they would outvote the rule
     inputs = unlabelled(planted(), nobody)
     offered = predicted(inputs, wired(inputs), evidence)
@@ -110,7 +110,7 @@ def test_neurons_without_any_label_teach_nothing(evidence: tuple[Evidence, ...],
     assert not same(offered, predicted(planted(), wired(inputs), evidence))  # with their labels they do teach
 
 
-def test_a_fitted_twin_reads_the_same_in_neurons_of_another_order():
+def test_a_fitted_network_reads_the_same_in_neurons_of_another_order():
     inputs, order = planted(), np.random.default_rng(3).permutation(N)
     edges, place = wired(inputs), torch.as_tensor(np.argsort(order))
     columns = {name: values[order] for name, values in vars(inputs).items() if isinstance(values, np.ndarray) and name != "nucleus_id"}
@@ -153,11 +153,11 @@ def test_sampling_every_neighbour_gives_the_loss_of_the_whole_graph():
     edges = wired(inputs)
     config = SMALL.model_copy(update={"fan_out": [N * 10]})
     fitted = fit_neurons(inputs, edges, TRAIN, EVERYTHING, SMALL, 0, "test")
-    twin, world = fitted.twins[0], fitted.world
-    whole = twin.view(world.own, world.told, world.edges)
+    network, world = fitted.networks[0], fitted.world
+    whole = network.view(world.own, world.told, world.edges)
     order = torch.randperm(N)[:200]
-    for rows, part in sampled_views(twin, world, order, config, np.random.default_rng(0)):
-        torch.testing.assert_close(twin(part), twin(whole.rows(rows)))
+    for rows, part in sampled_views(network, world, order, config, np.random.default_rng(0)):
+        torch.testing.assert_close(network(part), network(whole.rows(rows)))
 
 
 def test_a_fit_on_sampled_neighbours_predicts_as_well():

@@ -31,7 +31,7 @@ def test_pairs_are_observed_axons_by_queried_cells(six, tables):
         pair_set(six, *tables, 343)
     pairs = pair_set(six, *tables, MATERIALIZATION)
     np.testing.assert_array_equal(pairs.pre, [0, 1])  # 1006 made no synapse: it may have been lost, so it is no negative
-    np.testing.assert_array_equal(pairs.post, [3, 4])  # 77 is queried but unknown to the twin
+    np.testing.assert_array_equal(pairs.post, [3, 4])  # 77 is queried but unknown to the graph model
     np.testing.assert_array_equal(pairs.size.toarray(), [[5, 9], [0, 7]])
 
 

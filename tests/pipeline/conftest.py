@@ -11,6 +11,6 @@ def finished(session_folder) -> Finished:
 
 
 @pytest.fixture(scope="session")
-def twin(finished) -> FittedGraph:
-    """Its graph twin."""
+def graph(finished) -> FittedGraph:
+    """Its graph model."""
     return load_graph(finished.folder)

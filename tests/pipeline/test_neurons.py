@@ -30,10 +30,10 @@ def every_third(study: Study) -> np.ndarray:
     return (neurons_table["is_functional"] & (neurons_table["nucleus_id"] % 3 == 0)).to_numpy()
 
 
-def twin_table(study: Study, split: neurons.Split, fold: int = 0, evidence=FUNCTION) -> pd.DataFrame:
-    """The twin's table of a fold, fitted anew: a checkpoint of an earlier call would be gone on with."""
+def graph_table(study: Study, split: neurons.Split, fold: int = 0, evidence=FUNCTION) -> pd.DataFrame:
+    """The graph model's table of a fold, fitted anew: a checkpoint of an earlier call would be gone on with."""
     with TemporaryDirectory() as folder:
-        return neurons.neuron_graph_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.TWIN)
+        return neurons.neuron_graph_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.FROM_FUNCTION)
 
 
 def baseline_table(study: Study, split: neurons.Split, fold: int = 0) -> pd.DataFrame:
@@ -42,8 +42,8 @@ def baseline_table(study: Study, split: neurons.Split, fold: int = 0) -> pd.Data
 
 
 def tables(study: Study, split: neurons.Split, evidence=FUNCTION) -> list[pd.DataFrame]:
-    """The twin's and the baselines' tables of fold 0."""
-    return [twin_table(study, split, evidence=evidence), baseline_table(study, split)]
+    """The graph model's and the baselines' tables of fold 0."""
+    return [graph_table(study, split, evidence=evidence), baseline_table(study, split)]
 
 
 def same(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> list[bool]:
@@ -51,22 +51,22 @@ def same(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> list[bool]:
 
 
 @pytest.mark.parametrize("evidence", [FUNCTION, EVERYTHING])
-def test_a_neuron_of_unknown_position_teaches_neither_twin_nor_baseline_where_blocks_are_held_out(twin, evidence):
-    nobody = every_third(twin.study)
+def test_a_neuron_of_unknown_position_teaches_neither_graph_model_nor_baseline_where_blocks_are_held_out(graph, evidence):
+    nobody = every_third(graph.study)
     lost = dict.fromkeys(["x_um", "depth_um", "z_um"], np.nan)
-    two = [relabelled(twin.study, nobody, layer=layer, cell_type="4P", **lost) for layer in ("L2/3", "L4")]
+    two = [relabelled(graph.study, nobody, layer=layer, cell_type="4P", **lost) for layer in ("L2/3", "L4")]
     assert same(*(tables(study, "block", evidence) for study in two)) == [True, True]
 
 
-def test_where_scans_are_held_out_the_same_neurons_do_teach(twin):
-    nobody = every_third(twin.study)
-    two = [relabelled(twin.study, nobody, layer=layer) for layer in ("L2/3", "L4")]
+def test_where_scans_are_held_out_the_same_neurons_do_teach(graph):
+    nobody = every_third(graph.study)
+    two = [relabelled(graph.study, nobody, layer=layer) for layer in ("L2/3", "L4")]
     assert same(*(tables(study, "scan") for study in two)) == [False, False]
 
 
-def test_the_order_of_rows_in_the_tables_changes_predictions_by_rounding_at_most(twin):
+def test_the_order_of_rows_in_the_tables_changes_predictions_by_rounding_at_most(graph):
     """Rows are sorted by nucleus id before anything is drawn; messages along synapses are summed in the order of the table."""
-    study, cortex = twin.study, twin.study.cortex
+    study, cortex = graph.study, graph.study.cortex
     names = ("neurons", "units", "synapses", "queried")
     shuffled = replace(cortex, **{name: getattr(cortex, name).sample(frac=1.0, random_state=1) for name in names})
     other = replace(study, cortex=shuffled, features=study.features.sample(frac=1.0, random_state=2))
@@ -80,21 +80,21 @@ def basket(study: Study) -> np.ndarray:
 
 
 @pytest.mark.parametrize("evidence", [FUNCTION, EVERYTHING])
-def test_a_class_with_one_member_is_predicted_for_nobody_and_its_name_teaches_nothing(twin, evidence):
+def test_a_class_with_one_member_is_predicted_for_nobody_and_its_name_teaches_nothing(graph, evidence):
     """The member itself is predicted like any other; what it is called changes no number, what layer it has does."""
-    study = twin.study
+    study = graph.study
     fold = int(neurons.neuron_folds(study, "neuron")[study.inputs.rows(np.array([BASKET_ID]))[0]])
     nameless, moved = relabelled(study, basket(study), cell_type=None), relabelled(study, basket(study), layer="L4")
-    named = twin_table(study, "neuron", 1 - fold, evidence)  # it is on the training side
-    assert named.equals(twin_table(nameless, "neuron", 1 - fold, evidence))
-    assert not named.equals(twin_table(moved, "neuron", 1 - fold, evidence))
-    held_out = twin_table(study, "neuron", fold, evidence).set_index("nucleus_id").loc[BASKET_ID].filter(like="cell_type=")
+    named = graph_table(study, "neuron", 1 - fold, evidence)  # it is on the training side
+    assert named.equals(graph_table(nameless, "neuron", 1 - fold, evidence))
+    assert not named.equals(graph_table(moved, "neuron", 1 - fold, evidence))
+    held_out = graph_table(study, "neuron", fold, evidence).set_index("nucleus_id").loc[BASKET_ID].filter(like="cell_type=")
     assert held_out.index.tolist() == ["cell_type=23P", "cell_type=4P"]
     assert held_out.sum() == pytest.approx(1.0)
 
 
-def test_the_name_of_a_class_with_one_member_teaches_no_baseline(twin):
-    study = twin.study
+def test_the_name_of_a_class_with_one_member_teaches_no_baseline(graph):
+    study = graph.study
     folds = range(study.settings.scan_folds)
     named, nameless, moved = (
         [baseline_table(each, "scan", fold) for fold in folds]
@@ -104,8 +104,8 @@ def test_the_name_of_a_class_with_one_member_teaches_no_baseline(twin):
     assert not all(same(named, moved))
 
 
-def test_a_class_with_one_member_is_left_out_of_its_task_and_no_other(twin):
-    study = twin.study
+def test_a_class_with_one_member_is_left_out_of_its_task_and_no_other(graph):
+    study = graph.study
     found = pd.concat(baseline_table(study, "scan", fold) for fold in range(study.settings.scan_folds))
     assert BASKET_ID in set(found["nucleus_id"])
     assert BASKET_ID not in set(neurons.label_table(study, found, "cell_type")["nucleus_id"])
@@ -114,13 +114,13 @@ def test_a_class_with_one_member_is_left_out_of_its_task_and_no_other(twin):
 
 
 @pytest.mark.parametrize("fold", [0, 1])
-def test_a_class_with_one_member_that_is_not_masked_breaks_no_job(twin, fold):
+def test_a_class_with_one_member_that_is_not_masked_breaks_no_job(graph, fold):
     """The training side then has it once, or not at all; both give whole probabilities, and baselines give none to what they never saw."""
-    study = replace(twin.study)
+    study = replace(graph.study)
     codes = np.array(study.inputs.cell_type)
     codes[study.inputs.rows(np.array([BASKET_ID]))] = 2
     study.__dict__["inputs"] = replace(study.inputs, cell_type=codes, cell_types=("23P", "4P", "BC"))
-    for table in (twin_table(study, "scan", fold), baseline_table(study, "scan", fold)):
+    for table in (graph_table(study, "scan", fold), baseline_table(study, "scan", fold)):
         probability = table[["cell_type=23P", "cell_type=4P", "cell_type=BC"]].to_numpy()
         np.testing.assert_allclose(probability.sum(axis=1), 1.0, rtol=1e-6)
         assert (probability >= 0).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin import load_twin, predict_neurons, predict_pairs
+from graphtwin import load_graph, predict_neurons, predict_pairs
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
 
@@ -19,56 +19,56 @@ def asked() -> pd.DataFrame:
     return pd.concat([pairs, pairs.iloc[[5, 5]]], ignore_index=True)
 
 
-def test_rows_come_back_in_their_order_and_duplicates_alike(twin, asked):
-    found = predict_pairs(twin, asked)
+def test_rows_come_back_in_their_order_and_duplicates_alike(graph, asked):
+    found = predict_pairs(graph, asked)
     pd.testing.assert_frame_equal(found[["pre_nucleus_id", "post_nucleus_id"]], asked, check_dtype=False)
     assert found["probability"].between(0, 1).all()
     assert (found["expected_size"] > 0).all()
     np.testing.assert_allclose(found["probability"].iloc[-2:], found["probability"].iloc[5], rtol=1e-6)
 
 
-def test_a_pair_has_the_same_probability_alone_and_among_others(twin, asked):
-    together = predict_pairs(twin, asked)
-    alone = pd.concat([predict_pairs(twin, asked.iloc[[row]]) for row in (0, 17, 40)])
+def test_a_pair_has_the_same_probability_alone_and_among_others(graph, asked):
+    together = predict_pairs(graph, asked)
+    alone = pd.concat([predict_pairs(graph, asked.iloc[[row]]) for row in (0, 17, 40)])
     np.testing.assert_allclose(alone["probability"], together["probability"].iloc[[0, 17, 40]], rtol=1e-5)
 
 
-def test_a_run_predicts_the_same_each_time_it_is_loaded(finished, twin, asked):
-    pd.testing.assert_frame_equal(predict_pairs(finished.folder, asked), predict_pairs(twin, asked))
+def test_a_run_predicts_the_same_each_time_it_is_loaded(finished, graph, asked):
+    pd.testing.assert_frame_equal(predict_pairs(finished.folder, asked), predict_pairs(graph, asked))
     neurons = pd.DataFrame({"nucleus_id": np.arange(30)})
-    pd.testing.assert_frame_equal(predict_neurons(load_twin(finished.folder), neurons), predict_neurons(twin, neurons))
+    pd.testing.assert_frame_equal(predict_neurons(load_graph(finished.folder), neurons), predict_neurons(graph, neurons))
 
 
-def test_unknown_neurons_get_the_overall_rate_and_a_note(twin):
-    found = predict_pairs(twin, pd.DataFrame({"pre_nucleus_id": [UNKNOWN_ID, 0, 0], "post_nucleus_id": [1, UNKNOWN_ID, 1]}))
+def test_unknown_neurons_get_the_overall_rate_and_a_note(graph):
+    found = predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [UNKNOWN_ID, 0, 0], "post_nucleus_id": [1, UNKNOWN_ID, 1]}))
     assert found["note"].tolist()[0].startswith("pre neuron unknown")
     assert found["note"].tolist()[1].startswith("post neuron unknown")
     assert found["note"].tolist()[2] == ""
-    np.testing.assert_allclose(found["probability"].iloc[:2], twin.study.pairs.prevalence)
+    np.testing.assert_allclose(found["probability"].iloc[:2], graph.study.pairs.prevalence)
 
 
-def test_a_neuron_without_a_position_is_predicted_and_noted(twin):
-    found = predict_pairs(twin, pd.DataFrame({"pre_nucleus_id": [BLIND_IDS[3], 0], "post_nucleus_id": [1, BLIND_IDS[0]]}))
+def test_a_neuron_without_a_position_is_predicted_and_noted(graph):
+    found = predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [BLIND_IDS[3], 0], "post_nucleus_id": [1, BLIND_IDS[0]]}))
     assert "pre neuron lacks a position" in found["note"].iloc[0]
     assert "post neuron lacks a position" in found["note"].iloc[1]
     assert found["probability"].between(0, 1).all()
 
 
-def test_a_target_that_nobody_queried_is_noted(twin):
-    assert "was not queried" in predict_pairs(twin, pd.DataFrame({"pre_nucleus_id": [1], "post_nucleus_id": [2]}))["note"].iloc[0]
+def test_a_target_that_nobody_queried_is_noted(graph):
+    assert "was not queried" in predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1], "post_nucleus_id": [2]}))["note"].iloc[0]
 
 
-def test_zero_rows_are_answered_with_zero_rows(twin):
+def test_zero_rows_are_answered_with_zero_rows(graph):
     empty = pd.DataFrame({"pre_nucleus_id": [], "post_nucleus_id": []})
-    assert predict_pairs(twin, empty).columns.tolist() == ["pre_nucleus_id", "post_nucleus_id", "probability", "expected_size", "note"]
-    found = predict_neurons(twin, pd.DataFrame({"nucleus_id": []}))
+    assert predict_pairs(graph, empty).columns.tolist() == ["pre_nucleus_id", "post_nucleus_id", "probability", "expected_size", "note"]
+    found = predict_neurons(graph, pd.DataFrame({"nucleus_id": []}))
     assert len(found) == 0
     assert {"cell_type", "layer", "depth_um", "depth_um_sd"} <= set(found.columns)
 
 
-def test_ids_as_floats_are_refused(twin):
+def test_ids_as_floats_are_refused(graph):
     with pytest.raises(ValueError, match="ids are stored as float64"):
-        predict_pairs(twin, pd.DataFrame({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}))
+        predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}))
 
 
 def roots(pairs: pd.DataFrame, shift: int = 0) -> pd.DataFrame:
@@ -77,35 +77,35 @@ def roots(pairs: pd.DataFrame, shift: int = 0) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("materialization", "shift"), [(7, 0), (9, LATER)])
-def test_root_ids_of_each_materialization_lead_to_the_same_answer(twin, asked, materialization, shift):
-    by_root = predict_pairs(twin, roots(asked, shift), materialization)
-    by_nucleus = predict_pairs(twin, asked)
+def test_root_ids_of_each_materialization_lead_to_the_same_answer(graph, asked, materialization, shift):
+    by_root = predict_pairs(graph, roots(asked, shift), materialization)
+    by_nucleus = predict_pairs(graph, asked)
     pd.testing.assert_frame_equal(by_root[["probability", "expected_size"]], by_nucleus[["probability", "expected_size"]])
     assert by_root["pre_pt_root_id"].tolist() == (asked["pre_nucleus_id"] + ROOT + shift).tolist()
 
 
 @pytest.mark.parametrize("materialization", [None, 8])
-def test_root_ids_of_no_known_materialization_are_refused(twin, asked, materialization):
+def test_root_ids_of_no_known_materialization_are_refused(graph, asked, materialization):
     with pytest.raises(ValueError, match=rf"root ids of materialization {materialization}, but the run knows those of \[7, 9\]"):
-        predict_pairs(twin, roots(asked), materialization)
+        predict_pairs(graph, roots(asked), materialization)
 
 
-def test_root_ids_of_another_materialization_than_said_are_refused(twin, asked):
+def test_root_ids_of_another_materialization_than_said_are_refused(graph, asked):
     with pytest.raises(ValueError, match=r"0 of \d+ root ids are of materialization 9, but \d+ are of 7. Give --materialization 7"):
-        predict_pairs(twin, roots(asked), 9)
+        predict_pairs(graph, roots(asked), 9)
 
 
-def test_a_root_id_without_a_nucleus_is_noted_and_no_row_is_dropped(twin, asked):
+def test_a_root_id_without_a_nucleus_is_noted_and_no_row_is_dropped(graph, asked):
     spoiled = roots(asked)
     spoiled.loc[3, "pre_pt_root_id"] = ROOT + UNKNOWN_ID
-    found = predict_pairs(twin, spoiled, 7)
+    found = predict_pairs(graph, spoiled, 7)
     assert len(found) == len(spoiled)
     assert "pre neuron unknown" in found["note"].iloc[3]
 
 
-def test_neurons_of_every_kind_are_answered_in_their_order(twin):
+def test_neurons_of_every_kind_are_answered_in_their_order(graph):
     ids = [BLIND_IDS[1], UNKNOWN_ID, FUNCTIONAL + 3, 4, BLIND_IDS[1]]
-    found = predict_neurons(twin, pd.DataFrame({"nucleus_id": ids}))
+    found = predict_neurons(graph, pd.DataFrame({"nucleus_id": ids}))
     assert found["nucleus_id"].tolist() == ids
     assert found["note"].tolist()[0] == ""
     assert found["note"].tolist()[1].startswith("neuron unknown to the run")
@@ -114,8 +114,8 @@ def test_neurons_of_every_kind_are_answered_in_their_order(twin):
     pd.testing.assert_frame_equal(found.iloc[[0]], found.iloc[[4]].set_index(pd.Index([0])))
 
 
-def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(twin):
-    found = predict_neurons(twin, pd.DataFrame({"nucleus_id": [UNKNOWN_ID, 0]}))
+def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(graph):
+    found = predict_neurons(graph, pd.DataFrame({"nucleus_id": [UNKNOWN_ID, 0]}))
     for task in (["probability_23P", "probability_4P"], ["probability_L2/3", "probability_L4"]):
         np.testing.assert_allclose(found[task].sum(axis=1), 1.0)
     assert (found["depth_um_sd"] > 0).all()
@@ -123,7 +123,7 @@ def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(twin):
 
 def test_a_folder_that_is_no_finished_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no finished run, \d+ files are missing.*finish it with --resume"):
-        load_twin(tmp_path)
+        load_graph(tmp_path)
 
 
 def test_the_planted_volume_is_what_the_tests_say(tmp_path):

@@ -24,7 +24,7 @@ PROMISED = [
     "config.toml",
     "provenance.json",
     "report.html",
-    "twin.pt",
+    "graph.pt",
     "metrics.json",
     "verdicts.json",
     *(f"tables/{name}.parquet" for name in ("neurons", "units", "root_ids", "synapses", "queried", "funnel")),
@@ -167,13 +167,13 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
 
 @pytest.mark.parametrize(("without", "function"), [(0.2, True), (0.3, True), (0.31, False)])
 def test_pairs_are_predicted_with_function_unless_held_out_axons_are_better_without(without, function):
-    models = {connectivity.TWIN: 0.3, connectivity.NO_FUNCTION: without, "boosting": 0.9}
+    models = {connectivity.GRAPH_MODEL: 0.3, connectivity.NO_FUNCTION: without, "boosting": 0.9}
     metrics = pd.DataFrame({"model": list(models), "estimate": list(models.values())}).assign(
         task="connectivity", split="axon", subset="all", metric="average_precision"
     )
     chosen, verdict = scores.predicts_with_function(metrics)
     assert chosen == function
-    assert f"the twin {'with' if function else 'without'} function" in verdict.sentence
+    assert f"the graph model {'with' if function else 'without'} function" in verdict.sentence
 
 
 def test_the_intervals_of_held_out_scans_resample_scans_and_those_of_blocks_tiles(finished):

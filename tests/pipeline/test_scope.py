@@ -29,11 +29,11 @@ NEEDED = ("coregistration", "responses", "synapses", "queried_post")
 
 @dataclass(frozen=True)
 class Bare:
-    """A run of a source with nothing but what is needed, its page and its twin."""
+    """A run of a source with nothing but what is needed, its page and its graph model."""
 
     folder: Path
     html: str
-    twin: FittedGraph
+    graph: FittedGraph
 
     def json(self, name: str):
         return json.loads((self.folder / f"{name}.json").read_text())
@@ -49,16 +49,16 @@ def bare(tmp_path_factory) -> Bare:
     export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with few_trees():
         folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
-    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.load_twin(folder))
+    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.load_graph(folder))
 
 
 def test_connectivity_is_scored_whatever_labels_are_absent(bare):
     metrics = pd.read_parquet(bare.folder / "metrics.parquet")
     assert set(metrics["task"]) == {"connectivity", "size"}
     auc = metrics.query("split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
-    assert {"graph twin", "boosting", "distance"} <= set(auc.index)
+    assert {"graph model", "boosting", "distance"} <= set(auc.index)
     assert np.isfinite(auc["estimate"]).all()
-    pairs = graphtwin.predict_pairs(bare.twin, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
+    pairs = graphtwin.predict_pairs(bare.graph, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
     assert pairs["probability"].between(0, 1).all()
     assert pairs["note"].str.contains("pre neuron lacks a position").all()
 
@@ -102,20 +102,20 @@ def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
 
 
 def test_a_prediction_of_a_run_without_labels_is_empty_and_says_why(bare):
-    found = graphtwin.predict_neurons(bare.twin, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    found = graphtwin.predict_neurons(bare.graph, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert found[["cell_type", "layer", "depth_um", "depth_um_sd"]].isna().all(axis=None)
     assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
 
 
-def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(twin, tmp_path):
-    study = labelled(labelled(twin.study, "cell_type", None), "layer", None)
+def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(graph, tmp_path):
+    study = labelled(labelled(graph.study, "cell_type", None), "layer", None)
     found = scope.scope_of(study)
     assert found.tasks == dict.fromkeys(("neuron", "scan", "block"), ("position",))
     jobs = [job for job in neurons.neuron_jobs(study, {"scan": ("position",)}) if job.arguments["fold"] == 0]
     table = pd.concat(job.work(study, checkpoint=tmp_path / f"{job.name}.ckpt", **job.arguments) for job in jobs)
     metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
     assert set(metrics["task"]) == {"depth", "lateral"}
-    assert "graph twin, function - majority" in set(differences["model"])
+    assert "graph model, function - majority" in set(differences["model"])
     for name in NEURON_MODELS:
         fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", name)
     weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_MODELS}
@@ -123,7 +123,7 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(t
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
         for name, evidence in NEURON_MODELS.items()
     }
-    answer = graphtwin.predict_neurons(replace(twin, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    answer = graphtwin.predict_neurons(replace(graph, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert answer[["cell_type", "layer"]].isna().all(axis=None)
     assert answer["depth_um"].between(0, 600).all()
     assert answer["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()
@@ -137,10 +137,10 @@ def test_rare_classes_are_counted_by_name_and_number(finished):
     assert funnel.loc["of a layer that is scored", "reason"] == "6 unknown; kept, masked"
 
 
-def test_axons_and_pairs_that_are_not_scored_are_counted(finished, twin):
+def test_axons_and_pairs_that_are_not_scored_are_counted(finished, graph):
     funnel = pd.read_parquet(finished.folder / "tables" / "funnel.parquet").set_index(["table", "step"])
     axons = funnel.loc[("axons 7", "of a functional nucleus")]
-    assert axons["n_after"] == twin.study.functional_axons.sum() < axons["n_before"] == len(twin.study.pairs.pre)
+    assert axons["n_after"] == graph.study.functional_axons.sum() < axons["n_before"] == len(graph.study.pairs.pre)
     scored = pd.read_parquet(finished.folder / "predictions" / "connectivity.parquet")
     assert funnel.loc[("pairs of functional axons, split by axon", "with both cells held out"), "n_after"] == len(scored)
     block = funnel.loc[("pairs of functional axons, split by block", "with both cells held out")]
@@ -151,37 +151,37 @@ def labelled(study: Study, column: str, values: np.ndarray | str | None) -> Stud
     return replace(study, cortex=replace(study.cortex, neurons=study.cortex.neurons.assign(**{column: values})))
 
 
-def test_a_class_alone_is_nothing_to_tell_apart(twin):
-    study = labelled(twin.study, "layer", "L4")
+def test_a_class_alone_is_nothing_to_tell_apart(graph):
+    study = labelled(graph.study, "layer", "L4")
     assert "layer" not in study.tasks
     assert scope.scope_of(study).reasons["layer", ""] == (
         "fewer than two classes have 20 functional neurons (L4 180): nothing can be told apart"
     )
 
 
-def test_a_class_counts_the_neurons_that_have_an_embedding(twin):
+def test_a_class_counts_the_neurons_that_have_an_embedding(graph):
     """A class whose neurons are functional but were left out of brought embeddings can neither be learned nor held out."""
-    ids = twin.study.cortex.neurons["nucleus_id"].to_numpy()
+    ids = graph.study.cortex.neurons["nucleus_id"].to_numpy()
     types = np.where(ids < MIN_MEMBERS, "BC", np.where(ids % 2, "4P", "23P")).astype(object)
-    study = labelled(twin.study, "cell_type", types)
+    study = labelled(graph.study, "cell_type", types)
     assert study.inputs.cell_types == ("23P", "4P", "BC")
     fewer = replace(study, features=study.features[study.features["nucleus_id"] > 4])
     assert fewer.inputs.cell_types == ("23P", "4P")
     assert (fewer.inputs.cell_type[fewer.inputs.rows(np.arange(5, MIN_MEMBERS))] == -1).all()
 
 
-def test_a_task_is_not_scored_in_a_split_that_leaves_too_few_of_its_labels(twin):
-    ids = twin.study.cortex.neurons["nucleus_id"].to_numpy()
+def test_a_task_is_not_scored_in_a_split_that_leaves_too_few_of_its_labels(graph):
+    ids = graph.study.cortex.neurons["nucleus_id"].to_numpy()
     of_one_scan = np.where(ids < 45, np.where(ids % 4 < 2, "L2/3", "L4"), None)
-    found = scope.scope_of(labelled(twin.study, "layer", of_one_scan))
+    found = scope.scope_of(labelled(graph.study, "layer", of_one_scan))
     assert found.splits("cell_type") == ["neuron", "scan", "block"]
     assert found.splits("layer") == ["neuron", "block"]
     assert found.reasons["layer", "scan"].endswith("held out 0 labelled neurons are left, 20 are needed")
 
 
-def test_more_folds_than_neurons_leave_a_fold_empty(twin):
-    settings = twin.study.settings.model_copy(update={"neuron_folds": 200})
-    reasons = scope.scope_of(replace(twin.study, settings=settings)).reasons
+def test_more_folds_than_neurons_leave_a_fold_empty(graph):
+    settings = graph.study.settings.model_copy(update={"neuron_folds": 200})
+    reasons = scope.scope_of(replace(graph.study, settings=settings)).reasons
     for task in ("cell_type", "layer", "position"):
         assert reasons[task, ""].endswith("of the split by neuron holds no functional neuron")
 
@@ -206,5 +206,5 @@ def test_a_source_without_pairs_leaves_no_folder(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_one_basket_cell_is_no_class(twin):
-    assert twin.study.inputs.cell_type[twin.study.inputs.rows(np.array([BASKET_ID]))] == -1
+def test_the_one_basket_cell_is_no_class(graph):
+    assert graph.study.inputs.cell_type[graph.study.inputs.rows(np.array([BASKET_ID]))] == -1

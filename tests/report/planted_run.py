@@ -23,8 +23,8 @@ NEURON_MODELS = {
     "scan alone": 0.8,
     "logistic, function": 0.5,
     "boosting, function": 0.55,
-    "graph twin, function": 0.9,
-    "graph twin, function + scan + synapses": 1.6,
+    "graph model, function": 0.9,
+    "graph model, function + scan + synapses": 1.6,
 }
 PAIR_MODELS = {
     "majority": 0.0,
@@ -33,10 +33,10 @@ PAIR_MODELS = {
     "logistic + tuning": 0.72,
     "boosting": 0.9,
     "boosting + tuning": 0.91,
-    "graph twin": 1.0,
-    "graph twin, no function": 0.98,
-    "graph twin, rewired": 0.6,
-    "graph twin, permuted": 0.97,
+    "graph model": 1.0,
+    "graph model, no function": 0.98,
+    "graph model, rewired": 0.6,
+    "graph model, permuted": 0.97,
 }
 SPLITS = {"neuron": "neuron", "scan": "scan", "block": "neuron"}
 
@@ -134,7 +134,7 @@ def label_predictions(planted: Planted, units: pd.DataFrame, target: str, split:
     scan = units.groupby(["session", "scan_idx"]).ngroup().to_numpy(np.int64)
     cluster = scan if split == "scan" else units["nucleus_id"].to_numpy()
     scores = score_labels(true.astype(np.int64), guesses, tuple(classes), cluster, scan, design(planted, target, split, SPLITS[split]))
-    planted.score(scores, [("graph twin, function", "boosting, function"), ("graph twin, function", "majority")])
+    planted.score(scores, [("graph model, function", "boosting, function"), ("graph model, function", "majority")])
     return pd.concat(frames)
 
 
@@ -160,7 +160,7 @@ def position_predictions(planted: Planted, units: pd.DataFrame, target: str, spl
     task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
     cluster = units.groupby(["session", "scan_idx"]).ngroup() if split == "scan" else units["nucleus_id"]
     of = replace(design(planted, task, split, SPLITS[split]), subset=subset)
-    planted.score(score_positions(true, guesses, cluster.to_numpy(np.int64), of), [("graph twin, function", "boosting, function")])
+    planted.score(score_positions(true, guesses, cluster.to_numpy(np.int64), of), [("graph model, function", "boosting, function")])
     return pd.concat(frames)
 
 
@@ -182,7 +182,7 @@ def write_pairs(planted: Planted, n_axons: int, n_posts: int) -> None:
     artifacts.write_parquet(
         made.assign(expected_size=np.sqrt(made["size"]) * rng.lognormal(3.5, 0.4, len(made))), planted.folder / "predictions/size.parquet"
     )
-    compared = [("graph twin", name) for name in PAIR_MODELS if name not in ("majority", "graph twin")]
+    compared = [("graph model", name) for name in PAIR_MODELS if name not in ("majority", "graph model")]
     for split in ("axon", "block"):
         scores = score_pairs(connected, probabilities, pre, distance, design(planted, "connectivity", split, "axon"))
         planted.score(scores, compared)
@@ -191,11 +191,11 @@ def write_pairs(planted: Planted, n_axons: int, n_posts: int) -> None:
 def write_permutations(folder: Path, metrics: pd.DataFrame, differences: pd.DataFrame) -> None:
     rng, rows, verdicts = np.random.default_rng(0), [], []
     tested = [
-        ("cell_type", "neuron", "graph twin, function", "balanced_accuracy", 0.2, "boosting, function"),
-        ("layer", "neuron", "graph twin, function", "balanced_accuracy", 0.2, "boosting, function"),
-        ("depth", "neuron", "graph twin, function", "median_absolute_error", -12.0, "boosting, function"),
-        ("connectivity", "axon", "graph twin", "auc", 0.002, "graph twin, no function"),
-        ("connectivity", "axon", "graph twin", "average_precision", 0.0, "graph twin, no function"),
+        ("cell_type", "neuron", "graph model, function", "balanced_accuracy", 0.2, "boosting, function"),
+        ("layer", "neuron", "graph model, function", "balanced_accuracy", 0.2, "boosting, function"),
+        ("depth", "neuron", "graph model, function", "median_absolute_error", -12.0, "boosting, function"),
+        ("connectivity", "axon", "graph model", "auc", 0.002, "graph model, no function"),
+        ("connectivity", "axon", "graph model", "average_precision", 0.0, "graph model, no function"),
     ]
     for task, split, model, metric, effect, against in tested:
         key = {"task": task, "split": split, "metric": metric}

@@ -102,7 +102,7 @@ def test_the_leakage_sentence_holds_the_best_decoder_and_says_when_it_beats_chan
 
 
 def test_the_confusion_sentence_names_best_and_least_recall(run):
-    frame = run.table("predictions/cell_type").query("split == 'neuron' and model == 'graph twin, function'")
+    frame = run.table("predictions/cell_type").query("split == 'neuron' and model == 'graph model, function'")
     hit = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
     text = sentence(neuron_figures.draw_confusion(run))
     assert f"{hit.idxmax()} best (recall {words.number_text(hit.max())})" in text
@@ -110,14 +110,14 @@ def test_the_confusion_sentence_names_best_and_least_recall(run):
 
 
 def test_the_layer_sentence_holds_balanced_accuracy_over_and_within_scans(run):
-    frame = run.table("predictions/layer").query("split == 'neuron' and model == 'graph twin, function'")
+    frame = run.table("predictions/layer").query("split == 'neuron' and model == 'graph model, function'")
     recall = frame["true"].eq(frame["predicted"]).groupby(frame["true"]).mean()
     assert f"reaches {words.number_text(recall.mean())} (95 % interval" in sentence(neuron_figures.draw_layer(run))
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
 
 
 def test_the_depth_sentence_holds_median_error_and_coverage(run):
-    frame = run.table("predictions/position").query("split == 'neuron' and target == 'depth' and model == 'graph twin, function'")
+    frame = run.table("predictions/position").query("split == 'neuron' and target == 'depth' and model == 'graph model, function'")
     error = (frame["true_um"] - frame["mean_um"]).abs()
     text = sentence(neuron_figures.draw_depth(run))
     assert f"{error.median():.1f} µm" in text
@@ -132,7 +132,7 @@ def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_b
     text = sentence(pair_figures.draw_pairs(run)[0])
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
     best = max(baselines, key=lambda name: metrics.average_precision(connected, pairs[name].to_numpy()))
-    for model in ("graph twin", best):
+    for model in ("graph model", best):
         assert f"“{model}” reaches AUC {words.number_text(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
         assert f"average precision {words.number_text(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
     assert f"{words.per_cent(connected.mean())} of the pairs" in text
@@ -163,11 +163,11 @@ def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
 
 
 def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
-    pairs = run.table("predictions/connectivity").sort_values("graph twin", ascending=False)
+    pairs = run.table("predictions/connectivity").sort_values("graph model", ascending=False)
     top = pairs.head(len(pairs) // 100)
     text = sentence(pair_figures.draw_pairs(run)[1])
     assert (
-        f"expects {words.per_cent(float(top['graph twin'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
+        f"expects {words.per_cent(float(top['graph model'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
         in text
     )
 
@@ -189,7 +189,7 @@ def test_the_size_sentence_holds_the_rank_correlation(run):
 def test_the_size_sentence_has_the_interval_over_axons_and_no_p_value_over_pairs(spoilt):
     sizes = pd.read_parquet(spoilt / "predictions/size.parquet")
     rank = stats.spearmanr(sizes["expected_size"], sizes["size"]).statistic
-    scored = {"task": "size", "split": "axon", "model": "graph twin", "subset": "connected pairs", "metric": "spearman", "unit": "1"}
+    scored = {"task": "size", "split": "axon", "model": "graph model", "subset": "connected pairs", "metric": "spearman", "unit": "1"}
     row = pd.DataFrame([scored | {"estimate": rank, "low": 0.25, "high": 0.75, "n": len(sizes), "n_clusters": 30, "cluster": "axon"}])
     artifacts.write_parquet(pd.concat([pd.read_parquet(spoilt / "metrics.parquet"), row]), spoilt / "metrics.parquet")
     text = sentence(pair_figures.draw_size(RunFolder.open(spoilt)))
@@ -214,7 +214,7 @@ def test_a_lower_error_counts_as_a_gain():
 
 def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
-    observed = tables.look_up(run.table("metrics"), "layer", "graph twin, function", "balanced_accuracy").estimate
+    observed = tables.look_up(run.table("metrics"), "layer", "graph model, function", "balanced_accuracy").estimate
     p = permutation_p_value(observed, null)
     expected = f"layer (balanced accuracy {words.number_text(observed)} against {words.number_text(null.mean())}, p = {p:.2g})"
     assert expected in sentence(verdict_figures.draw_permutations(run))
@@ -297,11 +297,11 @@ def test_like_to_like_without_axons_says_so(spoilt):
 
 def test_a_run_with_baselines_alone_is_described(spoilt):
     pairs = pd.read_parquet(spoilt / "predictions/connectivity.parquet")
-    kept = [name for name in pairs if not name.startswith("graph twin")]
+    kept = [name for name in pairs if not name.startswith("graph model")]
     artifacts.write_parquet(pairs[kept], spoilt / "predictions/connectivity.parquet")
     for name in ("metrics", "predictions/cell_type", "predictions/position"):
         frame = pd.read_parquet(spoilt / f"{name}.parquet")
-        artifacts.write_parquet(frame[~frame["model"].str.startswith("graph twin")], spoilt / f"{name}.parquet")
+        artifacts.write_parquet(frame[~frame["model"].str.startswith("graph model")], spoilt / f"{name}.parquet")
     run = RunFolder.open(spoilt)
     assert sentence(pair_figures.draw_pairs(run)[0]).startswith("The best baseline, “")
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))

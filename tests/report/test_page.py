@@ -90,7 +90,7 @@ def test_labels_are_escaped(spoilt):
     evil = '<script>alert("$x$")</script>'
     for name in ("metrics", "differences", "permutations", "predictions/cell_type"):
         frame = pd.read_parquet(spoilt / f"{name}.parquet")
-        frame["model"] = frame["model"].str.replace("graph twin, function", f"graph twin, {evil}", regex=False)
+        frame["model"] = frame["model"].str.replace("graph model, function", f"graph model, {evil}", regex=False)
         artifacts.write_parquet(frame, spoilt / f"{name}.parquet")
     funnel = pd.read_parquet(spoilt / "tables/funnel.parquet")
     artifacts.write_parquet(funnel.assign(reason=evil), spoilt / "tables/funnel.parquet")

@@ -81,7 +81,7 @@ def test_the_terminal_shows_results_verdicts_and_the_path_of_the_report(finished
     out = io.StringIO()
     print_results(finished, Console(file=out, width=width))
     text = out.getvalue()
-    auc = look_up(RunFolder.open(finished).table("metrics"), "connectivity", "graph twin", "auc")
+    auc = look_up(RunFolder.open(finished).table("metrics"), "connectivity", "graph model", "auc")
     assert auc is not None
     assert f"{number_text(auc.estimate)} [{number_text(auc.low)}, {number_text(auc.high)}]" in text
     assert text.count("•") == 5

@@ -24,7 +24,7 @@ def synapse_edges(inputs: NodeInputs, synapses: pd.DataFrame) -> Edges:
     """Two relations a materialization: inputs_M tells the target of its axons, outputs_M the axon of its targets.
 
     Args:
-        inputs: Neurons of the twin.
+        inputs: Neurons of the graph model.
         synapses: The training synapses, and no others.
     """
     edges: Edges = {}

@@ -1,4 +1,4 @@
-"""What the graph twin reads: one row a neuron of function, scan, anatomy and labels, and the edges messages travel on.
+"""What the graph model reads: one row a neuron of function, scan, anatomy and labels, and the edges messages travel on.
 
 Unknown stays unknown: a missing function, position or label is zero with its mask False, and no loss is taken on it.
 """
@@ -45,7 +45,7 @@ class NodeInputs:
     context_names: tuple[str, ...]
 
     def rows(self, nucleus_id: Int[np.ndarray, " ids"]) -> Int[np.ndarray, " ids"]:
-        """Row of each nucleus, -1 where the twin does not know it."""
+        """Row of each nucleus, -1 where the graph model does not know it."""
         if not len(self.nucleus_id):
             return np.full(len(nucleus_id), -1)
         at = np.searchsorted(self.nucleus_id, nucleus_id).clip(max=len(self.nucleus_id) - 1)

@@ -49,7 +49,7 @@ def pair_set(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, 
     """The pairs of one materialization.
 
     Args:
-        inputs: Neurons of the twin.
+        inputs: Neurons of the graph model.
         synapses: The cortex's synapses, or the training part of them.
         queried: The cortex's queried cells.
         materialization: Whose.
@@ -107,7 +107,7 @@ def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " 
     overall rate as prior. An axon of unknown position may come from anywhere: see `popularity`.
 
     Args:
-        inputs: Neurons of the twin.
+        inputs: Neurons of the graph model.
         training: Training pairs.
         axons: Rows of the axons asked for.
     """

@@ -1,4 +1,4 @@
-"""The heads of the graph twin, one loss each: cell type, position, connectivity."""
+"""The heads of the graph model, one loss each: cell type, position, connectivity."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from graphtwin.graph.model.neuron_network import (
     FUNCTION,
     Evidence,
     NeuronConfig,
-    NeuronTwin,
+    NeuronNetwork,
     NeuronWorld,
     Targets,
     View,
@@ -37,7 +37,7 @@ __all__ = [
     "FittedNeurons",
     "NeuronConfig",
     "NeuronPrediction",
-    "NeuronTwin",
+    "NeuronNetwork",
     "fit_neurons",
     "neuron_world",
     "predict_rows",
@@ -72,9 +72,9 @@ class NeuronPrediction:
 
 @dataclass(frozen=True)
 class FittedNeurons:
-    """Neuron twins whose predictions are averaged, and the world they predict in."""
+    """Neuron networks whose predictions are averaged, and the world they predict in."""
 
-    twins: tuple[NeuronTwin, ...]
+    networks: tuple[NeuronNetwork, ...]
     world: NeuronWorld
     states: tuple[FitState, ...]
 
@@ -118,14 +118,14 @@ def fit_neurons(
         raise ValueError(
             f"{name}: {len(candidates)} labelled functional neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels."
         )
-    twins, states = [], []
+    networks, states = [], []
     for member in range(config.members):
         one = f"{name} {member}"
         path = checkpoint.with_name(f"{checkpoint.stem}_{member}{checkpoint.suffix}") if checkpoint is not None else None
-        twin, state = _fit_member(inputs, edges, train, candidates, evidence, config, targets, seed, one, device, path, progress)
-        twins.append(twin)
+        network, state = _fit_member(inputs, edges, train, candidates, evidence, config, targets, seed, one, device, path, progress)
+        networks.append(network)
         states.append(state)
-    return FittedNeurons(tuple(twins), neuron_world(inputs, edges, evidence, train, device), tuple(states))
+    return FittedNeurons(tuple(networks), neuron_world(inputs, edges, evidence, train, device), tuple(states))
 
 
 def _layer_weight(inputs: NodeInputs, train: np.ndarray, rows: np.ndarray, evidence: tuple[Evidence, ...], device: str) -> torch.Tensor:
@@ -152,7 +152,7 @@ def _fit_member(
     device: str,
     checkpoint: Path | None,
     progress: bool,
-) -> tuple[NeuronTwin, FitState]:
+) -> tuple[NeuronNetwork, FitState]:
     """One fit; its validation neurons tell their partners nothing while it is fitted."""
     held = rng_for(seed, name, "validation").random(len(candidates)) < config.validation
     fitted, kept = (torch.as_tensor(rows, device=device) for rows in (candidates[~held], candidates[held]))
@@ -161,26 +161,26 @@ def _fit_member(
     world = neuron_world(inputs, edges, evidence, shown, device)
     torch.manual_seed(int(rng_for(seed, name, "weights").integers(2**31)))
     relations = tuple(sorted(relation for relation in world.edges if relation != "similar"))
-    twin = NeuronTwin(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
-    view = twin.view(world.own, world.told, world.edges)
+    network = NeuronNetwork(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
+    view = network.view(world.own, world.told, world.edges)
     if evidence == FUNCTION:  # elsewhere scan and partners say more, and a start that has already fitted function keeps them small
-        twin.read_landmarks(view.rows(fitted), targets.rows(fitted))
+        network.read_landmarks(view.rows(fitted), targets.rows(fitted))
     checked, truth = view.rows(kept), targets.rows(kept)
 
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
         order = fitted[torch.as_tensor(rng.permutation(len(fitted)), device=device)]
-        for rows, part in sampled_views(twin, world, order, config, rng) if config.fan_out else _whole_views(view, order, config.batch):
-            yield lambda part=part, rows=rows: twin.loss(part, targets.rows(rows))  # type: ignore[misc]
+        for rows, part in sampled_views(network, world, order, config, rng) if config.fan_out else _whole_views(view, order, config.batch):
+            yield lambda part=part, rows=rows: network.loss(part, targets.rows(rows))  # type: ignore[misc]
 
     def validation_loss() -> float:
         with torch.no_grad():
-            return float(twin.loss(checked, truth))
+            return float(network.loss(checked, truth))
 
     n_batches = -(-len(fitted) // config.batch)
-    state = fit(twin, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
+    state = fit(network, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
     with torch.no_grad():
-        _calibrate(twin, twin(checked), truth)
-    return twin, state
+        _calibrate(network, network(checked), truth)
+    return network, state
 
 
 def _whole_views(view: View, order: torch.Tensor, batch: int) -> Iterator[tuple[torch.Tensor, View]]:
@@ -190,12 +190,12 @@ def _whole_views(view: View, order: torch.Tensor, batch: int) -> Iterator[tuple[
 
 
 def sampled_views(
-    twin: NeuronTwin, world: NeuronWorld, order: torch.Tensor, config: NeuronConfig, rng: np.random.Generator
+    network: NeuronNetwork, world: NeuronWorld, order: torch.Tensor, config: NeuronConfig, rng: np.random.Generator
 ) -> Iterator[tuple[torch.Tensor, View]]:
     """Batches of neurons, each with a drawn part of its neighbours: memory grows with the batch, not with the graph.
 
     Args:
-        twin: Reads the batches.
+        network: Reads the batches.
         world: The whole graph.
         order: Rows of `world.own`, in the order in which they are fitted.
         config: Batch size and fan-out.
@@ -216,17 +216,17 @@ def sampled_views(
         own = torch.where((place[nodes] >= 0)[:, None].to(world.own.device), world.own[place[nodes].clamp(min=0)], 0.0)
         edges = {name: batch["neuron", name, "neuron"].edge_index.to(world.own.device) for name in world.edges}
         seeds = torch.arange(batch["neuron"].batch_size, device=world.own.device)
-        yield place[nodes[: len(seeds)]].to(order.device), twin.view(own, world.told[nodes], edges).rows(seeds)
+        yield place[nodes[: len(seeds)]].to(order.device), network.view(own, world.told[nodes], edges).rows(seeds)
 
 
-def _calibrate(twin: NeuronTwin, read: torch.Tensor, truth: Targets) -> None:
+def _calibrate(network: NeuronNetwork, read: torch.Tensor, truth: Targets) -> None:
     """Temperatures of the classes and width of the error bars, on neurons that were not fitted: 95 % of them lie within 1.96 sd.
 
     Source: temperature scaling, Guo et al. 2017, arXiv:1706.04599; split conformal intervals, Lei et al. 2018, arXiv:1604.04173.
     """
     temperatures = torch.logspace(-1.0, 1.5, 101, device=read.device)
     with torch.no_grad():
-        for head, label in ((twin.cell_type, truth.cell_type), (twin.layer, truth.layer)):
+        for head, label in ((network.cell_type, truth.cell_type), (network.layer, truth.layer)):
             known = label >= 0
             if known.sum() >= MIN_LABELLED:
                 logits = head(read[known])
@@ -234,8 +234,8 @@ def _calibrate(twin: NeuronTwin, read: torch.Tensor, truth: Targets) -> None:
                 head.temperature.copy_(temperatures[int(torch.stack(losses).argmin())])
         known = torch.isfinite(truth.position).all(1)
         if known.sum() >= MIN_LABELLED:
-            mean, sd = twin.position(read[known])
-            twin.position.widening.copy_(torch.quantile(((truth.position[known] - mean) / sd).abs(), 0.95, dim=0) / 1.96)
+            mean, sd = network.position(read[known])
+            network.position.widening.copy_(torch.quantile(((truth.position[known] - mean) / sd).abs(), 0.95, dim=0) / 1.96)
 
 
 def predict_rows(fitted: FittedNeurons, rows: Int[np.ndarray, " rows"]) -> NeuronPrediction:
@@ -249,11 +249,11 @@ def predict_rows(fitted: FittedNeurons, rows: Int[np.ndarray, " rows"]) -> Neuro
     types, layers, means, variances = [], [], [], []
     world = fitted.world
     with torch.no_grad():
-        for twin in fitted.twins:
-            read = twin(twin.view(world.own, world.told, world.edges).rows(at.to(world.own.device)))
-            types.append(torch.softmax(twin.cell_type(read), 1).cpu().numpy().astype(np.float64))
-            layers.append(torch.softmax(twin.layer(read), 1).cpu().numpy().astype(np.float64))
-            mean, sd = twin.position(read)
+        for network in fitted.networks:
+            read = network(network.view(world.own, world.told, world.edges).rows(at.to(world.own.device)))
+            types.append(torch.softmax(network.cell_type(read), 1).cpu().numpy().astype(np.float64))
+            layers.append(torch.softmax(network.layer(read), 1).cpu().numpy().astype(np.float64))
+            mean, sd = network.position(read)
             means.append(mean.cpu().numpy().astype(np.float64))
             variances.append(sd.cpu().numpy().astype(np.float64) ** 2)
     mean = np.mean(means, axis=0)

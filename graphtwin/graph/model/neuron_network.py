@@ -1,4 +1,4 @@
-"""The twin of the neuron tasks: what it may see, and one encoder with heads for cell type, layer and position."""
+"""The network of the neuron tasks: what it may see, and one encoder with heads for cell type, layer and position."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class View:
-    """All that the twin reads of some neurons, gathered once: what they bring, what they hear, where they lie among the landmarks."""
+    """All that the network reads of some neurons, gathered once: what they bring, what they hear, where they lie among the landmarks."""
 
     own: torch.Tensor
     heard: torch.Tensor
@@ -123,7 +123,7 @@ def _towards(edges: torch.Tensor, rows: np.ndarray, n: int, both: bool) -> torch
     return torch.as_tensor(np.stack([source, place[target[kept]]]))
 
 
-class NeuronTwin(nn.Module):
+class NeuronNetwork(nn.Module):
     """One encoder, a head for cell type, one for layer and one for position.
 
     The heads read the encoder's hidden vector and, directly, the landmark coordinates, the scan and what partners tell.
@@ -158,7 +158,7 @@ class NeuronTwin(nn.Module):
 
     @torch.no_grad()
     def view(self, own: torch.Tensor, told: torch.Tensor, edges: Edges) -> View:
-        """What the twin reads of all neurons of `own`, see `Encoder.forward`; none of it is learned."""
+        """What the network reads of all neurons of `own`, see `Encoder.forward`; none of it is learned."""
         landmarks = LANDMARK_SCALE * self.landmarks(own[:, : self.skipped])
         return View(own, self.encoder.hear(own, told, edges), landmarks)
 

@@ -16,11 +16,11 @@ from graphtwin.execute import rng_for
 from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet, local_rates, popularity
-from graphtwin.graph.model.pair_network import Batch, PairConfig, PairTwin, Roles, World, encode, make_world, outputs
+from graphtwin.graph.model.pair_network import Batch, PairConfig, PairNetwork, Roles, World, encode, make_world, outputs
 from graphtwin.graph.model.pair_scoring import FittedPairs, pair_probabilities, score_all
 from graphtwin.training import fit
 
-__all__ = ["FittedPairs", "PairConfig", "PairTwin", "fit_pairs", "make_world", "pair_probabilities", "score_all"]
+__all__ = ["FittedPairs", "PairConfig", "PairNetwork", "fit_pairs", "make_world", "pair_probabilities", "score_all"]
 
 VALIDATION_NEGATIVES = 0.1
 CALIBRATED_FROM = 20  # connections of validation axons; fewer cannot tell a slope
@@ -54,7 +54,7 @@ def fit_pairs(
     fitted, kept = _validation_axons(training, config.validation, rng, name)
     torch.manual_seed(int(rng_for(seed, name, "weights").integers(2**31)))
     world = make_world(inputs, edges, training, device)
-    twin = _new_twin(inputs, training, config).to(device)
+    network = _new_network(inputs, training, config).to(device)
     source = Source.of(inputs, training)
     roles = Roles.of(training.pre, training.post, len(inputs.nucleus_id), world.own.device)
     check, _ = source.draw(kept, rng_for(seed, name, "validation pairs"), VALIDATION_NEGATIVES, (0.0, 0.0, 0.0), device)
@@ -66,16 +66,16 @@ def fit_pairs(
         pairs, size = source.draw(fitted, rng, config.negatives, hide, device)
         for part in np.array_split(rng.permutation(len(size)), n_batches):
             chosen = torch.as_tensor(part, device=device)
-            yield partial(_loss, twin, world, roles, pairs.rows(chosen), size[chosen], config.negatives)
+            yield partial(_loss, network, world, roles, pairs.rows(chosen), size[chosen], config.negatives)
 
     def validation_loss() -> float:
         with torch.no_grad():
-            logit, _ = outputs(twin, world, encode(twin, world, roles), check)
+            logit, _ = outputs(network, world, encode(network, world, roles), check)
             return float(functional.binary_cross_entropy_with_logits(logit - np.log(VALIDATION_NEGATIVES), check.connected))
 
-    state = fit(twin, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
-    _calibrate(twin, world, roles, check)
-    return FittedPairs(twin, world, inputs, training, state)
+    state = fit(network, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
+    _calibrate(network, world, roles, check)
+    return FittedPairs(network, world, inputs, training, state)
 
 
 def _validation_axons(training: PairSet, share: float, rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -90,13 +90,13 @@ def _validation_axons(training: PairSet, share: float, rng: np.random.Generator,
     return fitted, kept
 
 
-def _new_twin(inputs: NodeInputs, training: PairSet, config: PairConfig) -> PairTwin:
+def _new_network(inputs: NodeInputs, training: PairSet, config: PairConfig) -> PairNetwork:
     """Unfitted; log sizes are standardised by those of the training connections."""
-    twin = PairTwin(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence)
+    network = PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence)
     log_size = np.log(training.size.data)
-    twin.head.size_centre.fill_(float(log_size.mean()))
-    twin.head.size_sd.fill_(max(float(log_size.std()), 1e-3))
-    return twin
+    network.head.size_centre.fill_(float(log_size.mean()))
+    network.head.size_sd.fill_(max(float(log_size.std()), 1e-3))
+    return network
 
 
 @dataclass(frozen=True)
@@ -148,19 +148,19 @@ class Source:
         return Batch(*(torch.as_tensor(part, device=device) for part in parts)), torch.as_tensor(size, device=device)
 
 
-def _loss(twin: PairTwin, world: World, roles: Roles, batch: Batch, size: torch.Tensor, share: float) -> torch.Tensor:
+def _loss(network: PairNetwork, world: World, roles: Roles, batch: Batch, size: torch.Tensor, share: float) -> torch.Tensor:
     """Cross-entropy with the drawn share of negatives put right in the logit, plus the squared error of log sizes of connected pairs."""
-    logit, expected = outputs(twin, world, encode(twin, world, roles), batch)
+    logit, expected = outputs(network, world, encode(network, world, roles), batch)
     loss = functional.binary_cross_entropy_with_logits(logit - np.log(share), batch.connected)
-    z = (torch.log(size.clamp(min=1e-6)) - twin.head.size_centre) / twin.head.size_sd
+    z = (torch.log(size.clamp(min=1e-6)) - network.head.size_centre) / network.head.size_sd
     linked = batch.connected
     return loss + 0.05 * ((expected - z) ** 2 * linked).sum() / linked.sum().clamp(min=1.0)
 
 
-def _calibrate(twin: PairTwin, world: World, roles: Roles, check: Batch) -> None:
+def _calibrate(network: PairNetwork, world: World, roles: Roles, check: Batch) -> None:
     """Slope and offset of the logit on axons that were not fitted (Platt scaling), negatives weighted back to their number."""
     with torch.no_grad():
-        logit, _ = outputs(twin, world, encode(twin, world, roles), check)
+        logit, _ = outputs(network, world, encode(network, world, roles), check)
     if check.connected.sum() < CALIBRATED_FROM:
         return
     values = torch.zeros(2, dtype=torch.float64, device=logit.device, requires_grad=True)
@@ -177,4 +177,4 @@ def _calibrate(twin: PairTwin, world: World, roles: Roles, check: Batch) -> None
 
     optimiser.step(closure)
     with torch.no_grad():
-        twin.head.calibration.copy_(torch.stack([values[0].exp(), values[1]]))
+        network.head.calibration.copy_(torch.stack([values[0].exp(), values[1]]))

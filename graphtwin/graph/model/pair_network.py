@@ -39,7 +39,7 @@ class PairConfig(BaseModel):
     fit: FitConfig = FitConfig(epochs=8)
 
 
-class PairTwin(nn.Module):
+class PairNetwork(nn.Module):
     """Encoder over function, and the connectivity head."""
 
     def __init__(self, config: PairConfig, n_features: int, n_context: int, prevalence: float) -> None:
@@ -158,9 +158,9 @@ class Cells:
     target_rate: torch.Tensor
 
 
-def encode(twin: PairTwin, world: World, roles: Roles) -> Cells:
+def encode(network: PairNetwork, world: World, roles: Roles) -> Cells:
     """Axons and targets once for any number of their pairs: function encoded, labels, position and its mask."""
-    encoded = twin.encoder(twin.forget(world.own), world.context, world.edges)
+    encoded = network.encoder(network.forget(world.own), world.context, world.edges)
     encoded = torch.cat([encoded, torch.zeros_like(encoded[:1])])
     known = world.known[:, None]
     depth = torch.where(known, (world.position[:, 1:2] - world.centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
@@ -169,7 +169,7 @@ def encode(twin: PairTwin, world: World, roles: Roles) -> Cells:
     def cells(rows: torch.Tensor) -> torch.Tensor:
         return torch.cat([encoded.index_select(0, world.place[rows]), fixed[rows]], dim=1)
 
-    return Cells(roles, *twin.head.cells(cells(roles.axons), cells(roles.targets)))
+    return Cells(roles, *network.head.cells(cells(roles.axons), cells(roles.targets)))
 
 
 @dataclass(frozen=True)
@@ -235,8 +235,8 @@ def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs feat
     return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, local], dim=1)
 
 
-def outputs(twin: PairTwin, world: World, cells: Cells, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def outputs(network: PairNetwork, world: World, cells: Cells, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Logit of a connection and standardised log size of each pair."""
     i, j = cells.roles.axon_at[batch.pre], cells.roles.target_at[batch.post]
     rate = cells.axon_rate.index_select(0, i) + cells.target_rate.index_select(0, j)
-    return twin.head(cells.axon.index_select(0, i), cells.target.index_select(0, j), rate, pair_features(world, batch))
+    return network.head(cells.axon.index_select(0, i), cells.target.index_select(0, j), rate, pair_features(world, batch))

@@ -1,4 +1,4 @@
-"""Scoring pairs with a fitted connectivity twin: any list of pairs, or all pairs of axons and cells as a stream of blocks."""
+"""Scoring pairs with a fitted connectivity network: any list of pairs, or all pairs of axons and cells as a stream of blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet, local_rates, own_connections
-from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairTwin, Roles, World, encode, outputs, see_targets
+from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, encode, outputs, see_targets
 from graphtwin.training import FitState
 
 PAIRS_A_TILE = 6_144  # their hidden vectors stay in the processor's cache
@@ -24,9 +24,9 @@ N_MARKS = 3  # features of a target alone, first in `pair_features`
 
 @dataclass(frozen=True)
 class FittedPairs:
-    """A connectivity twin ready to predict, with the training pairs it reads in-degrees and local rates from."""
+    """A connectivity network ready to predict, with the training pairs it reads in-degrees and local rates from."""
 
-    twin: PairTwin
+    network: PairNetwork
     world: World
     inputs: NodeInputs
     training: PairSet
@@ -52,19 +52,19 @@ def pair_probabilities(
     ends = np.searchsorted(of_pair[order], np.arange(0, len(axons) + axons_a_block, axons_a_block))
     roles = Roles.of(axons, np.unique(post), len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
-        cells = encode(fitted.twin, fitted.world, roles)
+        cells = encode(fitted.network, fitted.world, roles)
         for start, begin, end in zip(range(0, len(axons), axons_a_block), ends, ends[1:], strict=False):
             part = order[begin:end]
             block = axons[start : start + axons_a_block]
             batch = _batch(fitted, block, of_pair[part] - start, pre[part], post[part])
-            logit, log_size = outputs(fitted.twin, fitted.world, cells, batch)
+            logit, log_size = outputs(fitted.network, fitted.world, cells, batch)
             probability[part] = torch.sigmoid(logit).cpu().numpy()
-            size[part] = fitted.twin.head.expected_size(log_size).cpu().numpy()
+            size[part] = fitted.network.head.expected_size(log_size).cpu().numpy()
     return probability, size
 
 
 def _batch(fitted: FittedPairs, block: np.ndarray, in_block: np.ndarray, pre: np.ndarray, post: np.ndarray) -> Batch:
-    """Pairs of a block of axons with their local rates, and whether the twin has seen them connected."""
+    """Pairs of a block of axons with their local rates, and whether the network has seen them connected."""
     row = fitted.world.target.cpu().numpy()[post]
     local = local_rates(fitted.inputs, fitted.training, block)[in_block, row]
     local[row < 0] = 0.0
@@ -95,7 +95,7 @@ def score_all(
     pre, post = np.asarray(pre_rows), np.asarray(post_rows)
     roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
-        scorer = Scorer.of(fitted, encode(fitted.twin, fitted.world, roles))
+        scorer = Scorer.of(fitted, encode(fitted.network, fitted.world, roles))
     workers = workers or (1 if fitted.world.own.is_cuda else os.cpu_count() or 1)
     rooms = deque(scorer.room.another() for _ in range(workers))
 
@@ -162,7 +162,7 @@ class Scorer:
     @classmethod
     def of(cls, fitted: FittedPairs, cells: Cells) -> Scorer:
         """From the encoded cells."""
-        linear, targets = fitted.twin.head.pair, cells.roles.targets
+        linear, targets = fitted.network.head.pair, cells.roles.targets
         seen = see_targets(fitted.world, targets)
         weight = linear.weight.T.contiguous()
         target = cells.target + seen.marks @ weight[:N_MARKS] + linear.bias
@@ -198,7 +198,7 @@ class Scorer:
 
     def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
         """Write the probabilities of a tile of pairs."""
-        head, cells, n = self.fitted.twin.head, self.cells, out.numel()
+        head, cells, n = self.fitted.network.head, self.cells, out.numel()
         features = self.room.features[:, :n]
         self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, local)
         hidden, mixed = self.room.hidden[:n], self.room.mixed[:n]

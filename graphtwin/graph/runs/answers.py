@@ -24,7 +24,7 @@ def predict_pairs(
     """Connection probability and expected size of pairs: the same rows in the same order, none dropped.
 
     Args:
-        run: A run folder, or the twin loaded from it.
+        run: A run folder, or the graph model loaded from it.
         pairs: pre_nucleus_id and post_nucleus_id; or pre_pt_root_id and post_pt_root_id with their materialization.
         materialization: Of the root ids.
         origin: Where the pairs come from, for errors.
@@ -33,17 +33,17 @@ def predict_pairs(
         The id columns, probability, expected_size (summed cleft size given a connection, in the unit of the synapse table: voxels for
         minnie65) and note: empty, or what is not known of a cell. A pair with a cell the run does not know gets the overall rate.
     """
-    twin = run if isinstance(run, FittedGraph) else load_graph(run)
-    ids, keys = _nucleus_ids(twin.study.cortex, pairs, materialization, origin)
-    inputs, observed = twin.study.inputs, twin.study.pairs
+    graph = run if isinstance(run, FittedGraph) else load_graph(run)
+    ids, keys = _nucleus_ids(graph.study.cortex, pairs, materialization, origin)
+    inputs, observed = graph.study.inputs, graph.study.pairs
     rows = [inputs.rows(values) for values in ids]
     known = (rows[0] >= 0) & (rows[1] >= 0)
     probability = np.full(len(pairs), observed.prevalence)
     size = np.full(len(pairs), float(observed.size.data.mean()))
     if known.any():
-        probability[known], size[known] = pair_probabilities(twin.pairs, rows[0][known], rows[1][known])
+        probability[known], size[known] = pair_probabilities(graph.pairs, rows[0][known], rows[1][known])
     out = pairs[keys].reset_index(drop=True)
-    return out.assign(probability=probability, expected_size=size, note=_pair_notes(twin.study, rows, materialization))
+    return out.assign(probability=probability, expected_size=size, note=_pair_notes(graph.study, rows, materialization))
 
 
 def _nucleus_ids(cortex: Cortex, pairs: pd.DataFrame, materialization: int | None, origin: str) -> tuple[list[np.ndarray], list[str]]:
@@ -113,7 +113,7 @@ def predict_neurons(run: str | Path | FittedGraph, neurons: pd.DataFrame, origin
     """Cell type, layer and depth of neurons: the same rows in the same order, none dropped.
 
     Args:
-        run: A run folder, or the twin loaded from it.
+        run: A run folder, or the graph model loaded from it.
         neurons: nucleus_id.
         origin: Where the neurons come from, for errors.
 
@@ -121,26 +121,26 @@ def predict_neurons(run: str | Path | FittedGraph, neurons: pd.DataFrame, origin
         nucleus_id; cell_type and layer with `_probability`, and probability_<class> for every class (classes count equally); depth_um with
         depth_um_sd; the same from function alone (`_from_function`); evidence: what the prediction rests on; note.
     """
-    twin = run if isinstance(run, FittedGraph) else load_graph(run)
+    graph = run if isinstance(run, FittedGraph) else load_graph(run)
     schema.require_columns(neurons, ["nucleus_id"], origin)
     ids = _ids(neurons, "nucleus_id", origin)
-    inputs = twin.study.inputs
+    inputs = graph.study.inputs
     rows = inputs.rows(ids)
     usable = (rows >= 0) & np.append(inputs.has_function, False)[rows]
-    best = _neuron_columns(twin, "everything", rows, usable)
-    alone = _neuron_columns(twin, "function", rows, usable)
+    best = _neuron_columns(graph, "everything", rows, usable)
+    alone = _neuron_columns(graph, "function", rows, usable)
     short = {name: alone[name] for name in ("cell_type", "layer", "depth_um", "depth_um_sd")}
     table = pd.DataFrame({"nucleus_id": ids} | best | {f"{name}_from_function": values for name, values in short.items()})
-    return table.assign(evidence=_evidence(twin.study, rows, usable), note=_neuron_notes(twin.study, rows, usable))
+    return table.assign(evidence=_evidence(graph.study, rows, usable), note=_neuron_notes(graph.study, rows, usable))
 
 
-def _neuron_columns(twin: FittedGraph, name: str, rows: Int[np.ndarray, " rows"], usable: np.ndarray) -> dict[str, np.ndarray]:
+def _neuron_columns(graph: FittedGraph, name: str, rows: Int[np.ndarray, " rows"], usable: np.ndarray) -> dict[str, np.ndarray]:
     """Predictions where a neuron has a function; elsewhere the frequencies, mean and spread of the neurons that were learned from."""
-    inputs, n = twin.study.inputs, len(rows)
-    found = predict_rows(twin.neurons[name], rows[usable]) if usable.any() and name in twin.neurons else None
+    inputs, n = graph.study.inputs, len(rows)
+    found = predict_rows(graph.neurons[name], rows[usable]) if usable.any() and name in graph.neurons else None
     columns: dict[str, np.ndarray] = {}
     for label, classes, codes in (("cell_type", inputs.cell_types, inputs.cell_type), ("layer", inputs.layers, inputs.layer)):
-        if label not in twin.study.tasks:
+        if label not in graph.study.tasks:
             columns |= {label: np.full(n, None, dtype=object), f"{label}_probability": np.full(n, np.nan)}
             continue
         members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes)).astype(np.float64)
@@ -150,7 +150,7 @@ def _neuron_columns(twin: FittedGraph, name: str, rows: Int[np.ndarray, " rows"]
         columns[label] = np.array(classes, dtype=object)[probability.argmax(1)]
         columns[f"{label}_probability"] = probability.max(1)
         columns |= {f"probability_{value}": probability[:, index] for index, value in enumerate(classes)}
-    if "position" not in twin.study.tasks:
+    if "position" not in graph.study.tasks:
         return columns | {"depth_um": np.full(n, np.nan), "depth_um_sd": np.full(n, np.nan)}
     depth = inputs.position[inputs.has_function, 1]
     columns["depth_um"], columns["depth_um_sd"] = np.full(n, np.nanmean(depth)), np.full(n, np.nanstd(depth))

@@ -21,12 +21,12 @@ TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried",
 
 @dataclass(frozen=True)
 class FittedGraph:
-    """A fitted graph twin, ready to predict.
+    """A fitted graph model, ready to predict.
 
     Attributes:
         study: The data it was fitted on.
-        neurons: "function" and "everything" to their neuron twins; none where the source has no labels.
-        pairs: The connectivity twin, with function if that did better on held-out axons.
+        neurons: "function" and "everything" to their neuron networks; none where the source has no labels.
+        pairs: The connectivity network, with function if that did better on held-out axons.
     """
 
     study: Study
@@ -35,7 +35,7 @@ class FittedGraph:
 
 
 def load_graph(run: str | Path) -> FittedGraph:
-    """The graph twin of a finished run.
+    """The graph model of a finished run.
 
     Args:
         run: The folder that `graphtwin run` wrote.
@@ -45,7 +45,7 @@ def load_graph(run: str | Path) -> FittedGraph:
     run = Path(run)
     missing = [
         name
-        for name in ("config.toml", "twin.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
+        for name in ("config.toml", "graph.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
         if not (run / name).is_file()
     ]
     if missing:
@@ -56,7 +56,7 @@ def load_graph(run: str | Path) -> FittedGraph:
     settings = load_config(Settings, run / "config.toml")
     cortex = Cortex(**{name: pd.read_parquet(run / "tables" / f"{name}.parquet") for name in TABLES})
     study = make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
-    weights = torch.load(run / "twin.pt", weights_only=True)
+    weights = torch.load(run / "graph.pt", weights_only=True)
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
         for name, evidence in NEURON_MODELS.items()

@@ -26,7 +26,7 @@ def final_jobs() -> list[Job]:
 
 
 def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame:
-    """Fit a neuron twin on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
+    """Fit a neuron network on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
     everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
     settings = study.settings
     fitted = fit_neurons(
@@ -62,7 +62,7 @@ def _keep(weights: Any, checkpoint: Path) -> None:
 
 
 def save_graph(folder: Path, function: bool) -> Path:
-    """Gather the weights of the final fits in `twin.pt`.
+    """Gather the weights of the final fits in `graph.pt`.
 
     Args:
         folder: Of the run.
@@ -73,4 +73,4 @@ def save_graph(folder: Path, function: bool) -> Path:
     files = {name: folder / "work" / f"final_{name}.pt" for name in NEURON_MODELS}
     files["pairs"] = folder / "work" / f"{PAIR_MODELS[function]}.pt"
     parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
-    return write_atomic(folder / "twin.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))
+    return write_atomic(folder / "graph.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))

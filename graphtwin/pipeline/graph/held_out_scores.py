@@ -13,34 +13,34 @@ from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, scor
 from graphtwin.evaluation.splits import tiles
 from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
 from graphtwin.graph.runs.study import Study
-from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 
 PERMUTED = "embeddings permuted within layer and scan"
 PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
 REWIRED = "degree-preserving rewiring"
 PERMUTATIONS = (PERMUTED, PERMUTED_IN_SCAN)
 LABEL_PAIRS = [
-    (neurons.TWIN, "majority"),
-    (neurons.TWIN, "logistic, function"),
-    (neurons.TWIN, "boosting, function"),
-    (neurons.TWIN_ALL, "scan alone"),
+    (FROM_FUNCTION, "majority"),
+    (FROM_FUNCTION, "logistic, function"),
+    (FROM_FUNCTION, "boosting, function"),
+    (FROM_EVERYTHING, "scan alone"),
 ]
 POSITION_PAIRS = [
-    (neurons.TWIN, "majority"),
-    (neurons.TWIN, "ridge, function"),
-    (neurons.TWIN, "boosting, function"),
-    (neurons.TWIN_ALL, "scan alone"),
+    (FROM_FUNCTION, "majority"),
+    (FROM_FUNCTION, "ridge, function"),
+    (FROM_FUNCTION, "boosting, function"),
+    (FROM_EVERYTHING, "scan alone"),
 ]
 PAIR_PAIRS = [
-    (connectivity.TWIN, "boosting"),
-    (connectivity.TWIN, "boosting + tuning"),
-    (connectivity.TWIN, "logistic"),
-    (connectivity.TWIN, "distance"),
-    (connectivity.TWIN, connectivity.NO_FUNCTION),
+    (GRAPH_MODEL, "boosting"),
+    (GRAPH_MODEL, "boosting + tuning"),
+    (GRAPH_MODEL, "logistic"),
+    (GRAPH_MODEL, "distance"),
+    (GRAPH_MODEL, NO_FUNCTION),
     ("boosting + tuning", "boosting"),
 ]
-SUBSET_MODELS = ("distance", "logistic", "boosting", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
+SUBSET_MODELS = ("distance", "logistic", "boosting", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL)
 
 
 def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -126,9 +126,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
     models = [
-        name
-        for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", connectivity.NO_FUNCTION, connectivity.TWIN)
-        if name in table
+        name for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table
     ]
     status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
     proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
@@ -169,15 +167,15 @@ def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     mean = {k: v / sums["n"] for k, v in sums.items()}
     found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
     design = _design(study, "size", "axon", "axon", "connected pairs")
-    return Scores(design, len(linked), n, {connectivity.TWIN: {"spearman": resampled(found)}}).table()
+    return Scores(design, len(linked), n, {GRAPH_MODEL: {"spearman": resampled(found)}}).table()
 
 
 def null_table(
     study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """The twin's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
+    """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
     rows = []
-    base = neurons.TWIN
+    base = FROM_FUNCTION
     for task, table in labels.items():
         score = lambda found, task=task: _label_scores(study, task, "neuron", found).values[base]["balanced_accuracy"].estimate  # noqa: E731
         rows += _neuron_nulls(table, task, "balanced_accuracy", score)
@@ -190,11 +188,11 @@ def null_table(
 
 
 def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[pd.DataFrame], float]) -> list[tuple[Any, ...]]:
-    """Rows of one neuron task: the twin where function was permuted, beside the twin of the real data."""
-    real = table[(table["model"] == neurons.TWIN) & (table["split"] == "neuron")]
+    """Rows of one neuron task: the graph model where function was permuted, beside that of the real data."""
+    real = table[(table["model"] == FROM_FUNCTION) & (table["split"] == "neuron")]
     observed = score(real)
     return [
-        (task, neurons.TWIN, PERMUTED_IN_SCAN, replicate, metric, score(found.assign(model=neurons.TWIN)), observed)
+        (task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, score(found.assign(model=FROM_FUNCTION)), observed)
         for replicate, found in _replicates(table)
     ]
 
@@ -203,13 +201,13 @@ def _pair_nulls(study: Study, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
     """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
     folds = range(min(study.settings.null_folds, study.settings.axon_folds))
     part = pairs[pairs["fold"].isin(folds)]
-    observed = _ranking(part, part[connectivity.TWIN].to_numpy(np.float64))
+    observed = _ranking(part, part[GRAPH_MODEL].to_numpy(np.float64))
     rows = []
     for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
             probability = np.concatenate([jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in folds])
             found = _ranking(part, probability.astype(np.float64))
-            rows += [("connectivity", connectivity.TWIN, null, replicate, metric, found[metric], observed[metric]) for metric in found]
+            rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
 
 
@@ -222,13 +220,13 @@ def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
 
 
 def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
-    """Whether the connectivity twin that is kept for predictions uses function: where average precision on held-out axons is no worse."""
+    """Whether the connectivity model that is kept for predictions uses function: where average precision on held-out axons is no worse."""
     of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision'")
     precision = of_axons.set_index("model")["estimate"]
-    with_it, without = float(precision[connectivity.TWIN]), float(precision[connectivity.NO_FUNCTION])
+    with_it, without = float(precision[GRAPH_MODEL]), float(precision[NO_FUNCTION])
     function = bool(with_it >= without)
     text = (
-        f"connectivity: `graphtwin predict` uses the twin {'with' if function else 'without'} function, whose average precision on "
+        f"connectivity: `graphtwin predict` uses the graph model {'with' if function else 'without'} function, whose average precision on "
         f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
     )
     return function, Verdict("connectivity", "chosen", None, text)
@@ -241,18 +239,18 @@ def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 HEADLINES = [
-    ("cell_type", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
-    ("layer", "neuron", "all", "balanced_accuracy", f"{neurons.TWIN} - majority", "function"),
-    ("depth", "neuron", "all", "r2", f"{neurons.TWIN} - majority", "function"),
-    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - {connectivity.NO_FUNCTION}", "function"),
-    ("connectivity", "axon", "all", "auc", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
-    ("connectivity", "axon", "all", "average_precision", f"{connectivity.TWIN} - boosting", "the graph twin's structure"),
+    ("cell_type", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
+    ("layer", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
+    ("depth", "neuron", "all", "r2", f"{FROM_FUNCTION} - majority", "function"),
+    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - {NO_FUNCTION}", "function"),
+    ("connectivity", "axon", "all", "auc", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
+    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
     ("connectivity", "axon", "all", "average_precision", "boosting + tuning - boosting", "tuning similarity (function)"),
 ]
 
 
 def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
-    """What the numbers say, one sentence a question; permutations stand behind those about function in the twin."""
+    """What the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
     found = []
     for task, split, subset, metric, pair, what in HEADLINES:
         where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"

@@ -1,4 +1,4 @@
-"""Held-out neurons: cell type, layer and position by the graph twin, its baselines and its permutation null."""
+"""Held-out neurons: cell type, layer and position by the graph model, its baselines and its permutation null."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_b
 from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 
 Split = Literal["neuron", "scan", "block"]
 SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")
 TARGETS = ("x", "depth", "z")
-TWIN = "graph twin, function"
-TWIN_ALL = "graph twin, function + scan + synapses"
 LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
 POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
 
@@ -48,7 +47,7 @@ def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
 
 
 def training_rows(study: Study, split: Split, fold: int) -> Bool[np.ndarray, " neurons"]:
-    """Functional neurons that teach while a fold is held out, the same ones for the twin and for every baseline.
+    """Functional neurons that teach while a fold is held out, the same ones for the graph model and for every baseline.
 
     One on no side (fold -1) teaches nobody: where blocks of tissue are held out, a neuron of unknown position may lie in that block.
     """
@@ -57,7 +56,7 @@ def training_rows(study: Study, split: Split, fold: int) -> Bool[np.ndarray, " n
 
 
 def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
-    """Twin, baselines and permutations of every split and fold.
+    """Graph model, baselines and permutations of every split and fold.
 
     Args:
         study: For the folds and the number of permutations.
@@ -67,15 +66,28 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
     for split, of_split in tasks.items():
         for fold in range(n_folds(study, split)):
             where = {"split": split, "fold": fold}
-            jobs.append(Job(f"neurons_{split}_{fold}_function", neuron_graph_job, {**where, "evidence": FUNCTION, "model": TWIN}, 3))
+            jobs.append(
+                Job(f"neurons_{split}_{fold}_function", neuron_graph_job, {**where, "evidence": FUNCTION, "model": FROM_FUNCTION}, 3)
+            )
             jobs.append(Job(f"neurons_{split}_{fold}_baselines", neuron_baseline_job, {**where, "tasks": of_split}, 3))
             if split == "neuron":
                 jobs.append(
-                    Job(f"neurons_{split}_{fold}_everything", neuron_graph_job, {**where, "evidence": EVERYTHING, "model": TWIN_ALL}, 6)
+                    Job(
+                        f"neurons_{split}_{fold}_everything",
+                        neuron_graph_job,
+                        {**where, "evidence": EVERYTHING, "model": FROM_EVERYTHING},
+                        6,
+                    )
                 )
     for replicate in range(study.settings.permutations if "neuron" in tasks else 0):
         for fold in range(n_folds(study, "neuron")):
-            arguments = {"split": "neuron", "fold": fold, "evidence": FUNCTION, "model": f"{TWIN}, permuted", "permutation": replicate}
+            arguments = {
+                "split": "neuron",
+                "fold": fold,
+                "evidence": FUNCTION,
+                "model": f"{FROM_FUNCTION}, permuted",
+                "permutation": replicate,
+            }
             jobs.append(Job(f"neurons_neuron_{fold}_permuted_{replicate}", neuron_graph_job, arguments, 3))
     return jobs
 
@@ -83,7 +95,7 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
 def neuron_graph_job(
     study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
 ) -> pd.DataFrame:
-    """The graph twin's predictions of one fold, long: a row a neuron with all tasks.
+    """The graph model's predictions of one fold, long: a row a neuron with all tasks.
 
     It learns from `training_rows`; cells without a function, which no split holds out, tell their labels where synapses are evidence.
     """
@@ -97,7 +109,7 @@ def neuron_graph_job(
         evidence,
         settings.neurons,
         settings.seed,
-        f"{model} {split} {fold} {permutation}",
+        f"{draws_of(model)} {split} {fold} {permutation}",
         study.device,
         checkpoint,
     )
@@ -156,7 +168,7 @@ def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
 
     Args:
         study: For the true labels.
-        found: Tables of `twin_job` and `baseline_job`, of the splits in which the task is scored.
+        found: Tables of `neuron_graph_job` and `neuron_baseline_job`, of the splits in which the task is scored.
         task: "layer" or "cell_type".
     """
     codes, classes = study.classes(task)

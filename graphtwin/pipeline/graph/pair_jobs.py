@@ -1,4 +1,4 @@
-"""Held-out axons: connectivity by the graph twin, its baselines, its permutation null and the twin of a rewired graph."""
+"""Held-out axons: connectivity by the graph model, its baselines, its permutation null and the graph model of a rewired graph."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from graphtwin.graph.data.pair_set import PairSet
 from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, NO_FUNCTION, draws_of
 from graphtwin.tuning.curves import describe_tuning, direction_degrees
 from graphtwin.tuning.similarity import orientation_difference, signal_correlation
 from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 Split = Literal["axon", "block"]
-TWIN = "graph twin"
-NO_FUNCTION = "graph twin, no function"
 BASELINES = ("majority", "distance", "logistic", "boosting")
 TUNED = ("logistic", "boosting")
 
@@ -61,14 +60,14 @@ def outer(pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> tu
 
 
 def pair_jobs(study: Study) -> list[Job]:
-    """Twin, baselines and nulls of every split and fold."""
+    """Graph model, baselines and nulls of every split and fold."""
     jobs = []
     folds = {"axon": study.settings.axon_folds, "block": study.settings.block_folds}
     for split, n_folds in folds.items():
         for fold in range(n_folds):
             where = {"split": split, "fold": fold}
             name = f"pairs_{split}_{fold}"
-            jobs.append(Job(f"{name}_twin", pair_graph_job, where, 10))
+            jobs.append(Job(f"{name}_graph", pair_graph_job, where, 10))
             jobs.append(Job(f"{name}_baselines", pair_baseline_job, {**where, "tuned": False}, 12))
             if split == "axon" and fold < study.settings.null_folds:
                 jobs += null_jobs(study, name, where)
@@ -79,7 +78,7 @@ def pair_jobs(study: Study) -> list[Job]:
 
 
 def null_jobs(study: Study, name: str, where: dict[str, Any]) -> list[Job]:
-    """Twins of permuted function and of rewired graphs, for one fold."""
+    """Graph models of permuted function and of rewired graphs, for one fold."""
     kinds = {"permuted": study.settings.permutations, "rewired": study.settings.rewired}
     return [
         Job(f"{name}_{variant}_{replicate}", pair_graph_job, {**where, "variant": variant, "replicate": replicate}, 10)
@@ -96,7 +95,7 @@ def pair_graph_job(
     variant: Literal["as is", "no function", "permuted", "rewired"] = "as is",
     replicate: int = 0,
 ) -> pd.DataFrame:
-    """Probabilities (and sizes) of one fold's pairs; a variant changes what the twin learns from, never what it is scored on."""
+    """Probabilities (and sizes) of one fold's pairs; a variant changes what the graph model learns from, never what it is scored on."""
     training, pre, post = sides(study, split, fold)
     seen = study
     if variant == "no function":
@@ -106,7 +105,7 @@ def pair_graph_job(
     elif variant == "rewired":
         training = rewired(training, study.settings.seed, replicate)
     settings = study.settings
-    name = f"{TWIN} {variant} {split} {fold} {replicate}"
+    name = f"{draws_of(GRAPH_MODEL)} {variant} {split} {fold} {replicate}"
     fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, study.device, checkpoint)
     probability, size = pair_probabilities(fitted, *outer(pre, post))
     return pd.DataFrame({"probability": probability} | ({"expected_size": size} if variant == "as is" else {}))
@@ -121,7 +120,7 @@ def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
 
 
 def pair_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tuned: bool) -> pd.DataFrame:
-    """Probabilities of one fold's pairs by the baselines, learned from the axons that the twin learns from."""
+    """Probabilities of one fold's pairs by the baselines, learned from the axons that the graph model learns from."""
     training, pre, post = sides(study, split, fold)
     ids, seed = study.inputs.nucleus_id, study.settings.seed
     in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
@@ -178,7 +177,7 @@ def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.
         size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()
         size = size.ravel()[(pre[:, None] != post[None]).ravel()]
         name = f"pairs_{split}_{fold}"
-        twin = jobs[f"{name}_twin"]
+        graph = jobs[f"{name}_graph"]
         columns = {
             "pre_nucleus_id": inputs.nucleus_id[i],
             "post_nucleus_id": inputs.nucleus_id[j],
@@ -193,5 +192,7 @@ def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.
         if split == "axon":
             columns |= {f"{model} + tuning": jobs[f"{name}_tuned"][f"{model} + tuning"].to_numpy() for model in TUNED}
             columns[NO_FUNCTION] = jobs[f"{name}_nofunction"]["probability"].to_numpy()
-        frames.append(pd.DataFrame(columns | {TWIN: twin["probability"].to_numpy(), "expected_size": twin["expected_size"].to_numpy()}))
+        frames.append(
+            pd.DataFrame(columns | {GRAPH_MODEL: graph["probability"].to_numpy(), "expected_size": graph["expected_size"].to_numpy()})
+        )
     return pd.concat(frames, ignore_index=True)

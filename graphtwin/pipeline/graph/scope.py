@@ -146,7 +146,7 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         steps.record("functional nuclei", step, with_function, n, _why_masked(study, scope, task), "nuclei")
     axons, name = study.functional_axons, f"axons {study.materialization}"
     steps.record(
-        name, "of a functional nucleus", len(axons), int(axons.sum()), "no function: trains the graph twin, is not scored", "axons"
+        name, "of a functional nucleus", len(axons), int(axons.sum()), "no function: trains the graph model, is not scored", "axons"
     )
     for split in scope.pair_splits:
         sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity_folds(study, split))]

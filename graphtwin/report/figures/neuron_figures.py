@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.pipeline.graph.model_labels import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import INK, MUTED, RULE, is_twin, model_style
+from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
 from graphtwin.report.words import join_words, number_text, per_cent, plain
@@ -32,9 +33,9 @@ def of_first_split(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def shown_models(frame: pd.DataFrame) -> list[str]:
-    """The graph twins, or without one the last model."""
+    """The graph models, or without one the last model."""
     models = [str(name) for name in dict.fromkeys(frame["model"])]
-    return [name for name in models if is_twin(name)][:2] or models[-1:]
+    return [name for name in models if is_graph_model(name)][:2] or models[-1:]
 
 
 def confusion_of(rows: pd.DataFrame, classes: list[str]) -> Float[np.ndarray, "classes classes"]:
@@ -147,7 +148,7 @@ def draw_layer(run: RunFolder) -> Block:
 def layer_sentence(metrics: pd.DataFrame | None, models: list[str]) -> str:
     """Function alone against the scan's identity, over all scans and within."""
     parts = []
-    for model in [name for name in models if is_twin(name)] + [name for name in ("scan alone",) if name in models]:
+    for model in [name for name in models if is_graph_model(name)] + [name for name in ("scan alone",) if name in models]:
         overall = look_up(metrics, "layer", model, "balanced_accuracy")
         within = look_up(metrics, "layer", model, "balanced_accuracy_within_scan")
         if overall is not None:

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, is_twin, model_style
+from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, model_style
 from graphtwin.report.figures.ranked import RankedModel, rank_model, reliability
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import look_up
@@ -17,7 +18,6 @@ from graphtwin.report.words import number_text, per_cent, plain
 
 KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um"]
 FIRST_RANKED = 30  # precision of fewer pairs is noise
-TWIN = "graph twin"
 
 
 def draw_pairs(run: RunFolder) -> list[Block]:
@@ -72,14 +72,14 @@ def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, a
 
 
 def ranking_sentence(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> str:
-    """The graph twin against the baseline with the best average precision."""
-    twin = TWIN if TWIN in ranked else next((name for name in ranked if is_twin(name)), None)
-    baselines = [name for name in ranked if not is_twin(name)]
+    """The graph model against the baseline with the best average precision."""
+    graph = GRAPH_MODEL if GRAPH_MODEL in ranked else next((name for name in ranked if is_graph_model(name)), None)
+    baselines = [name for name in ranked if not is_graph_model(name)]
     prevalence = f"{per_cent(next(iter(ranked.values())).prevalence)} of the pairs are connected"
     best = max(baselines, key=lambda name: ranked[name].average_precision) if baselines else None
-    if twin is None:
+    if graph is None:
         return f"The best baseline, {_scored(best or '', ranked, metrics)}; {prevalence}."
-    text = f"On axons never seen, {_scored(twin, ranked, metrics)}"
+    text = f"On axons never seen, {_scored(graph, ranked, metrics)}"
     return f"{text}; the best baseline, {_scored(best, ranked, metrics)}; {prevalence}." if best else f"{text}; {prevalence}."
 
 
@@ -102,7 +102,7 @@ def _draw_roc(axes: Axes, ranked: dict[str, RankedModel]) -> None:
             np.r_[0, false / negatives],
             np.r_[0, true / model.positive[-1]],
             label=name,
-            zorder=3 if name == TWIN else 2,
+            zorder=3 if name == GRAPH_MODEL else 2,
             **model_style(name),
         )
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="false positive rate", ylabel="true positive rate (recall)")
@@ -115,7 +115,7 @@ def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], prevalence: floa
     for name, model in ranked.items():
         at = (model.n >= FIRST_RANKED) & (model.positive > 0)
         recall, precision = model.positive[at] / model.positive[-1], model.positive[at] / model.n[at]
-        axes.plot(recall, precision, zorder=3 if name == TWIN else 2, **model_style(name))
+        axes.plot(recall, precision, zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
     axes.set(xscale="log", yscale="log", xlabel="recall", ylabel="precision")
     axes.set_title("Precision and recall")
     axes.grid(color=RULE, linewidth=0.6)
@@ -124,7 +124,7 @@ def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], prevalence: floa
 
 def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> Drawn:
     """Predicted probability against the observed share of connected pairs."""
-    shown = [name for name in ("boosting", "boosting + tuning", TWIN) if name in ranked] or list(ranked)[-3:]
+    shown = [name for name in ("boosting", "boosting + tuning", GRAPH_MODEL) if name in ranked] or list(ranked)[-3:]
     curves = {name: reliability(ranked[name]) for name in shown}
 
     def fill(figure: Figure) -> None:
@@ -197,7 +197,7 @@ def draw_size(run: RunFolder) -> Block:
         axes.set(xscale="log", yscale="log", xlabel="expected size (cleft voxels)", ylabel="observed size (cleft voxels)")
         axes.legend(loc="upper left")
 
-    scored = look_up(run.table("metrics"), "size", TWIN, "spearman")
+    scored = look_up(run.table("metrics"), "size", GRAPH_MODEL, "spearman")
     agrees = scored is not None and abs(scored.estimate - rank) < 1e-3
     said = scored.text() if scored is not None and agrees else f"{rank:.3f}" if np.isfinite(rank) else "undefined"
     sentence = f"The rank correlation of expected and observed size over connected pairs is {said}."

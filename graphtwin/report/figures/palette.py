@@ -43,12 +43,12 @@ MODEL_STYLES: dict[str, tuple[str, str]] = {
     "boosting + tuning": (BLUE, "-"),
     "logistic, function": (GREEN, "-"),
     "boosting, function": (BLUE, "-"),
-    "graph twin": (VERMILLION, "-"),
-    "graph twin, function": (VERMILLION, "-"),
-    "graph twin, function + scan + synapses": (PURPLE, "-"),
-    "graph twin, no function": (ORANGE, "-"),
-    "graph twin, rewired": (PURPLE, "-."),
-    "graph twin, permuted": (ORANGE, ":"),
+    "graph model": (VERMILLION, "-"),
+    "graph model, function": (VERMILLION, "-"),
+    "graph model, function + scan + synapses": (PURPLE, "-"),
+    "graph model, no function": (ORANGE, "-"),
+    "graph model, rewired": (PURPLE, "-."),
+    "graph model, permuted": (ORANGE, ":"),
 }
 SPARE_COLOURS = (SKY, "#8c6d31", "#7b4173", "#637939")
 
@@ -58,8 +58,3 @@ def model_style(model: str) -> dict[str, Any]:
     spare = SPARE_COLOURS[sum(map(ord, model)) % len(SPARE_COLOURS)], "-"
     colour, line = MODEL_STYLES.get(model, spare)
     return {"color": colour, "linestyle": line}
-
-
-def is_twin(model: str) -> bool:
-    """Whether a model is the graph twin or one of its variants, by its name."""
-    return model.startswith("graph twin")

@@ -1,0 +1,22 @@
+"""What the graph model and its variants are called in tables of results, in figures and in verdicts."""
+
+from __future__ import annotations
+
+GRAPH_MODEL = "graph model"
+NO_FUNCTION = f"{GRAPH_MODEL}, no function"
+FROM_FUNCTION = f"{GRAPH_MODEL}, function"
+FROM_EVERYTHING = f"{GRAPH_MODEL}, function + scan + synapses"
+
+
+def draws_of(model: str) -> str:
+    """The name of a model's random draws: it was called a twin when the numbers of the README were drawn, and another name draws others.
+
+    Args:
+        model: A label that begins with `GRAPH_MODEL`.
+    """
+    return model.replace(GRAPH_MODEL, "graph twin", 1)
+
+
+def is_graph_model(model: str) -> bool:
+    """Whether a model is the graph model or one of its variants, by its label."""
+    return model.startswith(GRAPH_MODEL)
