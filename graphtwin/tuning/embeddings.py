@@ -202,23 +202,3 @@ def _join_units(frame: pd.DataFrame, units: pd.DataFrame, key: list[str], origin
                 "Drop the column, or export it with the coregistration this run uses."
             )
     return joined.sort_values(UNIT_KEY, ignore_index=True), unknown
-
-
-def one_per_nucleus(embeddings: pd.DataFrame) -> pd.DataFrame:
-    """One row a nucleus: the mean of its units' vectors weighted by reliability, with their number as `n_units`.
-
-    A unit without reliability gets the mean weight of the table; where all weights of a nucleus are 0 its units count alike. The
-    reliability is that of the most reliable unit; session, scan_idx and unit_id are that unit's.
-    """
-    names = embedding_columns(embeddings)
-    weight = embeddings["reliability"].to_numpy(np.float64)
-    typical = float(np.nanmean(weight)) if np.isfinite(weight).any() else 1.0
-    weight = np.where(np.isfinite(weight), weight, typical) + 1e-6
-    nucleus, group = np.unique(embeddings["nucleus_id"].to_numpy(), return_inverse=True)
-    total = np.bincount(group, weight, len(nucleus))
-    values = [np.bincount(group, weight * embeddings[name].to_numpy(np.float64), len(nucleus)) / total for name in names]
-    order = np.lexsort((np.arange(len(group)), -weight, group))
-    first = order[np.r_[True, np.diff(group[order]) > 0]]
-    best = embeddings.iloc[first].reset_index(drop=True)
-    table = _table(best, np.column_stack(values), best["reliability"].to_numpy(np.float64))
-    return table.assign(n_units=np.bincount(group, minlength=len(nucleus)).astype(np.int64))

@@ -122,7 +122,7 @@ SIMILARITIES = {
 def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence[str], monitor: Monitor | None = None) -> pd.DataFrame:
     """The pair table with these similarities; those it already has stay as they are, a pair with an unknown neuron has NaN.
 
-    A neuron is its nucleus, as published: one row of the neuron table, one unit (`sources.published.read_neurons` chooses it).
+    A neuron is its nucleus, as published: one row of the neuron table, one unit (`tuning.units.speaking_units` chooses it).
 
     Args:
         pairs: pre_nucleus_id, post_nucleus_id.

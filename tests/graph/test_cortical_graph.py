@@ -30,7 +30,7 @@ def embeddings(cortex) -> pd.DataFrame:
     """Random embeddings of the bundle's units."""
     values = np.random.default_rng(5).normal(size=(len(cortex.units), 6)).astype(np.float32)
     names = [f"embedding_{i}" for i in range(6)]
-    return cortex.units[[*schema.UNIT_KEY, "nucleus_id"]].join(pd.DataFrame(values, columns=names))
+    return cortex.units[[*schema.UNIT_KEY, "nucleus_id"]].join(pd.DataFrame(values, columns=names)).assign(reliability=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,7 @@ def test_held_out_axons_leave_no_trace(cortex, embeddings, graph):
 
 def test_the_order_of_rows_does_not_matter(small):
     similar = few([0, 1, 2, 3, 0], [[1, 0.2], [1, 0.1], [0, 1], [0.1, 1], [0.3, 0.1]])
+    similar = similar.assign(session=[1, 1, 1, 1, 2], scan_idx=1, unit_id=1, reliability=[0.1, 0.2, 0.2, 0.2, 0.4])
     shuffled = replace(
         small,
         neurons=small.neurons.sample(frac=1, random_state=2),

@@ -15,6 +15,7 @@ from graphtwin.evaluation.verdicts import Comparison, judge
 from graphtwin.tuning.directions import DirectionConfig
 from graphtwin.tuning.embeddings import LearnedEmbeddings, learn_embeddings
 from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.tuning.units import speaking_units
 from graphtwin.wiring.questions.matched import compare_with_matched
 from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 
@@ -66,11 +67,12 @@ def write_run(folder: Path, cortex: Cortex, n_axons: int = 40, n_posts: int = 10
     artifacts.write_parquet(metrics, folder / "metrics.parquet")
     artifacts.write_parquet(differences, folder / "differences.parquet")
     write_permutations(folder, metrics, differences)
-    summary, axons = compare_with_matched(cortex, seed=0, n_permutations=9 if quick else 99)
+    units = speaking_units(cortex.units, None)
+    summary, axons = compare_with_matched(cortex, units, seed=0, n_permutations=9 if quick else 99)
     artifacts.write_parquet(summary, folder / "like_to_like.parquet")
     artifacts.write_parquet(axons, folder / "like_to_like_axons.parquet")
     some = cortex.synapses[cortex.synapses["pre_nucleus_id"] % 16 == 0]  # axons enough for a slope
-    conditional = conditional_like_to_like(replace(cortex, synapses=some), seed=0, n_replicates=9)
+    conditional = conditional_like_to_like(replace(cortex, synapses=some), units, seed=0, n_replicates=9)
     artifacts.write_parquet(conditional, folder / "conditional_like_to_like.parquet")
     artifacts.write_text('source = "minnie65"\nseed = 0\n', folder / "config.toml")
     artifacts.write_json(artifacts.provenance(0, cortex.provenance), folder / "provenance.json")

@@ -174,16 +174,9 @@ def test_vectors_of_different_lengths_are_refused(tmp_path):
         read_neurons(save(nodes(in_silico_resp=[np.ones(5), np.ones(4), np.ones(5)]), tmp_path))
 
 
-def test_the_most_reliable_unit_stands_for_its_nucleus(tmp_path, caplog):
+def test_all_units_of_a_nucleus_are_handed_over_each_once(tmp_path):
     several = nodes(nucleus_id=[1, 2, 1], cc_abs_cvt=[0.2, 0.3, 0.4])
-    with caplog.at_level(logging.INFO, "graphtwin"):
-        found = read_neurons(save(several, tmp_path))
-    assert found[["nucleus_id", "unit_id"]].to_numpy().tolist() == [[2, 11], [1, 12]]
-    assert "1 of 3 units left out" in caplog.text
-    equal = read_neurons(save(nodes(nucleus_id=[1, 2, 1], cc_abs_cvt=[0.4, np.nan, 0.4]), tmp_path))
-    assert equal["unit_id"].tolist() == [10, 11]
-    with pytest.raises(ValueError, match="2 of 3 rows share their nucleus_id with another row, and cc_abs_cvt is missing"):
-        read_neurons(save(several.drop(columns="cc_abs_cvt"), tmp_path))
+    assert read_neurons(save(several, tmp_path))[["nucleus_id", "unit_id"]].to_numpy().tolist() == [[1, 10], [2, 11], [1, 12]]
     with pytest.raises(ValueError, match="1 of 3 rows repeat the key"):
         read_neurons(save(several.assign(scan_session=4, scan_idx=7, unit_id=10), tmp_path))
 

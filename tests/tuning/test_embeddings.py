@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from graphtwin import schema
-from graphtwin.tuning.embeddings import align_scans, check_embeddings, embedding_columns, learn_embeddings, normalise, one_per_nucleus
+from graphtwin.tuning.embeddings import align_scans, check_embeddings, embedding_columns, learn_embeddings, normalise
 
 KEY = ["session", "scan_idx", "unit_id"]
 
@@ -102,16 +102,3 @@ def test_a_table_of_another_data_set_is_refused(units):
 def test_a_table_that_does_not_fit_is_refused_with_what_was_found(units, spoil, message):
     with pytest.raises(ValueError, match=message):
         check_embeddings(spoil(brought(units)), units, "twin.parquet")
-
-
-def test_units_of_a_nucleus_are_averaged_by_reliability():
-    table = pd.DataFrame(
-        {
-            "session": [4, 5, 6], "scan_idx": [1, 1, 1], "unit_id": [1, 2, 3], "nucleus_id": [10, 10, 11],
-            "embedding_0": np.array([0.0, 1.0, 5.0], np.float32), "reliability": [0.2, 0.6, np.nan],
-        }
-    )  # fmt: skip
-    merged = one_per_nucleus(table)
-    assert merged["embedding_0"].tolist() == pytest.approx([0.75, 5.0], abs=1e-5)
-    assert merged["n_units"].tolist() == [2, 1]
-    assert merged["unit_id"].tolist() == [2, 3]

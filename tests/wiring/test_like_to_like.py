@@ -103,6 +103,8 @@ def test_orientation_is_only_compared_where_both_cells_are_tuned():
     assert correlation.nucleus_id.tolist() == [7, 8, 9]
     assert orientation.nucleus_id.tolist() == [7, 9]
     assert orientation.likeness(np.array([0]), np.array([1]))[0] == pytest.approx(90, abs=1e-6)
+    with pytest.raises(ValueError, match="1 of 3 rows repeat the key"):
+        tuning_measures(units.assign(nucleus_id=[7, 8, 7]), neurons)
 
 
 def test_two_axons_are_too_few_for_a_test():

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int8, Int64
 from graphtwin import schema
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.cortex.neighbours import Csr, nearest_relation
+from graphtwin.tuning.units import speaking_units
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -185,7 +186,8 @@ def build_graph(
 
     Args:
         cortex: Neurons, positions, proofreading and queried cells. Its own synapses are not read.
-        embeddings: nucleus_id and embedding_*; several units of a nucleus are averaged. None leaves the relation `similar` out.
+        embeddings: nucleus_id and embedding_*; of several units of a nucleus the one that speaks for it counts, for which session,
+            scan_idx, unit_id and reliability are needed. None leaves the relation `similar` out.
         synapses: materialization, pre_nucleus_id, post_nucleus_id, size: the training synapses. None leaves synapses out.
         k_similar: Nearest neurons in embedding space, of each neuron that has an embedding.
         k_near: Nearest somata in um, of each neuron that has a position.
@@ -209,7 +211,7 @@ def build_graph(
 def _functional_points(
     embeddings: pd.DataFrame, nucleus_id: Int64[np.ndarray, " neurons"]
 ) -> tuple[Int64[np.ndarray, " functional"], Float[np.ndarray, "functional dimensions"]]:
-    """Numbers of the neurons that have an embedding, and its mean over their units."""
+    """Numbers of the neurons that have an embedding, and the embedding of the unit that speaks for each."""
     names = [name for name in embeddings if str(name).startswith("embedding_")]
     schema.require_columns(embeddings, ["nucleus_id", *(names or ["embedding_0"])], "embeddings of the graph")
     wrong = ~np.isfinite(embeddings[names].to_numpy(dtype=np.float64)).all(axis=1)
@@ -219,9 +221,9 @@ def _functional_points(
             f"embeddings of the graph: {int(wrong.sum())} of {len(embeddings)} rows are not finite, first nuclei {first}. "
             "Leave these units out: a neuron without an embedding has no similar neurons, and stays in the graph."
         )
-    ordered = embeddings[["nucleus_id", *names]].astype(dict.fromkeys(names, np.float64)).sort_values(["nucleus_id", *names])
-    mean = ordered.groupby("nucleus_id", sort=True)[names].mean()
-    return _numbers(mean.index.to_numpy(), nucleus_id, "embeddings of the graph"), mean.to_numpy()
+    known = speaking_units(embeddings, origin="embeddings of the graph")
+    numbers = _numbers(known["nucleus_id"].to_numpy(np.int64), nucleus_id, "embeddings of the graph")
+    return numbers, known[names].to_numpy(np.float64)
 
 
 def _synapse_relations(

@@ -15,8 +15,10 @@ from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.pair_set import PairSet, pair_set
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.parallel import device_of
+from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning.features import node_features
 from graphtwin.tuning.permutation import permute_embeddings
+from graphtwin.tuning.units import speaking_units
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ class Study:
         return self.inputs.has_function[self.pairs.pre]
 
     @cached_property
+    def units(self) -> pd.DataFrame:
+        """Units of the cortex that speak for their nucleus: those of `features`; of a nucleus without an embedded unit, the first."""
+        units = self.cortex.units
+        embedded = units.merge(self.features[UNIT_KEY], on=UNIT_KEY, validate="1:1")
+        others = speaking_units(units[~units["nucleus_id"].isin(embedded["nucleus_id"])], None, "units without an embedding")
+        return pd.concat([embedded, others]).sort_values("nucleus_id", ignore_index=True)
+
+    @cached_property
     def responses(self) -> tuple[np.ndarray, list[str]]:
         """Responses of each neuron of `inputs` (NaN without), and their columns."""
         names = [name for name in self.cortex.units if str(name).startswith("direction_")]
@@ -114,8 +124,7 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     """
     features = node_features(cortex.units, embeddings, cortex.orientations)
     features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
-    best = features.sort_values(["nucleus_id", "reliability", "session", "scan_idx", "unit_id"], ascending=[True, False, True, True, True])
-    return Study(settings, cortex, best.drop_duplicates("nucleus_id").reset_index(drop=True), target_materialization(settings, cortex))
+    return Study(settings, cortex, speaking_units(features, origin="embedded units"), target_materialization(settings, cortex))
 
 
 def learnable(inputs: NodeInputs) -> NodeInputs:

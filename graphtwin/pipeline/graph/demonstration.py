@@ -22,6 +22,7 @@ from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.synthetic.steps import SimulateConfig
 from graphtwin.synthetic.volume.block import VolumeConfig
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS
+from graphtwin.tuning.units import speaking_units
 
 NAME = "synthetic"
 NEURONS, MINUTES = 1500, 8.0  # demonstration size
@@ -100,11 +101,15 @@ def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
 
 
 def take_measured(made: Demonstration) -> None:
-    """Give each unit of the main scan, which saw no gratings of all directions, what narrow scans measured of the same nucleus."""
+    """Give each unit of the main scan, which saw no gratings of all directions, what a narrow scan measured of the same nucleus.
+
+    Where several narrow scans did, the first speaks for the nucleus: nothing tells how reliable each is.
+    """
     tables = made.cortex / "tables"
     narrow = pd.read_parquet(tables / "direction_responses.parquet")
     matched = pd.read_parquet(tables / "coregistration_manual_v3.parquet")[[*UNIT_KEY, "target_id"]]
-    measured = matched.merge(narrow, on=UNIT_KEY).drop(columns=UNIT_KEY).groupby("target_id").mean()
+    every = matched.merge(narrow, on=UNIT_KEY).rename(columns={"target_id": "nucleus_id"})
+    measured = speaking_units(every, None, "units of narrow scans").drop(columns=UNIT_KEY).rename(columns={"nucleus_id": "target_id"})
     main = matched[~matched["session"].isin(narrow["session"])]
     known = main.merge(measured, on="target_id").drop(columns="target_id")
     log.warning(

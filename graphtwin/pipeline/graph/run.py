@@ -140,14 +140,14 @@ def leakage_job(study: Study, checkpoint: Path, file: Path | None, decoder: str,
 
 def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
     """The comparison of partners and matched non-partners; the axons behind it go beside the checkpoint."""
-    summary, axons = compare_with_matched(study.cortex, study.settings.seed)
+    summary, axons = compare_with_matched(study.cortex, study.units, study.settings.seed)
     artifacts.write_parquet(axons, checkpoint.with_name("like_to_like_axons.parquet"))
     return summary
 
 
 def conditional_job(study: Study, checkpoint: Path) -> pd.DataFrame:
     """Slopes of who connects on similarity, given every axon's number of partners."""
-    return conditional_like_to_like(study.cortex, study.settings.seed)
+    return conditional_like_to_like(study.cortex, study.units, study.settings.seed)
 
 
 def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:

@@ -136,6 +136,8 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         scope: What is scored.
     """
     steps = Funnel("study")
+    why = "another unit of the nucleus is more reliable, or as reliable and first by session, scan_idx and unit_id"
+    steps.record("units of nuclei", "speak for their nucleus", len(study.cortex.units), len(study.units), why, "units")
     functional = int(study.cortex.neurons["is_functional"].sum())
     with_function = int(study.inputs.has_function.sum())
     steps.record("functional nuclei", "with an embedding", functional, with_function, "none of its units has one", "nuclei")

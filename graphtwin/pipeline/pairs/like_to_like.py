@@ -17,6 +17,7 @@ from graphtwin.pipeline.pairs.neuron_function import with_function, without_publ
 from graphtwin.sources.loaders.brought_embeddings import read_embeddings as read_embeddings
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
 from graphtwin.tuning.similarity import add_similarities
+from graphtwin.tuning.units import speaking_units
 from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections
 from graphtwin.wiring.questions.analysis import analyse, measure_of, unfitted_groups
@@ -24,6 +25,7 @@ from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.together import GEOMETRY, together
 
 T = TypeVar("T")
+RELIABILITY = "cc_abs_cvt"  # of the published units: correlation of the twin's prediction with the mean response
 STEPS_BEFORE = 3  # pairs, neurons, inclusion
 
 
@@ -78,7 +80,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
             return done
 
         pairs = doing("reading the pairs", lambda: _read_pairs(config))
-        pairs, neurons = doing("neurons and similarities", lambda: _with_neurons(pairs, config))
+        pairs, neurons = doing("neurons and similarities", lambda: _with_neurons(pairs, config, answer))
         steps = doing("inclusion", lambda: _steps(pairs, neurons, config, answer))
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
@@ -115,11 +117,15 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
     return pairs
 
 
-def _with_neurons(pairs: pd.DataFrame, config: LikeToLikeConfig) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def _with_neurons(pairs: pd.DataFrame, config: LikeToLikeConfig, answer: Answer) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Similarities, projections and geometry filled in where the neurons allow it, and the neurons."""
     if config.neurons is None:
         return pairs, None
-    neurons = read_neurons(config.neurons)
+    units = read_neurons(config.neurons)
+    neurons = speaking_units(units, RELIABILITY, str(config.neurons))
+    funnel = Funnel("neurons")
+    funnel.record("units of nuclei", "speak for their nucleus", len(units), len(neurons), f"another has a larger {RELIABILITY}", "units")
+    answer.add("funnel", funnel.frame())
     if config.embeddings is not None:
         neurons = with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
     return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity), neurons

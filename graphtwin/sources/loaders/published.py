@@ -75,19 +75,18 @@ def read_pairs(path: str | Path) -> pd.DataFrame:
 
 
 def read_neurons(path: str | Path, frame: PiaFrame = MINNIE65) -> pd.DataFrame:
-    """The neuron table, one row a nucleus.
+    """The neuron table, in the order of the file: one row a nucleus as published, or one row a unit.
 
-    The published key is the nucleus: one unit stands for it. Where a table lists several units of a nucleus, the one with the largest
-    `cc_abs_cvt` stays (the first in session, scan and unit among equals) and the log says how many were left; without that column several
-    units are an error.
+    Where a table lists several units of a nucleus, `tuning.units.speaking_units` says which of them speaks for it.
 
     Args:
         path: .pkl, .parquet, .feather or .csv with nucleus_id and what else is known of the published columns.
         frame: Tilt and height of the pia, for nucleus_x, nucleus_y and nucleus_z (nm).
 
     Returns:
-        nucleus_id (unique), session, scan_idx, unit_id, x_um, depth_um, z_um (pia frame), brain_area, hva, layer, proofread_status,
-        reliabilities and selectivities, and vectors as cells of equal length, NaN where the file has none; further columns as they are.
+        nucleus_id, session, scan_idx, unit_id (unique together), x_um, depth_um, z_um (pia frame), brain_area, hva, layer,
+        proofread_status, reliabilities and selectivities, and vectors as cells of equal length, NaN where the file has none; further
+        columns as they are.
     """
     path = Path(path)
     table = _read(path)
@@ -95,7 +94,9 @@ def read_neurons(path: str | Path, frame: PiaFrame = MINNIE65) -> pd.DataFrame:
     schema.require_columns(table, ["nucleus_id"], str(path))
     for name in [name for name in ("nucleus_id", *schema.UNIT_KEY) if name in table]:
         table[name] = schema.as_ids(table[name], f"{path}, column {name}")
-    table = _one_unit(table, str(path))
+    units = [name for name in schema.UNIT_KEY if name in table]
+    if units:
+        schema.require_unique(table, ["nucleus_id", *units], str(path))
     if set(NUCLEUS_NM) & set(table.columns):
         table = _positions(table, frame, str(path))
     vectors = {name: list(_matrix(table, name, str(path))) for name in VECTORS if name in table}
@@ -225,24 +226,6 @@ def _require_finite_similarities(table: pd.DataFrame, origin: str) -> None:
     """Raise where a further column of numbers holds infinity; NaN is how the unknown is written."""
     for name in table.select_dtypes("floating"):
         _refuse(table, np.isinf(table[name]), f"have an infinite {name}", "Write NaN (or leave the cell empty) for unknown.", origin)
-
-
-def _one_unit(table: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """The most reliable unit of each nucleus, in the order of the table."""
-    repeated = table.duplicated("nucleus_id", keep=False)
-    if not repeated.any():
-        return table
-    units = [name for name in schema.UNIT_KEY if name in table]
-    if "cc_abs_cvt" not in table or not units:
-        raise ValueError(
-            f"{origin}: {int(repeated.sum())} of {len(table)} rows share their nucleus_id with another row, and "
-            f"{'cc_abs_cvt' if units else 'session, scan_idx, unit_id'} is missing, by which one would be chosen. Keep one row a nucleus."
-        )
-    schema.require_unique(table, ["nucleus_id", *units], origin)
-    ranked = table.sort_values(["cc_abs_cvt", *units], ascending=[False, *[True] * len(units)], na_position="last", kind="stable")
-    kept = table.loc[ranked.drop_duplicates("nucleus_id").index.sort_values()]
-    log.info("%s: %d of %d units left out: their nucleus has one with a larger cc_abs_cvt", origin, len(table) - len(kept), len(table))
-    return kept
 
 
 def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from graphtwin import schema
 from graphtwin.tuning.curves import describe_tuning, direction_degrees
 from graphtwin.tuning.similarity import orientation_difference, signal_correlation
 
@@ -34,12 +35,17 @@ class Measure:
 
 
 def tuning_measures(units: pd.DataFrame, neurons: pd.DataFrame) -> tuple[Measure, Measure]:
-    """Signal correlation of all functional cells, orientation difference of those with OSI above 0.4; a nucleus' first unit counts."""
-    first = units.drop_duplicates("nucleus_id")
+    """Signal correlation of all functional cells, and orientation difference of those with OSI above 0.4.
+
+    Args:
+        units: The unit that speaks for each nucleus (see `tuning.units`): nucleus_id, session, scan_idx, direction_DDD_D.
+        neurons: nucleus_id and layer.
+    """
+    schema.require_unique(units, ["nucleus_id"], "units of like-to-like")
     columns = [name for name in units if name.startswith("direction_")]
-    responses, ids = first[columns].to_numpy(np.float64), first["nucleus_id"].to_numpy(np.int64)
-    layer = first["nucleus_id"].map(neurons.set_index("nucleus_id")["layer"]).fillna("unknown")
-    stratum = first[["session", "scan_idx"]].assign(layer=layer).groupby(["session", "scan_idx", "layer"]).ngroup().to_numpy(np.int64)
+    responses, ids = units[columns].to_numpy(np.float64), units["nucleus_id"].to_numpy(np.int64)
+    layer = units["nucleus_id"].map(neurons.set_index("nucleus_id")["layer"]).fillna("unknown")
+    stratum = units[["session", "scan_idx"]].assign(layer=layer).groupby(["session", "scan_idx", "layer"]).ngroup().to_numpy(np.int64)
     tuning = describe_tuning(responses, direction_degrees(columns))
     tuned = tuning["osi"].to_numpy() > OSI_MIN
     preferred = tuning["preferred_orientation"].to_numpy(np.float64)[tuned]

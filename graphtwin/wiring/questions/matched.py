@@ -168,9 +168,16 @@ def summarise(
 
 
 def compare_with_matched(
-    cortex: Cortex, seed: int, n_matched: int = N_MATCHED, n_permutations: int = N_PERMUTATIONS
+    cortex: Cortex, units: pd.DataFrame, seed: int, n_matched: int = N_MATCHED, n_permutations: int = N_PERMUTATIONS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The comparison for both measures, every materialization, all axons and proofread axons apart.
+
+    Args:
+        cortex: Synapses, queried cells and neurons.
+        units: The unit that speaks for each nucleus, with its responses.
+        seed: Seed of the null and of the intervals.
+        n_matched: Matched non-partners of each partner.
+        n_permutations: Replicates of the null.
 
     Returns:
         Summary (one row a materialization, measure and subset) and the axons behind it.
@@ -178,7 +185,7 @@ def compare_with_matched(
     summary, axons = [], []
     for materialization, pairs in cortex.synapses.groupby("materialization", sort=True):
         queried = cortex.queried.query("materialization == @materialization and side == 'post'")["nucleus_id"].to_numpy(np.int64)
-        for measure in tuning_measures(cortex.units, cortex.neurons):
+        for measure in tuning_measures(units, cortex.neurons):
             matches = match_partners(pairs, queried, cortex.neurons, measure, n_matched)
             per_axon = axon_table(matches, measure, cortex.neurons)
             permuted = permuted_differences(matches, measure, seed, n_permutations)

@@ -81,13 +81,14 @@ def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -
     return candidates(pairs, [similarity, *(GEOMETRY if with_geometry else ())], exposure=None)
 
 
-def conditional_like_to_like(cortex: Cortex, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
+def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
     """`slopes_of` both measures of tuning in every materialization, with `p_adj` over all of them.
 
     Args:
         cortex: The joined tables.
-        seed: Of the null.
-        n_replicates: Of it.
+        units: The unit that speaks for each nucleus, with its responses.
+        seed: Seed of the null.
+        n_replicates: Replicates of the null.
 
     Returns:
         materialization and the columns of `slopes_of`; no rows for a measure with fewer than 5 axons.
@@ -95,7 +96,7 @@ def conditional_like_to_like(cortex: Cortex, seed: int, n_replicates: int = N_RE
     frames = []
     for materialization, made in cortex.synapses.groupby("materialization", sort=True):
         asked = cortex.queried.query("materialization == @materialization and side == 'post'")["nucleus_id"].to_numpy(np.int64)
-        for measure in tuning_measures(cortex.units, cortex.neurons):
+        for measure in tuning_measures(units, cortex.neurons):
             pairs = queried_pairs(made, asked, cortex.neurons, measure)
             if pairs.loc[pairs["n_synapses"] > 0, "pre_nucleus_id"].nunique() >= MIN_AXONS:
                 frames.append(slopes_of(pairs, measure, seed, n_replicates).assign(materialization=materialization))
