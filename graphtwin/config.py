@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -35,13 +36,15 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field("minnie65", description="Name of a bundled source, or the path of a TOML that names a folder of tables.")
-    out: Path = Field(Path("runs/minnie65"), description="The run folder.")
+    source: str = Field("minnie65", description="Name of a bundled source, or path of a TOML that names the tables of a folder.")
+    out: Path = Field(Path("runs/minnie65"), description="Folder that the run writes.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     threads: int = Field(2, ge=1, description="Threads of the numerical libraries.")
-    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="Where the graph model is trained.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "cpu", description="Where the graph model is trained; auto takes a GPU where there is one."
+    )
     preset: Literal["full", "run", "short"] = Field(
-        "run", description="full: the analysis; run: `make run`; short: continuous integration."
+        "run", description="How many folds, permutations and replicates: full for an analysis, run for a first look, short for a trial."
     )
 
 
@@ -101,8 +104,8 @@ def dump_json(config: BaseModel) -> str:
 
 
 def dump_toml(config: BaseModel) -> str:
-    """The resolved configuration as TOML that `load_config` reads back to the same model."""
-    return "\n".join(_toml_lines(config.model_dump(mode="json", exclude_none=True), "")) + "\n"
+    """The resolved configuration as TOML that `load_config` reads back to the same model; TOML has no word for None, which is left out."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def parse_override(override: str) -> tuple[list[str], Any]:
@@ -226,12 +229,3 @@ def _tags(model: type[BaseModel]) -> set[Any]:
 def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _toml_lines(values: dict[str, Any], prefix: str) -> list[str]:
-    """The lines of one table: its plain values first, then the tables inside it."""
-    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if not isinstance(value, dict)]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{prefix}{key}]", *_toml_lines(value, f"{prefix}{key}.")]
-    return lines

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class FitConfig(BaseModel):
-    """How weights are fitted."""
+    """How long weights are fitted and how fast they move."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(8, ge=1, description="Passes at most; the learning rate rises and falls once over them.")
+    epochs: int = Field(8, ge=1, description="Passes over the training data at most; the learning rate rises and falls once over them.")
     patience: int = Field(3, ge=1, description="Epochs without a better validation loss before the fit stops.")
-    learning_rate: float = Field(6e-3, gt=0, description="Its peak.")
-    weight_decay: float = Field(0.02, ge=0, description="Of AdamW.")
+    learning_rate: float = Field(6e-3, gt=0, description="Largest learning rate of the fit, after it has risen and before it falls.")
+    weight_decay: float = Field(0.02, ge=0, description="Weight decay of the optimiser AdamW.")
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -163,3 +164,24 @@ def test_a_table_given_in_part_keeps_what_the_model_has_there():
 
 def test_a_table_of_another_kind_keeps_nothing():
     assert load_config(FoundationConfig, overrides=["twin.core={kind='dense_lstm', growth=4}"]).twin.core == DenseLstmConfig(growth=4)
+
+
+class Extremes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    unlimited: float = float("inf")
+    unknown: float = float("nan")
+    absent: float | None = None
+    sizes_um: tuple[float, ...] = (80.0, float("-inf"))
+    quoted: str = 'a "quoted" \\ name,\nof two lines'
+    encoder: Encoder = Encoder()
+    by_name: dict[str, Encoder] = Field({"a.b": Encoder(hidden=3)})
+    parts: list[Part] = Field([Part(file="a"), Part(file="b")])
+
+
+def test_infinity_nan_absence_tables_and_tuples_survive_a_round_trip_through_toml(tmp_path):
+    path = tmp_path / "extremes.toml"
+    path.write_text(dump_toml(Extremes(absent=None)), encoding="utf-8")
+    assert "absent" not in path.read_text(encoding="utf-8")
+    back = load_config(Extremes, path)
+    assert np.isnan(back.unknown)
+    assert back.model_copy(update={"unknown": 0.0}) == Extremes(unknown=0.0)

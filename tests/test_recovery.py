@@ -28,7 +28,8 @@ LOOP = analysis()
 RULES = LOOP.RULES
 SMALL = {
     "N_NEURONS": 250,
-    "FILMS": MovieConfig(minutes=4.0, oracle_clips=3, oracle_repeats=3, test_clips=0, novel_clips=0),
+    "MINUTES": 4.0,
+    "FILMS": MovieConfig(oracle_clips=3, oracle_repeats=3, test_clips=0, novel_clips=0),
     "TRAINING": ["fit.epochs=6", "fit.patience=6", "steps=25", CORE],
     "RULES": {
         "salt and pepper": {

@@ -54,8 +54,7 @@ def film_again(config: SimulateConfig, folder: Path) -> None:
     """A second scan of the first animal: other clips to train on, other behaviour, gaze and noise, the same neurons and numbers."""
     animal = config.animal(0)
     units = animal.units[animal.units["kind"] == "video"]
-    films = config.films.model_copy(update={"minutes": config.minutes})
-    trials = programme(films, config.seed, config.animals)  # the clips of an animal that the study does not have
+    trials = programme(config.films, config.minutes, config.seed, config.animals)  # the clips of an animal that the study does not have
     write_dynamic(prepare_scan(units.assign(session=units["session"] + 1), animal.tuning, trials, config.seed, 0), folder)
 
 

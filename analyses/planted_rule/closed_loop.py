@@ -37,7 +37,6 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
 from graphtwin.sources.open_recording import open_recording
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.files.published_tables import write_published
 from graphtwin.synthetic.files.sensorium_files import write_dynamic
@@ -62,7 +61,8 @@ from graphtwin.wiring.pairs.pair_table import add_geometry
 
 HERE = Path(__file__).parent
 N_NEURONS, SLOPE = 400, 2.0
-FILMS = MovieConfig(minutes=10.0, oracle_clips=6, oracle_repeats=10, test_clips=0, novel_clips=0)  # ten minutes to train, ten of repeats
+MINUTES = 10.0  # of movies to train on; repeats last ten minutes too
+FILMS = MovieConfig(oracle_clips=6, oracle_repeats=10, test_clips=0, novel_clips=0)
 TRAINING = ["fit.epochs=10", "fit.patience=10", "steps=20"]
 WHOLE = ReconstructConfig(extended=0.35, clean=0.0)
 KINDS = {"salt and pepper": 0.0, "mapped": 0.8}  # part of the variance of tuning that follows the place of the receptive field
@@ -87,7 +87,7 @@ VECTORS = ("readout_cvt", "position_stim_cvt", "in_silico_resp", "in_vivo_mean_r
 
 
 def config_of(kind: str) -> AnimalConfig:
-    return AnimalConfig(anatomy=AnatomyConfig(n_neurons=N_NEURONS), tuning=TuningConfig(place_share=KINDS[kind]))
+    return AnimalConfig(tuning=TuningConfig(place_share=KINDS[kind]))
 
 
 def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]:
@@ -106,7 +106,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
             medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)
             known = embed_twin(run, recording)
-            answered = answers_to_gratings(run, known, make_animal(config_of(kind), number, 0))
+            answered = answers_to_gratings(run, known, make_animal(config_of(kind), N_NEURONS, number, 0))
             write_table(known.assign(**answered, **measured(run, recording)), table)
         shutil.rmtree(folder / "recording")
     return pd.read_parquet(table), pd.read_csv(scores, index_col="score")["median"]
@@ -139,9 +139,9 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
 def filmed(kind: str, number: int, folder: Path) -> Path:
     """The recording of an animal that watches movies, on disk."""
     if not list(folder.glob("dynamic*")):
-        animal = make_animal(config_of(kind), number, 0)
+        animal = make_animal(config_of(kind), N_NEURONS, number, 0)
         main = animal.units[animal.units["kind"] == "video"]
-        write_dynamic(prepare_scan(main, animal.tuning, programme(FILMS, number, 0), number, 0), folder)
+        write_dynamic(prepare_scan(main, animal.tuning, programme(FILMS, MINUTES, number, 0), number, 0), folder)
     return next(folder.glob("dynamic*"))
 
 
@@ -156,7 +156,7 @@ def measured(run: Path, recording: Path) -> dict[str, list[np.ndarray]]:
 
 def wired(kind: str, number: int, wiring: int, folder: Path, embedded: pd.DataFrame) -> pd.DataFrame:
     """All answers to the rules planted in one growth of an animal's neurites."""
-    animal = make_animal(config_of(kind), number, 0)
+    animal = make_animal(config_of(kind), N_NEURONS, number, 0)
     tissue = replace(animal.tissue, seed=1000 * (wiring + 1) + number)
     tiles = lay_tiles(tissue, grow_parts(tissue, skeletons=False))
     answers = []
@@ -227,7 +227,7 @@ def answers_of(kind: str, number: int, n_wirings: int, folder: Path) -> pd.DataF
     told = {
         "cc_norm": scores["cc_norm"],
         "cc_max": scores["cc_max"],
-        "field_r2": field_r2(embedded, make_animal(config_of(kind), number, 0)),
+        "field_r2": field_r2(embedded, make_animal(config_of(kind), N_NEURONS, number, 0)),
     }
     found = []
     for wiring in range(n_wirings):

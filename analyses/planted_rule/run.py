@@ -33,14 +33,12 @@ from graphtwin.report.figures.drawing import WIDTH
 from graphtwin.report.figures.palette import STYLE
 from graphtwin.schema import UNIT_KEY
 from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig
 from graphtwin.synthetic.brain.tiles import Tile, grow_parts, lay_tiles
-from graphtwin.synthetic.brain.tissue import NeuriteConfig
 from graphtwin.synthetic.function.preferences import TuningConfig
 from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses
 from graphtwin.synthetic.wiring.connect import Connections, connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
+from graphtwin.synthetic.wiring.reconstruct import UNPROOFREAD_UM, ReconstructConfig, reconstruct
 from graphtwin.tuning.embeddings import learn_embeddings, normalise, scan_labels
 from graphtwin.tuning.leakage import scan_leakage
 from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
@@ -58,12 +56,11 @@ SIMILARITY = "feature_similarity"
 JOINT = [SIMILARITY, "rf_distance", "distance_um", "depth_difference_um"]
 N_NEURONS, N_SCANNED = 300, 1200  # of a cortex with synapses, and of one with scans alone
 N_PROOFREAD, N_ANIMALS = 10, 10  # cortices reconstructed in several ways; animals with scans
-SMALL = AnatomyConfig(n_neurons=N_NEURONS)
 ALIKE = TuningConfig(place_share=0.8)  # cells that look at the same place prefer the same
 TISSUES = {
-    "targeted": AnimalConfig(anatomy=SMALL),
-    "untargeted": AnimalConfig(anatomy=SMALL, neurites=NeuriteConfig(targeting_slope=0.0)),
-    "mapped": AnimalConfig(anatomy=SMALL, tuning=ALIKE),
+    "targeted": AnimalConfig(),
+    "untargeted": AnimalConfig(targeting_slope=0.0),
+    "mapped": AnimalConfig(tuning=ALIKE),
 }
 BASE, SLOPE = -5.8, 2.0  # log of synapses per um of L_d, so that a hundred axons make some 600 synapses; the planted slope
 NEAR = Term(feature="distance_um", slope=-0.008, step=50.0)
@@ -90,7 +87,7 @@ MANY = ReconstructConfig(extended=0.35, clean=0.0)  # a hundred whole axons
 READINGS = {
     "all axons whole": ReconstructConfig(extended=1.0, clean=0.0),
     "proofread axons": ReconstructConfig(),
-    "unproofread taken as whole": ReconstructConfig(extended=0.0, clean=1.0, clean_um=ReconstructConfig().unproofread_um),
+    "unproofread taken as whole": ReconstructConfig(extended=0.0, clean=1.0, clean_um=UNPROOFREAD_UM),
 }
 N_AXONS = (5, 10, 20, 40, 80)
 BELOW: dict[str, Any] = {"fontsize": 6, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}  # where a legend stands
@@ -123,7 +120,7 @@ def studied(tissue: str, cortex: int) -> pd.DataFrame:
     """All answers to one cortex and the rules planted in it, or to the scans of one animal."""
     if tissue == "scans":
         return pd.concat([scanned(name, cortex) for name in SCANS], ignore_index=True)
-    animal = make_animal(TISSUES[tissue], cortex, 0)
+    animal = make_animal(TISSUES[tissue], N_NEURONS, cortex, 0)
     tiles = lay_tiles(animal.tissue, grow_parts(animal.tissue, skeletons=False))
     return pd.concat([wired(name, animal, tiles, cortex) for name in SCENARIOS if SCENARIOS[name].tissue == tissue], ignore_index=True)
 
@@ -222,7 +219,7 @@ def proofread(animal: Animal, tiles: list[Tile], connections: Connections, slope
 def scanned(name: str, number: int) -> pd.DataFrame:
     """What responses of narrow scans say about depth and layer, and about the scan itself."""
     config = SCANS[name]
-    animal = make_animal(AnimalConfig(anatomy=AnatomyConfig(n_neurons=N_SCANNED), scans=config), number, 0)
+    animal = make_animal(AnimalConfig(scans=config), N_SCANNED, number, 0)
     units = animal.units[animal.units["kind"] == "directions"].reset_index(drop=True)
     units = units.merge(direction_responses(units, animal.tuning, config, number, 0), on=UNIT_KEY)
     columns = direction_columns()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import schema
-from graphtwin.synthetic.brain.anatomy import Anatomy, AnatomyConfig, grow_anatomy
-from graphtwin.synthetic.brain.tissue import NeuriteConfig, Tissue
+from graphtwin.synthetic.brain.anatomy import DENSITY_PER_MM2, TISSUE_PER_MM2, Anatomy, grow_anatomy
+from graphtwin.synthetic.brain.tissue import TARGETING_SLOPE, Tissue
 from graphtwin.synthetic.function.preferences import Tuning, TuningConfig, draw_tuning
 from graphtwin.synthetic.function.responder import responder, visual_rates
 from graphtwin.synthetic.function.scans import ScanConfig, scan_units
@@ -21,14 +21,18 @@ CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15  # of the fixed set on which noise
 
 
 class AnimalConfig(BaseModel):
-    """How the animals are made."""
+    """How simulated animals are made, beside how many neurons they have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    anatomy: AnatomyConfig = AnatomyConfig()
-    tuning: TuningConfig = TuningConfig()
-    neurites: NeuriteConfig = NeuriteConfig()
-    scans: ScanConfig = ScanConfig()
+    density_per_mm2: float = Field(
+        DENSITY_PER_MM2, gt=0, le=TISSUE_PER_MM2, description="Neurons below a square millimetre of pia: a sample of the tissue."
+    )
+    targeting_slope: float = Field(
+        TARGETING_SLOPE, ge=-20, le=20, description="How axons seek cells with similar features: 0 leaves who comes close to geometry."
+    )
+    tuning: TuningConfig = Field(TuningConfig(), description="How neurons are tuned.")
+    scans: ScanConfig = Field(ScanConfig(), description="How animals are scanned.")
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,19 @@ class Animal:
     tissue: Tissue
 
 
-def make_animal(config: AnimalConfig, seed: int, number: int) -> Animal:
+def make_animal(config: AnimalConfig, n_neurons: int, seed: int, number: int) -> Animal:
     """Draw one animal; the same again from the same arguments.
 
     Args:
         config: How animals are made.
+        n_neurons: Neurons of all areas together.
         seed: The run's seed.
         number: From 0 on.
     """
-    anatomy = grow_anatomy(config.anatomy, seed, number)
+    anatomy = grow_anatomy(n_neurons, seed, number, config.density_per_mm2)
     tuning = draw_tuning(anatomy.neurons, config.tuning, seed, number)
     units = scan_units(anatomy.neurons, config.scans, seed, number)
-    return Animal(number, anatomy, tuning, units, Tissue.of(anatomy, tuning.features, config.neurites))
+    return Animal(number, anatomy, tuning, units, Tissue.of(anatomy, tuning.features, config.targeting_slope))
 
 
 def known_function(animal: Animal, seed: int) -> pd.DataFrame:

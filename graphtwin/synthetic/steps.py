@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.artifacts import write_text
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
+from graphtwin.synthetic.brain.anatomy import FEWEST
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.files.cave_tables import EARLIER, VolumeTables, matches, write_cave_tables
 from graphtwin.synthetic.files.nwb_files import scan_masks, write_nwb
@@ -18,7 +19,7 @@ from graphtwin.synthetic.files.nwb_session import blank_tape, nwb_scan, read_tap
 from graphtwin.synthetic.files.published_tables import write_published
 from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
 from graphtwin.synthetic.function.images import ImageConfig, prepare_images
-from graphtwin.synthetic.function.imaging import ImagingConfig
+from graphtwin.synthetic.function.imaging import RATE_HZ
 from graphtwin.synthetic.function.scans import direction_responses
 from graphtwin.synthetic.function.session import MovieConfig, Scan, play, prepare_scan, programme
 from graphtwin.synthetic.function.stimuli import photographs
@@ -38,36 +39,25 @@ RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
 
 
 class SimulateConfig(BaseModel):
-    """What is simulated.
-
-    Attributes:
-        rule: Of wiring; see `rules`.
-        neurons: Of each animal.
-        animals: All with recordings; the first with electron microscopy as well.
-        minutes: Of movies to train on, each animal; 0 leaves out all recordings.
-        seed: The root of every random draw.
-        cells: How animals are made; the number of neurons above counts.
-        films: What is shown in the scan of videos; the minutes above count.
-        pictures: What is shown in the scan of pictures.
-        block: Of tissue, as a volume.
-    """
+    """What `graphtwin simulate` makes: animals with a known wiring rule, recorded, and one of them reconstructed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rule: str = "feature"
-    neurons: int = Field(2000, ge=10, le=1_000_000)
-    animals: int = Field(2, ge=1, le=1000)
-    minutes: float = Field(10.0, ge=0, le=10_000)
-    seed: int = Field(0, ge=0)
-    cells: AnimalConfig = AnimalConfig()
-    films: MovieConfig = MovieConfig()
-    pictures: ImageConfig = ImageConfig()
-    block: VolumeConfig = VolumeConfig()
+    rule: str = Field(
+        "feature", description="Wiring rule: geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy."
+    )
+    neurons: int = Field(2000, ge=FEWEST, le=1_000_000, description="Neurons of each animal.")
+    animals: int = Field(2, ge=1, le=1000, description="Animals, all with recordings; the first has electron microscopy too.")
+    minutes: float = Field(10.0, ge=0, le=10_000, description="Minutes of movies to train on, each animal; 0 leaves out all recordings.")
+    seed: int = Field(0, ge=0, description="The root of every random draw.")
+    cells: AnimalConfig = Field(AnimalConfig(), description="How animals are made.")
+    films: MovieConfig = Field(MovieConfig(), description="What is shown in the scan of videos.")
+    pictures: ImageConfig = Field(ImageConfig(), description="What is shown in the scan of pictures.")
+    block: VolumeConfig = Field(VolumeConfig(), description="The block of tissue that is written as a volume.")
 
     def animal(self, number: int) -> Animal:
         """One of the animals."""
-        anatomy = self.cells.anatomy.model_copy(update={"n_neurons": self.neurons})
-        return make_animal(self.cells.model_copy(update={"anatomy": anatomy}), self.seed, number)
+        return make_animal(self.cells, self.neurons, self.seed, number)
 
 
 def plant_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
@@ -104,8 +94,7 @@ def film_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
 
 def _main_scan(config: SimulateConfig, animal: Animal) -> Scan:
     """The scan of videos, ready to be played."""
-    shown = config.films.model_copy(update={"minutes": config.minutes})
-    trials = programme(shown, config.seed, animal.number)
+    trials = programme(config.films, config.minutes, config.seed, animal.number)
     main = animal.units[animal.units["kind"] == "video"]
     return prepare_scan(main, animal.tuning, trials, config.seed, animal.number)
 
@@ -118,9 +107,8 @@ def archive_scans(config: SimulateConfig, folder: Path) -> None:
     main = _main_scan(config, animal)
     write_nwb(nwb_scan(read_tape(main, folder / TAPE), _of_scan(matched, 1)), folder / "nwb", config.seed)
     for session, units in animal.units[animal.units["kind"] == "directions"].groupby("session"):
-        short = {"minutes": min(config.minutes, NARROW_MINUTES), "oracle_clips": 1, "oracle_repeats": 5, "test_clips": 0}
-        shown = config.films.model_copy(update=short)
-        trials = programme(shown, config.seed, RECONSTRUCTED)
+        shown = config.films.model_copy(update={"oracle_clips": 1, "oracle_repeats": 5, "test_clips": 0})
+        trials = programme(shown, min(config.minutes, NARROW_MINUTES), config.seed, RECONSTRUCTED)
         scan = prepare_scan(units, animal.tuning, trials, config.seed, RECONSTRUCTED)
         tape = blank_tape(scan)
         deque(taped(tape, play(scan)), maxlen=0)
@@ -158,7 +146,7 @@ def table_volume(config: SimulateConfig, folder: Path) -> None:
 
 def _scan_units(config: SimulateConfig, animal: Animal) -> pd.DataFrame:
     """Which mask of which field each unit is, in all scans that have an NWB file."""
-    period_s = 1 / ImagingConfig().rate_hz
+    period_s = 1 / RATE_HZ
     return pd.concat([scan_masks(units, period_s, config.seed) for _, units in animal.units.groupby("session")], ignore_index=True)
 
 

@@ -20,33 +20,23 @@ from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 LARGEST_LOG_STEP = 1.0  # a Fisher step moves no log response further than this
+ITERATIONS = 60  # sweeps over weights, noise and basis, at most
+TOLERANCE = 2e-3  # a fit stops when no log response moves by more than this in a sweep (root mean square)
 LARGEST_RESIDUAL = 10.0  # (y - mean) / mean beyond this counts as this: an outlier bends the basis no further
 
 
 class DirectionConfig(BaseModel):
-    """What the fit tries on held-out directions.
-
-    Attributes:
-        ranks: Numbers of basis functions tried.
-        smoothness: Strengths of the circular smoothness penalty tried, relative to the information in the data.
-        folds: Parts of the directions; each neuron loses one part a fold.
-        grid_neurons: Most neurons on which the candidates are compared; the chosen one is fitted to all.
-        iterations: Most sweeps over weights, noise and basis.
-        tolerance: The fit stops when no log response moves by more than this in a sweep (root mean square).
-        min_units_per_scan: Scans with fewer units are standardised with the moments of all units.
-        seed: Names the draw that decides which neuron loses which directions in which fold.
-    """
+    """How embeddings are learned from responses to directions: what is tried, and on which held-out directions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ranks: tuple[int, ...] = (2, 4, 6, 8)
-    smoothness: tuple[float, ...] = (0.0, 0.03, 0.1)
-    folds: int = Field(default=4, ge=2)
-    grid_neurons: int = Field(default=2000, ge=10)
-    iterations: int = Field(default=60, ge=1)
-    tolerance: float = Field(default=2e-3, gt=0)
-    min_units_per_scan: int = Field(default=20, ge=2)
-    seed: int = 0
+    ranks: tuple[int, ...] = Field((2, 4, 6, 8), description="Numbers of basis functions that are tried on held-out directions.")
+    smoothness: tuple[float, ...] = Field(
+        (0.0, 0.03, 0.1),
+        description="Strengths of the circular smoothness penalty that are tried, as parts of the information in the data.",
+    )
+    folds: int = Field(4, ge=2, description="Parts of the directions; each neuron loses one part in a fold.")
+    seed: int = Field(0, description="Seed of the draw that decides which neuron loses which directions in which fold.")
 
 
 @dataclass(frozen=True)
@@ -109,8 +99,6 @@ def fit_basis(
     rank: int,
     smoothness: float,
     observed: Bool[np.ndarray, "neurons directions"] | None = None,
-    iterations: int = 60,
-    tolerance: float = 2e-3,
 ) -> DirectionBasis:
     """Penalised maximum likelihood over all neurons: readout, noise and basis in turn until the curves stand still.
 
@@ -119,8 +107,6 @@ def fit_basis(
         rank: Basis functions.
         smoothness: Strength of the circular penalty relative to the mean information about a basis value.
         observed: Entries that may be used; all finite ones by default.
-        iterations: Most sweeps.
-        tolerance: Root-mean-square change of the log curves in a sweep at which the fit stops.
     """
     finite = check_rates(responses, rank)
     seen = finite if observed is None else finite & observed
@@ -132,10 +118,10 @@ def fit_basis(
         )
     relative = np.where(seen, responses, 0.0) / mean[:, None]
     state = _Sweep(relative, seen, rank, smoothness)
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         before = state.log_curve()
         state.sweep()
-        if np.sqrt(np.mean((state.log_curve() - before) ** 2)) < tolerance:
+        if np.sqrt(np.mean((state.log_curve() - before) ** 2)) < TOLERANCE:
             break
     state.readout(steps=8)
     basis, weights = _fix_signs(state.basis, state.weights)

@@ -20,7 +20,7 @@ from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_bas
 from graphtwin.tuning.selection import HeldOut, hold_out_directions
 
 Normalisation = Literal["within_scan", "length", "none"]
-MIN_UNITS_PER_SCAN = 20
+MIN_UNITS_PER_SCAN = 20  # scans with fewer units are standardised with the moments of all units: their own would be noise
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def learn_embeddings(units: pd.DataFrame, config: DirectionConfig | None = None)
     usable, funnel = _usable(units.sort_values(UNIT_KEY, ignore_index=True), columns)
     responses = usable[columns].to_numpy(np.float64)
     held_out = hold_out_directions(responses, degrees, config)
-    basis = fit_basis(responses, held_out.rank, held_out.smoothness, iterations=config.iterations, tolerance=config.tolerance)
+    basis = fit_basis(responses, held_out.rank, held_out.smoothness)
     reliability = np.clip(held_out.explained, 0.0, 1.0)
     scale = np.sqrt((basis.weights**2).sum(1).mean())
     raw = _table(usable, basis.weights / scale, reliability)
-    return LearnedEmbeddings(normalise(raw, "within_scan", config.min_units_per_scan), raw, basis, degrees, held_out, funnel)
+    return LearnedEmbeddings(normalise(raw, "within_scan"), raw, basis, degrees, held_out, funnel)
 
 
 def _usable(units: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -104,32 +104,29 @@ def scan_labels(frame: pd.DataFrame) -> Int[np.ndarray, " units"]:
     return frame.groupby(["session", "scan_idx"], sort=True).ngroup().to_numpy(np.int64)
 
 
-def normalise(embeddings: pd.DataFrame, how: Normalisation, min_units: int = MIN_UNITS_PER_SCAN) -> pd.DataFrame:
+def normalise(embeddings: pd.DataFrame, how: Normalisation) -> pd.DataFrame:
     """The table with its vectors normalised; keys and reliability unchanged.
 
     Args:
         embeddings: An embeddings table.
         how: `within_scan`: every scan gets mean 0 and the average covariance of the scans, so that neither tells which scan a unit is
             from; `length`: vectors of length 1, for cosines; `none`.
-        min_units: Scans smaller than this are moved by the moments of all units together; their own would be noise.
     """
     names = embedding_columns(embeddings)
     values = embeddings[names].to_numpy(np.float64)
     if how == "within_scan":
-        values = align_scans(values, scan_labels(embeddings), min_units)
+        values = align_scans(values, scan_labels(embeddings))
     elif how == "length":
         values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
     return embeddings.assign(**{name: values[:, index].astype(np.float32) for index, name in enumerate(names)})
 
 
-def align_scans(
-    values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, " units"], min_units: int = MIN_UNITS_PER_SCAN
-) -> Float[np.ndarray, "units features"]:
+def align_scans(values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, " units"]) -> Float[np.ndarray, "units features"]:
     """Each scan centred and mapped from its covariance to the pooled within-scan covariance; label-free.
 
-    A scan's covariance is shrunk towards the pooled one by `min_units` pseudo-units, so that small scans are not whitened to noise.
+    A scan's covariance is shrunk towards the pooled one by `MIN_UNITS_PER_SCAN` pseudo-units: small scans are not whitened to noise.
     """
-    large = [label for label in np.unique(scan) if (scan == label).sum() >= min_units]
+    large = [label for label in np.unique(scan) if (scan == label).sum() >= MIN_UNITS_PER_SCAN]
     centred = values - values.mean(0)
     for label in large:
         centred[scan == label] = values[scan == label] - values[scan == label].mean(0)
@@ -138,7 +135,7 @@ def align_scans(
     out = centred.copy()
     for label in large:
         rows = scan == label
-        own = (centred[rows].T @ centred[rows] + min_units * pooled) / (rows.sum() + min_units)
+        own = (centred[rows].T @ centred[rows] + MIN_UNITS_PER_SCAN * pooled) / (rows.sum() + MIN_UNITS_PER_SCAN)
         out[rows] = centred[rows] @ _power(own, -0.5) @ root
     return out
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from graphtwin import schema
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning.curves import describe_tuning, direction_degrees
-from graphtwin.tuning.embeddings import MIN_UNITS_PER_SCAN, align_scans, embedding_columns, scan_labels
+from graphtwin.tuning.embeddings import align_scans, embedding_columns, scan_labels
 from graphtwin.tuning.variability import lend, response_variability
 
 SHAPE = ["osi", "dsi", "gosi", "gdsi", "tuning_width", "mean", "variation", "sparseness", "entropy", "harmonic_3", "harmonic_4"]
@@ -44,13 +44,13 @@ def node_features(units: pd.DataFrame, embeddings: pd.DataFrame, orientations: p
         ranked = np.zeros((len(keys), described.shape[1]))
         ranked[shown] = rank_within_scan(described.to_numpy(np.float64), scan[shown])
         parts |= {name: ranked[:, index] for index, name in enumerate(described.columns)}
-    values = align_scans(np.column_stack(list(parts.values())), scan, MIN_UNITS_PER_SCAN)
+    values = align_scans(np.column_stack(list(parts.values())), scan)
     names = list(parts)
     if orientations is not None and orientations["nucleus_id"].isin(keys["nucleus_id"]).any():
         variability = response_variability(orientations)
         measured = variability.reindex(keys["nucleus_id"]).to_numpy(np.float64)
         ranked = rank_within_scan(lend(measured, values, scan), scan)
-        values = align_scans(np.column_stack([values, ranked]), scan, MIN_UNITS_PER_SCAN)
+        values = align_scans(np.column_stack([values, ranked]), scan)
         names += [f"feature_{name}" for name in variability]
     return pd.concat([keys, pd.DataFrame(np.clip(values, -6.0, 6.0).astype(np.float32), columns=names)], axis=1)
 

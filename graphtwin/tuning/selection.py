@@ -16,7 +16,8 @@ from graphtwin.execute import rng_for
 from graphtwin.tuning.curves import fit_von_mises
 from graphtwin.tuning.directions import DirectionConfig, direction_folds, fit_basis
 
-REPLICATES = 1000
+REPLICATES = 1000  # resamples of neurons behind an interval
+GRID_NEURONS = 2000  # the candidates are compared on so many at most; the chosen one is fitted to all
 FLOOR = 1e-3  # of the neuron's mean: no predictor says less, since a Gamma mean of 0 has no likelihood
 OURS = "shared_basis"
 REFERENCES = ["von_mises", "raw", "raw_neighbours", "raw_opposite", "own_mean"]
@@ -58,7 +59,7 @@ def hold_out_directions(
 
 def _predict_fold(responses: np.ndarray, folds: np.ndarray, fold: int, candidate: tuple[int, float], config: DirectionConfig) -> np.ndarray:
     """Curves of all neurons by the fit that didn't see this fold."""
-    fit = fit_basis(responses, *candidate, observed=folds != fold, iterations=config.iterations, tolerance=config.tolerance)
+    fit = fit_basis(responses, *candidate, observed=folds != fold)
     return fit.response()
 
 
@@ -71,11 +72,11 @@ def gamma_deviance(
 
 
 def _score_grid(responses: np.ndarray, folds: np.ndarray, config: DirectionConfig) -> pd.DataFrame:
-    """Every candidate's deviance on every fold, on at most `grid_neurons` neurons drawn by name."""
+    """Every candidate's deviance on every fold, on at most `GRID_NEURONS` neurons drawn by name."""
     candidates = [(rank, smoothness) for rank in config.ranks if rank < responses.shape[1] for smoothness in config.smoothness]
     if not candidates:
         raise ValueError(f"ranks {config.ranks} with {responses.shape[1]} directions: give one below {responses.shape[1]}.")
-    drawn = np.sort(rng_for(config.seed, "grid neurons").permutation(len(responses))[: config.grid_neurons])
+    drawn = np.sort(rng_for(config.seed, "grid neurons").permutation(len(responses))[:GRID_NEURONS])
     responses, folds = responses[drawn], folds[drawn]
     rows = []
     for candidate in candidates:

@@ -12,7 +12,7 @@ from graphtwin.graph.data.pair_set import PairSet
 from graphtwin.graph.model.pair_network import PairConfig
 from graphtwin.training import FitConfig
 
-CONFIG = PairConfig(hidden=16, encoded=4, negatives=0.3, batch=384, validation=0.2, fit=FitConfig(epochs=6, learning_rate=0.015))
+CONFIG = PairConfig(hidden=16, negatives=0.3, batch=384, validation=0.2, fit=FitConfig(epochs=6, learning_rate=0.015))
 MATERIALIZATION = 661
 
 

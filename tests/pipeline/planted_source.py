@@ -30,11 +30,9 @@ SMALL = [
     "neurons.fit.epochs=2",
     "neurons.hidden=8",
     "pairs.hidden=8",
-    "pairs.encoded=4",
     "pairs.negatives=0.3",
     "directions.ranks=[2]",
     "directions.smoothness=[0.1]",
-    "directions.iterations=5",
 ]
 BLIND_IDS = np.arange(FUNCTIONAL - BLIND, FUNCTIONAL)
 UNKNOWN_ID = N + 500

@@ -32,8 +32,8 @@ TINY = SimulateConfig.model_validate(
         "minutes": 0.2,
         "cells": {"scans": {"depth_scans": 1}},
         "films": {"clip_frames": 90, "oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_repeats": 1},
-        "pictures": {"train": 6, "validation": 2, "test": 1, "test_repeats": 2, "final_test": 1, "final_test_repeats": 1},
-        "block": {"size_um": [10, 10, 10], "chunk": [64, 64, 64], "n_meshes": 2},
+        "pictures": {"train": 6, "validation": 2, "test": 1, "test_repeats": 2},
+        "block": {"size_um": [10, 10, 10], "n_meshes": 2},
     }
 )
 

@@ -18,7 +18,7 @@ from graphtwin.synthetic.volume.block import VolumeConfig
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS
 
 # Without minutes there are no movies, so that a twin could not be trained.
-SMALL = {"NEURONS": 150, "MINUTES": 0.0, "BLOCK": VolumeConfig(size_um=(10, 10, 10), chunk=(64, 64, 64), n_meshes=0), "REPLICATES": 0}
+SMALL = {"NEURONS": 150, "MINUTES": 0.0, "BLOCK": VolumeConfig(size_um=(10, 10, 10), n_meshes=0), "REPLICATES": 0}
 
 
 class Stopped(Exception):

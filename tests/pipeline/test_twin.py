@@ -12,7 +12,7 @@ from graphtwin.cli.app import app
 from graphtwin.sources.open_recording import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
-FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2", "validation_trials=1"]
+FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2"]
 CORE = 'twin.core={kind="recurrent", first=6, hidden=8, blocks=1, features=8}'
 
 

@@ -80,7 +80,7 @@ def write_run(folder: Path, cortex: Cortex, n_axons: int = 40, n_posts: int = 10
 
 
 def write_embeddings(folder: Path, cortex: Cortex, quick: bool) -> LearnedEmbeddings:
-    config = DirectionConfig(ranks=(2, 3), smoothness=(0.0, 0.1), folds=2, iterations=8) if quick else DirectionConfig()
+    config = DirectionConfig(ranks=(2, 3), smoothness=(0.0, 0.1), folds=2) if quick else DirectionConfig()
     learned = learn_embeddings(cortex.units, config)
     components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
     decoders = ("linear",) if quick else ("linear", "boosting")

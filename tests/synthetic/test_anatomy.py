@@ -8,7 +8,8 @@ from scipy.stats import ks_2samp
 from graphtwin.coordinates import MINNIE65, pia_from_voxels
 from graphtwin.schema import POSITION
 from graphtwin.sources.loaders import minnie65
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain import anatomy
+from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.sheet import SHARES, Sheet
 
 
@@ -18,13 +19,13 @@ def labelled():
 
 
 def test_proportions_of_types_are_those_of_the_labelled_cells_to_a_twentieth_of_a_percent(labelled):
-    neurons = grow_anatomy(AnatomyConfig(n_neurons=2000), seed=0, animal=0).neurons
+    neurons = grow_anatomy(2000, seed=0, animal=0).neurons
     difference = neurons["cell_type"].value_counts(normalize=True) - labelled["cell_type"].value_counts(normalize=True)
     assert difference.abs().max() < 0.0005
 
 
 def test_depths_of_every_type_lie_within_a_ks_distance_of_0_05_of_the_labelled_cells(labelled):
-    neurons = grow_anatomy(AnatomyConfig(n_neurons=100_000), seed=0, animal=0).neurons
+    neurons = grow_anatomy(100_000, seed=0, animal=0).neurons
     distances = {
         name: ks_2samp(group["depth_um"], labelled.loc[labelled["cell_type"] == name, "depth_um"]).statistic
         for name, group in neurons.groupby("cell_type")
@@ -33,20 +34,20 @@ def test_depths_of_every_type_lie_within_a_ks_distance_of_0_05_of_the_labelled_c
 
 
 def test_areas_share_the_sheet_as_recorded_units_do():
-    neurons = grow_anatomy(AnatomyConfig(n_neurons=100_000), seed=0, animal=0).neurons
+    neurons = grow_anatomy(100_000, seed=0, animal=0).neurons
     share = neurons["brain_area"].value_counts(normalize=True)
     assert max(abs(share[area] - SHARES[area]) for area in SHARES) < 0.005
 
 
 def test_nuclei_do_not_overlap_even_in_whole_tissue():
-    neurons = grow_anatomy(AnatomyConfig(n_neurons=5000, density_per_mm2=60_000), seed=0, animal=0).neurons
+    neurons = grow_anatomy(5000, density_per_mm2=60_000.0, seed=0, animal=0).neurons
     points, radius = neurons[POSITION].to_numpy(), neurons["nucleus_radius_um"].to_numpy()
     near = cKDTree(points).query_pairs(2 * radius.max(), output_type="ndarray")
     assert (np.linalg.norm(points[near[:, 0]] - points[near[:, 1]], axis=1) >= radius[near].sum(1)).all()
 
 
 def test_the_sheet_grows_so_that_the_density_stays():
-    sides = [grow_anatomy(AnatomyConfig(n_neurons=n), seed=0, animal=0).sheet.side_um for n in (500, 2000)]
+    sides = [grow_anatomy(n, seed=0, animal=0).sheet.side_um for n in (500, 2000)]
     assert sides[1] == pytest.approx(2 * sides[0])
 
 
@@ -86,23 +87,24 @@ def test_a_place_that_was_looked_up_in_an_area_looks_there(area):
 
 
 def test_the_em_frame_is_that_of_minnie65_in_whole_nm():
-    anatomy = grow_anatomy(AnatomyConfig(n_neurons=100), seed=0, animal=0)
+    anatomy = grow_anatomy(100, seed=0, animal=0)
     back = pia_from_voxels(anatomy.soma_nm() / np.array([4.0, 4.0, 40.0]), MINNIE65)
     assert np.abs(back - anatomy.neurons[POSITION].to_numpy()).max() < 0.001
     assert (anatomy.soma_nm() == np.rint(anatomy.soma_nm())).all()
 
 
 def test_animals_share_no_nucleus_and_the_same_animal_is_the_same_again():
-    one, other, again = (grow_anatomy(AnatomyConfig(n_neurons=200), seed=1, animal=animal).neurons for animal in (0, 1, 0))
+    one, other, again = (grow_anatomy(200, seed=1, animal=animal).neurons for animal in (0, 1, 0))
     assert not set(one["nucleus_id"]) & set(other["nucleus_id"])
     assert one["nucleus_id"].is_monotonic_increasing
     assert one.equals(again)
 
 
-def test_impossible_sizes_are_refused():
-    with pytest.raises(ValueError, match="greater than or equal to 10"):
-        AnatomyConfig(n_neurons=9)
+def test_impossible_sizes_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"9 neurons were asked for\. Give 10 or more"):
+        grow_anatomy(9, seed=0, animal=0)
     with pytest.raises(ValueError, match=r"animals are numbered from 0"):
-        grow_anatomy(AnatomyConfig(), seed=0, animal=-1)
+        grow_anatomy(2000, seed=0, animal=-1)
+    monkeypatch.setattr(anatomy, "NUCLEUS_RADIUS_UM", 8.0)
     with pytest.raises(ValueError, match=r"nuclei still overlap after .* Give a lower density_per_mm2"):
-        grow_anatomy(AnatomyConfig(n_neurons=3000, density_per_mm2=67_900, nucleus_radius_um=8.0), seed=0, animal=0)
+        grow_anatomy(3000, seed=0, animal=0, density_per_mm2=67_900.0)

@@ -7,11 +7,11 @@ from pandas.testing import assert_frame_equal
 
 from graphtwin.cortex.proximity.cable import Cable
 from graphtwin.cortex.proximity.dendrite_index import DendriteIndex, proximities
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, locate_on_neurites
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.synthetic.wiring.connect import ConnectConfig, connect
+from graphtwin.synthetic.wiring.connect import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidates import candidates
@@ -106,7 +106,7 @@ def test_targeting_brings_axons_to_similar_cells_and_geometry_does_not(larger):
 
 
 def test_similar_pairs_have_larger_synapses_where_that_is_asked(small):
-    grown = connect(SMALL, rule_of("feature+degree-heavy", base=-4.0), ConnectConfig(size_slope=1.0))
+    grown = connect(SMALL, rule_of("feature+degree-heavy", base=-4.0), size_slope=1.0)
     similarity = small.synapses.merge(small.pairs, on=["pre_nucleus_id", "post_nucleus_id"])["feature_similarity"]
     ratio = np.log(grown.synapses["size"] / small.synapses["size"])
     np.testing.assert_allclose(ratio, similarity, atol=0.05)  # sizes are whole voxels
@@ -118,6 +118,6 @@ def test_a_rule_of_features_needs_features():
 
 
 def test_ten_neurons_are_enough():
-    few = connect(Tissue.of(grow_anatomy(AnatomyConfig(n_neurons=10), 0, 0)), rule_of("geometry"))
+    few = connect(Tissue.of(grow_anatomy(10, 0, 0)), rule_of("geometry"))
     assert few.pairs["feature_similarity"].isna().all()
     assert (few.pairs["l_d_um"] > 0).all()

@@ -13,12 +13,13 @@ from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.nwb_coregistration import read_coregistration
 from graphtwin.synthetic.files.nwb_files import scan_masks, write_nwb
 from graphtwin.synthetic.files.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
+from graphtwin.synthetic.function.imaging import RATE_HZ
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
 from graphtwin.synthetic.function.session import MovieConfig, play, prepare_scan, programme
 
 SEED, ANIMAL = 5, 3
 SHORT = {"oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_clips": 1, "novel_repeats": 1}
-MOVIES = MovieConfig(minutes=0.1, clip_frames=60, **SHORT)
+MOVIES = MovieConfig(clip_frames=60, **SHORT)
 
 
 def cells(n: int = 12) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def scan():
     neurons = cells()
     units = neurons[["nucleus_id", "x_um", "depth_um", "z_um"]].assign(session=1, scan_idx=1, unit_id=1 + np.arange(12), field=1)
     units["field"] += np.arange(12) // 6
-    return prepare_scan(units, draw_tuning(neurons, TuningConfig(), SEED, ANIMAL), programme(MOVIES, SEED, ANIMAL), SEED, ANIMAL)
+    return prepare_scan(units, draw_tuning(neurons, TuningConfig(), SEED, ANIMAL), programme(MOVIES, 0.1, SEED, ANIMAL), SEED, ANIMAL)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_units_are_measured_when_their_plane_is_scanned(scan, played, recording)
     at_frames = {trial.row: trial for trial in played[1]}
     row = 3
     trial = at_frames[scan.trials.index[scan.trials["trial"] == read.trials["trial"][row]][0]]
-    start_s, period_s = read.trials["start_s"][row], 1 / scan.imaging.rate_hz
+    start_s, period_s = read.trials["start_s"][row], 1 / RATE_HZ
     moments = start_s + np.arange(trial.samples.at_frames(trial.samples.activity, 60).shape[1]) / 30
     found = read.open_trial(row).responses
     for place, unit in enumerate(read.units["unit_id"]):

@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig, grow_anatomy
+from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite, locate_on_neurites
 from graphtwin.synthetic.brain.tissue import Tissue
 from graphtwin.synthetic.volume.pieces import pieces_of, root_of_nuclei, split
@@ -18,7 +18,7 @@ from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruc
 
 @pytest.fixture(scope="module")
 def made():
-    tissue = Tissue.of(grow_anatomy(AnatomyConfig(n_neurons=40), 3, 1))
+    tissue = Tissue.of(grow_anatomy(40, 3, 1))
     config = ReconstructConfig(merged=0.1, broken_dendrites=0.5)
     return tissue, reconstruct(tissue, connect(tissue, rule_of("geometry")), config)
 

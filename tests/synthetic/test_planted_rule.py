@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from graphtwin.synthetic.animal import AnimalConfig, make_animal
-from graphtwin.synthetic.brain.anatomy import AnatomyConfig
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig
 
@@ -30,7 +29,7 @@ CORTEX = 101  # no cortex of the study
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, pd.DataFrame]:
-    animal = make_animal(AnimalConfig(anatomy=AnatomyConfig(n_neurons=150)), CORTEX, 0)
+    animal = make_animal(AnimalConfig(), 150, CORTEX, 0)
     tiles = lay_tiles(animal.tissue, grow_parts(animal.tissue, skeletons=False))
     names = ("feature rule of 2", "geometry, targeted axons")
     return {name: ANALYSIS.wired(name, animal, tiles, CORTEX).set_index("method") for name in names}

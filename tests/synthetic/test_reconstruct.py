@@ -5,6 +5,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from graphtwin.synthetic.brain.neurites import grow_axon, kept, severed
+from graphtwin.synthetic.wiring import reconstruct as reconstruction
 from graphtwin.synthetic.wiring.connect import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.synthetic.wiring.reconstruct import FRAGMENT, ReconstructConfig, reconstruct
@@ -25,11 +26,12 @@ def seen(connections):
     return reconstruct(TISSUE, connections, CONFIG)
 
 
-def test_root_ids_change_between_materializations_but_for_a_few():
+def test_root_ids_change_between_materializations_but_for_a_few(monkeypatch):
+    monkeypatch.setattr(reconstruction, "SAME_REGION_UM", 1.0)  # no pairs are needed
     rows = tissue(3000)
     none = connect(tissue(10), rule_of("geometry"))
     empty = type(none)(none.pairs.iloc[:0], none.synapses.iloc[:0])
-    roots = reconstruct(rows, empty, ReconstructConfig(extended=1.0, clean=0.0, broken_dendrites=0.0, same_region_um=1.0), tiles=[]).roots
+    roots = reconstruct(rows, empty, ReconstructConfig(extended=1.0, clean=0.0, broken_dendrites=0.0), tiles=[]).roots
     somata = roots[roots["compartment"] == "soma"].pivot(index="nucleus_id", columns="materialization", values="root_id")
     assert 0.03 < (somata[343] == somata[661]).mean() < 0.055
     assert roots["root_id"].min() > 2**53

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.synthetic.function import stimuli
-from graphtwin.synthetic.function.behaviour import Behaviour, BehaviourConfig, behave
+from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
 from graphtwin.synthetic.function.responder import Responder, expected_rates, responder, shifted, still_rates, visual_rates
 from tests.synthetic.planted_neurons import planted_neurons
@@ -29,7 +29,7 @@ def of(table: pd.DataFrame) -> Responder:
 def _still(n_frames: int, running: float = 0.0, gaze: tuple[float, float] = (0.0, 0.0)) -> Behaviour:
     flat = np.zeros(n_frames, dtype=np.float32)
     turned = np.tile(np.array(gaze, dtype=np.float32), (n_frames, 1))
-    return Behaviour(flat + np.float32(running), flat + 33, turned, turned, np.zeros(n_frames, dtype=bool))
+    return Behaviour(flat + np.float32(running), flat + 33, turned, turned)
 
 
 def test_gratings_find_the_planted_orientation_and_direction(table: pd.DataFrame, of: Responder):
@@ -182,7 +182,7 @@ def test_behaviour_of_another_length_is_refused(of: Responder):
 
 
 def test_behaviour_is_slow_tied_to_running_and_the_camera_sees_gaze_linearly():
-    traces = behave(18_000, BehaviourConfig(untracked=0.05), seed=0, animal=1, scan="1-1")
+    traces = behave(18_000, seed=0, animal=1, scan="1-1")
     running, pupil = traces.running > 2, traces.pupil_size
     assert 0.15 < running.mean() < 0.6
     assert pupil[running].mean() > pupil[~running].mean() + 1
@@ -191,5 +191,3 @@ def test_behaviour_is_slow_tied_to_running_and_the_camera_sees_gaze_linearly():
     design = np.column_stack([traces.gaze, np.ones(len(traces.gaze))])
     residual = traces.pupil_center - design @ np.linalg.lstsq(design, traces.pupil_center, rcond=None)[0]
     assert np.abs(residual).max() < 1e-3
-    assert 0.01 < traces.untracked.mean() < 0.15
-    assert not behave(900, BehaviourConfig(), seed=0, animal=1, scan="1-1").untracked.any()

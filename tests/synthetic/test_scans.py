@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.synthetic.function import scans
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
-from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses, grating_rates, scan_units
+from graphtwin.synthetic.function.scans import THICKNESS_UM, ScanConfig, direction_columns, direction_responses, grating_rates, scan_units
 from tests.synthetic.planted_neurons import planted_neurons
 
 NEURONS = planted_neurons(400)
@@ -34,13 +35,14 @@ def test_the_main_scan_is_mostly_excitatory_and_narrow_scans_overlap_in_depth():
     assert share["inhibitory"] < 0.5
     narrow = units[units["session"] > 1].groupby("session")["depth_um_y"].agg(["min", "max"])
     assert len(narrow) == CONFIG.depth_scans
-    assert ((narrow["max"] - narrow["min"]) <= CONFIG.thickness_um).all()
+    assert ((narrow["max"] - narrow["min"]) <= THICKNESS_UM).all()
     assert (narrow["min"].to_numpy()[1:] < narrow["max"].to_numpy()[:-1]).all()
     np.testing.assert_allclose(units["depth_um_x"], units["depth_um_y"], atol=10)  # measured about the truth
 
 
-def test_deeper_fields_lie_deeper():
-    units = scan_units(NEURONS, ScanConfig(shift_um=0), seed=0, animal=1)
+def test_deeper_fields_lie_deeper(monkeypatch):
+    monkeypatch.setattr(scans, "SHIFT_UM", 0.0)
+    units = scan_units(NEURONS, CONFIG, seed=0, animal=1)
     ranges = units[units["session"] == 1].groupby("field")["depth_um"].agg(["min", "max"])
     assert (ranges["min"].to_numpy()[1:] >= ranges["max"].to_numpy()[:-1]).all()
 

@@ -9,6 +9,7 @@ import pytest
 from graphtwin.artifacts import sha256
 from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
 from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
+from graphtwin.synthetic.function import images
 from graphtwin.synthetic.function.images import ImageConfig, prepare_images
 from graphtwin.synthetic.function.imaging import fluorescence
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
@@ -19,19 +20,22 @@ from tests.synthetic.planted_neurons import planted_neurons, planted_units
 NEURONS = planted_neurons(24)
 TUNING = draw_tuning(NEURONS, TuningConfig(), seed=0, animal=1)
 UNITS = planted_units(NEURONS)
-SHORT = MovieConfig(minutes=0.15, clip_frames=90, oracle_clips=2, oracle_repeats=3, test_clips=1, test_repeats=2, novel_repeats=1)
-PICTURES = ImageConfig(train=6, validation=2, test=2, test_repeats=3, final_test=1, final_test_repeats=2)
+SHORT = MovieConfig(clip_frames=90, oracle_clips=2, oracle_repeats=3, test_clips=1, test_repeats=2, novel_repeats=1)
+PICTURES = ImageConfig(train=6, validation=2, test=2, test_repeats=3)
 
 
 def _scan(seed: int = 0) -> Scan:
-    return prepare_scan(UNITS, TUNING, programme(SHORT, seed, animal=1), seed, animal=1)
+    return prepare_scan(UNITS, TUNING, programme(SHORT, 0.15, seed, animal=1), seed, animal=1)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated")
     write_dynamic(_scan(), folder, folder / "truth")
-    write_static(prepare_images(UNITS, TUNING, PICTURES, 0, animal=1), folder, folder / "truth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "FINAL_TEST", 1)
+        patch.setattr(images, "FINAL_TEST_REPEATS", 2)
+        write_static(prepare_images(UNITS, TUNING, PICTURES, 0, animal=1), folder, folder / "truth")
     return folder
 
 
@@ -98,7 +102,7 @@ def test_files_are_padded_with_nan_to_one_length_and_statistics_are_of_each_fram
 
 
 def test_the_padding_of_short_clips_is_cut_off_again(tmp_path: Path):
-    trials = programme(SHORT, 0, animal=1)[:4].copy()
+    trials = programme(SHORT, 0.15, 0, animal=1)[:4].copy()
     trials["n_frames"] = [90, 61, 90, 75]
     trials["tier"] = "train"
     write_dynamic(prepare_scan(UNITS, TUNING, trials, 0, animal=1), tmp_path)
@@ -174,8 +178,8 @@ def test_repeats_vary_about_what_is_expected(out: Path):
 def test_noise_ceilings_are_those_of_real_recordings():
     """cc_max of ten repeats, by signal power: Schoppe et al. 2016, doi:10.3389/fncom.2016.00010."""
     neurons = planted_neurons(100, seed=1)
-    config = MovieConfig(minutes=0.2, oracle_clips=1, oracle_repeats=10, test_clips=0, novel_clips=0)
-    trials = programme(config, 0, animal=1)
+    config = MovieConfig(oracle_clips=1, oracle_repeats=10, test_clips=0, novel_clips=0)
+    trials = programme(config, 0.2, 0, animal=1)
     trials = trials[trials["tier"] == "oracle"].reset_index(drop=True)
     tuning = draw_tuning(neurons, TuningConfig(), seed=0, animal=1)
     played = np.stack([trial.responses[:, 50:] for trial in play(prepare_scan(planted_units(neurons), tuning, trials, 0, animal=1))])
@@ -196,14 +200,14 @@ def test_a_scan_from_end_to_end_holds_the_samples_of_its_trials():
     for unit in (0, 7, 23):
         place = int(first.number[unit])
         np.testing.assert_array_equal(activity[unit, place : place + first.activity.shape[1]], first.activity[unit])
-    traces = fluorescence(activity, scan.table, scan.imaging, np.random.default_rng(0))
+    traces = fluorescence(activity, scan.table, np.random.default_rng(0))
     assert traces.shape == activity.shape
     assert np.isfinite(traces).all()
     assert (traces.mean(1) > 0).all()
 
 
 def test_training_clips_are_an_animals_own_and_tests_are_shared():
-    one, two = (programme(SHORT, 0, animal) for animal in (1, 2))
+    one, two = (programme(SHORT, 0.15, 0, animal) for animal in (1, 2))
     assert not set(one["clip"][one["tier"] == "train"]) & set(two["clip"][two["tier"] == "train"])
     assert set(one["clip"][one["tier"] == "oracle"]) == set(two["clip"][two["tier"] == "oracle"])
     assert not np.array_equal(film("dead_leaves", 0, "train-1-0", n_frames=5), film("dead_leaves", 0, "train-2-0", n_frames=5))
@@ -212,8 +216,8 @@ def test_training_clips_are_an_animals_own_and_tests_are_shared():
 
 def test_unknown_kinds_units_of_several_scans_and_nuclei_without_tuning_are_refused():
     with pytest.raises(ValueError, match=r"movies of kinds \['leaves'\] are asked for\. Choose of dead_leaves"):
-        programme(MovieConfig(kinds=("leaves",)), 0, 1)
-    trials = programme(SHORT, 0, 1)
+        programme(MovieConfig(kinds=("leaves",)), 1.0, 0, 1)
+    trials = programme(SHORT, 0.15, 0, 1)
     with pytest.raises(ValueError, match=r"units of 2 scans were given\. Prepare one scan at a time"):
         prepare_scan(UNITS.assign(session=[1] * 20 + [2] * 4), TUNING, trials, 0, 1)
     with pytest.raises(ValueError, match=r"24 of 24 units belong to nuclei without tuning\. Tune all neurons first\."):

@@ -9,7 +9,7 @@ from tests.tuning.planted import planted_units
 @pytest.fixture(scope="session")
 def small_config() -> DirectionConfig:
     """Few candidates: enough to choose between, quick to fit."""
-    return DirectionConfig(ranks=(2, 4), smoothness=(0.1,), folds=2, grid_neurons=100, iterations=15)
+    return DirectionConfig(ranks=(2, 4), smoothness=(0.1,), folds=2)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from tests.tuning.planted import DEGREES, planted_responses
 
 @pytest.fixture(scope="module")
 def held_out():
-    config = DirectionConfig(ranks=(2, 4), smoothness=(0.0, 0.1), grid_neurons=400)
+    config = DirectionConfig(ranks=(2, 4), smoothness=(0.0, 0.1))
     return hold_out_directions(planted_responses(600, seed=11)[0], DEGREES, config)
 
 
@@ -28,14 +28,14 @@ def test_the_score_of_the_own_mean_is_zero(held_out):
 
 def test_neurons_without_tuning_have_no_predictable_direction():
     flat = np.random.default_rng(0).gamma(10.0, 0.1, size=(400, 16))
-    scores = hold_out_directions(flat, DEGREES, DirectionConfig(ranks=(2, 4), smoothness=(0.0,), grid_neurons=400)).scores
+    scores = hold_out_directions(flat, DEGREES, DirectionConfig(ranks=(2, 4), smoothness=(0.0,))).scores
     ours = scores[(scores["model"] == "shared_basis") & (scores["metric"] == "variance_explained")].iloc[0]
     assert -0.1 < ours["estimate"] < 0.02
 
 
 def test_a_hidden_value_changes_no_prediction_of_itself():
     responses, _ = planted_responses(200, seed=12)
-    config = DirectionConfig(ranks=(2,), smoothness=(0.0,), grid_neurons=200)
+    config = DirectionConfig(ranks=(2,), smoothness=(0.0,))
     spoiled = responses.copy()
     spoiled[3, 5] *= 1.5
     before, after = (hold_out_directions(values, DEGREES, config).predictions for values in (responses, spoiled))

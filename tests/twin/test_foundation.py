@@ -22,7 +22,7 @@ SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
 
 def config(core: Any = SMALL, epochs: int = 2, steps: int = 4, **twin: Any) -> FoundationConfig:
     fit = FitConfig(epochs=epochs, patience=epochs, learning_rate=3e-3, weight_decay=0.0)
-    return FoundationConfig(twin=TwinConfig(core=core, **twin), fit=fit, steps=steps, windows=3, frames=24, warm_up=6, validation_trials=2)
+    return FoundationConfig(twin=TwinConfig(core=core, **twin), fit=fit, steps=steps, windows=3, frames=24, warm_up=6)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.model.perspective import LARGEST_DEGREES, Perspective, PerspectiveConfig
 
 
 def turned(yaw_degrees: float, pitch_degrees: float = 0.0, **monitor: float) -> Perspective:
     """A perspective that turns by the same angles at every eye position."""
     perspective = Perspective(PerspectiveConfig(**monitor))
-    share = torch.tensor([yaw_degrees, pitch_degrees, 0.0]) / perspective.config.largest_degrees
+    share = torch.tensor([yaw_degrees, pitch_degrees, 0.0]) / LARGEST_DEGREES
     perspective.angles[2].bias.data = torch.atanh(share)
     return perspective
 

@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import shift
 
 from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.twin.data import receptive_fields
 from graphtwin.twin.data.clips import clips_of
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields, moved
@@ -22,9 +23,13 @@ def off(found: np.ndarray, planted: Planted) -> np.ndarray:
     return np.hypot(*((found - planted.centres) * PIXELS).T)
 
 
-def settings(**changes: object) -> ReverseCorrelationConfig:
-    """A grid for the small planted video, and filters for its small fields."""
-    return ReverseCorrelationConfig(rows=12, columns=18, wavelengths=(0.25, 0.35), **changes)
+SMALL_FIELDS = ReverseCorrelationConfig(wavelengths=(0.25, 0.35))
+
+
+@pytest.fixture(autouse=True)
+def grid_for_the_small_planted_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receptive_fields, "ROWS", 12)
+    monkeypatch.setattr(receptive_fields, "COLUMNS", 18)
 
 
 @cache
@@ -45,29 +50,31 @@ def looking_about() -> Planted:
 
 def test_planted_fields_are_found_by_reverse_correlation():
     planted = plant(units=30, train=25)
-    found = locate_fields(clips_of(planted.recording)[0], settings())
+    found = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS)
     assert np.quantile(off(found.centres, planted), 0.9) < 0.8  # pixels
     assert abs(found.lag - LAG) <= 1
     assert not found.gaze_px.any()  # the eye never moves
 
 
 def test_the_gaze_map_that_was_planted_is_found():
-    found = locate_fields(clips_of(looking_about().recording)[0], settings())
+    found = locate_fields(clips_of(looking_about().recording)[0], SMALL_FIELDS)
     assert found.gaze_px == pytest.approx(GAZE, abs=0.15)
 
 
-def test_centres_are_nearer_when_eye_movements_are_allowed_for():
+def test_centres_are_nearer_when_eye_movements_are_allowed_for(monkeypatch):
     clips = clips_of(looking_about().recording)[0]
-    with_gaze, without = (off(locate_fields(clips, settings(gaze_passes=passes)).centres, looking_about()) for passes in (2, 0))
+    with_gaze = off(locate_fields(clips, SMALL_FIELDS).centres, looking_about())
+    monkeypatch.setattr(receptive_fields, "GAZE_PASSES", 0)
+    without = off(locate_fields(clips, SMALL_FIELDS).centres, looking_about())
     assert np.median(with_gaze) < 0.75 * np.median(without)
 
 
 def test_without_eye_position_fields_are_found_all_the_same():
     planted = plant(units=30, train=15)
-    known = locate_fields(clips_of(planted.recording)[0], settings())
+    known = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS)
     for row, trial in enumerate(planted.trials):
         planted.trials[row] = replace(trial, eye_position=np.full_like(trial.eye_position, np.nan))
-    unknown = locate_fields(clips_of(planted.recording)[0], settings())
+    unknown = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS)
     assert unknown.centres == pytest.approx(known.centres, abs=1e-6)
     assert not unknown.gaze_px.any()
 
@@ -85,19 +92,19 @@ def test_fields_are_found_from_single_pictures():
     recording = Recording(
         "still", np.nan, units, trials, ("a", "b"), lambda k: Trial(pictures[k : k + 1], responses[k : k + 1], still, still)
     )
-    found = locate_fields(clips_of(recording)[0], settings())
+    found = locate_fields(clips_of(recording)[0], SMALL_FIELDS)
     assert found.lag == 0
     assert np.median(np.hypot(*((found.centres - centres) * PIXELS).T)) < 0.6
 
 
 def test_a_silent_unit_starts_on_the_map_and_hardly_disturbs_the_others():
     planted = plant(units=12, train=10)
-    before = locate_fields(clips_of(planted.recording)[0], settings()).centres
+    before = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS).centres
     for row, trial in enumerate(planted.trials):
         responses = trial.responses.copy()
         responses[:, 0] = 0
         planted.trials[row] = replace(trial, responses=responses)
-    after = locate_fields(clips_of(planted.recording)[0], settings()).centres
+    after = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS).centres
     assert np.isfinite(after).all()
     assert np.abs(after).max() <= 1
     assert np.median(np.abs(after[1:] - before[1:]) * PIXELS) < 0.1  # pixels; they share what weights are expected

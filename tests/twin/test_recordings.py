@@ -8,6 +8,7 @@ import pytest
 
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.twin.data import clips
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from tests.twin.planted_recording import Planted, plant
 
@@ -102,10 +103,11 @@ def test_a_latency_of_two_frames_moves_responses_by_two_frames(planted: Planted)
     assert window.responses[0] * train.scales.responses == pytest.approx(planted.trials[row].responses[2:], abs=1e-4)
 
 
-def test_pictures_are_held_and_answered_on_the_last_frame(planted: Planted):
+def test_pictures_are_held_and_answered_on_the_last_frame(planted: Planted, monkeypatch):
+    monkeypatch.setattr(clips, "PICTURE_FRAMES", 5)
     pictures = [Trial(*(values[:1] for values in vars(trial).values())) for trial in planted.trials]
     recording = replace(planted.recording, frame_rate_hz=float("nan"), open_trial=lambda row: pictures[row])
-    train, _ = clips_of(recording, ClipConfig(picture_frames=5))
+    train, _ = clips_of(recording, ClipConfig())
     window = train.draw(rng_for(0, "pictures"), 2, 60, warm_up=12)
     assert window.video.shape[:2] == (2, 5)
     assert window.counted.tolist() == [[False] * 4 + [True]] * 2

@@ -15,7 +15,7 @@ from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_found
 from graphtwin.twin.fit.gauge import features_on, reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 from graphtwin.twin.model.core import ConvolutionalConfig
-from graphtwin.twin.model.network import TwinConfig
+from graphtwin.twin.model.network import MODULATORS, TwinConfig
 from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.scores.likelihood import intercept
 from graphtwin.twin.scores.prediction import score_trials
@@ -136,7 +136,7 @@ def test_what_all_units_of_a_core_have_in_common_is_no_likeness(fitted: FittedTw
 
 
 def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted: FittedTwin):
-    features = features_on(fitted.twin.core, fitted.config.twin.modulators, reference_clip(16, 24))
+    features = features_on(fitted.twin.core, MODULATORS, reference_clip(16, 24))
     drive = features @ fitted.twin.animal("planted").readout.weights[:, 0].detach().double().numpy().T
     assert embed_units(fitted)["gain"].to_numpy() == pytest.approx(drive.std((0, 1, 2)), rel=1e-4)
 

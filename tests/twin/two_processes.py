@@ -24,7 +24,6 @@ CONFIG = FoundationConfig(
     windows=2,
     frames=24,
     warm_up=6,
-    validation_trials=1,
 )
 
 

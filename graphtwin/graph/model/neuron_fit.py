@@ -43,7 +43,8 @@ __all__ = [
     "predict_rows",
     "sampled_views",
 ]
-MIN_LABELLED = 20
+MIN_LABELLED = 20  # fewer leave three neurons to stop the fit
+VALIDATION = 0.15  # share of the training neurons that stop a fit and calibrate it
 
 
 def scan_contrast(label: Int[np.ndarray, " rows"], scan: Int[np.ndarray, " rows"], n_classes: int) -> Float[np.ndarray, " rows"]:
@@ -154,7 +155,7 @@ def _fit_member(
     progress: bool,
 ) -> tuple[NeuronNetwork, FitState]:
     """One fit; its validation neurons tell their partners nothing while it is fitted."""
-    held = rng_for(seed, name, "validation").random(len(candidates)) < config.validation
+    held = rng_for(seed, name, "validation").random(len(candidates)) < VALIDATION
     fitted, kept = (torch.as_tensor(rows, device=device) for rows in (candidates[~held], candidates[held]))
     shown = train.copy()
     shown[np.flatnonzero(inputs.has_function)[candidates[held]]] = False

@@ -22,24 +22,25 @@ Evidence = Literal["function", "scan", "synapses"]
 FUNCTION: tuple[Evidence, ...] = ("function",)
 EVERYTHING: tuple[Evidence, ...] = ("function", "scan", "synapses")
 LANDMARK_SCALE = 5.0  # of landmark coordinates as inputs of the heads: all 300 together are then about as long as the hidden vector
+LANDMARK_PENALTY = 10.0  # ridge penalty of the first readout of the landmarks, in neurons: as if ten more had said nothing
+DROPOUT = 0.2  # share of hidden units that a step leaves out
+INPUT_DROPOUT = 0.05  # share of the encoder's inputs that a step leaves out, and half the share of what the heads read directly
 TOLD = 4  # columns a partner tells besides its labels: x, depth and z, and whether they are known
 
 
 class NeuronConfig(BaseModel):
-    """How cell type and position are learned."""
+    """How the graph model learns cell type, layer and position of neurons."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hidden: int = Field(48, ge=2, description="Width of the encoder.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Of hidden units.")
-    input_dropout: float = Field(0.05, ge=0, lt=1, description="Of the encoder's inputs; twice that of what the heads read directly.")
-    landmarks: int = Field(300, ge=1, description="Training neurons to whose function every neuron's is compared.")
-    landmark_penalty: float = Field(10.0, gt=0, description="Ridge penalty of the first readout of the landmarks, in neurons.")
-    validation: float = Field(0.15, gt=0, lt=1, description="Share of the training neurons that stop the fit and calibrate it.")
-    batch: int = Field(512, ge=1, description="Neurons a step.")
+    hidden: int = Field(48, ge=2, description="Width of the encoder, in hidden units.")
+    landmarks: int = Field(300, ge=1, description="Training neurons to whose function that of every neuron is compared.")
+    batch: int = Field(512, ge=1, description="Neurons in a step of the fit.")
     fan_out: list[int] = Field([], max_length=1, description="Messages a neuron hears in each relation while it is fitted; empty: all.")
-    members: int = Field(3, ge=1, description="Fits whose predictions are averaged, each with other validation neurons.")
-    fit: FitConfig = FitConfig(epochs=16, patience=5, learning_rate=4e-3, weight_decay=0.05)
+    members: int = Field(3, ge=1, description="Fits whose predictions are averaged, each stopped by other neurons.")
+    fit: FitConfig = Field(
+        FitConfig(epochs=16, patience=5, learning_rate=4e-3, weight_decay=0.05), description="How each of the fits is made."
+    )
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,9 @@ class NeuronNetwork(nn.Module):
         self.evidence = evidence
         self.skipped = inputs.function.shape[1]
         n_own = self.skipped + 1 + (len(inputs.scans) if "scan" in evidence else 0)
-        self.encoder = Encoder(n_own, inputs.context.shape[1] + TOLD, relations, config.hidden, config.dropout)
+        self.encoder = Encoder(n_own, inputs.context.shape[1] + TOLD, relations, config.hidden, DROPOUT)
         self.landmarks = Landmarks(_landmarks(inputs.function[train & inputs.has_function], config.landmarks))
-        self.input_dropout, self.direct_dropout = nn.Dropout(config.input_dropout), nn.Dropout(min(2 * config.input_dropout, 0.9))
-        self.penalty = config.landmark_penalty
+        self.input_dropout, self.direct_dropout = nn.Dropout(INPUT_DROPOUT), nn.Dropout(2 * INPUT_DROPOUT)
         width = config.hidden + config.landmarks + n_own - self.skipped + self.encoder.n_heard
         self.cell_type = LabelHead(width, class_weight(inputs.cell_type[train], len(inputs.cell_types)))
         self.layer = LabelHead(width, class_weight(inputs.layer[train], len(inputs.layers)))
@@ -187,7 +187,7 @@ class NeuronNetwork(nn.Module):
             optimiser.zero_grad()
             types, layers, place = (view.landmarks @ weight + bias).split(shapes, dim=1)
             error = self._readout_loss(types, layers, place[:, :3], targets)
-            total = error + self.penalty * LANDMARK_SCALE**2 / (2 * n) * (weight**2).sum()
+            total = error + LANDMARK_PENALTY * LANDMARK_SCALE**2 / (2 * n) * (weight**2).sum()
             total.backward()  # type: ignore[no-untyped-call]
             return total
 

@@ -22,7 +22,9 @@ from graphtwin.training import fit
 
 __all__ = ["FittedPairs", "PairConfig", "PairNetwork", "fit_pairs", "make_world", "pair_probabilities", "score_all"]
 
-VALIDATION_NEGATIVES = 0.1
+VALIDATION_NEGATIVES = 0.1  # share of the unconnected pairs of validation axons that stop the fit
+MASKED = 0.03  # share of training pairs that lose a position, so that the model learns to do without
+UNQUERIED = 0.3  # share of training pairs that lose in-degree and local rates, so that it learns of cells whose inputs nobody has queried
 CALIBRATED_FROM = 20  # connections of validation axons; fewer cannot tell a slope
 
 
@@ -58,7 +60,7 @@ def fit_pairs(
     source = Source.of(inputs, training)
     roles = Roles.of(training.pre, training.post, len(inputs.nucleus_id), world.own.device)
     check, _ = source.draw(kept, rng_for(seed, name, "validation pairs"), VALIDATION_NEGATIVES, (0.0, 0.0, 0.0), device)
-    hide = (config.masked, config.masked, config.unqueried)
+    hide = (MASKED, MASKED, UNQUERIED)
     n_pairs = training.size[fitted].nnz + int(config.negatives * len(fitted) * len(training.post))
     n_batches = max(1, n_pairs // config.batch)
 

@@ -18,25 +18,21 @@ from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.training import FitConfig
 
 LENGTH_UM = 100.0  # lengths enter the network in this unit
+ENCODED = 16  # width of the encoder over function: small, for function says little about a pair
+DROPOUT = 0.2  # share of the encoder's hidden units that a step leaves out
 N_PAIR = 10 + len(BANDWIDTHS_UM)
 
 
 class PairConfig(BaseModel):
-    """How connectivity is learned."""
+    """How the graph model learns who connects."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hidden: int = Field(48, ge=4, description="Width of the connectivity head.")
-    encoded: int = Field(16, ge=2, description="Width of the encoder over function: small, for function says little about a pair.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Of the encoder's hidden units.")
-    negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs drawn anew in every epoch.")
-    batch: int = Field(8192, ge=1, description="Pairs a step.")
-    masked: float = Field(0.03, ge=0, lt=1, description="Share of training pairs that lose a position, to learn to do without.")
-    unqueried: float = Field(
-        0.3, ge=0, lt=1, description="Share of training pairs that lose in-degree and local rates, to learn of cells nobody has queried."
-    )
+    hidden: int = Field(48, ge=4, description="Width of the connectivity head, in hidden units.")
+    negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs that are drawn anew in every epoch.")
+    batch: int = Field(8192, ge=1, description="Pairs in a step of the fit.")
     validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it.")
-    fit: FitConfig = FitConfig(epochs=8)
+    fit: FitConfig = Field(FitConfig(epochs=8), description="How the fit is made.")
 
 
 class PairNetwork(nn.Module):
@@ -45,8 +41,8 @@ class PairNetwork(nn.Module):
     def __init__(self, config: PairConfig, n_features: int, n_context: int, prevalence: float) -> None:
         super().__init__()
         self.forget = nn.Dropout(0.5)
-        self.encoder = Encoder(n_features + 1, n_context, (), config.encoded, config.dropout)
-        side = config.encoded + n_context + 2
+        self.encoder = Encoder(n_features + 1, n_context, (), ENCODED, DROPOUT)
+        side = ENCODED + n_context + 2
         self.head = ConnectionHead(side, side, N_PAIR, config.hidden, prevalence)
 
 

@@ -14,22 +14,24 @@ from graphtwin.tuning.directions import DirectionConfig
 
 
 class Settings(RunConfig):
-    """Everything a run depends on beside its data."""
+    """What a run of the graph model depends on beside its data (`graphtwin run`)."""
 
-    embeddings_file: Path | None = Field(None, description="Embeddings brought from elsewhere; learned from direction responses if absent.")
-    materialization: int | None = Field(None, description="Whose pairs are predicted; by default the one with the most.")
+    embeddings_file: Path | None = Field(
+        None, description="Table of embeddings to use; if absent they are learned from direction responses."
+    )
+    materialization: int | None = Field(None, description="Materialization whose pairs are predicted; if absent, the one with the most.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
     neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
     block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
     permutations: int = Field(5, ge=1, description="Permutations of function behind every p-value.")
-    null_folds: int = Field(1, ge=1, description="Of the axon folds, those on which permuted and rewired graph models are fitted.")
-    rewired: int = Field(1, ge=1, description="Degree-preserving rewired graphs the graph model is trained on.")
+    null_folds: int = Field(1, ge=1, description="Folds of axons on which models of permuted function and rewired graphs are fitted.")
+    rewired: int = Field(1, ge=1, description="Graphs rewired with all degrees kept, on each of which the model is trained.")
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
-    directions: DirectionConfig = DirectionConfig()
-    neurons: NeuronConfig = NeuronConfig(members=2)
-    pairs: PairConfig = PairConfig()
+    directions: DirectionConfig = Field(DirectionConfig(), description="How embeddings are learned from direction responses.")
+    neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
+    pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
 
 
 PRESETS: dict[str, dict[str, Any]] = {

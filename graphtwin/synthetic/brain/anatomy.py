@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
 from graphtwin.execute import rng_for
@@ -15,30 +14,17 @@ from graphtwin.schema import POSITION
 from graphtwin.synthetic.brain.cell_types import CELL_TYPES, depths_of, layer_at, quotas
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM, Sheet
 
-FIRST_ID, IDS_PER_ANIMAL, LARGEST_GAP = 100_000, 10_000_000, 9
+# Nucleus ids have six digits or more, as in minnie65; the ids of an animal have room for a million cells.
+FIRST_ID, IDS_PER_ANIMAL = 100_000, 10_000_000
+LARGEST_GAP = 9  # gaps between ids are less than this, 4.5 in the mean, as nuclei that are no neurons leave them
+FEWEST = 10  # neurons: with fewer some types and areas are empty
 TISSUE_PER_MM2 = 67_900  # labelled nuclei below a mm2 of pia in minnie65: 48,552 over 1.375 x 0.520 mm
-MAX_REDRAWS = 200
-
-
-class AnatomyConfig(BaseModel):
-    """How large and how dense the cortex is. The sheet grows with the number of neurons, so that the density stays.
-
-    Attributes:
-        n_neurons: Of all areas together.
-        density_per_mm2: Neurons below a mm2 of pia: a sample of the tissue, which has `TISSUE_PER_MM2`.
-        visual_field: Half the field that an area maps, in monitor coordinates.
-        rf_scatter, rf_scatter_hva: SD of a receptive field's centre around the map, in V1 and elsewhere (monitor coordinates).
-        nucleus_radius_um: Mean of excitatory and inhibitory cells; its SD is a tenth.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n_neurons: int = Field(default=2000, ge=10, le=1_000_000)
-    density_per_mm2: float = Field(default=1500.0, gt=0, le=TISSUE_PER_MM2)
-    visual_field: float = Field(default=0.8, gt=0, le=1)
-    rf_scatter: float = Field(default=0.06, ge=0, le=0.5)
-    rf_scatter_hva: float = Field(default=0.12, ge=0, le=0.5)
-    nucleus_radius_um: float = Field(default=4.0, gt=0, le=8)
+DENSITY_PER_MM2 = 1500.0  # a sample of the tissue, so that 2,000 neurons span all four areas; a choice
+VISUAL_FIELD = 0.8  # half the field that an area maps, in half monitors: receptive fields end before the edges of the monitor
+# SD of a receptive field's centre around the map, in V1 and elsewhere, in half monitors; a choice.
+RF_SCATTER, RF_SCATTER_HVA = 0.06, 0.12
+NUCLEUS_RADIUS_UM, RADIUS_SPREAD = 4.0, 0.1  # mean of excitatory and inhibitory cells, and SD over mean; round numbers
+MAX_REDRAWS = 200  # of places: 100,000 cells at `DENSITY_PER_MM2` need three rounds
 
 
 @dataclass(frozen=True)
@@ -49,12 +35,11 @@ class Anatomy:
         neurons: One row a nucleus, ascending nucleus_id: nucleus_id, brain_area, layer, cell_type, cell_class, x_um, depth_um, z_um,
             nucleus_radius_um, rf_x, rf_y (monitor coordinates, edges at -1 and 1).
         sheet: Where the areas lie and look.
-        config, seed, animal: What it was made from.
+        seed, animal: What it was made from.
     """
 
     neurons: pd.DataFrame
     sheet: Sheet
-    config: AnatomyConfig
     seed: int
     animal: int
 
@@ -63,25 +48,27 @@ class Anatomy:
         return em_nm(self.neurons[POSITION].to_numpy())
 
 
-def grow_anatomy(config: AnatomyConfig, seed: int, animal: int) -> Anatomy:
-    """Draw the cells of one animal.
+def grow_anatomy(n: int, seed: int, animal: int, density_per_mm2: float = DENSITY_PER_MM2) -> Anatomy:
+    """Draw the cells of one animal. The sheet grows with the number of neurons, so that the density stays.
 
     Args:
-        config: How many, how dense.
-        seed: Of the cortex.
+        n: Neurons of all areas together.
+        seed: Seed of the cortex.
         animal: A number from 0 on; nucleus ids of different animals differ.
+        density_per_mm2: Neurons below a mm2 of pia: a sample of the tissue, which has `TISSUE_PER_MM2`.
 
     Raises:
-        ValueError: A negative animal, or so dense a tissue that nuclei can't be placed without overlap.
+        ValueError: A negative animal, too few neurons, or so dense a tissue that nuclei can't be placed without overlap.
     """
     if animal < 0:
         raise ValueError(f"animal = {animal}: animals are numbered from 0.")
-    n = config.n_neurons
-    sheet = Sheet(1000 * float(np.sqrt(n / config.density_per_mm2)), config.visual_field)
+    if n < FEWEST:
+        raise ValueError(f"anatomy: {n} neurons were asked for. Give {FEWEST} or more, so that every area has some.")
+    sheet = Sheet(1000 * float(np.sqrt(n / density_per_mm2)), VISUAL_FIELD)
     cell_type = np.repeat(np.array(list(CELL_TYPES), dtype=object), quotas(n))
     rng_for(seed, "cell types", animal).shuffle(cell_type)
     inhibitory = np.array([CELL_TYPES[name].cell_class == "inhibitory" for name in cell_type])
-    radius = config.nucleus_radius_um * (1 + 0.1 * rng_for(seed, "nucleus radii", animal).standard_normal(n).clip(-3, 3))
+    radius = NUCLEUS_RADIUS_UM * (1 + RADIUS_SPREAD * rng_for(seed, "nucleus radii", animal).standard_normal(n).clip(-3, 3))
     depth = _depths(cell_type, seed, animal)
     x, z = _place(sheet, depth, radius, seed, animal)
     area = sheet.areas(x, z)
@@ -96,10 +83,10 @@ def grow_anatomy(config: AnatomyConfig, seed: int, animal: int) -> Anatomy:
         "z_um": z,
         "nucleus_radius_um": radius,
     }
-    scatter = np.where(area == "V1", config.rf_scatter, config.rf_scatter_hva)
+    scatter = np.where(area == "V1", RF_SCATTER, RF_SCATTER_HVA)
     rf = sheet.visual_field_at(x, z) + scatter[:, None] * rng_for(seed, "receptive field scatter", animal).standard_normal((n, 2))
     columns["rf_x"], columns["rf_y"] = np.clip(rf, -1, 1).T
-    return Anatomy(pd.DataFrame(columns), sheet, config, seed, animal)
+    return Anatomy(pd.DataFrame(columns), sheet, seed, animal)
 
 
 def em_nm(pia_um: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3"]:
@@ -143,7 +130,4 @@ def _place(
         if len(again) == 0:
             return place[:, 0] + ORIGIN_UM[0], place[:, 1] + ORIGIN_UM[1]
         place[again] = rng.uniform(0, sheet.side_um, (len(again), 2))
-    raise ValueError(
-        f"anatomy: {len(again)} of {len(depth)} nuclei still overlap after {MAX_REDRAWS} draws. Give a lower density_per_mm2 or a smaller "
-        "nucleus_radius_um."
-    )
+    raise ValueError(f"anatomy: {len(again)} of {len(depth)} nuclei still overlap after {MAX_REDRAWS} draws. Give a lower density_per_mm2.")

@@ -19,10 +19,14 @@ from graphtwin.synthetic.brain.arbors import AXONS, DENDRITES, OWN, PROJECTING, 
 from graphtwin.synthetic.brain.cell_types import DEEPEST_UM
 from graphtwin.synthetic.brain.tissue import Tissue
 
-STEP_UM = 4.0
-ARRIVED_UM = 2.0  # a branch that came so close to its destination is there
+STEP_UM = 4.0  # length of an edge, below the 5 um of proximity: longer is coarser, shorter makes more vertices
+ARRIVED_UM = 2.0  # a branch that came so close to its destination is there: half a step
+AIMED_SHARE = 0.9  # of an axon's branches head for a chosen neuron rather than for a place; with `TARGETING_SLOPE` it sets the slope of L_d
+AIM_SD_UM = 15.0  # SD of the destination around the soma of the chosen neuron, each axis: among its proximal dendrites
+COLLATERAL_LENGTH = 0.5  # cable of the arbor in another area, as a part of the local one's; a round number
+LONGEST_COLLATERAL_UM = 1500.0  # a matched place farther away is not projected to; a choice, about the width of the minnie65 volume
 PERSISTENCE, PULL, ROUGHNESS = 1.0, 0.35, 0.3  # weights of the last direction, of the destination and of chance in every step
-SHALLOWEST_UM = 2.0
+SHALLOWEST_UM = 2.0  # below the pia; neurites turn back there
 # How much a um of path to the soma counts against a um to the destination. Source: Cuntz et al. 2010.
 DENDRITE_BALANCE, AXON_BALANCE = 0.4, 0.15
 TAIL_UM = 30.0  # an axon goes on behind its destination
@@ -73,7 +77,7 @@ def grow_axon(tissue: Tissue, nucleus_id: int) -> Neurite:
     parts = [(_aims(tissue, row, arbor, soma, max(8, int(length / 80)), rng), length)]
     centre = _matched_place(tissue, row, rng)
     if centre is not None:
-        far = length * tissue.config.collateral_length
+        far = length * COLLATERAL_LENGTH
         way = float(np.linalg.norm(centre - soma))
         parts.append((_aims(tissue, row, arbor, centre, max(4, int(far / 80)), rng), way + far))
     return _grow(soma, parts, rng, AXON_BALANCE, TAIL_UM, AXON_RADIUS_NM)
@@ -102,13 +106,13 @@ def _aims(
     """Destinations of an axon: some among the dendrites of chosen neurons, the others anywhere in its bands."""
     aims = _scattered(arbor, tissue.soma_um[row], centre, n, rng)
     chance, choice, offset = rng.random(n), rng.random(n), rng.standard_normal((n, 3))
-    aimed = np.flatnonzero(chance < tissue.config.aimed_share)
+    aimed = np.flatnonzero(chance < AIMED_SHARE)
     candidates, weight = tissue.candidates(row, arbor, centre)
     if len(candidates) == 0 or len(aimed) == 0:
         return aims
     total = np.cumsum(weight)
     target = candidates[np.minimum(np.searchsorted(total, choice[aimed] * total[-1], side="right"), len(candidates) - 1)]
-    aims[aimed] = tissue.soma_um[target] + tissue.config.aim_sd_um * offset[aimed]
+    aims[aimed] = tissue.soma_um[target] + AIM_SD_UM * offset[aimed]
     return aims
 
 
@@ -121,7 +125,7 @@ def _matched_place(tissue: Tissue, row: int, rng: np.random.Generator) -> Float[
     x, z = tissue.sheet.place_of(tissue.rf[row : row + 1], area)[0]
     soma = tissue.soma_um[row]
     centre = np.array([x, soma[1], z])
-    return centre if np.linalg.norm(centre - soma) <= tissue.config.longest_collateral_um else None
+    return centre if np.linalg.norm(centre - soma) <= LONGEST_COLLATERAL_UM else None
 
 
 def _grow(

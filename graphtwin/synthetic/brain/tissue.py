@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, no_type_check
 import numpy as np
 from jaxtyping import Float, Float32, Int
 from numba import njit
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.schema import POSITION
@@ -19,29 +18,10 @@ from graphtwin.synthetic.brain.sheet import Sheet
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-REACH_SD = 2.5  # candidates lie within this many SD of the widest band
-
-
-class NeuriteConfig(BaseModel):
-    """How axons find their way.
-
-    Attributes:
-        targeting_slope: How the log weight of a candidate rises with one unit of feature similarity; 0 leaves who comes close to
-            geometry. The default gives slopes of L_d on similarity of 1.0 to 1.3 by projection, where 0.7 to 1.7 are published.
-            Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
-        aimed_share: Part of an axon's branches that head for a chosen neuron rather than for a place.
-        aim_sd_um: SD of the destination around the soma of the chosen neuron, each axis.
-        collateral_length: Cable of the arbor in another area, as a part of the local one's.
-        longest_collateral_um: A matched place farther away is not projected to.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    targeting_slope: float = Field(default=6.0, ge=-20, le=20)
-    aimed_share: float = Field(default=0.9, ge=0, le=1)
-    aim_sd_um: float = Field(default=15.0, gt=0)
-    collateral_length: float = Field(default=0.5, gt=0, le=1)
-    longest_collateral_um: float = Field(default=1500.0, gt=0)
+REACH_SD = 2.5  # candidates lie within this many SD of the widest band: the density of a Gaussian band has fallen to 4 % there
+# How the log weight of a candidate rises with one unit of feature similarity. This value gives slopes of L_d on similarity of 1.0 to 1.3 by
+# projection, where 0.7 to 1.7 are published. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
+TARGETING_SLOPE = 6.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +36,8 @@ class Tissue:
         features: Of unit length; None where neither targeting nor a rule asks.
         sheet: Where the areas lie.
         plane: Tree of x and z of the somata.
-        config, seed, animal: What neurites are grown with.
+        targeting_slope: How the log weight of a candidate rises with one unit of feature similarity; 0 leaves who comes close to geometry.
+        seed, animal: What neurites are grown with.
     """
 
     nucleus_id: Int[np.ndarray, " neurons"]
@@ -68,20 +49,23 @@ class Tissue:
     features: Float32[np.ndarray, "neurons features"] | None
     sheet: Sheet
     plane: cKDTree
-    config: NeuriteConfig
+    targeting_slope: float
     seed: int
     animal: int
 
     @classmethod
     def of(
-        cls, anatomy: Anatomy, features: Float32[np.ndarray, "neurons features"] | None = None, config: NeuriteConfig | None = None
+        cls,
+        anatomy: Anatomy,
+        features: Float32[np.ndarray, "neurons features"] | None = None,
+        targeting_slope: float = TARGETING_SLOPE,
     ) -> Tissue:
         """The tissue of an anatomy.
 
         Args:
             anatomy: The cells.
             features: Of each, in the order of its rows.
-            config: How axons grow.
+            targeting_slope: See the attribute.
         """
         from scipy.spatial import cKDTree
 
@@ -90,8 +74,8 @@ class Tissue:
         cell_type, cell_class, area = (neurons[name].to_numpy() for name in ("cell_type", "cell_class", "brain_area"))
         plane = cKDTree(soma[:, [0, 2]])
         ids, rf = neurons["nucleus_id"].to_numpy(), neurons[["rf_x", "rf_y"]].to_numpy()
-        chosen = config if config is not None else NeuriteConfig()
-        return cls(ids, soma, cell_type, cell_class, area, rf, features, anatomy.sheet, plane, chosen, anatomy.seed, anatomy.animal)
+        known = ids, soma, cell_type, cell_class, area, rf, features
+        return cls(*known, anatomy.sheet, plane, targeting_slope, anatomy.seed, anatomy.animal)
 
     def row(self, nucleus_id: int) -> int:
         """The row of a nucleus."""
@@ -122,8 +106,8 @@ class Tissue:
         bands[bands[:, 1] == OWN, 1] = self.soma_um[row, 1]
         weight = np.zeros(len(found))
         _weigh(found, self.soma_um, centre, bands, weight)
-        if self.features is not None and self.config.targeting_slope != 0:
-            weight *= np.exp(self.config.targeting_slope * (self.features[found] @ self.features[row]).astype(np.float64))
+        if self.features is not None and self.targeting_slope != 0:
+            weight *= np.exp(self.targeting_slope * (self.features[found] @ self.features[row]).astype(np.float64))
         return (found, weight) if weight.sum() > 0 else (found[:0], weight[:0])
 
 

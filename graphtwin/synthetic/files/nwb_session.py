@@ -83,7 +83,7 @@ def nwb_scan(tape: Tape, coregistration: pd.DataFrame | None = None) -> nwb_file
     """
     scan = tape.scan
     animal, number, scan_idx = (int(part) for part in scan.name.split("-"))
-    period_s = 1 / scan.imaging.rate_hz
+    period_s = 1 / imaging.RATE_HZ
     masks = nwb_files.scan_masks(scan.units, period_s, scan.seed)
     order = scan.units.reset_index().set_index("unit_id").loc[masks["unit_id"], "index"].to_numpy()
     return nwb_files.NwbScan(
@@ -107,7 +107,7 @@ def _fluorescence(tape: Tape) -> Float32[np.ndarray, "units samples"]:
     for start in range(0, len(traces), UNITS_TOGETHER):
         some = slice(start, start + UNITS_TOGETHER)
         rng = rng_for(tape.scan.seed, "fluorescence", tape.scan.name, start)
-        traces[some] = imaging.fluorescence(tape.activity[some], tape.scan.table.iloc[some], tape.scan.imaging, rng)
+        traces[some] = imaging.fluorescence(tape.activity[some], tape.scan.table.iloc[some], rng)
     return traces
 
 
@@ -141,14 +141,13 @@ def _intervals(trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _pupil(scan: session.Scan) -> pd.DataFrame:
-    """The eye camera's frames; NaN where it lost the pupil."""
+    """The eye camera's frames."""
     behaviour, frames = scan.behaviour, np.arange(len(scan.behaviour.running))
     seconds = np.arange(0, frames[-1] / FRAME_RATE_HZ, 1 / PUPIL_HZ)
     at = seconds * FRAME_RATE_HZ
     traces = {"minor_radius": 0.95 * behaviour.pupil_size, "major_radius": behaviour.pupil_size}
     traces |= {"x": behaviour.pupil_center[:, 0], "y": behaviour.pupil_center[:, 1]}
-    lost = behaviour.untracked[np.rint(at).astype(int)]
-    sampled = {name: np.where(lost, np.nan, np.interp(at, frames, trace)) for name, trace in traces.items()}
+    sampled = {name: np.interp(at, frames, trace) for name, trace in traces.items()}
     return pd.DataFrame({"time_s": BEGINNING_S + seconds, **sampled})
 
 

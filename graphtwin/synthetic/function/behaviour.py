@@ -6,26 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ
 
-
-class BehaviourConfig(BaseModel):
-    """How the animal behaves.
-
-    Attributes:
-        eye_sd_px: SD of gaze in monitor pixels, horizontal and vertical.
-        saccades_hz: Jumps of gaze a second.
-        untracked: Share of frames in which eye tracking fails; only NWB files show it, because the other releases have filled it in.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    eye_sd_px: tuple[float, float] = (1.2, 0.6)
-    saccades_hz: float = Field(0.25, ge=0)
-    untracked: float = Field(0.0, ge=0, lt=1)
+EYE_SD_PX = (1.2, 0.6)  # SD of gaze, horizontal and vertical, monitor pixels: 4 and 2 degrees; mice turn their eyes mainly sideways
+SACCADES_HZ = 0.25  # jumps of gaze a second
 
 
 @dataclass(frozen=True)
@@ -37,26 +23,23 @@ class Behaviour:
         pupil_size: Radius in pixels of the eye camera.
         pupil_center: Horizontal, vertical; pixels of the eye camera.
         gaze: Right, up; monitor pixels by which receptive fields are moved. A linear function of `pupil_center`.
-        untracked: Frames in which eye tracking fails.
     """
 
     running: Float[np.ndarray, " frames"]
     pupil_size: Float[np.ndarray, " frames"]
     pupil_center: Float[np.ndarray, "frames 2"]
     gaze: Float[np.ndarray, "frames 2"]
-    untracked: Bool[np.ndarray, " frames"]
 
     def part(self, start: int, stop: int) -> Behaviour:
         """The frames from start to stop."""
         return Behaviour(**{name: trace[start:stop] for name, trace in vars(self).items()})
 
 
-def behave(n_frames: int, config: BehaviourConfig, seed: int, animal: int, scan: str) -> Behaviour:
+def behave(n_frames: int, seed: int, animal: int, scan: str) -> Behaviour:
     """The traces of one scan.
 
     Args:
         n_frames: At 30 Hz.
-        config: How.
         seed: The run's seed.
         animal: Its number; the geometry of its eye camera is the same in all its scans.
         scan: Which scan, as "1-1".
@@ -67,14 +50,13 @@ def behave(n_frames: int, config: BehaviourConfig, seed: int, animal: int, scan:
     running = speed + 0.15 * slow(rng, n_frames, 0.1)
     arousal = 0.8 * slow(rng, n_frames, 20.0) + 0.4 * slow(rng, n_frames, 2.0) + 1.2 * _smooth(in_bout.astype(np.float64), 2.0)
     pupil_size = 30 + 6 * arousal
-    gaze = _gaze(rng, n_frames, config)
+    gaze = _gaze(rng, n_frames)
     camera = rng_for(seed, "eye camera", animal)
     turn = camera.uniform(-0.15, 0.15)
     matrix = 1.8 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * np.array([1.0, -1.0])
     center = camera.uniform([90.0, 60.0], [110.0, 80.0]) + gaze @ matrix.T
-    untracked = _smooth((rng.random(n_frames) < config.untracked / 15).astype(np.float64), 0.25) > 0.02
     frames = [np.ascontiguousarray(trace, dtype=np.float32) for trace in (running, pupil_size, center, gaze)]
-    return Behaviour(frames[0], frames[1], frames[2], frames[3], untracked & (config.untracked > 0))
+    return Behaviour(frames[0], frames[1], frames[2], frames[3])
 
 
 def arousal(behaviour: Behaviour) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, " frames"]]:
@@ -107,10 +89,9 @@ def _bouts(rng: np.random.Generator, n_frames: int) -> Bool[np.ndarray, " frames
     return np.searchsorted(np.cumsum(lengths), np.arange(n_frames), side="right") % 2 == 1
 
 
-def _gaze(rng: np.random.Generator, n_frames: int, config: BehaviourConfig) -> Float[np.ndarray, "frames 2"]:
-    """Slow drift and jumps, half of the variance each; without jumps, drift alone. Further than 3 SD the eye does not turn."""
-    jumps = np.cumsum(rng.random(n_frames) < config.saccades_hz / FRAME_RATE_HZ)
+def _gaze(rng: np.random.Generator, n_frames: int) -> Float[np.ndarray, "frames 2"]:
+    """Slow drift and jumps, half of the variance each. Further than 3 SD the eye does not turn."""
+    jumps = np.cumsum(rng.random(n_frames) < SACCADES_HZ / FRAME_RATE_HZ)
     held = rng.standard_normal((jumps.max(initial=0) + 1, 2))[jumps]
-    share = 0.5 if config.saccades_hz else 0.0
     drift = np.column_stack([slow(rng, n_frames, 2.0), slow(rng, n_frames, 2.0)])
-    return np.clip(np.sqrt(1 - share) * drift + np.sqrt(share) * held, -3, 3) * np.array(config.eye_sd_px)
+    return np.clip(np.sqrt(0.5) * drift + np.sqrt(0.5) * held, -3, 3) * np.array(EYE_SD_PX)

@@ -12,34 +12,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.function import imaging
-from graphtwin.synthetic.function.behaviour import Behaviour, BehaviourConfig, behave
-from graphtwin.synthetic.function.imaging import ImagingConfig
+from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.preferences import Tuning
 from graphtwin.synthetic.function.responder import behaviour_gain, responder, still_rates
 from graphtwin.synthetic.function.session import tuning_of
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, photograph
 
-SHOWN_FRAMES, TRIAL_FRAMES = 15, 30
-TOGETHER = 128  # pictures whose answers are computed at once
+SHOWN_FRAMES, TRIAL_FRAMES = 15, 30  # of a picture, half a second, and of a picture with the grey before it
+TOGETHER = 128  # pictures whose answers are computed at once: bounds memory
+FINAL_TEST, FINAL_TEST_REPEATS = 20, 5  # pictures whose responses are withheld, as in a running competition, and how often each is shown
 
 
 class ImageConfig(BaseModel):
-    """What is shown.
-
-    Attributes:
-        train, validation: Pictures shown once.
-        test, test_repeats: Pictures shown again and again.
-        final_test, final_test_repeats: The same, with responses withheld.
-    """
+    """Which pictures are shown in the scan of pictures; the tier `final_test` is always there, with `FINAL_TEST` pictures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    train: int = Field(1000, ge=1)
-    validation: int = Field(100, ge=0)
-    test: int = Field(30, ge=0)
-    test_repeats: int = Field(10, ge=1)
-    final_test: int = Field(20, ge=0)
-    final_test_repeats: int = Field(5, ge=1)
+    train: int = Field(1000, ge=1, description="Pictures of the tier `train`, each shown once.")
+    validation: int = Field(100, ge=0, description="Pictures of the tier `validation`, each shown once.")
+    test: int = Field(30, ge=0, description="Pictures of the tier `test`, each shown again and again.")
+    test_repeats: int = Field(10, ge=1, description="How often each picture of the tier `test` is shown.")
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def prepare_images(units: pd.DataFrame, tuning: Tuning, config: ImageConfig, see
     units = units.assign(scan_idx=scan_idx).reset_index(drop=True)
     tiers = (("train", config.train, 1), ("validation", config.validation, 1), ("test", config.test, config.test_repeats))
     shown, first = [], 0
-    for tier, n, repeats in (*tiers, ("final_test", config.final_test, config.final_test_repeats)):
+    for tier, n, repeats in (*tiers, ("final_test", FINAL_TEST, FINAL_TEST_REPEATS)):
         shown += [(tier, image) for image in range(first, first + n)] * repeats
         first += n
     order = rng_for(seed, "image programme", animal).permutation(len(shown))
@@ -95,8 +87,8 @@ def prepare_images(units: pd.DataFrame, tuning: Tuning, config: ImageConfig, see
         units=units,
         table=table,
         trials=trials,
-        behaviour=behave(n_frames, BehaviourConfig(), seed, animal, scan),
-        latents=imaging.latents(n_frames, n_latents, ImagingConfig(), seed, animal, scan),
+        behaviour=behave(n_frames, seed, animal, scan),
+        latents=imaging.latents(n_frames, n_latents, seed, animal, scan),
         seed=seed,
     )
 
@@ -126,8 +118,7 @@ def _picture(seed: int, image: int) -> Float[np.ndarray, "height width"]:
 def _means(behaviour: Behaviour, rows: np.ndarray) -> Behaviour:
     """Behaviour while each picture is shown, one value a picture."""
     frames = rows[:, None] * TRIAL_FRAMES + np.arange(SHOWN_FRAMES)
-    traces = {name: trace[frames].mean(axis=1) for name, trace in vars(behaviour).items() if name != "untracked"}
-    return Behaviour(**traces, untracked=np.asarray(behaviour.untracked[frames].any(axis=1)))
+    return Behaviour(**{name: trace[frames].mean(axis=1) for name, trace in vars(behaviour).items()})
 
 
 def _change(trace: Float[np.ndarray, " frames"], rows: np.ndarray) -> Float[np.ndarray, " pictures"]:

@@ -20,40 +20,16 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from numba import njit
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.function.behaviour import slow
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ
 
 JITTER = 0.3  # variance of the amplitude of one event, over its squared mean
-
-
-class ImagingConfig(BaseModel):
-    """The microscope.
-
-    Attributes:
-        rate_hz: Samples a second of every plane.
-        latent_s: Time constant of the shared fluctuations of gain.
-        calcium_rise_s, calcium_decay_s: Of the indicator; for raw fluorescence.
-        fluorescence_noise: SD of raw fluorescence, in the peak of one event of a cell with `amplitude` 1.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rate_hz: float = Field(7.3, gt=0, le=FRAME_RATE_HZ)
-    latent_s: float = Field(1.0, gt=0)
-    calcium_rise_s: float = Field(0.08, gt=0)
-    calcium_decay_s: float = Field(0.7, gt=0)
-    fluorescence_noise: float = Field(0.6, ge=0)
-
-    @model_validator(mode="after")
-    def _rises_before_it_decays(self) -> ImagingConfig:
-        if self.calcium_rise_s >= self.calcium_decay_s:
-            raise ValueError(
-                f"calcium_rise_s = {self.calcium_rise_s:g}, calcium_decay_s = {self.calcium_decay_s:g}: the rise must be shorter."
-            )
-        return self
+RATE_HZ = 7.3  # samples a second of every plane; the recordings of MICrONS have about 6.3, those of Sensorium 2023 about 8
+LATENT_S = 1.0  # time constant of the shared fluctuations of gain, seconds
+RISE_S, DECAY_S = 0.08, 0.7  # time constants of the indicator, seconds, for raw fluorescence: about those of GCaMP6s
+FLUORESCENCE_NOISE = 0.6  # SD of raw fluorescence, in the peak of one event of a cell with `amplitude` 1
 
 
 @dataclass(frozen=True)
@@ -79,11 +55,9 @@ class Samples:
         return _interpolated(values, self.first, self.period, n_frames)
 
 
-def latents(n_frames: int, n_latents: int, config: ImagingConfig, seed: int, animal: int, scan: str) -> Float[np.ndarray, "latents frames"]:
+def latents(n_frames: int, n_latents: int, seed: int, animal: int, scan: str) -> Float[np.ndarray, "latents frames"]:
     """Shared slow fluctuations of a whole scan, unit variance."""
-    return np.stack([slow(rng_for(seed, "latent", animal, scan, at), n_frames, config.latent_s) for at in range(n_latents)]).astype(
-        np.float32
-    )
+    return np.stack([slow(rng_for(seed, "latent", animal, scan, at), n_frames, LATENT_S) for at in range(n_latents)]).astype(np.float32)
 
 
 def sample_events(
@@ -92,7 +66,6 @@ def sample_events(
     table: pd.DataFrame,
     offset: Float[np.ndarray, " units"],
     start: int,
-    config: ImagingConfig,
     rng: np.random.Generator,
 ) -> Samples:
     """Take the samples of one trial.
@@ -103,10 +76,9 @@ def sample_events(
         table: The units' rows of `Tuning.table`: amplitude, missed, latent_0, ...
         offset: When a unit's plane is scanned, as a share of the period (`plane_offset`).
         start: Frame of the scan at which the trial begins.
-        config: The microscope.
         rng: Of the trial.
     """
-    period = FRAME_RATE_HZ / config.rate_hz
+    period = FRAME_RATE_HZ / RATE_HZ
     number = np.floor(start / period - offset).astype(np.int64) - 1
     first = (number + offset) * period - start
     n_samples = int(np.ceil(rates.shape[1] / period)) + 3
@@ -209,7 +181,7 @@ def _interpolated(values, first, period, n_frames):
 
 
 def fluorescence(
-    activity: Float[np.ndarray, "units samples"], table: pd.DataFrame, config: ImagingConfig, rng: np.random.Generator
+    activity: Float[np.ndarray, "units samples"], table: pd.DataFrame, rng: np.random.Generator
 ) -> Float[np.ndarray, "units samples"]:
     """Raw fluorescence of a scan, from the deconvolved activity of all its samples in order.
 
@@ -220,12 +192,11 @@ def fluorescence(
     Args:
         activity: One row a unit.
         table: The units' rows of `Tuning.table`.
-        config: The microscope and the indicator.
         rng: Of the scan.
     """
     from scipy.signal import lfilter
 
-    period_s, decay_s, rise_s = 1 / config.rate_hz, config.calcium_decay_s, config.calcium_rise_s
+    period_s = 1 / RATE_HZ
     events = activity / table["amplitude"].to_numpy()[:, None]
 
     def faded(of_s: float) -> np.ndarray:
@@ -233,9 +204,9 @@ def fluorescence(
         keep = np.exp(-period_s / of_s)
         return of_s / period_s * (1 - keep) * lfilter([1.0], [1.0, -keep], events, axis=1)
 
-    peak_s = np.log(decay_s / rise_s) * decay_s * rise_s / (decay_s - rise_s)
-    calcium = (faded(decay_s) - faded(rise_s)) / (np.exp(-peak_s / decay_s) - np.exp(-peak_s / rise_s))
+    peak_s = np.log(DECAY_S / RISE_S) * DECAY_S * RISE_S / (DECAY_S - RISE_S)
+    calcium = (faded(DECAY_S) - faded(RISE_S)) / (np.exp(-peak_s / DECAY_S) - np.exp(-peak_s / RISE_S))
     drift = np.cumsum(rng.standard_normal(activity.shape) * 0.01, axis=1)
     base, gain = rng.lognormal(5.5, 0.4, (len(activity), 1)), rng.lognormal(3.5, 0.4, (len(activity), 1))
-    noise = config.fluorescence_noise * rng.standard_normal(activity.shape)
+    noise = FLUORESCENCE_NOISE * rng.standard_normal(activity.shape)
     return (base + gain * (calcium + drift + noise)).astype(np.float32)

@@ -54,7 +54,12 @@ BEHAVIOUR = {  # mean weight of running and of pupil size in the log of the gain
     "excitatory": (0.10, 0.14),
     "inhibitory": (0.22, 0.18),
 }
-N_FEATURES = 128
+PLACE_SCALE = 0.35  # width of the patches of the map of tuning, in half monitors
+RATE_SPREAD = 0.5  # SD of the natural log of rates
+N_LATENTS = 3  # shared fluctuations of gain; the first moves all neurons alike
+N_FEATURES = 128  # random Fourier features: the error of a dot product is about 1 / sqrt(128 / 2) = 0.12
+FEATURE_WIDTH = 1.6  # distance of tunings at which the similarity of features has fallen to exp(-1/2)
+# How much each part of the tuning counts in the distance of two, in its own SD; a choice that no data make: direction and orientation most.
 FEATURE_WEIGHTS = {
     "direction": 1.3,
     "orientation": 1.7,
@@ -68,29 +73,21 @@ FEATURE_WEIGHTS = {
 
 
 class TuningConfig(BaseModel):
-    """How neurons are tuned.
-
-    Attributes:
-        place_share: Part of the variance of every parameter that is a smooth map over the visual field: 0 for salt and pepper, 1 for a map.
-        place_scale: Width of that map's patches, in half monitors.
-        rate_hz: Median events a second during movies; with `rate_spread` it decides the signal to noise.
-        rate_spread: SD of its natural log.
-        n_latents: Shared fluctuations of gain; the first moves all neurons alike.
-        latent_gain: SD of a neuron's log gain that all latents together make.
-        missed: Share of samples of deconvolved activity that are zero whatever the neuron did.
-        feature_width: Distance of tunings at which the similarity of features has fallen to exp(-1/2).
-    """
+    """How the neurons of a simulated cortex are tuned, and how reliably they answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    place_share: float = Field(0.0, ge=0, le=1)
-    place_scale: float = Field(0.35, gt=0)
-    rate_hz: float = Field(2.5, gt=0)
-    rate_spread: float = Field(0.5, ge=0)
-    n_latents: int = Field(3, ge=1)
-    latent_gain: float = Field(0.35, ge=0)
-    missed: float = Field(0.15, ge=0, lt=1)
-    feature_width: float = Field(1.6, gt=0)
+    place_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the variance of tuning that is a map over the visual field: 0 salt and pepper, 1 a map.",
+    )
+    rate_hz: float = Field(2.5, gt=0, description="Median rate of events during movies, in Hz; higher rates are less noisy.")
+    latent_gain: float = Field(
+        0.35, ge=0, description="Standard deviation of a neuron's log gain that it shares with the others: 0 leaves noise independent."
+    )
+    missed: float = Field(0.15, ge=0, lt=1, description="Share of samples of deconvolved activity that are zero whatever the neuron did.")
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ def draw_tuning(neurons: pd.DataFrame, config: TuningConfig, seed: int, animal: 
     _require_known(neurons)
     names = ["direction_x", "direction_y", *PARAMETERS]
     own = rng_for(seed, "tuning", animal).standard_normal((len(neurons), len(names)))
-    mapped = _map(neurons[["rf_x", "rf_y"]].to_numpy(np.float64), len(names), config.place_scale, rng_for(seed, "tuning map", animal))
+    mapped = _map(neurons[["rf_x", "rf_y"]].to_numpy(np.float64), len(names), PLACE_SCALE, rng_for(seed, "tuning map", animal))
     z = dict(zip(names, (np.sqrt(1 - config.place_share) * own + np.sqrt(config.place_share) * mapped).T, strict=True))
     direction = np.degrees(np.arctan2(z["direction_y"], z["direction_x"])) % 360
     table = neurons[["nucleus_id", "rf_x", "rf_y"]].reset_index(drop=True).assign(direction_deg=direction, orientation_deg=direction % 180)
@@ -131,11 +128,11 @@ def draw_tuning(neurons: pd.DataFrame, config: TuningConfig, seed: int, animal: 
     rng = rng_for(seed, "gain and noise", animal)
     table["phase_deg"] = rng.uniform(0, 360, len(table))
     table = table.join(_gain_and_noise(neurons, config, rng))
-    return Tuning(table=table, features=features_of(table, config.feature_width))
+    return Tuning(table=table, features=features_of(table))
 
 
-def features_of(table: pd.DataFrame, width: float = TuningConfig().feature_width) -> Float[np.ndarray, "neurons features"]:
-    """Unit vectors whose dot product falls as a Gaussian of the distance between two tunings.
+def features_of(table: pd.DataFrame) -> Float[np.ndarray, "neurons features"]:
+    """Unit vectors whose dot product falls as a Gaussian of the distance between two tunings, of SD `FEATURE_WIDTH`.
 
     The tuning is a point: direction on a circle as large as the selectivity, orientation on another, and standardised parameters. Random
     Fourier features (Rahimi & Recht 2007, "Random features for large-scale kernel machines") turn distances into dot products; their
@@ -143,7 +140,6 @@ def features_of(table: pd.DataFrame, width: float = TuningConfig().feature_width
 
     Args:
         table: As in `Tuning`.
-        width: SD of the Gaussian.
     """
     angle = np.deg2rad(table["direction_deg"].to_numpy())
     weight = FEATURE_WEIGHTS
@@ -154,7 +150,7 @@ def features_of(table: pd.DataFrame, width: float = TuningConfig().feature_width
         scale, median, spread, _ = PARAMETERS[name]
         point.append(weight[name] * (_scaled(scale, table[name].to_numpy()) - _scaled(scale, median)) / spread)
     rng = rng_for(0, "frequencies of features")
-    projected = np.column_stack(point) @ rng.standard_normal((len(point), N_FEATURES // 2)) / width
+    projected = np.column_stack(point) @ rng.standard_normal((len(point), N_FEATURES // 2)) / FEATURE_WIDTH
     vectors = np.concatenate([np.cos(projected), np.sin(projected)], axis=1) / np.sqrt(N_FEATURES // 2)
     return vectors.astype(np.float32)
 
@@ -194,14 +190,14 @@ def _gain_and_noise(neurons: pd.DataFrame, config: TuningConfig, rng: np.random.
     n = len(neurons)
     running, pupil = (neurons["cell_class"].map(lambda kind, at=at: BEHAVIOUR[kind][at]).to_numpy(np.float64) for at in (0, 1))
     rate = config.rate_hz * neurons["cell_type"].map(lambda kind: RATE_FACTOR.get(kind, 1.0)).to_numpy(np.float64)
-    loadings = rng.standard_normal((n, config.n_latents)) / np.sqrt(config.n_latents)
+    loadings = rng.standard_normal((n, N_LATENTS)) / np.sqrt(N_LATENTS)
     loadings[:, 0] = np.abs(loadings[:, 0])
     loadings *= config.latent_gain / np.sqrt((loadings**2).sum(1).mean()) if config.latent_gain else 0.0
     drawn = {
         "running_weight": running + 0.10 * rng.standard_normal(n),
         "pupil_weight": pupil + 0.10 * rng.standard_normal(n),
-        "rate_hz": rate * np.exp(config.rate_spread * rng.standard_normal(n)),
+        "rate_hz": rate * np.exp(RATE_SPREAD * rng.standard_normal(n)),
         "amplitude": 4.0 * np.exp(0.4 * rng.standard_normal(n)),
         "missed": np.full(n, config.missed),
     }
-    return pd.DataFrame(drawn | {f"latent_{at}": loadings[:, at] for at in range(config.n_latents)})
+    return pd.DataFrame(drawn | {f"latent_{at}": loadings[:, at] for at in range(N_LATENTS)})

@@ -19,8 +19,12 @@ from graphtwin.synthetic.function.stimuli import N_DIRECTIONS, grating_film
 
 DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS
 GRATING_FRAMES, ONSET_FRAMES = 60, 10  # each direction is shown for 2 s; the answer to its onset is left out
-GRATING_CPD, GRATING_HZ = 0.045, 2.6
-PLANES = 8  # of the main scan
+GRATING_CPD, GRATING_HZ = 0.045, 2.6  # cycles a degree and a second: the medians of what neurons prefer (`preferences.PARAMETERS`)
+PLANES, NARROW_PLANES = 8, 4  # imaging planes of the main scan and of a narrow one
+EXCITATORY, INHIBITORY = 0.9, 0.35  # share of neurons of each class that are units of the main scan: most recorded cells are excitatory
+THICKNESS_UM, OVERLAP = 120.0, 0.3  # depth of a narrow scan, and the share of it that the next one has too: some nuclei are several units
+SEEN = 0.7  # share of neurons in its depth that are units of a narrow scan, against the main scan
+SHIFT_UM = 2.0  # SD of a unit's measured position about its nucleus
 COLUMNS = [
     "session",
     "scan_idx",
@@ -38,34 +42,19 @@ COLUMNS = [
 
 
 class ScanConfig(BaseModel):
-    """How an animal is scanned.
-
-    Attributes:
-        excitatory, inhibitory: Share of neurons of each class that are units of the main scan.
-        depth_scans: Narrow scans, from top to bottom.
-        thickness_um: Of a narrow scan.
-        overlap: Share of a narrow scan's depth that the next one has too.
-        seen: Share of neurons in its depth that are units of a narrow scan.
-        coregistered: Share of units that were matched with a nucleus of the EM volume.
-        shift_um: SD of a unit's measured position about its nucleus.
-        repeats: Of each direction in a narrow scan.
-        scan_gain: SD of the log gain of a scan, direction by direction and altogether.
-        scan_noise: SD of what a scan's state adds to every unit's answer to one direction, in the unit's mean answer.
-    """
+    """How an animal is scanned: narrow scans of directions, what of them is coregistered, and how scans differ."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    excitatory: float = Field(0.9, gt=0, le=1)
-    inhibitory: float = Field(0.35, ge=0, le=1)
-    depth_scans: int = Field(4, ge=0)
-    thickness_um: float = Field(120.0, gt=0)
-    overlap: float = Field(0.3, ge=0, lt=1)
-    seen: float = Field(0.7, gt=0, le=1)
-    coregistered: float = Field(0.8, gt=0, le=1)
-    shift_um: float = Field(2.0, ge=0)
-    repeats: int = Field(10, ge=1)
-    scan_gain: float = Field(0.3, ge=0)
-    scan_noise: float = Field(0.15, ge=0)
+    depth_scans: int = Field(4, ge=0, description="Narrow scans of direction tuning, from top to bottom of the cortex.")
+    coregistered: float = Field(0.8, gt=0, le=1, description="Share of units that are matched with a nucleus of the EM volume.")
+    repeats: int = Field(10, ge=1, description="How often each direction is shown in a narrow scan.")
+    scan_gain: float = Field(
+        0.3, ge=0, description="Standard deviation of a scan's log gain, direction by direction and altogether: 0 makes scans alike."
+    )
+    scan_noise: float = Field(
+        0.15, ge=0, description="What a scan's state adds to every unit's answer to a direction: standard deviation, in mean answers."
+    )
 
 
 def scan_units(neurons: pd.DataFrame, config: ScanConfig, seed: int, animal: int) -> pd.DataFrame:
@@ -84,16 +73,16 @@ def scan_units(neurons: pd.DataFrame, config: ScanConfig, seed: int, animal: int
     schema.require_columns(neurons, ["nucleus_id", "brain_area", "layer", "cell_class", *schema.POSITION], "neurons to scan")
     depth = neurons["depth_um"].to_numpy(np.float64)
     rng = rng_for(seed, "units", animal, 1)
-    share = np.where(neurons["cell_class"] == "excitatory", config.excitatory, config.inhibitory)
+    share = np.where(neurons["cell_class"] == "excitatory", EXCITATORY, INHIBITORY)
     scans = [_scan(neurons, rng.random(len(neurons)) < share, 1, "video", PLANES, config, rng)]
-    step = config.thickness_um * (1 - config.overlap)
-    span = step * max(config.depth_scans - 1, 0) + config.thickness_um
+    step = THICKNESS_UM * (1 - OVERLAP)
+    span = step * max(config.depth_scans - 1, 0) + THICKNESS_UM
     top = max(0.0, (depth.min() + depth.max() - span) / 2) if len(depth) else 0.0
     for number in range(config.depth_scans):
         rng = rng_for(seed, "units", animal, number + 2)
-        within = (depth >= top + number * step) & (depth < top + number * step + config.thickness_um)
-        chosen = within & (rng.random(len(neurons)) < config.seen * share)
-        scans.append(_scan(neurons, chosen, number + 2, "directions", 4, config, rng))
+        within = (depth >= top + number * step) & (depth < top + number * step + THICKNESS_UM)
+        chosen = within & (rng.random(len(neurons)) < SEEN * share)
+        scans.append(_scan(neurons, chosen, number + 2, "directions", NARROW_PLANES, config, rng))
     return pd.concat(scans, ignore_index=True)
 
 
@@ -161,7 +150,7 @@ def _scan(
     )
     order = np.lexsort((rng.random(len(found)), plane))
     found, plane = found.iloc[order], plane[order]
-    measured = found[schema.POSITION].to_numpy(np.float64) + config.shift_um * rng.standard_normal((len(found), 3))
+    measured = found[schema.POSITION].to_numpy(np.float64) + SHIFT_UM * rng.standard_normal((len(found), 3))
     units = found[["nucleus_id", "brain_area", "layer"]].reset_index(drop=True)
     units = units.assign(session=session, scan_idx=1, unit_id=np.arange(1, len(units) + 1), field=plane.astype(np.int64), kind=kind)
     units[schema.POSITION] = measured

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import schema
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.function import imaging
-from graphtwin.synthetic.function.behaviour import Behaviour, BehaviourConfig, behave
-from graphtwin.synthetic.function.imaging import ImagingConfig, Samples
+from graphtwin.synthetic.function.behaviour import Behaviour, behave
+from graphtwin.synthetic.function.imaging import RATE_HZ, Samples
 from graphtwin.synthetic.function.preferences import Tuning
 from graphtwin.synthetic.function.responder import Responder, expected_rates, responder
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, KINDS, N_DIRECTIONS, NOVEL_KINDS, SEGMENT_FRAMES, film
@@ -25,28 +25,18 @@ WITHHELD = ("live_test_main", "final_test")  # tiers whose responses are left ou
 
 
 class MovieConfig(BaseModel):
-    """What is shown in a scan of videos.
-
-    Attributes:
-        minutes: Of training clips (tier `train`), each shown once.
-        clip_frames: Length of a clip.
-        oracle_clips, oracle_repeats: Clips like those of training, shown again and again (tier `oracle`).
-        test_clips, test_repeats: The same, with responses withheld (tier `live_test_main`).
-        novel_clips, novel_repeats: Clips of each kind of stimulus that training has none of (tier `final_test_bonus`).
-        kinds: Of training, oracle and test clips.
-    """
+    """Which clips are shown in the scan of videos, beside the minutes of training clips."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    minutes: float = Field(20.0, gt=0)
-    clip_frames: int = Field(300, ge=60)
-    oracle_clips: int = Field(6, ge=0)
-    oracle_repeats: int = Field(10, ge=1)
-    test_clips: int = Field(2, ge=0)
-    test_repeats: int = Field(5, ge=1)
-    novel_clips: int = Field(1, ge=0)
-    novel_repeats: int = Field(6, ge=1)
-    kinds: tuple[str, ...] = ("dead_leaves",)
+    clip_frames: int = Field(300, ge=60, description="Length of a clip, in frames of 1/30 s.")
+    oracle_clips: int = Field(6, ge=0, description="Clips like those of training, shown again and again (tier `oracle`).")
+    oracle_repeats: int = Field(10, ge=1, description="How often each oracle clip is shown.")
+    test_clips: int = Field(2, ge=0, description="Clips like those of training whose responses are withheld (tier `live_test_main`).")
+    test_repeats: int = Field(5, ge=1, description="How often each test clip is shown.")
+    novel_clips: int = Field(1, ge=0, description="Clips of each kind of stimulus that training has none of (tier `final_test_bonus`).")
+    novel_repeats: int = Field(6, ge=1, description="How often each clip of a novel kind is shown.")
+    kinds: tuple[str, ...] = Field(("dead_leaves",), description="Kinds of stimulus of training, oracle and test clips, in turn.")
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,6 @@ class Scan:
         trials: As `programme` makes them.
         behaviour: Of the whole scan.
         latents: The same.
-        imaging: The microscope.
         seed: The run's seed.
     """
 
@@ -70,7 +59,6 @@ class Scan:
     trials: pd.DataFrame
     behaviour: Behaviour
     latents: Float[np.ndarray, "latents frames"]
-    imaging: ImagingConfig
     seed: int
 
 
@@ -101,11 +89,12 @@ class Played:
         return self.samples.at_frames(self.samples.expected, len(self.video))
 
 
-def programme(config: MovieConfig, seed: int, animal: int) -> pd.DataFrame:
+def programme(config: MovieConfig, minutes: float, seed: int, animal: int) -> pd.DataFrame:
     """All trials in the order shown.
 
     Args:
-        config: What is shown.
+        config: What is shown beside training clips, and how long clips are.
+        minutes: Of training clips (tier `train`), each shown once.
         seed: The run's seed.
         animal: Training clips are its own; clips of other tiers are the same for all animals.
 
@@ -113,7 +102,7 @@ def programme(config: MovieConfig, seed: int, animal: int) -> pd.DataFrame:
         trial (0, 1, ...), tier, kind, clip (a name; equal for repeats), n_frames, first_frame (of the scan).
     """
     _require_known(config.kinds)
-    n_train = max(1, round(config.minutes * 60 * FRAME_RATE_HZ / config.clip_frames))
+    n_train = max(1, round(minutes * 60 * FRAME_RATE_HZ / config.clip_frames))
     shown = [("train", config.kinds[at % len(config.kinds)], f"train-{animal}-{at}") for at in range(n_train)]
     for tier, clips, repeats in (
         ("oracle", config.oracle_clips, config.oracle_repeats),
@@ -132,15 +121,7 @@ def programme(config: MovieConfig, seed: int, animal: int) -> pd.DataFrame:
     return trials
 
 
-def prepare_scan(
-    units: pd.DataFrame,
-    tuning: Tuning,
-    trials: pd.DataFrame,
-    seed: int,
-    animal: int,
-    microscope: ImagingConfig | None = None,
-    conduct: BehaviourConfig | None = None,
-) -> Scan:
+def prepare_scan(units: pd.DataFrame, tuning: Tuning, trials: pd.DataFrame, seed: int, animal: int) -> Scan:
     """A scan of some units: their tuning, and the behaviour and latents of all its frames.
 
     Args:
@@ -149,8 +130,6 @@ def prepare_scan(
         trials: As `programme` makes them.
         seed: The run's seed.
         animal: Its number.
-        microscope: How it is imaged; the default otherwise.
-        conduct: How the animal behaves; the default otherwise.
     """
     schema.require_columns(units, [*schema.UNIT_KEY, "nucleus_id", "field"], "units of a scan")
     scans = units[["session", "scan_idx"]].drop_duplicates()
@@ -159,16 +138,14 @@ def prepare_scan(
     table = tuning_of(units, tuning)
     scan = f"{scans['session'].iloc[0]}-{scans['scan_idx'].iloc[0]}"
     n_frames = int(trials["first_frame"].iloc[-1] + trials["n_frames"].iloc[-1]) + GAP_FRAMES[1]
-    microscope = microscope or ImagingConfig()
     n_latents = sum(name.startswith("latent_") for name in table)
     return Scan(
         name=f"{animal}-{scan}",
         units=units.reset_index(drop=True),
         table=table,
         trials=trials,
-        behaviour=behave(n_frames, conduct or BehaviourConfig(), seed, animal, scan),
-        latents=imaging.latents(n_frames, n_latents, microscope, seed, animal, scan),
-        imaging=microscope,
+        behaviour=behave(n_frames, seed, animal, scan),
+        latents=imaging.latents(n_frames, n_latents, seed, animal, scan),
         seed=seed,
     )
 
@@ -197,7 +174,7 @@ def play(scan: Scan, units: Responder | None = None) -> Iterator[Played]:
         rates = expected_rates(units, video, behaviour)
         rng = rng_for(scan.seed, "events", scan.name, row)
         shared = scan.latents[:, start:stop]
-        yield Played(row, video, behaviour, imaging.sample_events(rates, shared, scan.table, offset, start, scan.imaging, rng))
+        yield Played(row, video, behaviour, imaging.sample_events(rates, shared, scan.table, offset, start, rng))
 
 
 def continuous_activity(scan: Scan, played: Iterator[Played]) -> Float[np.ndarray, "units samples"]:
@@ -209,10 +186,10 @@ def continuous_activity(scan: Scan, played: Iterator[Played]) -> Float[np.ndarra
         scan: As prepared.
         played: All its trials.
     """
-    period = FRAME_RATE_HZ / scan.imaging.rate_hz
+    period = FRAME_RATE_HZ / RATE_HZ
     n_samples = int(len(scan.behaviour.running) / period) - 1
     rng = rng_for(scan.seed, "spontaneous", scan.name)
-    rate = (SPONTANEOUS * scan.table["rate_hz"] / scan.imaging.rate_hz).to_numpy()[:, None]
+    rate = (SPONTANEOUS * scan.table["rate_hz"] / RATE_HZ).to_numpy()[:, None]
     activity = (rng.poisson(rate, (len(scan.table), n_samples)) * scan.table["amplitude"].to_numpy()[:, None]).astype(np.float32)
     for trial in played:
         places = trial.samples.number[:, None] + np.arange(trial.samples.activity.shape[1])

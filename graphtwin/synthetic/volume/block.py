@@ -26,22 +26,20 @@ ROUNDING_NM = 21.0  # tables keep places in voxels of 4 x 4 x 40 nm, whose corne
 
 
 class VolumeConfig(BaseModel):
-    """The block of tissue.
+    """The block of tissue that is written as a segmented volume.
 
-    Attributes:
-        size_um: Its edges, rounded to whole voxels. The default holds some forty synapses of 2,000 neurons; 160 um at 128 nm, for the
-            same work, more than a hundred and a dozen nuclei.
-        voxel_nm: Edge lengths of a voxel, nm.
-        chunk: Voxels of a stored chunk along each axis.
-        n_meshes: Segments that get a mesh: those with the most voxels.
+    The default holds some forty synapses of 2,000 neurons; 160 um at 128 nm, for the same work, more than a hundred and a dozen nuclei.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size_um: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (80.0, 80.0, 80.0)
-    voxel_nm: tuple[PositiveInt, PositiveInt, PositiveInt] = (64, 64, 64)
-    chunk: tuple[PositiveInt, PositiveInt, PositiveInt] = (128, 128, 128)
-    n_meshes: int = Field(12, ge=0)
+    size_um: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+        (80.0, 80.0, 80.0), description="Edges of the block along x, y and z, micrometres, rounded to whole voxels."
+    )
+    voxel_nm: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
+        (64, 64, 64), description="Edges of a voxel along x, y and z, nanometres."
+    )
+    n_meshes: int = Field(12, ge=0, description="Segments that get a mesh: those with the most voxels.")
 
 
 class Piece(NamedTuple):
@@ -105,7 +103,7 @@ def choose_block(neurons: pd.DataFrame, synapses: pd.DataFrame, config: VolumeCo
     voxel = np.asarray(config.voxel_nm)
     n_voxels = np.maximum(np.rint(size_nm / voxel).astype(int), 1)
     begin = np.floor(centres[best] / voxel).astype(int) - n_voxels // 2
-    return Block(config.voxel_nm, _three(begin), _three(begin + n_voxels), config.chunk)
+    return Block(config.voxel_nm, _three(begin), _three(begin + n_voxels))
 
 
 def fill_block(block: Block, neurons: pd.DataFrame, root_of: dict[int, int], pieces: Iterable[Piece], synapses: pd.DataFrame) -> Content:

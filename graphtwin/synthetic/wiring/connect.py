@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.execute import rng_for
 from graphtwin.schema import PAIR_KEY
@@ -24,22 +23,9 @@ from graphtwin.tuning.similarity import rf_distance
 from graphtwin.wiring.conditional.wiring_rule import WiringRule, draw_counts
 
 SYNAPSES_PER_TARGET = 10_000  # room in the numbers of synapses
-
-
-class ConnectConfig(BaseModel):
-    """Sizes of synapses.
-
-    Attributes:
-        log_size, log_size_sd: Of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of
-            1.14 synapses on average.
-        size_slope: How log size rises with one unit of feature similarity.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    log_size: float = Field(default=8.3, ge=1, le=12)
-    log_size_sd: float = Field(default=1.1, ge=0, le=2)
-    size_slope: float = Field(default=0.0, ge=-5, le=5)
+# Mean and SD of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of 1.14 synapses on
+# average.
+LOG_SIZE, LOG_SIZE_SD = 8.3, 1.1
 
 
 @dataclass(frozen=True)
@@ -57,40 +43,35 @@ class Connections:
     synapses: pd.DataFrame
 
 
-def connect(
-    tissue: Tissue, rule: WiringRule, config: ConnectConfig | None = None, workers: int = 1, tiles: list[Tile] | None = None
-) -> Connections:
+def connect(tissue: Tissue, rule: WiringRule, size_slope: float = 0.0, workers: int = 1, tiles: list[Tile] | None = None) -> Connections:
     """All connections of a tissue, in memory.
 
     Args:
         tissue: With features where the rule asks for similarity.
         rule: As `rules.rule_of` makes it.
-        config: Sizes.
+        size_slope: How the log size of synapses rises with one unit of feature similarity.
         workers: Processes.
         tiles: Of the tissue, if they have been laid before.
     """
     if tiles is None:
         tiles = lay_tiles(tissue, grow_parts(tissue, workers, skeletons=False))
-    parts = list(connect_parts(tissue, rule, tiles, config, workers))
+    parts = list(connect_parts(tissue, rule, tiles, size_slope, workers))
     pairs = pd.concat([part.pairs for part in parts], ignore_index=True).sort_values(PAIR_KEY, ignore_index=True)
     return Connections(pairs, pd.concat([part.synapses for part in parts]).sort_values("synapse_id", ignore_index=True))
 
 
-def connect_parts(
-    tissue: Tissue, rule: WiringRule, tiles: list[Tile], config: ConnectConfig | None = None, workers: int = 1
-) -> Iterator[Connections]:
+def connect_parts(tissue: Tissue, rule: WiringRule, tiles: list[Tile], size_slope: float = 0.0, workers: int = 1) -> Iterator[Connections]:
     """Connections onto the cells of one tile after the other, so that memory doesn't grow with the tissue.
 
     Args:
         tissue: With features where the rule asks for similarity.
         rule: As `rules.rule_of` makes it.
         tiles: As `lay_tiles` lays them.
-        config: Sizes.
+        size_slope: How the log size of synapses rises with one unit of feature similarity.
         workers: Processes.
     """
     require_function(tissue, rule)
-    chosen = config if config is not None else ConnectConfig()
-    return mapped(connect_tile, ((tissue, rule, tile, chosen) for tile in tiles), workers)
+    return mapped(connect_tile, ((tissue, rule, tile, size_slope) for tile in tiles), workers)
 
 
 def require_function(tissue: Tissue, rule: WiringRule) -> None:
@@ -101,7 +82,7 @@ def require_function(tissue: Tissue, rule: WiringRule) -> None:
         )
 
 
-def connect_tile(tissue: Tissue, rule: WiringRule, tile: Tile, config: ConnectConfig) -> Connections:
+def connect_tile(tissue: Tissue, rule: WiringRule, tile: Tile, size_slope: float = 0.0) -> Connections:
     """Pairs and synapses of all axons with the cells of one tile."""
     index = pool_dendrites(tissue, tile)
     met = ((row, approach(tissue, tile, index, row)) for row in tile.axons.tolist())
@@ -115,7 +96,7 @@ def connect_tile(tissue: Tissue, rule: WiringRule, tile: Tile, config: ConnectCo
     pairs.insert(3, "n_synapses", counts)
     pairs["expected"] = expected
     places, path = _places(tissue, found, counts, draws["chance"])
-    return Connections(pairs, _synapses(pairs, draws, places, path, config))
+    return Connections(pairs, _synapses(pairs, draws, places, path, size_slope))
 
 
 def describe(tissue: Tissue, pre: Int64[np.ndarray, " pairs"], post: Int64[np.ndarray, " pairs"]) -> pd.DataFrame:
@@ -195,12 +176,12 @@ def _synapses(
     draws: pd.DataFrame,
     places: Float[np.ndarray, "synapses 6"],
     path: Float[np.ndarray, " synapses"],
-    config: ConnectConfig,
+    size_slope: float,
 ) -> pd.DataFrame:
     """The table of synapses."""
     of = pairs.iloc[draws["pair"]]
-    liking = config.size_slope * np.nan_to_num(of["feature_similarity"].to_numpy())
-    size = np.exp(config.log_size + config.log_size_sd * draws["normal"].to_numpy() + liking)
+    liking = size_slope * np.nan_to_num(of["feature_similarity"].to_numpy())
+    size = np.exp(LOG_SIZE + LOG_SIZE_SD * draws["normal"].to_numpy() + liking)
     columns = {
         "synapse_id": of["post_nucleus_id"].to_numpy() * SYNAPSES_PER_TARGET + draws["number"].to_numpy(),
         "pre_nucleus_id": of["pre_nucleus_id"].to_numpy(),

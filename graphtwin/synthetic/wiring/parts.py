@@ -15,37 +15,31 @@ from jaxtyping import Int64
 from graphtwin.artifacts import write_atomic, write_parquet
 from graphtwin.synthetic.brain.tiles import Grown, Tile, blocks, grow_block, lay_tiles, mapped
 from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.synthetic.wiring.connect import ConnectConfig, connect_tile, require_function
+from graphtwin.synthetic.wiring.connect import connect_tile, require_function
 from graphtwin.wiring.conditional.wiring_rule import WiringRule
 
 PART = "part-{:05d}"
 FOLDERS = ("skeletons", "pairs", "synapses")
 
 
-def write_parts(
-    tissue: Tissue, rule: WiringRule, folder: str | Path, work: str | Path, config: ConnectConfig | None = None, workers: int = 1
-) -> list[Path]:
+def write_parts(tissue: Tissue, rule: WiringRule, folder: str | Path, work: str | Path, workers: int = 1) -> list[Path]:
     """Write the parts of skeletons/, pairs/ and synapses/ that are missing below a folder; returns the paths of all.
 
     Args:
         tissue: The cells.
         rule: Who connects.
-        folder: Where the three folders go. Parts that are there must be of the same tissue, rule and sizes.
+        folder: Where the three folders go. Parts that are there must be of the same tissue and rule.
         work: Where outlines of the neurites are kept, from which tiles are laid; only a later call for the same parts needs them.
-        config: Sizes of synapses.
         workers: Processes; they change no byte.
     """
     skeletons, pairs, synapses = (Path(folder) / name for name in FOLDERS)
     require_function(tissue, rule)
-    chosen = config if config is not None else ConnectConfig()
     rows = blocks(tissue)
     grown = [(_part(skeletons, n, "parquet"), _part(Path(work), n, "npz")) for n in range(len(rows))]
     _write_missing(_write_block, [(tissue, *each) for each in zip(rows, grown, strict=True)], workers, "skeletons")
     tiles = lay_tiles(tissue, (_read_outline(outline) for _, outline in grown))
     connected = [(_part(pairs, n, "parquet"), _part(synapses, n, "parquet")) for n in range(len(tiles))]
-    _write_missing(
-        _write_tile, [(tissue, rule, tile, chosen, paths) for tile, paths in zip(tiles, connected, strict=True)], workers, "tiles"
-    )
+    _write_missing(_write_tile, [(tissue, rule, tile, paths) for tile, paths in zip(tiles, connected, strict=True)], workers, "tiles")
     return [*(skeleton for skeleton, _ in grown), *(path for paths in connected for path in paths)]
 
 
@@ -80,8 +74,8 @@ def _read_outline(path: Path) -> Grown:
         return Grown(stored["rows"], stored["boxes_um"], stored["cells"], None)
 
 
-def _write_tile(tissue: Tissue, rule: WiringRule, tile: Tile, config: ConnectConfig, paths: tuple[Path, Path]) -> None:
+def _write_tile(tissue: Tissue, rule: WiringRule, tile: Tile, paths: tuple[Path, Path]) -> None:
     """Connect the cells of one tile and write its pairs and synapses."""
-    made = connect_tile(tissue, rule, tile, config)
+    made = connect_tile(tissue, rule, tile)
     for frame, path in zip((made.pairs, made.synapses), paths, strict=True):
         write_parquet(frame, path)

@@ -24,34 +24,24 @@ EARLIER, LATER = 343, 661
 FRAGMENT = -1  # in place of a nucleus id
 FIRST_ROOT, LAST_ROOT = 864_691_132_000_000_000, 864_691_137_000_000_000
 SHORTEST_UM = 40.0  # no neurite is cut nearer to its soma
+UNPROOFREAD_UM, BROKEN_UM = 150.0, 150.0  # mean path at which axons that nobody proofread, and broken dendrites, are cut; round numbers
+SURVIVING_ROOTS = 0.04  # share of root ids that are the same at both materializations
+SELF_SYNAPSES = 0.025  # rows of the synapse table whose two sides have one root id, as a share of synapses
+SAME_REGION_UM = 1000.0  # cells within this lateral distance of an axon's soma are pairs of its, near it or not
 
 
 class ReconstructConfig(BaseModel):
-    """How complete the reconstruction is.
-
-    Attributes:
-        extended: Share of neurons whose axon is whole.
-        clean: Share whose axon is correct as far as it goes, cut at `clean_um` of path (mean of an exponential).
-        unproofread_um: Mean path at which all other axons are cut.
-        broken_dendrites, broken_um: Share of unproofread dendrites that are cut, and the mean path.
-        merged: Share of neurons under one root id with a neighbour, at 661; twice as many at 343.
-        surviving_roots: Share of root ids that are the same at both materializations.
-        self_synapses: Rows of the synapse table whose two sides have one root id, as a share of synapses.
-        same_region_um: Cells within this lateral distance of an axon's soma are pairs of its, near it or not.
-    """
+    """How complete the reconstruction of a simulated cortex is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    extended: float = Field(default=0.06, ge=0, le=1)
-    clean: float = Field(default=0.08, ge=0, le=1)
-    clean_um: float = Field(default=500.0, gt=0)
-    unproofread_um: float = Field(default=150.0, gt=0)
-    broken_dendrites: float = Field(default=0.05, ge=0, le=1)
-    broken_um: float = Field(default=150.0, gt=0)
-    merged: float = Field(default=0.01, ge=0, le=0.2)
-    surviving_roots: float = Field(default=0.04, ge=0, le=1)
-    self_synapses: float = Field(default=0.025, ge=0, le=0.5)
-    same_region_um: float = Field(default=1000.0, gt=0)
+    extended: float = Field(0.06, ge=0, le=1, description="Share of neurons whose axon is whole.")
+    clean: float = Field(0.08, ge=0, le=1, description="Share of neurons whose axon is correct as far as it goes.")
+    clean_um: float = Field(500.0, gt=0, description="Mean path at which axons of the share `clean` are cut, micrometres.")
+    broken_dendrites: float = Field(0.05, ge=0, le=1, description="Share of dendrites without proofreading that are cut.")
+    merged: float = Field(
+        0.01, ge=0, le=0.2, description="Share of neurons under one root id with a neighbour at materialization 661; twice as many at 343."
+    )
 
     @model_validator(mode="after")
     def _shares_fit(self) -> ReconstructConfig:
@@ -98,7 +88,7 @@ def reconstruct(
     axon_kept, dendrite_kept = _cuts(tissue, status_axon, status_dendrite, chosen)
     synapses, pieces = _cut_synapses(tissue, connections.synapses, axon_kept, dendrite_kept)
     roots = _roots(tissue, pieces, (status_axon != "non") | (status_dendrite != "non"), chosen)
-    synapses = _with_artefacts(tissue, synapses, chosen.self_synapses)
+    synapses = _with_artefacts(tissue, synapses, SELF_SYNAPSES)
     latest = roots[roots["materialization"] == LATER]
     synapses["pre_root_id"] = _root_of(latest, synapses["pre_nucleus_id"], "axon", synapses["pre_piece"])
     post_root = _root_of(latest, synapses["post_nucleus_id"], "dendrite", synapses["post_piece"])
@@ -106,7 +96,7 @@ def reconstruct(
     soma_root = latest.loc[latest["compartment"] == "soma", "root_id"].to_numpy()
     columns = {"nucleus_id": tissue.nucleus_id, "root_id": soma_root, "status_axon": status_axon, "status_dendrite": status_dendrite}
     proofreading = pd.DataFrame(columns)[(status_axon != "non") | (status_dendrite != "non")].reset_index(drop=True)
-    pairs = _observed_pairs(tissue, synapses, status_axon, Cuts(axon_kept, dendrite_kept), chosen.same_region_um, tiles)
+    pairs = _observed_pairs(tissue, synapses, status_axon, Cuts(axon_kept, dendrite_kept), SAME_REGION_UM, tiles)
     return Reconstruction(roots, proofreading, synapses, axon_kept, dendrite_kept, pairs)
 
 
@@ -131,8 +121,8 @@ def _cuts(
     rng = rng_for(tissue.seed, "cuts", tissue.animal)
     n = len(tissue.nucleus_id)
     axon, dendrite, broken = rng.standard_exponential(n), rng.standard_exponential(n), rng.random(n) < config.broken_dendrites
-    axon_um = SHORTEST_UM + axon * np.where(status_axon == "clean", config.clean_um, config.unproofread_um)
-    dendrite_um = SHORTEST_UM + dendrite * config.broken_um
+    axon_um = SHORTEST_UM + axon * np.where(status_axon == "clean", config.clean_um, UNPROOFREAD_UM)
+    dendrite_um = SHORTEST_UM + dendrite * BROKEN_UM
     return np.where(status_axon == "extended", np.inf, axon_um), np.where(broken & (status_dendrite == "non"), dendrite_um, np.inf)
 
 
@@ -164,7 +154,7 @@ def _roots(tissue: Tissue, pieces: pd.DataFrame, proofread: np.ndarray, config: 
     rng = rng_for(tissue.seed, "root ids", tissue.animal)
     drawn = _distinct(rng, 2 * len(segments))
     earlier, later = drawn[: len(segments)], drawn[len(segments) :]
-    later = np.where(rng.random(len(segments)) < config.surviving_roots, earlier, later)
+    later = np.where(rng.random(len(segments)) < SURVIVING_ROOTS, earlier, later)
     merges = _merges(tissue, proofread, 2 * config.merged, rng)
     frames = []
     # At the later materialization half of the merges have been undone.

@@ -13,18 +13,19 @@ from graphtwin.execute import rng_for
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data.scales import Scales, checked, measure, scaled
 
+PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
+
 
 class ClipConfig(BaseModel):
-    """How trials become windows."""
+    """Which trials of a recording are fitted, and at which frame rate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    frame_rate_hz: float | None = Field(None, gt=0, description="All is resampled to this rate; none: as recorded.")
-    latency_s: float = Field(0.0, ge=0, description="Responses and behaviour are read this much after the frame on screen.")
-    picture_frames: int = Field(12, ge=1, description="A single picture is held for this many frames and answered on the last.")
-    train_tiers: tuple[str, ...] = Field(("train",), description="Tiers that are fitted.")
+    frame_rate_hz: float | None = Field(None, gt=0, description="Rate to which videos and responses are resampled; if absent, as recorded.")
+    latency_s: float = Field(0.0, ge=0, description="Seconds after a frame at which its responses and behaviour are read.")
+    train_tiers: tuple[str, ...] = Field(("train",), description="Tiers of trials that are fitted.")
     validation_tiers: tuple[str, ...] = Field(
-        ("validation",), description="Tiers that stop a fit; where there is none, a tenth of the fitted stimuli."
+        ("validation",), description="Tiers of trials that stop a fit; where there are none, a tenth of the fitted stimuli."
     )
 
 
@@ -85,7 +86,7 @@ class Clips:
         """Frames of each trial at the rate of the windows, those at the end left out whose answer comes after the trial."""
         recorded = self.recording.trials["n_frames"].to_numpy(np.int64)[self.rows]
         if self.pictures:
-            return np.full(len(recorded), self.config.picture_frames)
+            return np.full(len(recorded), PICTURE_FRAMES)
         seconds = recorded / self.recording.frame_rate_hz - self.config.latency_s
         return np.floor(seconds * self.frame_rate_hz + 1e-6).astype(np.int64).clip(min=0)
 
@@ -144,9 +145,9 @@ class Clips:
         return replace(self, rows=self.rows[:kept])
 
     def _picture(self, trial: Trial) -> Window:
-        held = [np.repeat(values[:1], self.config.picture_frames, axis=0) for values in (trial.video, trial.behaviour, trial.eye_position)]
-        responses = np.repeat(np.asarray(trial.responses)[:1], self.config.picture_frames, axis=0)
-        last = np.arange(self.config.picture_frames) == self.config.picture_frames - 1
+        held = [np.repeat(values[:1], PICTURE_FRAMES, axis=0) for values in (trial.video, trial.behaviour, trial.eye_position)]
+        responses = np.repeat(np.asarray(trial.responses)[:1], PICTURE_FRAMES, axis=0)
+        last = np.arange(PICTURE_FRAMES) == PICTURE_FRAMES - 1
         return self._standardised(Trial(held[0], responses, held[1], held[2]), last, self.name)
 
     def _standardised(self, trial: Trial, counted: np.ndarray, origin: str) -> Window:

@@ -11,29 +11,30 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from graphtwin.twin.data.clips import Clips, Window
+from graphtwin.twin.data.clips import PICTURE_FRAMES, Clips, Window
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
 
 RESPONSE_POWER = 0.35  # deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples
 GAZE_PRIOR = 1 / 24  # SD of the entries of the gaze map before it was seen, in heights of the video
-PICTURES_TOGETHER = 100
+GAZE_PASSES = 2  # over the data to find how the eye moves fields; 0 does not ask
+GAZE_SAMPLES = 1800  # energies in time from which lag and gaze are found, about: four minutes of film at 30 Hz
+ROWS, COLUMNS = 18, 32  # of the grid of places at which fields are looked for: 16:9, as most monitors
+EVERY = 4  # frames of a movie between those at which energies are taken: neighbouring frames are alike
+ITERATIONS = 3  # of learning how units weigh energies; a choice
+PICTURES_TOGETHER = 100  # single pictures that are read as one trial: bounds memory
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # at most; spread over the recording
 
 
 class ReverseCorrelationConfig(BaseModel):
-    """How responses are set against the stimulus."""
+    """How receptive fields are found by reverse correlation, which is where readouts start."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rows: int = Field(18, ge=3, description="Of the grid of places.")
-    columns: int = Field(32, ge=3, description="Of the grid of places.")
-    wavelengths: tuple[float, ...] = Field((0.2, 0.31), min_length=1, description="Of the filters, in heights of the video.")
-    longest_lag: int = Field(12, ge=0, description="Frames from stimulus to response, at most.")
-    every: int = Field(4, ge=1, description="Frames of a movie between those at which energies are taken.")
-    iterations: int = Field(3, ge=1, description="Of learning how units weigh energies.")
-    gaze_passes: int = Field(2, ge=0, description="Of finding how the eye moves fields; 0 does not ask.")
-    gaze_samples: int = Field(1800, ge=1, description="Energies in time from which lag and gaze are found, about.")
+    wavelengths: tuple[float, ...] = Field(
+        (0.2, 0.31), min_length=1, description="Wavelengths of the filters, in heights of the video: about the size of receptive fields."
+    )
+    longest_lag: int = Field(12, ge=0, description="Longest lag from stimulus to response that is tried, in frames.")
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
         progress: Show a bar.
     """
     config = config or ReverseCorrelationConfig()
-    samples = clips.n_frames().sum() / (clips.config.picture_frames if clips.pictures else config.every)
-    few = replace(clips, rows=clips.rows[:: max(int(samples / config.gaze_samples), 1)])
+    samples = clips.n_frames().sum() / (PICTURE_FRAMES if clips.pictures else EVERY)
+    few = replace(clips, rows=clips.rows[:: max(int(samples / GAZE_SAMPLES), 1)])
     lag = 0.0 if clips.pictures else _lag(few, config)
     whole = round(lag)
     gaze = np.zeros((2, 2))
-    for _ in range(config.gaze_passes):
+    for _ in range(GAZE_PASSES):
         gaze = gaze + _gaze_step(few, whole, gaze, config)
     tally = None
     shown = tqdm(clips.whole(), total=len(clips.rows), desc="receptive fields", unit="trial", disable=not progress, leave=False)
@@ -78,7 +79,7 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     if tally is None:
         return Fields(np.zeros((clips.n_units, 2)), lag, gaze)
     evidence = tally.evidence()
-    prior = evidence.of(_spread(clips.n_units, UNITS_OF_GAZE)).learn(config.iterations)
+    prior = evidence.of(_spread(clips.n_units, UNITS_OF_GAZE)).learn(ITERATIONS)
     return Fields(evidence.centres(prior), lag, gaze)
 
 
@@ -101,7 +102,7 @@ def _samples(
         if clips.pictures:
             at, answers = np.arange(len(video)), responses[None]
         else:
-            at = np.arange(1, len(video) - max(lags) - 1, config.every)
+            at = np.arange(1, len(video) - max(lags) - 1, EVERY)
             late = at + np.add.outer(np.array(lags), [-1, 0, 1])[..., None]
             at, late = (values[..., counted[late].all((0, 1))] for values in (at, late))
             answers = np.stack([responses[index].mean(0) for index in late])
@@ -109,7 +110,7 @@ def _samples(
             continue
         height, width = video.shape[1:]
         in_pixels = tuple(wave * height for wave in wavelengths)
-        bank = bank or energy_bank(height, width, config.rows, config.columns, in_pixels, clips.frame_rate_hz)
+        bank = bank or energy_bank(height, width, ROWS, COLUMNS, in_pixels, clips.frame_rate_hz)
         roots = np.sign(answers) * np.abs(answers) ** RESPONSE_POWER
         yield bank.energies(moved(video, eye @ gaze.T) if gaze.any() else video, at), roots, eye[at]
 
@@ -173,18 +174,18 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
         return np.zeros((2, 2))
     energies, responses, eye = (np.concatenate(parts) for parts in zip(*found, strict=True))
     evidence = tally.evidence()
-    prior = evidence.learn(config.iterations)
+    prior = evidence.learn(ITERATIONS)
     odds, weights, _ = evidence.log_odds(prior)
     height, width = few.recording.open_trial(int(few.rows[0])).video.shape[1:]
     energies = (energies - energies.mean(0)) / np.maximum(energies.std(0), 1e-6)
-    slopes = [np.gradient(energies, size, axis=axis) for axis, size in ((3, width / config.columns), (2, height / config.rows))]
+    slopes = [np.gradient(energies, size, axis=axis) for axis, size in ((3, width / COLUMNS), (2, height / ROWS))]
     information, told = np.eye(4) / (GAZE_PRIOR * height) ** 2, np.zeros(4)
     independent = prior.samples / len(energies)
     told_of = np.flatnonzero(evidence.with_units.any((0, 1)))
     standardised = _standardised(responses).T * np.sqrt(len(responses))
     for unit, response in zip(told_of, standardised[told_of], strict=True):
         place = int(odds[:, unit].argmax())
-        row, column = divmod(place, config.columns)
+        row, column = divmod(place, COLUMNS)
         drive, right, down = (values[:, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
         by_eye = np.column_stack([right[:, None] * eye, down[:, None] * eye])
         apart, _ = np.linalg.qr(np.column_stack([np.ones(len(drive)), drive, right, down]))

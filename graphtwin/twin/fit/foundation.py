@@ -23,32 +23,35 @@ from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model.convolution import Convolution
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
 
+VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
+
 
 class FoundationConfig(BaseModel):
-    """How a twin is trained."""
+    """How the functional twin is made and trained (`graphtwin twin train`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    twin: TwinConfig = Field(default_factory=TwinConfig)
-    clips: ClipConfig = Field(default_factory=ClipConfig)
-    receptive_fields: ReverseCorrelationConfig = Field(default_factory=ReverseCorrelationConfig)
+    twin: TwinConfig = Field(default_factory=TwinConfig, description="What the twin is made of.")
+    clips: ClipConfig = Field(default_factory=ClipConfig, description="Which trials are fitted, and at which frame rate.")
+    receptive_fields: ReverseCorrelationConfig = Field(
+        default_factory=ReverseCorrelationConfig, description="How receptive fields are found before the fit."
+    )
     fit: FitConfig = Field(
         default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
-        description="Its learning rate is that of biases and of perspective and modulation.",
+        description="How long the fit is; its learning rate is that of biases and modulation.",
     )
     expected_lag: float = Field(
         4.4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
     )
-    steps: int = Field(90, ge=1, description="Steps an epoch, each on windows of one animal; the animals take turns.")
-    windows: int = Field(4, ge=1, description="Windows a step.")
-    frames: int = Field(60, ge=2, description="Frames a window.")
-    warm_up: int = Field(12, ge=0, description="Frames at the start of each window that no loss is taken on.")
-    kernel_learning_rate: float = Field(0.02, gt=0, description="Of the core's kernels, by orthogonalised momentum.")
-    readout_learning_rate: float = Field(0.01, gt=0, description="Of what readouts weigh, their biases and gains.")
-    position_learning_rate: float = Field(0.002, gt=0, description="Of readout positions.")
-    perspective_learning_rate: float = Field(0.01, gt=0, description="Of the way from eye position to view.")
-    readout_weight_decay: float = Field(0.5, ge=0, description="Of the readouts' feature weights.")
-    validation_trials: int = Field(20, ge=1, description="Trials of each animal that a validation reads.")
+    steps: int = Field(90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns.")
+    windows: int = Field(4, ge=1, description="Windows of a recording that a step reads.")
+    frames: int = Field(60, ge=2, description="Length of a window, in frames.")
+    warm_up: int = Field(12, ge=0, description="Frames at the start of each window that do not count in the loss.")
+    kernel_learning_rate: float = Field(0.02, gt=0, description="Learning rate of the core's kernels, by orthogonalised momentum.")
+    readout_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the weights, biases and gains of readouts.")
+    position_learning_rate: float = Field(0.002, gt=0, description="Learning rate of readout positions.")
+    perspective_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the way from eye position to view.")
+    readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ def validation_losses(
     """The same of each unit of each animal."""
     losses = {}
     for name, (_, validation) in clips.items():
-        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[: config.validation_trials]
+        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[:VALIDATION_TRIALS]
         found = []
         for row in rows:
             window = validation.read(int(row))

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from graphtwin.twin.fit.fitted_twin import FittedTwin
 from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
+from graphtwin.twin.model.network import MODULATORS
 
 ROUNDING = 1e-5  # of single precision, with room
 
@@ -31,7 +32,7 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
     """
     size = next(iter(fitted.animals.values())).size
     clip = reference_clip(*size) if reference is None else reference
-    turned = gauge(features_on(fitted.twin.core, fitted.config.twin.modulators, clip), clip)
+    turned = gauge(features_on(fitted.twin.core, MODULATORS, clip), clip)
     common = fitted.twin.common_readout()[0, :-1].double().numpy()
     tables = []
     for name, seen in fitted.animals.items():

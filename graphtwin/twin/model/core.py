@@ -18,22 +18,24 @@ from torch.nn import functional
 from graphtwin.twin.model.convolution import Convolution, State, with_past
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig, DenseLstmCore
 
+STACKED = 9  # frames the first kernel sees, the present one the last of them: 0.3 s at 30 Hz
 SEMI_SATURATION = 0.5  # energy at which normalisation sets in
 
 
 class ConvolutionalConfig(BaseModel):
-    """The default core, recurrent or purely feed-forward."""
+    """The default core, recurrent or purely feed-forward (`twin.core.kind`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["recurrent", "feedforward"] = Field("recurrent", description="feedforward: the same without recurrence.")
-    stacked: int = Field(9, ge=1, description="Frames the first kernel sees, the present one the last of them.")
-    size: int = Field(6, ge=2, description="Of the first kernel, pixels; even: map positions then lie in the middle of what they see.")
+    kind: Literal["recurrent", "feedforward"] = Field(
+        "recurrent", description="Architecture: recurrent, or feedforward, the same without recurrence."
+    )
+    size: int = Field(6, ge=2, description="Side of the first kernel, in pixels; if even, positions lie in the middle of what they see.")
     first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
-    hidden: int = Field(40, ge=4, description="Channels at a quarter of the resolution.")
-    blocks: int = Field(1, ge=0, description="Residual blocks, each with a causal temporal shift of a quarter of the channels.")
-    features: int = Field(48, ge=1, description="Channels that readouts weigh.")
-    normalised: bool = Field(True, description="Channels are divided by what all of them do nearby.")
+    hidden: int = Field(40, ge=4, description="Channels of the hidden layers, at a quarter of the resolution.")
+    blocks: int = Field(1, ge=0, description="Residual blocks, each of which shifts a quarter of the channels in time.")
+    features: int = Field(48, ge=1, description="Channels of the core's output, which readouts weigh.")
+    normalised: bool = Field(True, description="Whether channels are divided by what all of them do nearby (divisive normalisation).")
 
 
 CoreConfig = Annotated[ConvolutionalConfig | DenseLstmConfig, Field(discriminator="kind")]
@@ -117,8 +119,8 @@ class ConvolutionalCore(nn.Module):
     def __init__(self, config: ConvolutionalConfig, modulators: int) -> None:
         """Weights for a configuration; `modulators` numbers a frame tell the memory of behaviour."""
         super().__init__()
-        self.stacked, self.normalised = config.stacked, config.normalised
-        self.first = Convolution(config.stacked, config.first, config.size, stride=2, padding=(config.size - 1) // 2)
+        self.normalised = config.normalised
+        self.first = Convolution(STACKED, config.first, config.size, stride=2, padding=(config.size - 1) // 2)
         self.second = Convolution(config.first, config.hidden, 2, stride=2)
         self.blocks = nn.ModuleList(ResidualBlock(config.hidden, f"block {index}") for index in range(config.blocks))
         self.memory = GatedMemory(config.hidden, modulators) if config.kind == "recurrent" else None
@@ -141,7 +143,7 @@ class ConvolutionalCore(nn.Module):
         outgoing: State = {}
         state = state or {}
         clips = len(video)
-        seen = with_past(video, self.stacked - 1, state, "frames", outgoing).unfold(1, self.stacked, 1).flatten(0, 1).permute(0, 3, 1, 2)
+        seen = with_past(video, STACKED - 1, state, "frames", outgoing).unfold(1, STACKED, 1).flatten(0, 1).permute(0, 3, 1, 2)
         x = self.second(functional.silu(self.first(seen)))
         x = normalised(x) if self.normalised else x
         for block in self.blocks:

@@ -15,19 +15,20 @@ from torch.nn import functional
 
 from graphtwin.twin.model.convolution import Convolution, State, with_past
 
+STACKED = 3  # frames of every causal kernel, as published
+
 
 class DenseLstmConfig(BaseModel):
-    """The published convolution + recurrent architecture (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
+    """The core as published: dense blocks and a recurrence with attention (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["dense_lstm"] = "dense_lstm"
-    stacked: int = Field(3, ge=1, description="Frames of every causal kernel.")
+    kind: Literal["dense_lstm"] = Field("dense_lstm", description="Architecture: dense_lstm, as published.")
     growth: int = Field(16, ge=1, description="Channels that a layer of a dense block adds.")
     layers: int = Field(3, ge=1, description="Layers of a dense block; each of the two blocks halves the resolution first.")
     hidden: int = Field(128, ge=1, description="Channels of the recurrent state (256 as published).")
-    heads: int = Field(4, ge=1, description="Of the attention within the recurrence; 0 leaves it out.")
-    features: int = Field(64, ge=1, description="Channels that readouts weigh.")
+    heads: int = Field(4, ge=1, description="Heads of the attention within the recurrence; 0 leaves attention out.")
+    features: int = Field(64, ge=1, description="Channels of the core's output, which readouts weigh.")
 
 
 class CausalConvolution(nn.Module):
@@ -53,7 +54,7 @@ class DenseBlock(nn.Module):
     def __init__(self, inputs: int, config: DenseLstmConfig, name: str) -> None:
         super().__init__()
         sizes = [inputs + layer * config.growth for layer in range(config.layers)]
-        self.layers = nn.ModuleList(CausalConvolution(size, config.growth, config.stacked, f"{name}.{i}") for i, size in enumerate(sizes))
+        self.layers = nn.ModuleList(CausalConvolution(size, config.growth, STACKED, f"{name}.{i}") for i, size in enumerate(sizes))
         self.channels = inputs + config.layers * config.growth
 
     def forward(self, x: torch.Tensor, clips: int, state: State, outgoing: State) -> torch.Tensor:

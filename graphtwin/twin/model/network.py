@@ -20,21 +20,25 @@ from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, FamilyName
 
+MODULATORS = 8  # numbers a frame that say how the animal behaves
 COMPONENTS = 8  # of the mixture that readouts are draws from, at most
 
 
 class TwinConfig(BaseModel):
-    """What a twin is made of."""
+    """What the functional twin is made of."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    core: CoreConfig = Field(default_factory=ConvolutionalConfig, description="`core.kind` chooses the architecture.")
-    perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="Eye position to view.")
-    modulators: int = Field(8, ge=1, description="Numbers a frame that say how the animal behaves.")
+    core: CoreConfig = Field(
+        default_factory=ConvolutionalConfig, description="The core, which all animals share; `core.kind` chooses its architecture."
+    )
+    perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="How eye position changes what the eye sees.")
     family: FamilyName = Field("poisson", description="Distribution of a response given stimulus and behaviour.")
-    spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with; the map goes from -1 to 1.")
-    position_from_cortex: bool = Field(False, description="Readout positions as a learned function of cortical position, and a residual.")
-    bf16: bool = Field(True, description="The core in bfloat16 where the processor has instructions for it.")
+    spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with, in half videos.")
+    position_from_cortex: bool = Field(
+        False, description="Whether readout positions are a learned function of cortical position, and a residual."
+    )
+    bf16: bool = Field(True, description="Whether the core computes in bfloat16 where the processor has instructions for it.")
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,10 @@ class AnimalHead(nn.Module):
         self.perspective = Perspective(config.perspective)
         self.register_buffer("delay", torch.tensor(start.delay))
         self.register_buffer("reliability", torch.zeros(units))
-        self.modulation = Modulation(start.behaviour, config.modulators)
+        self.modulation = Modulation(start.behaviour, MODULATORS)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
-        self.gain = nn.Parameter(torch.zeros(units, config.modulators))
+        self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
         with torch.no_grad():
             rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
@@ -120,7 +124,7 @@ class Twin(nn.Module):
         self.config = config
         self.family = FAMILIES[config.family]
         self.names = list(starts)
-        self.core = build_core(config.core, config.modulators)
+        self.core = build_core(config.core, MODULATORS)
         self.core_is_kept = False
         entries = config.core.features + 1
         outputs = self.family.outputs

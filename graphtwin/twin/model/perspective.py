@@ -8,17 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
+LARGEST_DEGREES = 25.0  # no learned rotation goes further: beyond it the view would leave the monitor
+
 
 class PerspectiveConfig(BaseModel):
     """The monitor, its centre straight ahead of the resting eye, and what the eye may do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    learn: bool = Field(True, description="False: the eye is taken to rest.")
-    width_cm: float = Field(55.2, gt=0, description="Of the monitor.")
-    height_cm: float = Field(31.0, gt=0, description="Of the monitor.")
-    distance_cm: float = Field(15.0, gt=0, description="From the eye to the centre, to begin with.")
-    largest_degrees: float = Field(25.0, gt=0, lt=60, description="No rotation goes further.")
+    learn: bool = Field(True, description="Whether the view follows the eye; false takes the eye to rest.")
+    width_cm: float = Field(55.2, gt=0, description="Width of the monitor.")
+    height_cm: float = Field(31.0, gt=0, description="Height of the monitor.")
+    distance_cm: float = Field(15.0, gt=0, description="Distance from the eye to the centre of the monitor, to begin with.")
 
 
 class Perspective(nn.Module):
@@ -51,7 +52,7 @@ class Perspective(nn.Module):
 
     def rotations(self, eye_position: Float[torch.Tensor, "frames 2"]) -> Float[torch.Tensor, "frames 3 3"]:
         """Rotation of the eye at each position, by roll, then pitch, then yaw."""
-        largest = torch.pi * self.config.largest_degrees / 180
+        largest = torch.pi * LARGEST_DEGREES / 180
         yaw, pitch, roll = (largest * torch.tanh(self.angles(eye_position))).unbind(1)
         zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
         turned = [

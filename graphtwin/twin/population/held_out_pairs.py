@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from graphtwin.execute import rng_for
 from graphtwin.training import fit
 from graphtwin.twin.population.latent_fit import FreeLoadings, bounded, fit_population, split_trials
-from graphtwin.twin.population.latent_model import PopulationConfig, PopulationModel, TrialGroups, latent_posterior, predict_means
+from graphtwin.twin.population.latent_model import BATCH, PopulationConfig, PopulationModel, TrialGroups, latent_posterior, predict_means
 from graphtwin.twin.population.latents import Loadings
 from graphtwin.twin.population.noise_correlations import (
     Agreement,
@@ -148,8 +148,8 @@ def add_units(
         for samples in np.array_split(rng.permutation(train), n_batches):
             yield partial(loss, samples)
 
-    train, held_out = (np.flatnonzero(np.isin(groups.number, part)) for part in split_trials(groups, config, seed))
-    n_batches = -(-len(train) // config.batch)
+    train, held_out = (np.flatnonzero(np.isin(groups.number, part)) for part in split_trials(groups, seed))
+    n_batches = -(-len(train) // BATCH)
     fit(free, batches, n_batches, lambda: float(loss(held_out).detach()), config.latents, seed, "loadings of added units")
     with torch.no_grad():
         loadings = free()

@@ -13,13 +13,16 @@ from torch import nn
 
 from graphtwin.execute import rng_for, seed_for
 from graphtwin.training import fit
-from graphtwin.twin.population.latent_model import PopulationConfig, PopulationModel, TrialGroups
+from graphtwin.twin.population.latent_model import BATCH, PopulationConfig, PopulationModel, TrialGroups
 from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, log_evidence
 from graphtwin.twin.population.marginals import Marginals, start_marginals
 
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
 N_COPIES = 19  # without sharing, one of 20 is the largest by chance
 N_BLOCKS = 20  # stretches of the recording, fitted or held out as a whole
+VALIDATION = 0.15  # share of the stretches that stop the fits and decide whether latents are kept
+KNOTS = 8  # of each unit's transformation and of its latent mean; a choice
+SMOOTHNESS = 1e-2  # weight of the squared second differences of log slopes at the knots; a choice
 FIT_NODES = 3  # of expectations under a posterior
 MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray]  # see `TrialGroups.batches`
@@ -50,7 +53,7 @@ def fit_population(
     """
     check_responses(predicted, responses, config, unit_ids)
     groups = TrialGroups.of(trials, len(responses))
-    train, held_out = split_trials(groups, config, seed)
+    train, held_out = split_trials(groups, seed)
     x, y = (torch.as_tensor(values, dtype=torch.float32) for values in (predicted, responses))
     rows = [np.flatnonzero(np.isin(groups.number, part)) for part in (train, held_out)]
     marginals = _fit_marginals(x, y, rows, config, seed, "marginals", progress)
@@ -61,14 +64,12 @@ def fit_population(
     return PopulationModel(config, marginals, intercept, loadings)
 
 
-def split_trials(
-    groups: TrialGroups, config: PopulationConfig, seed: int
-) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
+def split_trials(groups: TrialGroups, seed: int) -> tuple[Int[np.ndarray, " training"], Int[np.ndarray, " validation"]]:
     """Numbers of the trials that are fitted, and of those that stop the fits: whole stretches, since neighbours in time are alike."""
     if groups.count < 2:
         raise ValueError(f"{groups.count} trial: a fit needs at least 2, one to fit and one to stop at. Record more.")
     blocks = np.array_split(np.arange(groups.count), min(N_BLOCKS, groups.count))
-    n_held_out = min(max(1, round(config.validation * len(blocks))), len(blocks) - 1)
+    n_held_out = min(max(1, round(VALIDATION * len(blocks))), len(blocks) - 1)
     order = rng_for(seed, "population validation blocks").permutation(len(blocks))
     train, held_out = (np.sort(np.concatenate([blocks[block] for block in some])) for some in (order[n_held_out:], order[:n_held_out]))
     return train, held_out
@@ -121,7 +122,7 @@ def _fit_marginals(
 ) -> Marginals:
     """T and mu of every unit by maximum likelihood; units share nothing but steps."""
     train, held_out = rows
-    marginals = Marginals(y.shape[1], config.kind, config.spike_width, config.knots)
+    marginals = Marginals(y.shape[1], config.kind, config.spike_width, KNOTS)
     start_marginals(marginals, x[train], y[train])
     marginals.to(config.device)
 
@@ -131,7 +132,7 @@ def _fit_marginals(
         return -density.sum() / torch.isfinite(seen).sum().clamp(min=1)
 
     def smooth_loss(samples: np.ndarray) -> torch.Tensor:
-        return loss(samples) + config.smoothness * marginals.roughness()
+        return loss(samples) + SMOOTHNESS * marginals.roughness()
 
     def batches(rng: np.random.Generator) -> Closures:
         for samples in np.array_split(rng.permutation(train), n_batches):
@@ -139,10 +140,10 @@ def _fit_marginals(
 
     @torch.no_grad()
     def validation_loss() -> float:
-        parts = np.array_split(held_out, -(-len(held_out) // config.batch))
+        parts = np.array_split(held_out, -(-len(held_out) // BATCH))
         return sum(float(loss(part)) * len(part) for part in parts) / len(held_out)
 
-    n_batches = -(-len(train) // config.batch)
+    n_batches = -(-len(train) // BATCH)
     fit(marginals, batches, n_batches, validation_loss, config.marginals, seed, name, progress=progress)
     return marginals
 
@@ -208,12 +209,12 @@ def fit_loadings(
 
     @torch.no_grad()
     def held_out_loss(loadings: Loadings, kept: _Posteriors) -> float:
-        parts = [(float(log_likelihood(batch, loadings, kept)), len(batch[1])) for batch in groups.batches(held_out, config.batch)]
+        parts = [(float(log_likelihood(batch, loadings, kept)), len(batch[1])) for batch in groups.batches(held_out, BATCH)]
         return -float(np.average([value for value, _ in parts], weights=[count for _, count in parts]))
 
     found = nothing
     if shared.shape[1]:
-        n_batches = min(len(train), -(-int(np.isin(groups.number, train).sum()) // config.batch))
+        n_batches = min(len(train), -(-int(np.isin(groups.number, train).sum()) // BATCH))
         state = fit(
             model, batches, n_batches, lambda: held_out_loss(model(), posteriors), config.latents, seed, "loadings", progress=progress
         )
@@ -252,7 +253,7 @@ def _spectral_start(
     lengths = np.zeros(len(train))
     square, seen = np.zeros(y.shape[1]), np.zeros(y.shape[1])
     row = 0
-    for numbers, samples, place in groups.batches(train, config.batch):
+    for numbers, samples, place in groups.batches(train, BATCH):
         responses = y[samples].to(config.device)
         mean, one = marginals.mean(x[samples].to(config.device)), torch.ones_like(marginals.scale)
         first = marginals.observe(responses).derivatives(mean, one)[0].cpu().numpy()

@@ -17,22 +17,26 @@ from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_l
 from graphtwin.twin.population.marginals import Kind, Marginals
 from graphtwin.twin.population.observations import Observations
 
+BATCH = 512  # samples of a step
+
 
 class PopulationConfig(BaseModel):
-    """How the latent population model is fitted."""
+    """What the units of a population share beyond the twin's predictions, and how it is fitted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind = Field("zero_inflated", description="Of responses: zero_inflated (deconvolved), counts, or continuous (any real number).")
-    spike_width: float = Field(SPIKE, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated); their units.")
-    n_latents: int = Field(8, ge=0, description="Latents at most; fewer where the training responses do not show so many.")
-    knots: int = Field(8, ge=3, description="Of each unit's transformation and of its latent mean.")
-    smoothness: float = Field(1e-2, ge=0, description="Weight of the squared second differences of log slopes at the knots.")
-    validation: float = Field(0.15, gt=0, lt=1, description="Share of the trials that stop the fits and decide whether latents are kept.")
-    batch: int = Field(512, ge=1, description="Samples a step.")
-    marginals: FitConfig = FitConfig(epochs=20, patience=5, learning_rate=0.03, weight_decay=0.0)
-    latents: FitConfig = FitConfig(epochs=12, patience=3, learning_rate=0.02, weight_decay=0.0)
-    device: str = Field("cpu", description="Where torch computes.")
+    kind: Kind = Field(
+        "zero_inflated", description="Kind of responses: zero_inflated (deconvolved), counts, or continuous (any real number)."
+    )
+    spike_width: float = Field(SPIKE, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated), in their own unit.")
+    n_latents: int = Field(8, ge=0, description="Shared latents at most; fewer where the training responses do not show so many.")
+    marginals: FitConfig = Field(
+        FitConfig(epochs=20, patience=5, learning_rate=0.03, weight_decay=0.0), description="How the distribution of each unit is fitted."
+    )
+    latents: FitConfig = Field(
+        FitConfig(epochs=12, patience=3, learning_rate=0.02, weight_decay=0.0), description="How the shared latents are fitted."
+    )
+    device: str = Field("cpu", description="Where torch computes: cpu or cuda.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _evaluate(
 ) -> Iterator[_Batch]:
     """The latents' posterior, batch by batch, in float64."""
     groups = TrialGroups.of(trials, len(responses))
-    for numbers, samples, place in groups.batches(np.arange(groups.count), model.config.batch):
+    for numbers, samples, place in groups.batches(np.arange(groups.count), BATCH):
         x, y = (torch.as_tensor(values[samples], dtype=torch.float64, device=model.config.device) for values in (predicted, responses))
         mean, observed = model.marginals.mean(x), model.marginals.observe(y)
         trial = torch.as_tensor(place, device=model.config.device)
@@ -251,8 +255,8 @@ def sample_responses(
     shared, private = (values.cpu().numpy() for values in (model.loadings.shared, model.loadings.private))
     latents = rng.standard_normal((groups.count, shared.shape[1]))
     responses = np.empty(predicted.shape)
-    for start in range(0, len(predicted), model.config.batch):
-        rows = slice(start, start + model.config.batch)
+    for start in range(0, len(predicted), BATCH):
+        rows = slice(start, start + BATCH)
         x = torch.as_tensor(predicted[rows], dtype=torch.float64, device=model.config.device)
         noise = latents[groups.number[rows]] @ shared.T + np.sqrt(private) * rng.standard_normal(x.shape)
         within = torch.as_tensor(rng.random(x.shape), device=x.device)

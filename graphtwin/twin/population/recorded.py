@@ -22,9 +22,11 @@ class RecordedPopulationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    samples_hz: float = Field(7.5, gt=0, description="Frames that are read a second; microscopes answer no faster, and films repeat them.")
-    left_out: int = Field(LEFT_OUT, ge=0, description="Frames at the start of each clip that are not read; pictures leave none out.")
-    population: PopulationConfig = Field(default_factory=PopulationConfig)
+    samples_hz: float = Field(
+        7.5, gt=0, description="Samples that are read a second; microscopes are no faster, and films repeat their answers."
+    )
+    left_out: int = Field(LEFT_OUT, ge=0, description="Frames at the start of each clip that do not count; pictures leave none out.")
+    population: PopulationConfig = Field(default_factory=PopulationConfig, description="How the population model is fitted.")
 
 
 @dataclass(frozen=True)
