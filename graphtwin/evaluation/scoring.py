@@ -15,15 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
-from graphtwin.statistics.cluster_resampling import (
-    Resampled,
-    cluster_counts,
-    cluster_rows,
-    resample_cluster_mean,
-    resample_mean,
-    resample_metric,
-    resampled,
-)
+from graphtwin.statistics import Resampled, cluster_counts, cluster_rows, resample_mean, resample_metric, resampled
 
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
 UNITS = {"median_absolute_error": "um"}
@@ -123,22 +115,23 @@ def score_pairs(
 def _score_pair_model(
     connected: np.ndarray, probability: np.ndarray, axon: np.ndarray, of_axon: np.ndarray, stratum: np.ndarray, counts: np.ndarray
 ) -> dict[str, Resampled]:
-    row = of_axon[axon]
+    row, n_clusters = of_axon[axon], counts.shape[1]
     ranked = rank_pairs(connected, probability, row)
     auc, precision = resampled_ranking(ranked, counts)
     matched, _ = resampled_ranking(rank_pairs(connected, probability, row, stratum), counts)
     within = np.full(len(of_axon), np.nan)
     ids, auc_of_axon, _ = metrics.auc_by_stratum(connected, probability, axon)
     within[ids] = auc_of_axon
+    defined = np.isfinite(within)
     found = {
-        "auc": resampled(auc),
-        "average_precision": resampled(precision),
-        "auc_within_distance": resampled(matched),
-        "auc_within_axon": resample_cluster_mean(within, counts[:, of_axon]),
+        "auc": resampled(auc, n_clusters),
+        "average_precision": resampled(precision, n_clusters),
+        "auc_within_distance": resampled(matched, n_clusters),
+        "auc_within_axon": resample_mean(within[defined], of_axon[defined], counts),
     }
     for k in TOP_K:
-        found[f"precision_at_{k}"] = resampled(resampled_precision_at_k(ranked, counts, k))
-    found["calibration_error"] = resampled(resampled_calibration_error(connected, probability, row, counts))
+        found[f"precision_at_{k}"] = resampled(resampled_precision_at_k(ranked, counts, k), n_clusters)
+    found["calibration_error"] = resampled(resampled_calibration_error(connected, probability, row, counts), n_clusters)
     found["brier"] = resample_mean((probability.astype(np.float64) - connected) ** 2, row, counts)
     found["log_loss"] = resample_mean(metrics.log_loss_terms(connected, probability), row, counts)
     return found
@@ -199,9 +192,10 @@ def _score_label_model(
             lambda w: metrics.balanced_accuracy_within(true, predicted, n, scan, w), row, counts
         ),
     }
-    found |= {f"recall {name}": resampled(recall[:, i]) for i, name in enumerate(classes) if (true == i).any()}
+    of_class = [len(np.unique(row[true == i])) for i in range(n)]
+    found |= {f"recall {name}": resampled(recall[:, i], of_class[i]) for i, name in enumerate(classes) if of_class[i]}
     top, correct = probability.max(1), predicted == true
-    found["calibration_error"] = resampled(resampled_calibration_error(correct, top, row, counts))
+    found["calibration_error"] = resampled(resampled_calibration_error(correct, top, row, counts), counts.shape[1])
     of_truth = np.clip(probability[np.arange(len(true)), true].astype(np.float64), 1e-12, 1.0)
     found["log_loss"] = resample_mean(-np.log(of_truth), row, counts)
     return found

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from graphtwin.statistics import one_sided_p
+
 NAMES = {
     "auc": "AUC",
     "auc_within_distance": "AUC within matched distance",
@@ -69,13 +71,9 @@ def comparison_of(row: Mapping[str, Any]) -> Comparison:
     )
 
 
-def permutation_p_value(observed: float, null: Float[np.ndarray, " permutations"], lower_is_better: bool = False) -> float:
-    """Share of null values at least as good as the observed one, the observed counted among them; never below 1 / (1 + n).
-
-    Source: Phipson & Smyth 2010, doi:10.2202/1544-6115.1585.
-    """
-    as_good = null <= observed if lower_is_better else null >= observed
-    return float((1 + np.count_nonzero(as_good)) / (1 + len(null)))
+def p_of_better(metric: str, observed: float, null: Float[np.ndarray, " permutations"]) -> float:
+    """One-sided p of a metric on the real data against those where something was permuted, on the side that is better."""
+    return float(one_sided_p(observed, null, "less" if metric in LOWER_IS_BETTER else "greater"))
 
 
 def judge(
@@ -97,7 +95,7 @@ def judge(
     """
     p_value = None
     if null is not None and len(null) and observed is not None:
-        p_value = permutation_p_value(observed, null, comparison.metric in LOWER_IS_BETTER)
+        p_value = p_of_better(comparison.metric, observed, null)
     finding = _finding(comparison, p_value, 0 if null is None else len(null))
     text = f"{_claim(comparison, what, finding)}: {_numbers(comparison)}"
     if p_value is not None and null is not None:
@@ -109,7 +107,7 @@ def _finding(c: Comparison, p_value: float | None, n_null: int) -> Literal["adds
     better, worse = (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
     if worse:
         return "harms"
-    refuted = p_value is not None and p_value > max(LEVEL, 1 / (1 + n_null)) * (1 + 1e-9)
+    refuted = p_value is not None and not p_value <= max(LEVEL, 1 / (1 + n_null)) * (1 + 1e-9)
     return "adds" if better and not refuted else "unclear"
 
 

@@ -18,7 +18,7 @@ from graphtwin.mixed.design.patterns import column
 from graphtwin.mixed.fit import fit_mixed
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.slopes import slopes
-from graphtwin.statistics.false_discovery import benjamini_hochberg
+from graphtwin.statistics import benjamini_hochberg
 
 LEVEL = 0.05
 

@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import percentile_interval
 from graphtwin.tuning.embeddings import embedding_columns, scan_labels
 
 FOLDS = 5
@@ -49,7 +50,7 @@ def _decode(decoder: str, values: np.ndarray, labels: np.ndarray, seed: int, per
     counts = np.bincount(labels)
     recall = np.bincount(labels, hits) / counts
     draws = rng_for(seed, "scan leakage bootstrap").binomial(counts, recall, (REPLICATES, len(counts))) / counts
-    low, high = np.quantile(draws.mean(1), [0.025, 0.975])
+    low, high = percentile_interval(draws.mean(1), float(len(labels) - len(counts)))
     null = [_null(decoder, values, labels, seed, index) for index in range(permutations if decoder == "linear" else permutations // 10)]
     spread = dict(zip(["null_low", "null_high"], np.quantile(null, [0.025, 0.975]) if null else [np.nan, np.nan], strict=True))
     return {"estimate": recall.mean(), "low": low, "high": high, "null_mean": float(np.mean(null)) if null else np.nan, **spread}

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts, resampled
 from graphtwin.tuning.curves import fit_von_mises
 from graphtwin.tuning.directions import DirectionConfig, direction_folds, fit_basis
 
@@ -159,8 +160,8 @@ def _relative_error(responses: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def _score_models(responses: np.ndarray, predictions: dict[str, np.ndarray], errors: dict[str, np.ndarray], seed: int) -> pd.DataFrame:
     """Variance explained (pooled over neurons) and bits a response over the own mean, for models and their paired differences to ours."""
-    counts = rng_for(seed, "held-out directions").multinomial(len(responses), np.full(len(responses), 1 / len(responses)), REPLICATES)
-    weights = np.vstack([np.ones(len(responses)), counts]).astype(float)
+    n = len(responses)
+    weights = np.vstack([np.ones(n), draw_counts(rng_for(seed, "held-out directions"), n, REPLICATES)])
     deviance = {name: np.nanmean(gamma_deviance(responses, values), axis=1) for name, values in predictions.items()}
     shape = 1.0 / max(float(np.mean(errors[OURS])), 1e-12)
     explained = {name: 1.0 - (weights @ errors[name]) / (weights @ errors["own_mean"]) for name in predictions}
@@ -168,5 +169,5 @@ def _score_models(responses: np.ndarray, predictions: dict[str, np.ndarray], err
     rows = []
     for metric, draws in (("variance_explained", explained), ("bits_per_response", bits)):
         named = {**draws, **{f"{OURS} - {name}": draws[OURS] - draws[name] for name in REFERENCES}}
-        rows += [(name, metric, values[0], *np.quantile(values[1:], [0.025, 0.975]), len(responses)) for name, values in named.items()]
+        rows += [(name, metric, values[0], *resampled(values, n).interval(), n) for name, values in named.items()]
     return pd.DataFrame(rows, columns=["model", "metric", "estimate", "low", "high", "n"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.evaluation.verdicts import Comparison, comparison_of, judge, permutation_p_value
+from graphtwin.evaluation.verdicts import Comparison, comparison_of, judge, p_of_better
 
 
 def compared(low, high, metric="auc", unit="1"):
@@ -57,12 +57,14 @@ def test_an_undefined_interval_says_nothing_either_way():
     assert "cannot be said" in verdict.sentence
 
 
-def test_permutation_p_values_are_uniform_without_an_effect_and_never_zero():
-    rng = np.random.default_rng(0)
-    p = np.array([permutation_p_value(draw[0], draw[1:]) for draw in rng.normal(size=(4000, 20))])
-    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.012)
-    assert permutation_p_value(9.0, np.zeros(19)) == 0.05
-    assert permutation_p_value(1.0, np.full(19, 2.0), lower_is_better=True) == 0.05
+def test_the_better_side_is_the_lower_one_for_errors():
+    assert p_of_better("auc", 9.0, np.zeros(19)) == 0.05
+    assert p_of_better("log_loss", 1.0, np.full(19, 2.0)) == 0.05
+    assert p_of_better("log_loss", 2.0, np.full(19, 1.0)) == 1.0
+
+
+def test_an_unknown_value_on_the_real_data_is_never_a_finding():
+    assert judge(compared(0.01, 0.02), observed=np.nan, null=np.full(20, 0.5)).finding == "unclear"
 
 
 def test_a_row_of_the_difference_table_becomes_a_comparison_and_another_row_does_not():

@@ -11,7 +11,7 @@ from graphtwin.mixed.fit import fit_mixed
 from graphtwin.mixed.result.expected import expected
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.slopes import slope_contrasts, slopes
-from graphtwin.statistics.false_discovery import benjamini_hochberg
+from graphtwin.statistics import benjamini_hochberg
 
 FORMULA = "n_synapses ~ similarity * proj + distance + offset(log(l_d)) + (1 + similarity | pre_nucleus_id:proj)"
 

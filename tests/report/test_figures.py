@@ -10,7 +10,7 @@ from scipy import stats
 
 from graphtwin import artifacts
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.verdicts import permutation_p_value
+from graphtwin.evaluation.verdicts import p_of_better
 from graphtwin.report import tables, words
 from graphtwin.report.figures import drawing as figures
 from graphtwin.report.figures import (
@@ -215,7 +215,7 @@ def test_a_lower_error_counts_as_a_gain():
 def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
     observed = tables.look_up(run.table("metrics"), "layer", "graph model, function", "balanced_accuracy").estimate
-    p = permutation_p_value(observed, null)
+    p = p_of_better("balanced_accuracy", observed, null)
     expected = f"layer (balanced accuracy {words.number_text(observed)} against {words.number_text(null.mean())}, p = {p:.2g})"
     assert expected in sentence(verdict_figures.draw_permutations(run))
 

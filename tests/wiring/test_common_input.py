@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.statistics.false_discovery import with_adjusted_p
+from graphtwin.statistics import with_adjusted_p
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.planted import Planted, plant
 from graphtwin.wiring.questions.common_input import EFFECTS, common_input, compare, expect, mean_correlation, unit_vectors

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.statistics.intervals import percentile_interval
 from graphtwin.wiring.conditional.axon_bootstrap import (
     bootstrap_axons,
     bootstrap_axons_and_targets,
@@ -88,14 +87,6 @@ def test_a_planted_slope_is_covered_by_both_bootstraps():
     for draw in (bootstrap_axons, bootstrap_axons_and_targets):
         frames = pd.concat([draw(fitted(planted, table), table, 59).to_frame() for table in range(60)])
         assert ((frames["low"] <= 1) & (frames["high"] >= 1)).sum() >= stats.binom.ppf(0.005, 60, 0.95)
-
-
-def test_few_units_widen_an_interval_as_students_t_does():
-    values = stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000)
-    low, high = percentile_interval(values, 9.0)
-    assert high == pytest.approx(np.sqrt(10 / 9) * stats.t.ppf(0.975, 9), rel=1e-3)
-    assert low == pytest.approx(-high, rel=1e-6)
-    assert percentile_interval(values, 1e9)[1] == pytest.approx(1.96, abs=0.001)
 
 
 def test_popular_targets_are_worth_fewer():

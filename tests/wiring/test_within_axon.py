@@ -1,10 +1,11 @@
 """Claims: ranks within axons are those of the usual definitions; chance is chance; comparing equal L_d removes what L_d explains."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from graphtwin.wiring.conditional.within_axon import axon_mean, rank_within_axons, summarise_ranking
+from graphtwin.wiring.conditional.within_axon import METRICS, rank_within_axons, summarise_ranking
 from graphtwin.wiring.pairs.candidates import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
@@ -64,7 +65,8 @@ def test_axons_without_both_kinds_of_pairs_do_not_count():
 
 
 def test_one_axon_has_a_mean_and_no_interval():
-    estimate, low, high = axon_mean(np.array([0.6]), np.ones((5, 1)))
-    assert estimate == 0.6
-    assert np.isnan([low, high]).all()
-    assert np.isnan(axon_mean(np.zeros(0), np.ones((5, 0)))[0])
+    per_axon = pd.DataFrame({"group": ["V1"], "pre_nucleus_id": [7], **{name: [0.6] for name in METRICS}}).assign(auc_within_l_d=np.nan)
+    found = summarise_ranking(per_axon, 0, 20).set_index("metric")
+    assert found.loc["auc", "estimate"] == 0.6
+    assert found.loc["auc_within_l_d", ["estimate", "n_axons"]].tolist() == pytest.approx([np.nan, 0], nan_ok=True)
+    assert found[["low", "high"]].isna().all(axis=None)

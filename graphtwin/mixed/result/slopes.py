@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.statistics.false_discovery import benjamini_hochberg
+from graphtwin.statistics import benjamini_hochberg
 
 
 def slopes(fit: MixedFit, similarity: str, by: str | None = None) -> pd.DataFrame:

@@ -153,7 +153,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
 
 def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """How well the size of held-out connections is ranked: Spearman's correlation, mean and interval over resampled axons."""
-    from graphtwin.statistics.cluster_resampling import cluster_counts, cluster_rows, resampled
+    from graphtwin.statistics import cluster_counts, cluster_rows, resampled
 
     linked = table[table["connected"]]
     row, n = cluster_rows(linked["pre_nucleus_id"].to_numpy(np.int64))
@@ -167,7 +167,7 @@ def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     mean = {k: v / sums["n"] for k, v in sums.items()}
     found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
     design = _design(study, "size", "axon", "axon", "connected pairs")
-    return Scores(design, len(linked), n, {GRAPH_MODEL: {"spearman": resampled(found)}}).table()
+    return Scores(design, len(linked), n, {GRAPH_MODEL: {"spearman": resampled(found, n)}}).table()
 
 
 def null_table(

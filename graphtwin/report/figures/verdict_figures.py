@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, permutation_p_value
+from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, p_of_better
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder
@@ -143,7 +143,7 @@ def _draw_strip(axes: Axes, strip: Strip) -> None:
     axes.plot(permuted, spread, "o", color=GREY, markersize=4, alpha=0.8)
     axes.axvline(observed, color=VERMILLION, linewidth=2)
     unit = " (µm)" if metric == "median_absolute_error" else ""
-    axes.set(ylim=(-1, 1), yticks=[], xlabel=f"{METRICS.get(metric, metric)}{unit}; {p_text(_p_value(metric, observed, permuted))}")
+    axes.set(ylim=(-1, 1), yticks=[], xlabel=f"{METRICS.get(metric, metric)}{unit}; {p_text(p_of_better(metric, observed, permuted))}")
     axes.margins(x=0.12)
     axes.locator_params(axis="x", nbins=4)
     axes.spines["left"].set_visible(False)
@@ -156,7 +156,7 @@ def permutations_sentence(strips: list[Strip]) -> str:
     """Real against the mean of the permuted, and the permutation p-value, the clear ones first."""
     said: dict[bool, list[str]] = {True: [], False: []}
     for task, null, _, metric, observed, permuted in strips:
-        p = _p_value(metric, observed, permuted)
+        p = p_of_better(metric, observed, permuted)
         unit, of = ("um", " µm") if metric == "median_absolute_error" else ("1", "")
         kind = ", rewired" if "rewir" in null else ""
         numbers = f"{number_text(observed, unit)} against {number_text(float(permuted.mean()), unit)}{of}, {p_text(p)}"
@@ -166,7 +166,3 @@ def permutations_sentence(strips: list[Strip]) -> str:
     text += f"; not in {'; '.join(said[False])}" if said[False] else ""
     unable = sum(1 / (1 + len(permuted)) > LEVEL for *_, permuted in strips)
     return text + (f". {unable} of these have too few replicates to reach it: {int(1 / LEVEL) - 1} are needed." if unable else ".")
-
-
-def _p_value(metric: str, observed: float, permuted: Float[np.ndarray, " replicates"]) -> float:
-    return permutation_p_value(observed, permuted, metric in LOWER_IS_BETTER)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts
 from graphtwin.twin.population.latent_model import PopulationModel, TrialGroups
 
 ORDER = 8  # of Hermite coefficients; the next adds at most rho^9 of a unit's variance
@@ -137,9 +138,7 @@ def resampled_agreement(
     """
     use = np.isfinite(predicted) & np.isfinite(measured) & ~np.eye(len(predicted), dtype=bool)
     x, y = (np.where(use, values, 0.0) for values in (predicted, measured))
-    rng = rng_for(seed, "resampled units")
-    drawn = rng.integers(len(x), size=(REPLICATES, len(x)))
-    weight = np.stack([np.bincount(units, minlength=len(x)) for units in drawn]).astype(float)
+    weight = draw_counts(rng_for(seed, "resampled units"), len(x), REPLICATES)
     n, sx, sy, sxx, syy, sxy = (((weight @ m) * weight).sum(1) for m in (use.astype(float), x, y, x * x, y * y, x * y))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((n * sxy - sx * sy) / np.sqrt((n * sxx - sx**2) * (n * syy - sy**2)))

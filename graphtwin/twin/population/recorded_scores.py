@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts, percentile_interval, resample_units
 from graphtwin.twin.population.held_out_pairs import halves_apart, halves_of
 from graphtwin.twin.population.latent_fit import fit_population
 from graphtwin.twin.population.latent_model import (
@@ -117,16 +118,17 @@ def _gained(model: PopulationModel, test: RecordedPopulation, dealt: RecordedPop
     }
     rng = rng_for(seed, "resampled trials")
     n_trials = int(test.trial.max()) + 1
-    weight = np.stack([np.bincount(rng.integers(n_trials, size=n_trials), minlength=n_trials) for _ in range(REPLICATES)]).astype(float)
+    weight = draw_counts(rng, n_trials, REPLICATES)
     count = np.bincount(test.trial, minlength=n_trials)
     for key, name in names.items():
         sums = np.bincount(test.trial, found[key], minlength=n_trials)
-        low, high = np.quantile(weight @ sums / (weight @ count), [0.025, 0.975])
+        low, high = percentile_interval(weight @ sums / (weight @ count), n_trials - 1.0)
         told = {"score": name, "value": sums.sum() / count.sum(), "low": low, "high": high, "resampled": "trials", "n": n_trials}
         yield told | {"null": np.nan if key == "marginal" else null[key].mean(), "ceiling": np.nan}
     more = found["correlation"][np.isfinite(found["correlation"])]
-    low, high = np.quantile(np.median(more[rng.integers(len(more), size=(REPLICATES, len(more)))], axis=1), [0.025, 0.975])
-    told = {"score": "correlation with single responses that half of the units add, median", "value": np.median(more), "low": low}
+    median = resample_units(np.median, more, rng, REPLICATES)
+    low, high = median.interval()
+    told = {"score": "correlation with single responses that half of the units add, median", "value": median.estimate, "low": low}
     yield told | {"high": high, "resampled": "units", "n": len(more), "null": np.nanmedian(null["correlation"]), "ceiling": np.nan}
 
 
@@ -172,7 +174,7 @@ def _agreed(name: str, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], c
         resampled_agreement(expected, measured_noise_correlations(residuals), seed + at)
         for at, (expected, residuals, _) in enumerate(parts)
     ]
-    low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
+    low, high = percentile_interval(np.mean(drawn, axis=0), float(sum(len(expected) - 1 for expected, _, _ in parts)))
     told = {"score": f"r of predicted with measured {name}", "value": np.mean([of.r for of in found]), "low": low, "high": high}
     ceiling = np.mean([of.ceiling for of in found])
     return told | {"resampled": "units", "n": sum(of.n_pairs for of in found), "null": np.mean(null), "ceiling": ceiling}

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts, percentile_interval, resample_units
 from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.scores.unit_scores import SCORES, StimulusSums, all_scores
 
@@ -60,12 +61,12 @@ def medians(sums: StimulusSums, least_ceiling: float = 0.0, seed: int = 0) -> It
     again = [all_scores(sums, weight) for weight in draws(len(sums.n), seed)] if len(sums.n) > 1 else []
     for name in SCORES:
         here = kept & np.isfinite(found[name])
-        samples = [np.nanmedian(sample[name][here]) for sample in again if np.isfinite(sample[name][here]).any()]
+        samples = np.array([_median_of_known(sample[name][here]) for sample in again])
         yield {
             "score": name,
             "n_units": int(here.sum()),
             **median_of(found[name][here], seed),
-            **dict(zip(("stimuli_low", "stimuli_high"), _ends(np.array(samples)), strict=True)),
+            **dict(zip(("stimuli_low", "stimuli_high"), percentile_interval(samples, len(sums.n) - 1.0), strict=True)),
         }
 
 
@@ -73,22 +74,17 @@ def median_of(values: Float[np.ndarray, " units"], seed: int = 0) -> dict[str, f
     """Median and the ends of its 95 % interval over resampled units; NaN without any."""
     if not len(values):
         return dict.fromkeys(("median", "units_low", "units_high"), float("nan"))
-    rng = rng_for(seed, "resampled units")
-    low, high = _ends(np.median(values[rng.integers(len(values), size=(REPLICATES, len(values)))], axis=1))
-    return {"median": float(np.median(values)), "units_low": low, "units_high": high}
+    median = resample_units(np.median, values, rng_for(seed, "resampled units"), REPLICATES)
+    low, high = median.interval()
+    return {"median": median.estimate, "units_low": low, "units_high": high}
 
 
-def draws(n_stimuli: int, seed: int) -> Iterator[Float[np.ndarray, " stimuli"]]:
-    """How often each stimulus counts in a resample."""
-    rng = rng_for(seed, "resampled stimuli")
-    for _ in range(REPLICATES // 2):
-        drawn: Int[np.ndarray, " stimuli"] = rng.integers(n_stimuli, size=n_stimuli)
-        yield np.bincount(drawn, minlength=n_stimuli).astype(float)
+def draws(n_stimuli: int, seed: int) -> Float[np.ndarray, "replicates stimuli"]:
+    """How often each stimulus counts in each resample."""
+    return draw_counts(rng_for(seed, "resampled stimuli"), n_stimuli, REPLICATES // 2)
 
 
-def _ends(samples: np.ndarray) -> tuple[float, float]:
-    """2.5 % and 97.5 %."""
-    if not len(samples):
-        return float("nan"), float("nan")
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return float(low), float(high)
+def _median_of_known(values: np.ndarray) -> float:
+    """Median of those that are no NaN; NaN where there are none."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")

@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts, percentile_intervals
 
 LEFT_OUT = 50  # frames at the start of a clip that the field's metric leaves out
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
@@ -212,11 +213,10 @@ def score_units(sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicat
     table = units[["session", "scan_idx", "unit_id"]].reset_index(drop=True).assign(**found)
     if len(sums.n) < 2 or replicates < 1:
         return table
-    rng = rng_for(seed, "resampled stimuli")
-    drawn = [np.bincount(rng.integers(len(sums.n), size=len(sums.n)), minlength=len(sums.n)).astype(float) for _ in range(replicates)]
+    drawn = draw_counts(rng_for(seed, "resampled stimuli"), len(sums.n), replicates)
     samples = [all_scores(sums, weight) for weight in drawn]
     for name in SCORES:
-        ends = _quantiles(np.stack([sample[name] for sample in samples]))
+        ends = percentile_intervals(np.stack([sample[name] for sample in samples]), len(sums.n) - 1.0)
         table = table.assign(**{f"{name}_low": ends[0], f"{name}_high": ends[1]})
     return table
 
@@ -226,15 +226,6 @@ def all_scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dic
     s = sums.weighted(weight)
     functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response, binned_bits_per_response)
     return {function.__name__: function(s) for function in functions}
-
-
-def _quantiles(samples: np.ndarray) -> np.ndarray:
-    """2.5 % and 97.5 % of each column; NaN where more than half of it is."""
-    usable = np.isfinite(samples).mean(0) > 0.5
-    ends = np.full((2, samples.shape[1]), np.nan)
-    if usable.any():
-        ends[:, usable] = np.nanquantile(samples[:, usable], [0.025, 0.975], axis=0)
-    return ends
 
 
 def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray, ddof: int) -> np.ndarray:

@@ -22,15 +22,13 @@ import pandas as pd
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.statistics.intervals import draw_counts, percentile_interval
-from graphtwin.statistics.replicates import replicate
+from graphtwin.statistics import Resampled, named_counts, replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
 N_REPLICATES = 1000
 LONGEST_FIRST_STEP = 1.0  # slope over SD; a longer one leaves the estimate's neighbourhood
-DEFINED = 0.9  # share of replicates that must have a slope for an interval
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,12 @@ class Bootstrap:
         for g, group in enumerate(choices.groups):
             for s, similarity in enumerate(choices.similarities):
                 estimate, n_axons = float(self.fit.slope[g, s]), int(self.fit.n_axons[g])
-                values = self.replicates[:, g, s]
-                values = estimate + self.shrink[g, s] * (values[np.isfinite(values)] - estimate)
+                values = estimate + self.shrink[g, s] * (self.replicates[:, g, s] - estimate)
+                low, high = Resampled(estimate, values, float(self.degrees[g, s])).interval(level)
+                se = float(np.nanstd(values, ddof=1)) if np.isfinite(low) else float("nan")
                 row = {"group": group, "similarity": similarity, "resampled": self.resampled, "estimate": estimate}
-                row |= dict.fromkeys(("se", "low", "high"), float("nan"))
-                if len(values) >= max(2, DEFINED * len(self.replicates)):
-                    low, high = percentile_interval(values, float(self.degrees[g, s]), level)
-                    row |= {"se": float(values.std(ddof=1)), "low": low, "high": high}
-                rows.append(
-                    row | {"n_axons": n_axons, "n_replicates": len(self.replicates), "n_undefined": len(self.replicates) - len(values)}
-                )
+                row |= {"se": se, "low": low, "high": high, "n_axons": n_axons, "n_replicates": len(values)}
+                rows.append(row | {"n_undefined": int(np.isnan(values).sum())})
         return pd.DataFrame(rows)
 
 
@@ -80,7 +74,7 @@ def bootstrap_axons(fit: ConditionalFit, seed: int, n_replicates: int = N_REPLIC
         workers: Threads.
     """
     n_axons, every = len(fit.choices.axons), np.zeros(0)
-    slopes = refits(fit, lambda number: (draw_counts(seed, "axon", number, n_axons), every), n_replicates, workers, "bootstrap of axons")
+    slopes = refits(fit, lambda number: (named_counts(seed, "axon", number, n_axons), every), n_replicates, workers, "bootstrap of axons")
     return Bootstrap(fit, "axons", slopes, np.ones_like(fit.slope), fit.degrees)
 
 
@@ -97,7 +91,7 @@ def bootstrap_axons_and_targets(fit: ConditionalFit, seed: int, n_replicates: in
     n_axons, n_targets = len(choices.axons), len(choices.targets)
 
     def weights(number: int) -> tuple[np.ndarray, np.ndarray]:
-        return draw_counts(seed, "axon", number, n_axons), draw_counts(seed, "target", number, n_targets)
+        return named_counts(seed, "axon", number, n_axons), named_counts(seed, "target", number, n_targets)
 
     slopes = refits(fit, weights, n_replicates, workers, "bootstrap of axons and targets")
     once, thrice = two_way_errors(fit)

@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics.intervals import drawn_counts, percentile_interval
+from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.conditional.conditional_fit import block_sums, fit_conditional, solve, synapses_of_blocks
 from graphtwin.wiring.conditional.newton import FITTED
@@ -119,12 +119,13 @@ def compare_held_out(
         raise ValueError(f"held out: no rule {reference!r} to compare with. There are: {known}.")
     base, rows = per_axon.loc[reference], []
     made = base["n_synapses"].to_numpy(np.float64)
-    counts = drawn_counts(seed, "axon", len(made), n_replicates)
+    counts = cluster_counts(len(made), n_replicates, seed, "axon")
     for name in scores["rule"].unique():
         one = per_axon.loc[name, "log_likelihood"]
         difference = (one - base["log_likelihood"]).to_numpy()
-        low, high = percentile_interval((counts @ difference) / (counts @ made), float(len(made) - 1), level)
+        gain = resample_ratio(difference, made, counts)
+        low, high = gain.interval(level)
         row = {"rule": name, "reference": reference, "log_likelihood": float(one.sum() / made.sum())}
-        row |= {"gain": float(difference.sum() / made.sum()), "low": low, "high": high}
+        row |= {"gain": gain.estimate, "low": low, "high": high}
         rows.append(row | {"n_axons": len(made), "n_synapses": int(made.sum())})
     return pd.DataFrame(rows)

@@ -11,10 +11,9 @@ from typing import no_type_check
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from numba import njit
 
-from graphtwin.statistics.intervals import drawn_counts, percentile_interval
+from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
@@ -60,25 +59,18 @@ def summarise_ranking(per_axon: pd.DataFrame, seed: int, n_replicates: int = N_R
         group, metric, estimate, low, high, n_axons; no interval with fewer than two axons.
     """
     axons, row = np.unique(per_axon["pre_nucleus_id"], return_inverse=True)
-    counts = drawn_counts(seed, "axon", len(axons), n_replicates)
+    counts = cluster_counts(len(axons), n_replicates, seed, "axon")
     rows = []
     for group, members in per_axon.groupby("group", sort=True).indices.items():
         for metric in METRICS:
             value = per_axon[metric].to_numpy(np.float64)[members]
             defined = np.isfinite(value)
-            estimate, low, high = axon_mean(value[defined], counts[:, row[members][defined]], level)
-            rows.append({"group": group, "metric": metric, "estimate": estimate, "low": low, "high": high, "n_axons": int(defined.sum())})
+            mean = resample_ratio(value[defined], np.ones(defined.sum()), counts[:, row[members][defined]])
+            low, high = mean.interval(level)
+            rows.append(
+                {"group": group, "metric": metric, "estimate": mean.estimate, "low": low, "high": high, "n_axons": int(defined.sum())}
+            )
     return pd.DataFrame(rows)
-
-
-def axon_mean(
-    value: Float[np.ndarray, " axons"], counts: Float[np.ndarray, "replicates axons"], level: float = 0.95
-) -> tuple[float, float, float]:
-    """Mean of one value an axon, and its percentile interval when axons count as often as drawn."""
-    if len(value) < 2:
-        return float(value.mean()) if len(value) else float("nan"), float("nan"), float("nan")
-    means = _ratio(counts @ value, counts.sum(1))
-    return float(value.mean()), *percentile_interval(means[np.isfinite(means)], float(len(value) - 1), level)
 
 
 def _ranked(value: np.ndarray, connected: np.ndarray, part: np.ndarray, n_parts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from graphtwin.statistics.false_discovery import with_adjusted_p
+from graphtwin.statistics import two_sided_p, with_adjusted_p
 from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 # Triads by numbers of mutual, asymmetric and null dyads (Davis & Leinhardt 1972); those with more edges are too rare to count here.
@@ -69,7 +69,7 @@ def motifs(
         pre_nucleus_id: Axon of each edge; no pair twice and no cell onto itself.
         post_nucleus_id: Target of each edge.
         seed: Names every rewiring.
-        n_nulls: Rewired graphs; with n of them no p is below 2 / (n + 1).
+        n_nulls: Rewired graphs; with n of them no p is below 1 / (n + 1).
         position: Of the axon's and the target's soma of each edge, um; with it the number of edges in every bin of distance is kept too.
         bin_um: Width of these bins.
         progress: Show a bar.
@@ -87,11 +87,10 @@ def motifs(
         motif_counts(pre, rewire(pre, post, seed, f"motifs {number}", swaps, position, bin_um))
         for number in tqdm(range(n_nulls), desc="motifs", unit="graph", leave=False, disable=not progress)
     )
-    above, below = ((null >= observed).sum(), (null <= observed).sum())
     table = pd.DataFrame({"motif": observed.index, "observed": observed.to_numpy(), "expected": null.mean().to_numpy()})
     table["low"], table["high"] = null.quantile(0.025).to_numpy(), null.quantile(0.975).to_numpy()
     table["ratio"] = np.divide(table["observed"], table["expected"], out=np.full(len(table), np.nan), where=table["expected"] > 0)
-    table["p"] = np.minimum(2 * (1 + np.minimum(above, below)) / (1 + n_nulls), 1.0).to_numpy()
+    table["p"] = two_sided_p(observed.to_numpy(np.float64), null.to_numpy(np.float64))
     return with_adjusted_p(table)
 
 

@@ -23,8 +23,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics.permutation import ROUNDING
-from graphtwin.statistics.replicates import replicate
+from graphtwin.statistics import ROUNDING, replicate
 from graphtwin.wiring.conditional.rao_score import ScoreTest, score_test
 from graphtwin.wiring.nulls.permutations import MAX_CELLS, N_REPLICATES, NullDistribution
 from graphtwin.wiring.pairs.candidates import CandidateSet

@@ -28,8 +28,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics.permutation import two_sided_p
-from graphtwin.statistics.replicates import replicate
+from graphtwin.statistics import replicate, two_sided_p
 from graphtwin.wiring.conditional.rao_score import ScoreTest, score_parts, score_test
 from graphtwin.wiring.pairs.candidates import CandidateSet
 from graphtwin.wiring.pairs.measure import Measure

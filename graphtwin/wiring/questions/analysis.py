@@ -16,13 +16,8 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin.coordinates import Monitor
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.likelihood.laplace import NotConverged
-from graphtwin.mixed.mundlak import compare_mundlak
-from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.mixed.result.residuals import check_residuals
-from graphtwin.mixed.result.slopes import slope_contrasts, slopes
-from graphtwin.statistics.false_discovery import with_adjusted_p
+from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
+from graphtwin.statistics import with_adjusted_p
 from graphtwin.tuning.similarity import SIMILARITIES, stacked
 from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional

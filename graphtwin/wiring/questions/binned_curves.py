@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.pairs.outcomes import of_outcome
 
 # Outcome to what is summed, and over what it is divided: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
@@ -69,13 +70,11 @@ def _curve(pairs: pd.DataFrame, similarity: str, outcome: str, edges: np.ndarray
     columns = pairs.assign(l_d_mm=pairs["l_d_um"] / 1000, pairs=1.0)
     above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in PARTS[outcome])
     count = _sums(axon, at, np.ones(len(pairs)), len(axons), n_bins)
-    draws = rng_for(seed, "bootstrap", "curve", similarity, outcome).multinomial(
-        len(axons), np.full(len(axons), 1 / len(axons)), n_replicates
-    )
+    draws = draw_counts(rng_for(seed, "bootstrap", "curve", similarity, outcome), len(axons), n_replicates)
     value, relative = _rates(np.ones((1, len(axons))), above, below)
-    _, resampled = _rates(draws.astype(np.float64), above, below)
+    _, resampled = _rates(draws, above, below)
     n_axons = (count > 0).sum(axis=0)
-    low, high = np.where(n_axons >= MIN_AXONS, _quantiles(resampled), np.nan)
+    low, high = np.where(n_axons >= MIN_AXONS, percentile_intervals(resampled, n_axons - 1), np.nan)
     columns = {"bin_low": edges[:-1], "bin_high": edges[1:], "n_pairs": count.sum(axis=0).astype(int), "n_axons": n_axons}
     return pd.DataFrame(columns | {"value": value[0], "relative": relative[0], "low": low, "high": high})
 
@@ -92,11 +91,3 @@ def _rates(
     value = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     overall = above.sum(axis=1, keepdims=True) / below.sum(axis=1, keepdims=True)
     return value, np.divide(value, overall, out=np.full_like(value, np.nan), where=overall > 0)
-
-
-def _quantiles(resampled: Float[np.ndarray, "draws bins"]) -> Float[np.ndarray, "two bins"]:
-    """Central 95 % of the resamples in which a bin has pairs."""
-    out = np.full((2, resampled.shape[1]), np.nan)
-    some = np.isfinite(resampled).any(axis=0)
-    out[:, some] = np.nanquantile(resampled[:, some], [0.025, 0.975], axis=0)
-    return out

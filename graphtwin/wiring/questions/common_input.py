@@ -22,8 +22,7 @@ from numba import njit
 from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics.false_discovery import with_adjusted_p
-from graphtwin.statistics.intervals import percentile_interval
+from graphtwin.statistics import one_sided_p, resample_units, with_adjusted_p
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.outcomes import choices_of
@@ -172,7 +171,7 @@ def _p_of_draws(
     total = round(weights[0].sum())
     drawn = rng_for(seed, "common input", effect, axon).multinomial(total, weights[1] / weights[1].sum(), size=n_draws)
     rho = mean_correlation(vectors, drawn.astype(np.float64))
-    return float((1 + np.count_nonzero(rho >= observed)) / (1 + n_draws))
+    return float(one_sided_p(observed, rho))
 
 
 def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.DataFrame:
@@ -191,9 +190,9 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
     rows = []
     for (group, effect), part in axons.dropna(subset=["observed", "expected"]).groupby(["group", "effect"], sort=True):
         difference = (part["observed"] - part["expected"]).to_numpy(np.float64)
-        drawn = rng_for(seed, "bootstrap", "common input", str(group), str(effect)).integers(0, len(part), (n_replicates, len(part)))
-        nobody = float("nan"), float("nan")
-        low, high = percentile_interval(difference[drawn].mean(axis=1), len(part) - 1.0) if len(part) > 1 else nobody
+        rng = rng_for(seed, "bootstrap", "common input", str(group), str(effect))
+        mean = resample_units(np.mean, difference, rng, n_replicates)
+        low, high = mean.interval()
         row = {
             "group": group,
             "effect": effect,
@@ -201,7 +200,7 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
             "observed": part["observed"].mean(),
             "expected": part["expected"].mean(),
         }
-        row |= {"difference": difference.mean(), "low": low, "high": high}
+        row |= {"difference": mean.estimate, "low": low, "high": high}
         tested = len(part) >= 6 and np.any(difference != 0)
         wilcoxon = stats.wilcoxon(difference) if tested else None
         row |= {"statistic": wilcoxon.statistic if wilcoxon else np.nan, "p": wilcoxon.pvalue if wilcoxon else np.nan}

@@ -18,9 +18,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.likelihood.laplace import NotConverged
-from graphtwin.mixed.result.slopes import slopes
+from graphtwin.mixed import NotConverged, fit_mixed, slopes
+from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.pairs.candidates import ALL, CandidateSet
 from graphtwin.wiring.pairs.outcomes import (
@@ -181,9 +180,7 @@ def _commonality(
     subsets, total = _subsets(names), _saturated(choices)
     gained = np.stack([gains[chosen] for chosen in subsets])
     parts = np.stack([_part(chosen, names, subsets) for chosen in subsets]) @ gained
-    draws = rng_for(seed, "bootstrap", "commonality").multinomial(
-        len(choices.axons), np.full(len(choices.axons), 1 / len(choices.axons)), n_replicates
-    )
+    draws = draw_counts(rng_for(seed, "bootstrap", "commonality"), len(choices.axons), n_replicates)
     rows = []
     for g, group in enumerate(choices.groups):
         here = np.flatnonzero(choices.block_group == g)
@@ -192,7 +189,7 @@ def _commonality(
         share = np.divide(
             weight @ parts[:, here].T, below[:, None], out=np.full((len(weight), len(subsets)), np.nan), where=below[:, None] > 0
         )
-        low, high = np.nanquantile(share[1:], [0.025, 0.975], axis=0)
+        low, high = percentile_intervals(share[1:], len(np.unique(choices.block_axon[here])) - 1.0)
         for index, chosen in enumerate(subsets):
             kind = "unique" if len(chosen) == 1 else "shared"
             row = {"group": group, "predictors": " & ".join(chosen), "kind": kind, "share": share[0, index]}

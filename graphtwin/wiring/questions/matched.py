@@ -20,8 +20,7 @@ from scipy import stats
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.execute import rng_for
 from graphtwin.schema import POSITION, PROOFREAD
-from graphtwin.statistics.intervals import percentile_interval
-from graphtwin.statistics.permutation import two_sided_p
+from graphtwin.statistics import resample_units, two_sided_p
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
 N_MATCHED = 10
@@ -158,13 +157,13 @@ def summarise(
     found |= dict.fromkeys(("low", "high", "t", "p_t", "p_wilcoxon", "p_permutation"), float("nan"))
     if n < 3:
         return found
-    drawn = rng_for(seed, "bootstrap", "like to like").integers(0, n, (n_replicates, n))
-    found["low"], found["high"] = percentile_interval(difference[drawn].mean(1), n - 1.0)
+    rng = rng_for(seed, "bootstrap", "like to like")
+    found["low"], found["high"] = resample_units(np.mean, difference, rng, n_replicates).interval()
     if np.ptp(difference) > 0:
         found["t"], found["p_t"] = map(float, stats.ttest_1samp(difference, 0.0))
         found["p_wilcoxon"] = float(stats.wilcoxon(difference).pvalue)
-    p = two_sided_p(difference.mean(keepdims=True), permuted.mean(1, keepdims=True))
-    return found | {"p_permutation": float(p[0]), "n_permutations": len(permuted)}
+    p = two_sided_p(float(difference.mean()), permuted.mean(1))
+    return found | {"p_permutation": float(p), "n_permutations": len(permuted)}
 
 
 def compare_with_matched(

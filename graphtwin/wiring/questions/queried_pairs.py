@@ -12,7 +12,7 @@ from jaxtyping import Int
 
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.schema import POSITION
-from graphtwin.statistics.false_discovery import with_adjusted_p
+from graphtwin.statistics import with_adjusted_p
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.nulls.permutations import permute_neurons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates

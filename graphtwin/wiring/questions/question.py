@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from graphtwin.mixed.result.fitted import MixedFit
+from graphtwin.mixed import MixedFit
 from graphtwin.wiring.pairs.measure import Measure
 
 
