@@ -37,7 +37,6 @@ class NeuronConfig(BaseModel):
     landmark_penalty: float = Field(10.0, gt=0, description="Ridge penalty of the first readout of the landmarks, in neurons.")
     validation: float = Field(0.15, gt=0, lt=1, description="Share of the training neurons that stop the fit and calibrate it.")
     batch: int = Field(512, ge=1, description="Neurons a step.")
-    fan_out: list[int] = Field([], max_length=1, description="Messages a neuron hears in each relation while it is fitted; empty: all.")
     members: int = Field(3, ge=1, description="Fits whose predictions are averaged, each with other validation neurons.")
     fit: FitConfig = FitConfig(epochs=16, patience=5, learning_rate=4e-3, weight_decay=0.05)
 
