@@ -6,9 +6,11 @@ import resource
 import time
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import sparse
 
+from graphtwin.graph.data.cortical_graph import build_graph
 from graphtwin.graph.data.edges import similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet
@@ -40,7 +42,11 @@ def synthetic() -> FittedPairs:
     )
     size = sparse.random_array((NEURONS, QUERIED), density=0.005, rng=rng, format="csr")
     training = PairSet(661, np.arange(NEURONS), np.arange(QUERIED), replace_zeros(size))
-    return fit_pairs(inputs, similar_edges(inputs, 10), training, PairConfig(fit=FitConfig(epochs=1)), 0, "benchmark")
+    nothing_seen = pd.DataFrame(
+        {name: [] for name in ("materialization", "pre_nucleus_id", "post_nucleus_id", "size", "nucleus_id", "side")}
+    )
+    graph = build_graph(inputs, nothing_seen, nothing_seen, 10)
+    return fit_pairs(inputs, similar_edges(graph), training, PairConfig(fit=FitConfig(epochs=1)), 0, "benchmark")
 
 
 def replace_zeros(size: sparse.csr_array) -> sparse.csr_array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int64
+from jaxtyping import Float, Int, Int64
 
 TREE_DIMENSIONS = 15  # Above it a k-d tree looks at most points anyway, and comparing all of them in blocks is faster.
 SAME = 1e-12  # Relative difference below which two distances count as equal: rounding, not geometry.
@@ -24,7 +24,7 @@ class Csr:
 
     indptr: Int64[np.ndarray, " bounds"]
     indices: Int64[np.ndarray, " edges"]
-    weight: Float32[np.ndarray, " edges"]
+    weight: Float[np.ndarray, " edges"]
 
     @classmethod
     def from_edges(cls, row: Int[np.ndarray, " edges"], col: Int[np.ndarray, " edges"], weight: Float[np.ndarray, " edges"], n: int) -> Csr:
@@ -39,7 +39,7 @@ class Csr:
         assert len(row) == 0 or (min(row.min(), col.min()) >= 0 and max(row.max(), col.max()) < n)
         order = np.lexsort((col, row))
         indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64)
-        return cls(indptr, col[order].astype(np.int64), weight[order].astype(np.float32))
+        return cls(indptr, col[order].astype(np.int64), weight[order].astype(np.float64))
 
     @property
     def n_rows(self) -> int:
@@ -60,14 +60,6 @@ class Csr:
     def rows(self) -> Int64[np.ndarray, " edges"]:
         """Number of the neuron each edge starts from, in the order of `indices`."""
         return np.repeat(np.arange(self.n_rows), self.degree)
-
-    def neighbours(self, i: int) -> Int64[np.ndarray, " edges_of_i"]:
-        """Where the edges of neuron i lead."""
-        return self.indices[self.indptr[i] : self.indptr[i + 1]]
-
-    def transpose(self) -> Csr:
-        """The same edges seen from the other end."""
-        return Csr.from_edges(self.indices, self.rows, self.weight, self.n_rows)
 
 
 def nearest_relation(

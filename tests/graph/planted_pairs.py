@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
+from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet
 from graphtwin.graph.model.pair_network import PairConfig
@@ -62,6 +64,12 @@ def planted(rule: bool = True, seed: int = 0, n_axons: int = 500, n_cells: int =
     size = np.exp(5 + 1.0 * inputs.context[pre, :1] + rng.normal(0, 0.3, probability.shape)) * connected
     observed = connected.any(axis=1)
     return Planted(inputs, PairSet(MATERIALIZATION, pre[observed], post, sparse.csr_array(size[observed])), probability[observed])
+
+
+def unwired(inputs: NodeInputs, k_similar: int) -> CorticalGraph:
+    """The graph of these neurons without synapses."""
+    synapses = pd.DataFrame({name: [] for name in ("materialization", "pre_nucleus_id", "post_nucleus_id", "size")})
+    return build_graph(inputs, synapses, pd.DataFrame({"materialization": [], "nucleus_id": [], "side": []}), k_similar)
 
 
 def all_pairs(pairs: PairSet) -> tuple[np.ndarray, np.ndarray]:

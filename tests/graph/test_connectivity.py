@@ -12,11 +12,11 @@ from graphtwin.graph.data.edges import similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet
 from graphtwin.graph.model.pair_fit import FittedPairs, Source, fit_pairs, make_world, pair_probabilities, score_all
-from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted
+from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted, unwired
 
 
 def learn(inputs: NodeInputs, training: PairSet, seed: int = 0) -> FittedPairs:
-    return fit_pairs(inputs, similar_edges(inputs, 5), training, CONFIG, seed, "planted")
+    return fit_pairs(inputs, similar_edges(unwired(inputs, 5)), training, CONFIG, seed, "planted")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_pair_does_not_see_itself_when_it_is_scored(world: Planted, fitted: Fi
 
 def learn_world(fitted: FittedPairs, training: PairSet) -> FittedPairs:
     """The same weights in the world of other training pairs."""
-    edges = similar_edges(fitted.inputs, 5)
+    edges = similar_edges(unwired(fitted.inputs, 5))
     return replace(fitted, training=training, world=make_world(fitted.inputs, edges, training, "cpu"))
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.data.edges import similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import NodeInputs, node_inputs
 
 
@@ -49,13 +48,3 @@ def test_an_unknown_position_stays_unknown(cortex: Cortex, inputs: NodeInputs):
 
 def test_an_unknown_nucleus_has_row_minus_one(inputs: NodeInputs):
     assert inputs.rows(np.array([-5, inputs.nucleus_id[3]])).tolist() == [-1, 3]
-
-
-def test_edges_follow_the_nuclei_and_only_the_synapses_given(cortex: Cortex, inputs: NodeInputs):
-    synapses = cortex.synapses[cortex.synapses["materialization"] == 661].head(40)
-    edges = synapse_edges(inputs, synapses)
-    assert set(edges) == {"inputs_661", "outputs_661"}
-    pre, post = inputs.nucleus_id[edges["inputs_661"].numpy()]
-    known = np.isin(synapses["pre_nucleus_id"], inputs.nucleus_id) & np.isin(synapses["post_nucleus_id"], inputs.nucleus_id)
-    np.testing.assert_array_equal(np.stack([pre, post]), synapses.loc[known, ["pre_nucleus_id", "post_nucleus_id"]].to_numpy().T)
-    assert inputs.has_function[similar_edges(inputs, 4)["similar"].numpy()].all()

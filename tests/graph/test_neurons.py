@@ -19,9 +19,9 @@ from graphtwin.graph.model.neuron_fit import (
     fit_neurons,
     neuron_world,
     predict_rows,
-    sampled_views,
 )
 from graphtwin.training import FitConfig
+from tests.graph.planted_pairs import unwired
 
 N = 500
 SMALL = NeuronConfig(members=1, landmarks=60, hidden=16, batch=128, fit=FitConfig(epochs=8, patience=4, learning_rate=0.01))
@@ -54,7 +54,7 @@ def planted(rule: float = 1.0, seed: int = 0) -> NodeInputs:
 def wired(inputs: NodeInputs, seed: int = 0) -> Edges:
     """Similar edges, and synapses drawn at random."""
     pairs = torch.as_tensor(np.random.default_rng(seed).integers(0, N, (2, 3000)))
-    return {**similar_edges(inputs, 5), "inputs_1": pairs, "outputs_1": pairs.flip(0)}
+    return {**similar_edges(unwired(inputs, 5)), "inputs_1": pairs, "outputs_1": pairs.flip(0)}
 
 
 TRAIN = np.arange(N) % 4 > 0
@@ -146,24 +146,6 @@ def test_without_a_rule_balanced_accuracy_is_at_chance():
         found = predicted(inputs, wired(inputs), FUNCTION)
         accuracy.append(balanced_accuracy_score(inputs.layer[~TRAIN], found.layer[~TRAIN].argmax(1)))
     assert abs(np.mean(accuracy) - 0.5) < 0.07  # 2.6 standard errors of 375 guesses
-
-
-def test_sampling_every_neighbour_gives_the_loss_of_the_whole_graph():
-    inputs = planted()
-    edges = wired(inputs)
-    config = SMALL.model_copy(update={"fan_out": [N * 10]})
-    fitted = fit_neurons(inputs, edges, TRAIN, EVERYTHING, SMALL, 0, "test")
-    network, world = fitted.networks[0], fitted.world
-    whole = network.view(world.own, world.told, world.edges)
-    order = torch.randperm(N)[:200]
-    for rows, part in sampled_views(network, world, order, config, np.random.default_rng(0)):
-        torch.testing.assert_close(network(part), network(whole.rows(rows)))
-
-
-def test_a_fit_on_sampled_neighbours_predicts_as_well():
-    inputs = planted()
-    sampled = predicted(inputs, wired(inputs), EVERYTHING, SMALL.model_copy(update={"fan_out": [4]}))
-    assert balanced_accuracy_score(inputs.layer[~TRAIN], sampled.layer[~TRAIN].argmax(1)) > 0.85
 
 
 def test_a_fit_with_few_labels_is_an_error_in_words():

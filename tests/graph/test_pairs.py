@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from graphtwin.graph.data.cortical_graph import build_graph
 from graphtwin.graph.data.pair_set import BANDWIDTHS_UM, PRIOR_AXONS, PairSet, exposure, local_rates, pair_set
 from tests.graph.planted_pairs import MATERIALIZATION, neurons, planted
 
@@ -26,18 +27,23 @@ def six():
     return neurons(6, np.random.default_rng(0))
 
 
+def pairs_of(inputs, tables, materialization: int = MATERIALIZATION) -> PairSet:
+    """The pairs of the graph of these tables."""
+    return pair_set(build_graph(inputs, *tables, 2), materialization)
+
+
 def test_pairs_are_observed_axons_by_queried_cells(six, tables):
     with pytest.raises(ValueError, match="materialization 343: 0 synaptic pairs but no queried postsynaptic cells"):
-        pair_set(six, *tables, 343)
-    pairs = pair_set(six, *tables, MATERIALIZATION)
+        pairs_of(six, tables, 343)
+    pairs = pairs_of(six, tables)
     np.testing.assert_array_equal(pairs.pre, [0, 1])  # 1006 made no synapse: it may have been lost, so it is no negative
     np.testing.assert_array_equal(pairs.post, [3, 4])  # 77 is queried but unknown to the graph model
     np.testing.assert_array_equal(pairs.size.toarray(), [[5, 9], [0, 7]])
 
 
 def test_the_order_of_synapse_rows_changes_nothing(six, tables):
-    one = pair_set(six, *tables, MATERIALIZATION)
-    other = pair_set(six, tables[0].iloc[::-1], tables[1].iloc[::-1], MATERIALIZATION)
+    one = pairs_of(six, tables)
+    other = pairs_of(six, (tables[0].iloc[::-1], tables[1].iloc[::-1]))
     np.testing.assert_array_equal(one.size.toarray(), other.size.toarray())
     np.testing.assert_array_equal(one.size.indices, other.size.indices)
     np.testing.assert_array_equal(local_rates(six, one, one.pre), local_rates(six, other, other.pre))
@@ -45,7 +51,7 @@ def test_the_order_of_synapse_rows_changes_nothing(six, tables):
 
 def test_pairs_listed_twice_are_one_connection_of_summed_size(six, tables):
     twice = pd.concat([tables[0], tables[0]])
-    pairs = pair_set(six, twice, tables[1], MATERIALIZATION)
+    pairs = pairs_of(six, (twice, tables[1]))
     assert pairs.size.nnz == 3
     assert pairs.size.sum() == 2 * (5 + 7 + 9)
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float32, Int, Shaped
 from numba import njit
 from scipy import sparse
 
+from graphtwin.graph.data.cortical_graph import CorticalGraph
 from graphtwin.graph.data.inputs import NodeInputs
 
 BANDWIDTHS_UM = (25.0, 50.0, 100.0)
@@ -45,30 +45,19 @@ class PairSet:
         return float(self.size.nnz / max(np.prod(self.size.shape), 1))
 
 
-def pair_set(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, materialization: int) -> PairSet:
-    """The pairs of one materialization.
+def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
+    """The candidate pairs of one materialization: axons with an output onto a queried cell, by all queried cells.
 
     Args:
-        inputs: Neurons of the graph model.
-        synapses: The cortex's synapses, or the training part of them.
-        queried: The cortex's queried cells.
-        materialization: Whose.
+        graph: Synapses and queried cells.
+        materialization: The materialization whose synapses are predicted.
     """
-    here = synapses[synapses["materialization"] == materialization]
-    asked = queried[(queried["materialization"] == materialization) & (queried["side"] == "post")]["nucleus_id"].to_numpy(np.int64)
-    if not len(asked):
-        raise ValueError(
-            f"materialization {materialization}: {len(here)} synaptic pairs but no queried postsynaptic cells. "
-            "Without them no pair is a known non-connection: add the queried_post table to the source."
-        )
-    post = np.unique(inputs.rows(asked))
-    post = post[post >= 0]
-    rows = inputs.rows(here["pre_nucleus_id"].to_numpy(np.int64)), inputs.rows(here["post_nucleus_id"].to_numpy(np.int64))
-    usable = (rows[0] >= 0) & np.isin(rows[1], post)
-    pre = np.unique(rows[0][usable])
-    at = np.searchsorted(pre, rows[0][usable]), np.searchsorted(post, rows[1][usable])
-    size = sparse.csr_array((here["size"].to_numpy(np.float64)[usable], at), shape=(len(pre), len(post)))
-    return PairSet(materialization, pre, post, size)
+    queried = graph.queried_targets(materialization)
+    post = np.flatnonzero(queried)
+    row, column, size = graph.synapses_between(materialization, queried)
+    pre = np.unique(row)
+    at = np.searchsorted(pre, row), np.searchsorted(post, column)
+    return PairSet(materialization, pre, post, sparse.csr_array((size, at), shape=(len(pre), len(post))))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch.nn import functional
-from torch_geometric.data import HeteroData
-from torch_geometric.loader import NodeLoader
 
 from graphtwin.execute import rng_for
 from graphtwin.graph.data.edges import Edges
@@ -24,10 +22,8 @@ from graphtwin.graph.model.neuron_network import (
     NeuronNetwork,
     NeuronWorld,
     Targets,
-    View,
     neuron_world,
 )
-from graphtwin.graph.model.sampler import NeighbourSampler
 from graphtwin.training import FitState, fit
 
 __all__ = [
@@ -41,7 +37,6 @@ __all__ = [
     "fit_neurons",
     "neuron_world",
     "predict_rows",
-    "sampled_views",
 ]
 MIN_LABELLED = 20  # fewer leave three neurons to stop the fit
 VALIDATION = 0.15  # share of the training neurons that stop a fit and calibrate it
@@ -170,8 +165,8 @@ def _fit_member(
 
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
         order = fitted[torch.as_tensor(rng.permutation(len(fitted)), device=device)]
-        for rows, part in sampled_views(network, world, order, config, rng) if config.fan_out else _whole_views(view, order, config.batch):
-            yield lambda part=part, rows=rows: network.loss(part, targets.rows(rows))  # type: ignore[misc]
+        for rows in order.split(config.batch):
+            yield lambda rows=rows: network.loss(view.rows(rows), targets.rows(rows))  # type: ignore[misc]
 
     def validation_loss() -> float:
         with torch.no_grad():
@@ -182,42 +177,6 @@ def _fit_member(
     with torch.no_grad():
         _calibrate(network, network(checked), truth)
     return network, state
-
-
-def _whole_views(view: View, order: torch.Tensor, batch: int) -> Iterator[tuple[torch.Tensor, View]]:
-    """Batches of neurons that hear all their neighbours."""
-    for rows in order.split(batch):
-        yield rows, view.rows(rows)
-
-
-def sampled_views(
-    network: NeuronNetwork, world: NeuronWorld, order: torch.Tensor, config: NeuronConfig, rng: np.random.Generator
-) -> Iterator[tuple[torch.Tensor, View]]:
-    """Batches of neurons, each with a drawn part of its neighbours: memory grows with the batch, not with the graph.
-
-    Args:
-        network: Reads the batches.
-        world: The whole graph.
-        order: Rows of `world.own`, in the order in which they are fitted.
-        config: Batch size and fan-out.
-        rng: Of the epoch.
-    """
-    n = len(world.told)
-    rows = torch.as_tensor(world.rows)
-    place = torch.full((n,), -1)
-    place[rows] = torch.arange(len(rows))
-    data = HeteroData()
-    data["neuron"].num_nodes = n
-    for name, (source, target) in world.edges.items():
-        start = rows[source.cpu()] if name == "similar" else source.cpu()
-        data["neuron", name, "neuron"].edge_index = torch.stack([start, rows[target.cpu()]])
-    sampler = NeighbourSampler(data, config.fan_out, int(rng.integers(2**31)))
-    for batch in NodeLoader(data, sampler, ("neuron", rows[order.cpu()]), batch_size=config.batch):
-        nodes = batch["neuron"].n_id
-        own = torch.where((place[nodes] >= 0)[:, None].to(world.own.device), world.own[place[nodes].clamp(min=0)], 0.0)
-        edges = {name: batch["neuron", name, "neuron"].edge_index.to(world.own.device) for name in world.edges}
-        seeds = torch.arange(batch["neuron"].batch_size, device=world.own.device)
-        yield place[nodes[: len(seeds)]].to(order.device), network.view(own, world.told[nodes], edges).rows(seeds)
 
 
 def _calibrate(network: NeuronNetwork, read: torch.Tensor, truth: Targets) -> None:

@@ -92,9 +92,9 @@ def _ids(frame: pd.DataFrame, name: str, origin: str) -> Int[np.ndarray, " rows"
 
 def _pair_notes(study: Study, rows: list[np.ndarray], materialization: int | None) -> np.ndarray:
     """What is unknown of each pair, in words; empty where nothing is."""
-    inputs, observed = study.inputs, study.pairs
+    inputs = study.inputs
     placed = np.append(np.isfinite(inputs.position).all(1), True)
-    queried = np.append(np.isin(np.arange(len(inputs.nucleus_id)), observed.post), True)
+    queried = np.append(study.graph.queried_targets(study.materialization), True)
     remarks = [
         (rows[0] < 0, "pre neuron unknown to the run: overall rate given"),
         (rows[1] < 0, "post neuron unknown to the run: overall rate given"),
@@ -163,8 +163,7 @@ def _evidence(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """What each prediction rests on."""
     if not study.tasks:
         return np.full(len(rows), "none")
-    pre, post = (study.rows_of(study.cortex.synapses[name]) for name in schema.PAIR_KEY)
-    wired = np.isin(rows, np.union1d(pre, post)) & (rows >= 0)
+    wired = np.append(study.graph.wired, False)[rows]
     return np.where(~usable, "class frequencies", np.where(wired, "function + scan + synapses", "function + scan"))
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from graphtwin.cortex.cortex import Cortex
+from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.pair_set import PairSet, pair_set
@@ -57,19 +58,24 @@ class Study:
         return np.isfinite(self.inputs.position).all(axis=1) if task == "position" else self.classes(task)[0] >= 0
 
     @cached_property
+    def graph(self) -> CorticalGraph:
+        """Functional neighbours, synapses and queried cells of these neurons; every relation that a fit reads comes from here."""
+        return build_graph(self.inputs, self.cortex.synapses, self.cortex.queried, self.settings.k_similar)
+
+    @cached_property
     def similar(self) -> Edges:
         """Edges between functional neighbours."""
-        return similar_edges(self.inputs, self.settings.k_similar)
+        return similar_edges(self.graph)
 
     @cached_property
     def all_edges(self) -> Edges:
         """Functional neighbours and all observed synapses; for neuron tasks, where synapses are evidence and not the answer."""
-        return {**self.similar, **synapse_edges(self.inputs, self.cortex.synapses)}
+        return {**self.similar, **synapse_edges(self.graph)}
 
     @cached_property
     def pairs(self) -> PairSet:
         """Observed axons and queried cells of the target materialization."""
-        return pair_set(self.inputs, self.cortex.synapses, self.cortex.queried, self.materialization)
+        return pair_set(self.graph, self.materialization)
 
     @cached_property
     def functional_axons(self) -> Bool[np.ndarray, " axons"]:
