@@ -43,7 +43,7 @@ def resident_mb(entry: str) -> float:
 
 def fit_here(case: Case, folder: Path) -> dict:
     """Fit one case in this process, on columns that another one wrote."""
-    from graphtwin.mixed.fit import fit_mixed
+    from graphtwin.mixed import fit_mixed
 
     warm = replace(case, n=20_000).table()
     fit_mixed(case.formula, warm, case.rule.family)
@@ -116,8 +116,7 @@ def compare_speed(cases: list[Case], with_reference: bool) -> None:
 
 def recover(n_tables: int) -> None:
     """Share of intervals that cover the planted slopes, and of tests that find a slope where there is none."""
-    from graphtwin.mixed.fit import fit_mixed
-    from graphtwin.mixed.result.slopes import slopes
+    from graphtwin.mixed import fit_mixed, slopes
 
     for case in SMALL[:3]:
         family, covered, false = case.rule.family, [], []
@@ -154,7 +153,7 @@ def grow() -> None:
 
 def _row(what: str, fits: dict[str, tuple[str, pd.DataFrame]]) -> None:
     """One line of growing fits."""
-    from graphtwin.mixed.fit import fit_mixed
+    from graphtwin.mixed import fit_mixed
 
     parts = []
     for name, (formula, table) in fits.items():

@@ -23,9 +23,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.likelihood.laplace import NotConverged
-from graphtwin.mixed.mundlak import with_group_mean
+from graphtwin.mixed import NotConverged, fit_mixed, with_group_mean
 from graphtwin.report.figures.drawing import WIDTH
 from graphtwin.report.figures.palette import STYLE
 from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets

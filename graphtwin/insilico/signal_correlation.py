@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin.tuning.similarity import unit_vectors
+
 ROWS_TOGETHER = 1024
 
 
@@ -38,10 +40,7 @@ def correlation_blocks(responses: Float[np.ndarray, "units bins"], rows: int = R
 
     A unit whose response does not vary has NaN.
     """
-    centred = responses - responses.mean(1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    nothing = 8 * np.finfo(responses.dtype).eps * np.abs(responses).max(1, keepdims=True) * np.sqrt(responses.shape[1])
-    unit = np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > nothing)
+    unit = unit_vectors(responses)
     for start in range(0, len(unit), rows):
         yield np.clip(unit[start : start + rows] @ unit.T, -1.0, 1.0)
 

@@ -1,6 +1,6 @@
 """Fit a generalised linear mixed model by maximum Laplace likelihood.
 
-Time grows with pairs x (fixed effects + variance parameters), each of which costs two passes over the pairs at the end, and with the
+Time grows with rows x (fixed effects + variance parameters), each of which costs two passes over the rows at the end, and with the
 square of the coefficients of crossed groupings x groups of the inner one. Memory is that of the columns the formula names, twice.
 """
 
@@ -27,24 +27,24 @@ VANISHED = 1e-3  # of the starting standard deviation
 WIDEST = 10.0  # standard error of the log rate at one standard deviation of a column, beyond which the data say nothing
 
 
-def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb: str | None = None) -> MixedFit:
+def fit_mixed(formula: str, table: pd.DataFrame, family: str = "poisson", absorb: str | None = None) -> MixedFit:
     """Fit a model with a log link.
 
     Args:
-        formula: As `n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)`.
-        pairs: One row a pair; no column that the formula names may have gaps.
+        formula: As `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`.
+        table: One response a row; no column that the formula names may have gaps.
         family: "poisson", "negative_binomial" (variance mu + mu^2 / phi), "tweedie" (variance phi mu^power, 1 < power < 2) or "gamma"
             (variance phi mu^2).
-        absorb: Columns whose combinations get a free intercept each, as "pre" or "pre:proj", instead of random effects; what doesn't vary
-            within them is absorbed.
+        absorb: Columns whose combinations get a free intercept each, as "group" or "group:kind", instead of random effects; what doesn't
+            vary within them is absorbed.
 
     Raises:
-        ValueError: When the table can't tell what the formula asks, with the number of pairs and what to do.
+        ValueError: When the table can't tell what the formula asks, with the number of rows and what to do.
         NotConverged: When no maximum is found; nothing is reported then.
     """
     parsed, chosen = parse_formula(formula), family_named(family)
-    design, notes = prepare(parsed, pairs, chosen, absorb)
-    feature_mean, n_pairs_of_pattern = pattern_moments(design)
+    design, notes = prepare(parsed, table, chosen, absorb)
+    feature_mean, n_rows_of_pattern = pattern_moments(design)
     normaliser, largest = chosen.normaliser(design.y), float(design.y.max())
     design = collapse(design) if family == "poisson" else design
     model: Model = Crossed(design, chosen) if design.crossed else OneFactor(design, chosen)
@@ -61,7 +61,7 @@ def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb
         groupings=_fitted_groupings(design, model, maximum),
         log_likelihood=maximum.evaluation.value + design.constant,
         n_parameters=model.layout.n_parameters + (design.inner.n_groups if absorb is not None else 0),
-        n_pairs=design.n_pairs,
+        n_rows=design.n_rows,
         iterations=maximum.iterations,
         distance=maximum.distance,
         notes=tuple(notes + _vanished(design, model, vector)),
@@ -69,7 +69,7 @@ def fit_mixed(formula: str, pairs: pd.DataFrame, family: str = "poisson", absorb
         patterns={name: [str(level) for level in design.patterns[name]] for name in design.patterns},
         weight=design.fixed.weight,
         feature_mean=feature_mean,
-        n_pairs_of_pattern=n_pairs_of_pattern,
+        n_rows_of_pattern=n_rows_of_pattern,
     )
 
 

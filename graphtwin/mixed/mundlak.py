@@ -1,8 +1,8 @@
-"""Is the slope that of pairs within an axon? A random intercept alone mixes it with the difference between axons.
+"""Is the slope that of rows within a group? A random intercept alone mixes it with the difference between groups.
 
-Where axons whose targets are more alike also make more synapses for other reasons, a random intercept pulls the slope towards the slope
-between axons (1.65 for a planted 1.50 in simulations). With the axon's mean similarity as a further fixed effect the slope is that within
-axons. Source: Mundlak 1978, doi:10.2307/1913646.
+Where groups of a larger covariate also have a larger response for other reasons, a random intercept pulls the slope towards the slope
+between groups (1.65 for a planted 1.50 in simulations). With the group's mean covariate as a further fixed effect the slope is that within
+groups. Source: Mundlak 1978, doi:10.2307/1913646.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class MundlakComparison:
-    """A model without and with the groups' mean similarity.
+    """A model without and with the groups' mean covariate.
 
     Attributes:
         plain: The model as it was asked for.
@@ -41,29 +41,29 @@ class MundlakComparison:
     warning: str
 
 
-def with_group_mean(pairs: pd.DataFrame, similarity: str, group: tuple[str, ...]) -> pd.DataFrame:
-    """The table with `<similarity>_mean`, the mean of the similarity over the pairs of each group.
+def with_group_mean(table: pd.DataFrame, covariate: str, group: tuple[str, ...]) -> pd.DataFrame:
+    """The table with `<covariate>_mean`, the mean of the covariate over the rows of each group.
 
     Args:
-        pairs: The pairs.
-        similarity: A column of numbers.
+        table: One response a row.
+        covariate: A column of numbers.
         group: Columns whose combinations are the groups.
     """
-    code, _ = group_codes(pairs, group)
-    values = column(pairs, similarity).to_numpy(np.float64)
+    code, _ = group_codes(table, group)
+    values = column(table, covariate).to_numpy(np.float64)
     mean = np.bincount(code, weights=values) / np.bincount(code)
-    return pairs.assign(**{f"{similarity}_mean": mean[code]})
+    return table.assign(**{f"{covariate}_mean": mean[code]})
 
 
 def compare_mundlak(
-    formula: str, pairs: pd.DataFrame, similarity: str, by: str | None = None, family: str = "poisson", plain: MixedFit | None = None
+    formula: str, table: pd.DataFrame, covariate: str, by: str | None = None, family: str = "poisson", plain: MixedFit | None = None
 ) -> MundlakComparison:
-    """Fit a model plainly and with the group means of a similarity, and compare the slopes.
+    """Fit a model plainly and with the group means of a covariate, and compare the slopes.
 
     Args:
         formula: With at least one random term; the groups of the first are averaged over.
-        pairs: One row a pair.
-        similarity: A number of the formula.
+        table: One response a row.
+        covariate: A number of the formula.
         by: Category in whose levels the slopes are taken.
         family: Of the response.
         plain: The plain model, where it is fitted already.
@@ -73,13 +73,13 @@ def compare_mundlak(
     """
     random = parse_formula(formula).random
     if not random:
-        raise ValueError(f"formula {formula!r}: it has no random term, so that there are no groups to average {similarity} over.")
-    mean = f"{similarity}_mean"
-    plain = plain or fit_mixed(formula, pairs, family)
+        raise ValueError(f"formula {formula!r}: it has no random term, so that there are no groups to average {covariate} over.")
+    mean = f"{covariate}_mean"
+    plain = plain or fit_mixed(formula, table, family)
     extended = f"{formula} + {mean}" + (f" + {mean}:{by}" if by else "")
-    within = fit_mixed(extended, with_group_mean(pairs, similarity, random[0].group), family)
-    own, other, context = slopes(plain, similarity, by), slopes(within, similarity, by), slopes(within, mean, by)
-    table = pd.DataFrame(
+    within = fit_mixed(extended, with_group_mean(table, covariate, random[0].group), family)
+    own, other, context = slopes(plain, covariate, by), slopes(within, covariate, by), slopes(within, mean, by)
+    compared = pd.DataFrame(
         {
             "group": own["group"],
             "plain": own["estimate"],
@@ -92,10 +92,10 @@ def compare_mundlak(
             "p_adj": benjamini_hochberg(context["p"].to_numpy()),
         }
     )
-    return MundlakComparison(plain, within, table, _warning(table, similarity, random[0].factor))
+    return MundlakComparison(plain, within, compared, _warning(compared, covariate, random[0].factor))
 
 
-def _warning(table: pd.DataFrame, similarity: str, group: str) -> str:
+def _warning(table: pd.DataFrame, covariate: str, group: str) -> str:
     """The slopes that disagree, in words."""
     apart = table[table["p_adj"] < LEVEL]
     if apart.empty:
@@ -103,4 +103,4 @@ def _warning(table: pd.DataFrame, similarity: str, group: str) -> str:
     listed = "; ".join(
         f"{row.group} {row.plain:.3g} against {row.within:.3g} within {group} (z {row.z:.1f})" for row in apart.itertuples(index=False)
     )
-    return f"{similarity} goes with the rate of {group}, so that the random intercept alone is biased. Report the slopes within: {listed}."
+    return f"{covariate} goes with the rate of {group}, so that the random intercept alone is biased. Report the slopes within: {listed}."

@@ -31,6 +31,17 @@ def signal_correlation(
     return _cosine(responses, responses.mean(1, dtype=np.float64), a, b)
 
 
+def unit_vectors(responses: Float[np.ndarray, "neurons responses"]) -> Float[np.ndarray, "neurons responses"]:
+    """Response vectors centred and of length 1, whose products are signal correlations: for all pairs at once, or weighted sums of them.
+
+    NaN where a row has NaN or does not vary by more than rounding. It copies the table; `signal_correlation` of some pairs does not.
+    """
+    centred = responses - responses.mean(1, keepdims=True, dtype=np.float64).astype(responses.dtype)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    nothing = 8 * np.finfo(responses.dtype).eps * np.abs(responses).max(1, keepdims=True, initial=0.0) * np.sqrt(responses.shape[1])
+    return np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > nothing)
+
+
 def feature_similarity(
     features: Float[np.ndarray, "neurons features"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"]
 ) -> Float[np.ndarray, " pairs"]:

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.mixed import NotConverged, fit_mixed
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 PLAIN = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
@@ -22,50 +21,50 @@ def refused(formula, table, words, family="poisson", **options):
         fit_mixed(formula, table, family, **options)
 
 
-def test_a_synapse_without_proximity_is_refused_by_name(pairs):
-    table = pairs.copy()
+def test_a_response_without_exposure_is_refused_by_the_labels_of_its_rows(pairs):
+    table = pairs.set_index(["pre_nucleus_id", "post_nucleus_id"], drop=False)
     rows = np.flatnonzero(table["n_synapses"] > 0)[:7]
-    table.loc[table.index[rows], "l_d"] = 0.0
     empty = np.flatnonzero(table["n_synapses"] == 0)[:4]
-    table.loc[table.index[empty], "l_d"] = 0.0
+    exposure = table["l_d"].to_numpy().copy()
+    exposure[np.r_[rows, empty]] = 0.0
     first = f"{table['pre_nucleus_id'].iloc[rows[0]]}-{table['post_nucleus_id'].iloc[rows[0]]}"
     refused(
         RATE,
-        table,
-        rf"l_d is 0 or below in 11 of 3000 pairs, and 7 of these have n_synapses > 0: {first}, .* and 2 more.* mend or drop these",
+        table.assign(l_d=exposure),
+        rf"l_d is 0 or below in 11 of 3000 rows, and 7 of these have n_synapses > 0: row {first}, .* and 2 more.* mend or drop these",
     )
 
 
-def test_pairs_without_proximity_and_without_synapse_are_refused_too(pairs):
-    table = pairs.drop(columns="post_nucleus_id")
+def test_rows_without_exposure_and_without_response_are_refused_too(pairs):
+    table = pairs.copy()
     row = int(np.flatnonzero(table["n_synapses"] == 0)[0])
     table.loc[table.index[row], "l_d"] = 0.0
-    refused(RATE, table, r"in 1 of 3000 pairs, and 0 of these have n_synapses > 0: \d+\. .* Keep pairs with l_d > 0 only")
+    refused(RATE, table, rf"in 1 of 3000 rows, and 0 of these have n_synapses > 0: row {table.index[row]}\. .* Keep rows with l_d > 0 only")
 
 
 def test_gaps_unknown_columns_and_an_empty_table_are_refused(pairs):
     refused(
         RATE,
         pairs.assign(similarity=pairs["similarity"].where(pairs["similarity"] > 0)),
-        r"column similarity: \d+ of 3000 pairs have no value",
+        r"column similarity: \d+ of 3000 rows have no value",
     )
     refused(RATE.replace("proj", "projection"), pairs, "no column 'projection'. Did you mean 'proj'")
-    refused(RATE, pairs.iloc[:0], "the table has no pairs")
+    refused(RATE, pairs.iloc[:0], "the table has no rows")
     refused(RATE.replace("pre_nucleus_id", "pre_nucleus"), pairs, "no column 'pre_nucleus'. Did you mean 'pre_nucleus_id'")
 
 
 def test_responses_that_the_family_cannot_have_are_refused(pairs):
     refused(RATE, pairs.assign(n_synapses=pairs["n_synapses"] + 0.5), "3000 broken .* The poisson family needs counts")
-    refused(RATE, pairs.assign(n_synapses=-pairs["l_d"]), "3000 negative values among 3000 pairs. The tweedie family", "tweedie")
-    refused(RATE, pairs.assign(n_synapses=0), "n_synapses: 0 in all 3000 pairs")
+    refused(RATE, pairs.assign(n_synapses=-pairs["l_d"]), "3000 negative values among 3000 rows. The tweedie family", "tweedie")
+    refused(RATE, pairs.assign(n_synapses=0), "n_synapses: 0 in all 3000 rows")
 
 
 def test_a_constant_similarity_is_refused_by_name(pairs):
-    refused(RATE, pairs.assign(similarity=0.3), "similarity follows from Intercept. A similarity that is constant")
+    refused(RATE, pairs.assign(similarity=0.3), "similarity follows from Intercept. A number that is constant")
 
 
 def test_a_similarity_that_is_zero_is_refused(pairs):
-    refused(PLAIN, pairs.assign(similarity=0.0), "fixed effects: similarity is 0 in all pairs")
+    refused(PLAIN, pairs.assign(similarity=0.0), "fixed effects: similarity is 0 in all rows")
 
 
 def test_a_category_that_follows_from_another_is_refused(pairs):
@@ -75,7 +74,7 @@ def test_a_category_that_follows_from_another_is_refused(pairs):
 
 def test_a_projection_without_synapses_is_refused_as_separation(pairs):
     silent = pairs["n_synapses"].where(pairs["proj"] != "HVA->V1", 0)
-    words = r"n_synapses: 0 in all pairs of proj HVA->V1 \(\d+ pairs\)\. .*perfect separation"
+    words = r"n_synapses: 0 in all rows of proj HVA->V1 \(\d+ rows\)\. .*perfect separation"
     refused(RATE, pairs.assign(n_synapses=silent), words)
     refused(
         RATE, pairs.assign(n_synapses=silent, proj=pairs["proj"].cat.reorder_categories(list(pairs["proj"].cat.categories)[::-1])), words
@@ -141,9 +140,9 @@ def test_sizes_of_0_and_sizes_that_are_all_alike_have_no_gamma_fit():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"y": rng.gamma(2.0, 0.5, 400), "pre": np.arange(400) % 20, "x": rng.normal(size=400)})
     some = table.assign(y=table["y"].where(table.index >= 3, 0.0))
-    with pytest.raises(ValueError, match=r"y: 0 in 3 of 400 pairs\. The gamma family needs values above 0: leave these pairs out"):
+    with pytest.raises(ValueError, match=r"y: 0 in 3 of 400 rows\. The gamma family needs values above 0: leave these rows out"):
         fit_mixed("y ~ x + (1 | pre)", some, "gamma")
-    with pytest.raises(NotConverged, match="phi runs to 0: the response is its mean in every pair"):
+    with pytest.raises(NotConverged, match="phi runs to 0: the response is its mean in every row"):
         fit_mixed("y ~ x + (1 | pre)", table.assign(y=2.0), "gamma")
 
 

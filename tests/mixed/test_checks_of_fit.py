@@ -5,9 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.result.expected import expected, simulate_responses
-from graphtwin.mixed.result.residuals import check_residuals, quantile_residuals
+from graphtwin.mixed import check_residuals, expected, fit_mixed, quantile_residuals, simulate_responses
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"
@@ -56,7 +54,7 @@ def test_a_combination_of_categories_the_model_never_saw_is_refused():
     seen = pairs[(pairs["layer"] == "L4") | (pairs["proj"] != "V1->V1")]
     fit = fit_mixed("n_synapses ~ similarity + proj + layer + offset(log(l_d)) + (1 | pre_nucleus_id)", seen)
     missing = len(pairs) - len(seen)
-    with pytest.raises(ValueError, match=f"{missing} of 3000 pairs have a combination of proj, layer that the model was fitted without"):
+    with pytest.raises(ValueError, match=f"{missing} of 3000 rows have a combination of proj, layer that the model was fitted without"):
         expected(fit, pairs)
 
 

@@ -6,8 +6,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import LEVELS, SLOPES, Rule, axon_rates, planted_pairs
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.result.slopes import slopes
+from graphtwin.mixed import fit_mixed, slopes
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"
@@ -158,9 +157,15 @@ def test_a_projection_with_one_axon_is_fitted_and_said(pairs):
     assert f"proj {fourth} has 1 group of pre_nucleus_id:proj: its level can't be told from that group's own." in fit.notes
 
 
-def test_importing_the_estimator_does_not_load_formulaic():
+def test_importing_the_estimator_loads_neither_formulaic_nor_torch():
     import subprocess
     import sys
 
-    code = "import sys, graphtwin.mixed.fit; print('formulaic' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    code = "import sys; from graphtwin.mixed import fit_mixed; print({'formulaic', 'torch', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_all_that_the_room_names_as_public_is_there():
+    import graphtwin.mixed
+
+    assert all(callable(getattr(graphtwin.mixed, name)) for name in graphtwin.mixed.__all__)

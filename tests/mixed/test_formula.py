@@ -99,8 +99,8 @@ def test_levels_of_a_categorical_keep_their_order_and_absent_ones_vanish(frame):
         ("x_", "Did you mean 'x'"),
         ("scale(x)", "depends on the whole column"),
         ("bs(x, df=4)", "depends on the whole column"),
-        ("gap", "column gap: 3 of 60 pairs have no value"),
-        ("log(zero)", r"log\(zero\) is not finite in 60 of 60 pairs"),
+        ("gap", "column gap: 3 of 60 rows have no value"),
+        ("log(zero)", r"log\(zero\) is not finite in 60 of 60 rows"),
     ],
 )
 def test_what_cannot_become_a_column_is_refused(frame, formula, words):

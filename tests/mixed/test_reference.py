@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.glmmtmb.cases import SMALL
 from benchmarks.glmmtmb.reference import fingerprint
-from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed import fit_mixed
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CASES = {f"{case.name}_{package}": case for case in SMALL for package in case.packages}

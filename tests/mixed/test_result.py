@@ -7,10 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.result.expected import expected
-from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.mixed.result.slopes import slope_contrasts, slopes
+from graphtwin.mixed import MixedFit, expected, fit_mixed, slope_contrasts, slopes
 from graphtwin.statistics import benjamini_hochberg
 
 FORMULA = "n_synapses ~ similarity * proj + distance + offset(log(l_d)) + (1 + similarity | pre_nucleus_id:proj)"
@@ -33,7 +30,7 @@ def test_a_slope_is_its_combination_of_coefficients(fit):
     assert found.loc["V1->V1", "estimate"] == fit.estimate[fit.names.index("similarity")]
     by_hand = fit.contrast({"similarity": 1.0, "similarity:proj[T.HVA->V1]": 1.0})
     assert found.loc["HVA->V1", ["estimate", "se", "z", "p"]].tolist() == pytest.approx(by_hand.tolist())
-    assert found["n_pairs"].sum() == fit.n_pairs
+    assert found["n_rows"].sum() == fit.n_rows
     assert found["p"].to_numpy() == pytest.approx(2 * stats.norm.sf(np.abs(found["z"])))
 
 
@@ -108,7 +105,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path):
 def test_the_summary_tells_the_model(fit):
     text = fit.summary()
     assert text.startswith(FORMULA)
-    assert "family poisson, log link; 4,000 pairs" in text
+    assert "family poisson, log link; 4,000 rows" in text
     assert f"log-likelihood {fit.log_likelihood:.3f}, 12 parameters, AIC {fit.aic:.3f}" in text
     assert fit.aic == pytest.approx(24 - 2 * fit.log_likelihood)
     assert list(fit.to_frame()) == ["effect", "estimate", "se", "z", "p"]

@@ -5,9 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.mundlak import compare_mundlak, with_group_mean
-from graphtwin.mixed.result.slopes import slopes
+from graphtwin.mixed import compare_mundlak, fit_mixed, slopes, with_group_mean
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidates import candidates
 
@@ -103,6 +101,6 @@ def test_what_was_absorbed_and_who_was_silent_is_said(pairs):
     silent = table.groupby("pre_nucleus_id")["n_synapses"].sum() == 0
     fit = fit_mixed("n_synapses ~ similarity * proj + offset(log(l_d))", table, absorb="pre_nucleus_id")
     rows = int(table["pre_nucleus_id"].isin(silent.index[silent]).sum())
-    assert fit.notes[0] == f"{silent.sum()} of 30 groups of pre_nucleus_id ({rows} pairs) have no response and say nothing here."
+    assert fit.notes[0] == f"{silent.sum()} of 30 groups of pre_nucleus_id ({rows} rows) have no response and say nothing here."
     assert fit.notes[1].startswith("constant within pre_nucleus_id and absorbed by its intercepts: Intercept, proj[T.HVA->HVA]")
-    assert fit.n_pairs == len(table) - rows
+    assert fit.n_rows == len(table) - rows

@@ -20,6 +20,7 @@ from graphtwin.tuning.similarity import (
     rf_distance,
     signal_correlation,
     stacked,
+    unit_vectors,
 )
 
 
@@ -63,6 +64,18 @@ def test_a_constant_or_missing_vector_has_no_similarity(dtype):
     assert (np.isnan(signal_correlation(responses, a, b)) == unknown).all()
     responses[1] = 0
     assert (np.isnan(feature_similarity(responses, a, b)) == unknown).all()
+
+
+@pytest.mark.parametrize("gain", [1.0, 1e-9])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_unit_vectors_are_signal_correlations_and_a_constant_row_has_none(dtype, gain):
+    responses = (gain * np.random.default_rng(4).gamma(0.5, size=(12, 40))).astype(dtype)
+    responses[3], responses[5, 7] = 0.3 * gain, np.nan
+    a, b = np.divmod(np.arange(144), 12)
+    vectors = unit_vectors(responses)
+    np.testing.assert_allclose((vectors @ vectors.T).ravel(), signal_correlation(responses, a, b), atol=1e-6)
+    assert np.isnan(vectors[[3, 5]]).all()
+    assert np.isfinite(np.delete(vectors, [3, 5], axis=0)).all()
 
 
 def test_a_large_table_gives_the_numbers_of_a_small_one_in_any_order(monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.mixed import NotConverged
 from graphtwin.wiring.questions import joint
 from graphtwin.wiring.questions.joint import fit_joint, say
 

@@ -10,15 +10,14 @@ from jaxtyping import Float, Int
 
 from graphtwin.mixed.families.family import Family
 
-PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
-NAMED = 5  # pairs that an error names
+NAMED = 5  # rows that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
 
 
-def require_pairs(frame: pd.DataFrame) -> None:
+def require_rows(frame: pd.DataFrame) -> None:
     """A table with rows."""
     if not len(frame):
-        raise ValueError("mixed model: the table has no pairs. Look at the funnel of the selection that made it.")
+        raise ValueError("mixed model: the table has no rows. Look at the selection that made it.")
 
 
 def require_exact_ids(name: str, values: pd.Series) -> None:
@@ -43,7 +42,7 @@ def require_distinct_effects(name: str, effects: tuple[str, ...]) -> None:
 
 
 def require_positive_logs(expression: str, response: str, frame: pd.DataFrame) -> None:
-    """An offset log(column) of a column above 0 in every pair."""
+    """An offset log(column) of a column above 0 in every row."""
     inside = re.fullmatch(r"(?:np\.)?log\(\s*(\w+)\s*\)", expression)
     if not inside or inside.group(1) not in frame:
         return
@@ -54,26 +53,25 @@ def require_positive_logs(expression: str, response: str, frame: pd.DataFrame) -
     contradict = wrong & (frame[response].to_numpy(np.float64) > 0)
     shown = contradict if contradict.any() else wrong
     raise ValueError(
-        f"offset({expression}): {name} is 0 or below in {wrong.sum()} of {len(frame)} pairs, and {contradict.sum()} of these have "
-        f"{response} > 0: {_named(frame, shown)}. A rate per {name} is not defined there. "
+        f"offset({expression}): {name} is 0 or below in {wrong.sum()} of {len(frame)} rows, and {contradict.sum()} of these have "
+        f"{response} > 0: row {_named(frame, shown)}. A rate per {name} is not defined there. "
         + (
-            "A synapse without proximity means an incomplete skeleton or a radius smaller than the synapse's distance: "
-            f"mend or drop these, and keep pairs with {name} > 0 only."
+            f"A response where none is possible means that {name} was measured wrongly or is missing: "
+            f"mend or drop these, and keep rows with {name} > 0 only."
             if contradict.any()
-            else f"Keep pairs with {name} > 0 only."
+            else f"Keep rows with {name} > 0 only."
         )
     )
 
 
 def _named(frame: pd.DataFrame, chosen: np.ndarray) -> str:
-    """The first of some pairs by their ids, or by row where the table has none."""
-    rows = np.flatnonzero(chosen)[:NAMED]
-    key = [name for name in PAIR_KEY if name in frame]
-    names = ["-".join(str(frame[name].iloc[row]) for name in key) if key else f"row {row}" for row in rows]
-    return ", ".join(names) + (f" and {chosen.sum() - len(rows)} more" if chosen.sum() > len(rows) else "")
+    """The first of some rows by their labels in the index of the table."""
+    labels = frame.index[chosen][:NAMED]
+    names = ["-".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
+    return ", ".join(names) + (f" and {chosen.sum() - len(names)} more" if chosen.sum() > len(names) else "")
 
 
-def require_response(family: Family, response: str, y: Float[np.ndarray, " pairs"]) -> None:
+def require_response(family: Family, response: str, y: Float[np.ndarray, " rows"]) -> None:
     """A response at or above 0, whole where the family counts, nowhere 0 where it cannot be, and not 0 everywhere."""
     negative, broken = int((y < 0).sum()), int((y != np.floor(y)).sum()) if family.whole else 0
     if negative or broken or not np.isfinite(y).all():
@@ -83,13 +81,13 @@ def require_response(family: Family, response: str, y: Float[np.ndarray, " pairs
             else f"{negative} negative values"
         )
         wanted = "counts" if family.whole else "values of 0 or more"
-        raise ValueError(f"{response}: {what} among {len(y)} pairs. The {family.name} family needs {wanted}.")
+        raise ValueError(f"{response}: {what} among {len(y)} rows. The {family.name} family needs {wanted}.")
     if not y.any():
-        raise ValueError(f"{response}: 0 in all {len(y)} pairs. There is no rate to fit.")
+        raise ValueError(f"{response}: 0 in all {len(y)} rows. There is no rate to fit.")
     if family.positive and not y.all():
         raise ValueError(
-            f"{response}: 0 in {int((y == 0).sum())} of {len(y)} pairs. The {family.name} family needs values above 0: "
-            "leave these pairs out and say so, or use family tweedie."
+            f"{response}: 0 in {int((y == 0).sum())} of {len(y)} rows. The {family.name} family needs values above 0: "
+            "leave these rows out and say so, or use family tweedie."
         )
 
 
@@ -105,7 +103,7 @@ def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "colum
     within = f" within {absorbed}" if absorbed else ""
     if (size == 0).any():
         gone = [name for name, zero in zip(names, size == 0, strict=True) if zero]
-        raise ValueError(f"fixed effects: {', '.join(gone)} is 0 in all pairs{within}. Leave it out.")
+        raise ValueError(f"fixed effects: {', '.join(gone)} is 0 in all rows{within}. Leave it out.")
     scaled = products / np.outer(size, size)
     for j in range(1, len(names)):
         before = scaled[:j, :j]
@@ -114,7 +112,7 @@ def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "colum
             others = [name for name, share in zip(names, shares, strict=False) if abs(share) > 1e-6]
             raise ValueError(
                 f"fixed effects: {names[j]} follows from {', '.join(others)}{within}. "
-                "A similarity that is constant, or a category that follows from another, does that. Leave one out."
+                "A number that is constant, or a category that follows from another, does that. Leave one out."
             )
 
 
@@ -122,10 +120,10 @@ def require_response_in_every_category(
     patterns: pd.DataFrame,
     weight: Float[np.ndarray, "patterns features columns"],
     total: Float[np.ndarray, " patterns"],
-    n_pairs: Int[np.ndarray, " patterns"],
+    n_rows: Int[np.ndarray, " patterns"],
     response: str,
 ) -> None:
-    """No category whose own effect would run to minus infinity because its response is 0 in all pairs (perfect separation)."""
+    """No category whose own effect would run to minus infinity because its response is 0 in all rows (perfect separation)."""
     lost = []
     for row in np.flatnonzero(total == 0):
         target = np.zeros(weight.shape[:2])
@@ -134,9 +132,9 @@ def require_response_in_every_category(
         solution = np.linalg.lstsq(matrix, target.ravel(), rcond=None)[0]
         if np.allclose(matrix @ solution, target.ravel(), atol=1e-8):
             levels = ", ".join(f"{name} {patterns[name].iloc[row]}" for name in patterns) or "the table"
-            lost.append(f"{levels} ({n_pairs[row]} pairs)")
+            lost.append(f"{levels} ({n_rows[row]} rows)")
     if lost:
         raise ValueError(
-            f"{response}: 0 in all pairs of {'; '.join(lost)}. Its rate would be 0 and its slope anything (perfect separation). "
-            "Leave these pairs out and say so, or join the category with another."
+            f"{response}: 0 in all rows of {'; '.join(lost)}. Its rate would be 0 and its slope anything (perfect separation). "
+            "Leave these rows out and say so, or join the category with another."
         )

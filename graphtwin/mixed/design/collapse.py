@@ -1,7 +1,7 @@
 """Poisson rows of the same cell, the same slots and the same features joined into one: the likelihood stays the same but for a constant.
 
-With log mean o_i + c for pairs i that share c, sum_i (y_i (o_i + c) - exp(o_i + c)) is that of one pair with y = sum y_i and o = log sum
-exp(o_i), plus sum y_i o_i - y o. Where a similarity is continuous nothing is equal, and nothing is joined; the negative binomial and
+With log mean o_i + c for rows i that share c, sum_i (y_i (o_i + c) - exp(o_i + c)) is that of one row with y = sum y_i and o = log sum
+exp(o_i), plus sum y_i o_i - y o. Where a covariate is continuous nothing is equal, and nothing is joined; the negative binomial and
 Tweedie have no such sum.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from graphtwin.mixed.design.design import Design
 
-SAMPLE = 4096  # pairs looked at before all are sorted
-WORTH = 0.5  # of the pairs must be left at most
+SAMPLE = 4096  # rows looked at before all are sorted
+WORTH = 0.5  # of the rows must be left at most
 
 
 def collapse(design: Design) -> Design:
@@ -45,6 +45,6 @@ def collapse(design: Design) -> Design:
 
 
 def _repeats(design: Design) -> bool:
-    """Whether no feature and no grouping alone tells more than half of the first pairs apart."""
+    """Whether no feature and no grouping alone tells more than half of the first rows apart."""
     keys = [*design.values, *(grouping.code for grouping in design.crossed)]
     return all(len(np.unique(key[:SAMPLE])) <= WORTH * min(SAMPLE, len(design.y)) for key in keys)

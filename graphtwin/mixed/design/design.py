@@ -1,6 +1,6 @@
-"""A table and a formula as sorted arrays: pairs of one group and one pattern of categories lie together, as a cell.
+"""A table and a formula as sorted arrays: rows of one group and one pattern of categories lie together, as a cell.
 
-Of the groupings the one with most coefficients is the inner one, by which pairs are sorted; the coefficients of the others are joined by
+Of the groupings the one with most coefficients is the inner one, by which rows are sorted; the coefficients of the others are joined by
 a dense matrix later. What can't be fitted is refused here: gaps, an offset log(0), categories without any response, collinear columns.
 """
 
@@ -18,7 +18,7 @@ from graphtwin.mixed.design import checks
 from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
 from graphtwin.mixed.design.patterns import Columns, Expansion, column, expand, level_codes, numbered, numeric
 
-BLOCK = 2**15  # pairs a sweep handles at once: its buffers stay in the cache
+BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
 NO_FACTOR = "none"
 
 
@@ -27,12 +27,12 @@ class Grouping:
     """A grouping factor with all random effects that vary over its groups.
 
     Attributes:
-        name: "pre:proj".
+        name: "group:kind".
         effects: Names of its coefficients, "Intercept", "x".
         weight: Features to coefficients, for every pattern.
         free: Entries (row, column) of the Cholesky root of the covariance that are estimated.
         levels: Group columns, one row a group.
-        code: Group of every pair.
+        code: Group of every row.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Grouping:
     weight: Float[np.ndarray, "patterns features effects"]
     free: tuple[tuple[int, int], ...]
     levels: pd.DataFrame
-    code: Int[np.ndarray, " pairs"]
+    code: Int[np.ndarray, " rows"]
 
     @property
     def n_groups(self) -> int:
@@ -55,7 +55,7 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Design:
-    """What a fit sees of the data; pairs are sorted by cell, cells by inner group.
+    """What a fit sees of the data; rows are sorted by cell, cells by inner group.
 
     Attributes:
         y: Response.
@@ -65,18 +65,18 @@ class Design:
         cell_pattern: Pattern of each cell.
         cell_group: Inner group of each cell.
         fixed: Fixed effects.
-        inner: Grouping by which pairs are sorted.
+        inner: Grouping by which rows are sorted.
         crossed: The other groupings.
         features: Numbers multiplied together in each feature; the first is () and stands for 1.
         patterns: Levels of the categories, one row a pattern.
-        n_pairs: Pairs behind the rows.
-        constant: To be added to the log-likelihood when rows stand for several pairs.
+        n_rows: Rows of the table, of which several may be joined into one here (`collapse`).
+        constant: To be added to the log-likelihood when rows stand for several of the table.
         absorbed: Whether the inner group's intercepts are free instead of random.
     """
 
-    y: Float[np.ndarray, " pairs"]
-    offset: Float[np.ndarray, " pairs"]
-    values: Float[np.ndarray, "varying pairs"]
+    y: Float[np.ndarray, " rows"]
+    offset: Float[np.ndarray, " rows"]
+    values: Float[np.ndarray, "varying rows"]
     cell_start: Int[np.ndarray, " bounds"]
     cell_pattern: Int[np.ndarray, " cells"]
     cell_group: Int[np.ndarray, " cells"]
@@ -85,7 +85,7 @@ class Design:
     crossed: tuple[Grouping, ...]
     features: tuple[tuple[str, ...], ...]
     patterns: pd.DataFrame
-    n_pairs: int
+    n_rows: int
     constant: float = 0.0
     absorbed: bool = False
 
@@ -95,7 +95,7 @@ class Design:
         return (self.inner, *self.crossed)
 
     def blocks(self) -> list[tuple[int, int, int]]:
-        """Rows from and to, and the first cell, of blocks of `BLOCK` pairs."""
+        """Rows from and to, and the first cell, of blocks of `BLOCK` rows."""
         starts = np.arange(0, len(self.y), BLOCK)
         cells = np.searchsorted(self.cell_start, starts, side="right") - 1
         ends = np.r_[starts[1:], len(self.y)]
@@ -107,11 +107,11 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
 
     Args:
         formula: The model.
-        frame: One row a pair.
-        absorb: Grouping ("pre" or "pre:proj") whose groups get a free intercept each instead of a random one.
+        frame: One response a row.
+        absorb: Grouping ("group" or "group:kind") whose groups get a free intercept each instead of a random one.
 
     Raises:
-        ValueError: For whatever makes the model impossible to fit, with the number of pairs and what to do.
+        ValueError: For whatever makes the model impossible to fit, with the number of rows and what to do.
     """
     if absorb is not None and formula.random:
         raise ValueError(f"absorb {absorb}: the formula also has random effects, {formula.text!r}. Take one or the other.")
@@ -134,7 +134,7 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
         crossed=tuple(replace(grouping, code=grouping.code[order]) for grouping in crossed),
         features=expansion.features,
         patterns=expansion.patterns,
-        n_pairs=len(frame),
+        n_rows=len(frame),
         absorbed=absorb is not None,
     )
 
@@ -156,7 +156,7 @@ def _taken(values: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _sorted_by_cell(inner: Grouping, expansion: Expansion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Order of the pairs, first row of each cell (with the end), and code of each cell."""
+    """Order of the rows, first row of each cell (with the end), and code of each cell."""
     n_patterns = len(expansion.patterns)
     code = inner.code.astype(np.int64) * n_patterns + expansion.pattern
     counts = np.bincount(code, minlength=inner.n_groups * n_patterns)
@@ -179,8 +179,8 @@ def counting_order(code, counts):
     return order
 
 
-def group_codes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Int[np.ndarray, " pairs"], pd.DataFrame]:
-    """Group of each pair, and the columns of each group, sorted by them."""
+def group_codes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Int[np.ndarray, " rows"], pd.DataFrame]:
+    """Group of each row, and the columns of each group, sorted by them."""
     code, levels = np.zeros(len(frame), dtype=np.int32), pd.DataFrame(index=range(1))
     for name in names:
         values = column(frame, name)

@@ -1,9 +1,9 @@
 """Model formulas in the syntax of R: the random terms and offsets are read here, the fixed effects by formulaic.
 
-    n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)
+    y ~ x * kind + offset(log(exposure)) + (1 | group:kind)
 
-A random term is `(effects | group)`: `(1 | pre)` an intercept an axon, `(1 + x | pre)` intercept and slope with their correlation,
-`(1 + x || pre)` without it, `pre:proj` the combinations of two columns, `area/pre` short for `area` and `area:pre`.
+A random term is `(effects | group)`: `(1 | group)` an intercept a group, `(1 + x | group)` intercept and slope with their correlation,
+`(1 + x || group)` without it, `group:kind` the combinations of two columns, `area/group` short for `area` and `area:group`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 NAME = re.compile(r"^[A-Za-z_]\w*$")
-EXAMPLE = "Write it as in `n_synapses ~ x * proj + offset(log(l_d)) + (1 | pre:proj)`."
+EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RandomTerm:
 
     @property
     def factor(self) -> str:
-        """Name of the grouping, as "pre:proj"."""
+        """Name of the grouping, as "group:kind"."""
         return ":".join(self.group)
 
 
@@ -120,6 +120,6 @@ def _random_terms(inside: str, text: str) -> list[RandomTerm]:
     effects, bar, group = (part.strip() for part in re.split(r"(\|\|?)", inside, maxsplit=1))
     nested = [[name.strip() for name in level.split(":")] for level in group.split("/")]
     if not effects or not all(NAME.match(name) for level in nested for name in level):
-        raise ValueError(f"formula {text!r}: ({inside}) needs effects before the bar and columns after it, as in (1 | pre:proj).")
+        raise ValueError(f"formula {text!r}: ({inside}) needs effects before the bar and columns after it, as in (1 | group:kind).")
     chains = [tuple(name for level in nested[: i + 1] for name in level) for i in range(len(nested))]
     return [RandomTerm(effects, chain, bar == "|") for chain in chains]

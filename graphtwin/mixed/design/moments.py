@@ -10,7 +10,7 @@ from graphtwin.mixed.design.sweeps import add_products, add_sums, mirrored
 
 
 def feature_moments(design: Design) -> tuple[Float[np.ndarray, "cells features"], Float[np.ndarray, "cells features features"]]:
-    """Sums of features and of their products over the pairs of each cell."""
+    """Sums of features and of their products over the rows of each cell."""
     n_cells, n_features = len(design.cell_pattern), len(design.values) + 1
     sums, products = np.zeros((n_cells, n_features)), np.zeros((n_cells, n_features, n_features))
     for low, high, cell in design.blocks():
@@ -21,7 +21,7 @@ def feature_moments(design: Design) -> tuple[Float[np.ndarray, "cells features"]
 
 
 def column_products(design: Design, weight: Float[np.ndarray, "patterns features columns"], within: bool = False) -> np.ndarray:
-    """Sums of products of columns over all pairs, or of their deviations from the mean of the inner group."""
+    """Sums of products of columns over all rows, or of their deviations from the mean of the inner group."""
     sums, products = feature_moments(design)
     of_cell = weight[design.cell_pattern]
     total: np.ndarray = (of_cell.mT @ (products @ of_cell)).sum(axis=0)
@@ -29,13 +29,13 @@ def column_products(design: Design, weight: Float[np.ndarray, "patterns features
         return total
     first = np.flatnonzero(np.r_[True, np.diff(design.cell_group) > 0])
     group_sums = np.add.reduceat(np.einsum("crp,cr->cp", of_cell, sums), first, axis=0)
-    n_pairs = np.add.reduceat(np.diff(design.cell_start), first)
-    centred: np.ndarray = total - (group_sums / n_pairs[:, None]).T @ group_sums
+    n_rows = np.add.reduceat(np.diff(design.cell_start), first)
+    centred: np.ndarray = total - (group_sums / n_rows[:, None]).T @ group_sums
     return centred
 
 
 def effect_scales(design: Design, weight: Float[np.ndarray, "patterns features effects"]) -> Float[np.ndarray, " effects"]:
-    """Standard deviation over pairs of what multiplies each random effect; its root mean square where it doesn't vary."""
+    """Standard deviation over rows of what multiplies each random effect; its root mean square where it doesn't vary."""
     sums, products = feature_moments(design)
     of_cell = weight[design.cell_pattern]
     square = np.einsum("crk,crk->k", of_cell, products @ of_cell) / len(design.y)

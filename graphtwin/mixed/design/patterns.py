@@ -1,6 +1,6 @@
-"""Design matrices as features times patterns, so that a pass over a million pairs touches two columns, not eight.
+"""Design matrices as features times patterns, so that a pass over a million rows touches two columns, not eight.
 
-In `x * proj` with four projections a row of the design has eight entries, all of them 1, x or 0. Which are which depends on the
+In `x * kind` with four kinds a row of the design has eight entries, all of them 1, x or 0. Which are which depends on the
 projection alone. So a row is kept as its features (1, x) and its pattern (the projection), and the matrix that turns features into
 columns is kept once a pattern. formulaic parses the formula and codes the categories, on a table with one row a pattern where every
 number is 1.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COUNTED = 10**7  # combinations that are counted, 120 MB
 MAX_PATTERNS = 2000  # combinations of categories; with as many columns the matrices of all have 64 MB
-# What these give depends on the whole column; a new pair could not be placed on the same scale.
+# What these give depends on the whole column; a new row could not be placed on the same scale.
 STATEFUL = re.compile(r"\b(bs|cc|cr|cs|center|hashed|lag|poly|scale|standardize)\(")
 
 
@@ -33,7 +33,7 @@ class Columns:
     """A design matrix: entry j of a row with pattern q is the sum over features k of feature_k * weight[q, k, j].
 
     Attributes:
-        names: As formulaic calls them, "x:proj[T.HVA->V1]".
+        names: As formulaic calls them, "x:kind[T.b]".
         weight: Of every pattern.
     """
 
@@ -49,14 +49,14 @@ class Expansion:
         features: Numbers multiplied together, as written in the formula; the first is () and stands for 1.
         values: Of every feature but the first.
         patterns: Levels of the categories, one row a pattern that occurs.
-        pattern: Its row there, for every pair.
+        pattern: Its row there, for every row.
         sides: One design matrix for each formula.
     """
 
     features: tuple[tuple[str, ...], ...]
-    values: Float[np.ndarray, "varying pairs"]
+    values: Float[np.ndarray, "varying rows"]
     patterns: pd.DataFrame
-    pattern: Int[np.ndarray, " pairs"]
+    pattern: Int[np.ndarray, " rows"]
     sides: tuple[Columns, ...]
 
 
@@ -64,7 +64,7 @@ def expand(frame: pd.DataFrame, formulas: Sequence[str]) -> Expansion:
     """Design matrices of several formulas on one table.
 
     Args:
-        frame: The pairs.
+        frame: The rows.
         formulas: Right-hand sides: that of the fixed effects, then those of the random terms.
 
     Raises:
@@ -107,11 +107,11 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
         raise ValueError(f"formula: the table has no column {name!r}. {hint}")
     gaps = int(frame[name].isna().sum())
     if gaps:
-        raise ValueError(f"column {name}: {gaps} of {len(frame)} pairs have no value. Drop these pairs first, and say so in the funnel.")
+        raise ValueError(f"column {name}: {gaps} of {len(frame)} rows have no value. Drop these rows first, and say so.")
     return frame[name]
 
 
-def level_codes(values: pd.Series) -> tuple[Int[np.ndarray, " pairs"], pd.Index]:
+def level_codes(values: pd.Series) -> tuple[Int[np.ndarray, " rows"], pd.Index]:
     """Number of each row's level, and the levels that occur: in the order of a categorical, else sorted."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         codes = values.cat.codes.to_numpy()
@@ -124,7 +124,7 @@ def level_codes(values: pd.Series) -> tuple[Int[np.ndarray, " pairs"], pd.Index]
 
 
 def _patterns(frame: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Combination of categories of each pair, and the table of those that occur, their levels as strings."""
+    """Combination of categories of each row, and the table of those that occur, their levels as strings."""
     code, patterns = np.zeros(len(frame), dtype=np.int32), pd.DataFrame(index=range(1))
     for name in names:
         codes, levels = level_codes(column(frame, name))
@@ -134,7 +134,7 @@ def _patterns(frame: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.Dat
     return code, patterns
 
 
-def numbered(code: Int[np.ndarray, " pairs"], n: int) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " present"]]:
+def numbered(code: Int[np.ndarray, " rows"], n: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " present"]]:
     """Place of each row's number among those that occur, and these.
 
     Args:
@@ -191,7 +191,7 @@ def _weights(matrix: np.ndarray, place: list[int], n_features: int) -> np.ndarra
     return weight
 
 
-def feature_values(frame: pd.DataFrame, features: Sequence[tuple[str, ...]]) -> Float[np.ndarray, "varying pairs"]:
+def feature_values(frame: pd.DataFrame, features: Sequence[tuple[str, ...]]) -> Float[np.ndarray, "varying rows"]:
     """Values of every feature but the first, each the product of its numbers."""
     known: dict[str, np.ndarray] = {}
     out = np.ones((len(features) - 1, len(frame)))
@@ -203,8 +203,8 @@ def feature_values(frame: pd.DataFrame, features: Sequence[tuple[str, ...]]) -> 
     return out
 
 
-def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " pairs"]:
-    """Values of a number that a formula names: a column, or an expression of columns such as log(l_d)."""
+def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " rows"]:
+    """Values of a number that a formula names: a column, or an expression of columns such as log(exposure)."""
     if re.fullmatch(r"\w+", expression) or expression in frame:
         values = column(frame, expression).to_numpy(np.float64)
     else:
@@ -212,7 +212,7 @@ def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " pairs"]
     endless = int(np.count_nonzero(~np.isfinite(values)))
     if endless:
         raise ValueError(
-            f"formula: {expression} is not finite in {endless} of {len(values)} pairs. Drop these pairs, or change the expression."
+            f"formula: {expression} is not finite in {endless} of {len(values)} rows. Drop these rows, or change the expression."
         )
     return values
 

@@ -15,48 +15,48 @@ from graphtwin.mixed.design.patterns import Columns, column
 from graphtwin.mixed.families.family import Family
 
 FEW_GROUPS = 5
-ABSORBED = 1e-9  # variance within groups over that over all pairs, below which a column is constant within groups
+ABSORBED = 1e-9  # variance within groups over that over all rows, below which a column is constant within groups
 
 
-def prepare(formula: ModelFormula, pairs: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, list[str]]:
+def prepare(formula: ModelFormula, table: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, list[str]]:
     """The checked design, and notes on what was left out.
 
     Args:
         formula: The model.
-        pairs: One row a pair.
+        table: One response a row.
         family: Of the response.
         absorb: Grouping whose groups get a free intercept each, or None.
 
     Raises:
         ValueError: When the table can't tell what the formula asks.
     """
-    checks.require_pairs(pairs)
-    response = column(pairs, formula.response).to_numpy(np.float64)
+    checks.require_rows(table)
+    response = column(table, formula.response).to_numpy(np.float64)
     checks.require_response(family, formula.response, response)
     notes: list[str] = []
     if absorb is not None:
-        pairs, notes = _with_response(pairs, response, absorb)
-    design = build_design(formula, pairs, absorb)
+        table, notes = _with_response(table, response, absorb)
+    design = build_design(formula, table, absorb)
     if absorb is not None:
         design, dropped = _without_absorbed(design)
         notes += [f"constant within {absorb} and absorbed by its intercepts: {', '.join(dropped)}."] if dropped else []
     else:
-        of_pair = np.repeat(design.cell_pattern, np.diff(design.cell_start))
-        total = np.bincount(of_pair, weights=design.y, minlength=len(design.patterns))
-        n_pairs = np.bincount(of_pair, minlength=len(design.patterns))
-        checks.require_response_in_every_category(design.patterns, design.fixed.weight, total, n_pairs, formula.response)
+        of_row = np.repeat(design.cell_pattern, np.diff(design.cell_start))
+        total = np.bincount(of_row, weights=design.y, minlength=len(design.patterns))
+        n_rows = np.bincount(of_row, minlength=len(design.patterns))
+        checks.require_response_in_every_category(design.patterns, design.fixed.weight, total, n_rows, formula.response)
     checks.require_full_rank(design.fixed.names, column_products(design, design.fixed.weight, within=absorb is not None), absorb)
     return design, notes + _sparse_groups(design)
 
 
-def _with_response(pairs: pd.DataFrame, response: np.ndarray, absorb: str) -> tuple[pd.DataFrame, list[str]]:
-    """Pairs of groups with any response: a free intercept of the others is minus infinity and says nothing of slopes."""
-    code, levels = group_codes(pairs, tuple(name.strip() for name in absorb.split(":")))
+def _with_response(table: pd.DataFrame, response: np.ndarray, absorb: str) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of groups with any response: a free intercept of the others is minus infinity and says nothing of slopes."""
+    code, levels = group_codes(table, tuple(name.strip() for name in absorb.split(":")))
     silent = np.bincount(code, weights=response, minlength=len(levels)) == 0
     if not silent.any():
-        return pairs, []
+        return table, []
     gone = silent[code]
-    return pairs[~gone], [f"{silent.sum()} of {len(levels)} groups of {absorb} ({gone.sum()} pairs) have no response and say nothing here."]
+    return table[~gone], [f"{silent.sum()} of {len(levels)} groups of {absorb} ({gone.sum()} rows) have no response and say nothing here."]
 
 
 def _without_absorbed(design: Design) -> tuple[Design, list[str]]:

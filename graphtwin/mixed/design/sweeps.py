@@ -1,6 +1,6 @@
-"""Passes over the pairs, block by block: log means, and sums of score and weight times features over every cell.
+"""Passes over the rows, block by block: log means, and sums of score and weight times features over every cell.
 
-All that a fit needs of a million pairs are these sums: with r features a cell has r sums of the score and r x r of the weight.
+All that a fit needs of a million rows are these sums: with r features a cell has r sums of the score and r x r of the weight.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CellSums:
 def sum_cells(
     design: Design, family: Family, coefficient: Float[np.ndarray, "cells features"], inner: Float[np.ndarray, " shapes"]
 ) -> CellSums:
-    """Log-likelihood and its derivatives where the log mean of a pair is its offset plus features times its cell's coefficients."""
+    """Log-likelihood and its derivatives where the log mean of a row is its offset plus features times its cell's coefficients."""
     n_cells, n_features = coefficient.shape
     score, weight, value = np.zeros((n_cells, n_features)), np.zeros((n_cells, n_features, n_features)), 0.0
     buffer = np.empty((3, min(BLOCK, len(design.y))))
@@ -49,7 +49,7 @@ def sum_cells(
 
 @dataclass(frozen=True)
 class LeverageSums:
-    """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a pair.
+    """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a row.
 
     Attributes:
         bend: Of h x derivative of the weight by eta x feature.
@@ -71,7 +71,7 @@ def sum_leverage(
     spread: Float[np.ndarray, "cells features features"],
     inner: Float[np.ndarray, " shapes"],
 ) -> LeverageSums:
-    """The pass behind the gradient, where the leverage of a pair is features' spread features."""
+    """The pass behind the gradient, where the leverage of a row is features' spread features."""
     n_shapes = len(inner)
     bend, by_shape = np.zeros(coefficient.shape), np.zeros((n_shapes, *coefficient.shape))
     value, weight = np.zeros(n_shapes), np.zeros(n_shapes)

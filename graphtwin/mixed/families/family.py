@@ -1,7 +1,7 @@
 """Distributions of the response with a log link: Poisson, negative binomial (variance mu + mu^2 / phi), Tweedie (variance phi mu^power)
 and gamma (variance phi mu^2).
 
-With eta the log mean, a family gives for each pair the log-likelihood l, its first derivative (score) and minus its second (weight) by
+With eta the log mean, a family gives for each row the log-likelihood l, its first derivative (score) and minus its second (weight) by
 eta, and for the gradient of the Laplace likelihood their derivatives by eta and by the shape parameters. The part of l that doesn't
 depend on eta, the normaliser, is computed once a shape, not once a pass. All are log-concave in eta, so that the mode of the random
 effects is unique.
@@ -24,7 +24,7 @@ Normaliser = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @dataclass(frozen=True)
 class ByShape:
-    """Derivatives by one shape parameter: summed log-likelihood, and score and weight of each pair."""
+    """Derivatives by one shape parameter: summed log-likelihood, and score and weight of each row."""
 
     value: float
     score: Rows

@@ -31,7 +31,7 @@ class Gamma:
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
         """Where nothing varies around the mean."""
-        return "phi runs to 0: the response is its mean in every pair" if np.exp(inner[0]) < EVEN else None
+        return "phi runs to 0: the response is its mean in every row" if np.exp(inner[0]) < EVEN else None
 
     def normaliser(self, y: Rows) -> Normaliser:
         """Sum of (k - 1) log y + k log k - log Gamma(k), with k = 1 / phi."""

@@ -5,7 +5,7 @@ z = y^-alpha (p - 1)^alpha / (phi^(1 - alpha) (2 - p)). Source: Dunn and Smyth 2
 
 At a given power log W is a smooth function of log z alone. So it is summed on a grid of log z, with its derivatives, and read off between
 the grid's points by quintic polynomials that meet value, first and second derivative there: one series a grid point instead of one a
-pair.
+row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numba import njit
 from scipy.special import digamma, expit, gammainc, gammaln
 
-SPACING = 0.04  # of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a pair
+SPACING = 0.04  # of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a row
 DROP = 37.0  # terms below exp(-37) of the largest change nothing in double precision
 TAIL = 1e-12  # probability of more jumps than are summed
 MAX_TERMS = 2_000_000  # the largest number of jumps in one response that is summed
@@ -26,7 +26,7 @@ MAX_TERMS = 2_000_000  # the largest number of jumps in one response that is sum
 class TweedieNormaliser:
     """Sum of log a(y, phi, p) over the positive responses, and its gradient; zeros add nothing."""
 
-    def __init__(self, y: Float[np.ndarray, " pairs"]):
+    def __init__(self, y: Float[np.ndarray, " rows"]):
         """Keep the logarithms of the positive responses.
 
         Args:
@@ -136,8 +136,8 @@ def _read_off(log_z, log_y, low, spacing, table):
 
 
 def tweedie_cumulative(
-    y: Float[np.ndarray, " pairs"], mean: Float[np.ndarray, " pairs"], phi: float, power: float
-) -> Float[np.ndarray, " pairs"]:
+    y: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], phi: float, power: float
+) -> Float[np.ndarray, " rows"]:
     """Probability of a response of y or less: over the Poisson number of jumps, that their gamma sum is as short.
 
     Args:

@@ -1,8 +1,8 @@
-"""The penalised likelihood of a model with several groupings, such as axons and targets.
+"""The penalised likelihood of a model with several groupings, such as subjects and items.
 
 Ordered by grouping, the Hessian of the random effects is [[D, C'], [C, R]]: D has one small block for each group of the inner grouping, R
 stands for all others. The inner ones are eliminated: the Schur complement S = R - C D^-1 C' is dense and as wide as the other groupings
-have coefficients (axons: hundreds), log det H = log det D + log det S, and C is made a block of inner groups at a time, so that memory
+have coefficients (hundreds), log det H = log det D + log det S, and C is made a block of inner groups at a time, so that memory
 stays flat.
 """
 
@@ -18,11 +18,11 @@ from scipy.linalg import cho_factor, cho_solve
 from graphtwin.mixed.design.design import Design
 from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored
 from graphtwin.mixed.families.family import Family
-from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_features, add_slot_sums, cross_times, fill_cross, times_cross
+from graphtwin.mixed.likelihood.crossed_sweeps import add_cross, add_crossed, add_slot_features, add_slot_sums, fill_cross
 from graphtwin.mixed.likelihood.layout import Layout
 
 MAX_CROSSED = 6000  # coefficients of the crossed groupings: a dense matrix of 288 MB
-BLOCK_PAIRS, BLOCK_ENTRIES = 2**15, 2_000_000  # of the pairs, and of the part of C that are held at once
+BLOCK_ROWS, BLOCK_ENTRIES = 2**15, 2_000_000  # of the rows, and of the part of C that are held at once
 
 
 class Crossed:
@@ -31,7 +31,7 @@ class Crossed:
     Attributes:
         layout: Of its parameters.
         n_modes: Number of random coefficients, those of the inner grouping first.
-        slots: Place of every pair's coefficient among the crossed ones, for each crossed random effect.
+        slots: Place of every row's coefficient among the crossed ones, for each crossed random effect.
         plain: Features to what multiplies that coefficient's random effect.
     """
 
@@ -67,7 +67,7 @@ class Crossed:
         per_group = max(1, len(self.design.inner.effects) * self.n_crossed)
         begin = 0
         while begin < self.design.inner.n_groups:
-            end = int(np.searchsorted(starts, starts[begin] + BLOCK_PAIRS, side="right")) - 1
+            end = int(np.searchsorted(starts, starts[begin] + BLOCK_ROWS, side="right")) - 1
             end = min(max(end, begin + 1), begin + max(1, BLOCK_ENTRIES // per_group))
             yield int(starts[begin]), int(starts[end]), int(self.first_cell[begin]), begin, end
             begin = end
@@ -77,8 +77,8 @@ class Crossed:
         return CrossedPoint(self, vector, modes)
 
 
-def _slots(design: Design) -> tuple[Int[np.ndarray, "slots pairs"], Float[np.ndarray, "slots patterns features"]]:
-    """Place of each pair's crossed coefficients, and what multiplies them."""
+def _slots(design: Design) -> tuple[Int[np.ndarray, "slots rows"], Float[np.ndarray, "slots patterns features"]]:
+    """Place of each row's crossed coefficients, and what multiplies them."""
     slots, plain, base = [], [], 0
     for grouping in design.crossed:
         for a in range(len(grouping.effects)):
@@ -111,7 +111,7 @@ class CrossedPoint:
         self.hessian = self.over_groups(products) + np.eye(self.by_group.shape[1])
 
     def _sweep(self) -> None:
-        """One pass: the likelihood, sums over cells and slots, and the weight of every pair."""
+        """One pass: the likelihood, sums over cells and slots, and the weight of every row."""
         model, design = self.model, self.model.design
         self.value, self.weight = 0.0, np.empty(len(design.y))
         self.cell_score, self.slot_score = np.zeros_like(self.coefficient), np.zeros(model.n_crossed)
@@ -207,10 +207,10 @@ class CrossedPoint:
         )
         inner = self.inverse @ right[: model.n_inner].reshape(*self.by_group.shape, columns)
         moved = np.zeros((model.n_crossed, columns))
-        cross_times(*fixed, inner, moved)
+        add_cross(*fixed, inner, moved, True)
         crossed = cho_solve(self.schur, right[model.n_inner :] - moved, check_finite=False)
         back = np.zeros_like(inner)
-        times_cross(*fixed, crossed, back)
+        add_cross(*fixed, back, crossed, False)
         inner -= self.inverse @ back
         return np.concatenate([inner.reshape(-1, columns), crossed])
 

@@ -16,7 +16,7 @@ from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums
 
 @dataclass
 class GradientSums:
-    """One amount a pair, summed over cells by feature and over slots by random effect."""
+    """One amount a row, summed over cells by feature and over slots by random effect."""
 
     cells: Float[np.ndarray, "cells features"]
     slots: Float[np.ndarray, " crossed"]

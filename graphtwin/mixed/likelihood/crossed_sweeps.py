@@ -1,6 +1,6 @@
-"""Passes over the pairs of a model with crossed groupings.
+"""Passes over the rows of a model with crossed groupings.
 
-Next to its inner group a pair belongs to one slot for every random effect of the other groupings: a place among all their coefficients.
+Next to its inner group a row belongs to one slot for every random effect of the other groupings: a place among all their coefficients.
 `load` turns features into the number that multiplies that coefficient, one row a slot and pattern: as it stands in the formula, or times
 the root. `random` does the same for the inner group, one row a cell and inner coefficient.
 """
@@ -87,8 +87,11 @@ def fill_cross(low, high, cell, cell_start, cell_pattern, cell_group, values, sl
 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
-def cross_times(cell_start, cell_pattern, cell_group, values, slots, load, random, weight, inner, out):
-    """Add the slots x inner part of the Hessian times columns of inner coefficients (groups, effects, columns)."""
+def add_cross(cell_start, cell_pattern, cell_group, values, slots, load, random, weight, inner, crossed, to_crossed):
+    """Add C, the slots x inner part of the Hessian, times `inner` to `crossed`; or else its transpose times `crossed` to `inner`.
+
+    Both are columns of coefficients: `inner` groups x effects x columns, `crossed` slots x columns.
+    """
     n_inner, n_columns = random.shape[1], inner.shape[2]
     for cell in range(len(cell_pattern)):
         pattern, group = cell_pattern[cell], cell_group[cell]
@@ -97,24 +100,12 @@ def cross_times(cell_start, cell_pattern, cell_group, values, slots, load, rando
                 part, at = weight[j] * _loaded(load, s, pattern, values, j), slots[s, j]
                 for b in range(n_inner):
                     share = part * _loaded(random, cell, b, values, j)
-                    for m in range(n_columns):
-                        out[at, m] += share * inner[group, b, m]
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def times_cross(cell_start, cell_pattern, cell_group, values, slots, load, random, weight, crossed, out):
-    """Add the inner x slots part of the Hessian times columns of crossed coefficients (slots, columns)."""
-    n_inner, n_columns = random.shape[1], crossed.shape[1]
-    for cell in range(len(cell_pattern)):
-        pattern, group = cell_pattern[cell], cell_group[cell]
-        for j in range(cell_start[cell], cell_start[cell + 1]):
-            for s in range(len(slots)):
-                part, at = weight[j] * _loaded(load, s, pattern, values, j), slots[s, j]
-                for b in range(n_inner):
-                    share = part * _loaded(random, cell, b, values, j)
-                    for m in range(n_columns):
-                        out[group, b, m] += share * crossed[at, m]
+                    if to_crossed:
+                        for m in range(n_columns):
+                            crossed[at, m] += share * inner[group, b, m]
+                    else:
+                        for m in range(n_columns):
+                            inner[group, b, m] += share * crossed[at, m]
 
 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
@@ -123,7 +114,7 @@ def crossed_leverage(
     low, high, cell, cell_start, cell_pattern, cell_group, values, slots, load, plain, random, inner_plain, amount,
     first, within, between, among, inner_trace, trace, out,
 ):  # fmt: skip
-    """Leverage z' H^-1 z of every row of a block, and the traces of weight x plain load x (H^-1 z)', by pairs of effects.
+    """Leverage z' H^-1 z of every row of a block, and the traces of weight x plain load x (H^-1 z)', by every two effects.
 
     `within`, `between` and `among` are the inverse Hessian of the block's inner groups, of slots with their coefficients, and of slots.
     """

@@ -34,7 +34,7 @@ def starting_roots(design: Design) -> Float[np.ndarray, " roots"]:
 
 
 def _common_rate(design: Design, rate: float) -> np.ndarray:
-    """Fixed effects that come closest to one rate for all pairs."""
+    """Fixed effects that come closest to one rate for all rows."""
     weight = design.fixed.weight
     target = np.zeros(weight.shape[:2])
     target[:, 0] = rate

@@ -1,4 +1,4 @@
-"""Expected responses of pairs by a fitted model, and draws from it."""
+"""Expected responses of rows by a fitted model, and draws from it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from graphtwin.mixed.families.counts import family_named
 from graphtwin.mixed.result.fitted import FittedGrouping, MixedFit
 
 
-def expected(fit: MixedFit, pairs: pd.DataFrame) -> Float[np.ndarray, " pairs"]:
-    """Mean response of each pair.
+def expected(fit: MixedFit, table: pd.DataFrame) -> Float[np.ndarray, " rows"]:
+    """Mean response of each row.
 
     Groups that were fitted have the effects found for them. Others are drawn from the distribution of groups, so that their mean is
     exp(variance / 2) above that of a group whose effect is 0.
 
     Args:
         fit: The model.
-        pairs: Rows with the columns of the formula but the response.
+        table: Rows with the columns of the formula but the response.
 
     Raises:
         ValueError: For a category the model doesn't know, or a model with absorbed intercepts.
     """
-    offset, pattern, values = _read(fit, pairs)
+    offset, pattern, values = _read(fit, table)
     log_mean = offset + _loaded(fit.weight @ fit.estimate, pattern, values)
     for grouping in fit.groupings:
-        known = _known_groups(grouping, pairs)
+        known = _known_groups(grouping, table)
         log_mean += _effects(grouping, np.r_[grouping.modes, np.zeros((1, len(grouping.effects)))][known], pattern, values)
         if (known < 0).any():
             variance = np.outer(grouping.sd, grouping.sd) * np.nan_to_num(grouping.correlation)
@@ -40,48 +40,48 @@ def expected(fit: MixedFit, pairs: pd.DataFrame) -> Float[np.ndarray, " pairs"]:
 
 
 def simulate_responses(
-    fit: MixedFit, pairs: pd.DataFrame, seed: int, replicate: int, new_groups: bool = False
-) -> Float[np.ndarray, " pairs"]:
-    """Draw a response for every pair.
+    fit: MixedFit, table: pd.DataFrame, seed: int, replicate: int, new_groups: bool = False
+) -> Float[np.ndarray, " rows"]:
+    """Draw a response for every row.
 
     Args:
         fit: The model.
-        pairs: Rows with the columns of the formula but the response.
+        table: Rows with the columns of the formula but the response.
         seed: The run's seed.
         replicate: Number of the draw.
         new_groups: Draw the random effects of every group anew instead of keeping those found.
     """
     rng, family = rng_for(seed, "simulated response", replicate), family_named(fit.family)
     if not new_groups:
-        return family.sample(expected(fit, pairs), fit.shape, rng)
-    offset, pattern, values = _read(fit, pairs)
+        return family.sample(expected(fit, table), fit.shape, rng)
+    offset, pattern, values = _read(fit, table)
     log_mean = offset + _loaded(fit.weight @ fit.estimate, pattern, values)
     for grouping in fit.groupings:
-        code, levels = group_codes(pairs, tuple(grouping.levels))
+        code, levels = group_codes(table, tuple(grouping.levels))
         variance = np.outer(grouping.sd, grouping.sd) * np.nan_to_num(grouping.correlation)
         drawn = rng.multivariate_normal(np.zeros(len(grouping.sd)), variance, len(levels), method="eigh")
         log_mean += _effects(grouping, drawn[code], pattern, values)
     return family.sample(np.exp(log_mean), fit.shape, rng)
 
 
-def _read(fit: MixedFit, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Offset, pattern and features of each pair."""
+def _read(fit: MixedFit, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offset, pattern and features of each row."""
     if fit.absorbed:
         raise ValueError(
             f"expected responses: the intercepts of {fit.absorbed} were absorbed and are not kept. Fit them as (1 | {fit.absorbed})."
         )
-    offset = np.zeros(len(pairs))
+    offset = np.zeros(len(table))
     for expression in parse_formula(fit.formula).offsets:
-        offset += numeric(pairs, expression)
-    return offset, _patterns(fit, pairs), feature_values(pairs, fit.features)
+        offset += numeric(table, expression)
+    return offset, _patterns(fit, table), feature_values(table, fit.features)
 
 
-def _patterns(fit: MixedFit, pairs: pd.DataFrame) -> Int[np.ndarray, " pairs"]:
-    """The model's pattern of categories of each pair."""
-    code, known = np.zeros(len(pairs), dtype=np.int64), np.zeros(len(fit.n_pairs_of_pattern), dtype=np.int64)
+def _patterns(fit: MixedFit, table: pd.DataFrame) -> Int[np.ndarray, " rows"]:
+    """The model's pattern of categories of each row."""
+    code, known = np.zeros(len(table), dtype=np.int64), np.zeros(len(fit.n_rows_of_pattern), dtype=np.int64)
     for name, of_pattern in fit.patterns.items():
         levels = list(dict.fromkeys(of_pattern))
-        codes, found = level_codes(column(pairs, name))
+        codes, found = level_codes(column(table, name))
         unknown = [str(level) for level in found if str(level) not in levels]
         if unknown:
             raise ValueError(f"{name}: the model was fitted without {', '.join(unknown)}. It knows {', '.join(levels)}.")
@@ -92,15 +92,15 @@ def _patterns(fit: MixedFit, pairs: pd.DataFrame) -> Int[np.ndarray, " pairs"]:
     strange = int(np.count_nonzero(known[row] != code))
     if strange:
         raise ValueError(
-            f"{strange} of {len(pairs)} pairs have a combination of {', '.join(fit.patterns)} that the model was fitted without."
+            f"{strange} of {len(table)} rows have a combination of {', '.join(fit.patterns)} that the model was fitted without."
         )
     return row
 
 
-def _known_groups(grouping: FittedGrouping, pairs: pd.DataFrame) -> Int[np.ndarray, " pairs"]:
-    """Row of each pair's group among the fitted ones, -1 for others."""
+def _known_groups(grouping: FittedGrouping, table: pd.DataFrame) -> Int[np.ndarray, " rows"]:
+    """Row of each row's group among the fitted ones, -1 for others."""
     names = list(grouping.levels)
-    code, levels = group_codes(pairs, tuple(names))
+    code, levels = group_codes(table, tuple(names))
     fitted = pd.MultiIndex.from_arrays([[str(value) for value in grouping.levels[name]] for name in names])
     asked = pd.MultiIndex.from_arrays([levels[name].astype(str) for name in names])
     return fitted.get_indexer(asked)[code]
@@ -114,8 +114,8 @@ def _loaded(weights: Float[np.ndarray, "patterns features"], pattern: np.ndarray
     return total
 
 
-def _effects(grouping: FittedGrouping, effects: Float[np.ndarray, "pairs effects"], pattern: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Contribution of a grouping to the log mean of each pair."""
+def _effects(grouping: FittedGrouping, effects: Float[np.ndarray, "rows effects"], pattern: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Contribution of a grouping to the log mean of each row."""
     total = np.zeros(len(pattern))
     for a in range(len(grouping.effects)):
         total += _loaded(grouping.weight[:, :, a], pattern, values) * effects[:, a]

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from graphtwin.artifacts import write_json
 
-ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "n_pairs_of_pattern", "sd", "correlation", "modes", "mode_sd"}
+ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FittedGrouping:
     """Random effects of one grouping.
 
     Attributes:
-        name: "pre:proj".
+        name: "group:kind".
         effects: Names of the effects of a group.
         weight: Features to what multiplies each effect, for every pattern of categories.
         sd: Their standard deviations between groups, in log rate a unit of the effect.
@@ -63,12 +63,12 @@ class MixedFit:
         shape: Dispersion of the family: phi (negative binomial: variance mu + mu^2 / phi; Tweedie: phi mu^power), power.
         groupings: Random effects.
         log_likelihood: Laplace log-likelihood with all constants; that of the profile where effects are absorbed.
-        n_parameters, n_pairs: Counts behind it.
+        n_parameters, n_rows: Counts behind it.
         iterations: Newton steps.
         distance: Distance from the maximum that was left, in standard errors.
         notes: What a reader must know: variances that vanish, columns that were absorbed.
-        features, patterns, weight: The design: column j of a pair of pattern q is the sum over features k of feature_k weight[q, k, j].
-        feature_mean, n_pairs_of_pattern: Means of the features and number of pairs, for every pattern.
+        features, patterns, weight: The design: column j of a row of pattern q is the sum over features k of feature_k weight[q, k, j].
+        feature_mean, n_rows_of_pattern: Means of the features and number of rows, for every pattern.
     """
 
     formula: str
@@ -81,7 +81,7 @@ class MixedFit:
     groupings: tuple[FittedGrouping, ...]
     log_likelihood: float
     n_parameters: int
-    n_pairs: int
+    n_rows: int
     iterations: int
     distance: float
     notes: tuple[str, ...]
@@ -89,7 +89,7 @@ class MixedFit:
     patterns: dict[str, list[str]]
     weight: Float[np.ndarray, "patterns features fixed"]
     feature_mean: Float[np.ndarray, "patterns features"]
-    n_pairs_of_pattern: Float[np.ndarray, " patterns"]
+    n_rows_of_pattern: Float[np.ndarray, " patterns"]
 
     @property
     def aic(self) -> float:
@@ -109,7 +109,7 @@ class MixedFit:
         """A linear combination of fixed effects: estimate, se, z, p.
 
         Args:
-            weights: Number for each effect that takes part, as {"x": 1.0, "x:proj[T.HVA->V1]": 1.0}.
+            weights: Number for each effect that takes part, as {"x": 1.0, "x:kind[T.b]": 1.0}.
 
         Raises:
             ValueError: For a name that is no fixed effect.
@@ -133,7 +133,7 @@ class MixedFit:
         """Random effects of one grouping by its name.
 
         Args:
-            name: As in the formula, "pre:proj".
+            name: As in the formula, "group:kind".
 
         Raises:
             ValueError: With the names there are.
@@ -158,7 +158,7 @@ class MixedFit:
         free = f", free intercepts of {self.absorbed}" if self.absorbed else ""
         parts = [
             f"{self.formula}",
-            f"family {self.family}{shape}, log link{free}; {self.n_pairs:,} pairs",
+            f"family {self.family}{shape}, log link{free}; {self.n_rows:,} rows",
             f"log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
             f"{self.distance:.0e} standard errors from the maximum after {self.iterations} steps",
         ]

@@ -24,27 +24,27 @@ from graphtwin.statistics import two_sided_p
 N_SIMULATIONS = 199
 
 
-def quantile_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int) -> Float[np.ndarray, " pairs"]:
+def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[np.ndarray, " rows"]:
     """Residuals between 0 and 1.
 
     Args:
         fit: The model.
-        pairs: The table it was fitted to.
+        table: The table it was fitted to.
         seed: Of the draws within the probability of a response.
     """
-    y = column(pairs, parse_formula(fit.formula).response).to_numpy(np.float64)
-    below, at = family_named(fit.family).cumulative(y, expected(fit, pairs), fit.shape)
+    y = column(table, parse_formula(fit.formula).response).to_numpy(np.float64)
+    below, at = family_named(fit.family).cumulative(y, expected(fit, table), fit.shape)
     return below + rng_for(seed, "quantile residuals").random(len(y)) * (at - below)
 
 
-def check_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int, n_simulations: int = N_SIMULATIONS) -> pd.DataFrame:
+def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations: int = N_SIMULATIONS) -> pd.DataFrame:
     """Uniformity, dispersion and number of zeros.
 
-    With a million pairs the smallest misfit is significant: read `observed` against `expected` before p.
+    With a million rows the smallest misfit is significant: read `observed` against `expected` before p.
 
     Args:
         fit: The model.
-        pairs: The table it was fitted to.
+        table: The table it was fitted to.
         seed: The run's seed.
         n_simulations: Simulated tables for dispersion and zeros; p can't fall below 1 / (n + 1).
 
@@ -52,14 +52,14 @@ def check_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int, n_simulations
         check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a uniform one;
         dispersion the mean squared residual over the variance; zeros their number.
     """
-    y, mean = column(pairs, parse_formula(fit.formula).response).to_numpy(np.float64), expected(fit, pairs)
+    y, mean = column(table, parse_formula(fit.formula).response).to_numpy(np.float64), expected(fit, table)
     family = family_named(fit.family)
     variance = family.variance(mean, fit.shape)
     drawn = np.empty((n_simulations, 2))
     for replicate in range(n_simulations):
         simulated = family.sample(mean, fit.shape, rng_for(seed, "residual check", replicate))
         drawn[replicate] = np.mean((simulated - mean) ** 2 / variance), np.count_nonzero(simulated == 0)
-    residuals = np.sort(quantile_residuals(fit, pairs, seed))
+    residuals = np.sort(quantile_residuals(fit, table, seed))
     n = len(residuals)
     distance = float(np.maximum(np.arange(1, n + 1) / n - residuals, residuals - np.arange(n) / n).max())
     typical = float(np.sqrt(np.pi / 2.0) * np.log(2.0) / np.sqrt(n))  # mean of Kolmogorov's distribution
@@ -68,6 +68,6 @@ def check_residuals(fit: MixedFit, pairs: pd.DataFrame, seed: int, n_simulations
         ("dispersion", "zeros"), (np.mean((y - mean) ** 2 / variance), np.count_nonzero(y == 0)), drawn.T, strict=True
     ):
         rows.append((name, float(seen), float(simulated.mean()), float(two_sided_p(float(seen), simulated))))
-    table = pd.DataFrame(rows, columns=["check", "observed", "expected", "p"])
-    table.insert(3, "ratio", table["observed"] / table["expected"])
-    return table
+    found = pd.DataFrame(rows, columns=["check", "observed", "expected", "p"])
+    found.insert(3, "ratio", found["observed"] / found["expected"])
+    return found

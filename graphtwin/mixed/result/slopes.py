@@ -12,92 +12,92 @@ from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.statistics import benjamini_hochberg
 
 
-def slopes(fit: MixedFit, similarity: str, by: str | None = None) -> pd.DataFrame:
-    """Change of the log rate a unit of a similarity, in each level of a category.
+def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame:
+    """Change of the log rate a unit of a covariate, in each level of a category.
 
     Other categories of the model are averaged over the combinations that occur, other numbers that interact are held at their mean there.
 
     Args:
         fit: The model.
-        similarity: A number of the formula, which must enter as it is.
+        covariate: A number of the formula, which must enter as it is.
         by: A category of the formula, such as the projection; None for one slope over all.
 
     Returns:
-        group, estimate, se, z, p, p_adj, n_pairs; one row a level.
+        group, estimate, se, z, p, p_adj, n_rows; one row a level.
 
     Raises:
-        ValueError: When the similarity or the category isn't in the model, or the similarity enters by a function of it.
+        ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
     """
-    levels, rows, n_pairs = _slope_rows(fit, similarity, by)
+    levels, rows, n_rows = _slope_rows(fit, covariate, by)
     found = fit.combine(pd.DataFrame({"group": levels}), rows)
-    return found.assign(p_adj=benjamini_hochberg(found["p"].to_numpy()), n_pairs=n_pairs)
+    return found.assign(p_adj=benjamini_hochberg(found["p"].to_numpy()), n_rows=n_rows)
 
 
-def slope_contrasts(fit: MixedFit, similarity: str, by: str) -> pd.DataFrame:
+def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
     """Differences between the slopes of every two levels.
 
     Args:
         fit: The model.
-        similarity: A number of the formula.
+        covariate: A number of the formula.
         by: A category of the formula.
 
     Returns:
         group, reference, estimate (group minus reference), se, z, p, p_adj.
     """
-    levels, rows, _ = _slope_rows(fit, similarity, by)
-    pairs = [(i, j) for j, i in combinations(range(len(levels)), 2)]
-    labels = pd.DataFrame({"group": [levels[i] for i, _ in pairs], "reference": [levels[j] for _, j in pairs]})
-    differences = np.array([rows[i] - rows[j] for i, j in pairs]).reshape(len(pairs), len(fit.names))
+    levels, rows, _ = _slope_rows(fit, covariate, by)
+    both = [(i, j) for j, i in combinations(range(len(levels)), 2)]
+    labels = pd.DataFrame({"group": [levels[i] for i, _ in both], "reference": [levels[j] for _, j in both]})
+    differences = np.array([rows[i] - rows[j] for i, j in both]).reshape(len(both), len(fit.names))
     varying = np.abs(differences).max(axis=1, initial=0.0) > 0
     if not varying.all():
-        raise ValueError(f"slopes of {similarity}: the same in all levels of {by} by the formula. Let them interact: {similarity} * {by}.")
+        raise ValueError(f"slopes of {covariate}: the same in all levels of {by} by the formula. Let them interact: {covariate} * {by}.")
     found = fit.combine(labels, differences)
     return found.assign(p_adj=benjamini_hochberg(found["p"].to_numpy()))
 
 
-def _slope_rows(fit: MixedFit, similarity: str, by: str | None) -> tuple[list[str], Float[np.ndarray, "levels fixed"], list[int]]:
-    """Levels, the combination of fixed effects that is the slope in each, and their numbers of pairs."""
-    gradient = _gradient(fit, similarity)
+def _slope_rows(fit: MixedFit, covariate: str, by: str | None) -> tuple[list[str], Float[np.ndarray, "levels fixed"], list[int]]:
+    """Levels, the combination of fixed effects that is the slope in each, and their numbers of rows."""
+    gradient = _gradient(fit, covariate)
     if by is None:
-        return ["all"], gradient.mean(axis=0, keepdims=True), [fit.n_pairs]
+        return ["all"], gradient.mean(axis=0, keepdims=True), [fit.n_rows]
     if by not in fit.patterns:
         raise ValueError(f"slopes by {by}: it is no category of the fixed effects, which have {', '.join(fit.patterns) or 'none'}.")
     of_pattern = np.array(fit.patterns[by])
     levels = list(dict.fromkeys(of_pattern))
     rows = np.array([gradient[of_pattern == level].mean(axis=0) for level in levels])
-    return levels, rows, [int(fit.n_pairs_of_pattern[of_pattern == level].sum()) for level in levels]
+    return levels, rows, [int(fit.n_rows_of_pattern[of_pattern == level].sum()) for level in levels]
 
 
-def _gradient(fit: MixedFit, similarity: str) -> Float[np.ndarray, "patterns fixed"]:
-    """Derivative of every pattern's columns by the similarity."""
+def _gradient(fit: MixedFit, covariate: str) -> Float[np.ndarray, "patterns fixed"]:
+    """Derivative of every pattern's columns by the covariate."""
     bent = [
         name
         for feature in fit.features
         for name in feature
-        if name != similarity and similarity in name.replace("(", " ").replace(")", " ").split()
+        if name != covariate and covariate in name.replace("(", " ").replace(")", " ").split()
     ]
-    if bent or not any(similarity in feature for feature in fit.features):
+    if bent or not any(covariate in feature for feature in fit.features):
         found = (
             f"it enters as {', '.join(bent)}"
             if bent
             else f"the numbers of the model are {', '.join(sorted({n for f in fit.features for n in f}))}"
         )
-        raise ValueError(f"slope of {similarity}: {found}. A slope is defined for a number that enters the formula as it is.")
+        raise ValueError(f"slope of {covariate}: {found}. A slope is defined for a number that enters the formula as it is.")
     place = {feature: k for k, feature in enumerate(fit.features)}
     by_feature = np.zeros_like(fit.feature_mean)
     for feature, k in place.items():
-        if similarity in feature:
+        if covariate in feature:
             rest = list(feature)
-            rest.remove(similarity)
+            rest.remove(covariate)
             by_feature[:, k] = _mean_product(fit, tuple(rest), place)
     rows = np.einsum("qk,qkp->qp", by_feature, fit.weight)
     if not np.abs(rows).max() > 0:
-        raise ValueError(f"slope of {similarity}: it is no fixed effect of this model.")
+        raise ValueError(f"slope of {covariate}: it is no fixed effect of this model.")
     return rows
 
 
 def _mean_product(fit: MixedFit, rest: tuple[str, ...], place: dict[tuple[str, ...], int]) -> np.ndarray:
-    """Mean over pairs of the numbers that a similarity is multiplied with, for every pattern; 1 where there are none."""
+    """Mean over rows of the numbers that a covariate is multiplied with, for every pattern; 1 where there are none."""
     mean = np.ones(len(fit.feature_mean))
     for name in rest:
         if (name,) not in place:

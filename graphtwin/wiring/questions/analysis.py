@@ -144,7 +144,8 @@ def _slope_rows(table: pd.DataFrame, used: pd.DataFrame, question: Question) -> 
     axons = used.groupby(question.by)["pre_nucleus_id"].nunique() if question.by else pd.Series({ALL: used["pre_nucleus_id"].nunique()})
     group = table["group"] if question.by else pd.Series(ALL, index=table.index)
     n_axons = group.map(axons).astype("int64")
-    return table.assign(group=group, similarity=question.similarity, outcome=question.outcome, n_axons=n_axons)[SLOPE_COLUMNS]
+    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons)
+    return named.assign(similarity=question.similarity, outcome=question.outcome)[SLOPE_COLUMNS]
 
 
 def _conditional(fit: ConditionalFit, used: pd.DataFrame, question: Question) -> Answer:

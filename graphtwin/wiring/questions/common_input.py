@@ -23,6 +23,7 @@ from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import one_sided_p, resample_units, with_adjusted_p
+from graphtwin.tuning.similarity import unit_vectors
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.outcomes import choices_of
@@ -33,15 +34,6 @@ EFFECTS = {
     "axonal": ("l_d_um", "expected_l_d_um"),
     "synaptic": ("n_synapses", "expected_n_synapses_given_l_d"),
 }
-
-
-def unit_vectors(responses: Float[np.ndarray, "cells stimuli"]) -> Float[np.ndarray, "cells stimuli"]:
-    """Responses centred and of length 1, so that products are Pearson correlations; NaN for a cell that never varies."""
-    centred = responses - responses.mean(axis=1, keepdims=True, dtype=np.float64).astype(responses.dtype)
-    length = np.sqrt(np.einsum("cs,cs->c", centred, centred))[:, None]
-    largest = np.maximum(responses.max(axis=1, initial=0.0), -responses.min(axis=1, initial=0.0))[:, None]
-    tiny = np.where(responses.dtype == np.float32, 1e-5, 1e-12) * (1.0 + largest)
-    return np.divide(centred, length, out=np.full_like(centred, np.nan), where=length > tiny)
 
 
 def mean_correlation(
