@@ -44,7 +44,7 @@ class RunConfig(BaseModel):
         "cpu", description="Where the graph model is trained; auto takes a GPU where there is one."
     )
     preset: Literal["full", "run", "short"] = Field(
-        "run", description="How many folds, permutations and replicates: full for an analysis, run for a first look, short for a trial."
+        "run", description="Values of many settings at once: full for an analysis, run for a first look, short for a trial."
     )
 
 
@@ -63,10 +63,22 @@ def load_config(model: type[Model], toml: Path | None = None, overrides: list[st
         overrides: `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
     """
     values: dict[str, Any] = read_toml(toml) if toml is not None else {}
+    return overridden(model, values, overrides, str(toml) if toml is not None else "configuration")
+
+
+def overridden(model: type[Model], values: dict[str, Any], overrides: list[str] | None, origin: str) -> Model:
+    """The model filled from `values`, over which overrides are laid in order.
+
+    Args:
+        model: The pydantic model to fill.
+        values: Nested settings, changed in place.
+        overrides: `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
+        origin: Where the values come from, for errors.
+    """
     parsed = [parse_override(override) for override in overrides or []]
     for path, value in parsed:
         set_at(values, path, value)
-    return validate(model, values, str(toml) if toml is not None else "configuration", [".".join(path) for path, _ in parsed])
+    return validate(model, values, origin, [".".join(path) for path, _ in parsed])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -79,7 +91,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not valid TOML: {error}. Correct the line it names.") from error
 
 
-def validate(model: type[Model], values: dict[str, Any], origin: str, overridden: Collection[str] = ()) -> Model:
+def validate(model: type[Model], values: dict[str, Any], origin: str, given: Collection[str] = ()) -> Model:
     """The model filled from `values`; every wrong key or value is named in one error, on one line.
 
     A table of settings that is given in part keeps for the rest what the model has there, not what the table's own class has.
@@ -87,13 +99,13 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, overridden
     Args:
         model: The pydantic model to fill.
         values: Nested settings.
-        origin: Of the values, for the error.
-        overridden: Dotted names of those that came by `--set`, which the error says of them.
+        origin: Where the values come from, for the error.
+        given: Dotted names of those that came by `--set`, which the error says of them.
     """
     try:
         return model.model_validate({name: _laid_over(_default(model.model_fields.get(name)), value) for name, value in values.items()})
     except ValidationError as error:
-        problems = "; ".join(_explain(model, problem, overridden) for problem in error.errors())
+        problems = "; ".join(_explain(model, problem, given) for problem in error.errors())
         n = error.error_count()
         raise ValueError(f"{origin}: {f'{n} settings are' if n > 1 else '1 setting is'} wrong: {problems}") from error
 
@@ -145,7 +157,7 @@ def _laid_over(default: Any, given: Any) -> Any:
     return default.model_dump() | {name: _laid_over(getattr(default, name, None), value) for name, value in given.items()}
 
 
-def _explain(model: type[BaseModel], problem: Any, overridden: Collection[str]) -> str:
+def _explain(model: type[BaseModel], problem: Any, set_names: Collection[str]) -> str:
     """One pydantic error in the words of the configuration: which setting, its value, what to give instead."""
     *parents, last = problem["loc"]
     if problem["type"] == "extra_forbidden":
@@ -158,7 +170,7 @@ def _explain(model: type[BaseModel], problem: Any, overridden: Collection[str]) 
     else:
         wanted = _wanted(problem, models, field)
     name = ".".join(names)
-    by_option = any(f"{name}.".startswith(f"{given}.") or given.startswith(f"{name}.") for given in overridden)
+    by_option = any(f"{name}.".startswith(f"{given}.") or given.startswith(f"{name}.") for given in set_names)
     value = "" if problem["type"] == "missing" and isinstance(last, str) else f" = {_shortened(problem['input'])}"
     optional = ", or leave it out" if field is not None and not field.is_required() else ""
     return f"{'--set ' if by_option else ''}{name}{value}: give {wanted}{optional}"
@@ -168,7 +180,7 @@ def _wanted(problem: Any, models: list[type[BaseModel]], field: FieldInfo | None
     """What a setting must be."""
     kind, told = problem["type"], problem.get("ctx", {})
     if kind.startswith(("greater_than", "less_than")):
-        limits = _limits(field) or told
+        limits = limits_of(field) or told
         plain = {name: f"{limit:g}" if isinstance(limit, float) else str(limit) for name, limit in limits.items()}
         return " and ".join(words.format(plain[name]) for name, words in BOUNDS.items() if name in plain)
     if kind == "literal_error":
@@ -184,7 +196,7 @@ def _wanted(problem: Any, models: list[type[BaseModel]], field: FieldInfo | None
     return KINDS.get(kind.split("_")[0], f"another value ({str(problem['msg']).removeprefix('Value error, ')})")
 
 
-def _limits(field: FieldInfo | None) -> dict[str, Any]:
+def limits_of(field: FieldInfo | None) -> dict[str, Any]:
     """The bounds of a setting, by pydantic's names for them."""
     parts = field.metadata if field is not None else []
     return {name: getattr(part, name) for part in parts for name in BOUNDS if getattr(part, name, None) is not None}
@@ -196,10 +208,10 @@ def _place(model: type[BaseModel], location: Iterable[str | int]) -> tuple[list[
     models, field = [model], None
     for part in location:
         owner = next((inner for inner in models if part in inner.model_fields), None)
-        tagged = [inner for inner in models if part in _tags(inner)]
+        tagged = [inner for inner in models if part in tags_of(inner)]
         if owner is not None:
             field = owner.model_fields[str(part)]
-            models = _models(field.annotation)
+            models = models_of(field.annotation)
         elif tagged:
             models = tagged
             continue
@@ -209,14 +221,14 @@ def _place(model: type[BaseModel], location: Iterable[str | int]) -> tuple[list[
     return names, models, field
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[BaseModel]]:
     """The models that an annotation names, through unions and lists."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+    return [model for inner in typing.get_args(annotation) for model in models_of(inner)]
 
 
-def _tags(model: type[BaseModel]) -> set[Any]:
+def tags_of(model: type[BaseModel]) -> set[Any]:
     """The words by which a union knows a model."""
     return {
         tag

@@ -65,16 +65,10 @@ def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Floa
 
 
 class Monitor(BaseModel):
-    """The screen on which receptive fields were mapped, its centre straight ahead of the eye.
-
-    Attributes:
-        width_cm: Of the screen; its edges are -1 and 1 of x.
-        height_cm: Of the screen; its edges are -1 and 1 of y.
-        distance_cm: From the eye to the centre.
-    """
+    """The screen on which receptive fields were mapped, its centre straight ahead of the eye."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width_cm: float = Field(default=55.2, gt=0)
-    height_cm: float = Field(default=31.0, gt=0)
-    distance_cm: float = Field(default=15.0, gt=0)
+    width_cm: float = Field(55.2, gt=0, description="Width of the screen, whose edges are -1 and 1 of x.")
+    height_cm: float = Field(31.0, gt=0, description="Height of the screen, whose edges are -1 and 1 of y.")
+    distance_cm: float = Field(15.0, gt=0, description="Distance from the eye to the centre of the screen.")

@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | predict | like-to-like | proximity | simulate | check | report."""
+"""The command line: graphtwin run | twin | predict | like-to-like | proximity | simulate | check | report | settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import graph, pairs, simulation, twin
+from graphtwin.cli import graph, pairs, settings_table, simulation, twin
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,7 +16,7 @@ app = typer.Typer(
     help="A digital twin of cortex on its graph: functional responses and a connectome to cell type, position and connectivity.",
 )
 
-for family in (graph, pairs, simulation):
+for family in (graph, pairs, simulation, settings_table):
     app.add_typer(family.app)
 app.add_typer(twin.app, name="twin")
 

@@ -51,16 +51,19 @@ def _like_to_like(
     nulls: Annotated[int, typer.Option(min=0, help="Replicates of every null and bootstrap.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as nulls=1000 (`graphtwin settings like-to-like`).")
+    ] = None,
 ) -> None:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
     with words():
-        from graphtwin.config import validate
+        from graphtwin.config import overridden
         from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
         from graphtwin.report.pages.like_to_like_page import write_like_to_like
 
         asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "embeddings": embeddings, "similarity": tuple(similarity)}
         asked |= {"outcome": outcome, "by": by, "inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
-        folder = run_like_to_like(validate(LikeToLikeConfig, asked, "like-to-like"), out)
+        folder = run_like_to_like(overridden(LikeToLikeConfig, asked, set_, "like-to-like"), out)
         write_like_to_like(folder)
         print_findings(folder)
 

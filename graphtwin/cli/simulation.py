@@ -17,6 +17,8 @@ graphtwin simulate --out simulated
 
 graphtwin simulate --out heavy --rule feature+degree-heavy --neurons 1000 --animals 1 --minutes 5 --seed 1
 
+graphtwin simulate --out mapped --set cells.tuning.place_share=0.8 --set cells.scans.scan_noise=0
+
 graphtwin simulate --out large --neurons 100000 --animals 1 --minutes 0
 """
 
@@ -38,17 +40,21 @@ def _simulate(
     animals: Annotated[int, typer.Option(help="All have recordings, the first has electron microscopy too.")] = 2,
     minutes: Annotated[float, typer.Option(help="Of movies to train on, each animal; 0 leaves out recordings.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The root of every random draw.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, as cells.tuning.place_share=0.8 (`graphtwin settings simulate`)."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the files are the same for any number.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the simulation in the folder.")] = False,
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
-        from graphtwin.config import validate
+        from graphtwin.config import overridden
         from graphtwin.pipeline.simulate import simulate as run_simulation
         from graphtwin.synthetic.steps import SimulateConfig
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
-        folder = run_simulation(validate(SimulateConfig, asked, "simulate"), out, workers, resume)
+        folder = run_simulation(overridden(SimulateConfig, asked, set_, "simulate"), out, workers, resume)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
 
 

@@ -22,15 +22,21 @@ log = logging.getLogger("graphtwin")
 
 
 class GratingConfig(BaseModel):
-    """Full-field drifting gratings, each after a grey screen."""
+    """Full-field drifting gratings that are shown in silico, each after a grey screen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    directions: int = Field(16, ge=4, multiple_of=4, description="At equal steps around the circle, from 0 (rightwards; 90 is upwards).")
-    cycles_per_degree: tuple[float, ...] = Field((0.03, 0.045, 0.07), min_length=1, description="At the centre of the monitor.")
-    cycles_per_second: tuple[float, ...] = Field((1.0, 2.0, 4.0), min_length=1, description="Of the drift.")
-    seconds: float = Field(1.0, gt=0, description="Of each grating that count, about: whole cycles, one at least.")
-    onset_s: float = Field(0.5, ge=0, description="Of each grating before these, and of the grey screen before it.")
+    directions: int = Field(
+        16, ge=4, multiple_of=4, description="Directions of drift, at equal steps around the circle from 0 (rightwards; 90 is upwards)."
+    )
+    cycles_per_degree: tuple[float, ...] = Field(
+        (0.03, 0.045, 0.07), min_length=1, description="Spatial frequencies, in cycles per degree at the centre of the monitor."
+    )
+    cycles_per_second: tuple[float, ...] = Field(
+        (1.0, 2.0, 4.0), min_length=1, description="Temporal frequencies of the drift, in cycles per second."
+    )
+    seconds: float = Field(1.0, gt=0, description="Seconds of each grating that count, rounded to whole cycles, one at least.")
+    onset_s: float = Field(0.5, ge=0, description="Seconds of each grating that do not count, and of the grey screen before it.")
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
 

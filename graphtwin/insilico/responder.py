@@ -11,7 +11,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from graphtwin.coordinates import Monitor
-from graphtwin.insilico.signal_correlation import Bins, binned
+from graphtwin.insilico.signal_correlation import binned
 
 
 @runtime_checkable
@@ -47,7 +47,6 @@ class Responder(Protocol):
 def clip_responses(
     responder: Responder,
     clips: Iterable[Float[np.ndarray, "frames height width"]],
-    bins: Bins | None = None,
     progress: bool = False,
 ) -> Float[np.ndarray, "units bins"]:
     """Mean expected response in each bin of a fixed set of clips, one clip in memory at a time.
@@ -55,11 +54,10 @@ def clip_responses(
     Args:
         responder: Whose units answer.
         clips: Grey levels, at the size and frame rate of the responder.
-        bins: Half seconds after the first second of each clip, if not given.
         progress: Show a bar.
     """
     shown = tqdm(clips, desc=f"clips to {responder.name}", unit="clip", disable=not progress, leave=False)
-    found = [binned(responder.respond(clip), responder.frame_rate_hz, bins) for clip in shown]
+    found = [binned(responder.respond(clip), responder.frame_rate_hz) for clip in shown]
     if not sum(part.shape[1] for part in found):
         raise ValueError(f"stimulus: none of {len(found)} clips is longer than the part of it that does not count. Give longer clips.")
     return np.concatenate(found, axis=1)

@@ -10,27 +10,18 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.tuning.similarity import unit_vectors
 
-ROWS_TOGETHER = 1024
+ROWS_TOGETHER = 1024  # units whose correlations with all are in memory at once
+BIN_S = 0.5  # length of a bin, as published
+LEFT_OUT_S = 1.0  # at the start of each clip, whose answers go to the clip's appearance
 
 
-class Bins(BaseModel):
-    """How responses to a clip are averaged over time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seconds: float = Field(0.5, gt=0, description="Of a bin.")
-    left_out_s: float = Field(1.0, ge=0, description="At the start of each clip, whose answers go to the clip's appearance.")
-
-
-def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float, bins: Bins | None = None) -> Float[np.ndarray, "units bins"]:
+def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float) -> Float[np.ndarray, "units bins"]:
     """Mean response in each whole bin of one clip."""
-    bins = bins or Bins()
-    per_bin = max(1, round(bins.seconds * frame_rate_hz))
-    late = responses[round(bins.left_out_s * frame_rate_hz) :]
+    per_bin = max(1, round(BIN_S * frame_rate_hz))
+    late = responses[round(LEFT_OUT_S * frame_rate_hz) :]
     whole = len(late) // per_bin
     return np.asarray(late[: whole * per_bin].reshape(whole, per_bin, responses.shape[1]).mean(1).T, dtype=np.float32)
 

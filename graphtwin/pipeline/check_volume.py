@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.cortex.em.disagreements import compare_contacts, compare_nuclei, compare_roots, compare_synapses
 from graphtwin.cortex.em.segmentation import PLACE, Cutout, Lookup, assign_points, contact_areas, count_faces, nucleus_table, sum_nuclei
@@ -18,25 +17,10 @@ from graphtwin.sources.loaders.volume import Volume, open_volume
 if TYPE_CHECKING:
     import pandas as pd
 
+RADIUS_NM = 150.0  # how far from a synapse's point a segment may lie, where the point itself is on background; a choice
+NUCLEUS_TOLERANCE_NM = 500.0  # how far a nucleus may lie from where its table says: about a tenth of its diameter; a choice
+CONTACT_TOLERANCE = 0.01  # difference of two contact areas, as a part of the larger; a choice
 log = logging.getLogger("graphtwin")
-
-
-class EMCheckConfig(BaseModel):
-    """How strictly tables are held against the volume.
-
-    Attributes:
-        radius_nm: How far from a synapse's point a segment may lie, where the point itself is on background.
-        nucleus_tolerance_nm: How far a nucleus may lie from where its table says.
-        contact_tolerance: Difference of two contact areas, as a part of the larger.
-        chunk: Voxels read at once along each axis; None takes the stored chunks.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    radius_nm: float = Field(150.0, ge=0)
-    nucleus_tolerance_nm: float = Field(500.0, gt=0)
-    contact_tolerance: float = Field(0.01, ge=0)
-    chunk: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ def check_volume(
     nucleus_rows: pd.DataFrame,
     synapses: pd.DataFrame,
     contacts: pd.DataFrame | None = None,
-    config: EMCheckConfig | None = None,
+    chunk: tuple[int, int, int] | None = None,
 ) -> VolumeCheck:
     """Recompute nuclei, contacts and the neurons of synapses from voxels, and compare; memory doesn't grow with the volume.
 
@@ -74,26 +58,23 @@ def check_volume(
         nucleus_rows: nucleus_id, root_id, x_nm, y_nm, z_nm.
         synapses: synapse_id, pre_root_id, post_root_id, and pre_, post_, ctr_ x_nm, y_nm, z_nm; those outside the volume are counted.
         contacts: root_id_a (the lower), root_id_b, area_um2; None compares no areas.
-        config: Tolerances.
+        chunk: Voxels read at once along each axis; None takes the stored chunks.
     """
     import pandas as pd
 
-    config = config or EMCheckConfig()
     segments, inner = open_volume(segmentation), open_volume(nuclei)
     _require_same_voxels(segments, inner)
     inside = _inside(segments, synapses)
-    seen, areas = _read_all(segments, inner, config.chunk)
+    seen, areas = _read_all(segments, inner, chunk)
     here = synapses[inside].reset_index(drop=True)
-    found = {
-        side: assign_points(_places(here, side), _lookup(segments), segments.resolution_nm, config.radius_nm) for side in ("pre", "post")
-    }
+    found = {side: assign_points(_places(here, side), _lookup(segments), segments.resolution_nm, RADIUS_NM) for side in ("pre", "post")}
     findings = [
-        compare_nuclei(nucleus_rows, seen, segments.low_nm, segments.high_nm, config.nucleus_tolerance_nm),
-        compare_synapses(here, found["pre"][0], found["post"][0], areas, config.radius_nm),
+        compare_nuclei(nucleus_rows, seen, segments.low_nm, segments.high_nm, NUCLEUS_TOLERANCE_NM),
+        compare_synapses(here, found["pre"][0], found["post"][0], areas, RADIUS_NM),
         compare_roots(here, nucleus_rows),
     ]
     if contacts is not None:
-        findings.append(compare_contacts(contacts, areas, config.contact_tolerance))
+        findings.append(compare_contacts(contacts, areas, CONTACT_TOLERANCE))
     assigned = pd.DataFrame({"synapse_id": here["synapse_id"]})
     for side, (segment, distance) in found.items():
         assigned[f"{side}_segment"], assigned[f"{side}_distance_nm"] = segment, distance

@@ -29,7 +29,10 @@ class AnimalConfig(BaseModel):
         DENSITY_PER_MM2, gt=0, le=TISSUE_PER_MM2, description="Neurons below a square millimetre of pia: a sample of the tissue."
     )
     targeting_slope: float = Field(
-        TARGETING_SLOPE, ge=-20, le=20, description="How axons seek cells with similar features: 0 leaves who comes close to geometry."
+        TARGETING_SLOPE,
+        ge=-20,
+        le=20,
+        description="Log weight of a target per unit of feature similarity; 0 leaves it to geometry.",
     )
     tuning: TuningConfig = Field(TuningConfig(), description="How neurons are tuned.")
     scans: ScanConfig = Field(ScanConfig(), description="How animals are scanned.")

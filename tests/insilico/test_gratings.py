@@ -12,7 +12,7 @@ import torch
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico.gratings import GratingConfig, drifting_grating, measure_tuning
 from graphtwin.insilico.responder import clip_responses
-from graphtwin.insilico.signal_correlation import Bins, binned, correlation_blocks, correlations
+from graphtwin.insilico.signal_correlation import binned, correlation_blocks, correlations
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
@@ -26,7 +26,6 @@ from tests.twin.planted_recording import plant
 
 SIZE, RATE = (36, 64), 30.0
 PREFERRED = np.array([0.0, 90.0, 225.0, 157.5])
-HALF = Bins(seconds=0.5, left_out_s=1.0)
 
 
 def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
@@ -120,26 +119,26 @@ def test_responses_to_a_long_video_do_not_depend_on_where_it_is_cut(monkeypatch)
 
 def test_bins_leave_the_start_of_a_clip_out_and_average_the_rest():
     ramp = np.arange(80.0)[:, None] * np.array([1.0, -2.0])
-    assert binned(ramp, RATE, HALF) == pytest.approx(np.array([[37, 52, 67], [-74, -104, -134]]))
+    assert binned(ramp, RATE) == pytest.approx(np.array([[37, 52, 67], [-74, -104, -134]]))
     clips = [np.full((80, *SIZE), 9.0, dtype=np.float32)] * 2
-    assert clip_responses(AnimalResponder(motion_detectors(), "planted"), clips, HALF).shape == (5, 6)
+    assert clip_responses(AnimalResponder(motion_detectors(), "planted"), clips).shape == (5, 6)
     with pytest.raises(ValueError, match="none of 1 clips is longer than the part of it that does not count"):
-        clip_responses(AnimalResponder(motion_detectors(), "planted"), [clips[0][:20]], HALF)
+        clip_responses(AnimalResponder(motion_detectors(), "planted"), [clips[0][:20]])
 
 
 def test_measured_responses_are_means_over_repeats_of_repeated_clips_alone():
     planted = plant(units=5, train=4, test=2, repeats=3)
     train, _ = clips_of(planted.recording, ClipConfig())
     clips: Clips = held_out_clips(train, ("test",))
-    found = in_vivo_responses(clips, bins=HALF)
+    found = in_vivo_responses(clips)
     assert found.shape == (5, 2 * 6)
     rows = next(iter(clips.repeats().values()))
     mean = np.mean([planted.trials[row].responses[30:45].mean(0) for row in rows], axis=0)
     assert found[:, 0] == pytest.approx(mean / clips.scales.responses, rel=1e-5)
     everything = replace(clips, rows=np.arange(len(planted.trials)))
-    assert in_vivo_responses(everything, 1, HALF).shape == (5, 6 * 6)
+    assert in_vivo_responses(everything, 1).shape == (5, 6 * 6)
     with pytest.raises(ValueError, match="none of 2 clips was shown 4 times or more"):
-        in_vivo_responses(clips, 4, HALF)
+        in_vivo_responses(clips, 4)
 
 
 def test_correlations_of_all_pairs_are_pearsons_whatever_the_blocks():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.pipeline.check_volume import EMCheckConfig, VolumeCheck, check_volume
+from graphtwin.pipeline.check_volume import VolumeCheck, check_volume
 from graphtwin.synthetic.volume.volume_files import write_volume
 from tests import small_tissue
 from tests.small_tissue import FRAGMENT, A, B, C
@@ -36,10 +36,9 @@ def tables(volume) -> Tables:
     return Tables(small_tissue.nucleus_rows(), small_tissue.synapses(11, 12), volume[1].copy())
 
 
-def check(volume: tuple[Path, pd.DataFrame], tables: Tables, **settings: object) -> VolumeCheck:
+def check(volume: tuple[Path, pd.DataFrame], tables: Tables, chunk: tuple[int, int, int] | None = None) -> VolumeCheck:
     folder = volume[0]
-    config = EMCheckConfig(**settings)
-    return check_volume(folder / "segmentation", folder / "nuclei", tables.nuclei, tables.synapses, tables.contacts, config)
+    return check_volume(folder / "segmentation", folder / "nuclei", tables.nuclei, tables.synapses, tables.contacts, chunk)
 
 
 def place(table: pd.DataFrame, row: int, side: str, where_um: tuple[float, float, float]) -> None:

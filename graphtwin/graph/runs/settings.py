@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from graphtwin.config import RunConfig, parse_override, set_at, validate
+from graphtwin.config import RunConfig, overridden, parse_override, set_at
 from graphtwin.graph.model.neuron_fit import NeuronConfig
 from graphtwin.graph.model.pair_fit import PairConfig
 from graphtwin.tuning.directions import DirectionConfig
@@ -70,10 +70,7 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     values: dict[str, Any] = {}
     for path, value in _flat(PRESETS.get(str(preset), {})):
         set_at(values, path, value)
-    values |= given
-    for path, value in parsed:
-        set_at(values, path, value)
-    return validate(Settings, values, "configuration", [".".join(path) for path, _ in parsed])
+    return overridden(Settings, values | given, overrides, "configuration")
 
 
 def _flat(values: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[list[str], Any]]:

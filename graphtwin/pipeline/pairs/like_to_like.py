@@ -30,30 +30,28 @@ STEPS_BEFORE = 3  # pairs, neurons, inclusion
 
 
 class LikeToLikeConfig(BaseModel):
-    """What is asked of a pair table.
-
-    Attributes:
-        pairs, neurons: Tables as published, or with the same columns; neurons where similarities, reliability or positions come from them.
-        embeddings: Table of a twin, whose function then takes the place of that in both tables.
-        similarity: Columns of the pair table, or names that are computed from the neurons.
-        by: Column of groups: projections between areas, these with layers, or none.
-        inclusion: The published rules, or none.
-        nulls: Replicates of every null and bootstrap; 0 leaves them out.
-        workers: Threads.
-    """
+    """What is asked of a pair table (`graphtwin like-to-like`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pairs: Path
-    neurons: Path | None = None
-    embeddings: Path | None = None
-    similarity: tuple[str, ...] = Field(min_length=1)
-    outcome: Literal["synapse_density", "co_travel", "size"] = "synapse_density"
-    by: Literal["proj_hva", "proj_hva_layer", "none"] = "proj_hva"
-    inclusion: Literal["published", "none"] = "published"
-    nulls: int = Field(200, ge=0)
-    seed: int = Field(0, ge=0)
-    workers: int = Field(1, ge=1)
+    pairs: Path = Field(description="Pair table: .pkl as published, .parquet, .feather or .csv.")
+    neurons: Path | None = Field(None, description="Neuron table, for similarities, reliability, positions and responses.")
+    embeddings: Path | None = Field(None, description="Embeddings table of a twin, in place of the function that both tables tell.")
+    similarity: tuple[str, ...] = Field(
+        min_length=1, description="Columns of the pairs, or similarities that are computed from the neurons."
+    )
+    outcome: Literal["synapse_density", "co_travel", "size"] = Field(
+        "synapse_density", description="What the similarity is to explain: synapses per um of L_d, L_d per pair, or size of a connection."
+    )
+    by: Literal["proj_hva", "proj_hva_layer", "none"] = Field(
+        "proj_hva", description="Column of groups that have slopes of their own: projections between areas, these with layers, or none."
+    )
+    inclusion: Literal["published", "none"] = Field(
+        "published", description="Rules that pairs must pass: those of Ding et al. 2025, or none."
+    )
+    nulls: int = Field(200, ge=0, description="Replicates of every null and bootstrap; 0 leaves them out.")
+    seed: int = Field(0, ge=0, description="The root of every random draw.")
+    workers: int = Field(1, ge=1, description="Threads; the tables are the same for any number.")
 
 
 def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:

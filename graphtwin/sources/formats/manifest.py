@@ -41,17 +41,14 @@ LISTED, FUNCTIONAL_ALONE = 0.5, 0.1
 
 
 class TableEntry(BaseModel):
-    """One table of the folder.
-
-    `columns` maps our name to the file's name where the export does not use CAVE's usual one.
-    """
+    """One table of a folder of exports."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    role: Role
-    file: str
-    materialization: int = Field(ge=1)
-    columns: dict[str, str] = {}
+    role: Role = Field(description="What the table says.")
+    file: str = Field(description="Path of the table, below the folder of the TOML.")
+    materialization: int = Field(ge=1, description="Materialization that the root ids of the table are of.")
+    columns: dict[str, str] = Field({}, description="Our name of a column to the file's, where the export does not use CAVE's usual one.")
 
 
 class Frame(BaseModel):
@@ -59,9 +56,9 @@ class Frame(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    voxel_nm: tuple[float, float, float] = (4.0, 4.0, 40.0)
-    tilt_deg: float = 0.0
-    pia_um: float = 0.0
+    voxel_nm: tuple[float, float, float] = Field((4.0, 4.0, 40.0), description="Edges of a voxel along x, y and z, nanometres.")
+    tilt_deg: float = Field(0.0, description="Rotation in the x-y plane that brings y upright, degrees.")
+    pia_um: float = Field(0.0, description="Height of the pia along the rotated y axis, micrometres.")
 
 
 class Manifest(BaseModel):
@@ -69,9 +66,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
-    frame: Frame = Frame()
-    tables: list[TableEntry] = Field(min_length=1)
+    name: str = Field(description="Name of the source.")
+    frame: Frame = Field(Frame(), description="How voxels become micrometres below the pia.")
+    tables: list[TableEntry] = Field(min_length=1, description="The tables of the folder.")
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.insilico.signal_correlation import Bins, binned
+from graphtwin.insilico.signal_correlation import binned
 from graphtwin.twin.data.clips import Clips
 
 
-def in_vivo_responses(clips: Clips, least_repeats: int = 2, bins: Bins | None = None) -> Float[np.ndarray, "units bins"]:
+def in_vivo_responses(clips: Clips, least_repeats: int = 2) -> Float[np.ndarray, "units bins"]:
     """Mean over repeats of what was measured, in each bin of every clip that was shown again, one trial in memory at a time.
 
     Args:
         clips: Trials of a recording of videos, such as those of its tier of repeated clips.
         least_repeats: Of a clip; 1 takes single trials as well, which hold the noise that units share.
-        bins: As in silico.
     """
     found = []
     for rows in clips.repeats().values():
         if len(rows) < least_repeats:
             continue
-        trials = [binned(clips.read(int(row)).responses[0], clips.frame_rate_hz, bins) for row in rows]
+        trials = [binned(clips.read(int(row)).responses[0], clips.frame_rate_hz) for row in rows]
         shortest = min(trial.shape[1] for trial in trials)
         found.append(np.mean([trial[:, :shortest] for trial in trials], axis=0))
     if not found:

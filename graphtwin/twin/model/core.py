@@ -28,7 +28,7 @@ class ConvolutionalConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["recurrent", "feedforward"] = Field(
-        "recurrent", description="Architecture: recurrent, or feedforward, the same without recurrence."
+        "recurrent", description="Architecture of the core: feedforward is recurrent without its recurrence, dense_lstm the published one."
     )
     size: int = Field(6, ge=2, description="Side of the first kernel, in pixels; if even, positions lie in the middle of what they see.")
     first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")

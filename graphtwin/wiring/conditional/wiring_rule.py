@@ -23,24 +23,16 @@ LARGEST_LOG = 700.0  # exp of more is no number
 
 
 class Term(BaseModel):
-    """One feature's part in a rule.
-
-    Attributes:
-        feature: Column of the pair table; None for a constant.
-        slope: Change of log expected synapses with one unit of the feature.
-        group: Value of the rule's `by` column that the term is for; None for every pair.
-        low, high: 95 % interval of the slope, where it was fitted.
-        step: Difference of the feature that the sentence speaks of.
-    """
+    """One feature's part in a rule."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    feature: str | None
-    slope: float
-    group: str | None = None
-    low: float | None = None
-    high: float | None = None
-    step: float = Field(1.0, gt=0)
+    feature: str | None = Field(description="Column of the pair table; None for a constant.")
+    slope: float = Field(description="Change of log expected synapses with one unit of the feature.")
+    group: str | None = Field(None, description="Value of the rule's `by` column that the term is for; None for every pair.")
+    low: float | None = Field(None, description="Lower end of the 95 % interval of the slope, where it was fitted.")
+    high: float | None = Field(None, description="Upper end of the 95 % interval of the slope, where it was fitted.")
+    step: float = Field(1.0, gt=0, description="Difference of the feature that the sentence speaks of, in the feature's unit.")
 
     def sentence(self, exposure: Exposure) -> str:
         """The term in words, as a ratio of synapse rates."""
@@ -55,25 +47,18 @@ class Term(BaseModel):
 
 
 class WiringRule(BaseModel):
-    """Log expected synapses of a pair: log of its exposure, an intercept, and terms.
-
-    Attributes:
-        name: Of the rule; the name of a sum is the sum of the names.
-        intercept: Log of expected synapses per um of L_d (or per pair, without an exposure) where all features are 0.
-        terms: Added up.
-        by: Column that terms with a group refer to.
-        exposure: What expected synapses are proportional to; None for a rule without L_d.
-        dispersion: Variance of a count is mu + dispersion mu^2 (negative binomial); 0 is Poisson.
-    """
+    """Log expected synapses of a pair: log of its exposure, an intercept, and terms."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str
-    intercept: float = 0.0
-    terms: tuple[Term, ...] = ()
-    by: str | None = None
-    exposure: Exposure = "l_d_um"
-    dispersion: float = Field(0.0, ge=0)
+    name: str = Field(description="Name of the rule; the name of a sum is the sum of the names.")
+    intercept: float = Field(
+        0.0, description="Log of expected synapses per um of L_d (or per pair, without an exposure) where all features are 0."
+    )
+    terms: tuple[Term, ...] = Field((), description="Terms of the rule, which are added up.")
+    by: str | None = Field(None, description="Column that terms with a group refer to.")
+    exposure: Exposure = Field("l_d_um", description="What expected synapses are proportional to; None for a rule without L_d.")
+    dispersion: float = Field(0.0, ge=0, description="Variance of a count is mu + dispersion mu^2 (negative binomial); 0 is Poisson.")
 
     def log_rate(self, pairs: pd.DataFrame) -> Float[np.ndarray, " pairs"]:
         """Log of expected synapses per unit of exposure; NaN where a feature that counts is unknown."""

@@ -37,23 +37,21 @@ RELIABLE_ABOVE = {
 
 
 class Inclusion(BaseModel):
-    """The rules a pair must pass, in the order they are applied; None or False leaves one out.
-
-    Attributes:
-        reliability: Both cells exceed the cuts of the similarity in `RELIABLE_ABOVE`.
-        more_than_axons: A projection has more axons than this with L_d > 0, and more than this with synapses.
-        more_than_synapses: A projection has more synapses than this.
-        share_below: No axon holds this share or more of a projection's synapses, or of its L_d.
-        common_axons: An axon stays in a projection if it has pairs in every population that the projection has.
-    """
+    """The rules a pair must pass, in the order they are applied; None or False leaves one out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reliability: bool = True
-    more_than_axons: int | None = Field(default=5, ge=0)
-    more_than_synapses: int | None = Field(default=30, ge=0)
-    share_below: float | None = Field(default=0.5, gt=0, le=1)
-    common_axons: bool = True
+    reliability: bool = Field(True, description="Whether both cells must exceed the cuts of the similarity in `RELIABLE_ABOVE`.")
+    more_than_axons: int | None = Field(
+        5, ge=0, description="A projection has more axons than this with L_d > 0, and more than this with synapses."
+    )
+    more_than_synapses: int | None = Field(30, ge=0, description="A projection has more synapses than this.")
+    share_below: float | None = Field(
+        0.5, gt=0, le=1, description="No axon holds this share or more of a projection's synapses, or of its L_d."
+    )
+    common_axons: bool = Field(
+        True, description="Whether an axon stays in a projection only if it has pairs in every population that the projection has."
+    )
 
 
 INCLUSIONS = {
