@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin.coordinates import frames_of
+
 ROWS_TOGETHER = 1024
 
 
@@ -20,15 +22,15 @@ class Bins(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seconds: float = Field(0.5, gt=0, description="Of a bin.")
-    left_out_s: float = Field(1.0, ge=0, description="At the start of each clip, whose answers go to the clip's appearance.")
+    bin_s: float = Field(0.5, gt=0, description="Duration of a bin.")
+    left_out_s: float = Field(1.0, ge=0, description="Time at the start of each clip, whose answers go to the clip's appearance.")
 
 
 def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float, bins: Bins | None = None) -> Float[np.ndarray, "units bins"]:
     """Mean response in each whole bin of one clip."""
     bins = bins or Bins()
-    per_bin = max(1, round(bins.seconds * frame_rate_hz))
-    late = responses[round(bins.left_out_s * frame_rate_hz) :]
+    per_bin = max(1, frames_of(bins.bin_s, frame_rate_hz))
+    late = responses[frames_of(bins.left_out_s, frame_rate_hz) :]
     whole = len(late) // per_bin
     return np.asarray(late[: whole * per_bin].reshape(whole, per_bin, responses.shape[1]).mean(1).T, dtype=np.float32)
 
