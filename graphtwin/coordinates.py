@@ -1,4 +1,4 @@
-"""Frames of reference: voxels of the electron microscopy volume, micrometres, and the pia frame in which y is cortical depth."""
+"""Frames of reference: voxels, micrometres and the pia frame of the volume; the monitor of the stimuli; seconds and video frames."""
 
 from __future__ import annotations
 
@@ -65,10 +65,37 @@ def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Floa
 
 
 class Monitor(BaseModel):
-    """The screen on which receptive fields were mapped, its centre straight ahead of the eye."""
+    """The screen on which an animal sees its stimuli, the centre straight ahead of the eye; by default that of the minnie65 recordings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width_cm: float = Field(55.2, gt=0, description="Width of the screen, whose edges are -1 and 1 of x.")
-    height_cm: float = Field(31.0, gt=0, description="Height of the screen, whose edges are -1 and 1 of y.")
-    distance_cm: float = Field(15.0, gt=0, description="Distance from the eye to the centre of the screen.")
+    width_cm: float = Field(default=55.2, gt=0, description="Width of the screen; its edges are -1 and 1 of x.")
+    height_cm: float = Field(default=31.0, gt=0, description="Height of the screen; its edges are -1 and 1 of y.")
+    distance_cm: float = Field(default=15.0, gt=0, description="Distance from the eye to the centre of the screen.")
+
+    def degrees_a_pixel(self, height: int, width: int) -> tuple[float, float]:
+        """Degrees of visual angle that one pixel spans at the centre, down and across.
+
+        Args:
+            height: Rows of a video that fills the screen, pixels.
+            width: Columns of the video, pixels.
+        """
+        down, across = np.degrees([self.height_cm / height / self.distance_cm, self.width_cm / width / self.distance_cm])
+        return float(down), float(across)
+
+    def stamp(self) -> dict[str, float]:
+        """The columns `MONITOR_COLUMNS` of a table whose receptive fields are places on this monitor."""
+        return {f"monitor_{name}": value for name, value in self.model_dump().items()}
+
+    def __str__(self) -> str:
+        """The monitor in words."""
+        return f"{self.width_cm:g} x {self.height_cm:g} cm at {self.distance_cm:g} cm"
+
+
+MINNIE65_MONITOR = Monitor()  # and that of the Sensorium recordings, as published: no release states one
+MONITOR_COLUMNS = tuple(MINNIE65_MONITOR.stamp())
+
+
+def frames_of(seconds: float, frame_rate_hz: float) -> int:
+    """Video frames that a duration lasts, to the nearest; 0 for single pictures, which have no frame rate (NaN)."""
+    return round(seconds * frame_rate_hz) if np.isfinite(frame_rate_hz) else 0

@@ -1,10 +1,11 @@
-"""The pia frame is a rigid map: distances stay, and it leads back."""
+"""The pia frame is a rigid map: distances stay, and it leads back. A pixel spans what the monitor says, a frame what its rate says."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from graphtwin.coordinates import MINNIE65, pia_from_voxels, um_from_voxels, voxels_from_pia
+from graphtwin.coordinates import MINNIE65, MINNIE65_MONITOR, Monitor, frames_of, pia_from_voxels, um_from_voxels, voxels_from_pia
 
 
 def voxels(n: int) -> np.ndarray:
@@ -35,3 +36,19 @@ def test_voxels_of_661_land_on_the_published_positions_of_1300(bundle):
     assert len(both) == 17_742
     for name in ("x_um", "depth_um", "z_um"):
         np.testing.assert_allclose(both[name], both[f"{name}_published"], atol=1e-6)
+
+
+def test_a_pixel_spans_the_degrees_that_its_monitor_says():
+    lab = Monitor(width_cm=60.0, height_cm=34.0, distance_cm=25.0)
+    assert lab.degrees_a_pixel(36, 64) == pytest.approx((np.degrees(34 / 36 / 25), np.degrees(60 / 64 / 25)))
+    assert MINNIE65_MONITOR.degrees_a_pixel(36, 64) == pytest.approx((3.2893, 3.2945), abs=1e-4)
+    assert str(lab) == "60 x 34 cm at 25 cm"
+    with pytest.raises(ValueError, match="greater than 0"):
+        Monitor(distance_cm=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "frames"), [(5 / 3, 30.0, 50), (5 / 3, 15.0, 25), (0.4, 30.0, 12), (2.0, 7.3, 15), (1.0, np.nan, 0)]
+)
+def test_a_duration_is_as_many_frames_as_the_rate_says_and_none_of_single_pictures(seconds: float, rate: float, frames: int):
+    assert frames_of(seconds, rate) == frames

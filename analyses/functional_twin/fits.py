@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from graphtwin.artifacts import write_atomic, write_json, write_table
+from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.sources import load
 from graphtwin.sources.formats.recording import Recording
@@ -153,7 +154,7 @@ class Study:
             told = {
                 "core_seconds": spent,
                 "steps": trained.state.epoch * count,
-                "frames_per_core_second": config.windows * config.frames / pace,
+                "frames_per_core_second": config.windows * frames_of(config.window_s, recordings[0].frame_rate_hz) / pace,
                 "core_parameters": sum(parameter.numel() for parameter in trained.twin.core.parameters()),
             }
             write_json(told, path.with_suffix(".json"))
@@ -211,14 +212,14 @@ def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedT
     clips, _ = clips_of(recording, config.clips)
     rng = rng_for(0, "pace")
     units = len(recording.units)
-    start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), None, len(recording.behaviour))
+    start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), None, len(recording.behaviour), monitor=recording.monitor)
     twin = Twin(config.twin, {recording.name: start})
     if onto:
         twin.keep_core(onto.twin)
     taken = []
     for _ in range(WARM + TIMED):
         begun = time.process_time()
-        step(twin, recording.name, optimisers(twin, config), clips.draw(rng, config.windows, config.frames, config.warm_up))
+        step(twin, recording.name, optimisers(twin, config), clips.draw(rng, config.windows, config.window_s, config.left_out_s))
         taken.append(time.process_time() - begun)
     return float(np.median(taken[WARM:]))
 

@@ -117,7 +117,7 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
     config = GratingConfig()
     units = known[UNIT_KEY].merge(animal.units[[*UNIT_KEY, "nucleus_id"]], on=UNIT_KEY, validate="one_to_one")
     neurons = responder(units[["nucleus_id"]].merge(animal.tuning.table, on="nucleus_id", validate="many_to_one"))
-    onset, counted = round(config.onset_s * FRAME_RATE_HZ), round(config.seconds * FRAME_RATE_HZ)
+    onset, counted = round(config.onset_s * FRAME_RATE_HZ), round(config.counted_s * FRAME_RATE_HZ)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(units), *shape))
     for at in np.ndindex(shape):

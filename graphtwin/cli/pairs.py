@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from graphtwin.cli.findings import print_findings
+from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.words import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -51,6 +52,7 @@ def _like_to_like(
     nulls: Annotated[int, typer.Option(min=0, help="Replicates of every null and bootstrap.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    monitor: Screen = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as nulls=1000 (`graphtwin settings like-to-like`).")
     ] = None,
@@ -63,6 +65,7 @@ def _like_to_like(
 
         asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "embeddings": embeddings, "similarity": tuple(similarity)}
         asked |= {"outcome": outcome, "by": by, "inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
+        asked |= {"monitor": monitor_in(monitor)}
         folder = run_like_to_like(overridden(LikeToLikeConfig, asked, set_, "like-to-like"), out)
         write_like_to_like(folder)
         print_findings(folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.words import words
 
 if TYPE_CHECKING:
@@ -77,12 +78,14 @@ def _transfer(
     resume: Resume = False,
     threads: Threads = 2,
     device: Where = "auto",
+    monitor: Screen = None,
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
     with words():
         from graphtwin.twin.runs.folder import transfer_twin
 
-        typer.echo(f"{transfer_twin(run, recording, out, minutes, seed, resume, threads, device)}: {recording.name} on the core of {run}")
+        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor))
+        typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 
 @app.command("score")
@@ -91,7 +94,9 @@ def _score(
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
     out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
-    skip: Annotated[int | None, typer.Option(min=0, help="Frames at the start of each clip that do not count (default: 50).")] = None,
+    left_out_s: Annotated[
+        float | None, typer.Option(min=0, help="Seconds at the start of each clip that do not count (default: 1.667).")
+    ] = None,
     seed: Seed = 0,
     device: Where = "auto",
 ) -> None:
@@ -100,7 +105,7 @@ def _score(
         from graphtwin.artifacts import write_table
         from graphtwin.twin.runs.folder import score_twin
 
-        scored = score_twin(run, recording, tuple(tier) if tier else None, skip, seed, device, progress=True)
+        scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
         write_table(scored.units, out)
         by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
         write_table(scored.kinds, by_kind)

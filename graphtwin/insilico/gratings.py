@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from graphtwin.coordinates import Monitor
+from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.insilico.responder import Responder
 from graphtwin.tuning.curves import describe_tuning
 
@@ -35,7 +35,7 @@ class GratingConfig(BaseModel):
     cycles_per_second: tuple[float, ...] = Field(
         (1.0, 2.0, 4.0), min_length=1, description="Temporal frequencies of the drift, in cycles per second."
     )
-    seconds: float = Field(1.0, gt=0, description="Seconds of each grating that count, rounded to whole cycles, one at least.")
+    counted_s: float = Field(1.0, gt=0, description="Seconds of each grating that count, rounded to whole cycles, one at least.")
     onset_s: float = Field(0.5, ge=0, description="Seconds of each grating that do not count, and of the grey screen before it.")
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
@@ -54,10 +54,8 @@ def drifting_grating(
         monitor: Its size and distance.
     """
     height, width = size
-    degrees = [
-        np.degrees(side / pixels / monitor.distance_cm) * (np.arange(pixels) - (pixels - 1) / 2)
-        for side, pixels in ((monitor.height_cm, height), (monitor.width_cm, width))
-    ]
+    of_a_pixel = monitor.degrees_a_pixel(height, width)
+    degrees = [scale * (np.arange(pixels) - (pixels - 1) / 2) for scale, pixels in zip(of_a_pixel, size, strict=True)]
     angle = np.radians(direction)
     along = np.cos(angle) * degrees[1] - np.sin(angle) * degrees[0][:, None]
     return np.cos(2 * np.pi * (cycles_per_degree * along - cycles_per_frame * np.arange(frames)[:, None, None])).astype(np.float32)
@@ -89,13 +87,13 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
     if not np.isfinite(rate):
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
     grey, deviation = responder.grey
-    onset = round(config.onset_s * rate)
+    onset = frames_of(config.onset_s, rate)
     before = np.full((onset, *size), grey, dtype=np.float32)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(responder.units), *shape))
     for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False):
         direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
-        counted = round(max(1, round(config.seconds * temporal * rate)) / temporal)  # frames of whole cycles
+        counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # frames of whole cycles
         drift = drifting_grating(direction, spatial, temporal, size, onset + counted, responder.monitor)
         video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
         answers = responder.respond(video)[2 * onset :]

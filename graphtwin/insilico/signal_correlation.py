@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
+from graphtwin.coordinates import frames_of
 from graphtwin.tuning.similarity import unit_vectors
 
 ROWS_TOGETHER = 1024  # units whose correlations with all are in memory at once
@@ -20,8 +21,8 @@ LEFT_OUT_S = 1.0  # at the start of each clip, whose answers go to the clip's ap
 
 def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float) -> Float[np.ndarray, "units bins"]:
     """Mean response in each whole bin of one clip."""
-    per_bin = max(1, round(BIN_S * frame_rate_hz))
-    late = responses[round(LEFT_OUT_S * frame_rate_hz) :]
+    per_bin = max(1, frames_of(BIN_S, frame_rate_hz))
+    late = responses[frames_of(LEFT_OUT_S, frame_rate_hz) :]
     whole = len(late) // per_bin
     return np.asarray(late[: whole * per_bin].reshape(whole, per_bin, responses.shape[1]).mean(1).T, dtype=np.float32)
 

@@ -17,7 +17,7 @@ from numba import njit
 
 from graphtwin import schema
 from graphtwin.config import nearest
-from graphtwin.coordinates import Monitor
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
 CACHE_BYTES = 2**21
@@ -58,7 +58,7 @@ def rf_distance(
         positions: Centres on the monitor, x and y from -1 to 1.
         a: Rows of `positions`.
         b: Rows of `positions`, one for each of `a`.
-        monitor: Its size and distance; by default that of the minnie65 recordings.
+        monitor: Screen of the positions; by default that of the minnie65 recordings.
     """
     far = np.abs(positions) > FARTHEST_POSITION
     if far.any():
@@ -66,7 +66,7 @@ def rf_distance(
             f"receptive fields: {int(far.any(1).sum())} of {len(positions)} positions lie beyond {FARTHEST_POSITION:g}, where the edges "
             f"of the monitor are -1 and 1 (largest {np.nanmax(np.abs(positions)):g}). Divide pixels or degrees by half the monitor first."
         )
-    screen = monitor if monitor is not None else Monitor()
+    screen = monitor if monitor is not None else MINNIE65_MONITOR
     scale = np.array([screen.width_cm / 2, screen.height_cm / 2])
     sight = np.column_stack([positions.astype(np.float64) * scale, np.full(len(positions), -screen.distance_cm)])
     sight /= np.linalg.norm(sight, axis=1, keepdims=True)
@@ -92,6 +92,11 @@ class Definition:
 
     column: str
     of_pairs: Callable[[np.ndarray, np.ndarray, np.ndarray, Monitor], np.ndarray]
+
+    @property
+    def needs_monitor(self) -> bool:
+        """Whether it is an angle between places on a screen."""
+        return self.of_pairs is rf_distance
 
 
 def _correlation(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
@@ -162,7 +167,7 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
     found = pairs.assign(**dict.fromkeys(wanted, np.nan))
     if not known.any():
         return found
-    screen = monitor if monitor is not None else Monitor()
+    screen = monitor if monitor is not None else MINNIE65_MONITOR
     rows, place = np.unique(np.concatenate([pre[known], post[known]]), return_inverse=True)
     a, b = np.split(place, 2)
     for name in wanted:

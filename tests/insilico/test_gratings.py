@@ -47,7 +47,8 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
     twin.mean = lambda name, numbers: numbers[..., 0]
     keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
     scales = Scales((120.0, 50.0), np.full(units, 2.0), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0))
-    return FittedTwin(twin, config, {"planted": KnownAnimal(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, frozenset())})
+    known = KnownAnimal(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, Monitor(), frozenset())
+    return FittedTwin(twin, config, {"planted": known})
 
 
 def test_a_grating_drifts_its_way_at_its_frequency():
@@ -62,7 +63,7 @@ def test_a_grating_drifts_its_way_at_its_frequency():
 
 
 def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
-    table = measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.03, 0.045), seconds=1.0, onset_s=0.2))
+    table = measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.03, 0.045), counted_s=1.0, onset_s=0.2))
     known = table.iloc[: len(PREFERRED)]
     apart = np.abs((known["preferred_direction"] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()

@@ -41,6 +41,24 @@ def answered(tables: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     return out
 
 
+def test_the_monitor_of_the_receptive_fields_can_be_stated_and_is_told(tables: tuple[Path, Path], tmp_path: Path):
+    neurons = pd.read_parquet(tables[1])
+    place = [np.array([x, 0.0]) for x in np.where(np.arange(len(neurons)) % 2, 0.1, -0.1)]
+    neurons.assign(position_stim_cvt=place).to_parquet(tmp_path / "neurons.parquet")
+    asked = ["like-to-like", tables[0], "--neurons", tmp_path / "neurons.parquet", "--similarity", "rf_distance", "--inclusion", "none"]
+    asked += ["--by", "none", "--nulls", 0]
+    nothing = "that of minnie65, for nothing states another"
+    for words, degrees, told in (
+        (["--monitor", 60, 34, 25], 2 * np.degrees(np.arctan(3 / 25)), "60 x 34 cm at 25 cm (as given)"),
+        ([], 2 * np.degrees(np.arctan(2.76 / 15)), f"55.2 x 31 cm at 15 cm ({nothing})"),
+    ):
+        out = tmp_path / f"run{len(words)}"
+        done = CliRunner().invoke(app, [str(word) for word in (*asked, "--out", out, *words)])
+        assert done.exit_code == 0, done.output
+        assert f"degrees on a monitor of {told}" in (out / "report.html").read_text(encoding="utf-8")
+        assert pd.read_csv(out / "curves.csv")["bin_high"].max() == pytest.approx(degrees)
+
+
 def test_the_planted_slope_and_no_other_is_in_the_slopes(answered: Path):
     slopes = pd.read_csv(answered / "slopes.csv")
     assert list(slopes.columns) == SLOPES

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
-from graphtwin.pipeline.pairs.neuron_function import with_function, without_published
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.tuning.similarity import add_similarities
 
 NEURONS = pd.DataFrame({"nucleus_id": [101, 102, 103], "session": 1, "scan_idx": [1, 1, 2], "unit_id": [5, 6, 5], "layer": "L4"})
@@ -60,6 +61,36 @@ def test_embeddings_by_nucleus_are_joined_by_nucleus():
     known = with_function(NEURONS, by_nucleus, "e.parquet").set_index("nucleus_id")
     assert known.loc[101, "readout_cvt"].tolist() == [1.0, 0.0]
     assert known.loc[103, "position_stim_cvt"].tolist() == [0.1, 0.0]
+
+
+LAB = Monitor(width_cm=60.0, height_cm=34.0, distance_cm=25.0)
+
+
+def test_angles_are_those_on_the_monitor_that_the_embeddings_are_stamped_with():
+    known = with_function(NEURONS.assign(monitor_width_cm=1.0), EMBEDDED.assign(**LAB.stamp()), "e.parquet")
+    monitor, how = monitor_of_neurons(known, None, "e.parquet")
+    assert (monitor, how) == (LAB, "as e.parquet says")
+    found = add_similarities(PAIRS, known, ["rf_distance"], monitor)
+    assert found["rf_distance"][0] == pytest.approx(np.degrees(np.arctan(0.1 * 30 / 25)), abs=1e-9)  # 6.84; 10.43 on that of minnie65
+
+
+def test_a_monitor_is_given_or_assumed_where_no_table_is_stamped():
+    unstamped = with_function(NEURONS, EMBEDDED, "e.parquet")
+    assert monitor_of_neurons(unstamped, LAB, "e.parquet") == (LAB, "as given")
+    assert monitor_of_neurons(unstamped, None, "e.parquet") == (MINNIE65_MONITOR, "that of minnie65, for nothing states another")
+
+
+def test_several_monitors_and_one_that_contradicts_the_stamp_are_refused_in_words():
+    several = EMBEDDED.assign(**LAB.stamp())
+    several.loc[0, "monitor_distance_cm"] = 15.0
+    with pytest.raises(ValueError, match=r"e\.parquet: 2 monitors \(60 x 34 cm at 25 cm; 60 x 34 cm at 15 cm\)"):
+        monitor_of_neurons(with_function(NEURONS, several, "e.parquet"), None, "e.parquet")
+    stamped = with_function(NEURONS, EMBEDDED.assign(**LAB.stamp()), "e.parquet")
+    with pytest.raises(ValueError, match=r"made for a monitor of 60 x 34 cm at 25 cm, but --monitor says 55\.2 x 31 cm at 15 cm"):
+        monitor_of_neurons(stamped, MINNIE65_MONITOR, "e.parquet")
+    elsewhere = EMBEDDED.assign(**LAB.stamp())
+    elsewhere.loc[2, "monitor_distance_cm"] = 15.0  # a unit of no neuron that is asked about
+    assert monitor_of_neurons(with_function(NEURONS, elsewhere, "e.parquet"), None, "e.parquet")[0] == LAB
 
 
 def test_embeddings_that_are_of_other_recordings_or_none_are_refused_in_words():

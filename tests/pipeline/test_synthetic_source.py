@@ -68,7 +68,8 @@ def test_tuning_beside_brought_embeddings_is_what_narrow_scans_measured_of_the_s
     out, _, study = brought
     measured = sources.load(out.with_name("run_cortex") / "source.toml")
     (matched,), (narrow,) = measured.of("coregistration"), measured.of("responses")
-    expected = matched.frame[[*UNIT_KEY, "nucleus_id"]].merge(narrow.frame, on=UNIT_KEY).drop(columns=UNIT_KEY).groupby("nucleus_id").mean()
+    every = matched.frame[[*UNIT_KEY, "nucleus_id"]].merge(narrow.frame, on=UNIT_KEY).sort_values(UNIT_KEY)
+    expected = every.drop_duplicates("nucleus_id").set_index("nucleus_id").drop(columns=UNIT_KEY)
     units = study.cortex.units.set_index("nucleus_id")
     assert 10 < len(units) < (matched.frame["session"] == 1).sum()
     np.testing.assert_allclose(units[list(expected)], expected.loc[units.index], rtol=1e-6)

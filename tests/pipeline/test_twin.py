@@ -12,7 +12,7 @@ from graphtwin.cli.app import app
 from graphtwin.sources.open_recording import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
-FAST = ["steps=3", "windows=2", "frames=24", "warm_up=6", "fit.epochs=2"]
+FAST = ["steps=3", "windows=2", "window_s=0.8", "left_out_s=0.2", "fit.epochs=2"]
 CORE = 'twin.core={kind="recurrent", first=6, hidden=8, blocks=1, features=8}'
 
 
@@ -61,7 +61,7 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
     assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "provenance.json", "twin.pt"]
-    said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--skip", 20)
+    said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
     assert "8 units; medians: single_trial" in said
     assert "video (2 stimuli, trained on others): cc_norm" in said
     scores = pd.read_csv(tmp_path / "s.csv")
@@ -83,6 +83,21 @@ def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run:
     cores = [open_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
     assert all((cores[0][name] == value).all() for name, value in cores[1].items())
     assert "not an animal of this twin" in command("score", run, animals[1], "--out", tmp_path / "s.csv")
+
+
+def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(animals: list[Path], tmp_path: Path):
+    stated = settings("monitor.width_cm=60", "monitor.height_cm=34", "monitor.distance_cm=25")
+    assert "exit 0" in command("train", animals[0], "--out", tmp_path / "lab", "--threads", 1, *stated)
+    said = {"lab": (60.0, 34.0, 25.0), "same": (60.0, 34.0, 25.0), "other": (50.0, 30.0, 20.0)}
+    for name, words in {"same": (), "other": ("--monitor", 50, 30, 20)}.items():
+        new = tmp_path / name
+        assert "exit 0" in command("transfer", tmp_path / "lab", animals[1], "--out", new, "--minutes", 0.1, "--threads", 1, *words)
+    for name, numbers in said.items():
+        command("embed", tmp_path / name, "--out", tmp_path / f"{name}.csv")
+        found = pd.read_csv(tmp_path / f"{name}.csv")[["monitor_width_cm", "monitor_height_cm", "monitor_distance_cm"]]
+        assert {tuple(row) for row in found.to_numpy().tolist()} == {numbers}
+    wrong = command("transfer", tmp_path / "lab", animals[1], "--out", tmp_path / "x", "--monitor", 60, 34, 0)
+    assert "--monitor: 1 setting is wrong: distance_cm = 0.0: give more than 0" in wrong
 
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
@@ -169,7 +184,7 @@ def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: lis
 
 
 def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Path], run: Path, tmp_path: Path):
-    quick = [w for s in ("left_out=20", "population.marginals.epochs=2", "population.latents.epochs=2") for w in ("--set", s)]
+    quick = [w for s in ("left_out_s=0.667", "population.marginals.epochs=2", "population.latents.epochs=2") for w in ("--set", s)]
     said = command("population", run, animals[0], "--out", tmp_path / "p.csv", "--threads", 1, *quick)
     assert "8 units that fire" in said
     table = pd.read_csv(tmp_path / "p.csv")

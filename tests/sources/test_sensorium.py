@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from graphtwin.coordinates import Monitor
 from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
 
 N_UNITS, N_FRAMES, PADDED = 3, 6, 8
@@ -61,6 +63,20 @@ def test_a_folder_made_by_hand_is_read_in_frames_first_order_without_its_padding
     np.testing.assert_array_equal(trial.behaviour, stored["behavior"].T[:N_FRAMES])
     np.testing.assert_array_equal(trial.eye_position, stored["pupil_center"].T[:N_FRAMES])
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*")} == before  # nothing is written
+
+
+def test_the_monitor_is_that_of_the_settings_beside_the_data_or_the_published_one(folder: Path):
+    assert read_sensorium(folder).monitor == Monitor(width_cm=55.2, height_cm=31.0, distance_cm=15.0)
+    (folder / "config.json").write_text('{"frame_rate_hz": 30, "monitor": {"width_cm": 60, "height_cm": 34, "distance_cm": 25}}')
+    assert read_sensorium(folder).monitor == Monitor(width_cm=60.0, height_cm=34.0, distance_cm=25.0)
+    shutil.make_archive(str(folder), "zip", folder)
+    assert read_sensorium(folder.with_suffix(".zip")).monitor == Monitor(width_cm=60.0, height_cm=34.0, distance_cm=25.0)
+    (folder / "config.json").write_text('{"monitor": {"width": 60}}')
+    with pytest.raises(ValueError, match=r"config\.json, monitor: 1 setting is wrong: unknown key 'width', nearest 'width_cm'"):
+        read_sensorium(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json: is no table of settings as JSON"):
+        read_sensorium(folder)
 
 
 def test_arrays_are_memory_maps_and_a_recording_goes_to_other_processes(folder: Path):

@@ -59,6 +59,7 @@ def _drift(frames: Float[np.ndarray, "frames height width"]) -> tuple[float, flo
 def test_a_grating_drifts_into_its_direction_at_its_speed(direction: float):
     right, up = _drift(stimuli.grating_film(direction, 0.03, 2.0, 30, contrast=0.5).astype(np.float64))
     assert abs((np.degrees(np.arctan2(up, right)) - direction + 180) % 360 - 180) < 1.0
+    assert stimuli.DEGREES_A_PIXEL == 3.29  # films of this simulator were made so
     speed = 2.0 / (0.03 * stimuli.DEGREES_A_PIXEL) / stimuli.FRAME_RATE_HZ
     assert np.hypot(right, up) == pytest.approx(speed, rel=0.15)
 

@@ -17,7 +17,7 @@ CORES = {
 
 def twin_of(core: str, **settings: object) -> Twin:
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2, frame_rate_hz=30.0)
     twin = Twin(TwinConfig(core=CORES[core], bf16=False, **settings), {"mouse": start}).eval()
     for parameter in twin.parameters():  # weights that start at 0 would hide mistakes
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -94,7 +94,7 @@ def test_an_animal_that_answers_late_gets_the_same_answer_that_much_later():
     still, gaze = torch.zeros(2, 30, 2), eye[:, :1].expand(-1, 30, -1)
     at_once, _ = prompt("mouse", video, still, gaze)
     late = twin_of("recurrent")
-    late.animals[0].delay.fill_(4)
+    late.animals[0].delay_s.fill_(4 / 30)
     held = torch.cat([video[:, :1].expand(-1, 4, -1, -1), video], dim=1)[:, :30]
     answered, _ = late("mouse", video, still, gaze)
     assert torch.allclose(answered, prompt("mouse", held, still, gaze)[0], atol=1e-5)
@@ -104,3 +104,14 @@ def test_an_animal_that_answers_late_gets_the_same_answer_that_much_later():
         numbers, state = late("mouse", video[:, part], still[:, part], gaze[:, part], state)
         streamed.append(numbers)
     assert torch.allclose(torch.cat(streamed, 1), answered, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_same_delay_in_seconds_is_half_as_many_frames_at_half_the_frame_rate():
+    late, (video, behaviour, eye) = twin_of("recurrent"), clip()
+    for rate, frames in ((30.0, 4), (15.0, 2), (np.nan, 0)):
+        late.animals[0].delay_s.fill_(4 / 30)
+        late.animals[0].frame_rate_hz = rate
+        held = torch.cat([video[:, :1].expand(-1, frames, -1, -1), video], dim=1)[:, :30]
+        gaze = eye[:, :1].expand(-1, 30, -1)
+        assert torch.allclose(late("mouse", video, behaviour, gaze)[0], twin_of("recurrent")("mouse", held, behaviour, gaze)[0], atol=1e-5)

@@ -15,14 +15,14 @@ from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig
 from graphtwin.twin.scores.prediction import score_trials
-from tests.twin.planted_recording import Planted, plant
+from tests.twin.planted_recording import HZ, Planted, plant
 
 SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
 
 
 def config(core: Any = SMALL, epochs: int = 2, steps: int = 4, **twin: Any) -> FoundationConfig:
     fit = FitConfig(epochs=epochs, patience=epochs, learning_rate=3e-3, weight_decay=0.0)
-    return FoundationConfig(twin=TwinConfig(core=core, **twin), fit=fit, steps=steps, windows=3, frames=24, warm_up=6)
+    return FoundationConfig(twin=TwinConfig(core=core, **twin), fit=fit, steps=steps, windows=3, window_s=0.8, left_out_s=0.2)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -40,7 +40,7 @@ def fitted(animal: Planted) -> Trained:
 
 
 def test_a_small_twin_predicts_planted_responses_it_never_saw(animal: Planted, fitted: Trained):
-    scored = score_trials(fitted.twin, held_out_clips(fitted.clips["planted"][0], ["test"]), left_out=20, replicates=20)
+    scored = score_trials(fitted.twin, held_out_clips(fitted.clips["planted"][0], ["test"]), left_out_s=20 / HZ, replicates=20)
     assert scored["cc_norm"].median() > 0.6
     assert (scored["cc_abs_low"] <= scored["cc_abs"]).all()
     assert fitted.state.history[-1]["validation"] < fitted.state.history[0]["validation"]

@@ -80,7 +80,7 @@ def studied(modules: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("study")
     core = ConvolutionalConfig(first=6, hidden=8, blocks=1, features=8)
     fit = FitConfig(epochs=2, patience=2, learning_rate=3e-3, weight_decay=0.0)
-    config = FoundationConfig(twin=TwinConfig(core=core, bf16=False), fit=fit, windows=2, frames=24, warm_up=6)
+    config = FoundationConfig(twin=TwinConfig(core=core, bf16=False), fit=fit, windows=2, window_s=0.8, left_out_s=0.2)
     recordings = [animal(number, ["dead_leaves"] * 2 + ["drifting_gratings"] * 2 + ["gabors"] * (number == 0)) for number in range(3)]
     annotate(folder / "data", recordings[0].units)
     study = fits.Study(folder, config, seconds=0.1)

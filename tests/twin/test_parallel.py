@@ -38,7 +38,7 @@ def joint_batches(objective: Any, clips: Any, config: Any, rng: np.random.Genera
     own = rng.spawn(2)
     for step in range(config.steps):
         name = list(clips)[step % len(clips)]
-        windows = [clips[name][0].draw(each, config.windows, config.frames, config.warm_up) for each in own]
+        windows = [clips[name][0].draw(each, config.windows, config.window_s, config.left_out_s) for each in own]
         yield partial(mean_loss, objective, name, windows)
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from graphtwin.coordinates import Monitor
 from graphtwin.twin.model.perspective import LARGEST_DEGREES, Perspective, PerspectiveConfig
 
 
 def turned(yaw_degrees: float, pitch_degrees: float = 0.0, **monitor: float) -> Perspective:
     """A perspective that turns by the same angles at every eye position."""
-    perspective = Perspective(PerspectiveConfig(**monitor))
+    perspective = Perspective(PerspectiveConfig(), Monitor(**monitor))
     share = torch.tensor([yaw_degrees, pitch_degrees, 0.0]) / LARGEST_DEGREES
     perspective.angles[2].bias.data = torch.atanh(share)
     return perspective
@@ -17,13 +18,15 @@ def turned(yaw_degrees: float, pitch_degrees: float = 0.0, **monitor: float) -> 
 
 def test_the_resting_eye_sees_the_video_itself():
     video = torch.randn(2, 3, 36, 64)
-    assert torch.allclose(Perspective(PerspectiveConfig())(video, torch.randn(2, 3, 2)), video, atol=1e-4)
+    assert torch.allclose(Perspective(PerspectiveConfig(), Monitor())(video, torch.randn(2, 3, 2)), video, atol=1e-4)
 
 
 def test_the_centre_of_the_view_moves_by_the_tangent_of_the_angle():
     rays = turned(10.0).rays(torch.zeros(1, 2), 3, 3)
     assert rays[0, 1, 1, 0].item() == pytest.approx(15.0 * np.tan(np.radians(10)) / (55.2 / 2), rel=1e-4)
     assert rays[0, 1, 1, 1].item() == pytest.approx(0.0, abs=1e-6)
+    rays = turned(10.0, width_cm=60.0, height_cm=34.0, distance_cm=25.0).rays(torch.zeros(1, 2), 3, 3)
+    assert rays[0, 1, 1, 0].item() == pytest.approx(25.0 * np.tan(np.radians(10)) / 30.0, rel=1e-4)
 
 
 @pytest.mark.parametrize("x", [0.0, 0.5, -0.5])
@@ -36,7 +39,7 @@ def test_every_line_of_sight_turns_by_the_same_angle(x: float):
 
 
 def test_an_eye_position_far_outside_the_monitor_turns_no_further_than_allowed():
-    perspective = Perspective(PerspectiveConfig())
+    perspective = Perspective(PerspectiveConfig(), Monitor())
     torch.manual_seed(0)
     for parameter in perspective.parameters():
         torch.nn.init.normal_(parameter, std=5.0)
@@ -46,4 +49,4 @@ def test_an_eye_position_far_outside_the_monitor_turns_no_further_than_allowed()
 
 def test_an_eye_that_is_taken_to_rest_costs_nothing():
     video = torch.randn(1, 1, 4, 4)
-    assert Perspective(PerspectiveConfig(learn=False))(video, torch.randn(1, 1, 2)) is video
+    assert Perspective(PerspectiveConfig(learn=False), Monitor())(video, torch.randn(1, 1, 2)) is video

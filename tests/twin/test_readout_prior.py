@@ -15,7 +15,7 @@ from graphtwin.twin.fit.readout_mixture import Mixture, share_known
 from graphtwin.twin.fit.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.model.network import AnimalStart, Twin
 from graphtwin.twin.scores.prediction import predict_trials
-from tests.twin.planted_recording import Planted, plant
+from tests.twin.planted_recording import HZ, Planted, plant
 from tests.twin.test_foundation import config
 
 
@@ -180,7 +180,7 @@ def test_readouts_that_were_moved_away_settle_where_they_predict_what_was_held_o
     with torch.no_grad():
         weights += 0.3 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
     moved = loss(fitted, test)
-    settle(fitted.twin, {"planted": clips}, warm_up=6)
+    settle(fitted.twin, {"planted": clips}, left_out_s=6 / HZ)
     assert loss(fitted, test) < before + 0.1 * (moved - before)
 
 

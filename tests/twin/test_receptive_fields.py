@@ -10,10 +10,10 @@ from scipy.ndimage import shift
 
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data import receptive_fields
-from graphtwin.twin.data.clips import clips_of
+from graphtwin.twin.data.clips import ClipConfig, clips_of
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields, moved
-from tests.twin.planted_recording import LAG, Planted, fields, movie, plant
+from tests.twin.planted_recording import HZ, LAG, Planted, fields, movie, plant
 
 GAZE = np.array([[1.2, 0.3], [-0.2, 0.7]])  # pixels right and down for one SD of eye position
 PIXELS = np.array([12, 8])  # half the planted video
@@ -52,8 +52,14 @@ def test_planted_fields_are_found_by_reverse_correlation():
     planted = plant(units=30, train=25)
     found = locate_fields(clips_of(planted.recording)[0], SMALL_FIELDS)
     assert np.quantile(off(found.centres, planted), 0.9) < 0.8  # pixels
-    assert abs(found.lag - LAG) <= 1
+    assert abs(found.delay_s - LAG / HZ) <= 1 / HZ
     assert not found.gaze_px.any()  # the eye never moves
+
+
+def test_the_delay_is_the_same_time_at_half_the_frame_rate():
+    planted = plant(units=30, train=25)
+    found = locate_fields(clips_of(planted.recording, ClipConfig(frame_rate_hz=HZ / 2))[0], SMALL_FIELDS)
+    assert abs(found.delay_s - LAG / HZ) <= 1 / HZ
 
 
 def test_the_gaze_map_that_was_planted_is_found():
@@ -93,7 +99,7 @@ def test_fields_are_found_from_single_pictures():
         "still", np.nan, units, trials, ("a", "b"), lambda k: Trial(pictures[k : k + 1], responses[k : k + 1], still, still)
     )
     found = locate_fields(clips_of(recording)[0], SMALL_FIELDS)
-    assert found.lag == 0
+    assert found.delay_s == 0
     assert np.median(np.hypot(*((found.centres - centres) * PIXELS).T)) < 0.6
 
 

@@ -87,7 +87,7 @@ def test_frames_are_thinned_repeats_are_aligned_and_trials_are_in_order_of_recor
         {planted.recording.name: AnimalStart(np.zeros((5, 2)), np.ones(5), None, len(planted.recording.behaviour))},
     ).eval()
     test = held_out_clips(training, ["test"])
-    config = RecordedPopulationConfig(samples_hz=training.frame_rate_hz / 4, left_out=20)
+    config = RecordedPopulationConfig(samples_hz=training.frame_rate_hz / 4, left_out_s=20 / training.frame_rate_hz)
     found = read_population(twin, test, config, repeated=True)
     assert found.responses.shape == (2 * 3 * 15, 5)
     assert np.bincount(found.stimulus).tolist() == [3] * 30

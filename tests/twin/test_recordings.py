@@ -10,7 +10,7 @@ from graphtwin.execute import rng_for
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data import clips
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
-from tests.twin.planted_recording import Planted, plant
+from tests.twin.planted_recording import HZ, Planted, plant
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_repeats_are_the_showings_of_a_stimulus(planted: Planted):
 
 def test_a_drawn_window_is_the_same_frames_that_reading_gives(planted: Planted):
     train, _ = clips_of(planted.recording)
-    drawn = train.draw(rng_for(1, "windows"), 3, 15, warm_up=4)
-    again = train.draw(rng_for(1, "windows"), 3, 15, warm_up=4)
+    drawn = train.draw(rng_for(1, "windows"), 3, 15 / HZ, left_out_s=4 / HZ)
+    again = train.draw(rng_for(1, "windows"), 3, 15 / HZ, left_out_s=4 / HZ)
     assert np.array_equal(drawn.video, again.video)
     assert drawn.counted.sum(1).tolist() == [11] * 3
     whole = dict(train.whole())
@@ -108,7 +108,7 @@ def test_pictures_are_held_and_answered_on_the_last_frame(planted: Planted, monk
     pictures = [Trial(*(values[:1] for values in vars(trial).values())) for trial in planted.trials]
     recording = replace(planted.recording, frame_rate_hz=float("nan"), open_trial=lambda row: pictures[row])
     train, _ = clips_of(recording, ClipConfig())
-    window = train.draw(rng_for(0, "pictures"), 2, 60, warm_up=12)
+    window = train.draw(rng_for(0, "pictures"), 2, 2.0, left_out_s=0.4)
     assert window.video.shape[:2] == (2, 5)
     assert window.counted.tolist() == [[False] * 4 + [True]] * 2
 
@@ -191,4 +191,4 @@ def test_placeholders_for_responses_are_refused(planted: Planted):
 
 def test_windows_longer_than_every_trial_are_refused(planted: Planted):
     with pytest.raises(ValueError, match=r"none of 4 trials has 50 frames \(longest 40\)"):
-        clips_of(planted.recording)[0].draw(rng_for(0, "w"), 1, 50)
+        clips_of(planted.recording)[0].draw(rng_for(0, "w"), 1, 50 / HZ)

@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
 from graphtwin.training import FitConfig
-from graphtwin.twin.data.clips import held_out_clips
+from graphtwin.twin.data.clips import ClipConfig, held_out_clips
+from graphtwin.twin.fit.animal_responder import responders
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of, train_foundation
 from graphtwin.twin.fit.gauge import features_on, reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import MODULATORS, TwinConfig
 from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.scores.likelihood import intercept
-from graphtwin.twin.scores.prediction import score_trials
-from tests.twin.planted_recording import Planted, plant
+from graphtwin.twin.scores.prediction import score_trials, shown, sums_of
+from graphtwin.twin.scores.unit_scores import gather_sums
+from tests.twin.planted_recording import HZ, LAG, Planted, plant
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def trained(animal: Planted) -> Trained:
     fit = FitConfig(epochs=3, patience=3, learning_rate=3e-3, weight_decay=0.0)
     core = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
     twin = TwinConfig(core=core, bf16=False, position_from_cortex=True)
-    return train_foundation([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, frames=24, warm_up=6))
+    return train_foundation([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, window_s=0.8, left_out_s=0.2))
 
 
 @pytest.fixture
@@ -47,6 +50,36 @@ def test_a_twin_read_back_predicts_the_same(animal: Planted, fitted: FittedTwin,
         assert torch.equal(read.twin("planted", *inputs)[0], fitted.twin("planted", *inputs)[0])
     assert read.animals["planted"].units.equals(fitted.animals["planted"].units)
     assert len(read.clips(animal.recording, ("test",)).rows) == 8
+
+
+def test_a_twin_keeps_the_monitor_and_the_delay_of_every_animal(animal: Planted, tmp_path: Path):
+    lab, other = Monitor(width_cm=60.0, height_cm=34.0, distance_cm=25.0), Monitor(distance_cm=20.0)
+    recordings = [replace(animal.recording, monitor=lab), replace(animal.recording, name="second")]
+    fit = FitConfig(epochs=1, patience=1)
+    core = ConvolutionalConfig(first=4, hidden=8, blocks=1, features=8)
+    config = FoundationConfig(twin=TwinConfig(core=core, bf16=False), fit=fit, steps=2, window_s=0.8, left_out_s=0.2, expected_delay_s=0.0)
+    trained = train_foundation(recordings, config)
+    read = read_twin(write_twin(fitted_of(trained), tmp_path / "twin.pt"))
+    assert [one.monitor for one in responders(read)] == [lab, MINNIE65_MONITOR]
+    assert [head.perspective.monitor for head in read.twin.animals] == [lab, MINNIE65_MONITOR]
+    for head, again in zip(trained.twin.animals, read.twin.animals, strict=True):
+        assert abs(float(head.delay_s) - LAG / HZ) <= 1 / HZ
+        assert (float(again.delay_s), again.frame_rate_hz) == (float(head.delay_s), HZ)
+    table = embed_units(read).set_index("animal")
+    assert table.loc["planted", list(MONITOR_COLUMNS)].drop_duplicates().to_numpy().tolist() == [[60.0, 34.0, 25.0]]
+    assert table.loc["second", list(MONITOR_COLUMNS)].drop_duplicates().to_numpy().tolist() == [[55.2, 31.0, 15.0]]
+    stated = config.model_copy(update={"monitor": other})
+    assert {monitor_of(recording, stated) for recording in recordings} == {other}
+
+
+@pytest.mark.parametrize(("rate", "left_out"), [(30.0, 50), (15.0, 25)])
+def test_five_thirds_of_a_second_do_not_count_at_any_frame_rate(trained: Trained, rate: float, left_out: int):
+    training = replace(trained.clips["planted"][0], config=ClipConfig(frame_rate_hz=rate))
+    test = held_out_clips(training, ["test"])
+    sums = sums_of(trained.twin, test)
+    assert sums.frames.tolist() == [120 * rate / 30 - left_out] * 2
+    given = gather_sums(shown(trained.twin, test), left_out)
+    np.testing.assert_array_equal(sums.yp, given.yp)
 
 
 def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_path: Path):
@@ -143,7 +176,7 @@ def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted
 
 def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
     training, _ = trained.clips["planted"]
-    scored = score_trials(trained.twin, held_out_clips(training, ["test"]), left_out=20, train=training)
+    scored = score_trials(trained.twin, held_out_clips(training, ["test"]), left_out_s=20 / HZ, train=training)
     assert scored["bits_per_response"].median() > 0.05
     assert np.isfinite(scored["binned_bits_per_response"]).all()
     assert len(scored) == 12

@@ -22,8 +22,8 @@ CONFIG = FoundationConfig(
     fit=FitConfig(epochs=2, patience=2, learning_rate=3e-3, weight_decay=0.0),
     steps=3,
     windows=2,
-    frames=24,
-    warm_up=6,
+    window_s=0.8,
+    left_out_s=0.2,
 )
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex.funnel import Funnel
-from graphtwin.pipeline.pairs.neuron_function import with_function, without_published
+from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders.brought_embeddings import read_embeddings as read_embeddings
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
-from graphtwin.tuning.similarity import add_similarities
+from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
 from graphtwin.tuning.units import speaking_units
 from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections
@@ -26,7 +27,7 @@ from graphtwin.wiring.questions.together import GEOMETRY, together
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # of the published units: correlation of the twin's prediction with the mean response
-STEPS_BEFORE = 3  # pairs, neurons, inclusion
+STEPS_BEFORE = 4  # pairs, neurons, similarities, inclusion
 
 
 class LikeToLikeConfig(BaseModel):
@@ -52,6 +53,9 @@ class LikeToLikeConfig(BaseModel):
     nulls: int = Field(200, ge=0, description="Replicates of every null and bootstrap; 0 leaves them out.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     workers: int = Field(1, ge=1, description="Threads; the tables are the same for any number.")
+    monitor: Monitor | None = Field(
+        None, description="Screen of the neurons' receptive fields, in cm, where no table is stamped with one; if absent, that of minnie65."
+    )
 
 
 def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
@@ -78,8 +82,10 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
             return done
 
         pairs = doing("reading the pairs", lambda: _read_pairs(config))
-        pairs, neurons = doing("neurons and similarities", lambda: _with_neurons(pairs, config, answer))
-        steps = doing("inclusion", lambda: _steps(pairs, neurons, config, answer))
+        neurons = doing("reading the neurons", lambda: _read_neurons(config, answer))
+        monitor = _monitor(neurons, config, answer)
+        pairs = doing("similarities", lambda: _with_neurons(pairs, neurons, config, monitor))
+        steps = doing("inclusion", lambda: _steps(pairs, neurons, config, monitor, answer))
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
@@ -87,13 +93,15 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     return out
 
 
-def _steps(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, answer: Answer) -> dict[str, Step]:
+def _steps(
+    pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, monitor: Monitor, answer: Answer
+) -> dict[str, Step]:
     """What is to be done with the pairs of every similarity, and with those of all of them."""
     by = None if config.by == "none" else config.by
     steps: dict[str, Step] = {}
     included = {}
     for name in dict.fromkeys(config.similarity):
-        question = Question(name, config.outcome, by, config.nulls, config.seed, config.workers, measure_of(neurons, name))
+        question = Question(name, config.outcome, by, config.nulls, config.seed, config.workers, measure_of(neurons, name, monitor))
         included[name] = _fitted_groups(_included(pairs, neurons, name, config, answer), question, answer)
         steps |= {f"{name}: {step}": work for step, work in analyse(included[name], question).items()}
     return steps | together(pairs, included, neurons, config.outcome, by, config.seed, answer)
@@ -115,18 +123,35 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
     return pairs
 
 
-def _with_neurons(pairs: pd.DataFrame, config: LikeToLikeConfig, answer: Answer) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Similarities, projections and geometry filled in where the neurons allow it, and the neurons."""
+def _read_neurons(config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame | None:
+    """The neurons, each with the unit that speaks for it, and with the function of a twin where its embeddings are given."""
     if config.neurons is None:
-        return pairs, None
+        return None
     units = read_neurons(config.neurons)
     neurons = speaking_units(units, RELIABILITY, str(config.neurons))
     funnel = Funnel("neurons")
     funnel.record("units of nuclei", "speak for their nucleus", len(units), len(neurons), f"another has a larger {RELIABILITY}", "units")
     answer.add("funnel", funnel.frame())
-    if config.embeddings is not None:
-        neurons = with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
-    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity), neurons
+    if config.embeddings is None:
+        return neurons
+    return with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
+
+
+def _monitor(neurons: pd.DataFrame | None, config: LikeToLikeConfig, answer: Answer) -> Monitor:
+    """The screen of the receptive fields; a note says which it is where an angle on it is asked for and computed here."""
+    angles = [name for name in config.similarity if name in SIMILARITIES and SIMILARITIES[name].needs_monitor]
+    if neurons is None or not angles:
+        return config.monitor or MINNIE65_MONITOR
+    monitor, how = monitor_of_neurons(neurons, config.monitor, str(config.embeddings or config.neurons))
+    answer.notes.append(f"{', '.join(angles)}: degrees on a monitor of {monitor} ({how}).")
+    return monitor
+
+
+def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, monitor: Monitor) -> pd.DataFrame:
+    """Similarities, projections and geometry filled in where the neurons allow it."""
+    if neurons is None:
+        return pairs
+    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor)
 
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:

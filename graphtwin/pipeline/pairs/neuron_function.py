@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
+from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS, tuning_features
 from graphtwin.tuning.embeddings import embedding_columns
 from graphtwin.tuning.similarity import SIMILARITIES
@@ -15,7 +16,7 @@ NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori
 VECTORS = {"in_silico_resp": "in_silico_resp", "in_vivo_mean_resp": "in_vivo_mean_resp"}
 READOUT, PLACE = "readout_cvt", "position_stim_cvt"
 TUNING = "in_silico_tuning"
-OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS)
+OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS, *MONITOR_COLUMNS)
 
 
 def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -24,12 +25,13 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     Args:
         neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
         embedded: An embeddings table by unit or by nucleus_id: embedding_*, and what there is of rf_x, rf_y, in_silico_resp,
-            in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `tuning.tuning_features`).
+            in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `tuning.tuning_features`),
+            monitor_width_cm, monitor_height_cm, monitor_distance_cm.
         origin: Of the embeddings table, for errors.
 
     Returns:
         The neurons with readout_cvt, position_stim_cvt, in_silico_tuning, in_silico_resp, in_vivo_mean_resp, gosi_, osi_ and
-        pref_ori_cvt_monet_full of the twin; those that the embeddings table lacks are gone.
+        pref_ori_cvt_monet_full and the monitor of the twin; those that the embeddings table lacks are gone.
     """
     names = embedding_columns(embedded)
     if not names:
@@ -46,6 +48,9 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     for column, theirs in (VECTORS | NUMBERS).items():
         if theirs in embedded:
             known[column] = embedded[theirs].to_numpy()
+    for name in MONITOR_COLUMNS:
+        if name in embedded:
+            known[name] = embedded[name].to_numpy(np.float64)
     joined = neurons.drop(columns=[name for name in OF_THE_TWIN if name in neurons]).merge(known, on=key, how="left", validate="m:1")
     if joined[READOUT].isna().all():
         raise ValueError(
@@ -53,6 +58,35 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
             "Give embeddings of the recordings that the neuron table names."
         )
     return joined
+
+
+def monitor_of_neurons(neurons: pd.DataFrame | None, given: Monitor | None, origin: str) -> tuple[Monitor, str]:
+    """The screen on which the neurons' receptive fields lie, and in words how it is known.
+
+    Args:
+        neurons: Monitor columns where a table is stamped with them; NaN where a neuron has no function.
+        given: What the user says of a table that is not stamped.
+        origin: File of the table, for errors.
+
+    Raises:
+        ValueError: Several monitors are stamped, or another than the one that is given.
+    """
+    stamped = [name for name in MONITOR_COLUMNS if neurons is not None and name in neurons]
+    if neurons is None or not stamped:
+        return (MINNIE65_MONITOR, "that of minnie65, for nothing states another") if given is None else (given, "as given")
+    schema.require_columns(neurons, MONITOR_COLUMNS, origin)
+    rows = neurons[list(MONITOR_COLUMNS)].dropna().drop_duplicates().to_numpy(np.float64)
+    found = [Monitor(width_cm=width, height_cm=height, distance_cm=distance) for width, height, distance in rows]
+    if len(found) > 1:
+        raise ValueError(
+            f"{origin}: {len(found)} monitors ({'; '.join(map(str, found[:3]))}), so that distances of receptive fields on one cannot be "
+            "compared with those on another. Ask for each animal apart, or leave rf_distance out."
+        )
+    if not found:
+        return monitor_of_neurons(None, given, origin)
+    if given not in (None, found[0]):
+        raise ValueError(f"{origin}: made for a monitor of {found[0]}, but --monitor says {given}. Leave --monitor out, or correct it.")
+    return found[0], f"as {origin} says"
 
 
 def without_published(pairs: pd.DataFrame) -> pd.DataFrame:

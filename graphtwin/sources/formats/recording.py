@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -40,6 +42,7 @@ class Recording:
             frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses.
         behaviour: Names of the channels, such as pupil_size, pupil_size_change, running.
         open_trial: Reads one trial; its argument is a row number of `trials`.
+        monitor: Screen that the video filled; that of the MICrONS and Sensorium recordings where nothing states another.
     """
 
     name: str
@@ -48,3 +51,4 @@ class Recording:
     trials: pd.DataFrame
     behaviour: tuple[str, ...]
     open_trial: Callable[[int], Trial]
+    monitor: Monitor = MINNIE65_MONITOR

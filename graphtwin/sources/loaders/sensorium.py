@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import warnings
 import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest, validate
+from graphtwin.coordinates import Monitor
 from graphtwin.sources.formats.recording import Recording, Trial
 
 log = logging.getLogger("graphtwin")
 
 FRAME_RATE_HZ = 30.0
+SETTINGS = "config.json"
 LEAST_STD = 0.01  # of the mean over units: a unit that varies less is divided by this much instead
 
 
@@ -78,6 +82,7 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
         units=units,
         trials=trials,
         behaviour=layout.behaviour,
+        monitor=_monitor(files),
         open_trial=partial(
             _open, files, layout, trials["trial"].to_numpy(), trials["n_frames"].to_numpy(), trials["has_responses"].to_numpy()
         ),
@@ -115,6 +120,15 @@ class _Files:
     def name(self) -> str:
         return self.path.stem if self.path.suffix == ".zip" else self.path.name
 
+    def settings(self) -> dict[str, Any]:
+        """What `config.json` says; nothing where there is none."""
+        if self.path.is_dir():
+            path = self.path / SETTINGS
+            return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+        with zipfile.ZipFile(self.path) as archive:
+            inside = self.prefix + SETTINGS
+            return dict(json.loads(archive.read(inside))) if inside in archive.namelist() else {}
+
     def array(self, name: str) -> np.ndarray:
         if self.path.is_dir():
             return np.load(self.path / name, mmap_mode="r", allow_pickle=False)
@@ -140,6 +154,16 @@ def _files(path: Path) -> _Files:
     inside = next((name for name in names if name.endswith("meta/trials/tiers.npy")), "")
     prefix = inside.removesuffix("meta/trials/tiers.npy")
     return _Files(path, prefix, frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix) and name.endswith(".npy")))
+
+
+def _monitor(files: _Files) -> Monitor:
+    """The screen that `config.json` names under `monitor` (width_cm, height_cm, distance_cm); no release does."""
+    where = f"{files.path}/{SETTINGS}"
+    try:
+        settings = files.settings()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: is no table of settings as JSON ({error}). Copy it again, or remove it: it is optional.") from error
+    return validate(Monitor, settings.get("monitor", {}), f"{where}, monitor")
 
 
 def _array(files: _Files, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from graphtwin.artifacts import whole_folder, write_json
 from graphtwin.execute import threads
 from graphtwin.synthetic.function.images import ImageScan, play_images
 from graphtwin.synthetic.function.session import WITHHELD, Played, Scan, play
+from graphtwin.synthetic.function.stimuli import SCREEN
 
 STATISTICS = ("mean", "std", "min", "max", "median")
 ROWS_TOGETHER = 128  # of all training trials, while their statistics are made
@@ -62,9 +63,8 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: I
         for file, column in trials.items():
             _save(_plain(scan.trials[column]), partial / "meta" / "trials" / f"{file}.npy")
         _write_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
-        write_json(
-            {"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}, partial / "config.json"
-        )
+        settings = {"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}
+        write_json(settings | {"monitor": SCREEN.model_dump()}, partial / "config.json")
     return _files_of(folder / name, truth / name if truth is not None else None)
 
 
@@ -93,7 +93,8 @@ def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> li
         for file, column in {"tiers": "tier", "trial_idx": "trial", "frame_image_id": "image"}.items():
             _save(_plain(scan.trials[column]), partial / "meta" / "trials" / f"{file}.npy")
         _write_image_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
-        write_json({"data_set": name, "behavior": ["pupil_size", "pupil_size_change", "running"]}, partial / "config.json")
+        settings = {"data_set": name, "behavior": ["pupil_size", "pupil_size_change", "running"]}
+        write_json(settings | {"monitor": SCREEN.model_dump()}, partial / "config.json")
         if truth is not None:
             told = stack.enter_context(whole_folder(truth / name))
             _save(expected, told / "expected.npy")

@@ -15,12 +15,14 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.config import nearest
+from graphtwin.coordinates import MINNIE65_MONITOR
 from graphtwin.execute import rng_for
 
 HEIGHT, WIDTH = 36, 64
 FRAME_RATE_HZ = 30.0
 GREY = 127.5
-DEGREES_A_PIXEL = 3.29  # at the centre of a monitor of 55.2 cm and 64 columns, seen from 15 cm
+SCREEN = MINNIE65_MONITOR  # on which all simulated animals see their films
+DEGREES_A_PIXEL = round(SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1], 2)  # 3.2945 across, 3.2893 down: two digits for square pixels
 N_DIRECTIONS = 16
 SEGMENT_FRAMES = 18  # each direction of a parametric clip is shown for 0.6 s
 

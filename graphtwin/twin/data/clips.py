@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data.scales import Scales, checked, measure, scaled
@@ -107,15 +108,16 @@ class Clips:
             cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
         return self._standardised(cut, np.ones(len(cut.video), dtype=bool), f"{self.name}, trial {row}")
 
-    def draw(self, rng: np.random.Generator, clips: int, frames: int, warm_up: int = 0) -> Window:
-        """Windows from anywhere in the trials, every stretch of `frames` as likely as any other.
+    def draw(self, rng: np.random.Generator, clips: int, window_s: float, left_out_s: float = 0.0) -> Window:
+        """Windows from anywhere in the trials, every stretch of that length as likely as any other.
 
         Args:
             rng: Decides where.
             clips: Windows.
-            frames: Of each; the shortest trial drawn from has that many.
-            warm_up: Frames at the start of each window that are not counted, while the state of the model builds up.
+            window_s: Duration of each; the shortest trial drawn from is as long. Pictures have a length of their own.
+            left_out_s: Time at the start of each window that does not count, while the state of the model builds up.
         """
+        frames = max(1, frames_of(window_s, self.frame_rate_hz))
         places = (self.n_frames() - frames + 1).clip(min=0) if not self.pictures else np.ones(len(self.rows), dtype=np.int64)
         if not places.any():
             raise ValueError(
@@ -126,7 +128,8 @@ class Clips:
         trial = np.searchsorted(np.cumsum(places), drawn, side="right")
         begin = drawn - (np.cumsum(places) - places)[trial]
         windows = joined_clips([self.read(int(self.rows[t]), int(b), int(b) + frames) for t, b in zip(trial, begin, strict=True)])
-        return windows if self.pictures else replace(windows, counted=windows.counted & (np.arange(frames) >= warm_up))
+        late = np.arange(windows.counted.shape[1]) >= frames_of(left_out_s, self.frame_rate_hz)
+        return replace(windows, counted=windows.counted & late)
 
     def whole(self) -> Iterator[tuple[int, Window]]:
         """Every trial from its first frame to its last, with its row."""

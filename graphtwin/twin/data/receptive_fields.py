@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
+from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import PICTURE_FRAMES, Clips, Window
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
@@ -20,7 +21,7 @@ GAZE_PRIOR = 1 / 24  # SD of the entries of the gaze map before it was seen, in 
 GAZE_PASSES = 2  # over the data to find how the eye moves fields; 0 does not ask
 GAZE_SAMPLES = 1800  # energies in time from which lag and gaze are found, about: four minutes of film at 30 Hz
 ROWS, COLUMNS = 18, 32  # of the grid of places at which fields are looked for: 16:9, as most monitors
-EVERY = 4  # frames of a movie between those at which energies are taken: neighbouring frames are alike
+EVERY_S = 4 / 30  # between the frames of a movie at which energies are taken: neighbouring frames are alike
 ITERATIONS = 3  # of learning how units weigh energies; a choice
 PICTURES_TOGETHER = 100  # single pictures that are read as one trial: bounds memory
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # at most; spread over the recording
@@ -34,7 +35,7 @@ class ReverseCorrelationConfig(BaseModel):
     wavelengths: tuple[float, ...] = Field(
         (0.2, 0.31), min_length=1, description="Wavelengths of the filters, in heights of the video: about the size of receptive fields."
     )
-    longest_lag: int = Field(12, ge=0, description="Longest lag from stimulus to response that is tried, in frames.")
+    longest_delay_s: float = Field(0.4, ge=0, description="Longest time from stimulus to response that is tried, in seconds.")
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Fields:
 
     Attributes:
         centres: Of their fields at the mean eye position, x rightwards and y downwards, edges of the video at -1 and 1.
-        lag: Frames from the stimulus to the responses that tell most of it.
+        delay_s: Time from the stimulus to the responses that tell most of it.
         gaze_px: Pixels by which fields move, rightwards and downwards, for one SD of horizontal and of vertical eye position.
     """
 
     centres: Float[np.ndarray, "units 2"]
-    lag: float
+    delay_s: float
     gaze_px: Float[np.ndarray, "2 2"]
 
 
@@ -64,10 +65,10 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
         progress: Show a bar.
     """
     config = config or ReverseCorrelationConfig()
-    samples = clips.n_frames().sum() / (PICTURE_FRAMES if clips.pictures else EVERY)
+    samples = clips.n_frames().sum() / (PICTURE_FRAMES if clips.pictures else _every(clips))
     few = replace(clips, rows=clips.rows[:: max(int(samples / GAZE_SAMPLES), 1)])
     lag = 0.0 if clips.pictures else _lag(few, config)
-    whole = round(lag)
+    whole, delay_s = round(lag), 0.0 if clips.pictures else lag / clips.frame_rate_hz
     gaze = np.zeros((2, 2))
     for _ in range(GAZE_PASSES):
         gaze = gaze + _gaze_step(few, whole, gaze, config)
@@ -77,10 +78,15 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
         tally = tally or Tally(clips.n_units, *energies.shape[1:])
         tally.add(energies, responses[0])
     if tally is None:
-        return Fields(np.zeros((clips.n_units, 2)), lag, gaze)
+        return Fields(np.zeros((clips.n_units, 2)), delay_s, gaze)
     evidence = tally.evidence()
     prior = evidence.of(_spread(clips.n_units, UNITS_OF_GAZE)).learn(ITERATIONS)
-    return Fields(evidence.centres(prior), lag, gaze)
+    return Fields(evidence.centres(prior), delay_s, gaze)
+
+
+def _every(clips: Clips) -> int:
+    """Frames from one at which energies are taken to the next."""
+    return max(1, frames_of(EVERY_S, clips.frame_rate_hz))
 
 
 def _spread(n_units: int, most: int) -> Int[np.ndarray, " chosen"]:
@@ -102,7 +108,7 @@ def _samples(
         if clips.pictures:
             at, answers = np.arange(len(video)), responses[None]
         else:
-            at = np.arange(1, len(video) - max(lags) - 1, EVERY)
+            at = np.arange(1, len(video) - max(lags) - 1, _every(clips))
             late = at + np.add.outer(np.array(lags), [-1, 0, 1])[..., None]
             at, late = (values[..., counted[late].all((0, 1))] for values in (at, late))
             answers = np.stack([responses[index].mean(0) for index in late])
@@ -138,8 +144,8 @@ def moved(
 
 
 def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
-    """The lag at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
-    lags = list(range(config.longest_lag + 1))
+    """The lag in frames at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
+    lags = list(range(frames_of(config.longest_delay_s, few.frame_rate_hz) + 1))
     chosen = _spread(few.n_units, UNITS_OF_LAG)
     windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
     found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))

@@ -32,7 +32,7 @@ class AnimalResponder:
     @property
     def frame_rate_hz(self) -> float:
         """Frames a second that the twin sees; NaN for one that was trained on single pictures."""
-        return float(self.fitted.config.clips.frame_rate_hz or self.fitted.animals[self.name].frame_rate_hz)
+        return self.fitted.animals[self.name].seen_rate_hz(self.fitted.config.clips)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,9 +46,8 @@ class AnimalResponder:
 
     @property
     def monitor(self) -> Monitor:
-        """On which the animal saw them."""
-        perspective = self.fitted.config.twin.perspective
-        return Monitor(width_cm=perspective.width_cm, height_cm=perspective.height_cm, distance_cm=perspective.distance_cm)
+        """Screen on which the animal saw them."""
+        return self.fitted.animals[self.name].monitor
 
     def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
         """Expected responses to a video of any length, in the units of the recording.

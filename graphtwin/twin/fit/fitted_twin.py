@@ -12,14 +12,15 @@ import torch
 
 from graphtwin.artifacts import write_atomic
 from graphtwin.config import validate
+from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.formats.recording import Recording
-from graphtwin.twin.data.clips import Clips, held_out_clips
+from graphtwin.twin.data.clips import ClipConfig, Clips, held_out_clips
 from graphtwin.twin.data.scales import Scales
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
 from graphtwin.twin.model.network import AnimalStart, Twin
 
-FORMAT = "graphtwin functional twin 5"
+FORMAT = "graphtwin functional twin 6"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class KnownAnimal:
         behaviour: Names of the channels.
         frame_rate_hz: Of the recording; NaN for pictures.
         size: Height and width of the video, pixels.
+        monitor: Screen that the video filled.
         training: Stimuli it was fitted on or stopped by.
     """
 
@@ -40,7 +42,12 @@ class KnownAnimal:
     behaviour: tuple[str, ...]
     frame_rate_hz: float
     size: tuple[int, int]
+    monitor: Monitor
     training: frozenset[str]
+
+    def seen_rate_hz(self, config: ClipConfig) -> float:
+        """Frames a second that the twin sees of this animal's videos; NaN for pictures."""
+        return self.frame_rate_hz if np.isnan(self.frame_rate_hz) else config.frame_rate_hz or self.frame_rate_hz
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ def fitted_of(trained: Trained) -> FittedTwin:
         units = training.recording.units[UNIT_KEY].reset_index(drop=True)
         recording = training.recording
         used = frozenset(training.repeats()) | frozenset(validation.repeats())
-        animals[name] = KnownAnimal(units, training.scales, recording.behaviour, float(recording.frame_rate_hz), size, used)
+        rate, monitor = float(recording.frame_rate_hz), monitor_of(recording, trained.config)
+        animals[name] = KnownAnimal(units, training.scales, recording.behaviour, rate, size, monitor, used)
     return FittedTwin(trained.twin, trained.config, animals)
 
 
@@ -109,7 +117,7 @@ def read_twin(path: Path) -> FittedTwin:
     config = validate(FoundationConfig, content["config"], str(path))
     animals = {name: _seen(values) for name, values in content["animals"].items()}
     weights = content["weights"]
-    starts = {name: _start(seen, f"animals.{at}.readout.cortical" in weights) for at, (name, seen) in enumerate(animals.items())}
+    starts = {name: _start(seen, config, f"animals.{at}.readout.cortical" in weights) for at, (name, seen) in enumerate(animals.items())}
     twin = Twin(config.twin, starts)
     try:
         twin.load_state_dict(weights)
@@ -120,10 +128,17 @@ def read_twin(path: Path) -> FittedTwin:
     return FittedTwin(twin.eval(), config, animals)
 
 
-def _start(seen: KnownAnimal, cortical: bool) -> AnimalStart:
+def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> AnimalStart:
     """Arrays of the right shape, to be filled with the weights."""
     units = len(seen.units)
-    return AnimalStart(np.zeros((units, 2)), np.ones(units), np.zeros((units, 3)) if cortical else None, len(seen.behaviour))
+    return AnimalStart(
+        np.zeros((units, 2)),
+        np.ones(units),
+        np.zeros((units, 3)) if cortical else None,
+        len(seen.behaviour),
+        frame_rate_hz=seen.seen_rate_hz(config.clips),
+        monitor=seen.monitor,
+    )
 
 
 def _plain(seen: KnownAnimal) -> dict[str, Any]:
@@ -138,6 +153,7 @@ def _plain(seen: KnownAnimal) -> dict[str, Any]:
         "channels": list(seen.behaviour),
         "frame_rate_hz": seen.frame_rate_hz,
         "size": list(seen.size),
+        "monitor": seen.monitor.model_dump(),
         "training": sorted(seen.training),
     }
 
@@ -152,4 +168,5 @@ def _seen(values: dict[str, Any]) -> KnownAnimal:
     )
     units = pd.DataFrame({name: values["units"][name].numpy() for name in UNIT_KEY})
     size = (values["size"][0], values["size"][1])
-    return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, frozenset(values["training"]))
+    monitor, training = Monitor.model_validate(values["monitor"]), frozenset(values["training"])
+    return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, monitor, training)

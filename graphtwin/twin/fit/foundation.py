@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from graphtwin import parallel
+from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig, FitState, fit
@@ -32,6 +33,7 @@ class FoundationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     twin: TwinConfig = Field(default_factory=TwinConfig, description="What the twin is made of.")
+    monitor: Monitor | None = Field(None, description="Screen that the animals saw; if absent, as each recording says.")
     clips: ClipConfig = Field(default_factory=ClipConfig, description="Which trials are fitted, and at which frame rate.")
     receptive_fields: ReverseCorrelationConfig = Field(
         default_factory=ReverseCorrelationConfig, description="How receptive fields are found before the fit."
@@ -40,13 +42,13 @@ class FoundationConfig(BaseModel):
         default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
         description="How long the fit is; its learning rate is that of biases and modulation.",
     )
-    expected_lag: float = Field(
-        4.4, ge=0, description="Frames from stimulus to answer that the core sees best; answers that come later are delayed."
+    expected_delay_s: float = Field(
+        4.4 / 30, ge=0, description="Seconds from stimulus to answer that the core sees best; answers that come later are delayed."
     )
     steps: int = Field(90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns.")
     windows: int = Field(4, ge=1, description="Windows of a recording that a step reads.")
-    frames: int = Field(60, ge=2, description="Length of a window, in frames.")
-    warm_up: int = Field(12, ge=0, description="Frames at the start of each window that do not count in the loss.")
+    window_s: float = Field(2.0, gt=0, description="Length of a window, in seconds.")
+    left_out_s: float = Field(0.4, ge=0, description="Seconds at the start of each window that do not count in the loss.")
     kernel_learning_rate: float = Field(0.02, gt=0, description="Learning rate of the core's kernels, by orthogonalised momentum.")
     readout_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the weights, biases and gains of readouts.")
     position_learning_rate: float = Field(0.002, gt=0, description="Learning rate of readout positions.")
@@ -135,7 +137,7 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
     readouts = {name: twin.animal(name).readout for name in clips}
     before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
     known = ReadoutPrior(*(part.cpu().double() for part in twin.prior())) if twin.core_is_kept else None
-    prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.warm_up, known, progress=progress)
+    prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.left_out_s, known, progress=progress)
     found = prior.share, prior.mean, prior.covariance
     if all(torch.isfinite(part).all() for part in found):
         for part, value in zip(twin.prior(), found, strict=True):
@@ -166,8 +168,14 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
         total += window.responses[window.counted].sum(0)
         count += int(window.counted.sum())
     fields = locate_fields(clips, config.receptive_fields, progress)
-    delay = max(round(fields.lag - config.expected_lag), 0)
-    return AnimalStart(fields.centres, total / max(count, 1), cortical, len(clips.recording.behaviour), delay)
+    delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
+    monitor, channels = monitor_of(clips.recording, config), len(clips.recording.behaviour)
+    return AnimalStart(fields.centres, total / max(count, 1), cortical, channels, delay_s, clips.frame_rate_hz, monitor)
+
+
+def monitor_of(recording: Recording, config: FoundationConfig) -> Monitor:
+    """Screen on which an animal saw its stimuli: that of the settings where they name one, else that of the recording."""
+    return config.monitor or recording.monitor
 
 
 def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimizer]:
@@ -223,12 +231,12 @@ def batches(
     own = rng.spawn(parallel.processes())[parallel.process_number()] if parallel.processes() > 1 else rng
     for step in range(config.steps):
         name = names[step % len(names)]
-        window = clips[name][0].draw(own, config.windows, config.frames, config.warm_up)
+        window = clips[name][0].draw(own, config.windows, config.window_s, config.left_out_s)
         yield partial(objective, name, window)
 
 
 def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
-    """Mean over animals of the negative log-likelihood of validation trials, warm-up left out."""
+    """Mean over animals of the negative log-likelihood of validation trials, the start of each left out."""
     return float(np.mean([float(losses.mean()) for losses in validation_losses(objective, clips, config).values()]))
 
 
@@ -243,7 +251,7 @@ def validation_losses(
         found = []
         for row in rows:
             window = validation.read(int(row))
-            window.counted[:, : 0 if validation.pictures else config.warm_up] = False
+            window.counted[:, : frames_of(config.left_out_s, validation.frame_rate_hz)] = False
             if window.counted.any():
                 found.append(objective.of_units(name, window))
         losses[name] = torch.stack(found).mean(0)

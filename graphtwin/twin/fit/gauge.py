@@ -14,18 +14,19 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 
-FRAMES = 240
+CLIP_HZ, CLIP_S = 30.0, 8.0  # of the reference clip, which is the same for twins of any frame rate
 DISCS, SMALLEST, LARGEST = 400, 0.03, 0.6  # of the reference clip; radii in heights of the picture
-LEFT_OUT = 60  # frames at the start, while the core's memory builds up
+LEFT_OUT_S = 2.0  # at the start of the reference clip, while the core's memory builds up
 CYCLES = (1.8, 3.2, 5.4)  # a height of the picture, of the bank's filters
 ORIENTATIONS = 8
-DELAYS = (1.5, 3.0)  # frames, of the bank's two pairs of temporal filters: indicators answer late
+DELAYS_S = (0.05, 0.1)  # of the bank's two pairs of temporal filters: indicators answer late
 WIDTH_CYCLES = 0.35  # standard deviation of a filter's window
 
 
-def reference_clip(height: int, width: int, frames: int = FRAMES) -> Float[np.ndarray, "frames height width"]:
+def reference_clip(height: int, width: int, frames: int = frames_of(CLIP_S, CLIP_HZ)) -> Float[np.ndarray, "frames height width"]:
     """Discs that move and hide each other, standardised; the same whenever it is asked for.
 
     It has the edges, scales and motion of natural movies. On noise, features that agree on movies no longer do: two fits of the same
@@ -70,7 +71,7 @@ def _paint(frame: np.ndarray, centre: np.ndarray, radius: float, grey: float) ->
 def features_on(core: nn.Module, modulators: int, clip: Float[np.ndarray, "frames height width"]) -> Float[np.ndarray, "late h w features"]:
     """Features of the clip about the mean of each place, for an animal at rest, the first frames left out."""
     features, _ = core(torch.from_numpy(clip)[None], torch.zeros(1, len(clip), modulators))
-    late = features[min(LEFT_OUT, len(clip) // 4) :].double()
+    late = features[min(frames_of(LEFT_OUT_S, CLIP_HZ), len(clip) // 4) :].double()
     return np.asarray((late - late.mean(0)).permute(0, 2, 3, 1).numpy())
 
 
@@ -110,16 +111,16 @@ def filter_bank(
         for orientation in range(ORIENTATIONS):
             gabors = _gabors(height, width, rows, columns, cycles / height, np.pi * orientation / ORIENTATIONS)
             pair = [clip.reshape(frames, -1) @ part.T for part in (gabors.real, gabors.imag)]
-            for delay in DELAYS:
-                (e1, e2), (o1, o2) = ([lfilter(kernel, 1.0, drive, axis=0) for kernel in _temporal(delay)] for drive in pair)
+            for delay_s in DELAYS_S:
+                (e1, e2), (o1, o2) = ([lfilter(kernel, 1.0, drive, axis=0) for kernel in _temporal(delay_s)] for drive in pair)
                 channels += [e1, e2, o1, o2, np.hypot(e1 + o2, e2 - o1), np.hypot(e1 - o2, e2 + o1)]
     return np.stack(channels, axis=-1).reshape(frames, rows, columns, -1)
 
 
-def _temporal(delay: float) -> tuple[np.ndarray, np.ndarray]:
+def _temporal(delay_s: float) -> tuple[np.ndarray, np.ndarray]:
     """A late low-pass filter and its rate of change."""
     t = np.arange(20.0)
-    slow = t**2 * np.exp(-t / delay)
+    slow = t**2 * np.exp(-t / (delay_s * CLIP_HZ))
     fast = np.gradient(slow)
     return slow / np.linalg.norm(slow), fast / np.linalg.norm(fast)
 

@@ -20,11 +20,12 @@ ROUNDING = 1e-5  # of single precision, with room
 
 
 def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
-    """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), animal, reliability, gain, rf_x, rf_y.
+    """One row a unit: session, scan_idx, unit_id, embedding_0 ... (float32), animal, reliability, gain, rf_x, rf_y, monitor_*.
 
     embedding_*: gauge-fixed feature weights off their mean, of length 1, or 0 where a unit has the mean. gain: length of the weights, mean
     and all. reliability: how much of the readout the unit's own responses tell, 0 to 1; the rest is what readouts of all units are like.
-    rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1.
+    rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1. monitor_width_cm,
+    monitor_height_cm, monitor_distance_cm: the screen that the video filled, without which these are no angles.
 
     Args:
         fitted: A twin.
@@ -45,6 +46,6 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
         position = readout.mean_positions().detach().numpy()
         known = fitted.twin.animal(name).reliability.double().cpu().numpy()
         told = seen.units.assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
-        told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1])
+        told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1], **seen.monitor.stamp())
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
     return pd.concat(tables, ignore_index=True)

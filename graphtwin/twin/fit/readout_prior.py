@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float, Int
 from tqdm import tqdm
 
+from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import Clips, Window
 from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
 from graphtwin.twin.model.network import COMPONENTS, AnimalHead, Twin, tensors
@@ -60,7 +61,9 @@ class ReadoutPrior:
     covariance: Float[torch.Tensor, "outputs components entries entries"]
 
 
-def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutPrior | None = None, progress: bool = False) -> ReadoutPrior:
+def settle(
+    twin: Twin, clips: Mapping[str, Clips], left_out_s: float, prior: ReadoutPrior | None = None, progress: bool = False
+) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
     How reliable each is stays with it: see `share_known`, over its feature weights, whose features have variance 1.
@@ -72,14 +75,14 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
     Args:
         twin: Fitted; feature weights and biases are changed in place.
         clips: Training trials of each animal.
-        warm_up: Frames at the start of each trial that are left out.
+        left_out_s: Time at the start of each trial that is left out.
         prior: Of another twin with the same core.
         progress: Show a bar.
     """
     twin.eval()
     found, measured = prior, MEASURED if prior is None else ()
     for step in range(ROUNDS):
-        told = {name: evidence(twin, name, part, warm_up, progress) for name, part in clips.items()}
+        told = {name: evidence(twin, name, part, left_out_s, progress) for name, part in clips.items()}
         if step < len(measured):
             found = fit_prior(list(told.values()), measured[step], progress)
         assert found is not None  # given, or measured in the first step
@@ -97,14 +100,14 @@ def settle(twin: Twin, clips: Mapping[str, Clips], warm_up: int, prior: ReadoutP
     return found
 
 
-def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bool = False) -> ReadoutEvidence:
+def evidence(twin: Twin, name: str, clips: Clips, left_out_s: float = 0.0, progress: bool = False) -> ReadoutEvidence:
     """What the training responses of one animal say of its readouts, positions and all else kept; those of a unit that never vary: nothing.
 
     Args:
         twin: In eval mode.
         name: Of the animal.
         clips: Read once.
-        warm_up: Frames at the start of each trial that are left out; pictures leave none out.
+        left_out_s: Time at the start of each trial that is left out; pictures leave none out.
         progress: Show a bar.
     """
     animal = twin.animal(name)
@@ -113,9 +116,9 @@ def evidence(twin: Twin, name: str, clips: Clips, warm_up: int = 0, progress: bo
     first = torch.zeros_like(start)
     squares, curvature = torch.zeros_like(start[..., 0]), torch.zeros_like(start[..., 0])
     lowest, highest = (torch.full(start.shape[:1], end, device=twin.device) for end in (torch.inf, -torch.inf))
-    every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, warm_up))
+    every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, left_out_s))
     for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="readouts", unit="trial", disable=not progress, leave=False):
-        frames = _counted(window, clips, warm_up)[::every]
+        frames = _counted(window, clips, left_out_s)[::every]
         if not len(frames):
             continue
         answers = torch.from_numpy(window.responses[0, frames]).to(twin.device)
@@ -210,12 +213,12 @@ def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
     return every, float(1 + 2 * correlations[every::every].clamp(min=0).sum())
 
 
-def _correlations(twin: Twin, name: str, clips: Clips, warm_up: int) -> Float[torch.Tensor, " lags"]:
+def _correlations(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Float[torch.Tensor, " lags"]:
     """Correlations of scores some frames apart, over units and the pilot's trials."""
     products, pairs = torch.zeros(LAGS + 1), torch.zeros(LAGS + 1)
     for row in clips.rows[:PILOT]:
         window = clips.read(int(row))
-        frames = _counted(window, clips, warm_up)
+        frames = _counted(window, clips, left_out_s)
         if not len(frames):
             continue
         score = torch.cat([score[..., 0] for _, score, _ in _derivatives(twin, name, window, frames)], dim=1)
@@ -228,7 +231,7 @@ def _correlations(twin: Twin, name: str, clips: Clips, warm_up: int) -> Float[to
     return found / found[0].clamp(min=FLOOR)
 
 
-def _counted(window: Window, clips: Clips, warm_up: int) -> Int[np.ndarray, " frames"]:
+def _counted(window: Window, clips: Clips, left_out_s: float) -> Int[np.ndarray, " frames"]:
     """Frames whose responses count."""
     frames = np.flatnonzero(window.counted[0])
-    return frames if clips.pictures else frames[frames >= warm_up]
+    return frames[frames >= frames_of(left_out_s, clips.frame_rate_hz)]

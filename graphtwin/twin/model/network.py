@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor, frames_of
 from graphtwin.twin.data.clips import Window
 from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
@@ -50,14 +51,18 @@ class AnimalStart:
         mean_response: Of each unit, standardised.
         cortical: Positions in cortex, standardised; None where they are unknown.
         behaviour: Channels.
-        delay: Frames by which the units' answers lag behind what the core expects.
+        delay_s: Time by which the units' answers lag behind what the core expects.
+        frame_rate_hz: Frames a second of the animal's videos; NaN for single pictures, whose answers have no delay.
+        monitor: Screen that the videos fill.
     """
 
     positions: Float[np.ndarray, "units 2"]
     mean_response: Float[np.ndarray, " units"]
     cortical: Float[np.ndarray, "units 3"] | None
     behaviour: int
-    delay: int = 0
+    delay_s: float = 0.0
+    frame_rate_hz: float = np.nan
+    monitor: Monitor = MINNIE65_MONITOR
 
 
 class AnimalHead(nn.Module):
@@ -66,7 +71,7 @@ class AnimalHead(nn.Module):
     `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
     """
 
-    delay: torch.Tensor
+    delay_s: torch.Tensor
     reliability: torch.Tensor
 
     def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
@@ -75,8 +80,9 @@ class AnimalHead(nn.Module):
         family = FAMILIES[config.family]
         units = len(start.positions)
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
-        self.perspective = Perspective(config.perspective)
-        self.register_buffer("delay", torch.tensor(start.delay))
+        self.perspective = Perspective(config.perspective, start.monitor)
+        self.frame_rate_hz = start.frame_rate_hz
+        self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))
         self.modulation = Modulation(start.behaviour, MODULATORS)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
@@ -94,9 +100,9 @@ class AnimalHead(nn.Module):
         state: State,
         outgoing: State,
     ) -> Float[torch.Tensor, "clips frames height width"]:
-        """What the eye saw `delay` frames before each frame; before a clip its first frame."""
+        """What the eye saw `delay_s` before each frame; before a clip its first frame."""
         seen = self.perspective(video, eye_position)
-        delay = int(self.delay)
+        delay = frames_of(float(self.delay_s), self.frame_rate_hz)
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
     def answer(

@@ -8,18 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
+from graphtwin.coordinates import Monitor
+
 LARGEST_DEGREES = 25.0  # no learned rotation goes further: beyond it the view would leave the monitor
 
 
 class PerspectiveConfig(BaseModel):
-    """The monitor, its centre straight ahead of the resting eye, and what the eye may do."""
+    """What the eye may do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     learn: bool = Field(True, description="Whether the view follows the eye; false takes the eye to rest.")
-    width_cm: float = Field(55.2, gt=0, description="Width of the monitor.")
-    height_cm: float = Field(31.0, gt=0, description="Height of the monitor.")
-    distance_cm: float = Field(15.0, gt=0, description="Distance from the eye to the centre of the monitor, to begin with.")
 
 
 class Perspective(nn.Module):
@@ -30,11 +29,11 @@ class Perspective(nn.Module):
     further away it is, the more a turn moves all parts of the view alike.
     """
 
-    def __init__(self, config: PerspectiveConfig, hidden: int = 16) -> None:
-        """A network that starts at no rotation, so that the view is the video itself."""
+    def __init__(self, config: PerspectiveConfig, monitor: Monitor, hidden: int = 16) -> None:
+        """A network that starts at no rotation, so that the view is the video itself, and at the distance of the monitor."""
         super().__init__()
-        self.config = config
-        self.log_distance = nn.Parameter(torch.tensor(config.distance_cm).log())
+        self.config, self.monitor = config, monitor
+        self.log_distance = nn.Parameter(torch.tensor(monitor.distance_cm).log())
         last = nn.Linear(hidden, 3)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
@@ -65,7 +64,7 @@ class Perspective(nn.Module):
 
     def rays(self, eye_position: Float[torch.Tensor, "frames 2"], height: int, width: int) -> Float[torch.Tensor, "frames height width 2"]:
         """Where on the monitor (edges at -1 and 1) the ray through each point of the view falls."""
-        half = eye_position.new_tensor([self.config.width_cm / 2, self.config.height_cm / 2])
+        half = eye_position.new_tensor([self.monitor.width_cm / 2, self.monitor.height_cm / 2])
         x = (2 * torch.arange(width, dtype=half.dtype, device=half.device) + 1) / width - 1
         y = (2 * torch.arange(height, dtype=half.dtype, device=half.device) + 1) / height - 1
         points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1) * half

@@ -9,12 +9,13 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
+from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.model.network import Twin
 from graphtwin.twin.population.latent_model import PopulationConfig
 from graphtwin.twin.scores.prediction import predict_trials
-from graphtwin.twin.scores.unit_scores import LEFT_OUT
+from graphtwin.twin.scores.unit_scores import LEFT_OUT_S
 
 
 class RecordedPopulationConfig(BaseModel):
@@ -25,7 +26,7 @@ class RecordedPopulationConfig(BaseModel):
     samples_hz: float = Field(
         7.5, gt=0, description="Samples that are read a second; microscopes are no faster, and films repeat their answers."
     )
-    left_out: int = Field(LEFT_OUT, ge=0, description="Frames at the start of each clip that do not count; pictures leave none out.")
+    left_out_s: float = Field(LEFT_OUT_S, ge=0, description="Seconds at the start of each clip that do not count; pictures count whole.")
     population: PopulationConfig = Field(default_factory=PopulationConfig, description="How the population model is fitted.")
 
 
@@ -77,7 +78,7 @@ def read_population(
         progress: Show a bar.
     """
     every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
-    left_out = 0 if clips.pictures else config.left_out
+    first_frame = frames_of(config.left_out_s, clips.frame_rate_hz)
     shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]
     read: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
     places = 0
@@ -85,7 +86,7 @@ def read_population(
         windows = [clips.read(int(row)) for row in rows]
         counted = np.logical_and.reduce([window.counted[0, : min(w.counted.shape[1] for w in windows)] for window in windows])
         kept = np.flatnonzero(counted)
-        kept = kept[kept >= left_out][::every]
+        kept = kept[kept >= first_frame][::every]
         for row, window in zip(rows, windows, strict=True):
             read[int(row)] = predict_trials(twin, clips.name, window)[0, kept], window.responses[0, kept], places + np.arange(len(kept))
         places += len(kept)
@@ -96,8 +97,8 @@ def read_population(
         )
     if not places:
         raise ValueError(
-            f"{clips.name}: {len(clips.rows)} trials have no frame that counts after the first {left_out}, "
-            f"the longest has {clips.n_frames().max()}. Lower left_out."
+            f"{clips.name}: {len(clips.rows)} trials have no frame that counts after the first {config.left_out_s:g} s, "
+            f"the longest lasts {clips.n_frames().max() / clips.frame_rate_hz:g} s. Lower left_out_s."
         )
     parts = [read[row] for row in sorted(read)]
     predicted, responses, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))

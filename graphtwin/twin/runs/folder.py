@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, load_config
+from graphtwin.coordinates import Monitor
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.sources.open_recording import open_recording
@@ -62,9 +63,24 @@ def transfer_twin(
     resume: bool = False,
     threads: int = 2,
     device: Device = "auto",
+    monitor: Monitor | None = None,
 ) -> Path:
-    """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`."""
-    return _train([folder], Path(out), open_twin(run).config, minutes, seed, resume, threads, device_of(device), Path(run))
+    """Fit a new animal onto the core of a run, which stays as it is; see `train_twin`.
+
+    Args:
+        run: The run folder of the core, whose settings hold for the new animal too.
+        folder: The recording.
+        out: New or empty; to resume, the folder of the training that was stopped.
+        minutes: Training trials that are used last this long together.
+        seed: The root of every draw.
+        resume: Go on with the training in `out`.
+        threads: Threads of torch.
+        device: Where torch computes.
+        monitor: Screen that the new animal saw; None: as the settings of the run say, else as its recording does.
+    """
+    config = open_twin(run).config
+    config = config if monitor is None else config.model_copy(update={"monitor": monitor})
+    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run))
 
 
 def _train(
@@ -174,7 +190,7 @@ def score_twin(
     run: str | Path,
     folder: str | Path,
     tiers: tuple[str, ...] | None = None,
-    left_out: int | None = None,
+    left_out_s: float | None = None,
     seed: int = 0,
     device: Device = "auto",
     progress: bool = False,
@@ -186,14 +202,14 @@ def score_twin(
         folder: The recording.
         tiers: That are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses that no
             fit reads: what the twin was never trained on as well.
-        left_out: Frames at the start of each clip that do not count; 50 otherwise.
+        left_out_s: Time at the start of each clip that does not count; 5/3 s otherwise, 50 frames at 30 Hz.
         seed: Of the intervals.
         device: Where torch computes.
         progress: Show a bar.
     """
     from graphtwin.twin.scores.generalisation import score_kinds, stimuli_of
     from graphtwin.twin.scores.prediction import sums_of
-    from graphtwin.twin.scores.unit_scores import LEFT_OUT, score_units
+    from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, score_units
 
     fitted, recording = open_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
@@ -202,8 +218,7 @@ def score_twin(
     stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
     main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
     main = main if main.any() else np.ones(len(main), dtype=bool)
-    skipped = LEFT_OUT if left_out is None else left_out
-    sums = sums_of(fitted.twin, test, skipped, train, progress)
+    sums = sums_of(fitted.twin, test, LEFT_OUT_S if left_out_s is None else left_out_s, train, progress)
     return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
 
 

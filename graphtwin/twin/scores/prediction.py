@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 from tqdm import tqdm
 
+from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import Clips, Window
 from graphtwin.twin.model.network import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of
-from graphtwin.twin.scores.unit_scores import LEFT_OUT, Shown, StimulusSums, gather_sums, score_units
+from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums, score_units
 
 
 @torch.no_grad()
@@ -62,23 +63,23 @@ def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) 
 
 
 def score_trials(
-    twin: Twin, clips: Clips, left_out: int = LEFT_OUT, seed: int = 0, replicates: int = 200, train: Clips | None = None
+    twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, seed: int = 0, replicates: int = 200, train: Clips | None = None
 ) -> pd.DataFrame:
-    """One row a unit, see `score_units`; pictures leave no frames out.
+    """One row a unit, see `score_units`; pictures leave nothing out.
 
     Args:
         twin: In eval mode.
         clips: Held out, on the scales of the training trials.
-        left_out: Frames at the start of each clip that do not count.
+        left_out_s: Time at the start of each clip that does not count.
         seed: Of the intervals.
         replicates: Of the intervals.
         train: What bits per response are counted from; None leaves these NaN.
     """
-    sums = sums_of(twin, clips, left_out, train)
+    sums = sums_of(twin, clips, left_out_s, train)
     return score_units(sums, clips.recording.units, seed, replicates)
 
 
-def sums_of(twin: Twin, clips: Clips, left_out: int = LEFT_OUT, train: Clips | None = None, progress: bool = False) -> StimulusSums:
+def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Clips | None = None, progress: bool = False) -> StimulusSums:
     """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
     baseline = None if train is None else baseline_of(twin.family, train)
-    return gather_sums(shown(twin, clips, baseline, progress), 0 if clips.pictures else left_out)
+    return gather_sums(shown(twin, clips, baseline, progress), frames_of(left_out_s, clips.frame_rate_hz))

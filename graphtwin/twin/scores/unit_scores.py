@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
 
-LEFT_OUT = 50  # frames at the start of a clip that the field's metric leaves out
+LEFT_OUT_S = 5 / 3  # at the start of a clip, which the field's metric leaves out: 50 frames at 30 Hz
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
 SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 
@@ -85,16 +85,16 @@ class StimulusSums:
         return StimulusSums(**{field.name: getattr(self, field.name)[stimuli] for field in fields(self)})
 
 
-def gather_sums(shown: Iterable[Shown], left_out: int = LEFT_OUT) -> StimulusSums:
+def gather_sums(shown: Iterable[Shown], first_frame: int = 0) -> StimulusSums:
     """The sums of stimuli, one in memory at a time.
 
     Args:
         shown: The stimuli.
-        left_out: Frames at the start of each clip that do not count.
+        first_frame: First frame of each clip that counts.
     """
-    rows = [_of_stimulus(one, left_out) for one in shown]
+    rows = [_of_stimulus(one, first_frame) for one in shown]
     if not rows:
-        raise ValueError(f"scores: no stimulus has more than {left_out} frames. Score longer clips, or leave fewer frames out.")
+        raise ValueError(f"scores: no stimulus has more than {first_frame} frames. Score longer clips, or leave fewer frames out.")
     most = max(len(row["repeat_n"]) for row in rows)
     for row in rows:
         for name in ("repeat_n", "repeat_y", "repeat_yy"):
@@ -103,11 +103,11 @@ def gather_sums(shown: Iterable[Shown], left_out: int = LEFT_OUT) -> StimulusSum
     return StimulusSums(**{name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
-def _of_stimulus(one: Shown, left_out: int) -> dict[str, Any]:
-    y, p = one.responses[:, left_out:].astype(np.float64), one.predictions[:, left_out:].astype(np.float64)
+def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
+    y, p = one.responses[:, first_frame:].astype(np.float64), one.predictions[:, first_frame:].astype(np.float64)
     if not y.shape[1]:
         raise ValueError(
-            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {left_out} are left out. Leave fewer out."
+            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {first_frame} are left out. Leave fewer out."
         )
     repeats, frames = y.shape[:2]
     mean_y, mean_p = y.mean(0), p.mean(0)
@@ -128,17 +128,17 @@ def _of_stimulus(one: Shown, left_out: int) -> dict[str, Any]:
         "mean_pp": (mean_p**2).sum(0),
         "mean_yp": (mean_y * mean_p).sum(0),
         "noise": noise,
-        "gain": _summed(one.log_likelihood, left_out, y.shape[2]),
-        "binned_gain": _summed(one.log_probability, left_out, y.shape[2]),
+        "gain": _summed(one.log_likelihood, first_frame, y.shape[2]),
+        "binned_gain": _summed(one.log_probability, first_frame, y.shape[2]),
         "repeat_n": np.full(repeats, float(frames)),
         "repeat_y": y.sum(1),
         "repeat_yy": (y * y).sum(1),
     }
 
 
-def _summed(gain: np.ndarray | None, left_out: int, units: int) -> np.ndarray:
+def _summed(gain: np.ndarray | None, first_frame: int, units: int) -> np.ndarray:
     """Over repeats and frames."""
-    return np.full(units, np.nan) if gain is None else np.asarray(gain[:, left_out:].sum((0, 1), dtype=np.float64))
+    return np.full(units, np.nan) if gain is None else np.asarray(gain[:, first_frame:].sum((0, 1), dtype=np.float64))
 
 
 def single_trial_correlation(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:

@@ -230,18 +230,19 @@ def strata(used: pd.DataFrame, outcome: str) -> Int[np.ndarray, " pairs"] | None
     return quantile_bins(used, layer, {"l_d_um": N_BINS[outcome]})
 
 
-def measure_of(neurons: pd.DataFrame | None, similarity: str) -> Measure | None:
+def measure_of(neurons: pd.DataFrame | None, similarity: str, monitor: Monitor) -> Measure | None:
     """The similarity of any two cells, their area and layer as strata; None where the neuron table does not have what it is made of.
 
     Args:
         neurons: nucleus_id (unique), vectors, and hva or brain_area and layer where known.
         similarity: Column of the pair table.
+        monitor: Screen on which receptive fields lie, for their distances.
     """
     definition = SIMILARITIES.get(similarity)
     if neurons is None or definition is None or definition.column not in neurons:
         return None
     known = neurons[neurons[definition.column].notna()].sort_values("nucleus_id")
-    values, monitor = stacked(known[definition.column]), Monitor()
+    values = stacked(known[definition.column])
     labels = [name for name in ("hva", "brain_area", "layer") if name in known]
     stratum = known[labels].astype(object).fillna("unknown").groupby(labels).ngroup() if labels else pd.Series(0, index=known.index)
     ids = known["nucleus_id"].to_numpy(np.int64)
