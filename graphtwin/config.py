@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
-BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}  # pydantic's names of bounds, in words
 # What is asked for, by the first word of pydantic's name of an error.
 KINDS = {
     "int": "a whole number",

@@ -9,13 +9,13 @@ import pandera.pandas as pa
 
 from graphtwin.config import nearest
 
-UNIT_KEY = ["session", "scan_idx", "unit_id"]
-PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]
-ORIENTATION_KEY = ["nucleus_id", "orientation_index"]
-POSITION = ["x_um", "depth_um", "z_um"]
-DIRECTION = r"^direction_\d{3}_\d$"
-PROOFREADING = ["non", "clean", "extended"]
-PROOFREAD = ("clean", "extended")
+UNIT_KEY = ["session", "scan_idx", "unit_id"]  # a unit is one mask of one scan
+PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # a pair is directed, from axon to target
+ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # a response is of one cell to one orientation
+POSITION = ["x_um", "depth_um", "z_um"]  # in the pia frame: depth 0 is the pia
+DIRECTION = r"^direction_\d{3}_\d$"  # as direction_022_5: the mean response to a drift of 22.5 degrees
+PROOFREADING = ["non", "clean", "extended"]  # in order of completeness, as CAVE names them
+PROOFREAD = ("clean", "extended")  # somebody corrected it
 CELL_CLASSES = ["excitatory", "inhibitory"]
 
 _ID = pa.Column("int64", pa.Check.ge(0))

@@ -28,7 +28,7 @@ COMMANDS = {
     "simulate": ("graphtwin.synthetic.steps:SimulateConfig", "graphtwin simulate"),
 }
 WIDTH = 80  # columns of the narrowest terminal in use
-ABSENT, REQUIRED = "(absent)", "(required)"
+ABSENT, REQUIRED = "(absent)", "(required)"  # stand in place of a default; no TOML value is written so
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin settings

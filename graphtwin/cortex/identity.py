@@ -10,9 +10,9 @@ from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources import SourceTables
 from graphtwin.sources.formats.manifest import SYNAPTIC
 
-KEY = ["materialization", "root_id"]
-NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")
-ROOT_ROLES = ("somata", "unit_roots", "proofreading")
+KEY = ["materialization", "root_id"]  # a root id names a cell at one materialization only
+NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")  # tables that say which nucleus a root id is
+ROOT_ROLES = ("somata", "unit_roots", "proofreading")  # tables that name cells by root id alone
 SAME_POSITION_UM = 1e-3  # Positions of one nucleus agree to rounding; neighbouring somata are 4.8 um apart and more.
 
 

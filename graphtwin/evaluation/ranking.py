@@ -16,7 +16,7 @@ from numba import njit
 from graphtwin.evaluation.metrics import falling_order
 
 REPLICATES_A_PASS = 64  # their counts of 2,500 axons stay in a core's cache
-INSIDE_TIE, ENDS_TIE, ENDS_STRATUM = 0, 1, 2
+INSIDE_TIE, ENDS_TIE, ENDS_STRATUM = 0, 1, 2  # marks of places in a ranking: ties count as a whole
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, r
 from graphtwin.statistics import Resampled, cluster_counts, cluster_rows, resample_mean, resample_metric, resampled
 
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
-UNITS = {"median_absolute_error": "um"}
-TOP_K = (100, 1000)
-N_THREADS = 2
+UNITS = {"median_absolute_error": "um"}  # of metrics that have one; the others have none
+TOP_K = (100, 1000)  # pairs at the head of the ranking whose precision is told
+N_THREADS = 2  # as many as the cores of a small machine; they change no number
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.insilico.responder import Responder
 from graphtwin.tuning.curves import describe_tuning
 
-DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]
-TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
+DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # taken from `tuning.describe_tuning`
+TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]  # columns of what gratings tell of a unit
 log = logging.getLogger("graphtwin")
 
 

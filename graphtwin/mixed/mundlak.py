@@ -20,7 +20,7 @@ from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.slopes import slopes
 from graphtwin.statistics import benjamini_hochberg
 
-LEVEL = 0.05
+LEVEL = 0.05  # the usual 5 %, two-sided
 
 
 @dataclass(frozen=True)

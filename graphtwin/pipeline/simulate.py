@@ -25,7 +25,7 @@ from graphtwin.synthetic.wiring.planted_rules import rule_of
 if TYPE_CHECKING:
     import pandas as pd
 
-UNFINISHED, REGISTRY = "unfinished", "registry.json"
+UNFINISHED, REGISTRY = "unfinished", "registry.json"  # files that say that a simulation has not ended, and what each file's sha256 was
 log = logging.getLogger("graphtwin")
 
 

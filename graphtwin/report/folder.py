@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")
+SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # files of a run that the page lists
 
 
 @dataclass(frozen=True)

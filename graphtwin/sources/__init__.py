@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SourceTables", "Table", "load"]
 
-BUNDLED = ("minnie65",)
+BUNDLED = ("minnie65",)  # sources that the repository brings
 
 
 def load(source: str | Path = "minnie65") -> SourceTables:

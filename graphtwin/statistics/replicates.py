@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
-BAR_AFTER_S = 2.0
-BATCHES_A_WORKER = 32
+BAR_AFTER_S = 2.0  # seconds: what is done by then needs no bar
+BATCHES_A_WORKER = 32  # enough that workers end together, few enough that handing them out costs nothing
 
 
 def replicate(draw: Callable[[int], Result], n: int, workers: int, label: str) -> list[Result]:

@@ -31,7 +31,7 @@ from graphtwin.synthetic.wiring.parts import write_parts
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.synthetic.wiring.reconstruct import reconstruct
 
-TAPE = Path("work") / "tape"
+TAPE = Path("work") / "tape"  # of the main scan, between the step that plays it and the one that archives it
 OUTLINES = Path("work") / "outlines"  # of the neurites of a large cortex
 NARROW_MINUTES = 1.0  # of training movies in a narrow scan
 LARGE = 20_000  # neurons: a larger cortex has skeletons, pairs and synapses as parts, and neither recordings nor a reconstruction

@@ -16,8 +16,8 @@ from graphtwin.synthetic.wiring.connect import Connections
 from graphtwin.synthetic.wiring.reconstruct import Reconstruction
 from graphtwin.wiring.conditional.wiring_rule import WiringRule, load_rule
 
-FOLDER = "truth"
-RECONSTRUCTED = ("roots", "proofreading", "synapses", "pairs")
+FOLDER = "truth"  # what was planted: no analysis reads it
+RECONSTRUCTED = ("roots", "proofreading", "synapses", "pairs")  # tables of the reconstruction
 
 
 def write_animal(animal: Animal, folder: Path) -> None:

@@ -12,8 +12,8 @@ from graphtwin.execute import rng_for
 from graphtwin.statistics import percentile_interval
 from graphtwin.tuning.embeddings import embedding_columns, scan_labels
 
-FOLDS = 5
-REPLICATES = 1000
+FOLDS = 5  # of units, each held out once
+REPLICATES = 1000  # draws behind an interval
 LEVELS = 64  # quantiles a boosted decoder tells apart
 
 

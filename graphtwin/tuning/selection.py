@@ -20,7 +20,9 @@ from graphtwin.tuning.directions import DirectionConfig, direction_folds, fit_ba
 REPLICATES = 1000  # resamples of neurons behind an interval
 GRID_NEURONS = 2000  # the candidates are compared on so many at most; the chosen one is fitted to all
 FLOOR = 1e-3  # of the neuron's mean: no predictor says less, since a Gamma mean of 0 has no likelihood
-OURS = "shared_basis"
+OURS = "shared_basis"  # the model's name in the tables
+# Simpler readings of a tuning curve.
+# Simpler readings of a tuning curve.
 REFERENCES = ["von_mises", "raw", "raw_neighbours", "raw_opposite", "own_mean"]
 
 

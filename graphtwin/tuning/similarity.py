@@ -20,7 +20,7 @@ from graphtwin.config import nearest
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
-CACHE_BYTES = 2**21
+CACHE_BYTES = 2**21  # vectors that fit a core's cache (2 MiB) need no order
 FARTHEST_POSITION = 2.0  # a receptive field may lie beside the monitor, whose edges are at -1 and 1, but not this far
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from jaxtyping import Float, Float64, Int64
 from numba import njit
 
-PAIR = ["root_id_a", "root_id_b"]
+PAIR = ["root_id_a", "root_id_b"]  # columns of two segments that touch; a is the lower id
 PLACE = ["x_nm", "y_nm", "z_nm"]
-NO_SEGMENT = 0
+NO_SEGMENT = 0  # id of background, as precomputed volumes have it
 
 Lookup = Callable[[Float64[np.ndarray, "points 3"]], Int64[np.ndarray, " points"]]
 

@@ -19,8 +19,8 @@ from graphtwin.graph.model.heads import LabelHead, PositionHead
 from graphtwin.training import FitConfig
 
 Evidence = Literal["function", "scan", "synapses"]
-FUNCTION: tuple[Evidence, ...] = ("function",)
-EVERYTHING: tuple[Evidence, ...] = ("function", "scan", "synapses")
+FUNCTION: tuple[Evidence, ...] = ("function",)  # the least evidence: what a neuron answers
+EVERYTHING: tuple[Evidence, ...] = ("function", "scan", "synapses")  # all that may be declared as evidence
 LANDMARK_SCALE = 5.0  # of landmark coordinates as inputs of the heads: all 300 together are then about as long as the hidden vector
 LANDMARK_PENALTY = 10.0  # ridge penalty of the first readout of the landmarks, in neurons: as if ten more had said nothing
 DROPOUT = 0.2  # share of hidden units that a step leaves out

@@ -20,7 +20,7 @@ from graphtwin.training import FitConfig
 LENGTH_UM = 100.0  # lengths enter the network in this unit
 ENCODED = 16  # width of the encoder over function: small, for function says little about a pair
 DROPOUT = 0.2  # share of the encoder's hidden units that a step leaves out
-N_PAIR = 10 + len(BANDWIDTHS_UM)
+N_PAIR = 10 + len(BANDWIDTHS_UM)  # inputs that describe a pair: ten of geometry and exposure, and a local rate at each bandwidth
 
 
 class PairConfig(BaseModel):

@@ -15,7 +15,7 @@ from graphtwin.graph.model.pair_fit import pair_probabilities
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.study import Study
 
-PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"
+PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"  # as CAVE names them
 
 
 def predict_pairs(

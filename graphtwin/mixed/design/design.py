@@ -19,7 +19,7 @@ from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
 from graphtwin.mixed.design.patterns import Columns, Expansion, column, expand, level_codes, numbered, numeric
 
 BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
-NO_FACTOR = "none"
+NO_FACTOR = "none"  # the name of the only level where a formula has no factor
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NAME = re.compile(r"^[A-Za-z_]\w*$")
-EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."
+NAME = re.compile(r"^[A-Za-z_]\w*$")  # of a column, as Python would have it
+EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."  # ends every error about a formula
 
 
 @dataclass(frozen=True)

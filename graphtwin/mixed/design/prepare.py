@@ -14,7 +14,7 @@ from graphtwin.mixed.design.moments import column_products
 from graphtwin.mixed.design.patterns import Columns, column
 from graphtwin.mixed.families.family import Family
 
-FEW_GROUPS = 5
+FEW_GROUPS = 5  # with fewer a standard deviation between groups is hardly told
 ABSORBED = 1e-9  # variance within groups over that over all rows, below which a column is constant within groups
 
 

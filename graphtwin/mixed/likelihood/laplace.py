@@ -18,7 +18,7 @@ from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, cro
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
-MAX_STEPS = 60
+MAX_STEPS = 60  # of Newton, after which there is no mode
 LONGEST_STEP = 3.0  # of a standardised random coefficient
 
 

@@ -17,8 +17,8 @@ from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, 
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
 CLOSE = 1e-8  # the same, from which on the exact curvature is used: to the maximum it changes by one part in 1e4 at most
-MAX_ITERATIONS = 60
-MAX_HALVINGS = 30
+MAX_ITERATIONS = 60  # of the search, after which it says how far from a maximum it is
+MAX_HALVINGS = 30  # of a step: 2^-30 of it moves nothing
 STEP_IN_ERRORS = 1e-3  # of the differences at the maximum, in conditional standard errors
 STEP_IN_SIZES = 1e-3  # of those on the way there, in the parameter's own size
 SMALL = 2e-3  # of its starting value, below which a root's entry may move freely, also through 0

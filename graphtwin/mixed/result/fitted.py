@@ -15,6 +15,7 @@ from scipy.special import ndtr
 
 from graphtwin.artifacts import write_json
 
+# Attributes of a fit that are arrays: they are compared and written as such.
 ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
 
 

@@ -21,7 +21,7 @@ from graphtwin.mixed.result.expected import expected
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.statistics import two_sided_p
 
-N_SIMULATIONS = 199
+N_SIMULATIONS = 199  # the least p is then 1 / 200
 
 
 def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[np.ndarray, " rows"]:

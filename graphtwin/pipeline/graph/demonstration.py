@@ -24,9 +24,9 @@ from graphtwin.synthetic.volume.block import VolumeConfig
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS
 from graphtwin.tuning.units import speaking_units
 
-NAME = "synthetic"
+NAME = "synthetic"  # the source's name on the command line
 NEURONS, MINUTES = 1500, 8.0  # demonstration size
-BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))
+BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))  # small, so that the demonstration takes minutes
 TRAINING = ["fit.epochs=8", "steps=40"]  # more of it hardly changes what readouts say of tuning
 SIMILARITIES = {  # and what they need
     "feature_similarity": (),
@@ -34,7 +34,7 @@ SIMILARITIES = {  # and what they need
     "signal_correlation": ("in_silico_resp",),
     "rf_distance": ("rf_x", "rf_y"),
 }
-REPLICATES = 200
+REPLICATES = 200  # of nulls and bootstraps; the default of `graphtwin like-to-like`
 log = logging.getLogger("graphtwin")
 
 

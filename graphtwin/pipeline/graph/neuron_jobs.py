@@ -17,8 +17,8 @@ from graphtwin.pipeline.graph.jobs import Job
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 
 Split = Literal["neuron", "scan", "block"]
-SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")
-TARGETS = ("x", "depth", "z")
+SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # what is held out of the neuron tasks
+TARGETS = ("x", "depth", "z")  # of the position task, in the pia frame
 LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
 POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
 

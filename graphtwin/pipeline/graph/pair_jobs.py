@@ -25,7 +25,7 @@ from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 Split = Literal["axon", "block"]
 BASELINES = ("majority", "distance", "logistic", "boosting")
-TUNED = ("logistic", "boosting")
+TUNED = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
 
 
 def pair_folds(study: Study, split: Split) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:

@@ -13,8 +13,8 @@ from graphtwin.graph.runs.settings import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
 
-UNFINISHED = "unfinished"
-SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
+UNFINISHED = "unfinished"  # a file that says that a run has not ended
+SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")  # what may differ between a run and its resumption, and is then noted
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 

@@ -14,9 +14,9 @@ from graphtwin.tuning.similarity import SIMILARITIES
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}
 VECTORS = {"in_silico_resp": "in_silico_resp", "in_vivo_mean_resp": "in_vivo_mean_resp"}
-READOUT, PLACE = "readout_cvt", "position_stim_cvt"
+READOUT, PLACE = "readout_cvt", "position_stim_cvt"  # columns of the published neuron table
 TUNING = "in_silico_tuning"
-OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS, *MONITOR_COLUMNS)
+OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS, *MONITOR_COLUMNS)  # columns that a twin's embeddings replace
 
 
 def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from graphtwin.sources.loaders import skeletons
 log = logging.getLogger("graphtwin")
 
 Unit = tuple[float, float, float]
-SUFFIXES = (".parquet", ".csv")
+SUFFIXES = (".parquet", ".csv")  # tables that are written
 BUFFERED_ROWS = 100_000  # between two writes
 
 

@@ -16,7 +16,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
 from graphtwin.tuning.selection import choose
 
-COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
+COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)  # of basis functions, in the order of their variance
 PREDICTORS = {
     "shared_basis": "shared basis (the embedding)",
     "von_mises": "von Mises fit",
@@ -25,7 +25,7 @@ PREDICTORS = {
     "raw_opposite": "raw curve, opposite",
     "own_mean": "own mean",
 }
-BROUGHT = "the embeddings were brought, not learned from direction responses in this run"
+BROUGHT = "the embeddings were brought, not learned from direction responses in this run"  # why a figure of what was learned is left out
 
 
 def draw_embedding(run: RunFolder) -> list[Block]:

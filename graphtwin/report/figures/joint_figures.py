@@ -14,7 +14,7 @@ from graphtwin.report.figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILLI
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, per_cent
 
-SCALES = ("axonal", "synaptic", "size")
+SCALES = ("axonal", "synaptic", "size")  # from who comes close to how large a connection is
 ROW = 0.23  # inches a row of a forest
 LONGEST_LABEL = 45  # characters on one line
 WORTH_A_ROW = 0.05  # of the largest share of a scale: smaller shared parts are in the table only

@@ -15,7 +15,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
 from graphtwin.tuning.embeddings import embedding_columns, scan_labels
 
-LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # from the pia downwards
 RECEIVED = ("aligned", "all features")
 
 

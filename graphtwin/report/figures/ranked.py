@@ -12,8 +12,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-CURVE_POINTS = 250
-TOP_SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)
+CURVE_POINTS = 250  # on each of two grids, linear and logarithmic: a curve without corners
+TOP_SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # ends of the bins of rank, each about half of the one before
 
 
 @dataclass(frozen=True)

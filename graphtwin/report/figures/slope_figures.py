@@ -12,10 +12,10 @@ from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, R
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, plain
 
-PER_ROW = 4
+PER_ROW = 4  # panels: the width of the page
 UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
-SIGNIFICANT = 0.05
-NORMAL = 1.96
+SIGNIFICANT = 0.05  # the usual 5 %, two-sided
+NORMAL = 1.96  # standard errors on both sides of a 95 % interval
 
 
 def draw_curves(run: RunFolder) -> Block:

@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from graphtwin.config import nearest
 
-SERIES = "processing/ophys/Fluorescence/RoiResponseSeries"
-PLANES = "processing/ophys/ImageSegmentation/PlaneSegmentation"
+SERIES = "processing/ophys/Fluorescence/RoiResponseSeries"  # a number follows, that of the imaging field
+PLANES = "processing/ophys/ImageSegmentation/PlaneSegmentation"  # a number follows, that of the imaging field
 
 log = logging.getLogger("graphtwin")
 

@@ -17,7 +17,7 @@ from graphtwin.config import nearest
 
 # SWC's own codes; 0 is a vertex nobody labelled. Source: Cannon et al. 1998, doi:10.1016/S0165-0270(98)00091-0.
 LABELS = {"undefined": 0, "soma": 1, "axon": 2, "dendrite": 3, "basal": 3, "basal dendrite": 3, "apical": 4, "apical dendrite": 4}
-SWC_COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]
+SWC_COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]  # in the order of the format
 BATCH = 32  # precomputed skeletons fetched at once: cloud-volume asks for them side by side
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-TABLES = (".parquet", ".feather", ".csv")
+TABLES = (".parquet", ".feather", ".csv")  # suffixes
 
 
 def files(path: str | Path) -> list[Path]:

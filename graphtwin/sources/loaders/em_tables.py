@@ -10,7 +10,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.sources.formats.export import READERS
 
-VOXEL_NM = (4.0, 4.0, 40.0)
+VOXEL_NM = (4.0, 4.0, 40.0)  # of minnie65's tables, along x, y and z
 SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from graphtwin.sources.formats import manifest
 
 FOLDER = Path(__file__).resolve().parents[3] / "data" / "minnie65"
-REGISTRY = "registry.json"
+REGISTRY = "registry.json"  # sha256 of each file of the bundle
 
 
 def load_minnie65(folder: str | Path | None = None) -> manifest.SourceTables:

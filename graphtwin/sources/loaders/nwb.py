@@ -29,7 +29,7 @@ Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarr
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
-MASKS_TOGETHER = 64
+MASKS_TOGETHER = 64  # images that are in memory as float64 at once
 
 log = logging.getLogger("graphtwin")
 

@@ -17,11 +17,11 @@ from graphtwin import schema
 from graphtwin.coordinates import um_from_voxels
 from graphtwin.sources.formats.nwb_file import PLANES, opened, required_item, scan_of
 
-VOXEL_NM = (4.0, 4.0, 40.0)
-STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]
+VOXEL_NM = (4.0, 4.0, 40.0)  # of minnie65's tables, along x, y and z
+STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]  # as the NWB files of the release name them
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
 SAME_CELL_UM = 5.0  # matches of one cell in two versions of the table lie within a soma
-AGREEING = 0.9
+AGREEING = 0.9  # share of rows that must lie where the tables say, for an order of the columns to be believed
 
 
 def read_coregistration(path: str | Path, units: pd.DataFrame, coregistration: pd.DataFrame) -> pd.DataFrame:

@@ -23,11 +23,11 @@ from graphtwin.sources.formats.export import READERS, verified_sha256
 from graphtwin.sources.formats.pickles import read_pickle
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
-POPULATIONS = ("Connected", "ADP", "Same region")
+POPULATIONS = ("Connected", "ADP", "Same region")  # of pairs, as published: synapses, proximity alone, neither
 LONGEST_MM = 100.0  # no dendrite is this long: an L_d above it is in another unit
 LABELS = ["brain_area", "hva", "layer", "proofread_status"]
-NEURON_UNITS = {"scan_session": "session"}
-NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]
+NEURON_UNITS = {"scan_session": "session"}  # published name to ours
+NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of the nucleus' place
 # Columns whose cells are vectors. Positions keep their precision: an angle between near lines of sight needs it.
 VECTORS = {
     "readout_cvt": np.float32,

@@ -27,7 +27,7 @@ from graphtwin.sources.formats.recording import Recording, Trial
 
 log = logging.getLogger("graphtwin")
 
-FRAME_RATE_HZ = 30.0
+FRAME_RATE_HZ = 30.0  # of the releases, to which responses were resampled
 SETTINGS = "config.json"
 LEAST_STD = 0.01  # of the mean over units: a unit that varies less is divided by this much instead
 

@@ -16,7 +16,7 @@ from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_id
 
 Compartment = Literal["axon", "dendrite"]
 
-READERS = {".npz": read_npz, ".swc": read_swc}
+READERS = {".npz": read_npz, ".swc": read_swc}  # by suffix
 CODES = {"axon": [2], "dendrite": [3, 4]}  # SWC; the soma is neither
 FINEST_EDGE_NM = 5.0  # a median edge below it would be finer than the voxels of any volume
 FLATTENED = 0.25  # z changes this much less than x and y: voxels are 5 to 12 times as thick, neurons in nm measured 0.8 to 1.1

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-AREAS = ("V1", "LM", "RL", "AL")
+AREAS = ("V1", "LM", "RL", "AL")  # in the order of the sheet's quadrants, along x and then along z
 # Share of each area among recorded units: `data/minnie65/v661/area_membership`, 168,971 units.
 SHARES = {"V1": 0.7178, "LM": 0.1261, "RL": 0.1099, "AL": 0.0462}
 _LOWER = SHARES["V1"] + SHARES["LM"]  # where V1 and LM end and RL and AL begin, as a part of the sheet's side
 _LEFT = SHARES["V1"] / _LOWER, SHARES["RL"] / (1 - _LOWER)  # part of the width left of the slanted border, below and above
-_SLANT = 2 * (_LEFT[1] - _LEFT[0])
-_FOOT = _LEFT[0] - _SLANT * _LOWER / 2
+_SLANT = 2 * (_LEFT[1] - _LEFT[0])  # of the border, in widths over the whole side
+_FOOT = _LEFT[0] - _SLANT * _LOWER / 2  # of the border, where the sheet begins
 ORIGIN_UM = (200.0, 600.0)  # x and z of the corner of the sheet in the pia frame, where that of minnie65 lies
 
 

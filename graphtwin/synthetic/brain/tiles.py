@@ -20,9 +20,9 @@ from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM
 from graphtwin.synthetic.brain.tissue import Tissue
 
-TILE_UM = 1200.0
+TILE_UM = 1200.0  # largest edge: the dendrites of 2,000 cells of default density are then in memory
 CELL_UM = 50.0  # of the outlines of axons
-GROWN_TOGETHER = 256
+GROWN_TOGETHER = 256  # neurons of a task of one process, and of a part on disk
 MARGIN_UM = RADIUS_NM / 1000 + 1  # a um for the rounding of points
 
 

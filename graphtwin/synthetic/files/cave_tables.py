@@ -15,8 +15,8 @@ from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_parquet, write_text
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 
-EARLIER, LATER = 343, 661
-VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
+EARLIER, LATER = 343, 661  # materializations, those of the bundled tables
+VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # as CAVE exports positions when they are split
 POINTS = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}
 # File, role and, where it is not CAVE's usual one, the name of a column in the file.
 TABLES = {

@@ -9,9 +9,9 @@ import pandas as pd
 from jaxtyping import Float
 
 MATERIALIZATION = 343  # the one whose root ids the released files carry
-SOMA_UM = 5.0
+SOMA_UM = 5.0  # radius of a mask
 COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
-CHUNK_BYTES = 2**18
+CHUNK_BYTES = 2**18  # of a stored chunk, at most: 256 KiB
 
 
 def add_fields(nwb: Any, masks: pd.DataFrame, imaging_times_s: Float[np.ndarray, " frames"], um_per_px: float) -> None:

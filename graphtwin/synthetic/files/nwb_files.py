@@ -21,7 +21,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.files.nwb_fields import add_fields, rows_a_chunk
 
-START = datetime(2018, 3, 4, tzinfo=UTC)
+START = datetime(2018, 3, 4, tzinfo=UTC)  # any date will do, but the same in every file: bytes must not depend on the day
 ARTIFACTS = 0.03  # of masks without a match, those that are taken for no soma
 BLOCK_BYTES = 2**24  # of the arrays that are streamed
 INTERVALS = {

@@ -23,9 +23,9 @@ from graphtwin.synthetic.function import imaging, session
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH
 
 BEGINNING_S = 4.0  # of the film, on the clock of the file
-PUPIL_HZ, TREADMILL_HZ = 20.0, 60.0
-FIRST_SUPERVOXEL = 90_000_000_000_000_001
-UNITS_TOGETHER = 256
+PUPIL_HZ, TREADMILL_HZ = 20.0, 60.0  # clocks of their own, as in the release; round numbers
+FIRST_SUPERVOXEL = 90_000_000_000_000_001  # above 2^53, so that ids read as floats are found out
+UNITS_TOGETHER = 256  # bounds memory
 # What the noise of Monet type is said to be; films of all other kinds are clips.
 MONET2 = {
     "blue_green_saturation": 0,

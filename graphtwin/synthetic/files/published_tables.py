@@ -15,7 +15,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
 
-PROTOCOL = 4
+PROTOCOL = 4  # of pickle: read by Python 3.4 and later
 PROJECTIONS = ["HVA->HVA", "HVA->V1", "V1->HVA", "V1->V1"]
 POPULATIONS = ["ADP", "Connected", "Same region"]
 VECTORS = {

@@ -16,7 +16,7 @@ from graphtwin.synthetic.function.images import ImageScan, play_images
 from graphtwin.synthetic.function.session import WITHHELD, Played, Scan, play
 from graphtwin.synthetic.function.stimuli import SCREEN
 
-STATISTICS = ("mean", "std", "min", "max", "median")
+STATISTICS = ("mean", "std", "min", "max", "median")  # that the release stores of each kind of data
 ROWS_TOGETHER = 128  # of all training trials, while their statistics are made
 
 

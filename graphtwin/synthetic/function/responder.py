@@ -30,10 +30,10 @@ from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, WI
 
 LATENCY_FRAMES = 2  # from screen to cortex: 67 ms
 POOL_S = 0.1  # leak of the normalisation pool
-ADAPTATION_S = 1.0
-SEMI_SATURATION, OWN_POOL = 0.5, 0.25
+ADAPTATION_S = 1.0  # time constant, seconds
+SEMI_SATURATION, OWN_POOL = 0.5, 0.25  # of the divisor: a constant, and the weight of the unit's own drive; a choice
 REFERENCE_CLIPS = 3  # clips of 10 s of dead leaves, the same for every animal, that set the scales of drive and rate
-UNITS_TOGETHER = 128
+UNITS_TOGETHER = 128  # bounds memory
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from graphtwin.synthetic.function.preferences import Tuning
 from graphtwin.synthetic.function.responder import responder, visual_rates
 from graphtwin.synthetic.function.stimuli import N_DIRECTIONS, grating_film
 
-DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS
+DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS  # of drift: 0 right, 90 up
 GRATING_FRAMES, ONSET_FRAMES = 60, 10  # each direction is shown for 2 s; the answer to its onset is left out
 GRATING_CPD, GRATING_HZ = 0.045, 2.6  # cycles a degree and a second: the medians of what neurons prefer (`preferences.PARAMETERS`)
 PLANES, NARROW_PLANES = 8, 4  # imaging planes of the main scan and of a narrow one

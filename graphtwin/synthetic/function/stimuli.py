@@ -18,17 +18,17 @@ from graphtwin.config import nearest
 from graphtwin.coordinates import MINNIE65_MONITOR
 from graphtwin.execute import rng_for
 
-HEIGHT, WIDTH = 36, 64
-FRAME_RATE_HZ = 30.0
-GREY = 127.5
+HEIGHT, WIDTH = 36, 64  # pixels, as in the Sensorium releases
+FRAME_RATE_HZ = 30.0  # as in the releases
+GREY = 127.5  # grey level of the empty screen: the middle of 0 to 255
 SCREEN = MINNIE65_MONITOR  # on which all simulated animals see their films
 DEGREES_A_PIXEL = round(SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1], 2)  # 3.2945 across, 3.2893 down: two digits for square pixels
-N_DIRECTIONS = 16
+N_DIRECTIONS = 16  # of drift, as in the published tuning curves
 SEGMENT_FRAMES = 18  # each direction of a parametric clip is shown for 0.6 s
 
 LEAF_RADIUS = (1.0, 24.0)  # pixels; numbers fall with the cube of the radius, which makes the picture scale invariant
 LEAF_MARGIN = 26.0  # leaves live on a torus that is wider than the screen by this much on every side
-N_LEAVES = 1500
+N_LEAVES = 1500  # of a mean area of 20 pixels: they cover the torus about three times
 
 Film = Float[np.ndarray, "frames height width"]
 

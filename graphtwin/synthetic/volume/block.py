@@ -21,7 +21,7 @@ SOMA_SHELL_NM = 1200.0  # cytoplasm around the nucleus
 LONGEST_EDGE_NM = 1000.0  # of a stroke: longer ones have boxes with much empty space
 CLEFT_NM = 20.0  # the size of a synapse, as a disc of this thickness, is its area
 SIZE_VOXEL_NM3 = 4 * 4 * 40  # a voxel of the cleft segmentation, in which sizes are counted
-MAX_DISC_NM = 500.0
+MAX_DISC_NM = 500.0  # radius of a synapse's disc, at most; a choice
 ROUNDING_NM = 21.0  # tables keep places in voxels of 4 x 4 x 40 nm, whose corners are so far from their centre
 
 

@@ -27,7 +27,7 @@ from numba import njit
 if TYPE_CHECKING:
     import pandas as pd
 
-POINT, SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(7)
+POINT, SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(7)  # layers, the first painted over all others
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ ATTRIBUTES = [
     {"id": "radius", "data_type": "float32", "num_components": 1},
     {"id": "compartment", "data_type": "uint8", "num_components": 1},
 ]
-IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]  # three rows of four: vertices are in nm already
 BATCH = 64  # skeletons written at once
 
 

@@ -15,7 +15,7 @@ from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, kept
 from graphtwin.synthetic.brain.tiles import Tile, cable, cable_within
 from graphtwin.synthetic.brain.tissue import Tissue
 
-CONTACTS = 8
+CONTACTS = 8  # places of a pair at which synapses may lie: few pairs have more synapses
 
 
 class Cuts(NamedTuple):

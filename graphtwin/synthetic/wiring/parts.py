@@ -19,7 +19,7 @@ from graphtwin.synthetic.wiring.connect import connect_tile, require_function
 from graphtwin.wiring.conditional.wiring_rule import WiringRule
 
 PART = "part-{:05d}"
-FOLDERS = ("skeletons", "pairs", "synapses")
+FOLDERS = ("skeletons", "pairs", "synapses")  # in the order in which they are written
 
 
 def write_parts(tissue: Tissue, rule: WiringRule, folder: str | Path, work: str | Path, workers: int = 1) -> list[Path]:

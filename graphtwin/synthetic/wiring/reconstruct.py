@@ -20,9 +20,9 @@ from graphtwin.synthetic.brain.tissue import Tissue
 from graphtwin.synthetic.wiring.connect import Connections, describe
 from graphtwin.synthetic.wiring.meetings import Cuts, approach, pool_dendrites
 
-EARLIER, LATER = 343, 661
+EARLIER, LATER = 343, 661  # materializations, those of the bundled tables
 FRAGMENT = -1  # in place of a nucleus id
-FIRST_ROOT, LAST_ROOT = 864_691_132_000_000_000, 864_691_137_000_000_000
+FIRST_ROOT, LAST_ROOT = 864_691_132_000_000_000, 864_691_137_000_000_000  # the range of minnie65's root ids, above 2^53
 SHORTEST_UM = 40.0  # no neurite is cut nearer to its soma
 UNPROOFREAD_UM, BROKEN_UM = 150.0, 150.0  # mean path at which axons that nobody proofread, and broken dendrites, are cut; round numbers
 SURVIVING_ROOTS = 0.04  # share of root ids that are the same at both materializations

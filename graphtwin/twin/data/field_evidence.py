@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 FIRST_SD = 2.6  # of weights before any unit was seen, in standard errors of a correlation
 FINER = 2  # places are compared on a grid this much finer than that of the energies, by cubic splines
-UNITS_TOGETHER = 250
+UNITS_TOGETHER = 250  # bounds memory
 MEDIAN_SQUARE = 0.455  # of a standard normal number
 
 

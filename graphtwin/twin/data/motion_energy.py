@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
-N_ORIENTATIONS = 4
+N_ORIENTATIONS = 4  # 45 degrees apart; a choice
 SD_IN_WAVELENGTHS = 0.32  # of the windows of the filters in space
 LIGHT = float(np.exp(-((2 * np.pi * SD_IN_WAVELENGTHS) ** 2) / 2))  # answer of such a filter to uniform light, over that of its window
 DRIFT_HZ, DRIFT_SD_S = 2.6, 0.117  # what the filters prefer in time, and their window

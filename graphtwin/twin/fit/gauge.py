@@ -21,7 +21,7 @@ CLIP_HZ, CLIP_S = 30.0, 8.0  # of the reference clip, which is the same for twin
 DISCS, SMALLEST, LARGEST = 400, 0.03, 0.6  # of the reference clip; radii in heights of the picture
 LEFT_OUT_S = 2.0  # at the start of the reference clip, while the core's memory builds up
 CYCLES = (1.8, 3.2, 5.4)  # a height of the picture, of the bank's filters
-ORIENTATIONS = 8
+ORIENTATIONS = 8  # of the bank's filters, 22.5 degrees apart
 DELAYS_S = (0.05, 0.1)  # of the bank's two pairs of temporal filters: indicators answer late
 WIDTH_CYCLES = 0.35  # standard deviation of a filter's window
 

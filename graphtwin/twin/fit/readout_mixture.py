@@ -17,7 +17,7 @@ from jaxtyping import Float
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-EM_STEPS = 20
+EM_STEPS = 20  # of expectation and maximisation; a fixed number
 UNITS_A_COMPONENT = 50  # no more components than there are units for
 CENTRE_COUNTS = 2.0  # as so many units in the mean of each component
 BLOCK = 64  # units whose matrices stay in the cache

@@ -17,7 +17,7 @@ from scipy.special import betainc
 
 FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
 SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
-SMALL = 1e-4
+SMALL = 1e-4  # least rate and distance from 0 and 1: logs stay finite in float32
 
 Numbers = Float[torch.Tensor, "*frames units outputs"]
 Shape = Float[torch.Tensor, "units shapes"]

@@ -13,8 +13,8 @@ from graphtwin.twin.population.observations import Observations
 
 MAX_STEPS = 50  # 4 to 8 are usual
 TOLERANCE = 1e-4  # of the latents, whose prior has variance 1
-SMALLEST_VARIANCE = 1e-10
-EVALUATION_NODES = 9
+SMALLEST_VARIANCE = 1e-10  # roots and quotients stay finite in float64
+EVALUATION_NODES = 9  # of Gauss-Hermite quadrature; a choice
 
 
 @dataclass(frozen=True)

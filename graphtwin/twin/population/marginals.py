@@ -16,12 +16,12 @@ from graphtwin.twin.population.transformations import MonotoneSplines
 
 Kind = Literal["zero_inflated", "counts", "continuous"]
 N_NODES = 61  # of the trapezoid rule over 9 standard deviations; smooth integrands are exact to float32
-HALF_RANGE = 4.5
+HALF_RANGE = 4.5  # standard deviations: beyond lies 7e-6 of a normal distribution
 MAX_SIGNAL = 0.97  # of the correlation of latent value and prediction where the fit starts
-MIN_SIGNAL = 0.03
+MIN_SIGNAL = 0.03  # of the same correlation: a slope of 0 would have no logarithm
 NEGLIGIBLE = 1e-6  # chance of so many counts
 LEAST_SLOPE = 0.05  # of a unit's steepest, where the fit starts
-SMALLEST_SCALE = 1e-6
+SMALLEST_SCALE = 1e-6  # in responses' unit: quotients stay finite
 BEYOND = 10.0  # times the largest response seen: T says nothing of larger ones
 
 

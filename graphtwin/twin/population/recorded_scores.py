@@ -33,7 +33,7 @@ from graphtwin.twin.population.noise_correlations import (
 )
 from graphtwin.twin.population.recorded import RecordedPopulation
 
-REPLICATES = 400
+REPLICATES = 400  # of the bootstrap over trials or units
 LEAST_UNITS = 4  # two halves, and a pair in each
 POOLED = 500  # samples, spread over the test trials, that predicted noise correlations are pooled over
 

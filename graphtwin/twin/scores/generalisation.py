@@ -17,7 +17,7 @@ from graphtwin.statistics import draw_counts, percentile_interval, resample_unit
 from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.scores.unit_scores import SCORES, StimulusSums, all_scores
 
-REPLICATES = 400
+REPLICATES = 400  # of the bootstrap over units; half of them over stimuli, which cost more
 
 
 def stimuli_of(clips: Clips) -> pd.DataFrame:

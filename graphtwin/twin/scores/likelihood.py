@@ -12,7 +12,7 @@ from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
 from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
 
-LEARNING_RATE, STEPS = 0.05, 400
+LEARNING_RATE, STEPS = 0.05, 400  # of Adam, for a few numbers a unit; a choice
 MOST_FRAMES = 6000  # of training that are looked at
 THINNED = 3  # of which one in so many tells the few constants of an intercept
 

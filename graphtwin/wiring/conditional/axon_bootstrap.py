@@ -27,7 +27,7 @@ from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
-N_REPLICATES = 1000
+N_REPLICATES = 1000  # the ends of a 95 % interval then rest on 25 each
 LONGEST_FIRST_STEP = 1.0  # slope over SD; a longer one leaves the estimate's neighbourhood
 
 

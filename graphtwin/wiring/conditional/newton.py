@@ -10,14 +10,14 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-MAX_STEPS = 50
+MAX_STEPS = 50  # of Newton, after which a fit counts as not converged
 CONVERGED = 1e-6  # twice the log-likelihood that a Newton step gains: an error of 0.001 SE, and that step still squares it
 ROUNDING = 1e-12  # of a log-likelihood
 LONGEST_STEP = 3.0  # slope over SD: far from the estimate the quadratic is no guide
 SEPARATED = 25.0  # slope over SD of the similarity: a rate ratio of 10^10 for one SD is no estimate
 SINGULAR = 1e-9  # share of a similarity's information that must remain given the others
 VARIES = 1e-6  # variance among an axon's choices over that among all pairs; below, nothing distinguishes the choices
-FITTED, NOT_CONVERGED, DIVERGED, COLLINEAR = 0, 1, 2, 3
+FITTED, NOT_CONVERGED, DIVERGED, COLLINEAR = 0, 1, 2, 3  # how a fit ended; numbers, for compiled code has no names
 
 
 @njit(cache=True, nogil=True)

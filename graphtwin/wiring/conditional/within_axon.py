@@ -17,7 +17,7 @@ from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
-L_D_BINS = 10
+L_D_BINS = 10  # of equally many pairs, within which pairs have about the same L_d
 METRICS = ("auc", "auc_within_l_d", "average_precision", "prevalence")
 
 

@@ -11,7 +11,7 @@ from numba import njit
 from graphtwin.execute import rng_for
 
 MAX_CELLS = 2 * 10**9  # of the table of present pairs, one byte each
-PROPOSALS_A_ROUND = 2**20
+PROPOSALS_A_ROUND = 2**20  # of swaps, drawn at once: 16 MiB
 
 
 def rewire(

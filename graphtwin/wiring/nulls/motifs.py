@@ -24,7 +24,7 @@ TRIADS = {
     "mutual with an output": "111U",
     "mutual with an input": "111D",
 }
-MIN_EDGES = 10
+MIN_EDGES = 10  # with fewer there is hardly a motif to count
 
 
 def motif_counts(pre: Int[np.ndarray, " edges"], post: Int[np.ndarray, " edges"]) -> dict[str, float]:

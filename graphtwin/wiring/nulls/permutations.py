@@ -33,7 +33,7 @@ from graphtwin.wiring.conditional.rao_score import ScoreTest, score_parts, score
 from graphtwin.wiring.pairs.candidates import CandidateSet
 from graphtwin.wiring.pairs.measure import Measure
 
-N_REPLICATES = 1000
+N_REPLICATES = 1000  # the least p is then 1 / 1001
 AGREE_SD = 1e-3  # of a similarity: how closely a measure must repeat the column of the table
 MAX_CELLS = 2 * 10**8  # of the table of axons x targets, 8 bytes each
 

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from graphtwin.config import nearest
 
 log = logging.getLogger("graphtwin")
-KEY = ["pre_nucleus_id", "post_nucleus_id"]
+KEY = ["pre_nucleus_id", "post_nucleus_id"]  # a pair is directed, from axon to target
 ALL = "all"  # name of the one group when no column divides the pairs
 Exposure = Literal["l_d_um"] | None
 N_NAMED = 3  # pairs named in an error

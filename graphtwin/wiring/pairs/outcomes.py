@@ -28,7 +28,7 @@ FAMILY = {"synapse_density": "poisson", "co_travel": "tweedie", "size": "gamma"}
 RESPONSE = {"synapse_density": "n_synapses", "co_travel": "l_d_um", "size": "mean_synapse_size"}
 SIZE_STEP = 1e-3  # c above: slopes are within this share, times the slope over a SD, of least squares
 FLAT = 1e-18  # squared deviations of this size are rounding
-LOG_L_D = "log_l_d"
+LOG_L_D = "log_l_d"  # name of the offset's column
 PER_UNIT = ("estimate", "se", "se_model", "low", "high", "null_mean", "null_sd", "estimate_without", "change")
 
 

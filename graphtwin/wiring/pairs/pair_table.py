@@ -15,8 +15,8 @@ from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.schema import PROOFREAD
 
-POPULATIONS = ("Connected", "ADP", "Same region")
-REGIONS = ("V1", "HVA")
+POPULATIONS = ("Connected", "ADP", "Same region")  # of pairs, as published: synapses, proximity alone, neither
+REGIONS = ("V1", "HVA")  # of which projections are made
 # Pairs with several synapses are common (1.14 synapses a connected pair in minnie65): so many rows without a repeat are a row a pair.
 ROWS_WITHOUT_REPEAT = 200
 

@@ -33,7 +33,7 @@ from graphtwin.wiring.questions.question import Answer, Question, Step
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
 N_SIMULATIONS = 99  # of the mixed model, for its check
 DISPERSED = 1.05  # variance over that of the model: below, errors are right to 2 %
-SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05  # the usual 5 %, two-sided
 N_BINS = {"synapse_density": 8, "co_travel": 8, "size": 4}  # of distance: an axon has few connections to exchange within a bin
 
 

@@ -12,7 +12,7 @@ from graphtwin.wiring.pairs.outcomes import of_outcome
 
 # Outcome to what is summed, and over what it is divided: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
 PARTS = {"synapse_density": ("n_synapses", "l_d_mm"), "co_travel": ("l_d_um", "pairs"), "size": ("mean_synapse_size", "pairs")}
-N_BINS = 12
+N_BINS = 12  # of equally many pairs; a choice
 TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins
 MIN_AXONS = 5  # with fewer axons in a bin there is no band
 

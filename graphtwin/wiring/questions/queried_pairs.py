@@ -19,8 +19,8 @@ from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
 GEOMETRY = ("distance_um", "distance_squared", "depth_difference_um", "depth_difference_squared")
-MIN_AXONS = 5
-N_REPLICATES = 99
+MIN_AXONS = 5  # with fewer axons a clustered error means nothing
+N_REPLICATES = 99  # the least p is then 1 / 100
 
 
 def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], neurons: pd.DataFrame, measure: Measure) -> pd.DataFrame:

@@ -15,9 +15,9 @@ from graphtwin.wiring.questions.common_input import common_input, compare, expec
 from graphtwin.wiring.questions.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.questions.question import Answer, Step
 
-GEOMETRY = ("distance_um", "depth_difference_um")
+GEOMETRY = ("distance_um", "depth_difference_um")  # what the joint models hold fixed
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")
-MOTIF_NULLS = 100
+MOTIF_NULLS = 100  # rewired graphs; the least p, two-sided, is then 2 / 101
 
 
 def together(
