@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Whose versions go into provenance: those that can change a number.
-# Whose versions go into provenance: those that can change a number.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
 
 

@@ -102,6 +102,8 @@ def settings_of(model: type[BaseModel], default: BaseModel | None = None, prefix
     """
     from pydantic import BaseModel
 
+    from graphtwin.config import models_of
+
     for name, field in model.model_fields.items():
         value = _default_of(field) if default is None else getattr(default, name)
         if isinstance(value, BaseModel):
@@ -110,6 +112,9 @@ def settings_of(model: type[BaseModel], default: BaseModel | None = None, prefix
             required = default is None and field.is_required()
             shown = REQUIRED if required else ABSENT if value is None else _toml(value)
             yield Setting(f"{prefix}{name}", shown, _limits(field), field.description or "", needs)
+            for inner in models_of(field.annotation):
+                for setting in settings_of(inner, None, f"{prefix}{name}.", needs):
+                    yield replace(setting, limits=f"{setting.limits}; once {prefix}{name} is given")
 
 
 def _inner(field: FieldInfo, value: BaseModel, prefix: str, needs: str) -> Iterator[Setting]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 # One row a step: how many went in, how many were lost and why.
-# One row a step: how many went in, how many were lost and why.
 COLUMNS = ["stage", "table", "step", "n_before", "n_after", "n_dropped", "reason", "unit"]
 
 

@@ -23,7 +23,6 @@ NAMES = {
     "log_loss": "log loss",
 }
 # Errors and losses; of all other metrics more is better.
-# Errors and losses; of all other metrics more is better.
 LOWER_IS_BETTER = {"median_absolute_error", "log_loss", "brier", "calibration_error"}
 LEVEL = 0.05  # the usual 5 %, two-sided
 

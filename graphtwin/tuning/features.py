@@ -15,7 +15,6 @@ from graphtwin.tuning.embeddings import align_scans, embedding_columns, scan_lab
 from graphtwin.tuning.variability import lend, response_variability
 
 # Columns of `describe_tuning` that say what a curve looks like, but not where its peak is.
-# Columns of `describe_tuning` that say what a curve looks like, but not where its peak is.
 SHAPE = ["osi", "dsi", "gosi", "gdsi", "tuning_width", "mean", "variation", "sparseness", "entropy", "harmonic_3", "harmonic_4"]
 
 

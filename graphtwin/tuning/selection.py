@@ -22,7 +22,6 @@ GRID_NEURONS = 2000  # the candidates are compared on so many at most; the chose
 FLOOR = 1e-3  # of the neuron's mean: no predictor says less, since a Gamma mean of 0 has no likelihood
 OURS = "shared_basis"  # the model's name in the tables
 # Simpler readings of a tuning curve.
-# Simpler readings of a tuning curve.
 REFERENCES = ["von_mises", "raw", "raw_neighbours", "raw_opposite", "own_mean"]
 
 

@@ -12,7 +12,6 @@ from numba import njit
 MAX_EDGE_NM = 1000.0  # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
 LIMIT_NM = 2**30  # About a metre: int32 then holds every coordinate and every difference of two.
 # Odd 64-bit numbers that mix the coordinates of a voxel: the golden ratio, as in SplitMix64, and two of xxHash.
-# Odd 64-bit numbers that mix the coordinates of a voxel: the golden ratio, as in SplitMix64, and two of xxHash.
 PRIME_X, PRIME_Y, PRIME_Z = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 
 

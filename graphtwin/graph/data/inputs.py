@@ -16,7 +16,6 @@ from graphtwin.schema import POSITION
 
 MIN_MEMBERS = 20  # a class with fewer functional neurons cannot be learned and held out; it counts as unknown
 # What a cell brings beside function and position: labels of anatomy and proofreading.
-# What a cell brings beside function and position: labels of anatomy and proofreading.
 CONTEXT = ["cell_class", "layer", "axon_status", "dendrite_status", "edited"]
 
 

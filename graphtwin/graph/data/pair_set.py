@@ -18,7 +18,6 @@ from graphtwin.graph.data.cortical_graph import CorticalGraph
 from graphtwin.graph.data.inputs import NodeInputs
 
 # Widths of the kernels of local connection rates; a choice.
-# Widths of the kernels of local connection rates; a choice.
 BANDWIDTHS_UM = (25.0, 50.0, 100.0)
 PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, in axons
 

@@ -16,7 +16,6 @@ from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import Study, make_study
 
 # The models of a run that answer for neurons, by what they may see.
-# The models of a run that answer for neurons, by what they may see.
 NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
 TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
 

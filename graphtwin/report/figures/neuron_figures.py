@@ -19,7 +19,6 @@ from graphtwin.report.words import join_words, number_text, per_cent, plain
 
 N_BARS = 45  # error bars that can still be told apart in a panel
 # Nominal levels at which coverage is drawn; closer where bars are usually read.
-# Nominal levels at which coverage is drawn; closer where bars are usually read.
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 
 

@@ -31,7 +31,6 @@ ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": 
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # as CAVE exports positions when they are split
 ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
 # By suffix.
-# By suffix.
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NM = {"m": 1e9, "mm": 1e6, "um": 1e3, "µm": 1e3, "nm": 1.0}  # in a unit of length
 # Of precomputed annotations, as numpy has them; little-endian.
-# Of precomputed annotations, as numpy has them; little-endian.
 TYPES = {"uint32": "<u4", "int32": "<i4", "float32": "<f4", "uint16": "<u2", "int16": "<i2", "uint8": "u1", "int8": "i1"}
 TYPES |= {"rgb": "3u1", "rgba": "4u1"}
 
