@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | predict | like-to-like | proximity | simulate | check | report | settings."""
+"""The command line: graphtwin run | twin | predict | like-to-like | proximity | pairs | simulate | check | report | settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of tables of pairs: graphtwin proximity | like-to-like."""
+"""The command line of tables of pairs: graphtwin proximity | pairs | like-to-like."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ graphtwin proximity --axons axons/*.npz --dendrites dendrites/ --out proximity.p
 graphtwin proximity --axons more/*.swc --index dendrites.index --out more.csv --nm-per-unit 1000 1000 1000 --workers 4
 
 graphtwin proximity --axons file:///data/em#864691135,864691136 --dendrites gs://bucket/em --out all.parquet --all-pairs
+"""
+
+PAIRS_EXAMPLES = """[bold]From skeletons to a rule[/bold]
+
+1. graphtwin proximity --axons axons/*.npz --dendrites dendrites/ --out proximity.parquet
+
+2. graphtwin pairs synapses.parquet proximity.parquet --neurons neurons.parquet --out pairs.parquet
+
+3. graphtwin like-to-like pairs.parquet --neurons neurons.parquet --similarity feature_similarity --out runs/like
+
+[bold]With root ids[/bold], as CAVE exports synapses (neurons.csv then has a column root_id)
+
+graphtwin pairs synapses_pni_2.feather proximity.parquet --neurons neurons.csv --out pairs.csv
 """
 
 LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
@@ -118,3 +131,34 @@ def _proximity(
         )
         asked = f"{found.n_axons} axons and {found.n_dendrites} dendrites"
         typer.echo(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")
+
+
+@app.command("pairs", epilog=PAIRS_EXAMPLES)
+def _pairs(
+    synapses: Annotated[Path, typer.Argument(help="A row a synapse, or a row a connected pair with n_synapses: .parquet, .feather, .csv.")],
+    proximities: Annotated[Path, typer.Argument(help="Of `graphtwin proximity`: pairs that come near each other, with l_d_um.")],
+    neurons: Annotated[Path, typer.Option(help="A row a neuron: nucleus_id, queried_pre, queried_post, and what else is known.")],
+    out: Annotated[Path, typer.Option(help="Where the pair table goes: .parquet or .csv, new.")],
+) -> None:
+    """Join synapses, proximities and neurons to the table that like-to-like reads: a row a pair of cells that was looked at.
+
+    Every axon that was queried (queried_pre: traced, and measured by `graphtwin proximity`) is paired with every target that was
+    (queried_post: its inputs were looked for). Without a synapse such a pair counts as unconnected, without a proximity its L_d is 0.
+    Cells that nobody looked at are left out and counted: of them an absent synapse says nothing.
+
+    Cells are named by nucleus ids, or by root ids (pre_root_id and post_root_id, in CAVE pre_pt_root_id and post_pt_root_id) if the neuron
+    table has root_id. Sizes are summed over the synapses of a pair.
+
+    Of the neurons hva or brain_area, and layer, give the projections of --by; x_um, depth_um, z_um (or nucleus_x, nucleus_y, nucleus_z in
+    nm) the distance of somata; axon_status counts axons that nobody proofread. Function may stand in the same table, for like-to-like.
+
+    What was lost at each step is printed, and kept in OUT.made.json with the sha256 of what was read.
+    """
+    with words():
+        from graphtwin.pipeline.pairs.build import write_pairs
+
+        funnel = write_pairs(synapses, proximities, neurons, out)
+        for row in funnel.itertuples():
+            lost = f": {row.n_dropped:,} {row.unit} not ({row.reason})" if row.n_dropped else ""
+            typer.echo(f"{row.table}, {row.step}: {row.n_after:,} of {row.n_before:,}{lost}")
+        typer.echo(f"{out}: ready for graphtwin like-to-like {out} --neurons {neurons}")

@@ -63,7 +63,10 @@ def _check(
     folder: Annotated[Path, typer.Argument(help="A simulation.")],
     out: Annotated[Path | None, typer.Option(help="Where the disagreements go: .parquet or .csv.")] = None,
 ) -> None:
-    """Look for files that were changed since they were written, and for places where the EM volume and the tables disagree.
+    """Look for files that were changed since they were written, and for places where tables and the files they speak of disagree.
+
+    Nuclei, synapses and contacts are held against the voxels of the volume, synapses against its point annotations, and matches of units
+    and nuclei against those in the NWB recordings.
 
     Exit code 1 if a file was changed. Disagreements are findings: fragments without a nucleus are in every reconstruction.
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, read_toml
 from graphtwin.execute import threads
+from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
 from graphtwin.synthetic import steps
@@ -213,15 +214,25 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
 
 
 def check_anatomy(folder: str | Path) -> pd.DataFrame:
-    """Where the volume of a simulation and its CAVE-style tables disagree; see `em_checks.check_volume`.
+    """Where the CAVE-style tables of a simulation disagree with its volume, its annotations or its recordings; one row a finding.
 
     Args:
         folder: Of a finished simulation.
     """
     import pandas as pd
 
-    tables, volume = Path(folder) / "tables", Path(folder) / "volume"
+    folder = Path(folder)
+    tables, volume = folder / "tables", folder / "volume"
     nuclei = em_tables.read_nuclei(tables / "nucleus_detection_v0.parquet")
     synapses = em_tables.read_synapses(tables / "synapses_pni_2.parquet")
     contacts = pd.read_parquet(volume / "contacts.parquet")
-    return check_volume(volume / "segmentation", volume / "nuclei", nuclei, synapses, contacts).disagreements
+    findings = [
+        check_volume(volume / "segmentation", volume / "nuclei", nuclei, synapses, contacts).disagreements,
+        check_annotations(volume / "segmentation", volume / "synapses", synapses),
+        *(check_matches(file, tables / "scan_unit.parquet", tables / "coregistration_manual_v3.parquet") for file in _recordings(folder)),
+    ]
+    return pd.concat([found for found in findings if len(found)] or findings[:1], ignore_index=True)
+
+
+def _recordings(folder: Path) -> list[Path]:
+    return sorted((folder / "nwb").glob("*.nwb"))

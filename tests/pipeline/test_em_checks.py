@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.cortex.em.disagreements import compare_matches
+from graphtwin.pipeline.check_records import check_annotations
 from graphtwin.pipeline.check_volume import VolumeCheck, check_volume
 from graphtwin.synthetic.volume.volume_files import write_volume
 from tests import small_tissue
@@ -143,3 +146,44 @@ def test_nuclei_on_other_voxels_are_refused(volume, tables, tmp_path):
     write_volume(small_tissue.content(small_tissue.block((200, 200, 200))), tmp_path / "coarse", n_meshes=0)
     with pytest.raises(ValueError, match=r"coarse/nuclei: resolution \[200.0, 200.0, 200.0\] nm, .* Give nuclei on the voxels"):
         check_volume(volume[0] / "segmentation", tmp_path / "coarse/nuclei", tables.nuclei, tables.synapses)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "finding", "reason"),
+    [
+        (
+            lambda t: t.assign(size=t["size"] + (t["synapse_id"] == 12)),
+            ("annotation of another size", 12),
+            "size 4000, .* says 4001",
+        ),
+        (lambda t: t.assign(ctr_y_nm=t["ctr_y_nm"] + 60.0 * (t["synapse_id"] == 13)), ("annotation elsewhere", 13), "lies 60 nm from"),
+        (lambda t: t[t["synapse_id"] != 11], ("annotation not in the table", 11), "a point of this id, the table no synapse"),
+        (lambda t: pd.concat([t, t[:1].assign(synapse_id=99)]), ("synapse not annotated", 99), "no point of the volume has its id"),
+    ],
+)
+def test_points_and_a_table_of_synapses_that_contradict_each_other_are_found(volume, spoil, finding, reason):
+    paths = volume[0] / "segmentation", volume[0] / "synapses"
+    assert check_annotations(*paths, small_tissue.synapses()).empty
+    found = check_annotations(*paths, spoil(small_tissue.synapses()))
+    assert list(zip(found["kind"], found["synapse_id"], strict=True)) == [finding]
+    assert re.search(reason, found["reason"].iloc[0])
+
+
+def test_a_synapse_outside_the_volume_needs_no_point(volume):
+    far = small_tissue.synapses(11).assign(synapse_id=98, ctr_x_nm=lambda t: t["ctr_x_nm"] + 10**6)
+    table = pd.concat([small_tissue.synapses(), far])
+    assert check_annotations(volume[0] / "segmentation", volume[0] / "synapses", table).empty
+
+
+def test_matches_that_only_one_side_has_or_that_lie_elsewhere_are_found():
+    table = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": [2, 3, 4], "nucleus_id": [6, 7, 8], "root_id": [C, A, B]})
+    table = table.assign(x_nm=[500.0, 0, 1000], y_nm=0.0, z_nm=0.0)
+    seen = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": [3, 4, 5], "x_nm": [0.0, 1000, 9], "y_nm": [4000.0, 6000, 9], "z_nm": 0.0})
+    found = compare_matches(table, seen, 5000.0).set_index("kind")
+    assert found[["nucleus_id", "root_id"]].T.to_dict("list") == {
+        "match not in the recording": [6, C],
+        "match elsewhere": [8, B],
+        "match not in the table": [-1, -1],
+    }
+    assert found["reason"]["match elsewhere"] == "the recording has unit 4 of scan 1-1 6000 nm from where the table says"
+    assert found["reason"]["match not in the table"] == "the recording matches unit 5 of scan 1-1, the table does not"

@@ -17,6 +17,7 @@ from graphtwin.cli.app import app
 from graphtwin.cortex.cortex import build
 from graphtwin.pipeline import simulate as simulation
 from graphtwin.pipeline.simulate import changed_files, check_anatomy, simulate
+from graphtwin.sources.loaders.annotations import read_points
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
 from graphtwin.sources.loaders.sensorium import read_sensorium
@@ -211,3 +212,34 @@ def test_one_session_is_the_same_in_both_formats_of_recordings(folder):
 def test_volume_and_tables_disagree_in_nothing_but_fragments(folder):
     found = check_anatomy(folder)
     assert set(found["kind"]) <= {"root id without a nucleus"}
+
+
+def spoil(path, change):
+    change(pd.read_parquet(path)).to_parquet(path)
+
+
+def test_tables_that_annotations_and_recordings_contradict_are_found(folder, tmp_path):
+    """A synapse moved by 80 nm, and a match of the main scan that the recording does not have: each is named, and nothing else."""
+    copy = shutil.copytree(folder, tmp_path / "cortex")
+    (moved, *_) = read_points(copy / "volume" / "synapses")["annotation_id"].tolist()
+    spoil(copy / "tables" / "synapses_pni_2.parquet", lambda t: t.assign(ctr_pt_position_x=t.ctr_pt_position_x + 20 * (t["id"] == moved)))
+    units, matched = (pd.read_parquet(copy / "tables" / f"{name}.parquet") for name in ("scan_unit", "coregistration_manual_v3"))
+    here = matched[matched["session"] == 1]
+    free = units.loc[(units["session"] == 1) & ~units["unit_id"].isin(here["unit_id"]), "unit_id"].iloc[0]
+    spoil(copy / "tables" / "coregistration_manual_v3.parquet", lambda t: pd.concat([t, here[:1].assign(unit_id=free)]))
+    found = check_anatomy(copy)
+    found = found[found["kind"] != "root id without a nucleus"]
+    assert dict(zip(found["kind"], found["reason"], strict=True)) == {
+        "annotation elsewhere": "its point lies 80 nm from the centre that the table states",
+        "match not in the recording": f"the table matches unit {free} of scan 1-1, the recording does not",
+    }
+    assert len(found) == 2
+
+
+def test_matches_in_an_order_that_nothing_tells_are_refused_in_words(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "cortex")
+    spoil(copy / "tables" / "coregistration_manual_v3.parquet", lambda t: t.assign(pt_position_x=t["pt_position_x"] + 5000))
+    told = CliRunner().invoke(app, ["check", str(copy)])
+    assert told.exit_code == 1
+    assert "volume and tables cannot be compared" in told.stdout
+    assert "positions of matched cells agree with the coregistration table for 0 of" in told.stdout

@@ -1,4 +1,4 @@
-"""Where tables of nuclei, synapses and contacts disagree with a segmentation, one row a finding, with the reason in words."""
+"""Where tables of nuclei, synapses, contacts and matches disagree with the files they speak of: one row a finding, with its reason."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Int64
 
 from graphtwin.cortex.em.segmentation import NO_SEGMENT, PAIR, PLACE
+from graphtwin.schema import UNIT_KEY
 
 COLUMNS = ["kind", "synapse_id", "nucleus_id", "root_id", *PLACE, "reason"]
 NO_ID = -1  # in a column of ids that a finding does not have
@@ -113,6 +114,68 @@ def compare_contacts(table: pd.DataFrame, found: pd.DataFrame, tolerance: float)
     ])  # fmt: skip
 
 
+def compare_annotations(
+    synapses: pd.DataFrame, points: pd.DataFrame, low_nm: np.ndarray, high_nm: np.ndarray, tolerance_nm: float
+) -> pd.DataFrame:
+    """Synapses of a table against the points that annotate them in the volume.
+
+    Args:
+        synapses: synapse_id, size, ctr_x_nm, ctr_y_nm, ctr_z_nm; those with a centre outside the volume need no point.
+        points: annotation_id, size, x_nm, y_nm, z_nm.
+        low_nm: Corner of the volume.
+        high_nm: The other one.
+        tolerance_nm: How far from its point a centre may lie.
+    """
+    centres = synapses[["synapse_id", "size"]].assign(**{name: synapses[f"ctr_{name}"] for name in PLACE})
+    seen = points.rename(columns={"annotation_id": "synapse_id"})[["synapse_id", "size", *PLACE]]
+    # A centre within the tolerance of the border may have been rounded out of the volume.
+    inside = ((centres[PLACE] >= low_nm + tolerance_nm) & (centres[PLACE] < high_nm - tolerance_nm)).all(axis=1)
+    missing = centres[inside & ~centres["synapse_id"].isin(seen["synapse_id"])]
+    rows = [_annotation("synapse not annotated", "no point of the volume has its id", row) for row in missing.itertuples()]
+    for row in seen[~seen["synapse_id"].isin(centres["synapse_id"])].itertuples():
+        rows.append(_annotation("annotation not in the table", "the volume has a point of this id, the table no synapse", row))
+    for row in centres.merge(seen, on="synapse_id", suffixes=("", "_seen")).itertuples():
+        apart = _apart_nm(row)
+        if apart > tolerance_nm:
+            rows.append(_annotation("annotation elsewhere", f"its point lies {apart:.0f} nm from the centre that the table states", row))
+        if row.size != row.size_seen:
+            reason = f"its point has the size {row.size_seen:g}, the table says {row.size:g}"
+            rows.append(_annotation("annotation of another size", reason, row))
+    return _frame(rows)
+
+
+def compare_matches(table: pd.DataFrame, found: pd.DataFrame, tolerance_nm: float) -> pd.DataFrame:
+    """Matches of units and nuclei in a coregistration table against those that a recording's file lists.
+
+    Args:
+        table: session, scan_idx, unit_id, nucleus_id, root_id, x_nm, y_nm, z_nm of the recording's scan.
+        found: session, scan_idx, unit_id, x_nm, y_nm, z_nm of the file.
+        tolerance_nm: How far apart the places of one match may lie.
+    """
+    units, seen = (pd.MultiIndex.from_frame(frame[UNIT_KEY]) for frame in (table, found))
+    rows = [
+        _nucleus("match not in the recording", f"the table matches {_unit(row)}, the recording does not", row)
+        for row in table[~units.isin(seen)].itertuples()
+    ]
+    for row in found[~seen.isin(units)].itertuples():
+        place = {"x_nm": row.x_nm, "y_nm": row.y_nm, "z_nm": row.z_nm}
+        rows.append({"kind": "match not in the table", **place, "reason": f"the recording matches {_unit(row)}, the table does not"})
+    for row in table.merge(found, on=UNIT_KEY, suffixes=("", "_seen")).itertuples():
+        apart = _apart_nm(row)
+        if apart > tolerance_nm:
+            rows.append(_nucleus("match elsewhere", f"the recording has {_unit(row)} {apart:.0f} nm from where the table says", row))
+    return _frame(rows)
+
+
+def _unit(row: Any) -> str:
+    return f"unit {row.unit_id} of scan {row.session}-{row.scan_idx}"
+
+
+def _apart_nm(row: Any) -> float:
+    """Distance of the two places of a joined row."""
+    return float(np.linalg.norm([row.x_nm - row.x_nm_seen, row.y_nm - row.y_nm_seen, row.z_nm - row.z_nm_seen]))
+
+
 def _compare_nucleus(row: Any, tolerance_nm: float) -> list[dict[str, Any]]:
     """Findings of a nucleus that is in both."""
     rows = []
@@ -120,7 +183,7 @@ def _compare_nucleus(row: Any, tolerance_nm: float) -> list[dict[str, Any]]:
         where = "on background" if row.root_id_seen == NO_SEGMENT else f"in segment {row.root_id_seen}"
         reason = f"{100 * row.share:.0f} % of its voxels are {where}; the table says {row.root_id}"
         rows.append(_nucleus("nucleus outside its segment", reason, row))
-    apart = float(np.linalg.norm([row.x_nm - row.x_nm_seen, row.y_nm - row.y_nm_seen, row.z_nm - row.z_nm_seen]))
+    apart = _apart_nm(row)
     if apart > tolerance_nm and not row.at_border:
         rows.append(_nucleus("nucleus elsewhere", f"its centroid lies {apart:.0f} nm from where the table says", row))
     return rows
@@ -134,6 +197,11 @@ def _nucleus(kind: str, reason: str, row: Any) -> dict[str, Any]:
 def _synapse(synapses: pd.DataFrame, i: int, kind: str, reason: str, root_id: int) -> dict[str, Any]:
     ids = {"kind": kind, "synapse_id": int(synapses["synapse_id"].iloc[i]), "root_id": int(root_id)}
     return {**ids, **{name: synapses[f"ctr_{name}"].iloc[i] for name in PLACE}, "reason": reason}
+
+
+def _annotation(kind: str, reason: str, row: Any) -> dict[str, Any]:
+    place = {"x_nm": row.x_nm, "y_nm": row.y_nm, "z_nm": row.z_nm}
+    return {"kind": kind, "synapse_id": row.synapse_id, **place, "reason": reason}
 
 
 def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

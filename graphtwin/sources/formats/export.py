@@ -68,7 +68,7 @@ def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) 
         frame: Where the pia lies, for positions given in voxels.
     """
     wanted = schema.SOURCE[role]
-    table = _rename(_read(path), role, columns, str(path))
+    table = _rename(read_file(path), role, columns, str(path))
     if schema.POSITION[0] in wanted.columns:
         table = _positions(table, frame, str(path))
     schema.require_columns(table, schema.required(wanted), str(path))
@@ -94,11 +94,13 @@ def read_asked(path: Path) -> pd.DataFrame:
     return _parse(path, text=[*schema.PAIR_KEY, "nucleus_id", "pre_pt_root_id", "post_pt_root_id"])
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """The file's content; an unreadable or empty file is an error."""
+def read_file(path: Path) -> pd.DataFrame:
+    """The content of a Parquet, Feather or CSV file as it is; a missing, unreadable or empty one is an error."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(READERS))} table.")
     table = _parse(path)
     if table.empty:
-        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out of the TOML.")
+        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out.")
     return table
 
 

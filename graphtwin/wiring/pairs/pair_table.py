@@ -29,7 +29,8 @@ def build_pairs(
     An axon without any row of `proximities` was not measured and is left out; a pair without a row has L_d = 0.
 
     Args:
-        synapses: pre_nucleus_id, post_nucleus_id; one row a synapse, or one row a pair with `n_synapses`. Optional `size`, which is summed.
+        synapses: pre_nucleus_id, post_nucleus_id; one row a synapse, or one row a pair with `n_synapses`. Optional `size`, which is
+            summed, and `synapse_id`, which says that a row is a synapse even where no pair comes twice.
         proximities: pre_nucleus_id, post_nucleus_id (unique together), l_d_um.
         neurons: nucleus_id (unique); hva or brain_area, layer, and x_um, depth_um, z_um where known.
         queried: nucleus_id, side ("pre": its axon was traced and measured; "post": its inputs and dendrite were) of one materialization.
@@ -157,7 +158,7 @@ def _synapses(synapses: pd.DataFrame) -> pd.DataFrame:
                 f"first {made[wrong].head(3).to_dict('records')}. Leave pairs without a synapse out."
             )
         made["n_synapses"] = count.astype(np.int64)
-    elif len(made) >= ROWS_WITHOUT_REPEAT and not repeated.any():
+    elif len(made) >= ROWS_WITHOUT_REPEAT and not repeated.any() and "synapse_id" not in synapses:
         raise ValueError(
             f"synapses: {len(made)} rows and no pair twice, so that this seems to be one row a pair whose number of synapses is not known. "
             "Add a column n_synapses; 1 in every row makes the outcome whether a pair is connected."

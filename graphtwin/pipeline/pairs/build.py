@@ -1,0 +1,173 @@
+"""`graphtwin pairs`: synapses, proximities and neurons in, the pair table that `graphtwin like-to-like` reads out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graphtwin import artifacts, schema
+from graphtwin.cortex.funnel import Funnel
+from graphtwin.sources.loaders.published import read_neurons
+from graphtwin.sources.loaders.synapse_tables import ROOT_KEY, read_connections, read_proximities
+from graphtwin.wiring.pairs.pair_table import build_pairs
+
+CAVE = {"target_id": "nucleus_id", "pt_root_id": "root_id", "status_axon": "axon_status"}
+OF_CELLS = ("root_id", "brain_area", "hva", "layer", "axon_status", *schema.POSITION)  # besides these a row may speak of a unit
+SIDES = {"pre": "queried_pre", "post": "queried_post"}
+FARTHEST_UM = 1e5  # no cell of a volume lies farther from its corner: a position beyond it is in nm
+SUFFIXES = (".parquet", ".csv")
+
+
+def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> pd.DataFrame:
+    """Write one row a pair of a queried axon and a queried target, and beside it what was read and lost; returns the funnel.
+
+    Args:
+        synapses: One row a synapse or a connected pair; see `read_connections`.
+        proximities: As `graphtwin proximity` writes it; see `read_proximities`.
+        neurons: nucleus_id, queried_pre, queried_post; root_id where a table names cells by it; brain_area or hva, layer, axon_status and
+            positions where known. Further columns, such as function, are for `graphtwin like-to-like --neurons`.
+        out: A new .parquet or .csv; its name with `.made.json` gets provenance and funnel.
+    """
+    from tqdm import tqdm
+
+    made = out.with_name(f"{out.name}.made.json")
+    _require_new(out, made)
+    funnel = Funnel("pairs")
+    with tqdm(total=4, desc="pairs", unit="step", delay=2) as bar:
+        cells = _read_cells(neurons)
+        bar.update()
+        found = _by_nucleus(read_connections(synapses), cells, synapses, funnel)
+        bar.update()
+        near = _by_nucleus(read_proximities(proximities), cells, proximities, funnel)
+        _require_same_volume(found, near, synapses, proximities)
+        bar.update()
+        pairs, lost = build_pairs(found, near, cells, _queried(cells, neurons))
+        _require_axons_that_meet(pairs, synapses, proximities)
+        bar.update()
+    steps = pd.concat([funnel.frame(), lost], ignore_index=True)
+    artifacts.write_table(pairs, out)
+    inputs = {str(path): artifacts.sha256(path) for path in (synapses, proximities, neurons)}
+    artifacts.write_json(artifacts.provenance(0, inputs) | {"funnel": steps.to_dict("records")}, made)
+    return steps
+
+
+def _require_new(*paths: Path) -> None:
+    """Raise where a file is no table that this writes, or is there already."""
+    if paths[0].suffix not in SUFFIXES:
+        raise ValueError(f"{paths[0]}: {paths[0].suffix or 'no suffix'} is no table this writes. Name a .parquet or .csv file.")
+    for path in paths:
+        if path.exists():
+            raise FileExistsError(f"{path}: exists already. Remove it, or name another --out: nothing is written over.")
+
+
+def _read_cells(path: Path) -> pd.DataFrame:
+    """One row a nucleus of what is said of cells, in um; a file of units may repeat it."""
+    table = read_neurons(path)
+    table = table.rename(columns={theirs: ours for theirs, ours in CAVE.items() if ours not in table})
+    lacking = [name for name in SIDES.values() if name not in table]
+    if lacking:
+        raise ValueError(
+            f"{path}: no column {' and '.join(lacking)} (it has {sorted(map(str, table.columns))}). They say of each cell, true or false, "
+            "whether its axon was traced and measured (queried_pre) and whether its inputs were looked for (queried_post): only between "
+            "such cells does a missing synapse count as none."
+        )
+    cells = table[["nucleus_id", *SIDES.values(), *(name for name in OF_CELLS if name in table)]]
+    cells = cells.assign(**{name: _flags(cells[name], f"{path}, column {name}") for name in SIDES.values()})
+    if "root_id" in cells:
+        cells = cells.assign(root_id=schema.as_ids(cells["root_id"], f"{path}, column root_id"))
+    places = [name for name in schema.POSITION if name in cells]
+    far = (cells[places].abs() > FARTHEST_UM).any(axis=1)
+    if far.any():
+        first = cells.loc[far, "nucleus_id"].iloc[0]
+        raise ValueError(
+            f"{path}: {int(far.sum())} of {len(cells)} positions lie farther than {FARTHEST_UM:g} um from 0, first nucleus {first}. "
+            f"{', '.join(places)} are read in um: convert them, or name them nucleus_x, nucleus_y, nucleus_z if they are nm of the volume."
+        )
+    cells = cells.drop_duplicates(ignore_index=True)
+    schema.require_unique(cells, ["nucleus_id"], f"{path}, what it says of cells")
+    return cells
+
+
+def _flags(column: pd.Series, origin: str) -> pd.Series:
+    """A column of true and false, from booleans, 0 and 1, or words."""
+    known = column.map({True: True, False: False, "true": True, "false": False, "True": True, "False": False})
+    if known.isna().any():
+        wrong = column[known.isna()]
+        raise ValueError(
+            f"{origin}: {len(wrong)} of {len(column)} values are neither true nor false, first {wrong.head(3).tolist()}. "
+            "Where it isn't known whether somebody looked, write false: nothing is then taken for absent."
+        )
+    return known.astype(bool)
+
+
+def _by_nucleus(table: pd.DataFrame, cells: pd.DataFrame, path: Path, funnel: Funnel) -> pd.DataFrame:
+    """The table by nucleus ids; root ids are looked up among the neurons, and ids of another kind are refused."""
+    if set(schema.PAIR_KEY) <= set(table):
+        _require_known(table, schema.PAIR_KEY, cells["nucleus_id"], path, _other_kind(table, cells))
+        return table
+    if "root_id" not in cells:
+        raise ValueError(
+            f"{path}: its cells are named by root ids ({', '.join(ROOT_KEY)}), and the neuron table has no root_id (pt_root_id in CAVE) to "
+            "find their nuclei by. Add it, of the same materialization, or name the cells by nucleus id."
+        )
+    hint = "They look like ids of another materialization or of another volume: bring the neuron table of the same one."
+    _require_known(table, ROOT_KEY, cells["root_id"], path, hint)
+    alone = cells[~cells["root_id"].duplicated(keep=False)].set_index("root_id")["nucleus_id"]
+    for theirs, ours in zip(ROOT_KEY, schema.PAIR_KEY, strict=True):
+        known = table[theirs].isin(alone.index)
+        reason = "its root id has no nucleus of its own in the neuron table"
+        table = funnel.keep(table, known, path.name, f"{ours.split('_')[0]}synaptic nucleus known", reason, "rows")
+        table = table.assign(**{ours: table[theirs].map(alone).astype(np.int64)})
+    return table.drop(columns=ROOT_KEY)
+
+
+def _other_kind(table: pd.DataFrame, cells: pd.DataFrame) -> str:
+    """What the ids of a table may be, if they are no nucleus ids."""
+    if "root_id" in cells and table[schema.PAIR_KEY[0]].isin(cells["root_id"]).any():
+        return f"They are root ids of these neurons: name the columns {' and '.join(ROOT_KEY)}, and their nuclei are looked up."
+    return "They look like ids of another kind or of another volume: bring a neuron table that lists them."
+
+
+def _require_known(table: pd.DataFrame, key: list[str], known: pd.Series, path: Path, hint: str) -> None:
+    """Raise where none of the cells on a side is a neuron."""
+    for name in key:
+        ids = table[name].unique()
+        if not np.isin(ids, known).any():
+            raise ValueError(
+                f"{path}: none of {len(ids)} values of {name} is among the {len(known)} neurons, first {ids[:3].tolist()} "
+                f"(of the neurons {known.head(3).tolist()}). {hint}"
+            )
+
+
+def _require_same_volume(found: pd.DataFrame, near: pd.DataFrame, synapses: Path, proximities: Path) -> None:
+    """Raise where no axon has both synapses and a measured proximity."""
+    axons = [frame["pre_nucleus_id"].unique() for frame in (found, near)]
+    if not np.isin(*axons).any():
+        raise ValueError(
+            f"none of the {len(axons[0])} axons in {synapses} is among the {len(axons[1])} axons in {proximities} "
+            f"(first {axons[0][:3].tolist()} and {axons[1][:3].tolist()}). Measure the proximities of the axons whose synapses were found."
+        )
+
+
+def _require_axons_that_meet(pairs: pd.DataFrame, synapses: Path, proximities: Path) -> None:
+    """Raise where proximities and synapses exclude each other: L_d is then that of other cells, or in another frame."""
+    connected, near = pairs["n_synapses"] > 0, pairs["l_d_um"] > 0
+    if connected.any() and near.any() and not (connected & near).any():
+        raise ValueError(
+            f"none of {int(connected.sum())} connected pairs of {synapses} is one of the {int(near.sum())} pairs that come near each other "
+            f"in {proximities}. A synapse lies where axon and dendrite meet: check that both tables name pre- and postsynaptic cells in "
+            "the same order, and that axons and dendrites were measured in the same frame."
+        )
+
+
+def _queried(cells: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The cells that were looked at, one row a cell and side."""
+    parts = [pd.DataFrame({"nucleus_id": cells.loc[cells[name], "nucleus_id"], "side": side}) for side, name in SIDES.items()]
+    for part, name in zip(parts, SIDES.values(), strict=True):
+        if part.empty:
+            raise ValueError(
+                f"{path}: {name} is false for all {len(cells)} neurons, so that there is no pair. Mark those looked at as true."
+            )
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,86 @@
+"""What was found between cells, for a pair table: synapses as CAVE exports them or as pairs, and measured proximities.
+
+Cells are named by nucleus ids or by root ids; which of them a table has is kept, for only a neuron table can turn one into the other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graphtwin import schema
+from graphtwin.sources.formats.export import read_file
+
+ROOT_KEY = ["pre_root_id", "post_root_id"]
+CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}
+LONGEST_UM = 1e5  # no dendrite is this long: an L_d above it is in nm
+SHORTEST_UM = 1.0  # of many pairs the longest L_d is above it, as the radius of proximity is some um: one below it is in mm
+MANY = 20
+
+
+def read_connections(path: str | Path) -> pd.DataFrame:
+    """A table of synapses, one row a synapse or one row a connected pair.
+
+    Args:
+        path: .parquet, .feather or .csv with pre_nucleus_id and post_nucleus_id, or with pre_root_id and post_root_id (in CAVE
+            pre_pt_root_id and post_pt_root_id); optional size, n_synapses (one row a pair) and synapse_id (in CAVE id; one row a synapse).
+
+    Returns:
+        These columns in house names, ids int64, and no others; nucleus ids where the file has both.
+    """
+    path = Path(path)
+    table = _house_names(read_file(path))
+    key = _key_of(table, path)
+    optional = [name for name in ("synapse_id", "size", "n_synapses") if name in table]
+    table = _with_ids(table[[*key, *optional]], [*key, *(name for name in optional if name == "synapse_id")], path)
+    if "synapse_id" in table:
+        schema.require_unique(table, ["synapse_id"], str(path))
+    if "size" in table:
+        wrong = (table["size"] <= 0) | np.isinf(table["size"])
+        if wrong.any():
+            raise ValueError(
+                f"{path}: {int(wrong.sum())} of {len(table)} sizes are 0, negative or infinite, first "
+                f"{table.loc[wrong, 'size'].iloc[0]:g}. A synapse has a size above 0; leave the cell empty where it is unknown."
+            )
+    return table
+
+
+def read_proximities(path: str | Path) -> pd.DataFrame:
+    """A table of proximities, as `graphtwin proximity` writes it: the columns of its key, and l_d_um.
+
+    Args:
+        path: .parquet, .feather or .csv; the key is as for `read_connections`.
+    """
+    path = Path(path)
+    table = _house_names(read_file(path))
+    key = _key_of(table, path)
+    schema.require_columns(table, ["l_d_um"], str(path))
+    table = _with_ids(table[[*key, "l_d_um"]], key, path)
+    longest = float(table["l_d_um"].max())
+    if longest > LONGEST_UM or (0 < longest < SHORTEST_UM and (table["l_d_um"] > 0).sum() >= MANY):
+        unit = "nm" if longest > LONGEST_UM else "mm"
+        raise ValueError(
+            f"{path}: the largest of {len(table)} values of l_d_um is {longest:g} um, which no dendrite within reach of an axon has; is it "
+            f"in {unit}? L_d is read in um: convert the column, or write the table with `graphtwin proximity`."
+        )
+    return table
+
+
+def _house_names(table: pd.DataFrame) -> pd.DataFrame:
+    """CAVE's names as ours, where ours are not there already."""
+    return table.rename(columns={theirs: ours for ours, theirs in CAVE.items() if ours not in table})
+
+
+def _key_of(table: pd.DataFrame, path: Path) -> list[str]:
+    """The columns that name the two cells."""
+    if set(ROOT_KEY) <= set(table) and not set(schema.PAIR_KEY) & set(table):
+        return ROOT_KEY
+    schema.require_columns(table, schema.PAIR_KEY, f"{path} (or {' and '.join(ROOT_KEY)})")
+    return schema.PAIR_KEY
+
+
+def _with_ids(table: pd.DataFrame, names: list[str], path: Path) -> pd.DataFrame:
+    """The table with these columns as int64 ids."""
+    return table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in names})
