@@ -14,6 +14,7 @@ from graphtwin.graph.model.pair_fit import FittedPairs
 from graphtwin.graph.model.weights import restore_neurons, restore_pairs
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import Study, make_study
+from graphtwin.kinds import RUN, require_kind
 
 NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
 TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
@@ -42,6 +43,7 @@ def load_graph(run: str | Path) -> FittedGraph:
     """
     import torch
 
+    require_kind(run, RUN)
     run = Path(run)
     missing = [
         name
