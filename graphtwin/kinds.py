@@ -107,7 +107,8 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     if kind is not None:
         raise ValueError(f"{folder}: is {kind.is_a}, for {kind.used_by}. Give {needed}.")
     if earlier := _before_kinds(folder):
-        raise ValueError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}. Make it again with `{earlier.command}`.")
+        do = f"Make it again with `{earlier.command}`" if earlier in wanted else f"Give {needed}"
+        raise ValueError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}. {do}.")
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
 
 

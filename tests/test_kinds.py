@@ -14,12 +14,8 @@ from typer.testing import CliRunner
 
 import graphtwin
 from graphtwin.cli.app import app
-from graphtwin.config import dump_toml
-from graphtwin.graph.runs.settings import load_settings
 from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
-from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "measured": MEASURED}
@@ -40,6 +36,12 @@ def filled(**texts: str) -> Callable[[Path], object]:
     return make
 
 
+# How the settings of 62fed60 began, the last commit whose folders do not say their kind.
+EARLIER = {
+    "run": 'source = "minnie65"\nout = "runs/minnie65"\nseed = 0\nthreads = 2\naxon_folds = 3\n\n[directions]\nranks = [2]\n',
+    "twin": "expected_lag = 3.0\nsteps = 90\n\n[twin]\nbf16 = true\n\n[clips]\nleft_out = 50\n",
+    "simulation": 'rule = "feature"\nneurons = 2000\nanimals = 2\nminutes = 10.0\nseed = 0\n',
+}
 # What a folder holds, and what a command that cannot use it must say it is.
 FOLDERS = {
     "run": (of_kind(RUN), "is a run of the graph model"),
@@ -48,16 +50,16 @@ FOLDERS = {
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "measured": (of_kind(MEASURED), "is what was measured of a simulated cortex"),
     "earlier run": (
-        filled(config_toml=dump_toml(load_settings([])), twin_pt="weights"),
+        filled(config_toml=EARLIER["run"], twin_pt="weights"),
         "is a run of the graph model of an earlier version",
     ),
     "earlier stopped run": (
-        filled(config_toml=dump_toml(load_settings([])), unfinished="This run has not finished"),
+        filled(config_toml=EARLIER["run"], unfinished="This run has not finished"),
         "is a run of the graph model of an earlier version",
     ),
-    "earlier twin": (filled(config_toml=dump_toml(FoundationConfig()), twin_pt="weights"), "is a functional twin of an earlier version"),
+    "earlier twin": (filled(config_toml=EARLIER["twin"], twin_pt="weights"), "is a functional twin of an earlier version"),
     "earlier simulation": (
-        filled(config_toml=dump_toml(SimulateConfig()), registry_json="{}"),
+        filled(config_toml=EARLIER["simulation"], registry_json="{}"),
         "is a simulated cortex of an earlier version",
     ),
     "earlier like-to-like": (
