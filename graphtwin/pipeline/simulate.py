@@ -51,9 +51,7 @@ class Step:
     cost: int
 
 
-def simulate(
-    out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, **asked: Any
-) -> Path:
+def simulate(out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, **asked: Any) -> Path:
     """Simulate animals with a known wiring rule and write them in the formats of real ones, as `graphtwin simulate` does.
 
     Args:
