@@ -22,6 +22,22 @@ if TYPE_CHECKING:
 
 # Whose versions go into provenance: those that can change a number.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
+TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # what commands write beside folders
+
+
+def require_new(path: Path, suffixes: tuple[str, ...] = TABLES) -> None:
+    """Raise where a file to write is there already, a folder, or of a format that is not written: nothing is written over.
+
+    Args:
+        path: The file.
+        suffixes: Of its format.
+    """
+    if path.suffix not in suffixes:
+        what, article = ("array", "an") if suffixes == ARRAYS else ("table", "a")
+        raise ValueError(f"{path}: {path.suffix or 'no suffix'} is no {what} this writes. Name {article} {' or '.join(suffixes)} file.")
+    if path.exists():
+        what = "is a folder. Name a file" if path.is_dir() else "exists, and nothing is written over. Name another file, or remove it first"
+        raise FileExistsError(f"{path}: {what}.")
 
 
 def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from graphtwin import __version__
 from graphtwin.cli.app import app
+from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, SMALL, UNKNOWN_ID, Finished, finished_run, planted_export, posts
 
@@ -131,7 +132,7 @@ def test_pairs_in_parquet_and_csv_are_answered_alike_row_by_row(finished, tmp_pa
     pairs.to_parquet(tmp_path / "pairs.parquet")
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
     out = {}
-    for kind in (".parquet", suffix):
+    for kind in dict.fromkeys((".parquet", suffix)):
         given, wanted = tmp_path / f"pairs{kind}", tmp_path / f"out_{kind[1:]}{suffix}"
         result = invoke("predict", finished.folder, "--pairs", given, "--materialization", 7, "--out", wanted)
         assert result.exit_code == 0, result.output
@@ -182,7 +183,8 @@ def test_predict_asks_for_either_pairs_or_neurons(finished, tmp_path):
 
 def test_predict_says_where_a_run_is_not_finished(tmp_path):
     pd.DataFrame({"nucleus_id": [1]}).to_csv(tmp_path / "neurons.csv", index=False)
-    result = invoke("predict", tmp_path, "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
+    write_kind(tmp_path / "begun", RUN)
+    result = invoke("predict", tmp_path / "begun", "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
     assert "no finished run" in words(result)
 
 
@@ -193,7 +195,7 @@ def test_a_table_of_another_kind_is_refused(finished, tmp_path):
 
 
 def test_the_report_is_written_again_from_what_the_folder_holds(finished, tmp_path):
-    for name in ("metrics.parquet", "verdicts.json"):
+    for name in ("kind.json", "metrics.parquet", "verdicts.json"):
         shutil.copy(finished.folder / name, tmp_path / name)
     result = invoke("report", tmp_path)
     assert result.output.strip().endswith("report.html")

@@ -29,8 +29,9 @@ def test_the_import_contracts_hold():
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    code = "import sys, graphtwin; print(*sys.modules)"
+@pytest.mark.parametrize("package", ["graphtwin", "graphtwin.twin", "graphtwin.graph"])
+def test_importing_a_package_for_its_verbs_loads_nothing_heavy(package):
+    code = f"import sys, {package}; print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
     assert not loaded & {"torch", "torch_geometric", "pandas", "sklearn", "scipy", "numpy", "numba", "matplotlib"}
 
@@ -61,6 +62,25 @@ def test_public_names_come_from_the_rooms_that_define_them():
 
     assert graphtwin.load is sources.load
     assert set(graphtwin.__all__) <= set(dir(graphtwin))
+
+
+VERBS = {
+    "twin": ["correlate", "embed", "load", "predict", "score", "score_population", "train", "transfer", "tune"],
+    "graph": ["load", "predict_neurons", "predict_pairs", "score_all"],
+}
+
+
+@pytest.mark.parametrize("package", VERBS)
+def test_the_verbs_of_both_models_are_there_in_and_out_of_the_package(package):
+    room = getattr(graphtwin, package)
+    assert room is importlib.import_module(f"graphtwin.{package}")
+    assert sorted(room.__all__) == dir(room) == VERBS[package]
+    assert all(callable(getattr(room, name)) for name in room.__all__)
+
+
+def test_every_public_name_can_be_imported():
+    assert all(getattr(graphtwin, name) is not None for name in graphtwin.__all__)
+    assert not {"train_twin", "load_twin", "predict_pairs", "score_all"} & set(graphtwin.__all__)
 
 
 def test_an_unknown_public_name_lists_those_there_are():

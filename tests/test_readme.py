@@ -1,4 +1,4 @@
-"""The README's Python runs as printed, on a tiny volume; its TOML is read; its links lead somewhere."""
+"""The Python of README and docs runs as printed, on a tiny volume; their TOML is read; their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def finished(session_folder) -> Finished:
     return finished_run(session_folder)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, document: str = "README.md") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT_FOLDER / document).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_the_python_of_the_readme_runs_and_agrees_with_the_command_line(finished, tmp_path, monkeypatch, capsys):
@@ -46,29 +46,29 @@ def test_the_python_of_the_readme_runs_and_agrees_with_the_command_line(finished
 
 
 def test_the_python_of_the_readme_has_about_ten_lines():
-    assert len(blocks("python")) == 2
-    for code in blocks("python"):
+    assert len(blocks("python")) == 1
+    for code in (*blocks("python"), *blocks("python", "docs/functional-twin.md")):
         assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
 
-def test_the_python_of_the_functional_twin_runs_on_recordings_where_the_readme_has_them(tmp_path, monkeypatch, capsys):
-    code = next(block for block in blocks("python") if "train_twin(" in block)
-    train = graphtwin.train_twin
-    monkeypatch.setattr(graphtwin, "train_twin", lambda folders, out: train(folders, out, [*FAST, CORE], threads=1), raising=False)
+def test_the_python_of_the_functional_twin_runs_on_recordings_where_its_page_has_them(tmp_path, monkeypatch, capsys):
+    (code,) = blocks("python", "docs/functional-twin.md")
+    train = graphtwin.twin.train
+    monkeypatch.setattr(graphtwin.twin, "train", lambda folders, out: train(folders, out, [*FAST, CORE], threads=1), raising=False)
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(re.findall(r'"data/(dynamic[^"]+)"', code)[:3]):
         write(tmp_path / "data" / name, seed)
     np.save(tmp_path / "movie.npy", np.full((20, 16, 24), 128.0))
     ran: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), ran)
+    exec(compile(code, "docs/functional-twin.md", "exec"), ran)
     assert "trained_on" in capsys.readouterr().out
     assert ran["responses"].shape == (20, 7)
     assert len(pd.read_parquet(tmp_path / "embeddings.parquet")) == 14
 
 
-def test_the_toml_of_the_readme_is_a_manifest():
-    (text,) = blocks("toml")
-    manifest = validate(Manifest, tomllib.loads(text), "README.md")
+def test_the_toml_for_own_data_is_a_manifest():
+    (text,) = blocks("toml", "docs/your-own-data.md")
+    manifest = validate(Manifest, tomllib.loads(text), "docs/your-own-data.md")
     assert {"coregistration", "responses", "queried_post"} <= {table.role for table in manifest.tables}
 
 

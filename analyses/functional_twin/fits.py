@@ -28,7 +28,7 @@ from graphtwin.twin.data.clips import clips_of
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Objective, optimisers, train_foundation
 from graphtwin.twin.model.network import AnimalStart, Twin
-from graphtwin.twin.runs.folder import held_out_tiers
+from graphtwin.twin.runs.held_out_trials import held_out_tiers
 from graphtwin.twin.scores.generalisation import stimuli_of
 from graphtwin.twin.scores.prediction import sums_of
 from graphtwin.twin.scores.unit_scores import StimulusSums

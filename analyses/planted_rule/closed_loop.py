@@ -53,8 +53,10 @@ from graphtwin.tuning.similarity import feature_similarity, rf_distance, signal_
 from graphtwin.twin.data.clips import clips_of, held_out_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.fit.animal_responder import responders
-from graphtwin.twin.runs.folder import open_twin, score_twin, train_twin
+from graphtwin.twin.runs.held_out_trials import score_twin
 from graphtwin.twin.runs.in_silico import embed_twin
+from graphtwin.twin.runs.trainings import train_twin
+from graphtwin.twin.runs.twin_folder import load_twin
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidates import candidates
 from graphtwin.wiring.pairs.pair_table import add_geometry
@@ -128,7 +130,7 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
         modulation[:, *at] = 2 * np.abs(rates @ np.exp(-2j * np.pi * temporal * np.arange(counted))) / counted
     found = {}
     for name, tuning in (
-        ("", measure_tuning(responders(open_twin(run)), config)),
+        ("", measure_tuning(responders(load_twin(run)), config)),
         ("clean_", describe_gratings(GratingResponses(mean, modulation), config)),
     ):
         found[f"{name}gratings"] = list(tuning.filter(regex=schema.DIRECTION).to_numpy())
@@ -147,7 +149,7 @@ def filmed(kind: str, number: int, folder: Path) -> Path:
 
 def measured(run: Path, recording: Path) -> dict[str, list[np.ndarray]]:
     """Mean responses to the clips that were repeated, and responses of single trials to the movies that the twin was trained on."""
-    fitted, shown = open_twin(run), open_recording(recording)
+    fitted, shown = load_twin(run), open_recording(recording)
     trained, validated = clips_of(shown, fitted.config.clips)
     once = replace(trained, rows=np.sort(np.concatenate([trained.rows, validated.rows])))
     repeated = held_out_clips(trained, ("oracle",))

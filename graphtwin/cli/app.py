@@ -13,7 +13,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="A digital twin of cortex on its graph: functional responses and a connectome to cell type, position and connectivity.",
+    help="A digital twin of cortex on its graph: functional responses and a connectome to cell type, position and connectivity.\n\n"
+    "Nothing is written over: an output that exists is refused, but for what --resume goes on with and the page that report writes again. "
+    "Each folder says in its kind.json what it is.",
 )
 
 for family in (graph, pairs, simulation, settings_table):

@@ -39,7 +39,7 @@ def _run(
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/ and the name of the source).")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder, new or empty (default: runs/ and the name of the source).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")
@@ -49,25 +49,23 @@ def _run(
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
         from graphtwin.pipeline.graph.run import run as run_pipeline
-        from graphtwin.report.pages.run_page import write_run
+        from graphtwin.report.finished import write_report
         from graphtwin.report.tables import print_results
 
         given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
         folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
         if not (folder / "report.html").exists():
-            write_run(folder)
+            write_report(folder)
         print_results(folder)
         if (folder / "like_to_like").exists():
-            from graphtwin.report.pages import like_to_like_page
-
-            like_to_like_page.write_like_to_like(folder / "like_to_like")
+            write_report(folder / "like_to_like")
             print_findings(folder / "like_to_like")
 
 
 @app.command("predict", epilog=PREDICT_EXAMPLES)
 def _predict(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
     pairs: Annotated[
         Path | None, typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_pt_root_id, post_pt_root_id.")
     ] = None,
@@ -78,13 +76,12 @@ def _predict(
     with words():
         if (pairs is None) == (neurons is None):
             raise ValueError("predict: give either --pairs or --neurons.")
-        from graphtwin.artifacts import write_table
+        from graphtwin.artifacts import require_new, write_table
         from graphtwin.graph.runs.answers import predict_neurons, predict_pairs
         from graphtwin.sources.formats.export import read_asked
 
+        require_new(out)
         asked = read_asked(pairs or neurons)  # type: ignore[arg-type]
-        if out.suffix not in (".parquet", ".csv"):
-            raise ValueError(f"{out}: {out.suffix or 'no suffix'} is no table this writes. Name a .parquet or .csv file.")
         table = predict_pairs(run, asked, materialization, str(pairs)) if pairs else predict_neurons(run, asked, str(neurons))
         write_table(table, out)
         noted = int((table["note"] != "").sum())
@@ -92,9 +89,9 @@ def _predict(
 
 
 @app.command("report")
-def _report(run: Annotated[Path, typer.Argument(help="A finished run folder.")]) -> None:
-    """Write the report of a run again."""
+def _report(folder: Annotated[Path, typer.Argument(help="Of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
+    """Write the report of a run, or of a like-to-like analysis, again."""
     with words():
-        from graphtwin.report.pages.run_page import write_run
+        from graphtwin.report.finished import write_report
 
-        typer.echo(write_run(run))
+        typer.echo(write_report(folder))

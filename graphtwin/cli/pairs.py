@@ -54,7 +54,7 @@ def _like_to_like(
     similarity: Annotated[
         list[str], typer.Option(help="A column of the pairs, or one that is computed from the neurons; may be repeated.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
@@ -72,16 +72,11 @@ def _like_to_like(
 ) -> None:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
     with words():
-        from graphtwin.config import overridden
-        from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
-        from graphtwin.report.pages.like_to_like_page import write_like_to_like
+        from graphtwin.report.finished import like_to_like
 
-        asked: dict[str, Any] = {"pairs": pairs, "neurons": neurons, "embeddings": embeddings, "similarity": tuple(similarity)}
-        asked |= {"outcome": outcome, "by": by, "inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers}
-        asked |= {"monitor": monitor_in(monitor)}
-        folder = run_like_to_like(overridden(LikeToLikeConfig, asked, set_, "like-to-like"), out)
-        write_like_to_like(folder)
-        print_findings(folder)
+        asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "outcome": outcome, "by": by, "inclusion": inclusion}
+        asked |= {"nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
+        print_findings(like_to_like(pairs, similarity, out, set_, **asked))
 
 
 class ManyValues(TyperCommand):
@@ -106,7 +101,7 @@ def _proximity(
     axons: Annotated[
         list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (path#ID,ID for some).")
     ],
-    out: Annotated[Path, typer.Option(help="Where the pairs go: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the pairs: .parquet or .csv.")],
     dendrites: Annotated[list[str] | None, typer.Option(metavar="F...", help="Skeletons, as for --axons.")] = None,
     radius_nm: Annotated[int | None, typer.Option(min=1, help="Points this near are proximal (default: 5000, or as in the index).")] = None,
     max_edge_nm: Annotated[float | None, typer.Option(help="Longer edges are split (default: 1000, or as in the index).")] = None,
@@ -114,7 +109,7 @@ def _proximity(
         tuple[float, float, float] | None, typer.Option(help="One unit of the files along x, y and z, as 4 4 40 for voxels (default: nm).")
     ] = None,
     index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
-    vertices: Annotated[Path | None, typer.Option(help="Where the proximal points go: .parquet or .csv.")] = None,
+    vertices: Annotated[Path | None, typer.Option(help="New file for the proximal points: .parquet or .csv.")] = None,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads; the table is the same for any number.")] = 1,
 ) -> None:

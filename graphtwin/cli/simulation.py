@@ -32,7 +32,7 @@ graphtwin check simulated --out disagreements.csv
 
 @app.command("simulate", epilog=SIMULATE_EXAMPLES)
 def _simulate(
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     rule: Annotated[
         str, typer.Option(help="geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy.")
     ] = "feature",
@@ -49,19 +49,17 @@ def _simulate(
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
-        from graphtwin.config import overridden
-        from graphtwin.pipeline.simulate import simulate as run_simulation
-        from graphtwin.synthetic.steps import SimulateConfig
+        from graphtwin.pipeline.simulate import simulate
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
-        folder = run_simulation(overridden(SimulateConfig, asked, set_, "simulate"), out, workers, resume)
+        folder = simulate(out, set_, workers, resume, **asked)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
 
 
 @app.command("check", epilog=CHECK_EXAMPLES)
 def _check(
     folder: Annotated[Path, typer.Argument(help="A simulation.")],
-    out: Annotated[Path | None, typer.Option(help="Where the disagreements go: .parquet or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New file for the disagreements: .parquet or .csv.")] = None,
 ) -> None:
     """Look for files that were changed since they were written, and for places where tables and the files they speak of disagree.
 
@@ -71,9 +69,11 @@ def _check(
     Exit code 1 if a file was changed. Disagreements are findings: fragments without a nucleus are in every reconstruction.
     """
     with words():
-        from graphtwin.artifacts import write_table
+        from graphtwin.artifacts import require_new, write_table
         from graphtwin.pipeline.simulate import changed_files, check_anatomy
 
+        if out is not None:
+            require_new(out)
         changed = changed_files(folder)
         for row in changed.itertuples():
             typer.echo(f"{folder / row.file}: {row.finding}")

@@ -44,13 +44,13 @@ Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
 Where = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where torch computes; auto takes a GPU where there is one.")]
-Run = Annotated[Path, typer.Argument(help="Folder of a finished training.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`.")]
 
 
 @app.command("train")
 def _train(
     recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
-    out: Annotated[Path, typer.Option(help="The run folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     minutes: Minutes = None,
     seed: Seed = 0,
     set_: Overrides = None,
@@ -60,7 +60,7 @@ def _train(
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
-        from graphtwin.twin.runs.folder import train_twin
+        from graphtwin.twin.runs.trainings import train_twin
 
         folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
         typer.echo(
@@ -72,7 +72,7 @@ def _train(
 def _transfer(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="The new animal.")],
-    out: Annotated[Path, typer.Option(help="The run folder of the new animal.")],
+    out: Annotated[Path, typer.Option(help="Folder to write for the new animal, new or empty.")],
     minutes: Minutes = None,
     seed: Seed = 0,
     resume: Resume = False,
@@ -82,7 +82,7 @@ def _transfer(
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
     with words():
-        from graphtwin.twin.runs.folder import transfer_twin
+        from graphtwin.twin.runs.trainings import transfer_twin
 
         folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor))
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
@@ -92,7 +92,7 @@ def _transfer(
 def _score(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
     left_out_s: Annotated[
         float | None, typer.Option(min=0, help="Seconds at the start of each clip that do not count (default: 1.667).")
@@ -100,14 +100,16 @@ def _score(
     seed: Seed = 0,
     device: Where = "auto",
 ) -> None:
-    """Score held-out trials: a row a unit, and beside it a table of each kind of stimulus."""
+    """Score held-out trials: a row a unit, and a row a kind of stimulus and score in a second new file, NAME_by_kind."""
     with words():
-        from graphtwin.artifacts import write_table
-        from graphtwin.twin.runs.folder import score_twin
+        from graphtwin.artifacts import require_new, write_table
+        from graphtwin.twin.runs.held_out_trials import score_twin
 
+        by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
+        require_new(out)
+        require_new(by_kind)
         scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
         write_table(scored.units, out)
-        by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
         write_table(scored.kinds, by_kind)
         medians = ", ".join(f"{name} {scored.units[name].median():.3f}" for name in SHOWN)
         typer.echo(f"{out}: {len(scored.units)} units; medians: {medians}")
@@ -120,7 +122,7 @@ def _score(
 def _population(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers of repeated stimuli; may be repeated (default: test and oracle).")] = None,
     seed: Seed = 0,
     set_: Overrides = None,
@@ -130,9 +132,10 @@ def _population(
     """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
     with words():
         from graphtwin import execute
-        from graphtwin.artifacts import write_table
+        from graphtwin.artifacts import require_new, write_table
         from graphtwin.twin.runs.shared import score_population
 
+        require_new(out)
         with execute.threads(threads):
             found = score_population(run, recording, tuple(tier) if tier else None, set_, seed, device, progress=True)
         write_table(found.scores, out)
@@ -145,7 +148,7 @@ def _population(
 def _predict(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
-    out: Annotated[Path, typer.Option(help="Where responses go: .npy (frames, units).")],
+    out: Annotated[Path, typer.Option(help="New file for the responses: .npy (frames, units).")],
     animal: Annotated[str | None, typer.Option(help="Whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
 ) -> None:
@@ -153,9 +156,10 @@ def _predict(
     with words():
         import numpy as np
 
-        from graphtwin.artifacts import write_atomic
-        from graphtwin.twin.runs.folder import predict_video
+        from graphtwin.artifacts import ARRAYS, require_new, write_atomic
+        from graphtwin.twin.runs.video import predict_video
 
+        require_new(out, ARRAYS)
         responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device, progress=True)
         write_atomic(out, lambda temporary: _save(responses, temporary))
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
@@ -164,16 +168,17 @@ def _predict(
 @app.command("embed")
 def _embed(
     run: Run,
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet, or .csv without --stimulus.")],
+    out: Annotated[Path, typer.Option(help="New file for the table: .parquet, or .csv without --stimulus.")],
     stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
 ) -> None:
     """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
     with words():
-        from graphtwin.artifacts import write_table
+        from graphtwin.artifacts import require_new, write_table
         from graphtwin.twin.runs.in_silico import embed_twin
 
         if stimulus is not None and out.suffix != ".parquet":
             raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
+        require_new(out)
         table = embed_twin(run, stimulus, progress=True)
         write_table(table, out)
         typer.echo(f"{out}: {len(table)} units")
@@ -182,13 +187,14 @@ def _embed(
 @app.command("tune")
 def _tune(
     run: Run,
-    out: Annotated[Path, typer.Option(help="Where the table goes: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
 ) -> None:
     """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
     with words():
-        from graphtwin.artifacts import write_table
+        from graphtwin.artifacts import require_new, write_table
         from graphtwin.twin.runs.in_silico import tune_twin
 
+        require_new(out)
         table = tune_twin(run, progress=True)
         write_table(table, out)
         medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
@@ -199,7 +205,7 @@ def _tune(
 def _correlate(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
-    out: Annotated[Path, typer.Option(help="Where the matrix goes: .npy (units, units); ids beside it as .ids.csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
 ) -> None:
     """Correlate the responses of all pairs of units to the same clips, in silico."""
     with words():

@@ -1,1 +1,29 @@
-"""The graph model: from function and synapses to cell type, place and partners of neurons."""
+"""The graph model: from function and synapses of neurons to their cell type, position and partners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphtwin.public import public_names
+
+if TYPE_CHECKING:
+    from graphtwin.graph.model.pair_fit import score_all
+    from graphtwin.graph.runs.answers import predict_neurons, predict_pairs
+    from graphtwin.graph.runs.fitted_graph import load_graph as load
+
+__all__ = ["load", "predict_neurons", "predict_pairs", "score_all"]
+
+__getattr__ = public_names(
+    __name__,
+    {
+        "load": ("graphtwin.graph.runs.fitted_graph", "load_graph"),
+        "predict_pairs": ("graphtwin.graph.runs.answers", "predict_pairs"),
+        "predict_neurons": ("graphtwin.graph.runs.answers", "predict_neurons"),
+        "score_all": ("graphtwin.graph.model.pair_fit", "score_all"),
+    },
+)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted(__all__)

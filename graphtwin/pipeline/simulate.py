@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
-from graphtwin.config import dump_toml, read_toml
+from graphtwin.config import dump_toml, overridden, read_toml
 from graphtwin.execute import threads
+from graphtwin.kinds import SIMULATION, UNFINISHED, require_kind, require_place, write_kind
 from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
@@ -26,7 +27,7 @@ from graphtwin.synthetic.wiring.planted_rules import rule_of
 if TYPE_CHECKING:
     import pandas as pd
 
-UNFINISHED, REGISTRY = "unfinished", "registry.json"  # files that say that a simulation has not ended, and what each file's sha256 was
+REGISTRY = "registry.json"  # the sha256 of every file as it was written
 log = logging.getLogger("graphtwin")
 
 
@@ -51,7 +52,23 @@ class Step:
     cost: int
 
 
-def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
+def simulate(out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, **asked: Any) -> Path:
+    """Simulate animals with a known wiring rule and write them in the formats of real ones, as `graphtwin simulate` does.
+
+    Args:
+        out: See `write_simulation`.
+        overrides: Settings of `SimulateConfig` as `key=value`.
+        workers: See `write_simulation`.
+        resume: See `write_simulation`.
+        asked: Settings of `SimulateConfig` by name: rule, neurons, animals, minutes, seed.
+
+    Returns:
+        The folder.
+    """
+    return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume)
+
+
+def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
     """Simulate animals and write them in the formats of the real ones; returns the folder.
 
     Args:
@@ -66,6 +83,7 @@ def simulate(config: SimulateConfig, out: str | Path, workers: int = 2, resume: 
     if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
         log.warning("%s: finished already; nothing was done.", folder)
         return folder
+    write_kind(folder, SIMULATION)
     artifacts.write_text("This simulation has not finished: give --resume to go on.\n", folder / UNFINISHED)
     artifacts.write_text(dump_toml(config), folder / "config.toml")
     _do_steps(_steps(config, workers), config, folder, workers)
@@ -164,17 +182,10 @@ def _mark(folder: Path, step: Step) -> Path:
 
 def _require_place(folder: Path, config: SimulateConfig, resume: bool) -> None:
     """Raise unless the folder is new or empty, or, to resume, one of the same configuration."""
-    if folder.is_file():
-        raise FileExistsError(f"{folder}: is a file. Name another --out.")
-    if not folder.exists() or not any(folder.iterdir()):
+    if not require_place(folder, SIMULATION, resume) or not (folder / "config.toml").exists():
         return
-    if not (folder / "config.toml").exists() and not (folder / UNFINISHED).exists():
-        raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no simulation. Name another --out.")
-    if not resume:
-        raise FileExistsError(f"{folder}: a simulation is already there. Give --resume to go on with it, or name another --out.")
-    before = read_toml(folder / "config.toml") if (folder / "config.toml").exists() else None
-    now = tomllib.loads(dump_toml(config))
-    if before is not None and before != now:
+    before, now = read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config))
+    if before != now:
         changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
         raise ValueError(f"{folder}: was begun with another {', '.join(changed)}. Use the same, or name another --out.")
 
@@ -198,6 +209,7 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    require_kind(folder, SIMULATION)
     folder = Path(folder)
     if not (folder / REGISTRY).exists():
         raise FileNotFoundError(
@@ -222,6 +234,7 @@ def check_anatomy(folder: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     folder = Path(folder)
+    require_kind(folder, SIMULATION)
     tables, volume = folder / "tables", folder / "volume"
     nuclei = em_tables.read_nuclei(tables / "nucleus_detection_v0.parquet")
     synapses = em_tables.read_synapses(tables / "synapses_pni_2.parquet")

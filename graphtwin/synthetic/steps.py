@@ -180,6 +180,7 @@ same command with the same version of the package and of its libraries makes the
 | `published` | pairs and neurons in the columns of Ding et al. 2025, for `graphtwin like-to-like` |
 | `volume` | a block of tissue as precomputed segmentation with nuclei, skeletons, meshes and synapses, and which segments touch |
 | `truth` | what was planted: for judging an analysis, not for doing it |
+| `kind.json` | what this folder is, for graphtwin |
 | `registry.json` | sha256 of every file; `graphtwin check` compares |
 """
 

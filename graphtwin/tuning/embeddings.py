@@ -83,7 +83,7 @@ def _usable(units: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.D
 
 def _funnel_row(step: str, before: int, after: int, reason: str, unit: str = "units", table: str = "embeddings") -> dict[str, object]:
     counts = {"n_before": before, "n_after": after, "n_dropped": before - after}
-    return {"stage": "twin", "table": table, "step": step, **counts, "reason": reason, "unit": unit}
+    return {"stage": "tuning", "table": table, "step": step, **counts, "reason": reason, "unit": unit}
 
 
 def _table(keys: pd.DataFrame, values: np.ndarray, reliability: np.ndarray) -> pd.DataFrame:

@@ -1,1 +1,40 @@
-"""Functional twin: a shared basis over stimulus directions, a readout a neuron, and the embeddings table."""
+"""The functional twin: from video to the responses of neurons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphtwin.public import public_names
+
+if TYPE_CHECKING:
+    from graphtwin.twin.runs.held_out_trials import score_twin as score
+    from graphtwin.twin.runs.in_silico import correlate_twin as correlate
+    from graphtwin.twin.runs.in_silico import embed_twin as embed
+    from graphtwin.twin.runs.in_silico import tune_twin as tune
+    from graphtwin.twin.runs.shared import score_population
+    from graphtwin.twin.runs.trainings import train_twin as train
+    from graphtwin.twin.runs.trainings import transfer_twin as transfer
+    from graphtwin.twin.runs.twin_folder import load_twin as load
+    from graphtwin.twin.runs.video import predict_video as predict
+
+__all__ = ["correlate", "embed", "load", "predict", "score", "score_population", "train", "transfer", "tune"]
+
+__getattr__ = public_names(
+    __name__,
+    {
+        "train": ("graphtwin.twin.runs.trainings", "train_twin"),
+        "transfer": ("graphtwin.twin.runs.trainings", "transfer_twin"),
+        "load": ("graphtwin.twin.runs.twin_folder", "load_twin"),
+        "score": ("graphtwin.twin.runs.held_out_trials", "score_twin"),
+        "score_population": ("graphtwin.twin.runs.shared", "score_population"),
+        "predict": ("graphtwin.twin.runs.video", "predict_video"),
+        "embed": ("graphtwin.twin.runs.in_silico", "embed_twin"),
+        "tune": ("graphtwin.twin.runs.in_silico", "tune_twin"),
+        "correlate": ("graphtwin.twin.runs.in_silico", "correlate_twin"),
+    },
+)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted(__all__)

@@ -167,7 +167,7 @@ def test_a_folder_that_holds_something_is_left_alone(tables: tuple[Path, Path], 
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), "--similarity", "unrelated", "--out", str(tmp_path)])
     assert found.exit_code == 2
-    assert "exists and is not empty" in found.output
+    assert "exists, holds 1 file and is no like-to-like analysis. Name another --out." in found.output
 
 
 def asked(pairs: pd.DataFrame, folder: Path, *more: str, similarity: str = "signal_correlation") -> tuple[int, str, Path]:

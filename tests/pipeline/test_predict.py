@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin import load_graph, predict_neurons, predict_pairs
+from graphtwin.graph import load, predict_neurons, predict_pairs
+from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
 
@@ -36,7 +37,7 @@ def test_a_pair_has_the_same_probability_alone_and_among_others(graph, asked):
 def test_a_run_predicts_the_same_each_time_it_is_loaded(finished, graph, asked):
     pd.testing.assert_frame_equal(predict_pairs(finished.folder, asked), predict_pairs(graph, asked))
     neurons = pd.DataFrame({"nucleus_id": np.arange(30)})
-    pd.testing.assert_frame_equal(predict_neurons(load_graph(finished.folder), neurons), predict_neurons(graph, neurons))
+    pd.testing.assert_frame_equal(predict_neurons(load(finished.folder), neurons), predict_neurons(graph, neurons))
 
 
 def test_unknown_neurons_get_the_overall_rate_and_a_note(graph):
@@ -121,9 +122,10 @@ def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(graph):
     assert (found["depth_um_sd"] > 0).all()
 
 
-def test_a_folder_that_is_no_finished_run_is_refused(tmp_path):
+def test_a_run_that_is_not_finished_is_refused(tmp_path):
+    write_kind(tmp_path, RUN)
     with pytest.raises(FileNotFoundError, match=r"no finished run, \d+ files are missing.*finish it with --resume"):
-        load_graph(tmp_path)
+        load(tmp_path)
 
 
 def test_the_planted_volume_is_what_the_tests_say(tmp_path):

@@ -27,10 +27,11 @@ def invoke(*arguments: object) -> Result:
 
 
 def table(*arguments: object) -> pd.DataFrame:
-    """The table a command wrote."""
+    """The table a command wrote, after the one that an earlier command wrote there was removed."""
+    out = Path(str(arguments[arguments.index("--out") + 1]))
+    out.unlink(missing_ok=True)
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
-    out = Path(str(arguments[arguments.index("--out") + 1]))
     return pd.read_csv(out) if out.suffix == ".csv" else pd.read_parquet(out)
 
 
@@ -116,8 +117,9 @@ def test_an_index_is_written_once_and_then_stands_for_the_dendrites(pairs, tmp_p
 def test_an_index_of_other_dendrites_or_settings_is_refused(tmp_path):
     index, dendrite = tmp_path / "dendrites.index", tmp_path / "dend_7.npz"
     shutil.copy(DATA / f"skeleton_dend_{DENDRITES[1]}.npz", dendrite)
-    given = [*REAL[:3], "--dendrites", dendrite, "--index", index, "--out", tmp_path / "pairs.csv"]
-    table(*given)
+    given = [*REAL[:3], "--dendrites", dendrite, "--index", index, "--out"]
+    table(*given, tmp_path / "first.csv")
+    given.append(tmp_path / "pairs.csv")
     assert "has radius_nm 5000 instead of 3000 and max_edge_nm 1000.0 instead of 500.0. Remove it" in words(
         invoke(*given, "--radius-nm", 3000, "--max-edge-nm", 500)
     )
@@ -158,17 +160,15 @@ def test_when_nobody_meets_the_places_of_both_sides_are_said(tmp_path, caplog):
     assert "Axons lie at [0, 0, 0] to [2, 2, 0] um, dendrites at [670, 283, 833] to [1506, 815, 1114] um" in message
 
 
-def test_skeletons_in_voxels_end_in_words_and_leave_the_old_table(tmp_path):
+def test_skeletons_in_voxels_end_in_words_and_leave_no_table(tmp_path):
     vertices, edges = real(AXONS[0])
     save(tmp_path / "axon_7.npz", vertices / [4, 4, 40], edges)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "pairs.csv").write_text("old")
     given = ["--axons", tmp_path / "axon_7.npz", *REAL[3:], "--out", tmp_path / "out" / "pairs.csv"]
     message = words(invoke(*given))
     assert "axon_7.npz: the coordinates do not look like nm" in message
     assert "--nm-per-unit 4 4 40" in message
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["pairs.csv"]
-    assert (tmp_path / "out" / "pairs.csv").read_text() == "old"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_skeleton_that_fails_late_is_named_and_no_table_is_left(tmp_path):

@@ -9,12 +9,13 @@ import pytest
 
 from graphtwin.config import dump_toml
 from graphtwin.graph.runs.settings import load_settings
+from graphtwin.kinds import RUN, write_kind
 from graphtwin.pipeline.graph import run_folder
 
 
 def begun(folder: Path, *overrides: str) -> Path:
     """A folder begun with these settings."""
-    folder.mkdir(exist_ok=True)
+    write_kind(folder, RUN)
     (folder / "config.toml").write_text(dump_toml(load_settings(list(overrides), out=folder)))
     return folder
 
@@ -33,7 +34,7 @@ def begun(folder: Path, *overrides: str) -> Path:
 def test_other_settings_are_named_with_both_values(tmp_path, before, now, said):
     folder = begun(tmp_path / "out", *before)
     with pytest.raises(ValueError, match=rf"other settings; different now: {said}\. Use"):
-        run_folder.require_place(folder, load_settings(now, out=folder), resume=True)
+        run_folder.require_run_place(folder, load_settings(now, out=folder), resume=True)
 
 
 def test_many_differences_are_counted(tmp_path):
@@ -43,12 +44,12 @@ def test_many_differences_are_counted(tmp_path):
     )
     other = other.model_copy(update={"seed": 1, "rewired": 9, "replicates": 99, "k_similar": 3})
     with pytest.raises(ValueError, match=r"axon_folds was 3, is 7;.* and 2 more\. Use"):
-        run_folder.require_place(folder, other, resume=True)
+        run_folder.require_run_place(folder, other, resume=True)
 
 
 def test_settings_that_no_result_depends_on_may_differ(tmp_path):
     folder = begun(tmp_path / "out", "threads=1")
-    run_folder.require_place(folder, load_settings(["threads=2"], out=folder), resume=True)
+    run_folder.require_run_place(folder, load_settings(["threads=2"], out=folder), resume=True)
 
 
 def test_a_run_that_goes_on_with_other_software_keeps_what_it_was_begun_with(tmp_path):

@@ -49,7 +49,7 @@ def bare(tmp_path_factory) -> Bare:
     export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with few_trees():
         folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
-    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.load_graph(folder))
+    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.graph.load(folder))
 
 
 def test_connectivity_is_scored_whatever_labels_are_absent(bare):
@@ -58,7 +58,7 @@ def test_connectivity_is_scored_whatever_labels_are_absent(bare):
     auc = metrics.query("split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
     assert {"graph model", "boosting", "distance"} <= set(auc.index)
     assert np.isfinite(auc["estimate"]).all()
-    pairs = graphtwin.predict_pairs(bare.graph, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
+    pairs = graphtwin.graph.predict_pairs(bare.graph, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
     assert pairs["probability"].between(0, 1).all()
     assert pairs["note"].str.contains("pre neuron lacks a position").all()
 
@@ -102,7 +102,7 @@ def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
 
 
 def test_a_prediction_of_a_run_without_labels_is_empty_and_says_why(bare):
-    found = graphtwin.predict_neurons(bare.graph, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    found = graphtwin.graph.predict_neurons(bare.graph, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert found[["cell_type", "layer", "depth_um", "depth_um_sd"]].isna().all(axis=None)
     assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
 
@@ -123,7 +123,7 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
         for name, evidence in NEURON_MODELS.items()
     }
-    answer = graphtwin.predict_neurons(replace(graph, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    answer = graphtwin.graph.predict_neurons(replace(graph, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert answer[["cell_type", "layer"]].isna().all(axis=None)
     assert answer["depth_um"].between(0, 600).all()
     assert answer["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()

@@ -16,7 +16,7 @@ from graphtwin import sources
 from graphtwin.cli.app import app
 from graphtwin.cortex.cortex import build
 from graphtwin.pipeline import simulate as simulation
-from graphtwin.pipeline.simulate import changed_files, check_anatomy, simulate
+from graphtwin.pipeline.simulate import changed_files, check_anatomy, write_simulation
 from graphtwin.sources.loaders.annotations import read_points
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
@@ -41,7 +41,7 @@ TINY = SimulateConfig.model_validate(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return simulate(TINY, tmp_path_factory.mktemp("simulated") / "cortex", workers=1)
+    return write_simulation(TINY, tmp_path_factory.mktemp("simulated") / "cortex", workers=1)
 
 
 def registry(folder):
@@ -49,7 +49,7 @@ def registry(folder):
 
 
 def test_another_number_of_workers_writes_the_same_bytes(folder, tmp_path):
-    assert registry(simulate(TINY, tmp_path / "cortex", workers=2)) == registry(folder)
+    assert registry(write_simulation(TINY, tmp_path / "cortex", workers=2)) == registry(folder)
 
 
 def test_a_killed_simulation_goes_on_to_the_same_bytes_and_does_nothing_twice(folder, tmp_path, monkeypatch):
@@ -64,11 +64,11 @@ def test_a_killed_simulation_goes_on_to_the_same_bytes_and_does_nothing_twice(fo
 
     monkeypatch.setattr(simulation, "_do", killed)
     with pytest.raises(KeyboardInterrupt):
-        simulate(TINY, tmp_path / "cortex", workers=1)
+        write_simulation(TINY, tmp_path / "cortex", workers=1)
     assert (tmp_path / "cortex" / "unfinished").exists()
     before = set(done)
     monkeypatch.setattr(simulation, "_do", lambda step, config, place: done.append(step.name) or real(step, config, place))
-    resumed = simulate(TINY, tmp_path / "cortex", workers=1, resume=True)
+    resumed = write_simulation(TINY, tmp_path / "cortex", workers=1, resume=True)
     assert "wiring" in before
     assert len(done) == len(set(done))
     assert registry(resumed) == registry(folder)
@@ -80,7 +80,7 @@ def test_a_large_wiring_that_was_killed_keeps_its_whole_parts_and_ends_in_the_sa
     large = TINY.model_copy(update={"neurons": 30, "animals": 1, "minutes": 0})
     real, grown = parts.grow_block, []
     monkeypatch.setattr(parts, "grow_block", lambda *given, **more: grown.append(given) or real(*given, **more))
-    unbroken = simulate(large, tmp_path / "unbroken", workers=1)
+    unbroken = write_simulation(large, tmp_path / "unbroken", workers=1)
     assert len(grown) == 3
 
     def killed(*given):
@@ -90,15 +90,16 @@ def test_a_large_wiring_that_was_killed_keeps_its_whole_parts_and_ends_in_the_sa
     with monkeypatch.context() as stopped:
         stopped.setattr(parts, "connect_tile", killed)
         with pytest.raises(KeyboardInterrupt):
-            simulate(large, place, workers=1)
+            write_simulation(large, place, workers=1)
     (place / "truth" / "skeletons" / "part-00001.parquet").unlink()
     (place / "truth" / "skeletons" / ".part-00001.parquet.x1.parquet").write_text("half of it")
-    resumed = simulate(large, place, workers=1, resume=True)
+    resumed = write_simulation(large, place, workers=1, resume=True)
     assert len(grown) == 3 + 3 + 1
     assert registry(resumed) == registry(unbroken)
     assert sorted(registry(resumed)) == [
         "README.md",
         "config.toml",
+        "kind.json",
         *(f"truth/animal0_{name}" for name in ("features.npy", "neurons.parquet", "tuning.parquet", "units.parquet")),
         "truth/pairs/part-00000.parquet",
         "truth/rule.json",
@@ -113,12 +114,12 @@ def test_a_full_disk_is_said_and_the_simulation_goes_on_when_there_is_room(folde
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
         with pytest.raises(OSError):  # noqa: PT011 the words are the system's
-            simulate(TINY, tmp_path / "cortex", workers=1)
+            write_simulation(TINY, tmp_path / "cortex", workers=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert not list((tmp_path / "cortex").glob("dynamic*"))
-    assert registry(simulate(TINY, tmp_path / "cortex", workers=1, resume=True)) == registry(folder)
+    assert registry(write_simulation(TINY, tmp_path / "cortex", workers=1, resume=True)) == registry(folder)
 
 
 def test_a_changed_byte_is_named_with_its_file(folder, tmp_path):
@@ -157,13 +158,13 @@ def test_the_folder_says_which_photographs_were_shown(folder):
 
 def test_a_folder_that_exists_is_refused_and_so_is_another_configuration(folder, tmp_path):
     with pytest.raises(FileExistsError, match="a simulation is already there"):
-        simulate(TINY, folder)
+        write_simulation(TINY, folder)
     with pytest.raises(ValueError, match="begun with another seed"):
-        simulate(TINY.model_copy(update={"seed": 5}), folder, resume=True)
+        write_simulation(TINY.model_copy(update={"seed": 5}), folder, resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="is no simulation"):
-        simulate(TINY, tmp_path / "mine", resume=True)
+        write_simulation(TINY, tmp_path / "mine", resume=True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
+from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.open_recording import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
@@ -60,7 +61,7 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
-    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "provenance.json", "twin.pt"]
+    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "kind.json", "provenance.json", "twin.pt"]
     said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
     assert "8 units; medians: single_trial" in said
     assert "video (2 stimuli, trained on others): cc_norm" in said
@@ -77,10 +78,10 @@ def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Pat
 
 
 def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run: Path, tmp_path: Path):
-    from graphtwin.twin.runs.folder import open_twin
+    from graphtwin.twin.runs.twin_folder import load_twin
 
     assert "exit 0" in command("transfer", run, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
-    cores = [open_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
+    cores = [load_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
     assert all((cores[0][name] == value).all() for name, value in cores[1].items())
     assert "not an animal of this twin" in command("score", run, animals[1], "--out", tmp_path / "s.csv")
 
@@ -112,7 +113,7 @@ def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path]
     )
     np.save(tmp_path / "movie.npy", np.full((5, 16, 24), np.nan))
     assert "5 of 5 frames have NaN" in command("predict", run, "--stimulus", tmp_path / "movie.npy", "--out", tmp_path / "r.npy")
-    (tmp_path / "begun").mkdir()
+    write_kind(tmp_path / "begun", TWIN)
     (tmp_path / "begun" / "config.toml").write_text("steps = 9\n")
     assert "--resume" in command("train", animals[0], "--out", tmp_path / "begun", *settings())
     assert "begun with other settings" in command("train", animals[0], "--out", tmp_path / "begun", "--resume", *settings())
@@ -128,7 +129,7 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
     with monkeypatch.context() as stopping:
         stopping.setattr("graphtwin.twin.fit.fitted_twin.write_twin", stop)
         assert "stopped" in command(*words)
-    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "provenance.json"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "kind.json", "provenance.json"]
     refused = "cannot go on with other arguments: "
     assert f"{refused}seed was 0, is 1. Give the same" in command(*words, "--resume", "--seed", 1)
     assert f"{refused}minutes was all, is 0.5" in command(*words, "--resume", "--minutes", 0.5)
@@ -191,5 +192,5 @@ def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Pat
     assert {"score", "value", "low", "high", "null", "ceiling", "resampled", "n"} == set(table)
     assert table["score"].iloc[-1] == "r of predicted with measured noise correlations, pairs never fitted together"
     assert "no trial with responses in tier bonus" in command(
-        "population", run, animals[0], "--out", tmp_path / "p.csv", "--tier", "bonus", "--threads", 1
+        "population", run, animals[0], "--out", tmp_path / "q.csv", "--tier", "bonus", "--threads", 1
     )

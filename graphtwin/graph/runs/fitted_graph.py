@@ -14,6 +14,7 @@ from graphtwin.graph.model.pair_fit import FittedPairs
 from graphtwin.graph.model.weights import restore_neurons, restore_pairs
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import Study, make_study
+from graphtwin.kinds import RUN, require_kind
 
 # The models of a run that answer for neurons, by what they may see.
 NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
@@ -43,6 +44,7 @@ def load_graph(run: str | Path) -> FittedGraph:
     """
     import torch
 
+    require_kind(run, RUN)
     run = Path(run)
     missing = [
         name

@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_table, write_text
+from graphtwin.kinds import LIKE_TO_LIKE, MEASURED, TWIN, require_place, write_kind
 from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
-from graphtwin.pipeline.simulate import simulate
+from graphtwin.pipeline.simulate import write_simulation
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.synthetic.steps import SimulateConfig
@@ -76,8 +77,9 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
     if brought is not None:
         embedding_files.files(brought)  # raises where there are none, before minutes are spent on the cortex
     made = Demonstration.of(out, brought)
+    require_place(made.function, TWIN if brought is None else MEASURED, resume=True)
     config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed, block=BLOCK)
-    simulate(config, made.cortex, workers, resume=True)
+    write_simulation(config, made.cortex, workers, resume=True)
     if not made.source.exists():
         fit_twin(made, seed, workers) if brought is None else take_measured(made)
     return made
@@ -86,8 +88,8 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
 def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
     """Train the twin on the animal's movies and write what it says of the units; a training that was stopped goes on."""
     from graphtwin.execute import threads
-    from graphtwin.twin.runs.folder import train_twin
     from graphtwin.twin.runs.in_silico import embed_twin, tune_twin
+    from graphtwin.twin.runs.trainings import train_twin
 
     recording = next(made.cortex.glob("dynamic0-*"))
     twin = made.function
@@ -105,6 +107,7 @@ def take_measured(made: Demonstration) -> None:
 
     Where several narrow scans did, the first speaks for the nucleus: nothing tells how reliable each is.
     """
+    write_kind(made.function, MEASURED)
     tables = made.cortex / "tables"
     narrow = pd.read_parquet(tables / "direction_responses.parquet")
     matched = pd.read_parquet(tables / "coregistration_manual_v3.parquet")[[*UNIT_KEY, "target_id"]]
@@ -141,7 +144,7 @@ def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = 
         out: The run folder.
         seed: Of resamples and nulls.
         workers: Threads.
-        brought: See `prepare`.
+        brought: See `prepare_demonstration`.
     """
     made = Demonstration.of(out, brought)
     asked = LikeToLikeConfig(
@@ -155,7 +158,7 @@ def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = 
         workers=workers,
     )
     folder = out / "like_to_like"
-    if folder.exists():  # of a run that was stopped here
+    if require_place(folder, LIKE_TO_LIKE, resume=True):  # of a run that was stopped here
         shutil.rmtree(folder)
     return run_like_to_like(asked, folder)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphtwin import artifacts, sources
+from graphtwin import artifacts, kinds, sources
 from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
@@ -45,7 +45,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
-    run_folder.require_place(folder, settings, resume)
+    run_folder.require_run_place(folder, settings, resume)
     with threads(settings.threads):
         read = _prepared(settings)
         tables = sources.load(read.source)
@@ -68,7 +68,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     shutil.rmtree(folder / "work")
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
-    (folder / run_folder.UNFINISHED).unlink()
+    (folder / kinds.UNFINISHED).unlink()
     return folder
 
 
@@ -83,7 +83,8 @@ def _prepared(settings: Settings) -> Settings:
 def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
     """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
     if not (folder / "config.toml").exists():
-        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / run_folder.UNFINISHED)
+        kinds.write_kind(folder, kinds.RUN)
+        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / kinds.UNFINISHED)
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
     artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
 

@@ -7,28 +7,21 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from graphtwin import artifacts
+from graphtwin import artifacts, kinds
 from graphtwin.config import dump_toml
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
 
-UNFINISHED = "unfinished"  # a file that says that a run has not ended
 SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")  # what may differ between a run and its resumption, and is then noted
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 
-def require_place(folder: Path, settings: Settings, resume: bool) -> None:
+def require_run_place(folder: Path, settings: Settings, resume: bool) -> None:
     """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
     config = folder / "config.toml"
-    if folder.is_file():
-        raise FileExistsError(f"{folder}: is a file. Name another --out.")
-    if not folder.exists() or not any(folder.iterdir()):
+    if not kinds.require_place(folder, kinds.RUN, resume) or not config.exists():
         return
-    if not config.exists():
-        raise FileExistsError(f"{folder}: exists, holds {len(list(folder.iterdir()))} files and is no run folder. Name another --out.")
-    if not resume:
-        raise FileExistsError(f"{folder}: a run is already there. Give --resume to go on with it, or name another --out.")
     changed = _changes(config.read_text(encoding="utf-8"), dump_toml(settings))
     if changed:
         raise ValueError(
@@ -84,7 +77,7 @@ def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> d
 
 def is_finished(folder: Path) -> bool:
     """Whether the folder holds a run that wrote everything."""
-    return (folder / "config.toml").exists() and not (folder / UNFINISHED).exists()
+    return (folder / "config.toml").exists() and not (folder / kinds.UNFINISHED).exists()
 
 
 def already_finished(folder: Path) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex.funnel import Funnel
+from graphtwin.kinds import LIKE_TO_LIKE, require_place, write_kind
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders.brought_embeddings import read_embeddings as read_embeddings
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
@@ -66,12 +67,11 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
         out: A folder that is new or empty.
 
     Returns:
-        The folder, for `report.like_to_like_page.write` to draw its page from.
+        The folder, for `report.finished.write_report` to draw its page from.
     """
     from tqdm import tqdm
 
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise FileExistsError(f"{out}: exists and is not empty. Name another --out.")
+    require_place(out, LIKE_TO_LIKE)
     answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
@@ -190,6 +190,7 @@ def _fitted_groups(used: pd.DataFrame, question: Question, answer: Answer) -> pd
 
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
+    write_kind(out, LIKE_TO_LIKE)
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")

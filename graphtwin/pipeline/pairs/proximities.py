@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from graphtwin.artifacts import write_atomic
+from graphtwin.artifacts import require_new, write_atomic
 from graphtwin.cortex.proximity.cable import MAX_EDGE_NM, Cable
 from graphtwin.cortex.proximity.dendrite_index import RADIUS_NM, DendriteIndex, Encounters, ask_index, in_order
 from graphtwin.sources.loaders import skeletons
@@ -23,7 +23,6 @@ from graphtwin.sources.loaders import skeletons
 log = logging.getLogger("graphtwin")
 
 Unit = tuple[float, float, float]
-SUFFIXES = (".parquet", ".csv")  # tables that are written
 BUFFERED_ROWS = 100_000  # between two writes
 
 
@@ -69,20 +68,23 @@ def write_proximities(
     Args:
         axons: Files, folders or precomputed volumes; see `skeletons.find`.
         dendrites: The same; empty where an index that exists has them.
-        out: A .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
+        out: A new .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
         radius_nm: The largest distance of two proximal points; None takes that of the index, or 5000.
         max_edge_nm: The longest edge that stays whole; None takes that of the index, or 1000.
         nm_per_unit: What one unit of the files is in nm along x, y and z; None expects nm.
         index_file: Index of the dendrites: read if it is there, written if not.
-        vertices_out: A .parquet or .csv for the proximal points.
+        vertices_out: A new .parquet or .csv for the proximal points.
         all_pairs: Also pairs without proximity.
         workers: Threads.
     """
     from tqdm import tqdm
 
+    given = [path for path in (out, vertices_out, index_file) if path is not None]
+    if len({path.absolute() for path in given}) < len(given):
+        raise ValueError(f"{', '.join(map(str, given))}: pairs, proximal points and index go to files of their own. Name each another.")
     for path in (out, vertices_out):
-        if path is not None and path.suffix not in SUFFIXES:
-            raise ValueError(f"{path}: {path.suffix or 'no suffix'} is no table this writes. Name a .parquet or .csv file.")
+        if path is not None:
+            require_new(path)
     places = skeletons.find_skeletons(axons)
     if not places:
         raise ValueError("no axons: give at least one skeleton.")

@@ -25,7 +25,7 @@ def files(path: str | Path) -> list[Path]:
 
 
 def read_embeddings(path: str | Path, ids: str | Path | None = None) -> pd.DataFrame:
-    """The table as stored, unchecked against any cortex: `twin.embeddings.check_embeddings` does that.
+    """The table as stored, unchecked against any cortex: `tuning.embeddings.check_embeddings` does that.
 
     Args:
         path: A table with embedding_* columns, or `X.npy` (units, features), float.

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.artifacts import write_atomic, write_table
+from graphtwin.artifacts import ARRAYS, require_new, write_atomic, write_table
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.open_recording import open_recording
-from graphtwin.twin.runs.folder import open_twin, require_video
+from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.twin.runs.video import require_video
 
 if TYPE_CHECKING:
     from graphtwin.insilico.responder import Responder
@@ -38,7 +39,7 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
     from graphtwin.twin.fit.animal_responder import responders
     from graphtwin.twin.fit.readout_embeddings import embed_units
 
-    fitted = open_twin(run)
+    fitted = load_twin(run)
     table = embed_units(fitted)
     if all(np.isfinite(seen.frame_rate_hz) for seen in fitted.animals.values()):
         table = table.merge(
@@ -54,7 +55,7 @@ def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
     from graphtwin.insilico.gratings import measure_tuning
     from graphtwin.twin.fit.animal_responder import responders
 
-    return measure_tuning(responders(open_twin(run)), progress=progress)
+    return measure_tuning(responders(load_twin(run)), progress=progress)
 
 
 def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False) -> tuple[int, int]:
@@ -63,14 +64,15 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
     Args:
         run: A run folder.
         stimulus: See `clips_of`.
-        out: `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units.
+        out: `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units. Both are new.
         progress: Show a bar.
     """
     from graphtwin.insilico.signal_correlation import correlation_blocks
 
-    if out.suffix != ".npy":
-        raise ValueError(f"{out}: {out.suffix or 'no suffix'} is no matrix this writes. Name an .npy file.")
-    fitted = open_twin(run)
+    ids = out.with_suffix(".ids.csv")
+    require_new(out, ARRAYS)
+    require_new(ids)
+    fitted = load_twin(run)
     responses = respond_to(fitted, stimulus, progress)
     n_units, n_bins = responses.shape
 
@@ -83,7 +85,7 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
 
     write_atomic(out, write)
     units = [seen.units.assign(animal=animal) for animal, seen in fitted.animals.items()]
-    write_table(pd.concat(units, ignore_index=True), out.with_suffix(".ids.csv"))
+    write_table(pd.concat(units, ignore_index=True), ids)
     return n_units, n_bins
 
 

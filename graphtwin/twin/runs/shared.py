@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from graphtwin.config import load_config
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources.open_recording import open_recording
-from graphtwin.twin.runs.folder import SCORED_TIERS, open_twin
+from graphtwin.twin.runs.held_out_trials import SCORED_TIERS
+from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
     from graphtwin.twin.population.recorded_scores import PopulationReport
@@ -38,7 +39,7 @@ def score_population(
     from graphtwin.twin.population.recorded_scores import score_recorded_population
 
     config = load_config(RecordedPopulationConfig, None, overrides)
-    fitted, recording = open_twin(run), open_recording(folder)
+    fitted, recording = load_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or SCORED_TIERS)
     parts = (fitted.training(recording), False), (test, True)

@@ -1,0 +1,155 @@
+"""What kind of folder it is: each folder that the package writes says so in its `kind.json`, and each command looks there first."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphtwin.artifacts import write_json
+
+FILE, FORMAT = "kind.json", 1
+UNFINISHED = "unfinished"  # the file that lies in a folder until all is written
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of folder.
+
+    Attributes:
+        name: Its word in `kind.json` and in "a ... is already there".
+        is_a: What it is, in a few words more.
+        command: Which writes it.
+        used_by: What reads it.
+        resumes: Whether a stopped one goes on with --resume.
+        settings: A name at the top of `config.toml` by which one is known that was written before there was `kind.json`.
+        files: Files by which one without a `config.toml` is known.
+    """
+
+    name: str
+    is_a: str
+    command: str
+    used_by: str
+    resumes: bool = True
+    settings: str = ""
+    files: tuple[str, ...] = ()
+
+
+RUN = Kind("run", "a run of the graph model", "graphtwin run", "`graphtwin predict | report` and graphtwin.graph", settings="axon_folds")
+TWIN = Kind(
+    "twin",
+    "a functional twin",
+    "graphtwin twin train",
+    "`graphtwin twin score | population | predict | embed | tune | correlate | transfer` and graphtwin.twin",
+    settings="clips",
+)
+SIMULATION = Kind("simulation", "a simulated cortex", "graphtwin simulate", "`graphtwin check`", settings="animals")
+LIKE_TO_LIKE = Kind(
+    "like-to-like analysis",
+    "a like-to-like analysis",
+    "graphtwin like-to-like",
+    "`graphtwin report`",
+    resumes=False,
+    files=("notes.json", "models.json"),
+)
+MEASURED = Kind(
+    "measured function",
+    "what was measured of a simulated cortex",
+    "graphtwin run --source synthetic",
+    "`graphtwin run --source synthetic`",
+    files=("source.toml", "directions.parquet"),
+)
+KINDS = {kind.name: kind for kind in (RUN, TWIN, SIMULATION, LIKE_TO_LIKE, MEASURED)}
+
+
+def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:
+    """Say in a folder, which is made if needed, what kind it is; the first thing that is written there.
+
+    Args:
+        folder: Of the package's own.
+        kind: Its kind.
+        command: That writes it, where it is not the usual one of its kind.
+    """
+    from graphtwin import __version__
+
+    said = {"kind": kind.name, "format": FORMAT, "command": command or kind.command, "graphtwin": __version__}
+    return write_json(said, folder / FILE)
+
+
+def kind_of(folder: str | Path) -> Kind | None:
+    """What a folder says it is; None where it says nothing, an error where this version does not understand it."""
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return None
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        name, version = said["kind"], said["format"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: does not say what kind of folder it is ({error!r}). It is damaged: make the folder again.") from error
+    if name not in KINDS or version != FORMAT:
+        raise ValueError(
+            f"{path}: a {name!r} of format {version}, but this version reads format {FORMAT} of {', '.join(KINDS)}. "
+            "Use the version of graphtwin that wrote it."
+        )
+    return KINDS[name]
+
+
+def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
+    """The kind of a folder; an error that says what it is and who uses it where it is none of those wanted."""
+    folder = Path(folder)
+    needed = " or ".join(f"{kind.is_a} (`{kind.command} --out` writes it)" for kind in wanted)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}. Give {needed}.")
+    kind = kind_of(folder)
+    if kind in wanted:
+        return kind
+    if kind is not None:
+        raise ValueError(f"{folder}: is {kind.is_a}, for {kind.used_by}. Give {needed}.")
+    if earlier := _before_kinds(folder):
+        do = f"Make it again with `{earlier.command}`" if earlier in wanted else f"Give {needed}"
+        raise ValueError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}. {do}.")
+    raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
+
+
+def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
+    """Whether a folder to write holds something of its kind to go on with; False where it is new or empty, an error in every other case.
+
+    Args:
+        folder: To write.
+        kind: What is to be written.
+        resume: Go on with what is there.
+    """
+    folder, elsewhere = Path(folder), "Name another --out."
+    if folder.is_file():
+        raise FileExistsError(f"{folder}: is a file. {elsewhere}")
+    if not folder.exists() or not any(folder.iterdir()):
+        return False
+    there = kind_of(folder)
+    if there is None and (earlier := _before_kinds(folder)):
+        raise FileExistsError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}, and cannot go on. {elsewhere}")
+    if there is None:
+        raise FileExistsError(f"{folder}: exists, holds {_count(folder)} and is no {kind.name}. {elsewhere}")
+    if there != kind:
+        raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
+    if not resume:
+        go_on = "Give --resume to go on with it, or name" if kind.resumes else "Name"
+        raise FileExistsError(f"{folder}: a {kind.name} is already there. {go_on} another --out.")
+    return True
+
+
+def _count(folder: Path) -> str:
+    n = len(list(folder.iterdir()))
+    return f"{n} file{'' if n == 1 else 's'}"
+
+
+def _before_kinds(folder: Path) -> Kind | None:
+    """The kind of a folder that was written before there was `kind.json`, finished or not: its settings tell, or else its files."""
+    try:
+        settings = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        settings = {}
+    for kind in KINDS.values():
+        if kind.settings in settings or (kind.files and all((folder / file).is_file() for file in kind.files)):
+            return kind
+    return None

@@ -1,0 +1,26 @@
+"""Public names of a package that are imported at first use, so that importing the package costs next to nothing (PEP 562)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def public_names(package: str, names: Mapping[str, tuple[str, str]]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package.
+
+    Args:
+        package: Its name.
+        names: Public name to the module that defines it and its name there; no name there stands for the module itself.
+    """
+
+    def get(name: str) -> Any:
+        """Import a public name from its module."""
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}. Public names: {', '.join(names)}.")
+        module, attribute = names[name]
+        imported = importlib.import_module(module)
+        return getattr(imported, attribute) if attribute else imported
+
+    return get

@@ -1,0 +1,49 @@
+"""Finished folders and their pages: the page that a folder's kind asks for, and like-to-like from the question to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from graphtwin.config import overridden
+from graphtwin.kinds import LIKE_TO_LIKE, RUN, UNFINISHED, require_kind
+from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
+from graphtwin.report.pages.like_to_like_page import write_like_to_like
+from graphtwin.report.pages.run_page import write_run
+
+PAGES = {RUN: write_run, LIKE_TO_LIKE: write_like_to_like}
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
+
+    Args:
+        folder: Of `graphtwin run` or `graphtwin like-to-like`.
+    """
+    folder = Path(folder)
+    kind = require_kind(folder, *PAGES)
+    if (folder / UNFINISHED).exists():
+        raise ValueError(f"{folder}: {kind.is_a} that has not finished. Go on with it first: `{kind.command} --resume --out {folder}`.")
+    return PAGES[kind](folder)
+
+
+def like_to_like(
+    pairs: str | Path, similarity: str | Sequence[str], out: str | Path, overrides: list[str] | None = None, **asked: Any
+) -> Path:
+    """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs, as `graphtwin like-to-like` does.
+
+    Args:
+        pairs: Pair table: .pkl as published, .parquet, .feather or .csv.
+        similarity: Columns of the pairs, or names that are computed from the neurons; one or several.
+        out: Folder to write, new or empty.
+        overrides: Settings of `LikeToLikeConfig` as `key=value`.
+        asked: Other fields of `LikeToLikeConfig` by name: neurons, embeddings, outcome, by, inclusion, nulls, seed, workers, monitor.
+
+    Returns:
+        The folder.
+    """
+    names = (similarity,) if isinstance(similarity, str) else tuple(similarity)
+    config = overridden(LikeToLikeConfig, {"pairs": pairs, "similarity": names, **asked}, overrides, "like-to-like")
+    write_like_to_like(run_like_to_like(config, Path(out)))
+    return Path(out)

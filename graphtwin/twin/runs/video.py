@@ -1,0 +1,46 @@
+"""What a twin answers to a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from graphtwin.parallel import Device, device_of
+from graphtwin.twin.runs.twin_folder import load_twin
+
+
+def predict_video(
+    run: str | Path,
+    video: Float[np.ndarray, "frames height width"],
+    animal: str | None = None,
+    device: Device = "auto",
+    progress: bool = False,
+) -> Float[np.ndarray, "frames units"]:
+    """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
+
+    Args:
+        run: A run folder.
+        video: Grey levels as in the recordings; any number of frames.
+        animal: Its name; the first of the twin otherwise.
+        device: Where torch computes.
+        progress: Show a bar.
+    """
+    from graphtwin.twin.fit.animal_responder import AnimalResponder
+
+    fitted = load_twin(run)
+    fitted.twin.to(device_of(device))
+    name = animal or next(iter(fitted.animals))
+    fitted.twin.animal(name)
+    require_video(video, fitted.animals[name].size)
+    return AnimalResponder(fitted, name).respond(video, progress)
+
+
+def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
+    """Raise unless the video has frames of this size with finite grey levels."""
+    if video.ndim != 3 or video.shape[1:] != size:
+        raise ValueError(f"stimulus: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
+    bad = int((~np.isfinite(video)).any((1, 2)).sum())
+    if bad:
+        raise ValueError(f"stimulus: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
