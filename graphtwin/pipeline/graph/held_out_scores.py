@@ -13,7 +13,9 @@ from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, scor
 from graphtwin.evaluation.splits import tiles
 from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
 from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.jobs import JobKey, Results
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 
 PERMUTED = "embeddings permuted within layer and scan"
@@ -65,7 +67,7 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Without the permuted models, which are a null and no contender."""
-    return table[~table["model"].str.endswith("permuted")]
+    return table[table["permutation"] == neurons.REAL]
 
 
 def _collect(scores: Scores, wanted: list[tuple[str, str]], metrics: list[pd.DataFrame], differences: list[pd.DataFrame]) -> None:
@@ -171,7 +173,7 @@ def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def null_table(
-    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
+    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, results: Results
 ) -> pd.DataFrame:
     """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
     rows = []
@@ -183,7 +185,7 @@ def null_table(
     r2 = lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate  # noqa: E731
     rows += _neuron_nulls(depth, "depth", "r2", r2) if len(depth) else []
     return pd.DataFrame(
-        [*rows, *_pair_nulls(study, pairs, jobs)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
+        [*rows, *_pair_nulls(study, pairs, results)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
     )
 
 
@@ -197,15 +199,16 @@ def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[
     ]
 
 
-def _pair_nulls(study: Study, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> list[tuple[Any, ...]]:
+def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tuple[Any, ...]]:
     """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
     folds = range(min(study.settings.null_folds, study.settings.axon_folds))
     part = pairs[pairs["fold"].isin(folds)]
     observed = _ranking(part, part[GRAPH_MODEL].to_numpy(np.float64))
     rows = []
-    for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
+    for null, variant, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
-            probability = np.concatenate([jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in folds])
+            keys = [JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate) for fold in folds]
+            probability = np.concatenate([results[key]["probability"] for key in keys])
             found = _ranking(part, probability.astype(np.float64))
             rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
@@ -234,7 +237,7 @@ def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     """Permuted rows by replicate."""
-    permuted = table[table["model"].str.endswith("permuted")]
+    permuted = table[table["permutation"] != neurons.REAL]
     return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
 
 
