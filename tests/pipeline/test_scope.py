@@ -84,7 +84,7 @@ def test_the_page_says_it_in_place_of_each_figure_and_the_headline_does_not_coun
     assert "Connectivity, blocks of tissue held out</h3><p>Not in this run: no position of a functional neuron is known" in bare.html
     assert "No layer is known; scan accounts for" in bare.html
     assert "nan %" not in bare.html
-    about = [v for v in bare.json("verdicts") if "function" in v["sentence"].split(": ")[1] and v["finding"] not in ("skipped", "chosen")]
+    about = [v for v in bare.json("verdicts") if v["about"] == "function" and v["finding"] not in ("skipped", "chosen")]
     assert f"of {len(about)} comparisons" in bare.html
 
 

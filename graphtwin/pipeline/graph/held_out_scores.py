@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import tiles
-from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
+from graphtwin.evaluation.verdicts import About, Verdict, comparison_of, judge
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
@@ -232,7 +233,8 @@ def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
         f"connectivity: `graphtwin predict` uses the graph model {'with' if function else 'without'} function, whose average precision on "
         f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
     )
-    return function, Verdict("connectivity", "chosen", None, text)
+    models = GRAPH_MODEL, NO_FUNCTION
+    return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", *models)
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
@@ -241,31 +243,53 @@ def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
 
 
-HEADLINES = [
-    ("cell_type", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
-    ("layer", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
-    ("depth", "neuron", "all", "r2", f"{FROM_FUNCTION} - majority", "function"),
-    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - {NO_FUNCTION}", "function"),
-    ("connectivity", "axon", "all", "auc", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
-    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
-    ("connectivity", "axon", "all", "average_precision", "boosting + tuning - boosting", "tuning similarity (function)"),
+@dataclass(frozen=True)
+class Asked:
+    """A question that a run answers: whether the first model predicts better than the second, and what that is about.
+
+    Attributes:
+        what: What the first model has and the second lacks, in words.
+    """
+
+    task: str
+    split: str
+    metric: str
+    first: str
+    second: str
+    about: About
+    what: str
+
+
+ASKED = [
+    Asked("cell_type", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("layer", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("depth", "neuron", "r2", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, NO_FUNCTION, "function", "function"),
+    Asked("connectivity", "axon", "auc", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", "boosting + tuning", "boosting", "function", "tuning similarity (function)"),
 ]
 
 
 def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
     """What the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
     found = []
-    for task, split, subset, metric, pair, what in HEADLINES:
-        where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
-        row = differences.query(where).pipe(lambda rows, pair=pair: rows[rows["model"] == pair])
+    for asked in ASKED:
+        key = {
+            "task": asked.task,
+            "split": asked.split,
+            "subset": "all",
+            "metric": asked.metric,
+            "model": f"{asked.first} - {asked.second}",
+        }
+        row = differences[np.logical_and.reduce([differences[name] == value for name, value in key.items()])]
         if row.empty:
             continue
-        null, observed = None, None
-        if what == "function":
-            same = nulls.query("task == @task and metric == @metric and null in @PERMUTATIONS")
-            null = same["estimate"].to_numpy(np.float64)
-            observed = float(same["observed"].iloc[0]) if len(same) else None
-        found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
+        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
+        same = same[same["null"].isin(PERMUTATIONS if asked.about == "function" else ())]
+        null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
+        comparison = comparison_of(row.iloc[0].to_dict(), asked.first, asked.second)
+        found.append(judge(comparison, asked.about, observed, null, asked.what))
     return found
 
 

@@ -169,7 +169,7 @@ def _why_masked(study: Study, scope: Scope, task: str) -> str:
 def skipped_verdicts(scope: Scope) -> list[Verdict]:
     """A sentence for each task that is not scored at all."""
     return [
-        Verdict(SCORED_AS[task][0], "skipped", None, f"{SCORED_AS[task][0].replace('_', ' ')}: not scored, since {reason}.")
+        Verdict(SCORED_AS[task][0], None, "skipped", None, f"{SCORED_AS[task][0].replace('_', ' ')}: not scored, since {reason}.")
         for (task, split), reason in scope.reasons.items()
         if split == EVERYWHERE
     ]
