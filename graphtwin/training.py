@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.artifacts import write_atomic
-from graphtwin.execute import rng_for, seed_for
+from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.parallel import agreed, process_number
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def fit(
         optimisers = [torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)]
     schedules = [_one_cycle(optimiser, config.epochs * n_batches + 1) for optimiser in optimisers]
     state = FitState()
+    device = next(model.parameters()).device
     identity = f"{name}, seed {seed}, {n_batches} steps an epoch, {config}"
     if checkpoint is not None and checkpoint.exists():
         state = _restore(checkpoint, model, optimisers, schedules, identity)
@@ -89,18 +90,9 @@ def fit(
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
-        torch.manual_seed(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]))
-        model.train()
-        losses = []
-        for closure in batches(rng_for(seed, name, "epoch", state.epoch)):
-            model.zero_grad(set_to_none=True)
-            loss = closure()
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimiser, schedule in zip(optimisers, schedules, strict=True):
-                optimiser.step()
-                schedule.step()
-            losses.append(float(loss.detach()))
-        _advance(state, model, float(np.mean(losses)), validation_loss)
+        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device):
+            loss = _epoch(model, batches(rng_for(seed, name, "epoch", state.epoch)), optimisers, schedules)
+            _advance(state, model, loss, validation_loss)
         bar.update()
         bar.set_postfix(validation=f"{state.history[-1]['validation']:.4f}")
         if checkpoint is not None and process_number() == 0:
@@ -109,6 +101,23 @@ def fit(
     model.load_state_dict(state.best)
     model.eval()
     return state
+
+
+def _epoch(
+    model: torch.nn.Module, steps: Iterable[Callable[[], torch.Tensor]], optimisers: Sequence[Any], schedules: Sequence[Any]
+) -> float:
+    """One step of every optimiser for each loss; returns the mean loss."""
+    model.train()
+    losses = []
+    for closure in steps:
+        model.zero_grad(set_to_none=True)
+        loss = closure()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+            optimiser.step()
+            schedule.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
 
 
 def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
@@ -153,10 +162,18 @@ def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence
 
 
 def _restore(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], name: str) -> FitState:
-    """The state of a stopped fit; an error when the file belongs to another fit."""
+    """The state of a stopped fit; an error when the file belongs to another fit. Tensors, numbers and words are read, code is not run."""
+    import pickle
+
     import torch
 
-    content = torch.load(path, weights_only=False)
+    try:
+        content = torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path}: is no checkpoint of a fit, which holds tensors, numbers and words only; nothing in it was run. "
+            "Delete it: the fit then begins anew."
+        ) from error
     if content["name"] != name:
         raise ValueError(f"{path}: the checkpoint of {content['name']!r}, not of {name!r}. Delete it, or name another folder.")
     try:

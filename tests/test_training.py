@@ -92,3 +92,23 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where_and_what_to_do(ep
     losses = iter([1.0] * epoch_that_fails + [float("nan")] * 9)
     with pytest.raises(FloatingPointError, match=rf"epoch {epoch_that_fails}: .*validation loss nan\. Lower the learning rate"):
         run(new_model(), validation=lambda: next(losses))
+
+
+class Payload:
+    """Pickled, it makes a file wherever it is loaded without care."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_checkpoint_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp_path: Path):
+    mark = tmp_path / "it ran"
+    torch.save({"name": "line", "state": Payload(mark)}, tmp_path / "fit.pt")
+    with pytest.raises(ValueError, match=r"fit\.pt: is no checkpoint of a fit.*nothing in it was run\. Delete it"):
+        run(new_model(), tmp_path / "fit.pt")
+    assert not mark.exists()
+    torch.load(tmp_path / "fit.pt", weights_only=False)  # the payload is a live one
+    assert mark.exists()

@@ -48,7 +48,7 @@ from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
 from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.outcomes import choices_of, of_outcome
+from graphtwin.wiring.pairs.outcomes import outcome_of
 
 HERE = Path(__file__).parent
 REPLICATES, ALPHA = 199, 0.05
@@ -212,7 +212,7 @@ def proofread(animal: Animal, tiles: list[Tile], connections: Connections, slope
             yield Answer(f"{reading}: {quantity}, of the true", float(value / truth), n_synapses=int(made))
         choices = candidates(pairs, [SIMILARITY])
         yield interval(f"{reading}: slope", fit_conditional(choices).to_frame().iloc[0], slope, choices)
-        travelled = fit_conditional(choices_of(of_outcome(pairs, "co_travel"), [SIMILARITY], "co_travel"))
+        travelled = fit_conditional(outcome_of(pairs, "co_travel", [SIMILARITY]).choices)
         yield Answer(f"{reading}: slope of co-travel", float(travelled.slope[0, 0]))
 
 

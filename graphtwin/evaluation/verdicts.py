@@ -25,6 +25,7 @@ NAMES = {
 # Errors and losses; of all other metrics more is better.
 LOWER_IS_BETTER = {"median_absolute_error", "log_loss", "brier", "calibration_error"}
 LEVEL = 0.05  # the usual 5 %, two-sided
+About = Literal["function", "structure"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Comparison:
     """A paired difference of two models, first minus second, with its 95 % interval over clusters."""
 
     task: str
+    split: str
     metric: str
     first: str
     second: str
@@ -45,21 +47,46 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence and the word it stands on."""
+    """What was found, in a word and in a sentence.
+
+    Attributes:
+        task: What was predicted.
+        about: What the first model has and the second lacks; None where no models were compared.
+        finding: Whether that adds to the prediction; or that the task was skipped, or a model chosen.
+        p_value: Of permutations; None where there are none.
+        sentence: The same in words, with the numbers.
+        split: What was held out.
+        metric: What the models were compared by.
+        first: The model that has it.
+        second: The model that lacks it.
+    """
 
     task: str
+    about: About | None
     finding: Literal["adds", "unclear", "harms", "skipped", "chosen"]
     p_value: float | None
     sentence: str
+    split: str | None = None
+    metric: str | None = None
+    first: str | None = None
+    second: str | None = None
 
 
-def comparison_of(row: Mapping[str, Any]) -> Comparison:
-    """The comparison a row of the table of differences holds (its model is "A - B")."""
-    first, _, second = str(row["model"]).partition(" - ")
-    if not second:
-        raise ValueError(f"verdicts: the model {row['model']!r} is no difference. Take rows of `Scores.differences`.")
+def comparison_of(row: Mapping[str, Any], first: str, second: str) -> Comparison:
+    """The comparison of two models that a row of the table of differences holds.
+
+    Args:
+        row: A row of `Scores.differences`.
+        first: The model from whose metric the other's is taken.
+        second: The other model.
+    """
+    if row["model"] != f"{first} - {second}":
+        raise ValueError(
+            f"verdicts: the row of {row['model']!r} is no difference of {first!r} and {second!r}. Take that of the two models."
+        )
     return Comparison(
         task=row["task"],
+        split=row["split"],
         metric=row["metric"],
         first=first,
         second=second,
@@ -79,21 +106,24 @@ def p_of_better(metric: str, observed: float, null: Float[np.ndarray, " permutat
 
 def judge(
     comparison: Comparison,
-    what: str = "function",
+    about: About = "function",
     observed: float | None = None,
     null: Float[np.ndarray, " permutations"] | None = None,
+    what: str | None = None,
 ) -> Verdict:
-    """Say whether `what` adds anything.
+    """Say whether what a model has and another lacks adds anything.
 
     It adds when the whole interval is on the better side and p <= 0.05; where too few permutations were run to reach that, none of them
     may be as good.
 
     Args:
         comparison: The model that has it minus the one that has not.
-        what: What the first model has and the second lacks.
+        about: What the first model has and the second lacks.
         observed: The first model's metric on the real data, needed with `null`.
-        null: The same metric where `what` was permuted.
+        null: The same metric where that was permuted.
+        what: The same in the words of the sentence.
     """
+    what = what or about
     p_value = None
     if null is not None and len(null) and observed is not None:
         p_value = p_of_better(comparison.metric, observed, null)
@@ -101,7 +131,8 @@ def judge(
     text = f"{_claim(comparison, what, finding)}: {_numbers(comparison)}"
     if p_value is not None and null is not None:
         text += f"; {_permutations(p_value, observed, null, what)}"
-    return Verdict(comparison.task, finding, p_value, text + ".")
+    of = comparison
+    return Verdict(of.task, about, finding, p_value, text + ".", of.split, of.metric, of.first, of.second)
 
 
 def _finding(c: Comparison, p_value: float | None, n_null: int) -> Literal["adds", "unclear", "harms"]:

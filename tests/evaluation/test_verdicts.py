@@ -7,7 +7,7 @@ from graphtwin.evaluation.verdicts import Comparison, comparison_of, judge, p_of
 
 
 def compared(low, high, metric="auc", unit="1"):
-    return Comparison("connectivity", metric, "graph model", "boosting", (low + high) / 2, low, high, 240, "axon", unit)
+    return Comparison("connectivity", "axon", metric, "graph model", "boosting", (low + high) / 2, low, high, 240, "axon", unit)
 
 
 def test_an_interval_above_zero_is_a_gain_with_its_size():
@@ -68,8 +68,25 @@ def test_an_unknown_value_on_the_real_data_is_never_a_finding():
 
 
 def test_a_row_of_the_difference_table_becomes_a_comparison_and_another_row_does_not():
-    row = {"task": "depth", "metric": "r2", "estimate": 0.1, "low": 0.0, "high": 0.2, "n_clusters": 9, "cluster": "neuron", "unit": "1"}
-    found = comparison_of(row | {"model": "graph model - scan"})
+    row = {
+        "task": "depth",
+        "split": "neuron",
+        "metric": "r2",
+        "estimate": 0.1,
+        "low": 0.0,
+        "high": 0.2,
+        "n_clusters": 9,
+        "cluster": "neuron",
+        "unit": "1",
+    }
+    found = comparison_of(row | {"model": "graph model - scan"}, "graph model", "scan")
     assert (found.first, found.second, found.difference) == ("graph model", "scan", 0.1)
-    with pytest.raises(ValueError, match="'ridge' is no difference"):
-        comparison_of(row | {"model": "ridge"})
+    for other in ("ridge", "graph model - majority"):
+        with pytest.raises(ValueError, match=f"'{other}' is no difference of 'graph model' and 'scan'"):
+            comparison_of(row | {"model": other}, "graph model", "scan")
+
+
+def test_a_verdict_carries_what_it_is_about_whatever_its_sentence_says():
+    verdict = judge(compared(0.01, 0.02), "structure", what="what is called function elsewhere")
+    assert (verdict.about, verdict.task, verdict.split, verdict.metric) == ("structure", "connectivity", "axon", "auc")
+    assert (verdict.first, verdict.second) == ("graph model", "boosting")

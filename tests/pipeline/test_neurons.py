@@ -13,6 +13,7 @@ import pytest
 from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, few_trees
 
 
@@ -33,12 +34,13 @@ def every_third(study: Study) -> np.ndarray:
 def graph_table(study: Study, split: neurons.Split, fold: int = 0, evidence=FUNCTION) -> pd.DataFrame:
     """The graph model's table of a fold, fitted anew: a checkpoint of an earlier call would be gone on with."""
     with TemporaryDirectory() as folder:
-        return neurons.neuron_graph_job(study, Path(folder) / "fit.ckpt", split, fold, evidence, neurons.FROM_FUNCTION)
+        variant = "everything" if evidence == EVERYTHING else "function"
+        return neurons.neuron_graph_job(study, Path(folder) / "fit.ckpt", JobKey(neurons.TASK, "graph", variant, split, fold))
 
 
 def baseline_table(study: Study, split: neurons.Split, fold: int = 0) -> pd.DataFrame:
     with few_trees():
-        return neurons.neuron_baseline_job(study, Path("none.ckpt"), split, fold, study.tasks)
+        return neurons.neuron_baseline_job(study, Path("none.ckpt"), JobKey(neurons.TASK, "baselines", "", split, fold), study.tasks)
 
 
 def tables(study: Study, split: neurons.Split, evidence=FUNCTION) -> list[pd.DataFrame]:

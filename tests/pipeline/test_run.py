@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import graphtwin
 from graphtwin.artifacts import sha256
 from graphtwin.config import load_config
 from graphtwin.graph.runs.settings import Settings
+from graphtwin.graph.runs.study import read_study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import jobs
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph import run as stages
+from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
 
 PROMISED = [
@@ -48,8 +51,8 @@ def stop_before_fits(monkeypatch, toml: Path, out: Path, *overrides: str, **give
     """Run up to the fits; returns the study they would have read."""
     seen = []
 
-    def stop(_, study, *rest):
-        seen.append(study)
+    def stop(_, folder, *rest):
+        seen.append(read_study(folder))
         raise Stopped
 
     with monkeypatch.context() as patch:
@@ -148,7 +151,7 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
         if len(done) == 20:
             raise Stopped
         do(job, folder)
-        done.append(job.name)
+        done.append(job.key)
 
     with few_trees():
         with monkeypatch.context() as patch:
@@ -157,12 +160,23 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
                 graphtwin.run(SMALL, source=str(finished.toml), out=out)
         assert (out / "unfinished").exists()
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "_do", lambda job, folder: (done.append(job.name), do(job, folder)))
+            patch.setattr(jobs, "_do", lambda job, folder: (done.append(job.key), do(job, folder)))
             graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
     assert len(done) == len(set(done))  # nothing was done twice
     assert not (out / "unfinished").exists()
     for name in RESULTS:
         pd.testing.assert_frame_equal(pd.read_parquet(out / f"{name}.parquet"), pd.read_parquet(finished.folder / f"{name}.parquet"))
+
+
+def test_what_workers_read_from_the_folder_is_what_the_run_made(finished, tmp_path, monkeypatch):
+    made, make = [], stages.make_study
+    monkeypatch.setattr(stages, "make_study", lambda *given: made.append(make(*given)) or made[0])
+    (read,) = stop_before_fits(monkeypatch, finished.toml, tmp_path / "out")
+    assert made[0].settings == read.settings
+    pd.testing.assert_frame_equal(made[0].features, read.features)
+    for field in fields(read.inputs):
+        np.testing.assert_array_equal(getattr(made[0].inputs, field.name), getattr(read.inputs, field.name))
+    assert (made[0].pairs.size != read.pairs.size).nnz == 0
 
 
 @pytest.mark.parametrize(("without", "function"), [(0.2, True), (0.3, True), (0.31, False)])
@@ -251,12 +265,12 @@ def test_a_source_of_one_scan_and_few_units_of_another_is_run_without_the_split_
     for role in ("coregistration", "responses"):
         export.frames[role] = export.frames[role].assign(session=1, scan_idx=scan)
     asked = []
-    monkeypatch.setattr(stages, "run_jobs", lambda jobs, *rest: asked.extend(job.name for job in jobs) or stop())
+    monkeypatch.setattr(stages, "run_jobs", lambda jobs, *rest: asked.extend(job.key for job in jobs) or stop())
 
     def stop():
         raise Stopped
 
     with pytest.raises(Stopped):
         graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
-    assert [name for name in asked if "scan" in name or "leakage" in name] == []
-    assert "neurons_neuron_0_function" in asked
+    assert [key for key in asked if key.split == "scan" or key.task == "leakage"] == []
+    assert JobKey("neurons", "graph", "function", "neuron", 0) in asked

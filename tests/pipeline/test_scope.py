@@ -19,7 +19,8 @@ from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import scope
-from graphtwin.pipeline.graph.final_fits import fit_final_neurons
+from graphtwin.pipeline.graph.final_fits import NEURONS, fit_final_neurons
+from graphtwin.pipeline.graph.jobs import JobKey
 from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
@@ -83,7 +84,7 @@ def test_the_page_says_it_in_place_of_each_figure_and_the_headline_does_not_coun
     assert "Connectivity, blocks of tissue held out</h3><p>Not in this run: no position of a functional neuron is known" in bare.html
     assert "No layer is known; scan accounts for" in bare.html
     assert "nan %" not in bare.html
-    about = [v for v in bare.json("verdicts") if "function" in v["sentence"].split(": ")[1] and v["finding"] not in ("skipped", "chosen")]
+    about = [v for v in bare.json("verdicts") if v["about"] == "function" and v["finding"] not in ("skipped", "chosen")]
     assert f"of {len(about)} comparisons" in bare.html
 
 
@@ -111,13 +112,13 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
     study = labelled(labelled(graph.study, "cell_type", None), "layer", None)
     found = scope.scope_of(study)
     assert found.tasks == dict.fromkeys(("neuron", "scan", "block"), ("position",))
-    jobs = [job for job in neurons.neuron_jobs(study, {"scan": ("position",)}) if job.arguments["fold"] == 0]
-    table = pd.concat(job.work(study, checkpoint=tmp_path / f"{job.name}.ckpt", **job.arguments) for job in jobs)
+    jobs = [job for job in neurons.neuron_jobs(study, {"scan": ("position",)}) if job.key.fold == 0]
+    table = pd.concat(job.work(study, tmp_path / f"{job.key.stem}.ckpt", job.key) for job in jobs)
     metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
     assert set(metrics["task"]) == {"depth", "lateral"}
     assert "graph model, function - majority" in set(differences["model"])
     for name in NEURON_MODELS:
-        fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", name)
+        fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", JobKey(NEURONS, "graph", name))
     weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_MODELS}
     fitted = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)

@@ -11,6 +11,7 @@ import pytest
 
 import graphtwin
 from graphtwin import sources
+from graphtwin.graph.runs.study import read_study
 from graphtwin.pipeline.graph import demonstration as synthetic_source
 from graphtwin.pipeline.graph import run as stages
 from graphtwin.schema import UNIT_KEY
@@ -43,8 +44,8 @@ def brought(small, tmp_path_factory) -> tuple[Path, Path, object]:
     units.join(pd.DataFrame(vectors, columns=[f"embedding_{at}" for at in range(3)])).to_parquet(path)
     seen = []
 
-    def stop(_, study, *rest):
-        seen.append(study)
+    def stop(_, folder, *rest):
+        seen.append(read_study(folder))
         raise Stopped
 
     with pytest.MonkeyPatch.context() as patch:

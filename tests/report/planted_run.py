@@ -214,7 +214,7 @@ def write_permutations(folder: Path, metrics: pd.DataFrame, differences: pd.Data
             str(row["cluster"]),
             str(row["unit"]),
         )
-        verdicts.append(judge(Comparison(task, metric, model, against, *numbers), "function", observed, null))
+        verdicts.append(judge(Comparison(task, split, metric, model, against, *numbers), "function", observed, null))
     columns = ["task", "model", "null", "replicate", "metric", "estimate"]
     artifacts.write_parquet(pd.DataFrame(rows, columns=columns), folder / "permutations.parquet")
     artifacts.write_json(verdicts, folder / "verdicts.json")

@@ -94,7 +94,9 @@ def test_labels_are_escaped(spoilt):
         artifacts.write_parquet(frame, spoilt / f"{name}.parquet")
     funnel = pd.read_parquet(spoilt / "tables/funnel.parquet")
     artifacts.write_parquet(funnel.assign(reason=evil), spoilt / "tables/funnel.parquet")
-    artifacts.write_json([{"task": "layer", "finding": "adds", "p_value": None, "sentence": f"layer: {evil}"}], spoilt / "verdicts.json")
+    artifacts.write_json(
+        [{"task": "layer", "about": "function", "finding": "adds", "sentence": f"layer: {evil}"}], spoilt / "verdicts.json"
+    )
     artifacts.write_text(evil, spoilt / "config.toml")
     html = page.write_run(spoilt).read_text(encoding="utf-8")
     assert "<script" not in html
@@ -102,13 +104,13 @@ def test_labels_are_escaped(spoilt):
 
 
 def test_the_headline_counts_what_function_adds():
-    def verdict(task, finding, claim):
-        return {"task": task, "finding": finding, "p_value": None, "sentence": f"{task}: {claim}: +0.1."}
+    def verdict(task, finding, claim, about="function"):
+        return {"task": task, "about": about, "finding": finding, "p_value": None, "sentence": f"{task}: {claim}: +0.1."}
 
     verdicts = [
         verdict("layer", "adds", "function adds to the prediction"),
-        verdict("depth", "harms", "function makes the prediction worse"),
-        verdict("connectivity", "adds", "the graph adds to the prediction"),
+        verdict("depth", "harms", "what neurons do makes the prediction worse"),
+        verdict("connectivity", "adds", "the form of the graph, whatever its function, adds to the prediction", "structure"),
     ]
     assert page.headline(verdicts) == (
         "Function adds to the prediction in 1 of 2 comparisons (layer); it makes the prediction worse in 1 (depth)."

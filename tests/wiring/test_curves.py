@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.pairs.outcomes import of_outcome
+from graphtwin.wiring.pairs.outcomes import Outcome, outcome_of
 from graphtwin.wiring.questions.binned_curves import curves
 
 
@@ -23,17 +23,21 @@ def planted(slope: float, seed: int, n_axons: int = 40, n_targets: int = 200) ->
     return pd.DataFrame(columns)
 
 
+def of(pairs: pd.DataFrame, name: str = "synapse_density", by: str | None = None) -> Outcome:
+    return outcome_of(pairs, name, ["likeness"], by)
+
+
 def test_values_are_sums_of_the_bin():
-    pairs = planted(1.0, 0)
-    found = curves(pairs, "likeness", "synapse_density", n_bins=4, n_replicates=50)
-    near = of_outcome(pairs, "synapse_density")
+    outcome = of(planted(1.0, 0))
+    found = curves(outcome, n_bins=4, n_replicates=50)
+    near = outcome.pairs
     inside = near[near["likeness"] < found.loc[0, "bin_high"]]
     assert found.loc[0, "value"] == pytest.approx(inside["n_synapses"].sum() / (inside["l_d_um"].sum() / 1000))
     assert found["n_pairs"].sum() == len(near)
 
 
 def test_a_planted_slope_is_seen():
-    found = curves(planted(1.5, 1), "likeness", "synapse_density", n_replicates=100)
+    found = curves(of(planted(1.5, 1)), n_replicates=100)
     centre = (found["bin_low"] + found["bin_high"]) / 2
     slope = np.polyfit(centre, np.log(found["relative"]), 1)[0]
     assert slope == pytest.approx(1.5, abs=0.2)
@@ -42,7 +46,7 @@ def test_a_planted_slope_is_seen():
 def test_without_a_rule_bands_cover_the_flat_line():
     covered = []
     for seed in range(25):
-        found = curves(planted(0.0, seed), "likeness", "synapse_density", n_bins=6, n_replicates=200, seed=seed)
+        found = curves(of(planted(0.0, seed)), n_bins=6, n_replicates=200, seed=seed)
         covered.append((found["low"] <= 1) & (found["high"] >= 1))
     assert 0.88 <= np.mean(covered) <= 0.99  # 95 % expected; percentile bands of 40 axons are a little narrow
 
@@ -50,21 +54,21 @@ def test_without_a_rule_bands_cover_the_flat_line():
 def test_groups_are_curves_of_their_own_on_the_same_bins():
     pairs = planted(0.0, 2)
     pairs["proj_hva"] = np.where(pairs["pre_nucleus_id"] < 20, "V1->V1", "V1->HVA")
-    found = curves(pairs, "likeness", "co_travel", by="proj_hva", n_replicates=50)
+    found = curves(of(pairs, "co_travel", "proj_hva"), n_replicates=50)
     one, other = (found[found["group"] == group] for group in ("V1->HVA", "V1->V1"))
     np.testing.assert_array_equal(one["bin_low"], other["bin_low"])
-    alone = curves(pairs[pairs["pre_nucleus_id"] < 20], "likeness", "co_travel", n_replicates=50)
+    alone = curves(of(pairs[pairs["pre_nucleus_id"] < 20], "co_travel"), n_replicates=50)
     assert other["n_pairs"].sum() == alone["n_pairs"].sum()
 
 
 def test_bins_of_few_axons_have_no_band():
-    found = curves(planted(0.0, 3, n_axons=4), "likeness", "synapse_density", n_replicates=50)
+    found = curves(of(planted(0.0, 3, n_axons=4)), n_replicates=50)
     assert found["low"].isna().all()
     assert found["value"].notna().all()
 
 
 def test_size_is_a_mean_over_connected_pairs():
-    found = curves(planted(0.0, 4), "likeness", "size", n_replicates=50)
+    found = curves(of(planted(0.0, 4), "size"), n_replicates=50)
     np.testing.assert_allclose(found["value"].dropna(), 100.0)
 
 
@@ -74,9 +78,9 @@ def test_size_is_a_mean_over_connected_pairs():
 )
 def test_similarities_without_a_curve_are_refused(change: dict[str, float], words: str):
     with pytest.raises(ValueError, match=words):
-        curves(planted(0.0, 0).assign(**change), "likeness", "synapse_density")
+        curves(of(planted(0.0, 0).assign(**change)))
 
 
 def test_an_unknown_outcome_is_named():
     with pytest.raises(ValueError, match=r"outcome 'strength': unknown. There are synapse_density"):
-        curves(planted(0.0, 0), "likeness", "strength")
+        of(planted(0.0, 0), "strength")

@@ -15,9 +15,11 @@ from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.rao_score import score_test
 from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.outcomes import choices_of, mixed_formula, of_outcome, per_unit
+from graphtwin.wiring.pairs.outcomes import outcome_of
 from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions import analysis
 from graphtwin.wiring.questions.analysis import strata
+from graphtwin.wiring.questions.question import Question
 
 SIMILARITY = "signal_correlation"
 N_TABLES = 200
@@ -38,9 +40,8 @@ def table(number, size_slope=0.0, reach_slope=0.0, retinotopy=0.0, n_synapses=40
     return world, pairs
 
 
-def prepared(pairs, outcome, names=(SIMILARITY,)):
-    used = of_outcome(pairs, outcome)
-    return used, choices_of(used, names, outcome)
+def prepared(pairs, name):
+    return outcome_of(pairs, name, [SIMILARITY])
 
 
 def within(value, axon):
@@ -49,8 +50,8 @@ def within(value, axon):
 
 def test_sizes_are_least_squares_within_axons_with_l_d_held():
     _, pairs = table(0, size_slope=1.0)
-    used, choices = prepared(pairs, "size")
-    found = per_unit(fit_conditional(choices).to_frame(), "size").iloc[0]
+    outcome = prepared(pairs, "size")
+    used, found = outcome.pairs, outcome.per_unit(fit_conditional(outcome.choices).to_frame()).iloc[0]
     axon = used["pre_nucleus_id"]
     x = np.column_stack([within(used[SIMILARITY], axon), within(np.log(used["l_d_um"]), axon)])
     y = within(np.log(used["mean_synapse_size"]), axon).to_numpy()
@@ -65,8 +66,8 @@ def test_sizes_are_least_squares_within_axons_with_l_d_held():
 
 def test_the_score_of_sizes_is_that_of_a_normal_model():
     _, pairs = table(1, size_slope=0.5)
-    used, choices = prepared(pairs.assign(l_d_um=np.where(pairs["l_d_um"] > 0, 2.0, 0.0)), "size")  # L_d is the same in all: not held
-    test = score_test(choices, SIMILARITY)
+    outcome = prepared(pairs.assign(l_d_um=np.where(pairs["l_d_um"] > 0, 2.0, 0.0)), "size")  # L_d is the same in all: not held
+    used, test = outcome.pairs, score_test(outcome.choices, SIMILARITY)
     axon = used["pre_nucleus_id"]
     x, y = within(used[SIMILARITY], axon).to_numpy(), within(np.log(used["mean_synapse_size"]), axon).to_numpy()
     variance = (y @ y) / (len(y) - axon.nunique())
@@ -76,11 +77,11 @@ def test_the_score_of_sizes_is_that_of_a_normal_model():
 def test_co_travel_does_not_depend_on_its_unit_and_its_z_is_of_order_one():
     _, pairs = table(2)
     first, other = (
-        score_test(prepared(frame, "co_travel")[1], SIMILARITY) for frame in (pairs, pairs.assign(l_d_um=pairs["l_d_um"] / 1000))
+        score_test(prepared(frame, "co_travel").choices, SIMILARITY) for frame in (pairs, pairs.assign(l_d_um=pairs["l_d_um"] / 1000))
     )
     np.testing.assert_allclose(first.slope, other.slope, rtol=1e-5)
     np.testing.assert_allclose(first.z(first.observed())[0], other.z(other.observed())[0], rtol=1e-9)
-    z = [score_test(prepared(table(number)[1], "co_travel")[1], SIMILARITY) for number in range(40)]
+    z = [score_test(prepared(table(number)[1], "co_travel").choices, SIMILARITY) for number in range(40)]
     assert 0.7 < np.std([one.z(one.observed())[0] for one in z]) < 1.5
 
 
@@ -94,26 +95,24 @@ def outside(bootstrap):
 
 
 METHODS = {
-    "within axons": lambda world, used, choices, seed, outcome: permute_within_axons(choices, SIMILARITY, seed, 19).p_value()[0] <= 0.05,
-    "within strata": lambda world, used, choices, seed, outcome: (
-        permute_within_axons(choices, SIMILARITY, seed, 19, strata(used, outcome)).p_value()[0] <= 0.05
+    "within axons": lambda world, outcome, seed: permute_within_axons(outcome.choices, SIMILARITY, seed, 19).p_value()[0] <= 0.05,
+    "within strata": lambda world, outcome, seed: (
+        permute_within_axons(outcome.choices, SIMILARITY, seed, 19, strata(outcome)).p_value()[0] <= 0.05
     ),
-    "neurons": lambda world, used, choices, seed, outcome: permute_neurons(choices, measure_of(world), seed, 19).p_value()[0] <= 0.05,
-    "axons and targets": lambda world, used, choices, seed, outcome: outside(
-        bootstrap_axons_and_targets(fit_conditional(choices), seed, 59)
-    ),
+    "neurons": lambda world, outcome, seed: permute_neurons(outcome.choices, measure_of(world), seed, 19).p_value()[0] <= 0.05,
+    "axons and targets": lambda world, outcome, seed: outside(bootstrap_axons_and_targets(fit_conditional(outcome.choices), seed, 59)),
 }
 
 
 @functools.cache
-def times_found(outcome, methods=tuple(METHODS), **planted):
+def times_found(name, methods=tuple(METHODS), **planted):
     """In how many tables each method finds a rule; a table is made once for all methods."""
     found = dict.fromkeys(methods, 0)
     for number in range(N_TABLES):
         world, pairs = table(number, **planted)
-        used, choices = prepared(pairs, outcome)
+        outcome = prepared(pairs, name)
         for method in methods:
-            found[method] += bool(METHODS[method](world, used, choices, number, outcome))
+            found[method] += bool(METHODS[method](world, outcome, number))
     return found
 
 
@@ -135,31 +134,31 @@ def test_function_that_follows_place_is_a_rule_of_co_travel_only_without_regard_
 
 
 @pytest.mark.parametrize(
-    ("outcome", "slope", "planted"),
+    ("name", "slope", "planted"),
     [("size", 1.0, {"size_slope": 1.0, "n_synapses": 1500}), ("co_travel", 2.0, {"reach_slope": 2.0, "n_synapses": 5})],
 )
-def test_every_null_finds_a_planted_rule_and_its_slope(outcome, slope, planted):
+def test_every_null_finds_a_planted_rule_and_its_slope(name, slope, planted):
     # Few synapses for co-travel: its pairs are those without one, and 80 synapses would take a fifth of the slope away.
     world, pairs = table(3, **planted)
-    used, choices = prepared(pairs, outcome)
-    error = per_unit(fit_conditional(choices).to_frame(), outcome)["se"][0]
+    outcome = prepared(pairs, name)
+    choices, error = outcome.choices, outcome.per_unit(fit_conditional(outcome.choices).to_frame())["se"][0]
     nulls = [
         permute_within_axons(choices, SIMILARITY, 0, 39),
-        permute_within_axons(choices, SIMILARITY, 0, 39, strata(used, outcome)),
+        permute_within_axons(choices, SIMILARITY, 0, 39, strata(outcome)),
         permute_neurons(choices, measure_of(world), 0, 39),
     ]
     for null in nulls:
-        found = per_unit(null.to_frame(), outcome).iloc[0]
+        found = outcome.per_unit(null.to_frame()).iloc[0]
         assert found["p"] == 0.025  # the least that 39 replicates can say
         assert found["estimate"] == pytest.approx(slope, abs=3 * error)
 
 
 def test_co_travel_is_not_divided_by_itself():
     _, pairs = table(4)
-    used = of_outcome(pairs, "co_travel").drop(columns="distance_um")
-    assert strata(used, "co_travel") is None
-    assert len(np.unique(strata(used.assign(proj_hva_layer="V1L4->V1L4"), "co_travel"))) == 1
-    assert len(np.unique(strata(of_outcome(pairs, "size").drop(columns="distance_um"), "size"))) == 4
+    pairs = pairs.drop(columns="distance_um")
+    assert strata(prepared(pairs, "co_travel")) is None
+    assert len(np.unique(strata(prepared(pairs.assign(proj_hva_layer="V1L4->V1L4"), "co_travel")))) == 1
+    assert len(np.unique(strata(prepared(pairs, "size")))) == 4
 
 
 def test_sizes_that_nobody_measured_are_refused():
@@ -167,9 +166,9 @@ def test_sizes_that_nobody_measured_are_refused():
     with pytest.raises(
         ValueError, match=r"size: none of [0-9]+ connected pairs has a mean_synapse_size above 0\. Add mean_synapse_size, or"
     ):
-        of_outcome(pairs.assign(mean_synapse_size=np.nan), "size")
+        _ = prepared(pairs.assign(mean_synapse_size=np.nan), "size").pairs
     with pytest.raises(ValueError, match="mean_synapse_size does not vary within any axon of all"):
-        prepared(pairs.assign(mean_synapse_size=3.0), "size")
+        _ = prepared(pairs.assign(mean_synapse_size=3.0), "size").choices
 
 
 def test_errors_name_the_outcome_that_was_asked_for():
@@ -177,12 +176,37 @@ def test_errors_name_the_outcome_that_was_asked_for():
     one = pairs[pairs["pre_nucleus_id"] == 1]
     for outcome, words in (("size", "a synapse size"), ("co_travel", "co-travel"), ("synapse_density", "a synapse")):
         with pytest.raises(ValueError, match=f"fewer than 2 axons with {words} and a second candidate in all"):
-            fit_conditional(prepared(one, outcome)[1])
+            fit_conditional(prepared(one, outcome).choices)
 
 
 def test_the_model_in_print_has_one_similarity_and_the_joint_one_several():
-    assert mixed_formula(["x"], "synapse_density", "proj_hva") == (
-        "n_synapses ~ x * proj_hva + offset(log(l_d_um)) + (1 | pre_nucleus_id:proj_hva)"
-    )
-    assert mixed_formula(["x", "y"], "co_travel", "proj_hva") == "l_d_um ~ (x + y) * proj_hva + (1 | pre_nucleus_id:proj_hva)"
-    assert mixed_formula(["x", "y"], "co_travel", None) == "l_d_um ~ (x + y) + (1 | pre_nucleus_id)"
+    _, pairs = table(5)
+    one, two = outcome_of(pairs, "synapse_density", ["x"], "proj_hva"), outcome_of(pairs, "co_travel", ["x", "y"], "proj_hva")
+    assert one.formula == "n_synapses ~ x * proj_hva + offset(log(l_d_um)) + (1 | pre_nucleus_id:proj_hva)"
+    assert two.formula == "l_d_um ~ (x + y) * proj_hva + (1 | pre_nucleus_id:proj_hva)"
+    assert outcome_of(pairs, "co_travel", ["x", "y"]).formula == "l_d_um ~ (x + y) + (1 | pre_nucleus_id)"
+    assert outcome_of(pairs, "size", ["x"]).formula == "mean_synapse_size ~ (x + log_l_d) + (1 | pre_nucleus_id)"
+
+
+@pytest.mark.parametrize("name", ["synapse_density", "co_travel", "size"])
+def test_the_choices_of_an_outcome_stand_where_its_pairs_do(name):
+    _, pairs = table(6)
+    outcome = prepared(pairs.sample(frac=1.0, random_state=0), name)
+    chosen = outcome.pairs.iloc[outcome.choices.row]
+    np.testing.assert_array_equal(chosen["post_nucleus_id"], outcome.choices.targets[outcome.choices.target])
+    np.testing.assert_array_equal(outcome.chosen.index, outcome.pairs.index)
+
+
+def test_the_conditional_model_of_a_question_is_fitted_once_and_again_only_where_groups_are_left_out(monkeypatch):
+    _, pairs = table(7)
+    groups = np.where(pairs["pre_nucleus_id"] == 1, "one axon", np.where(pairs["pre_nucleus_id"] < 12, "a", "b"))
+    fitted = []
+    monkeypatch.setattr(analysis, "fit_conditional", lambda choices: fitted.append(choices.groups) or fit_conditional(choices))
+    outcome, fit, left_out = analysis.fit_groups(prepared(pairs, "synapse_density"))
+    analysis.analyse(Question(outcome, fit, 0, 0, 1))["conditional model"]()
+    assert (fitted, left_out) == ([("all",)], {})
+    outcome, fit, left_out = analysis.fit_groups(outcome_of(pairs.assign(where=groups), "synapse_density", [SIMILARITY], "where"))
+    assert list(left_out) == ["one axon"]
+    assert "fewer than 2 axons" in left_out["one axon"]
+    assert fit.choices.groups == ("a", "b")
+    assert set(outcome.table["where"]) == {"a", "b"}

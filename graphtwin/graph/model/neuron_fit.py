@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch.nn import functional
 
-from graphtwin.execute import rng_for
+from graphtwin.execute import rng_for, torch_seeded
 from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.model.neuron_network import (
@@ -155,9 +155,9 @@ def _fit_member(
     shown = train.copy()
     shown[np.flatnonzero(inputs.has_function)[candidates[held]]] = False
     world = neuron_world(inputs, edges, evidence, shown, device)
-    torch.manual_seed(int(rng_for(seed, name, "weights").integers(2**31)))
     relations = tuple(sorted(relation for relation in world.edges if relation != "similar"))
-    network = NeuronNetwork(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
+    with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
+        network = NeuronNetwork(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
     view = network.view(world.own, world.told, world.edges)
     if evidence == FUNCTION:  # elsewhere scan and partners say more, and a start that has already fitted function keeps them small
         network.read_landmarks(view.rows(fitted), targets.rows(fitted))

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch.nn import functional
 
-from graphtwin.execute import rng_for
+from graphtwin.execute import rng_for, torch_seeded
 from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.pair_set import PairSet, local_rates, popularity
@@ -54,9 +54,9 @@ def fit_pairs(
     """
     rng = rng_for(seed, name, "validation")
     fitted, kept = _validation_axons(training, config.validation, rng, name)
-    torch.manual_seed(int(rng_for(seed, name, "weights").integers(2**31)))
     world = make_world(inputs, edges, training, device)
-    network = _new_network(inputs, training, config).to(device)
+    with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
+        network = _new_network(inputs, training, config).to(device)
     source = Source.of(inputs, training)
     roles = Roles.of(training.pre, training.post, len(inputs.nucleus_id), world.own.device)
     check, _ = source.draw(kept, rng_for(seed, name, "validation pairs"), VALIDATION_NEGATIVES, (0.0, 0.0, 0.0), device)

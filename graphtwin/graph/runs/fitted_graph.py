@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from graphtwin.config import load_config
-from graphtwin.cortex.cortex import Cortex
 from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, FittedNeurons
 from graphtwin.graph.model.pair_fit import FittedPairs
 from graphtwin.graph.model.weights import restore_neurons, restore_pairs
-from graphtwin.graph.runs.settings import Settings
-from graphtwin.graph.runs.study import Study, make_study
+from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
 
 # The models of a run that answer for neurons, by what they may see.
 NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
-TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
 
 
 @dataclass(frozen=True)
@@ -46,19 +40,14 @@ def load_graph(run: str | Path) -> FittedGraph:
 
     require_kind(run, RUN)
     run = Path(run)
-    missing = [
-        name
-        for name in ("config.toml", "graph.pt", "embeddings.parquet", *(f"tables/{t}.parquet" for t in TABLES))
-        if not (run / name).is_file()
-    ]
+    missing = [str(file.relative_to(run)) for file in (*study_files(run), run / "graph.pt") if not file.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
             "Give the folder that `graphtwin run --out` wrote, or finish it with --resume."
         )
-    settings = load_config(Settings, run / "config.toml")
-    cortex = Cortex(**{name: pd.read_parquet(run / "tables" / f"{name}.parquet") for name in TABLES})
-    study = make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
+    study = read_study(run)
+    settings = study.settings
     weights = torch.load(run / "graph.pt", weights_only=True)
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)

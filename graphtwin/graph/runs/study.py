@@ -1,14 +1,16 @@
-"""What every fit of a run reads, made once and kept beside the results, so that workers and a resumed run see the same."""
+"""What every fit of a run reads, made from the tables beside the results, so that workers and a resumed run see the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
+from graphtwin.config import load_config
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
@@ -20,6 +22,8 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning.features import node_features
 from graphtwin.tuning.permutation import permute_embeddings
 from graphtwin.tuning.units import speaking_units
+
+TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,22 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     features = node_features(cortex.units, embeddings, cortex.orientations)
     features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
     return Study(settings, cortex, speaking_units(features, origin="embedded units"), target_materialization(settings, cortex))
+
+
+def study_files(run: Path) -> list[Path]:
+    """The files of a run folder that its study is made from."""
+    return [run / "config.toml", run / "embeddings.parquet", *(run / "tables" / f"{name}.parquet" for name in TABLES)]
+
+
+def read_study(run: Path) -> Study:
+    """The study of a run folder, which holds data and no code.
+
+    Args:
+        run: The folder that `graphtwin run` writes; its fits need not be finished.
+    """
+    settings = load_config(Settings, run / "config.toml")
+    cortex = Cortex(**{name: pd.read_parquet(run / "tables" / f"{name}.parquet") for name in TABLES})
+    return make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
 
 
 def learnable(inputs: NodeInputs) -> NodeInputs:

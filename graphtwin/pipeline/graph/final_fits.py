@@ -14,29 +14,30 @@ from graphtwin.graph.model.pair_fit import fit_pairs
 from graphtwin.graph.model.weights import weights_of_neurons, weights_of_pairs
 from graphtwin.graph.runs.fitted_graph import NEURON_MODELS
 from graphtwin.graph.runs.study import Study
-from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey
 
-PAIR_MODELS = {True: "final_pairs", False: "final_pairs_no_function"}
+NEURONS, PAIRS = "final neurons", "final pairs"
+PAIR_VARIANTS = {True: "as is", False: "no function"}  # by whether pairs are predicted with function
 
 
 def final_jobs() -> list[Job]:
     """Fits on all labelled neurons and all observed axons."""
-    jobs = [Job(f"final_{name}", fit_final_neurons, {"name": name}, 6) for name in NEURON_MODELS]
-    return [*jobs, *(Job(name, fit_final_pairs, {"function": function}, 12) for function, name in PAIR_MODELS.items())]
+    of_neurons = [Job(JobKey(NEURONS, "graph", variant), fit_final_neurons, 6) for variant in NEURON_MODELS]
+    return [*of_neurons, *(Job(JobKey(PAIRS, "graph", variant), fit_final_pairs, 12) for variant in PAIR_VARIANTS.values())]
 
 
-def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame:
-    """Fit a neuron network on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
+def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
+    """Fit the graph model on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
     everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
     settings = study.settings
     fitted = fit_neurons(
         study.inputs,
         study.all_edges,
         everyone,
-        NEURON_MODELS[name],
+        NEURON_MODELS[key.variant],
         settings.neurons,
         settings.seed,
-        f"final {name}",
+        f"final {key.variant}",
         study.device,
         checkpoint,
     )
@@ -46,10 +47,10 @@ def fit_final_neurons(study: Study, checkpoint: Path, name: str) -> pd.DataFrame
     )
 
 
-def fit_final_pairs(study: Study, checkpoint: Path, function: bool) -> pd.DataFrame:
+def fit_final_pairs(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`."""
     settings = study.settings
-    study = study if function else study.without_function()
+    study = study if key.variant == PAIR_VARIANTS[True] else study.without_function()
     fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
     _keep(weights_of_pairs(fitted), checkpoint)
     return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
@@ -70,7 +71,8 @@ def save_graph(folder: Path, function: bool) -> Path:
     """
     import torch
 
-    files = {name: folder / "work" / f"final_{name}.pt" for name in NEURON_MODELS}
-    files["pairs"] = folder / "work" / f"{PAIR_MODELS[function]}.pt"
+    keys = {variant: JobKey(NEURONS, "graph", variant) for variant in NEURON_MODELS}
+    keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
+    files = {name: folder / WORK / f"{key.stem}.pt" for name, key in keys.items()}
     parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
     return write_atomic(folder / "graph.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pandas as pd
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import tiles
-from graphtwin.evaluation.verdicts import Verdict, comparison_of, judge
+from graphtwin.evaluation.verdicts import About, Verdict, comparison_of, judge
 from graphtwin.graph.runs.study import Study
+from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.jobs import JobKey, Results
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 
 PERMUTED = "embeddings permuted within layer and scan"
@@ -65,7 +68,7 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Without the permuted models, which are a null and no contender."""
-    return table[~table["model"].str.endswith("permuted")]
+    return table[table["permutation"] == neurons.REAL]
 
 
 def _collect(scores: Scores, wanted: list[tuple[str, str]], metrics: list[pd.DataFrame], differences: list[pd.DataFrame]) -> None:
@@ -171,7 +174,7 @@ def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def null_table(
-    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]
+    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, results: Results
 ) -> pd.DataFrame:
     """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
     rows = []
@@ -183,7 +186,7 @@ def null_table(
     r2 = lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate  # noqa: E731
     rows += _neuron_nulls(depth, "depth", "r2", r2) if len(depth) else []
     return pd.DataFrame(
-        [*rows, *_pair_nulls(study, pairs, jobs)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
+        [*rows, *_pair_nulls(study, pairs, results)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
     )
 
 
@@ -197,15 +200,16 @@ def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[
     ]
 
 
-def _pair_nulls(study: Study, pairs: pd.DataFrame, jobs: dict[str, pd.DataFrame]) -> list[tuple[Any, ...]]:
+def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tuple[Any, ...]]:
     """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
     folds = range(min(study.settings.null_folds, study.settings.axon_folds))
     part = pairs[pairs["fold"].isin(folds)]
     observed = _ranking(part, part[GRAPH_MODEL].to_numpy(np.float64))
     rows = []
-    for null, stem, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
+    for null, variant, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
-            probability = np.concatenate([jobs[f"pairs_axon_{fold}_{stem}_{replicate}"]["probability"] for fold in folds])
+            keys = [JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate) for fold in folds]
+            probability = np.concatenate([results[key]["probability"] for key in keys])
             found = _ranking(part, probability.astype(np.float64))
             rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
@@ -229,40 +233,63 @@ def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
         f"connectivity: `graphtwin predict` uses the graph model {'with' if function else 'without'} function, whose average precision on "
         f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
     )
-    return function, Verdict("connectivity", "chosen", None, text)
+    models = GRAPH_MODEL, NO_FUNCTION
+    return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", *models)
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     """Permuted rows by replicate."""
-    permuted = table[table["model"].str.endswith("permuted")]
+    permuted = table[table["permutation"] != neurons.REAL]
     return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
 
 
-HEADLINES = [
-    ("cell_type", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
-    ("layer", "neuron", "all", "balanced_accuracy", f"{FROM_FUNCTION} - majority", "function"),
-    ("depth", "neuron", "all", "r2", f"{FROM_FUNCTION} - majority", "function"),
-    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - {NO_FUNCTION}", "function"),
-    ("connectivity", "axon", "all", "auc", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
-    ("connectivity", "axon", "all", "average_precision", f"{GRAPH_MODEL} - boosting", "the graph model's structure"),
-    ("connectivity", "axon", "all", "average_precision", "boosting + tuning - boosting", "tuning similarity (function)"),
+@dataclass(frozen=True)
+class Asked:
+    """A question that a run answers: whether the first model predicts better than the second, and what that is about.
+
+    Attributes:
+        what: What the first model has and the second lacks, in words.
+    """
+
+    task: str
+    split: str
+    metric: str
+    first: str
+    second: str
+    about: About
+    what: str
+
+
+ASKED = [
+    Asked("cell_type", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("layer", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("depth", "neuron", "r2", FROM_FUNCTION, "majority", "function", "function"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, NO_FUNCTION, "function", "function"),
+    Asked("connectivity", "axon", "auc", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", "boosting + tuning", "boosting", "function", "tuning similarity (function)"),
 ]
 
 
 def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
     """What the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
     found = []
-    for task, split, subset, metric, pair, what in HEADLINES:
-        where = f"task == {task!r} and split == {split!r} and subset == {subset!r} and metric == {metric!r}"
-        row = differences.query(where).pipe(lambda rows, pair=pair: rows[rows["model"] == pair])
+    for asked in ASKED:
+        key = {
+            "task": asked.task,
+            "split": asked.split,
+            "subset": "all",
+            "metric": asked.metric,
+            "model": f"{asked.first} - {asked.second}",
+        }
+        row = differences[np.logical_and.reduce([differences[name] == value for name, value in key.items()])]
         if row.empty:
             continue
-        null, observed = None, None
-        if what == "function":
-            same = nulls.query("task == @task and metric == @metric and null in @PERMUTATIONS")
-            null = same["estimate"].to_numpy(np.float64)
-            observed = float(same["observed"].iloc[0]) if len(same) else None
-        found.append(judge(comparison_of(row.iloc[0].to_dict()), what, observed, null))
+        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
+        same = same[same["null"].isin(PERMUTATIONS if asked.about == "function" else ())]
+        null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
+        comparison = comparison_of(row.iloc[0].to_dict(), asked.first, asked.second)
+        found.append(judge(comparison, asked.about, observed, null, asked.what))
     return found
 
 

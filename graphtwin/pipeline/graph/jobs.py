@@ -1,81 +1,115 @@
-"""Independent pieces of work, run in processes, each written when done: a killed run goes on with the pieces that are missing."""
+"""Independent pieces of work, run in processes, each written when done: a killed run goes on with the pieces that are missing.
+
+A worker reads what it needs from the tables of the run folder. Nothing is pickled there: a folder that is gone on with runs no code.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from graphtwin.artifacts import write_atomic, write_parquet
+from graphtwin.artifacts import write_parquet
 from graphtwin.execute import threads
-from graphtwin.graph.runs.study import Study
+from graphtwin.graph.runs.study import Study, read_study, study_files
 
-_LOADED: dict[tuple[Path, int], Study] = {}  # by file and time of writing: two runs may have had one name
+WORK = "work"  # folder of what is done, inside that of the run
+_LOADED: dict[tuple[Path, tuple[int, ...]], Study] = {}  # by folder and times of writing: two runs may have had one name
+
+
+@dataclass(frozen=True)
+class JobKey:
+    """What a piece of work is about: its files are named by it, and its table is found by it.
+
+    Attributes:
+        task: What is done, as "neurons" or "pairs".
+        model: What is fitted, as "graph" or "baselines".
+        variant: What the model sees or lacks, as "permuted".
+        split: What is held out, as "axon"; empty where nothing is.
+        fold: Number of the part that is held out.
+        replicate: Number of the permutation or rewiring.
+    """
+
+    task: str
+    model: str = ""
+    variant: str = ""
+    split: str = ""
+    fold: int | None = None
+    replicate: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """Name of its files, without their endings."""
+        return "-".join(str(part).replace(" ", "_") for part in astuple(self) if part not in ("", None))
+
+
+Results = dict[JobKey, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One piece.
+    """One piece of work.
 
     Attributes:
-        name: Of its file, unique in a run.
-        work: Given the study, the checkpoint's path and the arguments, returns a table.
-        arguments: Of `work`.
+        key: What it is about.
+        work: Given the study, the checkpoint's path and the key, returns a table.
         cost: About how long it takes, against others: the longest start first.
     """
 
-    name: str
-    work: Callable[..., pd.DataFrame]
-    arguments: dict[str, Any] = field(default_factory=dict)
+    key: JobKey
+    work: Callable[[Study, Path, JobKey], pd.DataFrame]
     cost: int = 1
 
 
-def run_jobs(jobs: list[Job], study: Study, folder: Path, workers: int, label: str) -> dict[str, pd.DataFrame]:
-    """The table of every job, by name; those already in the folder are read, not run again.
+def run_jobs(jobs: list[Job], run: Path, workers: int, label: str) -> Results:
+    """The table of every job; those already in the folder are read, not run again.
 
     Args:
         jobs: In any order.
-        study: What all of them read.
-        folder: Of the run's work.
+        run: Folder of the run, with its settings, tables and embeddings.
         workers: Processes, one thread each.
-        label: Of the progress bar.
+        label: Text of the progress bar.
     """
     import joblib
     from tqdm import tqdm
 
-    missing = sorted((job for job in jobs if not _file(folder, job).exists()), key=lambda job: -job.cost)
+    assert len({job.key.stem for job in jobs}) == len(jobs), "two jobs share a file"
+    missing = sorted((job for job in jobs if not _file(run, job).exists()), key=lambda job: -job.cost)
     if missing:
-        path = folder / "study.pkl"
-        if not path.exists():
-            write_atomic(path, lambda temporary: joblib.dump(study, temporary))
-        tasks = (joblib.delayed(_do)(job, folder) for job in missing)
+        tasks = (joblib.delayed(_do)(job, run) for job in missing)
         pool = joblib.Parallel(n_jobs=min(workers, len(missing)), return_as="generator_unordered")
         for _ in tqdm(pool(tasks), total=len(missing), desc=label, unit="job"):
             pass
-    return {job.name: pd.read_parquet(_file(folder, job)) for job in jobs}
+    return {job.key: pd.read_parquet(_file(run, job)) for job in jobs}
 
 
-def _file(folder: Path, job: Job) -> Path:
-    return folder / f"{job.name}.parquet"
+def of_task(results: Results, task: str) -> list[pd.DataFrame]:
+    """The tables of all jobs of a task, in their order."""
+    return [table for key, table in results.items() if key.task == task]
 
 
-def _do(job: Job, folder: Path) -> None:
-    """Run one job in a worker and keep its table; the study is read once a process."""
-    import joblib
-    import torch
+def _file(run: Path, job: Job) -> Path:
+    return run / WORK / f"{job.key.stem}.parquet"
 
-    torch.set_num_threads(1)
-    path = folder / "study.pkl"
-    key = path, path.stat().st_mtime_ns
+
+def _do(job: Job, run: Path) -> None:
+    """Run one job in a worker and keep its table."""
+    import torch  # noqa: F401  # so that `threads` bounds it
+
+    checkpoint = run / WORK / f"{job.key.stem}.ckpt"
+    with threads(1):
+        frame = job.work(_study_of(run), checkpoint, job.key)
+    write_parquet(frame, _file(run, job))
+    for left in (checkpoint, *checkpoint.parent.glob(f"{job.key.stem}_*.ckpt")):
+        left.unlink(missing_ok=True)
+
+
+def _study_of(run: Path) -> Study:
+    """The study of a run folder, read once a process, and again where the folder was written anew."""
+    key = run, tuple(file.stat().st_mtime_ns for file in study_files(run))
     if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[key] = joblib.load(path)
-    with threads(1):
-        checkpoint = folder / f"{job.name}.ckpt"
-        frame = job.work(_LOADED[key], checkpoint=checkpoint, **job.arguments)
-    write_parquet(frame, _file(folder, job))
-    for left in (checkpoint, *folder.glob(f"{job.name}_*.ckpt")):
-        left.unlink(missing_ok=True)
+        _LOADED[key] = read_study(run)
+    return _LOADED[key]

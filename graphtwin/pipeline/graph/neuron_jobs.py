@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,24 +14,31 @@ from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_p
 from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_by_scan
 from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
 from graphtwin.graph.runs.study import Study
-from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.pipeline.graph.jobs import Job, JobKey
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 
 Split = Literal["neuron", "scan", "block"]
 SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # what is held out of the neuron tasks
 TARGETS = ("x", "depth", "z")  # of the position task, in the pia frame
+TASK = "neurons"
+REAL = -1  # in the place of a permutation's number: function is as it was recorded
+VARIANTS: dict[str, tuple[str, tuple[Evidence, ...]]] = {
+    "function": (FROM_FUNCTION, FUNCTION),
+    "everything": (FROM_EVERYTHING, EVERYTHING),
+    "permuted": (f"{FROM_FUNCTION}, permuted", FUNCTION),
+}
 LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
 POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
 
 
-def n_folds(study: Study, split: Split) -> int:
+def n_folds(study: Study, split: str) -> int:
     """Folds of a split, no more than there are scans where scans are held out."""
     settings = study.settings
     scans = min(settings.scan_folds, len(study.inputs.scans))
     return {"neuron": settings.neuron_folds, "scan": scans, "block": settings.block_folds}[split]
 
 
-def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
+def neuron_folds(study: Study, split: str) -> Int[np.ndarray, " neurons"]:
     """Fold of every row of the inputs; -1 where a neuron takes no part."""
     inputs, folds = study.inputs, n_folds(study, split)
     fold = np.full(len(inputs.nucleus_id), -1)
@@ -46,7 +54,7 @@ def neuron_folds(study: Study, split: Split) -> Int[np.ndarray, " neurons"]:
     return fold
 
 
-def training_rows(study: Study, split: Split, fold: int) -> Bool[np.ndarray, " neurons"]:
+def training_rows(study: Study, split: str, fold: int | None) -> Bool[np.ndarray, " neurons"]:
     """Functional neurons that teach while a fold is held out, the same ones for the graph model and for every baseline.
 
     One on no side (fold -1) teaches nobody: where blocks of tissue are held out, a neuron of unknown position may lie in that block.
@@ -65,69 +73,52 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
     jobs = []
     for split, of_split in tasks.items():
         for fold in range(n_folds(study, split)):
-            where = {"split": split, "fold": fold}
-            jobs.append(
-                Job(f"neurons_{split}_{fold}_function", neuron_graph_job, {**where, "evidence": FUNCTION, "model": FROM_FUNCTION}, 3)
-            )
-            jobs.append(Job(f"neurons_{split}_{fold}_baselines", neuron_baseline_job, {**where, "tasks": of_split}, 3))
+            key = partial(JobKey, TASK, split=split, fold=fold)
+            jobs.append(Job(key("graph", "function"), neuron_graph_job, 3))
+            jobs.append(Job(key("baselines"), partial(neuron_baseline_job, tasks=of_split), 3))
             if split == "neuron":
-                jobs.append(
-                    Job(
-                        f"neurons_{split}_{fold}_everything",
-                        neuron_graph_job,
-                        {**where, "evidence": EVERYTHING, "model": FROM_EVERYTHING},
-                        6,
-                    )
-                )
+                jobs.append(Job(key("graph", "everything"), neuron_graph_job, 6))
     for replicate in range(study.settings.permutations if "neuron" in tasks else 0):
         for fold in range(n_folds(study, "neuron")):
-            arguments = {
-                "split": "neuron",
-                "fold": fold,
-                "evidence": FUNCTION,
-                "model": f"{FROM_FUNCTION}, permuted",
-                "permutation": replicate,
-            }
-            jobs.append(Job(f"neurons_neuron_{fold}_permuted_{replicate}", neuron_graph_job, arguments, 3))
+            jobs.append(Job(JobKey(TASK, "graph", "permuted", "neuron", fold, replicate), neuron_graph_job, 3))
     return jobs
 
 
-def neuron_graph_job(
-    study: Study, checkpoint: Path, split: Split, fold: int, evidence: tuple[Evidence, ...], model: str, permutation: int | None = None
-) -> pd.DataFrame:
+def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """The graph model's predictions of one fold, long: a row a neuron with all tasks.
 
     It learns from `training_rows`; cells without a function, which no split holds out, tell their labels where synapses are evidence.
     """
-    seen = study if permutation is None else study.permuted(permutation, within_layer=False)
+    model, evidence = VARIANTS[key.variant]
+    seen = study if key.replicate is None else study.permuted(key.replicate, within_layer=False)
     edges = seen.all_edges if "synapses" in evidence else seen.similar
     settings = study.settings
     fitted = fit_neurons(
         seen.inputs,
         edges,
-        training_rows(study, split, fold) | ~study.inputs.has_function,
+        training_rows(study, key.split, key.fold) | ~study.inputs.has_function,
         evidence,
         settings.neurons,
         settings.seed,
-        f"{draws_of(model)} {split} {fold} {permutation}",
+        f"{draws_of(model)} {key.split} {key.fold} {key.replicate}",
         study.device,
         checkpoint,
     )
-    rows = np.flatnonzero(neuron_folds(study, split) == fold)
+    rows = np.flatnonzero(neuron_folds(study, key.split) == key.fold)
     found = predict_rows(fitted, rows)
     labels = {"layer": found.layer, "cell_type": found.cell_type}
-    table = _table(study, rows, split, fold, model, labels, (found.position, found.position_sd))
-    return table.assign(permutation=-1 if permutation is None else permutation)
+    table = _table(study, rows, key, model, labels, (found.position, found.position_sd))
+    return table.assign(permutation=REAL if key.replicate is None else key.replicate)
 
 
-def neuron_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tasks: tuple[str, ...]) -> pd.DataFrame:
+def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
     """All baselines' predictions of one fold, learned from `training_rows`; of the tasks named."""
     inputs, seed = study.inputs, study.settings.seed
-    train, test = np.flatnonzero(training_rows(study, split, fold)), np.flatnonzero(neuron_folds(study, split) == fold)
+    train, test = np.flatnonzero(training_rows(study, key.split, key.fold)), np.flatnonzero(neuron_folds(study, key.split) == key.fold)
     sides = [NeuronSide(inputs.function[rows].astype(np.float64), inputs.scan[rows]) for rows in (train, test)]
     frames = []
     for label_model, position_model in zip(LABEL_BASELINES, POSITION_BASELINES, strict=True):
-        if label_model == "boosting" and split != "neuron":
+        if label_model == "boosting" and key.split != "neuron":
             continue  # the slowest, and never better than logistic here: it is shown where neurons are held out
         labels: dict[str, np.ndarray] = {}
         for task in (task for task in tasks if task != "position"):
@@ -138,15 +129,14 @@ def neuron_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int,
             axes = inputs.position[train].T
             found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]  # type: ignore[arg-type]
             position = np.column_stack([mean for mean, _ in found]), np.column_stack([sd for _, sd in found])
-        frames.append(_table(study, test, split, fold, LABEL_BASELINES[label_model], labels, position))
-    return pd.concat(frames, ignore_index=True).assign(permutation=-1)
+        frames.append(_table(study, test, key, LABEL_BASELINES[label_model], labels, position))
+    return pd.concat(frames, ignore_index=True).assign(permutation=REAL)
 
 
 def _table(
     study: Study,
     rows: np.ndarray,
-    split: str,
-    fold: int,
+    key: JobKey,
     model: str,
     labels: dict[str, np.ndarray],
     position: tuple[np.ndarray, np.ndarray] | None,
@@ -154,7 +144,7 @@ def _table(
     """One row a neuron: its keys, a column a class for each label task, mean and sd (um) of a position."""
     inputs = study.inputs
     scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
-    columns = {"split": split, "fold": fold, "model": model, "nucleus_id": inputs.nucleus_id[rows]}
+    columns = {"split": key.split, "fold": key.fold, "model": model, "nucleus_id": inputs.nucleus_id[rows]}
     columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
     for task, probability in labels.items():
         columns |= {f"{task}={name}": probability[:, i] for i, name in enumerate(study.classes(task)[1])}

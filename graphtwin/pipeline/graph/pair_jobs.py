@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,18 +18,20 @@ from graphtwin.evaluation.splits import folds_by_axon, folds_by_block
 from graphtwin.graph.data.pair_set import PairSet
 from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities
 from graphtwin.graph.runs.study import Study
-from graphtwin.pipeline.graph.jobs import Job
+from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, NO_FUNCTION, draws_of
 from graphtwin.tuning.curves import describe_tuning, direction_degrees
 from graphtwin.tuning.similarity import orientation_difference, signal_correlation
 from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 Split = Literal["axon", "block"]
+SPLITS: tuple[Split, ...] = ("axon", "block")
+TASK = "pairs"
 BASELINES = ("majority", "distance", "logistic", "boosting")
 TUNED = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
 
 
-def pair_folds(study: Study, split: Split) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:
+def pair_folds(study: Study, split: str) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:
     """Fold of every observed axon and of every queried cell; -1 for cells that the split does not hold out."""
     pairs, settings = study.pairs, study.settings
     if split == "axon":
@@ -38,7 +41,7 @@ def pair_folds(study: Study, split: Split) -> tuple[Int[np.ndarray, " axons"], I
     return fold[: len(pairs.pre)], fold[len(pairs.pre) :]
 
 
-def sides(study: Study, split: Split, fold: int) -> tuple[PairSet, np.ndarray, np.ndarray]:
+def sides(study: Study, split: str, fold: int | None) -> tuple[PairSet, np.ndarray, np.ndarray]:
     """Training pairs, and the rows of held-out functional axons and of the cells they are scored on."""
     pairs = study.pairs
     axon, cell = pair_folds(study, split)
@@ -59,56 +62,55 @@ def outer(pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> tu
     return i[i != j], j[i != j]
 
 
-def pair_jobs(study: Study) -> list[Job]:
-    """Graph model, baselines and nulls of every split and fold."""
+def n_folds(study: Study, split: Split) -> int:
+    """Folds of a split of pairs."""
+    return study.settings.axon_folds if split == "axon" else study.settings.block_folds
+
+
+def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
+    """Graph model, baselines and nulls of every fold.
+
+    Args:
+        study: What the settings say of folds and nulls counts.
+        splits: Splits that are run.
+    """
     jobs = []
-    folds = {"axon": study.settings.axon_folds, "block": study.settings.block_folds}
-    for split, n_folds in folds.items():
-        for fold in range(n_folds):
-            where = {"split": split, "fold": fold}
-            name = f"pairs_{split}_{fold}"
-            jobs.append(Job(f"{name}_graph", pair_graph_job, where, 10))
-            jobs.append(Job(f"{name}_baselines", pair_baseline_job, {**where, "tuned": False}, 12))
+    for split in splits:
+        for fold in range(n_folds(study, split)):
+            key = partial(JobKey, TASK, split=split, fold=fold)
+            jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 12)]
             if split == "axon" and fold < study.settings.null_folds:
-                jobs += null_jobs(study, name, where)
+                jobs += null_jobs(study, fold)
             if split == "axon":
-                jobs.append(Job(f"{name}_tuned", pair_baseline_job, {**where, "tuned": True}, 12))
-                jobs.append(Job(f"{name}_nofunction", pair_graph_job, {**where, "variant": "no function"}, 10))
+                jobs += [Job(key("baselines", "tuned"), pair_baseline_job, 12), Job(key("graph", "no function"), pair_graph_job, 10)]
     return jobs
 
 
-def null_jobs(study: Study, name: str, where: dict[str, Any]) -> list[Job]:
-    """Graph models of permuted function and of rewired graphs, for one fold."""
+def null_jobs(study: Study, fold: int) -> list[Job]:
+    """Graph models of permuted function and of rewired graphs, for one fold of axons."""
     kinds = {"permuted": study.settings.permutations, "rewired": study.settings.rewired}
     return [
-        Job(f"{name}_{variant}_{replicate}", pair_graph_job, {**where, "variant": variant, "replicate": replicate}, 10)
+        Job(JobKey(TASK, "graph", variant, "axon", fold, replicate), pair_graph_job, 10)
         for variant, number in kinds.items()
         for replicate in range(number)
     ]
 
 
-def pair_graph_job(
-    study: Study,
-    checkpoint: Path,
-    split: Split,
-    fold: int,
-    variant: Literal["as is", "no function", "permuted", "rewired"] = "as is",
-    replicate: int = 0,
-) -> pd.DataFrame:
+def pair_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Probabilities (and sizes) of one fold's pairs; a variant changes what the graph model learns from, never what it is scored on."""
-    training, pre, post = sides(study, split, fold)
-    seen = study
-    if variant == "no function":
+    training, pre, post = sides(study, key.split, key.fold)
+    seen, replicate = study, key.replicate or 0
+    if key.variant == "no function":
         seen = study.without_function()
-    elif variant == "permuted":
+    elif key.variant == "permuted":
         seen = study.permuted(replicate, within_layer=True)
-    elif variant == "rewired":
+    elif key.variant == "rewired":
         training = rewired(training, study.settings.seed, replicate)
     settings = study.settings
-    name = f"{draws_of(GRAPH_MODEL)} {variant} {split} {fold} {replicate}"
+    name = f"{draws_of(GRAPH_MODEL)} {key.variant} {key.split} {key.fold} {replicate}"
     fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, study.device, checkpoint)
     probability, size = pair_probabilities(fitted, *outer(pre, post))
-    return pd.DataFrame({"probability": probability} | ({"expected_size": size} if variant == "as is" else {}))
+    return pd.DataFrame({"probability": probability} | ({"expected_size": size} if key.variant == "as is" else {}))
 
 
 def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
@@ -119,9 +121,10 @@ def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
     return replace(training, size=size)
 
 
-def pair_baseline_job(study: Study, checkpoint: Path, split: Split, fold: int, tuned: bool) -> pd.DataFrame:
+def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Probabilities of one fold's pairs by the baselines, learned from the axons that the graph model learns from."""
-    training, pre, post = sides(study, split, fold)
+    training, pre, post = sides(study, key.split, key.fold)
+    tuned = key.variant == "tuned"
     ids, seed = study.inputs.nucleus_id, study.settings.seed
     in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
     held = outer(pre, post)
@@ -167,17 +170,16 @@ def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np
     return {"signal_correlation": correlation, "orientation_difference": difference}
 
 
-def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
     """All held-out pairs of a split with every model's probability, `connected`, `size`, fold and soma distance (um)."""
     inputs, pairs, frames = study.inputs, study.pairs, []
-    n_folds = study.settings.axon_folds if split == "axon" else study.settings.block_folds
-    for fold in range(n_folds):
+    for fold in range(n_folds(study, split)):
         _, pre, post = sides(study, split, fold)
         i, j = outer(pre, post)
         size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()
         size = size.ravel()[(pre[:, None] != post[None]).ravel()]
-        name = f"pairs_{split}_{fold}"
-        graph = jobs[f"{name}_graph"]
+        key = partial(JobKey, TASK, split=split, fold=fold)
+        graph, baselines = results[key("graph", "as is")], results[key("baselines")]
         columns = {
             "pre_nucleus_id": inputs.nucleus_id[i],
             "post_nucleus_id": inputs.nucleus_id[j],
@@ -188,10 +190,11 @@ def pair_table(study: Study, split: Split, jobs: dict[str, pd.DataFrame]) -> pd.
             "fold": np.full(len(i), fold),
             "distance_um": np.linalg.norm(inputs.position[i] - inputs.position[j], axis=1).astype(np.float32),
         }
-        columns |= {model: jobs[f"{name}_baselines"][model].to_numpy() for model in BASELINES}
+        columns |= {model: baselines[model].to_numpy() for model in BASELINES}
         if split == "axon":
-            columns |= {f"{model} + tuning": jobs[f"{name}_tuned"][f"{model} + tuning"].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = jobs[f"{name}_nofunction"]["probability"].to_numpy()
+            tuned = results[key("baselines", "tuned")]
+            columns |= {f"{model} + tuning": tuned[f"{model} + tuning"].to_numpy() for model in TUNED}
+            columns[NO_FUNCTION] = results[key("graph", "no function")]["probability"].to_numpy()
         frames.append(
             pd.DataFrame(columns | {GRAPH_MODEL: graph["probability"].to_numpy(), "expected_size": graph["expected_size"].to_numpy()})
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from graphtwin.config import dump_toml
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.execute import threads
 from graphtwin.graph.runs.settings import Settings, load_settings
-from graphtwin.graph.runs.study import Study, make_study, target_materialization
+from graphtwin.graph.runs.study import Study, make_study, read_study, target_materialization
 from graphtwin.pipeline.graph import demonstration as synthetic_source
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph import run_folder
-from graphtwin.pipeline.graph.final_fits import PAIR_MODELS, final_jobs, save_graph
-from graphtwin.pipeline.graph.jobs import Job, run_jobs
+from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
+from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning.embeddings import check_embeddings, learn_embeddings, normalise
@@ -32,6 +33,9 @@ from graphtwin.tuning.leakage import scan_leakage
 from graphtwin.wiring.questions.matched import compare_with_matched
 from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 
+LEAKAGE = "leakage"
+MATCHED, CONDITIONAL = JobKey("like_to_like"), JobKey("conditional_like_to_like")
+AXONS = "like_to_like_axons.parquet"  # behind the comparison with matched non-partners
 log = logging.getLogger("graphtwin")
 
 
@@ -63,9 +67,10 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
         artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
         artifacts.write_tables(embedded, folder)
-        results = run_jobs(_jobs(study, scope, folder), study, folder / "work", settings.threads, "fits")
+        study = read_study(folder)  # as workers and a resumed run read it
+        results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
         _write_results(study, scope, results, folder)
-    shutil.rmtree(folder / "work")
+    shutil.rmtree(folder / WORK)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
     (folder / kinds.UNFINISHED).unlink()
@@ -109,10 +114,10 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
 
 def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     """Every piece of work whose labels the source has."""
-    of_pairs = [job for job in connectivity.pair_jobs(study) if job.arguments["split"] in scope.pair_splits]
-    final = [job for job in final_jobs() if scope.tasks or job.name in PAIR_MODELS.values()]
+    of_pairs = connectivity.pair_jobs(study, scope.pair_splits)
+    final = [job for job in final_jobs() if scope.tasks or job.key.task != NEURONS]
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
-    of_wiring = [Job("like_to_like", like_to_like_job, cost=9), Job("conditional_like_to_like", conditional_job, cost=20)]
+    of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 20)]
     return [*jobs, *of_wiring]
 
 
@@ -126,45 +131,41 @@ def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
         return []
     decoders = ("linear", "boosting") if study.settings.preset != "short" else ("linear",)
     tables = (("as fitted", folder / "embeddings_uncorrected.parquet"), ("aligned", folder / "embeddings.parquet"), ("all features", None))
-    return [
-        Job(f"leakage_{label.replace(' ', '_')}_{decoder}", leakage_job, {"file": file, "decoder": decoder, "label": label}, 8)
-        for label, file in tables
-        for decoder in decoders
-    ]
+    return [Job(JobKey(LEAKAGE, decoder, label), partial(leakage_job, file=file), 8) for label, file in tables for decoder in decoders]
 
 
-def leakage_job(study: Study, checkpoint: Path, file: Path | None, decoder: str, label: str) -> pd.DataFrame:
-    """One decoder on one embeddings table, or on the features of all neurons."""
+def leakage_job(study: Study, checkpoint: Path, key: JobKey, file: Path | None) -> pd.DataFrame:
+    """One decoder on one embeddings table, or on the features of all neurons where no file is given."""
     vectors = pd.read_parquet(file) if file is not None else features_as_embeddings(study.features)
-    return scan_leakage(vectors, study.settings.seed, study.settings.permutations, (decoder,)).assign(embeddings=label)
+    return scan_leakage(vectors, study.settings.seed, study.settings.permutations, (key.model,)).assign(embeddings=key.variant)
 
 
-def like_to_like_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+def matched_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """The comparison of partners and matched non-partners; the axons behind it go beside the checkpoint."""
     summary, axons = compare_with_matched(study.cortex, study.units, study.settings.seed)
-    artifacts.write_parquet(axons, checkpoint.with_name("like_to_like_axons.parquet"))
+    artifacts.write_parquet(axons, checkpoint.with_name(AXONS))
     return summary
 
 
-def conditional_job(study: Study, checkpoint: Path) -> pd.DataFrame:
+def conditional_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Slopes of who connects on similarity, given every axon's number of partners."""
     return conditional_like_to_like(study.cortex, study.units, study.settings.seed)
 
 
-def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], folder: Path) -> None:
+def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -> None:
     """Predictions, metrics, differences, nulls, verdicts and provenance; in words what is not scored."""
-    labels, positions = _neuron_predictions(study, scope, jobs)
-    pairs = {split: connectivity.pair_table(study, split, jobs) for split in scope.pair_splits}
+    labels, positions = _neuron_predictions(study, scope, results)
+    pairs = {split: connectivity.pair_table(study, split, results) for split in scope.pair_splits}
     scored = [scores.pair_scores(study, split, table) for split, table in pairs.items()]
     if scope.tasks:
         scored.insert(0, scores.neuron_scores(study, labels, positions))
     metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
-    nulls = scores.null_table(study, labels, positions, pairs["axon"], jobs)
-    for name in ("like_to_like", "conditional_like_to_like"):
-        _write_both(jobs[name], folder / name)
-    shutil.copy(folder / "work" / "like_to_like_axons.parquet", folder / "like_to_like_axons.parquet")
-    leakage = [frame for name, frame in jobs.items() if name.startswith("leakage_")]
+    nulls = scores.null_table(study, labels, positions, pairs["axon"], results)
+    for key in (MATCHED, CONDITIONAL):
+        _write_both(results[key], folder / key.stem)
+    shutil.copy(folder / WORK / AXONS, folder / AXONS)
+    leakage = of_task(results, LEAKAGE)
     if leakage:
         artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
     _write_both(metrics, folder / "metrics")
@@ -177,18 +178,18 @@ def _write_results(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame], fo
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
-def _neuron_predictions(study: Study, scope: Scope, jobs: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def _neuron_predictions(study: Study, scope: Scope, results: Results) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Tables of the label tasks that are scored, and of positions: without a row where they are not."""
-    found = [frame for name, frame in jobs.items() if name.startswith("neurons_")]
+    found = of_task(results, neurons.TASK)
     together = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"split": []})
-    of_task = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
-    labels = {task: neurons.label_table(study, of_task[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
-    return labels, neurons.position_table(study, of_task["position"]) if scope.splits("position") else pd.DataFrame({"target": []})
+    scored = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
+    labels = {task: neurons.label_table(study, scored[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
+    return labels, neurons.position_table(study, scored["position"]) if found else pd.DataFrame({"target": []})
 
 
 def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, folder: Path) -> None:
     for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
-        artifacts.write_parquet(table[table["permutation"] < 0].drop(columns="permutation"), folder / f"{name}.parquet")
+        artifacts.write_parquet(table[table["permutation"] == neurons.REAL].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
     artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")
     artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")

@@ -103,7 +103,7 @@ def _too_few_pairs(study: Study, split: connectivity.Split) -> str | None:
     """Why connectivity cannot be learned and scored in a split; None where it can."""
     if split == "block" and not study.labelled("position")[study.pairs.pre[study.functional_axons]].any():
         return NO_BLOCKS
-    for fold in range(connectivity_folds(study, split)):
+    for fold in range(connectivity.n_folds(study, split)):
         training, pre, post = connectivity.sides(study, split, fold)
         where = f"fold {fold} of the split by {split}"
         if not len(pre) or not len(post):
@@ -111,11 +111,6 @@ def _too_few_pairs(study: Study, split: connectivity.Split) -> str | None:
         if training.size.nnz < MIN_LABELLED:
             return f"with {where} held out {training.size.nnz} connected pairs are left, {MIN_LABELLED} are needed"
     return None
-
-
-def connectivity_folds(study: Study, split: connectivity.Split) -> int:
-    """Folds of a split of pairs."""
-    return study.settings.axon_folds if split == "axon" else study.settings.block_folds
 
 
 def _members(study: Study, task: str) -> pd.Series:
@@ -151,7 +146,7 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         name, "of a functional nucleus", len(axons), int(axons.sum()), "no function: trains the graph model, is not scored", "axons"
     )
     for split in scope.pair_splits:
-        sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity_folds(study, split))]
+        sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity.n_folds(study, split))]
         scored = sum(len(connectivity.outer(pre, post)[0]) for pre, post in sides)
         every = len(connectivity.outer(study.pairs.pre[axons], study.pairs.post)[0])
         why = "a cell of unknown position, or cells of two blocks"
@@ -174,7 +169,7 @@ def _why_masked(study: Study, scope: Scope, task: str) -> str:
 def skipped_verdicts(scope: Scope) -> list[Verdict]:
     """A sentence for each task that is not scored at all."""
     return [
-        Verdict(SCORED_AS[task][0], "skipped", None, f"{SCORED_AS[task][0].replace('_', ' ')}: not scored, since {reason}.")
+        Verdict(SCORED_AS[task][0], None, "skipped", None, f"{SCORED_AS[task][0].replace('_', ' ')}: not scored, since {reason}.")
         for (task, split), reason in scope.reasons.items()
         if split == EVERYWHERE
     ]

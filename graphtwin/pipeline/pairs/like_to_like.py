@@ -21,8 +21,9 @@ from graphtwin.sources.loaders.published import read_neurons, read_pairs
 from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
 from graphtwin.tuning.units import speaking_units
 from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
+from graphtwin.wiring.pairs.outcomes import Outcome, outcome_of
 from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections
-from graphtwin.wiring.questions.analysis import analyse, measure_of, unfitted_groups
+from graphtwin.wiring.questions.analysis import analyse, fit_groups, measure_of
 from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.together import GEOMETRY, together
 
@@ -101,9 +102,12 @@ def _steps(
     steps: dict[str, Step] = {}
     included = {}
     for name in dict.fromkeys(config.similarity):
-        question = Question(name, config.outcome, by, config.nulls, config.seed, config.workers, measure_of(neurons, name, monitor))
-        included[name] = _fitted_groups(_included(pairs, neurons, name, config, answer), question, answer)
-        steps |= {f"{name}: {step}": work for step, work in analyse(included[name], question).items()}
+        outcome = outcome_of(_included(pairs, neurons, name, config, answer), config.outcome, [name], by)
+        fitted, fit, left_out = fit_groups(outcome)
+        _count_left_out(outcome, left_out, answer)
+        included[name] = fitted.table
+        question = Question(fitted, fit, config.nulls, config.seed, config.workers, measure_of(neurons, name, monitor))
+        steps |= {f"{name}: {step}": work for step, work in analyse(question).items()}
     return steps | together(pairs, included, neurons, config.outcome, by, config.seed, answer)
 
 
@@ -177,15 +181,14 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     return used
 
 
-def _fitted_groups(used: pd.DataFrame, question: Question, answer: Answer) -> pd.DataFrame:
-    """The pairs of groups that have a slope; the others are left out of every step, with a note."""
-    funnel = Funnel("model")
-    for group, reason in unfitted_groups(used, question).items():
-        answer.notes.append(f"{question.similarity}: {group} is left out. {reason}")
-        used = funnel.keep(used, used[question.by].astype(str) != group, question.similarity, f"{group} has a slope", reason, "pairs")
-    if len(funnel.frame()):
+def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) -> None:
+    """A note and a step of the funnel for every group that has no slope, which is left out of every step."""
+    funnel, used, (name,) = Funnel("model"), outcome.table, outcome.similarities
+    for group, reason in left_out.items():
+        answer.notes.append(f"{name}: {group} is left out. {reason}")
+        used = funnel.keep(used, used[outcome.by].astype(str) != group, name, f"{group} has a slope", reason, "pairs")
+    if left_out:
         answer.add("funnel", funnel.frame())
-    return used
 
 
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:

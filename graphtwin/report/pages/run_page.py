@@ -138,8 +138,8 @@ def run_sections(run: RunFolder) -> list[Section]:
 
 def headline(verdicts: list[dict[str, Any]]) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
-    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]  # these say nothing of function
-    about = [verdict for verdict in verdicts if "function" in _claim(verdict)]
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]  # these compare nothing
+    about = [verdict for verdict in verdicts if verdict["about"] == "function"]
     of_function = bool(about)
     about = about or verdicts
     if not about:
@@ -154,12 +154,6 @@ def headline(verdicts: list[dict[str, Any]]) -> str:
     return "; ".join(parts) + "."
 
 
-def _claim(verdict: dict[str, Any]) -> str:
-    """What a verdict's sentence claims, without its task and its numbers."""
-    parts = str(verdict["sentence"]).split(": ")
-    return parts[1] if len(parts) > 1 else parts[0]
-
-
 def _of_tasks(verdicts: list[dict[str, Any]]) -> str:
     names = dict.fromkeys(TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ")).lower() for verdict in verdicts)
     return f" ({join_words(names)})" if names else ""
@@ -168,8 +162,7 @@ def _of_tasks(verdicts: list[dict[str, Any]]) -> str:
 def _badge(verdict: dict[str, Any]) -> dict[str, str]:
     """A verdict for the page: its colour class, its word, its task, and the sentence without the task before it."""
     finding = str(verdict["finding"])
-    task, _, rest = str(verdict["sentence"]).partition(": ")
-    text = rest if rest and task == str(verdict["task"]).replace("_", " ") else str(verdict["sentence"])
+    text = str(verdict["sentence"]).removeprefix(f"{str(verdict['task']).replace('_', ' ')}: ")
     name = TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ").capitalize())
     kind = finding if finding in FINDINGS else "unclear"
     return {

@@ -15,7 +15,7 @@ from torch import nn
 
 from graphtwin import parallel
 from graphtwin.coordinates import Monitor, frames_of
-from graphtwin.execute import rng_for, seed_for
+from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of
@@ -103,8 +103,9 @@ def train_foundation(
         )
     if minutes is not None:
         clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
-    torch.manual_seed(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0]))
-    twin = Twin(config.twin, {name: start_of(both[0], config, progress) for name, both in clips.items()})
+    starts = {name: start_of(both[0], config, progress) for name, both in clips.items()}
+    with torch_seeded(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0])):
+        twin = Twin(config.twin, starts)
     if onto is not None:
         twin.keep_core(onto)
     twin.to(device)

@@ -15,7 +15,8 @@ as c goes to 0. The mixed model beside it is gamma with a log link, with the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -23,40 +24,151 @@ from jaxtyping import Float
 
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
 
-OUTCOMES = ("synapse_density", "co_travel", "size")
-FAMILY = {"synapse_density": "poisson", "co_travel": "tweedie", "size": "gamma"}  # of the mixed model
-RESPONSE = {"synapse_density": "n_synapses", "co_travel": "l_d_um", "size": "mean_synapse_size"}
 SIZE_STEP = 1e-3  # c above: slopes are within this share, times the slope over a SD, of least squares
 FLAT = 1e-18  # squared deviations of this size are rounding
 LOG_L_D = "log_l_d"  # name of the offset's column
 PER_UNIT = ("estimate", "se", "se_model", "low", "high", "null_mean", "null_sd", "estimate_without", "change")
 
 
-def of_outcome(pairs: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """The pairs that an outcome is defined on, as published: near ones, unconnected ones, connected ones of known size.
+@dataclass(frozen=True)
+class OutcomeKind:
+    """An outcome in general, whatever table it is asked of.
 
-    Leaving out connected pairs, whose L_d is long, pulls slopes of co-travel to 0: by a seventh where 2 % of the pairs are connected. The
-    joint model at the axonal scale takes all pairs.
+    Attributes:
+        name: As settings and tables call it.
+        response: Column that is explained.
+        over: Column that a curve divides its sums by: co-travel in mm, or the number of pairs.
+        family: Family of the mixed model.
+        step: What the conditional model's slope is over, to be the slope of the outcome itself.
+        n_bins: Bins of distance within which pairs may be exchanged: an axon has few connections to exchange within one.
+    """
+
+    name: str
+    response: str
+    over: str
+    family: str
+    step: float
+    n_bins: int
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        OutcomeKind("synapse_density", "n_synapses", "l_d_mm", "poisson", 1.0, 8),
+        OutcomeKind("co_travel", "l_d_um", "pairs", "tweedie", 1.0, 8),
+        OutcomeKind("size", "mean_synapse_size", "pairs", "gamma", SIZE_STEP, 4),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An outcome of a table of pairs, made once and handed to every model, curve, bootstrap and null.
+
+    Attributes:
+        kind: What is explained.
+        table: The pairs as they are given.
+        similarities: Columns whose slopes are asked for.
+        by: Column of groups; None takes all pairs together.
+        of_all: Whether co-travel is that of all pairs, and not of unconnected ones alone.
+    """
+
+    kind: OutcomeKind
+    table: pd.DataFrame
+    similarities: tuple[str, ...]
+    by: str | None = None
+    of_all: bool = False
+
+    @property
+    def name(self) -> str:
+        """The outcome's name."""
+        return self.kind.name
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """The pairs that the outcome is defined on, as published: near ones, unconnected ones, connected ones of known size.
+
+        Sizes come with log L_d, which is held fixed where it can be. Leaving out connected pairs, whose L_d is long, pulls slopes of
+        co-travel to 0: by a seventh where 2 % of the pairs are connected. The joint model at the axonal scale takes all pairs.
+        """
+        if self.name == "synapse_density":
+            return self.table[self.table["l_d_um"] > 0]
+        if self.name == "co_travel":
+            return self.table if self.of_all else self.table[self.table["n_synapses"] == 0]
+        pairs = _sized(self.table)
+        return pairs.assign(**{LOG_L_D: np.log(pairs["l_d_um"].to_numpy(np.float64))}) if self.holds_l_d else pairs
+
+    @cached_property
+    def holds_l_d(self) -> bool:
+        """Whether log L_d is held fixed: for sizes, where L_d is above 0 in all pairs and not the same."""
+        if self.name != "size":
+            return False
+        l_d = _sized(self.table)["l_d_um"].to_numpy(np.float64)
+        return bool(l_d.min() > 0 and np.ptp(np.log(l_d)) > 1e-9)
+
+    @property
+    def predictors(self) -> list[str]:
+        """Columns of every model: the similarities, and for sizes log L_d where it can be held fixed."""
+        return list(dict.fromkeys([*self.similarities, *([LOG_L_D] if self.holds_l_d else [])]))
+
+    @property
+    def formula(self) -> str:
+        """The mixed model in R's syntax: that in print for one similarity of synapses and of co-travel."""
+        columns = self.predictors
+        x = columns[0] if len(columns) == 1 else f"({' + '.join(columns)})"
+        x, axon = (f"{x} * {self.by}", f"(1 | pre_nucleus_id:{self.by})") if self.by else (x, "(1 | pre_nucleus_id)")
+        offset = " + offset(log(l_d_um))" if self.name == "synapse_density" else ""
+        return f"{self.kind.response} ~ {x}{offset} + {axon}"
+
+    @cached_property
+    def choices(self) -> CandidateSet:
+        """The pairs by axon, ready for `fit_conditional`; their `row` counts in `pairs`, and `n_synapses` holds the outcome.
+
+        The outcome stands there over its dispersion; `per_unit` mends the slopes. Pairs for which a predictor is unknown are left out.
+
+        Raises:
+            ValueError: As `candidates`, which refuses a synapse without L_d; or the outcome does not vary within any axon of a group.
+        """
+        if self.name == "synapse_density":
+            choices = candidates(self.table, self.predictors, self.by)
+            near = self.table["l_d_um"].to_numpy() > 0
+            return replace(choices, row=(np.cumsum(near) - 1)[choices.row])
+        choices = candidates(self.pairs.assign(n_synapses=0, l_d_um=1.0), self.predictors, self.by, exposure=None)
+        value = self.pairs[self.kind.response].to_numpy(np.float64)[choices.row]
+        if self.name == "co_travel":
+            return replace(choices, n_synapses=_quasi_counts(choices, value), counted="co-travel")
+        return replace(choices, n_synapses=_near_one(choices, np.log(value)), counted="a synapse size")
+
+    @property
+    def chosen(self) -> pd.DataFrame:
+        """The pairs of which all predictors are known."""
+        return self.pairs.iloc[np.sort(self.choices.row)]
+
+    def per_unit(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of the conditional model with slopes of the outcome itself; columns that only synapses have are left out."""
+        if self.name == "synapse_density":
+            return table
+        table = table.assign(**{name: table[name] / self.kind.step for name in PER_UNIT if name in table})
+        return table[table["similarity"] != LOG_L_D].drop(columns="n_synapses", errors="ignore").reset_index(drop=True)
+
+
+def outcome_of(pairs: pd.DataFrame, name: str, similarities: Sequence[str], by: str | None = None, of_all: bool = False) -> Outcome:
+    """An outcome of a pair table.
 
     Args:
         pairs: The pair table.
-        outcome: One of `OUTCOMES`.
+        name: One of `KINDS`.
+        similarities: Columns whose slopes are asked for.
+        by: Column of groups; None takes all pairs together.
+        of_all: Whether co-travel is that of all pairs, and not of unconnected ones alone.
     """
-    if outcome == "synapse_density":
-        return pairs[pairs["l_d_um"] > 0]
-    if outcome == "co_travel":
-        return pairs[pairs["n_synapses"] == 0]
-    if outcome == "size":
-        return sized(pairs)
-    raise ValueError(f"outcome {outcome!r}: unknown. There are {', '.join(OUTCOMES)}.")
+    if name not in KINDS:
+        raise ValueError(f"outcome {name!r}: unknown. There are {', '.join(KINDS)}.")
+    return Outcome(KINDS[name], pairs, tuple(similarities), by, of_all)
 
 
-def sized(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Connected pairs whose mean size is known and above 0.
-
-    Raises:
-        ValueError: There are none.
-    """
+def _sized(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Connected pairs whose mean size is known and above 0; an error where there are none."""
     connected = pairs["n_synapses"] > 0
     if "mean_synapse_size" not in pairs or not (connected & (pairs["mean_synapse_size"] > 0)).any():
         raise ValueError(
@@ -64,69 +176,6 @@ def sized(pairs: pd.DataFrame) -> pd.DataFrame:
             "Add mean_synapse_size, or synapse_size (their sum), to the pair table."
         )
     return pairs[connected & (pairs["mean_synapse_size"] > 0)]
-
-
-def mixed_formula(similarities: Sequence[str], outcome: str, by: str | None) -> str:
-    """The mixed model of an outcome in R's syntax: that in print for one similarity of synapses and of co-travel.
-
-    Args:
-        similarities: Columns; for sizes what is held fixed too (`holding_l_d`).
-        outcome: One of `OUTCOMES`.
-        by: Column of groups.
-    """
-    x = " + ".join(similarities) if len(similarities) == 1 else f"({' + '.join(similarities)})"
-    x, axon = (f"{x} * {by}", f"(1 | pre_nucleus_id:{by})") if by else (x, "(1 | pre_nucleus_id)")
-    response, offset = RESPONSE[outcome], " + offset(log(l_d_um))" if outcome == "synapse_density" else ""
-    return f"{response} ~ {x}{offset} + {axon}"
-
-
-def choices_of(used: pd.DataFrame, similarities: Sequence[str], outcome: str, by: str | None = None) -> CandidateSet:
-    """Pairs by axon, ready for `fit_conditional`; `n_synapses` holds the outcome over its dispersion, `per_unit` mends the slopes.
-
-    Args:
-        used: Pairs of the outcome (`of_outcome`, or all pairs for the co-travel of all).
-        similarities: Columns; pairs for which one is unknown are left out.
-        outcome: One of `OUTCOMES`.
-        by: Column of groups.
-
-    Raises:
-        ValueError: As `candidates`; or the outcome does not vary within any axon of a group.
-    """
-    if outcome == "synapse_density":
-        return candidates(used, similarities, by)
-    table, columns = holding_l_d(used, similarities, outcome)
-    choices = candidates(table.assign(n_synapses=0, l_d_um=1.0), columns, by, exposure=None)
-    value = used[RESPONSE[outcome]].to_numpy(np.float64)[choices.row]
-    if outcome == "co_travel":
-        return replace(choices, n_synapses=_quasi_counts(choices, value), counted="co-travel")
-    return replace(choices, n_synapses=_near_one(choices, np.log(value)), counted="a synapse size")
-
-
-def holding_l_d(used: pd.DataFrame, similarities: Sequence[str], outcome: str) -> tuple[pd.DataFrame, list[str]]:
-    """The pairs and the columns of their model; for sizes with log L_d held fixed, where it can be."""
-    if outcome != "size" or not holds_l_d(used):
-        return used, list(similarities)
-    return used.assign(**{LOG_L_D: log_l_d(used)}), list(dict.fromkeys([*similarities, LOG_L_D]))
-
-
-def holds_l_d(used: pd.DataFrame) -> bool:
-    """Whether L_d is above 0 in all of these pairs and not the same, so that it can be held fixed."""
-    l_d = used["l_d_um"].to_numpy(np.float64)
-    return bool(len(l_d) and l_d.min() > 0 and np.ptp(np.log(l_d)) > 1e-9)
-
-
-def log_l_d(used: pd.DataFrame) -> Float[np.ndarray, " pairs"]:
-    """Log of L_d, um."""
-    return np.log(used["l_d_um"].to_numpy(np.float64))
-
-
-def per_unit(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """A table of the conditional model with slopes of the outcome itself; columns that only synapses have are left out."""
-    if outcome == "synapse_density":
-        return table
-    unit = SIZE_STEP if outcome == "size" else 1.0
-    table = table.assign(**{name: table[name] / unit for name in PER_UNIT if name in table}).drop(columns="n_synapses", errors="ignore")
-    return table[table["similarity"] != LOG_L_D].reset_index(drop=True)
 
 
 def within_axons(choices: CandidateSet, value: Float[np.ndarray, "pairs columns"]) -> Float[np.ndarray, "pairs columns"]:

@@ -8,10 +8,9 @@ from jaxtyping import Float
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
-from graphtwin.wiring.pairs.outcomes import of_outcome
+from graphtwin.wiring.pairs.candidates import ALL
+from graphtwin.wiring.pairs.outcomes import Outcome, OutcomeKind
 
-# Outcome to what is summed, and over what it is divided: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
-PARTS = {"synapse_density": ("n_synapses", "l_d_mm"), "co_travel": ("l_d_um", "pairs"), "size": ("mean_synapse_size", "pairs")}
 N_BINS = 12  # of equally many pairs; a choice
 TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins
 MIN_AXONS = 5  # with fewer axons in a bin there is no band
@@ -30,47 +29,42 @@ def bin_edges(value: Float[np.ndarray, " pairs"], n_bins: int = N_BINS) -> Float
     return np.linspace(low, high, n_bins + 1)
 
 
-def curves(
-    pairs: pd.DataFrame, similarity: str, outcome: str, by: str | None = None, n_bins: int = N_BINS, n_replicates: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Binned outcome over a similarity, in every group.
+def curves(outcome: Outcome, n_bins: int = N_BINS, n_replicates: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Binned outcome over its similarity, in every group: synapses a mm of co-travel, um of co-travel a pair, size a connected pair.
 
     Args:
-        pairs: The pair table; pairs of unknown similarity take no part.
-        similarity: Its column.
-        outcome: "synapse_density" (synapses a mm of co-travel), "co_travel" (um a pair) or "size" (mean size of connected pairs).
-        by: Column of groups.
+        outcome: The outcome of one similarity; pairs for which it is unknown take no part.
         n_bins: Equal bins, the same in all groups.
         n_replicates: Resamples of axons.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
 
     Returns:
         group, similarity, outcome, bin_low, bin_high, n_pairs, n_axons, value, relative (to the group's overall value; the like-to-like
         curve), and low, high: 95 % interval of `relative` over axons, NaN for bins with fewer than 5 axons.
     """
-    used = of_outcome(pairs, outcome)
-    used = used[used[similarity].notna()]
+    (similarity,) = outcome.similarities
+    used = outcome.pairs[outcome.pairs[similarity].notna()]
     if used.empty:
         raise ValueError(
-            f"curve: none of {len(pairs)} pairs has a known {similarity} and is used for {outcome}. Check the table's columns."
+            f"curve: none of {len(outcome.table)} pairs has a known {similarity} and is used for {outcome.name}. Check the table's columns."
         )
     edges = bin_edges(used[similarity].to_numpy(np.float64), n_bins)
-    groups = used.groupby(by, sort=True) if by else [("all", used)]
-    frames = [_curve(part, similarity, outcome, edges, n_replicates, seed).assign(group=group) for group, part in groups]
-    table = pd.concat(frames, ignore_index=True).assign(similarity=similarity, outcome=outcome)
+    groups = used.groupby(outcome.by, sort=True) if outcome.by else [(ALL, used)]
+    frames = [_curve(part, similarity, outcome.kind, edges, n_replicates, seed).assign(group=group) for group, part in groups]
+    table = pd.concat(frames, ignore_index=True).assign(similarity=similarity, outcome=outcome.name)
     first = ["group", "similarity", "outcome"]
     return table[first + [name for name in table if name not in first]]
 
 
-def _curve(pairs: pd.DataFrame, similarity: str, outcome: str, edges: np.ndarray, n_replicates: int, seed: int) -> pd.DataFrame:
+def _curve(pairs: pd.DataFrame, similarity: str, kind: OutcomeKind, edges: np.ndarray, n_replicates: int, seed: int) -> pd.DataFrame:
     """One group's curve."""
     n_bins = len(edges) - 1
     axon, axons = pd.factorize(pairs["pre_nucleus_id"], sort=True)
     at = np.searchsorted(edges[1:-1], pairs[similarity].to_numpy(np.float64), side="right")
     columns = pairs.assign(l_d_mm=pairs["l_d_um"] / 1000, pairs=1.0)
-    above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in PARTS[outcome])
+    above, below = (_sums(axon, at, columns[name].to_numpy(np.float64), len(axons), n_bins) for name in (kind.response, kind.over))
     count = _sums(axon, at, np.ones(len(pairs)), len(axons), n_bins)
-    draws = draw_counts(rng_for(seed, "bootstrap", "curve", similarity, outcome), len(axons), n_replicates)
+    draws = draw_counts(rng_for(seed, "bootstrap", "curve", similarity, kind.name), len(axons), n_replicates)
     value, relative = _rates(np.ones((1, len(axons))), above, below)
     _, resampled = _rates(draws, above, below)
     n_axons = (count > 0).sum(axis=0)

@@ -26,7 +26,7 @@ from graphtwin.statistics import one_sided_p, resample_units, with_adjusted_p
 from graphtwin.tuning.similarity import unit_vectors
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
-from graphtwin.wiring.pairs.outcomes import choices_of
+from graphtwin.wiring.pairs.outcomes import outcome_of
 
 MIN_TARGETS = 10  # connected partners that an axon needs, as published
 EFFECTS = {
@@ -79,7 +79,7 @@ def expect(pairs: pd.DataFrame, similarities: Sequence[str], by: str) -> pd.Data
 
 def _expected_l_d(pairs: pd.DataFrame, similarities: Sequence[str], by: str) -> Float[np.ndarray, " pairs"]:
     """Each axon's L_d in a group, shared out by similarity."""
-    choices = choices_of(pairs, similarities, "co_travel", by)
+    choices = outcome_of(pairs, "co_travel", similarities, by, of_all=True).choices
     log_share = (choices.x * fit_conditional(choices).standardised[choices.block_group[choices.block]]).sum(axis=1)
     share = np.exp(log_share - np.maximum.reduceat(log_share, choices.start[:-1])[choices.block])
     run = choices.sum_blocks(pairs["l_d_um"].to_numpy(np.float64)[choices.row])

@@ -22,17 +22,7 @@ from graphtwin.mixed import NotConverged, fit_mixed, slopes
 from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.pairs.candidates import ALL, CandidateSet
-from graphtwin.wiring.pairs.outcomes import (
-    FAMILY,
-    LOG_L_D,
-    SIZE_STEP,
-    choices_of,
-    holding_l_d,
-    holds_l_d,
-    mixed_formula,
-    sized,
-    within_axons,
-)
+from graphtwin.wiring.pairs.outcomes import LOG_L_D, Outcome, outcome_of, within_axons
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)
@@ -86,8 +76,8 @@ def fit_joint(
         blocks: Name to columns that enter together, such as {"feature": ["feature_similarity"], "geometry": ["distance_um", ...]}.
         scale: "axonal", "synaptic" or "size".
         by: Column of groups.
-        seed: Of the bootstrap over axons.
-        n_replicates: Of it; slopes stay as fitted, so that intervals of shares are a little narrow.
+        seed: Seed of the bootstrap over axons.
+        n_replicates: Resamples; slopes stay as fitted, so that intervals of shares are a little narrow.
 
     Raises:
         ValueError: The scale is unknown, there are more than 6 blocks, or a fit fails (see `fit_conditional`).
@@ -98,52 +88,55 @@ def fit_joint(
         raise ValueError(
             f"joint model: {len(blocks)} blocks of predictors, which need {2 ** len(blocks) - 1} fits. Give 1 to {MAX_BLOCKS}."
         )
-    used = sized(pairs) if scale == "size" else pairs
-    if scale == "size" and holds_l_d(used):
+    outcome = outcome_of(pairs, OUTCOME[scale], [column for block in blocks.values() for column in block], by, of_all=True)
+    if outcome.holds_l_d:
         blocks = {**blocks, "L_d": [LOG_L_D]}
-    columns = [column for block in blocks.values() for column in block]
-    choices = choices_of(used, columns, OUTCOME[scale], by)
-    gains = {chosen: _fit(choices, [c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
-    alone = {column: fit_conditional(choices.only([column])).slope[:, 0] for column in columns}
-    mixed, unfitted = _mixed(used.iloc[np.sort(choices.row)], columns, scale, by)
-    table = _slope_table(gains[tuple(blocks)].fit, alone, SIZE_STEP if scale == "size" else 1.0)
+    choices, fits = outcome.choices, _Fits(outcome.choices)
+    gains = {chosen: fits.gain([c for name in chosen for c in blocks[name]]) for chosen in _subsets(list(blocks))}
+    alone = {column: fits.fit([column]).slope[:, 0] for column in outcome.predictors}
+    mixed, unfitted = _mixed(outcome)
+    table = _slope_table(fits.fit(outcome.predictors), alone, outcome.kind.step)
     return Joint(
         scale=scale,
         slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
-        commonality=_commonality(choices, {chosen: found.gain for chosen, found in gains.items()}, list(blocks), seed, n_replicates),
-        collinearity=_collinearity(choices, columns, scale),
+        commonality=_commonality(choices, gains, list(blocks), seed, n_replicates),
+        collinearity=_collinearity(choices, outcome.predictors, scale),
         unfitted=unfitted,
     )
 
 
-def _mixed(used: pd.DataFrame, columns: Sequence[str], scale: str, by: str | None) -> tuple[pd.DataFrame, str]:
+def _mixed(outcome: Outcome) -> tuple[pd.DataFrame, str]:
     """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se), and why there is none."""
     empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": []}).astype({"group": object, "predictor": object})
-    table, predictors = holding_l_d(used, columns, OUTCOME[scale])
     try:
-        fit = fit_mixed(mixed_formula(predictors, OUTCOME[scale], by), table, FAMILY[OUTCOME[scale]])
+        fit = fit_mixed(outcome.formula, outcome.chosen, outcome.kind.family)
     except (NotConverged, ValueError) as failure:
         return empty, str(failure)
-    found = [slopes(fit, column, by).assign(predictor=column) for column in columns]
+    found = [slopes(fit, column, outcome.by).assign(predictor=column) for column in outcome.predictors]
     slope = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
-    return slope.assign(group=slope["group"] if by else ALL)[list(empty)], ""
+    return slope.assign(group=slope["group"] if outcome.by else ALL)[list(empty)], ""
 
 
-@dataclass(frozen=True)
-class Gain:
-    """A fit of some columns, and the log-likelihood (half the drop of the deviance) that each block gains by them."""
+class _Fits:
+    """Conditional models of sets of predictors on the same pairs, each fitted once."""
 
-    fit: ConditionalFit
-    gain: Float[np.ndarray, " blocks"]
+    def __init__(self, choices: CandidateSet) -> None:
+        self.choices = choices
+        self._made: dict[tuple[str, ...], ConditionalFit] = {}
 
+    def fit(self, columns: Sequence[str]) -> ConditionalFit:
+        """The model of some predictors."""
+        key = tuple(columns)
+        if key not in self._made:
+            self._made[key] = fit_conditional(self.choices.only(columns))
+        return self._made[key]
 
-def _fit(choices: CandidateSet, columns: Sequence[str]) -> Gain:
-    """Conditional model of some columns."""
-    chosen = choices.only(columns)
-    fit = fit_conditional(chosen)
-    at, _, _ = block_sums(chosen, fit.standardised)
-    null, _, _ = block_sums(chosen, np.zeros_like(fit.slope))
-    return Gain(fit, at - null)
+    def gain(self, columns: Sequence[str]) -> Float[np.ndarray, " blocks"]:
+        """The log-likelihood (half the drop of the deviance) that each block gains by some predictors."""
+        fit = self.fit(columns)
+        at, _, _ = block_sums(fit.choices, fit.standardised)
+        null, _, _ = block_sums(fit.choices, np.zeros_like(fit.slope))
+        return at - null
 
 
 def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:

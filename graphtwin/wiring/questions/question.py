@@ -8,30 +8,41 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from graphtwin.mixed import MixedFit
+from graphtwin.wiring.conditional.conditional_fit import ConditionalFit
 from graphtwin.wiring.pairs.measure import Measure
+from graphtwin.wiring.pairs.outcomes import Outcome
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked.
+    """What is asked: the slope of one similarity on an outcome.
 
     Attributes:
-        similarity: Column of the pair table.
-        outcome: "synapse_density", "co_travel" or "size".
-        by: Column of groups, or None.
-        n_replicates: Of every bootstrap and null; 0 leaves them out.
-        seed: Of all draws.
+        outcome: The outcome of the pairs; it has one similarity.
+        fit: Its conditional model.
+        n_replicates: Replicates of every bootstrap and null; 0 leaves them out.
+        seed: Seed of all draws.
         workers: Threads.
         measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
     """
 
-    similarity: str
-    outcome: str
-    by: str | None
+    outcome: Outcome
+    fit: ConditionalFit
     n_replicates: int
     seed: int
     workers: int
     measure: Measure | None = None
+
+    @property
+    def similarity(self) -> str:
+        """Column of the pair table."""
+        (name,) = self.outcome.similarities
+        return name
+
+    @property
+    def by(self) -> str | None:
+        """Column of groups, or None."""
+        return self.outcome.by
 
 
 @dataclass
