@@ -26,7 +26,7 @@ def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float
     the mean of normal values. Source: Hesterberg 2015, doi:10.1080/00031305.2015.1089789.
 
     Args:
-        values: A statistic under every draw; NaN where it has none.
+        values: A statistic under every draw; NaN where it is not defined.
         degrees: Units drawn, less one; where units are drawn within strata, less the number of strata.
         level: Share of the intervals that hold the truth.
     """
@@ -44,15 +44,15 @@ def percentile_intervals(
     """Ends of the 95 % `percentile_interval` of every column.
 
     Args:
-        values: Statistics under every draw.
-        degrees: As there, one for all columns or one each.
+        values: Statistics under every draw, one a column.
+        degrees: Units drawn, less one (less the number of strata where they are drawn within strata): one for all columns or one each.
     """
     each = np.broadcast_to(degrees, values.shape[1])
     return np.array([percentile_interval(column, float(own)) for column, own in zip(values.T, each, strict=True)]).reshape(-1, 2).T
 
 
 def draw_units(rng: np.random.Generator, n_units: int, n_replicates: int) -> Int[np.ndarray, "replicates units"]:
-    """The units of each resample: as many as there are, with replacement."""
+    """Units of each resample: as many as the sample has, drawn with replacement."""
     return rng.integers(0, max(n_units, 1), (n_replicates, n_units))
 
 
@@ -101,7 +101,7 @@ class Resampled:
 
     Attributes:
         estimate: The statistic of the sample.
-        replicates: The statistic of every resample; NaN where it has none.
+        replicates: The statistic of every resample; NaN where it is not defined.
         degrees: Units drawn, less one, by which the interval is widened.
     """
 

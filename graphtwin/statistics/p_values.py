@@ -1,6 +1,6 @@
 """The p that replicates of a null give, one- and two-sided, and false discovery rates over the tests of one table.
 
-Both count the observed value among the draws, so that none is below 1 / (1 + replicates). Source: Phipson and Smyth 2010,
+Both p count the observed value among the draws, so that none is below 1 / (1 + replicates). Source: Phipson and Smyth 2010,
 doi:10.2202/1544-6115.1585. A replicate that differs from the observed by rounding alone is as extreme: where nothing can be exchanged, p is
 1. A replicate without a value is as extreme too, since what is unknown is no evidence; where the observed has none, p is NaN.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy import stats
 
-ROUNDING = 1e-9  # of a statistic: sums in another order differ by less
+ROUNDING = 1e-9  # share of a statistic that may be rounding: sums in another order differ by less
 
 
 def one_sided_p(
@@ -26,7 +26,7 @@ def one_sided_p(
 
     Args:
         observed: A statistic, or one of each group.
-        null: The same of every replicate.
+        null: The statistic of every replicate of the null, each with the shape of `observed`.
         alternative: Which side speaks against the null.
     """
     sign = 1.0 if alternative == "greater" else -1.0
@@ -40,7 +40,7 @@ def two_sided_p(
 
     Args:
         observed: A statistic, or one of each group.
-        null: The same of every replicate.
+        null: The statistic of every replicate of the null, each with the shape of `observed`.
     """
     every = np.concatenate([np.asarray(observed)[None], null])
     known = np.isfinite(every)
@@ -49,13 +49,13 @@ def two_sided_p(
 
 
 def _slack(observed: float | np.ndarray, null: np.ndarray) -> np.ndarray:
-    """What may be rounding."""
+    """Largest difference of two statistics that may be rounding."""
     every = np.concatenate([np.asarray(observed)[None], null])
     return np.asarray(ROUNDING * np.abs(np.where(np.isfinite(every), every, 0.0)).max(0))
 
 
 def _share(observed: float | np.ndarray, as_extreme: Bool[np.ndarray, replicates * groups]) -> Float[np.ndarray, "*groups"]:
-    """Replicates as extreme, and the observed one, over all."""
+    """Share of values, the observed one among them, that are as extreme as it; NaN where it is not defined."""
     return np.where(np.isfinite(observed), (1 + as_extreme.sum(0)) / (1 + len(as_extreme)), np.nan)
 
 

@@ -17,7 +17,7 @@ def replicate(draw: Callable[[int], Result], n: int, workers: int, label: str) -
         draw: One replicate; names its own randomness by the number it is given, and spends its time in code that releases the GIL.
         n: Replicates.
         workers: Threads.
-        label: Of the progress bar.
+        label: Words beside the progress bar and at the start of an error.
     """
     from tqdm import tqdm
 
