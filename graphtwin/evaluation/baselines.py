@@ -24,9 +24,11 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 from graphtwin.execute import rng_for
 
-POSITION = ["x_um", "depth_um", "z_um"]  # in the pia frame, um
-LABELS = ["cell_class", "layer", "axon_status", "dendrite_status", "is_functional"]  # what is known of a cell without its function
-# On the real pairs a third of them loses .001 of average precision by boosting, more gain nothing.
+POSITION = ["x_um", "depth_um", "z_um"]  # columns of a soma's position in the pia frame, um
+# Columns of what is known of a cell beside its position; whether it is functional is one, since functional axons are a selection.
+LABELS = ["cell_class", "layer", "axon_status", "dendrite_status", "is_functional"]
+# Unconnected training pairs that a baseline reads. On the real pairs a third of them loses .001 of average precision by boosting, more
+# gain nothing.
 N_NEGATIVES = 300_000
 
 
@@ -46,7 +48,7 @@ def baseline_features(
         post_ids: Nucleus ids of the targets.
         neurons: The cortex's neurons; an id it lacks has unknown everything.
         in_degree: Observed inputs of each queried cell (index: nucleus_id), counted on TRAINING axons only; other cells are unknown.
-        similarity: Extra columns a pair, such as signal_correlation and orientation_difference.
+        similarity: Extra features of every pair by name, such as signal_correlation and orientation_difference.
     """
     index = pd.Index(neurons["nucleus_id"])
     pre, post = index.get_indexer(pre_ids), index.get_indexer(post_ids)
@@ -84,8 +86,8 @@ class DrawnPairs:
 
     Attributes:
         rows: Drawn training pairs, rising.
-        keep: Probability with which each of them was kept; 1 if connected.
-        held_out_keep: What it is at the distance of each held-out pair.
+        keep: Probability with which each drawn pair was kept; 1 if connected.
+        held_out_keep: Probability with which a negative at the distance of each held-out pair was kept.
     """
 
     rows: Int[np.ndarray, " drawn"]
@@ -105,11 +107,11 @@ def draw_pairs(
     The odds are log-quadratic in distance, so that any of the models can undo them.
 
     Args:
-        distance_um: Between the somata of every training pair; NaN if unknown.
-        connected: Their outcome.
-        held_out_um: Distances of the pairs to be predicted.
-        seed: Of the draw.
-        n_negatives: About as many are kept: fewer where all of the nearest are, all if there are no more.
+        distance_um: Distance between the somata of every training pair (um); NaN if unknown.
+        connected: Whether a synapse was observed, for every training pair.
+        held_out_um: Distances between the somata of the pairs to be predicted (um); NaN if unknown.
+        seed: Seed of the draw.
+        n_negatives: Number of negatives to keep, about: fewer where all of the nearest are kept, all if there are no more.
     """
     if not connected.any():
         raise ValueError(
@@ -158,9 +160,9 @@ def fit_pair_baseline(
         model: "majority" (prevalence), "distance" (falling function of soma distance), "logistic" (quadratic in geometry) or "boosting".
         train: Features and outcomes of the drawn pairs.
         held_out: Features to predict from, same columns.
-        names: Of the columns, from `pair_features`.
-        drawn: How the pairs were drawn.
-        seed: Of the fit.
+        names: Names of the columns, from `baseline_features`.
+        drawn: Probabilities with which the training pairs were kept, and by which the thinning is undone.
+        seed: Seed of the fit.
     """
     features, connected = train
     weight = 1 / drawn.keep.astype(np.float64)
@@ -197,7 +199,7 @@ def _boosting(seed: int) -> HistGradientBoostingClassifier:
 
 
 def _logistic(names: list[str]) -> Pipeline:
-    """Logistic regression on geometry and similarity (to second order), what is unknown of them, and labels as categories."""
+    """Logistic regression on geometry and similarity (to second order), on which of these are unknown, and on labels as categories."""
     is_label = [name.removeprefix("pre_").removeprefix("post_") in LABELS for name in names]
     labels = [i for i, found in enumerate(is_label) if found]
     numbers = [i for i, found in enumerate(is_label) if not found]
@@ -236,8 +238,8 @@ class NeuronSide:
     """Neurons on one side of a split.
 
     Attributes:
-        features: Functional features only; NaN where a neuron lacks one.
-        scan: A number for each scan.
+        features: Functional features of each neuron, nothing else; NaN where a neuron lacks one.
+        scan: Number of the scan that each neuron was recorded in.
     """
 
     features: Float[np.ndarray, "rows features"]
@@ -255,10 +257,10 @@ def fit_label_baseline(
     Args:
         model: "majority" (class frequencies), "scan" (the scan's identity alone), "logistic" or "boosting" on functional features.
         train: Features and scan of the training neurons.
-        true: Their classes, 0 to n_classes - 1; -1 (unknown) is left out.
+        true: Classes of the training neurons, 0 to n_classes - 1; -1 (unknown) is left out.
         held_out: Features and scan to predict from; a scan that no training neuron has says nothing.
         n_classes: Columns of the answer, also for classes that no training neuron has.
-        seed: Of the fit.
+        seed: Seed of the fit.
     """
     labelled = true >= 0
     known = np.isfinite(train.features[labelled]).any(axis=0)
@@ -301,9 +303,9 @@ def fit_position_baseline(
     Args:
         model: "mean", "scan" (mean of the scan), "ridge" or "boosting" on functional features.
         train: Features and scan of the training neurons.
-        true_um: Their positions; NaN (unknown) is left out.
+        true_um: Positions of the training neurons (um); NaN (unknown) is left out.
         held_out: Features and scan to predict from.
-        seed: Of the fit and of the folds the deviation is measured on.
+        seed: Seed of the fit and of the folds that the deviation is measured on.
     """
     known = np.isfinite(true_um)
     target = true_um[known]

@@ -15,7 +15,7 @@ from numba import njit
 
 from graphtwin.evaluation.metrics import falling_order
 
-REPLICATES_A_PASS = 64  # their counts of 2,500 axons stay in a core's cache
+REPLICATES_A_PASS = 64  # replicates updated in one pass over the pairs: the counts of so many over 2,500 axons stay in a core's cache
 INSIDE_TIE, ENDS_TIE, ENDS_STRATUM = 0, 1, 2  # marks of places in a ranking: ties count as a whole
 
 
@@ -24,6 +24,8 @@ class RankedPairs:
     """Pairs from the highest score down, stratum after stratum. Six bytes a pair.
 
     Attributes:
+        connected: Whether a synapse was observed.
+        cluster: Row of the pair's axon (or neuron, or scan) in the table of counts, from 0.
         mark: Whether the pair ends a run of equal scores (1), its stratum (2), or neither (0).
     """
 
@@ -42,9 +44,9 @@ def rank_pairs(
 
     Args:
         connected: Whether a synapse was observed.
-        score: The higher, the likelier connected.
+        score: Score of each pair: the higher, the likelier connected.
         cluster: Row of the pair's axon (or neuron, or scan) in the table of counts, from 0.
-        stratum: Pairs are compared inside a stratum only; pairs with stratum -1 are left out.
+        stratum: Stratum of each pair: pairs are compared inside a stratum only, those with stratum -1 are left out.
     """
     if stratum is not None and (stratum < 0).any():
         keep = stratum >= 0

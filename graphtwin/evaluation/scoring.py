@@ -18,9 +18,9 @@ from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, r
 from graphtwin.statistics import Resampled, cluster_counts, cluster_rows, resample_mean, resample_metric, resampled
 
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
-UNITS = {"median_absolute_error": "um"}  # of metrics that have one; the others have none
+UNITS = {"median_absolute_error": "um"}  # unit of each metric that has one
 TOP_K = (100, 1000)  # pairs at the head of the ranking whose precision is told
-N_THREADS = 2  # as many as the cores of a small machine; they change no number
+N_THREADS = 2  # threads, as many as the cores of a small machine; they change no number
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def score_pairs(
 
     Args:
         connected: Whether a synapse was observed.
-        probabilities: Of a connection, a column for each model.
+        probabilities: Probability of a connection for every pair, by model.
         axon: Id of each pair's axon (`pre_nucleus_id`).
-        distance_um: Soma distance; bins of 10 um make the distance-matched AUC, pairs without it are in all other metrics.
+        distance_um: Soma distance (um); bins of 10 um make the distance-matched AUC, pairs without a distance are in all other metrics.
         design: What the pairs are and how they are resampled.
         cluster: Id of what is resampled, the same for all pairs of an axon; the axon itself if not given.
     """
@@ -166,11 +166,11 @@ def score_labels(
     """Recognition of cell types or layers; rows whose true class is -1 (unknown) are left out.
 
     Args:
-        true: Index into `classes`, or -1.
-        probabilities: Of every class, a table for each model.
-        classes: Their names.
+        true: Index of the true class in `classes`, or -1 where it is unknown.
+        probabilities: Probability of every class (columns) for every row, by model.
+        classes: Names of the classes.
         cluster: Id of what is resampled: the neuron, its scan or its tile.
-        scan: A number for each scan; balanced accuracy within scans is what is left when the scan's identity says nothing.
+        scan: Number of each row's scan; balanced accuracy within scans is what is left when the scan's identity says nothing.
         design: What the rows are and how they are resampled.
     """
     known = true >= 0

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Shaped
 
 from graphtwin.execute import rng_for
 
-TILE_UM = 100.0  # side of the tiles of tissue that are resampled and held out as a whole; a choice
+TILE_UM = 100.0  # side of a square of tissue whose neurons are resampled together; a choice
 
 
 def hashed_order(ids: Int[np.ndarray, " rows"], seed: int, name: str) -> Shaped[np.ndarray, " rows"]:

@@ -22,9 +22,9 @@ NAMES = {
     "median_absolute_error": "median error",
     "log_loss": "log loss",
 }
-# Errors and losses; of all other metrics more is better.
+# Metrics that are errors and losses; of all others more is better.
 LOWER_IS_BETTER = {"median_absolute_error", "log_loss", "brier", "calibration_error"}
-LEVEL = 0.05  # the usual 5 %, two-sided
+LEVEL = 0.05  # largest one-sided p at which a model adds something: the usual 5 %
 About = Literal["function", "structure"]
 
 
@@ -52,13 +52,13 @@ class Verdict:
     Attributes:
         task: What was predicted.
         about: What the first model has and the second lacks; None where no models were compared.
-        finding: Whether that adds to the prediction; or that the task was skipped, or a model chosen.
-        p_value: Of permutations; None where there are none.
-        sentence: The same in words, with the numbers.
+        finding: Whether what the first model has adds to the prediction; or that the task was skipped, or a model chosen.
+        p_value: One-sided p of permutations; None where there are none.
+        sentence: The finding in words, with the numbers.
         split: What was held out.
-        metric: What the models were compared by.
-        first: The model that has it.
-        second: The model that lacks it.
+        metric: Name of the metric that the models were compared by.
+        first: Name of the model that has what the verdict is about.
+        second: Name of the model that lacks what the verdict is about.
     """
 
     task: str
@@ -77,8 +77,8 @@ def comparison_of(row: Mapping[str, Any], first: str, second: str) -> Comparison
 
     Args:
         row: A row of `Scores.differences`.
-        first: The model from whose metric the other's is taken.
-        second: The other model.
+        first: Name of the model from whose metric the other's is taken.
+        second: Name of the other model.
     """
     if row["model"] != f"{first} - {second}":
         raise ValueError(
@@ -117,11 +117,11 @@ def judge(
     may be as good.
 
     Args:
-        comparison: The model that has it minus the one that has not.
+        comparison: The difference of the model that has something minus the one that lacks it.
         about: What the first model has and the second lacks.
         observed: The first model's metric on the real data, needed with `null`.
-        null: The same metric where that was permuted.
-        what: The same in the words of the sentence.
+        null: The first model's metric in every run where what it has was permuted.
+        what: What the first model has and the second lacks, in the words of the sentence; the word of `about` if not given.
     """
     what = what or about
     p_value = None
