@@ -13,7 +13,9 @@ from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, r
 from graphtwin.sources import SourceTables, Table
 from graphtwin.sources.formats.manifest import SYNAPTIC
 
-MOVED_UM = 1.0  # Positions of one nucleus in two tables of the bundle differ by rounding; more means another frame or another cell.
+# Distance up to which two tables agree on the position of a nucleus. In the bundle positions differ by rounding; more means another frame
+# or another cell.
+MOVED_UM = 1.0
 LABELS = {
     "cell_class": ("cell_types_coarse", "somata", "nuclei"),
     "cell_type": ("cell_types_fine",),
@@ -36,9 +38,9 @@ class Cortex:
         root_ids: materialization, root_id (unique together), nucleus_id.
         synapses: materialization, pre_nucleus_id, post_nucleus_id (unique together), size (summed cleft voxels), and, if a table lists
             single synapses, n_synapses (missing where another lists pairs).
-        queried: materialization, nucleus_id, side: whose outputs ("pre") and inputs ("post") were looked for.
+        queried: materialization, nucleus_id, side: the nuclei whose outputs ("pre") or inputs ("post") were looked for.
         funnel: What every step kept and dropped; see `cortex.funnel`.
-        provenance: name, materializations, and the sha256 of every file read.
+        provenance: Name of the source, its materializations, and the sha256 of every file read.
     """
 
     neurons: pd.DataFrame
@@ -55,7 +57,7 @@ def build(tables: SourceTables) -> Cortex:
     """Join a source's tables through nucleus ids, counting what is lost at every step.
 
     Args:
-        tables: What a source loaded.
+        tables: The checked tables that a source loaded.
     """
     funnel = Funnel("cortex")
     mapped = root_ids(tables, funnel)

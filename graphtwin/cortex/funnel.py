@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-# One row a step: how many went in, how many were lost and why.
+# Columns of the funnel, one row a step: how many went in, how many were lost and why.
 COLUMNS = ["stage", "table", "step", "n_before", "n_after", "n_dropped", "reason", "unit"]
 
 
@@ -15,7 +15,7 @@ class Funnel:
     """Steps recorded in the order they happen.
 
     Attributes:
-        stage: The stage that writes it, as `cortex`.
+        stage: Name of the stage that records the steps, such as `cortex`.
         steps: One row a step, columns `COLUMNS`.
     """
 
@@ -26,18 +26,18 @@ class Funnel:
         """Add one step.
 
         Args:
-            table: What is being counted, as `units` or `synapses 661`.
+            table: What is being counted, such as `units` or `synapses 661`.
             step: What a row must be to survive.
             n_before: Rows that arrive.
             n_after: Rows that go on.
-            reason: Why the others do not.
-            unit: `units`, `nuclei`, `pairs`, `roots` or `rows`.
+            reason: Why the other rows do not go on.
+            unit: What a row is: `units`, `nuclei`, `pairs`, `synapses`, `roots` or `rows`.
         """
         values = [self.stage, table, step, n_before, n_after, n_before - n_after, reason, unit]
         self.steps.append(dict(zip(COLUMNS, values, strict=True)))
 
     def keep(self, frame: pd.DataFrame, mask: pd.Series, table: str, step: str, reason: str, unit: str) -> pd.DataFrame:
-        """The rows where the mask holds; what it costs is recorded."""
+        """The rows where the mask holds; how many the mask drops is recorded."""
         kept = frame[mask.to_numpy()]
         self.record(table, step, len(frame), len(kept), reason, unit)
         return kept

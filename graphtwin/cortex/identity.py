@@ -10,10 +10,11 @@ from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources import SourceTables
 from graphtwin.sources.formats.manifest import SYNAPTIC
 
-KEY = ["materialization", "root_id"]  # a root id names a cell at one materialization only
+KEY = ["materialization", "root_id"]  # columns that name a cell: a root id does so at one materialization only
 NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")  # tables that say which nucleus a root id is
 ROOT_ROLES = ("somata", "unit_roots", "proofreading")  # tables that name cells by root id alone
-SAME_POSITION_UM = 1e-3  # Positions of one nucleus agree to rounding; neighbouring somata are 4.8 um apart and more.
+# Distance below which two positions are those of one nucleus: they agree to rounding; neighbouring somata are 4.8 um apart and more.
+SAME_POSITION_UM = 1e-3
 
 
 def root_ids(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
@@ -22,8 +23,8 @@ def root_ids(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     A root that one table ties to two nuclei is a merged segment: it stays unmapped unless another table or its position decides.
 
     Args:
-        tables: A source.
-        funnel: Takes the counts.
+        tables: The tables of a source.
+        funnel: Receives the counts of what was mapped and what was lost.
     """
     mapped = _by_name(tables, funnel)
     wanted = _wanted(tables)
@@ -47,10 +48,10 @@ def attach(
 
     Args:
         frame: Any table with a root id column.
-        materialization: The one its root ids belong to.
-        mapped: The result of `root_ids`.
-        root: The column to look up.
-        nucleus: The column to add.
+        materialization: The materialization that the frame's root ids belong to.
+        mapped: The nucleus of each root id, as `root_ids` returns it.
+        root: Name of the column of root ids.
+        nucleus: Name of the column of nucleus ids to add.
     """
     lookup = mapped.loc[mapped["materialization"] == materialization].set_index("root_id")["nucleus_id"]
     return frame.assign(**{nucleus: frame[root].map(lookup.astype("Int64"))})

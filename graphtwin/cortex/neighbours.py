@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int, Int64
 
-TREE_DIMENSIONS = 15  # Above it a k-d tree looks at most points anyway, and comparing all of them in blocks is faster.
+TREE_DIMENSIONS = 15  # Most dimensions for a k-d tree: above, it looks at most points anyway, and comparing all in blocks is faster.
 SAME = 1e-12  # Relative difference below which two distances count as equal: rounding, not geometry.
 
 
@@ -17,8 +17,8 @@ class Csr:
     """A directed relation on n neurons: the edges of neuron i are `indices[indptr[i]:indptr[i + 1]]`, in ascending order.
 
     Attributes:
-        indptr: Where the edges of each neuron begin; the last entry is the number of edges.
-        indices: Number of the neuron at the other end.
+        indptr: Place of the first edge of each neuron in `indices`; the last entry is the number of edges.
+        indices: Number of the neuron that each edge reaches.
         weight: One value an edge: a distance, or the size of a synapse.
     """
 
@@ -32,9 +32,9 @@ class Csr:
 
         Args:
             row: Number of the neuron an edge starts from, below n.
-            col: Number of the neuron it reaches, below n.
-            weight: One value an edge.
-            n: Neurons.
+            col: Number of the neuron an edge reaches, below n.
+            weight: One value an edge: a distance, or the size of a synapse.
+            n: Number of neurons.
         """
         assert len(row) == 0 or (min(row.min(), col.min()) >= 0 and max(row.max(), col.max()) < n)
         order = np.lexsort((col, row))
@@ -43,17 +43,17 @@ class Csr:
 
     @property
     def n_rows(self) -> int:
-        """Neurons, with or without edges."""
+        """Number of neurons, with or without edges."""
         return len(self.indptr) - 1
 
     @property
     def n_edges(self) -> int:
-        """Edges."""
+        """Number of edges."""
         return len(self.indices)
 
     @property
     def degree(self) -> Int64[np.ndarray, " rows"]:
-        """Edges that start from each neuron."""
+        """Number of edges that start from each neuron."""
         return np.diff(self.indptr)
 
     @property
@@ -70,9 +70,9 @@ def nearest_relation(
     Args:
         points: Positions (um) or embeddings.
         at: Number of the neuron each point belongs to, below n.
-        n: Neurons.
-        k: Neighbours of each; fewer where there are not as many points.
-        metric: `cosine` compares directions only, its distance is 1 - cosine; a point at the origin has none and stays alone.
+        n: Number of neurons.
+        k: Number of neighbours of each point; fewer where there are not as many points.
+        metric: `euclidean`, or `cosine`, which compares directions only, by the distance 1 - cosine; a point at the origin stays alone.
     """
     if metric == "cosine":
         length = np.linalg.norm(points, axis=1)
@@ -90,8 +90,8 @@ def k_nearest(
     """The k nearest other points of each point and their Euclidean distances, nearest first; of equally near ones the lower number wins.
 
     Args:
-        points: Finite coordinates.
-        k: Neighbours; no more than there are other points are returned.
+        points: Coordinates of each point, all finite.
+        k: Number of neighbours of each point; no more than there are other points are returned.
     """
     if k < 1:
         raise ValueError(f"k = {k}: a nearest-neighbour relation needs k of 1 or more.")

@@ -13,18 +13,18 @@ from graphtwin.cortex.em.segmentation import NO_SEGMENT, PAIR, PLACE
 from graphtwin.schema import UNIT_KEY
 
 COLUMNS = ["kind", "synapse_id", "nucleus_id", "root_id", *PLACE, "reason"]
-NO_ID = -1  # in a column of ids that a finding does not have
+NO_ID = -1  # stands in a column of ids where a finding has no such id
 
 
 def compare_nuclei(table: pd.DataFrame, found: pd.DataFrame, low_nm: np.ndarray, high_nm: np.ndarray, tolerance_nm: float) -> pd.DataFrame:
     """Nuclei of a table against those of the volume.
 
     Args:
-        table: nucleus_id, root_id, x_nm, y_nm, z_nm; those outside the volume are passed over.
-        found: As `em_checks.nucleus_table` returns them.
-        low_nm: Corner of the volume.
-        high_nm: The other one.
-        tolerance_nm: How far apart the places may be, where a nucleus is not cut by the border.
+        table: Nuclei of the table: nucleus_id, root_id, x_nm, y_nm, z_nm; those outside the volume are passed over.
+        found: Nuclei of the volume, as `segmentation.nucleus_table` returns them.
+        low_nm: Lower corner of the volume (x, y, z).
+        high_nm: Upper corner of the volume (x, y, z), itself outside.
+        tolerance_nm: Largest distance of a nucleus' places in the table and in the volume; one cut by the border may lie anywhere.
     """
     places = table[PLACE].to_numpy(np.float64)
     inside = ((places >= low_nm) & (places < high_nm)).all(axis=1)
@@ -51,11 +51,11 @@ def compare_synapses(
     """Synapses of a table against the segments under their points.
 
     Args:
-        synapses: synapse_id, pre_root_id, post_root_id, ctr_x_nm, ctr_y_nm, ctr_z_nm: all points in the volume.
+        synapses: Synapses of the table, all points in the volume: synapse_id, pre_root_id, post_root_id, ctr_x_nm, ctr_y_nm, ctr_z_nm.
         pre_segment: Segment found at the presynaptic point, 0 for none.
-        post_segment: The same of the postsynaptic point.
-        contacts: root_id_a, root_id_b of the segments that touch.
-        radius_nm: How far was looked, for the reason.
+        post_segment: Segment found at the postsynaptic point, 0 for none.
+        contacts: Pairs of segments that touch: root_id_a, root_id_b.
+        radius_nm: Distance up to which a segment was looked for around each point; named in the reason.
     """
     rows: list[dict[str, Any]] = []
     for side, segment in (("pre", pre_segment), ("post", post_segment)):
@@ -79,8 +79,8 @@ def compare_roots(synapses: pd.DataFrame, nuclei: pd.DataFrame) -> pd.DataFrame:
     """Root ids of synapses that no nucleus of the table has: fragments, or a table of another materialization.
 
     Args:
-        synapses: pre_root_id and post_root_id.
-        nuclei: root_id of the whole table of nuclei, wherever they lie.
+        synapses: Synapses of the table: pre_root_id and post_root_id.
+        nuclei: The whole table of nuclei, wherever they lie: root_id.
     """
     roots = pd.concat([synapses["pre_root_id"], synapses["post_root_id"]]).value_counts()
     alone = roots[~roots.index.isin(nuclei["root_id"])].sort_index()
@@ -94,9 +94,9 @@ def compare_contacts(table: pd.DataFrame, found: pd.DataFrame, tolerance: float)
     """Contact areas of a table against those of the volume.
 
     Args:
-        table: root_id_a, root_id_b (the lower first), area_um2.
-        found: As `em_checks.contact_areas` returns them.
-        tolerance: Largest difference, as a part of the larger area.
+        table: Contacts of the table: root_id_a, root_id_b (the lower first), area_um2.
+        found: Contacts of the volume, as `segmentation.contact_areas` returns them.
+        tolerance: Largest difference of the two areas of a contact, as a share of the larger one.
     """
     columns = [*PAIR, "area_um2"]
     both = (
@@ -120,11 +120,12 @@ def compare_annotations(
     """Synapses of a table against the points that annotate them in the volume.
 
     Args:
-        synapses: synapse_id, size, ctr_x_nm, ctr_y_nm, ctr_z_nm; those with a centre outside the volume need no point.
-        points: annotation_id, size, x_nm, y_nm, z_nm.
-        low_nm: Corner of the volume.
-        high_nm: The other one.
-        tolerance_nm: How far from its point a centre may lie.
+        synapses: Synapses of the table: synapse_id, size, ctr_x_nm, ctr_y_nm, ctr_z_nm; those with a centre outside the volume need no
+            point.
+        points: Points of the volume: annotation_id, size, x_nm, y_nm, z_nm.
+        low_nm: Lower corner of the volume (x, y, z).
+        high_nm: Upper corner of the volume (x, y, z), itself outside.
+        tolerance_nm: Largest distance of a centre from its point.
     """
     centres = synapses[["synapse_id", "size"]].assign(**{name: synapses[f"ctr_{name}"] for name in PLACE})
     seen = points.rename(columns={"annotation_id": "synapse_id"})[["synapse_id", "size", *PLACE]]
@@ -148,9 +149,9 @@ def compare_matches(table: pd.DataFrame, found: pd.DataFrame, tolerance_nm: floa
     """Matches of units and nuclei in a coregistration table against those that a recording's file lists.
 
     Args:
-        table: session, scan_idx, unit_id, nucleus_id, root_id, x_nm, y_nm, z_nm of the recording's scan.
-        found: session, scan_idx, unit_id, x_nm, y_nm, z_nm of the file.
-        tolerance_nm: How far apart the places of one match may lie.
+        table: Matches of the table in the recording's scan: session, scan_idx, unit_id, nucleus_id, root_id, x_nm, y_nm, z_nm.
+        found: Matches of the recording's file: session, scan_idx, unit_id, x_nm, y_nm, z_nm.
+        tolerance_nm: Largest distance between the two places of one match.
     """
     units, seen = (pd.MultiIndex.from_frame(frame[UNIT_KEY]) for frame in (table, found))
     rows = [
@@ -177,7 +178,7 @@ def _apart_nm(row: Any) -> float:
 
 
 def _compare_nucleus(row: Any, tolerance_nm: float) -> list[dict[str, Any]]:
-    """Findings of a nucleus that is in both."""
+    """Findings of a nucleus that both the table and the volume have."""
     rows = []
     if row.root_id != row.root_id_seen:
         where = "on background" if row.root_id_seen == NO_SEGMENT else f"in segment {row.root_id_seen}"

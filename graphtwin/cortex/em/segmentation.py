@@ -12,7 +12,7 @@ from numba import njit
 
 PAIR = ["root_id_a", "root_id_b"]  # columns of two segments that touch; a is the lower id
 PLACE = ["x_nm", "y_nm", "z_nm"]
-NO_SEGMENT = 0  # id of background, as precomputed volumes have it
+NO_SEGMENT = 0  # id of a voxel on background, as precomputed volumes have it
 
 Lookup = Callable[[Float64[np.ndarray, "points 3"]], Int64[np.ndarray, " points"]]
 
@@ -21,9 +21,9 @@ class Cutout(NamedTuple):
     """A box of a segmentation.
 
     Attributes:
-        begin: Its first voxel.
-        ids: Of its voxels, and of the layer of voxels behind them where the volume goes on there.
-        overlap: Along each axis 1 where there is such a layer, 0 at the border of the volume.
+        begin: First voxel of the box (x, y, z), counted in the volume.
+        ids: Ids of the box's voxels, and of the layer of voxels behind them along each axis where the volume goes on there.
+        overlap: Voxels of the layer behind the box along each axis: 1, or 0 at the border of the volume.
     """
 
     begin: Int64[np.ndarray, " 3"]
@@ -53,7 +53,7 @@ def contact_areas(counts: Iterable[pd.DataFrame], resolution_nm: Float[np.ndarra
 
     Args:
         counts: `count_faces` of every box, in any order.
-        resolution_nm: Edge lengths of a voxel.
+        resolution_nm: Edge lengths of a voxel (x, y, z).
     """
     empty = pd.DataFrame({name: np.empty(0, np.int64) for name in [*PAIR, "n_x", "n_y", "n_z"]})
     table = pd.concat([empty, *counts]).groupby(PAIR, as_index=False).sum()
@@ -65,8 +65,8 @@ def sum_nuclei(nuclei: Cutout, segments: Cutout) -> pd.DataFrame:
     """Voxels of each nucleus in a box by the segment they are in: nucleus_id, root_id, n_voxels and the sums of their voxels x, y, z.
 
     Args:
-        nuclei: Ids of nuclei.
-        segments: The same box of the segmentation.
+        nuclei: Ids of nuclei in the box, 0 outside them.
+        segments: Ids of segments in the box, 0 on background.
     """
     at = np.nonzero(nuclei.inner)
     columns = {"nucleus_id": nuclei.inner[at], "root_id": segments.inner[at], "n_voxels": np.ones(len(at[0]), np.int64)}
@@ -83,9 +83,9 @@ def nucleus_table(
 
     Args:
         sums: `sum_nuclei` of every box.
-        resolution_nm: Edge lengths of a voxel.
-        begin: First voxel of the volume.
-        end: The one after the last; a nucleus that reaches a border is cut, and its centroid is that of a part.
+        resolution_nm: Edge lengths of a voxel (x, y, z).
+        begin: First voxel of the volume (x, y, z).
+        end: Voxel after the last of the volume (x, y, z); a nucleus that reaches a border is cut, and its centroid is that of a part.
     """
     parts = _add_up(pd.concat([sum_nuclei(_nothing(), _nothing()), *sums]))
     whole = _add_up(parts.assign(root_id=0)).set_index("nucleus_id")
@@ -111,10 +111,10 @@ def assign_points(
     """The segment under each point, or where there is none, the nearest within a radius; 0 and NaN where there is none either.
 
     Args:
-        points_nm: In the volume.
-        lookup: Ids at points, 0 on background and outside the volume.
-        resolution_nm: Edge lengths of a voxel; neighbours are tried by the distance of whole voxels.
-        radius_nm: How far to look.
+        points_nm: Points in the volume (x, y, z).
+        lookup: Function from points (nm) to the ids of their segments, 0 on background and outside the volume.
+        resolution_nm: Edge lengths of a voxel (x, y, z); neighbours are tried by the distance of whole voxels.
+        radius_nm: Distance up to which a segment is looked for around a point on background.
 
     Returns:
         The segments, and the distances (nm) at which they were found.
@@ -138,7 +138,7 @@ def assign_points(
 
 
 def _add_up(table: pd.DataFrame) -> pd.DataFrame:
-    """Sums, minima and maxima by nucleus and segment."""
+    """Voxel counts and sums, minima and maxima of voxel places, by nucleus and segment."""
     how = dict.fromkeys(("n_voxels", *"xyz"), "sum") | {f"{edge}_{name}": edge for name in "xyz" for edge in ("min", "max")}
     return table.groupby(["nucleus_id", "root_id"], as_index=False).agg(how)
 
@@ -150,7 +150,7 @@ def _nothing() -> Cutout:
 @njit(cache=True, nogil=True)
 @no_type_check
 def _differing(ids, inner):
-    """Both ids, the lower first, and the axis of each face between two segments."""
+    """The two ids, the lower first, and the axis of each face between two segments."""
     pairs, axes, n = np.empty((1024, 2), np.int64), np.empty(1024, np.int8), 0
     for k in range(inner[2]):
         for j in range(inner[1]):

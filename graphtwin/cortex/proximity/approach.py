@@ -11,15 +11,15 @@ from numba import njit
 from graphtwin.cortex.proximity.encounters import box_gap, smallest_square
 from graphtwin.cortex.proximity.voxels import Pool
 
-BLOCK_NM = 40_000  # Edge of the cubes that runs are gathered in: a whole dendrite fills about sixty.
+BLOCK_NM = 40_000  # edge of the cubes that runs are gathered in: a whole dendrite fills about sixty
 
 
 class Blocks(NamedTuple):
     """The runs of each cable gathered in cubes.
 
     Attributes:
-        first: Where the blocks of each cable begin.
-        begin: Where the runs of each block begin.
+        first: Number of the first block of each cable; the last entry is the number of blocks.
+        begin: Place of the first run of each block in `run`; the last entry is the number of runs.
         run: Numbers of the runs in their pool, block by block.
         low, high: Corners of the smallest box around the points of each block, nm.
     """
@@ -35,8 +35,8 @@ def gather_blocks(pool: Pool, n_cables: int) -> Blocks:
     """The blocks of a pool.
 
     Args:
-        pool: Of any cables.
-        n_cables: How many they are.
+        pool: Pool of any cables.
+        n_cables: Number of cables in the pool.
     """
     x, y, z = (pool.low // BLOCK_NM).T
     run = np.lexsort((x, y, z, pool.owner))
@@ -51,10 +51,10 @@ def smallest_distances(axon: Pool, dendrites: Pool, blocks: Blocks, which: Int[n
     """The smallest distance (nm) between a point of the axon and a point of each dendrite asked about.
 
     Args:
-        axon: A pool of one.
-        dendrites: The others.
-        blocks: Theirs.
-        which: Rows of dendrites.
+        axon: Pool of one axon.
+        dendrites: Pool of the dendrites.
+        blocks: Blocks of the pool of dendrites.
+        which: Rows of the dendrites asked about.
     """
     own = gather_blocks(axon, 1)
     out = np.empty(len(which))

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int, Int32
 from numba import njit
 
-MAX_EDGE_NM = 1000.0  # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
-LIMIT_NM = 2**30  # About a metre: int32 then holds every coordinate and every difference of two.
-# Odd 64-bit numbers that mix the coordinates of a voxel: the golden ratio, as in SplitMix64, and two of xxHash.
+MAX_EDGE_NM = 1000.0  # the longest edge that stays whole. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
+LIMIT_NM = 2**30  # largest coordinate, about a metre: int32 then holds every coordinate and every difference of two
+# Odd 64-bit numbers that mix the coordinates of a point: the golden ratio, as in SplitMix64, and two of xxHash.
 PRIME_X, PRIME_Y, PRIME_Z = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 
 
@@ -20,9 +20,9 @@ class Cable:
     """The discretised skeleton of one axon or dendrite.
 
     Attributes:
-        nucleus_id: Whose it is.
+        nucleus_id: Nucleus id of the neuron whose axon or dendrite it is.
         points_nm: x, y, z of every distinct point that has an edge, nm.
-        edges: Two different points each, the lower number first; no edge occurs twice.
+        edges: Numbers of the two points of each edge, different, the lower first; no edge occurs twice.
     """
 
     nucleus_id: int
@@ -40,10 +40,10 @@ class Cable:
         """Discretise a skeleton; see `discretise`.
 
         Args:
-            nucleus_id: Whose it is.
-            vertices_nm: Positions, nm.
+            nucleus_id: Nucleus id of the neuron whose skeleton it is.
+            vertices_nm: Position of each vertex (x, y, z), nm.
             edges: Numbers of the two vertices of each edge.
-            max_edge_nm: The longest edge that stays whole.
+            max_edge_nm: Length of the longest edge that stays whole, nm.
         """
         points, parts = discretise(vertices_nm, edges, max_edge_nm)
         if len(points) == 0:
@@ -55,13 +55,13 @@ class Cable:
 
     @property
     def length_um(self) -> float:
-        """Summed length of the edges."""
+        """Summed length of the edges, um."""
         ends = self.points_nm[self.edges].astype(np.float64)
         return float(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).sum() / 1000)
 
     @property
     def n_pieces(self) -> int:
-        """Connected pieces; 1 for a skeleton without gaps."""
+        """Number of connected pieces; 1 for a skeleton without gaps."""
         return int(_count_pieces(self.edges, len(self.points_nm)))
 
 
@@ -76,9 +76,9 @@ def discretise(
     numbered as they first occur. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3, by their code.
 
     Args:
-        vertices_nm: Finite positions, nm.
+        vertices_nm: Position of each vertex (x, y, z), nm, finite.
         edges: Numbers of the two vertices of each edge.
-        max_edge_nm: The longest edge that stays whole.
+        max_edge_nm: Length of the longest edge that stays whole, nm.
     """
     if not max_edge_nm > 0:
         raise ValueError(f"max_edge_nm = {max_edge_nm}: edges are split into parts of a positive length. 1000 nm is the published one.")
@@ -108,7 +108,7 @@ def discretise(
 @njit(cache=True, nogil=True)
 @no_type_check
 def _count_parts(vertices, edges, max_edge):
-    """Into how many parts each edge is split, 0 for one without length."""
+    """Number of parts that each edge is split into, 0 for one without length."""
     n_parts = np.empty(len(edges), np.int64)
     for e in range(len(edges)):
         a, b = edges[e, 0], edges[e, 1]
@@ -120,14 +120,14 @@ def _count_parts(vertices, edges, max_edge):
 @njit(cache=True, nogil=True)
 @no_type_check
 def _split(vertices, edges, n_parts, point_slots, points, part_slots, parts):
-    """Write down the distinct rounded points, in order of appearance, and the distinct parts of edges; how many of each."""
+    """Write down the distinct rounded points, in order of appearance, and the distinct parts of edges; returns how many of each."""
     n_points, n_kept = np.int64(0), np.int64(0)
     number = np.full(len(vertices), np.int64(-1))
     for e in range(len(edges)):
         n, here = n_parts[e], np.int64(-1)
         for i in range(n + 1 if n > 0 else 0):
             a, b = edges[e, 0], edges[e, 1]
-            if 0 < i < n:  # the same from both ends, and exact where the vertices are whole nm
+            if 0 < i < n:  # the parts come out the same from both ends, and exact where the vertices are whole nm
                 x = np.rint((vertices[a, 0] * (n - i) + vertices[b, 0] * i) / n)
                 y = np.rint((vertices[a, 1] * (n - i) + vertices[b, 1] * i) / n)
                 z = np.rint((vertices[a, 2] * (n - i) + vertices[b, 2] * i) / n)

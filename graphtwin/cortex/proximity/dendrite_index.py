@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cable", "DendriteIndex", "Encounters", "discretise", "in_order", "proximities"]
 
-RADIUS_NM = 5000  # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
-MAX_RADIUS_NM = 10**6  # a millimetre: much farther, squares of distances would outgrow what float64 holds exactly
-INDEX_VERSION = 1  # of the file of an index
+RADIUS_NM = 5000  # largest distance of two proximal points. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
+MAX_RADIUS_NM = 10**6  # largest radius, a millimetre: much farther, squares of distances would outgrow what float64 holds exactly
+INDEX_VERSION = 1  # version of the file of an index: a file of another one is refused
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,11 +42,11 @@ class DendriteIndex:
     """Dendrites pooled in one voxel grid: built once, asked by any number of axons.
 
     Attributes:
-        nucleus_id: Of each dendrite, in the order given; none twice.
-        radius_nm: The largest distance of two proximal points.
-        max_edge_nm: The longest edge that stayed whole when these dendrites were discretised; axons need the same.
-        pool: Their points.
-        fingerprint: Of the files it was made from, by whoever made it; empty where nobody said.
+        nucleus_id: Nucleus id of each dendrite's neuron, in the order given; none twice.
+        radius_nm: Largest distance of two proximal points.
+        max_edge_nm: Length of the longest edge that stayed whole when these dendrites were discretised; axons need the same.
+        pool: Points of the dendrites in one voxel grid.
+        fingerprint: Fingerprint of the files that the index was made from, by whoever made it; empty where nobody said.
     """
 
     nucleus_id: Int64[np.ndarray, " dendrites"]
@@ -63,9 +63,9 @@ class DendriteIndex:
 
         Args:
             dendrites: Discretised skeletons of different neurons.
-            radius_nm: The largest distance of two proximal points, whole nm.
-            max_edge_nm: With which they were discretised.
-            fingerprint: Of what they were read from.
+            radius_nm: Largest distance of two proximal points, whole nm.
+            max_edge_nm: Length of the longest edge that stayed whole when the dendrites were discretised.
+            fingerprint: Fingerprint of the files that the dendrites were read from.
         """
         if not 0 < radius_nm <= MAX_RADIUS_NM:
             raise ValueError(f"radius_nm = {radius_nm}: give a radius above 0 and up to {MAX_RADIUS_NM} nm. 5000 nm is the published one.")
@@ -115,8 +115,8 @@ class Encounters:
     """What one axon comes close to, a row a dendrite.
 
     Attributes:
-        pre_nucleus_id: Whose axon.
-        post_nucleus_id: Whose dendrite, in the order of the index; never that of the axon's own neuron.
+        pre_nucleus_id: Nucleus id of the axon's neuron.
+        post_nucleus_id: Nucleus id of each dendrite's neuron, in the order of the index; never that of the axon's own neuron.
         l_d_um: Length of dendrite within reach of the axon, um; above 0 exactly where there is a proximal pair of points.
         axon_length_um: Length of axon within reach of the dendrite, um.
         min_distance_um: Smallest distance of a point of the axon and a point of the dendrite, um, also where it is beyond the radius.
@@ -150,11 +150,11 @@ def proximities(
     """The encounters of each axon with the dendrites of an index, axon by axon as they come, so that memory doesn't grow with them.
 
     Args:
-        axons: Discretised with the index's `max_edge_nm`; taken one by one.
-        index: Of dendrites.
-        all_pairs: Also the dendrites without proximity, with an L_d of 0 and their distance.
-        vertices: Also the proximal points.
-        workers: Threads; the compiled passes run side by side, and nothing depends on how many they are.
+        axons: Axons discretised with the index's `max_edge_nm`; taken one by one.
+        index: Index of dendrites to ask.
+        all_pairs: Whether dendrites without proximity have a row too, with an L_d of 0 and their distance.
+        vertices: Whether the proximal points are returned too.
+        workers: Number of threads; the compiled passes run side by side, and nothing depends on how many they are.
     """
     ask = ask_index(index, all_pairs, vertices)
     return in_order(ask, axons, workers)
@@ -170,9 +170,9 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
     """The function of each item, in threads and in order; only as many items are taken ahead as keep the threads busy.
 
     Args:
-        function: Leaves the interpreter's lock to others where it takes long.
-        items: Taken one by one.
-        workers: Threads.
+        function: What is done with an item; it leaves the interpreter's lock to others where it takes long.
+        items: Arguments of the function, taken one by one.
+        workers: Number of threads.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -192,7 +192,7 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
 
 
 def _encounters(axon: Cable, index: DendriteIndex, blocks: Blocks | None, vertices: bool) -> Encounters:
-    """One axon; `blocks` are there when dendrites without proximity are asked for too."""
+    """The encounters of one axon; `blocks` are given when dendrites without proximity are asked for too."""
     own = pool([axon], max(index.radius_nm, MIN_VOXEL_NM))
     near_axon, near_dendrite, distance = meet(own, index.pool, len(index.nucleus_id), index.radius_nm)
     other = index.nucleus_id != axon.nucleus_id

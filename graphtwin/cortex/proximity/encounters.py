@@ -15,7 +15,7 @@ class Members(NamedTuple):
     """Proximal points of one side, by dendrite: those of dendrite d are `point[start[d]:start[d + 1]]`, ascending.
 
     Attributes:
-        start: Where the points of each dendrite begin.
+        start: Place of the first point of each dendrite in `point`; the last entry is the number of members.
         point: Number of the point in its pool; a point of the axon occurs once for every dendrite it is near to.
     """
 
@@ -34,10 +34,10 @@ def meet(axon: Pool, dendrites: Pool, n_dendrites: int, radius_nm: int) -> tuple
     Distances are compared as squares of whole nm, exactly, and the radius itself counts as near.
 
     Args:
-        axon: A pool of one, in voxels of the same edge as the dendrites', which is at least the radius.
-        dendrites: The others.
-        n_dendrites: How many they are.
-        radius_nm: The largest distance of two proximal points.
+        axon: Pool of one axon, in voxels of the same edge as the dendrites', which is at least the radius.
+        dendrites: Pool of the dendrites.
+        n_dendrites: Number of dendrites in their pool.
+        radius_nm: Largest distance of two proximal points.
     """
     squared = float(radius_nm) ** 2
     runs = _neighbouring_runs(axon, dendrites, squared)
@@ -55,8 +55,8 @@ def kept_lengths(pool: Pool, members: Members) -> Float[np.ndarray, " dendrites"
     """For each dendrite, the summed length (nm) of the edges of the pool that have an end among the members.
 
     Args:
-        pool: Of the axon or of the dendrites.
-        members: Its proximal points.
+        pool: Pool of the axon or of the dendrites.
+        members: Proximal points of the pool, by dendrite.
     """
     length, near = np.zeros(len(members.start) - 1), np.zeros(len(pool.x), dtype=bool)
     _add_kept_edges(*pool[:5], *members, near, length)
@@ -98,7 +98,7 @@ def _dendrite_members(dendrites: Pool, met: Int64[np.ndarray, " met"], near: Boo
 @njit(cache=True, nogil=True)
 @no_type_check
 def _close_runs(place, low, high, voxel, runs, shape, other_low, other_high, squared, found):
-    """How many pairs there are; they are written down as far as there is space.
+    """Number of pairs of runs that are near; the pairs are written down as far as `found` has space.
 
     Voxels of the axon come in the order of the grid's, so that in each of the nine rows around them the search goes on where it was.
     """
@@ -156,7 +156,7 @@ def box_gap(low, high, i, other_low, other_high, j):
 @njit(cache=True, nogil=True)
 @no_type_check
 def _close_points(ax, ay, az, a_begin, a_end, x, y, z, begin, end, owner, low, high, runs, squared, hits, met, near, smallest):
-    """Points of these pairs of runs within the radius: how many hits (dendrite, point of the axon), which are written down.
+    """Number of hits (dendrite, point of the axon) within the radius in these pairs of runs; the hits are written down.
 
     Also written: which pairs met, marks on points of dendrites, the smallest square of each dendrite. Squares of whole nm below 2^53 are
     exact in float64.

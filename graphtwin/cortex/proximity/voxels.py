@@ -11,21 +11,21 @@ from numba import njit
 
 from graphtwin.cortex.proximity.cable import LIMIT_NM, Cable
 
-MAX_POINTS = 2**30  # so that numbers of points and of edge ends fit int32
-MIN_VOXEL_NM = 2 * LIMIT_NM // 2**20  # so that 2^20 voxels span any cable and the number of a voxel fits int64
+MAX_POINTS = 2**30  # most points or edges of a pool: numbers of points and of edge ends then fit int32
+MIN_VOXEL_NM = 2 * LIMIT_NM // 2**20  # shortest edge of a voxel: 2^20 voxels then span any cable and the number of a voxel fits int64
 
 
 class Pool(NamedTuple):
     """Points of many cables, cable by cable and in each sorted by voxel. A run is the points of one cable in one voxel.
 
     Attributes:
-        x, y, z: Of each point, nm.
-        neighbours, neighbour: Where the points that share an edge with each point begin, and their numbers.
-        begin, end: The points of each run; runs are sorted by voxel and in a voxel by cable.
+        x, y, z: Place of each point, nm.
+        neighbours, neighbour: Place of each point's first neighbour, and numbers of the points that share an edge with it, point by point.
+        begin, end: First point of each run and the one after its last; runs are sorted by voxel and in a voxel by cable.
         owner: Row of the cable each run belongs to.
         low, high: Corners of the smallest box around each run, nm.
         voxel: Number of each voxel that has points: x + shape[0] * (y + shape[1] * z), counted from `origin`.
-        runs: Where the runs of each voxel begin; the last entry is the number of runs.
+        runs: Number of the first run of each voxel; the last entry is the number of runs.
         origin: First voxel along each axis, floor(nm / edge).
         shape: Voxels along each axis.
     """
@@ -52,7 +52,7 @@ def pool(cables: Sequence[Cable], voxel_nm: int) -> Pool:
     The grid is fixed in space, not by the cables: how the points of a cable are ordered doesn't depend on the others.
 
     Args:
-        cables: At least one, each with points.
+        cables: Cables to pool, at least one, each with points.
         voxel_nm: Edge of a voxel, at least `MIN_VOXEL_NM`.
     """
     assert cables
@@ -79,10 +79,10 @@ def _arrange(cable: Cable, voxel_nm: int, xyz: Int32[np.ndarray, "3 points"], fi
     """Write the points of a cable sorted by voxel; returns their new places, and of its runs: begin, end, low, high and voxel.
 
     Args:
-        cable: Whose points mostly follow each other in space, so that stretches of them are moved at once.
+        cable: Cable whose points mostly follow each other in space, so that stretches of them are moved at once.
         voxel_nm: Edge of a voxel.
-        xyz: Where to write.
-        first: Number of the first of these points in the pool.
+        xyz: Array that the points are written to, nm.
+        first: Number of the cable's first point in the pool.
     """
     n = len(cable.points_nm)
     cut, voxel = np.empty(n + 1, np.int64), np.empty((n, 3), np.int64)
@@ -129,7 +129,7 @@ def _number(voxel: Int64[np.ndarray, "any 3"]) -> tuple[np.ndarray, np.ndarray, 
 @njit(cache=True, nogil=True)
 @no_type_check
 def _find_stretches(points, voxel_nm, cut, voxel):
-    """Where the voxel changes from point to point (and the end), and which it is then; how often."""
+    """Write down where the voxel changes from point to point (and the end), and which voxel it is then; returns how often."""
     count = 0
     for i in range(len(points)):
         x, y, z = points[i, 0] // voxel_nm, points[i, 1] // voxel_nm, points[i, 2] // voxel_nm
