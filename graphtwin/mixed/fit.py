@@ -23,7 +23,7 @@ from graphtwin.mixed.likelihood.one_factor import OneFactor
 from graphtwin.mixed.likelihood.start import starting_evaluation, starting_roots
 from graphtwin.mixed.result.fitted import FittedGrouping, MixedFit
 
-VANISHED = 1e-3  # of the starting standard deviation
+VANISHED = 1e-3  # share of the starting standard deviation below which a random effect counts as vanished
 WIDEST = 10.0  # standard error of the log rate at one standard deviation of a column, beyond which the data say nothing
 
 
@@ -31,15 +31,15 @@ def fit_mixed(formula: str, table: pd.DataFrame, family: str = "poisson", absorb
     """Fit a model with a log link.
 
     Args:
-        formula: As `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`.
+        formula: Model formula, such as `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`.
         table: One response a row; no column that the formula names may have gaps.
         family: "poisson", "negative_binomial" (variance mu + mu^2 / phi), "tweedie" (variance phi mu^power, 1 < power < 2) or "gamma"
             (variance phi mu^2).
-        absorb: Columns whose combinations get a free intercept each, as "group" or "group:kind", instead of random effects; what doesn't
-            vary within them is absorbed.
+        absorb: Columns whose combinations get a free intercept each, such as "group" or "group:kind", instead of random effects; what
+            doesn't vary within them is absorbed.
 
     Raises:
-        ValueError: When the table can't tell what the formula asks, with the number of rows and what to do.
+        ValueError: When the table can't tell what the formula asks; the error gives the number of rows and what to do.
         NotConverged: When no maximum is found; nothing is reported then.
     """
     parsed, chosen = parse_formula(formula), family_named(family)

@@ -20,7 +20,7 @@ from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.slopes import slopes
 from graphtwin.statistics import benjamini_hochberg
 
-LEVEL = 0.05  # the usual 5 %, two-sided
+LEVEL = 0.05  # adjusted two-sided p below which two slopes are said to disagree: the usual 5 %
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class MundlakComparison:
 
     Attributes:
         plain: The model as it was asked for.
-        within: The same with the mean, so that its slopes are those within groups.
+        within: The model with the groups' mean covariate, so that its slopes are those within groups.
         table: group, plain, plain_se, within, within_se, difference (plain minus within), and z, p, p_adj of the mean's coefficient: the
             slope between groups minus that within, which is 0 where the plain slope is unbiased.
-        warning: What to say when they disagree; empty when they don't.
+        warning: Sentence on the slopes that disagree; empty when none do.
     """
 
     plain: MixedFit
@@ -46,8 +46,8 @@ def with_group_mean(table: pd.DataFrame, covariate: str, group: tuple[str, ...])
 
     Args:
         table: One response a row.
-        covariate: A column of numbers.
-        group: Columns whose combinations are the groups.
+        covariate: Name of a column of numbers.
+        group: Names of the columns whose combinations are the groups.
     """
     code, _ = group_codes(table, group)
     values = column(table, covariate).to_numpy(np.float64)
@@ -61,11 +61,11 @@ def compare_mundlak(
     """Fit a model plainly and with the group means of a covariate, and compare the slopes.
 
     Args:
-        formula: With at least one random term; the groups of the first are averaged over.
+        formula: Model formula with at least one random term; the covariate is averaged over the groups of the first.
         table: One response a row.
-        covariate: A number of the formula.
-        by: Category in whose levels the slopes are taken.
-        family: Of the response.
+        covariate: Name of a number in the formula.
+        by: Category in whose levels the slopes are taken; None for one slope over all.
+        family: Name of the distribution of the response, as in `fit_mixed`.
         plain: The plain model, where it is fitted already.
 
     Raises:

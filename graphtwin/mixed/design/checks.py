@@ -10,30 +10,30 @@ from jaxtyping import Float, Int
 
 from graphtwin.mixed.families.family import Family
 
-NAMED = 5  # rows that an error names
+NAMED = 5  # most rows that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
 
 
 def require_rows(frame: pd.DataFrame) -> None:
-    """A table with rows."""
+    """Refuse a table without rows."""
     if not len(frame):
         raise ValueError("mixed model: the table has no rows. Look at the selection that made it.")
 
 
 def require_exact_ids(name: str, values: pd.Series) -> None:
-    """Groups by numbers that are exact; an id above 2^53 changes when it becomes a float."""
+    """Refuse groups by floats: an id above 2^53 changes when it becomes one."""
     if pd.api.types.is_float_dtype(values.dtype):
         raise ValueError(f"group {name}: its {len(values)} values are floats, which lose digits of ids above 2^53. Read the ids as int64.")
 
 
 def require_groups(name: str, n: int) -> None:
-    """At least two groups."""
+    """Refuse a random effect of fewer than two groups."""
     if n < 2:
         raise ValueError(f"random effect of {name}: there is {n} group, and a variance between groups needs 2. Leave this term out.")
 
 
 def require_distinct_effects(name: str, effects: tuple[str, ...]) -> None:
-    """No effect twice for the same groups."""
+    """Refuse an effect that occurs twice for the same groups."""
     repeated = sorted({effect for effect in effects if effects.count(effect) > 1})
     if repeated:
         raise ValueError(
@@ -42,7 +42,7 @@ def require_distinct_effects(name: str, effects: tuple[str, ...]) -> None:
 
 
 def require_positive_logs(expression: str, response: str, frame: pd.DataFrame) -> None:
-    """An offset log(column) of a column above 0 in every row."""
+    """Refuse an offset log(column) of a column that is 0 or below in any row."""
     inside = re.fullmatch(r"(?:np\.)?log\(\s*(\w+)\s*\)", expression)
     if not inside or inside.group(1) not in frame:
         return
@@ -72,7 +72,7 @@ def _named(frame: pd.DataFrame, chosen: np.ndarray) -> str:
 
 
 def require_response(family: Family, response: str, y: Float[np.ndarray, " rows"]) -> None:
-    """A response at or above 0, whole where the family counts, nowhere 0 where it cannot be, and not 0 everywhere."""
+    """Refuse a response below 0, one not whole where the family counts, with a 0 where it cannot be 0, or 0 everywhere."""
     negative, broken = int((y < 0).sum()), int((y != np.floor(y)).sum()) if family.whole else 0
     if negative or broken or not np.isfinite(y).all():
         what = (
@@ -92,12 +92,12 @@ def require_response(family: Family, response: str, y: Float[np.ndarray, " rows"
 
 
 def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "columns columns"], absorbed: str | None = None) -> None:
-    """Columns of which none follows from the others.
+    """Refuse columns of which one is 0 everywhere or follows from the others.
 
     Args:
-        names: Of the columns.
-        products: X'X, of columns centred within groups if these are absorbed.
-        absorbed: Name of the absorbed grouping.
+        names: Names of the columns.
+        products: Sums of products of every two columns (X'X), centred within groups if these are absorbed.
+        absorbed: Name of the absorbed grouping, or None.
     """
     size = np.sqrt(np.diag(products))
     within = f" within {absorbed}" if absorbed else ""
@@ -123,7 +123,7 @@ def require_response_in_every_category(
     n_rows: Int[np.ndarray, " patterns"],
     response: str,
 ) -> None:
-    """No category whose own effect would run to minus infinity because its response is 0 in all rows (perfect separation)."""
+    """Refuse a category whose own effect would run to minus infinity because its response is 0 in all rows (perfect separation)."""
     lost = []
     for row in np.flatnonzero(total == 0):
         target = np.zeros(weight.shape[:2])

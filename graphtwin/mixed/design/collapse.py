@@ -14,7 +14,7 @@ import numpy as np
 from graphtwin.mixed.design.design import Design
 
 SAMPLE = 4096  # rows looked at before all are sorted
-WORTH = 0.5  # of the rows must be left at most
+WORTH = 0.5  # largest share of the rows that may be left for joining to be worth it
 
 
 def collapse(design: Design) -> Design:

@@ -19,7 +19,7 @@ from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
 from graphtwin.mixed.design.patterns import Columns, Expansion, column, expand, level_codes, numbered, numeric
 
 BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
-NO_FACTOR = "none"  # the name of the only level where a formula has no factor
+NO_FACTOR = "none"  # name of the empty grouping of a model without random effects
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Grouping:
     """A grouping factor with all random effects that vary over its groups.
 
     Attributes:
-        name: "group:kind".
-        effects: Names of its coefficients, "Intercept", "x".
-        weight: Features to coefficients, for every pattern.
+        name: Name of the grouping, such as "group:kind".
+        effects: Names of a group's random effects, such as "Intercept", "x".
+        weight: Weight of each feature in what multiplies each random effect, for every pattern of categories.
         free: Entries (row, column) of the Cholesky root of the covariance that are estimated.
-        levels: Group columns, one row a group.
-        code: Group of every row.
+        levels: Columns that the groups are made of, one row a group.
+        code: Group of every row; empty for the inner grouping of a design, by which its rows are sorted.
     """
 
     name: str
@@ -58,19 +58,19 @@ class Design:
     """What a fit sees of the data; rows are sorted by cell, cells by inner group.
 
     Attributes:
-        y: Response.
-        offset: Added to the log rate.
-        values: Features but the first, which is 1.
+        y: Response of each row.
+        offset: Number added to the log rate of each row.
+        values: Values of all features but the first, which is 1.
         cell_start: First row of each cell, and the number of rows.
         cell_pattern: Pattern of each cell.
         cell_group: Inner group of each cell.
-        fixed: Fixed effects.
+        fixed: Design matrix of the fixed effects.
         inner: Grouping by which rows are sorted.
         crossed: The other groupings.
         features: Numbers multiplied together in each feature; the first is () and stands for 1.
         patterns: Levels of the categories, one row a pattern.
         n_rows: Rows of the table, of which several may be joined into one here (`collapse`).
-        constant: To be added to the log-likelihood when rows stand for several of the table.
+        constant: Number to add to the log-likelihood where rows stand for several of the table.
         absorbed: Whether the inner group's intercepts are free instead of random.
     """
 
@@ -106,12 +106,12 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
     """Check a table against a formula and sort it.
 
     Args:
-        formula: The model.
+        formula: Model formula, parsed.
         frame: One response a row.
         absorb: Grouping ("group" or "group:kind") whose groups get a free intercept each instead of a random one.
 
     Raises:
-        ValueError: For whatever makes the model impossible to fit, with the number of rows and what to do.
+        ValueError: When anything makes the model impossible to fit; the error gives the number of rows and what to do.
     """
     if absorb is not None and formula.random:
         raise ValueError(f"absorb {absorb}: the formula also has random effects, {formula.text!r}. Take one or the other.")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NAME = re.compile(r"^[A-Za-z_]\w*$")  # of a column, as Python would have it
-EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."  # ends every error about a formula
+NAME = re.compile(r"^[A-Za-z_]\w*$")  # name of a column, as Python would have it
+EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."  # end of every error about a formula
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class RandomTerm:
     """One parenthesis with a bar.
 
     Attributes:
-        effects: What varies between groups, as a formula: "1", "1 + x".
+        effects: Formula of what varies between groups, such as "1" or "1 + x".
         group: Columns whose combinations are the groups.
-        correlated: Whether its effects have a full covariance, or variances only.
+        correlated: Whether the term's effects have a full covariance, or variances only.
     """
 
     effects: str
@@ -31,7 +31,7 @@ class RandomTerm:
 
     @property
     def factor(self) -> str:
-        """Name of the grouping, as "group:kind"."""
+        """Name of the grouping, such as "group:kind"."""
         return ":".join(self.group)
 
 
@@ -40,9 +40,9 @@ class ModelFormula:
     """A formula taken apart.
 
     Attributes:
-        text: As it was given.
+        text: The formula as it was given.
         response: Column that is explained.
-        fixed: Fixed effects, for formulaic.
+        fixed: Fixed effects, in the syntax of formulaic.
         offsets: Expressions added to the log rate with coefficient 1.
         random: Random terms, nested groups written out.
     """
@@ -58,10 +58,10 @@ def parse_formula(text: str) -> ModelFormula:
     """Take a formula apart.
 
     Args:
-        text: `response ~ fixed effects + offset(expression) + (effects | group)`.
+        text: The formula, `response ~ fixed effects + offset(expression) + (effects | group)`.
 
     Raises:
-        ValueError: With the part that can't be read.
+        ValueError: When a part can't be read; the error names the part.
     """
     sides = text.split("~")
     if len(sides) != 2 or not NAME.match(sides[0].strip()):
@@ -106,7 +106,7 @@ def _summands(side: str, text: str) -> list[tuple[str, str]]:
 
 
 def _closes(part: str, opening: int) -> int:
-    """Where the parenthesis that opens at a place closes."""
+    """Place at which the parenthesis closes that opens at `opening`; -1 if it never does."""
     depth = 0
     for i in range(opening, len(part)):
         depth += (part[i] == "(") - (part[i] == ")")
@@ -116,7 +116,7 @@ def _closes(part: str, opening: int) -> int:
 
 
 def _random_terms(inside: str, text: str) -> list[RandomTerm]:
-    """`effects | group`, with `a/b` written out as a and a:b."""
+    """The random terms of `effects | group`, with a group `a/b` written out as a and a:b."""
     effects, bar, group = (part.strip() for part in re.split(r"(\|\|?)", inside, maxsplit=1))
     nested = [[name.strip() for name in level.split(":")] for level in group.split("/")]
     if not effects or not all(NAME.match(name) for level in nested for name in level):

@@ -22,9 +22,9 @@ from graphtwin.config import nearest
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor, Term
 
-COUNTED = 10**7  # combinations that are counted, 120 MB
-MAX_PATTERNS = 2000  # combinations of categories; with as many columns the matrices of all have 64 MB
-# What these give depends on the whole column; a new row could not be placed on the same scale.
+COUNTED = 10**7  # most combinations that are numbered by counting, which takes 120 MB; more are sorted
+MAX_PATTERNS = 2000  # most combinations of categories; with as many columns the matrices of all have 64 MB
+# Functions whose values depend on the whole column: a new row could not be placed on the same scale.
 STATEFUL = re.compile(r"\b(bs|cc|cr|cs|center|hashed|lag|poly|scale|standardize)\(")
 
 
@@ -33,8 +33,8 @@ class Columns:
     """A design matrix: entry j of a row with pattern q is the sum over features k of feature_k * weight[q, k, j].
 
     Attributes:
-        names: As formulaic calls them, "x:kind[T.b]".
-        weight: Of every pattern.
+        names: Names of the columns as formulaic writes them, such as "x:kind[T.b]".
+        weight: Weight of each feature in each column, for every pattern of categories.
     """
 
     names: tuple[str, ...]
@@ -47,9 +47,9 @@ class Expansion:
 
     Attributes:
         features: Numbers multiplied together, as written in the formula; the first is () and stands for 1.
-        values: Of every feature but the first.
+        values: Values of every feature but the first.
         patterns: Levels of the categories, one row a pattern that occurs.
-        pattern: Its row there, for every row.
+        pattern: Row in `patterns` of the pattern of every row of the table.
         sides: One design matrix for each formula.
     """
 
@@ -64,11 +64,11 @@ def expand(frame: pd.DataFrame, formulas: Sequence[str]) -> Expansion:
     """Design matrices of several formulas on one table.
 
     Args:
-        frame: The rows.
-        formulas: Right-hand sides: that of the fixed effects, then those of the random terms.
+        frame: The table, with the columns that the formulas name.
+        formulas: Right-hand sides of formulas: that of the fixed effects, then those of the random terms.
 
     Raises:
-        ValueError: For columns that are missing or have gaps, and for more combinations of categories than can be estimated.
+        ValueError: When columns are missing or have gaps, or there are more combinations of categories than can be estimated.
     """
     from formulaic import Formula
 
@@ -135,11 +135,11 @@ def _patterns(frame: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.Dat
 
 
 def numbered(code: Int[np.ndarray, " rows"], n: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " present"]]:
-    """Place of each row's number among those that occur, and these.
+    """Place of each row's number among the numbers that occur, and the numbers that occur.
 
     Args:
-        code: Numbers below n.
-        n: Counted if they are few, sorted if counting would take more memory than that.
+        code: Number of each row, below n.
+        n: Upper end of the numbers; up to `COUNTED` they are counted, beyond they are sorted, since counting would take more memory.
     """
     if n > COUNTED:
         present, row = np.unique(code, return_inverse=True)
@@ -185,7 +185,7 @@ def _original(name: str, alias: dict[str, str]) -> str:
 
 
 def _weights(matrix: np.ndarray, place: list[int], n_features: int) -> np.ndarray:
-    """Entries of the columns moved to their features."""
+    """Weight of each feature in each column, for every pattern: each column's entries stand at its own feature, 0 elsewhere."""
     weight = np.zeros((len(matrix), n_features, len(place)))
     weight[:, place, np.arange(len(place))] = matrix
     return weight
@@ -218,7 +218,7 @@ def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " rows"]:
 
 
 def _computed(frame: pd.DataFrame, expression: str) -> np.ndarray:
-    """An expression, computed by formulaic."""
+    """Values of an expression of columns, computed by formulaic."""
     from formulaic import Formula
     from formulaic.parser.types import Factor, Term
 

@@ -14,17 +14,17 @@ from graphtwin.mixed.design.moments import column_products
 from graphtwin.mixed.design.patterns import Columns, column
 from graphtwin.mixed.families.family import Family
 
-FEW_GROUPS = 5  # with fewer a standard deviation between groups is hardly told
-ABSORBED = 1e-9  # variance within groups over that over all rows, below which a column is constant within groups
+FEW_GROUPS = 5  # groups below which their variance is little more than a guess
+ABSORBED = 1e-9  # sum of squares within groups over that over all rows, below which a column is constant within groups
 
 
 def prepare(formula: ModelFormula, table: pd.DataFrame, family: Family, absorb: str | None) -> tuple[Design, list[str]]:
     """The checked design, and notes on what was left out.
 
     Args:
-        formula: The model.
+        formula: Model formula, parsed.
         table: One response a row.
-        family: Of the response.
+        family: Distribution of the response.
         absorb: Grouping whose groups get a free intercept each, or None.
 
     Raises:

@@ -22,8 +22,8 @@ class CellSums:
 
     Attributes:
         value: Log-likelihood without normaliser.
-        score: Of score x feature.
-        weight: Of weight x feature x feature.
+        score: Sums of score x feature.
+        weight: Sums of weight x feature x feature.
     """
 
     value: float
@@ -52,10 +52,10 @@ class LeverageSums:
     """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a row.
 
     Attributes:
-        bend: Of h x derivative of the weight by eta x feature.
-        value_by_shape: Of the derivative of the log-likelihood by each shape parameter.
-        score_by_shape: Of the score's derivative x feature.
-        weight_by_shape: Of h x the weight's derivative.
+        bend: Sums of h x derivative of the weight by eta x feature.
+        value_by_shape: Sum of the derivative of the log-likelihood by each shape parameter.
+        score_by_shape: Sums of the score's derivative by each shape parameter x feature.
+        weight_by_shape: Sum of h x derivative of the weight by each shape parameter.
     """
 
     bend: Float[np.ndarray, "cells features"]
@@ -98,7 +98,7 @@ def mirrored(upper: Float[np.ndarray, "cells features features"]) -> Float[np.nd
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
 def log_mean(low, high, cell, cell_start, offset, values, coefficient, out):
-    """Offset plus features times coefficients, of rows low to high; `cell` is that of the first row."""
+    """Offset plus features times coefficients, of rows low to high; `cell` is the cell of the first row."""
     i = low
     while i < high:
         end = min(cell_start[cell + 1], high)
@@ -115,7 +115,7 @@ def log_mean(low, high, cell, cell_start, offset, values, coefficient, out):
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
 def fill_leverage(low, high, cell, cell_start, values, spread, out):
-    """Features' spread features of every row."""
+    """Quadratic form, features' spread features, of every row."""
     i = low
     while i < high:
         end = min(cell_start[cell + 1], high)

@@ -24,42 +24,42 @@ class Poisson:
     shape_names: tuple[str, ...] = ()
 
     def start(self, y: Rows, mean: Rows) -> Shape:
-        """None."""
+        """An empty vector: the family has no shape parameter."""
         return np.zeros(0)
 
     def shape(self, inner: Shape) -> dict[str, float]:
-        """None."""
+        """An empty dictionary: the family has no shape parameter."""
         return {}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
-        """Never."""
+        """None: without a shape parameter there is no edge to reach."""
         return None
 
     def normaliser(self, y: Rows) -> Normaliser:
-        """Minus the sum of log y!."""
+        """Minus the sum of log y!, whatever the shape."""
         constant = -float(gammaln(y + 1.0).sum())
         return lambda inner: (constant, np.zeros(0))
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
-        """Score y - mu, weight mu."""
+        """Summed log-likelihood without normaliser; fills the score y - mu and the weight mu."""
         np.exp(eta, out=weight)
         np.subtract(y, weight, out=score)
         return float(y @ eta - weight.sum())
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
-        """The weight is its own derivative."""
+        """Derivative of the weight by eta, which is the weight itself."""
         return np.exp(eta), []
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
-        """The mean."""
+        """Variance of the response, which is the mean."""
         return mean
 
     def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
-        """Counts."""
+        """Poisson counts, one for each mean."""
         return rng.poisson(mean).astype(np.float64)
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
-        """By the incomplete gamma function."""
+        """Probability of less than y, and of y or less, by the incomplete gamma function."""
         return np.where(y > 0, pdtr(np.maximum(y - 1.0, 0.0), mean), 0.0), pdtr(y, mean)
 
 
@@ -73,16 +73,16 @@ class NegativeBinomial:
     shape_names: tuple[str, ...] = ("phi",)
 
     def start(self, y: Rows, mean: Rows) -> Shape:
-        """By the second moment, between 0.1 and 100."""
+        """Log phi by the second moment, phi between 0.1 and 100."""
         excess = float(((y - mean) ** 2 - y).sum() / (mean**2).sum())
         return np.array([-np.log(np.clip(excess, 0.01, 10.0))])
 
     def shape(self, inner: Shape) -> dict[str, float]:
-        """Phi."""
+        """The reported shape parameter, phi."""
         return {"phi": float(np.exp(inner[0]))}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
-        """Where even at the largest mean the variance exceeds Poisson's by less than 0.1 %."""
+        """The reason to refuse phi where even at the largest mean the variance exceeds Poisson's by less than 0.1 %."""
         if np.exp(inner[0]) < 1e3 * mean:
             return None
         return f"phi grows without end (now {np.exp(inner[0]):.2g}): the counts vary no more than Poisson. Use family poisson"
@@ -100,19 +100,19 @@ class NegativeBinomial:
         return at
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
-        """Score y - (y + phi) s and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
+        """Summed log-likelihood; fills score y - (y + phi) s and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
         odds = np.exp(eta - inner[0])
         return _negative_binomial_rows(eta, y, inner[0], odds, np.log1p(odds), score, weight)
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
-        """By eta and by log phi."""
+        """Derivative of the weight by eta, and all derivatives by log phi."""
         odds = np.exp(eta - inner[0])
         out = np.empty((3, len(eta)))
         value = _negative_binomial_derivatives(y, inner[0], odds, np.log1p(odds), *out)
         return out[0], [ByShape(value, out[1], out[2])]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
-        """Mu + mu^2 / phi."""
+        """Variance of the response, mu + mu^2 / phi."""
         return mean + mean**2 / shape["phi"]
 
     def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
@@ -120,7 +120,7 @@ class NegativeBinomial:
         return rng.poisson(mean * rng.gamma(shape["phi"], 1 / shape["phi"], mean.shape)).astype(np.float64)
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
-        """By the incomplete beta function."""
+        """Probability of less than y, and of y or less, by the incomplete beta function."""
         share = shape["phi"] / (shape["phi"] + mean)
         below = np.where(y > 0, betainc(shape["phi"], np.maximum(y, 1.0), share), 0.0)
         return below, betainc(shape["phi"], y + 1.0, share)
@@ -133,7 +133,7 @@ def family_named(name: str) -> Family:
     """A family by its name.
 
     Raises:
-        ValueError: With the names there are.
+        ValueError: When there is no such family; the error lists the names there are.
     """
     if name not in FAMILIES:
         raise ValueError(f"family {name!r} is unknown. There are {', '.join(FAMILIES)}.")

@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}  # lets sums be vectorised; NaN and infinity keep their meaning
+REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}  # numba flags that let sums be vectorised; NaN and infinity keep their meaning
 Rows = Float[np.ndarray, " rows"]
 Shape = Float[np.ndarray, " shapes"]
 Normaliser = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -37,7 +37,7 @@ class Family(Protocol):
 
     @property
     def name(self) -> str:
-        """As it is asked for."""
+        """Name by which the family is asked for."""
 
     @property
     def whole(self) -> bool:
@@ -49,10 +49,10 @@ class Family(Protocol):
 
     @property
     def shape_names(self) -> tuple[str, ...]:
-        """Of the reported shape parameters; inside, each is a number without bounds."""
+        """Names of the reported shape parameters; inside, each is a number without bounds."""
 
     def start(self, y: Rows, mean: Rows) -> Shape:
-        """Shape parameters by moments, at given means."""
+        """Shape parameters by moments at given means, on their inner scale."""
 
     def shape(self, inner: Shape) -> dict[str, float]:
         """Shape parameters as they are reported."""
@@ -70,10 +70,10 @@ class Family(Protocol):
         """Derivative of the weight by eta, and all derivatives by each shape parameter."""
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
-        """Variance at a mean."""
+        """Variance of the response at each mean."""
 
     def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
-        """Draws."""
+        """One drawn response for each mean."""
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
-        """Probability of less than y, and of y or less."""
+        """Probability of a response of less than y, and of y or less."""

@@ -9,7 +9,7 @@ from scipy.special import digamma, gammainc, gammaln
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 
-EVEN = 1e-10  # phi of a response that is its mean but for rounding
+EVEN = 1e-10  # phi below which a response is its mean but for rounding
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Gamma:
     shape_names: tuple[str, ...] = ("phi",)
 
     def start(self, y: Rows, mean: Rows) -> Shape:
-        """By the second moment."""
+        """Log phi by the second moment."""
         return np.array([np.log(max(float(np.mean((y / mean - 1.0) ** 2)), EVEN))])
 
     def shape(self, inner: Shape) -> dict[str, float]:
-        """Phi."""
+        """The reported shape parameter, phi."""
         return {"phi": float(np.exp(inner[0]))}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
-        """Where nothing varies around the mean."""
+        """The reason to refuse phi where nothing varies around the mean."""
         return "phi runs to 0: the response is its mean in every row" if np.exp(inner[0]) < EVEN else None
 
     def normaliser(self, y: Rows) -> Normaliser:
@@ -45,7 +45,7 @@ class Gamma:
         return at
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
-        """Score k (y / mu - 1), weight k y / mu."""
+        """Summed log-likelihood without normaliser; fills score k (y / mu - 1) and weight k y / mu, with k = 1 / phi."""
         k = np.exp(-inner[0])
         np.exp(-eta, out=weight)
         weight *= k * y
@@ -53,20 +53,20 @@ class Gamma:
         return -float(weight.sum() + k * eta.sum())
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
-        """The weight falls with eta as fast as it is large; all are proportional to 1 / phi."""
+        """Derivatives by eta and log phi: the weight falls with eta as fast as it is large; all are proportional to 1 / phi."""
         score, weight = np.empty_like(eta), np.empty_like(eta)
         value = self.rows(eta, y, inner, score, weight)
         return -weight, [ByShape(-value, -score, -weight)]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
-        """Phi mu^2."""
+        """Variance of the response, phi mu^2."""
         return shape["phi"] * mean**2
 
     def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
-        """Gamma sizes."""
+        """Gamma sizes, one for each mean."""
         return rng.gamma(1.0 / shape["phi"], shape["phi"], mean.shape) * mean
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
-        """By the incomplete gamma function; no value has a probability of its own."""
+        """Probability of y or less, by the incomplete gamma function, twice: no value has a probability of its own."""
         at = gammainc(1.0 / shape["phi"], y / (shape["phi"] * mean))
         return at, at

@@ -26,15 +26,15 @@ class Tweedie:
     shape_names: tuple[str, ...] = ("phi", "power")
 
     def start(self, y: Rows, mean: Rows) -> Shape:
-        """Power 1.5 and phi by the second moment."""
+        """Log phi by the second moment at a power of 1.5, and the logit of that power - 1."""
         return np.array([np.log(np.mean((y - mean) ** 2) / np.mean(mean**1.5)), 0.0])
 
     def shape(self, inner: Shape) -> dict[str, float]:
-        """Phi and power."""
+        """The reported shape parameters, phi and power."""
         return {"phi": float(np.exp(inner[0])), "power": float(1.0 + expit(inner[1]))}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
-        """Where the power comes within 0.001 of 1 (a scaled Poisson) or 2 (a gamma without zeros)."""
+        """The reason to refuse a power that comes within 0.001 of 1 (a scaled Poisson) or 2 (a gamma without zeros)."""
         power = self.shape(inner)["power"]
         if 1.001 < power < 1.999:
             return None
@@ -43,17 +43,17 @@ class Tweedie:
         )
 
     def normaliser(self, y: Rows) -> Normaliser:
-        """The series, tabulated at each shape."""
+        """The series of Dunn and Smyth, tabulated at each shape."""
         return TweedieNormaliser(y)
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
-        """Score (y mu^(1-p) - mu^(2-p)) / phi."""
+        """Summed log-likelihood without normaliser; fills the score (y mu^(1-p) - mu^(2-p)) / phi and the weight."""
         power = 1.0 + expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
         return _tweedie_rows(y, power, seen, zero, score, weight)
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
-        """By eta, log phi and the logit of power - 1."""
+        """Derivative of the weight by eta, and all derivatives by log phi and the logit of power - 1."""
         power = 1.0 + expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
         out = np.empty((5, len(eta)))
@@ -61,18 +61,18 @@ class Tweedie:
         return out[0], [ByShape(by_phi, out[1], out[2]), ByShape(by_power, out[3], out[4])]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
-        """Phi mu^power."""
+        """Variance of the response, phi mu^power."""
         return shape["phi"] * mean ** shape["power"]
 
     def sample(self, mean: Rows, shape: dict[str, float], rng: np.random.Generator) -> Rows:
-        """A Poisson number of gamma lengths each."""
+        """Sums of a Poisson number of gamma lengths, one for each mean."""
         phi, power = shape["phi"], shape["power"]
         number = rng.poisson(mean ** (2.0 - power) / (phi * (2.0 - power)))
         length = rng.gamma(np.maximum(number, 1) * (2.0 - power) / (power - 1.0)) * phi * (power - 1.0) * mean ** (power - 1.0)
         return np.where(number > 0, length, 0.0)
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
-        """A sum over the number of gamma lengths; only 0 has a probability of its own."""
+        """Probability of less than y, and of y or less, summed over the number of gamma lengths; only 0 has a probability of its own."""
         at = tweedie_cumulative(y, mean, shape["phi"], shape["power"])
         return np.where(y > 0, at, 0.0), at
 

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from numba import njit
 from scipy.special import digamma, expit, gammainc, gammaln
 
-SPACING = 0.04  # of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a row
-DROP = 37.0  # terms below exp(-37) of the largest change nothing in double precision
+SPACING = 0.04  # spacing of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a row
+DROP = 37.0  # fall of the log of a term below the largest at which the sum stops: exp(-37) changes nothing in double precision
 TAIL = 1e-12  # probability of more jumps than are summed
 MAX_TERMS = 2_000_000  # the largest number of jumps in one response that is summed
 
@@ -38,7 +38,7 @@ class TweedieNormaliser:
         """Value and gradient by log phi and the logit of p - 1.
 
         Args:
-            inner: log phi and logit(p - 1).
+            inner: Shape parameters on their inner scale: log phi and logit(p - 1).
         """
         if not len(self.log_y):
             return 0.0, np.zeros(2)
@@ -73,14 +73,14 @@ def sum_series(
 
 
 def _largest_term(log_z: float, alpha: float) -> float:
-    """Place of the largest term, by Stirling's formula."""
+    """Number of jumps in the largest term of the series, by Stirling's formula."""
     return float(np.exp((log_z + alpha * np.log(-alpha)) / (1.0 - alpha))) + 1.0
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
 def _tabulate(grid, number, log_weight, moment, longest):
-    """At each point: log W, mean and variance of the number of jumps, mean of the moment and its covariance with the number."""
+    """At each point of the grid: log W, mean and variance of the number of jumps, mean of the moment and its covariance with them."""
     out = np.empty((5, len(grid)))
     begin = 0
     for g in range(len(grid)):
@@ -142,9 +142,9 @@ def tweedie_cumulative(
 
     Args:
         y: Responses, 0 or positive.
-        mean: Expected ones.
-        phi: Of the variance phi mean^power.
-        power: Of the same.
+        mean: Expected responses.
+        phi: Factor of the variance phi mean^power.
+        power: Exponent of the variance phi mean^power, between 1 and 2.
     """
     rate = mean ** (2.0 - power) / (phi * (2.0 - power))
     probability = np.exp(-rate)

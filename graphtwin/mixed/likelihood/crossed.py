@@ -21,26 +21,26 @@ from graphtwin.mixed.families.family import Family
 from graphtwin.mixed.likelihood.crossed_sweeps import add_cross, add_crossed, add_slot_features, add_slot_sums, fill_cross
 from graphtwin.mixed.likelihood.layout import Layout
 
-MAX_CROSSED = 6000  # coefficients of the crossed groupings: a dense matrix of 288 MB
-BLOCK_ROWS, BLOCK_ENTRIES = 2**15, 2_000_000  # of the rows, and of the part of C that are held at once
+MAX_CROSSED = 6000  # most coefficients of the crossed groupings: a dense matrix of 288 MB
+BLOCK_ROWS, BLOCK_ENTRIES = 2**15, 2_000_000  # most rows, and most entries of C, that a block holds at once
 
 
 class Crossed:
     """A model with several groupings.
 
     Attributes:
-        layout: Of its parameters.
+        layout: Order of the parameters in one vector.
         n_modes: Number of random coefficients, those of the inner grouping first.
         slots: Place of every row's coefficient among the crossed ones, for each crossed random effect.
-        plain: Features to what multiplies that coefficient's random effect.
+        plain: Weight of each feature in what multiplies each crossed random effect, for every pattern of categories.
     """
 
     def __init__(self, design: Design, family: Family):
         """Number the crossed coefficients.
 
         Args:
-            design: With crossed groupings.
-            family: Of the response.
+            design: Design with crossed groupings.
+            family: Distribution of the response.
 
         Raises:
             ValueError: When the dense part would be too large.
@@ -89,7 +89,7 @@ def _slots(design: Design) -> tuple[Int[np.ndarray, "slots rows"], Float[np.ndar
 
 
 class CrossedPoint:
-    """The penalised likelihood and its derivatives at given parameters and random coefficients; compare `OneFactorPoint`."""
+    """The penalised likelihood and its derivatives at given parameters and random coefficients, as in `OneFactorPoint`."""
 
     def __init__(self, model: Crossed, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]):
         self.model, self.vector, self.modes = model, vector, modes
@@ -156,7 +156,7 @@ class CrossedPoint:
 
     @cached_property
     def load(self) -> Float[np.ndarray, "slots patterns features"]:
-        """Features to what multiplies each standardised crossed coefficient."""
+        """Weight of each feature in what multiplies each standardised crossed coefficient, for every pattern of categories."""
         parts = [
             np.moveaxis(grouping.weight @ root, 2, 0) for grouping, root in zip(self.model.design.crossed, self.roots[1:], strict=True)
         ]
@@ -168,7 +168,7 @@ class CrossedPoint:
         return np.linalg.inv(self.hessian)
 
     def cross_block(self, block: tuple[int, int, int, int, int], square: np.ndarray) -> np.ndarray:
-        """C of a block of inner groups; adds to R, unless `square` is empty."""
+        """The columns of C that belong to a block of inner groups; adds the block's part of R to `square`, unless that is empty."""
         low, high, cell, first, last = block
         model, design = self.model, self.model.design
         dense = np.zeros((model.n_crossed, (last - first) * self.by_group.shape[1]))
@@ -179,13 +179,13 @@ class CrossedPoint:
         return dense
 
     def times_inverse(self, dense: np.ndarray, first: int, last: int) -> np.ndarray:
-        """C D^-1 of a block."""
+        """C D^-1 of a block of inner groups."""
         apart = dense.reshape(len(dense), last - first, -1)
         return np.einsum("qgk,gkl->qgl", apart, self.inverse[first:last]).reshape(dense.shape)
 
     @cached_property
     def schur(self) -> tuple[np.ndarray, bool]:
-        """Cholesky factor of S."""
+        """Cholesky factor of the Schur complement S."""
         schur = np.eye(self.model.n_crossed)
         for block in self.model.blocks:
             dense = self.cross_block(block, schur)
@@ -193,7 +193,7 @@ class CrossedPoint:
         return cho_factor(schur, lower=True, overwrite_a=True, check_finite=False)
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
-        """Hessian^-1 times some columns."""
+        """Inverse Hessian times some columns."""
         model, design, columns = self.model, self.model.design, right.shape[1]
         fixed = (
             design.cell_start,
@@ -215,7 +215,7 @@ class CrossedPoint:
         return np.concatenate([inner.reshape(-1, columns), crossed])
 
     def log_determinant(self) -> float:
-        """Of the Hessian."""
+        """Log determinant of the Hessian."""
         return float(np.linalg.slogdet(self.hessian)[1].sum() + 2.0 * np.log(np.diag(self.schur[0])).sum())
 
     def cross(self) -> Float[np.ndarray, "modes fixed"]:

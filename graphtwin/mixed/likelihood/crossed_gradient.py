@@ -23,7 +23,7 @@ class GradientSums:
 
     @classmethod
     def zero(cls, point: CrossedPoint) -> GradientSums:
-        """Nothing summed yet."""
+        """Sums of 0 to begin with."""
         return cls(np.zeros_like(point.coefficient), np.zeros(point.model.n_crossed))
 
     def add(self, point: CrossedPoint, low: int, high: int, cell: int, amount: Float[np.ndarray, " rows"]) -> None:
@@ -33,7 +33,7 @@ class GradientSums:
         add_slot_sums(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, amount, self.slots)
 
     def standardised(self, point: CrossedPoint) -> Float[np.ndarray, " modes"]:
-        """The same by standardised random coefficients."""
+        """The sums by standardised random coefficient, those of the inner grouping first."""
         inner = point.over_groups(np.einsum("crk,cr->ck", point.random, self.cells))
         return np.concatenate([inner.ravel(), point.standardised(self.slots[:, None])[:, 0]])
 
@@ -80,7 +80,7 @@ def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray],
 def inverse_of_block(
     point: CrossedPoint, block: tuple[int, int, int, int, int]
 ) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, "crossed coefficients"]]:
-    """The inverse Hessian of the inner groups of a block, and that between them and the crossed coefficients."""
+    """The inverse Hessian of the inner groups of a block, and the inverse Hessian between them and the crossed coefficients."""
     first, last = block[3:]
     n_inner = point.by_group.shape[1]
     times = point.times_inverse(point.cross_block(block, np.zeros((0, 0))), first, last)
@@ -91,7 +91,7 @@ def inverse_of_block(
 
 
 def _diagonal_blocks(point: CrossedPoint, trace: np.ndarray) -> list[np.ndarray]:
-    """The part of each crossed grouping."""
+    """The diagonal block of the traces that belongs to each crossed grouping."""
     ends = np.cumsum([0, *point.model.layout.n_effects[1:]])
     return [trace[a:b, a:b] for a, b in pairwise(ends)]
 

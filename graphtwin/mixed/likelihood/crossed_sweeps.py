@@ -70,7 +70,10 @@ def add_slot_features(low, high, cell, cell_start, cell_pattern, values, slots, 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
 def fill_cross(low, high, cell, cell_start, cell_pattern, cell_group, values, slots, load, random, amount, first, dense, square):
-    """Add weight x load x inner load to `dense` (slots x inner coefficients of the block), and x load to `square`, if not empty."""
+    """Add weight x load x inner load to `dense` (slots x inner coefficients of the block).
+
+    Weight x load x load is added to `square` (slots x slots), unless that is empty.
+    """
     n_inner = random.shape[1]
     i = low
     while i < high:
@@ -88,7 +91,7 @@ def fill_cross(low, high, cell, cell_start, cell_pattern, cell_group, values, sl
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
 def add_cross(cell_start, cell_pattern, cell_group, values, slots, load, random, weight, inner, crossed, to_crossed):
-    """Add C, the slots x inner part of the Hessian, times `inner` to `crossed`; or else its transpose times `crossed` to `inner`.
+    """Add C, the slots x inner part of the Hessian, times `inner` to `crossed` if `to_crossed`; else C' times `crossed` to `inner`.
 
     Both are columns of coefficients: `inner` groups x effects x columns, `crossed` slots x columns.
     """

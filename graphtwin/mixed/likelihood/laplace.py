@@ -18,8 +18,8 @@ from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, cro
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
-MAX_STEPS = 60  # of Newton, after which there is no mode
-LONGEST_STEP = 3.0  # of a standardised random coefficient
+MAX_STEPS = 60  # most Newton steps to a mode, and most halvings of one, after which there is no mode
+LONGEST_STEP = 3.0  # largest change of a standardised random coefficient in one step
 
 
 class NotConverged(RuntimeError):
@@ -44,8 +44,8 @@ class Evaluation:
 
     Attributes:
         value: The log-likelihood.
-        gradient: By all parameters.
-        point: The penalised likelihood at the mode.
+        gradient: Derivative of the log-likelihood by each parameter.
+        point: The penalised likelihood at the mode of the random effects.
     """
 
     value: float
@@ -56,13 +56,13 @@ class Evaluation:
 def evaluate(
     model: Model, normaliser: Normaliser, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]
 ) -> Evaluation:
-    """Value and gradient.
+    """The Laplace log-likelihood and its gradient.
 
     Args:
         model: The penalised likelihood.
-        normaliser: Of the family on this response.
-        vector: The parameters.
-        modes: Where to start the search of the mode.
+        normaliser: Part of the log-likelihood that depends on the response and the family's shape alone.
+        vector: The parameters, as `Layout` orders them.
+        modes: Random coefficients at which the search of the mode starts.
 
     Raises:
         NotConverged: When the mode of the random effects is not found.

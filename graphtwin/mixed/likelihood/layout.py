@@ -17,14 +17,14 @@ from graphtwin.mixed.design.design import Design
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of the vector stand.
+    """Places of the parts in the vector of parameters.
 
     Attributes:
-        names: Of the fixed effects.
-        n_effects: Random effects a group, for each grouping.
-        free: Entries of each grouping's root.
+        names: Names of the fixed effects.
+        n_effects: Number of random effects of a group, for each grouping.
+        free: Entries (row, column) of each grouping's root that are estimated.
         absorbed: Whether the first grouping's intercepts are free, so that it has no variance.
-        n_shapes: Shape parameters of the family.
+        n_shapes: Number of shape parameters of the family.
     """
 
     names: tuple[str, ...]
@@ -56,11 +56,11 @@ class Layout:
         return self.n_fixed + self.n_roots + self.n_shapes
 
     def fixed(self, vector: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " fixed"]:
-        """Fixed effects."""
+        """The fixed effects in a vector of parameters."""
         return vector[: self.n_fixed]
 
     def shape(self, vector: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " shapes"]:
-        """Shape parameters."""
+        """The shape parameters in a vector of parameters, on their inner scale."""
         return vector[self.n_fixed + self.n_roots :]
 
     def roots(self, vector: Float[np.ndarray, " parameters"]) -> list[np.ndarray]:

@@ -16,23 +16,24 @@ from graphtwin.mixed.families.family import Normaliser
 from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
-CLOSE = 1e-8  # the same, from which on the exact curvature is used: to the maximum it changes by one part in 1e4 at most
-MAX_ITERATIONS = 60  # of the search, after which it says how far from a maximum it is
-MAX_HALVINGS = 30  # of a step: 2^-30 of it moves nothing
-STEP_IN_ERRORS = 1e-3  # of the differences at the maximum, in conditional standard errors
-STEP_IN_SIZES = 1e-3  # of those on the way there, in the parameter's own size
-SMALL = 2e-3  # of its starting value, below which a root's entry may move freely, also through 0
-GROWTH, SHRINK = 2.0, 0.8  # change of a root in one step; at 0 its gradient is 0 whether it is a maximum there or not
-SHAPE_STEP = 2.0  # change of a shape in one step, on its inner scale
+CLOSE = 1e-8  # g' I^-1 g below which the exact curvature is used: to the maximum it changes by one part in 1e4 at most
+MAX_ITERATIONS = 60  # most Newton steps of a search, after which it says how far from a maximum it is
+MAX_HALVINGS = 30  # most halvings of a step: 2^-30 of it moves nothing
+STEP_IN_ERRORS = 1e-3  # step of the differences at the maximum, in conditional standard errors
+STEP_IN_SIZES = 1e-3  # step of the differences on the way to the maximum, in the parameter's own size
+SMALL = 2e-3  # share of its starting value below which a root's entry may move freely, also through 0
+# Largest rise and fall of a root in one step, as shares of it; at 0 its gradient is 0 whether it is a maximum there or not.
+GROWTH, SHRINK = 2.0, 0.8
+SHAPE_STEP = 2.0  # largest change of a shape in one step, on its inner scale
 FLAT = 1e-9  # eigenvalue of the information, scaled to a unit diagonal, below which a direction of the parameters is not determined
 
 
 @dataclass(frozen=True)
 class Maximum:
-    """Where the search ended.
+    """The maximum that a search ended at.
 
     Attributes:
-        evaluation: Value, gradient and mode there.
+        evaluation: Value, gradient and mode at the maximum.
         covariance: Inverse of the observed information about all parameters.
         iterations: Newton steps taken.
         distance: Distance from the maximum that is left, in standard errors.
@@ -50,10 +51,10 @@ class Search:
 
     Attributes:
         model: The penalised likelihood.
-        normaliser: Of the family on this response.
+        normaliser: Part of the log-likelihood that depends on the response and the family's shape alone.
         start: Evaluation to start from.
-        names: Of the parameters, for messages.
-        edge: Why parameters at the edge of their range are no result, or None; twice in a row ends the search.
+        names: Names of the parameters, for messages.
+        edge: Says why parameters at the edge of their range are no result, or None; a reason twice in a row ends the search.
     """
 
     model: Model
@@ -63,7 +64,7 @@ class Search:
     edge: Callable[[np.ndarray], str | None]
 
     def maximum(self) -> Maximum:
-        """Climb.
+        """Climb to the maximum.
 
         Raises:
             NotConverged: When no maximum with a positive curvature in every direction is reached.
@@ -107,7 +108,7 @@ class Search:
         raise NotConverged(f"no step from log-likelihood {here.value:.3f} raises it. {self._steepest(here)}", here.point.vector)
 
     def _longest(self, vector: np.ndarray, step: np.ndarray) -> float:
-        """The part of a step after which no root has tripled or nearly vanished, and no shape has changed by much."""
+        """The share of a step after which no root has tripled or nearly vanished, and no shape has changed by much."""
         layout = self.model.layout
         parts = [1e-12, *np.abs(layout.shape(step)) / SHAPE_STEP]
         for root, move, usual, entries in zip(*map(layout.roots, (vector, step, self.start.point.vector)), layout.free, strict=True):

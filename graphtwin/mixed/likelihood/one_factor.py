@@ -17,7 +17,7 @@ class OneFactor:
     """A model with one grouping, or with none.
 
     Attributes:
-        layout: Of its parameters.
+        layout: Order of the parameters in one vector.
         n_modes: Number of random coefficients.
     """
 
@@ -25,8 +25,8 @@ class OneFactor:
         """Arrange the design by cell.
 
         Args:
-            design: With no crossed grouping.
-            family: Of the response.
+            design: Design with no crossed grouping.
+            family: Distribution of the response.
         """
         self.design, self.family = design, family
         self.layout = Layout.of(design, len(family.shape_names))
@@ -76,12 +76,12 @@ class OneFactorPoint:
         return np.linalg.inv(self.hessian)
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
-        """Hessian^-1 times some columns."""
+        """Inverse Hessian times some columns."""
         shape = (*self.by_group.shape, right.shape[1])
         return (self._inverse @ right.reshape(shape)).reshape(right.shape)
 
     def log_determinant(self) -> float:
-        """Of the Hessian; 0 where the groups' intercepts are free."""
+        """Log determinant of the Hessian; 0 where the groups' intercepts are free."""
         return float(np.linalg.slogdet(self.hessian)[1].sum()) if self.prior else 0.0
 
     def cross(self) -> Float[np.ndarray, "modes fixed"]:

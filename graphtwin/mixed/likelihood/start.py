@@ -10,7 +10,7 @@ from graphtwin.mixed.design.moments import effect_scales
 from graphtwin.mixed.families.family import Family, Normaliser
 from graphtwin.mixed.likelihood.laplace import Evaluation, Model, evaluate, joint_mode
 
-FIRST_SD = 0.5  # of the log rate, by a random effect's whole range of one standard deviation
+FIRST_SD = 0.5  # starting standard deviation of the log rate by each random effect, at one standard deviation of what multiplies it
 
 
 def starting_evaluation(design: Design, family: Family, model: Model, normaliser: Normaliser) -> Evaluation:
@@ -25,7 +25,7 @@ def starting_evaluation(design: Design, family: Family, model: Model, normaliser
 
 
 def starting_roots(design: Design) -> Float[np.ndarray, " roots"]:
-    """Diagonal entries that move the log rate by `FIRST_SD`, 0 beside them."""
+    """Entries of the roots a fit starts from: diagonal ones that move the log rate by `FIRST_SD`, 0 beside them."""
     parts = []
     for grouping in design.groupings:
         scale = effect_scales(design, grouping.weight)

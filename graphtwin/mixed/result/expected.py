@@ -21,11 +21,11 @@ def expected(fit: MixedFit, table: pd.DataFrame) -> Float[np.ndarray, " rows"]:
     exp(variance / 2) above that of a group whose effect is 0.
 
     Args:
-        fit: The model.
+        fit: The fitted model.
         table: Rows with the columns of the formula but the response.
 
     Raises:
-        ValueError: For a category the model doesn't know, or a model with absorbed intercepts.
+        ValueError: When a category is unknown to the model, or the model has absorbed intercepts.
     """
     offset, pattern, values = _read(fit, table)
     log_mean = offset + _loaded(fit.weight @ fit.estimate, pattern, values)
@@ -45,11 +45,11 @@ def simulate_responses(
     """Draw a response for every row.
 
     Args:
-        fit: The model.
+        fit: The fitted model.
         table: Rows with the columns of the formula but the response.
-        seed: The run's seed.
+        seed: Seed of the run.
         replicate: Number of the draw.
-        new_groups: Draw the random effects of every group anew instead of keeping those found.
+        new_groups: Whether the random effects of every group are drawn anew instead of keeping those found.
     """
     rng, family = rng_for(seed, "simulated response", replicate), family_named(fit.family)
     if not new_groups:
@@ -123,7 +123,7 @@ def _effects(grouping: FittedGrouping, effects: Float[np.ndarray, "rows effects"
 
 
 def _squared(spread: Float[np.ndarray, "patterns features features"], pattern: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Quadratic form of the features."""
+    """Quadratic form, features' spread features, of each row."""
     features = np.concatenate([np.ones((1, len(pattern))), values])
     total = np.zeros(len(pattern))
     for k, row in enumerate(features):

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from graphtwin.artifacts import write_json
 
-# Attributes of a fit that are arrays: they are compared and written as such.
+# Names of the attributes of a fit and its groupings that are arrays: the lists of JSON become arrays again.
 ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
 
 
@@ -24,14 +24,14 @@ class FittedGrouping:
     """Random effects of one grouping.
 
     Attributes:
-        name: "group:kind".
+        name: Name of the grouping, such as "group:kind".
         effects: Names of the effects of a group.
-        weight: Features to what multiplies each effect, for every pattern of categories.
-        sd: Their standard deviations between groups, in log rate a unit of the effect.
-        correlation: Between them.
-        levels: Columns of the groups, each with one value a group.
+        weight: Weight of each feature in what multiplies each effect, for every pattern of categories.
+        sd: Standard deviation of each effect between groups, in log rate a unit of the effect.
+        correlation: Correlation of every two effects between groups.
+        levels: Columns that the groups are made of, each with one value a group.
         modes: Conditional modes (BLUPs) of every group's effects.
-        mode_sd: Their conditional standard deviations at the estimated parameters.
+        mode_sd: Conditional standard deviations of every group's effects, at the estimated parameters.
     """
 
     name: str
@@ -56,16 +56,17 @@ class MixedFit:
     """A generalised linear mixed model at the maximum of its Laplace likelihood; one that found no maximum does not exist.
 
     Attributes:
-        formula, family: As they were given.
+        formula, family: Formula and name of the family, as they were given to the fit.
         absorbed: Grouping whose intercepts are free, or None.
-        names: Of the fixed effects.
-        estimate: Fixed effects, on the log scale.
-        covariance: Of the estimates, from the observed information about all parameters.
-        shape: Dispersion of the family: phi (negative binomial: variance mu + mu^2 / phi; Tweedie: phi mu^power), power.
-        groupings: Random effects.
+        names: Names of the fixed effects.
+        estimate: Estimates of the fixed effects, on the log scale.
+        covariance: Covariance of the estimates, from the observed information about all parameters.
+        shape: Shape parameters of the family: phi (negative binomial: variance mu + mu^2 / phi; Tweedie: phi mu^power; gamma: phi mu^2),
+            power; none of Poisson.
+        groupings: Random effects of each grouping.
         log_likelihood: Laplace log-likelihood with all constants; that of the profile where effects are absorbed.
-        n_parameters, n_rows: Counts behind it.
-        iterations: Newton steps.
+        n_parameters, n_rows: Number of parameters, absorbed intercepts among them, and of rows of the table.
+        iterations: Number of Newton steps taken.
         distance: Distance from the maximum that was left, in standard errors.
         notes: What a reader must know: variances that vanish, columns that were absorbed.
         features, patterns, weight: The design: column j of a row of pattern q is the sum over features k of feature_k weight[q, k, j].
@@ -110,10 +111,10 @@ class MixedFit:
         """A linear combination of fixed effects: estimate, se, z, p.
 
         Args:
-            weights: Number for each effect that takes part, as {"x": 1.0, "x:kind[T.b]": 1.0}.
+            weights: Weight of each effect that takes part, such as {"x": 1.0, "x:kind[T.b]": 1.0}.
 
         Raises:
-            ValueError: For a name that is no fixed effect.
+            ValueError: When a name is no fixed effect.
         """
         unknown = sorted(set(weights) - set(self.names))
         if unknown:
@@ -125,8 +126,8 @@ class MixedFit:
         """Several linear combinations: the labels with estimate, se, z, p.
 
         Args:
-            labels: One row a combination.
-            rows: Weights of the fixed effects.
+            labels: Columns that name the combinations, one row each.
+            rows: Weights of the fixed effects in each combination.
         """
         return wald_table(labels, rows @ self.estimate, np.sqrt(np.einsum("ci,ij,cj->c", rows, self.covariance, rows)))
 
@@ -134,10 +135,10 @@ class MixedFit:
         """Random effects of one grouping by its name.
 
         Args:
-            name: As in the formula, "group:kind".
+            name: Name of the grouping as the formula has it, such as "group:kind".
 
         Raises:
-            ValueError: With the names there are.
+            ValueError: When there is no such grouping; the error lists the names there are.
         """
         for grouping in self.groupings:
             if grouping.name == name:
@@ -172,7 +173,7 @@ class MixedFit:
         """Write the model as one JSON file.
 
         Args:
-            path: The file to make.
+            path: Path of the file to make.
         """
         return write_json(asdict(self), path)
 
@@ -181,7 +182,7 @@ class MixedFit:
         """Read a model that `to_json` wrote.
 
         Args:
-            path: The file.
+            path: Path of the file to read.
 
         Raises:
             ValueError: When the file holds something else.

@@ -21,16 +21,16 @@ from graphtwin.mixed.result.expected import expected
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.statistics import two_sided_p
 
-N_SIMULATIONS = 199  # the least p is then 1 / 200
+N_SIMULATIONS = 199  # simulated tables: the smallest p is then 1 / 200
 
 
 def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[np.ndarray, " rows"]:
-    """Residuals between 0 and 1.
+    """Quantile residual of each row, between 0 and 1.
 
     Args:
-        fit: The model.
-        table: The table it was fitted to.
-        seed: Of the draws within the probability of a response.
+        fit: The fitted model.
+        table: The table that the model was fitted to.
+        seed: Seed of the draws within the probability of a response.
     """
     y = column(table, parse_formula(fit.formula).response).to_numpy(np.float64)
     below, at = family_named(fit.family).cumulative(y, expected(fit, table), fit.shape)
@@ -38,19 +38,19 @@ def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[n
 
 
 def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations: int = N_SIMULATIONS) -> pd.DataFrame:
-    """Uniformity, dispersion and number of zeros.
+    """Check the uniformity of the residuals, their dispersion and the number of zeros.
 
     With a million rows the smallest misfit is significant: read `observed` against `expected` before p.
 
     Args:
-        fit: The model.
-        table: The table it was fitted to.
-        seed: The run's seed.
-        n_simulations: Simulated tables for dispersion and zeros; p can't fall below 1 / (n + 1).
+        fit: The fitted model.
+        table: The table that the model was fitted to.
+        seed: Seed of the run.
+        n_simulations: Number of simulated tables for dispersion and zeros; p can't fall below 1 / (n + 1).
 
     Returns:
-        check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a uniform one;
-        dispersion the mean squared residual over the variance; zeros their number.
+        A table with columns check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a
+        uniform one; dispersion the mean squared difference from the mean over the variance; zeros the number of responses that are 0.
     """
     y, mean = column(table, parse_formula(fit.formula).response).to_numpy(np.float64), expected(fit, table)
     family = family_named(fit.family)

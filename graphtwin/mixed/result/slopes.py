@@ -18,12 +18,12 @@ def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame
     Other categories of the model are averaged over the combinations that occur, other numbers that interact are held at their mean there.
 
     Args:
-        fit: The model.
-        covariate: A number of the formula, which must enter as it is.
-        by: A category of the formula, such as the projection; None for one slope over all.
+        fit: The fitted model.
+        covariate: Name of a number of the formula, which must enter as it is.
+        by: Name of a category of the formula, such as the projection; None for one slope over all.
 
     Returns:
-        group, estimate, se, z, p, p_adj, n_rows; one row a level.
+        A table with columns group, estimate, se, z, p, p_adj, n_rows; one row a level.
 
     Raises:
         ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
@@ -37,12 +37,12 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
     """Differences between the slopes of every two levels.
 
     Args:
-        fit: The model.
-        covariate: A number of the formula.
-        by: A category of the formula.
+        fit: The fitted model.
+        covariate: Name of a number of the formula.
+        by: Name of a category of the formula.
 
     Returns:
-        group, reference, estimate (group minus reference), se, z, p, p_adj.
+        A table with columns group, reference, estimate (group minus reference), se, z, p, p_adj; one row for every two levels.
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
     both = [(i, j) for j, i in combinations(range(len(levels)), 2)]
