@@ -17,7 +17,8 @@ from graphtwin.synthetic.function.responder import responder, visual_rates
 from graphtwin.synthetic.function.scans import ScanConfig, scan_units
 from graphtwin.synthetic.function.stimuli import film
 
-CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15  # of the fixed set on which noise-free responses are compared: 160 half seconds
+# Clips of the fixed set on which noise-free responses are compared, frames of each, and frames of a bin: 160 half seconds.
+CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15
 
 
 class AnimalConfig(BaseModel):
@@ -32,7 +33,7 @@ class AnimalConfig(BaseModel):
         TARGETING_SLOPE,
         ge=-20,
         le=20,
-        description="Log weight of a target per unit of feature similarity; 0 leaves it to geometry.",
+        description="Log weight of a target per unit of feature similarity; 0 leaves the choice of targets to geometry.",
     )
     tuning: TuningConfig = Field(TuningConfig(), description="How neurons are tuned.")
     scans: ScanConfig = Field(ScanConfig(), description="How animals are scanned.")
@@ -43,11 +44,11 @@ class Animal:
     """The truth of one animal but for its synapses.
 
     Attributes:
-        number: From 0 on; the first one is reconstructed.
-        anatomy: Its cells.
-        tuning: What each of them answers to, in the order of the cells.
-        units: Of all scans.
-        tissue: What neurites grow in.
+        number: Number of the animal, from 0 on; the first one is reconstructed.
+        anatomy: Cells of the animal, and the sheet they lie in.
+        tuning: What each cell answers to, in the order of the cells.
+        units: Units of all scans, as `scan_units` draws them.
+        tissue: The cells as arrays, among which neurites grow.
     """
 
     number: int
@@ -62,9 +63,9 @@ def make_animal(config: AnimalConfig, n_neurons: int, seed: int, number: int) ->
 
     Args:
         config: How animals are made.
-        n_neurons: Neurons of all areas together.
-        seed: The run's seed.
-        number: From 0 on.
+        n_neurons: Number of neurons of all areas together.
+        seed: Seed of the run.
+        number: Number of the animal, from 0 on.
     """
     anatomy = grow_anatomy(n_neurons, seed, number, config.density_per_mm2)
     tuning = draw_tuning(anatomy.neurons, config.tuning, seed, number)
@@ -76,12 +77,13 @@ def known_function(animal: Animal, seed: int) -> pd.DataFrame:
     """What is known of each coregistered unit of the main scan, as the published neuron table has it, from the ground truth.
 
     Args:
-        animal: Whose units.
-        seed: The run's seed.
+        animal: The animal that has the units.
+        seed: Seed of the run.
 
     Returns:
-        nucleus_id (unique), session, scan_idx, unit_id, readout_cvt (features of the tuning), position_stim_cvt (receptive field's centre,
-        monitor coordinates), in_silico_resp (noise-free mean events a second in each half second of fixed clips).
+        A table with columns nucleus_id (unique), session, scan_idx, unit_id, readout_cvt (features of the tuning), position_stim_cvt
+        (receptive field's centre, monitor coordinates), in_silico_resp (noise-free mean events a second in each half second of fixed
+        clips).
     """
     matched = animal.units[(animal.units["kind"] == "video") & animal.units["coregistered"]]
     rows = np.searchsorted(animal.tissue.nucleus_id, matched["nucleus_id"])
@@ -97,9 +99,9 @@ def noise_free_responses(animal: Animal, rows: np.ndarray, seed: int) -> Float[n
     """Mean visual response of neurons in each half second of fixed clips, events a second, without noise, behaviour or eye movements.
 
     Args:
-        animal: Whose neurons.
-        rows: Which of them.
-        seed: Of the clips: all animals of a seed see the same.
+        animal: The animal that has the neurons.
+        rows: Rows of the neurons asked for, in the order of the cells.
+        seed: Seed of the clips: all animals of a seed see the same.
     """
     of = responder(animal.tuning.table.iloc[rows].reset_index(drop=True))
     binned = []

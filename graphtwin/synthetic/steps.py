@@ -31,11 +31,12 @@ from graphtwin.synthetic.wiring.parts import write_parts
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.synthetic.wiring.reconstruct import reconstruct
 
-TAPE = Path("work") / "tape"  # of the main scan, between the step that plays it and the one that archives it
-OUTLINES = Path("work") / "outlines"  # of the neurites of a large cortex
-NARROW_MINUTES = 1.0  # of training movies in a narrow scan
-LARGE = 20_000  # neurons: a larger cortex has skeletons, pairs and synapses as parts, and neither recordings nor a reconstruction
-RECONSTRUCTED = 0  # the animal whose brain is cut; only it has anatomy on disk
+TAPE = Path("work") / "tape"  # the main scan, between the step that plays it and the one that archives it
+OUTLINES = Path("work") / "outlines"  # outlines of the neurites of a large cortex
+NARROW_MINUTES = 1.0  # minutes of training movies in a narrow scan
+# Most neurons of a cortex in memory: a larger one has skeletons, pairs and synapses as parts, and neither recordings nor a reconstruction.
+LARGE = 20_000
+RECONSTRUCTED = 0  # number of the animal whose brain is cut; only it has anatomy on disk
 
 
 class SimulateConfig(BaseModel):
@@ -51,8 +52,8 @@ class SimulateConfig(BaseModel):
     minutes: float = Field(10.0, ge=0, le=10_000, description="Minutes of movies to train on, each animal; 0 leaves out all recordings.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     cells: AnimalConfig = Field(AnimalConfig(), description="How animals are made.")
-    films: MovieConfig = Field(MovieConfig(), description="What is shown in the scan of videos.")
-    pictures: ImageConfig = Field(ImageConfig(), description="What is shown in the scan of pictures.")
+    films: MovieConfig = Field(MovieConfig(), description="Clips of the scan of videos, and how often each is shown.")
+    pictures: ImageConfig = Field(ImageConfig(), description="Pictures of the scan of pictures, and how often each is shown.")
     block: VolumeConfig = Field(VolumeConfig(), description="The block of tissue that is written as a volume.")
 
     def animal(self, number: int) -> Animal:
@@ -61,7 +62,7 @@ class SimulateConfig(BaseModel):
 
 
 def plant_animal(config: SimulateConfig, folder: Path, animal: int) -> None:
-    """The truth about one animal's cells."""
+    """Write the truth about one animal's cells."""
     truth.write_animal(config.animal(animal), folder)
 
 
@@ -145,7 +146,7 @@ def table_volume(config: SimulateConfig, folder: Path) -> None:
 
 
 def _scan_units(config: SimulateConfig, animal: Animal) -> pd.DataFrame:
-    """Which mask of which field each unit is, in all scans that have an NWB file."""
+    """Mask and field of each unit, in all scans that have an NWB file."""
     period_s = 1 / RATE_HZ
     return pd.concat([scan_masks(units, period_s, config.seed) for _, units in animal.units.groupby("session")], ignore_index=True)
 
@@ -186,7 +187,7 @@ same command with the same version of the package and of its libraries makes the
 
 
 def write_readme(config: SimulateConfig, folder: Path) -> None:
-    """What is where."""
+    """Write the README of a simulated cortex, which says what is where."""
     told = {name: getattr(config, name) for name in ("rule", "animals", "neurons", "minutes", "seed")}
     shown = ""
     if config.minutes > 0:

@@ -16,7 +16,7 @@ from graphtwin.synthetic.wiring.connect import Connections
 from graphtwin.synthetic.wiring.reconstruct import Reconstruction
 from graphtwin.wiring.conditional.wiring_rule import WiringRule, load_rule
 
-FOLDER = "truth"  # what was planted: no analysis reads it
+FOLDER = "truth"  # folder of what was planted: no analysis but `planted_rule` reads it
 RECONSTRUCTED = ("roots", "proofreading", "synapses", "pairs")  # tables of the reconstruction
 
 
@@ -24,8 +24,8 @@ def write_animal(animal: Animal, folder: Path) -> None:
     """Cells, tuning, features and units of one animal.
 
     Args:
-        animal: As made.
-        folder: Of the simulation.
+        animal: The animal, as `make_animal` draws it.
+        folder: Folder of the simulation.
     """
     stem = folder / FOLDER / f"animal{animal.number}"
     write_parquet(animal.anatomy.neurons, stem.with_name(f"{stem.name}_neurons.parquet"))
@@ -39,10 +39,10 @@ def write_wiring(rule: WiringRule, connections: Connections, reconstruction: Rec
     """The rule, all pairs and synapses that it made, and what the reconstruction shows of them.
 
     Args:
-        rule: As planted.
-        connections: Of the whole neurites.
-        reconstruction: Of the same.
-        folder: Of the simulation.
+        rule: The planted rule.
+        connections: Pairs and synapses of the whole neurites.
+        reconstruction: What a reconstruction shows of these connections.
+        folder: Folder of the simulation.
     """
     truth = folder / FOLDER
     rule.save(truth / "rule.json")
@@ -58,7 +58,7 @@ def read_wiring(folder: str | Path) -> tuple[WiringRule, Connections, Reconstruc
     """The rule, the connections and the reconstruction of a simulation.
 
     Args:
-        folder: Of the simulation.
+        folder: Folder of the simulation.
     """
     truth = Path(folder) / FOLDER
     tables = [pd.read_parquet(truth / f"reconstructed_{name}.parquet") for name in RECONSTRUCTED]

@@ -17,14 +17,14 @@ from graphtwin.synthetic.brain.sheet import ORIGIN_UM, Sheet
 # Nucleus ids have six digits or more, as in minnie65; the ids of an animal have room for a million cells.
 FIRST_ID, IDS_PER_ANIMAL = 100_000, 10_000_000
 LARGEST_GAP = 9  # gaps between ids are less than this, 4.5 in the mean, as nuclei that are no neurons leave them
-FEWEST = 10  # neurons: with fewer some types and areas are empty
+FEWEST = 10  # fewest neurons of an animal: with fewer some types and areas are empty
 TISSUE_PER_MM2 = 67_900  # labelled nuclei below a mm2 of pia in minnie65: 48,552 over 1.375 x 0.520 mm
-DENSITY_PER_MM2 = 1500.0  # a sample of the tissue, so that 2,000 neurons span all four areas; a choice
+DENSITY_PER_MM2 = 1500.0  # neurons below a mm2 of pia: a sample of the tissue, so that 2,000 neurons span all four areas; a choice
 VISUAL_FIELD = 0.8  # half the field that an area maps, in half monitors: receptive fields end before the edges of the monitor
 # SD of a receptive field's centre around the map, in V1 and elsewhere, in half monitors; a choice.
 RF_SCATTER, RF_SCATTER_HVA = 0.06, 0.12
-NUCLEUS_RADIUS_UM, RADIUS_SPREAD = 4.0, 0.1  # mean of excitatory and inhibitory cells, and SD over mean; round numbers
-MAX_REDRAWS = 200  # of places: 100,000 cells at `DENSITY_PER_MM2` need three rounds
+NUCLEUS_RADIUS_UM, RADIUS_SPREAD = 4.0, 0.1  # mean radius of a nucleus, excitatory or inhibitory, and its SD over mean; round numbers
+MAX_REDRAWS = 200  # most rounds of drawing places: 100,000 cells at `DENSITY_PER_MM2` need three
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Anatomy:
     Attributes:
         neurons: One row a nucleus, ascending nucleus_id: nucleus_id, brain_area, layer, cell_type, cell_class, x_um, depth_um, z_um,
             nucleus_radius_um, rf_x, rf_y (monitor coordinates, edges at -1 and 1).
-        sheet: Where the areas lie and look.
-        seed, animal: What it was made from.
+        sheet: The sheet of cortex, which says where the areas lie and look.
+        seed, animal: Seed of the cortex and number of the animal, from which the cells were drawn.
     """
 
     neurons: pd.DataFrame
@@ -52,13 +52,14 @@ def grow_anatomy(n: int, seed: int, animal: int, density_per_mm2: float = DENSIT
     """Draw the cells of one animal. The sheet grows with the number of neurons, so that the density stays.
 
     Args:
-        n: Neurons of all areas together.
+        n: Number of neurons of all areas together.
         seed: Seed of the cortex.
-        animal: A number from 0 on; nucleus ids of different animals differ.
+        animal: Number of the animal, from 0 on; nucleus ids of different animals differ.
         density_per_mm2: Neurons below a mm2 of pia: a sample of the tissue, which has `TISSUE_PER_MM2`.
 
     Raises:
-        ValueError: A negative animal, too few neurons, or so dense a tissue that nuclei can't be placed without overlap.
+        ValueError: When the animal's number is negative, there are too few neurons, or the tissue is so dense that nuclei can't be placed
+            without overlap.
     """
     if animal < 0:
         raise ValueError(f"animal = {animal}: animals are numbered from 0.")

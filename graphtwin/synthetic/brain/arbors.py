@@ -15,9 +15,9 @@ class Band(NamedTuple):
     """Branches that head for one range of depths.
 
     Attributes:
-        share: Of the branches.
-        depth_um: Mean depth; `OWN` is the soma's.
-        depth_sd_um: Its SD.
+        share: Share of the arbor's branches.
+        depth_um: Mean depth that the branches head for; `OWN` is the soma's.
+        depth_sd_um: SD of the depth that the branches head for.
         lateral_sd_um: SD of the distance from the arbor's axis, along x and along z.
     """
 
@@ -31,8 +31,8 @@ class Arbor(NamedTuple):
     """A dendrite or a local axon.
 
     Attributes:
-        length_um: Mean cable length; its SD is an eighth.
-        bands: Where branches head.
+        length_um: Mean cable length; the SD is an eighth of it.
+        bands: Ranges of depth that the branches head for.
     """
 
     length_um: float

@@ -12,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-LEVELS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 1.0)  # of the quantiles below
+# Shares of the somata at the quantiles of depth that `CELL_TYPES` gives.
+LEVELS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 1.0)
 
 
 class CellType(NamedTuple):
     """What the tables say of a type.
 
     Attributes:
-        cell_class: excitatory or inhibitory.
-        n_labelled: Nuclei.
-        depths_um: Quantiles of the depth of their somata at `LEVELS`.
+        cell_class: Class of the type: excitatory or inhibitory.
+        n_labelled: Number of nuclei that the model labelled as the type.
+        depths_um: Quantiles of the depth of the type's somata at `LEVELS`.
     """
 
     cell_class: str
@@ -45,7 +46,7 @@ CELL_TYPES = {
 # Lower ends of the layers, um below the pia. L2/3 and L4: `data/minnie65/v1300/neurons`, whose layers are cut at these depths. L1 ends
 # where the first nucleus of L2/3 lies, L5 where the model's 5P and 6P cells are about equally many.
 LAYERS = {"L1": 71.0, "L2/3": 250.0, "L4": 360.0, "L5": 560.0, "L6": np.inf}
-DEEPEST_UM = 800.0  # where the tissue ends
+DEEPEST_UM = 800.0  # depth at which the tissue ends
 
 
 def proportions() -> Float[np.ndarray, " types"]:
@@ -55,7 +56,7 @@ def proportions() -> Float[np.ndarray, " types"]:
 
 
 def quotas(n: int) -> Int[np.ndarray, " types"]:
-    """How many of n cells are of each type: the largest remainders round up."""
+    """Number of cells of each type among n cells: the largest remainders round up."""
     exact = proportions() * n
     counts = np.floor(exact).astype(np.int64)
     counts[np.argsort(counts - exact, kind="stable")[: n - counts.sum()]] += 1

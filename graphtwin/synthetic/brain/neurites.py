@@ -21,17 +21,19 @@ from graphtwin.synthetic.brain.tissue import Tissue
 
 STEP_UM = 4.0  # length of an edge, below the 5 um of proximity: longer is coarser, shorter makes more vertices
 ARRIVED_UM = 2.0  # a branch that came so close to its destination is there: half a step
-AIMED_SHARE = 0.9  # of an axon's branches head for a chosen neuron rather than for a place; with `TARGETING_SLOPE` it sets the slope of L_d
+# Share of an axon's branches that head for a chosen neuron rather than for a place; with `TARGETING_SLOPE` it sets the slope of L_d.
+AIMED_SHARE = 0.9
 AIM_SD_UM = 15.0  # SD of the destination around the soma of the chosen neuron, each axis: among its proximal dendrites
 COLLATERAL_LENGTH = 0.5  # cable of the arbor in another area, as a part of the local one's; a round number
 LONGEST_COLLATERAL_UM = 1500.0  # a matched place farther away is not projected to; a choice, about the width of the minnie65 volume
 PERSISTENCE, PULL, ROUGHNESS = 1.0, 0.35, 0.3  # weights of the last direction, of the destination and of chance in every step
-SHALLOWEST_UM = 2.0  # below the pia; neurites turn back there
+SHALLOWEST_UM = 2.0  # depth below the pia at which neurites turn back
 # How much a um of path to the soma counts against a um to the destination. Source: Cuntz et al. 2010.
 DENDRITE_BALANCE, AXON_BALANCE = 0.4, 0.15
-TAIL_UM = 30.0  # an axon goes on behind its destination
+TAIL_UM = 30.0  # mean length for which an axon goes on behind its destination
 ROOM = 1.5  # vertices kept free, as a multiple of those the length needs
-DENDRITE_RADIUS_NM, AXON_RADIUS_NM, THINNEST_NM = (900.0, 250.0), (400.0, 120.0), 80.0  # at the soma, far from it
+# Radius of a dendrite and of an axon, each at the soma and far from it, and the least radius.
+DENDRITE_RADIUS_NM, AXON_RADIUS_NM, THINNEST_NM = (900.0, 250.0), (400.0, 120.0), 80.0
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Neurite:
     """A tree in the EM frame, vertex 0 at the soma.
 
     Attributes:
-        vertices_nm: Whole nm.
-        edges: Parent and child; children are 1, 2, ... in order, and a parent comes before its child.
-        radius_nm: At each vertex.
+        vertices_nm: Place of each vertex (x, y, z), whole nm.
+        edges: Parent and child vertex of each edge; children are 1, 2, ... in order, and a parent comes before its child.
+        radius_nm: Radius at each vertex.
     """
 
     vertices_nm: Float[np.ndarray, "vertices 3"]
@@ -49,12 +51,12 @@ class Neurite:
     radius_nm: Float32[np.ndarray, " vertices"]
 
     def path_um(self) -> Float[np.ndarray, " vertices"]:
-        """Distance to the soma along the tree."""
+        """Distance of each vertex to the soma along the tree, um."""
         return _paths(self.vertices_nm, self.edges) / 1000
 
     @property
     def length_um(self) -> float:
-        """Summed length of the edges."""
+        """Summed length of the edges, um."""
         return float(np.linalg.norm(np.subtract(*self.vertices_nm[self.edges.T]), axis=1).sum() / 1000)
 
 
@@ -84,7 +86,7 @@ def grow_axon(tissue: Tissue, nucleus_id: int) -> Neurite:
 
 
 def _length(arbor: Arbor, rng: np.random.Generator) -> float:
-    """The cable a neurite is to have, um."""
+    """Length of cable that a neurite is to have, um."""
     return float(arbor.length_um * (1 + 0.125 * np.clip(rng.standard_normal(), -2, 2)))
 
 
@@ -155,7 +157,7 @@ def _grow(
 @njit(cache=True, nogil=True)
 @no_type_check
 def _walk(aims, tails, length, balance, noise, vertices, parent, path, n):
-    """Add branches to a tree of n vertices until they have the length or all destinations are reached; how many vertices there are then."""
+    """Add branches to a tree of n vertices until they have the length or all destinations are reached; returns the number of vertices."""
     grown = 0.0
     for a in range(len(aims)):
         if grown >= length or n >= len(vertices):
@@ -215,7 +217,7 @@ def severed(neurite: Neurite, kept_um: float) -> Int[np.ndarray, " vertices"]:
     """Which piece each vertex is in after the neurite was cut at this path length: 0 is what stays at the soma, then 1, 2, ...
 
     Args:
-        neurite: A tree.
+        neurite: The neurite to cut.
         kept_um: Longest path to the soma that stays; infinite for a whole neurite.
     """
     return _pieces(neurite.path_um(), neurite.edges, float(kept_um))

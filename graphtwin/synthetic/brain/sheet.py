@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-AREAS = ("V1", "LM", "RL", "AL")  # in the order of the sheet's quadrants, along x and then along z
+AREAS = ("V1", "LM", "RL", "AL")  # names in the order of the sheet's quadrants, along x and then along z
 # Share of each area among recorded units: `data/minnie65/v661/area_membership`, 168,971 units.
 SHARES = {"V1": 0.7178, "LM": 0.1261, "RL": 0.1099, "AL": 0.0462}
-_LOWER = SHARES["V1"] + SHARES["LM"]  # where V1 and LM end and RL and AL begin, as a part of the sheet's side
+_LOWER = SHARES["V1"] + SHARES["LM"]  # part of the sheet's side at which V1 and LM end and RL and AL begin
 _LEFT = SHARES["V1"] / _LOWER, SHARES["RL"] / (1 - _LOWER)  # part of the width left of the slanted border, below and above
-_SLANT = 2 * (_LEFT[1] - _LEFT[0])  # of the border, in widths over the whole side
-_FOOT = _LEFT[0] - _SLANT * _LOWER / 2  # of the border, where the sheet begins
+_SLANT = 2 * (_LEFT[1] - _LEFT[0])  # slant of the border, in widths over the whole side
+_FOOT = _LEFT[0] - _SLANT * _LOWER / 2  # place of the border where the sheet begins, as a part of the width
 ORIGIN_UM = (200.0, 600.0)  # x and z of the corner of the sheet in the pia frame, where that of minnie65 lies
 
 
@@ -26,7 +26,7 @@ class Sheet(NamedTuple):
     """A square of cortex.
 
     Attributes:
-        side_um: Of the square.
+        side_um: Side of the square.
         visual_field: Half the width and height of the field that each area maps, in monitor coordinates (the monitor ends at 1).
     """
 
@@ -52,8 +52,8 @@ class Sheet(NamedTuple):
         """The place (x, z; um) of an area that looks there; fields beyond the mapped part are brought to its edge.
 
         Args:
-            rf: Monitor coordinates.
-            area: One of `AREAS`.
+            rf: Places of the visual field, monitor coordinates.
+            area: Name of the area, one of `AREAS`.
         """
         azimuth, elevation = np.clip(rf / self.visual_field, -1, 1).T
         right, upper = area in ("LM", "AL"), area in ("RL", "AL")

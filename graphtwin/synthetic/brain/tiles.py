@@ -20,21 +20,21 @@ from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM
 from graphtwin.synthetic.brain.tissue import Tissue
 
-TILE_UM = 1200.0  # largest edge: the dendrites of 2,000 cells of default density are then in memory
-CELL_UM = 50.0  # of the outlines of axons
+TILE_UM = 1200.0  # largest edge of a tile: the dendrites of 2,000 cells of default density are then in memory
+CELL_UM = 50.0  # side of the squares that outlines of axons are made of
 GROWN_TOGETHER = 256  # neurons of a task of one process, and of a part on disk
-MARGIN_UM = RADIUS_NM / 1000 + 1  # a um for the rounding of points
+MARGIN_UM = RADIUS_NM / 1000 + 1  # reach of proximity, and a um for the rounding of points
 
 
 class Grown(NamedTuple):
     """Some neurons, grown.
 
     Attributes:
-        rows: Of the tissue.
+        rows: Rows of the neurons in the tissue.
         boxes_um: Least and largest x, then least and largest z of each dendrite.
-        cells: Row, and numbers along x and z of each square of `CELL_UM` that its axon passes.
-        skeletons: One row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None unless
-            asked for.
+        cells: Row of a neuron, and numbers along x and z of each square of `CELL_UM` that its axon passes.
+        skeletons: Neurites, one row a vertex: nucleus_id, compartment, vertex, parent (-1 at the soma), x_nm, y_nm, z_nm, radius_nm; None
+            unless asked for.
     """
 
     rows: Int64[np.ndarray, " neurons"]
@@ -48,9 +48,9 @@ class Tile:
     """One square of the sheet.
 
     Attributes:
-        rows: Of the cells whose somata lie in it.
-        axons: Rows of the cells whose axons may come near their dendrites.
-        box_um: Around these dendrites, and as much more as proximity reaches: least and largest x, least and largest z.
+        rows: Rows of the cells whose somata lie in the tile.
+        axons: Rows of the cells whose axons may come near the dendrites of the tile.
+        box_um: Box around the dendrites of the tile, and as much more as proximity reaches: least and largest x, least and largest z.
     """
 
     rows: Int64[np.ndarray, " cells"]
@@ -62,8 +62,8 @@ def grow_parts(tissue: Tissue, workers: int = 1, skeletons: bool = True) -> Iter
     """All neurons in the order of their ids, some at a time.
 
     Args:
-        tissue: The cells.
-        workers: Processes.
+        tissue: The cells of one animal.
+        workers: Number of processes.
         skeletons: Whether the parts hold the neurites themselves.
     """
     return mapped(grow_block, ((tissue, block, skeletons) for block in blocks(tissue)), workers)
@@ -79,7 +79,7 @@ def lay_tiles(tissue: Tissue, grown: Iterable[Grown], tile_um: float = TILE_UM) 
     """The tiles of a tissue, along z and then along x.
 
     Args:
-        tissue: The cells.
+        tissue: The cells of one animal.
         grown: All parts of `grow_parts`.
         tile_um: Largest edge of a tile; the sheet is divided evenly.
     """
@@ -128,7 +128,7 @@ def mapped(function: Callable[..., Any], arguments: Iterable[Sequence[Any]], wor
 
 
 def grow_block(tissue: Tissue, rows: Int64[np.ndarray, " neurons"], skeletons: bool) -> Grown:
-    """Grow the neurons of some rows; see `grow_parts`."""
+    """Grow the neurons of some rows: one part of `grow_parts`."""
     boxes, cells, frames = [], [], []
     for row in rows.tolist():
         nucleus_id = int(tissue.nucleus_id[row])

@@ -18,7 +18,7 @@ from graphtwin.synthetic.brain.sheet import Sheet
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-REACH_SD = 2.5  # candidates lie within this many SD of the widest band: the density of a Gaussian band has fallen to 4 % there
+REACH_SD = 2.5  # SDs of the widest band within which candidates lie: the density of a Gaussian band has fallen to 4 % there
 # How the log weight of a candidate rises with one unit of feature similarity. This value gives slopes of L_d on similarity of 1.0 to 1.3 by
 # projection, where 0.7 to 1.7 are published. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
 TARGETING_SLOPE = 6.0
@@ -29,15 +29,15 @@ class Tissue:
     """The cells of one animal, a row a nucleus.
 
     Attributes:
-        nucleus_id: Ascending.
-        soma_um: In the pia frame.
-        cell_type, cell_class, area: Of each.
-        rf: Centre of the receptive field, monitor coordinates.
-        features: Of unit length; None where neither targeting nor a rule asks.
-        sheet: Where the areas lie.
+        nucleus_id: Nucleus id of each cell, ascending.
+        soma_um: Place of each soma in the pia frame (x, depth, z).
+        cell_type, cell_class, area: Type, class and area of each cell.
+        rf: Centre of each receptive field, monitor coordinates.
+        features: Features of each cell, of unit length; None where neither targeting nor a rule asks for them.
+        sheet: The sheet of cortex, which says where the areas lie.
         plane: Tree of x and z of the somata.
         targeting_slope: How the log weight of a candidate rises with one unit of feature similarity; 0 leaves who comes close to geometry.
-        seed, animal: What neurites are grown with.
+        seed, animal: Seed of the cortex and number of the animal, with which neurites are grown.
     """
 
     nucleus_id: Int[np.ndarray, " neurons"]
@@ -63,9 +63,9 @@ class Tissue:
         """The tissue of an anatomy.
 
         Args:
-            anatomy: The cells.
-            features: Of each, in the order of its rows.
-            targeting_slope: See the attribute.
+            anatomy: The cells of one animal.
+            features: Features of each cell, in the order of the anatomy's rows.
+            targeting_slope: How the log weight of a candidate rises with one unit of feature similarity.
         """
         from scipy.spatial import cKDTree
 
@@ -95,9 +95,9 @@ class Tissue:
         """Neurons an axon may head for, and their weights: the density of the arbor's bands there times exp(slope x similarity).
 
         Args:
-            row: Whose axon.
-            arbor: Its bands.
-            centre: Of the arbor.
+            row: Row of the axon's cell.
+            arbor: Arbor of the axon, with its bands.
+            centre: Centre of the arbor in the pia frame (x, depth, z), um.
         """
         reach = REACH_SD * max(band.lateral_sd_um for band in arbor.bands)
         found = np.array(self.plane.query_ball_point(centre[[0, 2]], reach, return_sorted=True), dtype=np.int64)

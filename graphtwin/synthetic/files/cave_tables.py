@@ -16,7 +16,7 @@ from graphtwin.artifacts import write_atomic, write_parquet, write_text
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 
 EARLIER, LATER = 343, 661  # materializations, those of the bundled tables
-VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # as CAVE exports positions when they are split
+VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position as CAVE exports it when it is split
 POINTS = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}
 # File, role and, where it is not CAVE's usual one, the name of a column in the file.
 TABLES = {
@@ -39,14 +39,14 @@ class VolumeTables:
     """What is written, in house names and the pia frame.
 
     Attributes:
-        neurons: nucleus_id, x_um, depth_um, z_um, nucleus_radius_um, brain_area, layer, cell_type, cell_class.
-        roots: materialization, root_id, nucleus_id (-1 for a fragment); two nuclei of one root id are a merge.
-        proofreading: root_id (661), status_axon, status_dendrite.
-        synapses: synapse_id, pre_root_id, post_root_id (661), size, pre_x_nm ..., ctr_x_nm ..., post_x_nm ... (EM frame); one frame, or
-            parts of it one after the other.
-        units: session, scan_idx, unit_id, nucleus_id, coregistered.
-        responses: session, scan_idx, unit_id, direction_DDD_D.
-        scan_units: Which mask each unit is (`nwb_files.scan_masks`), all scans; None where no scan is written.
+        neurons: Cells: nucleus_id, x_um, depth_um, z_um, nucleus_radius_um, brain_area, layer, cell_type, cell_class.
+        roots: Root ids: materialization, root_id, nucleus_id (-1 for a fragment); two nuclei of one root id are a merge.
+        proofreading: Neurons that somebody worked on: root_id (661), status_axon, status_dendrite.
+        synapses: Synapses: synapse_id, pre_root_id, post_root_id (661), size, pre_x_nm ..., ctr_x_nm ..., post_x_nm ... (EM frame); one
+            frame, or parts of it one after the other.
+        units: Units of all scans: session, scan_idx, unit_id, nucleus_id, coregistered.
+        responses: Mean responses of units to directions: session, scan_idx, unit_id, direction_DDD_D.
+        scan_units: Mask of each unit of all scans, as `nwb_files.scan_masks` lists them; None where no scan is written.
         queried: Nuclei whose inputs are looked for; None takes all.
     """
 
@@ -64,9 +64,9 @@ def write_cave_tables(volume: VolumeTables, folder: Path, name: str = "synthetic
     """Write `tables/*.parquet` and `source.toml`, which `graphtwin run --source` reads.
 
     Args:
-        volume: What is written.
-        folder: The cortex's folder.
-        name: Of the source.
+        volume: Tables to write, in house names.
+        folder: Folder of the cortex.
+        name: Name of the source.
     """
     tables = folder / "tables"
     written = [write_parquet(frame, tables / f"{file}.parquet") for file, frame in _frames(volume).items()]
@@ -82,10 +82,10 @@ def matches(units: pd.DataFrame, neurons: pd.DataFrame, roots: pd.DataFrame, mat
     """The manual matches of units and nuclei: session, scan_idx, unit_id, target_id, pt_root_id, pt_position_x, _y, _z (voxels).
 
     Args:
-        units: As in `Volume`.
-        neurons: As in `Volume`.
-        roots: As in `Volume`.
-        materialization: Whose root ids are given.
+        units: Units of all scans, as in `VolumeTables`.
+        neurons: Cells, as in `VolumeTables`.
+        roots: Root ids, as in `VolumeTables`.
+        materialization: Materialization that the root ids given belong to.
     """
     found = units.loc[units["coregistered"], [*schema.UNIT_KEY, "nucleus_id"]]
     cells = _cells(neurons, roots, materialization)[["target_id", "pt_root_id", *VOXELS]]

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-MATERIALIZATION = 343  # the one whose root ids the released files carry
+MATERIALIZATION = 343  # materialization whose root ids the released files carry
 SOMA_UM = 5.0  # radius of a mask
 COREGISTRATION = ["pt_supervoxel_id", "pt_root_id", "pt_position_x", "pt_position_y", "pt_position_z"]
-CHUNK_BYTES = 2**18  # of a stored chunk, at most: 256 KiB
+CHUNK_BYTES = 2**18  # most bytes of a stored chunk: 256 KiB
 
 
 def add_fields(nwb: Any, masks: pd.DataFrame, imaging_times_s: Float[np.ndarray, " frames"], um_per_px: float) -> None:
     """A plane, its segmentation and its empty trace series for each field; the series share their times by links.
 
     Args:
-        nwb: The file in memory.
-        masks: As in `nwb_files.Scan`.
+        nwb: The NWB file in memory.
+        masks: Masks of the scan, as in `nwb_files.NwbScan`.
         imaging_times_s: When each imaging frame began.
         um_per_px: Edge of a pixel of the masks.
     """
@@ -127,5 +127,5 @@ def _traces(fluorescence: Any, rois: Any, field: int, shape: tuple[int, int], ti
 
 
 def rows_a_chunk(bytes_a_row: int, rows: int) -> int:
-    """How many rows fill a chunk, at most all of them and at least one."""
+    """Number of rows that fill a chunk, at most all of them and at least one."""
     return max(1, min(rows, CHUNK_BYTES // max(1, bytes_a_row)))

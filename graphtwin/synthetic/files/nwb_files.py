@@ -21,9 +21,9 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.files.nwb_fields import add_fields, rows_a_chunk
 
-START = datetime(2018, 3, 4, tzinfo=UTC)  # any date will do, but the same in every file: bytes must not depend on the day
-ARTIFACTS = 0.03  # of masks without a match, those that are taken for no soma
-BLOCK_BYTES = 2**24  # of the arrays that are streamed
+START = datetime(2018, 3, 4, tzinfo=UTC)  # date of every recording: any will do, but the same, since bytes must not depend on the day
+ARTIFACTS = 0.03  # share of the masks without a match that are classified as artifacts
+BLOCK_BYTES = 2**24  # bytes of a streamed array in memory at a time
 INTERVALS = {
     "Clip": ("Clips of naturalistic movies.", "movie_name short_movie_name duration"),
     "Monet2": (
@@ -43,19 +43,19 @@ class NwbScan:
     """One scan as it leaves the microscope; movie and fluorescence are arrays in memory or on disk, read some rows at a time.
 
     Attributes:
-        animal: Subject of the file.
-        session: Of the animal.
-        scan_idx: Of the session.
+        animal: Number of the animal, the subject of the file.
+        session: Number of the session of the animal.
+        scan_idx: Number of the scan in the session.
         masks: Result of `scan_masks`, with cave_ids (a list, empty without a match) and `nwb_fields.COREGISTRATION` (ids as nullable
             integers, positions in voxels) where the scan is coregistered.
-        intervals: Of "Clip", "Monet2" and "Trippy" those shown; trial, start_time, stop_time (s), stimulus_type, condition_hash and the
-            columns of `INTERVALS`.
-        movie: Grey levels, frames x height x width.
-        movie_times_s: When each frame of the movie was shown.
-        imaging_times_s: When each imaging frame began; a field is measured `ms_delay` later.
-        fluorescence: Raw, frames x units in the order of `masks`.
-        pupil: time_s, minor_radius, major_radius, x, y (px; NaN where tracking failed).
-        treadmill: time_s, velocity (cm/s).
+        intervals: Trials of each of "Clip", "Monet2" and "Trippy" that was shown: trial, start_time, stop_time (s), stimulus_type,
+            condition_hash and the columns of `INTERVALS`.
+        movie: Grey levels of the movie, frames x height x width.
+        movie_times_s: Time at which each frame of the movie was shown.
+        imaging_times_s: Time at which each imaging frame began; a field is measured `ms_delay` later.
+        fluorescence: Raw fluorescence, frames x units in the order of `masks`.
+        pupil: Trace of the pupil: time_s, minor_radius, major_radius, x, y (px; NaN where tracking failed).
+        treadmill: Trace of the treadmill: time_s, velocity (cm/s).
     """
 
     animal: int
@@ -77,9 +77,9 @@ def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.Data
     Masks are numbered within a field, in an order of their own. A few are classified as artifacts; none that was matched.
 
     Args:
-        units: One scan: session, scan_idx, unit_id, field, x_um, depth_um, z_um, coregistered.
+        units: Units of one scan: session, scan_idx, unit_id, field, x_um, depth_um, z_um, coregistered.
         frame_period_s: Time from one imaging frame to the next.
-        seed: Of the simulated cortex.
+        seed: Seed of the simulated cortex.
 
     Returns:
         The units with mask_id, mask_type, um_x, um_y (in the plane), um_z (depth of the field) and ms_delay, ascending in unit_id.
@@ -108,9 +108,9 @@ def write_nwb(scan: NwbScan, folder: Path, seed: int, um_per_px: float = 8.0) ->
     """Write one scan to `sub-{animal}_ses-{session}-scan-{scan_idx}.nwb`; arrays are read and written some frames at a time.
 
     Args:
-        scan: What was recorded.
-        folder: Where the file goes.
-        seed: Its uuids are drawn from it.
+        scan: The scan as it leaves the microscope.
+        folder: Folder that the file goes into.
+        seed: Seed that the uuids of the file are drawn from.
         um_per_px: Edge of a pixel of the masks.
     """
     _require_lengths(scan)

@@ -22,11 +22,11 @@ from graphtwin.synthetic.files.nwb_fields import COREGISTRATION
 from graphtwin.synthetic.function import imaging, session
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH
 
-BEGINNING_S = 4.0  # of the film, on the clock of the file
-PUPIL_HZ, TREADMILL_HZ = 20.0, 60.0  # clocks of their own, as in the release; round numbers
-FIRST_SUPERVOXEL = 90_000_000_000_000_001  # above 2^53, so that ids read as floats are found out
-UNITS_TOGETHER = 256  # bounds memory
-# What the noise of Monet type is said to be; films of all other kinds are clips.
+BEGINNING_S = 4.0  # beginning of the film, on the clock of the file
+PUPIL_HZ, TREADMILL_HZ = 20.0, 60.0  # samples a second of eye camera and treadmill, which have clocks of their own; round numbers
+FIRST_SUPERVOXEL = 90_000_000_000_000_001  # lowest supervoxel id, above 2^53, so that ids read as floats are found out
+UNITS_TOGETHER = 256  # units whose raw traces are made at a time: bounds memory
+# Parameters that the file states for noise of Monet type; films of all other kinds are clips.
 MONET2 = {
     "blue_green_saturation": 0,
     "pattern_width": WIDTH,
@@ -45,8 +45,8 @@ class Tape:
     """What is left of a scan after it was played.
 
     Attributes:
-        scan: Played.
-        movie: The whole film, grey between trials.
+        scan: The scan that was played.
+        movie: The whole film, grey levels, grey between trials.
         activity: Deconvolved activity of every sample, spontaneous between trials.
     """
 
@@ -78,8 +78,9 @@ def nwb_scan(tape: Tape, coregistration: pd.DataFrame | None = None) -> nwb_file
     """The scan of a tape on which all trials are.
 
     Args:
-        tape: Full.
-        coregistration: `cave_tables.matches` at the materialization that the file names; None where nothing was matched.
+        tape: Tape on which all trials are.
+        coregistration: Matches of units and nuclei, as `cave_tables.matches` gives them at the materialization that the file names; None
+            where nothing was matched.
     """
     scan = tape.scan
     animal, number, scan_idx = (int(part) for part in scan.name.split("-"))
@@ -141,7 +142,7 @@ def _intervals(trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _pupil(scan: session.Scan) -> pd.DataFrame:
-    """The eye camera's frames."""
+    """Trace of the pupil at the eye camera's frames."""
     behaviour, frames = scan.behaviour, np.arange(len(scan.behaviour.running))
     seconds = np.arange(0, frames[-1] / FRAME_RATE_HZ, 1 / PUPIL_HZ)
     at = seconds * FRAME_RATE_HZ
@@ -170,8 +171,8 @@ def read_tape(scan: session.Scan, folder: Path) -> Tape:
     """The tape that `write_tape` kept of this scan, its movie left on disk.
 
     Args:
-        scan: The one that was played.
-        folder: Where the tape is.
+        scan: The scan that was played.
+        folder: Folder of the tape.
     """
     movie, activity = np.load(folder / "movie.npy", mmap_mode="r"), np.load(folder / "activity.npy")
     if len(movie) != len(scan.behaviour.running) or len(activity) != len(scan.units):

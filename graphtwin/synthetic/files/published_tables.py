@@ -15,7 +15,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
 
-PROTOCOL = 4  # of pickle: read by Python 3.4 and later
+PROTOCOL = 4  # protocol of pickle, which Python 3.4 and later read
 PROJECTIONS = ["HVA->HVA", "HVA->V1", "V1->HVA", "V1->V1"]
 POPULATIONS = ["ADP", "Connected", "Same region"]
 VECTORS = {
@@ -47,11 +47,11 @@ def write_published(
     `function` has.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, synapse_size.
-        neurons: nucleus_id, brain_area, layer, x_um, depth_um, z_um (pia frame).
-        proofreading: nucleus_id, status_axon; a neuron that is not listed is "non".
+        pairs: Pairs of neurons: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, synapse_size.
+        neurons: Cells: nucleus_id, brain_area, layer, x_um, depth_um, z_um (pia frame).
+        proofreading: Proofread neurons: nucleus_id, status_axon; a neuron that is not listed is "non".
         function: One row a nucleus: nucleus_id, session, scan_idx, unit_id, and of `VECTORS` (as cells) and `NUMBERS` what is known.
-        folder: Where the files go.
+        folder: Folder that the files go into.
     """
     nodes = node_table(neurons, proofreading, function)
     edges = edge_table(pairs, nodes)
@@ -59,7 +59,7 @@ def write_published(
 
 
 def node_table(neurons: pd.DataFrame, proofreading: pd.DataFrame, function: pd.DataFrame) -> pd.DataFrame:
-    """The neuron table as published; arguments as for `write_published`."""
+    """The neuron table as published, from tables such as `write_published` takes."""
     schema.require_columns(function, ["nucleus_id", *schema.UNIT_KEY], "function of the simulated neurons")
     schema.require_unique(function, ["nucleus_id"], "function of the simulated neurons")
     cells = function.merge(neurons, on="nucleus_id", how="left", validate="one_to_one", suffixes=("", "_of_anatomy"))
@@ -83,8 +83,8 @@ def edge_table(pairs: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     """The pair table as published, of the pairs whose neurons are both in the neuron table.
 
     Args:
-        pairs: As for `write_published`.
-        nodes: From `node_table`.
+        pairs: Pairs of neurons: pre_nucleus_id, post_nucleus_id, l_d_um, n_synapses, synapse_size.
+        nodes: Neuron table, as `node_table` makes it.
     """
     listed = pairs[pairs["pre_nucleus_id"].isin(nodes["nucleus_id"]) & pairs["post_nucleus_id"].isin(nodes["nucleus_id"])]
     key = listed[schema.PAIR_KEY].reset_index(drop=True)
@@ -116,10 +116,10 @@ def selectivity(responses: pd.DataFrame) -> pd.DataFrame:
     averaged.
 
     Args:
-        responses: direction_DDD_D, 0 or above, at equal steps around the circle.
+        responses: Mean responses of each unit: columns direction_DDD_D, 0 or above, at equal steps around the circle.
 
     Returns:
-        gosi, osi, and pref_ori (degrees in [0, 180)); NaN for a unit without responses.
+        A table with columns gosi, osi, and pref_ori (degrees in [0, 180)); NaN for a unit without responses.
     """
     names = sorted(name for name in responses if str(name).startswith("direction_"))
     if not names or len(names) % 4:
@@ -139,7 +139,7 @@ def selectivity(responses: pd.DataFrame) -> pd.DataFrame:
 
 
 def _projections(key: pd.DataFrame, nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """V1->HVA and V1L2/3->HVAL5 of each pair."""
+    """Projection of each pair, such as V1->HVA, and its projection with layers, such as V1L2/3->HVAL5."""
     by_id = nodes.set_index("nucleus_id")
     pre, post = by_id.loc[key["pre_nucleus_id"]], by_id.loc[key["post_nucleus_id"]]
     areas = pre["hva"].to_numpy() + "->" + post["hva"].to_numpy()

@@ -16,8 +16,8 @@ from graphtwin.synthetic.function.images import ImageScan, play_images
 from graphtwin.synthetic.function.session import WITHHELD, Played, Scan, play
 from graphtwin.synthetic.function.stimuli import SCREEN
 
-STATISTICS = ("mean", "std", "min", "max", "median")  # that the release stores of each kind of data
-ROWS_TOGETHER = 128  # of all training trials, while their statistics are made
+STATISTICS = ("mean", "std", "min", "max", "median")  # statistics that the release stores of each kind of data
+ROWS_TOGETHER = 128  # rows (units, channels) of all training trials in memory at a time, while their statistics are made
 
 
 def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: Iterable[Played] | None = None) -> list[Path]:
@@ -27,13 +27,13 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: I
     responses, behaviour and eye position frame by frame, as released.
 
     Args:
-        scan: As prepared.
-        folder: Where `dynamic{animal}-{session}-{scan}-Video-{hash}` is made; it must not hold one yet.
-        truth: Where `{name}/expected/{trial}.npy` of all tiers but `train` go, and `responses/` of withheld ones; or nowhere.
-        played: Its trials in order, where something else looks at them on the way; by default the scan is played here.
+        scan: The scan, as `session.prepare_scan` makes it.
+        folder: Folder in which `dynamic{animal}-{session}-{scan}-Video-{hash}` is made; it must not hold one yet.
+        truth: Folder that `{name}/expected/{trial}.npy` of all tiers but `train` go into, and `responses/` of withheld ones; or None.
+        played: Trials of the scan in order, where something else looks at them on the way; by default the scan is played here.
 
     Returns:
-        Every file written, sorted.
+        Path of every file written, sorted.
     """
     from tqdm import tqdm
 
@@ -72,12 +72,12 @@ def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> li
     """Play a scan of single pictures into a folder of the 2022 layout.
 
     Args:
-        scan: As prepared.
-        folder: Where `static{animal}-{session}-{scan}-GrayImageNet-{hash}` is made; it must not hold one yet.
-        truth: Where the table of expected responses and those of withheld tiers go, `{name}/expected.npy` and `responses.npy`; or nowhere.
+        scan: The scan, as `images.prepare_images` makes it.
+        folder: Folder in which `static{animal}-{session}-{scan}-GrayImageNet-{hash}` is made; it must not hold one yet.
+        truth: Folder that expected responses and responses of all tiers go into, `{name}/expected.npy` and `responses.npy`; or None.
 
     Returns:
-        Every file written, sorted.
+        Path of every file written, sorted.
     """
     name = f"static{scan.name}-GrayImageNet-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
     responses, expected = np.empty((2, len(scan.trials), len(scan.table)), dtype=np.float32)
@@ -132,7 +132,7 @@ def _padded(array: np.ndarray, n_frames: int) -> np.ndarray:
 
 
 def _write_units(units: pd.DataFrame, folder: Path) -> None:
-    """What the releases say of each unit."""
+    """Write what the releases say of each unit."""
     columns = {
         "unit_ids": "unit_id",
         "sessions": "session",
@@ -149,7 +149,7 @@ def _write_units(units: pd.DataFrame, folder: Path) -> None:
 
 
 def _write_statistics(folder: Path, rows: np.ndarray) -> None:
-    """Moments of the training trials: one number of videos, [channels, frames] of all else."""
+    """Write moments of the training trials: one number of videos, [channels, frames] of all else."""
     for kind in ("responses", "behavior", "pupil_center"):
         files = [np.load(folder / "data" / kind / f"{row}.npy", mmap_mode="r") for row in rows]
         moments = {name: np.empty(files[0].shape, dtype=np.float32) for name in STATISTICS}
@@ -163,7 +163,7 @@ def _write_statistics(folder: Path, rows: np.ndarray) -> None:
 
 
 def _fill(moments: dict[str, np.ndarray], part: np.ndarray, start: int) -> None:
-    """Moments over trials of some rows; frames that are padding in every trial stay NaN."""
+    """Fill in moments over trials of some rows; frames that are padding in every trial stay NaN."""
     shown = np.isfinite(part).any(axis=(0, 1))
     complete = np.isfinite(part).all()
     for name in STATISTICS:

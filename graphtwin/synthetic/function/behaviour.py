@@ -19,10 +19,10 @@ class Behaviour:
     """Traces of one scan, frame by frame.
 
     Attributes:
-        running: cm/s, backwards is negative.
-        pupil_size: Radius in pixels of the eye camera.
-        pupil_center: Horizontal, vertical; pixels of the eye camera.
-        gaze: Right, up; monitor pixels by which receptive fields are moved. A linear function of `pupil_center`.
+        running: Running speed, cm/s; backwards is negative.
+        pupil_size: Radius of the pupil, pixels of the eye camera.
+        pupil_center: Horizontal and vertical place of the pupil, pixels of the eye camera.
+        gaze: Monitor pixels by which receptive fields are moved to the right and up; a linear function of `pupil_center`.
     """
 
     running: Float[np.ndarray, " frames"]
@@ -39,10 +39,10 @@ def behave(n_frames: int, seed: int, animal: int, scan: str) -> Behaviour:
     """The traces of one scan.
 
     Args:
-        n_frames: At 30 Hz.
-        seed: The run's seed.
-        animal: Its number; the geometry of its eye camera is the same in all its scans.
-        scan: Which scan, as "1-1".
+        n_frames: Number of frames, at 30 Hz.
+        seed: Seed of the run.
+        animal: Number of the animal; the geometry of its eye camera is the same in all its scans.
+        scan: Name of the scan, such as "1-1".
     """
     rng = rng_for(seed, "behaviour", animal, scan)
     in_bout = _bouts(rng, n_frames)
@@ -75,7 +75,7 @@ def slow(rng: np.random.Generator, n_frames: int, time_constant_s: float) -> Flo
 
 
 def _smooth(trace: Float[np.ndarray, " frames"], time_constant_s: float) -> Float[np.ndarray, " frames"]:
-    """A leaky mean."""
+    """Leaky mean of a trace."""
     from scipy.signal import lfilter
 
     keep = np.exp(-1 / (time_constant_s * FRAME_RATE_HZ))

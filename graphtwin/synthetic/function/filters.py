@@ -13,12 +13,12 @@ from jaxtyping import Float
 
 from graphtwin.synthetic.function.stimuli import DEGREES_A_PIXEL, FRAME_RATE_HZ, HEIGHT, WIDTH
 
-NEGLIGIBLE = 5e-3  # of the window's peak: further out, a field ends
+NEGLIGIBLE = 5e-3  # share of the window's peak below which a receptive field ends
 RATE_OF_FAST = 2.1  # k of the fast filter over the preferred angular frequency: both filters then peak there
 N_TAPS = 24  # frames that a neuron looks back: 0.8 s
 BLOCK = 4  # pixels a side of the blocks in which local contrast is measured
-MEAN_SIGMA_PX = 4.0  # a pixel's contrast is its difference from the mean around it
-POOL_SIGMA = (1.5, 4.0)  # normalisation pool and surround, in sigmas of the receptive field
+MEAN_SIGMA_PX = 4.0  # SD of the Gaussian mean around a pixel: its contrast is its difference from that mean
+POOL_SIGMA = (1.5, 4.0)  # widths of the normalisation pool and of the surround, in sigmas of the receptive field
 
 
 def pixel_places(table: pd.DataFrame) -> Float[np.ndarray, "units 2"]:
@@ -57,8 +57,8 @@ def gabor_pairs(table: pd.DataFrame) -> Float[np.ndarray, "pair units pixels"]:
 def temporal_pairs(table: pd.DataFrame) -> Float[np.ndarray, "pair units taps"]:
     """Fast and slow filters, newest frame first; for the unit's temporal frequency both have gain 1 and the slow one lags a quarter cycle.
 
-    Of the form (k t)^n exp(-k t) (1 / n! - (k t)^2 / (n + 2)!), n = 3 and 5, integrated over each frame, which stays on for its whole time:
-    Adelson & Bergen 1985, doi:10.1364/JOSAA.2.000284. The slow filter is then the mixture of both that lags by exactly a quarter cycle.
+    Filters are (k t)^n exp(-k t) (1 / n! - (k t)^2 / (n + 2)!), n = 3 and 5, integrated over each frame, which stays on for its whole
+    time: Adelson & Bergen 1985, doi:10.1364/JOSAA.2.000284. The slow one is then the mixture of both that lags by exactly a quarter cycle.
     """
     frequency = table["tf_hz"].to_numpy()
     fine = 20

@@ -18,7 +18,7 @@ from graphtwin.synthetic.function.responder import behaviour_gain, responder, st
 from graphtwin.synthetic.function.session import tuning_of
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, photograph
 
-SHOWN_FRAMES, TRIAL_FRAMES = 15, 30  # of a picture, half a second, and of a picture with the grey before it
+SHOWN_FRAMES, TRIAL_FRAMES = 15, 30  # frames of a picture, half a second, and of a picture with the grey before it
 TOGETHER = 128  # pictures whose answers are computed at once: bounds memory
 FINAL_TEST, FINAL_TEST_REPEATS = 20, 5  # pictures whose responses are withheld, as in a running competition, and how often each is shown
 
@@ -36,7 +36,7 @@ class ImageConfig(BaseModel):
 
 @dataclass(frozen=True)
 class ImageScan:
-    """One scan, ready to be played: `trials` has trial, tier and image (its number)."""
+    """One scan, ready to be played: `trials` has trial, tier and image (number of the picture)."""
 
     name: str
     units: pd.DataFrame
@@ -49,7 +49,7 @@ class ImageScan:
 
 @dataclass(frozen=True)
 class SeenImages:
-    """One trial: pupil size, its change a second and running; means over the time that the picture was shown."""
+    """One trial; behaviour is pupil size, its change a second and running, means over the time that the picture was shown."""
 
     picture: Float[np.ndarray, "height width"]
     behaviour: Float[np.ndarray, 3]
@@ -63,11 +63,11 @@ def prepare_images(units: pd.DataFrame, tuning: Tuning, config: ImageConfig, see
 
     Args:
         units: One scan's rows of `scans.scan_units`; the pictures are shown in a scan of their own to the same units.
-        tuning: Of the animal's neurons.
-        config: What is shown.
-        seed: The run's seed.
-        animal: Its number.
-        scan_idx: Of that scan.
+        tuning: Tuning of the animal's neurons.
+        config: Which pictures are shown, and how often.
+        seed: Seed of the run.
+        animal: Number of the animal.
+        scan_idx: Number of the scan of pictures in its session.
     """
     units = units.assign(scan_idx=scan_idx).reset_index(drop=True)
     tiers = (("train", config.train, 1), ("validation", config.validation, 1), ("test", config.test, config.test_repeats))

@@ -38,10 +38,10 @@ class Samples:
 
     Attributes:
         first: Frames from the trial's first frame to each unit's first sample, which lies at most two samples before it.
-        number: Of that sample, counted from the start of the scan.
+        number: Number of each unit's first sample, counted from the start of the scan.
         period: Frames from one sample to the next.
         expected: Mean of `activity` given film, behaviour and gaze.
-        activity: Deconvolved activity.
+        activity: Deconvolved activity of every sample.
     """
 
     first: Float[np.ndarray, " units"]
@@ -71,12 +71,12 @@ def sample_events(
     """Take the samples of one trial.
 
     Args:
-        rates: Events a second.
-        shared: Latents of the same frames.
+        rates: Rate of each unit in each frame of the trial, events a second.
+        shared: Latents in each frame of the trial.
         table: The units' rows of `Tuning.table`: amplitude, missed, latent_0, ...
-        offset: When a unit's plane is scanned, as a share of the period (`plane_offset`).
+        offset: Time at which a unit's plane is scanned, as a share of the period (`plane_offset`).
         start: Frame of the scan at which the trial begins.
-        rng: Of the trial.
+        rng: Random generator of the trial.
     """
     period = FRAME_RATE_HZ / RATE_HZ
     number = np.floor(start / period - offset).astype(np.int64) - 1
@@ -92,13 +92,13 @@ def sample_events(
 def draw_events(
     events: Float[np.ndarray, "units samples"], gain: Float[np.ndarray, "units samples"], table: pd.DataFrame, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "units samples"], Float[np.ndarray, "units samples"]]:
-    """Mean and one draw of the deconvolved activity.
+    """Mean and one draw of the deconvolved activity of each sample.
 
     Args:
-        events: Expected in each sample.
-        gain: Shared gain.
+        events: Number of events expected in each sample.
+        gain: Shared gain at each sample.
         table: The units' rows of `Tuning.table`.
-        rng: Of the trial.
+        rng: Random generator of the trial.
     """
     missed, amplitude = (table[name].to_numpy(np.float32)[:, None] for name in ("missed", "amplitude"))
     seen = rng.poisson(events * gain)
@@ -115,7 +115,7 @@ def shared_gain(
     """The gain g of every unit at each of its samples.
 
     Args:
-        shared: Latents, frame by frame.
+        shared: Latents of each frame.
         table: The units' rows of `Tuning.table`.
         places: Frame of each sample.
     """
@@ -124,7 +124,7 @@ def shared_gain(
 
 
 def plane_offset(field: Int[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
-    """When each unit is scanned, as a share of the period: planes one after the other."""
+    """Time at which each unit is scanned, as a share of the period: planes one after the other."""
     planes = np.unique(field)
     return np.searchsorted(planes, field) / len(planes)
 
@@ -190,9 +190,9 @@ def fluorescence(
     k from j T to (j + 1) T. A sample therefore shows its own events, in part.
 
     Args:
-        activity: One row a unit.
+        activity: Deconvolved activity of all samples of the scan, one row a unit.
         table: The units' rows of `Tuning.table`.
-        rng: Of the scan.
+        rng: Random generator of the scan.
     """
     from scipy.signal import lfilter
 
@@ -200,7 +200,7 @@ def fluorescence(
     events = activity / table["amplitude"].to_numpy()[:, None]
 
     def faded(of_s: float) -> np.ndarray:
-        """What is left of events after a time constant, mean over the period before each sample."""
+        """Remainder of events that fade with a time constant, mean over the period before each sample."""
         keep = np.exp(-period_s / of_s)
         return of_s / period_s * (1 - keep) * lfilter([1.0], [1.0, -keep], events, axis=1)
 

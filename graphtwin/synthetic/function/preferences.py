@@ -25,10 +25,10 @@ PARAMETERS = {
     "cycles": ("log", 0.33, 0.18, (0.20, 0.60)),  # SD of the Gabor's window in cycles: few cycles, broad orientation tuning
     "aspect": ("log", 1.25, 0.15, (0.8, 2.0)),  # length over width of the window
     "normalisation": ("log", 0.8, 0.5, (0.1, 4.0)),  # weight of the local contrast energy that divides the drive
-    "surround": ("log", 0.5, 0.6, (0.05, 4.0)),  # the same of a wider surround
+    "surround": ("log", 0.5, 0.6, (0.05, 4.0)),  # weight of the contrast energy of a wider surround
     "adaptation": ("log", 0.35, 0.5, (0.05, 2.0)),
 }
-# How types differ, in the scale above: logits for dsi and complexity, natural logs for all else.
+# How types differ, in the scales of `PARAMETERS`: logits for dsi and complexity, natural logs for all else.
 TYPES: dict[str, dict[str, float]] = {
     "23P": {},
     "4P": {"complexity": -1.2, "sf_cpd": 0.10, "dsi": 0.2},
@@ -49,7 +49,7 @@ LAYERS: dict[str, dict[str, float]] = {
     "L5": {"sf_cpd": -0.10, "tf_hz": 0.1},
     "L6": {"tf_hz": -0.1},
 }
-RATE_FACTOR = {"5P-PT": 1.5, "5P-NP": 0.7, "BC": 2.5, "MC": 1.3, "NGC": 0.8}  # events a second against other types
+RATE_FACTOR = {"5P-PT": 1.5, "5P-NP": 0.7, "BC": 2.5, "MC": 1.3, "NGC": 0.8}  # rate of events over that of other types
 BEHAVIOUR = {  # mean weight of running and of pupil size in the log of the gain, in SD of the trace
     "excitatory": (0.10, 0.14),
     "inhibitory": (0.22, 0.18),
@@ -95,9 +95,10 @@ class Tuning:
     """The ground truth of function, one row a neuron, in the order of the neurons.
 
     Attributes:
-        table: nucleus_id, rf_x, rf_y (monitor), direction_deg (of drift; 0 right, 90 up), orientation_deg (direction modulo 180), dsi,
-            sf_cpd, tf_hz, complexity (0 simple, 1 complex), cycles, rf_sigma_deg, aspect, phase_deg, normalisation, surround, adaptation,
-            running_weight, pupil_weight, rate_hz, amplitude (deconvolved activity of one event), missed, latent_0, ...
+        table: Parameters of each neuron: nucleus_id, rf_x, rf_y (monitor), direction_deg (of drift; 0 right, 90 up), orientation_deg
+            (direction modulo 180), dsi, sf_cpd, tf_hz, complexity (0 simple, 1 complex), cycles, rf_sigma_deg, aspect, phase_deg,
+            normalisation, surround, adaptation, running_weight, pupil_weight, rate_hz, amplitude (deconvolved activity of one event),
+            missed, latent_0, ...
         features: Unit vectors made of the tuning without the place of the receptive field; their dot product is the similarity of two.
     """
 
@@ -109,10 +110,10 @@ def draw_tuning(neurons: pd.DataFrame, config: TuningConfig, seed: int, animal: 
     """Draw the tuning of neurons.
 
     Args:
-        neurons: nucleus_id, cell_type, cell_class, layer, rf_x, rf_y.
-        config: How.
-        seed: The run's seed.
-        animal: Its number; every animal has its own neurons and its own map.
+        neurons: Neurons to tune: nucleus_id, cell_type, cell_class, layer, rf_x, rf_y.
+        config: How neurons are tuned.
+        seed: Seed of the run.
+        animal: Number of the animal; every animal has its own neurons and its own map.
     """
     schema.require_columns(neurons, ["nucleus_id", "cell_type", "cell_class", "layer", "rf_x", "rf_y"], "neurons to tune")
     _require_known(neurons)
@@ -139,7 +140,7 @@ def features_of(table: pd.DataFrame) -> Float[np.ndarray, "neurons features"]:
     frequencies are the same in every animal, so that vectors compare across animals.
 
     Args:
-        table: As in `Tuning`.
+        table: Tuning of the neurons, as `Tuning.table` has it.
     """
     angle = np.deg2rad(table["direction_deg"].to_numpy())
     weight = FEATURE_WEIGHTS

@@ -28,12 +28,12 @@ from graphtwin.synthetic.function import filters
 from graphtwin.synthetic.function.behaviour import Behaviour, arousal
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, WIDTH, film
 
-LATENCY_FRAMES = 2  # from screen to cortex: 67 ms
-POOL_S = 0.1  # leak of the normalisation pool
-ADAPTATION_S = 1.0  # time constant, seconds
-SEMI_SATURATION, OWN_POOL = 0.5, 0.25  # of the divisor: a constant, and the weight of the unit's own drive; a choice
+LATENCY_FRAMES = 2  # frames from screen to cortex: 67 ms
+POOL_S = 0.1  # time constant of the normalisation pool, seconds
+ADAPTATION_S = 1.0  # time constant of adaptation, seconds
+SEMI_SATURATION, OWN_POOL = 0.5, 0.25  # parts of the divisor: a constant, and the weight of the unit's own drive; a choice
 REFERENCE_CLIPS = 3  # clips of 10 s of dead leaves, the same for every animal, that set the scales of drive and rate
-UNITS_TOGETHER = 128  # bounds memory
+UNITS_TOGETHER = 128  # units of a block of filters: bounds memory
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Responder:
     """Units ready to respond; rows of all arrays are those of `table`.
 
     Attributes:
-        table: Of `Tuning`, one row a unit.
-        patches: Blocks of units near one another: their rows, the pixels that they see, and their even and odd Gabors over these.
-        temporal: Fast and slow filters.
-        pools: Weights of contrast blocks in pool and surround.
-        drive_scale, pool_scale, rate_scale: Means over the reference film.
+        table: Rows of `Tuning.table`, one a unit.
+        patches: Blocks of units near one another: rows of the units, pixels that they see, and even and odd Gabors over these pixels.
+        temporal: Fast and slow filter of each unit, newest frame first.
+        pools: Weights of contrast blocks in each unit's pool and surround.
+        drive_scale, pool_scale, rate_scale: Means of drive, contrast energy and adapted response over the reference film.
     """
 
     table: pd.DataFrame
@@ -64,7 +64,7 @@ def responder(table: pd.DataFrame) -> Responder:
         table: Rows of `Tuning.table`, in the order in which responses are wanted.
 
     Raises:
-        ValueError: A receptive field lies beside the monitor.
+        ValueError: When a receptive field lies beside the monitor.
     """
     table = table.reset_index(drop=True)
     away = (table[["rf_x", "rf_y"]].abs() > 1).any(axis=1)
@@ -92,8 +92,8 @@ def visual_rates(of: Responder, frames: Float[np.ndarray, "frames height width"]
     """Events a second without behaviour and eye movements.
 
     Args:
-        of: The units.
-        frames: Grey levels 0 to 255 at 30 Hz, shown after a grey screen.
+        of: The units, ready to respond.
+        frames: Frames of the film at 30 Hz, grey levels 0 to 255, shown after a grey screen.
     """
     contrast = _contrast(frames)
     pool = _pooled(of, filters.contrast_energy(contrast)) / of.pool_scale
@@ -109,9 +109,9 @@ def expected_rates(
     """Noise-free events a second of an animal that behaves.
 
     Args:
-        of: The units.
-        frames: Grey levels 0 to 255 at 30 Hz.
-        behaviour: For the same frames.
+        of: The units, ready to respond.
+        frames: Frames of the film at 30 Hz, grey levels 0 to 255.
+        behaviour: Behaviour during these frames.
     """
     if len(behaviour.gaze) != len(frames):
         raise ValueError(f"{len(frames)} frames were shown, but behaviour has {len(behaviour.gaze)}. Cut both to the same clip.")
@@ -124,10 +124,10 @@ def still_rates(
     """Mean events a second while each picture is shown after a grey screen, without behaviour.
 
     Args:
-        of: The units.
-        pictures: Grey levels 0 to 255.
-        n_frames: How long each is shown; the latency of the cortex is added to it.
-        gaze: Right, up, in pixels, during each picture.
+        of: The units, ready to respond.
+        pictures: Pictures, grey levels 0 to 255.
+        n_frames: Number of frames that each picture is shown for; the latency of the cortex is added to it.
+        gaze: Gaze during each picture, right and up, pixels.
     """
     contrast = _contrast(shifted(pictures, gaze))
     even, odd = _spatial(of, contrast)
@@ -142,7 +142,7 @@ def still_rates(
 
 
 def behaviour_gain(of: Responder, behaviour: Behaviour) -> Float[np.ndarray, "units frames"]:
-    """What running and pupil size multiply rates by."""
+    """Factor by which running and pupil size multiply the rate of each unit in each frame."""
     weights = of.table[["running_weight", "pupil_weight"]].to_numpy(np.float32)
     return np.exp(weights @ np.stack(arousal(behaviour)).astype(np.float32))
 
@@ -206,7 +206,7 @@ def _pooled(of: Responder, energy: Float[np.ndarray, "frames blocks"]) -> Float[
 
 
 def _weights(table: pd.DataFrame) -> Float[np.ndarray, "units weights"]:
-    """What the loops below need of the table, in columns."""
+    """Columns that `_drive` and `_adapted` read: null gain, phase (cosine, sine), complexity, normalisation, surround, adaptation."""
     null = (1 - table["dsi"]) / (1 + table["dsi"])
     phase = np.deg2rad(table["phase_deg"])
     columns = [null, np.cos(phase), np.sin(phase), table["complexity"], table["normalisation"], table["surround"], table["adaptation"]]

@@ -17,13 +17,14 @@ from graphtwin.synthetic.function.preferences import Tuning
 from graphtwin.synthetic.function.responder import responder, visual_rates
 from graphtwin.synthetic.function.stimuli import N_DIRECTIONS, grating_film
 
-DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS  # of drift: 0 right, 90 up
+DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS  # directions of drift: 0 right, 90 up
 GRATING_FRAMES, ONSET_FRAMES = 60, 10  # each direction is shown for 2 s; the answer to its onset is left out
 GRATING_CPD, GRATING_HZ = 0.045, 2.6  # cycles a degree and a second: the medians of what neurons prefer (`preferences.PARAMETERS`)
 PLANES, NARROW_PLANES = 8, 4  # imaging planes of the main scan and of a narrow one
 EXCITATORY, INHIBITORY = 0.9, 0.35  # share of neurons of each class that are units of the main scan: most recorded cells are excitatory
-THICKNESS_UM, OVERLAP = 120.0, 0.3  # depth of a narrow scan, and the share of it that the next one has too: some nuclei are several units
-SEEN = 0.7  # share of neurons in its depth that are units of a narrow scan, against the main scan
+# Depth that a narrow scan spans, and the share of it that the next one has too: some nuclei are several units.
+THICKNESS_UM, OVERLAP = 120.0, 0.3
+SEEN = 0.7  # share of neurons in the depth of a narrow scan that are its units, over that share in the main scan
 SHIFT_UM = 2.0  # SD of a unit's measured position about its nucleus
 COLUMNS = [
     "session",
@@ -61,14 +62,14 @@ def scan_units(neurons: pd.DataFrame, config: ScanConfig, seed: int, animal: int
     """The units of all scans of an animal.
 
     Args:
-        neurons: nucleus_id, brain_area, layer, cell_class, x_um, depth_um, z_um.
-        config: How it is scanned.
-        seed: The run's seed.
-        animal: Its number.
+        neurons: Neurons of the animal: nucleus_id, brain_area, layer, cell_class, x_um, depth_um, z_um.
+        config: How the animal is scanned.
+        seed: Seed of the run.
+        animal: Number of the animal.
 
     Returns:
-        session, scan_idx, unit_id (1, 2, ... in each scan), nucleus_id (the truth), field (imaging plane, 1 the highest), x_um, depth_um,
-        z_um (as measured), brain_area, layer, kind ("video", or "directions" for narrow scans), coregistered.
+        A table with columns session, scan_idx, unit_id (1, 2, ... in each scan), nucleus_id (the truth), field (imaging plane, 1 the
+        highest), x_um, depth_um, z_um (as measured), brain_area, layer, kind ("video", or "directions" for narrow scans), coregistered.
     """
     schema.require_columns(neurons, ["nucleus_id", "brain_area", "layer", "cell_class", *schema.POSITION], "neurons to scan")
     depth = neurons["depth_um"].to_numpy(np.float64)
@@ -93,14 +94,14 @@ def direction_responses(units: pd.DataFrame, tuning: Tuning, config: ScanConfig,
     and of each direction; n_sd its state while a direction was shown, which moves all of its units alike.
 
     Args:
-        units: As `scan_units` makes them, of any scans.
-        tuning: Of the animal's neurons.
-        config: How it is scanned.
-        seed: The run's seed.
-        animal: Its number.
+        units: Units of any scans, as `scan_units` draws them.
+        tuning: Tuning of the animal's neurons.
+        config: How the animal is scanned.
+        seed: Seed of the run.
+        animal: Number of the animal.
 
     Returns:
-        session, scan_idx, unit_id, direction_000_0, direction_022_5, ..., direction_337_5.
+        A table with columns session, scan_idx, unit_id, direction_000_0, direction_022_5, ..., direction_337_5.
     """
     nuclei = np.unique(units["nucleus_id"])
     table = tuning.table.set_index("nucleus_id").loc[nuclei].reset_index()
@@ -135,7 +136,7 @@ def grating_rates(table: pd.DataFrame) -> Float[np.ndarray, "neurons directions"
 
 
 def direction_columns() -> list[str]:
-    """direction_000_0 to direction_337_5."""
+    """Names of the columns of directions, direction_000_0 to direction_337_5."""
     return [f"direction_{direction:05.1f}".replace(".", "_") for direction in DIRECTIONS_DEG]
 
 

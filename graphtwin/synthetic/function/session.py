@@ -19,8 +19,8 @@ from graphtwin.synthetic.function.preferences import Tuning
 from graphtwin.synthetic.function.responder import Responder, expected_rates, responder
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, KINDS, N_DIRECTIONS, NOVEL_KINDS, SEGMENT_FRAMES, film
 
-GAP_FRAMES = (15, 31)  # grey between trials, at random so that the microscope's samples fall elsewhere in each
-SPONTANEOUS = 0.15  # of the rate during movies, in front of a grey screen
+GAP_FRAMES = (15, 31)  # frames of grey between trials, at random from 15 to 30, so that the microscope's samples fall elsewhere in each
+SPONTANEOUS = 0.15  # rate in front of a grey screen, as a share of that during movies
 WITHHELD = ("live_test_main", "final_test")  # tiers whose responses are left out of the files, as in a running competition
 
 
@@ -44,13 +44,13 @@ class Scan:
     """One scan, ready to be played.
 
     Attributes:
-        name: `{animal}-{session}-{scan_idx}`.
-        units: As `scans.scan_units` makes them, one scan's rows.
+        name: Name of the scan, `{animal}-{session}-{scan_idx}`.
+        units: Units of the scan, as `scans.scan_units` draws them.
         table: The units' rows of `Tuning.table`.
-        trials: As `programme` makes them.
-        behaviour: Of the whole scan.
-        latents: The same.
-        seed: The run's seed.
+        trials: Trials of the scan, as `programme` lists them.
+        behaviour: Behaviour in all frames of the scan.
+        latents: Shared fluctuations of gain in all frames of the scan.
+        seed: Seed of the run.
     """
 
     name: str
@@ -67,10 +67,10 @@ class Played:
     """One trial of a scan.
 
     Attributes:
-        row: Of `Scan.trials`.
-        video: Grey levels.
-        behaviour: Of these frames.
-        samples: What the microscope took.
+        row: Row of the trial in `Scan.trials`.
+        video: Frames that were shown, grey levels.
+        behaviour: Behaviour during these frames.
+        samples: Samples that the microscope took.
     """
 
     row: int
@@ -85,7 +85,7 @@ class Played:
 
     @property
     def expected(self) -> Float[np.ndarray, "units frames"]:
-        """Its mean, given film, behaviour and gaze."""
+        """Mean of `responses`, given film, behaviour and gaze."""
         return self.samples.at_frames(self.samples.expected, len(self.video))
 
 
@@ -94,12 +94,12 @@ def programme(config: MovieConfig, minutes: float, seed: int, animal: int) -> pd
 
     Args:
         config: What is shown beside training clips, and how long clips are.
-        minutes: Of training clips (tier `train`), each shown once.
-        seed: The run's seed.
-        animal: Training clips are its own; clips of other tiers are the same for all animals.
+        minutes: Minutes of training clips (tier `train`), each shown once.
+        seed: Seed of the run.
+        animal: Number of the animal: training clips are its own, clips of other tiers are the same for all animals.
 
     Returns:
-        trial (0, 1, ...), tier, kind, clip (a name; equal for repeats), n_frames, first_frame (of the scan).
+        A table with columns trial (0, 1, ...), tier, kind, clip (a name; equal for repeats), n_frames, first_frame (of the scan).
     """
     _require_known(config.kinds)
     n_train = max(1, round(minutes * 60 * FRAME_RATE_HZ / config.clip_frames))
@@ -125,11 +125,11 @@ def prepare_scan(units: pd.DataFrame, tuning: Tuning, trials: pd.DataFrame, seed
     """A scan of some units: their tuning, and the behaviour and latents of all its frames.
 
     Args:
-        units: session, scan_idx, unit_id, nucleus_id, field; of one scan.
-        tuning: Of the animal's neurons.
-        trials: As `programme` makes them.
-        seed: The run's seed.
-        animal: Its number.
+        units: Units of one scan: session, scan_idx, unit_id, nucleus_id, field.
+        tuning: Tuning of the animal's neurons.
+        trials: Trials of the scan, as `programme` lists them.
+        seed: Seed of the run.
+        animal: Number of the animal.
     """
     schema.require_columns(units, [*schema.UNIT_KEY, "nucleus_id", "field"], "units of a scan")
     scans = units[["session", "scan_idx"]].drop_duplicates()
@@ -162,8 +162,8 @@ def play(scan: Scan, units: Responder | None = None) -> Iterator[Played]:
     """The trials in order, one in memory at a time.
 
     Args:
-        scan: As prepared.
-        units: Its responder, if there is one already.
+        scan: The scan, as `prepare_scan` makes it.
+        units: Responder of the scan's units, if there is one already.
     """
     units = units or responder(scan.table)
     offset = imaging.plane_offset(scan.units["field"].to_numpy(np.int64))
@@ -183,8 +183,8 @@ def continuous_activity(scan: Scan, played: Iterator[Played]) -> Float[np.ndarra
     Sample k of a unit is taken (k + `imaging.plane_offset`) periods after the scan's first frame.
 
     Args:
-        scan: As prepared.
-        played: All its trials.
+        scan: The scan, as `prepare_scan` makes it.
+        played: All trials of the scan.
     """
     period = FRAME_RATE_HZ / RATE_HZ
     n_samples = int(len(scan.behaviour.running) / period) - 1

@@ -18,17 +18,19 @@ from graphtwin.config import nearest
 from graphtwin.coordinates import MINNIE65_MONITOR
 from graphtwin.execute import rng_for
 
-HEIGHT, WIDTH = 36, 64  # pixels, as in the Sensorium releases
-FRAME_RATE_HZ = 30.0  # as in the releases
+HEIGHT, WIDTH = 36, 64  # pixels of every film, as in the Sensorium releases
+FRAME_RATE_HZ = 30.0  # frames a second of every film, as in the Sensorium releases
 GREY = 127.5  # grey level of the empty screen: the middle of 0 to 255
-SCREEN = MINNIE65_MONITOR  # on which all simulated animals see their films
-DEGREES_A_PIXEL = round(SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1], 2)  # 3.2945 across, 3.2893 down: two digits for square pixels
-N_DIRECTIONS = 16  # of drift, as in the published tuning curves
-SEGMENT_FRAMES = 18  # each direction of a parametric clip is shown for 0.6 s
+SCREEN = MINNIE65_MONITOR  # monitor on which all simulated animals see their films
+# Degrees of the visual field a pixel: 3.2945 across and 3.2893 down, rounded to two digits so that pixels are square.
+DEGREES_A_PIXEL = round(SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1], 2)
+N_DIRECTIONS = 16  # directions of drift, as in the published tuning curves
+SEGMENT_FRAMES = 18  # frames of each direction of a parametric clip: 0.6 s
 
-LEAF_RADIUS = (1.0, 24.0)  # pixels; numbers fall with the cube of the radius, which makes the picture scale invariant
-LEAF_MARGIN = 26.0  # leaves live on a torus that is wider than the screen by this much on every side
-N_LEAVES = 1500  # of a mean area of 20 pixels: they cover the torus about three times
+# Least and largest radius of a leaf, pixels; numbers fall with the cube of the radius, which makes the picture scale invariant.
+LEAF_RADIUS = (1.0, 24.0)
+LEAF_MARGIN = 26.0  # pixels by which the torus that leaves live on is wider than the screen on every side
+N_LEAVES = 1500  # leaves of a mean area of 20 pixels: they cover the torus about three times
 
 Film = Float[np.ndarray, "frames height width"]
 
@@ -37,10 +39,10 @@ def film(kind: str, seed: int, *names: str | int, n_frames: int) -> Film:
     """One clip.
 
     Args:
-        kind: A key of `KINDS`.
-        seed: The run's seed.
-        names: Which clip of that kind, as ("train", 3).
-        n_frames: Its length; parametric kinds repeat their segments until it is filled.
+        kind: Kind of stimulus, a key of `KINDS`.
+        seed: Seed of the run.
+        names: Name of the clip among those of its kind, such as ("train", 3).
+        n_frames: Number of frames; parametric kinds repeat their segments until the clip is filled.
     """
     if kind not in KINDS:
         raise ValueError(f"stimulus {kind!r} is not known (nearest {nearest(kind, KINDS)!r}). Choose of {', '.join(KINDS)}.")
@@ -52,12 +54,12 @@ def grating_film(direction_deg: float, sf_cpd: float, tf_hz: float, n_frames: in
     """A full-field sine that drifts.
 
     Args:
-        direction_deg: Of drift: 0 to the right, 90 upwards.
-        sf_cpd: Cycles a degree at the centre of the monitor.
-        tf_hz: Cycles a second.
-        n_frames: Length.
-        phase: Radians at the centre of the first frame.
-        contrast: 0 to 1.
+        direction_deg: Direction of drift, degrees: 0 to the right, 90 upwards.
+        sf_cpd: Spatial frequency at the centre of the monitor, cycles a degree.
+        tf_hz: Temporal frequency, cycles a second.
+        n_frames: Number of frames.
+        phase: Phase at the centre of the first frame, radians.
+        contrast: Contrast, 0 to 1.
     """
     along = _along(np.deg2rad(direction_deg)) * sf_cpd * DEGREES_A_PIXEL
     cycles = along[None] - tf_hz * np.arange(n_frames)[:, None, None] / FRAME_RATE_HZ
@@ -316,4 +318,4 @@ NOVEL_KINDS = (
     "pink_noise",
     "random_dots",
     "gaussian_noise",
-)  # no twin is trained on these
+)  # kinds of stimulus that no twin is trained on

@@ -26,12 +26,12 @@ def write_points(
     """Write points by id, by place (a cell a chunk of the block) and by segment. Places are kept as float32: to 0.06 nm at a millimetre.
 
     Args:
-        folder: Where to; made here.
-        ids: Of the points, ascending.
-        points_nm: In the block.
-        block: Whose chunks are the cells.
-        properties: Whole numbers below 2^32 of each point.
-        segments: One related segment of each point, by relationship.
+        folder: Folder of the annotations, made here.
+        ids: Ids of the points, ascending.
+        points_nm: Place of each point in the block (x, y, z).
+        block: Block of tissue, whose chunks are the cells that points are grouped in.
+        properties: Values of each point by property, whole numbers below 2^32.
+        segments: Related segment of each point, by relationship.
     """
     for name, values in properties.items():
         outside = (values < 0) | (values >= 2**32)
@@ -69,7 +69,7 @@ def write_points(
 
 
 def _write_groups(folder: Path, names: list[str], ids: np.ndarray, records: np.ndarray, every: list[str]) -> None:
-    """A file a group: how many, the points, their ids."""
+    """Write a file a group: the number of points, the points, their ids."""
     folder.mkdir(parents=True)
     members: dict[str, list[int]] = {name: [] for name in every}
     for row, name in enumerate(names):
@@ -80,7 +80,7 @@ def _write_groups(folder: Path, names: list[str], ids: np.ndarray, records: np.n
 
 
 def _write_each(folder: Path, ids: np.ndarray, records: np.ndarray, related: Int64[np.ndarray, "points relationships"]) -> None:
-    """A file a point: the point, then each relationship's segments with their number."""
+    """Write a file a point: the point, then each relationship's segments with their number."""
     folder.mkdir(parents=True)
     one = np.array([1], "<u4").tobytes()
     for number, record, segments in zip(ids.tolist(), records, related.astype("<u8"), strict=True):

@@ -17,12 +17,12 @@ from graphtwin.synthetic.volume.paint import AXON, AXON_CORE, DENDRITE, DENDRITE
 if TYPE_CHECKING:
     import pandas as pd
 
-SOMA_SHELL_NM = 1200.0  # cytoplasm around the nucleus
-LONGEST_EDGE_NM = 1000.0  # of a stroke: longer ones have boxes with much empty space
-CLEFT_NM = 20.0  # the size of a synapse, as a disc of this thickness, is its area
-SIZE_VOXEL_NM3 = 4 * 4 * 40  # a voxel of the cleft segmentation, in which sizes are counted
-MAX_DISC_NM = 500.0  # radius of a synapse's disc, at most; a choice
-ROUNDING_NM = 21.0  # tables keep places in voxels of 4 x 4 x 40 nm, whose corners are so far from their centre
+SOMA_SHELL_NM = 1200.0  # thickness of the cytoplasm around the nucleus
+LONGEST_EDGE_NM = 1000.0  # longest edge of a stroke: longer ones have boxes with much empty space
+CLEFT_NM = 20.0  # thickness of the disc that a synapse is: its volume is the size of the synapse
+SIZE_VOXEL_NM3 = 4 * 4 * 40  # volume of a voxel of the cleft segmentation, in which sizes are counted
+MAX_DISC_NM = 500.0  # largest radius of a synapse's disc; a choice
+ROUNDING_NM = 21.0  # largest rounding of a place: tables keep it in voxels of 4 x 4 x 40 nm, whose corners are so far from their centre
 
 
 class VolumeConfig(BaseModel):
@@ -46,9 +46,9 @@ class Piece(NamedTuple):
     """A neurite, or what a cut left of it, under one root id.
 
     Attributes:
-        root_id: Its segment.
-        compartment: What it is.
-        vertices_nm, edges, radius_nm: As in a neurite: a tree in EM nm, parent before child.
+        root_id: Root id of the piece's segment.
+        compartment: Whether the piece is of an axon or of a dendrite.
+        vertices_nm, edges, radius_nm: Tree of the piece in EM nm, parent before child, as in `Neurite`.
     """
 
     root_id: int
@@ -63,12 +63,12 @@ class Content:
     """What a block holds.
 
     Attributes:
-        block: Where.
-        strokes: Segments, labelled by root id.
-        nuclei: Spheres, labelled by nucleus id.
+        block: The box of voxels.
+        strokes: Strokes of the segments, labelled by root id.
+        nuclei: Spheres of the nuclei, labelled by nucleus id.
         root_of: Root id of each nucleus.
         pieces: The neurites that enter the block, whole.
-        synapses: Those with a centre in the block.
+        synapses: The synapses with a centre in the block.
     """
 
     block: Block
@@ -88,9 +88,9 @@ def choose_block(neurons: pd.DataFrame, synapses: pd.DataFrame, config: VolumeCo
     """The block around the nucleus that has the most synapses about it; of equal ones, the lowest nucleus id.
 
     Args:
-        neurons: nucleus_id and the place in the pia frame.
-        synapses: ctr_x_nm, ctr_y_nm, ctr_z_nm.
-        config: Its size.
+        neurons: The cells: nucleus_id and the place in the pia frame.
+        synapses: The synapses: ctr_x_nm, ctr_y_nm, ctr_z_nm.
+        config: Size and voxels of the block.
     """
     from scipy.spatial import cKDTree
 
@@ -110,11 +110,11 @@ def fill_block(block: Block, neurons: pd.DataFrame, root_of: dict[int, int], pie
     """Keep what enters the block; pieces are looked at one by one and forgotten if they stay outside.
 
     Args:
-        block: Where.
-        neurons: nucleus_id, place in the pia frame, nucleus_radius_um.
+        block: The box of voxels to fill.
+        neurons: The cells: nucleus_id, place in the pia frame, nucleus_radius_um.
         root_of: Root id of each nucleus; nuclei of a merged segment share one.
         pieces: Neurites by root id.
-        synapses: synapse_id, pre_root_id, post_root_id, size, and pre_, post_ and ctr_ x_nm, y_nm, z_nm.
+        synapses: The synapses: synapse_id, pre_root_id, post_root_id, size, and pre_, post_ and ctr_ x_nm, y_nm, z_nm.
     """
     kept, parts = [], []
     for piece in pieces:
@@ -132,7 +132,7 @@ def fill_block(block: Block, neurons: pd.DataFrame, root_of: dict[int, int], pie
 
 
 def positions(table: pd.DataFrame, prefix: str) -> Float64[np.ndarray, "rows 3"]:
-    """Columns such as pre_x_nm, pre_y_nm, pre_z_nm."""
+    """Places of each row, nm, from columns such as pre_x_nm, pre_y_nm, pre_z_nm."""
     return table[[f"{prefix}_{axis}_nm" for axis in "xyz"]].to_numpy(np.float64)
 
 
@@ -147,7 +147,7 @@ def _here(strokes: Strokes, block: Block) -> Strokes:
 
 
 def _neurite_strokes(piece: Piece, block: Block) -> Strokes:
-    """A neurite in the block twice: its core, and at its full radius."""
+    """Strokes of a neurite in the block, which is there twice: its core, and at its full radius."""
     core = block.core_radius_nm
     vertices, radius = piece.vertices_nm, np.maximum(piece.radius_nm.astype(np.float64), core)
     start, end = piece.edges.T
@@ -175,7 +175,7 @@ def _shorten(
 
 
 def _soma_strokes(neurons: pd.DataFrame, root_of: dict[int, int]) -> tuple[Strokes, Strokes]:
-    """Somata by root id, nuclei by nucleus id."""
+    """Strokes of the somata, labelled by root id, and of the nuclei, labelled by nucleus id."""
     centres, nucleus_id = soma_nm(neurons), neurons["nucleus_id"].to_numpy(np.int64)
     lost = [number for number in nucleus_id.tolist() if number not in root_of]
     if lost:

@@ -55,8 +55,8 @@ def write_meshes(surfaces: Surfaces, volume: Any) -> None:
     """Write the surfaces in the single-resolution format.
 
     Args:
-        surfaces: Of all chunks.
-        volume: The segmentation they belong to.
+        surfaces: Surfaces of the segments, with all chunks taken.
+        volume: The segmentation that the surfaces belong to.
     """
     from cloudvolume import Mesh
 

@@ -3,12 +3,12 @@
 Strokes are painted in the order of their layers, and a voxel keeps the first segment that takes it:
 
 1. the pre- and the postsynaptic point of each synapse, so that they lie in its segments;
-2. its two halves, so that the segments touch at its position;
+2. the two halves of each synapse, so that the segments touch at its position;
 3. the cores of axons, necks of synapses included: as thin as a line without gaps can be;
 4. the cores of dendrites;
 5. somata;
 6. dendrites at their full radius;
-7. axons at theirs.
+7. axons at their full radius.
 
 An axon that runs into a dendrite or a soma therefore goes through it in a channel of one or two voxels: it is never erased, and only
 another axon can interrupt it. Within a layer the lower root id comes first. The label of a voxel depends on the strokes, not on the chunks.
@@ -27,7 +27,7 @@ from numba import njit
 if TYPE_CHECKING:
     import pandas as pd
 
-POINT, SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(7)  # layers, the first painted over all others
+POINT, SYNAPSE, AXON_CORE, DENDRITE_CORE, SOMA, DENDRITE, AXON = range(7)  # layers, in the order they are painted in
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Block:
 
     @property
     def low_nm(self) -> Float64[np.ndarray, " 3"]:
-        """The lower corner."""
+        """The lower corner (x, y, z), nm."""
         return np.multiply(self.begin, self.voxel_nm).astype(np.float64)
 
     @property
     def high_nm(self) -> Float64[np.ndarray, " 3"]:
-        """The upper corner."""
+        """The upper corner (x, y, z), nm."""
         return np.multiply(self.end, self.voxel_nm).astype(np.float64)
 
     @property
     def core_radius_nm(self) -> float:
-        """The radius at which a tube has the voxel of every point of its axis: half the diagonal of a voxel, and a little for rounding."""
+        """Radius (nm) at which a tube has the voxel of every point of its axis: half the diagonal of a voxel, and a little for rounding."""
         return float(np.linalg.norm(self.voxel_nm)) / 2 * 1.001
 
     def chunks(self) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
@@ -79,11 +79,11 @@ class Strokes(NamedTuple):
     """Tapered tubes with round ends, nm; a sphere is a tube without length. What lies behind the plane of a stroke is not painted.
 
     Attributes:
-        layer: POINT to AXON.
+        layer: Layer that the stroke is painted in, POINT to AXON.
         label: The id that is painted: a root id, or a nucleus id.
-        start, end: Ends of the axis.
-        start_radius, end_radius: Radius there.
-        normal, at: The plane goes through `at`; a normal of zeros is no plane.
+        start, end: Ends of the tube's axis.
+        start_radius, end_radius: Radius of the tube at each end.
+        normal, at: Normal of the stroke's plane, and a point it goes through; a normal of zeros is no plane.
     """
 
     layer: Int8[np.ndarray, " strokes"]
@@ -111,11 +111,11 @@ class Strokes(NamedTuple):
         return joined.take(np.lexsort([joined.label, joined.layer]))
 
     def take(self, rows: np.ndarray) -> Strokes:
-        """Some of them."""
+        """The strokes of some rows."""
         return Strokes(*(field[rows] for field in self))
 
     def boxes(self) -> tuple[Float64[np.ndarray, "strokes 3"], Float64[np.ndarray, "strokes 3"]]:
-        """Corners of a box around each."""
+        """Lower and upper corner of a box around each stroke, nm."""
         first, last = self.start_radius[:, None], self.end_radius[:, None]
         return np.minimum(self.start - first, self.end - last), np.maximum(self.start + first, self.end + last)
 
@@ -129,15 +129,16 @@ class Strokes(NamedTuple):
 
 
 class Painted(NamedTuple):
-    """One chunk.
+    """One painted chunk.
 
     Attributes:
-        begin: Its first voxel.
-        padded: Ids of its voxels, and of the layer of voxels before them where the block goes on there; 0 where nothing was painted.
-        halo: Along each axis 1 where there is such a layer, 0 at the border of the block.
-        near: Ids of the strokes near it: no other is in it.
-        faces: Columns label_a, label_b (the lower id first), axis (0 to 2), n_faces: between two voxels of the block of which the one
-            farther along the axis is in the chunk, so that no face is counted in two chunks.
+        begin: First voxel of the chunk (x, y, z).
+        padded: Ids of the chunk's voxels, and of the layer of voxels before them where the block goes on there; 0 where nothing was
+            painted.
+        halo: Voxels of the layer before the chunk along each axis: 1, or 0 at the border of the block.
+        near: Ids of the strokes near the chunk: no other is in it.
+        faces: Faces between two segments: label_a, label_b (the lower id first), axis (0 to 2), n_faces. Of the two voxels at a face, both
+            in the block, the one farther along the axis is in the chunk, so that no face is counted in two chunks.
     """
 
     begin: tuple[int, int, int]
@@ -156,8 +157,8 @@ def paint(strokes: Strokes, block: Block) -> Iterator[Painted]:
     """The chunks of a block one by one, so that memory doesn't grow with it.
 
     Args:
-        strokes: As `Strokes.join` orders them.
-        block: Where to paint.
+        strokes: Strokes in the order in which `Strokes.join` puts them.
+        block: The box of voxels to paint.
     """
     low, high = strokes.boxes()
     here = block.near(low, high)
@@ -168,7 +169,7 @@ def paint(strokes: Strokes, block: Block) -> Iterator[Painted]:
 
 
 def contact_table(chunks: list[np.ndarray], voxel_nm: tuple[int, int, int]) -> pd.DataFrame:
-    """Which segments touch, and where the painter saw it: root_id_a (the lower), root_id_b, n_faces, area_um2.
+    """Segments that touch, as the painter saw it: root_id_a (the lower), root_id_b, n_faces, area_um2.
 
     Args:
         chunks: `Painted.faces` of all chunks.

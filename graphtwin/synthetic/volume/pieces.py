@@ -28,9 +28,9 @@ def content_of(tissue: Tissue, neurons: pd.DataFrame, reconstruction: Reconstruc
     """What the block with the most synapses around a nucleus holds.
 
     Args:
-        tissue: The cells.
-        neurons: The same as a table.
-        reconstruction: Of this tissue.
+        tissue: The cells of one animal.
+        neurons: The cells of the tissue as a table, as in `Anatomy`.
+        reconstruction: Reconstruction of the tissue.
         config: Size and voxels of the block.
     """
     block = choose_block(neurons, reconstruction.synapses, config)
@@ -43,8 +43,8 @@ def pieces_of(tissue: Tissue, reconstruction: Reconstruction) -> Iterator[Piece]
     Pieces of one root id follow each other: the neurons of a merged segment are grown together.
 
     Args:
-        tissue: The cells.
-        reconstruction: Where each neurite was cut, and the root ids.
+        tissue: The cells of one animal.
+        reconstruction: Reconstruction of the tissue: where each neurite was cut, and the root ids.
     """
     roots = reconstruction.roots[reconstruction.roots["materialization"] == LATER]
     names = (roots[name].tolist() for name in ("owner_nucleus_id", "compartment", "piece"))
@@ -75,7 +75,7 @@ def split(neurite: Neurite, piece: Int[np.ndarray, " vertices"]) -> Iterator[tup
     """The pieces of a neurite that was cut, by number. An edge across a cut belongs to the piece behind it, as synapses on it do.
 
     Args:
-        neurite: A tree.
+        neurite: The neurite that was cut.
         piece: Number of the piece of each vertex.
     """
     owner = piece[neurite.edges[:, 1]]

@@ -10,12 +10,12 @@ import numpy as np
 
 from graphtwin.synthetic.volume.block import Piece
 
-SWC_CODES = {"axon": 2, "dendrite": 3}  # Source: Cannon et al. 1998, doi:10.1016/S0165-0270(98)00091-0.
+SWC_CODES = {"axon": 2, "dendrite": 3}  # codes of compartments in SWC. Source: Cannon et al. 1998, doi:10.1016/S0165-0270(98)00091-0.
 ATTRIBUTES = [
     {"id": "radius", "data_type": "float32", "num_components": 1},
     {"id": "compartment", "data_type": "uint8", "num_components": 1},
 ]
-IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]  # three rows of four: vertices are in nm already
+IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]  # transform of vertices to nm, three rows of four: they are in nm already
 BATCH = 64  # skeletons written at once
 
 
@@ -24,7 +24,7 @@ def write_skeletons(pieces: Iterable[Piece], volume: Any) -> None:
 
     Args:
         pieces: Neurites, taken one by one; those of one root id follow each other.
-        volume: The segmentation they belong to.
+        volume: The segmentation that the skeletons belong to.
     """
     from tqdm import tqdm
 

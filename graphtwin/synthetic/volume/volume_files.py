@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class WrittenVolume(NamedTuple):
-    """What was written.
+    """A volume on disk.
 
     Attributes:
-        paths: Every file.
-        contacts: root_id_a, root_id_b, n_faces, area_um2 of segments that touch, as the painter counted them.
+        paths: Path of every file that was written.
+        contacts: Segments that touch, as the painter counted them: root_id_a, root_id_b, n_faces, area_um2.
     """
 
     paths: list[Path]
@@ -37,9 +37,9 @@ def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> Wr
     """Write `folder` with segmentation, nuclei, synapses and `contacts.parquet`; it appears when all of it is there.
 
     Args:
-        content: What to write.
-        folder: Must not exist.
-        n_meshes: Segments that get a mesh: those with the largest volume.
+        content: Content of the block, to be written.
+        folder: Folder to make; it must not exist.
+        n_meshes: Number of segments that get a mesh: those with the largest volume.
     """
     folder = Path(folder)
     with whole_folder(folder) as partial:
@@ -57,7 +57,7 @@ def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> Wr
 
 
 def _write_voxels(content: Content, folder: Path, surfaces: Surfaces) -> tuple[Any, pd.DataFrame]:
-    """Both volumes, chunk by chunk; a nucleus is painted where its own segment is. Returns the segmentation and its contacts."""
+    """Write segmentation and nuclei chunk by chunk, a nucleus where its own segment is; returns the segmentation and its contacts."""
     from tqdm import tqdm
 
     segmentation = _new_volume(folder / "segmentation", content.block, mesh="mesh", skeletons="skeletons")

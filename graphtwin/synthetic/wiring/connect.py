@@ -22,7 +22,7 @@ from graphtwin.synthetic.wiring.planted_rules import needs_features, rule_column
 from graphtwin.tuning.similarity import rf_distance
 from graphtwin.wiring.conditional.wiring_rule import WiringRule, draw_counts
 
-SYNAPSES_PER_TARGET = 10_000  # room in the numbers of synapses
+SYNAPSES_PER_TARGET = 10_000  # numbers of synapses that each target has room for
 # Mean and SD of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of 1.14 synapses on
 # average.
 LOG_SIZE, LOG_SIZE_SD = 8.3, 1.1
@@ -47,11 +47,11 @@ def connect(tissue: Tissue, rule: WiringRule, size_slope: float = 0.0, workers: 
     """All connections of a tissue, in memory.
 
     Args:
-        tissue: With features where the rule asks for similarity.
-        rule: As `rules.rule_of` makes it.
+        tissue: The cells of one animal, with features where the rule asks for similarity.
+        rule: The rule by which cells connect, as `planted_rules.rule_of` makes it.
         size_slope: How the log size of synapses rises with one unit of feature similarity.
-        workers: Processes.
-        tiles: Of the tissue, if they have been laid before.
+        workers: Number of processes.
+        tiles: Tiles of the tissue, if they have been laid before.
     """
     if tiles is None:
         tiles = lay_tiles(tissue, grow_parts(tissue, workers, skeletons=False))
@@ -64,11 +64,11 @@ def connect_parts(tissue: Tissue, rule: WiringRule, tiles: list[Tile], size_slop
     """Connections onto the cells of one tile after the other, so that memory doesn't grow with the tissue.
 
     Args:
-        tissue: With features where the rule asks for similarity.
-        rule: As `rules.rule_of` makes it.
-        tiles: As `lay_tiles` lays them.
+        tissue: The cells of one animal, with features where the rule asks for similarity.
+        rule: The rule by which cells connect, as `planted_rules.rule_of` makes it.
+        tiles: Tiles of the tissue, as `lay_tiles` lays them.
         size_slope: How the log size of synapses rises with one unit of feature similarity.
-        workers: Processes.
+        workers: Number of processes.
     """
     require_function(tissue, rule)
     return mapped(connect_tile, ((tissue, rule, tile, size_slope) for tile in tiles), workers)
@@ -103,9 +103,9 @@ def describe(tissue: Tissue, pre: Int64[np.ndarray, " pairs"], post: Int64[np.nd
     """What is known of each pair beside L_d and synapses.
 
     Args:
-        tissue: The cells.
-        pre: Row of each axon's cell.
-        post: Row of each target.
+        tissue: The cells of one animal.
+        pre: Row of the axon's cell of each pair.
+        post: Row of the target of each pair.
     """
     offset = tissue.soma_um[post] - tissue.soma_um[pre]
     region = np.where(tissue.area == "V1", "V1", "HVA").astype(object)
@@ -128,9 +128,10 @@ def describe(tissue: Tissue, pre: Int64[np.ndarray, " pairs"], post: Int64[np.nd
 def _draw(
     tissue: Tissue, post: Int64[np.ndarray, " pairs"], expected: Float[np.ndarray, " pairs"], dispersion: float
 ) -> tuple[Int64[np.ndarray, " pairs"], pd.DataFrame]:
-    """Counts of pairs, and of each synapse the pair, its number among the target's, a chance (its place) and a normal value (its size).
+    """Number of synapses of each pair, and for each synapse its pair, its number among the target's, a chance and a normal value.
 
-    A target's draws are its own, over its axons in the order of their ids. For one target all axons are here, whatever the tiles.
+    The chance draws the place of a synapse, the normal value its size. A target's draws are its own, over its axons in the order of their
+    ids. For one target all axons are here, whatever the tiles.
     """
     counts, parts = np.zeros(len(post), dtype=np.int64), []
     order = np.argsort(post, kind="stable")  # axons already ascend
@@ -152,7 +153,7 @@ def _draw(
 def _places(
     tissue: Tissue, found: list[tuple[int, Meeting]], counts: Int64[np.ndarray, " pairs"], chance: pd.Series
 ) -> tuple[Float[np.ndarray, "synapses 6"], Float[np.ndarray, " synapses"]]:
-    """Of every synapse a point of the axon near the target with the target's point nearest to it, nm, and the axon's path to it, um."""
+    """For every synapse a point of the axon near the target, the target's point nearest to it, nm, and the axon's path to it, um."""
     places, path = np.empty((len(chance), 6)), np.empty(len(chance))
     chances, done, first = chance.to_numpy(), 0, 0
     for row, meeting in found:

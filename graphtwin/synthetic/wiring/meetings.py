@@ -29,9 +29,10 @@ class Meeting(NamedTuple):
     """One axon and the dendrites of a tile.
 
     Attributes:
-        post: Rows (of the tissue) of the cells that it comes within the radius of.
-        l_d_um: Of each.
-        contacts_nm: `CONTACTS` places of each pair, spread over where it is near: a point of the axon, then the dendrite's nearest to it.
+        post: Rows (of the tissue) of the cells whose dendrites the axon comes within the radius of.
+        l_d_um: Length of each dendrite within reach of the axon (L_d).
+        contacts_nm: `CONTACTS` places of each pair, spread over where the two are near: a point of the axon, then the dendrite's nearest
+            to it.
     """
 
     post: Int64[np.ndarray, " pairs"]

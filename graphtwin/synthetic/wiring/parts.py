@@ -19,18 +19,18 @@ from graphtwin.synthetic.wiring.connect import connect_tile, require_function
 from graphtwin.wiring.conditional.wiring_rule import WiringRule
 
 PART = "part-{:05d}"
-FOLDERS = ("skeletons", "pairs", "synapses")  # in the order in which they are written
+FOLDERS = ("skeletons", "pairs", "synapses")  # folders of parts, in the order in which they are written
 
 
 def write_parts(tissue: Tissue, rule: WiringRule, folder: str | Path, work: str | Path, workers: int = 1) -> list[Path]:
     """Write the parts of skeletons/, pairs/ and synapses/ that are missing below a folder; returns the paths of all.
 
     Args:
-        tissue: The cells.
-        rule: Who connects.
-        folder: Where the three folders go. Parts that are there must be of the same tissue and rule.
-        work: Where outlines of the neurites are kept, from which tiles are laid; only a later call for the same parts needs them.
-        workers: Processes; they change no byte.
+        tissue: The cells of one animal.
+        rule: The rule by which cells connect.
+        folder: Folder that the three folders go into. Parts that are there must be of the same tissue and rule.
+        work: Folder of the outlines of the neurites, from which tiles are laid; only a later call for the same parts needs them.
+        workers: Number of processes; it changes no byte.
     """
     skeletons, pairs, synapses = (Path(folder) / name for name in FOLDERS)
     require_function(tissue, rule)

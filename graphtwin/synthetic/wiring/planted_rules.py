@@ -22,15 +22,16 @@ from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule
 # Log of synapses per um of L_d where nothing else counts: 2,744 on 2,440 mm between cells of V1, of whose pairs with L_d > 0 3.1 % connect.
 # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
 BASE = float(np.log(1.12e-3))
-# Slope of readout similarity on synapses given L_d. Source: as above, `data/ding2025/glmm_slopes_area.csv`.
+# Slope of readout similarity on synapses given L_d. Source: Ding et al. 2025, `data/ding2025/glmm_slopes_area.csv`.
 FEATURE_SLOPES = {"V1->V1": 2.22, "HVA->HVA": 1.40, "V1->HVA": 1.75, "HVA->V1": 1.95}
 TYPICAL_SIMILARITY = (0.135, 0.16)  # mean and SD over pairs with L_d > 0, with default tuning and targeting
 RF_SLOPE, TYPICAL_RF_DEG = -0.03, 19.0  # log rate per degree; the distance at which a pair is as likely as without the rule
-AXON_SD, TARGET_SD, DISPERSION = 0.8, 0.5, 0.5  # log-normal rates of axons and targets; variance of a count is mu + dispersion mu^2
+# SD of the log rates of axons and of targets, and dispersion: the variance of a count is mu + dispersion mu^2.
+AXON_SD, TARGET_SD, DISPERSION = 0.8, 0.5, 0.5
 
 
 def _like_to_like(slopes: Mapping[str, float]) -> WiringRule:
-    """A slope on feature similarity for each projection, and constants by which a typical axon makes as many synapses as without."""
+    """A slope on feature similarity for each projection, and constants by which a typical axon makes as many synapses as without it."""
     mean, sd = TYPICAL_SIMILARITY
     terms = [Term(feature="feature_similarity", slope=slope, group=name, step=0.1) for name, slope in slopes.items()]
     terms += [Term(feature=None, slope=-slope * mean - (slope * sd) ** 2 / 2, group=name) for name, slope in slopes.items() if slope]
@@ -41,7 +42,7 @@ RULES = {
     "geometry": WiringRule(name="geometry"),
     "type": WiringRule(
         name="type",
-        intercept=-0.14,  # so that all cells together make as many synapses as without
+        intercept=-0.14,  # makes all cells together have as many synapses as without the rule
         terms=(
             Term(feature="pre_inhibitory", slope=0.9),
             Term(feature="post_inhibitory", slope=0.5),
@@ -65,12 +66,12 @@ def rule_of(name: str, slope: float | Mapping[str, float] | None = None, base: f
     """The rule of a name, or of names joined by "+", each at most once.
 
     Args:
-        name: Such as "feature" or "feature+degree-heavy".
-        slope: Instead of the default slopes of `feature` and `rf-confounded`: one for all pairs, or for `feature` one a projection.
+        name: Name of the rule, such as "feature" or "feature+degree-heavy".
+        slope: Slope in place of the default ones of `feature` and `rf-confounded`: one for all pairs, or for `feature` one a projection.
         base: Log of synapses per um of L_d where nothing else counts.
 
     Raises:
-        ValueError: An unknown or repeated name, or a slope that no part of the rule can take.
+        ValueError: When a name is unknown or repeated, or no part of the rule can take the slope.
     """
     names = [part.strip() for part in name.split("+")]
     for part in names:

@@ -21,13 +21,13 @@ from graphtwin.synthetic.wiring.connect import Connections, describe
 from graphtwin.synthetic.wiring.meetings import Cuts, approach, pool_dendrites
 
 EARLIER, LATER = 343, 661  # materializations, those of the bundled tables
-FRAGMENT = -1  # in place of a nucleus id
+FRAGMENT = -1  # stands for the nucleus id of a piece that has no nucleus
 FIRST_ROOT, LAST_ROOT = 864_691_132_000_000_000, 864_691_137_000_000_000  # the range of minnie65's root ids, above 2^53
-SHORTEST_UM = 40.0  # no neurite is cut nearer to its soma
+SHORTEST_UM = 40.0  # shortest path from the soma at which a neurite is cut
 UNPROOFREAD_UM, BROKEN_UM = 150.0, 150.0  # mean path at which axons that nobody proofread, and broken dendrites, are cut; round numbers
 SURVIVING_ROOTS = 0.04  # share of root ids that are the same at both materializations
-SELF_SYNAPSES = 0.025  # rows of the synapse table whose two sides have one root id, as a share of synapses
-SAME_REGION_UM = 1000.0  # cells within this lateral distance of an axon's soma are pairs of its, near it or not
+SELF_SYNAPSES = 0.025  # artefacts in the synapse table, rows whose two sides have one root id, as a share of synapses
+SAME_REGION_UM = 1000.0  # lateral distance from an axon's soma within which cells make a pair with it, near it or not
 
 
 class ReconstructConfig(BaseModel):
@@ -58,9 +58,9 @@ class Reconstruction:
         roots: One row a materialization, piece and nucleus: materialization, root_id, nucleus_id (-1: no nucleus in it), and the truth:
             owner_nucleus_id, compartment (soma, axon, dendrite), piece (0 at the soma). A merged root id has two rows with nuclei.
         proofreading: Neurons that somebody worked on, as in the real table: nucleus_id, root_id at 661, status_axon, status_dendrite.
-        synapses: Those of `Connections` and the artefacts, with pre_root_id, post_root_id at 661, pre_piece, post_piece, is_artefact.
-        axon_kept_um, dendrite_kept_um: Path at which each was cut, in the order of the neurons; infinite where it is whole.
-        pairs: What proofread axons show: all pairs with cells of the region; l_d_um and n_synapses of what stays of both sides,
+        synapses: Synapses of `Connections` and the artefacts, with pre_root_id, post_root_id at 661, pre_piece, post_piece, is_artefact.
+        axon_kept_um, dendrite_kept_um: Path at which each neurite was cut, in the order of the neurons; infinite where it is whole.
+        pairs: Pairs that proofread axons show: all with cells of the region; l_d_um and n_synapses of what stays of both sides,
             synapse_size, and the columns that describe a pair.
     """
 
@@ -78,10 +78,10 @@ def reconstruct(
     """Cut, split and merge a connected tissue. All draws are named by the tissue's seed and animal.
 
     Args:
-        tissue: The cells.
-        connections: Of this tissue.
-        config: How complete.
-        tiles: Of the tissue, if they have been laid before.
+        tissue: The cells of one animal.
+        connections: All pairs and synapses of the tissue.
+        config: How complete the reconstruction is.
+        tiles: Tiles of the tissue, if they have been laid before.
     """
     chosen = config if config is not None else ReconstructConfig()
     status_axon, status_dendrite = _statuses(tissue, chosen)
@@ -117,7 +117,7 @@ def _statuses(tissue: Tissue, config: ReconstructConfig) -> tuple[np.ndarray, np
 def _cuts(
     tissue: Tissue, status_axon: np.ndarray, status_dendrite: np.ndarray, config: ReconstructConfig
 ) -> tuple[Float[np.ndarray, " neurons"], Float[np.ndarray, " neurons"]]:
-    """Paths at which axons and dendrites are cut."""
+    """Paths from the soma at which axons and dendrites are cut, um."""
     rng = rng_for(tissue.seed, "cuts", tissue.animal)
     n = len(tissue.nucleus_id)
     axon, dendrite, broken = rng.standard_exponential(n), rng.standard_exponential(n), rng.random(n) < config.broken_dendrites
