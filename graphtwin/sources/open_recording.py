@@ -9,7 +9,7 @@ import numpy as np
 
 from graphtwin.sources.formats.recording import Recording
 
-MIN_REPEATS = 4  # of a stimulus, to be kept for scoring where a release has no tiers
+MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
 
 
 def open_recording(path: str | Path) -> Recording:

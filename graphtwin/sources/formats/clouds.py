@@ -1,4 +1,4 @@
-"""Where precomputed data lie: paths as cloud-volume wants them, `info` files, and what damaged files raise."""
+"""Places of precomputed data: paths as cloud-volume wants them, `info` files, and what damaged files raise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def cloudpath_of(path: str | Path) -> str:
-    """A folder as file://; a path that has :// stays as it is."""
+    """A path as cloud-volume wants it: a folder with file:// before it, a path that has :// as it is."""
     text = str(path).removeprefix("precomputed://").rstrip("/")
     return text if "://" in text else f"file://{Path(text).resolve()}"
 
@@ -18,7 +18,7 @@ def read_info(cloudpath: str) -> dict[str, Any]:
     """The info file of a volume or of annotations.
 
     Args:
-        cloudpath: Of the folder that has it.
+        cloudpath: Path of the folder that has the info file.
     """
     try:
         from cloudfiles import CloudFiles

@@ -12,8 +12,8 @@ def shown_at(times_s: Float[np.ndarray, " frames"], moments_s: Float[np.ndarray,
     """The frame that was on the screen at each moment: the last one that began by then, or within `ROUNDING_S` of it.
 
     Args:
-        times_s: When each frame was put up, ascending.
-        moments_s: None before the first frame.
+        times_s: Times at which frames were put up, seconds, ascending.
+        moments_s: Moments to look at, seconds, none of them before the first frame.
     """
     return np.searchsorted(times_s, moments_s + ROUNDING_S, side="right") - 1
 
@@ -21,12 +21,12 @@ def shown_at(times_s: Float[np.ndarray, " frames"], moments_s: Float[np.ndarray,
 def interpolated(
     times_s: Float[np.ndarray, " samples"], values: Float[np.ndarray, "samples channels"], moments_s: Float[np.ndarray, " moments"]
 ) -> Float[np.ndarray, "moments channels"]:
-    """Linear between samples; NaN beyond them and beside a sample that is NaN: a gap is not bridged.
+    """Values at some moments, linear between samples; NaN beyond them and beside a sample that is NaN: a gap is not bridged.
 
     Args:
-        times_s: When each sample was taken, ascending.
-        values: The samples.
-        moments_s: Where values are wanted.
+        times_s: Times at which samples were taken, seconds, ascending.
+        values: Values of the samples.
+        moments_s: Moments at which values are wanted, seconds.
     """
     columns = [np.interp(moments_s, times_s, column, left=np.nan, right=np.nan) for column in values.T]
     return np.stack(columns, axis=1) if columns else np.empty((len(moments_s), 0))
@@ -40,9 +40,9 @@ def brackets(
     The value of a unit is weight x its sample + (1 - weight) x the one before; the weight is 1 where a sample was taken just then.
 
     Args:
-        times_s: When each frame began, ascending, two at least.
-        moments_s: Within the samples of every unit.
-        delays_s: From the beginning of a frame to the unit's measurement.
+        times_s: Times at which frames began, seconds, ascending, two at least.
+        moments_s: Moments at which values are wanted, seconds, within the samples of every unit.
+        delays_s: Time from the beginning of a frame to the measurement of each unit, seconds.
     """
     wanted = moments_s[:, None] - delays_s[None, :]
     after = np.clip(np.searchsorted(times_s, wanted), 1, len(times_s) - 1)

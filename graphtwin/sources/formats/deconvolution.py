@@ -1,4 +1,4 @@
-"""From raw fluorescence to activity, by the library of the authors of OASIS."""
+"""Deconvolution: from raw fluorescence to activity, by the library of the authors of OASIS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-ROUNDING = 1e-9  # what differences of a fitted trace leave where nothing happened, as a share of its range
-LEAST_FRAMES = (
-    100  # of 60 traces at 6.3 Hz the decay a frame was .78 (SD .11) for a true .80; of 40 frames .66 (.20), two of them outside 0 to 1
-)
-SEGMENT, NOISY = 256, (0.25, 0.5)  # frames of a spectrum, and the frequencies a frame that are noise alone
-LAGS, BIAS = 11, 0.98  # of the autocovariance, and what the authors multiply its decay with
-TOO_SLOW, TOO_FAST = 0.95, 0.15  # the decay a frame where the autocovariance has none
+ROUNDING = 1e-9  # share of a trace's range: what differences of a fitted trace leave where nothing happened
+# Frames of a trace: 60 traces of so many at 6.3 Hz gave a decay a frame of .78 (SD .11) for a true .80, traces of 40 frames .66 (.20) and
+# two of them a value outside 0 to 1.
+LEAST_FRAMES = 100
+SEGMENT, NOISY = 256, (0.25, 0.5)  # frames of a spectrum's segment, and the range of frequencies (cycles a frame) that is noise alone
+LAGS, BIAS = 11, 0.98  # lags of the autocovariance in frames, and the factor by which the authors multiply its decay
+TOO_SLOW, TOO_FAST = 0.95, 0.15  # decay a frame that is taken where the autocovariance gives more than 1, and 0 or less
 
 
 def oasis(
@@ -25,8 +25,8 @@ def oasis(
 
     Args:
         fluorescence: Raw traces, of 100 frames or more. A unit with NaN is an error; a constant one has no activity.
-        frame_rate_hz: Of the traces.
-        decay_s: Of the indicator; None estimates it for each unit from its autocovariance.
+        frame_rate_hz: Frames a second of the traces.
+        decay_s: Decay time of the indicator, seconds; None estimates it for each unit from its autocovariance.
     """
     try:
         from oasis.functions import deconvolve
@@ -71,9 +71,9 @@ def noise_sd(trace: Float[np.ndarray, " frames"]) -> float:
 
 
 def decay_a_frame(trace: Float[np.ndarray, " frames"], noise: float) -> float:
-    """What a frame leaves of the calcium of the frame before: least squares over lags of the autocovariance, without that of the noise.
+    """Share of the calcium of a frame that is left in the next: least squares over lags of the autocovariance, without that of the noise.
 
-    Source: as `noise_sd`. Where the least-squares value is no decay, a slow or a fast one is taken, always the same.
+    Source: that of `noise_sd`. Where the least-squares value is no decay, a slow or a fast one is taken, always the same.
     """
     centred = trace - trace.mean()
     covariance = np.array([centred[lag:] @ centred[: len(centred) - lag] for lag in range(LAGS + 1)]) / len(centred)

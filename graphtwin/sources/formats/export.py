@@ -15,7 +15,7 @@ from graphtwin.artifacts import sha256
 from graphtwin.config import nearest
 from graphtwin.coordinates import PiaFrame, pia_from_voxels
 
-# The names CAVE exports use, for each name of ours.
+# Names that CAVE exports use, by the house's name.
 CAVE = {
     "nucleus_id": "target_id",
     "root_id": "pt_root_id",
@@ -28,9 +28,9 @@ CAVE = {
     "z_um": "pial_z_um",
 }
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
-VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # as CAVE exports positions when they are split
+VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position in CAVE's exports, where it is split
 ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
-# By suffix.
+# Reader of a table file, by its suffix.
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
 
 
@@ -38,9 +38,9 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
     """The file's sha256; an error where it is missing or is not the one registered.
 
     Args:
-        path: The file.
-        name: Its name in the registry.
-        registry: Name to expected hash, or None to accept any file.
+        path: File to verify.
+        name: Name of the file in the registry.
+        registry: Expected sha256 of each file by name; None accepts any file.
     """
     if not path.is_file():
         siblings = sorted(sibling.name for sibling in path.parent.iterdir()) if path.parent.is_dir() else []
@@ -62,10 +62,10 @@ def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) 
     """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
 
     Args:
-        path: The file.
-        role: A key of `schema.SOURCE`.
-        columns: House name to the file's name, where it is not CAVE's usual one.
-        frame: Where the pia lies, for positions given in voxels.
+        path: Table file, Parquet, Feather or CSV.
+        role: What the table says: a key of `schema.SOURCE`.
+        columns: The file's name of a column by the house's name, where it is not CAVE's usual one.
+        frame: Voxel size and pose of the pia, for positions given in voxels.
     """
     wanted = schema.SOURCE[role]
     table = _rename(read_file(path), role, columns, str(path))
@@ -87,7 +87,7 @@ def read_asked(path: Path) -> pd.DataFrame:
     """The rows that somebody asks to be predicted, ids of a CSV as text so that none is rounded; a table without rows is an answer too.
 
     Args:
-        path: Parquet, Feather or CSV.
+        path: Table file, Parquet, Feather or CSV.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(READERS))} table with the ids to predict.")
@@ -105,7 +105,7 @@ def read_file(path: Path) -> pd.DataFrame:
 
 
 def _parse(path: Path, text: list[str] | None = None) -> pd.DataFrame:
-    """The file's content; columns in `text` are read as text where the format has no types."""
+    """The content of a table file; columns in `text` are read as text where the format has no types."""
     if path.suffix not in READERS:
         raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Export as one of {sorted(READERS)}.")
     try:
@@ -173,7 +173,7 @@ def _triple(value: object) -> list[float]:
 
 
 def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:
-    """Only the columns of the role, text as object with None where unknown."""
+    """The table with only the columns of its role, text as object with None where unknown."""
     wanted = schema.SOURCE[role].columns
     if role == "responses":
         directions = sorted(str(name) for name in table.columns if pd.Series([str(name)]).str.match(schema.DIRECTION).item())

@@ -33,8 +33,8 @@ Role = Literal[
 ]
 
 
-SYNAPTIC = ("synapses", "synapse_list")  # one row a pair, or one row a synapse
-CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # tables of cells whether or not they are functional
+SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
+CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they are functional
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
 # same. Where a source lists its functional cells alone, most axons are of others: 37 % are known in minnie65.
 LISTED, FUNCTIONAL_ALONE = 0.5, 0.1
@@ -48,7 +48,7 @@ class TableEntry(BaseModel):
     role: Role = Field(description="What the table says.")
     file: str = Field(description="Path of the table, below the folder of the TOML.")
     materialization: int = Field(ge=1, description="Materialization that the root ids of the table are of.")
-    columns: dict[str, str] = Field({}, description="Our name of a column to the file's, where the export does not use CAVE's usual one.")
+    columns: dict[str, str] = Field({}, description="The file's name of a column by ours, where the export does not use CAVE's usual one.")
 
 
 class Frame(BaseModel):
@@ -86,9 +86,9 @@ class SourceTables:
     """Everything a source knows, and the sha256 of every file it read, the TOML among them.
 
     Attributes:
-        name: The data set.
+        name: Name of the data set.
         tables: Checked tables in the order of the TOML; where two name the same thing, the earlier one is believed.
-        sha256: File, relative to the TOML, to its hash.
+        sha256: Hash of each file, by its path relative to the TOML.
     """
 
     name: str
@@ -110,8 +110,8 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     """The tables named by a TOML, read and checked one by one and then against each other.
 
     Args:
-        toml: The file; table paths are relative to its folder.
-        sha256: The hash each file must have; None accepts any.
+        toml: Path of the TOML; table paths are relative to its folder.
+        sha256: Hash that each table file must have, by its path in the TOML; None accepts any.
     """
     manifest = validate(Manifest, read_toml(toml), str(toml))
     frame = PiaFrame(**manifest.frame.model_dump())

@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from graphtwin.config import nearest
 
-SERIES = "processing/ophys/Fluorescence/RoiResponseSeries"  # a number follows, that of the imaging field
-PLANES = "processing/ophys/ImageSegmentation/PlaneSegmentation"  # a number follows, that of the imaging field
+SERIES = "processing/ophys/Fluorescence/RoiResponseSeries"  # path of a field's traces, but for the number of the field
+PLANES = "processing/ophys/ImageSegmentation/PlaneSegmentation"  # path of a field's masks, but for the number of the field
 
 log = logging.getLogger("graphtwin")
 
@@ -65,13 +65,13 @@ def as_text(value: Any) -> str:
 
 
 def times_of(file: Any, name: str, path: Path, gaps: bool = False) -> Float[np.ndarray, " samples"]:
-    """When each sample of a series was taken, of its own or through a link to another series.
+    """Times at which the samples of a series were taken, seconds; its own, or through a link those of another series.
 
     Args:
-        file: Opened.
-        name: Of the series.
-        path: Of the file, for errors.
-        gaps: Whether NaN is allowed.
+        file: NWB file, opened.
+        name: Path of the series in the file.
+        path: Path of the file, for errors.
+        gaps: Whether times may be NaN.
     """
     series = required_item(file, name, path)
     times = required_item(file, f"{name}/timestamps", path)[:].astype(np.float64)

@@ -51,11 +51,12 @@ _MODULES: dict[str, dict[str, str]] = {
     "pandas.core.internals.blocks": {"new_block": "block"},
     "pandas.core.internals.managers": {"BlockManager": "manager"},
 }
-_MODULES["__builtin__"] = _MODULES["builtins"]  # its name in protocol 2
+_MODULES["__builtin__"] = _MODULES["builtins"]  # the name of builtins in protocol 2
 _MODULES["numpy._core.multiarray"], _MODULES["numpy._core.numeric"] = _MODULES["numpy.core.multiarray"], _MODULES["numpy.core.numeric"]
 
-PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+|[mM]8")
-PLAIN_CELLS = {str, bytes, bool, int, float, type(None)}
+PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+|[mM]8")  # codes of dtypes without fields: numbers, text, objects and times
+PLAIN_CELLS = {str, bytes, bool, int, float, type(None)}  # types of cells that are taken as they are
+# Errors that a damaged pickle, or one of something else, raises.
 DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
@@ -118,7 +119,7 @@ def read_pickle(path: Path) -> pd.DataFrame:
     Columns are numbers, text, categories (as their values), pandas' nullable numbers, naive times, and cells that hold arrays.
 
     Args:
-        path: As `DataFrame.to_pickle` writes it without compression, protocol 2 to 5.
+        path: File as `DataFrame.to_pickle` writes it without compression, protocol 2 to 5.
     """
     try:
         with path.open("rb") as file:
@@ -159,7 +160,7 @@ def _manager(record: Any) -> tuple[list[tuple[Any, Any]], list[tuple[Any, np.nda
     """Column labels, levels of the index with their names, and blocks of values with their places."""
     if _role(record) != "manager":
         raise Refused(f"its values are kept by a {type(record).__name__}.")
-    if record.state is None:  # since pandas 1.3
+    if record.state is None:  # so it is written since pandas 1.3
         blocks, axes = record.args[:2]
         found = [block.args[:2] for block in blocks]
     else:
@@ -199,7 +200,7 @@ def _line(record: Any) -> Any:
         return _array(record)
     if role == "masked":
         return _nullable(_array(record.state["_data"]), _array(record.state["_mask"]))
-    if role == "categorical":  # before pandas 1.3
+    if role == "categorical":  # so it was written before pandas 1.3
         return _categories(record.state["_dtype"], record.state["_codes"])
     if role == "backed":
         kind, state = (record.args[0], record.state) if record.args else (type(record), (None, record.state["_ndarray"]))
@@ -215,7 +216,7 @@ def _chosen(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Values by code; a code of -1 is missing."""
     if (codes >= 0).all():
         return values[codes]
-    known = np.empty(len(values) + 1, dtype=object)  # its last value, None, is what -1 finds
+    known = np.empty(len(values) + 1, dtype=object)  # the last value, None, is what a code of -1 finds
     known[:-1] = values
     return known[codes]
 

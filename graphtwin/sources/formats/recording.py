@@ -19,8 +19,8 @@ class Trial:
     Attributes:
         video: Grey levels as stored; a picture is a video of one frame.
         responses: Deconvolved activity a unit, arbitrary units; None where the release withholds it.
-        behaviour: Columns named by `Recording.behaviour`.
-        eye_position: Horizontal, vertical; pixels of the eye camera as stored, NaN where tracking failed.
+        behaviour: Behaviour as stored, a column for each channel that `Recording.behaviour` names.
+        eye_position: Horizontal and vertical position of the eye, pixels of the eye camera as stored; NaN where tracking failed.
     """
 
     video: Float[np.ndarray, "frames height width"]
@@ -31,18 +31,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Recording:
-    """One animal or scan.
+    """Recording of one animal or scan.
 
     Attributes:
-        name: Of the folder, file or session.
-        frame_rate_hz: Of video, responses and behaviour alike; NaN where single pictures are shown.
+        name: Name of the folder, file or session.
+        frame_rate_hz: Frames a second of video, responses and behaviour alike; NaN where single pictures are shown.
         units: One row a unit in the order of the responses: session, scan_idx, unit_id (unique together), x_um, y_um, z_um (as stored: z is
             the depth of the imaging plane below the surface; NaN where unknown), and what else the release says of a unit.
         trials: One row a trial: trial (its number in the release), tier (as the release calls it), stimulus (equal for repeats of the same
             frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses.
-        behaviour: Names of the channels, such as pupil_size, pupil_size_change, running.
+        behaviour: Names of the channels of behaviour, such as pupil_size, pupil_size_change, running.
         open_trial: Reads one trial; its argument is a row number of `trials`.
-        monitor: Screen that the video filled; that of the MICrONS and Sensorium recordings where nothing states another.
+        monitor: Screen that the video filled; the one of the MICrONS and Sensorium recordings where nothing states another.
     """
 
     name: str

@@ -17,15 +17,15 @@ from graphtwin.config import nearest
 
 # SWC's own codes; 0 is a vertex nobody labelled. Source: Cannon et al. 1998, doi:10.1016/S0165-0270(98)00091-0.
 LABELS = {"undefined": 0, "soma": 1, "axon": 2, "dendrite": 3, "basal": 3, "basal dendrite": 3, "apical": 4, "apical dendrite": 4}
-SWC_COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]  # in the order of the format
+SWC_COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]  # columns of SWC, in its order
 BATCH = 32  # precomputed skeletons fetched at once: cloud-volume asks for them side by side
 
 
 class RawSkeleton(NamedTuple):
-    """What a file holds, in its own unit.
+    """A skeleton as its file holds it, in the unit of the file.
 
     Attributes:
-        vertices: Positions.
+        vertices: Positions, in the unit of the file.
         edges: Numbers of the two vertices of each edge, unchecked.
         labels: SWC code of each vertex; None where the file has none.
     """
@@ -58,7 +58,7 @@ def read_npz(path: Path) -> RawSkeleton:
 def read_swc(path: Path) -> RawSkeleton:
     """A table of nodes, one a line: number, type, x, y, z, radius, number of the parent (-1 for a root); # begins a comment."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a file without a line, which ends in words elsewhere
+        warnings.simplefilter("ignore", UserWarning)  # numpy's, of a file without a line: such a skeleton is refused in words later
         try:
             nodes = np.loadtxt(path, ndmin=2, usecols=range(len(SWC_COLUMNS)))
         except (ValueError, OSError) as error:
@@ -141,7 +141,7 @@ def _volume(cloudpath: str) -> Any:
 
 
 def _as_rows(array: np.ndarray, columns: int, kinds: str, what: str) -> np.ndarray:
-    """The array, if it has so many columns and one of these kinds of numbers."""
+    """The array, if it has as many columns as asked for and numbers of one of the kinds (numpy's letters)."""
     if array.size == 0:
         return np.empty((0, columns))
     if array.ndim != 2 or array.shape[1] != columns or array.dtype.kind not in kinds:
@@ -151,7 +151,7 @@ def _as_rows(array: np.ndarray, columns: int, kinds: str, what: str) -> np.ndarr
 
 
 def _as_codes(labels: np.ndarray, n_vertices: int, origin: Path | str) -> np.ndarray:
-    """SWC codes from codes or names."""
+    """SWC code of each vertex, from labels that are codes or names."""
     labels = labels.reshape(-1)
     if len(labels) != n_vertices:
         raise ValueError(f"{origin}: {len(labels)} compartment labels for {n_vertices} vertices. One a vertex is needed.")

@@ -17,8 +17,8 @@ from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, 
 if TYPE_CHECKING:
     import pandas as pd
 
-NM = {"m": 1e9, "mm": 1e6, "um": 1e3, "µm": 1e3, "nm": 1.0}  # in a unit of length
-# Of precomputed annotations, as numpy has them; little-endian.
+NM = {"m": 1e9, "mm": 1e6, "um": 1e3, "µm": 1e3, "nm": 1.0}  # nm in one unit of length
+# Types of precomputed annotations by name, as numpy has them; little-endian.
 TYPES = {"uint32": "<u4", "int32": "<i4", "float32": "<f4", "uint16": "<u2", "int16": "<i2", "uint8": "u1", "int8": "i1"}
 TYPES |= {"rgb": "3u1", "rgba": "4u1"}
 
@@ -27,7 +27,7 @@ def read_points(path: str | Path) -> pd.DataFrame:
     """Point annotations by id: annotation_id, x_nm, y_nm, z_nm (float32 as stored, to 0.06 nm at a millimetre), and a column a property.
 
     Args:
-        path: Of the annotations, a folder or a cloud path.
+        path: Path of the annotations, a folder or a cloud path.
     """
     import pandas as pd
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-TABLES = (".parquet", ".feather", ".csv")  # suffixes
+TABLES = (".parquet", ".feather", ".csv")  # suffixes of table files
 
 
 def files(path: str | Path) -> list[Path]:
-    """The files that `read` reads: the table, or the matrix and the table of ids beside it.
+    """The files that `read_embeddings` reads: the table, or the matrix and the table of ids beside it.
 
     Args:
-        path: As for `read`.
+        path: Table with embedding_* columns, or matrix `X.npy`.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,7 +29,7 @@ def read_embeddings(path: str | Path, ids: str | Path | None = None) -> pd.DataF
 
     Args:
         path: A table with embedding_* columns, or `X.npy` (units, features), float.
-        ids: For an `.npy`: the table whose row i names the unit (session, scan_idx, unit_id) or nucleus (nucleus_id) of row i;
+        ids: Table beside an `.npy`, whose row i names the unit (session, scan_idx, unit_id) or nucleus (nucleus_id) of the matrix' row i;
             `X.ids.parquet`, `X.ids.feather` or `X.ids.csv` beside `X.npy` by default.
     """
     if ids is None:

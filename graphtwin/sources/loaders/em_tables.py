@@ -11,16 +11,16 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.sources.formats.export import READERS
 
-VOXEL_NM = (4.0, 4.0, 40.0)  # of minnie65's tables, along x, y and z
-SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}
+VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
+SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}  # CAVE's name of a place of a synapse by ours
 
 
 def read_nuclei(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL_NM) -> pd.DataFrame:
     """A nucleus detection table: nucleus_id, root_id, x_nm, y_nm, z_nm.
 
     Args:
-        path: With id, pt_root_id and pt_position_x, _y, _z in voxels.
-        voxel_nm: Edges of these voxels.
+        path: Table file with id, pt_root_id and pt_position_x, _y, _z in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm.
     """
     columns = {"nucleus_id": "id", "root_id": "pt_root_id"}
     return _read(Path(path), columns, {"": "pt_position"}, voxel_nm)
@@ -30,8 +30,8 @@ def read_matches(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL_
     """A coregistration table: session, scan_idx, unit_id, nucleus_id, root_id, x_nm, y_nm, z_nm.
 
     Args:
-        path: With session, scan_idx, unit_id, target_id, pt_root_id and pt_position_x, _y, _z in voxels.
-        voxel_nm: Edges of these voxels.
+        path: Table file with session, scan_idx, unit_id, target_id, pt_root_id and pt_position_x, _y, _z in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm.
     """
     columns = {name: name for name in schema.UNIT_KEY} | {"nucleus_id": "target_id", "root_id": "pt_root_id"}
     return _read(Path(path), columns, {"": "pt_position"}, voxel_nm)
@@ -41,8 +41,8 @@ def read_synapses(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL
     """A synapse table: synapse_id, pre_root_id, post_root_id, size, and pre_x_nm, ..., ctr_x_nm, ..., post_x_nm, ...
 
     Args:
-        path: With id, pre_pt_root_id, post_pt_root_id, size and pre_pt_position_x, ... in voxels.
-        voxel_nm: Edges of these voxels.
+        path: Table file with id, pre_pt_root_id, post_pt_root_id, size and pre_pt_position_x, ... in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm.
     """
     columns = {"synapse_id": "id", "pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id"}
     return _read(Path(path), columns, {f"{side}_": name for side, name in SIDES.items()}, voxel_nm, ["size"])
@@ -51,7 +51,7 @@ def read_synapses(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL
 def _read(
     path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: tuple[float, float, float], numbers: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Ids checked, places in nm, numbers as they are."""
+    """A table with its ids checked, its places in nm and its numbers as they are."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: this table is missing. Export it there.")
     table = READERS[path.suffix](path)

@@ -12,7 +12,7 @@ REGISTRY = "registry.json"  # sha256 of each file of the bundle
 
 
 def load_minnie65(folder: str | Path | None = None) -> manifest.SourceTables:
-    """The bundle as checked tables.
+    """The minnie65 bundle as checked tables.
 
     Args:
         folder: A copy of the bundle; None takes `data/minnie65` beside the package.

@@ -29,7 +29,7 @@ Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarr
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
-MASKS_TOGETHER = 64  # images that are in memory as float64 at once
+MASKS_TOGETHER = 64  # images of masks that are in memory as float64 at once
 
 log = logging.getLogger("graphtwin")
 
@@ -40,9 +40,9 @@ class _Field:
 
     Attributes:
         series: Path of the traces in the file.
-        times_s: When each frame began.
+        times_s: Times at which frames began, seconds.
         masks: One row a trace: field, mask_id, mask_type.
-        delays_s: From the beginning of a frame to each unit's measurement.
+        delays_s: Time from the beginning of a frame to the measurement of each unit, seconds.
     """
 
     series: str
@@ -53,7 +53,7 @@ class _Field:
 
 @dataclass(frozen=True)
 class _Movie:
-    """Where the movie lies, and when each of its frames was put up; frames x width x height in the file, x height x width outside."""
+    """Place of the movie and times at which its frames began; frames x width x height in the file, frames x height x width outside."""
 
     name: str
     times_s: Float[np.ndarray, " frames"]
@@ -75,14 +75,14 @@ def read_nwb(
     is left out and counted in the log. The behaviour is pupil_size (major radius, px) and running (cm/s). The release has no tiers: "".
 
     Args:
-        path: The file.
+        path: NWB file.
         units: The release's table of scan units: session, scan_idx, unit_id, field, mask_id, and if it has them um_x, um_y, um_z
             (position) and ms_delay (from the beginning of a frame to the unit's measurement). Without it unit ids are -1, -2, ...,
             so that no join can succeed by accident, positions are those of the masks, and all fields are taken to be measured at once.
-        deconvolve: From raw traces and their rate to activity, called for each field when the first trial is opened and kept in memory;
-            None gives the fluorescence as it is stored.
-        frame_rate_hz: Of the trials, counted from the start of each; None keeps the imaging frames of the first field.
-        movie: Frames x height x width, for a file that keeps its movie outside.
+        deconvolve: Function from raw traces and their rate (Hz) to activity, which is called for each field when the first trial is opened
+            and its result kept in memory; None gives the fluorescence as it is stored.
+        frame_rate_hz: Frames a second of the trials, counted from the start of each; None keeps the imaging frames of the first field.
+        movie: Movie, frames x height x width, of a file that keeps it outside.
     """
     path = Path(path)
     with opened(path) as file:

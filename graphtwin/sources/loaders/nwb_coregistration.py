@@ -17,10 +17,10 @@ from graphtwin import schema
 from graphtwin.coordinates import um_from_voxels
 from graphtwin.sources.formats.nwb_file import PLANES, opened, required_item, scan_of
 
-VOXEL_NM = (4.0, 4.0, 40.0)  # of minnie65's tables, along x, y and z
-STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]  # as the NWB files of the release name them
-VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]
-SAME_CELL_UM = 5.0  # matches of one cell in two versions of the table lie within a soma
+VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
+STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]  # columns of a cell's position in the NWB files of the release
+VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a cell's position in the coregistration table
+SAME_CELL_UM = 5.0  # distance in um: matches of one cell in two versions of the table lie within a soma
 AGREEING = 0.9  # share of rows that must lie where the tables say, for an order of the columns to be believed
 
 
@@ -30,7 +30,7 @@ def read_coregistration(path: str | Path, units: pd.DataFrame, coregistration: p
     The root ids in the file are floats of materialization 343 and are left there: join on session, scan_idx and unit_id.
 
     Args:
-        path: The file.
+        path: NWB file.
         units: The release's table of scan units: session, scan_idx, unit_id, field, mask_id.
         coregistration: A CAVE table of the matches, of any materialization: session, scan_idx, unit_id, pt_position_x, _y, _z (voxels).
 

@@ -23,11 +23,11 @@ from graphtwin.sources.formats.export import READERS, verified_sha256
 from graphtwin.sources.formats.pickles import read_pickle
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
-POPULATIONS = ("Connected", "ADP", "Same region")  # of pairs, as published: synapses, proximity alone, neither
+POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
 LONGEST_MM = 100.0  # no dendrite is this long: an L_d above it is in another unit
-LABELS = ["brain_area", "hva", "layer", "proofread_status"]
-NEURON_UNITS = {"scan_session": "session"}  # published name to ours
-NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of the nucleus' place
+LABELS = ["brain_area", "hva", "layer", "proofread_status"]  # columns of the neuron table that are text
+NEURON_UNITS = {"scan_session": "session"}  # our name of a column by the published one
+NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of a nucleus' position, nm
 # Columns whose cells are vectors. Positions keep their precision: an angle between near lines of sight needs it.
 VECTORS = {
     "readout_cvt": np.float32,
@@ -36,7 +36,7 @@ VECTORS = {
     "position_stim_cvt": np.float64,
     "sta_mu_comb": np.float64,
 }
-OUTCOMES = {"synapse_density": "synapse_density", "ld_density_control": "co_travel"}
+OUTCOMES = {"synapse_density": "synapse_density", "ld_density_control": "co_travel"}  # our name of an outcome by the published one
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {**READERS, ".pkl": read_pickle, ".pickle": read_pickle}
 
 log = logging.getLogger("graphtwin")
@@ -48,7 +48,8 @@ def read_pairs(path: str | Path) -> pd.DataFrame:
     A pair with a synapse and no L_d is kept and counted in the log: the model decides whether it can use it.
 
     Args:
-        path: .pkl, .parquet, .feather or .csv with pre_nucleus_id, post_nucleus_id, n_synapses, and dend_len (L_d, mm) or l_d_um (um).
+        path: Table file (.pkl, .parquet, .feather, .csv) with pre_nucleus_id, post_nucleus_id, n_synapses, and dend_len (L_d, mm) or l_d_um
+            (um).
 
     Returns:
         pre_nucleus_id, post_nucleus_id (int64, unique together), n_synapses (int64), synapse_size and mean_synapse_size (NaN where unknown,
@@ -80,7 +81,7 @@ def read_neurons(path: str | Path, frame: PiaFrame = MINNIE65) -> pd.DataFrame:
     Where a table lists several units of a nucleus, `tuning.units.speaking_units` says which of them speaks for it.
 
     Args:
-        path: .pkl, .parquet, .feather or .csv with nucleus_id and what else is known of the published columns.
+        path: Table file (.pkl, .parquet, .feather, .csv) with nucleus_id and what else is known of the published columns.
         frame: Tilt and height of the pia, for nucleus_x, nucleus_y and nucleus_z (nm).
 
     Returns:
@@ -108,7 +109,7 @@ def published_slopes(folder: str | Path = BUNDLE) -> pd.DataFrame:
     """The published mixed-model slopes, one row a projection, similarity and outcome.
 
     Args:
-        folder: The bundle, or a copy of it.
+        folder: Folder of the bundle, or of a copy of it.
 
     Returns:
         group, similarity, outcome (synapse_density or co_travel), estimate, se, z, p, p_adj, n_pairs, n_axons.
@@ -123,7 +124,7 @@ def bundled(folder: str | Path = BUNDLE) -> dict[str, Path]:
     """The files of the bundle by name, each verified against its sha256.
 
     Args:
-        folder: The bundle, or a copy of it.
+        folder: Folder of the bundle, or of a copy of it.
     """
     folder = Path(folder)
     registry: dict[str, str] = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
@@ -133,7 +134,7 @@ def bundled(folder: str | Path = BUNDLE) -> dict[str, Path]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The file's content; a missing, unreadable or empty file is an error."""
+    """The content of a table file; a missing, unreadable or empty file is an error."""
     if path.suffix not in _READERS:
         raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Save the table as one of {sorted(_READERS)}.")
     if not path.is_file():

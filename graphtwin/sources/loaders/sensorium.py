@@ -27,19 +27,19 @@ from graphtwin.sources.formats.recording import Recording, Trial
 
 log = logging.getLogger("graphtwin")
 
-FRAME_RATE_HZ = 30.0  # of the releases, to which responses were resampled
-SETTINGS = "config.json"
-LEAST_STD = 0.01  # of the mean over units: a unit that varies less is divided by this much instead
+FRAME_RATE_HZ = 30.0  # frames a second of the released videos, to which responses were resampled
+SETTINGS = "config.json"  # file of a recording that may name its monitor
+LEAST_STD = 0.01  # share of the units' mean SD: a unit that varies less is divided by this much instead
 
 
 @dataclass(frozen=True)
 class ReleaseLayout:
-    """What differs between the two releases.
+    """Layout of a release: what differs between the two.
 
     Attributes:
         stimulus: Folder of the pictures under `data`.
-        behaviour: Channels in their order.
-        frame_rate_hz: Of the clips; NaN for single pictures.
+        behaviour: Names of the channels of behaviour, in their order.
+        frame_rate_hz: Frames a second of the clips; NaN for single pictures.
     """
 
     stimulus: str
@@ -61,7 +61,7 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     its own files when it is opened.
 
     Args:
-        path: The folder, or its .zip; where only the other of both exists, that one is read.
+        path: Folder of the recording, or its .zip; where only the other of both exists, that one is read.
         leakage_is_error: Refuse a recording that shows one clip both in training and in another tier; otherwise warn.
 
     Raises:
@@ -96,8 +96,8 @@ def response_scale(path: str | Path, per_frame: bool = False) -> Float[np.ndarra
     the mean variance within frames and the variance of the frames' means.
 
     Args:
-        path: The folder or its .zip.
-        per_frame: Frame by frame as released, as the competition's normaliser does; otherwise one number a unit.
+        path: Folder of the recording, or its .zip.
+        per_frame: Give a scale for every frame of a clip as released, as the competition's normaliser does; otherwise one number a unit.
     """
     files = _files(Path(path))
     folder = _statistics_folder(files, "responses")
@@ -243,7 +243,7 @@ def _trials(files: _Files, layout: ReleaseLayout, tiers: np.ndarray, n_units: in
 
 
 def _look(files: _Files, layout: ReleaseLayout, number: int, n_units: int) -> tuple[int, str, bool]:
-    """Valid frames, name of the frames, and whether responses are there; errors where the files of a trial disagree."""
+    """Number of valid frames, a name for what they show, and whether responses are there; errors where the files of a trial disagree."""
     behaviour = _as_frames(_array(files, f"data/behavior/{number}.npy"), len(layout.behaviour), files, f"data/behavior/{number}.npy")
     n_frames = _finite_run(behaviour, files, f"data/behavior/{number}.npy")
     name = f"data/{layout.stimulus}/{number}.npy"
@@ -262,7 +262,7 @@ def _look(files: _Files, layout: ReleaseLayout, number: int, n_units: int) -> tu
     if not responses[:n_frames].any():
         return n_frames, stimulus, False
     if len(responses) < n_frames or (len(responses) > n_frames and np.isfinite(responses[n_frames]).any()):
-        finite = int(np.isfinite(responses).any(axis=1).sum())  # of any unit
+        finite = int(np.isfinite(responses).any(axis=1).sum())  # frames in which any unit has a response
         raise ValueError(
             f"{files.path}/{answers}: responses to {finite} frames, but {n_frames} were shown. Responses and frames must have one length."
         )
@@ -284,7 +284,7 @@ def _as_frames(array: np.ndarray, n_rows: int, files: _Files, name: str) -> np.n
 
 
 def _finite_run(frames: np.ndarray, files: _Files, name: str) -> int:
-    """Frames before the padding; an error where a value before it is not finite."""
+    """Number of frames before the padding; an error where a value before it is not finite."""
     known = np.isfinite(frames)
     finite, some = known.all(axis=1), known.any(axis=1)
     n_frames = int(np.flatnonzero(some)[-1]) + 1 if some.any() else 0
@@ -317,7 +317,7 @@ def _open(files: _Files, layout: ReleaseLayout, numbers: np.ndarray, n_frames: n
 
 
 def _require_no_leakage(trials: pd.DataFrame, name: str, is_error: bool) -> None:
-    """One clip in training and in another tier: a model would be scored on what it was trained on."""
+    """Raise, or warn, when a clip is in training and in another tier: a model would be scored on what it was trained on."""
     tiers = trials[trials["tier"] != "none"].groupby("stimulus")["tier"].unique()
     shared = tiers[tiers.map(lambda found: "train" in found and len(found) > 1)]
     if len(shared) == 0:
@@ -333,7 +333,7 @@ def _require_no_leakage(trials: pd.DataFrame, name: str, is_error: bool) -> None
 
 
 def _statistics_folder(files: _Files, kind: str) -> str:
-    """Where the moments of training are; the releases name the folder differently."""
+    """Folder of the statistics of training, which the releases name differently."""
     for name in ("all", "stimulus_Frame", "stimulus_frame"):
         folder = f"meta/statistics/{kind}/{name}"
         if f"{folder}/std.npy" in files.names:
@@ -344,7 +344,7 @@ def _statistics_folder(files: _Files, kind: str) -> str:
 
 
 def _fires(files: _Files, trials: pd.DataFrame, n_units: int) -> np.ndarray:
-    """Units that answer anything in training: by the statistics of the release, or by the responses where it has none."""
+    """Whether each unit answers anything in training: by the statistics of the release, or by the responses where it has none."""
     try:
         largest = _array(files, f"{_statistics_folder(files, 'responses')}/max.npy")
     except FileNotFoundError:
@@ -356,7 +356,7 @@ def _fires(files: _Files, trials: pd.DataFrame, n_units: int) -> np.ndarray:
 
 
 def _say(files: _Files, trials: pd.DataFrame, units: pd.DataFrame) -> None:
-    """In the log: what was found, and how many units never fire."""
+    """Tell the log what was found, and how many units never fire."""
     tiers = ", ".join(f"{tier} {n}" for tier, n in trials["tier"].value_counts().sort_index().items())
     log.info(
         f"{files.name}: {len(units)} units, {len(trials)} trials of {trials['stimulus'].nunique()} stimuli ({tiers}); "

@@ -16,20 +16,22 @@ from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_id
 
 Compartment = Literal["axon", "dendrite"]
 
-READERS = {".npz": read_npz, ".swc": read_swc}  # by suffix
-CODES = {"axon": [2], "dendrite": [3, 4]}  # SWC; the soma is neither
-FINEST_EDGE_NM = 5.0  # a median edge below it would be finer than the voxels of any volume
-FLATTENED = 0.25  # z changes this much less than x and y: voxels are 5 to 12 times as thick, neurons in nm measured 0.8 to 1.1
-EVEN = 0.5  # how alike x and y must then be, so that a straight neurite is no sign of anything
-ENOUGH_EDGES = 100  # to speak of either
+READERS = {".npz": read_npz, ".swc": read_swc}  # reader of a file, by its suffix
+CODES = {"axon": [2], "dendrite": [3, 4]}  # SWC codes of each compartment; the soma is neither
+FINEST_EDGE_NM = 5.0  # a median edge below this many nm would be finer than the voxels of any volume
+# Ratio of changes along z to those along x and y, below which coordinates are taken for voxels: these are 5 to 12 times as thick as wide,
+# and neurons in nm measured 0.8 to 1.1.
+FLATTENED = 0.25
+EVEN = 0.5  # least ratio of changes along x and y for z to be judged: a straight neurite is no sign of anything
+ENOUGH_EDGES = 100  # edges that a skeleton needs for its unit to be judged
 
 
 class Place(NamedTuple):
-    """Where a skeleton is.
+    """Id of a skeleton, and where it is stored.
 
     Attributes:
         nucleus_id: The number in the file's name, or the id in the volume.
-        where: A file, or the path of a volume.
+        where: Path of the file or volume that holds the skeleton.
     """
 
     nucleus_id: int
@@ -37,7 +39,7 @@ class Place(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """What an error calls it."""
+        """Name of the place in errors."""
         return f"{self.where}#{self.nucleus_id}" if _is_cloudpath(self.where) else self.where
 
 
@@ -46,8 +48,8 @@ class Skeleton:
     """One axon or dendrite, checked.
 
     Attributes:
-        nucleus_id: Whose it is.
-        origin: Where it was read.
+        nucleus_id: Id of the neuron's nucleus.
+        origin: File or volume that the skeleton was read from.
         vertices_nm: Finite positions, nm.
         edges: Numbers of the two vertices of each edge.
     """
@@ -65,7 +67,7 @@ def find_skeletons(given: Sequence[str | Path]) -> list[Place]:
     folder with an `info` file is a precomputed volume and stands for all of its skeletons, or for those named after a #, as path#ID,ID.
 
     Args:
-        given: Paths.
+        given: Paths of files, folders and volumes.
     """
     places = sorted(place for path in given for place in _expand(str(path)))
     for first, second in pairwise(places):
@@ -87,9 +89,9 @@ def read_skeleton(
     of the compartment are kept. Without labels the whole skeleton is taken for what it was given as.
 
     Args:
-        places: As `find` returns them.
-        compartment: What they are read for.
-        nm_per_unit: Along x, y and z, what one unit of the files is in nm; None expects nm and refuses what looks like another unit.
+        places: Places of the skeletons, as `find_skeletons` returns them.
+        compartment: Compartment that the skeletons are read for.
+        nm_per_unit: Size of one unit of the files along x, y and z, nm; None expects nm and refuses what looks like another unit.
     """
     for where, group in groupby(places, key=lambda place: place.where):
         if _is_cloudpath(where):

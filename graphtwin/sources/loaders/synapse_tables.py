@@ -13,22 +13,23 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.sources.formats.export import read_file
 
-ROOT_KEY = ["pre_root_id", "post_root_id"]
-CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}
-LONGEST_UM = 1e5  # no dendrite is this long: an L_d above it is in nm
-SHORTEST_UM = 1.0  # of many pairs the longest L_d is above it, as the radius of proximity is some um: one below it is in mm
-MANY = 20
+ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
+CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours
+LONGEST_UM = 1e5  # longest L_d that is read as um: no dendrite is this long, and an L_d above it is in nm
+SHORTEST_UM = 1.0  # the longest L_d of many pairs is above it, as the radius of proximity is some um: one below it is in mm
+MANY = 20  # pairs with an L_d above 0 from which on the longest is judged
 
 
 def read_connections(path: str | Path) -> pd.DataFrame:
     """A table of synapses, one row a synapse or one row a connected pair.
 
     Args:
-        path: .parquet, .feather or .csv with pre_nucleus_id and post_nucleus_id, or with pre_root_id and post_root_id (in CAVE
-            pre_pt_root_id and post_pt_root_id); optional size, n_synapses (one row a pair) and synapse_id (in CAVE id; one row a synapse).
+        path: Table file (.parquet, .feather, .csv) with pre_nucleus_id and post_nucleus_id, or with pre_root_id and post_root_id (in
+            CAVE pre_pt_root_id and post_pt_root_id); optional size, n_synapses (one row a pair) and synapse_id (in CAVE id; one row a
+            synapse).
 
     Returns:
-        These columns in house names, ids int64, and no others; nucleus ids where the file has both.
+        The columns named above in house names, ids int64, and no others; nucleus ids where the file has both.
     """
     path = Path(path)
     table = _house_names(read_file(path))
@@ -51,7 +52,7 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
     """A table of proximities, as `graphtwin proximity` writes it: the columns of its key, and l_d_um.
 
     Args:
-        path: .parquet, .feather or .csv; the key is as for `read_connections`.
+        path: Table file (.parquet, .feather, .csv); its cells are named as `read_connections` says.
     """
     path = Path(path)
     table = _house_names(read_file(path))
@@ -69,12 +70,12 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
 
 
 def _house_names(table: pd.DataFrame) -> pd.DataFrame:
-    """CAVE's names as ours, where ours are not there already."""
+    """The table with CAVE's names as ours, where ours are not there already."""
     return table.rename(columns={theirs: ours for ours, theirs in CAVE.items() if ours not in table})
 
 
 def _key_of(table: pd.DataFrame, path: Path) -> list[str]:
-    """The columns that name the two cells."""
+    """The columns that name the two cells of a pair."""
     if set(ROOT_KEY) <= set(table) and not set(schema.PAIR_KEY) & set(table):
         return ROOT_KEY
     schema.require_columns(table, schema.PAIR_KEY, f"{path} (or {' and '.join(ROOT_KEY)})")

@@ -11,6 +11,6 @@ def load_folder(toml: str | Path) -> manifest.SourceTables:
     """The tables that the TOML names, checked; paths in it are relative to the TOML.
 
     Args:
-        toml: The file; its format is described in `data/README.md` and by `manifest.Manifest`.
+        toml: Path of the TOML; its format is described in `data/README.md` and by `manifest.Manifest`.
     """
     return manifest.read_manifest(Path(toml))

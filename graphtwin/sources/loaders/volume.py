@@ -1,7 +1,7 @@
 """Precomputed segmentations, wherever cloud-volume reads them (file://, gs://, s3://, https://): cutouts, ids at points, meshes.
 
 Voxel i covers i * resolution to (i + 1) * resolution along each axis; ids are int64; places are nm. Skeletons of a volume are read by
-`sources.skeletons`, its annotations by `sources.annotations`.
+`sources.loaders.skeletons`, its annotations by `sources.loaders.annotations`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from jaxtyping import Bool, Float, Float64, Int64
 
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 
-UNITS = {"voxels of 4 x 4 x 40 nm": (4.0, 4.0, 40.0), "um": (1000.0, 1000.0, 1000.0)}  # what positions that are no nm often are
+# Units that positions often have instead of nm, in nm along x, y and z.
+UNITS = {"voxels of 4 x 4 x 40 nm": (4.0, 4.0, 40.0), "um": (1000.0, 1000.0, 1000.0)}
 
 
 class Mesh(NamedTuple):
-    """A surface.
+    """Surface of a segment.
 
     Attributes:
-        vertices_nm: Its corners.
+        vertices_nm: Corners of the surface, nm.
         faces: Numbers of the three vertices of each triangle.
     """
 
@@ -36,11 +37,11 @@ class Volume:
     """A segmentation at one resolution; nothing is read before it is asked for.
 
     Attributes:
-        path: Where it is.
-        resolution_nm: Edge lengths of a voxel.
-        begin, end: First voxel and the one after the last, along each axis.
+        path: Path of the segmentation.
+        resolution_nm: Edge lengths of a voxel, nm.
+        begin, end: First voxel and voxel after the last, along each axis.
         chunk: Voxels of a stored chunk along each axis, counted from `begin`.
-        held: cloud-volume's own object.
+        held: Volume as cloud-volume holds it.
     """
 
     path: str
@@ -52,20 +53,20 @@ class Volume:
 
     @property
     def low_nm(self) -> Float64[np.ndarray, " 3"]:
-        """The lower corner."""
+        """Lower corner of the volume, nm."""
         return self.begin * self.resolution_nm
 
     @property
     def high_nm(self) -> Float64[np.ndarray, " 3"]:
-        """The upper corner."""
+        """Upper corner of the volume, nm."""
         return self.end * self.resolution_nm
 
     def cutout(self, begin: Int64[np.ndarray, " 3"], end: Int64[np.ndarray, " 3"]) -> Int64[np.ndarray, "x y z"]:
         """The ids from one voxel up to, but without, another; 0 is no segment.
 
         Args:
-            begin: The first voxel.
-            end: The one after the last.
+            begin: First voxel, along each axis.
+            end: Voxel after the last, along each axis.
         """
         if (begin < self.begin).any() or (end > self.end).any() or (end <= begin).any():
             raise ValueError(
@@ -78,10 +79,10 @@ class Volume:
         return ids.astype(np.int64)
 
     def boxes(self, chunk: tuple[int, int, int] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """First voxel and the one after the last of each chunk, x fastest.
+        """First voxel and voxel after the last of each chunk, x fastest.
 
         Args:
-            chunk: Voxels along each axis; None takes the stored ones.
+            chunk: Voxels of a chunk along each axis; None takes chunks as they are stored.
         """
         step = self.chunk if chunk is None else np.asarray(chunk)
         grid = -(-(self.end - self.begin) // step)
@@ -90,14 +91,14 @@ class Volume:
             yield begin, np.minimum(begin + step, self.end)
 
     def contains(self, points_nm: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray, " points"]:
-        """Which points are in the volume; those with NaN are not."""
+        """Whether each point is in the volume; a point with NaN is not."""
         return np.all((points_nm >= self.low_nm) & (points_nm < self.high_nm), axis=1)
 
     def segments_at(self, points_nm: Float[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
         """The id at each point; every chunk that has one is read once.
 
         Args:
-            points_nm: In the volume.
+            points_nm: Points in the volume, nm.
         """
         from tqdm import tqdm
 
@@ -138,7 +139,7 @@ class Volume:
         """The surface of a segment.
 
         Args:
-            segment: Its id.
+            segment: Id of the segment.
         """
         refusals: tuple[type[Exception], ...] = (ValueError, KeyError, AttributeError, *damaged())
         try:
@@ -172,8 +173,8 @@ def open_volume(path: str | Path, resolution_nm: tuple[float, float, float] | No
     """Open a segmentation.
 
     Args:
-        path: A folder, or a path with file://, gs://, s3:// or https://.
-        resolution_nm: Which of its resolutions; None takes the finest.
+        path: Folder of the segmentation, or a path with file://, gs://, s3:// or https://.
+        resolution_nm: Edge lengths of a voxel at the resolution to open, nm; None takes the finest.
     """
     cloudpath = cloudpath_of(path)
     info = read_info(cloudpath)
