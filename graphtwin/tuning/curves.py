@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-KAPPAS = np.array([0.5, 1.5, 4.0])  # concentrations the grid of the von Mises start tries
-# What `tuning_features` reads.
+KAPPAS = np.array([0.5, 1.5, 4.0])  # concentrations that the grid for the start of a von Mises fit tries
+# Columns that `tuning_features` reads.
 TOLD_BY_GRATINGS = ["gdsi", "preferred_direction", "gosi", "preferred_orientation"]
 TOLD_BY_GRATINGS += ["spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]
-N_ANGLES = 12  # angles the grid tries on half of the circle
-KAPPA_RANGE = (0.05, 8.0)  # flat, and as narrow as steps of 22.5 degrees resolve
+N_ANGLES = 12  # angles on half of the circle that the grid for the start of a von Mises fit tries
+KAPPA_RANGE = (0.05, 8.0)  # least and largest concentration of a fit: flat, and as narrow as steps of 22.5 degrees resolve
 
 
 def direction_degrees(columns: list[str]) -> Float[np.ndarray, " directions"]:
@@ -70,7 +70,8 @@ def tuning_features(tuning: pd.DataFrame) -> Float[np.ndarray, "neurons features
     selectivity; each standardised over the neurons, the two entries of a point together. A neuron that lacks one has NaN.
 
     Args:
-        tuning: gdsi, preferred_direction, gosi, preferred_orientation (degrees), spatial_frequency_cpd, temporal_frequency_hz, f1_f0.
+        tuning: Table of gdsi, preferred_direction, gosi, preferred_orientation (degrees), spatial_frequency_cpd, temporal_frequency_hz,
+            f1_f0.
     """
     complete = tuning[TOLD_BY_GRATINGS].notna().all(axis=1).to_numpy()
     if not complete.any():
@@ -96,7 +97,10 @@ def _contrast(high: np.ndarray, low: np.ndarray) -> np.ndarray:
 
 
 def lifetime_sparseness(responses: Float[np.ndarray, "neurons directions"]) -> Float[np.ndarray, " neurons"]:
-    """0 for equal responses to all directions, 1 for a response to one. Source: Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273."""
+    """Sparseness over directions: 0 for equal responses to all of them, 1 for a response to one.
+
+    Source: Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273.
+    """
     count = responses.shape[1]
     activity = responses.mean(1) ** 2 / (responses**2).mean(1)
     return (1.0 - activity) / (1.0 - 1.0 / count)
@@ -115,9 +119,10 @@ class VonMises:
     """Two-peak von Mises curves: baseline + preferred e^{kappa (cos(t - mu) - 1)} + opposite e^{kappa (cos(t - mu - 180) - 1)}.
 
     Attributes:
-        baseline, preferred, opposite: In the units of the responses, non-negative; `preferred` is the larger peak.
+        baseline, preferred, opposite: Heights of the baseline and of both peaks, in the units of the responses, non-negative; `preferred`
+            is the larger peak.
         mu: Direction of the larger peak, degrees.
-        kappa: Concentration, no unit.
+        kappa: Concentration of both peaks, no unit.
     """
 
     baseline: Float[np.ndarray, " neurons"]
@@ -127,7 +132,7 @@ class VonMises:
     kappa: Float[np.ndarray, " neurons"]
 
     def response(self, degrees: Float[np.ndarray, " directions"]) -> Float[np.ndarray, "neurons directions"]:
-        """The curves at these directions."""
+        """Values of the curves at some directions, degrees."""
         peaks = _peaks(np.radians(self.mu), self.kappa, np.radians(degrees))
         return np.einsum("nk,ndk->nd", np.column_stack([self.baseline, self.preferred, self.opposite]), peaks)
 
@@ -138,12 +143,12 @@ def fit_von_mises(
     observed: Bool[np.ndarray, "neurons directions"] | None = None,
     iterations: int = 25,
 ) -> VonMises:
-    """Least squares for all neurons at once: a grid over (mu, kappa), then damped Gauss-Newton on all five parameters.
+    """Von Mises curves by least squares for all neurons at once: a grid over (mu, kappa), then damped Gauss-Newton on all five parameters.
 
     Args:
         responses: Mean responses.
-        degrees: Their directions.
-        observed: Entries the fit may look at; all finite ones by default.
+        degrees: Stimulus directions, degrees.
+        observed: Whether the fit may look at an entry; all finite ones by default.
         iterations: Gauss-Newton steps; a step that raises a neuron's error is refused and its damping raised.
     """
     seen = (np.isfinite(responses) if observed is None else observed & np.isfinite(responses)).astype(float)
@@ -161,7 +166,7 @@ def fit_von_mises(
 
 
 def _peaks(mu: np.ndarray, kappa: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Constant, peak at mu and peak opposite to it, (neurons, directions, 3)."""
+    """Shapes that add up to a curve: a constant, a peak at mu and one opposite to it, (neurons, directions, 3)."""
     cosine = np.cos(angles[None, :] - mu[:, None])
     return np.stack([np.ones_like(cosine), np.exp(kappa[:, None] * (cosine - 1)), np.exp(kappa[:, None] * (-cosine - 1))], axis=2)
 

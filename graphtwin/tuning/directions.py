@@ -47,9 +47,9 @@ class DirectionBasis:
         basis: Orthonormal functions of direction.
         weights: Readout of each neuron, in units of log response.
         log_gain: Mean log response of each neuron's fitted curve.
-        prior_variance: Second moment of the weights, a component each.
+        prior_variance: Second moment of the weights of each component.
         dispersion: Variance of a response over its squared mean (1 / Gamma shape).
-        smoothness: Penalty the basis was fitted with.
+        smoothness: Strength of the penalty that the basis was fitted with.
     """
 
     basis: Float[np.ndarray, "rank directions"]
@@ -104,9 +104,9 @@ def fit_basis(
 
     Args:
         responses: Mean responses, non-negative; NaN is not seen.
-        rank: Basis functions.
+        rank: Number of basis functions.
         smoothness: Strength of the circular penalty relative to the mean information about a basis value.
-        observed: Entries that may be used; all finite ones by default.
+        observed: Whether an entry may be used; all finite ones by default.
     """
     finite = check_rates(responses, rank)
     seen = finite if observed is None else finite & observed

@@ -25,13 +25,13 @@ MIN_UNITS_PER_SCAN = 20  # scans with fewer units are standardised with the mome
 
 @dataclass(frozen=True)
 class LearnedEmbeddings:
-    """What was learned from direction responses.
+    """Embeddings learned from direction responses, with all that was learned on the way.
 
     Attributes:
         embeddings: The embeddings table, standardised within scan.
-        uncorrected: The same with the weights as fitted, for the leakage comparison.
-        basis: The fit to all entries, rows in the order of `embeddings`.
-        degrees: Stimulus directions.
+        uncorrected: The embeddings table with the weights as fitted, for the leakage comparison.
+        basis: The basis fitted to all responses, rows in the order of `embeddings`.
+        degrees: Stimulus directions, degrees.
         held_out: Choice of rank and smoothness, and the scores on held-out directions.
         funnel: Units without a usable curve, counted.
     """
@@ -109,8 +109,8 @@ def normalise(embeddings: pd.DataFrame, how: Normalisation) -> pd.DataFrame:
 
     Args:
         embeddings: An embeddings table.
-        how: `within_scan`: every scan gets mean 0 and the average covariance of the scans, so that neither tells which scan a unit is
-            from; `length`: vectors of length 1, for cosines; `none`.
+        how: Way of normalising. `within_scan`: every scan gets mean 0 and the average covariance of the scans, so that neither tells which
+            scan a unit is from; `length`: vectors of length 1, for cosines; `none`.
     """
     names = embedding_columns(embeddings)
     values = embeddings[names].to_numpy(np.float64)
@@ -149,8 +149,9 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str) -> t
     """A brought table as an embeddings table of units of this cortex, with a funnel of the rows that didn't come along.
 
     Args:
-        frame: embedding_* columns with session, scan_idx, unit_id, or with nucleus_id alone (each unit of the nucleus then gets the row).
-        units: The cortex' units: session, scan_idx, unit_id, nucleus_id.
+        frame: Brought table: embedding_* columns with session, scan_idx, unit_id, or with nucleus_id alone (each unit of the nucleus then
+            gets the row).
+        units: Units of the cortex: session, scan_idx, unit_id, nucleus_id.
         origin: File name, for the errors.
     """
     names = embedding_columns(frame)

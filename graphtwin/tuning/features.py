@@ -28,7 +28,7 @@ def node_features(units: pd.DataFrame, embeddings: pd.DataFrame, orientations: p
     mean, for profile and shape.
 
     Args:
-        units: Keys and direction_DDD_D responses; without such columns the embedding is all there is.
+        units: Table of units: keys and direction_DDD_D responses; without such columns the embedding is all there is.
         embeddings: An embeddings table; its rows decide the rows of the result.
         orientations: The cortex's responses to orientations with their errors.
     """
@@ -57,7 +57,7 @@ def node_features(units: pd.DataFrame, embeddings: pd.DataFrame, orientations: p
 
 
 def features_as_embeddings(features: pd.DataFrame) -> pd.DataFrame:
-    """The same rows as an embeddings table, one entry a feature: what is asked of embeddings can be asked of all features."""
+    """Features as an embeddings table of the same rows, one entry a feature: what is asked of embeddings can be asked of all features."""
     names = [name for name in map(str, features.columns) if name.startswith("feature_")]
     return features[[*UNIT_KEY, "nucleus_id", *names]].rename(columns={name: f"embedding_{index}" for index, name in enumerate(names)})
 

@@ -12,7 +12,7 @@ from graphtwin.execute import rng_for
 from graphtwin.statistics import percentile_interval
 from graphtwin.tuning.embeddings import embedding_columns, scan_labels
 
-FOLDS = 5  # of units, each held out once
+FOLDS = 5  # parts of the units, each held out once
 REPLICATES = 1000  # draws behind an interval
 LEVELS = 64  # quantiles a boosted decoder tells apart
 
@@ -26,9 +26,9 @@ def scan_leakage(
 
     Args:
         embeddings: An embeddings table. Scans with fewer units than folds are left out and counted in `n_left_out`.
-        seed: Names the folds, the resampling and the shuffles.
+        seed: Seed of the folds, the resampling and the shuffles.
         permutations: Shuffles of the scan labels behind `null_low` and `null_high`; boosting gets a tenth of them.
-        decoders: `linear` (discriminant analysis) and `boosting` (trees).
+        decoders: Decoders to train: `linear` (discriminant analysis) and `boosting` (trees).
 
     Returns:
         decoder, estimate, low, high (95 %, units resampled within scan), chance, null_mean, null_low, null_high, n, n_scans, n_left_out.
@@ -84,7 +84,7 @@ def _stratified_folds(labels: np.ndarray, rng: np.random.Generator) -> Int[np.nd
 
 
 def _decoder(name: str, n_scans: int) -> Any:
-    """All scans weigh alike, so that balanced accuracy is what each decoder is trained for."""
+    """A decoder before it is trained; all scans weigh alike, so that balanced accuracy is what each decoder is trained for."""
     if name == "linear":
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 

@@ -15,7 +15,7 @@ def permute_embeddings(embeddings: pd.DataFrame, layer: pd.Series, seed: int, pe
     A unit alone in its layer and scan keeps its own. The shuffle depends on who is there, not on the order of rows.
 
     Args:
-        embeddings: session, scan_idx, unit_id, nucleus_id, embedding_* or feature_*, reliability.
+        embeddings: Embeddings or features table: session, scan_idx, unit_id, nucleus_id, embedding_* or feature_*, reliability.
         layer: Layer of each nucleus (index: nucleus_id); cells of unknown layer are a stratum of their own.
         seed: The run's seed.
         permutation: Number of the permutation.

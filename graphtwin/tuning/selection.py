@@ -18,10 +18,10 @@ from graphtwin.tuning.curves import fit_von_mises
 from graphtwin.tuning.directions import DirectionConfig, direction_folds, fit_basis
 
 REPLICATES = 1000  # resamples of neurons behind an interval
-GRID_NEURONS = 2000  # the candidates are compared on so many at most; the chosen one is fitted to all
-FLOOR = 1e-3  # of the neuron's mean: no predictor says less, since a Gamma mean of 0 has no likelihood
-OURS = "shared_basis"  # the model's name in the tables
-# Simpler readings of a tuning curve.
+GRID_NEURONS = 2000  # neurons, at most, on which candidates are compared; the chosen one is fitted to all
+FLOOR = 1e-3  # share of the neuron's mean: no predictor says less, since a Gamma mean of 0 has no likelihood
+OURS = "shared_basis"  # name of the shared basis in the tables
+# Names of the simpler readings of a tuning curve in the tables.
 REFERENCES = ["von_mises", "raw", "raw_neighbours", "raw_opposite", "own_mean"]
 
 
@@ -30,11 +30,12 @@ class HeldOut:
     """Held-out directions predicted by every model.
 
     Attributes:
-        rank, smoothness: The choice over all folds.
-        grid: rank, smoothness, fold, deviance: the candidates' mean Gamma deviance on each fold.
-        scores: model, metric, estimate, low, high, n: 95 % intervals that resample neurons; `A - B` rows are paired differences.
+        rank, smoothness: Rank and smoothness chosen over all folds.
+        grid: Mean Gamma deviance of each candidate on each fold: rank, smoothness, fold, deviance.
+        scores: One row a model and metric: model, metric, estimate, low, high, n; 95 % intervals that resample neurons; `A - B` rows are
+            paired differences.
         explained: Each neuron's held-out variance explained by the basis, against its own mean; at most 1, can be negative.
-        predictions: Model -> prediction of every entry from the neuron's other directions.
+        predictions: Each model's prediction of every entry from the neuron's other directions, by name.
     """
 
     rank: int
@@ -48,7 +49,7 @@ class HeldOut:
 def hold_out_directions(
     responses: Float[np.ndarray, "neurons directions"], degrees: Float[np.ndarray, " directions"], config: DirectionConfig
 ) -> HeldOut:
-    """Every candidate and every reference on the same held-out entries; rows are taken as they come, so sort them by key first."""
+    """Score every candidate and every reference on the same held-out entries; rows are taken as they come, so sort them by key first."""
     folds = direction_folds(len(responses), responses.shape[1], config.folds, rng_for(config.seed, "direction folds"))
     grid = _score_grid(responses, folds, config)
     ours = _choose_without_fold(responses, folds, grid, config)
@@ -89,7 +90,7 @@ def _score_grid(responses: np.ndarray, folds: np.ndarray, config: DirectionConfi
 
 
 def choose(grid: pd.DataFrame) -> tuple[int, float]:
-    """The smallest rank within one standard error (of the paired difference over folds) of the best, at its best smoothness."""
+    """Rank and smoothness: the smallest rank within a standard error (of the paired difference over folds) of the best, at its best one."""
     scores = grid.pivot_table(index=["rank", "smoothness"], columns="fold", values="deviance")
     behind = scores - scores.loc[scores.mean(axis=1).idxmin()]
     error = behind.std(axis=1, ddof=1).fillna(0.0) / np.sqrt(behind.shape[1])  # a single fold has no error to allow for
@@ -139,7 +140,7 @@ def reference_predictions(
 def interpolate_circle(
     responses: Float[np.ndarray, "neurons directions"], seen: Bool[np.ndarray, "neurons directions"]
 ) -> Float[np.ndarray, "neurons directions"]:
-    """Entries that aren't seen, linearly between the nearest seen directions on both sides; the seen ones unchanged."""
+    """Responses, those that aren't seen taken linearly between the nearest seen directions on both sides; the seen ones unchanged."""
     count = responses.shape[1]
     known = np.where(seen, responses, np.nan)
     left, right = known.copy(), known.copy()

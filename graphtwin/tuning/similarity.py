@@ -20,7 +20,7 @@ from graphtwin.config import nearest
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
-CACHE_BYTES = 2**21  # vectors that fit a core's cache (2 MiB) need no order
+CACHE_BYTES = 2**21  # vectors of no more bytes fit a core's cache (2 MiB), and their pairs need no order
 FARTHEST_POSITION = 2.0  # a receptive field may lie beside the monitor, whose edges are at -1 and 1, but not this far
 
 
@@ -58,7 +58,7 @@ def rf_distance(
         positions: Centres on the monitor, x and y from -1 to 1.
         a: Rows of `positions`.
         b: Rows of `positions`, one for each of `a`.
-        monitor: Screen of the positions; by default that of the minnie65 recordings.
+        monitor: Screen on which the positions lie; by default that of the minnie65 recordings.
     """
     far = np.abs(positions) > FARTHEST_POSITION
     if far.any():
@@ -86,8 +86,8 @@ class Definition:
     """How a similarity comes from one column of the neuron table.
 
     Attributes:
-        column: Of the neuron table: vectors, or an angle.
-        of_pairs: From that column's values, rows a and rows b to a value a pair.
+        column: Column of the neuron table, of vectors or of angles.
+        of_pairs: Function from the column's values, rows a, rows b and the monitor to a value a pair.
     """
 
     column: str
@@ -95,7 +95,7 @@ class Definition:
 
     @property
     def needs_monitor(self) -> bool:
-        """Whether it is an angle between places on a screen."""
+        """Whether the similarity is an angle between places on a screen."""
         return self.of_pairs is rf_distance
 
 
@@ -117,7 +117,7 @@ def _orientation(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -
     return orientation_difference(values[a], values[b])
 
 
-# The house's names, then the published ones for the same thing.
+# Similarities by the house's names, then by the published ones for the same thing.
 SIMILARITIES = {
     "signal_correlation": Definition("in_silico_resp", _correlation),
     "in_vivo_signal_correlation": Definition("in_vivo_mean_resp", _correlation),
@@ -141,10 +141,10 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
     A neuron is its nucleus, as published: one row of the neuron table, one unit (`tuning.units.speaking_units` chooses it).
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id.
-        neurons: nucleus_id (unique) and the columns that the similarities come from, vectors as cells of equal length.
+        pairs: Pair table: pre_nucleus_id, post_nucleus_id.
+        neurons: Neuron table: nucleus_id (unique) and the columns that the similarities come from, vectors as cells of equal length.
         names: Keys of `SIMILARITIES`, or columns that the pair table has.
-        monitor: For distances of receptive fields; by default that of the minnie65 recordings.
+        monitor: Screen on which receptive fields lie, for their distances; by default that of the minnie65 recordings.
     """
     wanted = [name for name in dict.fromkeys(names) if name not in pairs]
     for name in wanted:

@@ -18,7 +18,7 @@ def speaking_units(units: pd.DataFrame, reliability: str | None = "reliability",
     units that are left out. A table with one row a nucleus needs neither key nor reliability.
 
     Args:
-        units: nucleus_id, session, scan_idx, unit_id and what else is known of a unit.
+        units: Table of units: nucleus_id, session, scan_idx, unit_id and what else is known of a unit.
         reliability: Column that ranks the units of a nucleus, such as `cc_abs_cvt` of the published neurons; None where nothing is known
             of it: all units of a nucleus are then equal.
         origin: File or table that the units come from, for errors and the log.

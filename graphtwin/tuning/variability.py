@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-FLOOR = 1e-3  # of a neuron's mean rate or error; a smaller one is no better known
+FLOOR = 1e-3  # share of a neuron's mean rate or error: smaller values are raised to it, for they are no better known
 
 
 def response_variability(orientations: pd.DataFrame) -> pd.DataFrame:
@@ -16,7 +16,8 @@ def response_variability(orientations: pd.DataFrame) -> pd.DataFrame:
     are ranked within the scan. Nothing here knows a label. Index: nucleus_id; variability_i: orientation i, no unit.
 
     Args:
-        orientations: nucleus_id, orientation_index, rate and rate_error, every nucleus with every orientation, none without a response.
+        orientations: Table of nucleus_id, orientation_index, rate and rate_error: every nucleus with every orientation, none without
+            response.
     """
     wide = orientations.pivot(index="nucleus_id", columns="orientation_index", values=["rate", "rate_error"])
     rate, error = (_log(wide[name].to_numpy(np.float64)) for name in ("rate", "rate_error"))
@@ -39,9 +40,9 @@ def lend(
     value of the scan's own distribution and says no more than the features that chose it.
 
     Args:
-        measured: One row a unit, NaN where it was not measured; at least one row is complete.
-        known: What every unit has.
-        scan: A number for each scan; a scan in which nobody was measured borrows from all.
+        measured: Measures, one row a unit, NaN where it was not measured; at least one row is complete.
+        known: Features that every unit has.
+        scan: Number of each unit's scan; a scan in which nobody was measured borrows from all.
     """
     from scipy.spatial import cKDTree
 
