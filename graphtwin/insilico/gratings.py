@@ -16,7 +16,7 @@ from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.insilico.responder import Responder
 from graphtwin.tuning.curves import describe_tuning
 
-DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # taken from `tuning.describe_tuning`
+DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
 TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]  # columns of what gratings tell of a unit
 log = logging.getLogger("graphtwin")
 
@@ -46,12 +46,12 @@ def drifting_grating(
     """A sine of amplitude 1 that drifts over the whole monitor.
 
     Args:
-        direction: Of drift, degrees: 0 rightwards, 90 upwards.
-        cycles_per_degree: At the centre of the monitor.
-        cycles_per_frame: Of the drift.
-        size: Height and width, pixels.
-        frames: Length.
-        monitor: Its size and distance.
+        direction: Direction of drift, degrees: 0 rightwards, 90 upwards.
+        cycles_per_degree: Spatial frequency at the centre of the monitor, cycles per degree.
+        cycles_per_frame: Temporal frequency of the drift, cycles per frame.
+        size: Height and width of the video, pixels.
+        frames: Length of the video, frames.
+        monitor: Screen that the video fills.
     """
     height, width = size
     of_a_pixel = monitor.degrees_a_pixel(height, width)
@@ -67,7 +67,7 @@ class GratingResponses:
 
     Attributes:
         mean: F0, the mean over whole cycles to half a frame, in the units of the recording.
-        modulation: F1, the amplitude at the frequency of the drift.
+        modulation: F1, the amplitude at the frequency of the drift, in the units of the recording.
     """
 
     mean: Float[np.ndarray, "units directions spatial temporal"]
@@ -78,9 +78,9 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
     """Expected responses to every direction at every spatial and temporal frequency; time grows with their product.
 
     Args:
-        responder: Whose units answer.
-        config: See `GratingConfig`.
-        progress: Show a bar.
+        responder: Responder whose units answer.
+        config: Settings of the gratings; None takes the defaults.
+        progress: Show a progress bar.
     """
     config = config or GratingConfig()
     rate, size = responder.frame_rate_hz, responder.size
@@ -93,7 +93,7 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
     mean, modulation = np.empty((2, len(responder.units), *shape))
     for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False):
         direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
-        counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # frames of whole cycles
+        counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # number of frames that whole cycles last
         drift = drifting_grating(direction, spatial, temporal, size, onset + counted, responder.monitor)
         video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
         answers = responder.respond(video)[2 * onset :]
@@ -106,8 +106,8 @@ def slow_enough(config: GratingConfig, rate_hz: float) -> GratingConfig:
     """The gratings that move by less than half a cycle a frame; others would seem to drift back. The log counts those left out.
 
     Args:
-        config: What is to be shown.
-        rate_hz: Frames a second; NaN leaves none out.
+        config: Settings of the gratings that are to be shown.
+        rate_hz: Frames a second of the videos; NaN leaves none out.
     """
     kept = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate_hz)
     if not kept:
@@ -130,13 +130,13 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
     doi:10.1016/0042-6989(91)90033-2); indicators that smooth responses lower it.
 
     Args:
-        responders: To videos; the animals of a twin, for example.
-        config: See `GratingConfig`.
-        progress: Show a bar.
+        responders: Responders to videos; the animals of a twin, for example.
+        config: Settings of the gratings; None takes the defaults.
+        progress: Show a progress bar.
 
     Returns:
         session, scan_idx, unit_id, animal, gosi, gdsi, osi, dsi, preferred_orientation, preferred_direction (degrees, see
-        `tuning.describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
+        `describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
     config = slow_enough(config or GratingConfig(), min(responder.frame_rate_hz for responder in responders))
@@ -148,11 +148,11 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
 
 
 def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.DataFrame:
-    """The columns of `tune` from answers to gratings, whoever gave them.
+    """The columns of `measure_tuning` from answers to gratings, whoever gave them.
 
     Args:
-        answers: Of all units.
-        config: What was shown.
+        answers: Answers of all units to the gratings.
+        config: Settings of the gratings that were shown.
     """
     degrees = np.arange(config.directions) * 360.0 / config.directions
     names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]

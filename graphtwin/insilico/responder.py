@@ -19,12 +19,12 @@ class Responder(Protocol):
     """What an in silico experiment asks of the one it is made on.
 
     Attributes:
-        name: Of the animal, or whatever answers.
-        units: Its units, one row each, with their keys; in the order of the answers.
-        frame_rate_hz: Frames a second of its videos; NaN for one that knows single pictures only.
-        size: Height and width of its videos, pixels.
-        grey: Mean and standard deviation of the grey levels that it is used to.
-        monitor: On which it sees them.
+        name: Name of the animal, or of whatever answers.
+        units: Units that answer, one row each with its key, in the order of the answers.
+        frame_rate_hz: Frames a second of the videos; NaN for a responder that knows single pictures only.
+        size: Height and width of the videos, pixels.
+        grey: Mean and standard deviation of the grey levels that the responder is used to.
+        monitor: Screen on which the videos are seen.
     """
 
     @property
@@ -52,9 +52,9 @@ def clip_responses(
     """Mean expected response in each bin of a fixed set of clips, one clip in memory at a time.
 
     Args:
-        responder: Whose units answer.
-        clips: Grey levels, at the size and frame rate of the responder.
-        progress: Show a bar.
+        responder: Responder whose units answer.
+        clips: Clips of grey levels, at the size and frame rate of the responder.
+        progress: Show a progress bar.
     """
     shown = tqdm(clips, desc=f"clips to {responder.name}", unit="clip", disable=not progress, leave=False)
     found = [binned(responder.respond(clip), responder.frame_rate_hz) for clip in shown]

@@ -15,8 +15,8 @@ from graphtwin.coordinates import frames_of
 from graphtwin.tuning.similarity import unit_vectors
 
 ROWS_TOGETHER = 1024  # units whose correlations with all are in memory at once
-BIN_S = 0.5  # length of a bin, as published
-LEFT_OUT_S = 1.0  # at the start of each clip, whose answers go to the clip's appearance
+BIN_S = 0.5  # seconds of a bin, as published
+LEFT_OUT_S = 1.0  # seconds at the start of each clip that do not count: answers there go to the clip's appearance
 
 
 def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float) -> Float[np.ndarray, "units bins"]:
@@ -38,5 +38,5 @@ def correlation_blocks(responses: Float[np.ndarray, "units bins"], rows: int = R
 
 
 def correlations(responses: Float[np.ndarray, "units bins"]) -> Float[np.ndarray, "units units"]:
-    """All pairs at once, in units x units memory."""
+    """Pearson correlations of all pairs of units at once, in units x units memory."""
     return np.concatenate(list(correlation_blocks(responses)))
