@@ -25,12 +25,12 @@ from graphtwin.twin.population.noise_correlations import (
 
 @dataclass(frozen=True)
 class HeldOutNoiseCorrelations:
-    """Agreement on test trials.
+    """Agreement of predicted with measured noise correlations on test trials.
 
     Attributes:
-        trials: All pairs; latents and loadings were fitted on training trials.
-        pairs: Pairs of units of the same half of the population, never fitted together: latents were fitted on the other half, and each
-            unit's loadings on those latents alone. Both halves in turn.
+        trials: Agreement over all pairs; latents and loadings were fitted on training trials.
+        pairs: Agreement over pairs of units of the same half of the population, never fitted together: latents were fitted on the other
+            half, and each unit's loadings on those latents alone. Both halves in turn.
     """
 
     trials: Agreement
@@ -55,12 +55,13 @@ def held_out_noise_correlations(
 
     Args:
         predicted: Predicted means of all samples.
-        responses: Of all samples; NaN where missing.
-        test: Samples nothing is fitted on; whole trials.
-        config: See `PopulationConfig`.
-        seed: Of the fits and of the halves.
-        trials: Samples with the same number share their latents.
-        stimulus: Repeats have the same number, and measured correlations are those from repeats; None measures from the model's prediction.
+        responses: Responses of all samples; NaN where missing.
+        test: Whether nothing is fitted on a sample; trials are whole.
+        config: Settings of the population model.
+        seed: Seed of the fits and of the halves.
+        trials: Trial of each sample; samples of one trial share their latents.
+        stimulus: Stimulus of each sample, the same for repeats, from which correlations are then measured; None measures them from the
+            model's prediction.
     """
     of_train, of_test = (None, None) if trials is None else (trials[~test], trials[test])
     model = fit_population(predicted[~test], responses[~test], config, seed, of_train)
@@ -92,11 +93,11 @@ def halves_apart(
     """Each half of the units with loadings on latents of the other half: what it predicts of pairs was never fitted to pairs.
 
     Args:
-        model: Of all units; its marginals are taken.
-        predicted: Of training samples.
-        responses: Likewise.
-        seed: Of the halves and of the fits.
-        trials: Samples with the same number share their latents.
+        model: Model of all units, whose marginals are taken.
+        predicted: Predicted means of training samples.
+        responses: Responses of training samples; NaN where missing.
+        seed: Seed of the halves and of the fits.
+        trials: Trial of each sample; samples of one trial share their latents.
     """
     halves = halves_of(responses.shape[1], seed)
     for known, new in (halves, halves[::-1]):
@@ -120,14 +121,14 @@ def add_units(
     m and V the posterior of the latents given the population alone.
 
     Args:
-        model: Of the known units.
-        units: Whose marginals are taken; the loadings are fitted anew.
-        predicted: Training samples of all units.
-        responses: Likewise.
+        model: Model of the known units.
+        units: Model of the new units, whose marginals are taken; the loadings are fitted anew.
+        predicted: Predicted means of training samples, of all units.
+        responses: Responses of training samples, of all units; NaN where missing.
         known: Columns of the model's units.
         new: Columns of the new units.
-        seed: Of the batches.
-        trials: Samples with the same number share their latents.
+        seed: Seed of the batches.
+        trials: Trial of each sample; samples of one trial share their latents.
     """
     config = model.config
     groups = TrialGroups.of(trials, len(responses))

@@ -18,14 +18,14 @@ from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_l
 from graphtwin.twin.population.marginals import Marginals, start_marginals
 
 TRACY_WIDOM_99 = 2.02  # 99 % quantile of the largest eigenvalue of noise, centred and scaled
-N_COPIES = 19  # without sharing, one of 20 is the largest by chance
+N_COPIES = 19  # shifted copies of the scores: without sharing, one of 20 is the largest by chance
 N_BLOCKS = 20  # stretches of the recording, fitted or held out as a whole
 VALIDATION = 0.15  # share of the stretches that stop the fits and decide whether latents are kept
-KNOTS = 8  # of each unit's transformation and of its latent mean; a choice
+KNOTS = 8  # knots of each unit's transformation and of its latent mean; a choice
 SMOOTHNESS = 1e-2  # weight of the squared second differences of log slopes at the knots; a choice
-FIT_NODES = 3  # of expectations under a posterior
-MAX_SHARED = 0.9  # of a unit's latent variance, where the fit starts
-Samples = tuple[np.ndarray, np.ndarray, np.ndarray]  # see `TrialGroups.batches`
+FIT_NODES = 3  # nodes of expectations under a posterior during a fit
+MAX_SHARED = 0.9  # largest share of a unit's latent variance that is shared where the fit starts
+Samples = tuple[np.ndarray, np.ndarray, np.ndarray]  # numbers of trials, their samples, and each sample's place among the trials
 Closures = Iterator[Callable[[], torch.Tensor]]
 
 
@@ -44,12 +44,13 @@ def fit_population(
 
     Args:
         predicted: Mean responses as any twin predicts them, from stimulus and behaviour.
-        responses: Single trials, training data alone, in order of recording (what lasts is told from what is shared); NaN where missing.
-        config: See `PopulationConfig`.
-        seed: Of batches and of the validation trials.
-        trials: Samples with the same number share their latents (a state of the whole trial); None gives each sample its own.
-        unit_ids: Named in errors; positions by default.
-        progress: Show bars.
+        responses: Responses of single trials, training data alone, in order of recording (what lasts is told from what is shared);
+            NaN where missing.
+        config: Settings of the population model.
+        seed: Seed of batches and of the validation trials.
+        trials: Trial of each sample; samples of one trial share their latents (a state of the whole trial). None gives each sample its own.
+        unit_ids: Ids by which errors name units; positions by default.
+        progress: Show progress bars.
     """
     check_responses(predicted, responses, config, unit_ids)
     groups = TrialGroups.of(trials, len(responses))
@@ -81,7 +82,7 @@ def check_responses(
     config: PopulationConfig,
     unit_ids: Int[np.ndarray, " units"] | None,
 ) -> None:
-    """Refuse what no distribution of this kind has made."""
+    """Refuse predictions and responses that no distribution of this kind can have made."""
     ids = np.arange(responses.shape[1]) if unit_ids is None else unit_ids
     if predicted.shape != responses.shape:
         raise ValueError(f"predicted means are {predicted.shape}, responses {responses.shape}: give one each, [samples, units].")
@@ -175,15 +176,15 @@ def fit_loadings(
     """C and psi by maximum likelihood (see `log_evidence`), from a spectral start; no columns unless validation trials gain.
 
     Args:
-        marginals: Held fixed.
+        marginals: Marginals of the units, held fixed.
         x: Predicted means.
         y: Responses.
-        groups: Which samples share latents.
+        groups: Trials, whose samples share their latents.
         train: Trials that are fitted.
         held_out: Trials that stop the fit.
-        config: See `PopulationConfig`.
-        seed: Of the batches.
-        progress: Show a bar.
+        config: Settings of the population model.
+        seed: Seed of the batches.
+        progress: Show a progress bar.
     """
     shared = _spectral_start(marginals, x, y, groups, train, config, seed).to(config.device)
     nothing = Loadings(shared[:, :0], torch.ones(len(shared), device=config.device))

@@ -36,7 +36,7 @@ class PopulationConfig(BaseModel):
     latents: FitConfig = Field(
         FitConfig(epochs=12, patience=3, learning_rate=0.02, weight_decay=0.0), description="How the shared latents are fitted."
     )
-    device: str = Field("cpu", description="Where torch computes: cpu or cuda.")
+    device: str = Field("cpu", description="Device on which torch computes: cpu or cuda.")
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class PopulationModel:
     In the spirit of Bashiri et al. 2021, doi:10.1101/2021.09.09.459570; zeros are intervals of v instead of points (see `Marginals`).
 
     Attributes:
-        config: How it was fitted.
-        marginals: T and mu of each unit.
-        intercept: The same family with a constant mean.
-        loadings: C and psi; C has no columns where no latent was found.
+        config: Settings that the model was fitted with.
+        marginals: Marginals of each unit, T and mu.
+        intercept: Marginals of the same family with a constant mean.
+        loadings: Loadings C and psi; C has no columns where no latent was found.
     """
 
     config: PopulationConfig
@@ -58,7 +58,7 @@ class PopulationModel:
     loadings: Loadings
 
     def of_units(self, units: Int[np.ndarray, " some"]) -> PopulationModel:
-        """The same model of some of its units: a normal distribution's marginal leaves the others out."""
+        """Model of some of the units: a normal distribution's marginal leaves the others out."""
         index = torch.as_tensor(units, device=self.loadings.private.device)
         loadings = Loadings(self.loadings.shared[index], self.loadings.private[index])
         return replace(self, marginals=self.marginals.of_units(index), intercept=self.intercept.of_units(index), loadings=loadings)
@@ -66,14 +66,14 @@ class PopulationModel:
 
 @dataclass(frozen=True)
 class TrialGroups:
-    """Which samples share their latents, as trials numbered in order of their first sample."""
+    """Trials, whose samples share their latents, numbered in order of their first sample."""
 
     number: Int[np.ndarray, " samples"]
     count: int
 
     @classmethod
     def of(cls, trials: Int[np.ndarray, " samples"] | None, n_samples: int) -> TrialGroups:
-        """From any numbers; None makes every sample a trial."""
+        """Groups from any numbers of trials; None makes every sample a trial."""
         if trials is None:
             return cls(np.arange(n_samples), n_samples)
         _, first, number = np.unique(trials, return_index=True, return_inverse=True)
@@ -166,9 +166,9 @@ class Conditional:
     """What is expected of responses once others are known: v ~ Normal(mean, sd^2).
 
     Attributes:
-        mean, sd: Of the latent value v.
+        mean, sd: Mean and standard deviation of the latent value v.
         response: Expected response, in the responses' units.
-        log_density: log p(response) under this distribution, nats; NaN where it is missing.
+        log_density: Log p(response) under this distribution, nats; NaN where the response is missing.
     """
 
     mean: Float[np.ndarray, "samples units"]
@@ -194,11 +194,11 @@ def conditional(
     For continuous responses these are the block conditionals of the normal distribution, through the k x k posterior precision.
 
     Args:
-        model: See `fit_population`.
-        predicted: Of all units.
-        known: NaN where a response is not to be used.
-        responses: Scored in `log_density`; rows of units in `known` are scored given themselves, so look at the others.
-        trials: See `log_likelihood`.
+        model: Fitted population model.
+        predicted: Predicted means of all units.
+        known: Responses that are known; NaN where one is not to be used.
+        responses: Responses that `log_density` scores; those in `known` are scored given themselves, so look at the others.
+        trials: Trial of each sample; samples of one trial share their latents. None gives each sample its own.
     """
     return _conditional(model, predicted, known, known if responses is None else responses, trials, without_itself=False)
 
@@ -246,10 +246,10 @@ def sample_responses(
     """One population response a sample.
 
     Args:
-        model: See `fit_population`.
+        model: Fitted population model.
         predicted: Predicted means.
-        seed: Of the draws.
-        trials: Samples with the same number share their latents.
+        seed: Seed of the draws.
+        trials: Trial of each sample; samples of one trial share their latents.
     """
     groups, rng = TrialGroups.of(trials, len(predicted)), rng_for(seed, "population responses")
     shared, private = (values.cpu().numpy() for values in (model.loadings.shared, model.loadings.private))

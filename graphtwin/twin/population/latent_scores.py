@@ -21,12 +21,13 @@ class PopulationScores:
     """Held-out scores. Bits per response are (log-likelihood - that of the intercept of the same family) / ln 2 / number of responses.
 
     Attributes:
-        bits_marginal: Of each unit's distribution given its predicted mean.
-        bits_joint: Of the population's joint distribution; what it adds to `bits_marginal` is what units say of each other, counted once.
-        bits_given_others: Of each unit's distribution given the responses of all other units as well.
-        bits_marginal_by_unit, bits_given_others_by_unit: The same, a unit.
-        correlation: Of single responses with their mean given the prediction alone, a unit.
-        correlation_gain: What the correlation gains where the mean is also given the responses of all other units.
+        bits_marginal: Bits of each unit's distribution given its predicted mean.
+        bits_joint: Bits of the population's joint distribution; what it adds to `bits_marginal` is what units say of each other,
+            counted once.
+        bits_given_others: Bits of each unit's distribution given the responses of all other units as well.
+        bits_marginal_by_unit, bits_given_others_by_unit: Bits of each unit alone, without and with the responses of all other units.
+        correlation: Correlation of single responses with their mean given the prediction alone, a unit.
+        correlation_gain: Gain of the correlation where the mean is also given the responses of all other units.
     """
 
     bits_marginal: float
@@ -47,10 +48,10 @@ def score_population(
     """Scores on samples the model has not seen.
 
     Args:
-        model: See `fit_population`.
+        model: Fitted population model.
         predicted: Predicted means.
-        responses: Single trials; NaN where missing.
-        trials: Samples with the same number share their latents.
+        responses: Responses of single trials; NaN where missing.
+        trials: Trial of each sample; samples of one trial share their latents.
     """
     nothing = marginal_log_likelihood(model.intercept, np.zeros_like(predicted), responses)
     marginal = marginal_log_likelihood(model.marginals, predicted, responses) - nothing
@@ -72,7 +73,7 @@ def score_population(
 def single_response_correlations(
     mean: Float[np.ndarray, "samples units"], responses: Float[np.ndarray, "samples units"]
 ) -> Float[np.ndarray, " units"]:
-    """Pearson's, a unit, over samples with a response; NaN where one of both is constant."""
+    """Pearson correlation of mean and single responses, a unit, over samples with a response; NaN where one of both is constant."""
     a, b = (values - np.nanmean(np.where(np.isfinite(responses), values, np.nan), axis=0) for values in (mean, responses))
     a = np.where(np.isfinite(responses), a, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):

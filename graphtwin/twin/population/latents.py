@@ -11,22 +11,22 @@ from jaxtyping import Float, Int
 
 from graphtwin.twin.population.observations import Observations
 
-MAX_STEPS = 50  # 4 to 8 are usual
-TOLERANCE = 1e-4  # of the latents, whose prior has variance 1
-SMALLEST_VARIANCE = 1e-10  # roots and quotients stay finite in float64
-EVALUATION_NODES = 9  # of Gauss-Hermite quadrature; a choice
+MAX_STEPS = 50  # steps of an inference at most; 4 to 8 are usual
+TOLERANCE = 1e-4  # an inference stops when no latent moves by more than this; their prior has variance 1
+SMALLEST_VARIANCE = 1e-10  # smallest variance that is taken: roots and quotients stay finite in float64
+EVALUATION_NODES = 9  # nodes of Gauss-Hermite quadrature in scores and predictions; a choice
 
 
 @dataclass(frozen=True)
 class Loadings:
-    """v_n = mu_n + sum_k C_nk z_k + sqrt(psi_n) e_n with z and e ~ Normal(0, 1), so that v | x ~ Normal(mu, C C^T + diag(psi)).
+    """Loadings C and psi of v_n = mu_n + sum_k C_nk z_k + sqrt(psi_n) e_n, z and e ~ Normal(0, 1): v | x ~ Normal(mu, C C^T + diag(psi)).
 
     Source: the low-rank covariance of Bashiri et al. 2021, doi:10.1101/2021.09.09.459570. Here psi_n = 1 - |C_n|^2: C C^T is the latent
     noise correlation, and no marginal depends on C.
 
     Attributes:
-        shared: C.
-        private: psi.
+        shared: C, the loadings of each unit on the shared latents.
+        private: psi, the latent variance that each unit has for itself.
     """
 
     shared: Float[torch.Tensor, "units latents"]
@@ -43,10 +43,10 @@ class LatentPosterior:
     Kullback-Leibler divergence). Source: Opper & Archambeau 2009, doi:10.1162/neco.2008.08-07-592.
 
     Attributes:
-        mean: Of the latents.
+        mean: Posterior mean of the latents.
         factor: Lower Cholesky factor of A.
-        weights: w, summed over a trial's samples.
-        natural: b, likewise.
+        weights: Precision w of each unit's responses, summed over a trial's samples.
+        natural: Natural parameter b of each unit's responses, summed over a trial's samples.
     """
 
     mean: Float[torch.Tensor, "trials latents"]
@@ -71,13 +71,13 @@ def infer_latents(
     """The posterior, by fixed-point steps that are Newton's for the mean; one step where all responses are points.
 
     Args:
-        observed: Of every sample.
-        mean: mu.
-        loadings: C and psi.
-        trial: Samples with the same number, from 0 to trials - 1, share their latents.
+        observed: What the responses of every sample say of latent values.
+        mean: Latent mean mu of every sample and unit.
+        loadings: Loadings C and psi.
+        trial: Trial of each sample, from 0 to trials - 1; samples of one trial share their latents.
         n_trials: Number of trials.
-        nodes: Of Gauss-Hermite's rule for expectations under the posterior.
-        start: A posterior under loadings not far from these; the prior otherwise.
+        nodes: Number of nodes of Gauss-Hermite's rule for expectations under the posterior.
+        start: Posterior to begin with, under loadings not far from these; None begins with the prior.
     """
     shared, n_latents = loadings.shared, loadings.shared.shape[1]
     latents = start.mean if start is not None else mean.new_zeros(n_trials, n_latents)
@@ -131,7 +131,7 @@ def _nodes(part: torch.Tensor, variance: torch.Tensor, n: int) -> Iterator[tuple
 
 
 def _variance(factor: torch.Tensor, loadings: Loadings) -> torch.Tensor:
-    """C_n^T A^-1 C_n."""
+    """Posterior variance C_n^T A^-1 C_n of each unit's shared part."""
     inverse = torch.cholesky_inverse(factor).flatten(1)
     return inverse @ _products(loadings.shared).T
 
@@ -143,7 +143,7 @@ def _precision(weights: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
 
 
 def _products(shared: torch.Tensor) -> torch.Tensor:
-    """C_nk C_nl, a row a unit."""
+    """Products C_nk C_nl of the loadings of each unit, a row a unit."""
     return (shared[:, :, None] * shared[:, None, :]).flatten(1)
 
 

@@ -15,14 +15,14 @@ from graphtwin.twin.population.observations import FAR, Observations, standard_n
 from graphtwin.twin.population.transformations import MonotoneSplines
 
 Kind = Literal["zero_inflated", "counts", "continuous"]
-N_NODES = 61  # of the trapezoid rule over 9 standard deviations; smooth integrands are exact to float32
-HALF_RANGE = 4.5  # standard deviations: beyond lies 7e-6 of a normal distribution
-MAX_SIGNAL = 0.97  # of the correlation of latent value and prediction where the fit starts
-MIN_SIGNAL = 0.03  # of the same correlation: a slope of 0 would have no logarithm
-NEGLIGIBLE = 1e-6  # chance of so many counts
-LEAST_SLOPE = 0.05  # of a unit's steepest, where the fit starts
-SMALLEST_SCALE = 1e-6  # in responses' unit: quotients stay finite
-BEYOND = 10.0  # times the largest response seen: T says nothing of larger ones
+N_NODES = 61  # nodes of the trapezoid rule over 9 standard deviations; smooth integrands are exact to float32
+HALF_RANGE = 4.5  # standard deviations to either side that the trapezoid rule reaches: beyond lies 7e-6 of a normal distribution
+MAX_SIGNAL = 0.97  # largest correlation of latent value and prediction with which the fit starts
+MIN_SIGNAL = 0.03  # least correlation with which the fit starts: a slope of 0 would have no logarithm
+NEGLIGIBLE = 1e-6  # chance of so many counts below which a sum over counts stops
+LEAST_SLOPE = 0.05  # least slope of T where the fit starts, as a share of the unit's steepest
+SMALLEST_SCALE = 1e-6  # least scale of a unit, in the unit of responses: quotients stay finite
+BEYOND = 10.0  # responses end at so many times the largest one seen: T says nothing of larger ones
 
 
 class Marginals(nn.Module):
@@ -57,7 +57,7 @@ class Marginals(nn.Module):
             self.register_buffer(name, torch.ones(n_units))
 
     def of_units(self, units: Int[torch.Tensor, " some"]) -> Marginals:
-        """Those of some units."""
+        """Marginals of some units."""
         few = Marginals(len(units), self.kind, self.spike_width, self.log_slopes.shape[1])
         few.load_state_dict({name: values[units] for name, values in self.state_dict().items()})
         return few.to(self.scale.device, self.scale.dtype).requires_grad_(self.offset.requires_grad)
@@ -93,7 +93,7 @@ class Marginals(nn.Module):
 
         Args:
             latent: Values of v.
-            within: Where in the spike, in [0, 1], a response in the spike lies; its mean is 1/2.
+            within: Place in the spike, from 0 to 1, of a response that lies there; 1/2 on average.
         """
         y = self.transformation().inverse(latent)
         if self.kind == "counts":
@@ -112,9 +112,9 @@ class Marginals(nn.Module):
         the trapezoid rule, which leaves out what is beyond 4.5 standard deviations.
 
         Args:
-            mean: Of v.
-            sd: Of v.
-            order: The last coefficient.
+            mean: Mean of v.
+            sd: Standard deviation of v.
+            order: Number of the last coefficient.
         """
         if self.kind == "counts":
             return self._hermite_of_counts(mean, sd, order)
@@ -130,11 +130,11 @@ class Marginals(nn.Module):
         return coefficients, second
 
     def _hermite_of_counts(self, mean: torch.Tensor, sd: torch.Tensor, order: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """With y the number of steps T(1), T(2), ... below v, E[1(e > t)] = Phi(-t), and with He_j it is phi(t) He_(j-1)(t)."""
+        """Coefficients of counts: y is the number of steps T(1), T(2), ... below v, E[1(e > t)] = Phi(-t), with He_j phi(t) He_(j-1)(t)."""
         transform = self.transformation()
         coefficients = mean.new_zeros(order + 1, *mean.shape)
         second = torch.zeros_like(mean)
-        for count in range(1, 2 * int(self.largest.max()) + 2):  # to twice the largest count there was
+        for count in range(1, 2 * int(self.largest.max()) + 2):  # the sum goes to twice the largest count there was
             t = (transform(torch.full_like(mean[:1], float(count))) - mean) / sd
             exceed = torch.special.ndtr(-t)
             if float(exceed.max()) < NEGLIGIBLE:
@@ -165,9 +165,9 @@ def start_marginals(
     """Set T to the normal quantiles of each unit's responses and mu to their regression on the warped predicted mean.
 
     Args:
-        marginals: Set in place.
+        marginals: Marginals that are set in place.
         predicted: Predicted means.
-        responses: NaN where missing.
+        responses: Responses; NaN where missing.
     """
     started = []
     for unit in range(responses.shape[1]):

@@ -12,9 +12,9 @@ from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts
 from graphtwin.twin.population.latent_model import PopulationModel, TrialGroups
 
-ORDER = 8  # of Hermite coefficients; the next adds at most rho^9 of a unit's variance
-CHUNK = 128  # samples at once
-REPLICATES = 400  # of an interval
+ORDER = 8  # order of the last Hermite coefficient; the next adds at most rho^9 of a unit's variance
+CHUNK = 128  # samples that are in memory at once
+REPLICATES = 400  # resamples behind an interval
 
 
 @torch.no_grad()
@@ -27,9 +27,9 @@ def predicted_noise_correlations(
     `Marginals.hermite`). Responses are not latent values: where units are silent or saturate, the correlation is smaller than rho.
 
     Args:
-        model: See `fit_population`.
-        predicted: Of the samples to pool; a few hundred that represent the stimuli are enough.
-        order: The last term of the sum.
+        model: Fitted population model.
+        predicted: Predicted means of the samples to pool; a few hundred that represent the stimuli are enough.
+        order: Number of the last term of the sum.
     """
     shared = model.loadings.shared
     rho = shared @ shared.T
@@ -90,9 +90,9 @@ class Agreement:
 
     Attributes:
         r: Pearson correlation over pairs; NaN where no correlation is predicted.
-        ceiling: What r could be at most: the square root of the reliability of the measured ones (Spearman-Brown from two halves of the
-            test trials), NaN where the halves do not agree.
-        slope: Of measured on predicted, through 0; 1 where predictions have the right size.
+        ceiling: Largest r that can be reached: the square root of the reliability of the measured ones (Spearman-Brown from two halves of
+            the test trials), NaN where the halves do not agree.
+        slope: Slope of measured on predicted, through 0; 1 where predictions have the right size.
         n_pairs: Pairs compared.
     """
 
@@ -107,12 +107,12 @@ def compare_noise_correlations(
     residuals: Float[np.ndarray, "samples units"],
     trials: Int[np.ndarray, " samples"] | None = None,
 ) -> Agreement:
-    """Over all pairs of different units.
+    """Agreement of predicted with measured noise correlations over all pairs of different units.
 
     Args:
         predicted: Noise correlations of a model that never saw these residuals.
-        residuals: Of test trials, from repeats or from a prediction.
-        trials: Whole trials go to one half of the reliability's split; every sample is a trial by default.
+        residuals: Residuals of test trials, from repeats or from a prediction.
+        trials: Trial of each sample; whole trials go to one half of the reliability's split. None makes every sample a trial.
     """
     groups = TrialGroups.of(trials, len(residuals))
     halves = [measured_noise_correlations(residuals[groups.number % 2 == half]) for half in (0, 1)]
@@ -132,9 +132,9 @@ def resampled_agreement(
     """Pearson correlation over pairs of different units in resamples of the units; pairs are not independent, units are.
 
     Args:
-        predicted: Noise correlations; NaN leaves a pair out.
-        measured: Likewise.
-        seed: Of the resampling.
+        predicted: Predicted noise correlations; NaN leaves a pair out.
+        measured: Measured noise correlations; NaN leaves a pair out.
+        seed: Seed of the resampling.
     """
     use = np.isfinite(predicted) & np.isfinite(measured) & ~np.eye(len(predicted), dtype=bool)
     x, y = (np.where(use, values, 0.0) for values in (predicted, measured))

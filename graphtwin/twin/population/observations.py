@@ -8,8 +8,8 @@ from math import log, pi, sqrt
 import torch
 from jaxtyping import Bool, Float
 
-FAR = 1e3  # stands for infinity: beyond all values, and its derivatives are finite
-SMALLEST_SHARE = 1e-6  # of an interval's mass in that below its upper end; float32 resolves no less
+FAR = 1e3  # latent value that stands for infinity: beyond all others, and its derivatives are finite
+SMALLEST_SHARE = 1e-6  # least share of an interval's mass in the mass below its upper end; float32 resolves no less
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Observations:
     """A latent value v that was seen itself (upper = lower), or known to lie in (lower, upper], or not seen at all.
 
     Attributes:
-        lower, upper: In the unit's latent scale.
-        is_point: Seen itself.
-        seen: False where the response is missing, which adds nothing to any likelihood.
-        log_measure: log |dT/dy| of a point; of an interval, minus the log of its width in units of the response.
-        open_below: All intervals reach down to minus infinity.
+        lower, upper: Ends of the interval, in the unit's latent scale.
+        is_point: Whether the latent value was seen itself.
+        seen: Whether there is a response; a missing one adds nothing to any likelihood.
+        log_measure: log |dT/dy| of a point; minus the log of its width in units of the response for an interval.
+        open_below: Whether all intervals reach down to minus infinity.
     """
 
     lower: Float[torch.Tensor, "samples units"]
@@ -32,7 +32,7 @@ class Observations:
     open_below: bool
 
     def all_points(self) -> bool:
-        """No response is an interval."""
+        """Whether no response is an interval."""
         return bool((self.is_point | ~self.seen).all())
 
     def log_density(
@@ -72,5 +72,5 @@ class Observations:
 
 
 def standard_normal(z: Float[torch.Tensor, "*any"]) -> Float[torch.Tensor, "*any"]:
-    """Its density."""
+    """Density of the standard normal distribution."""
     return torch.exp(-0.5 * z**2) / sqrt(2 * pi)

@@ -36,7 +36,7 @@ class RecordedPopulation:
 
     Attributes:
         predicted: Expected responses of the twin, standardised.
-        responses: Single trials, likewise.
+        responses: Responses of single trials, standardised.
         trial: Number of each sample's trial, from 0.
         stimulus: Number of each sample's stimulus and place in it; repeats have the same.
     """
@@ -47,7 +47,7 @@ class RecordedPopulation:
     stimulus: Int[np.ndarray, " samples"]
 
     def of_units(self, units: Int[np.ndarray, " some"]) -> RecordedPopulation:
-        """Those of some units."""
+        """Samples of some units."""
         return RecordedPopulation(self.predicted[:, units], self.responses[:, units], self.trial, self.stimulus)
 
     def repeats_dealt(self, seed: int) -> RecordedPopulation:
@@ -59,7 +59,7 @@ class RecordedPopulation:
         units = np.arange(responses.shape[1])
         for at in np.unique(self.stimulus):
             rows = np.flatnonzero(self.stimulus == at)
-            rng = rng_for(seed, "repeats dealt", int(self.trial[rows[0]]))  # the same for all places of a stimulus: trials stay whole
+            rng = rng_for(seed, "repeats dealt", int(self.trial[rows[0]]))  # drawn alike for all places of a stimulus: trials stay whole
             order = rows[rng.permuted(np.tile(np.arange(len(rows))[:, None], len(units)), axis=0)]
             predicted[rows], responses[rows] = self.predicted[order, units], self.responses[order, units]
         return RecordedPopulation(predicted, responses, self.trial, self.stimulus)
@@ -71,11 +71,11 @@ def read_population(
     """Predictions and responses of trials.
 
     Args:
-        twin: In eval mode.
-        clips: Whose trials are read.
-        config: See `RecordedPopulationConfig`.
-        repeated: Only stimuli that were shown at least twice.
-        progress: Show a bar.
+        twin: Twin in eval mode.
+        clips: Clips whose trials are read.
+        config: Settings of what is read.
+        repeated: Read only stimuli that were shown at least twice.
+        progress: Show a progress bar.
     """
     every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
     first_frame = frames_of(config.left_out_s, clips.frame_rate_hz)

@@ -33,9 +33,9 @@ from graphtwin.twin.population.noise_correlations import (
 )
 from graphtwin.twin.population.recorded import RecordedPopulation
 
-REPLICATES = 400  # of the bootstrap over trials or units
-LEAST_UNITS = 4  # two halves, and a pair in each
-POOLED = 500  # samples, spread over the test trials, that predicted noise correlations are pooled over
+REPLICATES = 400  # resamples of trials or units behind an interval
+LEAST_UNITS = 4  # units that a score needs: two halves, and a pair in each
+POOLED = 500  # samples, about, spread over the test trials, that predicted noise correlations are pooled over
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class PopulationReport:
 
     Attributes:
         units: Columns of the recording; units that never fire in the training trials are left out.
-        model: Of these units.
-        scores: A row a score: score, value, low, high (95 %), resampled (what the interval resamples), null (the same score where each
+        model: Population model of the columns in `units`.
+        scores: One row a score: score, value, low, high (95 %), resampled (what the interval resamples), null (the same score where each
             unit's repeats were dealt anew), ceiling (of a correlation of noise correlations), n.
         predicted: Noise correlations of pairs of units that were never fitted together; NaN for other pairs.
-        measured: The same pairs, from repeats.
+        measured: Noise correlations of the pairs in `predicted`, measured from repeats.
     """
 
     units: Int[np.ndarray, " units"]
@@ -64,11 +64,11 @@ def score_recorded_population(
     """Fit a latent population model on training trials, and score it on repeated ones.
 
     Args:
-        train: Trials in order of recording.
-        test: Stimuli shown twice or more, none of them in `train`.
-        config: See `PopulationConfig`.
-        seed: Of fits, halves of the population, null and intervals.
-        progress: Show bars.
+        train: Samples of training trials, in order of recording.
+        test: Samples of stimuli shown twice or more, none of them in `train`.
+        config: Settings of the population model.
+        seed: Seed of fits, halves of the population, null and intervals.
+        progress: Show progress bars.
     """
     fires = train.responses.max(0) > (config.spike_width if config.kind == "zero_inflated" else 0.0)
     fires = train.responses.std(0) > 0 if config.kind == "continuous" else fires
@@ -133,7 +133,7 @@ def _gained(model: PopulationModel, test: RecordedPopulation, dealt: RecordedPop
 
 
 def _gains(model: PopulationModel, of: RecordedPopulation, seed: int) -> dict[str, np.ndarray]:
-    """Bits a response of each sample; and of each unit what the other half adds to its correlation with single responses."""
+    """Bits a response of each sample, and for each unit what the other half adds to its correlation with single responses."""
     x, y = of.predicted, of.responses
     nothing = marginal_log_likelihood(model.intercept, np.zeros_like(x), y)
     marginal = marginal_log_likelihood(model.marginals, x, y)
@@ -164,7 +164,7 @@ def _clip_of(test: RecordedPopulation) -> Int[np.ndarray, " samples"]:
 
 
 def _agreed(name: str, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], clip: np.ndarray, seed: int) -> dict[str, Any]:
-    """Mean over parts of the population, each predicted noise correlations, residuals and residuals with repeats dealt anew.
+    """Row of a score, the mean over parts: each predicted noise correlations, residuals, and residuals with repeats dealt anew.
 
     Whole clips go to one half of the ceiling's split: what is left of repeats of one clip adds up to 0, and is not independent.
     """

@@ -15,10 +15,10 @@ class MonotoneSplines:
     Source: integrated splines of Ramsay 1988, doi:10.1214/ss/1177012761. Beyond its knots T is linear in u: onto the real line.
 
     Attributes:
-        scale: Of the responses; below it u is linear in y, far above it logarithmic.
+        scale: Scale of the responses; below it u is linear in y, far above it logarithmic.
         start, step: First knot and the distance between knots, in u.
-        offset: T at the first knot.
-        log_slopes: log dT/du at the knots.
+        offset: Value of T at the first knot.
+        log_slopes: Log of dT/du at the knots.
     """
 
     scale: Float[torch.Tensor, " units"]
