@@ -33,11 +33,11 @@ def with_past(
     """The frames after the `past` ones before them; at the start of a clip those are its first frame held still.
 
     Args:
-        frames: Of now.
-        past: How many to put in front.
-        state: What earlier frames left, under `name`.
-        name: Of this place in the core.
-        outgoing: Takes the last `past` frames for the next call.
+        frames: Frames of this call.
+        past: Number of frames to put in front.
+        state: State that earlier frames left, under `name`.
+        name: Name of this place in the core.
+        outgoing: State for the next call, which takes the last `past` frames.
     """
     before = state[name] if name in state else frames[:, :1].expand(-1, past, *frames.shape[2:])
     joined = torch.cat([before.to(frames.dtype), frames], dim=1)

@@ -45,8 +45,8 @@ def build_core(config: ConvolutionalConfig | DenseLstmConfig, modulators: int) -
     """The core that a configuration describes.
 
     Args:
-        config: Its `kind` decides.
-        modulators: Numbers a frame that say how the animal behaves.
+        config: Settings of the core, whose `kind` decides.
+        modulators: Count of the numbers a frame that say how the animal behaves.
     """
     return DenseLstmCore(config, modulators) if isinstance(config, DenseLstmConfig) else ConvolutionalCore(config, modulators)
 
@@ -62,7 +62,7 @@ def normalised(x: Float[torch.Tensor, "frames channels height width"]) -> Float[
 
 
 class ResidualBlock(nn.Module):
-    """Activation, causal shift of a quarter of the channels by one frame, 3 x 3, activation, 1 x 1, added to what came in."""
+    """Residual block: activation, causal shift of a quarter of the channels by a frame, 3 x 3, activation, 1 x 1, added to what came in."""
 
     def __init__(self, channels: int, name: str) -> None:
         super().__init__()
@@ -111,8 +111,9 @@ class GatedMemory(nn.Module):
 
 
 class ConvolutionalCore(nn.Module):
-    """Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1.
+    """Default core: convolutions of stacked frames, residual blocks and a gated memory.
 
+    Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1.
     What the two convolutions give is normalised, see `normalised`.
     """
 
@@ -137,8 +138,8 @@ class ConvolutionalCore(nn.Module):
 
         Args:
             video: Standardised grey levels.
-            modulation: Of the animal's behaviour.
-            state: What an earlier call returned for the frames before; None starts a clip.
+            modulation: Numbers a frame that say how the animal behaves.
+            state: State that an earlier call returned for the frames before; None starts a clip.
         """
         outgoing: State = {}
         state = state or {}

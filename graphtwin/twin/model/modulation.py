@@ -8,7 +8,7 @@ from torch import nn
 
 from graphtwin.twin.model.convolution import State
 
-TIME_CONSTANTS = (1.0, 10.0, 60.0)  # frames
+TIME_CONSTANTS = (1.0, 10.0, 60.0)  # frames over which behaviour is averaged: the present one alone, 1/3 s and 2 s at 30 Hz
 
 
 class Modulation(nn.Module):

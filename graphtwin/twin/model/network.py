@@ -22,7 +22,7 @@ from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, FamilyName
 
 MODULATORS = 8  # numbers a frame that say how the animal behaves
-COMPONENTS = 8  # of the mixture that readouts are draws from, at most
+COMPONENTS = 8  # components, at most, of the mixture that readouts are draws from
 
 
 class TwinConfig(BaseModel):
@@ -47,11 +47,11 @@ class AnimalStart:
     """What an animal's part of the model begins with.
 
     Attributes:
-        positions: Of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
-        mean_response: Of each unit, standardised.
-        cortical: Positions in cortex, standardised; None where they are unknown.
-        behaviour: Channels.
-        delay_s: Time by which the units' answers lag behind what the core expects.
+        positions: Positions of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
+        mean_response: Mean response of each unit, standardised.
+        cortical: Positions of the units in cortex, standardised; None where they are unknown.
+        behaviour: Number of channels of behaviour.
+        delay_s: Seconds by which the units' answers lag behind what the core expects.
         frame_rate_hz: Frames a second of the animal's videos; NaN for single pictures, whose answers have no delay.
         monitor: Screen that the videos fill.
     """
@@ -91,7 +91,7 @@ class AnimalHead(nn.Module):
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
         with torch.no_grad():
             rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
-            self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # where softplus gives the rate
+            self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # the bias at which softplus gives the rate
 
     def view(
         self,
@@ -148,7 +148,7 @@ class Twin(nn.Module):
         self.core_is_kept = True
         with torch.no_grad():
             for name in self.names:
-                self.animal(name).readout.weights.copy_(self.common_readout()[:, :-1])  # the same for all units to begin with
+                self.animal(name).readout.weights.copy_(self.common_readout()[:, :-1])  # all units begin alike
 
     def prior(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Shares, means and covariances of the mixture that readouts are draws from."""
@@ -166,7 +166,7 @@ class Twin(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device on which the weights are."""
         return next(self.parameters()).device
 
     def animal(self, name: str) -> AnimalHead:
@@ -186,11 +186,11 @@ class Twin(nn.Module):
         """Numbers of the response distributions and the state after the last frame.
 
         Args:
-            name: Of the animal.
-            video: Standardised, as `Window` has it.
-            behaviour: Standardised.
-            eye_position: Standardised.
-            state: What an earlier call returned for the frames before; None starts a clip.
+            name: Name of the animal.
+            video: Grey levels, standardised as `Window` has them.
+            behaviour: Channels of behaviour, standardised.
+            eye_position: Horizontal and vertical position of the eye, standardised.
+            state: State that an earlier call returned for the frames before; None starts a clip.
         """
         features, modulation, left = self.see(name, video, behaviour, eye_position, state)
         animal = self.animal(name)
@@ -217,7 +217,7 @@ class Twin(nn.Module):
     def log_likelihood(
         self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"], responses: Float[torch.Tensor, "clips frames units"]
     ) -> Float[torch.Tensor, "clips frames units"]:
-        """Of every response, nats."""
+        """Log-likelihood of every response, nats."""
         return self.family.log_likelihood(numbers, self.animal(name).shape, responses)
 
     def mean(self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"]) -> Float[torch.Tensor, "clips frames units"]:

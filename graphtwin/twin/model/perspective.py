@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from graphtwin.coordinates import Monitor
 
-LARGEST_DEGREES = 25.0  # no learned rotation goes further: beyond it the view would leave the monitor
+LARGEST_DEGREES = 25.0  # degrees that no learned rotation exceeds: beyond them the view would leave the monitor
 
 
 class PerspectiveConfig(BaseModel):
-    """What the eye may do."""
+    """What the eye may do to the view."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,11 +22,11 @@ class PerspectiveConfig(BaseModel):
 
 
 class Perspective(nn.Module):
-    """Eye position to three angles (yaw, pitch, roll) and the monitor as the turned eye sees it.
+    """From eye position to three angles (yaw, pitch, roll) and the monitor as the turned eye sees it.
 
     A ray goes from the eye through each point of the view; turned with the eye, it meets the monitor's plane where the view takes its grey
-    level from. As in Wang et al. 2025, doi:10.1038/s41586-025-08829-y, with a plane that stands upright and whose distance is learned: the
-    further away it is, the more a turn moves all parts of the view alike.
+    level from. The model is that of Wang et al. 2025, doi:10.1038/s41586-025-08829-y, with a plane that stands upright and whose distance
+    is learned: the further away it is, the more a turn moves all parts of the view alike.
     """
 
     def __init__(self, config: PerspectiveConfig, monitor: Monitor, hidden: int = 16) -> None:
@@ -63,7 +63,7 @@ class Perspective(nn.Module):
         return about_y @ about_x @ about_z
 
     def rays(self, eye_position: Float[torch.Tensor, "frames 2"], height: int, width: int) -> Float[torch.Tensor, "frames height width 2"]:
-        """Where on the monitor (edges at -1 and 1) the ray through each point of the view falls."""
+        """Point of the monitor (edges at -1 and 1) on which the ray through each point of the view falls."""
         half = eye_position.new_tensor([self.monitor.width_cm / 2, self.monitor.height_cm / 2])
         x = (2 * torch.arange(width, dtype=half.dtype, device=half.device) + 1) / width - 1
         y = (2 * torch.arange(height, dtype=half.dtype, device=half.device) + 1) / height - 1

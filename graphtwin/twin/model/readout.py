@@ -19,8 +19,8 @@ class Buckets:
 
     Attributes:
         position: Map position (row-major) that each row of slots reads.
-        unit: Whose corner stands in each slot, (rows, slots); any unit in an empty slot.
-        corner: Which of the 4 units corners stands there, as an index into corners flattened; that of a 0 in an empty slot.
+        unit: Unit whose corner stands in each slot; any unit in an empty slot.
+        corner: Corner that stands in each slot, as an index into the flattened corners of all units; that of a 0 in an empty slot.
         slot: Slot of each corner, flattened over (rows, slots).
     """
 
@@ -36,9 +36,9 @@ def bilinear_corners(
     """Map positions and weights of the four corners around each point, as `grid_sample` has them (edges at -1 and 1, border repeated).
 
     Args:
-        positions: x rightwards, y downwards.
-        height: Of the map.
-        width: Of the map.
+        positions: Points of the map, x rightwards and y downwards, its edges at -1 and 1.
+        height: Number of the map's rows.
+        width: Number of the map's columns.
     """
     x = ((positions[:, 0] + 1) * (width / 2) - 0.5).clamp(0, width - 1)
     y = ((positions[:, 1] + 1) * (height / 2) - 0.5).clamp(0, height - 1)
@@ -114,9 +114,9 @@ def read_out(
     position, so that one batched product with the features there serves all units that look at it.
 
     Args:
-        features: Of the core, one frame after the other.
+        features: Features of the core, one frame after the other.
         positions: Points of the map, x rightwards and y downwards, its edges at -1 and 1.
-        weights: Of each channel, for each number that the unit's response distribution needs.
+        weights: Weight of each channel, for each number that the unit's response distribution needs.
     """
     frames, channels, height, width = features.shape
     units, outputs, _ = weights.shape
@@ -125,7 +125,7 @@ def read_out(
     corners = torch.cat([bilinear.flatten(), bilinear.new_zeros(1)])[buckets.corner]
     folded = _Spread.apply(weights.flatten(1), buckets) * corners[..., None]
     rows, slots, _ = folded.shape
-    seen = features.flatten(2).permute(2, 1, 0).float().index_select(0, buckets.position)  # rows, channels, frames
+    seen = features.flatten(2).permute(2, 1, 0).float().index_select(0, buckets.position)  # shape: (rows, channels, frames)
     read = torch.bmm(folded.view(rows, slots * outputs, channels), seen)
     answered = _Collect.apply(read.view(rows, slots, outputs * frames), buckets)
     return answered.view(units, outputs, frames).permute(2, 0, 1)
@@ -142,10 +142,10 @@ class Readout(nn.Module):
         """Readouts of `channels` features into `outputs` numbers a unit.
 
         Args:
-            start: Positions to begin with, edges of the map at -1 and 1.
-            channels: Features of the core.
-            outputs: Numbers a unit's response distribution needs.
-            spread: Standard deviation of the position to begin with.
+            start: Positions to begin with, the edges of the map at -1 and 1.
+            channels: Count of the core's features.
+            outputs: Count of the numbers that a unit's response distribution needs.
+            spread: Standard deviation of the position to begin with, in half maps.
             cortical: Cortical positions, standardised, (units, 3): the mean position is then a learned linear function of them plus
                 a residual that starts where `start` lies off the best such function; None leaves every unit a position of its own.
         """
@@ -162,7 +162,7 @@ class Readout(nn.Module):
         self.residual = nn.Parameter(start.float().clone())
 
     def mean_positions(self) -> Float[torch.Tensor, "units 2"]:
-        """Where each unit looks, kept on the map."""
+        """Mean position of each unit, kept on the map."""
         if self.cortical is None or self.retinotopy is None:
             return self.residual.clamp(-1, 1)
         return (self.cortical @ self.retinotopy + self.residual).clamp(-1, 1)
@@ -175,7 +175,7 @@ class Readout(nn.Module):
         return read_out(features, positions, self.weights) + self.bias
 
     def by_grid_sample(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
-        """The same at the mean positions through `grid_sample`: the reference, which holds frames x channels x units in memory."""
+        """What `forward` gives in eval mode, through `grid_sample`: the reference, which holds frames x channels x units in memory."""
         return torch.einsum("fuc,uoc->fuo", self.seen(features), self.weights) + self.bias
 
     def seen(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units channels"]:

@@ -17,7 +17,7 @@ from scipy.special import betainc
 
 FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
 SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
-SMALL = 1e-4  # least rate and distance from 0 and 1: logs stay finite in float32
+SMALL = 1e-4  # least rate, and least distance of a chance from 0 and 1: logs stay finite in float32
 
 Numbers = Float[torch.Tensor, "*frames units outputs"]
 Shape = Float[torch.Tensor, "units shapes"]
@@ -29,12 +29,12 @@ class ResponseFamily:
     """One family of distributions.
 
     Attributes:
-        outputs: Numbers a frame.
-        shapes: Where the constants of a unit begin.
-        log_likelihood: Of responses, nats.
+        outputs: Count of the numbers that a readout gives a frame.
+        shapes: Values at which the constants of a unit begin.
+        log_likelihood: Log-likelihood of responses, nats.
         mean: Expected response.
-        variance: Of the response.
-        sample: One response each.
+        variance: Variance of the response.
+        sample: One draw of every response.
         distribution: P(response <= values), in float64; that of whole numbers lies between them as below.
 
     Counts as distributions of any response: a response is an event count rounded to the nearest whole number, P(Y <= y) = P(N <= y - 1/2),
@@ -57,7 +57,7 @@ def _rate(numbers: Numbers, shape: Shape) -> Values:
 
 
 def _poisson(numbers: Numbers, shape: Shape, y: Values) -> Values:
-    """Responses that are no whole numbers have the Gamma function in place of the factorial."""
+    """Log-likelihood; responses that are no whole numbers have the Gamma function in place of the factorial."""
     rate, y = _rate(numbers, shape), y.clamp(min=0)
     return y * rate.log() - rate - torch.lgamma(y + 1)
 
@@ -72,7 +72,7 @@ def _poisson_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
 
 
 def _gaussian_variance(numbers: Numbers, shape: Shape) -> Values:
-    """Grows with the mean, from a floor of the unit."""
+    """Variance that grows with the mean, from a floor of the unit."""
     return shape[:, 0].exp() + shape[:, 1].exp() * _rate(numbers, shape)
 
 
@@ -90,7 +90,7 @@ def _gaussian_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
 
 
 def _negative_binomial(numbers: Numbers, shape: Shape, y: Values) -> Values:
-    """Mean m, variance m + a m^2; the Gamma function in place of factorials."""
+    """Log-likelihood with mean m and variance m + a m^2; the Gamma function in place of factorials."""
     mean, size, y = _rate(numbers, shape), (-shape[:, 0]).exp(), y.clamp(min=0)
     ways = torch.lgamma(y + size) - torch.lgamma(size) - torch.lgamma(y + 1)
     return ways - size * torch.log1p(mean / size) + y * (mean / (size + mean)).log()
@@ -125,7 +125,7 @@ def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, 
 
 
 def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
-    """Uniform below the width of the spike, a Gamma from there on (Wei et al. 2020, doi:10.51628/001c.15818)."""
+    """Log-likelihood: uniform below the width of the spike, a Gamma from there on (Wei et al. 2020, doi:10.51628/001c.15818)."""
     q, k, theta = _gamma_parts(numbers, shape)
     above = y > SPIKE
     excess = torch.where(above, y - SPIKE, 1.0).clamp(min=SMALL)
