@@ -36,10 +36,10 @@ class Window:
 
     Attributes:
         video: Grey levels, z-scored over the training trials.
-        behaviour: Channels over their standard deviation; 0, the mean, where not measured.
-        eye_position: Horizontal, vertical, z-scored; 0 where tracking failed.
-        responses: Over each unit's standard deviation.
-        counted: Frames whose responses enter losses and scores.
+        behaviour: Channels of behaviour, z-scored; 0, the mean, where not measured.
+        eye_position: Horizontal and vertical position of the eye, z-scored; 0 where tracking failed.
+        responses: Responses over each unit's standard deviation.
+        counted: Whether the responses of a frame enter losses and scores.
     """
 
     video: Float[np.ndarray, "clips frames height width"]
@@ -55,7 +55,7 @@ class Clips:
 
     Attributes:
         rows: Rows of `recording.trials`.
-        scales: Common to all tiers of the recording.
+        scales: Scales that all tiers of the recording have in common.
     """
 
     recording: Recording
@@ -65,12 +65,12 @@ class Clips:
 
     @property
     def name(self) -> str:
-        """Of the recording."""
+        """Name of the recording."""
         return self.recording.name
 
     @property
     def n_units(self) -> int:
-        """Units of the recording."""
+        """Number of units of the recording."""
         return len(self.recording.units)
 
     @property
@@ -80,7 +80,7 @@ class Clips:
 
     @property
     def frame_rate_hz(self) -> float:
-        """Of the windows; NaN for pictures."""
+        """Frames a second of the windows; NaN for pictures."""
         return np.nan if self.pictures else self.config.frame_rate_hz or self.recording.frame_rate_hz
 
     def n_frames(self) -> Int[np.ndarray, " trials"]:
@@ -95,9 +95,9 @@ class Clips:
         """Frames `start` to `stop` of one trial.
 
         Args:
-            row: Of `recording.trials`.
+            row: Row of `recording.trials`.
             start: First frame, at the rate of the windows.
-            stop: One after the last; None reads to the end.
+            stop: Frame after the last; None reads to the end.
         """
         trial = checked(self.recording, row)
         if self.pictures:
@@ -112,10 +112,10 @@ class Clips:
         """Windows from anywhere in the trials, every stretch of that length as likely as any other.
 
         Args:
-            rng: Decides where.
-            clips: Windows.
-            window_s: Duration of each; the shortest trial drawn from is as long. Pictures have a length of their own.
-            left_out_s: Time at the start of each window that does not count, while the state of the model builds up.
+            rng: Random generator of the places of windows.
+            clips: Number of windows.
+            window_s: Seconds that each window lasts; the shortest trial drawn from is as long. Pictures have a length of their own.
+            left_out_s: Seconds at the start of each window that do not count, while the state of the model builds up.
         """
         frames = max(1, frames_of(window_s, self.frame_rate_hz))
         places = (self.n_frames() - frames + 1).clip(min=0) if not self.pictures else np.ones(len(self.rows), dtype=np.int64)
@@ -177,9 +177,9 @@ def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int =
     """Training and validation clips of a recording, without a stimulus in common.
 
     Args:
-        recording: As its loader returns it.
-        config: See `ClipConfig`.
-        seed: Decides which stimuli validate where no tier is made for it.
+        recording: Recording as its loader returns it.
+        config: Settings of the clips; None takes the defaults.
+        seed: Seed of the choice of stimuli that validate, where no tier is made for it.
     """
     config = config or ClipConfig()
     train = _rows(recording, config.train_tiers)
@@ -212,7 +212,7 @@ def held_out_clips(train: Clips, tiers: Iterable[str]) -> Clips:
 
 
 def refuse_leaks(recording: Recording, train: Int[np.ndarray, " train"], held: Int[np.ndarray, " held"]) -> None:
-    """An error where a stimulus is on both sides."""
+    """Raise when a stimulus is both trained on and held out."""
     stimulus = recording.trials["stimulus"].astype(str).to_numpy()
     both = np.intersect1d(stimulus[train], stimulus[held])
     if len(both):

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-FIRST_SD = 2.6  # of weights before any unit was seen, in standard errors of a correlation
+FIRST_SD = 2.6  # SD of weights before any unit was seen, in standard errors of a correlation
 FINER = 2  # places are compared on a grid this much finer than that of the energies, by cubic splines
-UNITS_TOGETHER = 250  # bounds memory
-MEDIAN_SQUARE = 0.455  # of a standard normal number
+UNITS_TOGETHER = 250  # units whose odds are in memory at once: bounds memory
+MEDIAN_SQUARE = 0.455  # median square of a standard normal number
 
 
 class Tally:
     """Sums over samples, from which correlations are made."""
 
     def __init__(self, n_units: int, channels: int, rows: int, columns: int) -> None:
-        """Of units' responses with energies at each place of a grid."""
+        """Sums of units' responses with energies at each place of a grid, of no samples yet."""
         self.shape = (channels, rows, columns)
         self.count = 0
         self.cross = np.zeros((n_units, channels * rows * columns), dtype=np.float32)
@@ -36,7 +36,7 @@ class Tally:
         self.response, self.response_squares = np.zeros(n_units), np.zeros(n_units)
 
     def add(self, energies: Float[np.ndarray, "samples channels rows columns"], responses: Float[np.ndarray, "samples units"]) -> None:
-        """Samples of both."""
+        """Add samples of energies and responses."""
         flat = energies.reshape(len(energies), -1)
         self.cross += responses.T @ flat
         placed = np.ascontiguousarray(energies.reshape(*energies.shape[:2], -1).transpose(2, 1, 0))
@@ -79,11 +79,11 @@ class FieldEvidence:
     columns: int
 
     def of(self, units: np.ndarray | slice) -> FieldEvidence:
-        """Of some of the units."""
+        """Evidence of some of the units."""
         return FieldEvidence(self.with_units[:, :, units], self.among, self.rows, self.columns)
 
     def log_odds(self, prior: Prior) -> tuple[Float[np.ndarray, "places units"], np.ndarray, np.ndarray]:
-        """Of each place; the weights that each unit would have there, and the covariance of their errors."""
+        """Log odds of each place; the weights that each unit would have there, and the covariance of their errors."""
         information = prior.samples * self.among + prior.precision
         covariance = np.linalg.inv(information)
         told = prior.samples * self.with_units + (prior.precision @ prior.mean)[:, None]
@@ -111,7 +111,7 @@ class FieldEvidence:
         return prior
 
     def finer(self) -> FieldEvidence:
-        """On a finer grid. Correlations are interpolated, because their squares, the odds, change too fast for it."""
+        """Evidence on a finer grid. Correlations are interpolated, because their squares, the odds, change too fast for it."""
         down, across = _splines(self.rows), _splines(self.columns)
 
         def refined(values: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ class FieldEvidence:
 
 
 def _splines(points: int) -> np.ndarray:
-    """From values at the middles of `points` intervals to those of intervals FINER times as many."""
+    """Matrix from values at the middles of `points` intervals to those of intervals FINER times as many."""
     from scipy.ndimage import map_coordinates
 
     at = (np.arange(points * FINER) + 0.5) / FINER - 0.5
@@ -140,7 +140,7 @@ def _splines(points: int) -> np.ndarray:
 
 
 def _peaks(odds: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units 2"]:
-    """Of paraboloids through each highest value and its eight neighbours; x, y with edges at -1 and 1."""
+    """Peaks of paraboloids through each highest value and its eight neighbours; x, y with edges at -1 and 1."""
     n_units, rows, columns = odds.shape
     row, column = np.divmod(odds.reshape(n_units, -1).argmax(1), columns)
     row, column = row.clip(1, rows - 2), column.clip(1, columns - 2)

@@ -14,7 +14,7 @@ def in_vivo_responses(clips: Clips, least_repeats: int = 2) -> Float[np.ndarray,
 
     Args:
         clips: Trials of a recording of videos, such as those of its tier of repeated clips.
-        least_repeats: Of a clip; 1 takes single trials as well, which hold the noise that units share.
+        least_repeats: Fewest showings of a clip that is taken; 1 takes single trials as well, which hold the noise that units share.
     """
     found = []
     for rows in clips.repeats().values():

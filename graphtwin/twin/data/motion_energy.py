@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
-N_ORIENTATIONS = 4  # 45 degrees apart; a choice
-SD_IN_WAVELENGTHS = 0.32  # of the windows of the filters in space
-LIGHT = float(np.exp(-((2 * np.pi * SD_IN_WAVELENGTHS) ** 2) / 2))  # answer of such a filter to uniform light, over that of its window
-DRIFT_HZ, DRIFT_SD_S = 2.6, 0.117  # what the filters prefer in time, and their window
+N_ORIENTATIONS = 4  # orientations of the filters, 45 degrees apart; a choice
+SD_IN_WAVELENGTHS = 0.32  # SD of the filters' windows in space, in wavelengths
+LIGHT = float(np.exp(-((2 * np.pi * SD_IN_WAVELENGTHS) ** 2) / 2))  # answer of a filter to uniform light, over that of its window
+DRIFT_HZ, DRIFT_SD_S = 2.6, 0.117  # temporal frequency that the filters prefer, and SD of their windows in time
 SEMI_SATURATION = 0.03  # contrast at which half is divided away, in SD of the grey levels
 
 
@@ -38,7 +38,7 @@ class EnergyBank:
     def energies(
         self, video: Float[np.ndarray, "frames height width"], at: Int[np.ndarray, " shown"]
     ) -> Float[np.ndarray, "shown channels rows columns"]:
-        """Of the frames around `at`: every filter and direction over local contrast, and the root of that contrast as the last channel."""
+        """Energies at frames `at`: every filter and direction over local contrast, and the root of that contrast as the last channel."""
         seen = self._in_time(video, at)
         found = []
         for across, down in zip(self.across, self.down, strict=True):
@@ -65,12 +65,12 @@ def energy_bank(
     """Filters over a grid of places.
 
     Args:
-        height: Of the video, pixels.
-        width: Of the video, pixels.
-        rows: Of the grid.
-        columns: Of the grid.
-        wavelengths_px: Of the filters, in pixels of the video; each comes in four orientations.
-        frame_rate_hz: Of the video; NaN for single pictures, whose filters are of space alone.
+        height: Height of the video, pixels.
+        width: Width of the video, pixels.
+        rows: Number of rows of the grid.
+        columns: Number of columns of the grid.
+        wavelengths_px: Wavelengths of the filters, in pixels of the video; each comes in four orientations.
+        frame_rate_hz: Frames a second of the video; NaN for single pictures, whose filters are of space alone.
     """
     filters = [(wave, angle) for wave in wavelengths_px for angle in np.arange(N_ORIENTATIONS) * np.pi / N_ORIENTATIONS]
     across = np.stack([_gabors(width, columns, wave, np.cos(angle)) for wave, angle in filters])
@@ -80,7 +80,7 @@ def energy_bank(
 
 
 def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.ndarray:
-    """Along one side of the video, `cycles` a wavelength, around each point; the window adds up to 1."""
+    """Gabors along one side of the video, `cycles` a wavelength, around each point; the window adds up to 1."""
     apart = np.arange(pixels) - ((np.arange(points)[:, None] + 0.5) * pixels / points - 0.5)
     sd = SD_IN_WAVELENGTHS * wavelength
     window = np.exp(-(apart**2) / (2 * sd**2)) / (sd * np.sqrt(2 * np.pi))
@@ -88,7 +88,7 @@ def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.nd
 
 
 def _taps(frame_rate_hz: float) -> np.ndarray:
-    """A wave in a Gaussian window that adds up to 1, without its answer to what does not change."""
+    """Filter in time: a wave in a Gaussian window that adds up to 1, without its answer to what does not change."""
     if not np.isfinite(frame_rate_hz):
         return np.ones(1, dtype=np.complex64)
     half = max(int(np.ceil(2.5 * DRIFT_SD_S * frame_rate_hz)), 1)
@@ -99,7 +99,7 @@ def _taps(frame_rate_hz: float) -> np.ndarray:
 
 
 def _pool(pixels: int, points: int, deviation: float) -> np.ndarray:
-    """Gaussian means over the points of the grid, their SD in pixels."""
+    """Weights of Gaussian means over the points of the grid, their SD in pixels."""
     apart = (np.arange(points) - np.arange(points)[:, None]) * pixels / points
     weights = np.exp(-(apart**2) / (2 * deviation**2))
     return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)

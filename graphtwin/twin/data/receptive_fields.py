@@ -16,15 +16,16 @@ from graphtwin.twin.data.clips import PICTURE_FRAMES, Clips, Window
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
 
-RESPONSE_POWER = 0.35  # deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples
+# Exponent of responses: deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples.
+RESPONSE_POWER = 0.35
 GAZE_PRIOR = 1 / 24  # SD of the entries of the gaze map before it was seen, in heights of the video
-GAZE_PASSES = 2  # over the data to find how the eye moves fields; 0 does not ask
-GAZE_SAMPLES = 1800  # energies in time from which lag and gaze are found, about: four minutes of film at 30 Hz
-ROWS, COLUMNS = 18, 32  # of the grid of places at which fields are looked for: 16:9, as most monitors
-EVERY_S = 4 / 30  # between the frames of a movie at which energies are taken: neighbouring frames are alike
-ITERATIONS = 3  # of learning how units weigh energies; a choice
+GAZE_PASSES = 2  # passes over the data that find how the eye moves fields; 0 does not ask
+GAZE_SAMPLES = 1800  # samples, about, from which lag and gaze are found: four minutes of film at 30 Hz
+ROWS, COLUMNS = 18, 32  # size of the grid of places at which fields are looked for: 16:9, as most monitors
+EVERY_S = 4 / 30  # seconds between the frames of a movie at which energies are taken: neighbouring frames are alike
+ITERATIONS = 3  # steps of learning how units weigh energies; a choice
 PICTURES_TOGETHER = 100  # single pictures that are read as one trial: bounds memory
-UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # at most; spread over the recording
+UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # units, at most, from which lag and gaze are found; spread over the recording
 
 
 class ReverseCorrelationConfig(BaseModel):
@@ -40,11 +41,11 @@ class ReverseCorrelationConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Fields:
-    """Where and when units see.
+    """Receptive fields: where and when units see.
 
     Attributes:
-        centres: Of their fields at the mean eye position, x rightwards and y downwards, edges of the video at -1 and 1.
-        delay_s: Time from the stimulus to the responses that tell most of it.
+        centres: Centres of the fields at the mean eye position, x rightwards and y downwards, edges of the video at -1 and 1.
+        delay_s: Seconds from the stimulus to the responses that tell most of it.
         gaze_px: Pixels by which fields move, rightwards and downwards, for one SD of horizontal and of vertical eye position.
     """
 
@@ -60,9 +61,9 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     linear map from eye position to the shift of all fields, because no release tells the geometry of the eye camera.
 
     Args:
-        clips: Of the training tiers, read once; a share of the trials twice more.
-        config: See `ReverseCorrelationConfig`.
-        progress: Show a bar.
+        clips: Clips of the training tiers, read once; a share of the trials is read again for lag and gaze.
+        config: Settings of the reverse correlation; None takes the defaults.
+        progress: Show a progress bar.
     """
     config = config or ReverseCorrelationConfig()
     samples = clips.n_frames().sum() / (PICTURE_FRAMES if clips.pictures else _every(clips))
@@ -85,7 +86,7 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
 
 
 def _every(clips: Clips) -> int:
-    """Frames from one at which energies are taken to the next."""
+    """Number of frames from one at which energies are taken to the next."""
     return max(1, frames_of(EVERY_S, clips.frame_rate_hz))
 
 

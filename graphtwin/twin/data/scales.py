@@ -10,21 +10,21 @@ from jaxtyping import Float, Int
 
 from graphtwin.sources.formats.recording import Recording, Trial
 
-RESPONSE_FLOOR = 0.01  # of the mean standard deviation: a unit that hardly fires is not blown up
+RESPONSE_FLOOR = 0.01  # share of the units' mean standard deviation that divides at least: a unit that hardly fires is not blown up
 FAR_OFF = 30.0  # deviations of eye position, told by medians, that no eye makes
 log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What standardises a recording, from its training trials.
+    """Scales that standardise a recording, from its training trials.
 
     Attributes:
         video: Mean and standard deviation of the grey levels.
-        responses: Standard deviation a unit, not below 1 % of their mean.
-        behaviour: Mean and standard deviation a channel, (2, channels).
-        eye_position: Mean and standard deviation, (2, 2).
-        missing: Share of frames without behaviour and without eye position.
+        responses: Standard deviation of each unit's responses, not below 1 % of the mean over units.
+        behaviour: Mean and standard deviation of each channel of behaviour, (2, channels).
+        eye_position: Mean and standard deviation of horizontal and vertical eye position, (2, 2).
+        missing: Share of frames without behaviour, and share without eye position.
     """
 
     video: tuple[float, float]
@@ -60,7 +60,7 @@ def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
 
 
 def _tell_eyes_far_off(name: str, eyes: dict[int, Float[np.ndarray, "frames 2"]]) -> None:
-    """One tracker's slip widens the deviation by which all eye positions are divided."""
+    """Warn of trials with eye positions far off: a tracker's slip widens the deviation by which all eye positions are divided."""
     if not eyes:
         return
     middles = np.stack([np.median(seen, axis=0) for seen in eyes.values()])
