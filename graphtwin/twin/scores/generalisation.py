@@ -17,7 +17,7 @@ from graphtwin.statistics import draw_counts, percentile_interval, resample_unit
 from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.scores.unit_scores import SCORES, StimulusSums, all_scores
 
-REPLICATES = 400  # of the bootstrap over units; half of them over stimuli, which cost more
+REPLICATES = 400  # resamples of units behind an interval, and half as many of stimuli, which cost more
 
 
 def stimuli_of(clips: Clips) -> pd.DataFrame:
@@ -30,14 +30,14 @@ def stimuli_of(clips: Clips) -> pd.DataFrame:
 def score_kinds(
     sums: StimulusSums, stimuli: pd.DataFrame, trained: frozenset[str] = frozenset(), least_ceiling: float = 0.0, seed: int = 0
 ) -> pd.DataFrame:
-    """One row a kind of stimulus and score, see `median_of`: kind, trained_on, n_stimuli, n_repeats, score, ...
+    """One row a kind of stimulus and score, see `medians`: kind, trained_on, n_stimuli, n_repeats, score, ...
 
     Args:
-        sums: A row a stimulus.
-        stimuli: As `stimuli_of` makes them, in the same order.
+        sums: Sums of the stimuli, a row each.
+        stimuli: Table of the stimuli, as `stimuli_of` makes it, in the order of the sums.
         trained: Kinds that the twin was trained on, with other clips.
         least_ceiling: Units whose cc_max on that kind is below it are left out of its medians.
-        seed: Of the intervals.
+        seed: Seed of the intervals.
     """
     tables = []
     for kind, group in stimuli.groupby("kind", sort=False):
@@ -85,6 +85,6 @@ def draws(n_stimuli: int, seed: int) -> Float[np.ndarray, "replicates stimuli"]:
 
 
 def _median_of_known(values: np.ndarray) -> float:
-    """Median of those that are no NaN; NaN where there are none."""
+    """Median of the values that are no NaN; NaN where there are none."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else float("nan")

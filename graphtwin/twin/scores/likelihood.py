@@ -1,4 +1,4 @@
-"""How likely responses are without any stimulus: what of each unit bits per response are counted from."""
+"""How likely responses are without any stimulus: the baseline of each unit from which bits per response are counted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from graphtwin.twin.data.clips import Clips
 from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
 from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
 
-LEARNING_RATE, STEPS = 0.05, 400  # of Adam, for a few numbers a unit; a choice
-MOST_FRAMES = 6000  # of training that are looked at
-THINNED = 3  # of which one in so many tells the few constants of an intercept
+LEARNING_RATE, STEPS = 0.05, 400  # settings of Adam, which fits a few numbers a unit; a choice
+MOST_FRAMES = 6000  # frames of training that are looked at, or up to twice as many
+THINNED = 3  # one in so many of the frames looked at tells the few constants of an intercept
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Intercept:
     """A response distribution that knows the unit and nothing else.
 
     Attributes:
-        numbers: Of every frame.
+        numbers: Numbers of the distribution, the same in every frame.
         shape: Constants of the unit.
     """
 
@@ -35,8 +35,8 @@ class Baseline:
     """What is known of the responses without the stimulus.
 
     Attributes:
-        intercept: Of the model's own family.
-        bins: The same for all families.
+        intercept: Intercept of the model's own family.
+        bins: Bins of the responses, the same for all families.
     """
 
     intercept: Intercept
@@ -47,8 +47,8 @@ def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames uni
     """The constants of each unit that make its responses most likely.
 
     Args:
-        family: Of the distribution.
-        responses: Of training frames.
+        family: Family of the distribution.
+        responses: Responses of training frames.
     """
     mean = responses.mean(0).clamp(min=1e-3)
     log_rate = mean.log().clone().requires_grad_()

@@ -22,9 +22,9 @@ def predict_trials(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "
     """Expected responses, standardised, at the mean positions of readouts.
 
     Args:
-        twin: In eval mode.
-        name: Of the animal.
-        window: Whole clips.
+        twin: Twin in eval mode.
+        name: Name of the animal.
+        window: Window of whole clips.
     """
     numbers, _ = twin(name, *tensors(window, twin.device))
     return np.asarray(twin.mean(name, numbers).cpu().numpy())
@@ -34,10 +34,10 @@ def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: 
     """Every stimulus with its responses and predictions; the frames that count are those of each window.
 
     Args:
-        twin: In eval mode.
-        clips: Whose stimuli are shown, in the order of `clips.repeats()`.
-        baseline: What log-likelihoods are counted from; None leaves them out.
-        progress: Show a bar.
+        twin: Twin in eval mode.
+        clips: Clips whose stimuli are shown, in the order of `clips.repeats()`.
+        baseline: Baseline from which log-likelihoods are counted; None leaves them out.
+        progress: Show a progress bar.
     """
     for rows in tqdm(clips.repeats().values(), desc="stimuli", unit="stimulus", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
@@ -65,21 +65,21 @@ def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) 
 def score_trials(
     twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, seed: int = 0, replicates: int = 200, train: Clips | None = None
 ) -> pd.DataFrame:
-    """One row a unit, see `score_units`; pictures leave nothing out.
+    """Scores of held-out trials, one row a unit, see `score_units`; pictures leave nothing out.
 
     Args:
-        twin: In eval mode.
-        clips: Held out, on the scales of the training trials.
-        left_out_s: Time at the start of each clip that does not count.
-        seed: Of the intervals.
-        replicates: Of the intervals.
-        train: What bits per response are counted from; None leaves these NaN.
+        twin: Twin in eval mode.
+        clips: Held-out clips, on the scales of the training trials.
+        left_out_s: Seconds at the start of each clip that do not count.
+        seed: Seed of the intervals.
+        replicates: Number of resamples behind the intervals.
+        train: Training clips from which bits per response are counted; None leaves these NaN.
     """
     sums = sums_of(twin, clips, left_out_s, train)
     return score_units(sums, clips.recording.units, seed, replicates)
 
 
 def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Clips | None = None, progress: bool = False) -> StimulusSums:
-    """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score`."""
+    """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score_trials`."""
     baseline = None if train is None else baseline_of(twin.family, train)
     return gather_sums(shown(twin, clips, baseline, progress), frames_of(left_out_s, clips.frame_rate_hz))

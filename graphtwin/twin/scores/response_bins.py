@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from graphtwin.twin.model.response_families import SPIKE, ResponseFamily
 
-BINS = 50  # at most: each has two in a hundred of a unit's training responses, that of the spike as many as lie there
-LEAST = 1e-12  # that a probability counts for
+BINS = 50  # bins of a unit at most: each has two in a hundred of a unit's training responses, that of the spike as many as lie there
+LEAST = 1e-12  # least that the probability of a bin counts for
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class ResponseBins:
     """The bins of each unit, and what one who knows the unit alone expects of them.
 
     Attributes:
-        ends: Upper ends, included, the last bin's left out; infinite after the last of a unit that has fewer bins than others.
+        ends: Upper ends of the bins, which they include, the last bin's left out; infinite after the last of a unit that has fewer bins
+            than others.
         log_share: Log of the share of training responses in each bin, half a response added to each.
     """
 
@@ -43,8 +44,8 @@ class ResponseBins:
         """Log of the probability of each response's bin less the log of that bin's share of training responses, nats.
 
         Args:
-            family: Of the distribution.
-            numbers: What the model says of each frame.
+            family: Family of the distribution.
+            numbers: Numbers of the distribution that the model gives a frame.
             shape: Constants of the units.
             y: Responses.
         """
@@ -60,8 +61,8 @@ def response_bins(responses: Float[torch.Tensor, "frames units"], most: int = BI
     """Bins of each unit with equally many responses, but where more are equal or in the spike.
 
     Args:
-        responses: Of training frames.
-        most: Bins at most.
+        responses: Responses of training frames.
+        most: Bins of a unit at most.
     """
     y = responses.numpy()
     quantiles = np.quantile(y, np.arange(1, most) / most, axis=0, method="inverted_cdf").T

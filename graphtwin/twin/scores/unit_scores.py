@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
 
-LEFT_OUT_S = 5 / 3  # at the start of a clip, which the field's metric leaves out: 50 frames at 30 Hz
+LEFT_OUT_S = 5 / 3  # seconds at the start of a clip that the field's metric leaves out: 50 frames at 30 Hz
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
 SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 
@@ -26,10 +26,12 @@ class Shown:
     """One stimulus: what was answered and predicted at each showing.
 
     Attributes:
-        responses: Measured, standardised or not.
-        predictions: Of the same; they differ between repeats where behaviour does.
-        log_likelihood: Of the responses by the model less that by an intercept of the same family, nats; None where nobody asks.
-        log_probability: Of the responses' bins by the model less that by their shares in training, nats; None where nobody asks.
+        responses: Measured responses, standardised or not.
+        predictions: Predicted responses; they differ between repeats where behaviour does.
+        log_likelihood: Log-likelihood of the responses by the model less that by an intercept of the same family, nats; None where nobody
+            asks.
+        log_probability: Log-probability of the responses' bins by the model less that by their shares in training, nats; None where nobody
+            asks.
     """
 
     responses: Float[np.ndarray, "repeats frames units"]
@@ -40,19 +42,19 @@ class Shown:
 
 @dataclass(frozen=True)
 class StimulusSums:
-    """Sums over frames, a row a stimulus; what they are of is in the names.
+    """Sums over frames, a row a stimulus: of responses y, predictions p, and their means over repeats (mean_).
 
     Attributes:
-        n: Entries, repeats x frames.
-        frames: Frames.
-        rated: Frames shown at least twice.
-        spread: Over frames, (t - 1) / t^2 for t repeats.
+        n: Number of entries, repeats x frames.
+        frames: Number of frames.
+        rated: Number of frames shown at least twice.
+        spread: Sum over frames of (t - 1) / t^2 for t repeats.
         noise: Variance over repeats (n - 1), summed over frames.
-        gain: Log-likelihood above an intercept; NaN where it is unknown.
-        binned_gain: Log-probability of bins above their shares; likewise.
-        repeat_n: Frames of each repeat, (stimuli, repeats).
+        gain: Log-likelihood above an intercept, nats; NaN where it is unknown.
+        binned_gain: Log-probability of bins above their shares, nats; NaN where it is unknown.
+        repeat_n: Number of frames of each repeat, (stimuli, repeats).
         repeat_y: Response of each repeat, (stimuli, repeats, units).
-        repeat_yy: Its square.
+        repeat_yy: Squared response of each repeat, (stimuli, repeats, units).
     """
 
     n: Float[np.ndarray, " stimuli"]
@@ -81,7 +83,7 @@ class StimulusSums:
         return {field.name: np.tensordot(weight, getattr(self, field.name), axes=1) for field in fields(self)}
 
     def of(self, stimuli: Bool[np.ndarray, " stimuli"]) -> StimulusSums:
-        """Those of some stimuli."""
+        """Sums of some stimuli."""
         return StimulusSums(**{field.name: getattr(self, field.name)[stimuli] for field in fields(self)})
 
 
@@ -89,7 +91,7 @@ def gather_sums(shown: Iterable[Shown], first_frame: int = 0) -> StimulusSums:
     """The sums of stimuli, one in memory at a time.
 
     Args:
-        shown: The stimuli.
+        shown: Stimuli with their responses and predictions.
         first_frame: First frame of each clip that counts.
     """
     rows = [_of_stimulus(one, first_frame) for one in shown]
@@ -137,7 +139,7 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
 
 
 def _summed(gain: np.ndarray | None, first_frame: int, units: int) -> np.ndarray:
-    """Over repeats and frames."""
+    """Gain of each unit, summed over repeats and frames; NaN where it is unknown."""
     return np.full(units, np.nan) if gain is None else np.asarray(gain[:, first_frame:].sum((0, 1), dtype=np.float64))
 
 
@@ -204,10 +206,10 @@ def score_units(sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicat
     """One row a unit: session, scan_idx, unit_id, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli.
 
     Args:
-        sums: Of the stimuli scored.
-        units: Keys, in the order of the responses.
-        seed: Of the resampling.
-        replicates: Resamples; below 2 stimuli there are no intervals.
+        sums: Sums of the stimuli scored.
+        units: Table with the units' keys, in the order of the responses.
+        seed: Seed of the resampling.
+        replicates: Number of resamples; below 2 stimuli there are no intervals.
     """
     found = all_scores(sums, np.ones(len(sums.n)))
     table = units[["session", "scan_idx", "unit_id"]].reset_index(drop=True).assign(**found)
