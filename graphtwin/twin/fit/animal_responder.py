@@ -19,7 +19,7 @@ CHUNK = 300  # frames of a stimulus in memory at a time
 
 @dataclass(frozen=True)
 class AnimalResponder:
-    """One animal of a twin in eval mode; see `insilico.Responder`."""
+    """One animal of a twin in eval mode; see `insilico.responder.Responder`."""
 
     fitted: FittedTwin
     name: str
@@ -36,17 +36,17 @@ class AnimalResponder:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the videos it was trained on, pixels."""
+        """Height and width of the videos that the twin was trained on, pixels."""
         return self.fitted.animals[self.name].size
 
     @property
     def grey(self) -> tuple[float, float]:
-        """Mean and standard deviation of the grey levels it was trained on."""
+        """Mean and standard deviation of the grey levels that the twin was trained on."""
         return self.fitted.animals[self.name].scales.video
 
     @property
     def monitor(self) -> Monitor:
-        """Screen on which the animal saw them."""
+        """Screen on which the animal saw its stimuli."""
         return self.fitted.animals[self.name].monitor
 
     def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
@@ -54,7 +54,7 @@ class AnimalResponder:
 
         Args:
             video: Grey levels as in the recordings.
-            progress: Show a bar.
+            progress: Show a progress bar.
         """
         twin, known = self.fitted.twin, self.fitted.animals[self.name]
         mean, deviation = known.scales.video
@@ -70,5 +70,5 @@ class AnimalResponder:
 
 
 def responders(fitted: FittedTwin) -> list[AnimalResponder]:
-    """All animals of a twin, in its order."""
+    """Responders of all animals of a twin, in its order."""
     return [AnimalResponder(fitted, name) for name in fitted.animals]

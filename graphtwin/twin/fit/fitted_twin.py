@@ -29,12 +29,12 @@ class KnownAnimal:
 
     Attributes:
         units: session, scan_idx, unit_id in the order of the responses.
-        scales: Of the training trials.
-        behaviour: Names of the channels.
-        frame_rate_hz: Of the recording; NaN for pictures.
+        scales: Scales of the training trials.
+        behaviour: Names of the channels of behaviour.
+        frame_rate_hz: Frames a second of the recording; NaN for pictures.
         size: Height and width of the video, pixels.
         monitor: Screen that the video filled.
-        training: Stimuli it was fitted on or stopped by.
+        training: Stimuli that the twin was fitted on or stopped by.
     """
 
     units: pd.DataFrame
@@ -78,7 +78,7 @@ class FittedTwin:
 
 
 def fitted_of(trained: Trained) -> FittedTwin:
-    """The twin of a training, without its data."""
+    """Fitted twin of a training, without its data."""
     animals = {}
     for name, (training, validation) in trained.clips.items():
         first = training.read(int(training.rows[0]), 0, 1)
@@ -129,7 +129,7 @@ def read_twin(path: Path) -> FittedTwin:
 
 
 def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> AnimalStart:
-    """Arrays of the right shape, to be filled with the weights."""
+    """Start of an animal with arrays of the right shape, to be filled with the weights."""
     units = len(seen.units)
     return AnimalStart(
         np.zeros((units, 2)),

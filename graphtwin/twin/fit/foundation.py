@@ -62,7 +62,7 @@ class Trained:
 
     Attributes:
         clips: Training and validation clips of each animal.
-        state: Of the fit, with its history.
+        state: State of the fit, with its history.
         settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
     """
 
@@ -86,14 +86,14 @@ def train_foundation(
     """A twin of the animals recorded: one core for all, the rest of each its own.
 
     Args:
-        recordings: One an animal or scan; their names differ.
-        config: See `FoundationConfig`.
-        seed: The root of every draw.
-        checkpoint: Written after every epoch; a training that was killed goes on from it and ends in the same weights.
-        progress: Show bars.
-        minutes: Of each animal's training trials that are used; None uses all.
+        recordings: Recordings of animals or scans, whose names differ.
+        config: Settings of the twin and its training; None takes the defaults.
+        seed: Seed of every draw.
+        checkpoint: File that is written after every epoch; a training that was killed goes on from it and ends in the same weights.
+        progress: Show progress bars.
+        minutes: Minutes of each animal's training trials that are used; None uses all.
         onto: Twin whose core, and what it expects of readouts, are kept as they are; None trains a core from the start.
-        device: Where torch computes, as "cuda"; the twin comes back on the CPU.
+        device: Device on which torch computes, as "cuda"; the twin comes back on the CPU.
     """
     config = config or FoundationConfig()
     clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
@@ -245,7 +245,7 @@ def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]],
 def validation_losses(
     objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig
 ) -> dict[str, Float[torch.Tensor, " units"]]:
-    """The same of each unit of each animal."""
+    """Mean negative log-likelihood of validation trials, the start of each left out, of each unit of each animal."""
     losses = {}
     for name, (_, validation) in clips.items():
         rows = rng_for(0, "validation trials", name).permutation(validation.rows)[:VALIDATION_TRIALS]

@@ -17,13 +17,13 @@ from torch import nn
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 
-CLIP_HZ, CLIP_S = 30.0, 8.0  # of the reference clip, which is the same for twins of any frame rate
-DISCS, SMALLEST, LARGEST = 400, 0.03, 0.6  # of the reference clip; radii in heights of the picture
-LEFT_OUT_S = 2.0  # at the start of the reference clip, while the core's memory builds up
-CYCLES = (1.8, 3.2, 5.4)  # a height of the picture, of the bank's filters
-ORIENTATIONS = 8  # of the bank's filters, 22.5 degrees apart
-DELAYS_S = (0.05, 0.1)  # of the bank's two pairs of temporal filters: indicators answer late
-WIDTH_CYCLES = 0.35  # standard deviation of a filter's window
+CLIP_HZ, CLIP_S = 30.0, 8.0  # frames a second and seconds of the reference clip, the same for twins of any frame rate
+DISCS, SMALLEST, LARGEST = 400, 0.03, 0.6  # discs of the reference clip, and their smallest and largest radius in heights of the picture
+LEFT_OUT_S = 2.0  # seconds at the start of the reference clip that do not count, while the core's memory builds up
+CYCLES = (1.8, 3.2, 5.4)  # spatial frequencies of the bank's filters, cycles a height of the picture
+ORIENTATIONS = 8  # orientations of the bank's filters, 22.5 degrees apart
+DELAYS_S = (0.05, 0.1)  # time constants of the bank's two pairs of temporal filters, seconds: indicators answer late
+WIDTH_CYCLES = 0.35  # standard deviation of a filter's window, in cycles of the filter
 
 
 def reference_clip(height: int, width: int, frames: int = frames_of(CLIP_S, CLIP_HZ)) -> Float[np.ndarray, "frames height width"]:

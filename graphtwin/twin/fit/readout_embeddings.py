@@ -16,7 +16,7 @@ from graphtwin.twin.fit.fitted_twin import FittedTwin
 from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
 from graphtwin.twin.model.network import MODULATORS
 
-ROUNDING = 1e-5  # of single precision, with room
+ROUNDING = 1e-5  # relative error of single precision, with room
 
 
 def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height width"] | None = None) -> pd.DataFrame:
@@ -28,8 +28,8 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
     monitor_height_cm, monitor_distance_cm: the screen that the video filled, without which these are no angles.
 
     Args:
-        fitted: A twin.
-        reference: Standardised grey levels of the clip that fixes the gauge; the same moving discs for all twins otherwise.
+        fitted: Fitted twin whose units are embedded.
+        reference: Clip that fixes the gauge, standardised grey levels; None takes the same moving discs for all twins.
     """
     size = next(iter(fitted.animals.values())).size
     clip = reference_clip(*size) if reference is None else reference

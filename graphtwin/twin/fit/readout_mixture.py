@@ -17,11 +17,11 @@ from jaxtyping import Float
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-EM_STEPS = 20  # of expectation and maximisation; a fixed number
+EM_STEPS = 20  # steps of expectation and maximisation; a fixed number
 UNITS_A_COMPONENT = 50  # no more components than there are units for
-CENTRE_COUNTS = 2.0  # as so many units in the mean of each component
+CENTRE_COUNTS = 2.0  # the mean of all readouts counts as so many units in the mean of each component
 BLOCK = 64  # units whose matrices stay in the cache
-FLOOR = 1e-6  # of variances
+FLOOR = 1e-6  # least variance: matrices can be inverted
 
 Precision = Float[torch.Tensor, "units entries entries"]
 Pull = Float[torch.Tensor, "units entries"]
@@ -29,7 +29,7 @@ Pull = Float[torch.Tensor, "units entries"]
 
 @dataclass(frozen=True)
 class Mixture:
-    """Components of share 0 are none."""
+    """Mixture of Gaussians; components of share 0 are none."""
 
     share: Float[torch.Tensor, " components"]
     mean: Float[torch.Tensor, "components entries"]
@@ -38,7 +38,7 @@ class Mixture:
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Of some units: how likely each is of each component, the mean readout under it, and the Cholesky factor of its precision."""
+    """Posterior of some units: how likely each is of each component, the mean readout under it, and its precision's Cholesky factor."""
 
     share: Float[torch.Tensor, "units components"]
     mean: Float[torch.Tensor, "units components entries"]
@@ -54,11 +54,11 @@ def fit_mixture(
     covariance, counted as as many units as there are entries, and by its mean.
 
     Args:
-        precision: P of each unit.
-        pull: b of each unit.
+        precision: Precision P of each unit.
+        pull: Pull b of each unit.
         start: Readouts, from whose moments EM begins.
-        components: At most; fewer where units are few.
-        progress: Show bars.
+        components: Number of components at most; fewer where units are few.
+        progress: Show progress bars.
     """
     apart = start - start.mean(0)
     one = Mixture(torch.ones(1, dtype=start.dtype), start.mean(0)[None], (apart.T @ apart / len(start))[None])
@@ -81,7 +81,7 @@ def fit_mixture(
 
 
 def posterior_mean(precision: Precision, pull: Pull, mixture: Mixture) -> Float[torch.Tensor, "units entries"]:
-    """Of each unit's readout."""
+    """Posterior mean of each unit's readout."""
     return torch.cat([torch.einsum("uk,uke->ue", known.share, known.mean) for known in _posteriors(precision, pull, mixture)])
 
 
@@ -89,10 +89,10 @@ def share_known(precision: Precision, pull: Pull, mixture: Mixture, entries: int
     """How much of the variance that readouts have by the mixture a unit's responses take off, 0 to 1.
 
     Args:
-        precision: P of each unit.
-        pull: b of each unit.
-        mixture: Of all readouts.
-        entries: The first ones, whose variances are added up.
+        precision: Precision P of each unit.
+        pull: Pull b of each unit.
+        mixture: Mixture that readouts are draws from.
+        entries: Number of entries, from the first, whose variances are added up.
     """
     mean = mixture.share @ mixture.mean
     before = mixture.share @ (mixture.covariance.diagonal(dim1=1, dim2=2) + mixture.mean**2) - mean**2
@@ -105,7 +105,7 @@ def share_known(precision: Precision, pull: Pull, mixture: Mixture, entries: int
 
 
 def _likeliest(precision: Precision, pull: Pull, mixture: Mixture, held_by: Mixture | None = None) -> Mixture:
-    """A step of EM."""
+    """Mixture after a step of EM."""
     size, entries = mixture.mean.shape
     count, first, second = (mixture.mean.new_zeros(size, *shape) for shape in ((), (entries,), (entries, entries)))
     for known in _posteriors(precision, pull, mixture):
@@ -122,7 +122,7 @@ def _likeliest(precision: Precision, pull: Pull, mixture: Mixture, held_by: Mixt
 
 
 def _posteriors(precision: Precision, pull: Pull, mixture: Mixture) -> Iterator[_Posterior]:
-    """Block by block, under the components that have a share."""
+    """Posteriors of a block of units after the other, under the components that have a share."""
     there = mixture.share > 0
     share, mean, covariance = mixture.share[there], mixture.mean[there], mixture.covariance[there]
     held = torch.stack([_inverse(one) for one in covariance])

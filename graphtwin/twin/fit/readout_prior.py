@@ -27,12 +27,12 @@ from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_m
 from graphtwin.twin.model.network import COMPONENTS, AnimalHead, Twin, tensors
 
 PILOT = 4  # trials that tell how far frames repeat each other
-LAGS = 40  # frames over which they may
-MOST_UNITS = 4000  # that the mixture is learned from, spread over all
+LAGS = 40  # frames apart, at most, at which the scores of frames are compared
+MOST_UNITS = 4000  # units, at most, that the mixture is learned from, spread over all
 MEASURED = (1, COMPONENTS)  # components of the prior that the first Newton steps measure; later ones keep it
 ROUNDS, SETTLED = 6, 1.0  # Newton steps at most; one that moves half of the units by less, nats of their curvature, is the last
-NUMBERS_TOGETHER = 2**25  # that units see, in memory at once: 128 MB
-FLOOR = 1e-6  # of variances
+NUMBERS_TOGETHER = 2**25  # numbers seen by units that are in memory at once: 128 MB
+FLOOR = 1e-6  # least variance and curvature: quotients stay finite
 
 Slopes = Float[torch.Tensor, "units frames outputs"]
 
@@ -42,7 +42,7 @@ class ReadoutEvidence:
     """What an animal's responses say of feature weights and bias (the last entry) of each unit and output, to second order.
 
     Attributes:
-        start: The readouts around which it holds.
+        start: Readouts around which the evidence holds.
         precision: Minus the second derivative of the log-likelihood.
         pull: The first derivative, plus precision times start.
     """
@@ -54,7 +54,7 @@ class ReadoutEvidence:
 
 @dataclass(frozen=True)
 class ReadoutPrior:
-    """The mixture that readouts are draws from, each output apart; components of share 0 are none."""
+    """Mixture that readouts are draws from, each output apart; components of share 0 are none."""
 
     share: Float[torch.Tensor, "outputs components"]
     mean: Float[torch.Tensor, "outputs components entries"]
@@ -66,18 +66,18 @@ def settle(
 ) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
-    How reliable each is stays with it: see `share_known`, over its feature weights, whose features have variance 1.
+    How reliable each readout is stays with it: see `share_known`, over its feature weights, whose features have variance 1.
 
     A step of Newton is a pass over the clips; the fewer the responses, the more of them it takes and the less one costs. Time grows with
     frames x units x (features + 1)^2 a pass, and with units (4,000 at most) x components x (features + 1)^3 for the prior; memory with
     units x (features + 1)^2.
 
     Args:
-        twin: Fitted; feature weights and biases are changed in place.
+        twin: Fitted twin; feature weights and biases are changed in place.
         clips: Training trials of each animal.
-        left_out_s: Time at the start of each trial that is left out.
-        prior: Of another twin with the same core.
-        progress: Show a bar.
+        left_out_s: Seconds at the start of each trial that are left out.
+        prior: Prior of another twin with the same core; None measures one.
+        progress: Show a progress bar.
     """
     twin.eval()
     found, measured = prior, MEASURED if prior is None else ()
@@ -85,7 +85,7 @@ def settle(
         told = {name: evidence(twin, name, part, left_out_s, progress) for name, part in clips.items()}
         if step < len(measured):
             found = fit_prior(list(told.values()), measured[step], progress)
-        assert found is not None  # given, or measured in the first step
+        assert found is not None  # the prior is given, or measured in the first step
         means = {name: posterior_means(of, found) for name, of in told.items()}
         for name, mean in means.items():
             _set(twin.animal(name), mean)
@@ -104,11 +104,11 @@ def evidence(twin: Twin, name: str, clips: Clips, left_out_s: float = 0.0, progr
     """What the training responses of one animal say of its readouts, positions and all else kept; those of a unit that never vary: nothing.
 
     Args:
-        twin: In eval mode.
-        name: Of the animal.
-        clips: Read once.
-        left_out_s: Time at the start of each trial that is left out; pictures leave none out.
-        progress: Show a bar.
+        twin: Twin in eval mode.
+        name: Name of the animal.
+        clips: Training trials of the animal, each read once, a few of them twice.
+        left_out_s: Seconds at the start of each trial that are left out; pictures leave none out.
+        progress: Show a progress bar.
     """
     animal = twin.animal(name)
     start = _entries(animal)
@@ -143,9 +143,9 @@ def fit_prior(told: Sequence[ReadoutEvidence], components: int = COMPONENTS, pro
     """The mixture under which all units' responses are most likely, of each output.
 
     Args:
-        told: Of each animal.
-        components: At most; the prior has room for COMPONENTS, some of no share.
-        progress: Show bars.
+        told: Evidence of each animal.
+        components: Number of components at most; the prior has room for COMPONENTS, some of no share.
+        progress: Show progress bars.
     """
     every = max(1, -(-sum(len(of.start) for of in told) // MOST_UNITS))
     found = []
@@ -161,8 +161,8 @@ def posterior_means(of: ReadoutEvidence, prior: ReadoutPrior) -> Float[torch.Ten
     """Mean readout of every unit.
 
     Args:
-        of: The units' responses.
-        prior: What readouts are like before these are seen.
+        of: Evidence of the units' responses.
+        prior: Prior of readouts, before these responses are seen.
     """
     mixtures = [Mixture(*parts) for parts in zip(prior.share, prior.mean, prior.covariance, strict=True)]
     found = [posterior_mean(of.precision[:, output], of.pull[:, output], mixture) for output, mixture in enumerate(mixtures)]
@@ -184,7 +184,7 @@ def _set(animal: AnimalHead, entries: Float[torch.Tensor, "units outputs entries
 def _derivatives(
     twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]
 ) -> Iterator[tuple[Float[torch.Tensor, "units frames entries"], Slopes, Slopes]]:
-    """What every unit sees in some frames, a 1 after it; the log-likelihood's slope by drives, and its fall; a few frames at a time."""
+    """Features that every unit sees, a 1 after them; the log-likelihood's slope by drives, and the slope's fall; a few frames at once."""
     animal = twin.animal(name)
     entries = _entries(animal)
     with torch.no_grad():
@@ -206,7 +206,7 @@ def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
     """Frames from one that is read to the next, half as many as say what one says alone, and how many of those read do that.
 
     Args:
-        correlations: Of scores 0, 1, ... frames apart; those below 0 count as 0.
+        correlations: Correlations of scores 0, 1, ... frames apart; those below 0 count as 0.
     """
     of_all = float(1 + 2 * correlations[1:].clamp(min=0).sum())
     every = max(1, int(of_all / 2))
