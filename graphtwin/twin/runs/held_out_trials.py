@@ -17,7 +17,7 @@ from graphtwin.twin.runs.twin_folder import load_twin
 if TYPE_CHECKING:
     from graphtwin.twin.fit.fitted_twin import FittedTwin
 
-SCORED_TIERS = ("test", "oracle")  # repeated clips in the releases of 2022 and 2023
+SCORED_TIERS = ("test", "oracle")  # tiers of repeated clips in the releases of 2022 and 2023
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Scored:
     """How well a twin predicts held-out trials.
 
     Attributes:
-        units: One row a unit: keys, scores with their 95 % intervals over stimuli, bits per response.
-        kinds: One row a kind of stimulus and score: medians over units with their intervals; see `generalisation.score_kinds`.
+        units: Scores of units, one row each: keys, scores with their 95 % intervals over stimuli, bits per response.
+        kinds: Scores of kinds of stimulus, one row a kind and score: medians over units with their intervals; see `score_kinds`.
     """
 
     units: pd.DataFrame
@@ -45,14 +45,14 @@ def score_twin(
     """Score an animal's held-out trials.
 
     Args:
-        run: A run folder whose twin has this animal.
-        folder: The recording.
-        tiers: That are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses that no
-            fit reads: what the twin was never trained on as well.
-        left_out_s: Time at the start of each clip that does not count; 5/3 s otherwise, 50 frames at 30 Hz.
-        seed: Of the intervals.
-        device: Where torch computes.
-        progress: Show a bar.
+        run: Folder of a twin that has this animal.
+        folder: Folder or file of the recording.
+        tiers: Tiers that are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses
+            that no fit reads: what the twin was never trained on as well.
+        left_out_s: Seconds at the start of each clip that do not count; None leaves 5/3 s out, 50 frames at 30 Hz.
+        seed: Seed of the intervals.
+        device: Device on which torch computes.
+        progress: Show a progress bar.
     """
     from graphtwin.twin.scores.generalisation import score_kinds, stimuli_of
     from graphtwin.twin.scores.prediction import sums_of

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from graphtwin.insilico.responder import Responder
     from graphtwin.twin.fit.fitted_twin import FittedTwin
 
-MOST_CLIPS = 40  # of a recording, as stimulus
-RESPONSES = "in_silico_resp"  # as the published neuron table calls it
+MOST_CLIPS = 40  # clips of a recording, at most, that are a stimulus
+RESPONSES = "in_silico_resp"  # column of responses, as the published neuron table calls it
 
 
 def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
-    """The embeddings table of all animals of a run, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
+    """The embeddings table of all animals of a twin, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
 
     Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
     (`in_silico_resp`, a vector a unit) where one is given.
 
     Args:
-        run: A run folder.
-        stimulus: See `clips_of`.
-        progress: Show bars.
+        run: Folder of the twin.
+        stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`; None leaves responses out.
+        progress: Show progress bars.
     """
     from graphtwin.insilico.gratings import TUNING, measure_tuning
     from graphtwin.twin.fit.animal_responder import responders
@@ -51,7 +51,7 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 
 
 def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
-    """Tuning of all units of a run to drifting gratings; see `in_silico.tune`."""
+    """Tuning of all units of a twin to drifting gratings; see `measure_tuning`."""
     from graphtwin.insilico.gratings import measure_tuning
     from graphtwin.twin.fit.animal_responder import responders
 
@@ -62,10 +62,10 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
     """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
 
     Args:
-        run: A run folder.
-        stimulus: See `clips_of`.
-        out: `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units. Both are new.
-        progress: Show a bar.
+        run: Folder of the twin.
+        stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
+        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units. Both are new.
+        progress: Show a progress bar.
     """
     from graphtwin.insilico.signal_correlation import correlation_blocks
 
@@ -101,9 +101,9 @@ def stimulus_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.nd
     """The clips of a stimulus, one in memory at a time.
 
     Args:
-        responder: Whose size and frame rate the clips must have.
-        stimulus: Grey levels, .npy (frames, height, width) or (clips, frames, height, width); or a recording, whose first 40 different
-            clips are taken, whatever their tier.
+        responder: Responder whose size and frame rate the clips must have.
+        stimulus: File of grey levels, .npy (frames, height, width) or (clips, frames, height, width); or a recording, whose first 40
+            different clips are taken, whatever their tier.
     """
     size = responder.size
     if stimulus.suffix == ".npy":

@@ -27,13 +27,13 @@ def score_population(
     """Fit shared latents to the training trials of an animal, given what its twin predicts, and score them on repeated held-out stimuli.
 
     Args:
-        run: A run folder whose twin has this animal.
-        folder: The recording.
-        tiers: Of the repeated stimuli; `test` and `oracle` otherwise.
+        run: Folder of a twin that has this animal.
+        folder: Folder or file of the recording.
+        tiers: Tiers of the repeated stimuli; None takes `test` and `oracle`.
         overrides: Settings of `RecordedPopulationConfig`, as `population.n_latents=4`.
-        seed: Of fits, halves of the population, null and intervals.
-        device: Where torch computes predictions.
-        progress: Show bars.
+        seed: Seed of fits, halves of the population, null and intervals.
+        device: Device on which torch computes predictions.
+        progress: Show progress bars.
     """
     from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
     from graphtwin.twin.population.recorded_scores import score_recorded_population

@@ -30,14 +30,14 @@ def train_twin(
     """Train one core for all recordings and write its folder: kind.json, twin.pt, config.toml, history.csv, provenance.json.
 
     Args:
-        folders: Recordings.
-        out: New or empty; to resume, the folder of the training that was stopped.
+        folders: Folders or files of recordings.
+        out: Folder of the training, new or empty; to resume, that of the training that was stopped.
         overrides: Settings of `FoundationConfig`, as `fit.epochs=20`.
-        minutes: Of each recording's training trials that are used.
-        seed: The root of every draw.
+        minutes: Minutes of each recording's training trials that are used; None uses all.
+        seed: Seed of every draw.
         resume: Go on with the training in `out`.
-        threads: Of torch.
-        device: Where torch computes.
+        threads: Threads of torch.
+        device: Device on which torch computes.
     """
     from graphtwin.twin.fit.foundation import FoundationConfig
 
@@ -59,15 +59,15 @@ def transfer_twin(
     """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
 
     Args:
-        run: The folder of the core, whose settings hold for the new animal too.
-        folder: The recording.
-        out: New or empty; to resume, the folder of the training that was stopped.
-        minutes: Training trials that are used last this long together.
-        seed: The root of every draw.
+        run: Folder of the twin that has the core, whose settings hold for the new animal too.
+        folder: Folder or file of the recording.
+        out: Folder of the training, new or empty; to resume, that of the training that was stopped.
+        minutes: Minutes of the recording's training trials that are used; None uses all.
+        seed: Seed of every draw.
         resume: Go on with the training in `out`.
         threads: Threads of torch.
-        device: Where torch computes.
-        monitor: Screen that the new animal saw; None: as the settings of the core say, else as its recording does.
+        device: Device on which torch computes.
+        monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
     """
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
@@ -85,7 +85,7 @@ def _train(
     device: str,
     onto: Path | None,
 ) -> Path:
-    import torch  # noqa: F401  # so that `threads` bounds it
+    import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
     from graphtwin.twin.fit.fitted_twin import fitted_of, write_twin

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from graphtwin.twin.fit.fitted_twin import FittedTwin
     from graphtwin.twin.fit.foundation import FoundationConfig, Trained
 
-FILE_NAME = "twin.pt"
+FILE_NAME = "twin.pt"  # file of the twin in its folder
 
 
 def load_twin(run: str | Path) -> FittedTwin:
     """The functional twin of a folder.
 
     Args:
-        run: What `graphtwin twin train` or `graphtwin twin transfer` wrote.
+        run: Folder that `graphtwin twin train` or `graphtwin twin transfer` wrote.
     """
     from graphtwin.twin.fit.fitted_twin import read_twin
 
@@ -35,10 +35,10 @@ def begin(out: Path, config: FoundationConfig, resume: bool, command: str = TWIN
     """Write kind and settings into a new folder; an error where it is taken, or belongs to other settings.
 
     Args:
-        out: The folder of the training.
-        config: Its settings.
+        out: Folder of the training.
+        config: Settings of the training.
         resume: Go on with the training that is there.
-        command: That writes the folder.
+        command: Command that writes the folder.
     """
     written = out / "config.toml"
     if (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):

@@ -21,11 +21,11 @@ def predict_video(
     """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
 
     Args:
-        run: A run folder.
+        run: Folder of the twin.
         video: Grey levels as in the recordings; any number of frames.
-        animal: Its name; the first of the twin otherwise.
-        device: Where torch computes.
-        progress: Show a bar.
+        animal: Name of the animal; None takes the first of the twin.
+        device: Device on which torch computes.
+        progress: Show a progress bar.
     """
     from graphtwin.twin.fit.animal_responder import AnimalResponder
 
