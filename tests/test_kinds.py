@@ -180,6 +180,7 @@ def test_a_folder_that_is_missing_or_a_file_is_told(given, tmp_path, command):
         ("twin correlate {folder} --stimulus {movie} --out {new}.npy", ["new.npy", "new.ids.csv"]),
         ("check {folder} --out {new}.csv", ["new.csv"]),
         ("proximity --axons {pairs} --out {new}.csv --vertices {new}2.csv", ["new.csv", "new2.csv"]),
+        ("pairs {pairs} {pairs} --neurons {neurons} --out {new}.csv", ["new.csv", "new.csv.made.json"]),
     ],
 )
 def test_a_file_that_exists_is_not_written_over_and_neither_is_one_beside_it(given, tmp_path, line, files):
