@@ -25,7 +25,7 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     Args:
         neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
         embedded: An embeddings table by unit or by nucleus_id: embedding_*, and what there is of rf_x, rf_y, in_silico_resp,
-            in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `tuning.tuning_features`),
+            in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `curves.tuning_features`),
             monitor_width_cm, monitor_height_cm, monitor_distance_cm.
         origin: Of the embeddings table, for errors.
 

@@ -66,7 +66,7 @@ def write_proximities(
     """Write one row a pair of an axon and a dendrite that come close, in the order of their nucleus ids; files appear whole or not at all.
 
     Args:
-        axons: Files, folders or precomputed volumes; see `skeletons.find`.
+        axons: Files, folders or precomputed volumes; see `skeletons.find_skeletons`.
         dendrites: The same; empty where an index that exists has them.
         out: A new .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
         radius_nm: The largest distance of two proximal points; None takes that of the index, or 5000.

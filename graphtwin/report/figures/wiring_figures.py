@@ -88,7 +88,8 @@ def draw_matched(run: RunFolder) -> Block:
 def like_sentence(summary: pd.DataFrame) -> str:
     """The difference in each measure for the latest materialization, all axons and proofread axons, and how many are clear.
 
-    Axons share targets, so that an interval over axons alone is too often clear; the permutation test is not (see `wiring.like_to_like`).
+    Axons share targets, so that an interval over axons alone is too often clear; the permutation test is not (see
+    `matched.compare_with_matched`).
     """
     latest = summary[summary["materialization"] == summary["materialization"].max()]
     parts = []

@@ -4,7 +4,7 @@
     stay. Valid where targets are about equally popular.
 `permute_neurons` deals the function of targets anew within strata, the same for all axons. Who connects, L_d and how popular each target
     is stay. Valid where function does not go with place or popularity within a stratum.
-`rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay. Valid
+`pair_rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay. Valid
     with L_d as weight, also where targets are popular; in bins of L_d only where similarity does not follow L_d inside a bin.
 
 A target that many axons prefer makes all of them agree on its function. Permuting pairs gives every axon a lottery of its own and so breaks
