@@ -17,7 +17,6 @@ CAVE = {"target_id": "nucleus_id", "pt_root_id": "root_id", "status_axon": "axon
 OF_CELLS = ("root_id", "brain_area", "hva", "layer", "axon_status", *schema.POSITION)  # besides these a row may speak of a unit
 SIDES = {"pre": "queried_pre", "post": "queried_post"}
 FARTHEST_UM = 1e5  # no cell of a volume lies farther from its corner: a position beyond it is in nm
-SUFFIXES = (".parquet", ".csv")
 
 
 def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> pd.DataFrame:
@@ -33,7 +32,8 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> 
     from tqdm import tqdm
 
     made = out.with_name(f"{out.name}.made.json")
-    _require_new(out, made)
+    artifacts.require_new(out)
+    artifacts.require_new(made, (".json",))
     funnel = Funnel("pairs")
     with tqdm(total=4, desc="pairs", unit="step", delay=2) as bar:
         cells = _read_cells(neurons)
@@ -51,15 +51,6 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> 
     inputs = {str(path): artifacts.sha256(path) for path in (synapses, proximities, neurons)}
     artifacts.write_json(artifacts.provenance(0, inputs) | {"funnel": steps.to_dict("records")}, made)
     return steps
-
-
-def _require_new(*paths: Path) -> None:
-    """Raise where a file is no table that this writes, or is there already."""
-    if paths[0].suffix not in SUFFIXES:
-        raise ValueError(f"{paths[0]}: {paths[0].suffix or 'no suffix'} is no table this writes. Name a .parquet or .csv file.")
-    for path in paths:
-        if path.exists():
-            raise FileExistsError(f"{path}: exists already. Remove it, or name another --out: nothing is written over.")
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
