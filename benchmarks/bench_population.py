@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from graphtwin.twin.population.latent_fit import fit_population
-from graphtwin.twin.population.latent_model import PopulationConfig, leave_one_out_conditional, log_likelihood
+from graphtwin.twin.population.latent_model import PopulationConfig, conditional, log_likelihood
 from graphtwin.twin.population.noise_correlations import predicted_noise_correlations
 
 SAMPLES, LATENTS = 2_000, 4
@@ -58,9 +58,9 @@ def main() -> None:
         )
         few = predicted[:COMPARED], responses[:COMPARED]
         scoring, _ = seconds(lambda m=model, f=few: log_likelihood(m, *f))
-        others, _ = seconds(lambda m=model, f=few: leave_one_out_conditional(m, *f))
+        others, _ = seconds(lambda m=model, f=few: conditional(m, *f))
         pairs, _ = seconds(lambda m=model, f=few: predicted_noise_correlations(m, f[0]))
-        print(f"  {COMPARED} samples: likelihood {scoring:.2f} s, each unit given all others {others:.2f} s, all pairs {pairs:.2f} s")
+        print(f"  {COMPARED} samples: likelihood {scoring:.2f} s, units given responses {others:.2f} s, all pairs {pairs:.2f} s")
     config = PopulationConfig(kind="continuous")
     model = fit_population(predicted[:500, :2_000], responses[:500, :2_000], config, seed=0)
     few = predicted[:50, :2_000], responses[:50, :2_000]

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, proximities
+from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, ask_index, in_order
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "skeletons"
 AXONS, DENDRITES, SAMPLED, ROUNDS = 20, 300, 60, 3
@@ -73,7 +73,7 @@ def moved(kind: str, count: int, rng: np.random.Generator) -> tuple[list[Skeleto
 def ours(axons: list[Cable], dendrites: list[Cable], workers: int) -> tuple[float, float, dict[tuple[int, int], float]]:
     """Seconds to build the index, seconds to ask, and L_d (nm) of the proximal pairs."""
     built, index = timed(lambda: DendriteIndex.build(dendrites, RADIUS_NM, MAX_EDGE_NM))
-    asked, found = timed(lambda: list(proximities(axons, index, workers=workers)))
+    asked, found = timed(lambda: list(in_order(ask_index(index), axons, workers)))
     l_d = {(of.pre_nucleus_id, post): 1000 * l_d for of in found for post, l_d in zip(of.post_nucleus_id, of.l_d_um, strict=True)}
     return built, asked, l_d
 
@@ -124,7 +124,7 @@ def memory(rng: np.random.Generator) -> None:
     index = DendriteIndex.build(dendrites)
     grown = []
     for count in (5, 200):
-        for _ in proximities((Cable.from_skeleton(-1 - i, vertices + 2.0 * i, edges) for i in range(count)), index):
+        for _ in in_order(ask_index(index), (Cable.from_skeleton(-1 - i, vertices + 2.0 * i, edges) for i in range(count)), 1):
             pass
         grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(f"\npeak memory after 5 axons {grown[0]:.0f} MB, after 200 more {grown[1]:.0f} MB")

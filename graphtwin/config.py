@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import tomllib
 import typing
 from collections.abc import Collection, Iterable
@@ -108,11 +107,6 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, given: Col
         problems = "; ".join(_explain(model, problem, given) for problem in error.errors())
         n = error.error_count()
         raise ValueError(f"{origin}: {f'{n} settings are' if n > 1 else '1 setting is'} wrong: {problems}") from error
-
-
-def dump_json(config: BaseModel) -> str:
-    """The resolved configuration as JSON, every default written out."""
-    return json.dumps(config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
 
 
 def dump_toml(config: BaseModel) -> str:

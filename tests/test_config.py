@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.config import RunConfig, dump_json, dump_toml, load_config
+from graphtwin.config import RunConfig, dump_toml, load_config
 from graphtwin.graph.runs.settings import load_settings
 from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
@@ -74,10 +73,6 @@ def test_the_dumped_configuration_reads_back_to_itself(tmp_path, dump):
     path = tmp_path / "resolved.toml"
     path.write_text(dump(config))
     assert load_config(Nested, path) == config
-
-
-def test_json_says_every_default():
-    assert json.loads(dump_json(Nested()))["encoder"] == {"hidden": 64, "dropout": 0.1}
 
 
 @pytest.mark.parametrize(

@@ -86,80 +86,29 @@ def interval_coverage(
     return float(_ratio(np.sum(w * (np.abs(true - mean) <= NORMAL_95 * sd)), w.sum()))
 
 
-def roc_auc(connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
-    """Probability that a connected pair scores above an unconnected one, ties counted as half."""
-    _, positive, total = _tie_groups(connected, score, weight)
-    negative = total - positive
-    above = np.cumsum(negative) - negative
-    return float(1 - _ratio(np.sum(positive * (above + negative / 2)), positive.sum() * negative.sum()))
-
-
-def average_precision(connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
-    """Precision at each distinct score, averaged with the recall it adds (no interpolation)."""
-    _, positive, total = _tie_groups(connected, score, weight)
-    precision = np.nan_to_num(_ratio(np.cumsum(positive), np.cumsum(total)))
-    return float(_ratio(np.sum(positive * precision), positive.sum()))
-
-
-def precision_at_k(connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], k: int, weight: Weight = None) -> float:
-    """Share of connected pairs among the k highest scores; a tie across the cut counts with its expectation."""
-    _, positive, total = _tie_groups(connected, score, weight)
-    if total.sum() < k:
-        return np.nan
-    reached = np.cumsum(total)
-    cut = np.searchsorted(reached, k)
-    missing = k - (reached[cut] - total[cut])
-    return float((positive[:cut].sum() + positive[cut] * missing / total[cut]) / k)
-
-
 def auc_by_stratum(
-    connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"], weight: Weight = None
-) -> tuple[Int[np.ndarray, " strata"], Float[np.ndarray, " strata"], Float[np.ndarray, " strata"]]:
+    connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"]
+) -> tuple[Int[np.ndarray, " strata"], Float[np.ndarray, " strata"]]:
     """AUC inside each stratum, never comparing pairs of two strata.
 
     Returns:
-        The strata in rising order, their AUC (NaN without a positive or a negative), and the weight of their positives.
+        The strata in rising order, and their AUC (NaN without a positive or a negative).
     """
     strata, code = np.unique(stratum, return_inverse=True)
-    first, positive, total = _tie_groups(connected, score, weight, code)
+    first, positive, total = _tie_groups(connected, score, code)
     of_group, negative = code[first], total - positive
     n_negative = np.bincount(of_group, negative, minlength=len(strata))
     n_positive = np.bincount(of_group, positive, minlength=len(strata))
     before = np.cumsum(n_negative) - n_negative
     above = np.cumsum(negative) - negative - before[of_group]
     beaten = np.bincount(of_group, positive * (above + negative / 2), minlength=len(strata))
-    return strata, 1 - _ratio(beaten, n_positive * n_negative), n_positive.astype(np.float64)
-
-
-def auc_within_distance(
-    connected: Bool[np.ndarray, " rows"],
-    score: Float[np.ndarray, " rows"],
-    distance_um: Float[np.ndarray, " rows"],
-    bin_um: float = 10.0,
-    weight: Weight = None,
-) -> float:
-    """AUC of positives against distance-matched negatives.
-
-    Pairs of all axons are put into bins of soma distance; AUC is taken inside each bin and averaged with the weight of the bin's positives.
-    Distance alone therefore scores about 0.5. Bins without a positive or a negative, and pairs of unknown distance, do not count.
-    """
-    known = np.isfinite(distance_um)
-    stratum = distance_stratum(distance_um[known], bin_um)
-    _, auc, positives = auc_by_stratum(connected[known], score[known], stratum, None if weight is None else weight[known])
-    defined = np.isfinite(auc)
-    return float(_ratio(np.sum(auc[defined] * positives[defined]), positives[defined].sum()))
+    return strata, 1 - _ratio(beaten, n_positive * n_negative)
 
 
 def distance_stratum(distance_um: Float[np.ndarray, " rows"], bin_um: float = 10.0) -> Int[np.ndarray, " rows"]:
     """Bin of soma distance (width in um) each pair falls into; -1 where the distance is unknown."""
     known = np.isfinite(distance_um)
     return np.where(known, np.floor(np.where(known, distance_um, 0.0) / bin_um), -1).astype(np.int64)
-
-
-def auc_within_axon(connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], axon: Int[np.ndarray, " rows"]) -> float:
-    """Mean over axons of the AUC among that axon's own pairs; axons without a positive or a negative do not count."""
-    _, auc, _ = auc_by_stratum(connected, score, axon)
-    return float(np.nanmean(auc)) if np.isfinite(auc).any() else np.nan
 
 
 def falling_order(score: Num[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"] | None = None) -> Int[np.ndarray, " rows"]:
@@ -181,47 +130,14 @@ def calibration_bin(probability: Float[np.ndarray, " rows"], n_bins: int = 20) -
     return np.searchsorted(edges, probability, side="right").astype(np.int64)
 
 
-def calibration_curve(
-    connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"], n_bins: int = 20, weight: Weight = None
-) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
-    """Mean probability, observed share and weight of every bin that has weight."""
-    bins, w = calibration_bin(probability, n_bins), _weights(weight, len(probability))
-    mass = np.bincount(bins, w)
-    used = mass > 0
-    predicted, observed = np.bincount(bins, w * probability)[used], np.bincount(bins, w * connected)[used]
-    return predicted / mass[used], observed / mass[used], mass[used]
-
-
-def expected_calibration_error(
-    connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"], n_bins: int = 20, weight: Weight = None
-) -> float:
-    """Mean over bins of |mean probability - observed share|, weighted by their rows. Source: Naeini et al. 2015."""
-    predicted, observed, mass = calibration_curve(connected, probability, n_bins, weight)
-    return float(_ratio(np.sum(mass * np.abs(predicted - observed)), mass.sum()))
-
-
-def brier_score(connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
-    """Mean squared distance of the probability from what happened."""
-    w = _weights(weight, len(probability))
-    return float(_ratio(np.sum(w * (probability.astype(np.float64) - connected) ** 2), w.sum()))
-
-
-def log_loss(connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
-    """Mean negative log likelihood (nats) of what happened."""
-    w = _weights(weight, len(probability))
-    return float(_ratio(np.sum(w * log_loss_terms(connected, probability)), w.sum()))
-
-
 def log_loss_terms(connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     """Negative log likelihood of each pair; probabilities kept 1e-12 off the ends, so that one sure error is not infinite."""
     happened = np.where(connected, probability.astype(np.float64), 1 - probability.astype(np.float64))
     return -np.log(np.clip(happened, 1e-12, 1.0))
 
 
-def _tie_groups(
-    connected: np.ndarray, score: np.ndarray, weight: np.ndarray | None, stratum: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First row, positive weight and total weight of each run of equal scores (within a stratum), from the highest score down."""
+def _tie_groups(connected: np.ndarray, score: np.ndarray, stratum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First row, positives and rows of each run of equal scores within a stratum, from the highest score down."""
     if not np.isfinite(score).all():
         raise ValueError(
             f"metrics: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
@@ -230,12 +146,11 @@ def _tie_groups(
     if len(score) == 0:
         return np.zeros(0, int), np.zeros(0), np.zeros(0)
     order = falling_order(score, stratum)
-    ranked, w = score[order], _weights(weight, len(score))[order]
-    new = np.r_[True, ranked[1:] != ranked[:-1]]
-    if stratum is not None:
-        new[1:] |= stratum[order][1:] != stratum[order][:-1]
+    ranked, of_stratum = score[order], stratum[order]
+    new = np.r_[True, (ranked[1:] != ranked[:-1]) | (of_stratum[1:] != of_stratum[:-1])]
     start = np.flatnonzero(new)
-    return order[start], np.add.reduceat(w * connected[order], start), np.add.reduceat(w, start)
+    rows = np.diff(np.append(start, len(order))).astype(np.float64)
+    return order[start], np.add.reduceat(connected[order].astype(np.float64), start), rows
 
 
 def _weights(weight: np.ndarray | None, n_rows: int) -> np.ndarray:

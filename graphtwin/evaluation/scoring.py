@@ -120,7 +120,7 @@ def _score_pair_model(
     auc, precision = resampled_ranking(ranked, counts)
     matched, _ = resampled_ranking(rank_pairs(connected, probability, row, stratum), counts)
     within = np.full(len(of_axon), np.nan)
-    ids, auc_of_axon, _ = metrics.auc_by_stratum(connected, probability, axon)
+    ids, auc_of_axon = metrics.auc_by_stratum(connected, probability, axon)
     within[ids] = auc_of_axon
     defined = np.isfinite(within)
     found = {

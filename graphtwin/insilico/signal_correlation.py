@@ -35,8 +35,3 @@ def correlation_blocks(responses: Float[np.ndarray, "units bins"], rows: int = R
     unit = unit_vectors(responses)
     for start in range(0, len(unit), rows):
         yield np.clip(unit[start : start + rows] @ unit.T, -1.0, 1.0)
-
-
-def correlations(responses: Float[np.ndarray, "units bins"]) -> Float[np.ndarray, "units units"]:
-    """Pearson correlations of all pairs of units at once, in units x units memory."""
-    return np.concatenate(list(correlation_blocks(responses)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -11,6 +12,9 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
+
+from graphtwin.cortex.proximity.cable import Cable
+from graphtwin.cortex.proximity.dendrite_index import DendriteIndex, Encounters, ask_index, in_order
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "skeletons"
 AXONS, DENDRITES = (327859, 560530), (292965, 587885)
@@ -79,3 +83,10 @@ def skeletons(draw: st.DrawFn, reach: int = 15_000) -> tuple[np.ndarray, np.ndar
     more = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=3))
     edges = [(i + 1, parent) for i, parent in enumerate(parents)][draw(st.integers(0, 1)) :] + more
     return vertices, np.array(edges, dtype=np.int64).reshape(-1, 2)
+
+
+def proximities(
+    axons: Iterable[Cable], index: DendriteIndex, all_pairs: bool = False, vertices: bool = False, workers: int = 1
+) -> Iterator[Encounters]:
+    """The encounters of each axon with the dendrites of an index, as `graphtwin proximity` asks for them."""
+    return in_order(ask_index(index, all_pairs, vertices), axons, workers)

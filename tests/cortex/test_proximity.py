@@ -8,8 +8,18 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, Encounters, discretise, in_order, proximities
-from tests.cortex.planted_skeletons import AXONS, DENDRITES, PUBLISHED, Slow, measure_slowly, real, skeletons, split_slowly
+from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, Encounters, discretise, in_order
+from tests.cortex.planted_skeletons import (
+    AXONS,
+    DENDRITES,
+    PUBLISHED,
+    Slow,
+    measure_slowly,
+    proximities,
+    real,
+    skeletons,
+    split_slowly,
+)
 
 slowly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 

@@ -5,6 +5,9 @@ import pytest
 from sklearn import metrics as reference
 
 from graphtwin.evaluation import metrics
+from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
+from graphtwin.evaluation.scoring import resampled_calibration_error
+from tests.evaluation import plain_metrics
 
 
 @pytest.fixture(params=["continuous", "tied"])
@@ -17,22 +20,27 @@ def scored_pairs(request):
     return connected, score, rng.integers(0, 4, 3000)
 
 
+def ranked_once(connected, score, stratum=None):
+    """AUC and average precision of the pairs as they are, by the pass that also scores resamples."""
+    alone = np.zeros(len(score), dtype=np.int64)
+    auc, precision = resampled_ranking(rank_pairs(connected, score, alone, stratum), np.ones((1, 1)))
+    return auc[0], precision[0]
+
+
 def test_ranking_metrics_agree_with_the_reference_also_with_ties_and_weights(scored_pairs):
     connected, score, weight = scored_pairs
-    for w in (None, weight):
-        assert metrics.roc_auc(connected, score, w) == pytest.approx(reference.roc_auc_score(connected, score, sample_weight=w))
-        expected = reference.average_precision_score(connected, score, sample_weight=w)
-        assert metrics.average_precision(connected, score, w) == pytest.approx(expected)
+    everyone = np.arange(len(score))
+    for w in (np.ones(len(score)), weight):
+        auc, precision = resampled_ranking(rank_pairs(connected, score, everyone), w[None])
+        assert auc[0] == pytest.approx(reference.roc_auc_score(connected, score, sample_weight=w))
+        assert precision[0] == pytest.approx(reference.average_precision_score(connected, score, sample_weight=w))
 
 
-def test_probability_metrics_agree_with_the_reference(scored_pairs):
+def test_the_log_loss_of_pairs_agrees_with_the_reference(scored_pairs):
     connected, score, weight = scored_pairs
     probability = np.clip(score, 0.01, 0.99)
-    for w in (None, weight):
-        assert metrics.log_loss(connected, probability, w) == pytest.approx(reference.log_loss(connected, probability, sample_weight=w))
-        assert metrics.brier_score(connected, probability, w) == pytest.approx(
-            reference.brier_score_loss(connected, probability, sample_weight=w)
-        )
+    expected = reference.log_loss(connected, probability, sample_weight=weight)
+    assert np.average(metrics.log_loss_terms(connected, probability), weights=weight) == pytest.approx(expected)
 
 
 def test_class_and_position_metrics_agree_with_the_reference():
@@ -55,34 +63,39 @@ def test_an_integer_weight_is_a_repeated_row(scored_pairs):
     connected, score, weight = scored_pairs
     row = np.repeat(np.arange(len(score)), weight)
     distance = np.where(np.arange(len(score)) % 50 == 0, np.nan, np.random.default_rng(3).uniform(0, 200, len(score)))
-    assert metrics.precision_at_k(connected, score, 100, weight) == pytest.approx(metrics.precision_at_k(connected[row], score[row], 100))
-    assert metrics.auc_within_distance(connected, score, distance, weight=weight) == pytest.approx(
-        metrics.auc_within_distance(connected[row], score[row], distance[row])
-    )
+    ranked, strata = rank_pairs(connected, score, np.arange(len(score))), metrics.distance_stratum(distance)
+    found = resampled_precision_at_k(ranked, weight[None], 100)[0]
+    assert found == pytest.approx(plain_metrics.precision_at_k(connected[row], score[row], 100))
+    matched, _ = resampled_ranking(rank_pairs(connected, score, np.arange(len(score)), strata), weight[None])
+    assert matched[0] == pytest.approx(ranked_once(connected[row], score[row], strata[row])[0])
+    assert matched[0] == pytest.approx(plain_metrics.auc_within_distance(connected[row], score[row], distance[row]))
 
 
 def test_precision_at_k_shares_a_tie_across_the_cut():
-    connected = np.array([True, False, True, False])
-    assert metrics.precision_at_k(connected, np.array([0.9, 0.5, 0.5, 0.1]), 2) == pytest.approx(0.75)  # one sure hit, half of another
-    assert np.isnan(metrics.precision_at_k(connected, np.ones(4), 5))
+    ranked = rank_pairs(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]), np.zeros(4, dtype=np.int64))
+    assert resampled_precision_at_k(ranked, np.ones((1, 1)), 2)[0] == pytest.approx(0.75)  # one sure hit, half of another
+    assert np.isnan(resampled_precision_at_k(ranked, np.ones((1, 1)), 5)[0])
 
 
 def test_distance_alone_is_worth_nothing_within_matched_distance_and_a_known_effect_is_recovered():
     rng = np.random.default_rng(4)
     distance, feature = rng.uniform(0, 300, 200_000), rng.normal(size=200_000)
     connected = rng.random(200_000) < 0.03 * np.exp(-distance / 60) * np.exp(feature - 0.5)
-    assert metrics.roc_auc(connected, -distance) > 0.75
-    assert metrics.auc_within_distance(connected, -distance, distance) == pytest.approx(0.5, abs=0.03)
-    assert metrics.auc_within_distance(connected, feature, distance) == pytest.approx(0.76, abs=0.03)  # Phi(1 / sqrt 2)
+    strata = metrics.distance_stratum(distance)
+    assert ranked_once(connected, -distance)[0] > 0.75
+    assert ranked_once(connected, -distance, strata)[0] == pytest.approx(0.5, abs=0.03)
+    assert ranked_once(connected, feature, strata)[0] == pytest.approx(0.76, abs=0.03)  # Phi(1 / sqrt 2)
 
 
-def test_within_axon_auc_is_the_mean_of_the_axons_own():
+def test_auc_by_stratum_is_that_of_each_axon_alone():
     rng = np.random.default_rng(5)
     axon, score = np.repeat(np.arange(20), 50) * 17, np.round(rng.random(1000), 2)
     connected = rng.random(1000) < 0.2
     connected[axon == 0] = False
-    own = [reference.roc_auc_score(connected[axon == a], score[axon == a]) for a in np.unique(axon) if connected[axon == a].any()]
-    assert metrics.auc_within_axon(connected, score, axon) == pytest.approx(np.mean(own))
+    axons, auc = metrics.auc_by_stratum(connected, score, axon)
+    assert np.isnan(auc[0])
+    expected = [reference.roc_auc_score(connected[axon == a], score[axon == a]) for a in axons[1:]]
+    np.testing.assert_allclose(auc[1:], expected)
 
 
 def test_the_scans_identity_is_worth_nothing_within_scans():
@@ -99,8 +112,10 @@ def test_calibrated_probabilities_have_a_calibration_error_near_zero_and_overcon
     rng = np.random.default_rng(7)
     probability = rng.beta(0.5, 60, 200_000)
     connected = rng.random(200_000) < probability
-    assert metrics.expected_calibration_error(connected, probability) < 0.001
-    assert metrics.expected_calibration_error(connected, 3 * probability) == pytest.approx(2 * probability.mean(), rel=0.1)
+    alone, once = np.zeros(len(probability), dtype=np.int64), np.ones((1, 1), dtype=np.int64)
+    right, over = (resampled_calibration_error(connected, p, alone, once)[0] for p in (probability, 3 * probability))
+    assert right < 0.001
+    assert over == pytest.approx(2 * probability.mean(), rel=0.1)
 
 
 def test_coverage_of_right_error_bars_is_ninety_five_percent():
@@ -112,9 +127,9 @@ def test_coverage_of_right_error_bars_is_ninety_five_percent():
 
 
 def test_undefined_metrics_are_nan_and_a_missing_score_is_an_error():
-    nobody = np.zeros(5, dtype=bool)
-    assert np.isnan(metrics.roc_auc(nobody, np.arange(5.0)))
-    assert np.isnan(metrics.average_precision(nobody, np.arange(5.0)))
-    assert np.isnan(metrics.auc_within_distance(nobody, np.arange(5.0), np.full(5, np.nan)))
-    with pytest.raises(ValueError, match="1 of 5 scores are not finite"):
-        metrics.roc_auc(nobody, np.array([0, 1, np.nan, 3, 4.0]))
+    nobody, unknown = np.zeros(5, dtype=bool), np.array([0, 1, np.nan, 3, 4.0])
+    assert np.isnan(ranked_once(nobody, np.arange(5.0))).all()
+    assert np.isnan(ranked_once(nobody, np.arange(5.0), metrics.distance_stratum(np.full(5, np.nan)))).all()
+    for of in (ranked_once, lambda connected, score: metrics.auc_by_stratum(connected, score, np.zeros(5, dtype=np.int64))):
+        with pytest.raises(ValueError, match="1 of 5 scores are not finite"):
+            of(nobody, unknown)

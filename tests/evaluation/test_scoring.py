@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics as reference
 
-from graphtwin.evaluation import metrics
 from graphtwin.evaluation.scoring import COLUMNS, ScoreDesign, score_labels, score_pairs, score_positions
+from tests.evaluation import plain_metrics
 
 
 def test_pair_table_agrees_with_the_metrics_and_prefers_the_model_that_knows():
@@ -22,10 +23,13 @@ def test_pair_table_agrees_with_the_metrics_and_prefers_the_model_that_knows():
     )
     table = scores.table().set_index(["model", "metric"])
     assert list(scores.table()) == COLUMNS
-    assert table.loc[("knows", "auc"), "estimate"] == pytest.approx(metrics.roc_auc(connected, truth))
-    assert table.loc[("knows", "auc_within_distance"), "estimate"] == pytest.approx(metrics.auc_within_distance(connected, truth, distance))
-    assert table.loc[("knows", "auc_within_axon"), "estimate"] == pytest.approx(metrics.auc_within_axon(connected, truth, axon))
-    assert table.loc[("knows", "calibration_error"), "estimate"] == pytest.approx(metrics.expected_calibration_error(connected, truth))
+    assert table.loc[("knows", "auc"), "estimate"] == pytest.approx(reference.roc_auc_score(connected, truth))
+    matched = plain_metrics.auc_within_distance(connected, truth, distance)
+    assert table.loc[("knows", "auc_within_distance"), "estimate"] == pytest.approx(matched)
+    assert table.loc[("knows", "auc_within_axon"), "estimate"] == pytest.approx(plain_metrics.auc_within_axon(connected, truth, axon))
+    assert table.loc[("knows", "calibration_error"), "estimate"] == pytest.approx(plain_metrics.calibration_error(connected, truth))
+    assert table.loc[("knows", "brier"), "estimate"] == pytest.approx(reference.brier_score_loss(connected, truth))
+    assert table.loc[("knows", "log_loss"), "estimate"] == pytest.approx(reference.log_loss(connected, truth))
     assert table.loc[("constant", "auc"), ["estimate", "low", "high"]].tolist() == [0.5, 0.5, 0.5]
     difference = scores.differences([("knows", "constant")]).set_index("metric")
     assert difference.loc["average_precision", "low"] > 0

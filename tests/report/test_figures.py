@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from graphtwin import artifacts
-from graphtwin.evaluation import metrics
 from graphtwin.evaluation.verdicts import p_of_better
 from graphtwin.report import tables, words
 from graphtwin.report.figures import drawing as figures
@@ -131,10 +131,10 @@ def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_b
     connected = pairs["connected"].to_numpy()
     text = sentence(pair_figures.draw_pairs(run)[0])
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
-    best = max(baselines, key=lambda name: metrics.average_precision(connected, pairs[name].to_numpy()))
+    best = max(baselines, key=lambda name: average_precision_score(connected, pairs[name].to_numpy()))
     for model in ("graph model", best):
-        assert f"“{model}” reaches AUC {words.number_text(metrics.roc_auc(connected, pairs[model].to_numpy()))}" in text
-        assert f"average precision {words.number_text(metrics.average_precision(connected, pairs[model].to_numpy()))}" in text
+        assert f"“{model}” reaches AUC {words.number_text(roc_auc_score(connected, pairs[model].to_numpy()))}" in text
+        assert f"average precision {words.number_text(average_precision_score(connected, pairs[model].to_numpy()))}" in text
     assert f"{words.per_cent(connected.mean())} of the pairs" in text
 
 
@@ -144,8 +144,8 @@ def test_a_ranked_model_agrees_with_the_metrics_ties_included():
     probability[:5] = np.nan
     connected = rng.random(5000) < np.nan_to_num(probability) * 0.2
     model, scored = ranked.rank_model(connected, probability), np.isfinite(probability)
-    assert model.auc == pytest.approx(metrics.roc_auc(connected[scored], probability[scored]))
-    assert model.average_precision == pytest.approx(metrics.average_precision(connected[scored], probability[scored]))
+    assert model.auc == pytest.approx(roc_auc_score(connected[scored], probability[scored]))
+    assert model.average_precision == pytest.approx(average_precision_score(connected[scored], probability[scored]))
     assert model.n[-1] == 4995
     assert model.mass[-1] == pytest.approx(probability[scored].astype(float).sum())
 

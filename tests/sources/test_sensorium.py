@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphtwin.coordinates import Monitor
-from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
+from graphtwin.sources.loaders.sensorium import read_sensorium
 
 N_UNITS, N_FRAMES, PADDED = 3, 6, 8
 
@@ -234,22 +234,3 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path):
     _save(np.array(["train"]), tmp_path / "other" / "meta/trials/tiers.npy")
     with pytest.raises(FileNotFoundError, match=r"other: neither data/videos nor data/images is there \(1 arrays\)"):
         read_sensorium(tmp_path / "other")
-
-
-def test_scales_per_frame_and_per_unit_and_their_least_value(folder: Path):
-    mean, std = np.array([[1.0, 3.0], [0.0, 0.0], [2.0, 2.0]]), np.array([[1.0, 1.0], [0.0, 0.0], [2.0, 4.0]])
-    for name, array in (("mean", mean), ("std", std)):
-        _save(array, folder / "meta/statistics/responses/all" / f"{name}.npy")
-    pooled = np.array([np.sqrt(2.0), 0.0, np.sqrt(10.0)])  # mean of variances and variance of means: 1 + 1, 0, 10 + 0
-    pooled[1] = 0.01 * pooled.mean()
-    np.testing.assert_allclose(response_scale(folder), pooled)
-    frames = response_scale(folder, per_frame=True)
-    np.testing.assert_allclose(frames[0], [1.0, 1.0])
-    np.testing.assert_allclose(frames[1], [0.01 * 1.0, 0.01 * 5 / 3])
-
-
-def test_scales_without_statistics_are_refused(folder: Path):
-    with pytest.raises(
-        FileNotFoundError, match=r"meta/statistics/responses: no std\.npy under it\. Compute scales from the training responses"
-    ):
-        response_scale(folder)

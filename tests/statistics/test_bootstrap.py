@@ -24,6 +24,7 @@ from graphtwin.statistics import (
     resampled,
 )
 from graphtwin.wiring.conditional.within_axon import METRICS, summarise_ranking
+from tests.evaluation import plain_metrics
 
 
 def planted_pairs(seed, n_axons=40, n_targets=60):
@@ -43,7 +44,7 @@ def test_one_pass_gives_what_scoring_every_resample_anew_would():
         row = np.repeat(np.arange(len(axon)), counts[r][axon])
         assert auc[r] == pytest.approx(roc_auc_score(connected[row], score[row]))
         assert precision[r] == pytest.approx(average_precision_score(connected[row], score[row]))
-        assert top[r] == pytest.approx(metrics.precision_at_k(connected[row], score[row], 50))
+        assert top[r] == pytest.approx(plain_metrics.precision_at_k(connected[row], score[row], 50))
 
 
 def test_one_pass_with_strata_is_the_distance_matched_auc_and_leaves_unknown_distances_out():
@@ -52,7 +53,7 @@ def test_one_pass_with_strata_is_the_distance_matched_auc_and_leaves_unknown_dis
     distance[::9] = np.nan
     counts = cluster_counts(40, 5, seed=1, name="axon")
     auc, _ = resampled_ranking(rank_pairs(connected, score, axon, metrics.distance_stratum(distance)), counts)
-    expected = [metrics.auc_within_distance(connected, score, distance, weight=count[axon]) for count in counts]
+    expected = [plain_metrics.auc_within_distance(connected, score, distance, weight=count[axon]) for count in counts]
     np.testing.assert_allclose(auc, expected)
 
 
@@ -123,7 +124,7 @@ def test_evaluation_and_wiring_give_the_same_interval_for_the_same_axons():
     by_evaluation = score_pairs(
         connected, {"model": score}, axon, np.full(len(axon), 50.0), ScoreDesign("connectivity", "axon", "axon", seed=3, n_replicates=150)
     ).table()
-    _, auc, _ = metrics.auc_by_stratum(connected, score, axon)
+    _, auc = metrics.auc_by_stratum(connected, score, axon)
     per_axon = pd.DataFrame({"group": "all", "pre_nucleus_id": np.arange(9), **dict.fromkeys(METRICS, auc)})
     by_wiring = summarise_ranking(per_axon, seed=3, n_replicates=150).iloc[0]
     there = by_evaluation[by_evaluation["metric"] == "auc_within_axon"].iloc[0]

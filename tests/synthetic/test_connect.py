@@ -6,7 +6,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from graphtwin.cortex.proximity.cable import Cable
-from graphtwin.cortex.proximity.dendrite_index import DendriteIndex, proximities
+from graphtwin.cortex.proximity.dendrite_index import DendriteIndex
 from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, locate_on_neurites
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
@@ -15,6 +15,7 @@ from graphtwin.synthetic.wiring.connect import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidates import candidates
+from tests.cortex.planted_skeletons import proximities
 from tests.synthetic.tissues import tissue
 
 SMALL = tissue(120)

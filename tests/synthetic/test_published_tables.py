@@ -9,7 +9,7 @@ import pytest
 from graphtwin.artifacts import sha256
 from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
 from graphtwin.sources.loaders.published import read_neurons, read_pairs
-from graphtwin.synthetic.files.published_tables import PUBLISHED, node_table, selectivity, write_published
+from graphtwin.synthetic.files.published_tables import PUBLISHED, node_table, write_published
 from graphtwin.tuning.similarity import rf_distance, signal_correlation
 from tests.synthetic.planted_volume import planted_volume
 
@@ -109,26 +109,6 @@ def test_neurons_that_the_anatomy_lacks_or_that_are_listed_twice_are_refused():
         node_table(NEURONS, PROOFREADING, pd.concat([function, function.tail(1)]))
     with pytest.raises(ValueError, match=r"'session' \(nearest here: 'sessions'\)"):
         node_table(NEURONS, PROOFREADING, function.rename(columns={"session": "sessions"}))
-
-
-def test_selectivity_of_known_tuning_curves():
-    theta = np.arange(16) * 22.5
-    names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in theta]
-    curves = np.stack(
-        [
-            1 + np.cos(2 * np.deg2rad(theta - 45)),
-            np.ones(16),
-            (theta == 202.5).astype(float),
-            np.zeros(16),
-        ]
-    )
-    found = selectivity(pd.DataFrame(curves, columns=names))
-    np.testing.assert_allclose(found["gosi"], [0.5, 0.0, 1.0, np.nan], atol=1e-12)
-    np.testing.assert_allclose(found["osi"], [1.0, 0.0, 1.0, np.nan], atol=1e-12)
-    np.testing.assert_allclose(found["pref_ori"].to_numpy()[[0, 2]], [45.0, 22.5])
-    assert np.isnan(found["pref_ori"][3])
-    with pytest.raises(ValueError, match="15 directions; selectivity needs 4, 8, 12"):
-        selectivity(pd.DataFrame(curves[:, 1:], columns=names[1:]))
 
 
 def test_no_pairs_among_functional_neurons_is_a_table_without_rows(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graphtwin.artifacts import sha256
-from graphtwin.sources.loaders.sensorium import read_sensorium, response_scale
+from graphtwin.sources.loaders.sensorium import read_sensorium
 from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
 from graphtwin.synthetic.function import images
 from graphtwin.synthetic.function.images import ImageConfig, prepare_images
@@ -94,11 +94,6 @@ def test_files_are_padded_with_nan_to_one_length_and_statistics_are_of_each_fram
     levels = {name: np.load(folder / "meta" / "statistics" / "videos" / "all" / f"{name}.npy") for name in ("mean", "std", "median")}
     assert levels["mean"] == pytest.approx(videos.mean(dtype=np.float64), rel=1e-5)
     assert levels["std"] == pytest.approx(videos.std(dtype=np.float64), rel=1e-5)
-    # One scale a unit is that of all frames together, though the files have moments of each frame alone.
-    whole = stack.transpose(1, 0, 2).reshape(24, -1).std(axis=1)
-    np.testing.assert_allclose(response_scale(folder), np.maximum(whole, 0.01 * whole.mean()), rtol=1e-4)
-    per_frame = stack.std(axis=0)
-    np.testing.assert_allclose(response_scale(folder, per_frame=True), np.maximum(per_frame, 0.01 * per_frame.mean(0)), rtol=1e-4)
 
 
 def test_the_padding_of_short_clips_is_cut_off_again(tmp_path: Path):
@@ -140,7 +135,6 @@ def test_an_archive_beside_the_folder_is_the_same_recording(out: Path, tmp_path:
     assert same.trials.equals(recording.trials)
     assert same.units.equals(recording.units)
     np.testing.assert_array_equal(same.open_trial(3).video, recording.open_trial(3).video)
-    np.testing.assert_array_equal(response_scale(packed.with_suffix(".zip")), response_scale(folder))
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(out: Path, tmp_path: Path):

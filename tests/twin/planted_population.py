@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.special import ndtr
 from scipy.stats import gamma, poisson
 
 from graphtwin.execute import rng_for
 from graphtwin.twin.model.response_families import SPIKE
-from graphtwin.twin.population.latent_model import PopulationConfig
+from graphtwin.twin.population.latent_model import PopulationConfig, PopulationModel
 from graphtwin.twin.population.marginals import Kind
 
 SHAPE = 1.5  # of the Gamma above the spike
@@ -59,3 +60,13 @@ def planted_population(
     above = SPIKE + gamma.ppf(np.clip((u - 1 + active) / active, 1e-12, 1 - 1e-12), SHAPE, scale=theta)
     predicted = (1 - active) * SPIKE / 2 + active * (SHAPE * theta + SPIKE)
     return PlantedPopulation(predicted, np.where(u > 1 - active, above, SPIKE * u / (1 - active)), loadings, active, theta)
+
+
+def sample_responses(model: PopulationModel, predicted: np.ndarray, seed: int) -> np.ndarray:
+    """One population response a sample, drawn from the model itself, samples x units."""
+    rng = rng_for(seed, "population responses")
+    shared, private = (values.numpy() for values in (model.loadings.shared, model.loadings.private))
+    noise = rng.standard_normal((len(predicted), shared.shape[1])) @ shared.T + np.sqrt(private) * rng.standard_normal(predicted.shape)
+    within = torch.as_tensor(rng.random(predicted.shape))
+    with torch.no_grad():
+        return model.marginals.respond(model.marginals.mean(torch.as_tensor(predicted)) + torch.as_tensor(noise), within).numpy()

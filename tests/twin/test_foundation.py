@@ -14,7 +14,8 @@ from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_found
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig
-from graphtwin.twin.scores.prediction import score_trials
+from graphtwin.twin.scores.prediction import sums_of
+from graphtwin.twin.scores.unit_scores import score_units
 from tests.twin.planted_recording import HZ, Planted, plant
 
 SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
@@ -40,7 +41,8 @@ def fitted(animal: Planted) -> Trained:
 
 
 def test_a_small_twin_predicts_planted_responses_it_never_saw(animal: Planted, fitted: Trained):
-    scored = score_trials(fitted.twin, held_out_clips(fitted.clips["planted"][0], ["test"]), left_out_s=20 / HZ, replicates=20)
+    sums = sums_of(fitted.twin, held_out_clips(fitted.clips["planted"][0], ["test"]), left_out_s=20 / HZ)
+    scored = score_units(sums, animal.recording.units, replicates=20)
     assert scored["cc_norm"].median() > 0.6
     assert (scored["cc_abs_low"] <= scored["cc_abs"]).all()
     assert fitted.state.history[-1]["validation"] < fitted.state.history[0]["validation"]

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
-from graphtwin.twin.population.latents import Loadings, infer_latents, leave_one_out, log_evidence
+from graphtwin.twin.population.latents import Loadings, infer_latents, log_evidence
 from graphtwin.twin.population.observations import FAR, Observations
 
 
@@ -48,17 +48,6 @@ def test_samples_of_one_trial_share_their_latents():
     found = log_evidence(points(v), mean, loadings, trial, infer_latents(points(v), mean, loadings, trial, 2))
     twice = np.kron(np.ones((2, 2)), (loadings.shared @ loadings.shared.T).numpy()) + np.diag(np.tile(loadings.private.numpy(), 2))
     assert float(found[0]) == pytest.approx(multivariate_normal(np.zeros(8), twice).logpdf(np.r_[v[0], v[2]]) + 8 * 0.3)
-
-
-def test_leaving_one_out_equals_the_dense_precision():
-    loadings, rng = planted_loadings(8, 3, seed=4), np.random.default_rng(4)
-    v, mean = rng.normal(size=(5, 8)), rng.normal(size=(5, 8))
-    posterior = infer_latents(points(v), torch.as_tensor(mean), loadings, torch.arange(5), 5)
-    part, variance = leave_one_out(posterior, loadings)
-    precision = np.linalg.inv(dense(loadings))
-    others = precision - np.diag(np.diag(precision))
-    np.testing.assert_allclose(mean + part.numpy(), mean - ((v - mean) @ others) / np.diag(precision), rtol=1e-9)
-    np.testing.assert_allclose(variance + loadings.private, np.tile(1 / np.diag(precision), (5, 1)), rtol=1e-9)
 
 
 def test_the_evidence_of_intervals_is_a_close_lower_bound():

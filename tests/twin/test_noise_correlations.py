@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from graphtwin.twin.population.latent_model import predict_means, sample_responses
+from graphtwin.twin.population.latent_model import predict_means
 from graphtwin.twin.population.noise_correlations import (
     compare_noise_correlations,
     measured_noise_correlations,
     predicted_noise_correlations,
     repeat_residuals,
 )
-from tests.twin.planted_population import planted_population
+from tests.twin.planted_population import planted_population, sample_responses
 
 PAIRS = np.triu_indices(40, 1)
 

@@ -20,8 +20,8 @@ from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import MODULATORS, TwinConfig
 from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.scores.likelihood import intercept
-from graphtwin.twin.scores.prediction import score_trials, shown, sums_of
-from graphtwin.twin.scores.unit_scores import gather_sums
+from graphtwin.twin.scores.prediction import shown, sums_of
+from graphtwin.twin.scores.unit_scores import gather_sums, score_units
 from tests.twin.planted_recording import HZ, Planted, plant
 
 
@@ -176,7 +176,8 @@ def test_the_gain_is_the_deviation_of_a_units_drive_on_the_reference_clip(fitted
 
 def test_a_trained_twin_holds_held_out_responses_for_likelier_than_an_intercept(trained: Trained):
     training, _ = trained.clips["planted"]
-    scored = score_trials(trained.twin, held_out_clips(training, ["test"]), left_out_s=20 / HZ, train=training)
+    sums = sums_of(trained.twin, held_out_clips(training, ["test"]), left_out_s=20 / HZ, train=training)
+    scored = score_units(sums, training.recording.units)
     assert scored["bits_per_response"].median() > 0.05
     assert np.isfinite(scored["binned_bits_per_response"]).all()
     assert len(scored) == 12

@@ -27,7 +27,7 @@ from graphtwin.cortex.proximity.voxels import MIN_VOXEL_NM, Pool, pool
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cable", "DendriteIndex", "Encounters", "discretise", "in_order", "proximities"]
+__all__ = ["Cable", "DendriteIndex", "Encounters", "discretise", "ask_index", "in_order"]
 
 RADIUS_NM = 5000  # largest distance of two proximal points. Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.
 MAX_RADIUS_NM = 10**6  # largest radius, a millimetre: much farther, squares of distances would outgrow what float64 holds exactly
@@ -144,24 +144,14 @@ class Encounters:
         return pd.DataFrame(self.columns())
 
 
-def proximities(
-    axons: Iterable[Cable], index: DendriteIndex, all_pairs: bool = False, vertices: bool = False, workers: int = 1
-) -> Iterator[Encounters]:
-    """The encounters of each axon with the dendrites of an index, axon by axon as they come, so that memory doesn't grow with them.
+def ask_index(index: DendriteIndex, all_pairs: bool = False, vertices: bool = False) -> Callable[[Cable], Encounters]:
+    """A function from one axon, discretised with the index's `max_edge_nm`, to its encounters; what all axons share is made here, once.
 
     Args:
-        axons: Axons discretised with the index's `max_edge_nm`; taken one by one.
         index: Index of dendrites to ask.
         all_pairs: Whether dendrites without proximity have a row too, with an L_d of 0 and their distance.
         vertices: Whether the proximal points are returned too.
-        workers: Number of threads; the compiled passes run side by side, and nothing depends on how many they are.
     """
-    ask = ask_index(index, all_pairs, vertices)
-    return in_order(ask, axons, workers)
-
-
-def ask_index(index: DendriteIndex, all_pairs: bool = False, vertices: bool = False) -> Callable[[Cable], Encounters]:
-    """A function from one axon to its encounters; what all axons share is made here, once. For the arguments see `proximities`."""
     blocks = gather_blocks(index.pool, len(index.nucleus_id)) if all_pairs else None
     return lambda axon: _encounters(axon, index, blocks, vertices)
 

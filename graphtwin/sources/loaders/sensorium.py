@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from graphtwin.config import nearest, validate
 from graphtwin.coordinates import Monitor
@@ -29,7 +28,6 @@ log = logging.getLogger("graphtwin")
 
 FRAME_RATE_HZ = 30.0  # frames a second of the released videos, to which responses were resampled
 SETTINGS = "config.json"  # file of a recording that may name its monitor
-LEAST_STD = 0.01  # share of the units' mean SD: a unit that varies less is divided by this much instead
 
 
 @dataclass(frozen=True)
@@ -87,25 +85,6 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
             _open, files, layout, trials["trial"].to_numpy(), trials["n_frames"].to_numpy(), trials["has_responses"].to_numpy()
         ),
     )
-
-
-def response_scale(path: str | Path, per_frame: bool = False) -> Float[np.ndarray, " units"] | Float[np.ndarray, "units frames"]:
-    """What responses are divided by: their SD in training, and 1 % of the mean SD for units that vary less.
-
-    The statistics released with the videos are of every frame of a clip by itself, [units, frames]. One SD a unit is made of them exactly:
-    the mean variance within frames and the variance of the frames' means.
-
-    Args:
-        path: Folder of the recording, or its .zip.
-        per_frame: Give a scale for every frame of a clip as released, as the competition's normaliser does; otherwise one number a unit.
-    """
-    files = _files(Path(path))
-    folder = _statistics_folder(files, "responses")
-    mean, std = (_array(files, f"{folder}/{name}.npy").astype(np.float64) for name in ("mean", "std"))
-    if std.ndim == 2 and not per_frame:
-        std = np.sqrt(np.nanmean(std**2, axis=1) + np.nanvar(mean, axis=1))
-    least = LEAST_STD * np.nanmean(std, axis=0)
-    return np.where(std > least, std, least)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from graphtwin.coordinates import MINNIE65, pia_from_voxels, voxels_from_pia
 from graphtwin.execute import rng_for
-from graphtwin.schema import POSITION
 from graphtwin.synthetic.brain.cell_types import CELL_TYPES, depths_of, layer_at, quotas
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM, Sheet
 
@@ -42,10 +41,6 @@ class Anatomy:
     sheet: Sheet
     seed: int
     animal: int
-
-    def soma_nm(self) -> Float[np.ndarray, "neurons 3"]:
-        """Centres of the nuclei in the EM frame, whole nm."""
-        return em_nm(self.neurons[POSITION].to_numpy())
 
 
 def grow_anatomy(n: int, seed: int, animal: int, density_per_mm2: float = DENSITY_PER_MM2) -> Anatomy:

@@ -109,35 +109,6 @@ def edge_table(pairs: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def selectivity(responses: pd.DataFrame) -> pd.DataFrame:
-    """Orientation selectivity and preferred orientation of units from their mean responses to directions.
-
-    gOSI = |sum R exp(2 i theta)| / sum R; OSI = (preferred - orthogonal) / (preferred + orthogonal), the two directions of an orientation
-    averaged.
-
-    Args:
-        responses: Mean responses of each unit: columns direction_DDD_D, 0 or above, at equal steps around the circle.
-
-    Returns:
-        A table with columns gosi, osi, and pref_ori (degrees in [0, 180)); NaN for a unit without responses.
-    """
-    names = sorted(name for name in responses if str(name).startswith("direction_"))
-    if not names or len(names) % 4:
-        raise ValueError(f"{len(names)} directions; selectivity needs 4, 8, 12, ... at equal steps, so that each has its orthogonal one.")
-    theta = np.deg2rad([float(name.removeprefix("direction_").replace("_", ".")) for name in names])
-    values = responses[names].to_numpy(np.float64)
-    vector = values @ np.exp(2j * theta)
-    half = values.reshape(len(values), 2, -1).mean(axis=1)
-    best = half.argmax(axis=1)
-    rows = np.arange(len(half))
-    preferred, orthogonal = half[rows, best], half[rows, (best + half.shape[1] // 2) % half.shape[1]]
-    silent = values.sum(axis=1) <= 0
-    with np.errstate(invalid="ignore"):
-        gosi, osi = np.abs(vector) / values.sum(axis=1), (preferred - orthogonal) / (preferred + orthogonal)
-    angle = np.rad2deg(np.angle(vector)) / 2 % 180.0
-    return pd.DataFrame({"gosi": gosi, "osi": osi, "pref_ori": np.where(silent, np.nan, angle)}, index=responses.index)
-
-
 def _projections(key: pd.DataFrame, nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Projection of each pair, such as V1->HVA, and its projection with layers, such as V1L2/3->HVAL5."""
     by_id = nodes.set_index("nucleus_id")

@@ -174,10 +174,6 @@ class Readout(nn.Module):
             positions = positions + self.log_spread.exp() * torch.randn_like(positions)
         return read_out(features, positions, self.weights) + self.bias
 
-    def by_grid_sample(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
-        """What `forward` gives in eval mode, through `grid_sample`: the reference, which holds frames x channels x units in memory."""
-        return torch.einsum("fuc,uoc->fuo", self.seen(features), self.weights) + self.bias
-
     def seen(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units channels"]:
         """Features at the mean position of every unit."""
         grid = self.mean_positions()[None, None].expand(len(features), 1, -1, -1)

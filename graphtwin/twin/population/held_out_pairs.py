@@ -3,78 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
 from graphtwin.training import fit
 from graphtwin.twin.population.latent_fit import FreeLoadings, bounded, fit_population, split_trials
-from graphtwin.twin.population.latent_model import BATCH, PopulationConfig, PopulationModel, TrialGroups, latent_posterior, predict_means
+from graphtwin.twin.population.latent_model import BATCH, PopulationModel, TrialGroups, latent_posterior
 from graphtwin.twin.population.latents import Loadings
-from graphtwin.twin.population.noise_correlations import (
-    Agreement,
-    compare_noise_correlations,
-    predicted_noise_correlations,
-    repeat_residuals,
-)
-
-
-@dataclass(frozen=True)
-class HeldOutNoiseCorrelations:
-    """Agreement of predicted with measured noise correlations on test trials.
-
-    Attributes:
-        trials: Agreement over all pairs; latents and loadings were fitted on training trials.
-        pairs: Agreement over pairs of units of the same half of the population, never fitted together: latents were fitted on the other
-            half, and each unit's loadings on those latents alone. Both halves in turn.
-    """
-
-    trials: Agreement
-    pairs: tuple[Agreement, Agreement]
-
-    @property
-    def held_out_noise_correlation_r(self) -> float:
-        """Mean r over the pairs that were held out."""
-        return float(np.mean([half.r for half in self.pairs]))
-
-
-def held_out_noise_correlations(
-    predicted: Float[np.ndarray, "samples units"],
-    responses: Float[np.ndarray, "samples units"],
-    test: Bool[np.ndarray, " samples"],
-    config: PopulationConfig,
-    seed: int,
-    trials: Int[np.ndarray, " samples"] | None = None,
-    stimulus: Int[np.ndarray, " samples"] | None = None,
-) -> HeldOutNoiseCorrelations:
-    """Fit on training trials, and compare noise correlations on test trials.
-
-    Args:
-        predicted: Predicted means of all samples.
-        responses: Responses of all samples; NaN where missing.
-        test: Whether nothing is fitted on a sample; trials are whole.
-        config: Settings of the population model.
-        seed: Seed of the fits and of the halves.
-        trials: Trial of each sample; samples of one trial share their latents.
-        stimulus: Stimulus of each sample, the same for repeats, from which correlations are then measured; None measures them from the
-            model's prediction.
-    """
-    of_train, of_test = (None, None) if trials is None else (trials[~test], trials[test])
-    model = fit_population(predicted[~test], responses[~test], config, seed, of_train)
-    if stimulus is None:
-        residuals = responses[test] - predict_means(model, predicted[test]).response
-    else:
-        residuals = repeat_residuals(responses[test], stimulus[test])
-    of_all = compare_noise_correlations(predicted_noise_correlations(model, predicted[test]), residuals, of_test)
-    of_pairs = [
-        compare_noise_correlations(predicted_noise_correlations(extended, predicted[test][:, new]), residuals[:, new], of_test)
-        for new, extended in halves_apart(model, predicted[~test], responses[~test], seed, of_train)
-    ]
-    return HeldOutNoiseCorrelations(of_all, (of_pairs[0], of_pairs[1]))
 
 
 def halves_of(n_units: int, seed: int) -> tuple[Int[np.ndarray, " one"], Int[np.ndarray, " other"]]:

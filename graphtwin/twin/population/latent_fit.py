@@ -232,8 +232,7 @@ class _Posteriors:
         self.factor = torch.eye(n_latents, device=device).repeat(n_trials, 1, 1)
 
     def of(self, trials: np.ndarray) -> LatentPosterior:
-        nothing = self.mean.new_zeros(len(trials), 0)
-        return LatentPosterior(self.mean[trials], self.factor[trials], nothing, nothing)
+        return LatentPosterior(self.mean[trials], self.factor[trials])
 
     def keep(self, trials: np.ndarray, posterior: LatentPosterior) -> None:
         self.mean[trials], self.factor[trials] = posterior.mean, posterior.factor

@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.execute import rng_for
 from graphtwin.training import FitConfig
 from graphtwin.twin.model.response_families import SPIKE
-from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, leave_one_out, log_evidence
+from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, log_evidence
 from graphtwin.twin.population.marginals import Kind, Marginals
 from graphtwin.twin.population.observations import Observations
 
@@ -182,6 +181,7 @@ def predict_means(model: PopulationModel, predicted: Float[np.ndarray, "samples 
     return conditional(model, predicted, np.full(predicted.shape, np.nan))
 
 
+@torch.no_grad()
 def conditional(
     model: PopulationModel,
     predicted: Float[np.ndarray, "samples units"],
@@ -200,32 +200,10 @@ def conditional(
         responses: Responses that `log_density` scores; those in `known` are scored given themselves, so look at the others.
         trials: Trial of each sample; samples of one trial share their latents. None gives each sample its own.
     """
-    return _conditional(model, predicted, known, known if responses is None else responses, trials, without_itself=False)
-
-
-def leave_one_out_conditional(
-    model: PopulationModel,
-    predicted: Float[np.ndarray, "samples units"],
-    responses: Float[np.ndarray, "samples units"],
-    trials: Int[np.ndarray, " samples"] | None = None,
-) -> Conditional:
-    """What is expected of each unit given the responses of all other units (of the whole trial, where samples share latents).
-
-    For continuous responses the mean is mu_n - (1 / L_nn) sum_{m != n} L_nm (v_m - mu_m) and the variance 1 / L_nn, L the precision.
-    """
-    return _conditional(model, predicted, responses, responses, trials, without_itself=True)
-
-
-@torch.no_grad()
-def _conditional(
-    model: PopulationModel, predicted: np.ndarray, known: np.ndarray, scored: np.ndarray, trials: np.ndarray | None, without_itself: bool
-) -> Conditional:
+    scored = known if responses is None else responses
     out = {name: np.full(predicted.shape, np.nan) for name in ("mean", "sd", "response", "log_density")}
     for batch in _evaluate(model, predicted, known, trials):
-        if without_itself:
-            part, variance = leave_one_out(batch.posterior, model.loadings)
-        else:
-            part, variance = batch.posterior.part(model.loadings)
+        part, variance = batch.posterior.part(model.loadings)
         mean, sd = batch.mean + part[batch.trial], (variance[batch.trial] + model.loadings.private).sqrt()
         y = torch.as_tensor(scored[batch.samples], dtype=torch.float64, device=mean.device)
         density = model.marginals.observe(y).log_density(mean, sd)
@@ -234,31 +212,3 @@ def _conditional(
         for name, values in {"mean": mean, "sd": sd, "response": response, "log_density": density}.items():
             out[name][batch.samples] = values.cpu().numpy()
     return Conditional(**out)
-
-
-@torch.no_grad()
-def sample_responses(
-    model: PopulationModel,
-    predicted: Float[np.ndarray, "samples units"],
-    seed: int,
-    trials: Int[np.ndarray, " samples"] | None = None,
-) -> Float[np.ndarray, "samples units"]:
-    """One population response a sample.
-
-    Args:
-        model: Fitted population model.
-        predicted: Predicted means.
-        seed: Seed of the draws.
-        trials: Trial of each sample; samples of one trial share their latents.
-    """
-    groups, rng = TrialGroups.of(trials, len(predicted)), rng_for(seed, "population responses")
-    shared, private = (values.cpu().numpy() for values in (model.loadings.shared, model.loadings.private))
-    latents = rng.standard_normal((groups.count, shared.shape[1]))
-    responses = np.empty(predicted.shape)
-    for start in range(0, len(predicted), BATCH):
-        rows = slice(start, start + BATCH)
-        x = torch.as_tensor(predicted[rows], dtype=torch.float64, device=model.config.device)
-        noise = latents[groups.number[rows]] @ shared.T + np.sqrt(private) * rng.standard_normal(x.shape)
-        within = torch.as_tensor(rng.random(x.shape), device=x.device)
-        responses[rows] = model.marginals.respond(model.marginals.mean(x) + torch.as_tensor(noise, device=x.device), within).cpu().numpy()
-    return responses

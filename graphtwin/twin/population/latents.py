@@ -45,14 +45,10 @@ class LatentPosterior:
     Attributes:
         mean: Posterior mean of the latents.
         factor: Lower Cholesky factor of A.
-        weights: Precision w of each unit's responses, summed over a trial's samples.
-        natural: Natural parameter b of each unit's responses, summed over a trial's samples.
     """
 
     mean: Float[torch.Tensor, "trials latents"]
     factor: Float[torch.Tensor, "trials latents latents"]
-    weights: Float[torch.Tensor, "trials units"]
-    natural: Float[torch.Tensor, "trials units"]
 
     def part(self, loadings: Loadings) -> tuple[Float[torch.Tensor, "trials units"], Float[torch.Tensor, "trials units"]]:
         """Posterior mean and variance of each unit's shared part C_n z."""
@@ -94,7 +90,7 @@ def infer_latents(
         before, latents = latents, torch.cholesky_solve((natural @ shared)[:, :, None], factor)[:, :, 0]
         if n_latents == 0 or observed.all_points() or float((latents - before).abs().max()) < TOLERANCE:
             break
-    return LatentPosterior(latents, factor, weights, natural)
+    return LatentPosterior(latents, factor)
 
 
 def log_evidence(
@@ -145,19 +141,6 @@ def _precision(weights: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
 def _products(shared: torch.Tensor) -> torch.Tensor:
     """Products C_nk C_nl of the loadings of each unit, a row a unit."""
     return (shared[:, :, None] * shared[:, None, :]).flatten(1)
-
-
-def leave_one_out(
-    posterior: LatentPosterior, loadings: Loadings
-) -> tuple[Float[torch.Tensor, "trials units"], Float[torch.Tensor, "trials units"]]:
-    """Mean and variance of each unit's shared part C_n z given the responses of all other units, from one posterior.
-
-    With s = C_n^T A^-1 C_n and m the posterior mean of C_n z: mean (m - s b) / (1 - s w), variance s / (1 - s w). For points, mu_n + mean
-    is mu_n - (1 / L_nn) sum_{m != n} L_nm (v_m - mu_m) and psi_n + variance is 1 / L_nn with L = (C C^T + diag(psi))^-1.
-    """
-    part, spread = posterior.part(loadings)
-    left = (1.0 - spread * posterior.weights).clamp(min=SMALLEST_VARIANCE)
-    return (part - spread * posterior.natural) / left, spread / left
 
 
 def _sum_over_trials(values: torch.Tensor, trial: torch.Tensor, n_trials: int) -> torch.Tensor:

@@ -22,7 +22,6 @@ from graphtwin.twin.population.latent_model import (
     marginal_log_likelihood,
     predict_means,
 )
-from graphtwin.twin.population.latent_scores import single_response_correlations
 from graphtwin.twin.population.noise_correlations import (
     Agreement,
     compare_noise_correlations,
@@ -145,8 +144,18 @@ def _gains(model: PopulationModel, of: RecordedPopulation, seed: int) -> dict[st
         given[:, new], response[:, new] = told.log_density[:, new], told.response[:, new]
     alone = predict_means(model, x).response
     bits = {"marginal": np.nanmean(marginal - nothing, axis=1), "joint": joint / y.shape[1], "half": np.nanmean(given - marginal, axis=1)}
-    correlation = single_response_correlations(response, y) - single_response_correlations(alone, y)
+    correlation = _single_response_correlations(response, y) - _single_response_correlations(alone, y)
     return {name: values / np.log(2) for name, values in bits.items()} | {"correlation": correlation}
+
+
+def _single_response_correlations(
+    mean: Float[np.ndarray, "samples units"], responses: Float[np.ndarray, "samples units"]
+) -> Float[np.ndarray, " units"]:
+    """Pearson correlation of mean and single responses, a unit, over samples with a response; NaN where one of both is constant."""
+    a, b = (values - np.nanmean(np.where(np.isfinite(responses), values, np.nan), axis=0) for values in (mean, responses))
+    a = np.where(np.isfinite(responses), a, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nansum(a * b, axis=0) / np.sqrt(np.nansum(a**2, axis=0) * np.nansum(b**2, axis=0))
 
 
 def _only(y: np.ndarray, known: Int[np.ndarray, " known"]) -> Float[np.ndarray, "samples units"]:

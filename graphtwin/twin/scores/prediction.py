@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 from tqdm import tqdm
@@ -14,7 +13,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import Clips, Window
 from graphtwin.twin.model.network import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums, score_units
+from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums
 
 
 @torch.no_grad()
@@ -62,24 +61,15 @@ def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) 
     return found
 
 
-def score_trials(
-    twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, seed: int = 0, replicates: int = 200, train: Clips | None = None
-) -> pd.DataFrame:
-    """Scores of held-out trials, one row a unit, see `score_units`; pictures leave nothing out.
+def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Clips | None = None, progress: bool = False) -> StimulusSums:
+    """What scores are made of, a row a stimulus in the order of `clips.repeats()`.
 
     Args:
         twin: Twin in eval mode.
-        clips: Held-out clips, on the scales of the training trials.
+        clips: Held-out clips on the scales of the training trials.
         left_out_s: Seconds at the start of each clip that do not count.
-        seed: Seed of the intervals.
-        replicates: Number of resamples behind the intervals.
-        train: Training clips from which bits per response are counted; None leaves these NaN.
+        train: Training clips, from which bits per response are counted; None leaves these NaN.
+        progress: Whether a bar is shown.
     """
-    sums = sums_of(twin, clips, left_out_s, train)
-    return score_units(sums, clips.recording.units, seed, replicates)
-
-
-def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Clips | None = None, progress: bool = False) -> StimulusSums:
-    """What scores are made of, a row a stimulus in the order of `clips.repeats()`; see `score_trials`."""
     baseline = None if train is None else baseline_of(twin.family, train)
     return gather_sums(shown(twin, clips, baseline, progress), frames_of(left_out_s, clips.frame_rate_hz))
