@@ -27,8 +27,8 @@ from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
-N_REPLICATES = 1000  # the ends of a 95 % interval then rest on 25 each
-LONGEST_FIRST_STEP = 1.0  # slope over SD; a longer one leaves the estimate's neighbourhood
+N_REPLICATES = 1000  # replicates: each end of a 95 % interval then rests on 25 of them
+LONGEST_FIRST_STEP = 1.0  # slope over SD, of Newton's first step; a longer one leaves the estimate's neighbourhood
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Bootstrap:
     """Slopes of resampled tables, NaN where a resample had none.
 
     Attributes:
-        fit: The estimate.
-        resampled: "axons" or "axons and targets".
+        fit: The conditional fit of the whole table: the estimate.
+        resampled: What is drawn anew: "axons" or "axons and targets".
         replicates: Slopes per unit of each similarity.
-        shrink: What deviations from the estimate are multiplied by in intervals (1 for axons alone).
-        degrees: Of freedom, by which intervals are widened.
+        shrink: Factor by which intervals multiply deviations from the estimate (1 for axons alone).
+        degrees: Degrees of freedom, by which intervals are widened.
     """
 
     fit: ConditionalFit
@@ -68,10 +68,10 @@ def bootstrap_axons(fit: ConditionalFit, seed: int, n_replicates: int = N_REPLIC
     """Resample axons with replacement.
 
     Args:
-        fit: The estimate.
+        fit: The conditional fit of the whole table: the estimate.
         seed: The run's seed.
-        n_replicates: Resamples.
-        workers: Threads.
+        n_replicates: Number of resamples.
+        workers: Number of threads.
     """
     n_axons, every = len(fit.choices.axons), np.zeros(0)
     slopes = refits(fit, lambda number: (named_counts(seed, "axon", number, n_axons), every), n_replicates, workers, "bootstrap of axons")
@@ -82,10 +82,10 @@ def bootstrap_axons_and_targets(fit: ConditionalFit, seed: int, n_replicates: in
     """Resample axons and, independently, targets, both with replacement; a pair counts as the product of its two draws.
 
     Args:
-        fit: The estimate.
+        fit: The conditional fit of the whole table: the estimate.
         seed: The run's seed.
-        n_replicates: Resamples.
-        workers: Threads.
+        n_replicates: Number of resamples.
+        workers: Number of threads.
     """
     choices = fit.choices
     n_axons, n_targets = len(choices.axons), len(choices.targets)
@@ -105,11 +105,11 @@ def refits(
     """Slopes per unit with axons and targets weighted; NaN for a group without an estimate.
 
     Args:
-        fit: The estimate, where every search starts.
-        weights: Of axons and of targets (empty: every target counts once) in a replicate.
-        n: Replicates.
-        workers: Threads.
-        label: Of the progress bar.
+        fit: The conditional fit of the whole table, from whose estimate every search starts.
+        weights: Function from the number of a replicate to the weights of axons and of targets (empty: every target counts once).
+        n: Number of replicates.
+        workers: Number of threads.
+        label: Text of the progress bar.
     """
     choices, estimate = fit.choices, fit.standardised
     arrays, of_blocks = arrays_of(choices), (choices.block_axon, choices.block_group, fit.score, fit.information)
@@ -162,8 +162,8 @@ def leave_one_axon_out(fit: ConditionalFit, workers: int = 1) -> pd.DataFrame:
     """Exact refits without each axon that has synapses.
 
     Args:
-        fit: The estimate.
-        workers: Threads.
+        fit: The conditional fit of the whole table: the estimate.
+        workers: Number of threads.
 
     Returns:
         One row a group, similarity and axon of the group: estimate_without, change (with it minus without), change_in_se (over the

@@ -25,9 +25,9 @@ from scipy import stats
 from graphtwin.wiring.conditional.newton import COLLINEAR, DIVERGED, MAX_STEPS, NOT_CONVERGED, VARIES, solve_groups, sums_of_blocks
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
-LEVERAGE = 1e-6  # least share of the information that must lie with other axons
-FEW = 0.01  # share of pairs that may be called extreme
-SHARE_LEFT = 1e-3  # of the variance of a similarity, among the pairs that are not extreme
+LEVERAGE = 1e-6  # least share of the information that must lie with other axons, so that no axon's correction divides by 0
+FEW = 0.01  # largest share of pairs that may be called extreme
+SHARE_LEFT = 1e-3  # least share of a similarity's variance that is left without the extreme pairs; below, an error names these pairs
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class ConditionalFit:
     """Slopes of similarities on the log synapse rate per group, and what their errors are made of. Slopes are per unit of the similarity.
 
     Attributes:
-        choices: What was fitted.
+        choices: The candidates that were fitted.
         slope: Change of log expected synapses with one unit of the similarity.
-        se_model: From the information: right if counts are Poisson and pairs independent.
-        se_axon: Clustered by axon (CR2).
-        degrees: Of freedom of `se_axon`: about the number of axons if they are even, fewer if a few carry the information.
-        log_likelihood: Of each group's synapses given the axons' totals.
-        log_likelihood_alone: The same for the exposure alone, all slopes 0.
-        n_axons: With a synapse and at least two candidates; only these inform the slopes.
-        score, information: Of each block at the estimate, in the scale of `choices.x`.
+        se_model: Standard error of the slope from the information: right if counts are Poisson and pairs independent.
+        se_axon: Standard error of the slope, clustered by axon (CR2).
+        degrees: Degrees of freedom of `se_axon`: about the number of axons if they are even, fewer if a few carry the information.
+        log_likelihood: Log-likelihood (nats) of each group's synapses given the axons' totals.
+        log_likelihood_alone: Log-likelihood (nats) of each group's synapses for the exposure alone, all slopes 0.
+        n_axons: Number of axons of each group with a synapse and at least two candidates; only these inform the slopes.
+        score, information: Score and information of each block at the estimate, in the scale of `choices.x`.
     """
 
     choices: CandidateSet
@@ -59,7 +59,7 @@ class ConditionalFit:
 
     @property
     def standardised(self) -> Float[np.ndarray, "groups similarities"]:
-        """Slopes in the scale of `choices.x`."""
+        """Slopes in the scale of `choices.x`: change of log expected synapses with one SD of the similarity."""
         return self.slope * self.choices.scale
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -108,18 +108,18 @@ def fit_conditional(choices: CandidateSet) -> ConditionalFit:
 
 
 def synapses_of_blocks(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
-    """Synapses that an axon makes in a group."""
+    """Synapses of each block: those that an axon makes in a group."""
     return choices.sum_blocks(choices.n_synapses)
 
 
 def informative_axons(choices: CandidateSet) -> Int[np.ndarray, " groups"]:
-    """Axons of each group with a synapse and at least two candidates."""
+    """Number of axons of each group with a synapse and at least two candidates."""
     informative = (synapses_of_blocks(choices) > 0) & (np.diff(choices.start) > 1)
     return np.bincount(choices.block_group[informative], minlength=len(choices.groups))
 
 
 def per_group(choices: CandidateSet, value: Float[np.ndarray, "blocks ..."]) -> Float[np.ndarray, "groups ..."]:
-    """Sum over the blocks of each group."""
+    """Sum of a value over the blocks of each group."""
     out = np.zeros((len(choices.groups), *value.shape[1:]))
     np.add.at(out, choices.block_group, value)
     return out
@@ -160,8 +160,8 @@ def solve(
     Args:
         choices: The candidates.
         axon_weight: How often each axon counts; 0 leaves it out.
-        start: Slopes to start from.
-        target_weight: How often each target counts, as choice of every axon; None for once.
+        start: Slopes from which the search starts.
+        target_weight: How often each target counts, as choice of every axon; None counts each once.
     """
     weight = np.zeros(0) if target_weight is None else np.asarray(target_weight, dtype=np.float64)
     beta = np.array(start, dtype=np.float64)
@@ -169,7 +169,7 @@ def solve(
 
 
 def arrays_of(choices: CandidateSet) -> tuple[np.ndarray, ...]:
-    """What `solve_groups` reads of the candidates."""
+    """The arrays of the candidates that `solve_groups` reads."""
     border = np.searchsorted(choices.block_group, np.arange(len(choices.groups) + 1))
     return border, choices.block_axon, choices.start, choices.x, choices.exposure, choices.n_synapses, choices.target
 

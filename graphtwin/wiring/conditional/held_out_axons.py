@@ -22,7 +22,7 @@ from graphtwin.wiring.conditional.conditional_fit import block_sums, fit_conditi
 from graphtwin.wiring.conditional.newton import FITTED
 from graphtwin.wiring.pairs.candidates import CandidateSet, Exposure, candidates
 
-N_FOLDS = 5  # of axons, each held out once
+N_FOLDS = 5  # folds of axons, each held out once
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Hypothesis:
     """A rule before it is fitted.
 
     Attributes:
-        name: Of the rule.
-        similarities: Columns whose slopes are fitted; none for the exposure alone.
-        exposure: What expected synapses are proportional to, or None.
+        name: Name of the rule in tables.
+        similarities: Columns of the pair table whose slopes are fitted; none for the exposure alone.
+        exposure: Column that expected synapses are proportional to, or None.
     """
 
     name: str
@@ -51,10 +51,10 @@ def held_out_scores(
 
     Args:
         pairs: The pair table.
-        hypotheses: Rules; pairs for which a similarity of any of them is unknown are left out for all.
+        hypotheses: Rules to compare; pairs for which a similarity of any of them is unknown are left out for all.
         seed: The run's seed; it deals the axons into folds by id.
-        by: Column of the group each slope is fitted in.
-        n_folds: Folds.
+        by: Column of the pair table that names the group in which each slope is fitted.
+        n_folds: Number of folds of axons.
 
     Returns:
         One row a rule, group and axon with synapses: rule, group, pre_nucleus_id, fold, n_synapses, log_likelihood (nats).
@@ -103,11 +103,11 @@ def compare_held_out(
     """Gain of every rule over the reference, in nats a synapse, with an interval that resamples axons (paired: the same axons for both).
 
     Args:
-        scores: From `held_out_scores`.
-        reference: Name of a rule among them, such as "L_d alone".
+        scores: Log-likelihoods of held-out axons, as `held_out_scores` returns them.
+        reference: Name of the rule that the others are compared with, such as "L_d alone".
         seed: The run's seed.
-        n_replicates: Resamples.
-        level: Of the interval.
+        n_replicates: Number of resamples.
+        level: Share of resamples that the interval covers.
 
     Returns:
         rule, reference, log_likelihood (nats a synapse), gain, low, high, n_axons, n_synapses; fits are taken as they are, so the interval

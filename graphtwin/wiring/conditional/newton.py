@@ -1,6 +1,6 @@
 """Newton's method for the conditional Poisson likelihood: compiled passes over the pairs of each axon, which release the GIL.
 
-Each block (an axon in a group) adds the log-likelihood of its synapses given their number. `conditional` says what the model is.
+Each block (an axon in a group) adds the log-likelihood of its synapses given their number. `conditional_fit` says what the model is.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-MAX_STEPS = 50  # of Newton, after which a fit counts as not converged
+MAX_STEPS = 50  # Newton steps after which a fit counts as not converged
 CONVERGED = 1e-6  # twice the log-likelihood that a Newton step gains: an error of 0.001 SE, and that step still squares it
-ROUNDING = 1e-12  # of a log-likelihood
+ROUNDING = 1e-12  # share of a log-likelihood that may be a rounding error: a fall within it is none
 LONGEST_STEP = 3.0  # slope over SD: far from the estimate the quadratic is no guide
 SEPARATED = 25.0  # slope over SD of the similarity: a rate ratio of 10^10 for one SD is no estimate
 SINGULAR = 1e-9  # share of a similarity's information that must remain given the others

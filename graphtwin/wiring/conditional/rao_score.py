@@ -27,14 +27,14 @@ class ScoreTest:
 
     Attributes:
         choices: The candidates.
-        similarity: Which is tested; all others of the candidates are held.
-        slope: Fitted jointly with the others, per unit of the similarity.
+        similarity: Name of the similarity that is tested; all others of the candidates are held.
+        slope: Slope of the similarity per unit, fitted jointly with the others.
         value: The similarity of each pair, in the scale of `choices.x`.
-        others: The other similarities.
-        expected: Synapses of each pair under the hypothesis, given the axons' totals.
-        synapses: Of each block.
-        others_mean: Sum of expected times others in each block.
-        others_information: Inverse of the others' information in each group.
+        others: The other similarities of each pair, in the scale of `choices.x`.
+        expected: Expected synapses of each pair under the hypothesis, given the axons' totals.
+        synapses: Synapses of each block.
+        others_mean: Sum over each block of expected synapses times the other similarities.
+        others_information: Inverse of the other similarities' information in each group.
     """
 
     choices: CandidateSet
@@ -49,12 +49,12 @@ class ScoreTest:
 
     @property
     def scale(self) -> float:
-        """SD of the similarity."""
+        """SD of the similarity over the candidates, in the unit of the similarity."""
         return float(self.choices.scale[self.choices.column(self.similarity)])
 
     @property
     def residual(self) -> Float[np.ndarray, " pairs"]:
-        """Observed minus expected synapses."""
+        """Observed minus expected synapses of each pair."""
         return self.choices.n_synapses - self.expected
 
     def observed(self) -> Float[np.ndarray, "groups parts"]:
@@ -85,7 +85,7 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     """Prepare the test of one similarity given all others among the candidates.
 
     Raises:
-        ValueError: As `fit_conditional`, for all similarities together and for the others alone.
+        ValueError: All similarities together, or the others alone, cannot be fitted (see `fit_conditional`).
     """
     column = choices.column(similarity)
     slope = fit_conditional(choices).slope[:, column]  # refuses what has no slope to test

@@ -19,7 +19,7 @@ from graphtwin.config import nearest, validate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional, synapses_of_blocks
 from graphtwin.wiring.pairs.candidates import CandidateSet, Exposure, candidates
 
-LARGEST_LOG = 700.0  # exp of more is no number
+LARGEST_LOG = 700.0  # largest log of expected synapses: exp of more is no number
 
 
 class Term(BaseModel):
@@ -57,8 +57,10 @@ class WiringRule(BaseModel):
     )
     terms: tuple[Term, ...] = Field((), description="Terms of the rule, which are added up.")
     by: str | None = Field(None, description="Column that terms with a group refer to.")
-    exposure: Exposure = Field("l_d_um", description="What expected synapses are proportional to; None for a rule without L_d.")
-    dispersion: float = Field(0.0, ge=0, description="Variance of a count is mu + dispersion mu^2 (negative binomial); 0 is Poisson.")
+    exposure: Exposure = Field("l_d_um", description="Column that expected synapses are proportional to; None for a rule without L_d.")
+    dispersion: float = Field(
+        0.0, ge=0, description="Dispersion: a count has variance mu + dispersion mu^2 (negative binomial); 0 is Poisson."
+    )
 
     def log_rate(self, pairs: pd.DataFrame) -> Float[np.ndarray, " pairs"]:
         """Log of expected synapses per unit of exposure; NaN where a feature that counts is unknown."""
@@ -100,7 +102,7 @@ class WiringRule(BaseModel):
         return draw_counts(expected, self.dispersion, rng)
 
     def log_likelihood(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        """How likely each axon's synapses fall where they did, given their number and its candidates (as in `held_out`).
+        """How likely each axon's synapses fall where they did, given their number and its candidates (as in `held_out_axons`).
 
         Returns:
             One row an axon with synapses: pre_nucleus_id, n_synapses, log_likelihood (nats, without the combinatorial constant).
@@ -167,13 +169,13 @@ def fit_rule(
 
     Args:
         pairs: The pair table.
-        features: Columns; none for the exposure alone.
-        name: Of the rule; the features joined by "+" by default.
-        by: Column of groups with slopes and a constant of their own.
-        exposure: What expected synapses are proportional to; None for a rule without L_d.
+        features: Columns of the pair table that get slopes; none for the exposure alone.
+        name: Name of the rule; the features joined by "+" by default.
+        by: Column of the pair table that names groups with slopes and a constant of their own.
+        exposure: Column that expected synapses are proportional to; None for a rule without L_d.
 
     Raises:
-        ValueError: As `candidates` and `fit_conditional`.
+        ValueError: The pairs are refused by `candidates`, or a group cannot be fitted (see `fit_conditional`).
     """
     choices = candidates(pairs, features, by, exposure)
     fit = fit_conditional(choices)
@@ -219,7 +221,7 @@ def quantity(feature: str, step: float) -> str:
 
 
 def _round_step(sd: float) -> float:
-    """The SD to one digit."""
+    """The SD rounded to one digit."""
     return float(f"{sd:.0e}")
 
 

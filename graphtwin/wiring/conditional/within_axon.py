@@ -17,7 +17,7 @@ from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
-L_D_BINS = 10  # of equally many pairs, within which pairs have about the same L_d
+L_D_BINS = 10  # quantile bins of L_d, within which pairs have about the same L_d
 METRICS = ("auc", "auc_within_l_d", "average_precision", "prevalence")
 
 
@@ -26,8 +26,8 @@ def rank_within_axons(choices: CandidateSet, similarity: str, n_bins: int = L_D_
 
     Args:
         choices: The candidates.
-        similarity: The higher, the likelier connected.
-        n_bins: Quantile bins of L_d over each group's candidates; `auc_within_l_d` compares pairs of the same bin only.
+        similarity: Name of the similarity; pairs with a higher one are ranked as likelier connected.
+        n_bins: Number of quantile bins of L_d over each group's candidates; `auc_within_l_d` compares pairs of the same bin only.
 
     Returns:
         group, pre_nucleus_id, n_connected, n_adp, auc, auc_within_l_d (NaN where no bin has both kinds), average_precision, prevalence.
@@ -50,10 +50,10 @@ def summarise_ranking(per_axon: pd.DataFrame, seed: int, n_replicates: int = N_R
     """Mean over axons of each group with an interval that resamples axons (the same draws in every group and metric).
 
     Args:
-        per_axon: From `rank_within_axons`.
+        per_axon: Metrics of each axon, as `rank_within_axons` returns them.
         seed: The run's seed.
-        n_replicates: Resamples.
-        level: Of the interval.
+        n_replicates: Number of resamples.
+        level: Share of resamples that the interval covers.
 
     Returns:
         group, metric, estimate, low, high, n_axons; no interval with fewer than two axons.

@@ -10,8 +10,8 @@ from numba import njit
 
 from graphtwin.execute import rng_for
 
-MAX_CELLS = 2 * 10**9  # of the table of present pairs, one byte each
-PROPOSALS_A_ROUND = 2**20  # of swaps, drawn at once: 16 MiB
+MAX_CELLS = 2 * 10**9  # cells of the table of present pairs (axons x targets), one byte each: 2 GB
+PROPOSALS_A_ROUND = 2**20  # proposed swaps that are drawn at once: 16 MiB
 
 
 def rewire(
@@ -35,10 +35,10 @@ def rewire(
         post_nucleus_id: Target of each edge; no pair twice.
         seed: The run's seed.
         name: Number of the null graph.
-        swaps_per_edge: Proposed exchanges over edges; with positions nine in ten are refused, so take 100.
+        swaps_per_edge: Proposed exchanges for each edge; with positions nine in ten are refused, so take 100.
         position: Places (um) of the axon's and the target's cell for each edge; with them an exchange must also keep the number of edges in
             every bin of distance, unknown distance being one of them.
-        bin_um: Width of those bins.
+        bin_um: Width of the bins of distance, um.
     """
     pres, pre = np.unique(pre_nucleus_id, return_inverse=True)
     posts, post = np.unique(post_nucleus_id, return_inverse=True)

@@ -24,7 +24,7 @@ TRIADS = {
     "mutual with an output": "111U",
     "mutual with an input": "111D",
 }
-MIN_EDGES = 10  # with fewer there is hardly a motif to count
+MIN_EDGES = 10  # least number of edges in a graph: with fewer there is hardly a motif to count
 
 
 def motif_counts(pre: Int[np.ndarray, " edges"], post: Int[np.ndarray, " edges"]) -> dict[str, float]:
@@ -68,10 +68,11 @@ def motifs(
     Args:
         pre_nucleus_id: Axon of each edge; no pair twice and no cell onto itself.
         post_nucleus_id: Target of each edge.
-        seed: Names every rewiring.
-        n_nulls: Rewired graphs; with n of them no p is below 1 / (n + 1).
-        position: Of the axon's and the target's soma of each edge, um; with it the number of edges in every bin of distance is kept too.
-        bin_um: Width of these bins.
+        seed: The run's seed; it names every rewiring.
+        n_nulls: Number of rewired graphs; with n of them no p is below 1 / (n + 1).
+        position: Places (um) of the axon's and the target's soma for each edge; with them the number of edges in every bin of distance is
+            kept too.
+        bin_um: Width of the bins of distance, um.
         progress: Show a bar.
 
     Returns:

@@ -29,8 +29,8 @@ from graphtwin.wiring.nulls.permutations import MAX_CELLS, N_REPLICATES, NullDis
 from graphtwin.wiring.pairs.candidates import CandidateSet
 
 KeepLd = Literal["weighted", "binned", "free"]
-MOST_SYNAPSES = 50.0  # expected of a pair; beyond, odds would outgrow float32
-LEAST_WEIGHT = 1e-30  # of a candidate; 0 marks what is none
+MOST_SYNAPSES = 50.0  # largest number of synapses expected of a pair; beyond, odds would outgrow float32
+LEAST_WEIGHT = 1e-30  # least weight of a candidate; 0 marks a pair that is none
 NAMES: dict[KeepLd, str] = {"weighted": "rewired", "binned": "rewired in L_d bins", "free": "rewired freely"}
 
 
@@ -52,20 +52,21 @@ def rewire_pairs(
 
     Args:
         choices: The candidates.
-        similarity: Which is tested, given their others.
+        similarity: Name of the similarity that is tested, given the others of the candidates.
         seed: The run's seed.
-        n_replicates: Rewired graphs.
-        l_d: "weighted": a graph is as likely as the product over its connections of their odds e^mu - 1, where mu are the synapses expected
-            without the similarity (from L_d and the others), so that the null is the Poisson model with the effects of axons and targets
-            conditioned out. Log L_d is held like the others, because the odds of clustered synapses rise less with it. "binned": all graphs
-            with the same number of connections in every quantile bin of L_d are equally likely. "free": all graphs are, whatever their
-            L_d; no test of similarity where it goes with L_d.
-        n_bins: Bins in each group, if binned.
-        swaps_per_edge: Proposed exchanges a connection; in bins most are refused, so take 100.
-        workers: Threads.
+        n_replicates: Number of rewired graphs.
+        l_d: How L_d is kept. "weighted": a graph is as likely as the product over its connections of their odds e^mu - 1, where mu are the
+            synapses expected without the similarity (from L_d and the others), so that the null is the Poisson model with the effects of
+            axons and targets conditioned out. Log L_d is held like the others, because the odds of clustered synapses rise less with it.
+            "binned": all graphs with the same number of connections in every quantile bin of L_d are equally likely. "free": all graphs
+            are, whatever their L_d; no test of similarity where it goes with L_d.
+        n_bins: Number of quantile bins of L_d in each group, if binned.
+        swaps_per_edge: Proposed exchanges for each connection; in bins most are refused, so take 100.
+        workers: Number of threads.
 
     Raises:
-        ValueError: As `score_test`; a group is too large for its table, nothing can be exchanged, or there are too few replicates.
+        ValueError: A fit fails (see `score_test`), a group is too large for its table, nothing can be exchanged, or there are too few
+            replicates.
     """
     test = score_test(choices, similarity)
     summed = summed_columns(test, l_d)
@@ -101,7 +102,7 @@ def rewire_pairs(
 
 
 def summed_columns(test: ScoreTest, l_d: KeepLd) -> Float[np.ndarray, "pairs columns"]:
-    """What is summed over connections: the similarity, the others and, where graphs are weighted by it, log L_d."""
+    """Columns that are summed over connections: the similarity, the others and, where graphs are weighted by it, log L_d."""
     log_l_d = [np.log(test.choices.l_d_um)] if l_d == "weighted" else []
     return np.column_stack([test.value, test.others, *log_l_d])
 
@@ -109,7 +110,7 @@ def summed_columns(test: ScoreTest, l_d: KeepLd) -> Float[np.ndarray, "pairs col
 def sum_groups(
     value: Float[np.ndarray, "edges columns"], group: Int[np.ndarray, " edges"], n_groups: int
 ) -> Float[np.ndarray, "groups columns"]:
-    """Sums over the connections of each group."""
+    """Sums of each column over the connections of each group."""
     sums = np.zeros((n_groups, value.shape[1]))
     np.add.at(sums, group, value)
     return sums
@@ -137,11 +138,11 @@ class GroupTable:
     """Connections of one group, and where they may go.
 
     Attributes:
-        row: Of each connection in the candidates.
-        axon, target: Of each connection, numbered in the group.
-        row_of: Row of the candidates of each axon and target; -1 where they are none.
-        weight: Of each axon and target; 0 where they are no candidates. Binned: 1 + bin.
-        is_bin: Whether weights are bins to be kept.
+        row: Row of each connection in the candidates.
+        axon, target: Number of each connection's axon and target, counted in the group.
+        row_of: Row in the candidates of each pair of an axon and a target; -1 where the pair is no candidate.
+        weight: Weight of each pair of an axon and a target, or 1 + its bin of L_d; 0 where the pair is no candidate.
+        is_bin: Whether weights are bins of L_d to be kept.
     """
 
     row: Int[np.ndarray, " edges"]
@@ -178,7 +179,7 @@ def exchange_weights(choices: CandidateSet, expected: Float[np.ndarray, " pairs"
 
 
 def group_tables(choices: CandidateSet, weights: PairWeights) -> list[GroupTable]:
-    """One table a group."""
+    """The connections and weights of each group, one `GroupTable` a group."""
     border = choices.start[np.searchsorted(choices.block_group, np.arange(len(choices.groups) + 1))]
     axon_of = choices.block_axon[choices.block]
     tables = []

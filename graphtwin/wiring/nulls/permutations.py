@@ -4,17 +4,17 @@
     stay. Valid where targets are about equally popular.
 `permute_neurons` deals the function of targets anew within strata, the same for all axons. Who connects, L_d and how popular each target
     is stay. Valid where function does not go with place or popularity within a stratum.
-`pair_rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay. Valid
-    with L_d as weight, also where targets are popular; in bins of L_d only where similarity does not follow L_d inside a bin.
+`pair_rewiring.rewire_pairs` moves connections among candidates. Similarity and the number of partners of every axon and target stay.
+    Valid with L_d as weight, also where targets are popular; in bins of L_d only where similarity does not follow L_d inside a bin.
 
 A target that many axons prefer makes all of them agree on its function. Permuting pairs gives every axon a lottery of its own and so breaks
 what the axons share: with popular targets it finds rules that are not there. Use neurons or rewiring then, and believe no null alone.
 `analyses/planted_pairs` counts how often each of them errs, and where.
 Strata may explain a part of the slope; the null slopes then lie around that part instead of 0.
 
-The statistic of permutations is the z of the score test given the other similarities of the candidates (`score_test`); `rewiring` says why
-rewiring has another. p counts replicates whose z lies at least as far from the mean of all z, the observed one included; two-sided,
-(1 + number) / (1 + replicates).
+The statistic of permutations is the z of the score test given the other similarities of the candidates (`score_test`); `pair_rewiring`
+says why rewiring has another. p counts replicates whose z lies at least as far from the mean of all z, the observed one included;
+two-sided, (1 + number) / (1 + replicates).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from graphtwin.wiring.conditional.rao_score import ScoreTest, score_parts, score
 from graphtwin.wiring.pairs.candidates import CandidateSet
 from graphtwin.wiring.pairs.measure import Measure
 
-N_REPLICATES = 1000  # the least p is then 1 / 1001
-AGREE_SD = 1e-3  # of a similarity: how closely a measure must repeat the column of the table
-MAX_CELLS = 2 * 10**8  # of the table of axons x targets, 8 bytes each
+N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
+AGREE_SD = 1e-3  # SD of a similarity: how closely a measure must repeat the column of the table
+MAX_CELLS = 2 * 10**8  # cells of a table of axons x targets; at 8 bytes each 1.6 GB
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class NullDistribution:
     """Observed and null statistics of one similarity, by group.
 
     Attributes:
-        null: Name of the null.
-        slope: Conditional slope observed, per unit of the similarity, given the others.
-        z: Score statistic observed.
-        null_z: Of the replicates.
+        null: Name of the null hypothesis.
+        slope: Observed conditional slope of each group, per unit of the similarity, given the others.
+        z: Observed score statistic of each group.
+        null_z: Score statistics of the replicates.
         null_slope: One-step slopes of the replicates, per unit of the similarity.
         moved: Share of pairs (or connections) that changed, mean over replicates.
     """
@@ -90,11 +90,11 @@ def permute_within_axons(
 
     Args:
         choices: The candidates; their other similarities stay in place and are held in the test.
-        similarity: Which is dealt.
+        similarity: Name of the similarity that is dealt.
         seed: The run's seed.
-        n_replicates: Permutations.
-        stratum: A number for every row of the pair table (`quantile_bins`): pairs exchange within theirs only.
-        workers: Threads.
+        n_replicates: Number of permutations.
+        stratum: Number of each row's stratum in the pair table (`quantile_bins`): pairs exchange similarities within theirs only.
+        workers: Number of threads.
     """
     test = score_test(choices, similarity)
     code = np.zeros(len(choices.row), dtype=np.int64) if stratum is None else stratum[choices.row]
@@ -138,8 +138,8 @@ def permute_neurons(
         measure: Likeness of any two cells, with every axon and target among its cells. Strata should keep what function goes with: area,
             layer, scan.
         seed: The run's seed.
-        n_replicates: Permutations.
-        workers: Threads.
+        n_replicates: Number of permutations.
+        workers: Number of threads.
     """
     test = score_test(choices, measure.name)
     likeness, stratum = _likeness(choices, measure, test)

@@ -18,10 +18,10 @@ from jaxtyping import Float, Int
 from graphtwin.config import nearest
 
 log = logging.getLogger("graphtwin")
-KEY = ["pre_nucleus_id", "post_nucleus_id"]  # a pair is directed, from axon to target
+KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
 ALL = "all"  # name of the one group when no column divides the pairs
 Exposure = Literal["l_d_um"] | None
-N_NAMED = 3  # pairs named in an error
+N_NAMED = 3  # number of pairs that an error names
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class CandidateSet:
     Attributes:
         similarities: Names of the columns of `x`.
         groups: Names of the groups (projections), sorted.
-        axons, targets: Nucleus ids, rising.
+        axons, targets: Nucleus ids of axons and of targets, rising.
         start: First row of each block, and after the last one the number of pairs.
         block_group, block_axon: Position of each block's group in `groups` and of its axon in `axons`.
         target: Position of each pair's target in `targets`.
-        n_synapses: Of each pair.
+        n_synapses: Number of synapses of each pair, or another outcome in its place.
         exposure: L_d of each pair in um; 1 where expected synapses are not proportional to it.
-        l_d_um: L_d of each pair, um.
+        l_d_um: L_d of each pair in um.
         x: Similarities, each with mean 0 and SD 1 over the candidates: (value - centre) / scale.
-        centre, scale: In the unit of each similarity.
-        row: Where each pair stood in the table.
-        n_unknown: Pairs with L_d > 0 left out because a similarity or the group is unknown.
+        centre, scale: Mean and SD of each similarity over the candidates, in its unit.
+        row: Row of each pair in the table.
+        n_unknown: Number of pairs with L_d > 0 left out because a similarity or the group is unknown.
         counted: What `n_synapses` holds, in the words of errors.
     """
 
@@ -74,7 +74,7 @@ class CandidateSet:
         return "" if self.groups == (ALL,) else ", or divide the pairs into fewer groups"
 
     def sum_blocks(self, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " blocks"]:
-        """Sum over the pairs of each block."""
+        """Sum of a value over the pairs of each block."""
         return np.bincount(self.block, value, len(self.block_axon))
 
     def l_d_bins(self, n_bins: int) -> Int[np.ndarray, " pairs"]:
@@ -93,7 +93,7 @@ class CandidateSet:
         return self.similarities.index(similarity)
 
     def only(self, similarities: Sequence[str]) -> CandidateSet:
-        """The same pairs with some of the similarities."""
+        """The candidate pairs with only some of their similarities."""
         at = [self.column(name) for name in similarities]
         x = np.ascontiguousarray(self.x[:, at])
         return replace(self, similarities=tuple(similarities), x=x, centre=self.centre[at], scale=self.scale[at])
@@ -103,10 +103,11 @@ def candidates(pairs: pd.DataFrame, similarities: Sequence[str] = (), by: str | 
     """Check a pair table and sort its pairs with L_d > 0.
 
     Args:
-        pairs: One row an ordered pair: pre_nucleus_id, post_nucleus_id (int64), n_synapses, l_d_um and the columns named below.
+        pairs: The pair table, one row an ordered pair: pre_nucleus_id, post_nucleus_id (int64), n_synapses, l_d_um and the columns named
+            below.
         similarities: Columns of likeness (or distance); pairs for which one is NaN are left out and counted.
         by: Column that divides pairs into groups, such as proj_hva; an axon then has a block in each of its groups.
-        exposure: What expected synapses are proportional to; None for a rule without L_d.
+        exposure: Column that expected synapses are proportional to; None for a rule without L_d.
 
     Raises:
         ValueError: A column is missing, ids are no integers, a pair occurs twice or is one cell, a number is impossible, a synapse has
@@ -142,7 +143,7 @@ def _sorted_set(
     n_unknown: int,
     exposure: Exposure,
 ) -> CandidateSet:
-    """The set, its rows by group, axon and target."""
+    """The candidate set, its rows by group, axon and target."""
     code, groups = pd.factorize(group, sort=True)
     axon, axons = pd.factorize(pairs[KEY[0]].to_numpy(np.int64)[row], sort=True)
     target, targets = pd.factorize(pairs[KEY[1]].to_numpy(np.int64)[row], sort=True)
@@ -181,7 +182,8 @@ def quantile_bins(pairs: pd.DataFrame, categories: Sequence[str] = (), bins: dic
     Args:
         pairs: The pair table.
         categories: Columns to agree in, such as proj_hva_layer; a missing value is a category of its own.
-        bins: Column to number of bins, such as {"l_d_um": 8, "distance_um": 8}; bins hold equal numbers of the pairs with L_d > 0.
+        bins: Name of a column to its number of bins, such as {"l_d_um": 8, "distance_um": 8}; bins hold equal numbers of the pairs with L_d
+            > 0.
     """
     bins = bins or {}
     _check_columns(pairs, [*categories, *bins, "l_d_um"])
@@ -197,7 +199,7 @@ def quantile_bins(pairs: pd.DataFrame, categories: Sequence[str] = (), bins: dic
         edges = np.quantile(value[near], np.arange(1, n_bins) / n_bins)
         codes.append(np.searchsorted(edges, value, side="right"))
     number = np.zeros(len(pairs), dtype=np.int64)
-    for code in codes:  # of a missing category: -1
+    for code in codes:  # a missing category has code -1
         number = pd.factorize(number * (int(code.max(initial=0)) + 2) + code + 1, sort=True)[0].astype(np.int64)
     return number
 

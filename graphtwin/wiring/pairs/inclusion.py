@@ -16,7 +16,7 @@ from graphtwin.cortex.funnel import Funnel
 
 Grouping = Literal["proj_hva", "proj_hva_layer", "none"]
 
-# What a cell's columns must exceed for a similarity to be believed.
+# Columns that tell how reliable a cell's function is, and what each must exceed for a similarity to be believed.
 _TWIN = {"cc_max_cvt": 0.4, "cc_abs_cvt": 0.2}
 _IN_VIVO = {"cc_max_cvt": 0.4}
 _TWIN_ORIENTATION = {"gosi_cvt_monet_full": 0.25}
@@ -43,11 +43,11 @@ class Inclusion(BaseModel):
 
     reliability: bool = Field(True, description="Whether both cells must exceed the cuts of the similarity in `RELIABLE_ABOVE`.")
     more_than_axons: int | None = Field(
-        5, ge=0, description="A projection has more axons than this with L_d > 0, and more than this with synapses."
+        5, ge=0, description="Number of axons with L_d > 0 that a projection must exceed, and of axons with synapses."
     )
-    more_than_synapses: int | None = Field(30, ge=0, description="A projection has more synapses than this.")
+    more_than_synapses: int | None = Field(30, ge=0, description="Number of synapses that a projection must exceed.")
     share_below: float | None = Field(
-        0.5, gt=0, le=1, description="No axon holds this share or more of a projection's synapses, or of its L_d."
+        0.5, gt=0, le=1, description="Share of a projection's synapses, and of its L_d, that every axon must stay below."
     )
     common_axons: bool = Field(
         True, description="Whether an axon stays in a projection only if it has pairs in every population that the projection has."
@@ -66,10 +66,10 @@ def include(
     """The pairs of all populations that pass the rules, and the funnel. Pairs of unknown similarity or projection never pass.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id, n_synapses, l_d_um, population, the similarity, and the column `by`.
-        neurons: nucleus_id (unique) and the columns of the similarity's cuts; None where the rules need none.
-        similarity: Column of the pair table.
-        rules: As `INCLUSIONS["published"]`.
+        pairs: The pair table: pre_nucleus_id, post_nucleus_id, n_synapses, l_d_um, population, the similarity, and the column `by`.
+        neurons: The neuron table: nucleus_id (unique) and the columns of the similarity's cuts; None where the rules need none.
+        similarity: Column of the pair table that is analysed.
+        rules: Rules a pair must pass, such as `INCLUSIONS["published"]`.
         by: Column that names the projection, or "none" to take all pairs together.
     """
     grouping = [] if by == "none" else [by]

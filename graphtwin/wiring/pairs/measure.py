@@ -13,7 +13,7 @@ from graphtwin import schema
 from graphtwin.tuning.curves import describe_tuning, direction_degrees
 from graphtwin.tuning.similarity import orientation_difference, signal_correlation
 
-OSI_MIN = 0.4  # in vivo cut of Ding et al. 2025, doi:10.1038/s41586-025-08840-3
+OSI_MIN = 0.4  # OSI in vivo above which a cell counts as tuned: the cut of Ding et al. 2025, doi:10.1038/s41586-025-08840-3
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Measure:
     """Likeness of two cells.
 
     Attributes:
-        nucleus_id: Cells it is defined for.
-        likeness: Of pairs of rows of `nucleus_id`.
-        stratum: Cells of equal number may trade their function in a permutation (same scan and layer).
-        unit: "1" or "degrees".
+        nucleus_id: Nucleus ids of the cells that the measure is defined for.
+        likeness: Function from two arrays of rows of `nucleus_id` to the likeness of these pairs of cells.
+        stratum: Stratum of each cell: cells of equal number may trade their function in a permutation (same scan and layer).
+        unit: Unit of the likeness: "1" or "degrees".
     """
 
     name: str
@@ -39,7 +39,7 @@ def tuning_measures(units: pd.DataFrame, neurons: pd.DataFrame) -> tuple[Measure
 
     Args:
         units: The unit that speaks for each nucleus (see `tuning.units`): nucleus_id, session, scan_idx, direction_DDD_D.
-        neurons: nucleus_id and layer.
+        neurons: The neuron table: nucleus_id and layer.
     """
     schema.require_unique(units, ["nucleus_id"], "units of like-to-like")
     columns = [name for name in units if name.startswith("direction_")]

@@ -24,8 +24,8 @@ from jaxtyping import Float
 
 from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
 
-SIZE_STEP = 1e-3  # c above: slopes are within this share, times the slope over a SD, of least squares
-FLAT = 1e-18  # squared deviations of this size are rounding
+SIZE_STEP = 1e-3  # c above, a number: slopes are within this share, times the slope over a SD, of least squares
+FLAT = 1e-18  # squared deviations up to this size (times the mean, for L_d) are rounding
 LOG_L_D = "log_l_d"  # name of the offset's column
 PER_UNIT = ("estimate", "se", "se_model", "low", "high", "null_mean", "null_sd", "estimate_without", "change")
 
@@ -35,12 +35,12 @@ class OutcomeKind:
     """An outcome in general, whatever table it is asked of.
 
     Attributes:
-        name: As settings and tables call it.
-        response: Column that is explained.
+        name: Name of the outcome in settings and tables.
+        response: Column of the pairs that is explained.
         over: Column that a curve divides its sums by: co-travel in mm, or the number of pairs.
         family: Family of the mixed model.
-        step: What the conditional model's slope is over, to be the slope of the outcome itself.
-        n_bins: Bins of distance within which pairs may be exchanged: an axon has few connections to exchange within one.
+        step: Number by which the conditional model's slope is divided to be the slope of the outcome itself.
+        n_bins: Number of bins of distance within which pairs may be exchanged: an axon has few connections to exchange within one.
     """
 
     name: str
@@ -66,8 +66,8 @@ class Outcome:
     """An outcome of a table of pairs, made once and handed to every model, curve, bootstrap and null.
 
     Attributes:
-        kind: What is explained.
-        table: The pairs as they are given.
+        kind: The kind of outcome that is explained.
+        table: The pair table as it is given.
         similarities: Columns whose slopes are asked for.
         by: Column of groups; None takes all pairs together.
         of_all: Whether co-travel is that of all pairs, and not of unconnected ones alone.
@@ -127,7 +127,8 @@ class Outcome:
         The outcome stands there over its dispersion; `per_unit` mends the slopes. Pairs for which a predictor is unknown are left out.
 
         Raises:
-            ValueError: As `candidates`, which refuses a synapse without L_d; or the outcome does not vary within any axon of a group.
+            ValueError: The pairs are refused by `candidates`, as for a synapse without L_d; or the outcome does not vary within any axon of
+                a group.
         """
         if self.name == "synapse_density":
             choices = candidates(self.table, self.predictors, self.by)
@@ -157,7 +158,7 @@ def outcome_of(pairs: pd.DataFrame, name: str, similarities: Sequence[str], by: 
 
     Args:
         pairs: The pair table.
-        name: One of `KINDS`.
+        name: Name of the outcome, one of `KINDS`.
         similarities: Columns whose slopes are asked for.
         by: Column of groups; None takes all pairs together.
         of_all: Whether co-travel is that of all pairs, and not of unconnected ones alone.
@@ -193,7 +194,7 @@ def _quasi_counts(choices: CandidateSet, value: Float[np.ndarray, " pairs"]) -> 
 
 
 def _near_one(choices: CandidateSet, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
-    """1 + a small part of the deviations within axons, over what makes their information that of least squares."""
+    """1 + `SIZE_STEP` times the deviations within axons, over what makes their information that of least squares."""
     deviation = within_axons(choices, value[:, None])[:, 0]
     return (1 + SIZE_STEP * deviation) / (SIZE_STEP**2 * _of_groups(choices, deviation**2, FLAT, "mean_synapse_size"))
 

@@ -15,8 +15,8 @@ from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.schema import PROOFREAD
 
-POPULATIONS = ("Connected", "ADP", "Same region")  # of pairs, as published: synapses, proximity alone, neither
-REGIONS = ("V1", "HVA")  # of which projections are made
+POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
+REGIONS = ("V1", "HVA")  # regions between which projections are counted
 # Pairs with several synapses are common (1.14 synapses a connected pair in minnie65): so many rows without a repeat are a row a pair.
 ROWS_WITHOUT_REPEAT = 200
 
@@ -29,11 +29,12 @@ def build_pairs(
     An axon without any row of `proximities` was not measured and is left out; a pair without a row has L_d = 0.
 
     Args:
-        synapses: pre_nucleus_id, post_nucleus_id; one row a synapse, or one row a pair with `n_synapses`. Optional `size`, which is
-            summed, and `synapse_id`, which says that a row is a synapse even where no pair comes twice.
-        proximities: pre_nucleus_id, post_nucleus_id (unique together), l_d_um.
-        neurons: nucleus_id (unique); hva or brain_area, layer, and x_um, depth_um, z_um where known.
-        queried: nucleus_id, side ("pre": its axon was traced and measured; "post": its inputs and dendrite were) of one materialization.
+        synapses: Synapses or connected pairs: pre_nucleus_id, post_nucleus_id; one row a synapse, or one row a pair with `n_synapses`.
+            Optional `size`, which is summed, and `synapse_id`, which says that a row is a synapse even where no pair comes twice.
+        proximities: L_d of pairs that come near: pre_nucleus_id, post_nucleus_id (unique together), l_d_um.
+        neurons: The neuron table: nucleus_id (unique); hva or brain_area, layer, and x_um, depth_um, z_um where known.
+        queried: Cells that were looked at in one materialization: nucleus_id, side ("pre": its axon was traced and measured; "post": its
+            inputs and dendrite were).
 
     Returns:
         Pairs sorted by axon and target (pre_nucleus_id, post_nucleus_id, n_synapses, synapse_size, mean_synapse_size, l_d_um, population,
@@ -71,8 +72,8 @@ def add_projections(pairs: pd.DataFrame, neurons: pd.DataFrame) -> pd.DataFrame:
     Columns the pair table has stay as they are; those the neuron table says nothing about are not made.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id.
-        neurons: nucleus_id (unique), hva ("V1" or "HVA") or brain_area (every area but V1 is HVA), layer.
+        pairs: The pair table: pre_nucleus_id, post_nucleus_id.
+        neurons: The neuron table: nucleus_id (unique), hva ("V1" or "HVA") or brain_area (every area but V1 is HVA), layer.
     """
     region = _region(neurons)
     if region is None:
@@ -88,8 +89,8 @@ def add_geometry(pairs: pd.DataFrame, neurons: pd.DataFrame) -> pd.DataFrame:
     """The pair table with distance_um between somata and depth_difference_um (absolute); NaN where a position is unknown.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id.
-        neurons: nucleus_id (unique) and x_um, depth_um, z_um; without positions the table is returned as it is.
+        pairs: The pair table: pre_nucleus_id, post_nucleus_id.
+        neurons: The neuron table: nucleus_id (unique) and x_um, depth_um, z_um; without positions the table is returned as it is.
     """
     if not set(schema.POSITION) <= set(neurons.columns):
         return pairs
@@ -118,7 +119,7 @@ def _region(neurons: pd.DataFrame) -> pd.Series | None:
 def _joined(label: pd.Series, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     """label->label of each pair, made once for each combination that occurs."""
     codes, names = pd.factorize(label)
-    codes = np.append(codes, -1)  # what a cell without a row finds
+    codes = np.append(codes, -1)  # code of a cell without a row
     first, second = codes[pre], codes[post]
     arrows = np.array([[f"{a}->{b}" for b in names] + [None] for a in names] + [[None] * (len(names) + 1)], dtype=object)
     return arrows[first, second]

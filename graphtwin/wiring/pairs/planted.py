@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
 
-SLAB_UM = np.array([500.0, 200.0, 500.0])  # x, depth, z
-FIRST_TARGET = 1_000_000  # id; axons count from 1
+SLAB_UM = np.array([500.0, 200.0, 500.0])  # size of the slab of tissue along x, depth and z
+FIRST_TARGET = 1_000_000  # nucleus id of the first target; axons count from 1
 L_D_SCALE_UM = 5.0  # median L_d of a near pair at zero distance
 POPULATIONS = np.array(["Connected", "ADP", "Same region"], dtype=object)
 PROJECTIONS = np.array(["V1->V1", "V1->HVA", "HVA->V1", "HVA->HVA"], dtype=object)
@@ -29,10 +29,10 @@ class PlantedPairs:
 
     Attributes:
         pairs: The pair table (columns of the contract, with signal_correlation, distance_um and layers).
-        nucleus_id: Axons, then targets.
+        nucleus_id: Nucleus ids of the axons, then of the targets.
         function: Vector of each cell, mean 0 and length 1: the signal correlation of two cells is the product.
         layer: Layer of each cell (0, 1, 2).
-        place: Of each cell's soma: x, depth, z, um.
+        place: Position of each cell's soma: x, depth, z in um.
     """
 
     pairs: pd.DataFrame
@@ -44,19 +44,19 @@ class PlantedPairs:
 
 @dataclass(frozen=True)
 class Planted:
-    """What to plant. Rates are per um of L_d; slopes act on log expected synapses.
+    """The rule and the nuisances to plant. Rates are per um of L_d; slopes act on log expected synapses.
 
     Attributes:
-        slope: Per unit of signal correlation.
-        distance_slope: Per 100 um between somata, beyond L_d.
+        slope: Slope per unit of signal correlation.
+        distance_slope: Slope per 100 um between somata, beyond what L_d does.
         retinotopy: SD of function's part that varies smoothly with place, over that which differs between neighbours.
         common: SD of the part that all cells share, such as a response to every onset: axons then agree about a target.
-        axon_sd, popularity: SD of the log rate of axons and of targets.
-        rate_slope: How an axon's log rate rises with its mean signal correlation, per SD over axons.
-        dispersion: Variance of a pair's count is mu + dispersion mu^2.
-        l_d_slope: How log L_d rises with one unit of signal correlation (like-to-like at the axonal scale).
-        near: Chance to come near at zero distance.
-        projections: V1 and HVA cells, or one area.
+        axon_sd, popularity: SD of the log rate over axons, and over targets.
+        rate_slope: Change of an axon's log rate with its mean signal correlation, per SD over axons.
+        dispersion: Dispersion of a pair's count, which has variance mu + dispersion mu^2.
+        l_d_slope: Change of log L_d with one unit of signal correlation (like-to-like at the axonal scale).
+        near: Chance of a pair to come near at zero distance.
+        projections: Whether cells are of V1 and HVA, and not of one area.
     """
 
     n_axons: int = 40
@@ -105,7 +105,7 @@ def plant(planted: Planted, seed: int, replicate: int = 0) -> PlantedPairs:
 
 def _function(place: np.ndarray, retinotopy: float, common: float, rng: np.random.Generator, dimensions: int = 12) -> np.ndarray:
     """Vectors of mean 0 and length 1 with a part that is smooth in the plane of the cortex and one that all share."""
-    wave = rng.normal(0, 1 / 120, (2, dimensions))  # 1/um
+    wave = rng.normal(0, 1 / 120, (2, dimensions))  # radians per um
     smooth = np.sqrt(2) * np.cos(place[:, [0, 2]] @ wave + rng.uniform(0, 2 * np.pi, dimensions))
     vector = retinotopy * smooth + common * rng.normal(size=dimensions) + rng.normal(size=(len(place), dimensions))
     vector -= vector.mean(axis=1, keepdims=True)

@@ -32,9 +32,9 @@ from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
-N_SIMULATIONS = 99  # of the mixed model, for its check
-DISPERSED = 1.05  # variance over that of the model: below, errors are right to 2 %
-SIGNIFICANT = 0.05  # the usual 5 %, two-sided
+N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
+DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
+SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
 
 
 def fit_groups(outcome: Outcome) -> tuple[Outcome, ConditionalFit, dict[str, str]]:
@@ -159,7 +159,7 @@ def _ranking(question: Question) -> Answer:
 
 
 def _bootstraps(question: Question) -> dict[str, Step]:
-    """Other axons, and other axons and targets."""
+    """Bootstraps that draw other axons, and other axons and targets."""
 
     def of(bootstrap: Callable[..., Bootstrap]) -> Answer:
         found, table = Answer(), bootstrap(question.fit, question.seed, question.n_replicates, question.workers).to_frame()
@@ -202,7 +202,7 @@ def strata(outcome: Outcome) -> Int[np.ndarray, " pairs"] | None:
     """Layers (where known) and bins of soma distance, or of L_d where a distance is not known and L_d is not the outcome.
 
     Args:
-        outcome: Its pairs are divided.
+        outcome: The outcome whose pairs are divided into strata.
 
     Returns:
         A number for every pair of `outcome.pairs`; None where nothing is known to divide them by.
@@ -220,7 +220,7 @@ def measure_of(neurons: pd.DataFrame | None, similarity: str, monitor: Monitor) 
     """The similarity of any two cells, their area and layer as strata; None where the neuron table does not have what it is made of.
 
     Args:
-        neurons: nucleus_id (unique), vectors, and hva or brain_area and layer where known.
+        neurons: The neuron table: nucleus_id (unique), vectors, and hva or brain_area and layer where known.
         similarity: Column of the pair table.
         monitor: Screen on which receptive fields lie, for their distances.
     """

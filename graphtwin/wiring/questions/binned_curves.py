@@ -11,17 +11,17 @@ from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.pairs.candidates import ALL
 from graphtwin.wiring.pairs.outcomes import Outcome, OutcomeKind
 
-N_BINS = 12  # of equally many pairs; a choice
+N_BINS = 12  # equal bins of a similarity; a choice
 TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins
-MIN_AXONS = 5  # with fewer axons in a bin there is no band
+MIN_AXONS = 5  # least number of axons in a bin that has a band
 
 
 def bin_edges(value: Float[np.ndarray, " pairs"], n_bins: int = N_BINS) -> Float[np.ndarray, " edges"]:
     """Equal bins between the outer quantiles of a similarity.
 
     Args:
-        value: Similarities, without NaN.
-        n_bins: Bins.
+        value: Similarity of each pair, without NaN.
+        n_bins: Number of bins.
     """
     low, high = np.quantile(value, [TAIL, 1 - TAIL])
     if not high > low:
@@ -34,8 +34,8 @@ def curves(outcome: Outcome, n_bins: int = N_BINS, n_replicates: int = 1000, see
 
     Args:
         outcome: The outcome of one similarity; pairs for which it is unknown take no part.
-        n_bins: Equal bins, the same in all groups.
-        n_replicates: Resamples of axons.
+        n_bins: Number of equal bins, the same in all groups.
+        n_replicates: Number of resamples of axons.
         seed: Seed of the resamples.
 
     Returns:
@@ -80,7 +80,7 @@ def _sums(axon: np.ndarray, at: np.ndarray, value: np.ndarray, n_axons: int, n_b
 def _rates(
     weight: Float[np.ndarray, "draws axons"], above: Float[np.ndarray, "axons bins"], below: Float[np.ndarray, "axons bins"]
 ) -> tuple[Float[np.ndarray, "draws bins"], Float[np.ndarray, "draws bins"]]:
-    """Outcome in every bin, and that over the outcome of all bins together; NaN in empty bins."""
+    """Outcome in every bin, and its ratio to the outcome of all bins together; NaN in empty bins."""
     above, below = weight @ above, weight @ below
     value = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     overall = above.sum(axis=1, keepdims=True) / below.sum(axis=1, keepdims=True)

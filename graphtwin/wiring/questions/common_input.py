@@ -45,8 +45,8 @@ def mean_correlation(
     without weight cost nothing, and a draw of synapses leaves most of an axon's targets without.
 
     Args:
-        vectors: From `unit_vectors`.
-        weight: At least 0.
+        vectors: Responses of targets centred and of length 1, as `unit_vectors` makes them.
+        weight: Weight of each target in each draw, at least 0.
     """
     squares, some_weight = (weight**2).sum(axis=1), sparse.csr_array(weight)
     above = _squared_sums(some_weight.indptr, some_weight.indices, some_weight.data, vectors) - squares
@@ -63,11 +63,11 @@ def expect(pairs: pd.DataFrame, similarities: Sequence[str], by: str) -> pd.Data
 
     Args:
         pairs: The pair table, without gaps in the similarities; pairs of L_d 0 too, for who comes close is asked of them all.
-        similarities: Columns of the rule.
+        similarities: Columns of the pair table that the rule is made of.
         by: Column of groups, each with slopes of its own.
 
     Raises:
-        ValueError: One of the three rules cannot be fitted.
+        ValueError: One of the three rules (total, axonal, synaptic) cannot be fitted.
     """
     everyone = pairs.assign(l_d_um=pairs["l_d_um"].clip(lower=1e-9))  # every pair a choice
     return pairs.assign(
@@ -103,12 +103,13 @@ def common_input(
     Args:
         pairs: The pair table with `n_synapses`, `l_d_um` and the expectations of `EFFECTS` that are there. Pairs whose target has no
             response, or a constant one, are left out and counted in `n_unknown`.
-        nucleus_id: Cells with responses, none twice.
-        responses: Of these cells, any unit.
+        nucleus_id: Nucleus ids of the cells with responses, none twice.
+        responses: Responses of these cells to the same stimuli, in any unit.
         by: Column of groups; an axon is one sample in each group it has `min_targets` partners in.
-        min_targets: Connected partners needed.
-        n_draws: Sets of synapses drawn from the expectation, as many as were observed: what chance alone makes of an axon's targets.
-        seed: Of the draws.
+        min_targets: Number of connected partners that an axon needs.
+        n_draws: Number of sets of synapses drawn from the expectation, as many synapses as were observed: what chance alone makes of an
+            axon's targets.
+        seed: Seed of the draws.
         progress: Show a bar.
 
     Returns:
@@ -170,9 +171,9 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
     """Observed against expected over the axons of every group and effect.
 
     Args:
-        axons: From `common_input`.
-        seed: Of the bootstrap over axons.
-        n_replicates: Of it.
+        axons: Observed and expected correlations of each axon, as `common_input` returns them.
+        seed: Seed of the bootstrap over axons.
+        n_replicates: Number of resamples of axons.
 
     Returns:
         group, effect, n_axons, observed, expected, difference with its 95 % interval (low, high; NaN for one axon), the Wilcoxon

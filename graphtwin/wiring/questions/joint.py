@@ -26,10 +26,10 @@ from graphtwin.wiring.pairs.outcomes import LOG_L_D, Outcome, outcome_of, within
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)
-MAX_BLOCKS = 6  # 63 fits
-SLOPES = ("estimate", "se", "low", "high")  # in the unit of the outcome
+MAX_BLOCKS = 6  # most blocks of predictors: their sets need 63 fits
+SLOPES = ("estimate", "se", "low", "high")  # columns in the unit of the outcome
 COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
-VIF_HIGH = 5.0  # variance of a slope five times what it were without the other predictors
+VIF_HIGH = 5.0  # variance inflation that is warned of: the variance of a slope is five times what it were without the other predictors
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Joint:
             n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
-        unfitted: Why there is no mixed model; empty where there is one.
+        unfitted: The reason why there is no mixed model; empty where there is one.
     """
 
     scale: str
@@ -73,11 +73,12 @@ def fit_joint(
 
     Args:
         pairs: The pair table; pairs for which a predictor is unknown are left out, so that all sets see the same pairs.
-        blocks: Name to columns that enter together, such as {"feature": ["feature_similarity"], "geometry": ["distance_um", ...]}.
-        scale: "axonal", "synaptic" or "size".
+        blocks: Name of a block to the columns that enter together, such as {"feature": ["feature_similarity"], "geometry": ["distance_um",
+            ...]}.
+        scale: The scale of the rule: "axonal", "synaptic" or "size".
         by: Column of groups.
         seed: Seed of the bootstrap over axons.
-        n_replicates: Resamples; slopes stay as fitted, so that intervals of shares are a little narrow.
+        n_replicates: Number of resamples; slopes stay as fitted, so that intervals of shares are a little narrow.
 
     Raises:
         ValueError: The scale is unknown, there are more than 6 blocks, or a fit fails (see `fit_conditional`).
@@ -140,7 +141,7 @@ class _Fits:
 
 
 def _saturated(choices: CandidateSet) -> Float[np.ndarray, " blocks"]:
-    """Log-likelihood that is there to gain in each block: that of the observed shares minus that of the exposure alone."""
+    """Log-likelihood that can be gained in each block: that of the observed shares minus that of the exposure alone."""
     y, exposure = choices.n_synapses, choices.exposure
     made, near = choices.sum_blocks(y), choices.sum_blocks(exposure)
     some = y > 0
@@ -224,8 +225,8 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
     """The rule at one scale as a sentence: what remains of each similarity once the others are held fixed.
 
     Args:
-        joint: From `fit_joint`.
-        name: Turns a column into words.
+        joint: The joint model of one scale, as `fit_joint` returns it.
+        name: Function that turns a column into words.
     """
     what = {"axonal": "who comes close", "synaptic": "who of those connects", "size": "how large a connection is"}[joint.scale]
     unit = {"axonal": "co-travel", "synaptic": "synapses a length of co-travel", "size": "the size of a connection"}[joint.scale]

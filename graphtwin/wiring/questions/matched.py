@@ -23,8 +23,8 @@ from graphtwin.schema import POSITION, PROOFREAD
 from graphtwin.statistics import resample_units, two_sided_p
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
-N_MATCHED = 10  # non-partners of each partner; a choice
-N_PERMUTATIONS = 199  # the least p is then 1 / 200
+N_MATCHED = 10  # matched non-partners of each partner; a choice
+N_PERMUTATIONS = 199  # permutations of function: the least p is then 1 / 200
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Matches:
     Attributes:
         axon: Axons that take part, sorted.
         axon_row: Row of each pair's axon in `axon`.
-        pre, post: Rows of each pair's cells in the measure.
-        distance_um: Between their somata.
-        is_partner: Partner or control.
+        pre, post: Rows in the measure of each pair's axon and target.
+        distance_um: Distance between the somata of each pair, um.
+        is_partner: Whether a pair is a partner, and not a control.
     """
 
     axon: Int[np.ndarray, " axons"]
@@ -53,7 +53,7 @@ class Matches:
         return np.bincount(self.axon_row[chosen], value[chosen], n) / np.bincount(self.axon_row[chosen], minlength=n)
 
     def difference(self, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " axons"]:
-        """Partners minus controls."""
+        """Mean over each axon's partners minus that over its controls."""
         return self.mean(value, True) - self.mean(value, False)
 
 
@@ -66,11 +66,11 @@ def match_partners(
     `n_matched` non-partners among the remaining queried cells.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id of the observed pairs of one materialization.
+        pairs: Observed pairs of one materialization: pre_nucleus_id, post_nucleus_id.
         queried_post: Cells whose inputs were looked for in that materialization.
         neurons: The cortex's neurons.
-        measure: What will be compared; only its `nucleus_id` matters here.
-        n_matched: Controls a partner.
+        measure: Measure that will be compared; only its `nucleus_id` matters here.
+        n_matched: Number of controls for each partner.
     """
     position = neurons.set_index("nucleus_id")[POSITION].reindex(measure.nucleus_id).to_numpy(np.float64)
     placed = np.isfinite(position).all(axis=1)
@@ -172,11 +172,11 @@ def compare_with_matched(
     """The comparison for both measures, every materialization, all axons and proofread axons apart.
 
     Args:
-        cortex: Synapses, queried cells and neurons.
+        cortex: The joined tables, with synapses, queried cells and neurons.
         units: The unit that speaks for each nucleus, with its responses.
         seed: Seed of the null and of the intervals.
-        n_matched: Matched non-partners of each partner.
-        n_permutations: Replicates of the null.
+        n_matched: Number of matched non-partners for each partner.
+        n_permutations: Number of permutations of the null.
 
     Returns:
         Summary (one row a materialization, measure and subset) and the axons behind it.

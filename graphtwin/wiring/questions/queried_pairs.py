@@ -19,18 +19,18 @@ from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 
 GEOMETRY = ("distance_um", "distance_squared", "depth_difference_um", "depth_difference_squared")
-MIN_AXONS = 5  # with fewer axons a clustered error means nothing
-N_REPLICATES = 99  # the least p is then 1 / 100
+MIN_AXONS = 5  # least number of axons: with fewer a clustered error means nothing
+N_REPLICATES = 99  # replicates of the null: the least p is then 1 / 100
 
 
 def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], neurons: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """Observed axons x queried cells for which the measure and both positions are known.
 
     Args:
-        pairs: pre_nucleus_id, post_nucleus_id of the observed pairs of one materialization.
+        pairs: Observed pairs of one materialization: pre_nucleus_id, post_nucleus_id.
         queried_post: Cells whose inputs were looked for in that materialization.
         neurons: The cortex's neurons.
-        measure: Its column bears its name.
+        measure: Measure of the cells' likeness; its name becomes that of a column.
 
     Returns:
         pre_nucleus_id, post_nucleus_id, n_synapses (1 where connected: their number is not known), l_d_um (1: unknown and alike for
@@ -58,10 +58,10 @@ def slopes_of(pairs: pd.DataFrame, measure: Measure, seed: int, n_replicates: in
     """Slope of the measure alone and with the geometry held fixed; the null deals the targets' function anew within scan and layer.
 
     Args:
-        pairs: From `queried_pairs`.
-        measure: Of its cells.
-        seed: Of the null.
-        n_replicates: Of it.
+        pairs: Choices of every axon, as `queried_pairs` returns them.
+        measure: Measure of the cells' likeness, whose column the pairs have.
+        seed: Seed of the null.
+        n_replicates: Number of replicates of the null.
 
     Returns:
         similarity, model ("alone", "with geometry"), estimate, se (clustered by axon), z, p, low, high, p_null, n_pairs, n_axons.
@@ -88,7 +88,7 @@ def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_r
         cortex: The joined tables.
         units: The unit that speaks for each nucleus, with its responses.
         seed: Seed of the null.
-        n_replicates: Replicates of the null.
+        n_replicates: Number of replicates of the null.
 
     Returns:
         materialization and the columns of `slopes_of`; no rows for a measure with fewer than 5 axons.

@@ -19,10 +19,10 @@ class Question:
 
     Attributes:
         outcome: The outcome of the pairs; it has one similarity.
-        fit: Its conditional model.
-        n_replicates: Replicates of every bootstrap and null; 0 leaves them out.
+        fit: The conditional model of the outcome.
+        n_replicates: Number of replicates of every bootstrap and null; 0 leaves them out.
         seed: Seed of all draws.
-        workers: Threads.
+        workers: Number of threads.
         measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
     """
 
@@ -35,13 +35,13 @@ class Question:
 
     @property
     def similarity(self) -> str:
-        """Column of the pair table."""
+        """Name of the similarity: a column of the pair table."""
         (name,) = self.outcome.similarities
         return name
 
     @property
     def by(self) -> str | None:
-        """Column of groups, or None."""
+        """Column that divides the pairs into groups, or None."""
         return self.outcome.by
 
 
@@ -59,7 +59,7 @@ class Answer:
         self.tables.setdefault(name, []).append(table)
 
     def merge(self, other: Answer) -> None:
-        """Take over all that another answer has."""
+        """Take over all tables, models, notes and sentences that another answer has."""
         for name, parts in other.tables.items():
             self.tables.setdefault(name, []).extend(parts)
         self.models |= other.models

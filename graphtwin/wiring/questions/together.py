@@ -15,9 +15,9 @@ from graphtwin.wiring.questions.common_input import common_input, compare, expec
 from graphtwin.wiring.questions.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.questions.question import Answer, Step
 
-GEOMETRY = ("distance_um", "depth_difference_um")  # what the joint models hold fixed
+GEOMETRY = ("distance_um", "depth_difference_um")  # columns that the joint models hold fixed
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")
-MOTIF_NULLS = 100  # rewired graphs; the least p, two-sided, is then 2 / 101
+MOTIF_NULLS = 100  # rewired graphs: the least p, two-sided, is then 2 / 101
 
 
 def together(
@@ -34,11 +34,11 @@ def together(
     Args:
         pairs: The pair table, with geometry where it is known.
         included: The pairs that each similarity includes, by rows of `pairs`.
-        neurons: nucleus_id, and positions and responses where they are known.
-        outcome: "synapse_density", "co_travel" or "size"; held-out axons, common input and motifs are of synapses.
-        by: Column of groups, or None.
-        seed: Of all draws.
-        answer: Is told what the joint models leave out.
+        neurons: The neuron table: nucleus_id, and positions and responses where they are known.
+        outcome: Name of the outcome: "synapse_density", "co_travel" or "size"; held-out axons, common input and motifs are of synapses.
+        by: Column that divides the pairs into groups, or None.
+        seed: Seed of all draws.
+        answer: Answer that is told what the joint models leave out.
 
     Raises:
         ValueError: No pair has all similarities.
