@@ -18,10 +18,11 @@ class CorticalGraph:
     """Neurons and the relations between them, each a `Csr` over all neurons.
 
     Attributes:
-        nucleus_id: Ascending; a neuron's number in every other member is its place here, and its row in `NodeInputs`.
-        similar: From a neuron to its nearest ones by function (weight: cosine distance).
-        synapses: For each materialization, from axon to target (weight: summed size).
-        queried_post: For each materialization, whose inputs were looked for. Absence of a synapse is data for these targets only.
+        nucleus_id: Nucleus ids, ascending; a neuron's number in every other member is its place here, and its row in `NodeInputs`.
+        similar: Edges from each neuron to its nearest ones by function (weight: cosine distance).
+        synapses: Edges from axon to target (weight: summed size), for each materialization.
+        queried_post: Whether the inputs of each neuron were looked for, for each materialization. Absence of a synapse is data for these
+            targets only.
     """
 
     nucleus_id: Int[np.ndarray, " neurons"]
@@ -31,7 +32,7 @@ class CorticalGraph:
 
     @property
     def n_neurons(self) -> int:
-        """Neurons, with or without edges."""
+        """Number of neurons, with or without edges."""
         return len(self.nucleus_id)
 
     @property
@@ -44,7 +45,7 @@ class CorticalGraph:
         return found
 
     def queried_targets(self, materialization: int) -> Bool[np.ndarray, " neurons"]:
-        """Whose inputs were looked for at a materialization; an error where nobody's were."""
+        """Which neurons had their inputs looked for at a materialization; an error where none had."""
         if materialization not in self.queried_post:
             csr = self.synapses.get(materialization)
             raise ValueError(
@@ -58,8 +59,8 @@ class CorticalGraph:
         """Numbers of axon and target, and size, of the synaptic pairs onto some targets; none where the materialization has none.
 
         Args:
-            materialization: The version of the segmentation that they were found in.
-            target: The neurons whose inputs are wanted.
+            materialization: The version of the segmentation that the synapses were found in.
+            target: Mask of the neurons whose inputs are wanted.
         """
         csr = self.synapses.get(materialization, _no_edges(self.n_neurons))
         onto = target[csr.indices]
@@ -71,9 +72,9 @@ def build_graph(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFram
 
     Args:
         inputs: The neurons, with their function.
-        synapses: materialization, pre_nucleus_id, post_nucleus_id, size of the cortex, or the training part of them.
-        queried: materialization, nucleus_id, side of the cortex.
-        k_similar: Nearest neurons by function, of each neuron that has one.
+        synapses: Synapses of the cortex, or the training part of them: materialization, pre_nucleus_id, post_nucleus_id, size.
+        queried: Queried cells of the cortex: materialization, nucleus_id, side.
+        k_similar: Number of nearest neurons by function, for each neuron that has one.
     """
     at = np.flatnonzero(inputs.has_function & (np.abs(inputs.function).sum(1) > 0))
     similar = nearest_relation(inputs.function[at], at, len(inputs.nucleus_id), k_similar, "cosine")

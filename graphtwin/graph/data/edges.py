@@ -12,7 +12,7 @@ Edges = dict[str, Int[torch.Tensor, "2 edges"]]
 
 
 def similar_edges(graph: CorticalGraph) -> Edges:
-    """From each of a neuron's nearest functional neighbours to the neuron, which hears them."""
+    """Edges from each of a neuron's nearest functional neighbours to the neuron, which hears them."""
     return {"similar": torch.as_tensor(np.stack([graph.similar.indices, graph.similar.rows]))}
 
 

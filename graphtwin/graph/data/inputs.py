@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.schema import POSITION
 
-MIN_MEMBERS = 20  # a class with fewer functional neurons cannot be learned and held out; it counts as unknown
+MIN_MEMBERS = 20  # least number of functional neurons in a class: with fewer it cannot be learned and held out, and counts as unknown
 # What a cell brings beside function and position: labels of anatomy and proofreading.
 CONTEXT = ["cell_class", "layer", "axon_status", "dendrite_status", "edited"]
 
@@ -26,7 +26,7 @@ class NodeInputs:
     Attributes:
         function: Standardised functional features, 0 where a neuron has none.
         scan: Number of the neuron's scan in `scans`, -1 without function.
-        position: x, depth and z, um; NaN where unknown.
+        position: Position of the soma: x, depth and z in um; NaN where unknown.
         context: One-hot anatomical labels; all zero where unknown. Never an input of the cell-type or position head for the neuron itself.
         cell_type: Index into `cell_types`, -1 where unknown; `layer` alike.
     """
@@ -58,7 +58,8 @@ def node_inputs(cortex: Cortex, features: pd.DataFrame) -> NodeInputs:
 
     Args:
         cortex: The joined tables.
-        features: One row a nucleus: nucleus_id, session, scan_idx, reliability and feature_* columns (standardised, no NaN).
+        features: Functional features, one row a nucleus: nucleus_id, session, scan_idx, reliability and feature_* columns (standardised, no
+            NaN).
     """
     taking_part = np.union1d(features["nucleus_id"], cortex.queried["nucleus_id"])
     neurons = cortex.neurons[cortex.neurons["nucleus_id"].isin(taking_part)].sort_values("nucleus_id", ignore_index=True)

@@ -17,9 +17,9 @@ from scipy import sparse
 from graphtwin.graph.data.cortical_graph import CorticalGraph
 from graphtwin.graph.data.inputs import NodeInputs
 
-# Widths of the kernels of local connection rates; a choice.
+# Widths (SD) of the Gaussian kernels of local connection rates; a choice.
 BANDWIDTHS_UM = (25.0, 50.0, 100.0)
-PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, in axons
+PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, as a number of axons
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PairSet:
 
     Attributes:
         pre, post: Rows of the observed axons and of the queried cells, rising.
-        size: Axons x cells, the synapse size where connected (CSR).
+        size: Synapse size of each pair of an axon and a cell, in the unit of the synapse table; absent where not connected (CSR).
     """
 
     materialization: int
@@ -37,7 +37,7 @@ class PairSet:
     size: sparse.csr_array
 
     def of_axons(self, keep: Bool[np.ndarray, " axons"]) -> PairSet:
-        """The same for some of the axons."""
+        """The pairs of some of the axons with all queried cells."""
         return PairSet(self.materialization, self.pre[keep], self.post, self.size[np.flatnonzero(keep)])
 
     @property
@@ -50,7 +50,7 @@ def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
     """The candidate pairs of one materialization: axons with an output onto a queried cell, by all queried cells.
 
     Args:
-        graph: Synapses and queried cells.
+        graph: The cortical graph, with its synapses and queried cells.
         materialization: The materialization whose synapses are predicted.
     """
     queried = graph.queried_targets(materialization)
@@ -66,9 +66,9 @@ class Exposure:
     """What training synapses say of a target: the inputs found, and where their somata lie.
 
     Attributes:
-        in_degree: Inputs of each queried cell from training axons.
-        placed: Those of them whose soma position is known.
-        position_sum: Sum of these positions, um.
+        in_degree: Number of inputs of each queried cell from training axons.
+        placed: Number of these inputs whose soma position is known.
+        position_sum: Sum of the known positions of the inputs' somata, um.
         offset: Mean position of a target minus the mean of its inputs' somata, um.
     """
 
@@ -79,7 +79,7 @@ class Exposure:
 
 
 def exposure(inputs: NodeInputs, pairs: PairSet) -> Exposure:
-    """In-degrees and input somata of the queried cells, from training axons alone."""
+    """Numbers of inputs and the inputs' soma positions for the queried cells, from training axons alone."""
     connected = (pairs.size > 0).astype(np.float64)
     known = np.isfinite(inputs.position).all(1)
     position = np.where(known[:, None], inputs.position, 0.0)
@@ -126,7 +126,7 @@ def popularity(training: PairSet, own: Shaped[np.ndarray, "... cells"]) -> Float
 
     Args:
         training: Training pairs.
-        own: 1 where the axon itself contacts the cell in them, which does not count.
+        own: Whether (1 or 0) the axon itself contacts each cell in the training pairs, which does not count.
     """
     overall = max(training.prevalence, 1e-9)
     others = (training.size > 0).sum(axis=0) - own

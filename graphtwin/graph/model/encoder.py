@@ -10,7 +10,9 @@ from torch_geometric.utils import degree
 
 from graphtwin.graph.data.edges import Edges
 
-PRIOR_PARTNERS = 2.0  # what partners say on average counts as n / (n + 2) for n partners: one partner says little about a place
+# Weight of silence beside partners, as a number of partners: what n say on average counts as n / (n + 2), for one says little about a
+# place.
+PRIOR_PARTNERS = 2.0
 
 
 class Encoder(nn.Module):
@@ -37,9 +39,10 @@ class Encoder(nn.Module):
         """Hidden vectors of the neurons that are encoded.
 
         Args:
-            own: What a neuron brings itself: function, its mask and, where it is evidence, its scan.
+            own: What each neuron brings itself: function, its mask and, where it is evidence, its scan.
             context: What every possible partner tells along its synapses; zero for neurons whose labels are held out.
-            edges: "similar" from row of `own` to row of `own`, the synapse relations from row of `context` to row of `own`.
+            edges: Edges by relation: "similar" from row of `own` to row of `own`, the synapse relations from row of `context` to row of
+                `own`.
         """
         return self.encode(own, self.hear(own, context, edges))
 
@@ -49,9 +52,9 @@ class Encoder(nn.Module):
         """Mean over functional neighbours and, for each synapse relation, shrunken mean and log number of the partners.
 
         Args:
-            own: See `forward`.
-            context: See `forward`.
-            edges: See `forward`.
+            own: What each neuron brings itself, as `forward` takes it.
+            context: What every possible partner tells along its synapses, as `forward` takes it.
+            edges: Edges by relation, as `forward` takes them.
         """
         n_similar = degree(edges["similar"][1], len(own)).clamp(min=1.0)[:, None]
         heard = [self.gather((own, own), edges["similar"]) / n_similar]

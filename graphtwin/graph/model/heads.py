@@ -33,9 +33,9 @@ class LabelHead(nn.Module):
         """Weighted cross-entropy; a label of -1 is unknown and masked.
 
         Args:
-            hidden: From the encoder.
-            label: Class of each neuron.
-            weight: Of each neuron; by default that of its class.
+            hidden: Hidden vector of each neuron, from the encoder.
+            label: Number of each neuron's class, -1 where unknown.
+            weight: Weight of each neuron in the loss; by default that of its class.
         """
         if not (label >= 0).any():
             return hidden.sum() * 0.0
@@ -62,7 +62,7 @@ class PositionHead(nn.Module):
     def forward(
         self, hidden: Float[torch.Tensor, "neurons hidden"]
     ) -> tuple[Float[torch.Tensor, "neurons 3"], Float[torch.Tensor, "neurons 3"]]:
-        """Mean and standard deviation, um."""
+        """Mean and standard deviation of each neuron's position, um."""
         mean, log_sd = self.both(hidden).chunk(2, dim=1)
         return self.centre + self.scale * mean, self.widening * self.scale * torch.exp(log_sd.clamp(-4.0, 1.5))
 
@@ -117,10 +117,10 @@ class ConnectionHead(nn.Module):
         """Logit of a connection and expected log size (standardised) of each pair.
 
         Args:
-            axon: Of the axon, from `cells`, one row a pair.
-            target: Of the target, likewise.
+            axon: Hidden vector of each pair's axon, as `cells` makes them.
+            target: Hidden vector of each pair's target, as `cells` makes them.
             rate: Sum of both cells' rates.
-            pair: Geometry and similarity.
+            pair: Geometry and similarity of each pair.
         """
         hidden = functional.hardswish(axon + target + self.pair(pair))  # half the time of SiLU, as good
         logit, size = self.out(functional.hardswish(self.between(hidden))).unbind(1)

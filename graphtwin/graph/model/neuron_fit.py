@@ -38,7 +38,7 @@ __all__ = [
     "neuron_world",
     "predict_rows",
 ]
-MIN_LABELLED = 20  # fewer leave three neurons to stop the fit
+MIN_LABELLED = 20  # least number of labelled neurons: fewer leave three to stop the fit
 VALIDATION = 0.15  # share of the training neurons that stop a fit and calibrate it
 
 
@@ -56,8 +56,8 @@ class NeuronPrediction:
     """Predictions of some rows.
 
     Attributes:
-        cell_type, layer: Probabilities, rows x classes.
-        position, position_sd: x, depth and z, um.
+        cell_type, layer: Probability of each class, rows x classes.
+        position, position_sd: Mean and standard deviation of the position: x, depth and z in um.
     """
 
     cell_type: Float[np.ndarray, "rows types"]
@@ -91,14 +91,14 @@ def fit_neurons(
 
     Args:
         inputs: All neurons, held-out ones among them: their features are seen, their labels are not.
-        edges: "similar" edges, and synapse relations from training synapses where they are evidence.
-        train: Neurons whose labels may be used.
-        evidence: See `neuron_world`.
-        config: See `NeuronConfig`.
-        seed: With `name`, names every draw.
-        name: Of the fit.
-        device: Of torch.
-        checkpoint: Of `training.fit`; the member's number is added.
+        edges: Edges by relation: "similar", and synapse relations from training synapses where they are evidence.
+        train: Mask of the neurons whose labels may be used.
+        evidence: What predictions may rest on, as `neuron_world` takes it.
+        config: Settings of the network and of its fit.
+        seed: The run's seed; with `name` it names every draw.
+        name: Name of the fit, in its draws, errors and progress.
+        device: Device of torch that the fit runs on.
+        checkpoint: File of the checkpoint that `training.fit` writes and reads; the member's number is added.
         progress: Show a bar.
     """
     rows = np.flatnonzero(inputs.has_function)
@@ -202,7 +202,7 @@ def predict_rows(fitted: FittedNeurons, rows: Int[np.ndarray, " rows"]) -> Neuro
     """Average of the members: class probabilities, and the mixture's mean and standard deviation of the position.
 
     Args:
-        fitted: From `fit_neurons`.
+        fitted: The fitted networks, as `fit_neurons` returns them.
         rows: Rows of `NodeInputs` that have a function.
     """
     at = torch.as_tensor(np.searchsorted(fitted.world.rows, rows))

@@ -21,11 +21,11 @@ from graphtwin.training import FitConfig
 Evidence = Literal["function", "scan", "synapses"]
 FUNCTION: tuple[Evidence, ...] = ("function",)  # the least evidence: what a neuron answers
 EVERYTHING: tuple[Evidence, ...] = ("function", "scan", "synapses")  # all that may be declared as evidence
-LANDMARK_SCALE = 5.0  # of landmark coordinates as inputs of the heads: all 300 together are then about as long as the hidden vector
+LANDMARK_SCALE = 5.0  # factor of landmark coordinates as inputs of the heads: all 300 together are then about as long as the hidden vector
 LANDMARK_PENALTY = 10.0  # ridge penalty of the first readout of the landmarks, in neurons: as if ten more had said nothing
 DROPOUT = 0.2  # share of hidden units that a step leaves out
 INPUT_DROPOUT = 0.05  # share of the encoder's inputs that a step leaves out, and half the share of what the heads read directly
-TOLD = 4  # columns a partner tells besides its labels: x, depth and z, and whether they are known
+TOLD = 4  # number of columns a partner tells besides its labels: x, depth and z, and whether they are known
 
 
 class NeuronConfig(BaseModel):
@@ -75,7 +75,7 @@ class NeuronWorld:
 
     Attributes:
         rows: Rows of `NodeInputs` that have a function; `own` has one row for each.
-        told: One row a neuron: labels, position and its mask; 0 where held out or unknown.
+        told: What each neuron tells its partners: labels, position and its mask; 0 where held out or unknown.
     """
 
     rows: Int[np.ndarray, " functional"]
@@ -91,10 +91,10 @@ def neuron_world(
 
     Args:
         inputs: All neurons.
-        edges: "similar" and synapse relations.
+        edges: Edges by relation: "similar" and synapse relations.
         evidence: What may be used: without "synapses" no synapse relation is read, without "scan" no scan.
-        shown: False for held-out neurons, whose labels must not travel.
-        device: Of torch.
+        shown: Which neurons tell their labels; False for held-out ones, whose labels must not travel.
+        device: Device of torch that the tensors go to.
     """
     own = [inputs.function, inputs.has_function[:, None].astype(np.float32)]
     if "scan" in evidence:
@@ -157,12 +157,12 @@ class NeuronNetwork(nn.Module):
 
     @torch.no_grad()
     def view(self, own: torch.Tensor, told: torch.Tensor, edges: Edges) -> View:
-        """What the network reads of all neurons of `own`, see `Encoder.forward`; none of it is learned."""
+        """All that the network reads of the neurons of `own`, as `Encoder.forward` takes it; none of it is learned."""
         landmarks = LANDMARK_SCALE * self.landmarks(own[:, : self.skipped])
         return View(own, self.encoder.hear(own, told, edges), landmarks)
 
     def forward(self, view: View) -> torch.Tensor:
-        """What the heads read: neurons x width."""
+        """Vector that the heads read for each neuron: neurons x width."""
         hidden = self.encoder.encode(self.input_dropout(view.own), self.input_dropout(view.heard))
         direct = torch.cat([view.landmarks, view.own[:, self.skipped :], view.heard], dim=1)
         return torch.cat([hidden, self.direct_dropout(direct)], dim=1)

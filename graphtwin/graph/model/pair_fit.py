@@ -25,7 +25,7 @@ __all__ = ["FittedPairs", "PairConfig", "PairNetwork", "fit_pairs", "make_world"
 VALIDATION_NEGATIVES = 0.1  # share of the unconnected pairs of validation axons that stop the fit
 MASKED = 0.03  # share of training pairs that lose a position, so that the model learns to do without
 UNQUERIED = 0.3  # share of training pairs that lose in-degree and local rates, so that it learns of cells whose inputs nobody has queried
-CALIBRATED_FROM = 20  # connections of validation axons; fewer cannot tell a slope
+CALIBRATED_FROM = 20  # least number of connections of validation axons for a calibration: fewer cannot tell a slope
 
 
 def fit_pairs(
@@ -43,13 +43,13 @@ def fit_pairs(
 
     Args:
         inputs: All neurons.
-        edges: "similar" edges between rows of `inputs`.
+        edges: Edges by relation: "similar", between rows of `inputs`.
         training: Pairs of the training axons.
-        config: See `PairConfig`.
-        seed: With `name`, names every draw.
-        name: Of the fit.
-        device: Of torch.
-        checkpoint: See `training.fit`.
+        config: Settings of the network and of its fit.
+        seed: The run's seed; with `name` it names every draw.
+        name: Name of the fit, in its draws, errors and progress.
+        device: Device of torch that the fit runs on.
+        checkpoint: File of the checkpoint that `training.fit` writes and reads.
         progress: Show a bar.
     """
     rng = rng_for(seed, name, "validation")
@@ -93,7 +93,7 @@ def _validation_axons(training: PairSet, share: float, rng: np.random.Generator,
 
 
 def _new_network(inputs: NodeInputs, training: PairSet, config: PairConfig) -> PairNetwork:
-    """Unfitted; log sizes are standardised by those of the training connections."""
+    """A network before its fit; log sizes are standardised by those of the training connections."""
     network = PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence)
     log_size = np.log(training.size.data)
     network.head.size_centre.fill_(float(log_size.mean()))
@@ -103,12 +103,13 @@ def _new_network(inputs: NodeInputs, training: PairSet, config: PairConfig) -> P
 
 @dataclass(frozen=True)
 class Source:
-    """Where training pairs are drawn from.
+    """The training pairs that batches are drawn from.
 
     Attributes:
-        local: From `local_rates`, of the training axons.
-        popular: From `popularity`, of the cells for axons that don't and that do contact them; no axon contacts a cell without inputs.
-        taken: Pairs that are no negatives: connected ones, and a cell with itself.
+        local: Local rates of the training axons at each cell, as `local_rates` returns them.
+        popular: Local rate of each cell for an axon that may come from anywhere, as `popularity` returns it: of axons that don't contact
+            the cell, then of axons that do; no axon contacts a cell without inputs.
+        taken: Mask of the pairs that are no negatives: connected ones, and a cell with itself.
     """
 
     pairs: PairSet
@@ -118,7 +119,7 @@ class Source:
 
     @classmethod
     def of(cls, inputs: NodeInputs, pairs: PairSet) -> Source:
-        """All training pairs."""
+        """The source of all these training pairs."""
         connected = pairs.size.toarray() > 0
         popular = popularity(pairs, np.stack([np.zeros(len(pairs.post)), connected.any(axis=0)]))
         return cls(pairs, local_rates(inputs, pairs, pairs.pre), popular, connected | (pairs.pre[:, None] == pairs.post))
@@ -129,11 +130,11 @@ class Source:
         """All connected pairs of some axons and the given share of their other pairs, with their sizes.
 
         Args:
-            axons: Rows of `pairs`.
-            rng: Of the draw.
-            share: Of the unconnected pairs.
+            axons: Rows of the axons in `pairs`.
+            rng: Random generator of the draw.
+            share: Share of the unconnected pairs that are drawn.
             hide: Shares of the drawn pairs that lose the axon's position, the target's, and what training axons show of the target.
-            device: Of torch.
+            device: Device of torch that the batch goes to.
         """
         pairs, n_post = self.pairs, len(self.pairs.post)
         linked = pairs.size[axons].tocoo()

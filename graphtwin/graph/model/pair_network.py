@@ -17,10 +17,10 @@ from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.training import FitConfig
 
-LENGTH_UM = 100.0  # lengths enter the network in this unit
+LENGTH_UM = 100.0  # um in the unit in which lengths enter the network
 ENCODED = 16  # width of the encoder over function: small, for function says little about a pair
 DROPOUT = 0.2  # share of the encoder's hidden units that a step leaves out
-N_PAIR = 10 + len(BANDWIDTHS_UM)  # inputs that describe a pair: ten of geometry and exposure, and a local rate at each bandwidth
+N_PAIR = 10 + len(BANDWIDTHS_UM)  # number of inputs that describe a pair: ten of geometry and exposure, and a local rate at each bandwidth
 
 
 class PairConfig(BaseModel):
@@ -54,7 +54,7 @@ class World:
         functional: Rows with a function; `own` and `edges` count them only.
         place: Row of a neuron among `functional`, or their number where it has none.
         target: Row of a neuron among the queried cells, -1 if not queried.
-        inputs: Sum of the positions of each queried cell's inputs, um, and their number.
+        inputs: Sum of the positions (um) of each queried cell's inputs, and the number of these inputs.
     """
 
     own: torch.Tensor
@@ -110,9 +110,10 @@ class Batch:
     """Pairs of neuron rows.
 
     Attributes:
-        connected: 1 where connected, so that a pair does not see itself in its target's in-degree; 0 where that is to be predicted.
-        local: From `local_rates`.
-        hidden: What training hides of a pair: bit 1 the axon's position, 2 the target's, 4 the in-degree.
+        connected: Whether (1 or 0) each pair is connected, so that it does not see itself in its target's in-degree; 0 where that is to be
+            predicted.
+        local: Local rates of each pair, as `local_rates` returns them.
+        hidden: Bits for what training hides of each pair: 1 the axon's position, 2 the target's, 4 the in-degree and local rates.
     """
 
     pre: Int[torch.Tensor, " pairs"]
@@ -122,7 +123,7 @@ class Batch:
     hidden: Int[torch.Tensor, " pairs"]
 
     def rows(self, chosen: torch.Tensor) -> Batch:
-        """Some of the pairs."""
+        """The batch of some of the pairs."""
         return Batch(*(value[chosen] for value in (self.pre, self.post, self.connected, self.local, self.hidden)))
 
 
@@ -155,7 +156,7 @@ class Cells:
 
 
 def encode(network: PairNetwork, world: World, roles: Roles) -> Cells:
-    """Axons and targets once for any number of their pairs: function encoded, labels, position and its mask."""
+    """Axons and targets encoded once for any number of their pairs: function, labels, position and its mask."""
     encoded = network.encoder(network.forget(world.own), world.context, world.edges)
     encoded = torch.cat([encoded, torch.zeros_like(encoded[:1])])
     known = world.known[:, None]
@@ -170,12 +171,12 @@ def encode(network: PairNetwork, world: World, roles: Roles) -> Cells:
 
 @dataclass(frozen=True)
 class SeenTargets:
-    """What is known of targets when a pair looks at them.
+    """The position of targets, and what else is known of them, when a pair looks at them.
 
     Attributes:
-        position: Their own, or the one their inputs' somata suggest, um.
-        placed: Whether `position` holds anything.
-        marks: Log in-degree (centred), whether the position is inferred, whether the cell was queried.
+        position: Each target's own position, or the one that its inputs' somata suggest, um.
+        placed: Whether `position` is known or suggested for each target.
+        marks: Marks of each target: log in-degree (centred), whether the position is inferred, whether the cell was queried.
     """
 
     position: Float[torch.Tensor, "targets 3"]
@@ -193,11 +194,12 @@ def see_targets(
     """Targets by what training axons show of them; a target of unknown position is placed by its inputs' somata.
 
     Args:
-        world: Of all neurons.
-        post: Rows of the targets.
-        hidden: See `Batch`.
-        own: The pair's own connection (0 or 1), which does not count.
-        own_position: Its axon's position and whether that is known, zero without a connection.
+        world: Tensors of all neurons and of the queried cells' exposure.
+        post: Row of each target.
+        hidden: Bits for what training hides of each pair, as in `Batch`; 0 hides nothing.
+        own: Each pair's own connection (0 or 1), which does not count in the in-degree.
+        own_position: Position (um) of the pair's axon and whether it is known, zero without a connection; it does not count among the
+            inputs.
     """
     row = world.target.index_select(0, post)
     hidden = torch.as_tensor(hidden, device=post.device)

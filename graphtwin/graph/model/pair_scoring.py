@@ -18,8 +18,8 @@ from graphtwin.graph.data.pair_set import PairSet, local_rates, own_connections
 from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, encode, outputs, see_targets
 from graphtwin.training import FitState
 
-PAIRS_A_TILE = 6_144  # their hidden vectors stay in the processor's cache
-N_MARKS = 3  # features of a target alone, first in `pair_features`
+PAIRS_A_TILE = 6_144  # pairs in a tile: their hidden vectors stay in the processor's cache
+N_MARKS = 3  # number of features of a target alone, first in `pair_features`
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def pair_probabilities(
     A training connection among them is scored as if it had not been seen, like any other pair.
 
     Args:
-        fitted: From `fit_pairs`.
-        pre: Rows of `NodeInputs` of the axons.
-        post: Rows of the targets.
-        axons_a_block: Axons at a time; memory does not grow with the number of pairs beyond the answer.
+        fitted: The fitted network, as `fit_pairs` returns it.
+        pre: Row of each pair's axon in `NodeInputs`.
+        post: Row of each pair's target in `NodeInputs`.
+        axons_a_block: Number of axons at a time; memory does not grow with the number of pairs beyond the answer.
     """
     probability, size = np.empty(len(pre), np.float32), np.empty(len(pre), np.float32)
     axons, of_pair = np.unique(pre, return_inverse=True)
@@ -80,14 +80,14 @@ def score_all(
     axons_a_block: int = 256,
     workers: int | None = None,
 ) -> Iterator[tuple[Int[np.ndarray, " block"], Float32[np.ndarray, "block cells"]]]:
-    """Probability of every pair of some axons and cells, a block of axons at a time; as `score`, without gathering a pair twice.
+    """Probability of every pair of some axons and cells, by blocks of axons; as `pair_probabilities`, but no pair is gathered twice.
 
     Args:
-        fitted: From `fit_pairs`.
-        pre_rows: Rows of `NodeInputs` of the axons.
-        post_rows: Rows of the targets.
-        axons_a_block: Axons at a time; memory is that of two blocks a worker.
-        workers: Blocks side by side, each on one thread; by default one a core, and one alone on a GPU.
+        fitted: The fitted network, as `fit_pairs` returns it.
+        pre_rows: Row of each axon in `NodeInputs`.
+        post_rows: Row of each target in `NodeInputs`.
+        axons_a_block: Number of axons at a time; memory is that of two blocks a worker.
+        workers: Number of blocks side by side, each on one thread; by default one a core, and one alone on a GPU.
 
     Yields:
         Rows of the axons of a block, and their probabilities in the order of `post_rows`. A cell with itself is scored like any pair.
@@ -145,7 +145,7 @@ class Scorer:
 
     Attributes:
         place: Position of the cells in network units, coordinates first.
-        placed: 1 where a cell's position is known or inferred.
+        placed: Whether (1 or 0) each cell's position is known or inferred.
         direction: Functional direction of the cells, features first.
         pair: Weights of the features that belong to both cells.
     """
@@ -161,7 +161,7 @@ class Scorer:
 
     @classmethod
     def of(cls, fitted: FittedPairs, cells: Cells) -> Scorer:
-        """From the encoded cells."""
+        """The scorer of encoded cells."""
         linear, targets = fitted.network.head.pair, cells.roles.targets
         seen = see_targets(fitted.world, targets)
         weight = linear.weight.T.contiguous()
@@ -212,7 +212,7 @@ class Scorer:
         out.mul_(slope).add_(offset).sigmoid_()
 
     def _features(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
-        """Those of `pair_features` that belong to both cells, features first so that each is one dense operation."""
+        """The columns of `pair_features` that belong to both cells, features first so that each is one dense operation."""
         world = self.fitted.world
         out[0] = world.direction[axons] @ self.direction[:, columns]
         torch.mul(world.known[axons, None].float(), self.placed[None, columns], out=out[6])

@@ -18,7 +18,7 @@ Weights = list[dict[str, Any]]
 
 
 def weights_of_neurons(fitted: FittedNeurons) -> Weights:
-    """State of every member."""
+    """State of every member's network."""
     return [network.state_dict() for network in fitted.networks]
 
 
@@ -28,12 +28,12 @@ def restore_neurons(
     """The neuron networks again, in the world they were fitted in.
 
     Args:
-        weights: From `weights_of_neurons`.
-        inputs: The same neurons.
-        edges: The same edges.
-        evidence: The same evidence.
-        config: The same settings.
-        device: Of torch.
+        weights: States of the members, as `weights_of_neurons` returns them.
+        inputs: The neurons that the fit read.
+        edges: The edges that the fit read.
+        evidence: The evidence that the fit could rest on.
+        config: The settings of the fit.
+        device: Device of torch that the networks go to.
     """
     everyone = np.ones(len(inputs.nucleus_id), dtype=bool)
     world = neuron_world(inputs, edges, evidence, everyone, device)
@@ -55,12 +55,12 @@ def restore_pairs(
     """The connectivity network again, with the training pairs it reads in-degrees and local rates from.
 
     Args:
-        weights: From `weights_of_pairs`.
-        inputs: The same neurons.
-        edges: The same edges.
-        training: The same pairs.
-        config: The same settings.
-        device: Of torch.
+        weights: State of the network, as `weights_of_pairs` returns it.
+        inputs: The neurons that the fit read.
+        edges: The edges that the fit read.
+        training: The training pairs that the fit read.
+        config: The settings of the fit.
+        device: Device of torch that the network goes to.
     """
     network = PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence)
     _load(network, weights[0], device)

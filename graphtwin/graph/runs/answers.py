@@ -15,7 +15,7 @@ from graphtwin.graph.model.pair_fit import pair_probabilities
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.study import Study
 
-PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"  # as CAVE names them
+PRE_ROOT, POST_ROOT = "pre_pt_root_id", "post_pt_root_id"  # columns of root ids, as CAVE names them
 
 
 def predict_pairs(
@@ -25,9 +25,9 @@ def predict_pairs(
 
     Args:
         run: A run folder, or the graph model loaded from it.
-        pairs: pre_nucleus_id and post_nucleus_id; or pre_pt_root_id and post_pt_root_id with their materialization.
-        materialization: Of the root ids.
-        origin: Where the pairs come from, for errors.
+        pairs: Pairs to predict: pre_nucleus_id and post_nucleus_id; or pre_pt_root_id and post_pt_root_id with their materialization.
+        materialization: Materialization that the root ids belong to; None for nucleus ids.
+        origin: Name of the place that the pairs come from, for errors.
 
     Returns:
         The id columns, probability, expected_size (summed cleft size given a connection, in the unit of the synapse table: voxels for
@@ -91,7 +91,7 @@ def _ids(frame: pd.DataFrame, name: str, origin: str) -> Int[np.ndarray, " rows"
 
 
 def _pair_notes(study: Study, rows: list[np.ndarray], materialization: int | None) -> np.ndarray:
-    """What is unknown of each pair, in words; empty where nothing is."""
+    """Words for what is unknown of each pair; empty where nothing is."""
     inputs = study.inputs
     placed = np.append(np.isfinite(inputs.position).all(1), True)
     queried = np.append(study.graph.queried_targets(study.materialization), True)
@@ -114,8 +114,8 @@ def predict_neurons(run: str | Path | FittedGraph, neurons: pd.DataFrame, origin
 
     Args:
         run: A run folder, or the graph model loaded from it.
-        neurons: nucleus_id.
-        origin: Where the neurons come from, for errors.
+        neurons: Neurons to predict: nucleus_id.
+        origin: Name of the place that the neurons come from, for errors.
 
     Returns:
         nucleus_id; cell_type and layer with `_probability`, and probability_<class> for every class (classes count equally); depth_um with
@@ -160,7 +160,7 @@ def _neuron_columns(graph: FittedGraph, name: str, rows: Int[np.ndarray, " rows"
 
 
 def _evidence(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """What each prediction rests on."""
+    """The evidence that each prediction rests on, in words."""
     if not study.tasks:
         return np.full(len(rows), "none")
     wired = np.append(study.graph.wired, False)[rows]

@@ -21,7 +21,7 @@ class FittedGraph:
 
     Attributes:
         study: The data it was fitted on.
-        neurons: "function" and "everything" to their neuron networks; none where the source has no labels.
+        neurons: Fitted neuron networks by name: "function" and "everything"; none where the source has no labels.
         pairs: The connectivity network, with function if that did better on held-out axons.
     """
 

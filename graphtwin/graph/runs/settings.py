@@ -62,8 +62,8 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     """Defaults, then the preset's values, then those given by name, then `key=value` overrides in order.
 
     Args:
-        overrides: As `pairs.fit.epochs=20`; `preset=short` selects a preset.
-        given: Top-level settings such as source, out and seed.
+        overrides: Settings as `key=value`, such as `pairs.fit.epochs=20`; `preset=short` selects a preset.
+        given: Top-level settings by name, such as source, out and seed.
     """
     parsed = [parse_override(override) for override in overrides or []]
     preset = next((value for path, value in reversed(parsed) if path == ["preset"]), given.get("preset", "run"))

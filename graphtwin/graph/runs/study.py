@@ -31,8 +31,8 @@ class Study:
     """A cortex with its functional features, as the fits read it.
 
     Attributes:
-        features: One row a nucleus: keys, reliability, feature_*.
-        materialization: Whose pairs are predicted.
+        features: Functional features, one row a nucleus: keys, reliability, feature_*.
+        materialization: Materialization whose pairs are predicted.
     """
 
     settings: Settings
@@ -47,7 +47,7 @@ class Study:
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """Of cell_type, layer and position, those whose labels enough functional neurons have to be learned."""
+        """The tasks among cell_type, layer and position whose labels enough functional neurons have to be learned."""
         placed = int((self.labelled("position") & self.inputs.has_function).sum())
         there = {"cell_type": self.inputs.cell_types, "layer": self.inputs.layers, "position": placed >= MIN_MEMBERS}
         return tuple(task for task, enough in there.items() if enough)
@@ -105,17 +105,17 @@ class Study:
 
     @property
     def device(self) -> str:
-        """Where the fits run."""
+        """Device of torch that the fits run on."""
         return device_of(self.settings.device)
 
     def permuted(self, replicate: int, within_layer: bool) -> Study:
-        """The same with function shuffled among neurons of the same scan, and layer unless it is predicted."""
+        """The study with function shuffled among neurons of the same scan, and layer unless it is predicted."""
         layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
         stratum = layer if within_layer else layer.map(lambda _: "any", na_action=None)
         return replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
 
     def without_function(self) -> Study:
-        """The same with all functional features 0; who is functional stays known."""
+        """The study with all functional features 0; who is functional stays known."""
         names = [name for name in self.features if str(name).startswith("feature_")]
         return replace(self, features=self.features.assign(**dict.fromkeys(names, np.float32(0.0))))
 
@@ -128,7 +128,7 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     """Functional features of the most reliable unit of each nucleus, joined with the cortex.
 
     Args:
-        settings: The run's.
+        settings: Settings of the run.
         cortex: The joined tables.
         embeddings: The embeddings table, learned or brought.
     """
@@ -164,7 +164,7 @@ def learnable(inputs: NodeInputs) -> NodeInputs:
         members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes))
         enough = np.flatnonzero(members >= MIN_MEMBERS)
         enough = enough if len(enough) > 1 else enough[:0]
-        code_of = np.full(len(classes) + 1, -1)  # the last one answers for -1
+        code_of = np.full(len(classes) + 1, -1)  # the last entry answers for -1
         code_of[enough] = np.arange(len(enough))
         kept[task], kept[f"{task}s"] = code_of[codes], tuple(classes[index] for index in enough)
     return replace(inputs, **kept)
