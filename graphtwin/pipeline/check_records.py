@@ -16,7 +16,8 @@ from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches
 from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
 from graphtwin.sources.loaders.volume import open_volume
 
-HALF_A_VOXEL_NM = float(np.linalg.norm(VOXEL_NM)) / 2  # tables keep places as whole voxels, annotations as nm
+# Half the diagonal of a voxel, nm: tables keep places as whole voxels, annotations as nm.
+HALF_A_VOXEL_NM = float(np.linalg.norm(VOXEL_NM)) / 2
 
 
 def check_annotations(segmentation: str | Path, annotations: str | Path, synapses: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +26,7 @@ def check_annotations(segmentation: str | Path, annotations: str | Path, synapse
     Args:
         segmentation: Path of the segmentation, whose bounds say which synapses must have a point.
         annotations: Path of the points, which have a property `size`.
-        synapses: As `em_tables.read_synapses` reads them.
+        synapses: Synapses of the table, as `em_tables.read_synapses` returns them.
     """
     points = read_points(annotations)
     schema.require_columns(points, ["size"], str(annotations))
@@ -37,9 +38,9 @@ def check_matches(recording: str | Path, scan_units: str | Path, coregistration:
     """Where a coregistration table and the matches in a recording's NWB file disagree.
 
     Args:
-        recording: The file; the order of its matches is found out, or refused, by `read_coregistration`.
-        scan_units: Table of session, scan_idx, unit_id, field, mask_id.
-        coregistration: CAVE table of the matches, of any materialization.
+        recording: Path of the NWB file; the order of its matches is found out, or refused, by `read_coregistration`.
+        scan_units: Path of the table of the scan's units: session, scan_idx, unit_id, field, mask_id.
+        coregistration: Path of the CAVE table of the matches, of any materialization.
     """
     with opened(Path(recording)) as file:
         session, scan_idx = scan_of(file, Path(recording))

@@ -17,22 +17,22 @@ from graphtwin.sources.loaders.volume import Volume, open_volume
 if TYPE_CHECKING:
     import pandas as pd
 
-RADIUS_NM = 150.0  # how far from a synapse's point a segment may lie, where the point itself is on background; a choice
-NUCLEUS_TOLERANCE_NM = 500.0  # how far a nucleus may lie from where its table says: about a tenth of its diameter; a choice
-CONTACT_TOLERANCE = 0.01  # difference of two contact areas, as a part of the larger; a choice
+RADIUS_NM = 150.0  # distance from a synapse's point within which a segment is looked for, where the point itself is on background; a choice
+NUCLEUS_TOLERANCE_NM = 500.0  # largest distance of a nucleus from where its table says: about a tenth of its diameter; a choice
+CONTACT_TOLERANCE = 0.01  # largest difference of two contact areas, as a share of the larger; a choice
 log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
 class VolumeCheck:
-    """What came out.
+    """Disagreements of a volume and its tables, and what the volume says itself.
 
     Attributes:
-        disagreements: kind, synapse_id, nucleus_id, root_id (-1 where a finding has none), x_nm, y_nm, z_nm, reason.
+        disagreements: Findings: kind, synapse_id, nucleus_id, root_id (-1 where a finding has none), x_nm, y_nm, z_nm, reason.
         nuclei: Place, volume and segment of each nucleus, from the voxels.
         contacts: Contact area of each pair of segments, from the voxels.
-        synapses: synapse_id, pre_segment, post_segment, pre_distance_nm, post_distance_nm of those in the volume.
-        n_synapses_outside: Synapses with a point outside the volume, which cannot be checked.
+        synapses: Segments of the synapses in the volume: synapse_id, pre_segment, post_segment, pre_distance_nm, post_distance_nm.
+        n_synapses_outside: Number of synapses with a point outside the volume, which cannot be checked.
     """
 
     disagreements: pd.DataFrame
@@ -55,9 +55,10 @@ def check_volume(
     Args:
         segmentation: Path of the segmentation.
         nuclei: Path of the segmentation of nuclei, on the same voxels.
-        nucleus_rows: nucleus_id, root_id, x_nm, y_nm, z_nm.
-        synapses: synapse_id, pre_root_id, post_root_id, and pre_, post_, ctr_ x_nm, y_nm, z_nm; those outside the volume are counted.
-        contacts: root_id_a (the lower), root_id_b, area_um2; None compares no areas.
+        nucleus_rows: Nuclei of the table: nucleus_id, root_id, x_nm, y_nm, z_nm.
+        synapses: Synapses of the table: synapse_id, pre_root_id, post_root_id, and pre_, post_, ctr_ x_nm, y_nm, z_nm; those outside the
+            volume are counted.
+        contacts: Contacts of the table: root_id_a (the lower), root_id_b, area_um2; None compares no areas.
         chunk: Voxels read at once along each axis; None takes the stored chunks.
     """
     import pandas as pd

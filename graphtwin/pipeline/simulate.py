@@ -27,7 +27,7 @@ from graphtwin.synthetic.wiring.planted_rules import rule_of
 if TYPE_CHECKING:
     import pandas as pd
 
-REGISTRY = "registry.json"  # the sha256 of every file as it was written
+REGISTRY = "registry.json"  # name of the file with the sha256 of every file as it was written
 log = logging.getLogger("graphtwin")
 
 
@@ -36,12 +36,12 @@ class Step:
     """A part of the folder.
 
     Attributes:
-        name: Of its mark in `work/`.
-        work: Given the configuration, the folder and the arguments, writes the part.
-        arguments: Of `work`.
-        makes: What goes before it is made again, as patterns below the folder: all it writes, or, where it goes on, what is not whole.
-        wave: Steps of a wave need only those of the waves before.
-        cost: About how long it takes, against others: the longest start first.
+        name: Name of the step's mark in `work/`.
+        work: Function that writes the part, given the configuration, the folder and the arguments.
+        arguments: Further arguments of `work`, by name.
+        makes: Patterns below the folder of what goes before the step is done again: all it writes, or, where it goes on, what is not whole.
+        wave: Number of the step's wave: steps of a wave need only those of the waves before.
+        cost: Rough duration of the step, relative to others: the longest start first.
     """
 
     name: str
@@ -56,10 +56,10 @@ def simulate(out: str | Path, overrides: list[str] | None = None, workers: int =
     """Simulate animals with a known wiring rule and write them in the formats of real ones, as `graphtwin simulate` does.
 
     Args:
-        out: See `write_simulation`.
+        out: Folder to write, as `write_simulation` takes it.
         overrides: Settings of `SimulateConfig` as `key=value`.
-        workers: See `write_simulation`.
-        resume: See `write_simulation`.
+        workers: Number of processes; the files are the same for any number.
+        resume: Go on with the steps that are missing.
         asked: Settings of `SimulateConfig` by name: rule, neurons, animals, minutes, seed.
 
     Returns:
@@ -72,9 +72,9 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
     """Simulate animals and write them in the formats of the real ones; returns the folder.
 
     Args:
-        config: What is simulated.
-        out: The folder; it must not exist, or, to resume, hold an unfinished simulation of the same configuration.
-        workers: Processes; the files are the same for any number.
+        config: Configuration of the simulation.
+        out: Folder to write; it must not exist, or, to resume, hold an unfinished simulation of the same configuration.
+        workers: Number of processes; the files are the same for any number.
         resume: Go on with the steps that are missing.
     """
     folder = Path(out)
@@ -108,7 +108,7 @@ def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     """All steps; without movies the wiring has all workers, else films are made beside it."""
     if config.neurons > steps.LARGE:
         places = ("truth/skeletons", "truth/pairs", "truth/synapses", steps.OUTLINES.as_posix())
-        begun = tuple(f"{place}/.part-*" for place in places)  # whole parts stay
+        begun = tuple(f"{place}/.part-*" for place in places)  # whole parts of a simulation that was stopped stay
         cells = Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1)
         return [Step("wiring", steps.wire_large, {"workers": workers}, begun, 0, 10), cells]
     filmed = config.minutes > 0
@@ -202,7 +202,7 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
     """Files of a simulation that are not as they were written.
 
     Args:
-        folder: Of a finished simulation.
+        folder: Folder of a finished simulation.
 
     Returns:
         One row a file: file, finding ("changed", "missing" or "not registered"); none if all is as written.
@@ -226,10 +226,10 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
 
 
 def check_anatomy(folder: str | Path) -> pd.DataFrame:
-    """Where the CAVE-style tables of a simulation disagree with its volume, its annotations or its recordings; one row a finding.
+    """Findings where the CAVE-style tables of a simulation disagree with its volume, its annotations or its recordings; a row a finding.
 
     Args:
-        folder: Of a finished simulation.
+        folder: Folder of a finished simulation.
     """
     import pandas as pd
 

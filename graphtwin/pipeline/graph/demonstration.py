@@ -26,27 +26,27 @@ from graphtwin.tuning.curves import TOLD_BY_GRATINGS
 from graphtwin.tuning.units import speaking_units
 
 NAME = "synthetic"  # the source's name on the command line
-NEURONS, MINUTES = 1500, 8.0  # demonstration size
+NEURONS, MINUTES = 1500, 8.0  # number of simulated neurons and minutes of movies: the size of a demonstration
 BLOCK = VolumeConfig(size_um=(40, 40, 40), voxel_nm=(64, 64, 64))  # small, so that the demonstration takes minutes
-TRAINING = ["fit.epochs=8", "steps=40"]  # more of it hardly changes what readouts say of tuning
-SIMILARITIES = {  # and what they need
+TRAINING = ["fit.epochs=8", "steps=40"]  # settings of the twin's short training; more of it hardly changes what readouts say of tuning
+SIMILARITIES = {  # similarities that are asked about, and the columns each needs
     "feature_similarity": (),
     "tuning_similarity": tuple(TOLD_BY_GRATINGS),
     "signal_correlation": ("in_silico_resp",),
     "rf_distance": ("rf_x", "rf_y"),
 }
-REPLICATES = 200  # of nulls and bootstraps; the default of `graphtwin like-to-like`
+REPLICATES = 200  # replicates of nulls and bootstraps; the default of `graphtwin like-to-like`
 log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What a run of the simulated cortex reads and writes beside its folder.
+    """The folders and files that a run of the simulated cortex reads and writes beside its folder.
 
     Attributes:
-        cortex: The simulation.
-        function: Tuning of the units of its first animal, of a twin or as measured; the twin.
-        embeddings: Of these units.
+        cortex: Folder of the simulation.
+        function: Folder of the tuning of its first animal's units: the twin's, or as measured.
+        embeddings: Table of the embeddings of these units.
     """
 
     cortex: Path
@@ -55,13 +55,13 @@ class Demonstration:
 
     @classmethod
     def of(cls, out: Path, brought: Path | None = None) -> Demonstration:
-        """The folders of a run, and the embeddings: those that are brought, or its twin's."""
+        """The folders of a run, and the embeddings: those that are brought, or those of the run's twin."""
         function = out.with_name(f"{out.name}_{'twin' if brought is None else 'measured'}")
         return cls(out.with_name(f"{out.name}_cortex"), function, brought or function / "embeddings.parquet")
 
     @property
     def source(self) -> Path:
-        """Names the tables of the cortex, with the tuning as responses."""
+        """Path of the TOML that names the tables of the cortex, with the tuning as responses."""
         return self.function / "source.toml"
 
 
@@ -70,8 +70,8 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
 
     Args:
         out: The run folder.
-        seed: Of the run, the cortex and the twin.
-        workers: Processes, then threads.
+        seed: Seed of the run, the cortex and the twin.
+        workers: Number of processes, then of threads.
         brought: Embeddings of units of the main scan (session 1), or of nuclei, in place of the twin's; no twin is then fitted.
     """
     if brought is not None:
@@ -142,9 +142,9 @@ def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = 
 
     Args:
         out: The run folder.
-        seed: Of resamples and nulls.
-        workers: Threads.
-        brought: See `prepare_demonstration`.
+        seed: Seed of resamples and nulls.
+        workers: Number of threads.
+        brought: Embeddings in place of the twin's, as `prepare_demonstration` takes them.
     """
     made = Demonstration.of(out, brought)
     asked = LikeToLikeConfig(
@@ -158,7 +158,7 @@ def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = 
         workers=workers,
     )
     folder = out / "like_to_like"
-    if require_place(folder, LIKE_TO_LIKE, resume=True):  # of a run that was stopped here
+    if require_place(folder, LIKE_TO_LIKE, resume=True):  # left by a run that was stopped here
         shutil.rmtree(folder)
     return run_like_to_like(asked, folder)
 

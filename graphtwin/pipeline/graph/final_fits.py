@@ -17,7 +17,7 @@ from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey
 
 NEURONS, PAIRS = "final neurons", "final pairs"
-PAIR_VARIANTS = {True: "as is", False: "no function"}  # by whether pairs are predicted with function
+PAIR_VARIANTS = {True: "as is", False: "no function"}  # names of the fits of pairs, by whether pairs are predicted with function
 
 
 def final_jobs() -> list[Job]:
@@ -66,7 +66,7 @@ def save_graph(folder: Path, function: bool) -> Path:
     """Gather the weights of the final fits in `graph.pt`.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         function: Whether pairs are predicted with function: where that did better on held-out axons.
     """
     import torch
@@ -74,5 +74,6 @@ def save_graph(folder: Path, function: bool) -> Path:
     keys = {variant: JobKey(NEURONS, "graph", variant) for variant in NEURON_MODELS}
     keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
     files = {name: folder / WORK / f"{key.stem}.pt" for name, key in keys.items()}
-    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}  # without labels: pairs alone
+    # A source without labels has fits of pairs alone.
+    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}
     return write_atomic(folder / "graph.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))

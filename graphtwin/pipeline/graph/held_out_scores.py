@@ -50,9 +50,9 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
     """Metrics and paired differences of cell type, layer, depth and lateral position, for every split.
 
     Args:
-        study: For classes and scans.
-        labels: "layer" and "cell_type" to their `label_table`.
-        positions: From `position_table`.
+        study: The study, which tells classes and scans.
+        labels: Predicted labels: "layer" and "cell_type" to their `label_table`.
+        positions: Predicted positions, as `position_table` returns them.
     """
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
@@ -67,7 +67,7 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the permuted models, which are a null and no contender."""
+    """Predictions without those of permuted models, which are a null and no contender."""
     return table[table["permutation"] == neurons.REAL]
 
 
@@ -104,7 +104,7 @@ def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame)
 
 
 def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.ndarray]:
-    """What a split's interval resamples, and which each row belongs to: whole scans or tiles of tissue where these are held out."""
+    """Name of what a split's interval resamples, and the cluster of each row: whole scans or tiles of tissue where these are held out."""
     rows = study.rows_of(nucleus_id)
     if split == "scan":
         return "scan", study.inputs.scan[rows]
@@ -122,9 +122,9 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     """Metrics and paired differences of connectivity, on all pairs, on those of known distance and on proofread axons.
 
     Args:
-        study: For proofreading status and settings.
-        split: "axon" or "block".
-        table: From `pair_table`.
+        study: The study, which tells proofreading status and settings.
+        split: Name of the split: "axon" or "block".
+        table: Held-out pairs with every model's probability, as `pair_table` returns them.
     """
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
@@ -272,7 +272,7 @@ ASKED = [
 
 
 def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
-    """What the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
+    """Verdicts on what the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
     found = []
     for asked in ASKED:
         key = {

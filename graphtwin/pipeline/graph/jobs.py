@@ -15,19 +15,20 @@ from graphtwin.artifacts import write_parquet
 from graphtwin.execute import threads
 from graphtwin.graph.runs.study import Study, read_study, study_files
 
-WORK = "work"  # folder of what is done, inside that of the run
-_LOADED: dict[tuple[Path, tuple[int, ...]], Study] = {}  # by folder and times of writing: two runs may have had one name
+WORK = "work"  # name of the folder of finished pieces of work, inside that of the run
+# Studies that were read, by folder and times of writing: two runs may have had one name.
+_LOADED: dict[tuple[Path, tuple[int, ...]], Study] = {}
 
 
 @dataclass(frozen=True)
 class JobKey:
-    """What a piece of work is about: its files are named by it, and its table is found by it.
+    """Identity of a piece of work: its files are named by it, and its table is found by it.
 
     Attributes:
-        task: What is done, as "neurons" or "pairs".
-        model: What is fitted, as "graph" or "baselines".
-        variant: What the model sees or lacks, as "permuted".
-        split: What is held out, as "axon"; empty where nothing is.
+        task: Name of the work, such as "neurons" or "pairs".
+        model: Name of the model that is fitted, such as "graph" or "baselines".
+        variant: Word for what the model sees or lacks, such as "permuted".
+        split: Word for what is held out, such as "axon"; empty where nothing is.
         fold: Number of the part that is held out.
         replicate: Number of the permutation or rewiring.
     """
@@ -41,7 +42,7 @@ class JobKey:
 
     @property
     def stem(self) -> str:
-        """Name of its files, without their endings."""
+        """Name of the files of the work, without their endings."""
         return "-".join(str(part).replace(" ", "_") for part in astuple(self) if part not in ("", None))
 
 
@@ -53,9 +54,9 @@ class Job:
     """One piece of work.
 
     Attributes:
-        key: What it is about.
-        work: Given the study, the checkpoint's path and the key, returns a table.
-        cost: About how long it takes, against others: the longest start first.
+        key: Key that says what the work is about.
+        work: Function that does the work: given the study, the checkpoint's path and the key, it returns a table.
+        cost: Rough duration of the work, relative to others: the longest start first.
     """
 
     key: JobKey
@@ -67,9 +68,9 @@ def run_jobs(jobs: list[Job], run: Path, workers: int, label: str) -> Results:
     """The table of every job; those already in the folder are read, not run again.
 
     Args:
-        jobs: In any order.
+        jobs: Jobs to do, in any order.
         run: Folder of the run, with its settings, tables and embeddings.
-        workers: Processes, one thread each.
+        workers: Number of processes, each of one thread.
         label: Text of the progress bar.
     """
     import joblib
@@ -96,7 +97,7 @@ def _file(run: Path, job: Job) -> Path:
 
 def _do(job: Job, run: Path) -> None:
     """Run one job in a worker and keep its table."""
-    import torch  # noqa: F401  # so that `threads` bounds it
+    import torch  # noqa: F401  # imported so that `threads` bounds it
 
     checkpoint = run / WORK / f"{job.key.stem}.ckpt"
     with threads(1):

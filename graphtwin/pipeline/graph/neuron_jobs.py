@@ -18,10 +18,10 @@ from graphtwin.pipeline.graph.jobs import Job, JobKey
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 
 Split = Literal["neuron", "scan", "block"]
-SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # what is held out of the neuron tasks
-TARGETS = ("x", "depth", "z")  # of the position task, in the pia frame
+SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # splits of the neuron tasks, by what is held out
+TARGETS = ("x", "depth", "z")  # axes of the position task, in the pia frame
 TASK = "neurons"
-REAL = -1  # in the place of a permutation's number: function is as it was recorded
+REAL = -1  # number in place of a permutation's: function is as it was recorded
 VARIANTS: dict[str, tuple[str, tuple[Evidence, ...]]] = {
     "function": (FROM_FUNCTION, FUNCTION),
     "everything": (FROM_EVERYTHING, EVERYTHING),
@@ -32,7 +32,7 @@ POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge,
 
 
 def n_folds(study: Study, split: str) -> int:
-    """Folds of a split, no more than there are scans where scans are held out."""
+    """Number of folds of a split, no more than there are scans where scans are held out."""
     settings = study.settings
     scans = min(settings.scan_folds, len(study.inputs.scans))
     return {"neuron": settings.neuron_folds, "scan": scans, "block": settings.block_folds}[split]
@@ -67,8 +67,8 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
     """Graph model, baselines and permutations of every split and fold.
 
     Args:
-        study: For the folds and the number of permutations.
-        tasks: What is scored in each split; a split that is not named has no jobs.
+        study: The study, whose settings say the number of folds and of permutations.
+        tasks: Tasks that are scored in each split; a split that is not named has no jobs.
     """
     jobs = []
     for split, of_split in tasks.items():
@@ -157,9 +157,9 @@ def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
     """Predictions of one label task as the report reads them; neurons of unknown label are left out.
 
     Args:
-        study: For the true labels.
+        study: The study, which tells the true labels.
         found: Tables of `neuron_graph_job` and `neuron_baseline_job`, of the splits in which the task is scored.
-        task: "layer" or "cell_type".
+        task: Name of the label task: "layer" or "cell_type".
     """
     codes, classes = study.classes(task)
     true = codes[study.rows_of(found["nucleus_id"])]

@@ -63,7 +63,7 @@ def outer(pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> tu
 
 
 def n_folds(study: Study, split: Split) -> int:
-    """Folds of a split of pairs."""
+    """Number of folds of a split of pairs."""
     return study.settings.axon_folds if split == "axon" else study.settings.block_folds
 
 
@@ -71,8 +71,8 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
     """Graph model, baselines and nulls of every fold.
 
     Args:
-        study: What the settings say of folds and nulls counts.
-        splits: Splits that are run.
+        study: The study, whose settings say the number of folds and of nulls.
+        splits: Splits of pairs that are run.
     """
     jobs = []
     for split in splits:

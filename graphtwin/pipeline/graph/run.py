@@ -35,7 +35,7 @@ from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 
 LEAKAGE = "leakage"
 MATCHED, CONDITIONAL = JobKey("like_to_like"), JobKey("conditional_like_to_like")
-AXONS = "like_to_like_axons.parquet"  # behind the comparison with matched non-partners
+AXONS = "like_to_like_axons.parquet"  # name of the table of axons behind the comparison with matched non-partners
 log = logging.getLogger("graphtwin")
 
 
@@ -43,7 +43,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
     """Run every stage and write the run folder; returns its path.
 
     Args:
-        overrides: Settings as `key=value`, see `Settings`.
+        overrides: Settings as `key=value`, with the names of `Settings`.
         resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
         given: Settings by name: source, embeddings_file, out, seed.
     """

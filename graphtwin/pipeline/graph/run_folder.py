@@ -13,7 +13,8 @@ from graphtwin.graph.runs.settings import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
 
-SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")  # what may differ between a run and its resumption, and is then noted
+# Parts of the provenance that may differ between a run and its resumption, a difference that is then noted.
+SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 
@@ -47,7 +48,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:
-    """What a run reads: the source's name, materializations and file hashes, and the hash of embeddings that are brought."""
+    """The inputs of a run: the source's name, materializations and file hashes, and the hash of embeddings that are brought."""
     brought = embeddings.files(settings.embeddings_file) if settings.embeddings_file is not None else []
     return tables.provenance | {str(file): artifacts.sha256(file) for file in brought}
 
@@ -67,7 +68,7 @@ def require_same_inputs(folder: Path, inputs: dict[str, str]) -> None:
 
 
 def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> dict[str, Any]:
-    """What is written down of a run; one that goes on with other software than it was begun with has `begun_with` as well."""
+    """The provenance of a run; one that goes on with other software than it was begun with has `begun_with` as well."""
     now, path = artifacts.provenance(settings.seed, inputs), folder / "provenance.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
     software = {name: before[name] for name in SOFTWARE}
@@ -81,7 +82,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def already_finished(folder: Path) -> str:
-    """What to say of a finished run that is asked to go on."""
+    """Message about a finished run that is asked to go on."""
     report = folder / "report.html"
     where = f"Its report: {report}" if report.exists() else f"`graphtwin report {folder}` writes its report"
     return f"{folder}: finished already, with these settings and inputs; nothing was done. {where}."

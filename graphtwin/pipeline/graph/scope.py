@@ -23,17 +23,17 @@ GIVEN_BY = {
 }
 SCORED_AS = {"cell_type": ("cell_type",), "layer": ("layer",), "position": ("depth", "lateral"), "connectivity": ("connectivity",)}
 NO_BLOCKS = "no position of a functional neuron is known, so that there are no blocks of tissue"
-EVERYWHERE = ""  # in the place of a split: the task is scored in none
+EVERYWHERE = ""  # name in place of a split: the task is scored in none
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is scored.
+    """The tasks and splits that a run scores, and why it does not score the others.
 
     Attributes:
-        tasks: For each split of neurons that is run, the tasks scored in it.
+        tasks: Tasks that are scored, for each split of neurons that is run.
         pair_splits: Splits of pairs that are run.
-        reasons: Why a task is not scored in a split (or in `EVERYWHERE`), by task and split.
+        reasons: Reason why a task is not scored in a split (or in `EVERYWHERE`), by task and split.
     """
 
     tasks: dict[Split, tuple[str, ...]]
@@ -46,10 +46,10 @@ class Scope:
 
 
 def scope_of(study: Study) -> Scope:
-    """What a study can score; an error where not even connectivity can be.
+    """The scope that a study has labels for; an error where not even connectivity can be scored.
 
     Args:
-        study: Its labels, folds and observed axons decide.
+        study: The study, whose labels, folds and observed axons decide.
     """
     reasons: dict[tuple[str, str], str] = {}
     scored: dict[Split, list[str]] = {}
@@ -127,8 +127,8 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
     """Neurons, axons and pairs that are joined but not scored, with the reason; rare classes by name and number.
 
     Args:
-        study: What is counted.
-        scope: What is scored.
+        study: The study whose neurons, axons and pairs are counted.
+        scope: Tasks and splits that are scored.
     """
     steps = Funnel("study")
     why = "another unit of the nucleus is more reliable, or as reliable and first by session, scan_idx and unit_id"
@@ -179,8 +179,8 @@ def say_skipped(tree: dict[str, Any], scope: Scope) -> dict[str, Any]:
     """The metrics as nested JSON with `skipped`: the reason, in the place of what is not scored.
 
     Args:
-        tree: Task, split, subset, model, metric.
-        scope: What is scored.
+        tree: The metrics as nested JSON: task, split, subset, model, metric.
+        scope: Tasks and splits that are scored.
     """
     said = dict(tree)
     for (task, split), reason in scope.reasons.items():

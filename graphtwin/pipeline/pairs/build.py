@@ -14,20 +14,21 @@ from graphtwin.sources.loaders.synapse_tables import ROOT_KEY, read_connections,
 from graphtwin.wiring.pairs.pair_table import build_pairs
 
 CAVE = {"target_id": "nucleus_id", "pt_root_id": "root_id", "status_axon": "axon_status"}
-OF_CELLS = ("root_id", "brain_area", "hva", "layer", "axon_status", *schema.POSITION)  # besides these a row may speak of a unit
+# Columns of the table that speak of cells; besides these a row may speak of a unit.
+OF_CELLS = ("root_id", "brain_area", "hva", "layer", "axon_status", *schema.POSITION)
 SIDES = {"pre": "queried_pre", "post": "queried_post"}
-FARTHEST_UM = 1e5  # no cell of a volume lies farther from its corner: a position beyond it is in nm
+FARTHEST_UM = 1e5  # um beyond which a position must be in nm: no cell of a volume lies farther from its corner
 
 
 def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> pd.DataFrame:
     """Write one row a pair of a queried axon and a queried target, and beside it what was read and lost; returns the funnel.
 
     Args:
-        synapses: One row a synapse or a connected pair; see `read_connections`.
-        proximities: As `graphtwin proximity` writes it; see `read_proximities`.
-        neurons: nucleus_id, queried_pre, queried_post; root_id where a table names cells by it; brain_area or hva, layer, axon_status and
-            positions where known. Further columns, such as function, are for `graphtwin like-to-like --neurons`.
-        out: A new .parquet or .csv; its name with `.made.json` gets provenance and funnel.
+        synapses: Table with one row a synapse or a connected pair, in a format of `read_connections`.
+        proximities: Table that `graphtwin proximity` writes, in a format of `read_proximities`.
+        neurons: Table of neurons: nucleus_id, queried_pre, queried_post; root_id where a table names cells by it; brain_area or hva, layer,
+            axon_status and positions where known. Further columns, such as function, are for `graphtwin like-to-like --neurons`.
+        out: A new .parquet or .csv for the pair table; its name with `.made.json` gets provenance and funnel.
     """
     from tqdm import tqdm
 
@@ -54,7 +55,7 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> 
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """One row a nucleus of what is said of cells, in um; a file of units may repeat it."""
+    """One row a nucleus of what the table says of cells, in um; a file of units may repeat it."""
     table = read_neurons(path)
     table = table.rename(columns={theirs: ours for theirs, ours in CAVE.items() if ours not in table})
     lacking = [name for name in SIDES.values() if name not in table]
@@ -115,7 +116,7 @@ def _by_nucleus(table: pd.DataFrame, cells: pd.DataFrame, path: Path, funnel: Fu
 
 
 def _other_kind(table: pd.DataFrame, cells: pd.DataFrame) -> str:
-    """What the ids of a table may be, if they are no nucleus ids."""
+    """Words for the kind of ids that a table may have, if they are no nucleus ids."""
     if "root_id" in cells and table[schema.PAIR_KEY[0]].isin(cells["root_id"]).any():
         return f"They are root ids of these neurons: name the columns {' and '.join(ROOT_KEY)}, and their nuclei are looked up."
     return "They look like ids of another kind or of another volume: bring a neuron table that lists them."

@@ -28,12 +28,12 @@ from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.together import GEOMETRY, together
 
 T = TypeVar("T")
-RELIABILITY = "cc_abs_cvt"  # of the published units: correlation of the twin's prediction with the mean response
-STEPS_BEFORE = 4  # pairs, neurons, similarities, inclusion
+RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response
+STEPS_BEFORE = 4  # steps of the progress before those of the analysis: pairs, neurons, similarities, inclusion
 
 
 class LikeToLikeConfig(BaseModel):
-    """What is asked of a pair table (`graphtwin like-to-like`)."""
+    """The question that is asked of a pair table, and how it is answered (`graphtwin like-to-like`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +54,7 @@ class LikeToLikeConfig(BaseModel):
     )
     nulls: int = Field(200, ge=0, description="Replicates of every null and bootstrap; 0 leaves them out.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
-    workers: int = Field(1, ge=1, description="Threads; the tables are the same for any number.")
+    workers: int = Field(1, ge=1, description="Number of threads; the tables are the same for any number.")
     monitor: Monitor | None = Field(
         None, description="Screen of the neurons' receptive fields, in cm, where no table is stamped with one; if absent, that of minnie65."
     )
@@ -64,8 +64,8 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
-        config: What is asked.
-        out: A folder that is new or empty.
+        config: The question and how it is answered.
+        out: Folder to write, new or empty.
 
     Returns:
         The folder, for `report.finished.write_report` to draw its page from.
@@ -97,7 +97,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
 def _steps(
     pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, monitor: Monitor, answer: Answer
 ) -> dict[str, Step]:
-    """What is to be done with the pairs of every similarity, and with those of all of them."""
+    """The steps to be done with the pairs of every similarity, and with those of all of them."""
     by = None if config.by == "none" else config.by
     steps: dict[str, Step] = {}
     included = {}

@@ -23,11 +23,11 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     """Every neuron with what the twin says of its unit; one without a unit in the embeddings table has none, whatever was published.
 
     Args:
-        neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
+        neurons: Table of neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
         embedded: An embeddings table by unit or by nucleus_id: embedding_*, and what there is of rf_x, rf_y, in_silico_resp,
             in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `curves.tuning_features`),
             monitor_width_cm, monitor_height_cm, monitor_distance_cm.
-        origin: Of the embeddings table, for errors.
+        origin: Name of the embeddings table, for errors.
 
     Returns:
         The neurons with readout_cvt, position_stim_cvt, in_silico_tuning, in_silico_resp, in_vivo_mean_resp, gosi_, osi_ and
@@ -64,9 +64,9 @@ def monitor_of_neurons(neurons: pd.DataFrame | None, given: Monitor | None, orig
     """The screen on which the neurons' receptive fields lie, and in words how it is known.
 
     Args:
-        neurons: Monitor columns where a table is stamped with them; NaN where a neuron has no function.
-        given: What the user says of a table that is not stamped.
-        origin: File of the table, for errors.
+        neurons: Table of neurons, with monitor columns where it is stamped with them; NaN where a neuron has no function.
+        given: The monitor that the user states for a table that is not stamped.
+        origin: Name of the table's file, for errors.
 
     Raises:
         ValueError: Several monitors are stamped, or another than the one that is given.

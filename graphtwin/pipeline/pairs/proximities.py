@@ -23,17 +23,17 @@ from graphtwin.sources.loaders import skeletons
 log = logging.getLogger("graphtwin")
 
 Unit = tuple[float, float, float]
-BUFFERED_ROWS = 100_000  # between two writes
+BUFFERED_ROWS = 100_000  # rows held in memory between two writes
 
 
 @dataclass
 class Summary:
-    """What went through, counted as it goes.
+    """Numbers of what went through, counted as it goes.
 
     Attributes:
-        n_axons, n_dendrites: Skeletons.
-        n_pairs, n_proximal: Rows written, and those of them within the radius.
-        axons_in_pieces, dendrites_in_pieces: Nucleus id to the number of pieces, of skeletons that have gaps.
+        n_axons, n_dendrites: Number of skeletons of axons and of dendrites.
+        n_pairs, n_proximal: Number of rows written, and of those within the radius.
+        axons_in_pieces, dendrites_in_pieces: Nucleus ids of the skeletons that have gaps, each to its number of pieces.
     """
 
     n_axons: int
@@ -44,7 +44,7 @@ class Summary:
     dendrites_in_pieces: dict[int, int] = field(default_factory=dict)
 
     def count(self, axon: int, n_pieces: int, l_d_um: np.ndarray) -> None:
-        """Add an axon and its rows."""
+        """Add an axon and its rows to the counts."""
         self.n_pairs += len(l_d_um)
         self.n_proximal += int((l_d_um > 0).sum())
         if n_pieces > 1:
@@ -66,16 +66,16 @@ def write_proximities(
     """Write one row a pair of an axon and a dendrite that come close, in the order of their nucleus ids; files appear whole or not at all.
 
     Args:
-        axons: Files, folders or precomputed volumes; see `skeletons.find_skeletons`.
-        dendrites: The same; empty where an index that exists has them.
+        axons: Skeletons of axons: files, folders or precomputed volumes, as `skeletons.find_skeletons` takes them.
+        dendrites: Skeletons of dendrites, named like those of axons; empty where an index that exists has them.
         out: A new .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
         radius_nm: The largest distance of two proximal points; None takes that of the index, or 5000.
         max_edge_nm: The longest edge that stays whole; None takes that of the index, or 1000.
-        nm_per_unit: What one unit of the files is in nm along x, y and z; None expects nm.
+        nm_per_unit: Length of one unit of the files along x, y and z, nm; None expects nm.
         index_file: Index of the dendrites: read if it is there, written if not.
         vertices_out: A new .parquet or .csv for the proximal points.
-        all_pairs: Also pairs without proximity.
-        workers: Threads.
+        all_pairs: Whether pairs without proximity are written too.
+        workers: Number of threads.
     """
     from tqdm import tqdm
 
@@ -149,7 +149,7 @@ def _cable(skeleton: skeletons.Skeleton, max_edge_nm: float) -> Cable:
 
 
 def _fingerprint(places: list[skeletons.Place], nm_per_unit: Unit | None) -> str:
-    """A hash of which skeletons an index is made from: ids, sizes and times of files, and their unit."""
+    """A hash that tells which skeletons an index is made from: ids, sizes and times of files, and their unit."""
     files = [(place.nucleus_id, Path(place.where)) for place in places]
     stats = [(number, file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else (number, str(file)) for number, file in files]
     return hashlib.sha256(json.dumps([stats, nm_per_unit]).encode()).hexdigest()
@@ -209,7 +209,7 @@ class _Rows:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the rows that wait."""
         import pyarrow as arrow
         from pyarrow import csv, parquet
 
@@ -225,7 +225,7 @@ class _Rows:
         self.waiting, self.n_waiting = [], 0
 
     def close(self) -> None:
-        """Write the rest."""
+        """Write the rows that are left, and end the file."""
         self.flush()
         self.writer.close()
 
@@ -246,7 +246,7 @@ def _arrow_table(columns: dict[str, np.ndarray]) -> Any:
 
 
 def _warn(summary: Summary, low: np.ndarray, high: np.ndarray, index: DendriteIndex) -> None:
-    """Say what a reader of the table should know; `low` and `high` are corners of the box around all axons, um."""
+    """Warn of what a reader of the table should know; `low` and `high` are corners of the box around all axons, um."""
     for side, gaps, n in (
         ("axons", summary.axons_in_pieces, summary.n_axons),
         ("dendrites", summary.dendrites_in_pieces, summary.n_dendrites),
