@@ -19,7 +19,7 @@ def write_report(folder: str | Path) -> Path:
     """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
 
     Args:
-        folder: Of `graphtwin run` or `graphtwin like-to-like`.
+        folder: Folder that `graphtwin run` or `graphtwin like-to-like` wrote.
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
@@ -34,7 +34,7 @@ def like_to_like(
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs, as `graphtwin like-to-like` does.
 
     Args:
-        pairs: Pair table: .pkl as published, .parquet, .feather or .csv.
+        pairs: Path of the pair table: .pkl as published, .parquet, .feather or .csv.
         similarity: Columns of the pairs, or names that are computed from the neurons; one or several.
         out: Folder to write, new or empty.
         overrides: Settings of `LikeToLikeConfig` as `key=value`.

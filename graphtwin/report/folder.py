@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # files of a run that the page lists
+SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class RunFolder:
         """`<name>.parquet` as a frame, None when it is not there or holds no row.
 
         Args:
-            name: Path inside the folder without its suffix, as `predictions/layer`.
-            columns: The columns to read; all by default.
+            name: Path inside the folder without its suffix, such as `predictions/layer`.
+            columns: Names of the columns to read; all by default.
         """
         file = self.path / f"{name}.parquet"
         if not file.is_file():

@@ -46,11 +46,11 @@ METRICS = {
     "r2": "R²",
 }
 HELD_OUT = {"neuron": "Neurons held out", "axon": "Axons held out", "scan": "Scans held out", "block": "Blocks of tissue held out"}
-FIRST_SPLITS = ("neuron", "axon")  # held out first: what the headline speaks of
-NOMINAL_COVERAGE = 0.95  # what the error bars promise
-MOST_COLUMNS = 5  # of a table of a task without key metrics
+FIRST_SPLITS = ("neuron", "axon")  # splits that the headline speaks of: neurons or axons are held out first
+NOMINAL_COVERAGE = 0.95  # coverage that the error bars promise, as a share
+MOST_COLUMNS = 5  # most columns in the table of a task without key metrics
 TERMINAL_COLUMNS = 3  # metrics with their intervals that fit a wide terminal; one fewer in others
-WIDE_TERMINAL = 110  # columns
+WIDE_TERMINAL = 110  # columns of characters from which a terminal counts as wide
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Group:
     """Models scored on the same held-out rows.
 
     Attributes:
-        split, subset: As in the metrics table.
-        title: Them in words, with the number of rows and of what was resampled.
-        rows: Model and its cells, in the order of the columns.
+        split, subset: Names of the split and of the subset in the metrics table.
+        title: Split and subset in words, with the number of rows and of what was resampled.
+        rows: Rows of the table: model and its cells, in the order of the columns.
     """
 
     split: str
@@ -101,7 +101,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What this run does not score, and why; `split` is empty where the task is scored in none."""
+    """A task and split that this run does not score, and why; `split` is empty where the task is scored in none."""
 
     task: str
     split: str
@@ -162,7 +162,7 @@ def skipped(run: RunFolder) -> list[Skipped]:
 
 
 def why_not(run: RunFolder, task: str, otherwise: str) -> str:
-    """Why a task is not in this run: what the run says of it, or else what is seen from here."""
+    """The reason why a task is not in this run: what the run says of it, or else what is seen from here."""
     return next((f"{one.reason}." for one in skipped(run) if one.task == task and not one.split), otherwise)
 
 
@@ -233,7 +233,7 @@ def print_results(run: Path, console: Console | None = None) -> None:
 
     Args:
         run: The run folder.
-        console: Where to print; the terminal by default.
+        console: Console to print to; the terminal by default.
     """
     from rich.console import Console
     from rich.markup import escape

@@ -18,7 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from graphtwin.report.figures.palette import MUTED, RULE, STYLE
 from graphtwin.report.words import plain
 
-WIDTH = 7.6  # inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
+WIDTH = 7.6  # width of a figure in inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Drawn:
     """A figure on the page.
 
     Attributes:
-        key: Its anchor.
-        sentence: What it shows, with the numbers computed from the data.
-        caption: How to read it, and n.
-        files: The tables behind it, inside the run folder.
+        key: Anchor of the figure on the page.
+        sentence: Sentence that says what the figure shows, with the numbers computed from the data.
+        caption: Text on how to read the figure, and n.
+        files: Paths of the tables behind the figure, inside the run folder.
     """
 
     key: str
@@ -57,9 +57,9 @@ def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figu
 
     Args:
         key: Prefix of every id, so that figures on one page do not share ids.
-        alt: What a reader who cannot see it is told.
-        size: Width and height in inches.
-        draw: Fills the figure.
+        alt: Text for a reader who cannot see the figure.
+        size: Width and height of the figure in inches.
+        draw: Function that fills the figure.
     """
     with matplotlib.rc_context(STYLE):
         figure, layout = Figure(figsize=size, dpi=72), ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.08)

@@ -16,7 +16,8 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
 from graphtwin.tuning.selection import choose
 
-COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)  # of basis functions, in the order of their variance
+# Colours of basis functions, in the order of their variance.
+COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
 PREDICTORS = {
     "shared_basis": "shared basis (the embedding)",
     "von_mises": "von Mises fit",
@@ -25,11 +26,12 @@ PREDICTORS = {
     "raw_opposite": "raw curve, opposite",
     "own_mean": "own mean",
 }
-BROUGHT = "the embeddings were brought, not learned from direction responses in this run"  # why a figure of what was learned is left out
+# Reason why a figure of what was learned is left out.
+BROUGHT = "the embeddings were brought, not learned from direction responses in this run"
 
 
 def draw_embedding(run: RunFolder) -> list[Block]:
-    """The basis and its score."""
+    """The figures of the basis and of its score."""
     return [draw_basis(run), draw_held_out(run)]
 
 

@@ -14,12 +14,12 @@ from graphtwin.report.figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILLI
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, per_cent
 
-SCALES = ("axonal", "synaptic", "size")  # from who comes close to how large a connection is
-ROW = 0.23  # inches a row of a forest
-LONGEST_LABEL = 45  # characters on one line
-WORTH_A_ROW = 0.05  # of the largest share of a scale: smaller shared parts are in the table only
-REFERENCE_PREFIX = "L_d, "  # of rules that hold L_d, as the reference does
-LEAST_EXPECTED = 1.0  # of a motif, below which a ratio says nothing
+SCALES = ("axonal", "synaptic", "size")  # scales from who comes close to how large a connection is
+ROW = 0.23  # height of a row of a forest, inches
+LONGEST_LABEL = 45  # most characters on one line of a label
+WORTH_A_ROW = 0.05  # share of a scale's largest share that is worth a row: smaller shared parts are in the table only
+REFERENCE_PREFIX = "L_d, "  # beginning of the names of rules that hold L_d, as the reference does
+LEAST_EXPECTED = 1.0  # least expected number of a motif: below it a ratio says nothing
 ONLY_SYNAPSES = "asked for synapse_density only"
 
 

@@ -15,12 +15,12 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
 from graphtwin.tuning.embeddings import embedding_columns, scan_labels
 
-LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # from the pia downwards
+LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # colours of layers from the pia downwards
 RECEIVED = ("aligned", "all features")
 
 
 def draw_embedding_map(run: RunFolder) -> list[Block]:
-    """The map and the decoders."""
+    """The figures of the map and of the decoders."""
     return [draw_map(run), draw_leakage(run)]
 
 
@@ -61,7 +61,7 @@ def draw_map(run: RunFolder) -> Block:
 
 
 def _of_layer(values: Float[np.ndarray, "units features"], layer: pd.Series) -> str:
-    """The sentence up to the share of the scan."""
+    """The sentence on the embedding by layer, up to the share of the scan."""
     if layer.empty:
         return "No layer is known; scan accounts for"
     share = explained_by_group(values, pd.factorize(layer)[0].astype(np.int64))
@@ -110,7 +110,7 @@ def _scatter_layers(axes: Axes, plane: np.ndarray, layer: pd.Series) -> None:
     unknown = layer.isna().to_numpy()
     axes.scatter(x[unknown], y[unknown], 3, color="#c9ced4", linewidths=0, rasterized=True)
     colour = np.array([LAYER_COLOURS[names.index(str(name)) % len(LAYER_COLOURS)] if pd.notna(name) else "" for name in layer])
-    order = np.random.default_rng(0).permutation(np.flatnonzero(layer.notna()))  # so that no layer lies on top
+    order = np.random.default_rng(0).permutation(np.flatnonzero(layer.notna()))  # drawn in random order, so that no layer lies on top
     axes.scatter(x[order], y[order], 4, colour[order].tolist(), linewidths=0, alpha=0.7, rasterized=True)
     for index, name in enumerate(names):
         axes.plot([], [], "o", color=LAYER_COLOURS[index % len(LAYER_COLOURS)], markersize=5, label=plain(name))
@@ -179,7 +179,7 @@ def draw_leakage(run: RunFolder) -> Block:
 
 
 def leakage_sentence(leakage: pd.DataFrame) -> str:
-    """What the strongest decoder reads from embedding and features that the models receive, against chance and against the raw fit."""
+    """Accuracy of the strongest decoder from what the models receive (embedding, features), against chance and against the raw fit."""
     worst, received = _strongest(leakage), _received(leakage)
     told = (received["low"] > received["chance"]).any()
     verdict = "better than chance: it still encodes the scan" if told else "no better than chance"
@@ -199,7 +199,7 @@ def _received(leakage: pd.DataFrame) -> pd.DataFrame:
 
 
 def _strongest(leakage: pd.DataFrame) -> pd.Series:
-    """The best of them."""
+    """The best of these decoders."""
     received = _received(leakage)
     return received.loc[received["estimate"].idxmax()]
 

@@ -17,13 +17,13 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
 from graphtwin.report.words import join_words, number_text, per_cent, plain
 
-N_BARS = 45  # error bars that can still be told apart in a panel
+N_BARS = 45  # number of error bars that can still be told apart in a panel
 # Nominal levels at which coverage is drawn; closer where bars are usually read.
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 
 
 def draw_neurons(run: RunFolder) -> list[Block]:
-    """Cell type, layer and depth."""
+    """The figures of cell type, layer and depth."""
     return [draw_confusion(run), draw_layer(run), draw_depth(run)]
 
 

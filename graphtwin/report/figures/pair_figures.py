@@ -17,7 +17,7 @@ from graphtwin.report.tables import look_up
 from graphtwin.report.words import number_text, per_cent, plain
 
 KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um"]
-FIRST_RANKED = 30  # precision of fewer pairs is noise
+FIRST_RANKED = 30  # pairs at which the precision curve begins: precision of fewer pairs is noise
 
 
 def draw_pairs(run: RunFolder) -> list[Block]:
@@ -160,7 +160,7 @@ def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | Non
 
 
 def calibration_sentence(name: str, model: RankedModel, metrics: pd.DataFrame | None) -> str:
-    """What the model promises for its top per cent of pairs and what is found there."""
+    """The share that the model promises for its top per cent of pairs, and the share found there."""
     top = min(int(np.searchsorted(model.n, max(0.01 * model.n[-1], 1))), len(model.n) - 1)
     promised, found = model.mass[top] / model.n[top], model.positive[top] / model.n[top]
     text = (

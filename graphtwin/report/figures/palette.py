@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-INK, MUTED, RULE = "#1b1f24", "#5b6470", "#d9dde2"  # of text, of text that may be passed over, and of lines
+INK, MUTED, RULE = "#1b1f24", "#5b6470", "#d9dde2"  # colours of text, of text that may be passed over, and of lines
 # Okabe & Ito's palette, told apart with every common colour vision.
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-GREY = "#9aa1a9"  # of what is no model: nulls, references
+GREY = "#9aa1a9"  # colour of what is no model: nulls, references
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -50,7 +50,7 @@ MODEL_STYLES: dict[str, tuple[str, str]] = {
     "graph model, rewired": (PURPLE, "-."),
     "graph model, permuted": (ORANGE, ":"),
 }
-SPARE_COLOURS = (SKY, "#8c6d31", "#7b4173", "#637939")  # of models without a colour of their own
+SPARE_COLOURS = (SKY, "#8c6d31", "#7b4173", "#637939")  # colours of models without a colour of their own
 
 
 def model_style(model: str) -> dict[str, Any]:

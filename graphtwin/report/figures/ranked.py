@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-CURVE_POINTS = 250  # on each of two grids, linear and logarithmic: a curve without corners
+CURVE_POINTS = 250  # points of a curve on each of two grids, linear and logarithmic: a curve without corners
 TOP_SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # ends of the bins of rank, each about half of the one before
 
 
@@ -23,9 +23,9 @@ class RankedModel:
     Attributes:
         auc: Area under the ROC curve of all pairs, ties as half.
         average_precision: Precision of all pairs at each level, averaged with the recall it adds.
-        n: Pairs at or above each level; the last level holds all.
-        positive: Connected pairs among them.
-        mass: Sum of their probabilities.
+        n: Number of pairs at or above each level; the last level holds all.
+        positive: Number of connected pairs at or above each level.
+        mass: Sum of the probabilities of the pairs at or above each level.
     """
 
     auc: float

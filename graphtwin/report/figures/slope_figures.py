@@ -12,14 +12,14 @@ from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, R
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, plain
 
-PER_ROW = 4  # panels: the width of the page
+PER_ROW = 4  # panels side by side: the width of the page
 UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
-SIGNIFICANT = 0.05  # the usual 5 %, two-sided
+SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
 NORMAL = 1.96  # standard errors on both sides of a 95 % interval
 
 
 def draw_curves(run: RunFolder) -> Block:
-    """A panel a similarity and group."""
+    """Curves of the outcome over a similarity, a panel a similarity and group."""
     title, table = "How the outcome goes with similarity", run.table("curves")
     if table is None:
         return Absent("curves-figure", title, "no curve could be drawn (curves.parquet).")
@@ -56,7 +56,7 @@ def _draw_curve(axes: Axes, rows: pd.DataFrame, similarity: str, group: str) -> 
 
 
 def _curve_sentence(table: pd.DataFrame) -> str:
-    """In how many panels the outcome rises from the lowest to the highest bin with a band, and where it changes most."""
+    """The number of panels in which the outcome rises from the lowest to the highest bin with a band, and where it changes most."""
     ends = []
     for (similarity, group), rows in table.dropna(subset=["low", "relative"]).groupby(["similarity", "group"], sort=False):
         if len(rows) > 1:

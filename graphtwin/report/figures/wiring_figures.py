@@ -16,7 +16,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, p_text, unit_text
 
 LABELS = {"signal_correlation": "signal correlation", "orientation_difference": "orientation difference"}
-LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # the sign of a difference that means like to like
+LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # sign of a difference that means like to like
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 

@@ -25,7 +25,7 @@ def write_like_to_like(folder: Path) -> Path:
     """Read the folder of a like-to-like analysis and write `report.html` into it, atomically.
 
     Args:
-        folder: What `graphtwin like-to-like --out` wrote.
+        folder: Folder that `graphtwin like-to-like --out` wrote.
 
     Returns:
         The path of the report.
@@ -109,6 +109,6 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
 
 
 def outcome_of(run: RunFolder) -> str:
-    """What the slopes are of."""
+    """The outcome that the slopes are of."""
     curves = run.table("curves")
     return "synapse_density" if curves is None else str(curves["outcome"].iloc[0])

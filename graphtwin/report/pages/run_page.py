@@ -138,7 +138,8 @@ def run_sections(run: RunFolder) -> list[Section]:
 
 def headline(verdicts: list[dict[str, Any]]) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
-    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]  # these compare nothing
+    # A skipped task or a choice compares nothing.
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]
     about = [verdict for verdict in verdicts if verdict["about"] == "function"]
     of_function = bool(about)
     about = about or verdicts
@@ -193,7 +194,7 @@ def main_steps(funnel: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def funnel_sentence(funnel: pd.DataFrame, units: pd.DataFrame | None) -> str:
-    """What is left of the units and of the pairs of every materialization."""
+    """The sentence on what is left of the units and of the pairs of every materialization."""
     parts = []
     for table, rows in funnel.groupby("table", sort=False):
         of_pairs = rows[rows["unit"] == "pairs"]
