@@ -8,7 +8,7 @@ import typer
 
 
 def print_findings(folder: Path) -> None:
-    """The slopes, the rule in words, what to beware of, and where the page is."""
+    """Print the slopes, the rule in words, what to beware of, and where the page is."""
     import json
 
     import pandas as pd

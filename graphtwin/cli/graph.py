@@ -70,7 +70,7 @@ def _predict(
         Path | None, typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_pt_root_id, post_pt_root_id.")
     ] = None,
     neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id.")] = None,
-    materialization: Annotated[int | None, typer.Option(help="Of the root ids.")] = None,
+    materialization: Annotated[int | None, typer.Option(help="Materialization of the root ids.")] = None,
 ) -> None:
     """Predict pairs or neurons with the graph model of a run: every row is answered, in its order."""
     with words():
@@ -89,7 +89,7 @@ def _predict(
 
 
 @app.command("report")
-def _report(folder: Annotated[Path, typer.Argument(help="Of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
+def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
     """Write the report of a run, or of a like-to-like analysis, again."""
     with words():
         from graphtwin.report.finished import write_report

@@ -57,14 +57,14 @@ def _like_to_like(
     out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
     embeddings: Annotated[
-        Path | None, typer.Option(help="Of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
+        Path | None, typer.Option(help="Table of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
     ] = None,
     outcome: Annotated[str, typer.Option(help="synapse_density, co_travel or size.")] = "synapse_density",
     by: Annotated[str, typer.Option(help="proj_hva, proj_hva_layer or none.")] = "proj_hva",
     inclusion: Annotated[str, typer.Option(help="published or none.")] = "published",
     nulls: Annotated[int, typer.Option(min=0, help="Replicates of every null and bootstrap.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
     monitor: Screen = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as nulls=1000 (`graphtwin settings like-to-like`).")
@@ -111,7 +111,7 @@ def _proximity(
     index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
     vertices: Annotated[Path | None, typer.Option(help="New file for the proximal points: .parquet or .csv.")] = None,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Threads; the table is the same for any number.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads; the table is the same for any number.")] = 1,
 ) -> None:
     """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
 
@@ -131,9 +131,9 @@ def _proximity(
 @app.command("pairs", epilog=PAIRS_EXAMPLES)
 def _pairs(
     synapses: Annotated[Path, typer.Argument(help="A row a synapse, or a row a connected pair with n_synapses: .parquet, .feather, .csv.")],
-    proximities: Annotated[Path, typer.Argument(help="Of `graphtwin proximity`: pairs that come near each other, with l_d_um.")],
+    proximities: Annotated[Path, typer.Argument(help="Table of `graphtwin proximity`: pairs that come near each other, with l_d_um.")],
     neurons: Annotated[Path, typer.Option(help="A row a neuron: nucleus_id, queried_pre, queried_post, and what else is known.")],
-    out: Annotated[Path, typer.Option(help="Where the pair table goes: .parquet or .csv, new.")],
+    out: Annotated[Path, typer.Option(help="New file for the pair table: .parquet or .csv.")],
 ) -> None:
     """Join synapses, proximities and neurons to the table that like-to-like reads: a row a pair of cells that was looked at.
 

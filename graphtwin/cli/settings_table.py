@@ -27,8 +27,8 @@ COMMANDS = {
     "like-to-like": ("graphtwin.pipeline.pairs.like_to_like:LikeToLikeConfig", "graphtwin like-to-like"),
     "simulate": ("graphtwin.synthetic.steps:SimulateConfig", "graphtwin simulate"),
 }
-WIDTH = 80  # columns of the narrowest terminal in use
-ABSENT, REQUIRED = "(absent)", "(required)"  # stand in place of a default; no TOML value is written so
+WIDTH = 80  # columns of characters on the narrowest terminal in use
+ABSENT, REQUIRED = "(absent)", "(required)"  # words in place of a default; no TOML value is written so
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin settings
@@ -44,11 +44,11 @@ class Setting:
     """One setting of a command.
 
     Attributes:
-        name: Dotted, as `--set` takes it.
-        default: In TOML syntax, or `ABSENT`, or `REQUIRED`.
-        limits: What may be given, in words.
-        meaning: A sentence.
-        needs: Another setting that must be given with it, as `twin.core.kind="dense_lstm"`; empty for most.
+        name: Dotted name, as `--set` takes it.
+        default: Default in TOML syntax, or `ABSENT`, or `REQUIRED`.
+        limits: Values that may be given, in words.
+        meaning: Sentence that says what the setting means.
+        needs: Another setting that must be given with this one, such as `twin.core.kind="dense_lstm"`; empty for most.
     """
 
     name: str
@@ -95,10 +95,10 @@ def settings_of(model: type[BaseModel], default: BaseModel | None = None, prefix
     """All settings of a model and of the models inside it, in order.
 
     Args:
-        model: What to list.
-        default: What the settings are when they are not given; the model's own defaults otherwise.
-        prefix: Of the names.
-        needs: See `Setting`.
+        model: Model whose settings are listed.
+        default: Values of the settings when they are not given; the model's own defaults otherwise.
+        prefix: Beginning of the dotted names.
+        needs: Another setting that must be given with these; empty for none.
     """
     from pydantic import BaseModel
 
@@ -145,7 +145,7 @@ def _toml(value: Any) -> str:
 
 
 def _limits(field: FieldInfo) -> str:
-    """What may be given, in words: the words of a choice, or the bounds of a number; nothing where all is allowed."""
+    """Values that may be given, in words: the words of a choice, or the bounds of a number; nothing where all is allowed."""
     from graphtwin.config import BOUNDS, limits_of
 
     chosen = [part for part in (field.annotation, *typing.get_args(field.annotation)) if typing.get_origin(part) is Literal]

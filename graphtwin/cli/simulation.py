@@ -36,15 +36,15 @@ def _simulate(
     rule: Annotated[
         str, typer.Option(help="geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy.")
     ] = "feature",
-    neurons: Annotated[int, typer.Option(help="Of each animal.")] = 2000,
-    animals: Annotated[int, typer.Option(help="All have recordings, the first has electron microscopy too.")] = 2,
-    minutes: Annotated[float, typer.Option(help="Of movies to train on, each animal; 0 leaves out recordings.")] = 10.0,
+    neurons: Annotated[int, typer.Option(help="Number of neurons of each animal.")] = 2000,
+    animals: Annotated[int, typer.Option(help="Number of animals: all have recordings, the first has electron microscopy too.")] = 2,
+    minutes: Annotated[float, typer.Option(help="Minutes of movies to train on, for each animal; 0 leaves out recordings.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The root of every random draw.")] = 0,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, as cells.tuning.place_share=0.8 (`graphtwin settings simulate`)."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the files are the same for any number.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; the files are the same for any number.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the simulation in the folder.")] = False,
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
@@ -58,7 +58,7 @@ def _simulate(
 
 @app.command("check", epilog=CHECK_EXAMPLES)
 def _check(
-    folder: Annotated[Path, typer.Argument(help="A simulation.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a simulation.")],
     out: Annotated[Path | None, typer.Option(help="New file for the disagreements: .parquet or .csv.")] = None,
 ) -> None:
     """Look for files that were changed since they were written, and for places where tables and the files they speak of disagree.

@@ -13,7 +13,7 @@ from graphtwin.cli.words import words
 if TYPE_CHECKING:
     import pandas as pd
 
-# medians on the screen
+# Scores whose medians are shown on the screen.
 SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fit.epochs=20; may be repeated.")]
-Minutes = Annotated[float | None, typer.Option(min=0.0, help="Of each recording's training trials (default: all).")]
+Minutes = Annotated[float | None, typer.Option(min=0.0, help="Minutes of each recording's training trials (default: all).")]
 Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
