@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-# Whose versions go into provenance: those that can change a number.
+# Libraries whose versions go into provenance: those that can change a number.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
-TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # what commands write beside folders
+TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # endings of the files that commands write beside folders
 
 
 def require_new(path: Path, suffixes: tuple[str, ...] = TABLES) -> None:
     """Raise where a file to write is there already, a folder, or of a format that is not written: nothing is written over.
 
     Args:
-        path: The file.
-        suffixes: Of its format.
+        path: Path of the file to write.
+        suffixes: Endings that the file may have.
     """
     if path.suffix not in suffixes:
         what, article = ("array", "an") if suffixes == ARRAYS else ("table", "a")
@@ -44,8 +44,8 @@ def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:
     """Let `write` fill a temporary file in the same folder, then give it its name; a crash leaves the old file or none.
 
     Args:
-        path: The file to make; its folder is made if needed.
-        write: Receives the temporary path and writes the content there.
+        path: Path of the file to make; its folder is made if needed.
+        write: Function that receives the temporary path and writes the content there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     """A folder under a temporary name beside the wanted one, which gets its own when all is written; a crash leaves no half of it.
 
     Args:
-        folder: Must not exist.
+        folder: Folder to make; it must not exist.
     """
     folder = Path(folder)
     if folder.exists():
@@ -111,7 +111,7 @@ def write_tables(tables: Any, folder: str | Path) -> dict[str, Path]:
 
     Args:
         tables: A dataclass or mapping; members that are no DataFrame are passed over.
-        folder: Where the files go.
+        folder: Folder that the files go into.
     """
     members = tables if isinstance(tables, Mapping) else vars(tables)
     frames = {name: value for name, value in members.items() if hasattr(value, "to_parquet")}
@@ -125,11 +125,11 @@ def sha256(path: str | Path) -> str:
 
 
 def provenance(seed: int, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """What is needed to make an output again.
+    """The facts that are needed to make an output again.
 
     Args:
         seed: The run's seed.
-        inputs: File to sha256.
+        inputs: Name of each input file to its sha256.
     """
     from graphtwin import __version__
 

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
 BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}  # pydantic's names of bounds, in words
-# What is asked for, by the first word of pydantic's name of an error.
+# Words for the value that is asked for, by the first word of pydantic's name of an error.
 KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -27,20 +27,20 @@ KINDS = {
     "model": "a table of settings",
     "dict": "a table of settings",
 }
-LONGEST = 80  # characters of a wrong value that are repeated
+LONGEST = 80  # most characters of a wrong value that an error repeats
 
 
 class RunConfig(BaseModel):
-    """What every run needs to know, whatever its stages are."""
+    """The settings that every run has, whatever its stages are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = Field("minnie65", description="Name of a bundled source, or path of a TOML that names the tables of a folder.")
     out: Path = Field(Path("runs/minnie65"), description="Folder that the run writes.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
-    threads: int = Field(2, ge=1, description="Threads of the numerical libraries.")
+    threads: int = Field(2, ge=1, description="Number of threads of the numerical libraries.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "cpu", description="Where the graph model is trained; auto takes a GPU where there is one."
+        "cpu", description="Device on which the graph model is trained; auto takes a GPU where there is one."
     )
     preset: Literal["full", "run", "short"] = Field(
         "run", description="Values of many settings at once: full for an analysis, run for a first look, short for a trial."
@@ -59,7 +59,7 @@ def load_config(model: type[Model], toml: Path | None = None, overrides: list[st
     Args:
         model: The pydantic model to fill.
         toml: A TOML file, or None for the defaults.
-        overrides: `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
+        overrides: Settings as `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
     """
     values: dict[str, Any] = read_toml(toml) if toml is not None else {}
     return overridden(model, values, overrides, str(toml) if toml is not None else "configuration")
@@ -71,8 +71,8 @@ def overridden(model: type[Model], values: dict[str, Any], overrides: list[str] 
     Args:
         model: The pydantic model to fill.
         values: Nested settings, changed in place.
-        overrides: `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
-        origin: Where the values come from, for errors.
+        overrides: Settings as `a.b=value`, the value in TOML syntax; a word that is no TOML value is taken as a string.
+        origin: Name of the place that the values come from, for errors.
     """
     parsed = [parse_override(override) for override in overrides or []]
     for path, value in parsed:
@@ -98,8 +98,8 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, given: Col
     Args:
         model: The pydantic model to fill.
         values: Nested settings.
-        origin: Where the values come from, for the error.
-        given: Dotted names of those that came by `--set`, which the error says of them.
+        origin: Name of the place that the values come from, for the error.
+        given: Dotted names of the settings that came by `--set`, which the error says of them.
     """
     try:
         return model.model_validate({name: _laid_over(_default(model.model_fields.get(name)), value) for name, value in values.items()})
@@ -136,7 +136,7 @@ def set_at(values: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def _default(field: FieldInfo | None) -> Any:
-    """What a setting is when it is not given."""
+    """The value of a setting when it is not given."""
     return None if field is None or field.is_required() else field.get_default(call_default_factory=True)
 
 
@@ -171,7 +171,7 @@ def _explain(model: type[BaseModel], problem: Any, set_names: Collection[str]) -
 
 
 def _wanted(problem: Any, models: list[type[BaseModel]], field: FieldInfo | None) -> str:
-    """What a setting must be."""
+    """Words for the value that a setting must have."""
     kind, told = problem["type"], problem.get("ctx", {})
     if kind.startswith(("greater_than", "less_than")):
         limits = limits_of(field) or told

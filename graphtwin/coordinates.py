@@ -32,7 +32,7 @@ def um_from_voxels(voxels: Float[np.ndarray, "points 3"], voxel_nm: tuple[float,
     """Positions in micrometres; NaN stays NaN.
 
     Args:
-        voxels: x, y, z in voxels.
+        voxels: Positions x, y, z in voxels.
         voxel_nm: Edge lengths of a voxel, nanometres.
     """
     return voxels * (np.asarray(voxel_nm, dtype=np.float64) / 1000.0)
@@ -42,7 +42,7 @@ def pia_from_voxels(voxels: Float[np.ndarray, "points 3"], frame: PiaFrame) -> F
     """Positions x, depth, z in micrometres, in the pia frame; NaN stays NaN.
 
     Args:
-        voxels: x, y, z in voxels.
+        voxels: Positions x, y, z in voxels.
         frame: The volume's voxel size and the pose of its pia.
     """
     x, y, z = um_from_voxels(voxels, frame.voxel_nm).T
@@ -54,8 +54,8 @@ def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Floa
     """The inverse of `pia_from_voxels`, for looking a predicted position up in the volume.
 
     Args:
-        pia: x, depth, z in micrometres.
-        frame: The frame the positions are in.
+        pia: Positions x, depth, z in micrometres.
+        frame: The pia frame that the positions are in.
     """
     x, depth, z = pia.T
     upright = depth + frame.pia_um
@@ -69,16 +69,16 @@ class Monitor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width_cm: float = Field(default=55.2, gt=0, description="Width of the screen; its edges are -1 and 1 of x.")
-    height_cm: float = Field(default=31.0, gt=0, description="Height of the screen; its edges are -1 and 1 of y.")
-    distance_cm: float = Field(default=15.0, gt=0, description="Distance from the eye to the centre of the screen.")
+    width_cm: float = Field(default=55.2, gt=0, description="Width of the screen in cm; its edges are -1 and 1 of x.")
+    height_cm: float = Field(default=31.0, gt=0, description="Height of the screen in cm; its edges are -1 and 1 of y.")
+    distance_cm: float = Field(default=15.0, gt=0, description="Distance from the eye to the centre of the screen, in cm.")
 
     def degrees_a_pixel(self, height: int, width: int) -> tuple[float, float]:
         """Degrees of visual angle that one pixel spans at the centre, down and across.
 
         Args:
-            height: Rows of a video that fills the screen, pixels.
-            width: Columns of the video, pixels.
+            height: Number of rows of a video that fills the screen, pixels.
+            width: Number of columns of the video, pixels.
         """
         down, across = np.degrees([self.height_cm / height / self.distance_cm, self.width_cm / width / self.distance_cm])
         return float(down), float(across)
@@ -92,7 +92,7 @@ class Monitor(BaseModel):
         return f"{self.width_cm:g} x {self.height_cm:g} cm at {self.distance_cm:g} cm"
 
 
-MINNIE65_MONITOR = Monitor()  # and that of the Sensorium recordings, as published: no release states one
+MINNIE65_MONITOR = Monitor()  # monitor of minnie65, and of the Sensorium recordings, as published: no release states one
 MONITOR_COLUMNS = tuple(MINNIE65_MONITOR.stamp())
 
 

@@ -18,7 +18,7 @@ def seed_for(seed: int, *names: str | int) -> np.random.SeedSequence:
 
     Args:
         seed: The run's seed.
-        names: What is drawn, as ("bootstrap", 3); 3 and "3" are different names.
+        names: Names of what is drawn, such as ("bootstrap", 3); 3 and "3" are different names.
     """
     digest = hashlib.sha256(repr(names).encode("utf-8")).digest()
     return np.random.SeedSequence([seed, *np.frombuffer(digest, dtype="<u4").tolist()])
@@ -29,7 +29,7 @@ def rng_for(seed: int, *names: str | int) -> np.random.Generator:
 
     Args:
         seed: The run's seed.
-        names: What is drawn, as ("bootstrap", 3).
+        names: Names of what is drawn, such as ("bootstrap", 3).
     """
     return np.random.default_rng(seed_for(seed, *names))
 
@@ -40,7 +40,8 @@ def torch_seeded(seed: int, device: str | torch.device = "cpu") -> Iterator[None
 
     Args:
         seed: Seed of the draws on the CPU and on the device.
-        device: Where something is drawn beside the CPU. Generators of other devices stay as they are, and no other device is woken.
+        device: Device on which something is drawn beside the CPU. Generators of other devices stay as they are, and no other device is
+            woken.
     """
     import torch
 
@@ -58,7 +59,7 @@ def threads(n: int) -> Iterator[None]:
     """Bound the threads of BLAS, OpenMP and, where it is loaded, torch, and restore them afterwards.
 
     Args:
-        n: Threads; on a busy machine fewer are faster.
+        n: Largest number of threads; on a busy machine fewer are faster.
     """
     import sys
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from graphtwin.artifacts import write_json
 
 FILE, FORMAT = "kind.json", 1
-UNFINISHED = "unfinished"  # the file that lies in a folder until all is written
+UNFINISHED = "unfinished"  # name of the file that lies in a folder until all is written
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Kind:
     """A kind of folder.
 
     Attributes:
-        name: Its word in `kind.json` and in "a ... is already there".
-        is_a: What it is, in a few words more.
-        command: Which writes it.
-        used_by: What reads it.
-        resumes: Whether a stopped one goes on with --resume.
-        settings: A name at the top of `config.toml` by which one is known that was written before there was `kind.json`.
-        files: Files by which one without a `config.toml` is known.
+        name: Name of the kind in `kind.json` and in "a ... is already there".
+        is_a: Words for what a folder of the kind is, a few more than its name.
+        command: Command that writes a folder of the kind.
+        used_by: Commands and modules that read a folder of the kind.
+        resumes: Whether a stopped folder of the kind goes on with --resume.
+        settings: A name at the top of `config.toml` by which a folder is known that was written before there was `kind.json`.
+        files: Names of the files by which a folder without a `config.toml` is known.
     """
 
     name: str
@@ -67,9 +67,9 @@ def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:
     """Say in a folder, which is made if needed, what kind it is; the first thing that is written there.
 
     Args:
-        folder: Of the package's own.
-        kind: Its kind.
-        command: That writes it, where it is not the usual one of its kind.
+        folder: Folder that the package writes.
+        kind: Kind of the folder.
+        command: Command that writes the folder, where it is not the usual one of its kind.
     """
     from graphtwin import __version__
 
@@ -78,7 +78,7 @@ def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:
 
 
 def kind_of(folder: str | Path) -> Kind | None:
-    """What a folder says it is; None where it says nothing, an error where this version does not understand it."""
+    """The kind that a folder says it is; None where it says nothing, an error where this version does not understand it."""
     path = Path(folder) / FILE
     if not path.is_file():
         return None
@@ -116,9 +116,9 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
     """Whether a folder to write holds something of its kind to go on with; False where it is new or empty, an error in every other case.
 
     Args:
-        folder: To write.
-        kind: What is to be written.
-        resume: Go on with what is there.
+        folder: Folder to write.
+        kind: Kind of what is to be written.
+        resume: Whether to go on with what is there.
     """
     folder, elsewhere = Path(folder), "Name another --out."
     if folder.is_file():

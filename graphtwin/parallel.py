@@ -21,7 +21,7 @@ def device_of(wanted: Device) -> str:
     """The device by torch's name; `auto` takes a GPU where there is one, and each process of several its own.
 
     Args:
-        wanted: An error where it is "cuda" and there is none.
+        wanted: Device that is asked for; "cuda" is an error where there is no GPU.
     """
     import torch
 
@@ -37,7 +37,7 @@ def joined(device: str) -> Iterator[None]:
     """Join the processes that torchrun started with this one; nothing where it did not.
 
     Args:
-        device: Decides how they talk: NCCL between GPUs, gloo else.
+        device: Device of the fit, which decides how processes talk: NCCL between GPUs, gloo else.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield
@@ -52,14 +52,14 @@ def joined(device: str) -> Iterator[None]:
 
 
 def processes() -> int:
-    """How many fit together; 1 for a process alone."""
+    """Number of processes that fit together; 1 for a process alone."""
     from torch import distributed
 
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def process_number() -> int:
-    """Of this process among them; 0 writes."""
+    """Number of this process among those that fit together; 0 writes."""
     from torch import distributed
 
     return distributed.get_rank() if processes() > 1 else 0
@@ -69,7 +69,7 @@ def in_processes(module: torch.nn.Module) -> torch.nn.Module:
     """The module with its gradients averaged over processes; itself where there is one.
 
     Args:
-        module: Its `forward` returns the loss; parameters that a call does not use are allowed.
+        module: Module whose `forward` returns the loss; parameters that a call does not use are allowed.
     """
     if processes() == 1:
         return module

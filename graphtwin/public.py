@@ -11,8 +11,8 @@ def public_names(package: str, names: Mapping[str, tuple[str, str]]) -> Callable
     """The `__getattr__` of a package.
 
     Args:
-        package: Its name.
-        names: Public name to the module that defines it and its name there; no name there stands for the module itself.
+        package: Name of the package.
+        names: Public name to the module that defines it and the name there; an empty name stands for the module itself.
     """
 
     def get(name: str) -> Any:

@@ -9,13 +9,13 @@ import pandera.pandas as pa
 
 from graphtwin.config import nearest
 
-UNIT_KEY = ["session", "scan_idx", "unit_id"]  # a unit is one mask of one scan
-PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # a pair is directed, from axon to target
-ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # a response is of one cell to one orientation
-POSITION = ["x_um", "depth_um", "z_um"]  # in the pia frame: depth 0 is the pia
-DIRECTION = r"^direction_\d{3}_\d$"  # as direction_022_5: the mean response to a drift of 22.5 degrees
-PROOFREADING = ["non", "clean", "extended"]  # in order of completeness, as CAVE names them
-PROOFREAD = ("clean", "extended")  # somebody corrected it
+UNIT_KEY = ["session", "scan_idx", "unit_id"]  # columns that name a unit, which is one mask of one scan
+PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
+ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # columns that name a response, which is of one cell to one orientation
+POSITION = ["x_um", "depth_um", "z_um"]  # columns of a position in the pia frame: depth 0 is the pia
+DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean response to a drift of 22.5 degrees
+PROOFREADING = ["non", "clean", "extended"]  # status words in order of completeness, as CAVE names them
+PROOFREAD = ("clean", "extended")  # status words of neurites that somebody corrected
 CELL_CLASSES = ["excitatory", "inhibitory"]
 
 _ID = pa.Column("int64", pa.Check.ge(0))
@@ -30,11 +30,11 @@ _ORIENTATION = {**dict.fromkeys(ORIENTATION_KEY, _ID), "rate": _RATE, "rate_erro
 
 
 def _optional(column: pa.Column) -> pa.Column:
-    """The same column, allowed to be absent."""
+    """A column like this one that may be absent."""
     return pa.Column(column.dtype, column.checks, nullable=column.nullable, required=False)
 
 
-# What a source hands over, by role. Positions are in the pia frame; a position column may be absent where the role allows it.
+# Tables that a source hands over, by role. Positions are in the pia frame; a position column may be absent where the role allows it.
 SOURCE = {
     "coregistration": pa.DataFrameSchema(
         {**_UNIT, "nucleus_id": _ID, "root_id": _ID, **{name: _optional(_UM) for name in POSITION}}, unique=UNIT_KEY
@@ -78,7 +78,7 @@ SOURCE = {
     "queried_pre": pa.DataFrameSchema({"pre_root_id": _ID}, unique=["pre_root_id"]),
 }
 
-# What the cortex and the stages above it exchange.
+# Tables that the cortex and the stages above it exchange, by name.
 WALLS = {
     "neurons": pa.DataFrameSchema(
         {
@@ -151,7 +151,7 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
 
     Args:
         column: The ids as read from the file.
-        origin: File and column, for the error.
+        origin: Name of file and column, for the error.
     """
     if pd.api.types.is_float_dtype(column):
         lossy, missing = int((column.abs() > 2**53).sum()), int(column.isna().sum())
@@ -184,8 +184,8 @@ def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: str) -> pd.Da
 
     Args:
         frame: A table with house column names.
-        schema: One of `SOURCE` or `WALLS`.
-        origin: File or stage, for the error.
+        schema: Schema of the table, one of `SOURCE` or `WALLS`.
+        origin: Name of file or stage, for the error.
     """
     require_columns(frame, required(schema), origin)
     if schema.unique:

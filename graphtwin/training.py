@@ -31,13 +31,13 @@ class FitConfig(BaseModel):
 
 @dataclass
 class FitState:
-    """Where a fit stands.
+    """The state in which a fit stands after an epoch.
 
     Attributes:
-        epoch: Epochs done.
+        epoch: Number of epochs done.
         best_loss: Lowest validation loss so far.
-        best: The weights that gave it.
-        history: Training and validation loss of every epoch.
+        best: Weights that gave the lowest validation loss.
+        history: Training and validation loss of every epoch so far.
     """
 
     epoch: int = 0
@@ -64,16 +64,16 @@ def fit(
     An epoch's draws depend on seed, name and epoch alone: a fit resumed from its checkpoint ends in the same weights as one never stopped.
 
     Args:
-        model: Its parameters are fitted in place.
-        batches: Given an epoch's generator, yields one closure a step that returns the loss (dropout seeds are set here).
-        n_batches: Steps an epoch, the same in every epoch.
-        validation_loss: On the validation side, model in eval mode.
-        config: See `FitConfig`.
+        model: Model whose parameters are fitted in place.
+        batches: Function that, given an epoch's generator, yields one closure a step that returns the loss (dropout seeds are set here).
+        n_batches: Number of steps in an epoch, the same in every epoch.
+        validation_loss: Function that returns the loss on the validation side; the model is in eval mode when it is called.
+        config: Settings of the fit: epochs, patience, learning rate and weight decay.
         seed: The run's seed.
-        name: What is fitted; names its draws, its progress bar and the checkpoint.
-        checkpoint: Written after every epoch; read first if it is there.
+        name: Name of what is fitted, which names its draws, its progress bar and the checkpoint.
+        checkpoint: File that is written after every epoch; read first if it is there.
         progress: Show a bar.
-        optimisers: Of the model's parameters, each group's learning rate its peak; None makes one AdamW as `config` has it.
+        optimisers: Optimisers of the model's parameters, each group's learning rate its peak; None makes one AdamW as `config` has it.
     """
     import torch
     from tqdm import tqdm
