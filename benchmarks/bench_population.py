@@ -14,7 +14,7 @@ from graphtwin.twin.population.latent_model import PopulationConfig, conditional
 from graphtwin.twin.population.noise_correlations import predicted_noise_correlations
 
 SAMPLES, LATENTS = 2_000, 4
-COMPARED = 200  # samples of the likelihoods
+COMPARED = 200  # samples that the likelihoods are compared on
 
 
 def peak_mb() -> float:

@@ -23,8 +23,8 @@ from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, ask_
 DATA = Path(__file__).resolve().parents[1] / "data" / "skeletons"
 AXONS, DENDRITES, SAMPLED, ROUNDS = 20, 300, 60, 3
 RADIUS_NM, MAX_EDGE_NM = 5000, 1000.0
-REACH_NM = 100_000  # how far a skeleton is moved along each axis
-TIMES, SECONDS, DIFFERENCE_NM = 100, 2.0, 1e-6  # what is promised
+REACH_NM = 100_000  # distance in nm that a skeleton is moved along each axis at most
+TIMES, SECONDS, DIFFERENCE_NM = 100, 2.0, 1e-6  # speed-up, seconds and largest difference that are promised
 
 Skeleton = tuple[np.ndarray, np.ndarray]
 

@@ -51,13 +51,13 @@ def neurons() -> pd.DataFrame:
 
 
 def nucleus_rows() -> pd.DataFrame:
-    """The same as a table of nuclei in EM nm."""
+    """The nuclei as a table of nuclei in EM nm."""
     places = {f"{axis}_nm": nm(SOMA_UM)[:, i] for i, axis in enumerate("xyz")}
     return pd.DataFrame({"nucleus_id": list(ROOT_OF), "root_id": list(ROOT_OF.values()), **places})
 
 
 def synapses(*ids: int) -> pd.DataFrame:
-    """Those with these ids; all without any."""
+    """The synapses with these ids; all without any."""
     rows = []
     for number, pre, post, size, axon, dendrite in SYNAPSES:
         sides = {"pre": nm(axon), "post": nm(dendrite), "ctr": (nm(axon) + nm(dendrite)) / 2}

@@ -19,7 +19,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from graphtwin.execute import rng_for
 from graphtwin.twin.data.clips import Clips
 
-LEAST_OF_A_TYPE = 10  # units, or the type is left out
+LEAST_OF_A_TYPE = 10  # least number of units of a cell type; with fewer the type is left out
 REPLICATES = 400
 PLACES = {"place in cortex": ["x_um", "y_um"], "depth": ["z_um"]}
 
@@ -33,9 +33,9 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame, name: str) -> Iterator[dic
     """How far two embeddings tables of the same units agree, and what the same numbers are where units are dealt anew.
 
     Args:
-        one: As `embed` makes it.
-        other: Of another fit, the same units in the same order.
-        name: Of the comparison.
+        one: Embeddings table of one fit, as `embed` makes it.
+        other: Embeddings table of another fit, the same units in the same order.
+        name: Name of the comparison.
     """
     if not one[KEYS].equals(other[KEYS]):
         raise ValueError(f"{name}: {len(one)} and {len(other)} rows are not the same units in the same order. Join them first.")
@@ -53,12 +53,12 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame, name: str) -> Iterator[dic
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " units"]:
-    """Of each unit's two vectors."""
+    """Cosine of each unit's two vectors."""
     return np.asarray((a * b).sum(1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12))
 
 
 def centred_cosines(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " units"]:
-    """The same once what all units have in common is taken away."""
+    """Cosine of each unit's two vectors once what all units have in common is taken away."""
     return cosines(a - a.mean(0), b - b.mean(0))
 
 
@@ -108,8 +108,8 @@ def decoded(vectors: dict[str, Float[np.ndarray, "units features"]], units: pd.D
     """What each set of vectors tells of each unit, cross-validated by unit: a row a set and target.
 
     Args:
-        vectors: By name; sets of two columns are positions, which are given their squares and product as well.
-        units: cell_type ("" where it is unknown), x_um, y_um, z_um, as measured.
+        vectors: Sets of vectors by name; sets of two columns are positions, which are given their squares and product as well.
+        units: The units as measured: cell_type ("" where it is unknown), x_um, y_um, z_um.
     """
     rows = []
     for name, values in vectors.items():
@@ -159,5 +159,5 @@ def places(vectors: Float[np.ndarray, "units features"], value: Float[np.ndarray
 
 
 def r2(value: np.ndarray, found: np.ndarray) -> float:
-    """Of all columns together, each about its mean."""
+    """Share of the variance explained, of all columns together, each about its mean."""
     return float(1 - ((value - found) ** 2).sum() / ((value - value.mean(0)) ** 2).sum())

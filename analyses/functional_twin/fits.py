@@ -33,7 +33,7 @@ from graphtwin.twin.scores.generalisation import stimuli_of
 from graphtwin.twin.scores.prediction import sums_of
 from graphtwin.twin.scores.unit_scores import StimulusSums
 
-WARM, TIMED = 2, 4  # steps that are not timed, and that are
+WARM, TIMED = 2, 4  # steps of a fit that are not timed, and steps that are
 SECOND = "second"  # folder of the second scan
 KEYS = ["session", "scan_idx", "unit_id"]
 
@@ -85,10 +85,10 @@ class Fit:
     """A fitted twin and what it cost.
 
     Attributes:
-        core_seconds: Of the processor, reverse correlation and validation included.
-        steps: That were taken before the fit stopped.
-        frames_per_core_second: Of training steps alone.
-        core_parameters: Of the core.
+        core_seconds: Core-seconds of the processor, reverse correlation and validation included.
+        steps: Number of steps that were taken before the fit stopped.
+        frames_per_core_second: Frames of training steps alone in a core-second.
+        core_parameters: Number of parameters of the core.
     """
 
     name: str
@@ -104,8 +104,8 @@ class Study:
     """Where fits go, and how all of them are made.
 
     Attributes:
-        folder: Of the study.
-        config: Of every fit, but for what a comparison varies.
+        folder: Folder of the study.
+        config: Configuration of every fit, but for what a comparison varies.
         seconds: Core-seconds of a training alone.
     """
 
@@ -133,14 +133,14 @@ class Study:
         """Train, or read what an earlier run trained.
 
         Args:
-            name: Of its files.
-            recordings: Of the animals.
-            share: Of the study's core-seconds.
-            minutes: Of training trials.
+            name: Name of the fit's files.
+            recordings: Recordings of the animals.
+            share: Core-seconds of the fit, in those of a training alone.
+            minutes: Minutes of training trials; None takes all.
             onto: The twin whose core is kept.
-            seed: Of all draws.
-            settings: Of training that differ from the study's.
-            twin: Settings of the model that do.
+            seed: Seed of all draws.
+            settings: Settings of training that differ from the study's.
+            twin: Settings of the model that differ from the study's.
         """
         path = self.folder / "fits" / f"{name}.pt"
         if not path.exists():
@@ -176,9 +176,9 @@ class Study:
         """What scores of held-out clips are made of, and the clips, a row each.
 
         Args:
-            fit: Its twin has the animal.
-            recording: Of the animal.
-            everything: All kinds of stimuli; otherwise movies and gratings.
+            fit: Fit whose twin has the animal.
+            recording: Recording of the animal.
+            everything: Whether to take all kinds of stimuli; otherwise movies and gratings.
         """
         whole, path = (self.folder / "sums" / f"{fit.name}{end}.npz" for end in ("_all", ""))
         if everything or not whole.exists():
@@ -188,7 +188,7 @@ class Study:
         return sums.of(few), stimuli[few].reset_index(drop=True)
 
     def _sums(self, path: Path, fit: Fit, recording: Recording, everything: bool) -> tuple[StimulusSums, pd.DataFrame]:
-        """Those of a file, which is made if it is not there."""
+        """The sums and clips of a file, which is made if it is not there."""
         if not path.exists():
             trials = recording.trials
             shown = (trials["tier"] == "train") | _few(trials) | everything

@@ -23,9 +23,9 @@ def shared_noise(study: Study, fit: Fit, recording: Recording) -> dict[str, pd.D
     """`population`, a row a score, and `noise_correlations`, a row a bin of pairs; read from files where an earlier run wrote them.
 
     Args:
-        study: Where files go.
-        fit: Its twin has the animal.
-        recording: Of the animal; its repeated movies are the test.
+        study: Study in whose folder files go.
+        fit: Fit whose twin has the animal.
+        recording: Recording of the animal; its repeated movies are the test.
     """
     paths = {name: study.folder / "sums" / f"{fit.name}_{name}.csv" for name in ("population", "noise_correlations")}
     if not all(path.exists() for path in paths.values()):

@@ -39,7 +39,7 @@ PROTOTYPE = ConvolutionalConfig(size=7, first=48, hidden=64, blocks=2, features=
 LOOSE = {"expected_delay_s": 1.0, "readout_weight_decay": 0.02, "position_learning_rate": 0.01, "perspective_learning_rate": 0.003}
 POOLED, KEPT = 5.0, 0.5  # core-seconds of a pooled core and of a transfer, in those of a training alone
 TURNS = 3  # animals that are left out, one after the other
-SHORT, LONGER = 2.0, 5.0  # minutes of each of these, on the core of the others and alone
+SHORT, LONGER = 2.0, 5.0  # minutes of training trials of each animal left out: on the core of the others and alone, and alone for longer
 ALONE = (("alone", SHORT), ("alone, longer", LONGER))
 
 

@@ -15,7 +15,7 @@ from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds
 from graphtwin.twin.scores.unit_scores import StimulusSums, all_scores
 
 MOVIES = "dead_leaves"
-LEAST_CEILING = 0.3  # of cc_max: units that answer a kind of stimulus less reliably are left out of that kind's medians
+LEAST_CEILING = 0.3  # least cc_max: units that answer a kind of stimulus less reliably are left out of that kind's medians
 FAMILIES = ("poisson", "gaussian", "negative_binomial", "zero_inflated_gamma")
 
 

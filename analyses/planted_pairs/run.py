@@ -39,7 +39,7 @@ from graphtwin.wiring.questions.matched import axon_table, match_partners, permu
 
 HERE = Path(__file__).parent
 SEED, REPLICATES, ALPHA = 0, 199, 0.05
-COVERAGE = (0.90, 0.99)  # of a 95 % interval, as promised
+COVERAGE = (0.90, 0.99)  # bounds of the coverage of a 95 % interval, as promised
 SIMILARITY = "signal_correlation"
 BASE = Planted()
 SCENARIOS = {
@@ -64,7 +64,7 @@ class Answer:
     """What one method says of one table.
 
     Attributes:
-        method: Its name in the tables.
+        method: Name of the method in the tables.
         found: Whether there is a rule: p <= 0.05, or an interval without 0. None where the method has no answer.
         covers: Whether its interval covers the slope that was planted; None for a method that estimates none.
         estimate: The slope.

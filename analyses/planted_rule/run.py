@@ -54,7 +54,7 @@ HERE = Path(__file__).parent
 REPLICATES, ALPHA = 199, 0.05
 SIMILARITY = "feature_similarity"
 JOINT = [SIMILARITY, "rf_distance", "distance_um", "depth_difference_um"]
-N_NEURONS, N_SCANNED = 300, 1200  # of a cortex with synapses, and of one with scans alone
+N_NEURONS, N_SCANNED = 300, 1200  # number of neurons of a cortex with synapses, and of one with scans alone
 N_PROOFREAD, N_ANIMALS = 10, 10  # cortices reconstructed in several ways; animals with scans
 ALIKE = TuningConfig(place_share=0.8)  # cells that look at the same place prefer the same
 TISSUES = {
@@ -93,7 +93,7 @@ N_AXONS = (5, 10, 20, 40, 80)
 BELOW: dict[str, Any] = {"fontsize": 6, "loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}  # where a legend stands
 RANGES = {"in the 99 % range of what is promised": "#e8f0f4", "below it": "#9cc4dd", "above it": "#f0b08c"}
 FLOOR = 0.1  # added to responses before their log, as a part of the unit's mean
-REPEATS = 40  # of each direction in a narrow scan
+REPEATS = 40  # repeats of each direction in a narrow scan
 SCANS = {"scans differ": ScanConfig(repeats=REPEATS), "scans alike": ScanConfig(repeats=REPEATS, scan_gain=0.0, scan_noise=0.0)}
 
 
@@ -102,11 +102,11 @@ class Answer:
     """What one method says of one cortex.
 
     Attributes:
-        method: Its name in the tables.
+        method: Name of the method in the tables.
         estimate: The slope, or what the method's name says.
         found: Whether there is a rule: p <= 0.05, or an interval without 0.
         covers: Whether its interval covers the planted slope; None for a method that has none.
-        n_synapses: That it was estimated from.
+        n_synapses: Number of synapses that it was estimated from.
     """
 
     method: str
@@ -295,7 +295,7 @@ def all_answers(n_cortices: int, workers: int, folder: Path) -> pd.DataFrame:
 
 
 def summary(answers: pd.DataFrame) -> pd.DataFrame:
-    """By scenario and method: share of cortices with a rule found and with the planted slope covered, the estimate's mean and SD, and n."""
+    """Summary by scenario and method: share of cortices with a rule and with the slope covered, the estimate's mean and SD, and n."""
     by = answers.groupby(["scenario", "method"], sort=False)
     shares = by[["found", "covers", "estimate"]].mean().astype(float)
     spread = by.agg(sd=("estimate", "std"), n_synapses=("n_synapses", "mean"), n=("cortex", "size"))

@@ -20,12 +20,12 @@ class Case:
     """One model on one table.
 
     Attributes:
-        name: Of its file of results.
-        formula: As we read it.
+        name: Name of the file of results.
+        formula: Formula as we read it.
         rule: What is planted.
-        n: Pairs.
-        reference_formula: As R reads it, where that differs.
-        packages: Of the reference.
+        n: Number of pairs.
+        reference_formula: Formula as R reads it, where that differs.
+        packages: Packages of the reference.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Case:
     packages: tuple[str, ...] = field(default=("glmmTMB",))
 
     def table(self) -> pd.DataFrame:
-        """Its table."""
+        """The table of pairs that the model is fitted to."""
         return planted_pairs(self.n, self.rule, seed=0)
 
 

@@ -12,7 +12,7 @@ from graphtwin.execute import seed_for
 
 PROJECTIONS = ("V1->V1", "HVA->HVA", "V1->HVA", "HVA->V1")
 SLOPES = (1.5, 2.0, 1.0, 0.0)  # change of the log rate a unit of similarity, for each projection
-LEVELS = (0.0, 0.3, -0.3, 0.2)  # of the log rate
+LEVELS = (0.0, 0.3, -0.3, 0.2)  # log rate at similarity 0, for each projection
 RESPONSE = {"poisson": "n_synapses", "negative_binomial": "n_synapses", "tweedie": "l_d", "gamma": "size"}
 
 
@@ -21,12 +21,13 @@ class Rule:
     """What is planted.
 
     Attributes:
-        family: Of the response.
-        slopes: One a projection.
+        family: Family of the response.
+        slopes: Slope on the log rate, one a projection.
         axon_sd, target_sd: Standard deviation of the log rate over axons and over targets.
-        slope_sd: Of the slope over axons.
+        slope_sd: Standard deviation of the slope over axons.
         confound: Shift of an axon's mean similarity a unit of its log rate: a random intercept alone is then biased.
-        phi: Of the negative binomial (variance mu + mu^2 / phi) or of gamma (variance phi mu^2); that of Tweedie (phi mu^1.4) is 0.2.
+        phi: Dispersion of the negative binomial (variance mu + mu^2 / phi) or of gamma (variance phi mu^2); that of Tweedie (phi mu^1.4) is
+            0.2.
     """
 
     family: str
@@ -42,11 +43,11 @@ def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: 
     """A table of pairs.
 
     Args:
-        n: Pairs.
+        n: Number of pairs.
         rule: What is planted.
-        seed: Of the draws.
-        n_axons: Axons; every fourth makes the same projection.
-        n_targets: Targets; without it one for 130 pairs.
+        seed: Seed of the draws.
+        n_axons: Number of axons; every fourth makes the same projection.
+        n_targets: Number of targets; without it one for 130 pairs.
 
     Returns:
         pre_nucleus_id, post_nucleus_id, proj, similarity, then l_d (mm) and n_synapses, l_d alone as the response of

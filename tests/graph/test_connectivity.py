@@ -102,7 +102,7 @@ def test_a_pair_does_not_see_itself_when_it_is_scored(world: Planted, fitted: Fi
 
 
 def learn_world(fitted: FittedPairs, training: PairSet) -> FittedPairs:
-    """The same weights in the world of other training pairs."""
+    """The fitted weights in the world of other training pairs."""
     edges = similar_edges(unwired(fitted.inputs, 5))
     return replace(fitted, training=training, world=make_world(fitted.inputs, edges, training, "cpu"))
 

@@ -93,7 +93,7 @@ def test_everything_reads_synapses():
 
 
 def unlabelled(inputs: NodeInputs, rows: np.ndarray) -> NodeInputs:
-    """The same with nothing known of some neurons but their function and scan."""
+    """The inputs with nothing known of some neurons but their function and scan."""
     position, layer, cell_type, context = (np.array(getattr(inputs, name)) for name in ("position", "layer", "cell_type", "context"))
     position[rows], layer[rows], cell_type[rows], context[rows] = np.nan, -1, -1, 0.0
     return dataclasses.replace(inputs, position=position, layer=layer, cell_type=cell_type, context=context)

@@ -58,7 +58,7 @@ def test_the_gradient_is_that_of_the_likelihood(name, random):
 
 
 def dense_laplace(name, table, vector, roots, terms):
-    """The same number from scratch: dense matrices, one optimisation over u itself, derivatives by differences of the log-likelihood."""
+    """Laplace's log-likelihood from scratch: dense matrices, one optimisation over u itself, derivatives by differences."""
     design = np.column_stack([np.ones(len(table)), table["x"], table["proj"] == "b", table["x"] * (table["proj"] == "b")])
     offset, y, family, inner = np.log(table["l_d"].to_numpy()), table["y"].to_numpy(), FAMILIES[name], np.array(INNER[name])
     blocks, covariances = [], []

@@ -12,5 +12,5 @@ def finished(session_folder) -> Finished:
 
 @pytest.fixture(scope="session")
 def graph(finished) -> FittedGraph:
-    """Its graph model."""
+    """The graph model of the finished run."""
     return load_graph(finished.folder)

@@ -214,7 +214,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(grown, tmp_path, ch
 
 
 def test_proximities_that_no_synapse_shares_are_refused(grown, tmp_path):
-    """As where presynaptic cells are named first in one table and second in the other."""
+    """It may be that presynaptic cells are named first in one table and second in the other."""
     near = pd.read_parquet(grown.folder / "proximity.parquet")
     connected = pd.MultiIndex.from_frame(grown.truth.synapses[KEY])
     near[~pd.MultiIndex.from_frame(near[KEY]).isin(connected)].to_parquet(tmp_path / "near.parquet")

@@ -73,7 +73,7 @@ def test_ids_as_floats_are_refused(graph):
 
 
 def roots(pairs: pd.DataFrame, shift: int = 0) -> pd.DataFrame:
-    """The same pairs by the root ids of a materialization."""
+    """The pairs by the root ids of a materialization."""
     return (pairs + ROOT + shift).rename(columns=lambda name: name.replace("nucleus_id", "pt_root_id"))
 
 

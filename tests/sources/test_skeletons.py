@@ -28,7 +28,7 @@ def save(path: Path, vertices: np.ndarray = VERTICES, edges: np.ndarray = EDGES,
 
 
 def save_swc(path: Path, labels: np.ndarray = LABELS, vertices: np.ndarray = VERTICES) -> Path:
-    """The same tree rooted at its first vertex, nodes numbered from 1 and listed backwards."""
+    """The labelled tree as SWC, rooted at its first vertex, nodes numbered from 1 and listed backwards."""
     parents = [-1, 1, 2, 2, 4]
     lines = [f"{i + 1} {labels[i]} {x} {y} {z} 1.0 {parents[i]}" for i, (x, y, z) in enumerate(vertices)]
     path.write_text("# a comment\n" + "\n".join(lines[::-1]) + "\n")

@@ -32,7 +32,7 @@ class PlantedPopulation:
     responses: np.ndarray
     loadings: np.ndarray
     active: np.ndarray  # chance of a response above the spike (zero_inflated)
-    theta: np.ndarray  # its scale above the spike
+    theta: np.ndarray  # scale of a response above the spike
 
 
 def planted_population(

@@ -19,7 +19,7 @@ class Planted:
     """A recording with the truth behind it.
 
     Attributes:
-        recording: As a loader returns it.
+        recording: The recording as a loader returns it.
         centres: True field centres, x rightwards and y downwards, edges of the video at -1 and 1.
         rates: True rate of every frame, a trial each.
         trials: The arrays of each trial, which a test may spoil.

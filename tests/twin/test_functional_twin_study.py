@@ -37,7 +37,7 @@ def animal(number: int, kinds: list[str]) -> Recording:
 
 
 def second_scan(recordings: list[Recording]) -> Recording:
-    """Of the first animal's units, in another session."""
+    """A recording of the first animal's units in another session."""
     first = recordings[0]
     return replace(first, name="animal0 again", units=first.units.assign(session=first.units["session"] + 1))
 
