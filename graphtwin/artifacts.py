@@ -74,7 +74,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     if folder.exists():
         raise FileExistsError(f"{folder}: this folder exists. Remove it, or write elsewhere: nothing is written over.")
     partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped
+    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was stopped
     partial.mkdir(parents=True)
     try:
         yield partial

@@ -63,7 +63,7 @@ from graphtwin.wiring.pairs.pair_table import add_geometry
 
 HERE = Path(__file__).parent
 N_NEURONS, SLOPE = 400, 2.0
-MINUTES = 10.0  # of movies to train on; repeats last ten minutes too
+MINUTES = 10.0  # minutes of movies to train on; repeats last ten minutes too
 FILMS = MovieConfig(oracle_clips=6, oracle_repeats=10, test_clips=0, novel_clips=0)
 TRAINING = ["fit.epochs=10", "fit.patience=10", "steps=20"]
 WHOLE = ReconstructConfig(extended=0.35, clean=0.0)
@@ -80,7 +80,7 @@ REPEATS, TRIALS = "in vivo: repeats", "in vivo: single trials"
 CLEAN_TUNED, CLEAN_GRATINGS = "noise-free: tuning", "noise-free: gratings"  # what the neurons themselves answer
 PLANTED = "feature rule of 2"
 SOURCES = (TRUE, CLEAN_TUNED, CLEAN_GRATINGS, READOUT, TUNED, GRATINGS, MOVIES, REPEATS, TRIALS)
-TRULY = (TRUE, CLEAN_TUNED, CLEAN_GRATINGS)  # with the true distance of receptive fields
+TRULY = (TRUE, CLEAN_TUNED, CLEAN_GRATINGS)  # sources that have the true distance of receptive fields
 COUNTERPARTS = {TUNED: CLEAN_TUNED, GRATINGS: CLEAN_GRATINGS}
 N_AXONS = (5, 10, 20, 40)
 DISTANCES = ["likeness", "rf_distance", "distance_um", "depth_difference_um"]

@@ -69,7 +69,7 @@ class Setting:
 def _settings(
     command: Annotated[
         Literal["run", "twin", "population", "like-to-like", "simulate"] | None,
-        typer.Argument(help="Whose settings (default: which there are)."),
+        typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,
 ) -> None:
     """Print what `--set` may change: name, default, limits and meaning of each setting."""

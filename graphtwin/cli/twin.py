@@ -149,7 +149,7 @@ def _predict(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
     out: Annotated[Path, typer.Option(help="New file for the responses: .npy (frames, units).")],
-    animal: Annotated[str | None, typer.Option(help="Whose units answer (default: the first of the run).")] = None,
+    animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
 ) -> None:
     """Predict responses to a video, of an animal at rest."""

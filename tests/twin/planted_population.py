@@ -14,7 +14,7 @@ from graphtwin.twin.model.response_families import SPIKE
 from graphtwin.twin.population.latent_model import PopulationConfig, PopulationModel
 from graphtwin.twin.population.marginals import Kind
 
-SHAPE = 1.5  # of the Gamma above the spike
+SHAPE = 1.5  # shape of the Gamma above the spike
 
 
 def quick_config(kind: Kind) -> PopulationConfig:

@@ -105,7 +105,7 @@ def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, publishe
     table = pd.concat(parts, ignore_index=True)
     for name, sign in (("low", -1), ("high", 1)):
         normal = table["estimate"] + sign * NORMAL * table["se"]
-        table[name] = table[name].fillna(normal) if name in table else normal  # of the conditional model: Student's t
+        table[name] = table[name].fillna(normal) if name in table else normal  # the conditional model has Student's t instead
     return table.sort_values(["similarity", "group"], kind="stable")
 
 

@@ -92,7 +92,7 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     held = [name for name in choices.similarities if name != similarity]
     rest = choices.only(held)
     beta, status = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
-    assert (status == FITTED).all()  # as the larger model was
+    assert (status == FITTED).all()  # the larger model was fitted, so this one is
     expected = expected_synapses(rest, beta)
     others_mean = np.stack([choices.sum_blocks(expected * z) for z in rest.x.T], 1) if held else np.zeros((len(choices.block_axon), 0))
     return ScoreTest(
