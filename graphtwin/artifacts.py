@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import pickle
 import platform
 import shutil
 import subprocess
@@ -82,6 +83,19 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def read_tensors(path: str | Path) -> Any:
+    """What `torch.save` wrote of tensors, numbers and words; a file that holds anything else is refused, and nothing in it is run."""
+    import torch
+
+    try:
+        return torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path}: holds more than tensors, numbers and words, or is damaged; nothing in it was run. "
+            "Delete it: the command that wrote it writes it anew."
+        ) from error
 
 
 def write_text(text: str, path: str | Path) -> Path:

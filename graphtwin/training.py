@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.artifacts import write_atomic
+from graphtwin.artifacts import read_tensors, write_atomic
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.parallel import agreed, process_number
 
@@ -162,18 +162,8 @@ def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence
 
 
 def _restore(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], name: str) -> FitState:
-    """The state of a stopped fit; an error when the file belongs to another fit. Tensors, numbers and words are read, code is not run."""
-    import pickle
-
-    import torch
-
-    try:
-        content = torch.load(path, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path}: is no checkpoint of a fit, which holds tensors, numbers and words only; nothing in it was run. "
-            "Delete it: the fit then begins anew."
-        ) from error
+    """The state of a stopped fit; an error when the file belongs to another fit."""
+    content = read_tensors(path)
     if content["name"] != name:
         raise ValueError(f"{path}: the checkpoint of {content['name']!r}, not of {name!r}. Delete it, or name another folder.")
     try:

@@ -15,6 +15,7 @@ from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.final_fits import final_jobs
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, of_task, run_jobs
+from tests.test_training import Payload
 
 REAL = [
     Job(JobKey("pairs", "graph", "as is", "axon", 0), connectivity.pair_graph_job, 2),
@@ -43,16 +44,6 @@ def touch(study, checkpoint, key):
     checkpoint.touch()
     checkpoint.with_name(f"{checkpoint.stem}_0.ckpt").touch()
     return pd.DataFrame({"done": [True]})
-
-
-class Payload:
-    """Pickled, it makes a file wherever it is loaded without care."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self):
-        return Path.touch, (self.mark,)
 
 
 def test_one_worker_and_two_give_the_same_tables(run):

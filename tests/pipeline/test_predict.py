@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graphtwin.graph import load, predict_neurons, predict_pairs
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
+from tests.test_training import Payload
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +136,12 @@ def test_the_planted_volume_is_what_the_tests_say(tmp_path):
     frames = planted_export(tmp_path).frames
     assert len(frames["responses"].columns.intersection(DIRECTIONS)) == 8
     assert frames["coregistration"]["pial_y_um"].isna().sum() == len(BLIND_IDS)
+
+
+def test_a_graph_that_holds_a_program_is_refused_and_nothing_in_it_runs(finished, tmp_path):
+    run, mark = tmp_path / "run", tmp_path / "it ran"
+    shutil.copytree(finished.folder, run)
+    torch.save({"pairs": Payload(mark)}, run / "graph.pt")
+    with pytest.raises(ValueError, match=r"graph\.pt: holds more than tensors, numbers and words.*nothing in it was run"):
+        load(run)
+    assert not mark.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphtwin.artifacts import read_tensors
 from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, FittedNeurons
 from graphtwin.graph.model.pair_fit import FittedPairs
 from graphtwin.graph.model.weights import restore_neurons, restore_pairs
@@ -36,8 +37,6 @@ def load_graph(run: str | Path) -> FittedGraph:
     Args:
         run: The folder that `graphtwin run` wrote.
     """
-    import torch
-
     require_kind(run, RUN)
     run = Path(run)
     missing = [str(file.relative_to(run)) for file in (*study_files(run), run / "graph.pt") if not file.is_file()]
@@ -48,7 +47,7 @@ def load_graph(run: str | Path) -> FittedGraph:
         )
     study = read_study(run)
     settings = study.settings
-    weights = torch.load(run / "graph.pt", weights_only=True)
+    weights = read_tensors(run / "graph.pt")
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
         for name, evidence in NEURON_MODELS.items()

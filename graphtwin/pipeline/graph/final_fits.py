@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import write_atomic
+from graphtwin.artifacts import read_tensors, write_atomic
 from graphtwin.graph.model.neuron_fit import fit_neurons
 from graphtwin.graph.model.pair_fit import fit_pairs
 from graphtwin.graph.model.weights import weights_of_neurons, weights_of_pairs
@@ -75,5 +75,5 @@ def save_graph(folder: Path, function: bool) -> Path:
     keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
     files = {name: folder / WORK / f"{key.stem}.pt" for name, key in keys.items()}
     # A source without labels has fits of pairs alone.
-    parts = {name: torch.load(file, weights_only=True) for name, file in files.items() if file.exists()}
+    parts = {name: read_tensors(file) for name, file in files.items() if file.exists()}
     return write_atomic(folder / "graph.pt", lambda temporary: torch.save(parts | {"pairs_use_function": function}, temporary))
