@@ -129,7 +129,7 @@ def test_the_depth_sentence_holds_median_error_and_coverage(run):
 def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_baseline(run):
     pairs = run.table("predictions/connectivity")
     connected = pairs["connected"].to_numpy()
-    text = sentence(pair_figures.draw_pairs(run)[0])
+    text = sentence(pair_figures.draw_pair_figures(run)[0])
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
     best = max(baselines, key=lambda name: average_precision_score(connected, pairs[name].to_numpy()))
     for model in ("graph model", best):
@@ -165,7 +165,7 @@ def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
 def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
     pairs = run.table("predictions/connectivity").sort_values("graph model", ascending=False)
     top = pairs.head(len(pairs) // 100)
-    text = sentence(pair_figures.draw_pairs(run)[1])
+    text = sentence(pair_figures.draw_pair_figures(run)[1])
     assert (
         f"expects {words.per_cent(float(top['graph model'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
         in text
@@ -272,7 +272,7 @@ ABSENT = [
     ("predictions/cell_type", neuron_figures.draw_confusion, "no neuron with a known cell type"),
     ("metrics", neuron_figures.draw_layer, "layer was not scored"),
     ("predictions/position", neuron_figures.draw_depth, "no neuron of known depth"),
-    ("predictions/connectivity", lambda run: pair_figures.draw_pairs(run)[0], "no predictions/connectivity.parquet"),
+    ("predictions/connectivity", lambda run: pair_figures.draw_pair_figures(run)[0], "no predictions/connectivity.parquet"),
     ("predictions/size", pair_figures.draw_size, "fewer than three connected pairs"),
     ("differences", verdict_figures.draw_differences, "no paired differences"),
     ("permutations", verdict_figures.draw_permutations, "no permutations were run"),
@@ -303,7 +303,7 @@ def test_a_run_with_baselines_alone_is_described(spoilt):
         frame = pd.read_parquet(spoilt / f"{name}.parquet")
         artifacts.write_parquet(frame[~frame["model"].str.startswith("graph model")], spoilt / f"{name}.parquet")
     run = RunFolder.open(spoilt)
-    assert sentence(pair_figures.draw_pairs(run)[0]).startswith("The best baseline, “")
+    assert sentence(pair_figures.draw_pair_figures(run)[0]).startswith("The best baseline, “")
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
     assert "“boosting, function” recognises" in sentence(neuron_figures.draw_confusion(run))
     assert isinstance(verdict_figures.draw_permutations(run), figures.Absent)

@@ -7,7 +7,7 @@ import pytest
 from graphtwin.synthetic.function import stimuli
 from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
-from graphtwin.synthetic.function.responder import Responder, expected_rates, responder, shifted, still_rates, visual_rates
+from graphtwin.synthetic.function.responder import VisualResponder, expected_rates, responder, shifted, still_rates, visual_rates
 from tests.synthetic.planted_neurons import planted_neurons
 
 N = 60
@@ -22,7 +22,7 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def of(table: pd.DataFrame) -> Responder:
+def of(table: pd.DataFrame) -> VisualResponder:
     return responder(table)
 
 
@@ -32,7 +32,7 @@ def _still(n_frames: int, running: float = 0.0, gaze: tuple[float, float] = (0.0
     return Behaviour(flat + np.float32(running), flat + 33, turned, turned)
 
 
-def test_gratings_find_the_planted_orientation_and_direction(table: pd.DataFrame, of: Responder):
+def test_gratings_find_the_planted_orientation_and_direction(table: pd.DataFrame, of: VisualResponder):
     answers = np.stack([visual_rates(of, stimuli.grating_film(at, 0.045, 2.6, 60))[:, 20:].mean(1) for at in DIRECTIONS], axis=1)
     angle = np.deg2rad(DIRECTIONS)
     orientation = np.degrees(np.angle(answers @ np.exp(2j * angle))) / 2
@@ -76,7 +76,7 @@ def test_complex_cells_do_not_care_for_phase_and_simple_ones_do(table: pd.DataFr
     assert np.median(modulation[0.0]) > 1.0  # and above 1 of simple ones
 
 
-def test_an_eye_that_turns_by_whole_pixels_sees_a_shifted_picture(of: Responder):
+def test_an_eye_that_turns_by_whole_pixels_sees_a_shifted_picture(of: VisualResponder):
     wide = np.random.default_rng(0).uniform(0, 255, (20, stimuli.HEIGHT + 8, stimuli.WIDTH + 8)).astype(np.float32)
     straight, moved = wide[:, 4:-4, 4:-4], wide[:, 2:-6, 7:-1]  # the second looks 3 px to the right and 2 up
     seen = shifted(np.ascontiguousarray(straight), np.tile(np.float32([3, 2]), (20, 1)))
@@ -134,20 +134,20 @@ def test_answers_adapt_to_a_grating_that_goes_on(table: pd.DataFrame):
         assert rate[100:].mean() < 0.9 * rate[12:30].mean()
 
 
-def test_running_and_pupil_multiply_rates_by_the_planted_weights(table: pd.DataFrame, of: Responder):
+def test_running_and_pupil_multiply_rates_by_the_planted_weights(table: pd.DataFrame, of: VisualResponder):
     frames = stimuli.film("dead_leaves", 0, "clip", n_frames=60)
     rest, run = expected_rates(of, frames, _still(60)), expected_rates(of, frames, _still(60, running=15.0))
     ratio = run[:, 20:].sum(1) / rest[:, 20:].sum(1)
     np.testing.assert_allclose(ratio, np.exp(table["running_weight"] * 2 * np.tanh(1.0)), rtol=1e-4)
 
 
-def test_mean_rates_over_other_movies_are_about_those_planted(table: pd.DataFrame, of: Responder):
+def test_mean_rates_over_other_movies_are_about_those_planted(table: pd.DataFrame, of: VisualResponder):
     shown = np.concatenate([visual_rates(of, stimuli.film("dead_leaves", 5, clip, n_frames=300)) for clip in range(4)], axis=1)
     ratio = shown.mean(1) / table["rate_hz"].to_numpy()
     assert 0.8 < np.median(ratio) < 1.25
 
 
-def test_the_future_does_not_change_the_past(of: Responder):
+def test_the_future_does_not_change_the_past(of: VisualResponder):
     frames = stimuli.film("dead_leaves", 0, "clip", n_frames=90)
     changed = frames.copy()
     changed[60:] = 0
@@ -156,13 +156,13 @@ def test_the_future_does_not_change_the_past(of: Responder):
     assert not np.array_equal(before[:, 62:], after[:, 62:])
 
 
-def test_units_respond_alike_in_any_order_and_company(table: pd.DataFrame, of: Responder):
+def test_units_respond_alike_in_any_order_and_company(table: pd.DataFrame, of: VisualResponder):
     frames = stimuli.film("gabors", 0, "clip", n_frames=60)
     some = np.array([41, 3, 17])
     np.testing.assert_allclose(visual_rates(responder(table.iloc[some]), frames), visual_rates(of, frames)[some], rtol=2e-3, atol=1e-4)
 
 
-def test_a_still_picture_answers_as_a_film_of_it(of: Responder):
+def test_a_still_picture_answers_as_a_film_of_it(of: VisualResponder):
     picture = stimuli.film("natural_images", 0, "one", n_frames=1)
     film = visual_rates(of, np.repeat(picture, 17, axis=0))[:, 2:].mean(1)
     np.testing.assert_allclose(still_rates(of, picture, 15, np.zeros((1, 2), dtype=np.float32))[:, 0], film, rtol=1e-3, atol=1e-4)
@@ -176,7 +176,7 @@ def test_fields_beside_the_monitor_are_refused(table: pd.DataFrame):
         responder(away)
 
 
-def test_behaviour_of_another_length_is_refused(of: Responder):
+def test_behaviour_of_another_length_is_refused(of: VisualResponder):
     with pytest.raises(ValueError, match=r"30 frames were shown, but behaviour has 20\. Cut both to the same clip\."):
         expected_rates(of, stimuli.film("gabors", 0, n_frames=30), _still(20))
 

@@ -62,7 +62,7 @@ def outer(pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> tu
     return i[i != j], j[i != j]
 
 
-def n_folds(study: Study, split: Split) -> int:
+def n_pair_folds(study: Study, split: Split) -> int:
     """Number of folds of a split of pairs."""
     return study.settings.axon_folds if split == "axon" else study.settings.block_folds
 
@@ -76,7 +76,7 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
     """
     jobs = []
     for split in splits:
-        for fold in range(n_folds(study, split)):
+        for fold in range(n_pair_folds(study, split)):
             key = partial(JobKey, TASK, split=split, fold=fold)
             jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 12)]
             if split == "axon" and fold < study.settings.null_folds:
@@ -173,7 +173,7 @@ def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np
 def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
     """All held-out pairs of a split with every model's probability, `connected`, `size`, fold and soma distance (um)."""
     inputs, pairs, frames = study.inputs, study.pairs, []
-    for fold in range(n_folds(study, split)):
+    for fold in range(n_pair_folds(study, split)):
         _, pre, post = sides(study, split, fold)
         i, j = outer(pre, post)
         size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()

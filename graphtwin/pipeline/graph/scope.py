@@ -103,7 +103,7 @@ def _too_few_pairs(study: Study, split: connectivity.Split) -> str | None:
     """Why connectivity cannot be learned and scored in a split; None where it can."""
     if split == "block" and not study.labelled("position")[study.pairs.pre[study.functional_axons]].any():
         return NO_BLOCKS
-    for fold in range(connectivity.n_folds(study, split)):
+    for fold in range(connectivity.n_pair_folds(study, split)):
         training, pre, post = connectivity.sides(study, split, fold)
         where = f"fold {fold} of the split by {split}"
         if not len(pre) or not len(post):
@@ -146,7 +146,7 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         name, "of a functional nucleus", len(axons), int(axons.sum()), "no function: trains the graph model, is not scored", "axons"
     )
     for split in scope.pair_splits:
-        sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity.n_folds(study, split))]
+        sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity.n_pair_folds(study, split))]
         scored = sum(len(connectivity.outer(pre, post)[0]) for pre, post in sides)
         every = len(connectivity.outer(study.pairs.pre[axons], study.pairs.post)[0])
         why = "a cell of unknown position, or cells of two blocks"

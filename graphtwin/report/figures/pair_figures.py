@@ -20,7 +20,7 @@ KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold
 FIRST_RANKED = 30  # pairs at which the precision curve begins: precision of fewer pairs is noise
 
 
-def draw_pairs(run: RunFolder) -> list[Block]:
+def draw_pair_figures(run: RunFolder) -> list[Block]:
     """All figures of connectivity."""
     models = [name for name in run.columns("predictions/connectivity") if name not in KNOWN_COLUMNS]
     pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", *models])

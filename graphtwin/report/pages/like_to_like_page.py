@@ -36,7 +36,7 @@ def write_like_to_like(folder: Path) -> Path:
 
 def render_like_to_like(run: RunFolder) -> str:
     """The page as HTML."""
-    provenance, said, files, outcome = run.json("provenance"), run.json("notes") or {}, run.files(), outcome_of(run)
+    provenance, said, files, outcome = run.json("provenance"), run.json("notes") or {}, run.files(), outcome_in(run)
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
         rule=said.get("scales", []),
@@ -108,7 +108,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
     ]
 
 
-def outcome_of(run: RunFolder) -> str:
+def outcome_in(run: RunFolder) -> str:
     """The outcome that the slopes are of."""
     curves = run.table("curves")
     return "synapse_density" if curves is None else str(curves["outcome"].iloc[0])

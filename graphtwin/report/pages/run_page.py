@@ -119,7 +119,7 @@ def run_sections(run: RunFolder) -> list[Section]:
             "connectivity",
             "Connectivity",
             "Which queried cells an axon contacts, ranked for axons of which no synapse was seen in training.",
-            pair_figures.draw_pairs(run),
+            pair_figures.draw_pair_figures(run),
         ),
         Section(
             "permutation",

@@ -37,7 +37,7 @@ UNITS_TOGETHER = 128  # units of a block of filters: bounds memory
 
 
 @dataclass(frozen=True)
-class Responder:
+class VisualResponder:
     """Units ready to respond; rows of all arrays are those of `table`.
 
     Attributes:
@@ -57,7 +57,7 @@ class Responder:
     rate_scale: Float[np.ndarray, " units"]
 
 
-def responder(table: pd.DataFrame) -> Responder:
+def responder(table: pd.DataFrame) -> VisualResponder:
     """Filters of the units, scaled on the reference film.
 
     Args:
@@ -74,7 +74,7 @@ def responder(table: pd.DataFrame) -> Responder:
             f"{table['nucleus_id'][away].iloc[0]}). Leave these neurons out of the scan."
         )
     ones = np.ones(len(table), dtype=np.float32)
-    unscaled = Responder(table, _patches(table), filters.temporal_pairs(table), filters.pool_weights(table), ones, 1.0, ones)
+    unscaled = VisualResponder(table, _patches(table), filters.temporal_pairs(table), filters.pool_weights(table), ones, 1.0, ones)
     clips = [_contrast(film("dead_leaves", 0, "reference", clip, n_frames=300)) for clip in range(REFERENCE_CLIPS)]
     energy = [filters.contrast_energy(clip) for clip in clips]
     pool_scale = float(np.mean(energy))
@@ -85,10 +85,10 @@ def responder(table: pd.DataFrame) -> Responder:
     drive = np.mean([_drive(*seen, unscaled.temporal, weights, unit).mean(1) for seen in spatial], axis=0)
     rates = [_adapted(_drive(*seen, unscaled.temporal, weights, drive), pool, weights) for seen, pool in zip(spatial, pooled, strict=True)]
     rate_scale = np.mean([rate.mean(1) for rate in rates], axis=0)
-    return Responder(table, unscaled.patches, unscaled.temporal, unscaled.pools, drive, pool_scale, rate_scale.astype(np.float32))
+    return VisualResponder(table, unscaled.patches, unscaled.temporal, unscaled.pools, drive, pool_scale, rate_scale.astype(np.float32))
 
 
-def visual_rates(of: Responder, frames: Float[np.ndarray, "frames height width"]) -> Float[np.ndarray, "units frames"]:
+def visual_rates(of: VisualResponder, frames: Float[np.ndarray, "frames height width"]) -> Float[np.ndarray, "units frames"]:
     """Events a second without behaviour and eye movements.
 
     Args:
@@ -104,7 +104,7 @@ def visual_rates(of: Responder, frames: Float[np.ndarray, "frames height width"]
 
 
 def expected_rates(
-    of: Responder, frames: Float[np.ndarray, "frames height width"], behaviour: Behaviour
+    of: VisualResponder, frames: Float[np.ndarray, "frames height width"], behaviour: Behaviour
 ) -> Float[np.ndarray, "units frames"]:
     """Noise-free events a second of an animal that behaves.
 
@@ -119,7 +119,7 @@ def expected_rates(
 
 
 def still_rates(
-    of: Responder, pictures: Float[np.ndarray, "pictures height width"], n_frames: int, gaze: Float[np.ndarray, "pictures 2"]
+    of: VisualResponder, pictures: Float[np.ndarray, "pictures height width"], n_frames: int, gaze: Float[np.ndarray, "pictures 2"]
 ) -> Float[np.ndarray, "units pictures"]:
     """Mean events a second while each picture is shown after a grey screen, without behaviour.
 
@@ -141,7 +141,7 @@ def still_rates(
     return mean * (of.table["rate_hz"].to_numpy(np.float32) / of.rate_scale)[:, None]
 
 
-def behaviour_gain(of: Responder, behaviour: Behaviour) -> Float[np.ndarray, "units frames"]:
+def behaviour_gain(of: VisualResponder, behaviour: Behaviour) -> Float[np.ndarray, "units frames"]:
     """Factor by which running and pupil size multiply the rate of each unit in each frame."""
     weights = of.table[["running_weight", "pupil_weight"]].to_numpy(np.float32)
     return np.exp(weights @ np.stack(arousal(behaviour)).astype(np.float32))
@@ -190,7 +190,7 @@ def _patches(table: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray, np.ndar
     return tuple(patches)
 
 
-def _spatial(of: Responder, contrast: Float[np.ndarray, "frames height width"]) -> tuple[np.ndarray, np.ndarray]:
+def _spatial(of: VisualResponder, contrast: Float[np.ndarray, "frames height width"]) -> tuple[np.ndarray, np.ndarray]:
     """Even and odd responses [units, frames] to every frame alone."""
     flat = np.ascontiguousarray(contrast.reshape(len(contrast), -1).T)
     even, odd = np.empty((2, len(of.table), len(contrast)), dtype=np.float32)
@@ -200,7 +200,7 @@ def _spatial(of: Responder, contrast: Float[np.ndarray, "frames height width"]) 
     return even, odd
 
 
-def _pooled(of: Responder, energy: Float[np.ndarray, "frames blocks"]) -> Float[np.ndarray, "pool units frames"]:
+def _pooled(of: VisualResponder, energy: Float[np.ndarray, "frames blocks"]) -> Float[np.ndarray, "pool units frames"]:
     """Contrast energy of pool and surround of each unit, frame by frame."""
     return np.stack([pool.T @ energy.T.astype(np.float32) for pool in of.pools])
 

@@ -16,7 +16,7 @@ from graphtwin.synthetic.function import imaging
 from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.imaging import RATE_HZ, Samples
 from graphtwin.synthetic.function.preferences import Tuning
-from graphtwin.synthetic.function.responder import Responder, expected_rates, responder
+from graphtwin.synthetic.function.responder import VisualResponder, expected_rates, responder
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, KINDS, N_DIRECTIONS, NOVEL_KINDS, SEGMENT_FRAMES, film
 
 GAP_FRAMES = (15, 31)  # frames of grey between trials, at random from 15 to 30, so that the microscope's samples fall elsewhere in each
@@ -158,7 +158,7 @@ def tuning_of(units: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
     return tuning.table.iloc[rows].reset_index(drop=True)
 
 
-def play(scan: Scan, units: Responder | None = None) -> Iterator[Played]:
+def play(scan: Scan, units: VisualResponder | None = None) -> Iterator[Played]:
     """The trials in order, one in memory at a time.
 
     Args:

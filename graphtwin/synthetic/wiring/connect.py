@@ -20,7 +20,7 @@ from graphtwin.synthetic.brain.tissue import Tissue
 from graphtwin.synthetic.wiring.meetings import CONTACTS, Meeting, approach, pool_dendrites
 from graphtwin.synthetic.wiring.planted_rules import needs_features, rule_columns
 from graphtwin.tuning.similarity import rf_distance
-from graphtwin.wiring.conditional.wiring_rule import WiringRule, draw_counts
+from graphtwin.wiring.conditional.wiring_rule import WiringRule, draw_synapse_counts
 
 SYNAPSES_PER_TARGET = 10_000  # numbers of synapses that each target has room for
 # Mean and SD of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of 1.14 synapses on
@@ -138,7 +138,7 @@ def _draw(
     for pairs in np.split(order, np.flatnonzero(np.diff(post[order])) + 1) if len(order) else []:
         target = int(tissue.nucleus_id[post[pairs[0]]])
         rng = rng_for(tissue.seed, "synapses", tissue.animal, target)
-        counts[pairs] = draw_counts(expected[pairs], dispersion, rng)
+        counts[pairs] = draw_synapse_counts(expected[pairs], dispersion, rng)
         n = int(counts[pairs].sum())
         if n >= SYNAPSES_PER_TARGET:
             raise ValueError(f"nucleus {target}: {n} synapses, where {SYNAPSES_PER_TARGET} have room. Lower the rule's base or slopes.")

@@ -99,7 +99,7 @@ class WiringRule(BaseModel):
                 f"rule {self.name}: {np.isnan(expected).sum()} of {len(pairs)} pairs have no expectation, because a feature is unknown. "
                 "Leave them out before sampling."
             )
-        return draw_counts(expected, self.dispersion, rng)
+        return draw_synapse_counts(expected, self.dispersion, rng)
 
     def log_likelihood(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """How likely each axon's synapses fall where they did, given their number and its candidates (as in `held_out_axons`).
@@ -146,7 +146,7 @@ class WiringRule(BaseModel):
         return write_text(self.model_dump_json(indent=2) + "\n", path)
 
 
-def draw_counts(expected: Float[np.ndarray, " pairs"], dispersion: float, rng: np.random.Generator) -> Int[np.ndarray, " pairs"]:
+def draw_synapse_counts(expected: Float[np.ndarray, " pairs"], dispersion: float, rng: np.random.Generator) -> Int[np.ndarray, " pairs"]:
     """Counts of these means and variance mu + dispersion mu^2: Poisson where the dispersion is 0, else a gamma mixture of it."""
     if dispersion > 0:
         expected = expected * rng.gamma(1 / dispersion, dispersion, len(expected))
