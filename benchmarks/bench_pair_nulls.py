@@ -15,15 +15,21 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from graphtwin.wiring.conditional.axon_bootstrap import bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
-from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional
-from graphtwin.wiring.conditional.held_out_axons import DISTANCE_ALONE, L_D_ALONE, Hypothesis, held_out_scores
-from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
-from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
-from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
-from graphtwin.wiring.pairs.candidates import CandidateSet, candidates, quantile_bins
-from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
+from graphtwin.wiring.conditional import (
+    DISTANCE_ALONE,
+    L_D_ALONE,
+    ConditionalFit,
+    Hypothesis,
+    bootstrap_axons,
+    bootstrap_axons_and_targets,
+    fit_conditional,
+    held_out_scores,
+    leave_one_axon_out,
+    rank_within_axons,
+    summarise_ranking,
+)
+from graphtwin.wiring.nulls import permute_neurons, permute_within_axons, rewire_pairs
+from graphtwin.wiring.pairs import CandidateSet, Measure, Planted, PlantedPairs, candidates, plant, quantile_bins
 
 LIMIT_SECONDS = 300.0
 SIMILARITY, BY = "signal_correlation", "proj_hva"

@@ -9,9 +9,7 @@ import time
 import numpy as np
 import torch
 
-from graphtwin.twin.population.latent_fit import fit_population
-from graphtwin.twin.population.latent_model import PopulationConfig, conditional, log_likelihood
-from graphtwin.twin.population.noise_correlations import predicted_noise_correlations
+from graphtwin.twin.population import PopulationConfig, conditional, fit_population, log_likelihood, predicted_noise_correlations
 
 SAMPLES, LATENTS = 2_000, 4
 COMPARED = 200  # samples that the likelihoods are compared on

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from graphtwin.cortex.proximity.dendrite_index import Cable, DendriteIndex, ask_index, in_order
+from graphtwin.cortex.proximity import Cable, DendriteIndex, ask_index, in_order
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "skeletons"
 AXONS, DENDRITES, SAMPLED, ROUNDS = 20, 300, 60, 3

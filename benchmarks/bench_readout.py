@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from graphtwin.twin.model.readout import Readout
+from graphtwin.twin.model import Readout
 
 HEIGHT, WIDTH, CHANNELS, FRAMES = 9, 16, 64, 240
 REPEATS = 3

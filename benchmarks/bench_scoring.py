@@ -10,11 +10,8 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from graphtwin.graph.data.cortical_graph import build_graph
-from graphtwin.graph.data.edges import similar_edges
-from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet
-from graphtwin.graph.model.pair_fit import FittedPairs, PairConfig, fit_pairs, pair_probabilities, score_all
+from graphtwin.graph.data import NodeInputs, PairSet, build_graph, similar_edges
+from graphtwin.graph.model import FittedPairs, PairConfig, fit_pairs, pair_probabilities, score_all
 from graphtwin.training import FitConfig
 
 NEURONS, QUERIED, FEATURES, LABELS = 6000, 1000, 32, 12

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from graphtwin.tuning.similarity import feature_similarity, rf_distance, signal_correlation
+from graphtwin.tuning import feature_similarity, rf_distance, signal_correlation
 
 NEURONS, RESPONSES, FEATURES, PAIRS = 12_894, 4_999, 512, 1_000_000
 COMPARED = 2_000  # pairs of the reference

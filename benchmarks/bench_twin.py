@@ -20,9 +20,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.data.clips import Window
-from graphtwin.twin.fit.foundation import FoundationConfig, Objective, optimisers
-from graphtwin.twin.model.network import AnimalStart, Twin, tensors
+from graphtwin.twin.data import Window
+from graphtwin.twin.fit import FoundationConfig, Objective, optimisers
+from graphtwin.twin.model import AnimalStart, Twin, tensors
 
 HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
 UNITS = (1_000, 8_000)

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import least_squares
 
-from graphtwin.tuning.curves import VonMises, fit_von_mises
-from graphtwin.tuning.directions import fit_basis
+from graphtwin.tuning import VonMises, fit_basis, fit_von_mises
 
 DEGREES = np.arange(16) * 22.5
 SAMPLE = 200  # neurons given to scipy

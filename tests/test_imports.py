@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dis
 import importlib
@@ -55,6 +56,40 @@ def test_every_global_name_that_a_function_reads_exists():
             n_read += len(read)
     assert undefined == []
     assert n_read > 1000
+
+
+def _public(package: Path) -> set[str]:
+    """What the `__init__` of a room names in `__all__`."""
+    for node in ast.parse((package / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(name, ast.Name) and name.id == "__all__" for name in node.targets):
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def _trespasses(path: Path) -> Iterator[str]:
+    """Imports of a file that reach past the face of another room, or for a name that the face does not have."""
+    here = path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("graphtwin.")):
+            continue
+        parts = tuple(node.module.split("."))
+        room = parts if (ROOT.joinpath(*parts) / "__init__.py").exists() else parts[:-1]
+        if room == ("graphtwin",) or here[: len(room)] == room:
+            continue
+        private = [name.name for name in node.names if room != parts or name.name not in _public(ROOT.joinpath(*room))]
+        yield from (f"{path.relative_to(ROOT)}: {name} of {node.module}" for name in private)
+
+
+def test_other_rooms_import_only_what_the_face_of_a_room_names():
+    files = [path for folder in ("graphtwin", "analyses", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert [found for path in files for found in _trespasses(path)] == []
+    assert len(files) > 250
+
+
+def test_every_name_on_a_face_is_there():
+    for path in sorted((ROOT / "graphtwin").glob("*/**/__init__.py")):
+        room = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
+        assert [name for name in _public(path.parent) if not hasattr(room, name)] == [], room.__name__
 
 
 def test_public_names_come_from_the_rooms_that_define_them():

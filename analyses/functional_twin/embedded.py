@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from graphtwin.execute import rng_for
-from graphtwin.twin.data.clips import Clips
+from graphtwin.twin.data import Clips
 
 LEAST_OF_A_TYPE = 10  # least number of units of a cell type; with fewer the type is left out
 REPLICATES = 400

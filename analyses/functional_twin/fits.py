@@ -17,21 +17,16 @@ import torch
 from graphtwin.artifacts import write_atomic, write_json, write_table
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.sources import load
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.sources.open_recording import open_recording
-from graphtwin.synthetic import steps
-from graphtwin.synthetic.files.sensorium_files import write_dynamic
-from graphtwin.synthetic.function.session import prepare_scan, programme
-from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.data.clips import clips_of
-from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, Objective, optimisers, train_foundation
-from graphtwin.twin.model.network import AnimalStart, Twin
-from graphtwin.twin.runs.held_out_trials import held_out_tiers
-from graphtwin.twin.scores.generalisation import stimuli_of
-from graphtwin.twin.scores.prediction import sums_of
-from graphtwin.twin.scores.unit_scores import StimulusSums
+from graphtwin.sources import load, open_recording
+from graphtwin.sources.formats import Recording
+from graphtwin.synthetic import SimulateConfig, steps
+from graphtwin.synthetic.files import write_dynamic
+from graphtwin.synthetic.function import prepare_scan, programme
+from graphtwin.twin.data import clips_of
+from graphtwin.twin.fit import FittedTwin, FoundationConfig, Objective, fitted_of, optimisers, read_twin, train_foundation, write_twin
+from graphtwin.twin.model import AnimalStart, Twin
+from graphtwin.twin.runs import held_out_tiers
+from graphtwin.twin.scores import StimulusSums, stimuli_of, sums_of
 
 WARM, TIMED = 2, 4  # steps of a fit that are not timed, and steps that are
 SECOND = "second"  # folder of the second scan

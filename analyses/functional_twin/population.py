@@ -11,10 +11,9 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import write_table
 from graphtwin.execute import rng_for
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.twin.data.clips import clips_of
-from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
-from graphtwin.twin.population.recorded_scores import score_recorded_population
+from graphtwin.sources.formats import Recording
+from graphtwin.twin.data import clips_of
+from graphtwin.twin.population import RecordedPopulationConfig, read_population, score_recorded_population
 
 BINS, REPLICATES = 15, 200
 

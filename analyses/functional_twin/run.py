@@ -20,14 +20,12 @@ from population import shared_noise
 from tables import FAMILIES, compared, differences, generalisation
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.synthetic.function.session import MovieConfig
-from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.twin.data.clips import clips_of
-from graphtwin.twin.fit.foundation import FoundationConfig
-from graphtwin.twin.fit.readout_embeddings import embed_units
-from graphtwin.twin.model.core import ConvolutionalConfig
-from graphtwin.twin.model.dense_lstm import DenseLstmConfig
+from graphtwin.sources.formats import Recording
+from graphtwin.synthetic import SimulateConfig
+from graphtwin.synthetic.function import MovieConfig
+from graphtwin.twin.data import clips_of
+from graphtwin.twin.fit import FoundationConfig, embed_units
+from graphtwin.twin.model import ConvolutionalConfig, DenseLstmConfig
 
 HERE = Path(__file__).parent
 SHOWN = MovieConfig(test_clips=0, novel_clips=5, novel_repeats=6)

@@ -10,9 +10,8 @@ import pandas as pd
 from fits import Fit, Study
 from jaxtyping import Float
 
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds
-from graphtwin.twin.scores.unit_scores import StimulusSums, all_scores
+from graphtwin.sources.formats import Recording
+from graphtwin.twin.scores import StimulusSums, all_scores, draws, median_of, score_kinds
 
 MOVIES = "dead_leaves"
 LEAST_CEILING = 0.3  # least cc_max: units that answer a kind of stimulus less reliably are left out of that kind's medians

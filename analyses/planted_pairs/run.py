@@ -24,18 +24,18 @@ from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.mixed import NotConverged, fit_mixed, with_group_mean
-from graphtwin.report.figures.drawing import WIDTH
-from graphtwin.report.figures.palette import STYLE
-from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
-from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
-from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.pairs.candidates import CandidateSet, candidates, quantile_bins
-from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
-from graphtwin.wiring.questions.common_input import common_input, compare
-from graphtwin.wiring.questions.matched import axon_table, match_partners, permuted_differences, summarise
+from graphtwin.report.figures import STYLE, WIDTH
+from graphtwin.wiring.conditional import (
+    Bootstrap,
+    bootstrap_axons,
+    bootstrap_axons_and_targets,
+    fit_conditional,
+    rank_within_axons,
+    summarise_ranking,
+)
+from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_within_axons, rewire_pairs
+from graphtwin.wiring.pairs import CandidateSet, Measure, Planted, PlantedPairs, candidates, plant, quantile_bins
+from graphtwin.wiring.questions import axon_table, common_input, compare, match_partners, permuted_differences, summarise
 
 HERE = Path(__file__).parent
 SEED, REPLICATES, ALPHA = 0, 199, 0.05

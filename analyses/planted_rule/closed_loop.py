@@ -29,37 +29,33 @@ from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import rng_for, threads
-from graphtwin.insilico.gratings import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
-from graphtwin.pipeline.pairs.neuron_function import with_function
-from graphtwin.report.figures.drawing import WIDTH
-from graphtwin.report.figures.palette import STYLE
+from graphtwin.insilico import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
+from graphtwin.pipeline.pairs import with_function
+from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.schema import UNIT_KEY
-from graphtwin.sources.loaders.published import read_neurons, read_pairs
-from graphtwin.sources.open_recording import open_recording
-from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.files.published_tables import write_published
-from graphtwin.synthetic.files.sensorium_files import write_dynamic
-from graphtwin.synthetic.function import stimuli
-from graphtwin.synthetic.function.preferences import TuningConfig
-from graphtwin.synthetic.function.responder import responder, visual_rates
-from graphtwin.synthetic.function.session import MovieConfig, prepare_scan, programme
-from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY
-from graphtwin.synthetic.wiring.connect import connect
-from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
-from graphtwin.tuning.curves import tuning_features
-from graphtwin.tuning.similarity import feature_similarity, rf_distance, signal_correlation, stacked
-from graphtwin.twin.data.clips import clips_of, held_out_clips
-from graphtwin.twin.data.in_vivo import in_vivo_responses
-from graphtwin.twin.fit.animal_responder import responders
-from graphtwin.twin.runs.held_out_trials import score_twin
-from graphtwin.twin.runs.in_silico import embed_twin
-from graphtwin.twin.runs.trainings import train_twin
-from graphtwin.twin.runs.twin_folder import load_twin
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.pairs.candidates import candidates
-from graphtwin.wiring.pairs.pair_table import add_geometry
+from graphtwin.sources import open_recording
+from graphtwin.sources.loaders import read_neurons, read_pairs
+from graphtwin.synthetic import Animal, AnimalConfig, make_animal
+from graphtwin.synthetic.brain import grow_parts, lay_tiles
+from graphtwin.synthetic.files import write_dynamic, write_published
+from graphtwin.synthetic.function import (
+    FRAME_RATE_HZ,
+    GREY,
+    MovieConfig,
+    TuningConfig,
+    prepare_scan,
+    programme,
+    responder,
+    stimuli,
+    visual_rates,
+)
+from graphtwin.synthetic.wiring import ReconstructConfig, connect, reconstruct, rule_of
+from graphtwin.tuning import feature_similarity, rf_distance, signal_correlation, stacked, tuning_features
+from graphtwin.twin.data import clips_of, held_out_clips, in_vivo_responses
+from graphtwin.twin.fit import responders
+from graphtwin.twin.runs import embed_twin, load_twin, score_twin, train_twin
+from graphtwin.wiring.conditional import fit_conditional
+from graphtwin.wiring.pairs import add_geometry, candidates
 
 HERE = Path(__file__).parent
 N_NEURONS, SLOPE = 400, 2.0

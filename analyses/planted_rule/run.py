@@ -29,26 +29,16 @@ from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.execute import rng_for
-from graphtwin.report.figures.drawing import WIDTH
-from graphtwin.report.figures.palette import STYLE
+from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.schema import UNIT_KEY
-from graphtwin.synthetic.animal import Animal, AnimalConfig, make_animal
-from graphtwin.synthetic.brain.tiles import Tile, grow_parts, lay_tiles
-from graphtwin.synthetic.function.preferences import TuningConfig
-from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses
-from graphtwin.synthetic.wiring.connect import Connections, connect
-from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import UNPROOFREAD_UM, ReconstructConfig, reconstruct
-from graphtwin.tuning.embeddings import learn_embeddings, normalise, scan_labels
-from graphtwin.tuning.leakage import scan_leakage
-from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule
-from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
-from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
-from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.outcomes import outcome_of
+from graphtwin.synthetic import Animal, AnimalConfig, make_animal
+from graphtwin.synthetic.brain import Tile, grow_parts, lay_tiles
+from graphtwin.synthetic.function import ScanConfig, TuningConfig, direction_columns, direction_responses
+from graphtwin.synthetic.wiring import UNPROOFREAD_UM, Connections, ReconstructConfig, connect, reconstruct, rule_of
+from graphtwin.tuning import learn_embeddings, normalise, scan_labels, scan_leakage
+from graphtwin.wiring.conditional import Bootstrap, Term, WiringRule, bootstrap_axons, bootstrap_axons_and_targets, fit_conditional
+from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_within_axons, rewire_pairs
+from graphtwin.wiring.pairs import CandidateSet, Measure, candidates, outcome_of
 
 HERE = Path(__file__).parent
 REPLICATES, ALPHA = 199, 0.05

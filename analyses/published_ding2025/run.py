@@ -15,9 +15,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.report.figures.drawing import WIDTH
-from graphtwin.report.figures.palette import BLUE, MUTED, RULE, STYLE, VERMILLION
-from graphtwin.sources.loaders.published import OUTCOMES, bundled, published_slopes
+from graphtwin.report.figures import BLUE, MUTED, RULE, STYLE, VERMILLION, WIDTH
+from graphtwin.sources.loaders import OUTCOMES, bundled, published_slopes
 
 HERE = Path(__file__).parent
 TITLES = {"synapse_density": "synapses per L_d", "co_travel": "co-travel"}

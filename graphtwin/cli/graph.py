@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graphtwin.cli.findings import print_findings
-from graphtwin.cli.words import words
+from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -48,9 +48,8 @@ def _run(
 ) -> None:
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
-        from graphtwin.pipeline.graph.run import run as run_pipeline
-        from graphtwin.report.finished import write_report
-        from graphtwin.report.tables import print_results
+        from graphtwin.pipeline.graph import run as run_pipeline
+        from graphtwin.report import print_results, write_report
 
         given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
         folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
@@ -77,8 +76,8 @@ def _predict(
         if (pairs is None) == (neurons is None):
             raise ValueError("predict: give either --pairs or --neurons.")
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.graph.runs.answers import predict_neurons, predict_pairs
-        from graphtwin.sources.formats.export import read_asked
+        from graphtwin.graph.runs import predict_neurons, predict_pairs
+        from graphtwin.sources.formats import read_asked
 
         require_new(out)
         asked = read_asked(pairs or neurons)  # type: ignore[arg-type]
@@ -92,6 +91,6 @@ def _predict(
 def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
     """Write the report of a run, or of a like-to-like analysis, again."""
     with words():
-        from graphtwin.report.finished import write_report
+        from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from graphtwin.cli.findings import print_findings
 from graphtwin.cli.monitor import Screen, monitor_in
-from graphtwin.cli.words import words
+from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -72,7 +72,7 @@ def _like_to_like(
 ) -> None:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
     with words():
-        from graphtwin.report.finished import like_to_like
+        from graphtwin.report import like_to_like
 
         asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "outcome": outcome, "by": by, "inclusion": inclusion}
         asked |= {"nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
@@ -119,7 +119,7 @@ def _proximity(
     (compartment in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); without labels a file is what it was given as.
     """
     with words():
-        from graphtwin.pipeline.pairs.proximities import write_proximities
+        from graphtwin.pipeline.pairs import write_proximities
 
         found = write_proximities(
             axons, dendrites or [], out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers
@@ -150,7 +150,7 @@ def _pairs(
     What was lost at each step is printed, and kept in OUT.made.json with the sha256 of what was read.
     """
     with words():
-        from graphtwin.pipeline.pairs.build import write_pairs
+        from graphtwin.pipeline.pairs import write_pairs
 
         funnel = write_pairs(synapses, proximities, neurons, out)
         for row in funnel.itertuples():

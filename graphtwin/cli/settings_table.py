@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from graphtwin.cli.words import words
+from graphtwin.cli.refusals import words
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

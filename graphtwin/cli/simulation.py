@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.words import words
+from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -49,7 +49,7 @@ def _simulate(
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
-        from graphtwin.pipeline.simulate import simulate
+        from graphtwin.pipeline import simulate
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
         folder = simulate(out, set_, workers, resume, **asked)
@@ -70,7 +70,7 @@ def _check(
     """
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.pipeline.simulate import changed_files, check_anatomy
+        from graphtwin.pipeline import changed_files, check_anatomy
 
         if out is not None:
             require_new(out)

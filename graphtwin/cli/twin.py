@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from graphtwin.cli.monitor import Screen, monitor_in
-from graphtwin.cli.words import words
+from graphtwin.cli.refusals import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def _train(
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
-        from graphtwin.twin.runs.trainings import train_twin
+        from graphtwin.twin.runs import train_twin
 
         folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
         typer.echo(
@@ -82,7 +82,7 @@ def _transfer(
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
     with words():
-        from graphtwin.twin.runs.trainings import transfer_twin
+        from graphtwin.twin.runs import transfer_twin
 
         folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor))
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
@@ -103,7 +103,7 @@ def _score(
     """Score held-out trials: a row a unit, and a row a kind of stimulus and score in a second new file, NAME_by_kind."""
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs.held_out_trials import score_twin
+        from graphtwin.twin.runs import score_twin
 
         by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
         require_new(out)
@@ -133,7 +133,7 @@ def _population(
     with words():
         from graphtwin import execute
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs.shared import score_population
+        from graphtwin.twin.runs import score_population
 
         require_new(out)
         with execute.threads(threads):
@@ -157,7 +157,7 @@ def _predict(
         import numpy as np
 
         from graphtwin.artifacts import ARRAYS, require_new, write_atomic
-        from graphtwin.twin.runs.video import predict_video
+        from graphtwin.twin.runs import predict_video
 
         require_new(out, ARRAYS)
         responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device, progress=True)
@@ -174,7 +174,7 @@ def _embed(
     """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs.in_silico import embed_twin
+        from graphtwin.twin.runs import embed_twin
 
         if stimulus is not None and out.suffix != ".parquet":
             raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
@@ -192,7 +192,7 @@ def _tune(
     """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs.in_silico import tune_twin
+        from graphtwin.twin.runs import tune_twin
 
         require_new(out)
         table = tune_twin(run, progress=True)
@@ -209,7 +209,7 @@ def _correlate(
 ) -> None:
     """Correlate the responses of all pairs of units to the same clips, in silico."""
     with words():
-        from graphtwin.twin.runs.in_silico import correlate_twin
+        from graphtwin.twin.runs import correlate_twin
 
         n_units, n_bins = correlate_twin(run, stimulus, out, progress=True)
         typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")

@@ -1,1 +1,13 @@
 """Neurons and units joined and checked, and the graph they make."""
+
+from graphtwin.cortex.cortex import Cortex, build
+from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex.neighbours import Csr, nearest_relation
+
+__all__ = [
+    "Cortex",
+    "Csr",
+    "Funnel",
+    "build",
+    "nearest_relation",
+]

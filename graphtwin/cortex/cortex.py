@@ -11,7 +11,7 @@ from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.sources import SourceTables, Table
-from graphtwin.sources.formats.manifest import SYNAPTIC
+from graphtwin.sources.formats import SYNAPTIC
 
 # Distance up to which two tables agree on the position of a nucleus. In the bundle positions differ by rounding; more means another frame
 # or another cell.

@@ -8,7 +8,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources import SourceTables
-from graphtwin.sources.formats.manifest import SYNAPTIC
+from graphtwin.sources.formats import SYNAPTIC
 
 KEY = ["materialization", "root_id"]  # columns that name a cell: a root id does so at one materialization only
 NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")  # tables that say which nucleus a root id is

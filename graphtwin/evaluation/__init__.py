@@ -1,1 +1,49 @@
 """Predictions against held-out anatomy: splits, metrics with intervals, baselines, verdicts in words."""
+
+from graphtwin.evaluation.baselines import (
+    DrawnPairs,
+    NeuronSide,
+    baseline_features,
+    draw_pairs,
+    fit_label_baseline,
+    fit_pair_baseline,
+    fit_position_baseline,
+)
+from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
+from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tiles
+from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, About, Verdict, comparison_of, judge, p_of_better
+
+__all__ = [
+    "About",
+    "DrawnPairs",
+    "LEVEL",
+    "LOWER_IS_BETTER",
+    "NORMAL_95",
+    "NeuronSide",
+    "ScoreDesign",
+    "Scores",
+    "Verdict",
+    "baseline_features",
+    "comparison_of",
+    "confusion_counts",
+    "draw_pairs",
+    "fit_label_baseline",
+    "fit_pair_baseline",
+    "fit_position_baseline",
+    "folds_by_axon",
+    "folds_by_block",
+    "folds_by_neuron",
+    "folds_by_scan",
+    "interval_coverage",
+    "judge",
+    "median_absolute_error",
+    "p_of_better",
+    "rank_pairs",
+    "resampled_ranking",
+    "score_labels",
+    "score_pairs",
+    "score_positions",
+    "tiles",
+]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.graph.model.pair_fit import score_all
-    from graphtwin.graph.runs.answers import predict_neurons, predict_pairs
-    from graphtwin.graph.runs.fitted_graph import load_graph as load
+    from graphtwin.graph.model import score_all
+    from graphtwin.graph.runs import load_graph as load
+    from graphtwin.graph.runs import predict_neurons, predict_pairs
 
 __all__ = ["load", "predict_neurons", "predict_pairs", "score_all"]
 

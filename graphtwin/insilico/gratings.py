@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.insilico.responder import Responder
-from graphtwin.tuning.curves import describe_tuning
+from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
 TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]  # columns of what gratings tell of a unit

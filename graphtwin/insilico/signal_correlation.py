@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.coordinates import frames_of
-from graphtwin.tuning.similarity import unit_vectors
+from graphtwin.tuning import unit_vectors
 
 ROWS_TOGETHER = 1024  # units whose correlations with all are in memory at once
 BIN_S = 0.5  # seconds of a bin, as published

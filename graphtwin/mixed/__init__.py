@@ -1,12 +1,9 @@
 """Generalised linear mixed models of a table: formula, families, Laplace likelihood, fit and checks. They know nothing of neurons."""
 
 from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.likelihood.laplace import NotConverged
+from graphtwin.mixed.likelihood import NotConverged
 from graphtwin.mixed.mundlak import MundlakComparison, compare_mundlak, with_group_mean
-from graphtwin.mixed.result.expected import expected, simulate_responses
-from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.mixed.result.residuals import check_residuals, quantile_residuals
-from graphtwin.mixed.result.slopes import slope_contrasts, slopes
+from graphtwin.mixed.result import MixedFit, check_residuals, expected, quantile_residuals, simulate_responses, slope_contrasts, slopes
 
 __all__ = [
     "MixedFit",

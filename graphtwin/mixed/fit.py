@@ -9,19 +9,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from graphtwin.mixed.design.collapse import collapse
-from graphtwin.mixed.design.design import NO_FACTOR, Design, Grouping
-from graphtwin.mixed.design.formula import parse_formula
-from graphtwin.mixed.design.moments import effect_scales, pattern_moments
-from graphtwin.mixed.design.prepare import prepare
-from graphtwin.mixed.families.counts import family_named
-from graphtwin.mixed.families.family import Family, Normaliser
-from graphtwin.mixed.likelihood.crossed import Crossed
-from graphtwin.mixed.likelihood.laplace import Model, NotConverged, mode_covariances
-from graphtwin.mixed.likelihood.maximise import Maximum, Search
-from graphtwin.mixed.likelihood.one_factor import OneFactor
-from graphtwin.mixed.likelihood.start import starting_evaluation, starting_roots
-from graphtwin.mixed.result.fitted import FittedGrouping, MixedFit
+from graphtwin.mixed.design import NO_FACTOR, Design, Grouping, collapse, effect_scales, parse_formula, pattern_moments, prepare
+from graphtwin.mixed.families import Family, Normaliser, family_named
+from graphtwin.mixed.likelihood import (
+    Crossed,
+    Maximum,
+    Model,
+    NotConverged,
+    OneFactor,
+    Search,
+    mode_covariances,
+    starting_evaluation,
+    starting_roots,
+)
+from graphtwin.mixed.result import FittedGrouping, MixedFit
 
 VANISHED = 1e-3  # share of the starting standard deviation below which a random effect counts as vanished
 WIDEST = 10.0  # standard error of the log rate at one standard deviation of a column, beyond which the data say nothing

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphtwin.mixed.design.design import group_codes
-from graphtwin.mixed.design.formula import parse_formula
-from graphtwin.mixed.design.patterns import column
+from graphtwin.mixed.design import column, group_codes, parse_formula
 from graphtwin.mixed.fit import fit_mixed
-from graphtwin.mixed.result.fitted import MixedFit
-from graphtwin.mixed.result.slopes import slopes
+from graphtwin.mixed.result import MixedFit, slopes
 from graphtwin.statistics import benjamini_hochberg
 
 LEVEL = 0.05  # adjusted two-sided p below which two slopes are said to disagree: the usual 5 %

@@ -1,1 +1,21 @@
-"""The stages in order: tables, cortex, embeddings, held-out fits, baselines and nulls, like-to-like, metrics, verdicts, predictions."""
+"""The stages in order: what each command does, from files to files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphtwin.public import public_names
+
+if TYPE_CHECKING:
+    from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
+
+__all__ = ["changed_files", "check_anatomy", "simulate"]
+
+__getattr__ = public_names(
+    __name__,
+    {
+        "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
+        "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),
+        "check_anatomy": ("graphtwin.pipeline.simulated_cortex", "check_anatomy"),
+    },
+)

@@ -8,13 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.cortex.em.disagreements import compare_annotations, compare_matches
-from graphtwin.cortex.em.segmentation import PLACE
-from graphtwin.sources.formats.nwb_file import opened, scan_of
-from graphtwin.sources.loaders.annotations import read_points
-from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches
-from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
-from graphtwin.sources.loaders.volume import open_volume
+from graphtwin.cortex.em import PLACE, compare_annotations, compare_matches
+from graphtwin.sources.formats import opened, scan_of
+from graphtwin.sources.loaders import SAME_CELL_UM, VOXEL_NM, VOXELS, open_volume, read_coregistration, read_matches, read_points
 
 # Half the diagonal of a voxel, nm: tables keep places as whole voxels, annotations as nm.
 HALF_A_VOXEL_NM = float(np.linalg.norm(VOXEL_NM)) / 2

@@ -10,9 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from graphtwin.cortex.em.disagreements import compare_contacts, compare_nuclei, compare_roots, compare_synapses
-from graphtwin.cortex.em.segmentation import PLACE, Cutout, Lookup, assign_points, contact_areas, count_faces, nucleus_table, sum_nuclei
-from graphtwin.sources.loaders.volume import Volume, open_volume
+from graphtwin.cortex.em import (
+    PLACE,
+    Cutout,
+    Lookup,
+    assign_points,
+    compare_contacts,
+    compare_nuclei,
+    compare_roots,
+    compare_synapses,
+    contact_areas,
+    count_faces,
+    nucleus_table,
+    sum_nuclei,
+)
+from graphtwin.sources.loaders import Volume, open_volume
 
 if TYPE_CHECKING:
     import pandas as pd

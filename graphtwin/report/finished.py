@@ -8,9 +8,8 @@ from typing import Any
 
 from graphtwin.config import overridden
 from graphtwin.kinds import LIKE_TO_LIKE, RUN, UNFINISHED, require_kind
-from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
-from graphtwin.report.pages.like_to_like_page import write_like_to_like
-from graphtwin.report.pages.run_page import write_run
+from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
+from graphtwin.report.pages import write_like_to_like, write_run
 
 PAGES = {RUN: write_run, LIKE_TO_LIKE: write_like_to_like}
 

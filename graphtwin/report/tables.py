@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from graphtwin.evaluation.verdicts import LOWER_IS_BETTER
-from graphtwin.pipeline.graph.model_labels import is_graph_model
+from graphtwin.evaluation import LOWER_IS_BETTER
+from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, unit_text
 

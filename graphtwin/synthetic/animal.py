@@ -10,12 +10,8 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import schema
-from graphtwin.synthetic.brain.anatomy import DENSITY_PER_MM2, TISSUE_PER_MM2, Anatomy, grow_anatomy
-from graphtwin.synthetic.brain.tissue import TARGETING_SLOPE, Tissue
-from graphtwin.synthetic.function.preferences import Tuning, TuningConfig, draw_tuning
-from graphtwin.synthetic.function.responder import responder, visual_rates
-from graphtwin.synthetic.function.scans import ScanConfig, scan_units
-from graphtwin.synthetic.function.stimuli import film
+from graphtwin.synthetic.brain import DENSITY_PER_MM2, TARGETING_SLOPE, TISSUE_PER_MM2, Anatomy, Tissue, grow_anatomy
+from graphtwin.synthetic.function import ScanConfig, Tuning, TuningConfig, draw_tuning, film, responder, scan_units, visual_rates
 
 # Clips of the fixed set on which noise-free responses are compared, frames of each, and frames of a bin: 160 half seconds.
 CLIPS, CLIP_FRAMES, FRAMES_A_BIN = 8, 300, 15

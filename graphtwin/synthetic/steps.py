@@ -11,25 +11,37 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.artifacts import write_text
 from graphtwin.synthetic import truth
 from graphtwin.synthetic.animal import Animal, AnimalConfig, known_function, make_animal
-from graphtwin.synthetic.brain.anatomy import FEWEST
-from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.files.cave_tables import EARLIER, VolumeTables, matches, write_cave_tables
-from graphtwin.synthetic.files.nwb_files import scan_masks, write_nwb
-from graphtwin.synthetic.files.nwb_session import blank_tape, nwb_scan, read_tape, taped, write_tape
-from graphtwin.synthetic.files.published_tables import write_published
-from graphtwin.synthetic.files.sensorium_files import write_dynamic, write_static
-from graphtwin.synthetic.function.images import ImageConfig, prepare_images
-from graphtwin.synthetic.function.imaging import RATE_HZ
-from graphtwin.synthetic.function.scans import direction_responses
-from graphtwin.synthetic.function.session import MovieConfig, Scan, play, prepare_scan, programme
-from graphtwin.synthetic.function.stimuli import photographs
-from graphtwin.synthetic.volume.block import VolumeConfig
-from graphtwin.synthetic.volume.pieces import content_of
-from graphtwin.synthetic.volume.volume_files import write_volume
-from graphtwin.synthetic.wiring.connect import connect
-from graphtwin.synthetic.wiring.parts import write_parts
-from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import reconstruct
+from graphtwin.synthetic.brain import FEWEST, grow_parts, lay_tiles
+from graphtwin.synthetic.files import (
+    EARLIER,
+    VolumeTables,
+    blank_tape,
+    matches,
+    nwb_scan,
+    read_tape,
+    scan_masks,
+    taped,
+    write_cave_tables,
+    write_dynamic,
+    write_nwb,
+    write_published,
+    write_static,
+    write_tape,
+)
+from graphtwin.synthetic.function import (
+    RATE_HZ,
+    ImageConfig,
+    MovieConfig,
+    Scan,
+    direction_responses,
+    photographs,
+    play,
+    prepare_images,
+    prepare_scan,
+    programme,
+)
+from graphtwin.synthetic.volume import VolumeConfig, content_of, write_volume
+from graphtwin.synthetic.wiring import connect, reconstruct, rule_of, write_parts
 
 TAPE = Path("work") / "tape"  # the main scan, between the step that plays it and the one that archives it
 OUTLINES = Path("work") / "outlines"  # outlines of the neurites of a large cortex

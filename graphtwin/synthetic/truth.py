@@ -12,9 +12,8 @@ import pandas as pd
 
 from graphtwin.artifacts import write_atomic, write_parquet
 from graphtwin.synthetic.animal import Animal
-from graphtwin.synthetic.wiring.connect import Connections
-from graphtwin.synthetic.wiring.reconstruct import Reconstruction
-from graphtwin.wiring.conditional.wiring_rule import WiringRule, load_rule
+from graphtwin.synthetic.wiring import Connections, Reconstruction
+from graphtwin.wiring.conditional import WiringRule, load_rule
 
 FOLDER = "truth"  # folder of what was planted: no analysis but `planted_rule` reads it
 RECONSTRUCTED = ("roots", "proofreading", "synapses", "pairs")  # tables of the reconstruction

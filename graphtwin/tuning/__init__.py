@@ -1,1 +1,51 @@
 """What responses say of a unit, without torch: tuning curves, direction embeddings, and similarities of pairs."""
+
+from graphtwin.tuning.curves import TOLD_BY_GRATINGS, VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
+from graphtwin.tuning.directions import DirectionConfig, fit_basis
+from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, learn_embeddings, normalise, scan_labels
+from graphtwin.tuning.features import features_as_embeddings, node_features
+from graphtwin.tuning.leakage import FOLDS, scan_leakage
+from graphtwin.tuning.permutation import permute_embeddings
+from graphtwin.tuning.selection import choose
+from graphtwin.tuning.similarity import (
+    SIMILARITIES,
+    add_similarities,
+    feature_similarity,
+    orientation_difference,
+    rf_distance,
+    signal_correlation,
+    stacked,
+    unit_vectors,
+)
+from graphtwin.tuning.units import speaking_units
+
+__all__ = [
+    "DirectionConfig",
+    "FOLDS",
+    "SIMILARITIES",
+    "TOLD_BY_GRATINGS",
+    "VonMises",
+    "add_similarities",
+    "check_embeddings",
+    "choose",
+    "describe_tuning",
+    "direction_degrees",
+    "embedding_columns",
+    "feature_similarity",
+    "features_as_embeddings",
+    "fit_basis",
+    "fit_von_mises",
+    "learn_embeddings",
+    "node_features",
+    "normalise",
+    "orientation_difference",
+    "permute_embeddings",
+    "rf_distance",
+    "scan_labels",
+    "scan_leakage",
+    "signal_correlation",
+    "speaking_units",
+    "stacked",
+    "tuning_features",
+    "unit_vectors",
+]

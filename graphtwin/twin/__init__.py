@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.twin.runs.held_out_trials import score_twin as score
-    from graphtwin.twin.runs.in_silico import correlate_twin as correlate
-    from graphtwin.twin.runs.in_silico import embed_twin as embed
-    from graphtwin.twin.runs.in_silico import tune_twin as tune
-    from graphtwin.twin.runs.shared import score_population
-    from graphtwin.twin.runs.trainings import train_twin as train
-    from graphtwin.twin.runs.trainings import transfer_twin as transfer
-    from graphtwin.twin.runs.twin_folder import load_twin as load
-    from graphtwin.twin.runs.video import predict_video as predict
+    from graphtwin.twin.runs import correlate_twin as correlate
+    from graphtwin.twin.runs import embed_twin as embed
+    from graphtwin.twin.runs import load_twin as load
+    from graphtwin.twin.runs import predict_video as predict
+    from graphtwin.twin.runs import score_population
+    from graphtwin.twin.runs import score_twin as score
+    from graphtwin.twin.runs import train_twin as train
+    from graphtwin.twin.runs import transfer_twin as transfer
+    from graphtwin.twin.runs import tune_twin as tune
 
 __all__ = ["correlate", "embed", "load", "predict", "score", "score_population", "train", "transfer", "tune"]
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet
+from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.model.pair_network import PairConfig
 from graphtwin.training import FitConfig
 

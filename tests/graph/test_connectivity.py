@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.graph.data.edges import similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet
+from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.model.pair_fit import FittedPairs, Source, fit_pairs, make_world, pair_probabilities, score_all
 from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted, unwired
 

@@ -14,7 +14,7 @@ from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import NodeInputs, node_inputs
-from graphtwin.graph.data.pair_set import pair_set
+from graphtwin.graph.data.observed_pairs import pair_set
 from graphtwin.sources.loaders import table_folder as tables
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from graphtwin.graph.data.cortical_graph import build_graph
-from graphtwin.graph.data.pair_set import BANDWIDTHS_UM, PRIOR_AXONS, PairSet, exposure, local_rates, pair_set
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PRIOR_AXONS, PairSet, exposure, local_rates, pair_set
 from tests.graph.planted_pairs import MATERIALIZATION, neurons, planted
 
 

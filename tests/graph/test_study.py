@@ -7,7 +7,7 @@ import pytest
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import Study, make_study
-from graphtwin.pipeline.graph import run
+from graphtwin.pipeline.graph import main_job as run
 from graphtwin.schema import UNIT_KEY
 
 OF_A_UNIT = ["nucleus_id", *UNIT_KEY]

@@ -109,7 +109,7 @@ def test_joined_rows_give_the_likelihood_of_single_ones(pairs, random, monkeypat
     binned = pairs.assign(similarity=pairs["similarity"].round(1))
     formula = f"n_synapses ~ similarity + proj + offset(log(l_d)) + {random}"
     rows = []
-    monkeypatch.setattr("graphtwin.mixed.design.collapse.WORTH", 1.0)
+    monkeypatch.setattr("graphtwin.mixed.design.collapsing.WORTH", 1.0)
     monkeypatch.setattr("graphtwin.mixed.fit.collapse", _counted(rows))
     joined = fit_mixed(formula, binned)
     monkeypatch.setattr("graphtwin.mixed.fit.collapse", lambda design: design)
@@ -118,7 +118,7 @@ def test_joined_rows_give_the_likelihood_of_single_ones(pairs, random, monkeypat
 
 
 def _counted(rows):
-    from graphtwin.mixed.design.collapse import collapse
+    from graphtwin.mixed.design.collapsing import collapse
 
     def counting(design):
         smaller = collapse(design)

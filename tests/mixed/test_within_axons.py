@@ -7,7 +7,7 @@ from scipy import stats
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
 from graphtwin.mixed import compare_mundlak, fit_mixed, slopes, with_group_mean
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 
 RATE = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
 FREE = "n_synapses ~ similarity + offset(log(l_d))"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from graphtwin.cli.app import app
 from graphtwin.sources.loaders.published import read_pairs
 from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite
-from graphtwin.synthetic.wiring.connect import Connections, connect
+from graphtwin.synthetic.wiring.connections import Connections, connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.conftest import made_once
 from tests.cortex.planted_skeletons import AXONS, DATA, DENDRITES, PUBLISHED

@@ -18,8 +18,8 @@ from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import read_study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import jobs
+from graphtwin.pipeline.graph import main_job as stages
 from graphtwin.pipeline.graph import pair_jobs as connectivity
-from graphtwin.pipeline.graph import run as stages
 from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from graphtwin import sources
 from graphtwin.cli.app import app
 from graphtwin.cortex.cortex import build
-from graphtwin.pipeline import simulate as simulation
-from graphtwin.pipeline.simulate import changed_files, check_anatomy, write_simulation
+from graphtwin.pipeline import simulated_cortex as simulation
+from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, write_simulation
 from graphtwin.sources.loaders.annotations import read_points
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.published import read_neurons, read_pairs

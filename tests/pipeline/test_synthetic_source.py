@@ -13,7 +13,7 @@ import graphtwin
 from graphtwin import sources
 from graphtwin.graph.runs.study import read_study
 from graphtwin.pipeline.graph import demonstration as synthetic_source
-from graphtwin.pipeline.graph import run as stages
+from graphtwin.pipeline.graph import main_job as stages
 from graphtwin.schema import UNIT_KEY
 from graphtwin.synthetic.volume.block import VolumeConfig
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
 from graphtwin.kinds import TWIN, write_kind
-from graphtwin.sources.open_recording import open_recording, with_tiers
+from graphtwin.sources.doors import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
 FAST = ["steps=3", "windows=2", "window_s=0.8", "left_out_s=0.2", "fit.epochs=2"]

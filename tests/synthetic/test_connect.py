@@ -11,10 +11,10 @@ from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, locate_on_neurites
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from tests.cortex.planted_skeletons import proximities
 from tests.synthetic.tissues import tissue
 

@@ -8,7 +8,7 @@ from pandas.testing import assert_frame_equal
 
 from graphtwin.synthetic.brain import tiles
 from graphtwin.synthetic.wiring import parts
-from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.parts import write_parts
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.synthetic.tissues import tissue

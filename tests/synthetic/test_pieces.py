@@ -11,9 +11,9 @@ from graphtwin.synthetic.brain.anatomy import grow_anatomy
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite, locate_on_neurites
 from graphtwin.synthetic.brain.tissue import Tissue
 from graphtwin.synthetic.volume.pieces import pieces_of, root_of_nuclei, split
-from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig, reconstruct
+from graphtwin.synthetic.wiring.reconstruction import ReconstructConfig, reconstruct
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from graphtwin.synthetic.animal import AnimalConfig, make_animal
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
-from graphtwin.synthetic.wiring.reconstruct import ReconstructConfig
+from graphtwin.synthetic.wiring.reconstruction import ReconstructConfig
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "planted_rule"
 SPEC = importlib.util.spec_from_file_location("planted_rule_analysis", FOLDER / "run.py")

@@ -5,10 +5,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from graphtwin.synthetic.brain.neurites import grow_axon, kept, severed
-from graphtwin.synthetic.wiring import reconstruct as reconstruction
-from graphtwin.synthetic.wiring.connect import connect
+from graphtwin.synthetic.wiring import reconstruction
+from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
-from graphtwin.synthetic.wiring.reconstruct import FRAGMENT, ReconstructConfig, reconstruct
+from graphtwin.synthetic.wiring.reconstruction import FRAGMENT, ReconstructConfig, reconstruct
 from tests.synthetic.tissues import tissue
 
 TISSUE = tissue(150)

@@ -7,7 +7,7 @@ import pytest
 from graphtwin.synthetic.function import stimuli
 from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.preferences import TuningConfig, draw_tuning
-from graphtwin.synthetic.function.responder import VisualResponder, expected_rates, responder, shifted, still_rates, visual_rates
+from graphtwin.synthetic.function.visual_responder import VisualResponder, expected_rates, responder, shifted, still_rates, visual_rates
 from tests.synthetic.planted_neurons import planted_neurons
 
 N = 60

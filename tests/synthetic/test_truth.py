@@ -49,7 +49,7 @@ def test_no_module_but_the_simulation_reads_the_truth():
         ("folder / 'truth' / 'pairs.parquet'", ["truth"]),
         ("'OUT/truth/pairs.parquet'", ["OUT/truth/pairs.parquet"]),
         ("'the truth of it'", []),
-        ("from graphtwin.synthetic.wiring.connect import connect", []),
+        ("from graphtwin.synthetic.wiring.connections import connect", []),
     ],
 )
 def test_every_way_to_reach_the_truth_is_seen(code, held):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.pairs.candidates import candidates, quantile_bins
+from graphtwin.wiring.pairs.candidate_set import candidates, quantile_bins
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 

@@ -10,7 +10,7 @@ from graphtwin.statistics import with_adjusted_p
 from graphtwin.tuning.similarity import unit_vectors
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.planted import Planted, plant
-from graphtwin.wiring.questions.common_input import EFFECTS, common_input, compare, expect, mean_correlation
+from graphtwin.wiring.questions.shared_input import EFFECTS, common_input, compare, expect, mean_correlation
 
 
 def planted(

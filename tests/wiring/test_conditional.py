@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional, solve
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 SMALL = Planted(n_axons=25, n_targets=200, n_synapses=250)

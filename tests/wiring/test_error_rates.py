@@ -15,7 +15,7 @@ from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
 from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
 from graphtwin.wiring.nulls.permutations import permute_neurons, permute_within_axons
-from graphtwin.wiring.pairs.candidates import candidates, quantile_bins
+from graphtwin.wiring.pairs.candidate_set import candidates, quantile_bins
 from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, plant
 

@@ -5,7 +5,7 @@ import pytest
 
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.conditional.held_out_axons import DISTANCE_ALONE, L_D_ALONE, Hypothesis, axon_folds, compare_held_out, held_out_scores
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 SIMILARITY = "signal_correlation"

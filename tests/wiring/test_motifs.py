@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from graphtwin.wiring.nulls.motifs import TRIADS, motif_counts, motifs
+from graphtwin.wiring.nulls.motif_counts import TRIADS, motif_counts, motifs
 
 
 def random_graph(seed: int, n: int = 60, share: float = 0.06) -> tuple[np.ndarray, np.ndarray]:

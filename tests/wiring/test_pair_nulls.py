@@ -10,7 +10,7 @@ from scipy import stats
 from graphtwin.wiring.conditional.conditional_fit import solve
 from graphtwin.wiring.conditional.rao_score import score_parts, score_test
 from graphtwin.wiring.nulls.permutations import permutation_cells, permute_neurons, permute_within_axons, shuffle
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, plant
 

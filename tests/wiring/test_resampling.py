@@ -17,7 +17,7 @@ from graphtwin.wiring.conditional.axon_bootstrap import (
     two_way_errors,
 )
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=200)

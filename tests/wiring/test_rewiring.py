@@ -10,7 +10,7 @@ from scipy import stats
 
 from graphtwin.wiring.nulls import pair_rewiring as rewiring
 from graphtwin.wiring.nulls.pair_rewiring import efficient_scores, exchange, exchange_weights, group_tables, rewire_pairs
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 SIMILARITY = "signal_correlation"

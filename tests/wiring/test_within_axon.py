@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from graphtwin.wiring.conditional.within_axon import METRICS, rank_within_axons, summarise_ranking
-from graphtwin.wiring.pairs.candidates import candidates
+from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 SIMILARITY = "signal_correlation"

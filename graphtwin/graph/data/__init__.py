@@ -1,1 +1,24 @@
 """What the graph model reads: the cortical graph, one row a neuron, edges, and the pairs somebody looked at."""
+
+from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
+from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
+from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, exposure, local_rates, own_connections, pair_set, popularity
+
+__all__ = [
+    "BANDWIDTHS_UM",
+    "CorticalGraph",
+    "Edges",
+    "MIN_MEMBERS",
+    "NodeInputs",
+    "PairSet",
+    "build_graph",
+    "exposure",
+    "local_rates",
+    "node_inputs",
+    "own_connections",
+    "pair_set",
+    "popularity",
+    "similar_edges",
+    "synapse_edges",
+]

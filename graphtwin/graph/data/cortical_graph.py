@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from graphtwin import schema
-from graphtwin.cortex.neighbours import Csr, nearest_relation
+from graphtwin.cortex import Csr, nearest_relation
 from graphtwin.graph.data.inputs import NodeInputs
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
 
-from graphtwin.cortex.cortex import Cortex
+from graphtwin.cortex import Cortex
 from graphtwin.schema import POSITION
 
 MIN_MEMBERS = 20  # least number of functional neurons in a class: with fewer it cannot be learned and held out, and counts as unknown

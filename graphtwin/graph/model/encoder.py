@@ -8,7 +8,7 @@ from torch import nn
 from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import degree
 
-from graphtwin.graph.data.edges import Edges
+from graphtwin.graph.data import Edges
 
 # Weight of silence beside partners, as a number of partners: what n say on average counts as n / (n + 2), for one says little about a
 # place.

@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch.nn import functional
 
 from graphtwin.execute import rng_for, torch_seeded
-from graphtwin.graph.data.edges import Edges
-from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data import Edges, NodeInputs
 from graphtwin.graph.model.neuron_network import (
     EVERYTHING,
     FUNCTION,

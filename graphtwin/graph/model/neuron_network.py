@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.graph.data.edges import Edges
-from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data import Edges, NodeInputs
 from graphtwin.graph.model.encoder import Encoder, Landmarks
 from graphtwin.graph.model.heads import LabelHead, PositionHead
 from graphtwin.training import FitConfig

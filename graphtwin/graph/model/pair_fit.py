@@ -13,9 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch.nn import functional
 
 from graphtwin.execute import rng_for, torch_seeded
-from graphtwin.graph.data.edges import Edges
-from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet, local_rates, popularity
+from graphtwin.graph.data import Edges, NodeInputs, PairSet, local_rates, popularity
 from graphtwin.graph.model.pair_network import Batch, PairConfig, PairNetwork, Roles, World, encode, make_world, outputs
 from graphtwin.graph.model.pair_scoring import FittedPairs, pair_probabilities, score_all
 from graphtwin.training import fit

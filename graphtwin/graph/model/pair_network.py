@@ -10,9 +10,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from graphtwin.graph.data.edges import Edges
-from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import BANDWIDTHS_UM, PairSet, exposure
+from graphtwin.graph.data import BANDWIDTHS_UM, Edges, NodeInputs, PairSet, exposure
 from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.training import FitConfig

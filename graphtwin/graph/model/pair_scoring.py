@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 from torch.nn import functional
 
-from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet, local_rates, own_connections
+from graphtwin.graph.data import NodeInputs, PairSet, local_rates, own_connections
 from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, encode, outputs, see_targets
 from graphtwin.training import FitState
 

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphtwin.graph.data.edges import Edges
-from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_set import PairSet
+from graphtwin.graph.data import Edges, NodeInputs, PairSet
 from graphtwin.graph.model.neuron_fit import Evidence, FittedNeurons, NeuronConfig, NeuronNetwork, neuron_world
 from graphtwin.graph.model.pair_fit import FittedPairs, PairConfig, PairNetwork, make_world
 from graphtwin.training import FitState

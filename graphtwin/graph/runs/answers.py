@@ -9,9 +9,8 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin import schema
-from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.model.neuron_fit import predict_rows
-from graphtwin.graph.model.pair_fit import pair_probabilities
+from graphtwin.cortex import Cortex
+from graphtwin.graph.model import pair_probabilities, predict_rows
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.study import Study
 

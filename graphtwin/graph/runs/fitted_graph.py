@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphtwin.artifacts import read_tensors
-from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, FittedNeurons
-from graphtwin.graph.model.pair_fit import FittedPairs
-from graphtwin.graph.model.weights import restore_neurons, restore_pairs
+from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, FittedNeurons, FittedPairs, restore_neurons, restore_pairs
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
 

@@ -8,9 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
-from graphtwin.graph.model.neuron_fit import NeuronConfig
-from graphtwin.graph.model.pair_fit import PairConfig
-from graphtwin.tuning.directions import DirectionConfig
+from graphtwin.graph.model import NeuronConfig, PairConfig
+from graphtwin.tuning import DirectionConfig
 
 
 class Settings(RunConfig):

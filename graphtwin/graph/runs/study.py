@@ -11,17 +11,23 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from graphtwin.config import load_config
-from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
-from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
-from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
-from graphtwin.graph.data.pair_set import PairSet, pair_set
+from graphtwin.cortex import Cortex
+from graphtwin.graph.data import (
+    MIN_MEMBERS,
+    CorticalGraph,
+    Edges,
+    NodeInputs,
+    PairSet,
+    build_graph,
+    node_inputs,
+    pair_set,
+    similar_edges,
+    synapse_edges,
+)
 from graphtwin.graph.runs.settings import Settings
 from graphtwin.parallel import device_of
 from graphtwin.schema import UNIT_KEY
-from graphtwin.tuning.features import node_features
-from graphtwin.tuning.permutation import permute_embeddings
-from graphtwin.tuning.units import speaking_units
+from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
 TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
 

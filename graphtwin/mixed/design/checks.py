@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from graphtwin.mixed.families.family import Family
+from graphtwin.mixed.families import Family
 
 NAMED = 5  # most rows that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding

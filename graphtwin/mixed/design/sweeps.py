@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numba import njit
 
 from graphtwin.mixed.design.design import BLOCK, Design
-from graphtwin.mixed.families.family import REASSOCIATE, Family
+from graphtwin.mixed.families import REASSOCIATE, Family
 
 
 @dataclass(frozen=True)

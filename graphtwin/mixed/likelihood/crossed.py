@@ -15,9 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
-from graphtwin.mixed.design.design import Design
-from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored
-from graphtwin.mixed.families.family import Family
+from graphtwin.mixed.design import Design, add_products, add_sums, log_mean, mirrored
+from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.crossed_sweeps import add_cross, add_crossed, add_slot_features, add_slot_sums, fill_cross
 from graphtwin.mixed.likelihood.layout import Layout
 

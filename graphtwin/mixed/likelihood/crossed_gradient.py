@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_solve
 
-from graphtwin.mixed.design.sweeps import add_sums, log_mean
+from graphtwin.mixed.design import add_sums, log_mean
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
 from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums, crossed_leverage
 

@@ -12,7 +12,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from graphtwin.mixed.families.family import REASSOCIATE
+from graphtwin.mixed.families import REASSOCIATE
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.families.family import Normaliser
+from graphtwin.mixed.families import Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed, CrossedPoint
 from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.design.design import Design
+from graphtwin.mixed.design import Design
 
 
 @dataclass(frozen=True)

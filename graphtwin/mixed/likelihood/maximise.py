@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.families.family import Normaliser
+from graphtwin.mixed.families import Normaliser
 from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain

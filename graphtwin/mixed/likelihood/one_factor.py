@@ -7,9 +7,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from graphtwin.mixed.design.design import Design
-from graphtwin.mixed.design.sweeps import sum_cells, sum_leverage
-from graphtwin.mixed.families.family import Family
+from graphtwin.mixed.design import Design, sum_cells, sum_leverage
+from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.layout import Layout
 
 

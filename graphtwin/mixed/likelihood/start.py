@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.design.design import Design
-from graphtwin.mixed.design.moments import effect_scales
-from graphtwin.mixed.families.family import Family, Normaliser
+from graphtwin.mixed.design import Design, effect_scales
+from graphtwin.mixed.families import Family, Normaliser
 from graphtwin.mixed.likelihood.laplace import Evaluation, Model, evaluate, joint_mode
 
 FIRST_SD = 0.5  # starting standard deviation of the log rate by each random effect, at one standard deviation of what multiplies it

@@ -14,10 +14,9 @@ from jaxtyping import Float
 from scipy.special import kolmogorov
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed.design.formula import parse_formula
-from graphtwin.mixed.design.patterns import column
-from graphtwin.mixed.families.counts import family_named
-from graphtwin.mixed.result.expected import expected
+from graphtwin.mixed.design import column, parse_formula
+from graphtwin.mixed.families import family_named
+from graphtwin.mixed.result.expectations import expected
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.statistics import two_sided_p
 

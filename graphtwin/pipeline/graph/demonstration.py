@@ -16,14 +16,13 @@ import pandas as pd
 
 from graphtwin.artifacts import write_table, write_text
 from graphtwin.kinds import LIKE_TO_LIKE, MEASURED, TWIN, require_place, write_kind
-from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
-from graphtwin.pipeline.simulate import write_simulation
+from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
+from graphtwin.pipeline.simulated_cortex import write_simulation
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
-from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.synthetic.volume.block import VolumeConfig
-from graphtwin.tuning.curves import TOLD_BY_GRATINGS
-from graphtwin.tuning.units import speaking_units
+from graphtwin.synthetic import SimulateConfig
+from graphtwin.synthetic.volume import VolumeConfig
+from graphtwin.tuning import TOLD_BY_GRATINGS, speaking_units
 
 NAME = "synthetic"  # the source's name on the command line
 NEURONS, MINUTES = 1500, 8.0  # number of simulated neurons and minutes of movies: the size of a demonstration
@@ -88,8 +87,7 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
 def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
     """Train the twin on the animal's movies and write what it says of the units; a training that was stopped goes on."""
     from graphtwin.execute import threads
-    from graphtwin.twin.runs.in_silico import embed_twin, tune_twin
-    from graphtwin.twin.runs.trainings import train_twin
+    from graphtwin.twin.runs import embed_twin, train_twin, tune_twin
 
     recording = next(made.cortex.glob("dynamic0-*"))
     twin = made.function

@@ -9,11 +9,8 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.artifacts import read_tensors, write_atomic
-from graphtwin.graph.model.neuron_fit import fit_neurons
-from graphtwin.graph.model.pair_fit import fit_pairs
-from graphtwin.graph.model.weights import weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs.fitted_graph import NEURON_MODELS
-from graphtwin.graph.runs.study import Study
+from graphtwin.graph.model import fit_neurons, fit_pairs, weights_of_neurons, weights_of_pairs
+from graphtwin.graph.runs import NEURON_MODELS, Study
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey
 
 NEURONS, PAIRS = "final neurons", "final pairs"

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
-from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
-from graphtwin.evaluation.splits import tiles
-from graphtwin.evaluation.verdicts import About, Verdict, comparison_of, judge
-from graphtwin.graph.runs.study import Study
+from graphtwin.evaluation import (
+    About,
+    ScoreDesign,
+    Scores,
+    Verdict,
+    comparison_of,
+    judge,
+    rank_pairs,
+    resampled_ranking,
+    score_labels,
+    score_pairs,
+    score_positions,
+    tiles,
+)
+from graphtwin.graph.runs import Study
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey, Results

@@ -13,7 +13,7 @@ import pandas as pd
 
 from graphtwin.artifacts import write_parquet
 from graphtwin.execute import threads
-from graphtwin.graph.runs.study import Study, read_study, study_files
+from graphtwin.graph.runs import Study, read_study, study_files
 
 WORK = "work"  # name of the folder of finished pieces of work, inside that of the run
 # Studies that were read, by folder and times of writing: two runs may have had one name.

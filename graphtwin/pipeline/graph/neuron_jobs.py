@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
-from graphtwin.evaluation.baselines import NeuronSide, fit_label_baseline, fit_position_baseline
-from graphtwin.evaluation.splits import folds_by_block, folds_by_neuron, folds_by_scan
-from graphtwin.graph.model.neuron_fit import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
-from graphtwin.graph.runs.study import Study
+from graphtwin.evaluation import NeuronSide, fit_label_baseline, fit_position_baseline, folds_by_block, folds_by_neuron, folds_by_scan
+from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
+from graphtwin.graph.runs import Study
 from graphtwin.pipeline.graph.jobs import Job, JobKey
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 

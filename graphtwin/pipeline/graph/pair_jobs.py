@@ -13,16 +13,14 @@ from jaxtyping import Int
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from graphtwin.evaluation.baselines import DrawnPairs, baseline_features, draw_pairs, fit_pair_baseline
-from graphtwin.evaluation.splits import folds_by_axon, folds_by_block
-from graphtwin.graph.data.pair_set import PairSet
-from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities
-from graphtwin.graph.runs.study import Study
+from graphtwin.evaluation import DrawnPairs, baseline_features, draw_pairs, fit_pair_baseline, folds_by_axon, folds_by_block
+from graphtwin.graph.data import PairSet
+from graphtwin.graph.model import fit_pairs, pair_probabilities
+from graphtwin.graph.runs import Study
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, NO_FUNCTION, draws_of
-from graphtwin.tuning.curves import describe_tuning, direction_degrees
-from graphtwin.tuning.similarity import orientation_difference, signal_correlation
-from graphtwin.wiring.nulls.degree_rewiring import rewire
+from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
+from graphtwin.wiring.nulls import rewire
 
 Split = Literal["axon", "block"]
 SPLITS: tuple[Split, ...] = ("axon", "block")

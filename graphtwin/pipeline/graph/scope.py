@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from graphtwin.cortex.funnel import Funnel
-from graphtwin.evaluation.verdicts import Verdict
-from graphtwin.graph.data.inputs import MIN_MEMBERS
-from graphtwin.graph.model.neuron_fit import MIN_LABELLED
-from graphtwin.graph.runs.study import Study
+from graphtwin.cortex import Funnel
+from graphtwin.evaluation import Verdict
+from graphtwin.graph.data import MIN_MEMBERS
+from graphtwin.graph.model import MIN_LABELLED
+from graphtwin.graph.runs import Study
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.neuron_jobs import Split

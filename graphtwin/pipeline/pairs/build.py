@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts, schema
-from graphtwin.cortex.funnel import Funnel
-from graphtwin.sources.loaders.published import read_neurons
-from graphtwin.sources.loaders.synapse_tables import ROOT_KEY, read_connections, read_proximities
-from graphtwin.wiring.pairs.pair_table import build_pairs
+from graphtwin.cortex import Funnel
+from graphtwin.sources.loaders import ROOT_KEY, read_connections, read_neurons, read_proximities
+from graphtwin.wiring.pairs import build_pairs
 
 CAVE = {"target_id": "nucleus_id", "pt_root_id": "root_id", "status_axon": "axon_status"}
 # Columns of the table that speak of cells; besides these a row may speak of a unit.

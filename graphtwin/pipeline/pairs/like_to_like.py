@@ -13,19 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
-from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex import Funnel
 from graphtwin.kinds import LIKE_TO_LIKE, require_place, write_kind
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
-from graphtwin.sources.loaders.brought_embeddings import read_embeddings as read_embeddings
-from graphtwin.sources.loaders.published import read_neurons, read_pairs
-from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
-from graphtwin.tuning.units import speaking_units
-from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
-from graphtwin.wiring.pairs.outcomes import Outcome, outcome_of
-from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections
-from graphtwin.wiring.questions.analysis import analyse, fit_groups, measure_of
-from graphtwin.wiring.questions.question import Answer, Question, Step
-from graphtwin.wiring.questions.together import GEOMETRY, together
+from graphtwin.sources.loaders import read_embeddings as read_embeddings
+from graphtwin.sources.loaders import read_neurons, read_pairs
+from graphtwin.tuning import SIMILARITIES, add_similarities, speaking_units
+from graphtwin.wiring.pairs import INCLUSIONS, Inclusion, Outcome, add_geometry, add_projections, include, outcome_of
+from graphtwin.wiring.questions import GEOMETRY, Answer, Question, Step, analyse, fit_groups, measure_of, together
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response

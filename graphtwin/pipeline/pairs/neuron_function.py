@@ -7,9 +7,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
-from graphtwin.tuning.curves import TOLD_BY_GRATINGS, tuning_features
-from graphtwin.tuning.embeddings import embedding_columns
-from graphtwin.tuning.similarity import SIMILARITIES
+from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, tuning_features
 
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}

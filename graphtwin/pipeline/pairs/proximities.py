@@ -16,8 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from graphtwin.artifacts import require_new, write_atomic
-from graphtwin.cortex.proximity.cable import MAX_EDGE_NM, Cable
-from graphtwin.cortex.proximity.dendrite_index import RADIUS_NM, DendriteIndex, Encounters, ask_index, in_order
+from graphtwin.cortex.proximity import MAX_EDGE_NM, RADIUS_NM, Cable, DendriteIndex, Encounters, ask_index, in_order
 from graphtwin.sources.loaders import skeletons
 
 log = logging.getLogger("graphtwin")

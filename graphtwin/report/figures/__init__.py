@@ -1,1 +1,41 @@
 """Figures, each with the sentence that says what it shows."""
+
+from graphtwin.report.figures import (
+    embedding_figures,
+    joint_figures,
+    map_figures,
+    neuron_figures,
+    pair_figures,
+    slope_figures,
+    verdict_figures,
+    wiring_figures,
+)
+from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_interval_rows
+from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION
+from graphtwin.report.figures.slope_figures import NORMAL, SIGNIFICANT
+
+__all__ = [
+    "BLUE",
+    "Block",
+    "Drawn",
+    "GREEN",
+    "GREY",
+    "MUTED",
+    "NORMAL",
+    "ORANGE",
+    "PURPLE",
+    "RULE",
+    "SIGNIFICANT",
+    "STYLE",
+    "VERMILLION",
+    "WIDTH",
+    "draw_interval_rows",
+    "embedding_figures",
+    "joint_figures",
+    "map_figures",
+    "neuron_figures",
+    "pair_figures",
+    "slope_figures",
+    "verdict_figures",
+    "wiring_figures",
+]

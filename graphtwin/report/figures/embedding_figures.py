@@ -14,7 +14,7 @@ from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_i
 from graphtwin.report.figures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RULE, SKY, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
-from graphtwin.tuning.selection import choose
+from graphtwin.tuning import choose
 
 # Colours of basis functions, in the order of their variance.
 COMPONENT_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)

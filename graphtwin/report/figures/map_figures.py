@@ -13,7 +13,7 @@ from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_i
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
-from graphtwin.tuning.embeddings import embedding_columns, scan_labels
+from graphtwin.tuning import embedding_columns, scan_labels
 
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # colours of layers from the pia downwards
 RECEIVED = ("aligned", "all features")

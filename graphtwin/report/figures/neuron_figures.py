@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
-from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
-from graphtwin.pipeline.graph.model_labels import is_graph_model
+from graphtwin.evaluation import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, is_graph_model
+from graphtwin.pipeline.graph import GRAPH_MODEL, is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, model_style
 from graphtwin.report.figures.ranked import RankedModel, rank_model, reliability

@@ -111,7 +111,7 @@ def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, publishe
 
 def _published(slopes: pd.DataFrame) -> pd.DataFrame:
     """The bundled published slopes of the same similarities, outcome and groups."""
-    from graphtwin.sources.loaders.published import published_slopes
+    from graphtwin.sources.loaders import published_slopes
 
     table = published_slopes()
     keys = ["similarity", "outcome", "group"]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, p_of_better
+from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, p_of_better
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import joint_figures, slope_figures
-from graphtwin.report.figures.slope_figures import NORMAL, SIGNIFICANT
+from graphtwin.report.figures import NORMAL, SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import number_text, p_text

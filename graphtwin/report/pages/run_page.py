@@ -11,8 +11,16 @@ import jinja2
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import embedding_figures, map_figures, neuron_figures, pair_figures, verdict_figures, wiring_figures
-from graphtwin.report.figures.drawing import Block, Drawn
+from graphtwin.report.figures import (
+    Block,
+    Drawn,
+    embedding_figures,
+    map_figures,
+    neuron_figures,
+    pair_figures,
+    verdict_figures,
+    wiring_figures,
+)
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import TASKS, results, skipped
 from graphtwin.report.words import join_words

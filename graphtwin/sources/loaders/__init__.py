@@ -1,1 +1,39 @@
 """Loaders, one a file: each reads one kind of export into the forms of `sources.formats`, and knows no other."""
+
+from graphtwin.sources.loaders import brought_embeddings, em_tables, minnie65, skeletons, table_folder
+from graphtwin.sources.loaders.annotations import read_points
+from graphtwin.sources.loaders.brought_embeddings import read_embeddings
+from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches
+from graphtwin.sources.loaders.nwb import read_nwb
+from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
+from graphtwin.sources.loaders.published import OUTCOMES, bundled, published_slopes, read_neurons, read_pairs
+from graphtwin.sources.loaders.sensorium import read_sensorium
+from graphtwin.sources.loaders.synapse_tables import ROOT_KEY, read_connections, read_proximities
+from graphtwin.sources.loaders.volume import Volume, open_volume
+
+__all__ = [
+    "OUTCOMES",
+    "ROOT_KEY",
+    "SAME_CELL_UM",
+    "VOXELS",
+    "VOXEL_NM",
+    "Volume",
+    "brought_embeddings",
+    "bundled",
+    "em_tables",
+    "minnie65",
+    "open_volume",
+    "published_slopes",
+    "read_connections",
+    "read_coregistration",
+    "read_embeddings",
+    "read_matches",
+    "read_neurons",
+    "read_nwb",
+    "read_pairs",
+    "read_points",
+    "read_proximities",
+    "read_sensorium",
+    "skeletons",
+    "table_folder",
+]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int64
 
-from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
+from graphtwin.sources.formats import cloudpath_of, damaged, first_line, read_info
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats.export import READERS
+from graphtwin.sources.formats import READERS
 
 VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
 SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}  # CAVE's name of a place of a synapse by ours

@@ -20,10 +20,23 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin import schema
-from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
-from graphtwin.sources.formats.deconvolution import oasis
-from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, required_item, samples_of, scan_of, times_of
-from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.sources.formats import (
+    PLANES,
+    ROUNDING_S,
+    SERIES,
+    Recording,
+    Trial,
+    as_text,
+    brackets,
+    interpolated,
+    oasis,
+    opened,
+    required_item,
+    samples_of,
+    scan_of,
+    shown_at,
+    times_of,
+)
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
 

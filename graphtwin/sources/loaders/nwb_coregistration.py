@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import um_from_voxels
-from graphtwin.sources.formats.nwb_file import PLANES, opened, required_item, scan_of
+from graphtwin.sources.formats import PLANES, opened, required_item, scan_of
 
 VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
 STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]  # columns of a cell's position in the NWB files of the release

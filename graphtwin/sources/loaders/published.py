@@ -19,8 +19,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
-from graphtwin.sources.formats.export import READERS, verified_sha256
-from graphtwin.sources.formats.pickles import read_pickle
+from graphtwin.sources.formats import READERS, read_pickle, verified_sha256
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither

@@ -22,7 +22,7 @@ import pandas as pd
 
 from graphtwin.config import nearest, validate
 from graphtwin.coordinates import Monitor
-from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.sources.formats import Recording, Trial
 
 log = logging.getLogger("graphtwin")
 

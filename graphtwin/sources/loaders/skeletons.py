@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int64
 
-from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_ids, read_npz, read_precomputed, read_swc
+from graphtwin.sources.formats import RawSkeleton, precomputed_ids, read_npz, read_precomputed, read_swc
 
 Compartment = Literal["axon", "dendrite"]
 

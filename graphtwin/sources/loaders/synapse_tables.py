@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats.export import read_file
+from graphtwin.sources.formats import read_file
 
 ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours

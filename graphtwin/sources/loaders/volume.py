@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
+from graphtwin.sources.formats import cloudpath_of, damaged, first_line, read_info
 
 # Units that positions often have instead of nm, in nm along x, y and z.
 UNITS = {"voxels of 4 x 4 x 40 nm": (4.0, 4.0, 40.0), "um": (1000.0, 1000.0, 1000.0)}

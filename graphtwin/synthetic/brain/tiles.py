@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int32, Int64
 
-from graphtwin.cortex.proximity.cable import Cable
-from graphtwin.cortex.proximity.dendrite_index import RADIUS_NM
+from graphtwin.cortex.proximity import RADIUS_NM, Cable
 from graphtwin.synthetic.brain.anatomy import pia_um
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM

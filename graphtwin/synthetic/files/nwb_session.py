@@ -19,8 +19,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.execute import rng_for
 from graphtwin.synthetic.files import nwb_files
 from graphtwin.synthetic.files.nwb_fields import COREGISTRATION
-from graphtwin.synthetic.function import imaging, session
-from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH
+from graphtwin.synthetic.function import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, WIDTH, imaging, session
 
 BEGINNING_S = 4.0  # beginning of the film, on the clock of the file
 PUPIL_HZ, TREADMILL_HZ = 20.0, 60.0  # samples a second of eye camera and treadmill, which have clocks of their own; round numbers

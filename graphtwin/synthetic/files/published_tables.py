@@ -13,7 +13,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.artifacts import write_atomic
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
-from graphtwin.tuning.similarity import SIMILARITIES, add_similarities
+from graphtwin.tuning import SIMILARITIES, add_similarities
 
 PROTOCOL = 4  # protocol of pickle, which Python 3.4 and later read
 PROJECTIONS = ["HVA->HVA", "HVA->V1", "V1->HVA", "V1->V1"]

@@ -12,9 +12,7 @@ import pandas as pd
 
 from graphtwin.artifacts import whole_folder, write_json
 from graphtwin.execute import threads
-from graphtwin.synthetic.function.images import ImageScan, play_images
-from graphtwin.synthetic.function.session import WITHHELD, Played, Scan, play
-from graphtwin.synthetic.function.stimuli import SCREEN
+from graphtwin.synthetic.function import SCREEN, WITHHELD, ImageScan, Played, Scan, play, play_images
 
 STATISTICS = ("mean", "std", "min", "max", "median")  # statistics that the release stores of each kind of data
 ROWS_TOGETHER = 128  # rows (units, channels) of all training trials in memory at a time, while their statistics are made

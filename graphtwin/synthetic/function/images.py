@@ -14,9 +14,9 @@ from graphtwin.execute import rng_for
 from graphtwin.synthetic.function import imaging
 from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.preferences import Tuning
-from graphtwin.synthetic.function.responder import behaviour_gain, responder, still_rates
 from graphtwin.synthetic.function.session import tuning_of
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, photograph
+from graphtwin.synthetic.function.visual_responder import behaviour_gain, responder, still_rates
 
 SHOWN_FRAMES, TRIAL_FRAMES = 15, 30  # frames of a picture, half a second, and of a picture with the grey before it
 TOGETHER = 128  # pictures whose answers are computed at once: bounds memory

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import schema
 from graphtwin.execute import rng_for, threads
 from graphtwin.synthetic.function.preferences import Tuning
-from graphtwin.synthetic.function.responder import responder, visual_rates
 from graphtwin.synthetic.function.stimuli import N_DIRECTIONS, grating_film
+from graphtwin.synthetic.function.visual_responder import responder, visual_rates
 
 DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS  # directions of drift: 0 right, 90 up
 GRATING_FRAMES, ONSET_FRAMES = 60, 10  # each direction is shown for 2 s; the answer to its onset is left out

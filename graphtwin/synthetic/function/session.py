@@ -16,8 +16,8 @@ from graphtwin.synthetic.function import imaging
 from graphtwin.synthetic.function.behaviour import Behaviour, behave
 from graphtwin.synthetic.function.imaging import RATE_HZ, Samples
 from graphtwin.synthetic.function.preferences import Tuning
-from graphtwin.synthetic.function.responder import VisualResponder, expected_rates, responder
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, KINDS, N_DIRECTIONS, NOVEL_KINDS, SEGMENT_FRAMES, film
+from graphtwin.synthetic.function.visual_responder import VisualResponder, expected_rates, responder
 
 GAP_FRAMES = (15, 31)  # frames of grey between trials, at random from 15 to 30, so that the microscope's samples fall elsewhere in each
 SPONTANEOUS = 0.15  # rate in front of a grey screen, as a share of that during movies

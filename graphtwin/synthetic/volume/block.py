@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Float64, Int64
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from graphtwin.schema import POSITION
-from graphtwin.synthetic.brain.anatomy import em_nm
+from graphtwin.synthetic.brain import em_nm
 from graphtwin.synthetic.volume.paint import AXON, AXON_CORE, DENDRITE, DENDRITE_CORE, POINT, SOMA, SYNAPSE, Block, Strokes
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Int, Int64
 
-from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite, severed
-from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.synthetic.brain import Neurite, Tissue, grow_axon, grow_dendrite, severed
 from graphtwin.synthetic.volume.block import Content, Piece, VolumeConfig, choose_block, fill_block
-from graphtwin.synthetic.wiring.reconstruct import LATER, Reconstruction
+from graphtwin.synthetic.wiring import LATER, Reconstruction
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from graphtwin.synthetic.volume.annotation_files import write_points
 from graphtwin.synthetic.volume.block import Content, positions
 from graphtwin.synthetic.volume.meshes import Surfaces, write_meshes
 from graphtwin.synthetic.volume.paint import Block, Painted, contact_table, paint
-from graphtwin.synthetic.volume.skeleton_files import write_skeletons
+from graphtwin.synthetic.volume.skeleton_writer import write_skeletons
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int32, Int64
 from numba import njit
 
-from graphtwin.cortex.proximity.dendrite_index import RADIUS_NM, DendriteIndex
-from graphtwin.cortex.proximity.encounters import kept_lengths, meet
-from graphtwin.cortex.proximity.voxels import pool
-from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, kept
-from graphtwin.synthetic.brain.tiles import Tile, cable, cable_within
-from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.cortex.proximity import RADIUS_NM, DendriteIndex, kept_lengths, meet, pool
+from graphtwin.synthetic.brain import Tile, Tissue, cable, cable_within, grow_axon, grow_dendrite, kept
 
 CONTACTS = 8  # places of a pair at which synapses may lie: few pairs have more synapses
 

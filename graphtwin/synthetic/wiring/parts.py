@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from graphtwin.artifacts import write_atomic, write_parquet
-from graphtwin.synthetic.brain.tiles import Grown, Tile, blocks, grow_block, lay_tiles, mapped
-from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.synthetic.wiring.connect import connect_tile, require_function
-from graphtwin.wiring.conditional.wiring_rule import WiringRule
+from graphtwin.synthetic.brain import Grown, Tile, Tissue, blocks, grow_block, lay_tiles, mapped
+from graphtwin.synthetic.wiring.connections import connect_tile, require_function
+from graphtwin.wiring.conditional import WiringRule
 
 PART = "part-{:05d}"
 FOLDERS = ("skeletons", "pairs", "synapses")  # folders of parts, in the order in which they are written

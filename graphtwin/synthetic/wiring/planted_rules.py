@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.config import nearest
-from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule
+from graphtwin.wiring.conditional import Term, WiringRule
 
 # Log of synapses per um of L_d where nothing else counts: 2,744 on 2,440 mm between cells of V1, of whose pairs with L_d > 0 3.1 % connect.
 # Source: Ding et al. 2025, doi:10.1038/s41586-025-08840-3.

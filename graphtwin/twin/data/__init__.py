@@ -1,1 +1,18 @@
 """What fits and scores read of a recording, and where receptive fields lie in it."""
+
+from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of, held_out_clips
+from graphtwin.twin.data.in_vivo import in_vivo_responses
+from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
+from graphtwin.twin.data.scales import Scales
+
+__all__ = [
+    "ClipConfig",
+    "Clips",
+    "ReverseCorrelationConfig",
+    "Scales",
+    "Window",
+    "clips_of",
+    "held_out_clips",
+    "in_vivo_responses",
+    "locate_fields",
+]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.data.scales import Scales, checked, measure, scaled
 
 PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see

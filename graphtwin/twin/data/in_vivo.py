@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.insilico.signal_correlation import binned
+from graphtwin.insilico import binned
 from graphtwin.twin.data.clips import Clips
 
 

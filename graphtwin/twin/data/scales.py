@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.sources.formats import Recording, Trial
 
 RESPONSE_FLOOR = 0.01  # share of the units' mean standard deviation that divides at least: a unit that hardly fires is not blown up
 FAR_OFF = 30.0  # deviations of eye position, told by medians, that no eye makes

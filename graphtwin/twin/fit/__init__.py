@@ -1,1 +1,21 @@
 """Training, what readouts have in common, and a fitted twin apart from its data."""
+
+from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
+from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fit.foundation import FoundationConfig, Objective, Trained, optimisers, train_foundation
+from graphtwin.twin.fit.readout_embeddings import embed_units
+
+__all__ = [
+    "AnimalResponder",
+    "FittedTwin",
+    "FoundationConfig",
+    "Objective",
+    "Trained",
+    "embed_units",
+    "fitted_of",
+    "optimisers",
+    "read_twin",
+    "responders",
+    "train_foundation",
+    "write_twin",
+]

@@ -14,11 +14,10 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.twin.data.clips import ClipConfig, Clips, held_out_clips
-from graphtwin.twin.data.scales import Scales
+from graphtwin.sources.formats import Recording
+from graphtwin.twin.data import ClipConfig, Clips, Scales, held_out_clips
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
-from graphtwin.twin.model.network import AnimalStart, Twin
+from graphtwin.twin.model import AnimalStart, Twin
 
 FORMAT = "graphtwin functional twin 6"
 

@@ -16,13 +16,11 @@ from torch import nn
 from graphtwin import parallel
 from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for, torch_seeded
-from graphtwin.sources.formats.recording import Recording
+from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
-from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of
-from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
+from graphtwin.twin.data import ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.model.convolution import Convolution
-from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
+from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from graphtwin.twin.fit.fitted_twin import FittedTwin
 from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
-from graphtwin.twin.model.network import MODULATORS
+from graphtwin.twin.model import MODULATORS
 
 ROUNDING = 1e-5  # relative error of single precision, with room
 

@@ -22,9 +22,9 @@ from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.twin.data.clips import Clips, Window
+from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
-from graphtwin.twin.model.network import COMPONENTS, AnimalHead, Twin, tensors
+from graphtwin.twin.model import COMPONENTS, AnimalHead, Twin, tensors
 
 PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames apart, at most, at which the scores of frames are compared

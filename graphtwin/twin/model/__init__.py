@@ -1,1 +1,25 @@
 """The network of the functional twin: core, perspective, modulation, readouts and response distributions."""
+
+from graphtwin.twin.model.convolution import Convolution
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.model.dense_lstm import DenseLstmConfig
+from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, TwinConfig, tensors
+from graphtwin.twin.model.readout import Readout
+from graphtwin.twin.model.response_families import FAMILIES, SPIKE, ResponseFamily
+
+__all__ = [
+    "AnimalHead",
+    "AnimalStart",
+    "COMPONENTS",
+    "Convolution",
+    "ConvolutionalConfig",
+    "DenseLstmConfig",
+    "FAMILIES",
+    "MODULATORS",
+    "Readout",
+    "ResponseFamily",
+    "SPIKE",
+    "Twin",
+    "TwinConfig",
+    "tensors",
+]

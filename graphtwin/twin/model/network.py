@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor, frames_of
-from graphtwin.twin.data.clips import Window
+from graphtwin.twin.data import Window
 from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
 from graphtwin.twin.model.modulation import Modulation

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.training import FitConfig
-from graphtwin.twin.model.response_families import SPIKE
+from graphtwin.twin.model import SPIKE
 from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, log_evidence
 from graphtwin.twin.population.marginals import Kind, Marginals
 from graphtwin.twin.population.observations import Observations

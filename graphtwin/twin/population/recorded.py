@@ -11,11 +11,10 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.twin.data.clips import Clips
-from graphtwin.twin.model.network import Twin
+from graphtwin.twin.data import Clips
+from graphtwin.twin.model import Twin
 from graphtwin.twin.population.latent_model import PopulationConfig
-from graphtwin.twin.scores.prediction import predict_trials
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S
+from graphtwin.twin.scores import LEFT_OUT_S, predict_trials
 
 
 class RecordedPopulationConfig(BaseModel):

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.parallel import Device, device_of
-from graphtwin.sources.formats.recording import Recording
-from graphtwin.sources.open_recording import open_recording
+from graphtwin.sources import open_recording
+from graphtwin.sources.formats import Recording
 from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
-    from graphtwin.twin.fit.fitted_twin import FittedTwin
+    from graphtwin.twin.fit import FittedTwin
 
 SCORED_TIERS = ("test", "oracle")  # tiers of repeated clips in the releases of 2022 and 2023
 
@@ -54,9 +54,7 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
-    from graphtwin.twin.scores.generalisation import score_kinds, stimuli_of
-    from graphtwin.twin.scores.prediction import sums_of
-    from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, score_units
+    from graphtwin.twin.scores import LEFT_OUT_S, score_kinds, score_units, stimuli_of, sums_of
 
     fitted, recording = load_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))

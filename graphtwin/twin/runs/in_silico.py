@@ -12,13 +12,13 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import ARRAYS, require_new, write_atomic, write_table
 from graphtwin.schema import UNIT_KEY
-from graphtwin.sources.open_recording import open_recording
+from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import load_twin
 from graphtwin.twin.runs.video import require_video
 
 if TYPE_CHECKING:
-    from graphtwin.insilico.responder import Responder
-    from graphtwin.twin.fit.fitted_twin import FittedTwin
+    from graphtwin.insilico import Responder
+    from graphtwin.twin.fit import FittedTwin
 
 MOST_CLIPS = 40  # clips of a recording, at most, that are a stimulus
 RESPONSES = "in_silico_resp"  # column of responses, as the published neuron table calls it
@@ -35,9 +35,8 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`; None leaves responses out.
         progress: Show progress bars.
     """
-    from graphtwin.insilico.gratings import TUNING, measure_tuning
-    from graphtwin.twin.fit.animal_responder import responders
-    from graphtwin.twin.fit.readout_embeddings import embed_units
+    from graphtwin.insilico import TUNING, measure_tuning
+    from graphtwin.twin.fit import embed_units, responders
 
     fitted = load_twin(run)
     table = embed_units(fitted)
@@ -52,8 +51,8 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 
 def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
     """Tuning of all units of a twin to drifting gratings; see `measure_tuning`."""
-    from graphtwin.insilico.gratings import measure_tuning
-    from graphtwin.twin.fit.animal_responder import responders
+    from graphtwin.insilico import measure_tuning
+    from graphtwin.twin.fit import responders
 
     return measure_tuning(responders(load_twin(run)), progress=progress)
 
@@ -67,7 +66,7 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
         out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units. Both are new.
         progress: Show a progress bar.
     """
-    from graphtwin.insilico.signal_correlation import correlation_blocks
+    from graphtwin.insilico import correlation_blocks
 
     ids = out.with_suffix(".ids.csv")
     require_new(out, ARRAYS)
@@ -91,8 +90,8 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
 
 def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:
     """Responses of all units of a twin, animal after animal, to the same clips."""
-    from graphtwin.insilico.responder import clip_responses
-    from graphtwin.twin.fit.animal_responder import responders
+    from graphtwin.insilico import clip_responses
+    from graphtwin.twin.fit import responders
 
     return np.concatenate([clip_responses(animal, stimulus_clips(animal, stimulus), progress=progress) for animal in responders(fitted)])
 

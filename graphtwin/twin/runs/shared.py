@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from graphtwin.config import load_config
 from graphtwin.parallel import Device, device_of
-from graphtwin.sources.open_recording import open_recording
+from graphtwin.sources import open_recording
 from graphtwin.twin.runs.held_out_trials import SCORED_TIERS
 from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
-    from graphtwin.twin.population.recorded_scores import PopulationReport
+    from graphtwin.twin.population import PopulationReport
 
 
 def score_population(
@@ -35,8 +35,7 @@ def score_population(
         device: Device on which torch computes predictions.
         progress: Show progress bars.
     """
-    from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
-    from graphtwin.twin.population.recorded_scores import score_recorded_population
+    from graphtwin.twin.population import RecordedPopulationConfig, read_population, score_recorded_population
 
     config = load_config(RecordedPopulationConfig, None, overrides)
     fitted, recording = load_twin(run), open_recording(folder)

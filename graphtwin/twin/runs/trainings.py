@@ -10,11 +10,11 @@ from graphtwin import artifacts
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.parallel import Device, device_of
-from graphtwin.sources.open_recording import open_recording
+from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, write_begun, write_history
 
 if TYPE_CHECKING:
-    from graphtwin.twin.fit.foundation import FoundationConfig
+    from graphtwin.twin.fit import FoundationConfig
 
 
 def train_twin(
@@ -39,7 +39,7 @@ def train_twin(
         threads: Threads of torch.
         device: Device on which torch computes.
     """
-    from graphtwin.twin.fit.foundation import FoundationConfig
+    from graphtwin.twin.fit import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
     return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None)
@@ -88,8 +88,7 @@ def _train(
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
-    from graphtwin.twin.fit.fitted_twin import fitted_of, write_twin
-    from graphtwin.twin.fit.foundation import train_foundation
+    from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0

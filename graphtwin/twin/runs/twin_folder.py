@@ -13,8 +13,7 @@ from graphtwin.config import dump_toml
 from graphtwin.kinds import TWIN, require_kind, require_place, write_kind
 
 if TYPE_CHECKING:
-    from graphtwin.twin.fit.fitted_twin import FittedTwin
-    from graphtwin.twin.fit.foundation import FoundationConfig, Trained
+    from graphtwin.twin.fit import FittedTwin, FoundationConfig, Trained
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
 
@@ -25,7 +24,7 @@ def load_twin(run: str | Path) -> FittedTwin:
     Args:
         run: Folder that `graphtwin twin train` or `graphtwin twin transfer` wrote.
     """
-    from graphtwin.twin.fit.fitted_twin import read_twin
+    from graphtwin.twin.fit import read_twin
 
     require_kind(run, TWIN)
     return read_twin(Path(run) / FILE_NAME)

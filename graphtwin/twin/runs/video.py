@@ -27,7 +27,7 @@ def predict_video(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
-    from graphtwin.twin.fit.animal_responder import AnimalResponder
+    from graphtwin.twin.fit import AnimalResponder
 
     fitted = load_twin(run)
     fitted.twin.to(device_of(device))

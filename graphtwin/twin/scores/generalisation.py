@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_interval, resample_units
-from graphtwin.twin.data.clips import Clips
+from graphtwin.twin.data import Clips
 from graphtwin.twin.scores.unit_scores import SCORES, StimulusSums, all_scores
 
 REPLICATES = 400  # resamples of units behind an interval, and half as many of stimuli, which cost more

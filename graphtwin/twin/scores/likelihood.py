@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from graphtwin.twin.data.clips import Clips
-from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
+from graphtwin.twin.data import Clips
+from graphtwin.twin.model import FAMILIES, ResponseFamily
 from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
 
 LEARNING_RATE, STEPS = 0.05, 400  # settings of Adam, which fits a few numbers a unit; a choice

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.twin.data.clips import Clips, Window
-from graphtwin.twin.model.network import Twin, tensors
+from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of
 from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from graphtwin.twin.model.response_families import SPIKE, ResponseFamily
+from graphtwin.twin.model import SPIKE, ResponseFamily
 
 BINS = 50  # bins of a unit at most: each has two in a hundred of a unit's training responses, that of the spike as many as lie there
 LEAST = 1e-12  # least that the probability of a bin counts for

@@ -25,7 +25,7 @@ from numba import njit
 from graphtwin.statistics import Resampled, named_counts, replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
-from graphtwin.wiring.pairs.candidates import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet
 
 N_REPLICATES = 1000  # replicates: each end of a 95 % interval then rests on 25 of them
 LONGEST_FIRST_STEP = 1.0  # slope over SD, of Newton's first step; a longer one leaves the estimate's neighbourhood

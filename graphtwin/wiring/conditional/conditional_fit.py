@@ -23,7 +23,7 @@ from jaxtyping import Float, Int, Num
 from scipy import stats
 
 from graphtwin.wiring.conditional.newton import COLLINEAR, DIVERGED, MAX_STEPS, NOT_CONVERGED, VARIES, solve_groups, sums_of_blocks
-from graphtwin.wiring.pairs.candidates import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet
 
 LEVERAGE = 1e-6  # least share of the information that must lie with other axons, so that no axon's correction divides by 0
 FEW = 0.01  # largest share of pairs that may be called extreme

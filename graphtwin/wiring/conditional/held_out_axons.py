@@ -20,7 +20,7 @@ from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
 from graphtwin.wiring.conditional.conditional_fit import block_sums, fit_conditional, solve, synapses_of_blocks
 from graphtwin.wiring.conditional.newton import FITTED
-from graphtwin.wiring.pairs.candidates import CandidateSet, Exposure, candidates
+from graphtwin.wiring.pairs import CandidateSet, Exposure, candidates
 
 N_FOLDS = 5  # folds of axons, each held out once
 

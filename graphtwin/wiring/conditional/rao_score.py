@@ -18,7 +18,7 @@ from numba import njit
 
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional, per_group, solve, synapses_of_blocks
 from graphtwin.wiring.conditional.newton import FITTED
-from graphtwin.wiring.pairs.candidates import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet
 
 
 @dataclass(frozen=True)

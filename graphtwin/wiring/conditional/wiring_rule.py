@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.artifacts import write_text
 from graphtwin.config import nearest, validate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional, synapses_of_blocks
-from graphtwin.wiring.pairs.candidates import CandidateSet, Exposure, candidates
+from graphtwin.wiring.pairs import CandidateSet, Exposure, candidates
 
 LARGEST_LOG = 700.0  # largest log of expected synapses: exp of more is no number
 

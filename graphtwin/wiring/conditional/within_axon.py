@@ -15,7 +15,7 @@ from numba import njit
 
 from graphtwin.statistics import cluster_counts, resample_ratio
 from graphtwin.wiring.conditional.axon_bootstrap import N_REPLICATES
-from graphtwin.wiring.pairs.candidates import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet
 
 L_D_BINS = 10  # quantile bins of L_d, within which pairs have about the same L_d
 METRICS = ("auc", "auc_within_l_d", "average_precision", "prevalence")

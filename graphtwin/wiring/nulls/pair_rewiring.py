@@ -24,9 +24,9 @@ from numba import njit
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import ROUNDING, replicate
-from graphtwin.wiring.conditional.rao_score import ScoreTest, score_test
+from graphtwin.wiring.conditional import ScoreTest, score_test
 from graphtwin.wiring.nulls.permutations import MAX_CELLS, N_REPLICATES, NullDistribution
-from graphtwin.wiring.pairs.candidates import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet
 
 KeepLd = Literal["weighted", "binned", "free"]
 MOST_SYNAPSES = 50.0  # largest number of synapses expected of a pair; beyond, odds would outgrow float32

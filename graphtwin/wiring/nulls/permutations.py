@@ -29,9 +29,8 @@ from numba import njit
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import replicate, two_sided_p
-from graphtwin.wiring.conditional.rao_score import ScoreTest, score_parts, score_test
-from graphtwin.wiring.pairs.candidates import CandidateSet
-from graphtwin.wiring.pairs.measure import Measure
+from graphtwin.wiring.conditional import ScoreTest, score_parts, score_test
+from graphtwin.wiring.pairs import CandidateSet, Measure
 
 N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
 AGREE_SD = 1e-3  # SD of a similarity: how closely a measure must repeat the column of the table

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin import schema
-from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex import Funnel
 
 Grouping = Literal["proj_hva", "proj_hva_layer", "none"]
 

@@ -10,8 +10,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin import schema
-from graphtwin.tuning.curves import describe_tuning, direction_degrees
-from graphtwin.tuning.similarity import orientation_difference, signal_correlation
+from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
 
 OSI_MIN = 0.4  # OSI in vivo above which a cell counts as tuned: the cut of Ding et al. 2025, doi:10.1038/s41586-025-08840-3
 

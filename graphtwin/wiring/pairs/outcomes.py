@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
+from graphtwin.wiring.pairs.candidate_set import CandidateSet, candidates
 
 SIZE_STEP = 1e-3  # c above, a number: slopes are within this share, times the slope over a SD, of least squares
 FLAT = 1e-18  # squared deviations up to this size (times the mean, for L_d) are rounding

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin import schema
-from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex import Funnel
 from graphtwin.schema import PROOFREAD
 
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither

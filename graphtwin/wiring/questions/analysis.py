@@ -19,15 +19,19 @@ from jaxtyping import Int
 from graphtwin.coordinates import Monitor
 from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
 from graphtwin.statistics import with_adjusted_p
-from graphtwin.tuning.similarity import SIMILARITIES, stacked
-from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
-from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, fit_conditional
-from graphtwin.wiring.conditional.within_axon import rank_within_axons, summarise_ranking
-from graphtwin.wiring.nulls.pair_rewiring import rewire_pairs
-from graphtwin.wiring.nulls.permutations import NullDistribution, permute_neurons, permute_within_axons
-from graphtwin.wiring.pairs.candidates import ALL, quantile_bins
-from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.outcomes import Outcome
+from graphtwin.tuning import SIMILARITIES, stacked
+from graphtwin.wiring.conditional import (
+    Bootstrap,
+    ConditionalFit,
+    bootstrap_axons,
+    bootstrap_axons_and_targets,
+    fit_conditional,
+    leave_one_axon_out,
+    rank_within_axons,
+    summarise_ranking,
+)
+from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_within_axons, rewire_pairs
+from graphtwin.wiring.pairs import ALL, Measure, Outcome, quantile_bins
 from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
 

@@ -8,8 +8,7 @@ from jaxtyping import Float
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
-from graphtwin.wiring.pairs.candidates import ALL
-from graphtwin.wiring.pairs.outcomes import Outcome, OutcomeKind
+from graphtwin.wiring.pairs import ALL, Outcome, OutcomeKind
 
 N_BINS = 12  # equal bins of a similarity; a choice
 TAIL = 0.005  # share of pairs beyond the outer edges on either side; they count to the outer bins

@@ -20,9 +20,8 @@ from jaxtyping import Float
 from graphtwin.execute import rng_for
 from graphtwin.mixed import NotConverged, fit_mixed, slopes
 from graphtwin.statistics import draw_counts, percentile_intervals
-from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, fit_conditional
-from graphtwin.wiring.pairs.candidates import ALL, CandidateSet
-from graphtwin.wiring.pairs.outcomes import LOG_L_D, Outcome, outcome_of, within_axons
+from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
+from graphtwin.wiring.pairs import ALL, LOG_L_D, CandidateSet, Outcome, outcome_of, within_axons
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)

@@ -17,11 +17,11 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from graphtwin.cortex.cortex import Cortex
+from graphtwin.cortex import Cortex
 from graphtwin.execute import rng_for
 from graphtwin.schema import POSITION, PROOFREAD
 from graphtwin.statistics import resample_units, two_sided_p
-from graphtwin.wiring.pairs.measure import Measure, tuning_measures
+from graphtwin.wiring.pairs import Measure, tuning_measures
 
 N_MATCHED = 10  # matched non-partners of each partner; a choice
 N_PERMUTATIONS = 199  # permutations of function: the least p is then 1 / 200

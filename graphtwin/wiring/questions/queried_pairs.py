@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from graphtwin.cortex.cortex import Cortex
+from graphtwin.cortex import Cortex
 from graphtwin.schema import POSITION
 from graphtwin.statistics import with_adjusted_p
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.nulls.permutations import permute_neurons
-from graphtwin.wiring.pairs.candidates import CandidateSet, candidates
-from graphtwin.wiring.pairs.measure import Measure, tuning_measures
+from graphtwin.wiring.conditional import fit_conditional
+from graphtwin.wiring.nulls import permute_neurons
+from graphtwin.wiring.pairs import CandidateSet, Measure, candidates, tuning_measures
 
 GEOMETRY = ("distance_um", "distance_squared", "depth_difference_um", "depth_difference_squared")
 MIN_AXONS = 5  # least number of axons: with fewer a clustered error means nothing

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from graphtwin.mixed import MixedFit
-from graphtwin.wiring.conditional.conditional_fit import ConditionalFit
-from graphtwin.wiring.pairs.measure import Measure
-from graphtwin.wiring.pairs.outcomes import Outcome
+from graphtwin.wiring.conditional import ConditionalFit
+from graphtwin.wiring.pairs import Measure, Outcome
 
 
 @dataclass(frozen=True)

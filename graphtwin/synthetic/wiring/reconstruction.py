@@ -14,10 +14,8 @@ from jaxtyping import Float, Int64
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graphtwin.execute import rng_for
-from graphtwin.synthetic.brain.neurites import grow_axon, grow_dendrite, locate_on_neurites, severed
-from graphtwin.synthetic.brain.tiles import Tile, grow_parts, lay_tiles
-from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.synthetic.wiring.connect import Connections, describe
+from graphtwin.synthetic.brain import Tile, Tissue, grow_axon, grow_dendrite, grow_parts, lay_tiles, locate_on_neurites, severed
+from graphtwin.synthetic.wiring.connections import Connections, describe
 from graphtwin.synthetic.wiring.meetings import Cuts, approach, pool_dendrites
 
 EARLIER, LATER = 343, 661  # materializations, those of the bundled tables

@@ -13,10 +13,9 @@ import pandas as pd
 
 from graphtwin import artifacts, kinds, sources
 from graphtwin.config import dump_toml
-from graphtwin.cortex.cortex import Cortex, build
+from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
-from graphtwin.graph.runs.settings import Settings, load_settings
-from graphtwin.graph.runs.study import Study, make_study, read_study, target_materialization
+from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
 from graphtwin.pipeline.graph import demonstration as synthetic_source
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
@@ -26,12 +25,9 @@ from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
-from graphtwin.tuning.embeddings import check_embeddings, learn_embeddings, normalise
-from graphtwin.tuning.features import features_as_embeddings
-from graphtwin.tuning.leakage import FOLDS as DECODED_FROM
-from graphtwin.tuning.leakage import scan_leakage
-from graphtwin.wiring.questions.matched import compare_with_matched
-from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
+from graphtwin.tuning import FOLDS as DECODED_FROM
+from graphtwin.tuning import check_embeddings, features_as_embeddings, learn_embeddings, normalise, scan_leakage
+from graphtwin.wiring.questions import compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
 MATCHED, CONDITIONAL = JobKey("like_to_like"), JobKey("conditional_like_to_like")

@@ -8,12 +8,12 @@ from functools import partial
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.tuning.similarity import stacked
-from graphtwin.wiring.conditional.held_out_axons import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
-from graphtwin.wiring.nulls.motifs import motifs
-from graphtwin.wiring.questions.common_input import common_input, compare, expect
+from graphtwin.tuning import stacked
+from graphtwin.wiring.conditional import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
+from graphtwin.wiring.nulls import motifs
 from graphtwin.wiring.questions.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.questions.question import Answer, Step
+from graphtwin.wiring.questions.shared_input import common_input, compare, expect
 
 GEOMETRY = ("distance_um", "depth_difference_um")  # columns that the joint models hold fixed
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")

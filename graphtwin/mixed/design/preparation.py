@@ -12,7 +12,7 @@ from graphtwin.mixed.design.design import NO_FACTOR, Design, build_design, group
 from graphtwin.mixed.design.formula import ModelFormula
 from graphtwin.mixed.design.moments import column_products
 from graphtwin.mixed.design.patterns import Columns, column
-from graphtwin.mixed.families.family import Family
+from graphtwin.mixed.families import Family
 
 FEW_GROUPS = 5  # groups below which their variance is little more than a guess
 ABSORBED = 1e-9  # sum of squares within groups over that over all rows, below which a column is constant within groups

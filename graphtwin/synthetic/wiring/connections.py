@@ -14,13 +14,11 @@ from jaxtyping import Float, Int64
 
 from graphtwin.execute import rng_for
 from graphtwin.schema import PAIR_KEY
-from graphtwin.synthetic.brain.neurites import grow_axon, locate_on_neurites
-from graphtwin.synthetic.brain.tiles import Tile, grow_parts, lay_tiles, mapped
-from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.synthetic.brain import Tile, Tissue, grow_axon, grow_parts, lay_tiles, locate_on_neurites, mapped
 from graphtwin.synthetic.wiring.meetings import CONTACTS, Meeting, approach, pool_dendrites
 from graphtwin.synthetic.wiring.planted_rules import needs_features, rule_columns
-from graphtwin.tuning.similarity import rf_distance
-from graphtwin.wiring.conditional.wiring_rule import WiringRule, draw_synapse_counts
+from graphtwin.tuning import rf_distance
+from graphtwin.wiring.conditional import WiringRule, draw_synapse_counts
 
 SYNAPSES_PER_TARGET = 10_000  # numbers of synapses that each target has room for
 # Mean and SD of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of 1.14 synapses on

@@ -20,9 +20,8 @@ from graphtwin.kinds import SIMULATION, UNFINISHED, require_kind, require_place,
 from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
-from graphtwin.synthetic import steps
-from graphtwin.synthetic.steps import SimulateConfig
-from graphtwin.synthetic.wiring.planted_rules import rule_of
+from graphtwin.synthetic import SimulateConfig, steps
+from graphtwin.synthetic.wiring import rule_of
 
 if TYPE_CHECKING:
     import pandas as pd

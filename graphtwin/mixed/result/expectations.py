@@ -7,10 +7,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed.design.design import group_codes
-from graphtwin.mixed.design.formula import parse_formula
-from graphtwin.mixed.design.patterns import column, feature_values, level_codes, numeric
-from graphtwin.mixed.families.counts import family_named
+from graphtwin.mixed.design import column, feature_values, group_codes, level_codes, numeric, parse_formula
+from graphtwin.mixed.families import family_named
 from graphtwin.mixed.result.fitted import FittedGrouping, MixedFit
 
 

@@ -23,10 +23,9 @@ from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import one_sided_p, resample_units, with_adjusted_p
-from graphtwin.tuning.similarity import unit_vectors
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional
-from graphtwin.wiring.conditional.wiring_rule import fit_rule
-from graphtwin.wiring.pairs.outcomes import outcome_of
+from graphtwin.tuning import unit_vectors
+from graphtwin.wiring.conditional import fit_conditional, fit_rule
+from graphtwin.wiring.pairs import outcome_of
 
 MIN_TARGETS = 10  # connected partners that an axon needs, as published
 EFFECTS = {

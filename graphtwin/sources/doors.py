@@ -1,0 +1,61 @@
+"""The only doors to data: whatever release or laboratory a path comes from, the same tables or the same recording are handed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from graphtwin.config import nearest
+from graphtwin.sources.formats import Recording, SourceTables
+
+MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
+BUNDLED = ("minnie65",)  # sources that the repository brings
+
+
+def load(source: str | Path = "minnie65") -> SourceTables:
+    """The tables of a source, checked.
+
+    Args:
+        source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
+    """
+    if Path(source).suffix == ".toml":
+        from graphtwin.sources.loaders import table_folder as tables
+
+        return tables.load_folder(source)
+    if Path(source).is_dir():
+        found = sorted(path.name for path in Path(source).iterdir())
+        raise ValueError(
+            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
+            "its tables: its format, with an example, is in data/README.md."
+        )
+    if str(source) not in BUNDLED:
+        raise ValueError(
+            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) "
+            "nor a .toml file. "
+            "For a folder of exports, give the path of the TOML that names its tables."
+        )
+    from graphtwin.sources.loaders import minnie65
+
+    return minnie65.load_minnie65()
+
+
+def open_recording(path: str | Path) -> Recording:
+    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
+    if Path(path).suffix == ".nwb":
+        from graphtwin.sources.loaders import read_nwb
+
+        return with_tiers(read_nwb(path))
+    from graphtwin.sources.loaders import read_sensorium
+
+    return read_sensorium(path)
+
+
+def with_tiers(recording: Recording) -> Recording:
+    """The recording with tiers: `oracle` for stimuli shown at least four times, `train` for others, where it has none of its own."""
+    trials = recording.trials
+    if (trials["tier"] != "").any():
+        return recording
+    shown = trials.groupby("stimulus")["stimulus"].transform("size")
+    return replace(recording, trials=trials.assign(tier=np.where(shown >= MIN_REPEATS, "oracle", "train")))
