@@ -45,8 +45,8 @@ def test_both_comparisons_of_a_run_are_given_these_units(study: Study, tmp_path,
 
     monkeypatch.setattr(run, "compare_with_matched", matched)
     monkeypatch.setattr(run, "conditional_like_to_like", conditional)
-    run.like_to_like_job(study, tmp_path / "like_to_like.parquet")
-    run.conditional_job(study, tmp_path / "conditional.parquet")
+    run.matched_job(study, tmp_path / "matched.parquet", run.MATCHED)
+    run.conditional_job(study, tmp_path / "conditional.parquet", run.CONDITIONAL)
     for units in asked.values():
         pd.testing.assert_frame_equal(units, study.units)
     assert len(asked) == 2
