@@ -202,7 +202,7 @@ def test_readouts_settle_until_half_of_the_units_move_by_less_than_a_nat(fitted:
     monkeypatch.setattr("graphtwin.twin.fit.readout_prior.evidence", read)
     monkeypatch.setattr("graphtwin.twin.fit.readout_prior.posterior_means", step)
     monkeypatch.setattr("graphtwin.twin.fit.readout_prior._set", lambda *_: None)
-    settle(fitted.twin, {"planted": fitted.clips["planted"][0]}, 6, ReadoutPrior(*fitted.twin.prior()))
+    settle(fitted.twin, {"planted": fitted.clips["planted"][0]}, 6 / HZ, ReadoutPrior(*fitted.twin.prior()))
     assert len(passes) == steps
 
 
