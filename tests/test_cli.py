@@ -16,6 +16,8 @@ from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, SMALL, UNKNOWN_ID, Finished, finished_run, planted_export, posts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def finished(session_folder) -> Finished:

@@ -22,6 +22,8 @@ from tests.twin.planted_population import planted_population, quick_config
 from tests.twin.planted_recording import plant
 from tests.twin.test_foundation import config
 
+pytestmark = pytest.mark.slow
+
 
 def fit_a_line() -> object:
     with torch_seeded(0):

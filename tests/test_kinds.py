@@ -18,6 +18,9 @@ from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, RUN, SIMULATION, TWIN,
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
 from graphtwin.wiring.pairs.planted import Planted, plant
 
+pytestmark = pytest.mark.slow
+
+
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "measured": MEASURED}
 
 

@@ -17,6 +17,9 @@ from graphtwin.sources.formats.manifest import Manifest
 from tests.pipeline.planted_source import SMALL, Finished, few_trees, finished_run
 from tests.pipeline.test_twin import CORE, FAST, write
 
+pytestmark = pytest.mark.slow
+
+
 ROOT_FOLDER = Path(__file__).parents[1]
 README = (ROOT_FOLDER / "README.md").read_text(encoding="utf-8")
 

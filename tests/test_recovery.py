@@ -13,6 +13,9 @@ from graphtwin.synthetic.function.session import MovieConfig
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.conftest import made_once
 
+pytestmark = pytest.mark.slow
+
+
 FOLDER = Path(__file__).parents[1] / "analyses" / "planted_rule"
 CORE = 'twin.core={kind="recurrent", first=24, hidden=32, blocks=1, features=32}'
 

@@ -14,6 +14,8 @@ from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.model.pair_fit import FittedPairs, Source, fit_pairs, make_world, pair_probabilities, score_all
 from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted, unwired
 
+pytestmark = pytest.mark.slow
+
 
 def learn(inputs: NodeInputs, training: PairSet, seed: int = 0) -> FittedPairs:
     return fit_pairs(inputs, similar_edges(unwired(inputs, 5)), training, CONFIG, seed, "planted")

@@ -23,6 +23,9 @@ from graphtwin.graph.model.neuron_fit import (
 from graphtwin.training import FitConfig
 from tests.graph.planted_pairs import unwired
 
+pytestmark = pytest.mark.slow
+
+
 N = 500
 SMALL = NeuronConfig(members=1, landmarks=60, hidden=16, batch=128, fit=FitConfig(epochs=8, patience=4, learning_rate=0.01))
 

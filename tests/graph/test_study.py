@@ -10,6 +10,9 @@ from graphtwin.graph.runs.study import Study, make_study
 from graphtwin.pipeline.graph import main_job as run
 from graphtwin.schema import UNIT_KEY
 
+pytestmark = pytest.mark.slow
+
+
 OF_A_UNIT = ["nucleus_id", *UNIT_KEY]
 
 

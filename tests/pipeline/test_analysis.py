@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from graphtwin.config import read_toml
 from graphtwin.graph.runs.settings import load_settings
+
+pytestmark = pytest.mark.slow
+
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "minnie65"
 SPEC = importlib.util.spec_from_file_location("minnie65_analysis", FOLDER / "run.py")

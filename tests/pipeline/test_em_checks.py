@@ -18,6 +18,8 @@ from graphtwin.synthetic.volume.volume_files import write_volume
 from tests import small_tissue
 from tests.small_tissue import FRAGMENT, A, B, C
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Tables:

@@ -17,6 +17,9 @@ from graphtwin.pipeline.graph.final_fits import final_jobs
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, of_task, run_jobs
 from tests.test_training import Payload
 
+pytestmark = pytest.mark.slow
+
+
 REAL = [
     Job(JobKey("pairs", "graph", "as is", "axon", 0), connectivity.pair_graph_job, 2),
     Job(JobKey("pairs", "graph", "permuted", "axon", 1, 3), connectivity.pair_graph_job, 2),

@@ -16,6 +16,9 @@ from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.wiring.pairs.planted import Planted, plant
 
+pytestmark = pytest.mark.slow
+
+
 SLOPES = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
 
 

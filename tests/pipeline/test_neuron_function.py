@@ -12,6 +12,9 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.tuning.similarity import add_similarities
 
+pytestmark = pytest.mark.slow
+
+
 NEURONS = pd.DataFrame({"nucleus_id": [101, 102, 103], "session": 1, "scan_idx": [1, 1, 2], "unit_id": [5, 6, 5], "layer": "L4"})
 EMBEDDED = pd.DataFrame(
     {

@@ -16,6 +16,8 @@ from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, few_trees
 
+pytestmark = pytest.mark.slow
+
 
 def relabelled(study: Study, where: np.ndarray, **values: object) -> Study:
     """The study with other values in some rows of the neurons table."""

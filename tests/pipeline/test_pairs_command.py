@@ -22,6 +22,9 @@ from tests.cortex.planted_skeletons import AXONS, DATA, DENDRITES, PUBLISHED
 from tests.sources.test_skeletons import save
 from tests.synthetic.tissues import tissue
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = 864_691_135_000_000_000
 KEY = ["pre_nucleus_id", "post_nucleus_id"]
 N, N_AXONS = 120, 60

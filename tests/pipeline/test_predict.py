@@ -15,6 +15,8 @@ from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
 from tests.test_training import Payload
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def asked() -> pd.DataFrame:

@@ -18,6 +18,9 @@ from graphtwin.pipeline.pairs.proximities import write_proximities
 from tests.cortex.planted_skeletons import AXONS, DATA, DENDRITES, PUBLISHED, real
 from tests.sources.test_skeletons import save, save_volume
 
+pytestmark = pytest.mark.slow
+
+
 COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "l_d_um", "axon_length_um", "min_distance_um"]
 REAL = ["--axons", *sorted(DATA.glob("*axon*")), "--dendrites", *sorted(DATA.glob("*dend*"))]
 

@@ -23,6 +23,9 @@ from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
 
+pytestmark = pytest.mark.slow
+
+
 PROMISED = [
     "config.toml",
     "provenance.json",

@@ -12,6 +12,8 @@ from graphtwin.graph.runs.settings import load_settings
 from graphtwin.kinds import RUN, write_kind
 from graphtwin.pipeline.graph import run_folder
 
+pytestmark = pytest.mark.slow
+
 
 def begun(folder: Path, *overrides: str) -> Path:
     """A folder begun with these settings."""

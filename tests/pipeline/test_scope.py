@@ -25,6 +25,9 @@ from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
 
+pytestmark = pytest.mark.slow
+
+
 NEEDED = ("coregistration", "responses", "synapses", "queried_post")
 
 

@@ -26,6 +26,9 @@ from graphtwin.synthetic.brain import tiles
 from graphtwin.synthetic.steps import SimulateConfig
 from graphtwin.synthetic.wiring import parts
 
+pytestmark = pytest.mark.slow
+
+
 TINY = SimulateConfig.model_validate(
     {
         "neurons": 80,

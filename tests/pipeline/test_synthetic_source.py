@@ -18,6 +18,9 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.synthetic.volume.block import VolumeConfig
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS
 
+pytestmark = pytest.mark.slow
+
+
 # Without minutes there are no movies, so that a twin could not be trained.
 SMALL = {"NEURONS": 150, "MINUTES": 0.0, "BLOCK": VolumeConfig(size_um=(10, 10, 10), n_meshes=0), "REPLICATES": 0}
 

@@ -13,6 +13,9 @@ from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
 from tests.twin.planted_recording import plant
 
+pytestmark = pytest.mark.slow
+
+
 FAST = ["steps=3", "windows=2", "window_s=0.8", "left_out_s=0.2", "fit.epochs=2"]
 CORE = 'twin.core={kind="recurrent", first=6, hidden=8, blocks=1, features=8}'
 

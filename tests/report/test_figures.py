@@ -25,6 +25,8 @@ from graphtwin.report.figures import (
 )
 from graphtwin.report.folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(finished):

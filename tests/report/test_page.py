@@ -10,6 +10,9 @@ from graphtwin import artifacts
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages import run_page as page
 
+pytestmark = pytest.mark.slow
+
+
 SECTIONS = ["findings", "results", "data", "embedding", "neurons", "connectivity", "permutation", "wiring", "provenance"]
 FIGURES = ["differences", "funnel", "basis", "held-out", "map", "leakage", "confusion", "layer", "depth", "roc", "calibration", "size"]
 FIGURES += ["permutations", "like-to-like", "conditional"]

@@ -12,6 +12,8 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import look_up, print_results, results
 from graphtwin.report.words import number_text
 
+pytestmark = pytest.mark.slow
+
 
 def rows(metric, estimates, unit="1", task="depth"):
     values = [

@@ -15,6 +15,9 @@ from graphtwin.cortex import cortex as cortex_room
 from graphtwin.synthetic.files.cave_tables import matches, write_cave_tables
 from tests.synthetic.planted_volume import FIRST, MERGED, planted_volume, root
 
+pytestmark = pytest.mark.slow
+
+
 VOLUME = planted_volume()
 POSITION = ["x_um", "depth_um", "z_um"]
 

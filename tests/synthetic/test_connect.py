@@ -18,6 +18,9 @@ from graphtwin.wiring.pairs.candidate_set import candidates
 from tests.cortex.planted_skeletons import proximities
 from tests.synthetic.tissues import tissue
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = tissue(120)
 
 

@@ -19,6 +19,9 @@ from graphtwin.artifacts import sha256
 from graphtwin.synthetic.files.nwb_files import write_nwb
 from tests.synthetic.planted_scan import ROOT, planted_scan
 
+pytestmark = pytest.mark.slow
+
+
 AGAIN = """
 import sys
 from pathlib import Path

@@ -13,6 +13,9 @@ from graphtwin.synthetic.wiring.parts import write_parts
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.synthetic.tissues import tissue
 
+pytestmark = pytest.mark.slow
+
+
 SMALL, RULE = tissue(40), rule_of("feature+degree-heavy", base=-4.0)
 
 

@@ -15,6 +15,8 @@ from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.synthetic.wiring.reconstruction import ReconstructConfig, reconstruct
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made():

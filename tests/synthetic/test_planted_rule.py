@@ -15,6 +15,9 @@ from graphtwin.synthetic.animal import AnimalConfig, make_animal
 from graphtwin.synthetic.brain.tiles import grow_parts, lay_tiles
 from graphtwin.synthetic.wiring.reconstruction import ReconstructConfig
 
+pytestmark = pytest.mark.slow
+
+
 FOLDER = Path(__file__).parents[2] / "analyses" / "planted_rule"
 SPEC = importlib.util.spec_from_file_location("planted_rule_analysis", FOLDER / "run.py")
 ANALYSIS = importlib.util.module_from_spec(SPEC)

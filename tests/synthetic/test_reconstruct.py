@@ -11,6 +11,9 @@ from graphtwin.synthetic.wiring.planted_rules import rule_of
 from graphtwin.synthetic.wiring.reconstruction import FRAGMENT, ReconstructConfig, reconstruct
 from tests.synthetic.tissues import tissue
 
+pytestmark = pytest.mark.slow
+
+
 TISSUE = tissue(150)
 CONFIG = ReconstructConfig(extended=0.15, clean=0.15, merged=0.05, broken_dendrites=0.2)
 PAIR = ["pre_nucleus_id", "post_nucleus_id"]

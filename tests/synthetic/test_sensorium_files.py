@@ -17,6 +17,9 @@ from graphtwin.synthetic.function.session import MovieConfig, Scan, continuous_a
 from graphtwin.synthetic.function.stimuli import NOVEL_KINDS, film
 from tests.synthetic.planted_neurons import planted_neurons, planted_units
 
+pytestmark = pytest.mark.slow
+
+
 NEURONS = planted_neurons(24)
 TUNING = draw_tuning(NEURONS, TuningConfig(), seed=0, animal=1)
 UNITS = planted_units(NEURONS)

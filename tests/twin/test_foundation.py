@@ -18,6 +18,9 @@ from graphtwin.twin.scores.prediction import sums_of
 from graphtwin.twin.scores.unit_scores import score_units
 from tests.twin.planted_recording import HZ, Planted, plant
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
 
 

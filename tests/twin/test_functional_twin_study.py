@@ -21,6 +21,9 @@ from graphtwin.twin.model.network import TwinConfig
 from graphtwin.twin.scores import generalisation
 from tests.twin.planted_recording import plant
 
+pytestmark = pytest.mark.slow
+
+
 FOLDER = Path(__file__).parents[2] / "analyses" / "functional_twin"
 UNITS = 30
 KEYS = ["session", "scan_idx", "unit_id"]

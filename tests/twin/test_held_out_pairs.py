@@ -14,6 +14,9 @@ from graphtwin.twin.population.noise_correlations import (
 )
 from tests.twin.planted_population import planted_population, quick_config
 
+pytestmark = pytest.mark.slow
+
+
 TEST = np.arange(1500) >= 1000
 
 

@@ -16,6 +16,9 @@ from graphtwin.parallel import device_of
 from graphtwin.twin.fit import foundation
 from tests.twin.two_processes import trained
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -13,6 +13,9 @@ from graphtwin.twin.population.latent_model import (
 )
 from tests.twin.planted_population import planted_population, quick_config, sample_responses
 
+pytestmark = pytest.mark.slow
+
+
 QUICK = quick_config("zero_inflated")
 KINDS = ["zero_inflated", "continuous", "counts"]
 

@@ -18,6 +18,8 @@ from graphtwin.twin.scores.prediction import predict_trials
 from tests.twin.planted_recording import HZ, Planted, plant
 from tests.twin.test_foundation import config
 
+pytestmark = pytest.mark.slow
+
 
 def seen(true: np.ndarray, rng: np.random.Generator) -> ReadoutEvidence:
     """Readouts seen through noise of a covariance of their own each."""

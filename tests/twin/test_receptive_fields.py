@@ -15,6 +15,9 @@ from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields, moved
 from tests.twin.planted_recording import HZ, LAG, Planted, fields, movie, plant
 
+pytestmark = pytest.mark.slow
+
+
 GAZE = np.array([[1.2, 0.3], [-0.2, 0.7]])  # pixels right and down for one SD of eye position
 PIXELS = np.array([12, 8])  # half the planted video
 

@@ -16,6 +16,9 @@ from graphtwin.twin.population.recorded_scores import PopulationReport, score_re
 from tests.twin.planted_population import planted_population, quick_config
 from tests.twin.planted_recording import plant
 
+pytestmark = pytest.mark.slow
+
+
 REPEATS, UNITS = 6, 40
 
 

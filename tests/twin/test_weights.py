@@ -24,6 +24,8 @@ from graphtwin.twin.scores.prediction import shown, sums_of
 from graphtwin.twin.scores.unit_scores import gather_sums, score_units
 from tests.twin.planted_recording import HZ, Planted, plant
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def animal() -> Planted:

@@ -19,6 +19,9 @@ from graphtwin.wiring.pairs.candidate_set import candidates, quantile_bins
 from graphtwin.wiring.pairs.measure import Measure
 from graphtwin.wiring.pairs.planted import Planted, plant
 
+pytestmark = pytest.mark.slow
+
+
 SIMILARITY = "signal_correlation"
 N_TABLES = 100
 SCENARIOS = {

@@ -10,6 +10,9 @@ from graphtwin.mixed import NotConverged
 from graphtwin.wiring.questions import joint
 from graphtwin.wiring.questions.joint import fit_joint, say
 
+pytestmark = pytest.mark.slow
+
+
 BLOCKS = {"feature": ["feature_similarity"], "rf": ["rf_distance"], "geometry": ["distance_um"]}
 
 

@@ -8,6 +8,8 @@ from graphtwin.tuning.similarity import signal_correlation
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 from graphtwin.wiring.questions.matched import axon_table, match_partners, nearest_offsets, permuted_differences, summarise
 
+pytestmark = pytest.mark.slow
+
 
 def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0):
     """Axons 0.., targets 1000..; odds of a synapse fall with distance and, with a slope, rise with signal correlation."""

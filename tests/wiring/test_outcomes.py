@@ -21,6 +21,9 @@ from graphtwin.wiring.questions import analysis
 from graphtwin.wiring.questions.analysis import strata
 from graphtwin.wiring.questions.question import Question
 
+pytestmark = pytest.mark.slow
+
+
 SIMILARITY = "signal_correlation"
 N_TABLES = 200
 MOST = stats.binom.ppf(0.995, N_TABLES, 0.05)  # upper end of the 99 % interval

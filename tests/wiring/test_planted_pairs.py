@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow
+
+
 FOLDER = Path(__file__).parents[2] / "analyses" / "planted_pairs"
 SPEC = importlib.util.spec_from_file_location("planted_pairs_analysis", FOLDER / "run.py")
 ANALYSIS = importlib.util.module_from_spec(SPEC)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from graphtwin.wiring.questions.queried_pairs import GEOMETRY, queried_pairs, slopes_of
 from tests.wiring.test_like_to_like import planted
+
+pytestmark = pytest.mark.slow
 
 
 def fitted(slope: float, seed: int, popularity: float = 0.0, n_axons: int = 80) -> pd.DataFrame:
