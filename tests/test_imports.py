@@ -37,6 +37,14 @@ def test_importing_a_package_for_its_verbs_loads_nothing_heavy(package):
     assert not loaded & {"torch", "torch_geometric", "pandas", "sklearn", "scipy", "numpy", "numba", "matplotlib"}
 
 
+@pytest.mark.parametrize("package", ["graphtwin.tuning", "graphtwin.wiring.questions", "graphtwin.mixed", "graphtwin.cortex"])
+def test_tuning_pairs_and_mixed_models_need_no_torch(package):
+    code = f"import sys, {package}; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
+    assert package in loaded
+    assert "torch" not in loaded
+
+
 def _code_within(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:

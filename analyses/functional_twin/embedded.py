@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from graphtwin.execute import rng_for
+from graphtwin.statistics import draw_units, percentile_interval, resample_units
 from graphtwin.twin.data import Clips
 
 LEAST_OF_A_TYPE = 10  # least number of units of a cell type; with fewer the type is left out
@@ -68,7 +69,7 @@ def _similarities(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
     first, second = a @ a.T, b @ b.T
     drawn = [_of_pairs(first, second, rng.integers(len(a), size=len(a))) for _ in range(50)]
     null = [_of_pairs(first, second, np.arange(len(a)), rng.permutation(len(a))) for _ in range(20)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = percentile_interval(np.array(drawn), len(a) - 1.0)
     return {"value": _of_pairs(first, second, np.arange(len(a))), "low": low, "high": high, "null": float(np.max(null))}
 
 
@@ -91,9 +92,9 @@ def _mean(values: np.ndarray) -> dict[str, float]:
 
 def _interval(values: np.ndarray, of: Any) -> dict[str, float]:
     """A statistic over units with its 95 % interval."""
-    rng = rng_for(0, "resampled units")
-    low, high = np.quantile(of(values[rng.integers(len(values), size=(REPLICATES, len(values)))], axis=1), [0.025, 0.975])
-    return {"value": float(of(values)), "low": float(low), "high": float(high)}
+    found = resample_units(of, values, rng_for(0, "resampled units"), REPLICATES)
+    low, high = found.interval()
+    return {"value": found.estimate, "low": low, "high": high}
 
 
 def raw_components(clips: Clips, components: int) -> Float[np.ndarray, "units components"]:
@@ -125,9 +126,8 @@ def types(vectors: Float[np.ndarray, "units features"], cell_type: np.ndarray) -
     kept = np.isin(cell_type, names[(counts >= LEAST_OF_A_TYPE) & (names != "")])
     x, y = vectors[kept], cell_type[kept]
     found = _named(x, y)
-    rng = rng_for(0, "resampled units")
-    drawn = [rng.integers(len(y), size=len(y)) for _ in range(REPLICATES)]
-    low, high = np.quantile([balanced(y[rows], found[rows]) for rows in drawn], [0.025, 0.975])
+    drawn = draw_units(rng_for(0, "resampled units"), len(y), REPLICATES)
+    low, high = percentile_interval(np.array([balanced(y[rows], found[rows]) for rows in drawn]), len(y) - 1.0)
     dealt = y[rng_for(0, "types dealt anew").permutation(len(y))]
     chance = 1 / len(np.unique(y))
     return {"value": balanced(y, found), "low": low, "high": high, "chance": chance, "null": balanced(dealt, _named(x, dealt)), "n": len(y)}
@@ -152,9 +152,8 @@ def places(vectors: Float[np.ndarray, "units features"], value: Float[np.ndarray
     found = np.asarray(cross_val_predict(model, vectors, value, cv=folds)).reshape(value.shape)
     dealt = value[rng_for(0, "places dealt anew").permutation(len(value))]
     null = np.asarray(cross_val_predict(model, vectors, dealt, cv=folds)).reshape(value.shape)
-    rng = rng_for(0, "resampled units")
-    drawn = [rng.integers(len(value), size=len(value)) for _ in range(REPLICATES)]
-    low, high = np.quantile([r2(value[rows], found[rows]) for rows in drawn], [0.025, 0.975])
+    drawn = draw_units(rng_for(0, "resampled units"), len(value), REPLICATES)
+    low, high = percentile_interval(np.array([r2(value[rows], found[rows]) for rows in drawn]), len(value) - 1.0)
     return {"value": r2(value, found), "low": low, "high": high, "chance": 0.0, "null": r2(dealt, null), "n": len(value)}
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from graphtwin.artifacts import write_table
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats import Recording
+from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.twin.data import clips_of
 from graphtwin.twin.population import RecordedPopulationConfig, read_population, score_recorded_population
 
@@ -48,11 +49,10 @@ def binned(predicted: Float[np.ndarray, "units units"], measured: Float[np.ndarr
     edges = np.unique(np.quantile(x, np.linspace(0, 1, BINS + 1)[1:-1]))
     place = np.searchsorted(edges, x)
     n = np.bincount(place)
-    rng, drawn = rng_for(0, "resampled units"), []
-    for _ in range(REPLICATES):
-        count = np.bincount(rng.integers(len(predicted), size=len(predicted)), minlength=len(predicted))
-        weight = (count[one] * count[other]).astype(float)
+    drawn = []
+    for count in draw_counts(rng_for(0, "resampled units"), len(predicted), REPLICATES):
+        weight = count[one] * count[other]
         drawn.append(np.bincount(place, weight * y, len(n)) / np.maximum(np.bincount(place, weight, len(n)), 1.0))
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    low, high = percentile_intervals(np.array(drawn), len(predicted) - 1.0)
     means = {name: np.bincount(place, values) / np.maximum(n, 1) for name, values in (("predicted", x), ("measured", y))}
     return pd.DataFrame({**means, "low": low, "high": high, "n_pairs": n})[n > 0].reset_index(drop=True)

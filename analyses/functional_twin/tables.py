@@ -11,6 +11,7 @@ from fits import Fit, Study
 from jaxtyping import Float
 
 from graphtwin.sources.formats import Recording
+from graphtwin.statistics import percentile_interval
 from graphtwin.twin.scores import StimulusSums, all_scores, draws, median_of, score_kinds
 
 MOVIES = "dead_leaves"
@@ -59,7 +60,7 @@ def difference(one: StimulusSums, other: StimulusSums, score: str) -> dict[str, 
     apart = _apart(one, other, every, score)
     kept &= np.isfinite(apart)
     again = [np.nanmedian(_apart(one, other, weight, score)[kept]) for weight in draws(len(one.n), 0)] if len(one.n) > 1 else [np.nan]
-    low, high = np.quantile(again, [0.025, 0.975])
+    low, high = percentile_interval(np.array(again), len(one.n) - 1.0)
     better = float((apart[kept] > 0).mean())
     return {"n_units": int(kept.sum()), **median_of(apart[kept]), "stimuli_low": low, "stimuli_high": high, "share_better": better}
 

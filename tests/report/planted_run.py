@@ -36,8 +36,6 @@ PAIR_MODELS = {
     "boosting + tuning": 0.91,
     "graph model": 1.0,
     "graph model, no function": 0.98,
-    "graph model, rewired": 0.6,
-    "graph model, permuted": 0.97,
 }
 SPLITS = {"neuron": "neuron", "scan": "scan", "block": "neuron"}
 

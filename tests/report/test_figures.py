@@ -128,7 +128,7 @@ def test_the_depth_sentence_holds_median_error_and_coverage(run):
     assert np.abs(neuron_figures.coverage_curve(normal) - neuron_figures.LEVELS).max() < 0.08
 
 
-def test_the_ranking_sentence_holds_auc_and_average_precision_of_twin_and_best_baseline(run):
+def test_the_ranking_sentence_holds_auc_and_average_precision_of_graph_model_and_best_baseline(run):
     pairs = run.table("predictions/connectivity")
     connected = pairs["connected"].to_numpy()
     text = sentence(pair_figures.draw_pair_figures(run)[0])

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "graphtwin"
 ANALYSES = PACKAGE.parent / "analyses"
-MAY = ("synthetic/", "pipeline/simulate.py")
+MAY = ("synthetic/", "pipeline/simulated_cortex.py")
 TRUTH = "graphtwin.synthetic.truth"
 
 
@@ -36,7 +36,7 @@ def test_no_module_but_the_simulation_reads_the_truth():
     paths = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
     found = {name: list(readers(path.read_text(encoding="utf-8"))) for name, path in paths.items()}
     assert {name: held for name, held in found.items() if held and not name.startswith(MAY)} == {}
-    assert len(found["pipeline/simulate.py"]) > 2
+    assert len(found["pipeline/simulated_cortex.py"]) > 2
     assert found["synthetic/truth.py"] == ["truth"]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_table, write_text
+from graphtwin.execute import threads
 from graphtwin.kinds import LIKE_TO_LIKE, MEASURED, TWIN, require_place, write_kind
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
 from graphtwin.pipeline.simulated_cortex import write_simulation
@@ -86,7 +87,6 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
 
 def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
     """Train the twin on the animal's movies and write what it says of the units; a training that was stopped goes on."""
-    from graphtwin.execute import threads
     from graphtwin.twin.runs import embed_twin, train_twin, tune_twin
 
     recording = next(made.cortex.glob("dynamic0-*"))

@@ -28,6 +28,7 @@ from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey, Results
 from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
+from graphtwin.statistics import cluster_counts, cluster_rows, resampled
 
 PERMUTED = "embeddings permuted within layer and scan"
 PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
@@ -166,8 +167,6 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
 
 def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """How well the size of held-out connections is ranked: Spearman's correlation, mean and interval over resampled axons."""
-    from graphtwin.statistics import cluster_counts, cluster_rows, resampled
-
     linked = table[table["connected"]]
     row, n = cluster_rows(linked["pre_nucleus_id"].to_numpy(np.int64))
     rank = linked[["size", "expected_size"]].rank()

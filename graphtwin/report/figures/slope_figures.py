@@ -125,7 +125,7 @@ def draw_nulls(run: RunFolder) -> Block:
         return Absent("nulls", title, "nulls were not drawn: they need --nulls above 0 (nulls.parquet).")
     labels = [f"{row['similarity']}, {row['group']}: {row['null']} (p = {row['p']:.2g})" for _, row in table.iterrows()]
     scale = table["null_sd"].replace(0.0, np.nan)
-    values = np.column_stack([np.zeros(len(table)), np.full(len(table), -1.96), np.full(len(table), 1.96)])
+    values = np.column_stack([np.zeros(len(table)), np.full(len(table), -NORMAL), np.full(len(table), NORMAL)])
     observed = ((table["estimate"] - table["null_mean"]) / scale).to_numpy(np.float64)
 
     def fill(figure: Figure) -> None:

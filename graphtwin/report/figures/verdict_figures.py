@@ -21,7 +21,6 @@ HEADLINE = {
     "depth": ["median_absolute_error", "r2"],
     "connectivity": ["auc", "average_precision"],
 }
-VARIANTS = (", permuted", ", rewired")
 
 
 def draw_differences(run: RunFolder) -> Block:
@@ -125,11 +124,10 @@ def _strips(frame: pd.DataFrame, metrics: pd.DataFrame | None) -> list[Strip]:
     """(task, null, model, metric, observed, permuted estimates) of every headline metric that has both."""
     found = []
     for (task, null, model, metric), rows in frame.groupby(["task", "null", "model", "metric"], sort=False):
-        base = next((model.removesuffix(end) for end in VARIANTS if model.endswith(end)), model)
-        known = look_up(metrics, task, base, metric)
+        known = look_up(metrics, task, model, metric)
         observed = float(rows["observed"].iloc[0]) if "observed" in rows else known.estimate if known is not None else None
         if metric in HEADLINE.get(task, [metric]) and observed is not None:
-            found.append((task, null, base, metric, observed, rows["estimate"].to_numpy(np.float64)))
+            found.append((task, null, model, metric, observed, rows["estimate"].to_numpy(np.float64)))
     return sorted(found, key=lambda strip: list(TASKS).index(strip[0]) if strip[0] in TASKS else len(TASKS))
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import schema
 from graphtwin.execute import rng_for, threads
 from graphtwin.synthetic.function.preferences import Tuning
-from graphtwin.synthetic.function.stimuli import N_DIRECTIONS, grating_film
+from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, N_DIRECTIONS, grating_film
 from graphtwin.synthetic.function.visual_responder import responder, visual_rates
 
 DIRECTIONS_DEG = np.arange(N_DIRECTIONS) * 360.0 / N_DIRECTIONS  # directions of drift: 0 right, 90 up
@@ -113,9 +113,9 @@ def direction_responses(units: pd.DataFrame, tuning: Tuning, config: ScanConfig,
         gain = np.exp(config.scan_gain * (rng.standard_normal() + 0.5 * rng.standard_normal(N_DIRECTIONS)))
         state = config.scan_noise * np.abs(rng.standard_normal(N_DIRECTIONS))
         mean = gain * (rates[place] + state * rates[place].mean(1, keepdims=True))
-        seconds = config.repeats * (GRATING_FRAMES - ONSET_FRAMES) / 30.0
+        seconds = config.repeats * (GRATING_FRAMES - ONSET_FRAMES) / FRAME_RATE_HZ
         seen = 1 - table["missed"].to_numpy()[place, None]
-        measured = rng.poisson(mean * seen * seconds) / seconds * table["amplitude"].to_numpy()[place, None] / 30.0
+        measured = rng.poisson(mean * seen * seconds) / seconds * table["amplitude"].to_numpy()[place, None] / FRAME_RATE_HZ
         named = pd.DataFrame(measured, columns=direction_columns(), index=rows.index)
         tables.append(rows[schema.UNIT_KEY].join(named))
     return (

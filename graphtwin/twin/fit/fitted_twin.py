@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.artifacts import write_atomic
+from graphtwin.artifacts import read_tensors, write_atomic
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
@@ -104,7 +104,7 @@ def write_twin(fitted: FittedTwin, path: Path) -> Path:
 def read_twin(path: Path) -> FittedTwin:
     """A twin from its file, in eval mode; an error in words where the file is something else or damaged."""
     try:
-        content = torch.load(path, weights_only=True)
+        content = read_tensors(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
     except Exception as error:  # torch raises whatever unpickling meets
