@@ -35,7 +35,7 @@ TINY = SimulateConfig.model_validate(
         "animals": 2,
         "minutes": 0.2,
         "cells": {"scans": {"depth_scans": 1}},
-        "films": {"clip_frames": 90, "oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_repeats": 1},
+        "films": {"clip_s": 3.0, "oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_repeats": 1},
         "pictures": {"train": 6, "validation": 2, "test": 1, "test_repeats": 2},
         "block": {"size_um": [10, 10, 10], "n_meshes": 2},
     }

@@ -53,7 +53,7 @@ def test_apical_dendrites_of_layer_2_3_reach_the_first_layer_and_martinotti_axon
 
 
 def test_features_move_axons_only_where_targeting_asks_and_never_dendrites():
-    with_none, without, targeted = tissue(features=False), tissue(targeting_slope=0), tissue(targeting_slope=5)
+    with_none, without, targeted = tissue(features=False), tissue(targeting_slope=0.0), tissue(targeting_slope=5.0)
     each = int(TISSUE.nucleus_id[3])
     assert grow_axon(with_none, each).vertices_nm.tobytes() == grow_axon(without, each).vertices_nm.tobytes()
     assert grow_axon(targeted, each).vertices_nm.tobytes() != grow_axon(without, each).vertices_nm.tobytes()

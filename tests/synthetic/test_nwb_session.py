@@ -19,7 +19,7 @@ from graphtwin.synthetic.function.session import MovieConfig, play, prepare_scan
 
 SEED, ANIMAL = 5, 3
 SHORT = {"oracle_clips": 1, "oracle_repeats": 2, "test_clips": 1, "test_repeats": 1, "novel_clips": 1, "novel_repeats": 1}
-MOVIES = MovieConfig(clip_frames=60, **SHORT)
+MOVIES = MovieConfig(clip_s=2.0, **SHORT)
 
 
 def cells(n: int = 12) -> pd.DataFrame:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 NEURONS = planted_neurons(24)
 TUNING = draw_tuning(NEURONS, TuningConfig(), seed=0, animal=1)
 UNITS = planted_units(NEURONS)
-SHORT = MovieConfig(clip_frames=90, oracle_clips=2, oracle_repeats=3, test_clips=1, test_repeats=2, novel_repeats=1)
+SHORT = MovieConfig(clip_s=3.0, oracle_clips=2, oracle_repeats=3, test_clips=1, test_repeats=2, novel_repeats=1)
 PICTURES = ImageConfig(train=6, validation=2, test=2, test_repeats=3)
 
 

@@ -29,7 +29,7 @@ class MovieConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    clip_frames: int = Field(300, ge=60, description="Length of a clip, in frames of 1/30 s.")
+    clip_s: float = Field(10.0, ge=2, description="Seconds of a clip, rounded to frames of 1/30 s.")
     oracle_clips: int = Field(6, ge=0, description="Clips like those of training, shown again and again (tier `oracle`).")
     oracle_repeats: int = Field(10, ge=1, description="How often each oracle clip is shown.")
     test_clips: int = Field(2, ge=0, description="Clips like those of training whose responses are withheld (tier `live_test_main`).")
@@ -102,7 +102,8 @@ def programme(config: MovieConfig, minutes: float, seed: int, animal: int) -> pd
         A table with columns trial (0, 1, ...), tier, kind, clip (a name; equal for repeats), n_frames, first_frame (of the scan).
     """
     _require_known(config.kinds)
-    n_train = max(1, round(minutes * 60 * FRAME_RATE_HZ / config.clip_frames))
+    clip_frames = round(config.clip_s * FRAME_RATE_HZ)
+    n_train = max(1, round(minutes * 60 * FRAME_RATE_HZ / clip_frames))
     shown = [("train", config.kinds[at % len(config.kinds)], f"train-{animal}-{at}") for at in range(n_train)]
     for tier, clips, repeats in (
         ("oracle", config.oracle_clips, config.oracle_repeats),
@@ -112,9 +113,9 @@ def programme(config: MovieConfig, minutes: float, seed: int, animal: int) -> pd
     shown += [("final_test_bonus", kind, f"novel-{at}") for kind in NOVEL_KINDS for at in range(config.novel_clips)] * config.novel_repeats
     rng = rng_for(seed, "programme", animal)
     trials = pd.DataFrame(shown, columns=["tier", "kind", "clip"]).iloc[rng.permutation(len(shown))].reset_index(drop=True)
-    rounds = max(1, config.clip_frames // (N_DIRECTIONS * SEGMENT_FRAMES)) * N_DIRECTIONS * SEGMENT_FRAMES
-    trials["n_frames"] = np.where(trials["kind"].isin(["drifting_gratings", "pink_noise", "random_dots"]), rounds, config.clip_frames)
-    trials["n_frames"] = trials["n_frames"].clip(upper=config.clip_frames)
+    rounds = max(1, clip_frames // (N_DIRECTIONS * SEGMENT_FRAMES)) * N_DIRECTIONS * SEGMENT_FRAMES
+    trials["n_frames"] = np.where(trials["kind"].isin(["drifting_gratings", "pink_noise", "random_dots"]), rounds, clip_frames)
+    trials["n_frames"] = trials["n_frames"].clip(upper=clip_frames)
     gaps = rng.integers(*GAP_FRAMES, len(trials))
     trials["first_frame"] = np.cumsum(gaps) + np.concatenate([[0], np.cumsum(trials["n_frames"])[:-1]])
     trials.insert(0, "trial", np.arange(len(trials)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import nn
 
 from graphtwin.twin.model.convolution import State
 
-TIME_CONSTANTS = (1.0, 10.0, 60.0)  # frames over which behaviour is averaged: the present one alone, 1/3 s and 2 s at 30 Hz
+TIME_CONSTANTS_S = (1 / 30, 1 / 3, 2.0)  # over which behaviour is averaged; the first is the present frame alone at 30 Hz and below
+PICTURES_HZ = 30.0  # single pictures have no frame rate: each counts as one frame of a video
 
 
 class Modulation(nn.Module):
@@ -16,11 +19,12 @@ class Modulation(nn.Module):
 
     keep: torch.Tensor
 
-    def __init__(self, channels: int, modulators: int, hidden: int = 16) -> None:
-        """Weights for `channels` of behaviour to `modulators` numbers; they start at 0."""
+    def __init__(self, channels: int, modulators: int, frame_rate_hz: float, hidden: int = 16) -> None:
+        """Weights for `channels` of behaviour, sampled at the frame rate (NaN for pictures), to `modulators` numbers."""
         super().__init__()
-        self.register_buffer("keep", torch.tensor([1 - 1 / constant for constant in TIME_CONSTANTS]))
-        self.inputs = nn.Linear(channels * len(TIME_CONSTANTS), hidden)
+        rate = frame_rate_hz if math.isfinite(frame_rate_hz) else PICTURES_HZ
+        self.register_buffer("keep", torch.tensor([1 - 1 / max(1.0, constant * rate) for constant in TIME_CONSTANTS_S]))
+        self.inputs = nn.Linear(channels * len(TIME_CONSTANTS_S), hidden)
         self.out = nn.Linear(hidden, modulators)
 
     def forward(

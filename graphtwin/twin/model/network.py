@@ -84,7 +84,7 @@ class AnimalHead(nn.Module):
         self.frame_rate_hz = start.frame_rate_hz
         self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))
-        self.modulation = Modulation(start.behaviour, MODULATORS)
+        self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
