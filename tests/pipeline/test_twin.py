@@ -127,7 +127,7 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
 
     words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
     with monkeypatch.context() as stopping:
-        stopping.setattr("graphtwin.twin.fit.fitted_twin.write_twin", stop)
+        stopping.setattr("graphtwin.twin.fit.write_twin", stop)
         assert "stopped" in command(*words)
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "kind.json", "provenance.json"]
     refused = "cannot go on with other arguments: "
