@@ -134,7 +134,9 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
         raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
     if not resume:
         go_on = "Give --resume to go on with it, or name" if kind.resumes else "Name"
-        raise FileExistsError(f"{folder}: a {kind.name} is already there. {go_on} another --out.")
+        stopped = not kind.resumes and (folder / UNFINISHED).exists()
+        is_there, do = ("was begun there and has not finished", "Remove the folder, or name") if stopped else ("is already there", go_on)
+        raise FileExistsError(f"{folder}: a {kind.name} {is_there}. {do} another --out.")
     return True
 
 

@@ -235,6 +235,25 @@ def test_a_run_that_has_not_finished_gets_no_page(tmp_path):
     assert not (tmp_path / "it" / "report.html").exists()
 
 
+def test_a_like_to_like_analysis_that_was_stopped_while_it_wrote_does_not_count_as_finished(given, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    out = tmp_path / "like"
+    asked = {"inclusion": "none", "by": "none", "nulls": 0}
+    monkeypatch.setattr("graphtwin.pipeline.pairs.like_to_like.artifacts.provenance", full)
+    with pytest.raises(OSError, match="no space left"):
+        graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
+    monkeypatch.undo()
+    before = contents(out)
+    assert {"unfinished", "slopes.csv", "notes.json"} <= before.keys()
+    with pytest.raises(ValueError, match=r"has not finished\. Remove the folder and make it again: `graphtwin like-to-like --out"):
+        graphtwin.write_report(out)
+    with pytest.raises(FileExistsError, match=r"was begun there and has not finished\. Remove the folder, or name another --out"):
+        graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
+    assert contents(out) == before
+
+
 @pytest.mark.parametrize("beside", ["run_cortex", "run_twin"])
 def test_folders_beside_a_demonstration_that_are_somebody_s_are_left_alone(tmp_path, beside):
     (tmp_path / beside).mkdir()

@@ -23,7 +23,9 @@ def write_report(folder: str | Path) -> Path:
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
     if (folder / UNFINISHED).exists():
-        raise ValueError(f"{folder}: {kind.is_a} that has not finished. Go on with it first: `{kind.command} --resume --out {folder}`.")
+        go_on = f"Go on with it first: `{kind.command} --resume --out {folder}`."
+        do = go_on if kind.resumes else f"Remove the folder and make it again: `{kind.command} --out {folder}`."
+        raise ValueError(f"{folder}: {kind.is_a} that has not finished. {do}")
     return PAGES[kind](folder)
 
 

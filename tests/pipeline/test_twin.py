@@ -110,6 +110,7 @@ def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path]
     assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
     assert "neither this folder nor" in command("train", tmp_path / "none", "--out", tmp_path / "y", *settings())
+    assert not (tmp_path / "y").exists()  # the same command with the right path may write there
     np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
     assert "but the twin sees (frames, 16, 24)" in command(
         "predict", run, "--stimulus", tmp_path / "movie.npy", "--out", tmp_path / "r.npy"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
-from graphtwin.kinds import LIKE_TO_LIKE, require_place, write_kind
+from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, require_place, write_kind
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
@@ -187,7 +187,10 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
 
 
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
-    """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
+    """Tables as Parquet and CSV, models and notes as JSON, with provenance; till all is there the folder is unfinished."""
+    require_place(out, LIKE_TO_LIKE)  # another process may have written there meanwhile
+    again = "This analysis has not finished: remove this folder and ask again, or name another --out.\n"
+    artifacts.write_text(again, out / UNFINISHED)  # before the kind: whatever says its kind and has no such file is whole
     write_kind(out, LIKE_TO_LIKE)
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
@@ -196,6 +199,7 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
+    (out / UNFINISHED).unlink()
 
 
 def _plain(config: LikeToLikeConfig) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
-from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, write_begun, write_history
+from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
@@ -93,9 +93,10 @@ def _train(
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
         if first:
-            begin(out, config, resume, "graphtwin twin transfer" if onto else "graphtwin twin train")
+            require_twin_place(out, config, resume)
         recordings = [open_recording(folder) for folder in folders]
         if first:
+            begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
             inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
             write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
         trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, load_twin(onto).twin if onto else None, device)

@@ -30,22 +30,31 @@ def load_twin(run: str | Path) -> FittedTwin:
     return read_twin(Path(run) / FILE_NAME)
 
 
-def begin(out: Path, config: FoundationConfig, resume: bool, command: str = TWIN.command) -> None:
-    """Write kind and settings into a new folder; an error where it is taken, or belongs to other settings.
+def require_twin_place(out: Path, config: FoundationConfig, resume: bool) -> None:
+    """Raise where the folder of a training is taken, or belongs to other settings.
 
     Args:
         out: Folder of the training.
         config: Settings of the training.
         resume: Go on with the training that is there.
-        command: Command that writes the folder.
     """
     written = out / "config.toml"
     if (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
         raise FileExistsError(f"{out}: a finished twin is there. Name another --out.")
     if require_place(out, TWIN, resume) and written.exists() and written.read_text(encoding="utf-8") != dump_toml(config):
         raise ValueError(f"{out}: was begun with other settings than those given ({written}). Use the same, or name another --out.")
+
+
+def begin(out: Path, config: FoundationConfig, command: str = TWIN.command) -> None:
+    """Write kind and settings into the folder of a training, once its recordings are known to be good.
+
+    Args:
+        out: Folder of the training.
+        config: Settings of the training.
+        command: Command that writes the folder.
+    """
     write_kind(out, TWIN, command)
-    artifacts.write_text(dump_toml(config), written)
+    artifacts.write_text(dump_toml(config), out / "config.toml")
 
 
 def core_of(run: Path | None) -> dict[str, str]:
