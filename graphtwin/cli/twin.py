@@ -154,13 +154,11 @@ def _predict(
 ) -> None:
     """Predict responses to a video, of an animal at rest."""
     with words():
-        import numpy as np
-
         from graphtwin.artifacts import ARRAYS, require_new, write_atomic
-        from graphtwin.twin.runs import predict_video
+        from graphtwin.twin.runs import predict_video, read_video
 
         require_new(out, ARRAYS)
-        responses = predict_video(run, np.load(stimulus, mmap_mode="r"), animal, device, progress=True)
+        responses = predict_video(run, read_video(stimulus), animal, device, progress=True)
         write_atomic(out, lambda temporary: _save(responses, temporary))
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
 

@@ -177,6 +177,8 @@ def changed(name: str, **columns: object):
     [
         (("synapses", lambda t: t.rename(columns={"pre_nucleus_id": "pre_nucleus"})), r"'pre_nucleus_id' \(nearest here: 'pre_nucleus'\)"),
         (("synapses", lambda t: pd.concat([t, t[:2]])), r"2 of \d+ rows repeat the key \['synapse_id'\]"),
+        (changed("synapses", size="big"), r"column size: (\d+) of \1 values are text and no numbers, first 'big'"),
+        (changed("proximity", l_d_um="far"), r"column l_d_um: (\d+) of \1 values are text and no numbers, first 'far'"),
         (changed("synapses", size=-1.0), r"(\d+) of \1 sizes are 0, negative or infinite, first -1"),
         (
             ("synapses", lambda t: t.assign(pre_nucleus_id=t["pre_nucleus_id"] + ROOT)),

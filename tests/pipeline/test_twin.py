@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
+from graphtwin.twin.runs.in_silico import stimulus_clips
 from tests.twin.planted_recording import plant
 
 pytestmark = pytest.mark.slow
@@ -185,7 +187,24 @@ def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: lis
     assert "but the twin sees (frames, 16, 24)" in command(
         "correlate", run, "--stimulus", tmp_path / "small.npy", "--out", tmp_path / "c.npy"
     )
+    (tmp_path / "torn.npy").write_bytes((tmp_path / "small.npy").read_bytes()[:300])
+    (tmp_path / "words.npy").write_text("no numbers")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+    for name, why in {
+        "torn.npy": "is cut short",
+        "words.npy": "no .npy file of numbers",
+        "objects.npy": "no .npy file of numbers",
+        "none.npy": "no such file",
+        "": "is a folder. Give an .npy file",
+    }.items():
+        assert why in command("predict", run, "--stimulus", tmp_path / name, "--out", tmp_path / "c.npy").replace("\n", " ")
     assert not list(tmp_path.glob("c.npy*"))
+
+
+def test_an_animal_that_saw_pictures_alone_is_shown_no_clips():
+    pictures = SimpleNamespace(name="static1", size=(16, 24), frame_rate_hz=float("nan"))
+    with pytest.raises(ValueError, match=r"static1: the twin was trained on single pictures.*Give a twin of videos"):
+        next(stimulus_clips(pictures, Path("movie.npy")))  # type: ignore[arg-type]
 
 
 def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Path], run: Path, tmp_path: Path):

@@ -35,6 +35,7 @@ def read_connections(path: str | Path) -> pd.DataFrame:
     table = _house_names(read_file(path))
     key = _key_of(table, path)
     optional = [name for name in ("synapse_id", "size", "n_synapses") if name in table]
+    _require_numbers(table, [name for name in optional if name != "synapse_id"], path)
     table = _with_ids(table[[*key, *optional]], [*key, *(name for name in optional if name == "synapse_id")], path)
     if "synapse_id" in table:
         schema.require_unique(table, ["synapse_id"], str(path))
@@ -58,6 +59,7 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
     table = _house_names(read_file(path))
     key = _key_of(table, path)
     schema.require_columns(table, ["l_d_um"], str(path))
+    _require_numbers(table, ["l_d_um"], path)
     table = _with_ids(table[[*key, "l_d_um"]], key, path)
     longest = float(table["l_d_um"].max())
     if longest > LONGEST_UM or (0 < longest < SHORTEST_UM and (table["l_d_um"] > 0).sum() >= MANY):
@@ -80,6 +82,19 @@ def _key_of(table: pd.DataFrame, path: Path) -> list[str]:
         return ROOT_KEY
     schema.require_columns(table, schema.PAIR_KEY, f"{path} (or {' and '.join(ROOT_KEY)})")
     return schema.PAIR_KEY
+
+
+def _require_numbers(table: pd.DataFrame, names: list[str], path: Path) -> None:
+    """Raise where one of these columns holds anything but numbers and gaps."""
+    for name in names:
+        if pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().all():
+            continue
+        words = table.loc[pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna(), name]
+        first = words.iloc[0] if len(words) else table[name].dropna().iloc[0]
+        raise ValueError(
+            f"{path}, column {name}: {len(words) or len(table)} of {len(table)} values are text and no numbers, first {first!r}. "
+            "Write numbers, and leave the cell empty where one is unknown."
+        )
 
 
 def _with_ids(table: pd.DataFrame, names: list[str], path: Path) -> pd.DataFrame:

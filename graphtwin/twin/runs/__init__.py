@@ -5,7 +5,7 @@ from graphtwin.twin.runs.in_silico import correlate_twin, embed_twin, tune_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import train_twin, transfer_twin
 from graphtwin.twin.runs.twin_folder import load_twin
-from graphtwin.twin.runs.video import predict_video
+from graphtwin.twin.runs.video import predict_video, read_video
 
 __all__ = [
     "correlate_twin",
@@ -13,6 +13,7 @@ __all__ = [
     "held_out_tiers",
     "load_twin",
     "predict_video",
+    "read_video",
     "score_population",
     "score_twin",
     "train_twin",

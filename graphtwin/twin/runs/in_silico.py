@@ -14,7 +14,7 @@ from graphtwin.artifacts import ARRAYS, require_new, write_atomic, write_table
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import load_twin
-from graphtwin.twin.runs.video import require_video
+from graphtwin.twin.runs.video import read_video, require_video
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
@@ -105,8 +105,10 @@ def stimulus_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.nd
             different clips are taken, whatever their tier.
     """
     size = responder.size
+    if not np.isfinite(responder.frame_rate_hz):
+        raise ValueError(f"{responder.name}: the twin was trained on single pictures, which are no clips. Give a twin of videos.")
     if stimulus.suffix == ".npy":
-        stored = np.load(stimulus, mmap_mode="r")
+        stored = read_video(stimulus)
         for clip in stored if stored.ndim == 4 else [stored]:
             require_video(clip, size)
             yield clip

@@ -37,6 +37,24 @@ def predict_video(
     return AnimalResponder(fitted, name).respond(video, progress)
 
 
+def read_video(path: str | Path) -> np.ndarray:
+    """The grey levels of a file, read as they are needed; an error in words where it is no file of numbers.
+
+    Args:
+        path: File of numbers, .npy.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: {'is a folder' if path.exists() else 'no such file'}. Give an .npy file of grey levels.")
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: is no .npy file of numbers, or is cut short. Save the grey levels with numpy.save.") from error
+    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: holds {getattr(stored, 'dtype', 'several arrays')}, no numbers. Save the grey levels with numpy.save.")
+    return stored
+
+
 def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
     """Raise unless the video has frames of this size with finite grey levels."""
     if video.ndim != 3 or video.shape[1:] != size:
