@@ -230,7 +230,7 @@ def test_like_to_like_in_python_is_what_the_command_does(given, answered, tmp_pa
 def test_a_run_that_has_not_finished_gets_no_page(tmp_path):
     write_kind(tmp_path / "it", RUN)
     (tmp_path / "it" / "unfinished").write_text("")
-    with pytest.raises(ValueError, match=r"has not finished\. Go on with it first: `graphtwin run --resume --out .*it`"):
+    with pytest.raises(ValueError, match=r"has not finished\. Go on with it first: give the `graphtwin run` that began it"):
         graphtwin.write_report(tmp_path / "it")
     assert not (tmp_path / "it" / "report.html").exists()
 

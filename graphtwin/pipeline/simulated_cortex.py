@@ -82,8 +82,8 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
     if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
         log.warning("%s: finished already; nothing was done.", folder)
         return folder
-    write_kind(folder, SIMULATION)
     artifacts.write_text("This simulation has not finished: give --resume to go on.\n", folder / UNFINISHED)
+    write_kind(folder, SIMULATION)
     artifacts.write_text(dump_toml(config), folder / "config.toml")
     _do_steps(_steps(config, workers), config, folder, workers)
     steps.write_readme(config, folder)

@@ -23,7 +23,7 @@ def write_report(folder: str | Path) -> Path:
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
     if (folder / UNFINISHED).exists():
-        go_on = f"Go on with it first: `{kind.command} --resume --out {folder}`."
+        go_on = f"Go on with it first: give the `{kind.command}` that began it once more, with --resume."
         do = go_on if kind.resumes else f"Remove the folder and make it again: `{kind.command} --out {folder}`."
         raise ValueError(f"{folder}: {kind.is_a} that has not finished. {do}")
     return PAGES[kind](folder)

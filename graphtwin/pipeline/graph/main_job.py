@@ -66,10 +66,10 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         study = read_study(folder)  # as workers and a resumed run read it
         results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
         _write_results(study, scope, results, folder)
-    shutil.rmtree(folder / WORK)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
     (folder / kinds.UNFINISHED).unlink()
+    shutil.rmtree(folder / WORK)  # last: a run that is killed before has all its jobs, one that is killed here is finished
     return folder
 
 
@@ -84,8 +84,8 @@ def _prepared(settings: Settings) -> Settings:
 def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
     """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
     if not (folder / "config.toml").exists():
-        kinds.write_kind(folder, kinds.RUN)
         artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / kinds.UNFINISHED)
+        kinds.write_kind(folder, kinds.RUN)
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
     artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
 

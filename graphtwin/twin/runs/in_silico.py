@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_CLIPS = 40  # clips of a recording, at most, that are a stimulus
 RESPONSES = "in_silico_resp"  # column of responses, as the published neuron table calls it
+log = logging.getLogger("graphtwin")
 
 
 def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
@@ -40,7 +42,11 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 
     fitted = load_twin(run)
     table = embed_units(fitted)
-    if all(np.isfinite(seen.frame_rate_hz) for seen in fitted.animals.values()):
+    of_pictures = [name for name, seen in fitted.animals.items() if not np.isfinite(seen.frame_rate_hz)]
+    if of_pictures:
+        told = ", ".join(of_pictures), len(fitted.animals)
+        log.warning("tuning is left out of the table: %s of %d animals saw single pictures, in which nothing drifts.", *told)
+    else:
         table = table.merge(
             measure_tuning(responders(fitted), progress=progress)[[*UNIT_KEY, "animal", *TUNING]], on=[*UNIT_KEY, "animal"], validate="1:1"
         )
