@@ -171,6 +171,25 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
         pd.testing.assert_frame_equal(pd.read_parquet(out / f"{name}.parquet"), pd.read_parquet(finished.folder / f"{name}.parquet"))
 
 
+def test_a_run_killed_while_its_work_is_removed_is_finished_and_loses_no_weights(finished, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def half_removed(work: Path) -> None:
+        next(work.glob("*.pt")).unlink()
+        raise Stopped
+
+    with few_trees():
+        with monkeypatch.context() as patch:
+            patch.setattr(stages.shutil, "rmtree", half_removed)
+            with pytest.raises(Stopped):
+                graphtwin.run(SMALL, source=str(finished.toml), out=out)
+        before = sha256(out / "graph.pt")
+        graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
+    assert not (out / "unfinished").exists()
+    assert sha256(out / "graph.pt") == before
+    assert set(graphtwin.graph.load(out).neurons) == set(graphtwin.graph.load(finished.folder).neurons)
+
+
 def test_what_workers_read_from_the_folder_is_what_the_run_made(finished, tmp_path, monkeypatch):
     made, make = [], stages.make_study
     monkeypatch.setattr(stages, "make_study", lambda *given: made.append(make(*given)) or made[0])
