@@ -8,6 +8,9 @@ from scipy import stats
 from benchmarks.glmmtmb.planted import LEVELS, SLOPES, Rule, axon_rates, planted_pairs
 from graphtwin.mixed import fit_mixed, slopes
 
+pytestmark = pytest.mark.slow
+
+
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"
 

@@ -10,6 +10,9 @@ from benchmarks.glmmtmb.cases import SMALL
 from benchmarks.glmmtmb.reference import fingerprint
 from graphtwin.mixed import fit_mixed
 
+pytestmark = pytest.mark.slow
+
+
 FIXTURES = Path(__file__).parent / "fixtures"
 CASES = {f"{case.name}_{package}": case for case in SMALL for package in case.packages}
 

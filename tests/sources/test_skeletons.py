@@ -9,6 +9,9 @@ import pytest
 
 from graphtwin.sources.loaders.skeletons import Skeleton, find_skeletons, read_skeleton
 
+pytestmark = pytest.mark.slow
+
+
 DATA = Path(__file__).resolve().parents[2] / "data" / "skeletons"
 ROOT = 864691135000000007  # ids of segments lie far above 2^53
 

@@ -8,6 +8,8 @@ from graphtwin.twin.population.latent_model import marginal_log_likelihood
 from graphtwin.twin.population.marginals import Marginals
 from tests.twin.planted_population import SHAPE, planted_population
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", ["zero_inflated", "continuous", "counts"])
 def test_densities_integrate_to_one_at_any_mean(fitted_populations, kind):

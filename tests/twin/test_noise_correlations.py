@@ -10,6 +10,9 @@ from graphtwin.twin.population.noise_correlations import (
 )
 from tests.twin.planted_population import planted_population, sample_responses
 
+pytestmark = pytest.mark.slow
+
+
 PAIRS = np.triu_indices(40, 1)
 
 
