@@ -3,13 +3,16 @@
 from graphtwin.sources.formats import manifest
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
+from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import READERS, read_asked, read_file, verified_sha256
 from graphtwin.sources.formats.manifest import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, required_item, samples_of, scan_of, times_of
 from graphtwin.sources.formats.pickles import read_pickle
+from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial
-from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_ids, read_npz, read_precomputed, read_swc
+from graphtwin.sources.formats.skeleton_files import read_npz
+from graphtwin.sources.formats.swc_file import read_swc
 
 __all__ = [
     "PLANES",
@@ -18,6 +21,7 @@ __all__ = [
     "RawSkeleton",
     "Recording",
     "SERIES",
+    "SYNAPSE",
     "SYNAPTIC",
     "SourceTables",
     "Table",
@@ -25,10 +29,12 @@ __all__ = [
     "as_text",
     "brackets",
     "cloudpath_of",
+    "compartment_of_edges",
     "damaged",
     "first_line",
     "interpolated",
     "manifest",
+    "notes_on_codes",
     "oasis",
     "opened",
     "precomputed_ids",
