@@ -1,11 +1,13 @@
 """What loaders share: the forms that they hand over, and readers of file formats."""
 
 from graphtwin.sources.formats import manifest
+from graphtwin.sources.formats.annotation_records import properties_of, read_records
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import READERS, read_asked, read_file, verified_sha256
+from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.manifest import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, required_item, samples_of, scan_of, times_of
 from graphtwin.sources.formats.pickles import read_pickle
@@ -21,6 +23,7 @@ __all__ = [
     "RawSkeleton",
     "Recording",
     "SERIES",
+    "SYMBOLS_NM",
     "SYNAPSE",
     "SYNAPTIC",
     "SourceTables",
@@ -38,12 +41,14 @@ __all__ = [
     "oasis",
     "opened",
     "precomputed_ids",
+    "properties_of",
     "read_asked",
     "read_file",
     "read_info",
     "read_npz",
     "read_pickle",
     "read_precomputed",
+    "read_records",
     "read_swc",
     "required_item",
     "samples_of",
