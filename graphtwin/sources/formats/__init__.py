@@ -13,6 +13,7 @@ from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, 
 from graphtwin.sources.formats.pickles import read_pickle
 from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial
+from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
 from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.swc_file import read_swc
 
@@ -26,6 +27,7 @@ __all__ = [
     "SYMBOLS_NM",
     "SYNAPSE",
     "SYNAPTIC",
+    "Scale",
     "SourceTables",
     "Table",
     "Trial",
@@ -43,6 +45,7 @@ __all__ = [
     "precomputed_ids",
     "properties_of",
     "read_asked",
+    "read_box",
     "read_file",
     "read_info",
     "read_npz",
@@ -53,6 +56,7 @@ __all__ = [
     "required_item",
     "samples_of",
     "scan_of",
+    "scales_of",
     "shown_at",
     "times_of",
     "verified_sha256",
