@@ -30,23 +30,23 @@ def read_swc(path: Path) -> RawSkeleton:
     Args:
         path: Path of the file.
     """
-    text = _text(path)
+    text, encoding = _text(path)
     header = read_header(_comments(text), path)
-    nodes = _table(text.splitlines(), path)
+    nodes = _table(text, encoding, path)
     labels, notes = _labels(nodes[:, TYPE], header)
     vertices = nodes[:, XYZ] * header.scale + header.offset
     return RawSkeleton(vertices, _edges(nodes, path), labels, header.nm_per_unit, directed=True, notes=notes)
 
 
-def _text(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16 with a mark, or in Latin-1."""
+def _text(path: Path) -> tuple[str, str]:
+    """The text of a file and its encoding: UTF-8, UTF-16 with a mark, or Latin-1."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
+        return content.decode("utf-16", errors="replace"), "utf-16"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), "utf-8-sig"
     except UnicodeDecodeError:
-        return content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+        return content.removeprefix(codecs.BOM_UTF8).decode("latin-1"), "latin-1"
 
 
 def _comments(text: str) -> list[str]:
@@ -59,32 +59,35 @@ def _comments(text: str) -> list[str]:
     return found
 
 
-def _table(lines: list[str], path: Path) -> Float[np.ndarray, "nodes 6"]:
-    """Number, type, x, y, z and parent of each node."""
+def _table(text: str, encoding: str, path: Path) -> Float[np.ndarray, "nodes 6"]:
+    """Number, type, x, y, z and parent of each node, straight from the file where its lines are as SWC has them."""
+    try:
+        nodes = _numbers(str(path), encoding)
+    except (ValueError, OverflowError) as error:
+        nodes = _from_lines(text.splitlines(), path, error)
+    return _whole_numbers(nodes, path) if nodes.size else np.empty((0, 6))
+
+
+def _from_lines(lines: list[str], path: Path, error: Exception) -> np.ndarray:
+    """The numbers of lines that have a line of column names above them, or other separators than blanks."""
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), len(lines))
     lines = lines[first:]
     if lines and re.match(r"\s*[A-Za-z_\"']", lines[0]) and not re.match(r"\s*(nan|inf)\b", lines[0], re.IGNORECASE):
         names = [name.strip("\"' ").lower() for name in re.split(r"[\s,;]+", lines.pop(0).strip())]
         if [name[:1] for name in names[2:5]] != ["x", "y", "z"]:
             raise ValueError(f"{path}: the line of column names is {names}, but SWC has {', '.join(COLUMNS)} in this order. Write them so.")
-    if not lines:
-        return np.empty((0, 6))
+    odd = next((line for line in lines if re.match(r"[^#]*[,;]", line)), None)
     try:
-        nodes = _numbers(lines)
-    except (ValueError, OverflowError) as error:
-        odd = next((line for line in lines if re.match(r"[^#]*[,;]", line)), None)
-        try:
-            nodes = _numbers(_with_blanks(lines, odd) if odd else lines)
-        except (ValueError, OverflowError):
-            raise ValueError(f"{path}: no SWC that can be read ({error}). Each line needs {', '.join(COLUMNS)}.") from error
-    return _whole_numbers(nodes, path) if nodes.size else np.empty((0, 6))
+        return _numbers(_with_blanks(lines, odd) if odd else lines)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{path}: no SWC that can be read ({error}). Each line needs {', '.join(COLUMNS)}.") from error
 
 
-def _numbers(lines: list[str]) -> Float[np.ndarray, "nodes 6"]:
-    """Numbers between blanks, all columns but the radius."""
+def _numbers(lines: list[str] | str, encoding: str | None = None) -> np.ndarray:
+    """Numbers between blanks, all columns but the radius, of lines or of the file of that name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # numpy's, of lines that hold a comment alone
-        return np.loadtxt(lines, ndmin=2, usecols=(0, 1, 2, 3, 4, 6))
+        return np.loadtxt(lines, ndmin=2, usecols=(0, 1, 2, 3, 4, 6), encoding=encoding)
 
 
 def _with_blanks(lines: list[str], odd: str) -> list[str]:
