@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from mutations import BINARY, DOCUMENT, TEXT, Mutation
 
 ROOT = 864691135000000001  # root ids lie far above 2^53, as real ones do

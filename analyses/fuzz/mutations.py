@@ -1,4 +1,4 @@
-"""Ways in which a file is spoiled: bytes, words of a text, and values of a JSON document. Each is a function of the content and a generator."""
+"""Ways in which bytes, words of a text and values of a document are spoiled: functions of the content and a generator."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def document(content: bytes, rng: np.random.Generator) -> bytes:
         held = json.loads(content)
     except ValueError:
         return flip(content, rng)
-    places = list(_places(held))
+    places = list(places_of(held))
     if not places:
         return flip(content, rng)
     within, key = places[rng.integers(len(places))]
@@ -98,11 +98,11 @@ def document(content: bytes, rng: np.random.Generator) -> bytes:
     return json.dumps(held).encode()
 
 
-def _places(held: Any) -> Any:
+def places_of(held: Any) -> Any:
     """Each container in a document with each of its keys."""
     for key, value in list(held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()):
         yield held, key
-        yield from _places(value)
+        yield from places_of(value)
 
 
 BINARY: tuple[Mutation, ...] = (flip, cut, splice, edge_number)

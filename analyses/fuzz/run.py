@@ -6,9 +6,9 @@ python analyses/fuzz/run.py [--inputs 100000] [--only NAME] [--workers 2]
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import multiprocessing
-import os
 import resource
 import shutil
 import sys
@@ -23,7 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from formats import Format, Wrong, all_formats
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tqdm import tqdm
+from values import has_values, replace
 
 from graphtwin.artifacts import write_table
 from graphtwin.execute import rng_for
@@ -97,7 +100,10 @@ def tried(form: Format, n: int, bar: Any) -> pd.DataFrame:
 
 
 def work(name: str, first: int, n: int, pipe: Connection) -> None:
-    """Read inputs one by one and send how each ended; the process has a gigabyte beyond what it holds after the unspoiled example."""
+    """Read inputs one by one and send how each ended; the process has a gigabyte beyond what it holds after the unspoiled example.
+
+    Two thirds of the inputs are spoiled in their bytes, the rest in their values.
+    """
     (form,) = [form for form in all_formats() if form.name == name]
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
@@ -108,19 +114,40 @@ def work(name: str, first: int, n: int, pipe: Connection) -> None:
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = held + int(LIMIT_GB * 2**30)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        sys.stderr = Path(os.devnull).open("w")  # progress bars of the libraries
+        sys.stderr = sys.stdout = io.StringIO()  # progress bars and warnings of libraries
         pipe.send(None)
-        for number in range(first, n):
-            folder = Path(place) / f"input_{number}"
-            spoil(form, valid, folder, number)
-            start = time.perf_counter()
-            end, words = ended(form, folder)
-            pipe.send({"input": number, "end": end, "words": words, "seconds": time.perf_counter() - start})
-            shutil.rmtree(folder)
+        in_bytes = n - n // 3 if has_values(valid) else n
+        for number in range(first, in_bytes):
+            send(form, spoil(form, valid, Path(place) / f"input_{number}", number), number, pipe)
+        numbers = iter(range(in_bytes, n))
+
+        @settings(max_examples=n, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(st.data())
+        def draw(data: st.DataObject) -> None:
+            drawn = Path(place) / "drawn"
+            shutil.rmtree(drawn, ignore_errors=True)  # of an example that Hypothesis broke off
+            replace(data.draw, valid, drawn)
+            number = next(numbers, n)
+            if first <= number < n:
+                send(form, drawn.rename(Path(place) / f"input_{number}"), number, pipe)
+
+        if in_bytes < n:
+            draw()
+        for number in numbers:  # where Hypothesis found fewer
+            if number >= first:
+                send(form, spoil(form, valid, Path(place) / f"input_{number}", number), number, pipe)
+
+
+def send(form: Format, folder: Path, number: int, pipe: Connection) -> None:
+    """Read one input, send how it ended, and remove it."""
+    start = time.perf_counter()
+    end, words = ended(form, folder)
+    pipe.send({"input": number, "end": end, "words": words, "seconds": time.perf_counter() - start})
+    shutil.rmtree(folder)
 
 
 def spoil(form: Format, valid: Path, folder: Path, number: int) -> Path:
-    """A copy of the valid example in which one file is spoiled; its path.
+    """A copy of the valid example in which one file is spoiled; the folder given.
 
     Args:
         form: Format of the example.
@@ -137,7 +164,7 @@ def spoil(form: Format, valid: Path, folder: Path, number: int) -> Path:
     for _ in range(1 + (rng.random() < 0.2)):
         content = mutations[rng.integers(len(mutations))](content or b"\0", rng)
     file.write_bytes(content)
-    return file
+    return folder
 
 
 def ended(form: Format, folder: Path) -> tuple[str, str]:
