@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -144,6 +145,22 @@ def require_unique(frame: pd.DataFrame, key: list[str], origin: str) -> None:
             f"{origin}: {int(repeated.sum())} of {len(frame)} rows repeat the key {key}, first {first}. "
             "Sum or drop them before the join, which needs one row a key."
         )
+
+
+def require_int64(ids: np.ndarray, origin: str) -> np.ndarray:
+    """Integer ids as int64, or an error that counts those of 2^63 and more, which unsigned formats allow.
+
+    Args:
+        ids: Ids of any integer dtype.
+        origin: Name of file and column, for the error.
+    """
+    large = ids > np.iinfo(np.int64).max
+    if large.any():
+        raise ValueError(
+            f"{origin}: {int(large.sum())} of {len(ids)} ids are 2^63 or more, first {ids[large][0]}, which int64 cannot hold. "
+            "Give these smaller ids."
+        )
+    return ids.astype(np.int64)
 
 
 def as_ids(column: pd.Series, origin: str) -> pd.Series:

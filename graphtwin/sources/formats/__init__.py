@@ -1,15 +1,20 @@
 """What loaders share: the forms that they hand over, and readers of file formats."""
 
 from graphtwin.sources.formats import manifest
+from graphtwin.sources.formats.annotation_records import properties_of, read_records
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
+from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import READERS, read_asked, read_file, verified_sha256
+from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.manifest import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, required_item, samples_of, scan_of, times_of
 from graphtwin.sources.formats.pickles import read_pickle
+from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial
-from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_ids, read_npz, read_precomputed, read_swc
+from graphtwin.sources.formats.skeleton_files import read_npz
+from graphtwin.sources.formats.swc_file import read_swc
 
 __all__ = [
     "PLANES",
@@ -18,6 +23,8 @@ __all__ = [
     "RawSkeleton",
     "Recording",
     "SERIES",
+    "SYMBOLS_NM",
+    "SYNAPSE",
     "SYNAPTIC",
     "SourceTables",
     "Table",
@@ -25,19 +32,23 @@ __all__ = [
     "as_text",
     "brackets",
     "cloudpath_of",
+    "compartment_of_edges",
     "damaged",
     "first_line",
     "interpolated",
     "manifest",
+    "notes_on_codes",
     "oasis",
     "opened",
     "precomputed_ids",
+    "properties_of",
     "read_asked",
     "read_file",
     "read_info",
     "read_npz",
     "read_pickle",
     "read_precomputed",
+    "read_records",
     "read_swc",
     "required_item",
     "samples_of",
