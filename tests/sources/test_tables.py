@@ -50,8 +50,11 @@ def test_a_position_column_of_triples_equals_three_columns(export, suffix):
 
 
 def test_positions_in_the_pia_frame_are_preferred_to_voxels(export):
-    export.frames["somata"] = export.frames["somata"].assign(pial_x_um=1.0, pial_y_um=2.0, pial_z_um=3.0)
-    assert tables.load_folder(export.write()).of("somata")[0].frame.loc[4, ["x_um", "depth_um", "z_um"]].tolist() == [1.0, 2.0, 3.0]
+    somata = export.frames["somata"]
+    pia = {f"pial_{axis}_um": somata[f"pt_position_{axis}"] * edge + 0.5 for axis, edge in (("x", 0.004), ("y", 0.004), ("z", 0.04))}
+    export.frames["somata"] = somata.assign(**pia)
+    read = tables.load_folder(export.write()).of("somata")[0].frame.loc[4, ["x_um", "depth_um", "z_um"]].astype(float)
+    np.testing.assert_allclose(read, [4001 * 0.004 + 0.5, 4005 * 0.004 + 0.5, 4009 * 0.04 + 0.5])
 
 
 def test_a_depth_without_its_lateral_place_is_an_error_and_not_left_out(export):
@@ -116,7 +119,7 @@ def test_a_renamed_column_is_an_error_that_names_the_nearest(export):
 
 def test_ids_stored_as_floats_are_an_error_that_counts_them(export):
     export.frames["synapses"] = export.frames["synapses"].astype({"pre_pt_root_id": "float64"})
-    with pytest.raises(ValueError, match=r"stored as float64.*4 of 4 ids lie above it and have lost.*Export the column again as int64"):
+    with pytest.raises(ValueError, match=r"ids are floats \(float64.*4 of 4 ids lie above it and have lost.*Export the column again as int64"):
         tables.load_folder(export.write(".parquet"))
 
 
@@ -143,7 +146,7 @@ def test_nan_responses_are_an_error_that_names_the_units(export):
     [
         (lambda frame: frame.assign(rate=[np.nan, *frame["rate"][1:]]), "1 values do not fit the schema, first .*rate"),
         (lambda frame: frame.assign(rate_error=-1.0), "4 values do not fit the schema, first .*rate_error"),
-        (lambda frame: frame.assign(target_id=frame["target_id"].astype(float)), "column nucleus_id: ids are stored as float64"),
+        (lambda frame: frame.assign(target_id=frame["target_id"] + 0.5), "column nucleus_id: 4 of 4 ids are no whole numbers"),
         (lambda frame: frame.assign(orientation_index=0), r"2 of 4 rows repeat the key \['nucleus_id', 'orientation_index'\]"),
         (lambda frame: frame.rename(columns={"rate_error": "sem"}), "1 columns are missing: 'rate_error'"),
     ],
