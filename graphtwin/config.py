@@ -95,10 +95,14 @@ def overridden(model: type[Model], values: dict[str, Any], overrides: list[str] 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; an error names the file and the line."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such TOML file. Give the path of an existing one.") from error
-    except tomllib.TOMLDecodeError as error:
+    except IsADirectoryError as error:
+        raise ValueError(f"{path}: is a folder and no TOML file. Give the path of the file.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not valid TOML: {error}. Correct the line it names.") from error
 
 

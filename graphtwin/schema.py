@@ -219,7 +219,7 @@ def _is_blank(column: pd.Series) -> np.ndarray:
 
 def _from_floats(column: pd.Series, origin: str) -> pd.Series:
     """Floats as int64 where each is a whole number below what its type can count to."""
-    values = column.to_numpy()
+    values = column.to_numpy(getattr(column.dtype, "numpy_dtype", column.dtype))
     whole = 2.0 ** (np.finfo(values.dtype).nmant + 1)
     lossy = np.abs(values) > whole
     if lossy.any():

@@ -27,7 +27,7 @@ def test_an_id_is_the_same_integer_whatever_it_was_stored_as(ids):
 
 @given(st.lists(st.integers(0, 2**53), min_size=1))
 def test_floats_that_can_have_lost_no_digit_are_read(ids):
-    for stored in (pd.Series(ids, dtype="float64"), pd.Series([f"{value}.0" for value in ids])):
+    for stored in (pd.Series(ids, dtype="float64"), pd.Series([f"{value}.0" for value in ids]), pd.Series(ids, dtype="Float64")):
         assert schema.as_ids(stored, "file, column id").tolist() == ids
 
 

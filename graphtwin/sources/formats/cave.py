@@ -33,7 +33,8 @@ def valid_rows(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         return table
     if not kept.any():
         raise ValueError(
-            f"{origin}: none of its {len(table)} rows is valid. Export the rows that are, or drop the column if it means something else."
+            f"{origin}: none of its {len(table)} rows is valid (columns {[name for name in (*VALID, *REPLACED) if name in table]}). "
+            "Export rows that are, or drop these columns if they mean something else."
         )
     log.warning("%s: %d of %d rows are not valid, or another took their place; left out.", origin, (~kept).sum(), len(table))
     return table[kept].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ CAVE = {
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position in CAVE's exports, where it is split
 ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
+
+log = logging.getLogger("graphtwin")
 
 
 def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> str:
@@ -132,6 +135,8 @@ def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str
         return table
     schema.require_columns(table, VOXELS, origin)
     edges, declared = edges_of(table, stated, frame.voxel_nm, origin)
+    if not declared:
+        log.warning("%s: nothing states the unit of its positions; taken for voxels of %g x %g x %g nm.", origin, *edges)
     places = table[VOXELS].to_numpy(dtype=np.float64)
     require_voxels(places, edges, declared, origin)
     pia = pia_from_voxels(places, replace(frame, voxel_nm=edges))

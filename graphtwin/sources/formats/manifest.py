@@ -73,9 +73,11 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         toml: Path of the TOML; table paths are relative to its folder.
         sha256: Hash that each table file must have, by its path in the TOML; None accepts any.
     """
-    manifest = validate(Manifest, read_toml(toml), str(toml))
+    given = read_toml(toml)
+    manifest = validate(Manifest, given, str(toml))
+    in_frame = given.get("frame", {})  # what is stated: the model has defaults for the rest
     frame = PiaFrame(**manifest.frame.model_dump())
-    of_frame = manifest.frame.voxel_nm if "voxel_nm" in manifest.frame.model_fields_set else None
+    of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
     paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
     tables, moved = [], []
@@ -85,7 +87,7 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         )
         tables.append(Table(entry.role, entry.materialization, entry.file, read))
         moved += [entry.file] if from_voxels else []
-    pia_stated = not moved or "pia_um" in manifest.frame.model_fields_set
+    pia_stated = not moved or "pia_um" in in_frame
     if not pia_stated:
         log.warning("%s: [frame] has no pia_um: depths of %s are places along y, not below the pia.", toml, ", ".join(dict.fromkeys(moved)))
     source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, pia_stated)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as arrow
+from pyarrow import parquet
 
 from graphtwin import schema
 from graphtwin.sources.formats.text_tables import Refused, read_text
@@ -67,7 +68,7 @@ def read_rows(path: Path, of_what: str = "") -> pd.DataFrame:
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": _parquet, ".feather": _feather}
     try:
         table = readers.get(suffix, read_text)(path)
-        _require_one_name_a_column(table)
+        _require_one_name_a_column(table.columns)
     except Refused as refused:
         raise ValueError(f"{path}: {refused}") from None
     except UNREADABLE as error:
@@ -92,6 +93,7 @@ def _why_not(error: BaseException, path: Path, suffix: str) -> str:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
+    _require_one_name_a_column(pd.Index(parquet.read_schema(path).names))
     return _plain(pd.read_parquet(path))
 
 
@@ -99,9 +101,9 @@ def _feather(path: Path) -> pd.DataFrame:
     return _plain(pd.read_feather(path))
 
 
-def _require_one_name_a_column(table: pd.DataFrame) -> None:
+def _require_one_name_a_column(names: pd.Index) -> None:
     """Raise where two columns have one name."""
-    repeated = table.columns[table.columns.duplicated()]
+    repeated = names[names.duplicated()]
     if len(repeated):
         raise Refused(
             f"{len(repeated)} columns have the name of another, first {str(repeated[0])!r}. Which is meant cannot be told: "
@@ -111,7 +113,7 @@ def _require_one_name_a_column(table: pd.DataFrame) -> None:
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with named levels of its index as columns, and with decimals as numbers where none of them loses a digit."""
-    _require_one_name_a_column(table)
+    _require_one_name_a_column(table.columns)
     levels = [name for name in table.index.names if name is not None]
     twice = [str(name) for name in levels if name in table.columns]
     if twice:

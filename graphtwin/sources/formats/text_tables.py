@@ -116,15 +116,15 @@ def _has_decimal_commas(table: pd.DataFrame, separator: str) -> bool:
     """Whether numbers have decimal commas; refused where these could be commas between thousands."""
     doubtful = []
     for name in table.select_dtypes("object"):
-        if not table[name].dropna().head(FIRST_ROWS).astype(str).map(WITH_COMMA.fullmatch).any():
+        if not any(map(WITH_COMMA.fullmatch, table[name].dropna().head(FIRST_ROWS).astype(str))):
             continue
         written = table[name].dropna().astype(str)
         with_comma = written[written.str.contains(",", regex=False)]
-        if not with_comma.map(WITH_COMMA.fullmatch).all() or not written.str.fullmatch(r"[\d,.eE+-]+").all():
+        if not all(map(WITH_COMMA.fullmatch, with_comma)) or not written.str.fullmatch(r"[\d,.eE+-]+").all():
             continue
         if written.str.contains(".", regex=False).any():
             raise Refused(f"column {name} has numbers with points and some with commas, first {with_comma.iloc[0]!r}. Write points alone.")
-        if not with_comma.map(THOUSANDS.fullmatch).all():
+        if not all(map(THOUSANDS.fullmatch, with_comma)):
             return True
         doubtful.append((name, with_comma.iloc[0]))
     if doubtful and separator != ",":
