@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64, UInt8, UInt64
 
-from graphtwin.schema import require_int64
+from graphtwin import schema
 from graphtwin.sources.formats import (
     SYMBOLS_NM,
     cloudpath_of,
@@ -59,7 +59,7 @@ def read_points(path: str | Path) -> pd.DataFrame:
     if not np.isfinite(places).all():
         n = int((~np.isfinite(places)).any(axis=1).sum())
         raise ValueError(f"{cloudpath}: {n} of {len(ids)} points have no finite place. Remove them, or write the annotations again.")
-    columns: dict[str, Any] = {"annotation_id": require_int64(ids, f"{cloudpath}: annotation ids")}
+    columns: dict[str, Any] = {"annotation_id": schema.as_ids(pd.Series(ids), f"{cloudpath}: annotation ids").to_numpy()}
     columns |= {f"{axis}_nm": places[:, i] for i, axis in enumerate(AXES)}
     for i, (name, _) in enumerate(properties):
         values = points[f"p{i}"] if len(ids) else np.empty(0)
