@@ -17,8 +17,8 @@ CORNER_UM = 10.0  # a diameter of a soma: no volume has all its cells within one
 CLOSEST_UM = 1.0  # nuclei do not lie nearer to one another: half have a neighbour so near only where the unit is wrong
 MANY = 10  # cells from which on their distances are judged
 ENOUGH = 2000  # cells whose nearest neighbour is looked up
-# Different places from which on it is no chance that all are multiples of a voxel's edge in nm, where nothing states the unit; and where the
-# source does, whose word counts for more than round numbers do.
+# Different places from which on it is no chance that all are multiples of a voxel's edge in nm, where nothing states the unit; and where
+# the source does, whose word counts for more than round numbers do.
 FEW, FEW_AGAINST_A_WORD = 4, 20
 
 Edges = tuple[float, float, float]  # edges of a voxel along x, y and z, nm
