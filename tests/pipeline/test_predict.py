@@ -73,9 +73,9 @@ def test_zero_rows_are_answered_with_zero_rows(graph):
     assert {"cell_type", "layer", "depth_um", "depth_um_sd"} <= set(found.columns)
 
 
-def test_ids_as_floats_are_refused(graph):
-    with pytest.raises(ValueError, match="ids are stored as float64"):
-        predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}))
+def test_ids_that_are_no_whole_numbers_are_refused(graph):
+    with pytest.raises(ValueError, match="1 of 1 ids are no whole numbers"):
+        predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1.5], "post_nucleus_id": [2.0]}))
 
 
 def roots(pairs: pd.DataFrame, shift: int = 0) -> pd.DataFrame:
