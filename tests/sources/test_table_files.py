@@ -45,10 +45,10 @@ def written(path: Path, content: str | bytes) -> Path:
         ("t.csv", lines(",").replace("\n", "\r\n").encode()),
         ("t.csv", lines(",").encode("utf-8-sig")),
         ("t.csv", lines(",").encode("utf-16")),
-        ("t.csv.gz", gzip.compress(lines(",").encode())),
-        ("T.CSV.GZ", gzip.compress(lines(";", ",").encode("utf-8-sig"))),
-        ("t.tsv.gz", gzip.compress(lines("\t").encode())),
-        ("t.csv", gzip.compress(lines(",").encode())),
+        ("t.csv.gz", gzip.compress(lines(",").encode(), mtime=0)),
+        ("T.CSV.GZ", gzip.compress(lines(";", ",").encode("utf-8-sig"), mtime=0)),
+        ("t.tsv.gz", gzip.compress(lines("\t").encode(), mtime=0)),
+        ("t.csv", gzip.compress(lines(",").encode(), mtime=0)),
         ("t.csv", b'"nucleus_id";"layer";"depth"\n864691135000000001;"L4";"120,5"\n864691135000000003;"L2/3";"-3,25"\n'),
         (
             "t.csv",
@@ -102,7 +102,7 @@ def test_large_measurements_stay_numbers(tmp_path):
         (b"id;x\n1;1,234\n2;2,500\n", "column x: the comma of '1,234' may be a decimal one or stand between thousands"),
         (b"id;x\n1;1,5\n2;2.5\n", "column x has numbers with points and some with commas, first '1,5'"),
         (b"PAR1\x00\x00\x15\x04\n", "it holds bytes of 0, which no text has"),
-        (gzip.compress(b"id,x\n1,2\n" * 1000)[:-9], r"cannot be read as csv .*The file is cut short"),
+        (gzip.compress(b"id,x\n1,2\n" * 1000, mtime=0)[:-9], r"cannot be read as csv .*The file is cut short"),
         (b'id,x\n1,"a\n', "cannot be read as csv"),
     ],
 )
@@ -142,7 +142,7 @@ def test_what_is_not_there_or_no_table_is_refused_with_the_suffixes_that_are_rea
 def test_every_loader_of_tables_takes_the_same_files(tmp_path):
     def packed(name: str, table: pd.DataFrame) -> Path:
         text = table.to_csv(index=False, sep=";", decimal=",")
-        return written(tmp_path / name, gzip.compress(text.encode("utf-8-sig")))
+        return written(tmp_path / name, gzip.compress(text.encode("utf-8-sig"), mtime=0))
 
     pairs = pd.DataFrame({"pre_nucleus_id": [BIG, 2], "post_nucleus_id": [3, BIG], "n_synapses": [1, 0], "l_d_um": [1.5, 20.25]})
     nuclei = pd.DataFrame({"id": [1, 2], "pt_root_id": [BIG, 7], "pt_position": ["[1000 2000 300]", "[5000 9000 777]"]})

@@ -16,7 +16,7 @@ FARTHEST_UM = 2e4  # distance from 0 that no position in a volume has: a mouse b
 CORNER_UM = 10.0  # a diameter of a soma: no volume has all its cells within one of its corner
 CLOSEST_UM = 1.0  # nuclei do not lie nearer to one another: half have a neighbour so near only where the unit is wrong
 MANY = 10  # cells from which on their distances are judged
-ENOUGH = 2000  # cells whose nearest neighbour is looked up
+ENOUGH = 10_000  # cells whose nearest neighbours are looked up
 FEW = 4  # different places from which on it is no chance that all are multiples of a voxel's edge in nm
 
 Edges = tuple[float, float, float]  # edges of a voxel along x, y and z, nm
@@ -161,20 +161,21 @@ def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, 
     from scipy.spatial import cKDTree
 
     known = np.isfinite(um).all(axis=1)
-    places = um[known][np.unique(cells[known], return_index=True)[1]]
-    if not len(places):
-        return
-    if np.abs(places).max() > FARTHEST_UM:
+    um, cells = um[known], cells[known]
+    if len(um) and np.abs(um).max() > FARTHEST_UM:
         raise ValueError(
-            f"{origin}: positions reach {np.abs(places).max():,.0f} um, farther than any volume; are they nm? "
+            f"{origin}: positions reach {np.abs(um).max():,.0f} um, farther than any volume; are they nm? "
             "Correct the unit in the file, or state it in the TOML."
         )
+    if len(um) > ENOUGH:  # those of a slab are as near to one another as all
+        slab = np.argpartition(np.abs(um[:, 0] - np.median(um[:, 0])), ENOUGH)[:ENOUGH]
+        um, cells = um[slab], cells[slab]
+    places = um[np.unique(cells, return_index=True)[1]]
     if len(places) < MANY:
         return
-    some = places[:: -(-len(places) // ENOUGH)]
-    apart = float(np.median(cKDTree(places).query(some, k=2)[0][:, 1]))
+    apart = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
     if apart < CLOSEST_UM:
         raise ValueError(
-            f"{origin}: half of {len(some)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are in "
+            f"{origin}: half of {len(places)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are in "
             "another unit than they are taken for: correct it in the file, or state `voxel_nm` in the TOML (nm a unit along x, y, z)."
         )
