@@ -118,14 +118,15 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
         origin: Name of the file, for the error.
         corner: Whether all points may not lie in the volume's corner, as cells may not.
     """
-    known = places[np.isfinite(places).all(axis=1)]
+    finite = np.isfinite(places).all(axis=1)
+    known = places if finite.all() else places[finite]
     if not len(known):
         return
-    um = np.abs(known) * np.asarray(edges) / 1000
+    reach_um = np.maximum(known.max(axis=0), -known.min(axis=0)) * np.asarray(edges) / 1000
     why = ""
-    if um.max() > FARTHEST_UM:
-        why = f"reach {um.max():,.0f} um, farther than any volume; are they nm?"
-    elif corner and um[:, :2].max() < CORNER_UM:
+    if reach_um.max() > FARTHEST_UM:
+        why = f"reach {reach_um.max():,.0f} um, farther than any volume; are they nm?"
+    elif corner and reach_um[:2].max() < CORNER_UM:
         why = f"all lie within {CORNER_UM:g} um of the volume's corner in x and y; are they um?"
     elif _are_nm(known, edges):
         why = "are all multiples of a voxel's edges in nm, as only positions in nm are."
@@ -143,7 +144,7 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
 def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges) -> bool:
     """Whether all places are multiples of the edges, one of which has an odd factor: coarser voxels are multiples of powers of two only."""
     whole = np.asarray(edges)
-    if (whole != np.round(whole)).any():
+    if (whole != np.round(whole)).any() or (places[:ENOUGH] % whole != 0).any():
         return False
     odd = [axis for axis, edge in enumerate(whole.astype(int)) if (edge & -edge) != edge]
     different = max((len(np.unique(places[:, axis])) for axis in odd), default=0)
@@ -176,6 +177,6 @@ def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, 
     apart = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
     if apart < CLOSEST_UM:
         raise ValueError(
-            f"{origin}: half of {len(places)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are in "
-            "another unit than they are taken for: correct it in the file, or state `voxel_nm` in the TOML (nm a unit along x, y, z)."
+            f"{origin}: half of {len(places)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are "
+            "in another unit than they are taken for: correct it in the file, or state `voxel_nm` in the TOML (nm a unit along x, y, z)."
         )
