@@ -248,9 +248,16 @@ def _from_text(column: pd.Series, origin: str) -> pd.Series:
         raise ValueError(
             f"{origin}: {int(wrong.sum())} of {len(column)} ids are not whole numbers, first {digits[wrong].head(3).tolist()}. {why}"
         )
-    numbers = digits.map(lambda written: max(int(written), -1))  # a negative id, however long, is refused as one
+    numbers = digits.map(_number)
     _refuse_ids((numbers > LARGEST_ID).to_numpy(dtype=bool), column, *_TOO_LARGE, origin)
     return numbers
+
+
+def _number(digits: str) -> int:
+    """The number that digits write; -1 for every one below 0 and 2^63 for every one of more digits than an int64 has."""
+    if digits.startswith("-"):
+        return -1 if digits.strip("-0") else 0
+    return int(digits) if len(digits.lstrip("0")) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
 
 
 def _refuse_rounded(ids: Int[np.ndarray, " rows"], origin: str) -> None:

@@ -147,8 +147,11 @@ def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges) -> bool:
     if (whole != np.round(whole)).any() or (places[:ENOUGH] % whole != 0).any():
         return False
     odd = [axis for axis, edge in enumerate(whole.astype(int)) if (edge & -edge) != edge]
-    different = max((len(np.unique(places[:, axis])) for axis in odd), default=0)
-    return different >= FEW and bool((places % whole == 0).all())
+    if not odd or (places % whole != 0).any():
+        return False
+    different = [np.unique(np.abs(places[:, axis])).astype(np.int64) for axis in odd]
+    # Round numbers have larger divisors in common than an edge.
+    return any(len(values) >= FEW and np.gcd.reduce(values) == whole[axis] for axis, values in zip(odd, different, strict=True))
 
 
 def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, " points"], origin: str) -> None:

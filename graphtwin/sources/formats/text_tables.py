@@ -136,7 +136,7 @@ def _has_decimal_commas(table: pd.DataFrame, separator: str) -> bool:
 
 def _digits(written: pd.Series, numbers: pd.Series) -> pd.Series:
     """Ids that floats would round, from their digits: nullable int64, or text where one is larger; other columns as the floats they are."""
-    if not written.dropna().str.strip().str.fullmatch(r"-?\d+").all():
+    if not written.dropna().str.strip().str.fullmatch(r"-?\d{1,30}").all():
         return numbers
     values = [None if pd.isna(digits) else int(digits) for digits in written]
     if max(abs(value) for value in values if value is not None) > schema.LARGEST_ID:

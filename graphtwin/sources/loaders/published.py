@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
-from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, suffix_of, valid_rows, verified_sha256
+from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, require_tissue, suffix_of, valid_rows, verified_sha256
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
@@ -225,6 +225,7 @@ def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFram
     """Nucleus positions (nm) as x_um, depth_um, z_um of the pia frame; unknown stays NaN."""
     schema.require_columns(table, NUCLEUS_NM, origin)
     pia = pia_from_voxels(table[NUCLEUS_NM].to_numpy(dtype=np.float64), replace(frame, voxel_nm=(1.0, 1.0, 1.0)))
+    require_tissue(pia, table["nucleus_id"].to_numpy(), origin)
     return table.drop(columns=NUCLEUS_NM).assign(**dict(zip(schema.POSITION, pia.T, strict=True)))
 
 
