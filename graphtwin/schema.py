@@ -157,6 +157,24 @@ def require_unique(frame: pd.DataFrame, key: list[str], origin: str) -> None:
         )
 
 
+def as_numbers(column: pd.Series, origin: str) -> pd.Series:
+    """A column of numbers as float64, NaN where it is empty; text in it is an error.
+
+    Args:
+        column: The values as read from the file.
+        origin: Name of file and column, for the error.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    words = (numbers.isna() & column.notna()).to_numpy()
+    if words.any():
+        row = int(np.flatnonzero(words)[0])
+        raise ValueError(
+            f"{origin}: {int(words.sum())} of {len(column)} values are no numbers, first {str(column.iloc[row])[:60]!r} in row {row + 1}. "
+            "Write numbers, and leave the cell empty where one is unknown."
+        )
+    return numbers
+
+
 def require_unit_order(frame: pd.DataFrame, known: pd.DataFrame, origin: str, of_known: str) -> None:
     """Raise when units are found in another table only where session and scan_idx change places.
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Shaped
 
+from graphtwin import schema
+
 STAMP = "dataframe_resolution"  # attribute that CAVEclient leaves on a frame: nm a unit of its positions along x, y and z
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE)
 
@@ -49,15 +51,7 @@ def with_points(table: pd.DataFrame, name: str, origin: str) -> pd.DataFrame:
             )
         return table.assign(**dict(zip(columns, np.array(triples, dtype=np.float64).T, strict=True)))
     present = [column for column in columns if column in table]
-    numbers = {column: pd.to_numeric(table[column], errors="coerce").astype("float64") for column in present}
-    for column, values in numbers.items():
-        words = values.isna() & table[column].notna()
-        if words.any():
-            raise ValueError(
-                f"{origin}, column {column}: {int(words.sum())} of {len(table)} values are no numbers, "
-                f"first {table.loc[words, column].iloc[0]!r}. Leave the cell empty where a position is unknown."
-            )
-    return table.assign(**numbers)
+    return table.assign(**{column: schema.as_numbers(table[column], f"{origin}, column {column}") for column in present})
 
 
 def _triple(value: object) -> list[float] | None:
