@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.sources.formats import Recording, SourceTables
 
 MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
@@ -20,7 +20,7 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     Args:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
     """
-    if Path(source).suffix == ".toml":
+    if Path(source).suffix.lower() == ".toml":
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
@@ -32,7 +32,7 @@ def load(source: str | Path = "minnie65") -> SourceTables:
         )
     if str(source) not in BUNDLED:
         raise ValueError(
-            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) "
+            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}{nearest_of(str(source), BUNDLED, '; nearest {}')}) "
             "nor a .toml file. "
             "For a folder of exports, give the path of the TOML that names its tables."
         )

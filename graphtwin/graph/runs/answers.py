@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin import schema
-from graphtwin.cortex import Cortex
+from graphtwin.cortex import Cortex, depth_is_below_pia
 from graphtwin.graph.model import pair_probabilities, predict_rows
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.study import Study
@@ -118,7 +118,8 @@ def predict_neurons(run: str | Path | FittedGraph, neurons: pd.DataFrame, origin
 
     Returns:
         nucleus_id; cell_type and layer with `_probability`, and probability_<class> for every class (classes count equally); depth_um with
-        depth_um_sd; the same from function alone (`_from_function`); evidence: what the prediction rests on; note.
+        depth_um_sd; the same from function alone (`_from_function`); evidence: what the prediction rests on; note, which says too where
+        depth_um is no depth below the pia.
     """
     graph = run if isinstance(run, FittedGraph) else load_graph(run)
     schema.require_columns(neurons, ["nucleus_id"], origin)
@@ -177,4 +178,6 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndar
     notes = np.where(usable & labelled[rows], "the run was fitted on this neuron's labels", notes).astype(object)
     absent = [task.replace("_", " ") for task in ("cell_type", "layer", "position") if task not in study.tasks]
     lacking = [f"no {task}: the run had too few labels" for task in absent]
+    if "position" in study.tasks and not depth_is_below_pia(study.cortex.funnel):
+        lacking.append("depth_um is a place along y: the source declares no pia")
     return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)
