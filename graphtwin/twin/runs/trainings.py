@@ -94,6 +94,7 @@ def _train(
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
+    from graphtwin.twin.data import require_view, view_of
     from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
@@ -101,13 +102,17 @@ def _train(
         if first:
             require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
         recordings = [open_recording(folder) for folder in folders]
+        core = None if onto is None else load_twin(onto)
+        views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
+        for name, view in views.items():
+            require_view(name, view, core.views() if core else views)
         if first:
             if force:
                 begin_anew(out, TWIN)
             begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
             inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
             write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
-        trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, load_twin(onto).twin if onto else None, device)
+        trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, core.twin if core else None, device)
     if not first:
         return out
     write_twin(fitted_of(trained), out / "twin.pt")
