@@ -130,7 +130,8 @@ def predict_neurons(run: str | Path | FittedGraph, neurons: pd.DataFrame, origin
     alone = _neuron_columns(graph, "function", rows, usable)
     short = {name: alone[name] for name in ("cell_type", "layer", "depth_um", "depth_um_sd")}
     table = pd.DataFrame({"nucleus_id": ids} | best | {f"{name}_from_function": values for name, values in short.items()})
-    return table.assign(evidence=_evidence(graph.study, rows, usable), note=_neuron_notes(graph.study, rows, usable))
+    unbounded = usable & np.isnan(best["depth_um_sd"]) & ("position" in graph.study.tasks)
+    return table.assign(evidence=_evidence(graph.study, rows, usable), note=_neuron_notes(graph.study, rows, usable, unbounded))
 
 
 def _neuron_columns(graph: FittedGraph, name: str, rows: Int[np.ndarray, " rows"], usable: np.ndarray) -> dict[str, np.ndarray]:
@@ -166,7 +167,7 @@ def _evidence(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return np.where(~usable, "class frequencies", np.where(wired, "function + scan + synapses", "function + scan"))
 
 
-def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
+def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
     """Why a neuron could not be predicted from its function, or that its labels were seen, and what the run did not learn."""
     if not study.tasks:
         return np.full(len(rows), "the run had no labels to learn from", dtype=object)
@@ -177,4 +178,5 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray) -> np.ndar
     notes = np.where(usable & labelled[rows], "the run was fitted on this neuron's labels", notes).astype(object)
     absent = [task.replace("_", " ") for task in ("cell_type", "layer", "position") if task not in study.tasks]
     lacking = [f"no {task}: the run had too few labels" for task in absent]
-    return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)
+    no_bar = np.where(unbounded, "no error bar of depth: too few neurons were kept back from the fit to set its width", "")
+    return np.array(["; ".join(filter(None, [note, bar, *lacking])) for note, bar in zip(notes, no_bar, strict=True)], dtype=object)

@@ -13,6 +13,7 @@ from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_i
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.tuning import FOLDS as DECODED_FROM
 from graphtwin.tuning import embedding_columns, scan_labels
 
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # colours of layers from the pia downwards
@@ -153,7 +154,7 @@ def draw_leakage(run: RunFolder) -> Block:
     title = "Can the scan be decoded from function?"
     leakage = run.table("scan_leakage")
     if leakage is None:
-        return Absent("leakage", title, "no scan_leakage.parquet; the decoders need at least two scans.")
+        return Absent("leakage", title, f"no scan_leakage.parquet: the decoders need two scans of at least {DECODED_FROM} units.")
     if "embeddings" not in leakage:
         leakage = leakage.assign(embeddings="embeddings")
     labels = [f"{row.decoder}, {row.embeddings}" for row in leakage.itertuples()]
