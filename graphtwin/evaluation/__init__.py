@@ -2,7 +2,10 @@
 
 from graphtwin.evaluation.baselines import (
     DrawnPairs,
+    LabelModel,
     NeuronSide,
+    PairModel,
+    PositionModel,
     baseline_features,
     draw_pairs,
     fit_label_baseline,
@@ -32,7 +35,10 @@ __all__ = [
     "Finding",
     "LEVEL",
     "LOWER_IS_BETTER",
+    "LabelModel",
     "NeuronSide",
+    "PairModel",
+    "PositionModel",
     "ScoreDesign",
     "Scores",
     "Verdict",

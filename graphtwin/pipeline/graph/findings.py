@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, judge
+from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 from graphtwin.pipeline.graph.held_out_scores import PERMUTATIONS
-from graphtwin.pipeline.graph.model_labels import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
 WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance")
