@@ -165,11 +165,12 @@ def permutations_sentence(strips: list[Strip]) -> str:
         able = len(permuted) >= FEWEST_PERMUTATIONS and np.isfinite(p)
         found = "untested" if not able else "better" if p <= LEVEL else "not"
         said[found].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
+    few = f"fewer than {FEWEST_PERMUTATIONS} replicates, or replicates that change nothing, cannot have p ≤ {LEVEL}"
+    untested = f"{'; '.join(said['untested'])}: {few}." if said["untested"] else ""
     n_tests = len(said["better"]) + len(said["not"])
+    if not n_tests:
+        return f"Nothing could be tested in {untested}"
     text = f"The real data are better than the permuted (p ≤ {LEVEL}) in {len(said['better'])} of {n_tests} tests"
     text += f": {'; '.join(said['better'])}" if said["better"] else ""
     text += f"; not in {'; '.join(said['not'])}" if said["not"] else ""
-    if not said["untested"]:
-        return f"{text}."
-    few = f"with fewer than {FEWEST_PERMUTATIONS} replicates, or replicates that change nothing, p cannot reach {LEVEL}"
-    return f"{text}. Not tested, since {few}: {'; '.join(said['untested'])}."
+    return f"{text}. Not tested: {untested}" if untested else f"{text}."
