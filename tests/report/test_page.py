@@ -118,7 +118,7 @@ def test_the_headline_counts_what_function_adds():
         verdict("connectivity", "adds", "the form of the graph, whatever its function, adds to the prediction", "structure"),
     ]
     assert page.headline(verdicts) == (
-        "Function adds to the prediction in 1 of 2 comparisons (layer); it makes the prediction worse in 1 (depth)."
+        "Function adds to the prediction in 1 of 2 comparisons (layer); the best model without it is better in 1 (depth)."
     )
     assert page.headline(verdicts[2:]) == "What was tested adds to the prediction in 1 of 1 comparisons (connectivity)."
     assert "no verdicts" in page.headline([])

@@ -18,10 +18,10 @@ from graphtwin.execute import threads
 from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
 from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
+from graphtwin.pipeline.graph import findings, run_folder
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
-from graphtwin.pipeline.graph import run_folder
 from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
@@ -176,7 +176,8 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
     function, choice = scores.chosen_for_pairs(metrics)
     save_graph(folder, function)
-    artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
+    said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results[CONDITIONAL]), choice]
+    artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
@@ -193,7 +194,7 @@ def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame,
     for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] == neurons.REAL].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
-    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")
+    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "fold", "size", "expected_size"]], folder / "size.parquet")
     artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")
 
 

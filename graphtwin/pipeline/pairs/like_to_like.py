@@ -210,7 +210,8 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path, force: bool) -> 
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
-    artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
+    said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
+    artifacts.write_json(said, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
     (out / UNFINISHED).unlink()
