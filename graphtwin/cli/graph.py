@@ -48,12 +48,13 @@ def _run(
 ) -> None:
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
+        from graphtwin.folders import as_written
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report
 
         given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
         folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
-        if not (folder / "report.html").exists():
+        if not as_written(folder, "report.html"):
             write_report(folder)
         print_results(folder)
         if (folder / "like_to_like").exists():

@@ -11,6 +11,9 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from graphtwin.folders import WORK
+from graphtwin.kinds import MANIFEST
+
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
 
@@ -57,6 +60,7 @@ class RunFolder:
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
     def files(self) -> list[tuple[str, int]]:
-        """Tables, settings and checkpoints of the run as (path inside the folder, bytes), sorted."""
-        found = [file for file in self.path.rglob("*") if file.suffix in SUFFIXES and file.is_file() and not file.name.startswith(".")]
+        """Tables, settings and weights of the run as (path inside the folder, bytes), sorted; pieces of work and manifests are left out."""
+        every = [file for file in self.path.rglob("*") if file.suffix in SUFFIXES and file.is_file() and file.name != MANIFEST]
+        found = [file for file in every if not any(part == WORK or part.startswith(".") for part in file.relative_to(self.path).parts)]
         return sorted((file.relative_to(self.path).as_posix(), file.stat().st_size) for file in found)

@@ -66,7 +66,14 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
-    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "kind.json", "provenance.json", "twin.pt"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.toml",
+        "history.csv",
+        "kind.json",
+        "manifest.json",
+        "provenance.json",
+        "twin.pt",
+    ]
     said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
     assert "8 units; medians: single_trial" in said
     assert "video (2 stimuli, trained on others): cc_norm" in said
@@ -107,7 +114,7 @@ def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(ani
 
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
-    assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    assert "a twin is already there" in command("train", animals[0], "--out", run, *settings())
     wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
     assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
@@ -135,12 +142,12 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
     with monkeypatch.context() as stopping:
         stopping.setattr("graphtwin.twin.fit.write_twin", stop)
         assert "stopped" in command(*words)
-    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "kind.json", "provenance.json"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "kind.json", "provenance.json", "work"]
     refused = "cannot go on with other arguments: "
     assert f"{refused}seed was 0, is 1. Give the same" in command(*words, "--resume", "--seed", 1)
     assert f"{refused}minutes was all, is 0.5" in command(*words, "--resume", "--minutes", 0.5)
     assert f"{animals[1].name} was not given, is 11 trials, 9 units" in command(*words, animals[1], "--resume")
-    (tmp_path / "x" / "fit.pt").unlink()  # a training that was stopped before its first epoch
+    (tmp_path / "x" / "work" / "fit.pt").unlink()  # a training that was stopped before its first epoch
     assert "seed was 0, is 1" in command(*words, "--resume", "--seed", 1)
     assert "exit 0" in command(*words, "--resume")
     for name in ("twin.pt", "history.csv"):
@@ -150,7 +157,7 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
 def test_a_transfer_that_goes_on_keeps_the_core_it_was_begun_with(animals: list[Path], run: Path, tmp_path: Path):
     new = ["--out", tmp_path / "new", "--threads", 1]
     assert "exit 0" in command("transfer", run, animals[1], *new)
-    (tmp_path / "new" / "twin.pt").unlink()
+    (tmp_path / "new" / "manifest.json").unlink()  # as if killed before its end
     assert "exit 0" in command("train", animals[0], "--out", tmp_path / "other", "--threads", 1, "--seed", 1, *settings())
     assert "core was " in command("transfer", tmp_path / "other", animals[1], *new, "--resume")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphtwin.artifacts import read_tensors
+from graphtwin.folders import require_as_written
 from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, FittedNeurons, FittedPairs, restore_neurons, restore_pairs
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
@@ -37,15 +38,10 @@ def load_graph(run: str | Path) -> FittedGraph:
     """
     require_kind(run, RUN)
     run = Path(run)
-    missing = [str(file.relative_to(run)) for file in (*study_files(run), run / "graph.pt") if not file.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
-            "Give the folder that `graphtwin run --out` wrote, or finish it with --resume."
-        )
+    weights = read_tensors(run / "graph.pt", "Run again, into a new folder.")
+    require_as_written(run, *(file.relative_to(run).as_posix() for file in (*study_files(run), run / "graph.pt")))
     study = read_study(run)
     settings = study.settings
-    weights = read_tensors(run / "graph.pt")
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
         for name, evidence in NEURON_MODELS.items()

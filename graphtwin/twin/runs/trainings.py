@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphtwin import artifacts
-from graphtwin.config import load_config
+from graphtwin.config import dump_toml, load_config
 from graphtwin.coordinates import Monitor
+from graphtwin.folders import written
+from graphtwin.kinds import TWIN
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
-from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
+from graphtwin.twin.runs.twin_folder import (
+    CHECKPOINT,
+    FILE_NAME,
+    core_of,
+    identity_of,
+    load_twin,
+    require_twin_place,
+    write_begun,
+    write_history,
+)
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
@@ -27,7 +39,7 @@ def train_twin(
     threads: int = 2,
     device: Device = "auto",
 ) -> Path:
-    """Train one core for all recordings and write its folder: kind.json, twin.pt, config.toml, history.csv, provenance.json.
+    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json.
 
     Args:
         folders: Folders or files of recordings.
@@ -92,17 +104,24 @@ def _train(
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
-        if first:
-            require_twin_place(out, config, resume)
-        recordings = [open_recording(folder) for folder in folders]
-        if first:
-            begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
-            inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
-            write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
-        trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, load_twin(onto).twin if onto else None, device)
-    if not first:
-        return out
-    write_twin(fitted_of(trained), out / "twin.pt")
-    write_history(trained, out)
-    (out / "fit.pt").unlink(missing_ok=True)
+        with _place(out, config, resume, onto) if first else nullcontext():
+            recordings = [open_recording(folder) for folder in folders]
+            if first:
+                artifacts.write_text(dump_toml(config), out / "config.toml")
+                inputs = {recording.name: identity_of(recording) for recording in recordings}
+                asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
+                write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | asked, out)
+            core = load_twin(onto).twin if onto else None
+            trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core, device)
+            if first:
+                write_twin(fitted_of(trained), out / FILE_NAME)
+                write_history(trained, out)
     return out
+
+
+@contextmanager
+def _place(out: Path, config: FoundationConfig, resume: bool, onto: Path | None) -> Iterator[None]:
+    """The folder of a training while it is written."""
+    require_twin_place(out, config, resume)
+    with written(out, TWIN, resume, "graphtwin twin transfer" if onto else TWIN.command):
+        yield
