@@ -5,48 +5,66 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from graphtwin.artifacts import is_temporary, sha256, write_json
+from graphtwin.artifacts import is_temporary, sha256, write_json, write_text
 from graphtwin.kinds import FILE, LOCK, MANIFEST, Kind, is_finished, require_place, write_kind
 
+WRITTEN = (".parquet", ".csv", ".json", ".html")  # endings of the files of a folder that does not resume; others are somebody's
+EMPTYING = ".emptying"  # name of the file that lies in a folder while what it held is removed
 WORK = "work"  # name of the folder of pieces that a stopped command goes on with; it is removed when all is written
 
 
 @contextmanager
-def written(folder: str | Path, kind: Kind, resume: bool = False, command: str | None = None) -> Iterator[None]:
-    """Let one command write a folder: `kind.json` is there before the block begins, `manifest.json` when it has ended well.
+def written(
+    folder: str | Path,
+    kind: Kind,
+    resume: bool = False,
+    force: bool = False,
+    command: str | None = None,
+    inputs: Iterable[str | Path | None] = (),
+) -> Iterator[Callable[[], object]]:
+    """Let one command write a folder. It is given a function that begins the folder, to be called once its inputs are known to be good.
 
-    A block that fails leaves what it wrote, to go on with; one that fails before it has written anything leaves nothing. A kind that does
-    not resume loses what an earlier try left.
+    Before that the folder is as it was; from then on it has its `kind.json`, and when the block has ended well its `manifest.json`. A block
+    that fails leaves what it wrote, to go on with, and nothing where it wrote nothing. Begun anew are a folder with `force`, and one that
+    has not finished of a kind that does not resume.
 
     Args:
         folder: Folder to write; new, empty, or one of the kind that has not finished. A link is followed.
         kind: Kind of the folder.
         resume: Whether to go on with what is there.
+        force: Whether what is there of the kind is taken away.
         command: Command that writes the folder, where it is not the usual one of its kind.
+        inputs: Files and folders that are read, none of which may lie in a folder that is begun anew.
     """
-    folder = Path(folder)
+    folder, read = Path(folder), tuple(inputs)
     require_place(folder, kind, resume=True)  # somebody's folder is refused before a lock lies in it
     with alone(folder):
-        begun = require_place(folder, kind, resume)
-        if is_finished(folder):
+        begun = require_place(folder, kind, resume, force, read)
+        if is_finished(folder) and not force:
             _clear(folder)
-            raise FileExistsError(f"{folder}: a {kind.name} is already there. Name another --out.")
-        _sweep(folder)
-        if begun and not kind.resumes:
-            _empty(folder)
-        if not (folder / FILE).exists():
-            write_kind(folder, kind, command)
+            raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
+
+        def begin() -> None:
+            _sweep(folder)
+            if force or (folder / EMPTYING).exists():
+                _empty(folder)
+            elif begun and not kind.resumes:
+                _empty(folder, WRITTEN)
+            if force or not (folder / FILE).exists():
+                write_kind(folder, kind, command)
+
         try:
-            yield
+            yield begin
         except BaseException:
-            if not require_place(folder, kind, resume=True):
+            if [path.name for path in folder.iterdir() if path.name != LOCK] == [FILE]:
                 (folder / FILE).unlink()
             raise
+        assert (folder / FILE).exists(), "a folder was written that was not begun"
         _sweep(folder)  # of pieces that a killed process was writing, which another has written since
         write_json(_entries(folder), folder / MANIFEST)
         _clear(folder)
@@ -184,8 +202,17 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / WORK)
 
 
-def _empty(folder: Path) -> None:
-    """Remove what an earlier try left: tables, notes and page of a folder that is begun anew. What else lies there is somebody's."""
+def _empty(folder: Path, suffixes: tuple[str, ...] | None = None) -> None:
+    """Remove what an earlier try, or an earlier result, left: the manifest first, so that what is half removed does not count as finished.
+
+    Args:
+        folder: Folder that is begun anew.
+        suffixes: Endings of the files that go; None takes everything.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)
+    write_text("", folder / EMPTYING)
     for path in folder.iterdir():
-        if path.suffix in (".parquet", ".csv", ".json", ".html") and path.name != FILE:
-            path.unlink()
+        if path.name in (FILE, LOCK, EMPTYING) or (suffixes is not None and path.suffix not in suffixes):
+            continue
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (folder / EMPTYING).unlink()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphtwin.artifacts import is_temporary, write_json
+from graphtwin.artifacts import is_temporary, require_writable, write_json
 
 FILE, FORMAT = "kind.json", 2
 MANIFEST = "manifest.json"  # name of the file that is written when all others are, and says what they were
@@ -124,8 +125,12 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
 
 
-def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
-    """Whether a folder to write holds something of its kind to go on with; False where it is new or empty, an error in every other case.
+def require_place(
+    folder: str | Path, kind: Kind, resume: bool = False, force: bool = False, inputs: Iterable[str | Path | None] = ()
+) -> bool:
+    """Whether a folder to write holds something of its kind to go on with; False where it is new, empty or to be begun anew.
+
+    It is an error in every other case. Nothing is changed: `folders.written` takes away what is there.
 
     What a command left that was killed before its first file counts as nothing. A kind that does not resume is begun anew.
 
@@ -133,10 +138,15 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
         folder: Folder to write.
         kind: Kind of what is to be written.
         resume: Whether to go on with what is there.
+        force: Whether what is there is to be begun anew, if it is of the same kind.
+        inputs: Files and folders that are read, none of which may lie in a folder that is begun anew.
     """
     folder, elsewhere = Path(folder), "Name another --out."
+    if resume and force:
+        raise ValueError(f"{folder}: --resume goes on with what is there, --force begins anew. Give one of them.")
     if folder.is_file():
         raise FileExistsError(f"{folder}: is a file. {elsewhere}")
+    require_writable(folder)
     if not folder.exists() or not _held(folder):
         return False
     there = kind_of(folder)
@@ -148,16 +158,27 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
         raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
     if _held(folder) == [folder / FILE]:
         return False
+    if force:
+        _require_outside(folder, inputs)
+        return False
     if not resume and is_finished(folder):
-        raise FileExistsError(f"{folder}: a {kind.name} is already there. {elsewhere}")
+        raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
     if not resume and kind.resumes:
-        raise FileExistsError(f"{folder}: a {kind.name} was begun there. Give --resume to go on with it, or name another --out.")
+        do = "Give --resume to go on with it, --force to begin anew, or name another --out."
+        raise FileExistsError(f"{folder}: a {kind.name} was begun there and has not finished. {do}")
     return True
 
 
 def _held(folder: Path) -> list[Path]:
     """What lies in a folder, but for what commands leave there that were killed."""
     return [path for path in folder.iterdir() if path.name != LOCK and not is_temporary(path)]
+
+
+def _require_outside(folder: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Raise where something that is read lies in a folder that is to be begun anew."""
+    inside = [str(given) for given in inputs if given is not None and Path(given).resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise ValueError(f"{folder}: --force would remove what is read: {', '.join(inside)}. Name another --out.")
 
 
 def _count(folder: Path) -> str:

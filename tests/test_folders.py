@@ -16,7 +16,8 @@ from graphtwin.kinds import FILE, LIKE_TO_LIKE, LOCK, MANIFEST, RUN, TWIN, is_fi
 
 
 def finished(folder: Path, **texts: str) -> Path:
-    with written(folder, RUN):
+    with written(folder, RUN) as begin:
+        begin()
         for name, text in texts.items():
             artifacts.write_text(text, folder / name)
     return folder
@@ -27,7 +28,9 @@ def names(folder: Path) -> list[str]:
 
 
 def test_kind_comes_first_and_the_manifest_last(tmp_path):
-    with written(tmp_path / "it", RUN):
+    with written(tmp_path / "it", RUN) as begin:
+        assert names(tmp_path / "it") == [LOCK]
+        begin()
         assert names(tmp_path / "it") == [LOCK, FILE]
         artifacts.write_text("a", tmp_path / "it" / "deep" / "a.txt")
         assert not is_finished(tmp_path / "it")
@@ -40,14 +43,19 @@ def test_kind_comes_first_and_the_manifest_last(tmp_path):
 def test_a_command_that_fails_before_it_wrote_leaves_nothing_and_one_that_fails_later_what_it_wrote(tmp_path):
     with pytest.raises(ValueError, match="bad input"), written(tmp_path / "runs" / "it", RUN):
         raise ValueError("bad input")
+    with pytest.raises(ZeroDivisionError), written(tmp_path / "it", RUN) as begin:
+        1 / (begin() or 0)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="'x'"), written(tmp_path / "it", RUN):
-        int(artifacts.write_text("x", tmp_path / "it" / "a.txt").read_text())
+    with pytest.raises(ValueError, match="'x'"), written(tmp_path / "it", RUN) as begin:
+        int(begin() or artifacts.write_text("x", tmp_path / "it" / "a.txt").read_text())
     assert names(tmp_path / "it") == ["a.txt", FILE]
-    with pytest.raises(FileExistsError, match=r"a run was begun there\. Give --resume to go on with it"), written(tmp_path / "it", RUN):
+    with (
+        pytest.raises(FileExistsError, match="was begun there and has not finished"),
+        written(tmp_path / "it", RUN),
+    ):
         pass
-    with written(tmp_path / "it", RUN, resume=True):
-        pass
+    with written(tmp_path / "it", RUN, resume=True) as begin:
+        begin()
     assert is_finished(tmp_path / "it")
 
 
@@ -66,7 +74,8 @@ def test_half_files_and_half_folders_of_a_killed_process_go_and_nobody_else_s_hi
     write_kind(begun, RUN)
     for name in (".writing-0a1b2c3d-x.csv", "deep/.writing-0a1b2c3d-y/half", "work/.writing-0a1b2c3d-z.ckpt", ".mine", "config.toml"):
         artifacts.write_text("", begun / name)
-    with written(begun, RUN, resume=True):
+    with written(begun, RUN, resume=True) as begin:
+        begin()
         assert names(begun) == [LOCK, ".mine", "config.toml", FILE]
     assert not (begun / WORK).exists()
 
@@ -82,7 +91,8 @@ def test_a_command_killed_after_its_end_left_a_finished_folder(tmp_path):
 
 
 def test_the_second_of_two_commands_on_a_folder_is_refused_and_changes_nothing(tmp_path):
-    with written(tmp_path / "it", RUN):
+    with written(tmp_path / "it", RUN) as begin:
+        begin()
         before = names(tmp_path / "it")
         for resume in (False, True):
             with pytest.raises(FileExistsError, match="another graphtwin is writing there"), written(tmp_path / "it", RUN, resume):
@@ -94,7 +104,7 @@ def test_the_second_of_two_commands_on_a_folder_is_refused_and_changes_nothing(t
 def test_a_killed_command_holds_its_folder_no_longer(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from graphtwin.folders import written; from graphtwin.kinds import RUN\n"
-        "with written(Path(sys.argv[1]), RUN): os.kill(os.getpid(), signal.SIGKILL)"
+        "with written(Path(sys.argv[1]), RUN) as begin: begin(), os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "it"], check=False).returncode == -9
     assert names(tmp_path / "it") == [LOCK, FILE]
@@ -110,11 +120,38 @@ def test_a_finished_folder_is_not_written_again(tmp_path):
     assert names(folder) == [FILE, MANIFEST, "result"]
 
 
+def test_a_folder_that_is_begun_anew_keeps_what_it_holds_till_the_inputs_are_known_to_be_good(tmp_path):
+    folder = finished(tmp_path / "it", result="1", old="2")
+    with pytest.raises(ValueError, match="bad input"), written(folder, RUN, force=True):
+        raise ValueError("bad input")
+    assert changed_files(folder) == {}
+    with written(folder, RUN, force=True) as begin:
+        begin()
+        assert names(folder) == [LOCK, FILE]
+        artifacts.write_text("3", folder / "result")
+    assert names(folder) == [FILE, MANIFEST, "result"]
+    with pytest.raises(ValueError, match="--force would remove what is read"), written(folder, RUN, force=True, inputs=[folder / "result"]):
+        pass
+    with pytest.raises(FileExistsError, match="is a run of the graph model"), written(folder, TWIN, force=True):
+        pass
+
+
+def test_what_was_half_removed_when_a_command_was_killed_is_removed_by_the_next(tmp_path):
+    begun = tmp_path / "it"
+    write_kind(begun, RUN)
+    for name in (".emptying", "of_old_settings.parquet"):
+        artifacts.write_text("", begun / name)
+    with written(begun, RUN, resume=True) as begin:
+        begin()
+        assert names(begun) == [LOCK, FILE]
+
+
 def test_a_kind_that_does_not_resume_is_begun_anew(tmp_path):
     write_kind(tmp_path / "it", LIKE_TO_LIKE)
     for name in ("slopes.csv", "notes.json", "report.html", "thesis.tex"):
         artifacts.write_text("of the first try", tmp_path / "it" / name)
-    with written(tmp_path / "it", LIKE_TO_LIKE):
+    with written(tmp_path / "it", LIKE_TO_LIKE) as begin:
+        begin()
         assert names(tmp_path / "it") == [LOCK, FILE, "thesis.tex"]
 
 

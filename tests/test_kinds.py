@@ -29,7 +29,8 @@ def of_kind(kind: Kind) -> Callable[[Path], object]:
     """A folder of a kind, finished, with one file in it."""
 
     def make(folder: Path) -> None:
-        with written(folder, kind):
+        with written(folder, kind) as begin:
+            begin()
             (folder / "notes.txt").write_text("a result")
 
     return make
@@ -197,7 +198,9 @@ def test_a_file_that_exists_is_not_written_over_and_neither_is_one_beside_it(giv
     for name in files:
         taken = tmp_path / name
         taken.write_text("years of work")
-        assert f"{taken}: exists, and nothing is written over. Name another file, or remove it first." in told(line, given, tmp_path / "it")
+        assert f"{taken}: exists, and nothing is written over. Name another file, or give --force to replace it." in told(
+            line, given, tmp_path / "it"
+        )
         taken.unlink()
         taken.mkdir()
         assert f"{taken}: is a folder. Name a file." in told(line, given, tmp_path / "it")

@@ -43,7 +43,7 @@ def test_torch_s_own_word_for_lack_of_memory_is_told_alike(capsys):
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(WorkersKilled("killed"), 1), (FloatingPointError("killed"), 1), (ValueError("killed"), 2), (OSError("killed"), 2)]
+    ("error", "code"), [(WorkersKilled("killed"), 1), (FloatingPointError("killed"), 2), (ValueError("killed"), 2), (OSError("killed"), 2)]
 )
 def test_the_exit_code_tells_what_was_asked_for_from_what_failed_on_the_way(capsys, error, code):
     assert told(error, capsys) == (code, "graphtwin: killed")

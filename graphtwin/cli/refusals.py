@@ -19,15 +19,15 @@ ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
 def words() -> Iterator[None]:
     """Errors that a person can mend end in one message, without a traceback.
 
-    The exit code is 2 where what was asked for cannot be done, 1 where the machine, or the fit, failed on the way.
+    The exit code is 2 where what was asked for cannot be done, 1 where the machine failed on the way.
     """
     try:
         yield
     except BrokenPipeError:  # a reader such as `head` had enough: nothing to mend
         raise
-    except (ValueError, OSError) as error:
-        _end(str(error), 2, error)
-    except (WorkersKilled, FloatingPointError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+        _end(_told(error), 2, error)
+    except WorkersKilled as error:
         _end(str(error), 1, error)
     except MemoryError as error:
         _end(_of_memory(str(error)), 1, error)
@@ -36,6 +36,15 @@ def words() -> Iterator[None]:
             raise
         asked = ASKED_FOR.search(str(error))
         _end(_of_memory(f"{asked[1]} were asked for at once" if asked else ""), 1, error)
+
+
+def _told(error: Exception) -> str:
+    """What an error says, on one line; a package that is missing with what installs it."""
+    from graphtwin.extras import in_words
+
+    if isinstance(error, ModuleNotFoundError) and error.name and str(error).startswith("No module named"):
+        return in_words("this command", [error.name])
+    return " ".join(str(error).splitlines()) or type(error).__name__
 
 
 def _of_memory(needed: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from graphtwin.cortex import depth_is_below_pia
 from graphtwin.folders import WORK
 from graphtwin.kinds import MANIFEST
 
@@ -58,6 +59,11 @@ class RunFolder:
         """A text file, None when it is not there."""
         file = self.path / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    def depth_is_below_pia(self) -> bool:
+        """Whether the source said where the pia lies; where it did not, depths are places along y."""
+        funnel = self.table("tables/funnel", ["step"])
+        return funnel is None or depth_is_below_pia(funnel)
 
     def files(self) -> list[tuple[str, int]]:
         """Tables, settings and weights of the run as (path inside the folder, bytes), sorted; pieces of work and manifests are left out."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,8 +151,30 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
     (tmp_path / "x" / "work" / "fit.pt").unlink()  # a training that was stopped before its first epoch
     assert "seed was 0, is 1" in command(*words, "--resume", "--seed", 1)
     assert "exit 0" in command(*words, "--resume")
-    for name in ("twin.pt", "history.csv"):
-        assert (tmp_path / "x" / name).exists()
+    for name in ("twin.pt", "history.csv", "config.toml", "provenance.json", "manifest.json"):
+        assert (tmp_path / "x" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_training_goes_on_with_the_threads_it_was_begun_with_and_the_recording_as_it_was(animals: list[Path], tmp_path: Path):
+    words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
+    assert "exit 0" in command(*words)
+    (tmp_path / "x" / "manifest.json").unlink()  # as if killed before its end
+    assert "threads was 1, is 2. Give the same" in command(*words, "--resume", "--threads", 2)
+    other = Path(shutil.copytree(animals[0], tmp_path / animals[0].name))
+    values = np.load(other / "data" / "responses" / "10.npy")
+    np.save(other / "data" / "responses" / "10.npy", values + 1)
+    assert "cannot go on with other arguments" in command("train", other, *words[2:], "--resume")
+    assert "exit 0" in command(*words, "--resume")
+
+
+def test_a_byte_of_a_twin_that_was_changed_is_found(animals: list[Path], run: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    weights = bytearray((copy / "twin.pt").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (copy / "twin.pt").write_bytes(weights)
+    said = command("embed", copy, "--out", tmp_path / "e.parquet")
+    assert said.startswith("exit 2")
+    assert "not as they were written" in said or "damaged" in said
 
 
 def test_a_transfer_that_goes_on_keeps_the_core_it_was_begun_with(animals: list[Path], run: Path, tmp_path: Path):

@@ -117,7 +117,8 @@ def take_measured(made: Demonstration) -> None:
     log.warning(
         "%s: %d of %d matched units of the main scan have responses, measured in narrow scans.", made.function, len(known), len(main)
     )
-    with written(made.function, MEASURED, resume=True):
+    with written(made.function, MEASURED, resume=True) as begin:
+        begin()
         write_responses(known, made)
 
 

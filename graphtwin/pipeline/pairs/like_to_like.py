@@ -56,19 +56,23 @@ class LikeToLikeConfig(BaseModel):
     )
 
 
-def run_like_to_like(config: LikeToLikeConfig, out: Path, draw: Callable[[Path], object] | None = None) -> Path:
+def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, draw: Callable[[Path], object] | None = None) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
         config: The question and how it is answered.
         out: Folder to write: new, empty, or of an analysis that has not finished, which is begun anew.
+        force: Take away an analysis that is in the folder, once the question is answered.
         draw: Function that draws the page of a folder into it; None leaves the page out, for `report.finished.write_report` to draw.
 
     Returns:
         The folder.
     """
-    with written(out, LIKE_TO_LIKE):
-        _write(_answer(config), config, out)
+    read = (config.pairs, config.neurons, config.embeddings)
+    with written(out, LIKE_TO_LIKE, force=force, inputs=read) as begin:
+        answer = _answer(config)
+        begin()
+        _write(answer, config, out)
         if draw is not None:
             draw(out)
     return out
@@ -159,7 +163,14 @@ def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: Lik
     """Similarities, projections and geometry filled in where the neurons allow it."""
     if neurons is None:
         return pairs
-    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor)
+    return add_similarities(
+        add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor, _origins(config)[1]
+    )
+
+
+def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
+    """Files that pairs and neurons come from, for errors; the function of neurons comes from the embeddings where they are given."""
+    return str(config.pairs), str(config.neurons) if config.embeddings is None else f"{config.neurons} with {config.embeddings}"
 
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
@@ -174,7 +185,7 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     if neurons is None and rules.reliability:
         rules = rules.model_copy(update={"reliability": False})
         answer.notes.append(f"{name}: reliability was not checked, for no neuron table was given.")
-    used, funnel = include(pairs, neurons, name, rules, config.by)
+    used, funnel = include(pairs, neurons, name, rules, config.by, _origins(config))
     answer.add("funnel", funnel)
     if used.empty:
         lost = funnel[funnel["n_dropped"] > 0]

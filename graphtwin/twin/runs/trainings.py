@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphtwin import artifacts
-from graphtwin.config import dump_toml, load_config
+from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.folders import written
 from graphtwin.kinds import TWIN
@@ -38,6 +38,7 @@ def train_twin(
     resume: bool = False,
     threads: int = 2,
     device: Device = "auto",
+    force: bool = False,
 ) -> Path:
     """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json.
 
@@ -50,11 +51,12 @@ def train_twin(
         resume: Go on with the training in `out`.
         threads: Threads of torch.
         device: Device on which torch computes.
+        force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
     """
     from graphtwin.twin.fit import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None)
+    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force)
 
 
 def transfer_twin(
@@ -67,6 +69,7 @@ def transfer_twin(
     threads: int = 2,
     device: Device = "auto",
     monitor: Monitor | None = None,
+    force: bool = False,
 ) -> Path:
     """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
 
@@ -80,10 +83,11 @@ def transfer_twin(
         threads: Threads of torch.
         device: Device on which torch computes.
         monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
+        force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
     """
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run))
+    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
 
 
 def _train(
@@ -96,6 +100,7 @@ def _train(
     threads: int,
     device: str,
     onto: Path | None,
+    force: bool,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
@@ -104,24 +109,19 @@ def _train(
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
-        with _place(out, config, resume, onto) if first else nullcontext():
+        if first:
+            require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
+        command = "graphtwin twin transfer" if onto else TWIN.command
+        with written(out, TWIN, resume, force, command) if first else nullcontext() as begin:
             recordings = [open_recording(folder) for folder in folders]
-            if first:
-                artifacts.write_text(dump_toml(config), out / "config.toml")
-                inputs = {recording.name: identity_of(recording) for recording in recordings}
+            if begin is not None:
+                inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
                 asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
-                write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | asked, out)
+                begin()
+                write_begun(config, artifacts.provenance(seed, inputs) | asked, out)
             core = load_twin(onto).twin if onto else None
             trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core, device)
             if first:
                 write_twin(fitted_of(trained), out / FILE_NAME)
                 write_history(trained, out)
     return out
-
-
-@contextmanager
-def _place(out: Path, config: FoundationConfig, resume: bool, onto: Path | None) -> Iterator[None]:
-    """The folder of a training while it is written."""
-    require_twin_place(out, config, resume)
-    with written(out, TWIN, resume, "graphtwin twin transfer" if onto else TWIN.command):
-        yield

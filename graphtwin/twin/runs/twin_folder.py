@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts
-from graphtwin.config import dump_toml
+from graphtwin.config import changed_settings, dump_toml, read_toml
 from graphtwin.folders import WORK, require_as_written
 from graphtwin.kinds import TWIN, require_kind, require_place
 
@@ -39,17 +41,22 @@ def load_twin(run: str | Path) -> FittedTwin:
     return fitted
 
 
-def require_twin_place(out: Path, config: FoundationConfig, resume: bool) -> None:
+def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force: bool = False, inputs: Sequence[str | Path] = ()) -> None:
     """Raise where the folder of a training is taken, or belongs to other settings.
 
     Args:
         out: Folder of the training.
         config: Settings of the training.
         resume: Go on with the training that is there.
+        force: Whether a twin that is there may be taken away.
+        inputs: Recordings and the twin that are read.
     """
     written = out / "config.toml"
-    if require_place(out, TWIN, resume) and written.exists() and written.read_text(encoding="utf-8") != dump_toml(config):
-        raise ValueError(f"{out}: was begun with other settings than those given ({written}). Use the same, or name another --out.")
+    if not require_place(out, TWIN, resume, force, inputs) or not written.exists():
+        return
+    changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)))
+    if changed:
+        raise ValueError(f"{out}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out.")
 
 
 def identity_of(recording: Recording) -> str:
@@ -69,7 +76,7 @@ def core_of(run: Path | None) -> dict[str, str]:
     return {} if run is None else {"core": artifacts.sha256(run / FILE_NAME)}
 
 
-def write_begun(provenance: dict[str, Any], out: Path) -> Path:
+def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path) -> Path:
     """Write down what a training is begun with; an error where it goes on with another of what its numbers depend on."""
     path = out / "provenance.json"
     if path.exists():
@@ -78,6 +85,7 @@ def write_begun(provenance: dict[str, Any], out: Path) -> Path:
         changed = [f"{name} was {_said(then, name)}, is {_said(now, name)}" for name in names if then.get(name) != now.get(name)]
         if changed:
             raise ValueError(f"{out}: cannot go on with other arguments: {'; '.join(changed)}. Give the same, or name another --out.")
+    artifacts.write_text(dump_toml(config), out / "config.toml")
     return artifacts.write_json(provenance, path)
 
 
