@@ -197,7 +197,7 @@ def test_predict_says_where_a_run_is_not_finished(tmp_path):
     pd.DataFrame({"nucleus_id": [1]}).to_csv(tmp_path / "neurons.csv", index=False)
     write_kind(tmp_path / "begun", RUN)
     result = invoke("predict", tmp_path / "begun", "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
-    assert "no finished run" in words(result)
+    assert "a run of the graph model that has not finished" in words(result)
 
 
 def test_a_table_of_another_kind_is_refused(finished, tmp_path):

@@ -63,8 +63,8 @@ def _train(
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
-        require_recordings(*recordings)
         _require_place(out, resume, force, recordings)
+        require_recordings(*recordings)
         require_device(device)
         from graphtwin.twin.runs import train_twin
 
@@ -92,8 +92,8 @@ def _transfer(
         from graphtwin.kinds import TWIN, require_kind
 
         require_kind(run, TWIN)
-        require_recordings(recording)
         _require_place(out, resume, force, [run, recording])
+        require_recordings(recording)
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 

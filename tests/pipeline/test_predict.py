@@ -246,7 +246,7 @@ def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(graph):
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path):
     write_kind(tmp_path, RUN)
-    with pytest.raises(FileNotFoundError, match=r"no finished run, \d+ files are missing.*finish it with --resume"):
+    with pytest.raises(ValueError, match=r"a run of the graph model that has not finished\. .*with --resume"):
         load(tmp_path)
 
 
