@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.sources.formats.measures import seconds
 from graphtwin.sources.formats.recording import session_number
 
@@ -84,9 +84,10 @@ def required_item(file: Any, name: str, path: Path) -> Any:
         return file[name]
     parent, _, child = name.rpartition("/")
     beside = sorted(file[parent]) if parent in file and hasattr(file[parent], "keys") else sorted(file)
+    lies = f"{parent} holds {beside[:10]}" if parent in file else f"{parent} is missing too (top: {beside})"
     raise ValueError(
-        f"{path}: {name} is missing. {f'{parent} holds {beside[:10]}' if parent in file else f'{parent} is missing too (top: {beside})'}; "
-        f"nearest {nearest(child, beside)!r}. Use a file with fluorescence, movie, intervals, pupil and treadmill, as DANDI 000402 has."
+        f"{path}: {name} is missing. {lies}{nearest_of(child, beside, '; nearest {}')}. "
+        "Use a file with fluorescence, movie, intervals, pupil and treadmill, as DANDI 000402 has."
     )
 
 
