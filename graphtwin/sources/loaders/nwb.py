@@ -140,6 +140,10 @@ def read_nwb(
             responses = [_responses(traces, field, at) for traces, field in zip(sources, fields, strict=True)]
             if not deconvolve:
                 responses = [_scaled(part, field.scale).astype(np.float32) for part, field in zip(responses, fields, strict=True)]
+                if any(np.isinf(part).any() for part in responses):
+                    raise ValueError(
+                        f"{path}: trial {trials['trial'][row]} has infinite responses. Leave it out: they are never filled in."
+                    )
             video = shown.at(file, movie, at)
         behaviour = np.concatenate([interpolated(*pupil, at), cm_a_second * interpolated(*running, at)], axis=1)
         return Trial(video, np.concatenate(responses, axis=1), behaviour, interpolated(*eye, at))
@@ -173,6 +177,10 @@ def _field(file: Any, number: int, name: str, known: pd.DataFrame | None, path: 
     if len(rows) != n_traces:
         raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
     stored = whole(required_item(plane, "id", path), path).astype(np.int64)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1 or stored.ndim != 1:
+        raise ValueError(
+            f"{path}: {name} names its masks by {rows.dtype} of shape {rows.shape}, which are no row numbers. Copy the file again."
+        )
     if data.ndim > 2 or data.dtype.kind not in "biuf" or rows.min(initial=0) < 0 or rows.max(initial=0) >= len(stored):
         raise ValueError(
             f"{path}: {name} holds {data.dtype} of shape {data.shape}, and masks {rows.min()} to {rows.max()} of {len(stored)}."
