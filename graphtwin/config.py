@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import typing
 from collections.abc import Collection, Iterable
@@ -128,6 +129,30 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, given: Col
 def dump_toml(config: BaseModel) -> str:
     """The resolved configuration as TOML that `load_config` reads back to the same model; TOML has no word for None, which is left out."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def changed_settings(before: dict[str, Any], now: dict[str, Any], without_effect: Collection[str] = ()) -> list[str]:
+    """Settings that differ, by their full names, each in words: as it was and as it is.
+
+    Args:
+        before: Nested settings as they were.
+        now: Nested settings as they are.
+        without_effect: Full names of settings that may differ.
+    """
+    then, today = _flat(before), _flat(now)
+    said = {
+        name: [json.dumps(values[name]) if name in values else "not set" for values in (then, today)]
+        for name in sorted(then.keys() | today.keys())
+    }
+    return [f"{name} was {was}, is {now_is}" for name, (was, now_is) in said.items() if was != now_is and name not in without_effect]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def parse_override(override: str) -> tuple[list[str], Any]:

@@ -1,16 +1,21 @@
-"""What kind of folder it is: each folder that the package writes says so in its `kind.json`, and each command looks there first."""
+"""What kind of folder it is: each folder that the package writes says so in its `kind.json`, and each command looks there first.
+
+`kind.json` is the first file of a folder, `manifest.json` the last: a folder with the one and not the other has not finished.
+"""
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphtwin.artifacts import write_json
+from graphtwin.artifacts import is_temporary, require_writable, write_json
 
-FILE, FORMAT = "kind.json", 1
-UNFINISHED = "unfinished"  # name of the file that lies in a folder until all is written
+FILE, FORMAT = "kind.json", 2
+MANIFEST = "manifest.json"  # name of the file that is written when all others are, and says what they were
+LOCK = ".lock"  # name of the file that a command holds while it writes into the folder
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,21 @@ def kind_of(folder: str | Path) -> Kind | None:
     return KINDS[name]
 
 
+def is_finished(folder: str | Path) -> bool:
+    """Whether a folder says its kind and that all of it is written."""
+    return (Path(folder) / FILE).is_file() and (Path(folder) / MANIFEST).is_file()
+
+
 def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
-    """The kind of a folder; an error that says what it is and who uses it where it is none of those wanted."""
+    """The kind of a finished folder; an error that says what it is and who uses it where it is none of those wanted, or not finished."""
     folder = Path(folder)
     needed = " or ".join(f"{kind.is_a} (`{kind.command} --out` writes it)" for kind in wanted)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}. Give {needed}.")
     kind = kind_of(folder)
+    if kind in wanted and not is_finished(folder):
+        go_on = "give the command that began it once more" + (", with --resume" if kind.resumes else "")
+        raise ValueError(f"{folder}: {kind.is_a} that has not finished. Go on with it first: {go_on} (`{kind.command} --out {folder}`).")
     if kind in wanted:
         return kind
     if kind is not None:
@@ -112,18 +125,29 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
 
 
-def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
-    """Whether a folder to write holds something of its kind to go on with; False where it is new or empty, an error in every other case.
+def require_place(
+    folder: str | Path, kind: Kind, resume: bool = False, force: bool = False, inputs: Iterable[str | Path | None] = ()
+) -> bool:
+    """Whether a folder to write holds something of its kind to go on with; False where it is new, empty or to be begun anew.
+
+    It is an error in every other case. Nothing is changed: `folders.written` takes away what is there.
+
+    What a command left that was killed before its first file counts as nothing. A kind that does not resume is begun anew.
 
     Args:
         folder: Folder to write.
         kind: Kind of what is to be written.
         resume: Whether to go on with what is there.
+        force: Whether what is there is to be begun anew, if it is of the same kind.
+        inputs: Files and folders that are read, none of which may lie in a folder that is begun anew.
     """
     folder, elsewhere = Path(folder), "Name another --out."
+    if resume and force:
+        raise ValueError(f"{folder}: --resume goes on with what is there, --force begins anew. Give one of them.")
     if folder.is_file():
         raise FileExistsError(f"{folder}: is a file. {elsewhere}")
-    if not folder.exists() or not any(folder.iterdir()):
+    require_writable(folder)
+    if not folder.exists() or not _held(folder):
         return False
     there = kind_of(folder)
     if there is None and (earlier := _before_kinds(folder)):
@@ -132,16 +156,33 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
         raise FileExistsError(f"{folder}: exists, holds {_count(folder)} and is no {kind.name}. {elsewhere}")
     if there != kind:
         raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
-    if not resume:
-        go_on = "Give --resume to go on with it, or name" if kind.resumes else "Name"
-        stopped = not kind.resumes and (folder / UNFINISHED).exists()
-        is_there, do = ("was begun there and has not finished", "Remove the folder, or name") if stopped else ("is already there", go_on)
-        raise FileExistsError(f"{folder}: a {kind.name} {is_there}. {do} another --out.")
+    if _held(folder) == [folder / FILE]:
+        return False
+    if force:
+        _require_outside(folder, inputs)
+        return False
+    if not resume and is_finished(folder):
+        raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
+    if not resume and kind.resumes:
+        do = "Give --resume to go on with it, --force to begin anew, or name another --out."
+        raise FileExistsError(f"{folder}: a {kind.name} was begun there and has not finished. {do}")
     return True
 
 
+def _held(folder: Path) -> list[Path]:
+    """What lies in a folder, but for what commands leave there that were killed."""
+    return [path for path in folder.iterdir() if path.name != LOCK and not is_temporary(path)]
+
+
+def _require_outside(folder: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Raise where something that is read lies in a folder that is to be begun anew."""
+    inside = [str(given) for given in inputs if given is not None and Path(given).resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise ValueError(f"{folder}: --force would remove what is read: {', '.join(inside)}. Name another --out.")
+
+
 def _count(folder: Path) -> str:
-    n = len(list(folder.iterdir()))
+    n = len(_held(folder))
     return f"{n} file{'' if n == 1 else 's'}"
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphtwin.config import nearest_of
 from graphtwin.sources.formats import Recording, SourceTables
+from graphtwin.sources.names import require_source
 
 MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
-BUNDLED = ("minnie65",)  # sources that the repository brings
 
 
 def load(source: str | Path = "minnie65") -> SourceTables:
@@ -20,22 +19,11 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     Args:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
     """
+    require_source(source)
     if Path(source).suffix.lower() == ".toml":
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
-    if Path(source).is_dir():
-        found = sorted(path.name for path in Path(source).iterdir())
-        raise ValueError(
-            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
-            "its tables: its format, with an example, is in data/README.md."
-        )
-    if str(source) not in BUNDLED:
-        raise ValueError(
-            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}{nearest_of(str(source), BUNDLED, '; nearest {}')}) "
-            "nor a .toml file. "
-            "For a folder of exports, give the path of the TOML that names its tables."
-        )
     from graphtwin.sources.loaders import minnie65
 
     return minnie65.load_minnie65()

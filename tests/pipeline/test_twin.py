@@ -70,7 +70,14 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
-    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "kind.json", "provenance.json", "twin.pt"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.toml",
+        "history.csv",
+        "kind.json",
+        "manifest.json",
+        "provenance.json",
+        "twin.pt",
+    ]
     said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
     scores = pd.read_csv(tmp_path / "s.csv")
     known = scores[["cc_abs", "cc_norm"]].notna().sum()
@@ -112,7 +119,7 @@ def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(ani
 
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
-    assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    assert "a twin is already there" in command("train", animals[0], "--out", run, *settings())
     wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
     assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
@@ -140,22 +147,44 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
     with monkeypatch.context() as stopping:
         stopping.setattr("graphtwin.twin.fit.write_twin", stop)
         assert "stopped" in command(*words)
-    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "kind.json", "provenance.json"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "kind.json", "provenance.json", "work"]
     refused = "cannot go on with other arguments: "
     assert f"{refused}seed was 0, is 1. Give the same" in command(*words, "--resume", "--seed", 1)
     assert f"{refused}minutes was all, is 0.5" in command(*words, "--resume", "--minutes", 0.5)
     assert f"{animals[1].name} was not given, is 11 trials, 9 units" in command(*words, animals[1], "--resume")
-    (tmp_path / "x" / "fit.pt").unlink()  # a training that was stopped before its first epoch
+    (tmp_path / "x" / "work" / "fit.pt").unlink()  # a training that was stopped before its first epoch
     assert "seed was 0, is 1" in command(*words, "--resume", "--seed", 1)
     assert "exit 0" in command(*words, "--resume")
-    for name in ("twin.pt", "history.csv"):
-        assert (tmp_path / "x" / name).exists()
+    for name in ("twin.pt", "history.csv", "config.toml", "provenance.json", "manifest.json"):
+        assert (tmp_path / "x" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_training_goes_on_with_the_threads_it_was_begun_with_and_the_recording_as_it_was(animals: list[Path], tmp_path: Path):
+    words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
+    assert "exit 0" in command(*words)
+    (tmp_path / "x" / "manifest.json").unlink()  # as if killed before its end
+    assert "threads was 1, is 2. Give the same" in command(*words, "--resume", "--threads", 2)
+    other = Path(shutil.copytree(animals[0], tmp_path / animals[0].name))
+    values = np.load(other / "data" / "responses" / "10.npy")
+    np.save(other / "data" / "responses" / "10.npy", values + 1)
+    assert "cannot go on with other arguments" in command("train", other, *words[2:], "--resume")
+    assert "exit 0" in command(*words, "--resume")
+
+
+def test_a_byte_of_a_twin_that_was_changed_is_found(animals: list[Path], run: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    weights = bytearray((copy / "twin.pt").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (copy / "twin.pt").write_bytes(weights)
+    said = command("embed", copy, "--out", tmp_path / "e.parquet")
+    assert said.startswith("exit 2")
+    assert "not as they were written" in said or "damaged" in said
 
 
 def test_a_transfer_that_goes_on_keeps_the_core_it_was_begun_with(animals: list[Path], run: Path, tmp_path: Path):
     new = ["--out", tmp_path / "new", "--threads", 1]
     assert "exit 0" in command("transfer", run, animals[1], *new)
-    (tmp_path / "new" / "twin.pt").unlink()
+    (tmp_path / "new" / "manifest.json").unlink()  # as if killed before its end
     assert "exit 0" in command("train", animals[0], "--out", tmp_path / "other", "--threads", 1, "--seed", 1, *settings())
     assert "core was " in command("transfer", tmp_path / "other", animals[1], *new, "--resume")
 

@@ -24,6 +24,7 @@ from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.scores.likelihood import intercept
 from graphtwin.twin.scores.prediction import shown, sums_of
 from graphtwin.twin.scores.unit_scores import gather_sums, score_units
+from tests.test_training import Payload
 from tests.twin.planted_recording import HZ, Planted, plant
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,9 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
     with pytest.raises(FileNotFoundError, match=r"twin\.pt: no such file"):
         read_twin(path)
     path.write_bytes(b"no twin")
-    with pytest.raises(ValueError, match=r"cannot be read as a twin .*damaged or something else"):
+    with pytest.raises(
+        ValueError, match=r"twin\.pt: holds more than tensors.*nothing in it was run\. It is no twin, or damaged: train again"
+    ):
         read_twin(path)
     torch.save({"weights": {}}, path)
     with pytest.raises(ValueError, match="not a functional twin of this version"):
@@ -104,16 +107,33 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
         read_twin(path)
 
 
+def test_a_twin_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp_path: Path):
+    mark = tmp_path / "it ran"
+    torch.save({"format": "graphtwin functional twin 6", "weights": Payload(mark)}, tmp_path / "twin.pt")
+    with pytest.raises(ValueError, match=r"twin\.pt: holds more than tensors, numbers and words.*nothing in it was run"):
+        read_twin(tmp_path / "twin.pt")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_twin_that_is_cut_short_is_told_without_advice_to_trust_it(fitted: FittedTwin, tmp_path: Path, share: float):
+    path = write_twin(fitted, tmp_path / "twin.pt")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"twin\.pt: .*damaged.*train again\.$") as told:
+        read_twin(path)
+    assert "weights_only" not in str(told.value)
+
+
 def test_a_disk_that_is_full_leaves_the_twin_that_was_there(fitted: FittedTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write_twin(fitted, tmp_path / "twin.pt")
     before = path.read_bytes()
 
-    def full(content: object, temporary: Path) -> None:
-        temporary.write_bytes(b"half")
+    def full(temporary: Path, content: object) -> None:
+        temporary.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"twin\.pt: cannot be written: No space left on device\. Make room"):
         write_twin(fitted, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
-from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, require_place, write_kind
+from graphtwin.folders import written
+from graphtwin.kinds import LIKE_TO_LIKE
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
@@ -55,19 +56,32 @@ class LikeToLikeConfig(BaseModel):
     )
 
 
-def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
+def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, draw: Callable[[Path], object] | None = None) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
         config: The question and how it is answered.
-        out: Folder to write, new or empty.
+        out: Folder to write: new, empty, or of an analysis that has not finished, which is begun anew.
+        force: Take away an analysis that is in the folder, once the question is answered.
+        draw: Function that draws the page of a folder into it; None leaves the page out, for `report.finished.write_report` to draw.
 
     Returns:
-        The folder, for `report.finished.write_report` to draw its page from.
+        The folder.
     """
+    read = (config.pairs, config.neurons, config.embeddings)
+    with written(out, LIKE_TO_LIKE, force=force, inputs=read) as begin:
+        answer = _answer(config)
+        begin()
+        _write(answer, config, out)
+        if draw is not None:
+            draw(out)
+    return out
+
+
+def _answer(config: LikeToLikeConfig) -> Answer:
+    """The answer to a question, step after step."""
     from tqdm import tqdm
 
-    require_place(out, LIKE_TO_LIKE)
     answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
@@ -85,8 +99,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
-    _write(answer, config, out)
-    return out
+    return answer
 
 
 def _steps(
@@ -150,7 +163,14 @@ def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: Lik
     """Similarities, projections and geometry filled in where the neurons allow it."""
     if neurons is None:
         return pairs
-    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor)
+    return add_similarities(
+        add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor, _origins(config)[1]
+    )
+
+
+def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
+    """Files that pairs and neurons come from, for errors; the function of neurons comes from the embeddings where they are given."""
+    return str(config.pairs), str(config.neurons) if config.embeddings is None else f"{config.neurons} with {config.embeddings}"
 
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
@@ -165,7 +185,7 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     if neurons is None and rules.reliability:
         rules = rules.model_copy(update={"reliability": False})
         answer.notes.append(f"{name}: reliability was not checked, for no neuron table was given.")
-    used, funnel = include(pairs, neurons, name, rules, config.by)
+    used, funnel = include(pairs, neurons, name, rules, config.by, _origins(config))
     answer.add("funnel", funnel)
     if used.empty:
         lost = funnel[funnel["n_dropped"] > 0]
@@ -187,19 +207,15 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
 
 
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
-    """Tables as Parquet and CSV, models and notes as JSON, with provenance; till all is there the folder is unfinished."""
-    require_place(out, LIKE_TO_LIKE)  # another process may have written there meanwhile
-    again = "This analysis has not finished: remove this folder and ask again, or name another --out.\n"
-    artifacts.write_text(again, out / UNFINISHED)  # before the kind: whatever says its kind and has no such file is whole
-    write_kind(out, LIKE_TO_LIKE)
+    """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
-    artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
+    said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
+    artifacts.write_json(said, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
-    (out / UNFINISHED).unlink()
 
 
 def _plain(config: LikeToLikeConfig) -> dict[str, Any]:

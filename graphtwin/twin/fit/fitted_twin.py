@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.artifacts import read_tensors, write_atomic
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
@@ -125,19 +125,15 @@ def write_twin(fitted: FittedTwin, path: Path) -> Path:
         "animals": {name: _plain(seen) for name, seen in fitted.animals.items()},
         "weights": fitted.twin.state_dict(),
     }
-    return write_atomic(path, lambda temporary: torch.save(content, temporary))
+    return write_tensors(content, path)
 
 
 def read_twin(path: Path) -> FittedTwin:
     """A twin from its file, in eval mode; an error in words where the file is something else or damaged."""
     try:
-        content = read_tensors(path)
+        content = read_tensors(path, "It is no twin, or damaged: train again.")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
-    except Exception as error:  # torch raises whatever unpickling meets
-        raise ValueError(
-            f"{path}: cannot be read as a twin ({type(error).__name__}). It is damaged or something else: train again."
-        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: not a functional twin of this version ({FORMAT!r}). Train again, or use the version that wrote it.")
     config = validate(FoundationConfig, content["config"], str(path))
