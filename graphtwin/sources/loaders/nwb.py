@@ -137,13 +137,9 @@ def read_nwb(
         at = moments[row]
         with opened(path) as file:
             sources = [activity(place) if deconvolve else file[field.series]["data"] for place, field in enumerate(fields)]
-            responses = [_responses(traces, field, at) for traces, field in zip(sources, fields, strict=True)]
+            responses = [_responses(traces, field, at, path) for traces, field in zip(sources, fields, strict=True)]
             if not deconvolve:
                 responses = [_scaled(part, field.scale).astype(np.float32) for part, field in zip(responses, fields, strict=True)]
-                if any(np.isinf(part).any() for part in responses):
-                    raise ValueError(
-                        f"{path}: trial {trials['trial'][row]} has infinite responses. Leave it out: they are never filled in."
-                    )
             video = shown.at(file, movie, at)
         behaviour = np.concatenate([interpolated(*pupil, at), cm_a_second * interpolated(*running, at)], axis=1)
         return Trial(video, np.concatenate(responses, axis=1), behaviour, interpolated(*eye, at))
@@ -235,12 +231,17 @@ def _scaled(traces: np.ndarray, scale: tuple[Any, float]) -> np.ndarray:
     return traces if np.all(factor == 1) and summand == 0 else traces * factor + summand
 
 
-def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"]) -> Float[np.ndarray, "moments units"]:
+def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"], path: Path) -> Float[np.ndarray, "moments units"]:
     """Every unit's trace at each moment, from the frames around it alone."""
     after, weight = brackets(field.times_s, at, field.delays_s)
     first = int(after.min()) - 1
     block = np.asarray(traces[first : int(after.max()) + 1])
     block = block.reshape(len(block), -1)
+    endless = np.isinf(block).any(axis=1)
+    if endless.any():
+        raise ValueError(
+            f"{path}: {int(endless.sum())} frames of {field.series} are infinite. Leave the trial out: they are never filled in."
+        )
     units = np.arange(block.shape[1])
     later, earlier = block[after - first, units], block[after - first - 1, units]
     return np.where(weight == 1, later, weight * later + (1 - weight) * earlier).astype(np.float32)
