@@ -51,6 +51,7 @@ def _run(
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
         from graphtwin.extras import require_packages
+        from graphtwin.folders import as_written
         from graphtwin.kinds import RUN, require_place
         from graphtwin.sources import require_source
 
@@ -63,7 +64,7 @@ def _run(
 
         given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
         folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
-        if not (folder / "report.html").exists():
+        if not as_written(folder, "report.html"):
             write_report(folder)
         print_results(folder)
         if (folder / "like_to_like").exists():
