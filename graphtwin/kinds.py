@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from graphtwin.artifacts import require_writable, write_json
 
 FILE, FORMAT = "kind.json", 1
 UNFINISHED = "unfinished"  # name of the file that lies in a folder until all is written
+WORK = ("work/*", "fit.pt", "truth/*")  # patterns of what a stopped command goes on with
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def require_place(
 ) -> bool:
     """Whether a folder to write holds something of its kind to go on with; False where it is new, empty or to be begun anew.
 
-    It is an error in every other case. Nothing is changed: `begin_anew` takes away what is there.
+    It is an error in every other case. Nothing is changed.
 
     Args:
         folder: Folder to write.
@@ -154,21 +156,53 @@ def require_place(
     return True
 
 
-def begin_anew(folder: str | Path, kind: Kind) -> None:
-    """Take away a folder of a kind that is begun anew; it gets another name first, so that no half of it is left under its own.
+@contextmanager
+def begun(folder: str | Path, kind: Kind, resume: bool = False, force: bool = False) -> Iterator[None]:
+    """A folder is begun inside the block; where the block fails before any work is done, nothing of it is left.
+
+    What is begun anew is set aside, and removed when the block ends; it is back where the block, or the process, ended before any work was
+    done. A kind that does not resume keeps no work: there it is back wherever the block failed.
 
     Args:
-        folder: Folder to take away; one that is not there, or empty, is left as it is.
-        kind: Kind that it must be of.
+        folder: Folder to write, as `require_place` takes it.
+        kind: Kind of what is written.
+        resume: Whether to go on with what is there.
+        force: Whether what is there is begun anew.
     """
-    folder = Path(folder).resolve()
-    if not folder.exists() or not any(folder.iterdir()):
+    folder = Path(folder)
+    place = Path(os.path.realpath(folder))
+    aside = place.with_name(f".{place.name}.replaced")
+    if aside.exists():
+        _put_back(aside, place)
+    new, empty = not require_place(folder, kind, resume, force), place.exists() and not any(place.iterdir())
+    if force and place.exists() and not empty:
+        os.replace(place, aside)
+    try:
+        yield
+    except BaseException:
+        if new and not (kind.resumes and _has_work(place)):
+            shutil.rmtree(place, ignore_errors=True)
+            if aside.exists():
+                os.replace(aside, place)
+            elif empty:
+                place.mkdir()
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_back(aside: Path, place: Path) -> None:
+    """Undo what a killed process left that began a folder anew: what it set aside is back, unless work was done in its place."""
+    if _has_work(place) or ((place / UNFINISHED).exists() is False and (place / FILE).exists()):
+        shutil.rmtree(aside)
         return
-    require_kind(folder, kind)
-    gone = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(gone, ignore_errors=True)  # left by a command that was stopped here
-    os.replace(folder, gone)
-    shutil.rmtree(gone)
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(aside, place)
+
+
+def _has_work(folder: Path) -> bool:
+    """Whether work was done in a folder that has not finished, with which a later command goes on."""
+    return any(any(folder.glob(pattern)) for pattern in WORK)
 
 
 def _require_outside(folder: Path, inputs: Iterable[str | Path | None]) -> None:

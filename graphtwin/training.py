@@ -111,13 +111,25 @@ def _epoch(
     losses = []
     for closure in steps:
         model.zero_grad(set_to_none=True)
-        loss = closure()
+        loss = _loss(closure, model)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
             optimiser.step()
             schedule.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+def _loss(closure: Callable[[], torch.Tensor], model: torch.nn.Module) -> torch.Tensor:
+    """The loss of a step; where it cannot be computed because weights are no numbers any more, an error that says so."""
+    try:
+        return closure()
+    except RuntimeError as error:
+        if all(bool(value.isfinite().all()) for value in model.parameters()):
+            raise
+        raise FloatingPointError(
+            "weights became infinite or NaN. Lower the learning rate (--set ...learning_rate=0.001) or look for extreme values in the inputs."
+        ) from error
 
 
 def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:

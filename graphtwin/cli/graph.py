@@ -51,18 +51,22 @@ def _run(
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
         from graphtwin.extras import require_packages
-        from graphtwin.kinds import RUN, require_place
+        from graphtwin.kinds import RUN, begun, require_place
         from graphtwin.sources import require_source
 
         require_source(source, ("synthetic",))
         require_files(embeddings)
-        require_place(out or Path("runs") / Path(source).stem, RUN, resume, force, (source, embeddings))
+        place = out or Path("runs") / Path(source).stem
+        if any(setting.partition("=")[0].strip() == "out" for setting in set_ or ()):
+            raise ValueError("--set out: the folder is named by --out.")
+        require_place(place, RUN, resume, force, (source, embeddings))
         require_packages("graphtwin run", "torch", "torch_geometric", "sklearn", "matplotlib", "jinja2")
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report
 
-        given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
-        folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
+        given = {"source": source, "seed": seed, "out": place}
+        with begun(place, RUN, resume, force):
+            folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
         if not (folder / "report.html").exists():
             write_report(folder)
         print_results(folder)
@@ -99,7 +103,7 @@ def _predict(
         from graphtwin.artifacts import require_new
         from graphtwin.kinds import RUN, require_kind
 
-        given = pairs or neurons
+        given = pairs or neurons or Path()
         require_new(out, force=force, inputs=(given,))
         require_kind(run, RUN)
         require_files(given)

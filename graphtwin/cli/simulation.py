@@ -51,13 +51,14 @@ def _simulate(
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
-        from graphtwin.kinds import SIMULATION, require_place
+        from graphtwin.kinds import SIMULATION, begun, require_place
 
         require_place(out, SIMULATION, resume, force)
         from graphtwin.pipeline import simulate
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
-        folder = simulate(out, set_, workers, resume, force, **asked)
+        with begun(out, SIMULATION, resume, force):
+            folder = simulate(out, set_, workers, resume, **asked)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
 
 

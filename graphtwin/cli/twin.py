@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -68,7 +70,8 @@ def _train(
         require_device(device)
         from graphtwin.twin.runs import train_twin
 
-        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force)
+        with _begun(out, resume, force):
+            folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
         )
@@ -97,7 +100,9 @@ def _transfer(
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
-        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force)
+        screen = monitor_in(monitor)
+        with _begun(out, resume, force):
+            folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, screen)
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 
@@ -247,11 +252,25 @@ def _correlate(
 
 
 def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:
-    """Look at the folder of a training; of several processes that torchrun started, the training lets the first look."""
+    """Look at the folder of a training; of several processes that torchrun started, the first does."""
     from graphtwin.kinds import TWIN, require_place
 
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if _is_first():
         require_place(out, TWIN, resume, force, inputs)
+
+
+@contextmanager
+def _begun(out: Path, resume: bool, force: bool) -> Iterator[None]:
+    """The folder of a training is begun inside; see `kinds.begun`."""
+    from graphtwin.kinds import TWIN, begun
+
+    with begun(out, TWIN, resume, force) if _is_first() else nullcontext():
+        yield
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the processes that torchrun started, or a process alone."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:

@@ -17,7 +17,7 @@ from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml, overridden, read_toml
 from graphtwin.execute import threads
 from graphtwin.extras import require_packages
-from graphtwin.kinds import SIMULATION, UNFINISHED, begin_anew, require_kind, require_place, write_kind
+from graphtwin.kinds import SIMULATION, UNFINISHED, require_kind, require_place, write_kind
 from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
@@ -52,9 +52,7 @@ class Step:
     cost: int
 
 
-def simulate(
-    out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, force: bool = False, **asked: Any
-) -> Path:
+def simulate(out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, **asked: Any) -> Path:
     """Simulate animals with a known wiring rule and write them in the formats of real ones, as `graphtwin simulate` does.
 
     Args:
@@ -62,16 +60,15 @@ def simulate(
         overrides: Settings of `SimulateConfig` as `key=value`.
         workers: Number of processes; the files are the same for any number.
         resume: Go on with the steps that are missing.
-        force: Take away a simulation that is in the folder and begin anew.
         asked: Settings of `SimulateConfig` by name: rule, neurons, animals, minutes, seed.
 
     Returns:
         The folder.
     """
-    return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume, force)
+    return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume)
 
 
-def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False, force: bool = False) -> Path:
+def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
     """Simulate animals and write them in the formats of the real ones; returns the folder.
 
     Args:
@@ -79,13 +76,10 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
         out: Folder to write; it must not exist, or, to resume, hold an unfinished simulation of the same configuration.
         workers: Number of processes; the files are the same for any number.
         resume: Go on with the steps that are missing.
-        force: Take away a simulation that is in the folder and begin anew.
     """
     folder = Path(out)
     _require_possible(config)
-    _require_place(folder, config, resume, force)
-    if force:
-        begin_anew(folder, SIMULATION)
+    _require_place(folder, config, resume)
     if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
         log.warning("%s: finished already; nothing was done.", folder)
         return folder
@@ -190,9 +184,9 @@ def _mark(folder: Path, step: Step) -> Path:
     return folder / "work" / step.name
 
 
-def _require_place(folder: Path, config: SimulateConfig, resume: bool, force: bool) -> None:
-    """Raise unless the folder is new or empty, to be begun anew, or, to resume, one of the same configuration."""
-    if not require_place(folder, SIMULATION, resume, force) or not (folder / "config.toml").exists():
+def _require_place(folder: Path, config: SimulateConfig, resume: bool) -> None:
+    """Raise unless the folder is new or empty, or, to resume, one of the same configuration."""
+    if not require_place(folder, SIMULATION, resume) or not (folder / "config.toml").exists():
         return
     changed = changed_settings(read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config)))
     if changed:

@@ -36,26 +36,24 @@ AXONS = "like_to_like_axons.parquet"  # name of the table of axons behind the co
 log = logging.getLogger("graphtwin")
 
 
-def run(overrides: list[str] | None = None, resume: bool = False, force: bool = False, **given: Any) -> Path:
+def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) -> Path:
     """Run every stage and write the run folder; returns its path.
 
     Args:
         overrides: Settings as `key=value`, with the names of `Settings`.
         resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
-        force: Take away a run that is in the folder, once source, embeddings and settings are known to be good, and begin anew.
         given: Settings by name: source, embeddings_file, out, seed.
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
     device_of(settings.device)  # an error before anything is read where there is no such device
-    run_folder.require_run_place(folder, settings, resume, force)
+    run_folder.require_run_place(folder, settings, resume)
     with threads(settings.threads):
         read = _prepared(settings)
         tables = sources.load(read.source)
         inputs = run_folder.inputs_of(read, tables)
-        if not force:
-            run_folder.require_same_inputs(folder, inputs)
-        if run_folder.is_finished(folder) and not force:
+        run_folder.require_same_inputs(folder, inputs)
+        if run_folder.is_finished(folder):
             log.warning("%s", run_folder.already_finished(folder))
             return folder
         cortex = build(tables)
@@ -63,8 +61,6 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
         embedded = _embed(read, cortex)
         study = make_study(settings, cortex, embedded["embeddings"])
         scope = scope_of(study)
-        if force:
-            kinds.begin_anew(folder, kinds.RUN)
         _begin(folder, settings, inputs)
         cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
         artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")

@@ -18,11 +18,10 @@ SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 
-def require_run_place(folder: Path, settings: Settings, resume: bool, force: bool = False) -> None:
-    """Raise unless the run folder is new or empty, to be begun anew, or, to resume, one of the same settings."""
+def require_run_place(folder: Path, settings: Settings, resume: bool) -> None:
+    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
     config = folder / "config.toml"
-    inputs = (settings.source, settings.embeddings_file)
-    if not kinds.require_place(folder, kinds.RUN, resume, force, inputs) or not config.exists():
+    if not kinds.require_place(folder, kinds.RUN, resume) or not config.exists():
         return
     changed = changed_settings(read_toml(config), tomllib.loads(dump_toml(settings)), WITHOUT_EFFECT)
     if changed:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
-from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, begin_anew, require_place, write_kind
+from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, require_place, write_kind
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
@@ -24,6 +24,16 @@ from graphtwin.wiring.questions import GEOMETRY, Answer, Question, Step, analyse
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response
+# Columns of a pair table that are no similarity, and what they are.
+NO_SIMILARITY = {
+    "pre_nucleus_id": "the name of a cell",
+    "post_nucleus_id": "the name of a cell",
+    "n_synapses": "what is to be explained",
+    "synapse_size": "what is to be explained",
+    "mean_synapse_size": "what is to be explained",
+    "l_d_um": "what is to be explained, or its exposure",
+    "population": "made from synapses and L_d",
+}
 STEPS_BEFORE = 4  # steps of the progress before those of the analysis: pairs, neurons, similarities, inclusion
 
 
@@ -55,20 +65,19 @@ class LikeToLikeConfig(BaseModel):
     )
 
 
-def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False) -> Path:
+def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
         config: The question and how it is answered.
         out: Folder to write, new or empty.
-        force: Take away an analysis that is in the folder, once the question is answered.
 
     Returns:
         The folder, for `report.finished.write_report` to draw its page from.
     """
     from tqdm import tqdm
 
-    _require_place(config, out, force)
+    require_place(out, LIKE_TO_LIKE)
     answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
@@ -86,12 +95,8 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False) -
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
-    _write(answer, config, out, force)
+    _write(answer, config, out)
     return out
-
-
-def _require_place(config: LikeToLikeConfig, out: Path, force: bool) -> None:
-    require_place(out, LIKE_TO_LIKE, force=force, inputs=(config.pairs, config.neurons, config.embeddings))
 
 
 def _steps(
@@ -118,6 +123,7 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
         if config.neurons is None:
             raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
         pairs = without_published(pairs)
+    _require_similarities(pairs, config)
     missing = [name for name in config.similarity if name not in pairs]
     if missing and config.neurons is None:
         raise ValueError(
@@ -125,6 +131,22 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
             f"Give --neurons, or one of: {', '.join(_similarities(pairs))}."
         )
     return pairs
+
+
+def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None:
+    """Raise where a column that is asked about is no similarity: an id, what is to be explained, or text."""
+    for name in config.similarity:
+        if name in NO_SIMILARITY:
+            raise ValueError(
+                f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
+                f"Ask about one of: {', '.join(_similarities(pairs))}."
+            )
+        if name in pairs and not pd.api.types.is_numeric_dtype(pairs[name]):
+            first = pairs[name].dropna().head(1).tolist()
+            raise ValueError(
+                f"{config.pairs}, column {name}: holds {pairs[name].dtype}, first {first}. A similarity is one number a pair: "
+                "name another column, or write numbers."
+            )
 
 
 def _read_neurons(config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame | None:
@@ -167,7 +189,7 @@ def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
     """Columns of numbers that could be a similarity."""
-    known = {"pre_nucleus_id", "post_nucleus_id", "n_synapses", "synapse_size", "mean_synapse_size", "l_d_um", *GEOMETRY}
+    known = {*NO_SIMILARITY, *GEOMETRY}
     return [str(name) for name in pairs.select_dtypes("number") if name not in known]
 
 
@@ -198,11 +220,9 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
         answer.add("funnel", funnel.frame())
 
 
-def _write(answer: Answer, config: LikeToLikeConfig, out: Path, force: bool) -> None:
+def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance; till all is there the folder is unfinished."""
-    _require_place(config, out, force)  # another process may have written there meanwhile
-    if force:
-        begin_anew(out, LIKE_TO_LIKE)
+    require_place(out, LIKE_TO_LIKE)  # another process may have written there meanwhile
     again = "This analysis has not finished: remove this folder and ask again, or name another --out.\n"
     artifacts.write_text(again, out / UNFINISHED)  # before the kind: whatever says its kind and has no such file is whole
     write_kind(out, LIKE_TO_LIKE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,20 +31,18 @@ def load_twin(run: str | Path) -> FittedTwin:
     return read_twin(Path(run) / FILE_NAME)
 
 
-def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force: bool = False, inputs: Sequence[str | Path] = ()) -> None:
+def require_twin_place(out: Path, config: FoundationConfig, resume: bool) -> None:
     """Raise where the folder of a training is taken, or belongs to other settings.
 
     Args:
         out: Folder of the training.
         config: Settings of the training.
         resume: Go on with the training that is there.
-        force: Whether a twin that is there may be taken away.
-        inputs: Recordings and the twin that are read.
     """
     written = out / "config.toml"
-    if not force and (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
+    if (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
         raise FileExistsError(f"{out}: a finished twin is there. Give --force to begin anew, or name another --out.")
-    if not require_place(out, TWIN, resume, force, inputs) or not written.exists():
+    if not require_place(out, TWIN, resume) or not written.exists():
         return
     changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)))
     if changed:
