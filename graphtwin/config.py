@@ -54,6 +54,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def nearest_of(name: str, known: Iterable[str], words: str = " (nearest {})") -> str:
+    """Words that name the known name that looks most like this one, for an error; none where nothing does.
+
+    Args:
+        name: The name that is not known.
+        known: The names that are.
+        words: Words around the name that was found, which takes the place of `{}`.
+    """
+    found = nearest(name, known)
+    return words.format(repr(found)) if found is not None else ""
+
+
 def load_config(model: type[Model], toml: Path | None = None, overrides: list[str] | None = None) -> Model:
     """A validated configuration: defaults, then the TOML file, then the overrides in order.
 
@@ -84,10 +96,14 @@ def overridden(model: type[Model], values: dict[str, Any], overrides: list[str] 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; an error names the file and the line."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such TOML file. Give the path of an existing one.") from error
-    except tomllib.TOMLDecodeError as error:
+    except IsADirectoryError as error:
+        raise ValueError(f"{path}: is a folder and no TOML file. Give the path of the file.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not valid TOML: {error}. Correct the line it names.") from error
 
 
@@ -182,7 +198,7 @@ def _explain(model: type[BaseModel], problem: Any, set_names: Collection[str]) -
     if problem["type"] == "extra_forbidden":
         names, models, _ = _place(model, parents)
         known = sorted({name for inner in models for name in inner.model_fields})
-        return f"unknown key {'.'.join([*names, last])!r}, nearest {nearest(last, known)!r} (known: {', '.join(known)})"
+        return f"unknown key {'.'.join([*names, last])!r}{nearest_of(last, known, ', nearest {}')} (known: {', '.join(known)})"
     names, models, field = _place(model, [*parents, last])
     if problem["type"] == "missing" and isinstance(last, int):
         names, wanted = names[:-1], f"an entry more: there is no entry {last + 1}"

@@ -109,14 +109,14 @@ class ManyValues(TyperCommand):
 @app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)
 def _proximity(
     axons: Annotated[
-        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (path#ID,ID for some).")
+        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (PATH#ID,ID for some).")
     ],
     out: Annotated[Path, typer.Option(help="File for the pairs: .parquet or .csv.")],
     dendrites: Annotated[list[str] | None, typer.Option(metavar="F...", help="Skeletons, as for --axons.")] = None,
     radius_nm: Annotated[int | None, typer.Option(min=1, help="Points this near are proximal (default: 5000, or as in the index).")] = None,
     max_edge_nm: Annotated[float | None, typer.Option(help="Longer edges are split (default: 1000, or as in the index).")] = None,
     nm_per_unit: Annotated[
-        tuple[float, float, float] | None, typer.Option(help="One unit of the files along x, y and z, as 4 4 40 for voxels (default: nm).")
+        tuple[float, float, float] | None, typer.Option(help="One unit along x, y and z in nm, as 4 4 40, of files that do not say it.")
     ] = None,
     index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
     vertices: Annotated[Path | None, typer.Option(help="File for the proximal points: .parquet or .csv.")] = None,
@@ -126,8 +126,9 @@ def _proximity(
 ) -> None:
     """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
 
-    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. Vertices may be labelled by compartment
-    (compartment in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); without labels a file is what it was given as.
+    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. The unit is what a file declares (units in
+    the comments of SWC, nm_per_unit of .npz; volumes are in nm) or --nm-per-unit. Vertices may be labelled by compartment (compartment or
+    vertex_types in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); a file that labels neither is what it was given as.
     """
     with words():
         from graphtwin.pipeline.pairs import write_proximities

@@ -19,7 +19,7 @@ __getattr__ = public_names(
         "load": ("graphtwin.sources.doors", "load"),
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
         "require_source": ("graphtwin.sources.names", "require_source"),
-        "SourceTables": ("graphtwin.sources.formats.manifest", "SourceTables"),
-        "Table": ("graphtwin.sources.formats.manifest", "Table"),
+        "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),
+        "Table": ("graphtwin.sources.formats.source_tables", "Table"),
     },
 )

@@ -20,7 +20,7 @@ def load(source: str | Path = "minnie65") -> SourceTables:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
     """
     require_source(source)
-    if Path(source).suffix == ".toml":
+    if Path(source).suffix.lower() == ".toml":
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
@@ -30,8 +30,19 @@ def load(source: str | Path = "minnie65") -> SourceTables:
 
 
 def open_recording(path: str | Path) -> Recording:
-    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
-    if Path(path).suffix == ".nwb":
+    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`.
+
+    Args:
+        path: Folder or file. A file is an NWB file by its suffix, in small or capital letters, or by its content.
+    """
+    from graphtwin.sources.formats import is_hdf5, refuse_zarr
+
+    path = Path(path)
+    before, number_sign, _ = str(path).partition("#")
+    if number_sign and not path.exists() and Path(before).exists():
+        raise ValueError(f"{path}: a recording is opened whole, so that nothing is named by '#'. Give {before}.")
+    refuse_zarr(path)
+    if path.suffix.lower() == ".nwb" or is_hdf5(path):
         from graphtwin.sources.loaders import read_nwb
 
         return with_tiers(read_nwb(path))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
+
+from graphtwin.config import nearest_of
 
 BUNDLED = ("minnie65",)  # sources that the repository brings
 
@@ -24,10 +25,9 @@ def require_source(source: str | Path, others: tuple[str, ...] = ()) -> None:
             f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
             "its tables: its format, with an example, is in data/README.md."
         )
-    if path.suffix != ".toml":
-        nearest = difflib.get_close_matches(str(source), known, n=1, cutoff=0.5)
+    if path.suffix.lower() != ".toml":
         raise ValueError(
-            f"source {str(source)!r} is neither a bundled source ({', '.join(known)}{f'; nearest {nearest[0]!r}' if nearest else ''}) "
+            f"source {str(source)!r} is neither a bundled source ({', '.join(known)}{nearest_of(str(source), known, '; nearest {}')}) "
             "nor a .toml file. For a folder of exports, give the path of the TOML that names its tables."
         )
     if not path.is_file():

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin import schema
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
@@ -154,8 +154,8 @@ def add_similarities(
         if name not in SIMILARITIES:
             known = [*SIMILARITIES, *map(str, pairs.columns)]
             raise ValueError(
-                f"similarity {name!r} is no column of the pair table and none that is computed here (nearest {nearest(name, known)!r}; "
-                f"computed: {', '.join(SIMILARITIES)}). Correct the name, or add the column."
+                f"similarity {name!r} is no column of the pair table and none that is computed here "
+                f"({nearest_of(name, known, 'nearest {}; ')}computed: {', '.join(SIMILARITIES)}). Correct the name, or add the column."
             )
     schema.require_columns(neurons, ["nucleus_id", *(SIMILARITIES[name].column for name in wanted)], origin)
     schema.require_unique(neurons, ["nucleus_id"], origin)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from graphtwin.cortex import depth_is_below_pia
 from graphtwin.graph.runs.asked_ids import OF_NEURON, asked_nuclei
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION
@@ -153,4 +154,6 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, key: str, 
         notes[row] = f"{notes[row]}; {fitted}" if notes[row] else fitted
     absent = [task.replace("_", " ") for task in (*LABELS, "position") if task not in study.tasks]
     lacking = [f"no {task}: the run had too few labels" for task in absent]
+    if "position" in study.tasks and not depth_is_below_pia(study.cortex.funnel):
+        lacking.append("depth_um is a place along y: the source declares no pia")
     return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)

@@ -96,7 +96,7 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
     """Tables of brought or learned embeddings, by file: `embeddings` is the same for every scan, `funnel` counts what came along."""
     if settings.embeddings_file is not None:
         brought = embedding_files.read_embeddings(settings.embeddings_file)
-        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file))
+        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file), cortex.animal)
         return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
     learned = learn_embeddings(cortex.units, settings.directions)
     components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}

@@ -71,7 +71,7 @@ def write_proximities(
         out: A .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
         radius_nm: The largest distance of two proximal points; None takes that of the index, or 5000.
         max_edge_nm: The longest edge that stays whole; None takes that of the index, or 1000.
-        nm_per_unit: Length of one unit of the files along x, y and z, nm; None expects nm.
+        nm_per_unit: Length of one unit along x, y and z, nm, of files that do not declare it; None refuses these.
         index_file: Index of the dendrites: read if it is there, written if not.
         vertices_out: A .parquet or .csv for the proximal points.
         all_pairs: Whether pairs without proximity are written too.
