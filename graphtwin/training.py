@@ -128,7 +128,7 @@ def _loss(closure: Callable[[], torch.Tensor], model: torch.nn.Module) -> torch.
         if all(bool(value.isfinite().all()) for value in model.parameters()):
             raise
         raise FloatingPointError(
-            "weights became infinite or NaN. Lower the learning rate (--set ...learning_rate=0.001) or look for extreme values in the inputs."
+            "weights became infinite or NaN. Lower the learning rate (--set ...learning_rate=0.001), or look for extreme inputs."
         ) from error
 
 

@@ -107,7 +107,7 @@ def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(ani
 
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
-    assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    assert "a twin is already there" in command("train", animals[0], "--out", run, *settings())
     wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
     assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")

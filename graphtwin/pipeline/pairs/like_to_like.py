@@ -141,11 +141,11 @@ def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None
                 f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
                 f"Ask about one of: {', '.join(_similarities(pairs))}."
             )
-        if name in pairs and not pd.api.types.is_numeric_dtype(pairs[name]):
-            first = pairs[name].dropna().head(1).tolist()
+        text = pairs[name].notna() & pd.to_numeric(pairs[name], errors="coerce").isna() if name in pairs else pd.Series(dtype=bool)
+        if text.any():
             raise ValueError(
-                f"{config.pairs}, column {name}: holds {pairs[name].dtype}, first {first}. A similarity is one number a pair: "
-                "name another column, or write numbers."
+                f"{config.pairs}, column {name}: {int(text.sum())} of {len(text)} values are no numbers, first "
+                f"{pairs.loc[text, name].iloc[0]!r}. A similarity is one number a pair: name another column, or write numbers."
             )
 
 
