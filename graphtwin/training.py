@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def fit(
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
-        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device):
+        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device), _told_of_weights(model):
             loss = _epoch(model, batches(rng_for(seed, name, "epoch", state.epoch)), optimisers, schedules)
             _advance(state, model, loss, validation_loss)
         bar.update()
@@ -111,7 +112,7 @@ def _epoch(
     losses = []
     for closure in steps:
         model.zero_grad(set_to_none=True)
-        loss = _loss(closure, model)
+        loss = closure()
         loss.backward()  # type: ignore[no-untyped-call]
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
             optimiser.step()
@@ -120,10 +121,11 @@ def _epoch(
     return float(np.mean(losses))
 
 
-def _loss(closure: Callable[[], torch.Tensor], model: torch.nn.Module) -> torch.Tensor:
-    """The loss of a step; where it cannot be computed because weights are no numbers any more, an error that says so."""
+@contextmanager
+def _told_of_weights(model: torch.nn.Module) -> Iterator[None]:
+    """Where torch cannot compute because weights are no numbers any more, an error that says so."""
     try:
-        return closure()
+        yield
     except RuntimeError as error:
         if all(bool(value.isfinite().all()) for value in model.parameters()):
             raise
