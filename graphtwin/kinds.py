@@ -193,7 +193,8 @@ def begun(folder: str | Path, kind: Kind, resume: bool = False, force: bool = Fa
 
 def _put_back(aside: Path, place: Path) -> None:
     """Undo what a killed process left that began a folder anew: what it set aside is back, unless work was done in its place."""
-    if _has_work(place) or ((place / UNFINISHED).exists() is False and (place / FILE).exists()):
+    finished = (place / FILE).exists() and not (place / UNFINISHED).exists()
+    if finished or _has_work(place):
         shutil.rmtree(aside)
         return
     shutil.rmtree(place, ignore_errors=True)
