@@ -65,8 +65,8 @@ def _train(
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
-        require_recordings(*recordings)
         _require_place(out, resume, force, recordings)
+        require_recordings(*recordings)
         require_device(device)
         from graphtwin.twin.runs import train_twin
 
@@ -95,8 +95,8 @@ def _transfer(
         from graphtwin.kinds import TWIN, require_kind
 
         require_kind(run, TWIN)
-        require_recordings(recording)
         _require_place(out, resume, force, [run, recording])
+        require_recordings(recording)
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
@@ -244,6 +244,7 @@ def _correlate(
         from graphtwin.artifacts import ARRAYS, require_new
 
         require_new(out, ARRAYS, force, (stimulus,))
+        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
         _require_twin(run, stimulus)
         from graphtwin.twin.runs import correlate_twin
 
