@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.artifacts import read_tensors, write_atomic
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.parallel import agreed, process_number
 
@@ -163,8 +163,6 @@ def _measure(state: FitState, model: torch.nn.Module, training_loss: float, vali
 
 
 def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], state: FitState, name: str) -> None:
-    import torch
-
     content = {
         "name": name,
         "model": model.state_dict(),
@@ -172,18 +170,20 @@ def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence
         "schedules": [schedule.state_dict() for schedule in schedules],
         "state": vars(state),
     }
-    write_atomic(path, lambda temporary: torch.save(content, temporary))
+    write_tensors(content, path)
 
 
 def _restore(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], name: str) -> FitState:
     """The state of a stopped fit; an error when the file belongs to another fit."""
     content = read_tensors(path)
+    if not isinstance(content, dict) or not content.keys() >= {"name", "model", "optimisers", "schedules", "state"}:
+        raise ValueError(f"{path}: is no checkpoint of a fit. Delete it: the fit begins anew.")
     if content["name"] != name:
         raise ValueError(f"{path}: the checkpoint of {content['name']!r}, not of {name!r}. Delete it, or name another folder.")
     try:
         model.load_state_dict(content["model"])
-    except RuntimeError as error:
+        for part, saved in zip([*optimisers, *schedules], [*content["optimisers"], *content["schedules"]], strict=True):
+            part.load_state_dict(saved)
+        return FitState(**content["state"])
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: does not fit this model ({error}). Delete it: the settings or the data have changed.") from error
-    for part, saved in zip([*optimisers, *schedules], [*content["optimisers"], *content["schedules"]], strict=True):
-        part.load_state_dict(saved)
-    return FitState(**content["state"])

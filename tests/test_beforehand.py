@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
 from graphtwin.extras import in_words, require_packages
+from graphtwin.folders import written
 from graphtwin.graph.runs import load_settings
-from graphtwin.kinds import RUN, TWIN, write_kind
+from graphtwin.kinds import RUN, TWIN
 
 ROOT = Path(__file__).resolve().parents[1]
 # Slips of the pen, which no library is needed for to see.
@@ -27,7 +28,7 @@ SLIPS = {
     "run --embeddings lost.npy --out new": "lost.npy: no such file",
     "run --out mine": "mine: exists, holds 1 file and is no run",
     "run --out mine --force": "mine: exists, holds 1 file and is no run",
-    "run --out run": "a run is already there. Give --resume to go on with it, --force to begin anew, or name another --out",
+    "run --out run": "a run is already there. Give --force to begin anew, or name another --out",
     "run --out new --resume --force": "Give one of them",
     "run --out pairs.csv/new": "is a file, in which nothing can be written",
     "run --set out=new": "the folder is named by --out",
@@ -46,7 +47,7 @@ SLIPS = {
     "simulate --out run --force": "is a run of the graph model",
     "twin train lost --out new": "neither this folder nor lost.zip exists",
     "twin train twin --out new": "is a functional twin, for",
-    "twin train twin twin --out twin": "a twin is already there. Give --resume to go on with it, --force to begin anew",
+    "twin train twin twin --out twin": "a twin is already there. Give --force to begin anew",
     "twin train twin twin --out twin --force": "--force would remove what is read: twin, twin",
     "twin train mine --out run --force": "is a run of the graph model",
     "twin train mine --out mine --force": "mine: exists, holds 1 file and is no twin",
@@ -69,8 +70,10 @@ def place(tmp_path, monkeypatch) -> Path:
     """A folder to work in, with somebody's folder, a run, a twin and some files."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    write_kind(tmp_path / "run", RUN)
-    write_kind(tmp_path / "twin", TWIN)
+    for kind in (RUN, TWIN):
+        with written(tmp_path / kind.name, kind) as begin:
+            begin()
+            (tmp_path / kind.name / "result").write_text("weeks of work")
     pd.DataFrame({"pre_nucleus_id": [1], "post_nucleus_id": [2]}).to_csv(tmp_path / "pairs.csv", index=False)
     np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
     monkeypatch.chdir(tmp_path)

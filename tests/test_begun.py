@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from graphtwin.artifacts import require_new
-from graphtwin.kinds import LIKE_TO_LIKE, RUN, SIMULATION, TWIN, begun, require_place, write_kind
+from graphtwin.folders import written
+from graphtwin.kinds import FILE, LIKE_TO_LIKE, LOCK, MANIFEST, REPLACED, RUN, SIMULATION, TWIN, Kind, require_place, write_kind
 
 
-def finished(folder: Path, kind=TWIN, result: str = "weeks of work") -> Path:
-    write_kind(folder, kind)
-    (folder / "result.txt").write_text(result)
+def finished(folder: Path, kind: Kind = TWIN, result: str = "weeks of work") -> Path:
+    with written(folder, kind) as begin:
+        begin()
+        (folder / "result").write_text(result)
     return folder
 
 
@@ -20,22 +22,33 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def fail_in(folder: Path, kind=TWIN, work: str | None = None, **asked: bool) -> None:
-    """Begin a folder and fail; with some work done where it is named."""
-    with begun(folder, kind, **asked):
-        write_kind(folder, kind)
-        if work is not None:
-            (folder / work).parent.mkdir(exist_ok=True)
-            (folder / work).write_text("done")
+def fail_in(folder: Path, kind: Kind = TWIN, *made: str, **asked: bool) -> None:
+    """Begin a folder, write some files, and fail."""
+    with written(folder, kind, **asked) as begin:
+        begin()
+        for name in ("config.toml", *made):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("done")
         raise ValueError("the source is wrong")
 
 
+def killed_in(folder: Path, *made: str, said: bool = True) -> None:
+    """What a command leaves that began a finished folder anew and was killed."""
+    (folder / REPLACED).mkdir()
+    for name in (FILE, "result", MANIFEST):
+        (folder / name).rename(folder / REPLACED / name)
+    if said:
+        write_kind(folder, TWIN)
+    for name in made:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("done")
+
+
 def test_a_command_that_fails_before_any_work_leaves_nothing(tmp_path):
-    with pytest.raises(ValueError, match="the source is wrong"):
-        fail_in(tmp_path / "new")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="the source is wrong"):
-        fail_in(tmp_path / "empty")
+    for name in ("new", "empty"):
+        with pytest.raises(ValueError, match="the source is wrong"):
+            fail_in(tmp_path / name)
     assert names(tmp_path) == ["empty"]
 
 
@@ -51,62 +64,78 @@ def test_work_that_was_done_stays_to_go_on_with(tmp_path, kind, work):
 
 def test_a_folder_that_is_begun_anew_holds_nothing_of_the_old_one(tmp_path):
     folder = finished(tmp_path / "it")
-    with begun(folder, TWIN, force=True):
-        assert not folder.exists()
-        finished(folder, result="new")
-        (folder / "result.txt").rename(folder / "other.txt")
-    assert names(tmp_path) == ["it", "it/kind.json", "it/other.txt"]
+    with written(folder, TWIN, force=True) as begin:
+        begin()
+        (folder / "other").write_text("new")
+    assert names(tmp_path) == ["it", f"it/{FILE}", f"it/{MANIFEST}", "it/other"]
 
 
-@pytest.mark.parametrize("kind", [RUN, TWIN, LIKE_TO_LIKE])
-def test_what_was_there_is_back_where_beginning_anew_fails(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "made"), [(RUN, "tables"), (TWIN, "provenance.json"), (LIKE_TO_LIKE, "slopes.csv")])
+def test_what_was_there_is_back_where_beginning_anew_fails(tmp_path, kind, made):
     folder = finished(tmp_path / "it", kind)
     with pytest.raises(ValueError, match="the source is wrong"):
-        fail_in(folder, kind, force=True)
-    assert (folder / "result.txt").read_text() == "weeks of work"
-    assert names(tmp_path) == ["it", "it/kind.json", "it/result.txt"]
+        fail_in(folder, kind, made, force=True)
+    assert (folder / "result").read_text() == "weeks of work"
+    assert names(folder) == [FILE, MANIFEST, "result"]
 
 
-def test_an_analysis_that_cannot_go_on_is_back_even_where_tables_were_written(tmp_path):
-    folder = finished(tmp_path / "it", LIKE_TO_LIKE)
+def test_what_was_there_goes_once_work_was_done_in_its_place(tmp_path):
+    folder = finished(tmp_path / "it")
     with pytest.raises(ValueError, match="the source is wrong"):
-        fail_in(folder, LIKE_TO_LIKE, "slopes.csv", force=True)
-    assert names(folder) == ["kind.json", "result.txt"]
+        fail_in(folder, TWIN, "work/fit.pt", force=True)
+    assert names(folder) == ["config.toml", FILE, "work", "work/fit.pt"]
 
 
-@pytest.mark.parametrize("began", [False, True])
-def test_what_a_killed_command_had_set_aside_is_back(tmp_path, began):
-    finished(tmp_path / ".it.replaced")
-    if began:
-        write_kind(tmp_path / "it", TWIN)
-        (tmp_path / "it" / "unfinished").write_text("")
-    with pytest.raises(FileExistsError, match="a twin is already there"), begun(tmp_path / "it", TWIN):
+@pytest.mark.parametrize(("made", "said"), [(("config.toml",), True), ((), True), ((), False)])
+def test_what_a_killed_command_had_set_aside_is_back(tmp_path, made, said):
+    killed_in(finished(tmp_path / "it"), *made, said=said)
+    with pytest.raises(FileExistsError, match="a twin is already there"), written(tmp_path / "it", TWIN, resume=True):
         pass
-    assert names(tmp_path) == ["it", "it/kind.json", "it/result.txt"]
+    assert names(tmp_path / "it") == [FILE, MANIFEST, "result"]
 
 
-@pytest.mark.parametrize("work", ["work/fit.pt", None])
-def test_what_a_killed_command_had_set_aside_goes_where_the_new_folder_has_work_or_is_whole(tmp_path, work):
-    finished(tmp_path / ".it.replaced")
-    finished(tmp_path / "it", result="new")
-    if work is not None:
-        (tmp_path / "it" / "unfinished").write_text("")
-        (tmp_path / "it" / work).parent.mkdir()
-        (tmp_path / "it" / work).write_text("done")
-    with begun(tmp_path / "it", TWIN, resume=True):
+def test_what_a_command_had_not_set_aside_when_it_was_killed_stays_too(tmp_path):
+    folder = finished(tmp_path / "it")
+    (folder / REPLACED).mkdir()
+    (folder / "truth").mkdir()  # as of a simulation: no work of a new one
+    (folder / "truth" / "pairs").write_text("years")
+    for name in (MANIFEST, "result"):
+        (folder / name).rename(folder / REPLACED / name)
+    with pytest.raises(FileExistsError, match="a twin is already there"), written(folder, TWIN):
         pass
-    assert (tmp_path / "it" / "result.txt").read_text() == "new"
-    assert not (tmp_path / ".it.replaced").exists()
+    assert names(folder) == [FILE, MANIFEST, "result", "truth", "truth/pairs"]
+
+
+def test_what_a_killed_command_had_set_aside_goes_where_work_was_done_in_its_place(tmp_path):
+    killed_in(finished(tmp_path / "it"), "work/fit.pt")
+    with written(tmp_path / "it", TWIN, resume=True) as begin:
+        begin()
+        (tmp_path / "it" / "new").write_text("new")
+    assert names(tmp_path / "it") == [FILE, MANIFEST, "new"]
 
 
 def test_a_link_to_a_folder_is_followed(tmp_path):
     finished(tmp_path / "disk" / "it")
     (tmp_path / "it").symlink_to(tmp_path / "disk" / "it")
-    with begun(tmp_path / "it", TWIN, force=True):
-        (tmp_path / "disk" / "it").mkdir()
-        (tmp_path / "it" / "new.txt").write_text("new")
+    with written(tmp_path / "it", TWIN, force=True) as begin:
+        begin()
+        (tmp_path / "it" / "new").write_text("new")
     assert (tmp_path / "it").is_symlink()
-    assert names(tmp_path / "disk") == ["it", "it/new.txt"]
+    assert names(tmp_path / "disk" / "it") == [FILE, MANIFEST, "new"]
+
+
+@pytest.mark.parametrize("made", ["predicted.csv", "other/kind.json", "figures/mine.svg"])
+def test_files_that_the_command_did_not_write_are_not_removed(tmp_path, made):
+    folder = finished(tmp_path / "it", RUN)
+    (folder / made).parent.mkdir(exist_ok=True)
+    (folder / made).write_text("{}")
+    before = names(folder)
+    with (
+        pytest.raises(ValueError, match=r"holds 1 files or folders that are not of the run .*Move them away"),
+        written(folder, RUN, force=True),
+    ):
+        pass
+    assert names(folder) == before
 
 
 def test_somebody_s_folder_and_one_of_another_kind_are_never_begun_anew(tmp_path):
@@ -114,15 +143,16 @@ def test_somebody_s_folder_and_one_of_another_kind_are_never_begun_anew(tmp_path
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     finished(tmp_path / "run", RUN)
     for name, told in (("mine", "holds 1 file and is no twin"), ("run", "is a run of the graph model")):
-        with pytest.raises(FileExistsError, match=told), begun(tmp_path / name, TWIN, force=True):
+        with pytest.raises(FileExistsError, match=told), written(tmp_path / name, TWIN, force=True):
             pass
-    assert names(tmp_path) == ["mine", "mine/thesis.txt", "run", "run/kind.json", "run/result.txt"]
+    assert names(tmp_path) == ["mine", "mine/thesis.txt", "run", f"run/{FILE}", f"run/{MANIFEST}", "run/result"]
+    assert LOCK not in names(tmp_path / "run")
 
 
 def test_a_folder_that_holds_what_is_read_is_not_begun_anew(tmp_path):
     folder = finished(tmp_path / "it")
-    with pytest.raises(ValueError, match=r"--force would remove what is read: .*result\.txt"):
-        require_place(folder, TWIN, force=True, inputs=(None, folder / "result.txt"))
+    with pytest.raises(ValueError, match=r"--force would remove what is read: .*result"):
+        require_place(folder, TWIN, force=True, inputs=(None, folder / "result"))
     with pytest.raises(ValueError, match=r"--resume goes on with what is there, --force begins anew\. Give one"):
         require_place(folder, TWIN, resume=True, force=True)
 

@@ -85,7 +85,7 @@ def spoil_synapses(frames):
     ("spoil", "found", "advice"),
     [
         (spoil_rename, "nearest here: 'unit_ids'", "Rename the column in the file"),
-        (spoil_floats, "ids are stored as float64", "Export the column again as int64"),
+        (spoil_floats, "ids are floats (float64", "Export the column again as int64"),
         (spoil_twice, "1 of 181 rows repeat the key", "Sum or drop them"),
         (spoil_nan, "1 of 180 units have NaN or infinite responses", "Leave these units out"),
         (spoil_mask, "no table of role 'queried_post'", "Add the list of queried postsynaptic root ids"),
@@ -182,7 +182,7 @@ def test_zero_rows_are_answered_with_zero_rows(finished, tmp_path, suffix):
     [
         ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, ["--materialization", 8], "the run knows those of [7, 9]"),
         ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, [], "no materialization was given, and the run knows those of [7, 9]"),
-        ({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}, [], "ids are stored as float64"),
+        ({"pre_nucleus_id": [1.5], "post_nucleus_id": [2.0]}, [], "1 of 1 ids are no whole numbers"),
         ({"pre": [1], "post": [2]}, [], "2 columns are missing"),
     ],
 )
@@ -201,7 +201,7 @@ def test_predict_says_where_a_run_is_not_finished(tmp_path):
     pd.DataFrame({"nucleus_id": [1]}).to_csv(tmp_path / "neurons.csv", index=False)
     write_kind(tmp_path / "begun", RUN)
     result = invoke("predict", tmp_path / "begun", "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
-    assert "no finished run" in words(result)
+    assert "a run of the graph model that has not finished" in words(result)
 
 
 def test_a_table_of_another_kind_is_refused(finished, tmp_path):

@@ -51,7 +51,8 @@ def _run(
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
         from graphtwin.extras import require_packages
-        from graphtwin.kinds import RUN, begun, require_place
+        from graphtwin.folders import as_written
+        from graphtwin.kinds import RUN, require_place
         from graphtwin.sources import require_source
 
         require_source(source, ("synthetic",))
@@ -65,9 +66,8 @@ def _run(
         from graphtwin.report import print_results, write_report
 
         given = {"source": source, "seed": seed, "out": place}
-        with begun(place, RUN, resume, force):
-            folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
-        if not (folder / "report.html").exists():
+        folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
+        if not as_written(folder, "report.html"):
             write_report(folder)
         print_results(folder)
         if (folder / "like_to_like").exists():

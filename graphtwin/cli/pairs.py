@@ -75,7 +75,7 @@ def _like_to_like(
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
     with words():
         from graphtwin.extras import require_packages
-        from graphtwin.kinds import LIKE_TO_LIKE, begun, require_place
+        from graphtwin.kinds import LIKE_TO_LIKE, require_place
 
         require_files(pairs, neurons, embeddings)
         require_place(out, LIKE_TO_LIKE, force=force, inputs=(pairs, neurons, embeddings))
@@ -84,9 +84,7 @@ def _like_to_like(
 
         asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "outcome": outcome, "by": by, "inclusion": inclusion}
         asked |= {"nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
-        with begun(out, LIKE_TO_LIKE, force=force):
-            folder = like_to_like(pairs, similarity, out, set_, **asked)
-        print_findings(folder)
+        print_findings(like_to_like(pairs, similarity, out, set_, force, **asked))
 
 
 class ManyValues(TyperCommand):

@@ -51,14 +51,13 @@ def _simulate(
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
-        from graphtwin.kinds import SIMULATION, begun, require_place
+        from graphtwin.kinds import SIMULATION, require_place
 
         require_place(out, SIMULATION, resume, force)
         from graphtwin.pipeline import simulate
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
-        with begun(out, SIMULATION, resume, force):
-            folder = simulate(out, set_, workers, resume, **asked)
+        folder = simulate(out, set_, workers, resume, force, **asked)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -70,8 +68,7 @@ def _train(
         require_device(device)
         from graphtwin.twin.runs import train_twin
 
-        with _begun(out, resume, force):
-            folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
         )
@@ -100,9 +97,7 @@ def _transfer(
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
-        screen = monitor_in(monitor)
-        with _begun(out, resume, force):
-            folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, screen)
+        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force)
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 
@@ -132,8 +127,7 @@ def _score(
         scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
         write_table(scored.units, out)
         write_table(scored.kinds, by_kind)
-        medians = ", ".join(f"{name} {scored.units[name].median():.3f}" for name in SHOWN)
-        typer.echo(f"{out}: {len(scored.units)} units; medians: {medians}")
+        typer.echo(f"{out}: {len(scored.units)} units; {_medians(scored.units, SHOWN)}")
         for kind, group in scored.kinds.groupby("kind", sort=False):
             typer.echo(f"  {_words_of(str(kind), group)}")
         typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
@@ -171,7 +165,7 @@ def _population(
 @app.command("predict")
 def _predict(
     run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
+    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width), a frame for each of the twin's.")],
     out: Annotated[Path, typer.Option(help="File for the responses: .npy (frames, units).")],
     animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
@@ -228,8 +222,7 @@ def _tune(
 
         table = tune_twin(run, progress=True)
         write_table(table, out)
-        medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
-        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+        typer.echo(f"{out}: {len(table)} units; {_medians(table, ('gosi', 'gdsi', 'osi'))}")
 
 
 @app.command("correlate")
@@ -260,15 +253,6 @@ def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> 
         require_place(out, TWIN, resume, force, inputs)
 
 
-@contextmanager
-def _begun(out: Path, resume: bool, force: bool) -> Iterator[None]:
-    """The folder of a training is begun inside; see `kinds.begun`."""
-    from graphtwin.kinds import TWIN, begun
-
-    with begun(out, TWIN, resume, force) if _is_first() else nullcontext():
-        yield
-
-
 def _is_first() -> bool:
     """Whether this is the first of the processes that torchrun started, or a process alone."""
     return os.environ.get("RANK", "0") == "0"
@@ -286,14 +270,29 @@ def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") ->
     require_device(device)
 
 
+def _medians(table: pd.DataFrame, names: tuple[str, ...]) -> str:
+    """The median of each score with the number of units that have it, which are not always all."""
+    known = table[list(names)].notna().sum()
+    if known.nunique() == 1:
+        return f"medians over {known.iloc[0]}: " + ", ".join(_median(table[name]) for name in names)
+    return "medians: " + ", ".join(f"{_median(table[name])} ({known[name]} units)" for name in names)
+
+
+def _median(values: pd.Series) -> str:
+    return f"{values.name} {values.median():.3f}" if values.notna().any() else f"{values.name} of no unit"
+
+
 def _words_of(kind: str, scores: pd.DataFrame) -> str:
     """One line of the table of kinds."""
     of = scores.set_index("score")
     first, norm = of.iloc[0], of.loc["cc_norm"]
     trained = "trained on others" if first["trained_on"] else "never trained on"
     interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
-    bits = of.loc["bits_per_response", "median"]
-    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {bits:.3f} bits"
+    bits = of.loc["bits_per_response"]
+    return (
+        f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units, "
+        f"{bits['median']:.3f} bits of {bits['n_units']}"
+    )
 
 
 def _save(responses: object, path: Path) -> None:

@@ -209,10 +209,10 @@ def without_l_d(pairs: pd.DataFrame) -> pd.DataFrame:
         (without_l_d, "connected pairs have l_d_um = 0, where no synapse is expected (log 0). First: 1 > "),
         (lambda pairs: pairs.assign(signal_correlation=0.5), "signal_correlation is 0.5 in all "),
         (lambda pairs: pd.concat([pairs, pairs.iloc[:4]]), "4 of 12004 rows repeat the key ['pre_nucleus_id', 'post_nucleus_id']"),
-        (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] * 1.0), "pre_nucleus_id: ids are stored as float64"),
+        (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] + 0.5), "ids are no whole numbers"),
         (lambda pairs: pairs.assign(n_synapses=0), "fewer than 2 axons with a synapse"),
     ],
-    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids as floats", "no synapse at all"],
+    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids with fractions", "no synapse at all"],
 )
 def test_tables_at_fault_are_refused_in_words(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, words: str):
     code, output, folder = asked(spoil(planted), tmp_path)

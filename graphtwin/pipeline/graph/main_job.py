@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,19 +12,19 @@ from typing import Any
 
 import pandas as pd
 
-from graphtwin import artifacts, kinds, sources
+from graphtwin import artifacts, folders, kinds, sources
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
 from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
 from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
+from graphtwin.pipeline.graph import findings, run_folder
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
-from graphtwin.pipeline.graph import run_folder
 from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
-from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, Results, of_task, run_jobs
+from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import FOLDS as DECODED_FROM
@@ -36,43 +37,53 @@ AXONS = "like_to_like_axons.parquet"  # name of the table of axons behind the co
 log = logging.getLogger("graphtwin")
 
 
-def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) -> Path:
+def run(overrides: list[str] | None = None, resume: bool = False, force: bool = False, **given: Any) -> Path:
     """Run every stage and write the run folder; returns its path.
 
     Args:
         overrides: Settings as `key=value`, with the names of `Settings`.
         resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
+        force: Take away a run that is in the folder, once source, embeddings and settings are known to be good, and begin anew.
         given: Settings by name: source, embeddings_file, out, seed.
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
     device_of(settings.device)  # an error before anything is read where there is no such device
-    run_folder.require_run_place(folder, settings, resume)
+    run_folder.require_run_place(folder, settings, resume, force)
     with threads(settings.threads):
-        read = _prepared(settings)
-        tables = sources.load(read.source)
-        inputs = run_folder.inputs_of(read, tables)
-        run_folder.require_same_inputs(folder, inputs)
-        if run_folder.is_finished(folder):
+        if kinds.is_finished(folder) and not force:
+            read = _prepared(settings)
+            run_folder.require_same_inputs(folder, run_folder.inputs_of(read, sources.load(read.source)))
+            folders.clear_finished(folder)
             log.warning("%s", run_folder.already_finished(folder))
             return folder
-        cortex = build(tables)
-        target_materialization(settings, cortex)  # without pairs nothing else is worth the time
-        embedded = _embed(read, cortex)
-        study = make_study(settings, cortex, embedded["embeddings"])
-        scope = scope_of(study)
-        _begin(folder, settings, inputs)
-        cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
-        artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
-        artifacts.write_tables(embedded, folder)
-        study = read_study(folder)  # as workers and a resumed run read it
-        results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
-        _write_results(study, scope, results, folder)
+        with folders.written(folder, kinds.RUN, resume, force) as begin:
+            _run(settings, folder, begin, force)
+    return folder
+
+
+def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: bool) -> None:
+    """The stages of a run, or those that are missing, in its folder, which is begun once source, embeddings and settings are good."""
+    read = _prepared(settings)
+    tables = sources.load(read.source)
+    inputs = run_folder.inputs_of(read, tables)
+    if not force:
+        run_folder.require_same_inputs(folder, inputs)
+    cortex = build(tables)
+    target_materialization(settings, cortex)  # without pairs nothing else is worth the time
+    embedded = _embed(read, cortex)
+    study = make_study(settings, cortex, embedded["embeddings"])
+    scope = scope_of(study)
+    begin()
+    _write_begun(folder, settings, inputs)
+    cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
+    artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
+    artifacts.write_tables(embedded, folder)
+    study = read_study(folder)  # as workers and a resumed run read it
+    results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
+    _write_results(study, scope, results, folder)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
-    (folder / kinds.UNFINISHED).unlink()
-    shutil.rmtree(folder / WORK)  # last: a run that is killed before has all its jobs, one that is killed here is finished
-    return folder
 
 
 def _prepared(settings: Settings) -> Settings:
@@ -83,11 +94,9 @@ def _prepared(settings: Settings) -> Settings:
     return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
 
 
-def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
-    """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
+def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
+    """Write what a run is begun with; one that goes on keeps its settings."""
     if not (folder / "config.toml").exists():
-        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / kinds.UNFINISHED)
-        kinds.write_kind(folder, kinds.RUN)
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
     artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
 
@@ -162,7 +171,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     nulls = scores.null_table(study, labels, positions, pairs["axon"], results)
     for key in (MATCHED, CONDITIONAL):
         _write_both(results[key], folder / key.stem)
-    shutil.copy(folder / WORK / AXONS, folder / AXONS)
+    artifacts.write_atomic(folder / AXONS, lambda temporary: shutil.copyfile(folder / folders.WORK / AXONS, temporary))
     leakage = of_task(results, LEAKAGE)
     if leakage:
         artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
@@ -171,8 +180,9 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
     function, choice = scores.chosen_for_pairs(metrics)
-    save_graph(folder, function)
-    artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
+    save_graph(folder, results, function)
+    said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results[CONDITIONAL]), choice]
+    artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
@@ -189,7 +199,7 @@ def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame,
     for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] == neurons.REAL].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
-    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")
+    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "fold", "size", "expected_size"]], folder / "size.parquet")
     artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")
 
 

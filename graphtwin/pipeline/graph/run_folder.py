@@ -18,10 +18,11 @@ SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 
-def require_run_place(folder: Path, settings: Settings, resume: bool) -> None:
-    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
+def require_run_place(folder: Path, settings: Settings, resume: bool, force: bool = False) -> None:
+    """Raise unless the run folder is new or empty, to be begun anew, or, to resume, one of the same settings."""
     config = folder / "config.toml"
-    if not kinds.require_place(folder, kinds.RUN, resume) or not config.exists():
+    inputs = (settings.source, settings.embeddings_file)
+    if not kinds.require_place(folder, kinds.RUN, resume, force, inputs) or not config.exists():
         return
     changed = changed_settings(read_toml(config), tomllib.loads(dump_toml(settings)), WITHOUT_EFFECT)
     if changed:
@@ -58,11 +59,6 @@ def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> d
     software = {name: before[name] for name in SOFTWARE}
     differs = any(before[name] != now[name] for name in SOFTWARE)
     return now | ({"begun_with": before.get("begun_with", software)} if differs or "begun_with" in before else {})
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether the folder holds a run that wrote everything."""
-    return (folder / "config.toml").exists() and not (folder / kinds.UNFINISHED).exists()
 
 
 def already_finished(folder: Path) -> str:

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
-from graphtwin.evaluation import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import ALONG_Y, FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
-from graphtwin.report.words import join_words, number_text, per_cent, plain
+from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.statistics import NORMAL_95
 
 N_BARS = 45  # number of error bars that can still be told apart in a panel
 # Nominal levels at which coverage is drawn; closer where bars are usually read.
@@ -131,9 +132,7 @@ def draw_layer(run: RunFolder) -> Block:
         for one, (metric, label) in zip(axes, shown, strict=True):
             table = rows[rows["metric"] == metric].drop_duplicates("model").set_index("model").reindex(models)
             values = table[["estimate", "low", "high"]].to_numpy(np.float64)
-            # inside a scan with fewer of the classes chance is higher: only with two classes is it one value
-            same_chance = n_classes == 2 or (n_classes and metric == "balanced_accuracy")
-            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if same_chance else None)
+            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if n_classes else None)
             one.set_xlabel(label)
 
     sentence = layer_sentence(metrics, models)
@@ -195,9 +194,11 @@ def depth_sentence(parts: dict[str, pd.DataFrame], place: str = "depth") -> str:
     for model, rows in parts.items():
         true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
         error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
-        median = number_text(error, "um")
-        said.append(f"{_quoted(model)} misses {place} by {median} µm in the median and its 95 % error bars hold {per_cent(inside)}")
-    return f"{join_words(said)} of the neurons."
+        bars = f"its 95 % error bars hold {per_cent(inside)} of the neurons"
+        if np.isnan(inside):
+            bars = "some of the neurons have no error bar, since a fit kept back too few neurons to set its width"
+        said.append(f"{_quoted(model)} misses {place} by {number_text(error, 'um')} µm in the median and {bars}")
+    return f"{'; '.join(said)}."
 
 
 def _two_lines(model: str) -> str:
@@ -225,6 +226,7 @@ def _draw_coverage(axes: Axes, parts: dict[str, pd.DataFrame]) -> None:
 
 
 def coverage_curve(rows: pd.DataFrame) -> Float[np.ndarray, " levels"]:
-    """Share of neurons inside the central error bar of each nominal level in `LEVELS`."""
+    """Share of neurons inside the central error bar of each nominal level in `LEVELS`, of those that have one; NaN where none has."""
     far = np.abs(rows["true_um"] - rows["mean_um"]).to_numpy(np.float64) / rows["sd_um"].to_numpy(np.float64)
-    return np.array([np.mean(far <= ndtri(0.5 + level / 2)) for level in LEVELS])
+    far = far[np.isfinite(far)]
+    return np.array([np.mean(far <= ndtri(0.5 + level / 2)) if len(far) else np.nan for level in LEVELS])

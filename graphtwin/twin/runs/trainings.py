@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphtwin import artifacts
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
+from graphtwin.folders import written
+from graphtwin.kinds import TWIN
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
-from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
+from graphtwin.twin.runs.twin_folder import (
+    CHECKPOINT,
+    FILE_NAME,
+    core_of,
+    identity_of,
+    load_twin,
+    require_twin_place,
+    write_begun,
+    write_history,
+)
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
@@ -26,8 +38,9 @@ def train_twin(
     resume: bool = False,
     threads: int = 2,
     device: Device = "auto",
+    force: bool = False,
 ) -> Path:
-    """Train one core for all recordings and write its folder: kind.json, twin.pt, config.toml, history.csv, provenance.json.
+    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json.
 
     Args:
         folders: Folders or files of recordings.
@@ -38,11 +51,12 @@ def train_twin(
         resume: Go on with the training in `out`.
         threads: Threads of torch.
         device: Device on which torch computes.
+        force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
     """
     from graphtwin.twin.fit import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None)
+    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force)
 
 
 def transfer_twin(
@@ -55,6 +69,7 @@ def transfer_twin(
     threads: int = 2,
     device: Device = "auto",
     monitor: Monitor | None = None,
+    force: bool = False,
 ) -> Path:
     """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
 
@@ -68,10 +83,11 @@ def transfer_twin(
         threads: Threads of torch.
         device: Device on which torch computes.
         monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
+        force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
     """
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run))
+    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
 
 
 def _train(
@@ -84,25 +100,32 @@ def _train(
     threads: int,
     device: str,
     onto: Path | None,
+    force: bool,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
+    from graphtwin.twin.data import require_view, view_of
     from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
         if first:
-            require_twin_place(out, config, resume)
-        recordings = [open_recording(folder) for folder in folders]
-        if first:
-            begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
-            inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
-            write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
-        trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, load_twin(onto).twin if onto else None, device)
-    if not first:
-        return out
-    write_twin(fitted_of(trained), out / "twin.pt")
-    write_history(trained, out)
-    (out / "fit.pt").unlink(missing_ok=True)
+            require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
+        command = "graphtwin twin transfer" if onto else TWIN.command
+        with written(out, TWIN, resume, force, command) if first else nullcontext() as begin:
+            recordings = [open_recording(folder) for folder in folders]
+            core = None if onto is None else load_twin(onto)
+            views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
+            for name, view in views.items():
+                require_view(name, view, core.views() if core else views)
+            if begin is not None:
+                inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
+                asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
+                begin()
+                write_begun(config, artifacts.provenance(seed, inputs) | asked, out)
+            trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core.twin if core else None, device)
+            if first:
+                write_twin(fitted_of(trained), out / FILE_NAME)
+                write_history(trained, out)
     return out
