@@ -36,6 +36,7 @@ from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.sources.loaders import read_neurons, read_pairs
+from graphtwin.statistics import NORMAL_95
 from graphtwin.synthetic import Animal, AnimalConfig, make_animal
 from graphtwin.synthetic.brain import grow_parts, lay_tiles
 from graphtwin.synthetic.files import write_dynamic, write_published
@@ -294,7 +295,7 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     places = np.arange(len(SOURCES))
     panels[0].plot(of_animals.to_numpy(), places, color="0.75", linewidth=0.8)
     panels[0].plot(of_animals.mean(1).to_numpy(), places, color="C0", marker="o", markersize=4)
-    panels[0].axvline(stats.norm.ppf(0.975), color="0.6", linewidth=0.8, linestyle=":")
+    panels[0].axvline(NORMAL_95, color="0.6", linewidth=0.8, linestyle=":")
     panels[0].set_yticks(places, SOURCES, fontsize=7)
     panels[0].invert_yaxis()
     panels[0].set(xlabel="z of the slope of likeness", title="A planted feature rule")

@@ -71,7 +71,7 @@ def _of_scan(values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, 
     if n_scans < 2:
         return "; there is one scan, which can account for nothing"
     by_chance = per_cent((n_scans - 1) / max(len(values) - 1, 1))
-    return f", scan for {per_cent(explained_by_group(values, scan))} of it ({by_chance} expected of {n_scans} scans by chance)"
+    return f"; scan accounts for {per_cent(explained_by_group(values, scan))} ({by_chance} expected of {n_scans} scans by chance)"
 
 
 def _decoded(run: RunFolder) -> str:
