@@ -52,22 +52,22 @@ def require_new(path: Path, suffixes: tuple[str, ...] = TABLES, force: bool = Fa
         raise ValueError(f"{path}: is read by this command, which cannot write over it. Name another file.")
     if path.exists() and not force:
         raise FileExistsError(f"{path}: exists, and nothing is written over. Name another file, or give --force to replace it.")
-    require_writable(path.parent)
+    require_writable(path)
 
 
-def require_writable(folder: Path) -> None:
-    """Raise where nothing can be written in a folder, or, if it is not there yet, in the nearest one above; nothing is left behind.
+def require_writable(path: Path) -> None:
+    """Raise where a file or folder cannot be written, because of the nearest folder that is there; nothing is left behind.
 
     Args:
-        folder: Folder in which something will be written.
+        path: File or folder to write, there or not.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    there = next(place for place in (path, *path.absolute().parents) if place.exists() and not (place == path and path.is_file()))
     if not there.is_dir():
-        raise NotADirectoryError(f"{folder}: {there} is a file, in which nothing can be written. Name another --out.")
+        raise NotADirectoryError(f"{path}: {there} is a file, in which nothing can be written. Name another --out.")
     try:
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
-        raise OSError(f"{folder}: nothing can be written in {there} ({error.strerror}). Name another --out.") from error
+        raise OSError(f"{path}: nothing can be written in {there} ({error.strerror}). Name another --out.") from error
 
 
 def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:

@@ -10,12 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from graphtwin.artifacts import is_temporary, sha256, write_json, write_text
-from graphtwin.kinds import FILE, LOCK, MANIFEST, Kind, is_finished, require_place, write_kind
+from graphtwin.artifacts import WRITING, is_temporary, sha256, write_json, write_text
+from graphtwin.kinds import FILE, LOCK, MANIFEST, REPLACED, Kind, is_finished, require_place, write_kind
 
 WRITTEN = (".parquet", ".csv", ".json", ".html")  # endings of the files of a folder that does not resume; others are somebody's
 EMPTYING = ".emptying"  # name of the file that lies in a folder while what it held is removed
 WORK = "work"  # name of the folder of pieces that a stopped command goes on with; it is removed when all is written
+PIECES = (WORK, "truth")  # folders in which something shows that work was done, with which a later command goes on
+INSIDE = ("like_to_like",)  # folders of their own kind that a command writes into that of another
 
 
 @contextmanager
@@ -30,8 +32,9 @@ def written(
     """Let one command write a folder. It is given a function that begins the folder, to be called once its inputs are known to be good.
 
     Before that the folder is as it was; from then on it has its `kind.json`, and when the block has ended well its `manifest.json`. A block
-    that fails leaves what it wrote, to go on with, and nothing where it wrote nothing. Begun anew are a folder with `force`, and one that
-    has not finished of a kind that does not resume.
+    that fails leaves what it wrote, to go on with; it leaves nothing where no work was done yet, or of a kind that does not resume. Begun
+    anew are a folder with `force`, and one that has not finished of a kind that does not resume. What `force` replaces is set aside: where
+    the block fails, or is killed, and leaves nothing to go on with, it is back.
 
     Args:
         folder: Folder to write; new, empty, or one of the kind that has not finished. A link is followed.
@@ -44,30 +47,101 @@ def written(
     folder, read = Path(folder), tuple(inputs)
     require_place(folder, kind, resume=True)  # somebody's folder is refused before a lock lies in it
     with alone(folder):
+        _put_back(folder)
         begun = require_place(folder, kind, resume, force, read)
         if is_finished(folder) and not force:
             _clear(folder)
             raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
+        if force:
+            _require_nothing_else(folder, kind)
 
         def begin() -> None:
             _sweep(folder)
-            if force or (folder / EMPTYING).exists():
+            if force:
+                _set_aside(folder)
+            elif (folder / EMPTYING).exists() or (begun and not kind.resumes):
                 _empty(folder)
-            elif begun and not kind.resumes:
-                _empty(folder, WRITTEN)
-            if force or not (folder / FILE).exists():
+            if not (folder / FILE).exists():
                 write_kind(folder, kind, command)
 
         try:
             yield begin
         except BaseException:
-            if [path.name for path in folder.iterdir() if path.name != LOCK] == [FILE]:
-                (folder / FILE).unlink()
+            if (folder / REPLACED).exists():
+                _put_back(folder, kind)
+            elif not begun and (folder / FILE).exists() and not is_finished(folder) and not (kind.resumes and _has_work(folder)):
+                _remove(folder)
             raise
         assert (folder / FILE).exists(), "a folder was written that was not begun"
         _sweep(folder)  # of pieces that a killed process was writing, which another has written since
         write_json(_entries(folder), folder / MANIFEST)
+        _remove_replaced(folder)
         _clear(folder)
+
+
+def _require_nothing_else(folder: Path, kind: Kind) -> None:
+    """Raise where a finished folder that is begun anew holds what its command did not write: it would be lost."""
+    if not is_finished(folder):
+        return
+    known = _manifest(folder)
+    files = (path.relative_to(folder).as_posix() for path in _files(folder))
+    others = [name for name in files if name not in known]
+    others += [path.name for path in folder.iterdir() if (path / FILE).exists() and path.name not in INSIDE]
+    if others:
+        named = ", ".join(sorted(others)[:4])
+        raise ValueError(
+            f"{folder}: holds {len(others)} files or folders that are not of the {kind.name} ({named}), which --force would remove. "
+            "Move them away, or name another --out."
+        )
+
+
+def _set_aside(folder: Path) -> None:
+    """Move what a folder holds into one inside: the manifest first and the kind last, by which a killed command's share is told."""
+    aside = folder / REPLACED
+    aside.mkdir()
+    for path in sorted(folder.iterdir(), key=lambda path: (path.name != MANIFEST, path.name == FILE)):
+        if path.name not in (LOCK, REPLACED):
+            os.replace(path, aside / path.name)
+
+
+def _put_back(folder: Path, kind: Kind | None = None) -> None:
+    """Move what was set aside back, unless work was done since, with which to go on; then it is removed.
+
+    Args:
+        folder: Folder in which something may have been set aside.
+        kind: Kind of what was begun since; None where a killed process began it.
+    """
+    aside = folder / REPLACED
+    if not aside.exists():
+        return
+    if (aside / FILE).exists():  # all was set aside, and what lies beside it was begun since
+        if is_finished(folder) or (_has_work(folder) and (kind is None or kind.resumes)):
+            _remove_replaced(folder)
+            return
+        _remove(folder, REPLACED)
+    for path in sorted(aside.iterdir(), key=lambda path: path.name != FILE):
+        os.replace(path, folder / path.name)
+    aside.rmdir()
+
+
+def _remove_replaced(folder: Path) -> None:
+    """Remove what was set aside, under a name that is swept away should this be killed."""
+    if (folder / REPLACED).exists():
+        gone = folder / f"{WRITING}{REPLACED}"
+        os.replace(folder / REPLACED, gone)
+        shutil.rmtree(gone)
+
+
+def _has_work(folder: Path) -> bool:
+    """Whether work was done in a folder that has not finished, with which a later command goes on."""
+    return any(any((folder / name).glob("*")) for name in PIECES)
+
+
+def _remove(folder: Path, *kept: str) -> None:
+    """Remove what a folder holds, but for its lock and what is named."""
+    for path in folder.iterdir():
+        if path.name not in (LOCK, *kept):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def clear_finished(folder: str | Path) -> None:
@@ -181,7 +255,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, inside, names in os.walk(folder):
         here = Path(place)
         if here == folder:
-            inside[:] = [name for name in inside if name != WORK]
+            inside[:] = [name for name in inside if name not in (WORK, REPLACED)]
             names = [name for name in names if name not in (MANIFEST, LOCK)]
         inside[:] = [name for name in inside if not (here / name / FILE).exists()]
         yield from (here / name for name in names)
@@ -202,17 +276,15 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / WORK)
 
 
-def _empty(folder: Path, suffixes: tuple[str, ...] | None = None) -> None:
-    """Remove what an earlier try, or an earlier result, left: the manifest first, so that what is half removed does not count as finished.
+def _empty(folder: Path) -> None:
+    """Remove what an earlier try left: the manifest first, so that what is half removed does not count as finished.
 
     Args:
         folder: Folder that is begun anew.
-        suffixes: Endings of the files that go; None takes everything.
     """
     (folder / MANIFEST).unlink(missing_ok=True)
     write_text("", folder / EMPTYING)
     for path in folder.iterdir():
-        if path.name in (FILE, LOCK, EMPTYING) or (suffixes is not None and path.suffix not in suffixes):
-            continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        if path.name not in (FILE, LOCK, EMPTYING) and path.suffix in WRITTEN:
+            path.unlink()
     (folder / EMPTYING).unlink()

@@ -15,6 +15,7 @@ from graphtwin.artifacts import is_temporary, require_writable, write_json
 
 FILE, FORMAT = "kind.json", 2
 MANIFEST = "manifest.json"  # name of the file that is written when all others are, and says what they were
+REPLACED = ".replaced"  # name of the folder inside into which goes what is begun anew, till the new one is whole
 LOCK = ".lock"  # name of the file that a command holds while it writes into the folder
 
 
@@ -149,7 +150,7 @@ def require_place(
     require_writable(folder)
     if not folder.exists() or not _held(folder):
         return False
-    there = kind_of(folder)
+    there = kind_of(folder) or kind_of(folder / REPLACED)
     if there is None and (earlier := _before_kinds(folder)):
         raise FileExistsError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}, and cannot go on. {elsewhere}")
     if there is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from jaxtyping import Bool, Float, Int, Int64
+from jaxtyping import Bool, Float, Int, Int64, Integer
 
 from graphtwin.config import nearest_of
 
@@ -219,7 +219,7 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
     return ids
 
 
-def require_int64(ids: Int[np.ndarray, " ids"], origin: str) -> Int64[np.ndarray, " ids"]:
+def require_int64(ids: Integer[np.ndarray, " ids"], origin: str) -> Int64[np.ndarray, " ids"]:
     """Ids of an array of any integer dtype as int64; those above 2^63 - 1, which unsigned formats allow, are refused with their number.
 
     Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def fit(
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
-        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device):
+        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device), _told_of_weights(model):
             loss = _epoch(model, batches(rng_for(seed, name, "epoch", state.epoch)), optimisers, schedules)
             _advance(state, model, loss, validation_loss)
         bar.update()
@@ -118,6 +119,19 @@ def _epoch(
             schedule.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+@contextmanager
+def _told_of_weights(model: torch.nn.Module) -> Iterator[None]:
+    """Where torch cannot compute because weights are no numbers any more, an error that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if all(bool(value.isfinite().all()) for value in model.parameters()):
+            raise
+        raise FloatingPointError(
+            "weights became infinite or NaN. Lower the learning rate (--set ...learning_rate=0.001), or look for extreme inputs."
+        ) from error
 
 
 def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:

@@ -12,7 +12,7 @@ import pytest
 
 from graphtwin import artifacts
 from graphtwin.folders import WORK, amended, as_written, changed_files, clear_finished, require_as_written, written
-from graphtwin.kinds import FILE, LIKE_TO_LIKE, LOCK, MANIFEST, RUN, TWIN, is_finished, require_kind, require_place, write_kind
+from graphtwin.kinds import FILE, LIKE_TO_LIKE, LOCK, MANIFEST, REPLACED, RUN, TWIN, is_finished, require_kind, require_place, write_kind
 
 
 def finished(folder: Path, **texts: str) -> Path:
@@ -47,8 +47,8 @@ def test_a_command_that_fails_before_it_wrote_leaves_nothing_and_one_that_fails_
         1 / (begin() or 0)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="'x'"), written(tmp_path / "it", RUN) as begin:
-        int(begin() or artifacts.write_text("x", tmp_path / "it" / "a.txt").read_text())
-    assert names(tmp_path / "it") == ["a.txt", FILE]
+        int(begin() or artifacts.write_text("x", tmp_path / "it" / "work" / "a.txt").read_text())
+    assert names(tmp_path / "it") == [FILE, "work/a.txt"]
     with (
         pytest.raises(FileExistsError, match="was begun there and has not finished"),
         written(tmp_path / "it", RUN),
@@ -127,7 +127,7 @@ def test_a_folder_that_is_begun_anew_keeps_what_it_holds_till_the_inputs_are_kno
     assert changed_files(folder) == {}
     with written(folder, RUN, force=True) as begin:
         begin()
-        assert names(folder) == [LOCK, FILE]
+        assert [name for name in names(folder) if not name.startswith(REPLACED)] == [LOCK, FILE]
         artifacts.write_text("3", folder / "result")
     assert names(folder) == [FILE, MANIFEST, "result"]
     with pytest.raises(ValueError, match="--force would remove what is read"), written(folder, RUN, force=True, inputs=[folder / "result"]):

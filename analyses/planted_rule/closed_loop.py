@@ -30,6 +30,7 @@ from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import rng_for, threads
 from graphtwin.insilico import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
+from graphtwin.kinds import is_finished
 from graphtwin.pipeline.pairs import with_function
 from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.schema import UNIT_KEY
@@ -99,7 +100,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
     if not table.exists() or not scores.exists():
         recording = filmed(kind, number, folder / "recording")
         run = folder / "twin"
-        if not (run / "twin.pt").exists():
+        if not is_finished(run):
             train_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
         with threads(1):
             medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()

@@ -237,6 +237,7 @@ def _correlate(
         from graphtwin.artifacts import ARRAYS, require_new
 
         require_new(out, ARRAYS, force, (stimulus,))
+        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
         _require_twin(run, stimulus)
         from graphtwin.twin.runs import correlate_twin
 
@@ -245,11 +246,16 @@ def _correlate(
 
 
 def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:
-    """Look at the folder of a training; of several processes that torchrun started, the training lets the first look."""
+    """Look at the folder of a training; of several processes that torchrun started, the first does."""
     from graphtwin.kinds import TWIN, require_place
 
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if _is_first():
         require_place(out, TWIN, resume, force, inputs)
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the processes that torchrun started, or a process alone."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:

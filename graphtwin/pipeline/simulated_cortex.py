@@ -106,7 +106,7 @@ def _require_possible(config: SimulateConfig) -> None:
             "recordings and one animal. Give --minutes 0 --animals 1, or fewer neurons."
         )
     if config.minutes > 0:
-        require_packages("simulated recordings", "skimage", "h5py", "pynwb")
+        require_packages("simulated recordings", "h5py", "pynwb")
     if config.neurons <= steps.LARGE:
         require_packages("a simulated volume", "cloudvolume", "zmesh")
 

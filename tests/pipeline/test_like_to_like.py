@@ -157,12 +157,24 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
         (["--similarity", "no_such"], "no column no_such, and no neuron table"),
         (["--similarity", "unrelated", "--by", "layer"], "by"),
         (["--similarity", "unrelated", "--outcome", "strength"], "outcome"),
+        (["--similarity", "n_synapses"], "pairs.parquet: n_synapses is what is to be explained, and no similarity of two neurons"),
+        (["--similarity", "pre_nucleus_id"], "pairs.parquet: pre_nucleus_id is the name of a cell, and no similarity of two neurons"),
+        (["--similarity", "proj_hva"], "pairs.parquet, column proj_hva: 12000 of 12000 values are no numbers, first '"),
     ],
 )
 def test_questions_that_cannot_be_answered_say_why(tables: tuple[Path, Path], tmp_path: Path, more: list[str], words: str):
     found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), "--out", str(tmp_path / "run"), *more])
     assert found.exit_code == 2
     assert words in found.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("similarity", ["feature_similarity", "readout_similarity_cvt"])
+def test_a_column_that_a_similarity_lacks_is_asked_of_the_file(tables: tuple[Path, Path], tmp_path: Path, similarity: str):
+    asked = ["--neurons", tables[1], "--similarity", similarity, "--inclusion", "none", "--out", tmp_path / "run"]
+    found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), *map(str, asked)])
+    assert found.exit_code == 2
+    assert f"graphtwin: {tables[1]}: 1 columns are missing: 'readout_cvt'" in found.output
     assert not (tmp_path / "run").exists()
 
 

@@ -163,7 +163,7 @@ def test_the_folder_says_which_photographs_were_shown(folder):
 def test_a_folder_that_exists_is_refused_and_so_is_another_configuration(folder, tmp_path):
     with pytest.raises(FileExistsError, match="a simulation is already there"):
         write_simulation(TINY, folder)
-    with pytest.raises(ValueError, match="begun with another seed"):
+    with pytest.raises(ValueError, match=r"begun with other settings; different now: seed was \d+, is 5\. Use the same"):
         write_simulation(TINY.model_copy(update={"seed": 5}), folder, resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

@@ -86,6 +86,8 @@ def test_a_cell_that_is_cut_short_is_named(folder):
         ({"properties": [{"id": "w", "type": "float64"}]}, "the property 'w' has the type 'float64'; known are uint32"),
         ({"properties": [{"id": "x_nm", "type": "uint8"}]}, r"the properties \['x_nm'\] are there twice or have names of columns"),
         ({"spatial": []}, "names no spatial index, by which points are read"),
+        ({"spatial": [{"key": "../.."}]}, r"the spatial index '../..' lies outside of the annotations"),
+        ({"spatial": [{"key": "/"}]}, "the spatial index '/' lies outside of the annotations"),
         ({"spatial": [{"key": "fine", "sharding": {"@type": "x"}}]}, "the spatial index 'fine' is sharded, which is not read here"),
     ],
 )

@@ -193,7 +193,7 @@ def test_a_trial_outside_the_recording_is_left_out_and_counted(copy, caplog):
     ("name", "values", "message"),
     [
         ("acquisition/treadmill_velocity", None, "acquisition/treadmill_velocity is missing. acquisition holds"),
-        ("processing/ophys/Fluorescence", None, r"Fluorescence is missing.*nearest"),
+        ("processing/ophys/Fluorescence", None, r"Fluorescence is missing.*holds"),
         ("intervals", None, "intervals is missing"),
         (
             "general/session_id",

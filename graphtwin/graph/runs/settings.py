@@ -72,7 +72,7 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     for path, value in _flat(PRESETS.get(str(preset), {})):
         set_at(values, path, value)
     seed = next((value for path, value in reversed(parsed) if path == ["seed"]), given.get("seed"))
-    if isinstance(seed, int):
+    if isinstance(seed, int) and seed >= 0:
         set_at(values, ["directions", "seed"], seed)  # every draw follows the run's seed, unless another one is set
     return overridden(Settings, values | given, overrides, "configuration")
 

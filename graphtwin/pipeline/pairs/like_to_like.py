@@ -25,6 +25,16 @@ from graphtwin.wiring.questions import GEOMETRY, Answer, Question, Step, analyse
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response
+# Columns of a pair table that are no similarity, and what they are.
+NO_SIMILARITY = {
+    "pre_nucleus_id": "the name of a cell",
+    "post_nucleus_id": "the name of a cell",
+    "n_synapses": "what is to be explained",
+    "synapse_size": "what is to be explained",
+    "mean_synapse_size": "what is to be explained",
+    "l_d_um": "what is to be explained, or its exposure",
+    "population": "made from synapses and L_d",
+}
 STEPS_BEFORE = 4  # steps of the progress before those of the analysis: pairs, neurons, similarities, inclusion
 
 
@@ -126,6 +136,7 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
         if config.neurons is None:
             raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
         pairs = without_published(pairs)
+    _require_similarities(pairs, config)
     missing = [name for name in config.similarity if name not in pairs]
     if missing and config.neurons is None:
         raise ValueError(
@@ -133,6 +144,22 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
             f"Give --neurons, or one of: {', '.join(_similarities(pairs))}."
         )
     return pairs
+
+
+def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None:
+    """Raise where a column that is asked about is no similarity: an id, what is to be explained, or text."""
+    for name in config.similarity:
+        if name in NO_SIMILARITY:
+            raise ValueError(
+                f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
+                f"Ask about one of: {', '.join(_similarities(pairs))}."
+            )
+        text = pairs[name].notna() & pd.to_numeric(pairs[name], errors="coerce").isna() if name in pairs else pd.Series(dtype=bool)
+        if text.any():
+            raise ValueError(
+                f"{config.pairs}, column {name}: {int(text.sum())} of {len(text)} values are no numbers, first "
+                f"{pairs.loc[text, name].iloc[0]!r}. A similarity is one number a pair: name another column, or write numbers."
+            )
 
 
 def _read_neurons(config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame | None:
@@ -175,7 +202,7 @@ def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
     """Columns of numbers that could be a similarity."""
-    known = {"pre_nucleus_id", "post_nucleus_id", "n_synapses", "synapse_size", "mean_synapse_size", "l_d_um", *GEOMETRY}
+    known = {*NO_SIMILARITY, *GEOMETRY}
     return [str(name) for name in pairs.select_dtypes("number") if name not in known]
 
 

@@ -49,7 +49,7 @@ def precomputed_ids(cloudpath: str) -> list[int]:
     folder = open_folder(cloudpath)
     from cloudfiles import CloudFiles
 
-    names = list(CloudFiles(folder.cloudpath).list())
+    names = list(CloudFiles(folder.cloudpath).list(flat=True))
     ids = sorted(int(name) for name in names if name.isascii() and name.isdigit())
     if not ids:
         raise ValueError(

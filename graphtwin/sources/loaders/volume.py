@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from graphtwin.schema import require_int64
 from graphtwin.sources.formats import Scale, cloudpath_of, damaged, first_line, read_box, read_info, scales_of
 
 # Units that positions often have instead of nm, in nm along x, y and z.
@@ -77,7 +76,9 @@ class Volume:
                 f"{self.end.tolist()} (or is empty). Positions in nm are divided by {self.resolution_nm.tolist()} first."
             )
         ids = read_box(self.scale, begin, end, self.path) if self.scale.plain else self._download(begin, end)[..., 0]
-        return require_int64(ids.reshape(-1, order="F"), f"{self.path}: labels").reshape(ids.shape, order="F")
+        if ids.dtype.kind == "u" and ids.size and int(ids.max()) >= 2**63:
+            raise ValueError(f"{self.path}: an id of {int(ids.max())} does not fit int64. Ids of 2^63 and more are not supported.")
+        return ids.astype(np.int64)
 
     def boxes(self, chunk: tuple[int, int, int] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """First voxel and voxel after the last of each chunk, x fastest.
