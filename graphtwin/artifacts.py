@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -26,19 +26,40 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "to
 TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # endings of the files that commands write beside folders
 
 
-def require_new(path: Path, suffixes: tuple[str, ...] = TABLES) -> None:
-    """Raise where a file to write is there already, a folder, or of a format that is not written: nothing is written over.
+def require_new(path: Path, suffixes: tuple[str, ...] = TABLES, force: bool = False, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise where a file cannot be written: it is there already, a folder, read by the same command, or of a format that is not written.
 
     Args:
         path: Path of the file to write.
         suffixes: Endings that the file may have.
+        force: Whether a file that is there may be replaced, once the new one is whole.
+        inputs: Files that the command reads, of which the file must be none.
     """
     if path.suffix not in suffixes:
         what, article = ("array", "an") if suffixes == ARRAYS else ("table", "a")
         raise ValueError(f"{path}: {path.suffix or 'no suffix'} is no {what} this writes. Name {article} {' or '.join(suffixes)} file.")
-    if path.exists():
-        what = "is a folder. Name a file" if path.is_dir() else "exists, and nothing is written over. Name another file, or remove it first"
-        raise FileExistsError(f"{path}: {what}.")
+    if path.is_dir():
+        raise FileExistsError(f"{path}: is a folder. Name a file.")
+    if any(given is not None and path.resolve() == Path(given).resolve() for given in inputs):
+        raise ValueError(f"{path}: is read by this command, which cannot write over it. Name another file.")
+    if path.exists() and not force:
+        raise FileExistsError(f"{path}: exists, and nothing is written over. Name another file, or give --force to replace it.")
+    require_writable(path.parent)
+
+
+def require_writable(folder: Path) -> None:
+    """Raise where nothing can be written in a folder, or, if it is not there yet, in the nearest one above; nothing is left behind.
+
+    Args:
+        folder: Folder in which something will be written.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f"{folder}: {there} is a file, in which nothing can be written. Name another --out.")
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise OSError(f"{folder}: nothing can be written in {there} ({error.strerror}). Name another --out.") from error
 
 
 def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:

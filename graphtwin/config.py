@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import typing
 from collections.abc import Collection, Iterable
@@ -53,6 +54,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def nearest_of(name: str, known: Iterable[str], words: str = " (nearest {})") -> str:
+    """Words that name the known name that looks most like this one, for an error; none where nothing does.
+
+    Args:
+        name: The name that is not known.
+        known: The names that are.
+        words: Words around the name that was found, which takes the place of `{}`.
+    """
+    found = nearest(name, known)
+    return words.format(repr(found)) if found is not None else ""
+
+
 def load_config(model: type[Model], toml: Path | None = None, overrides: list[str] | None = None) -> Model:
     """A validated configuration: defaults, then the TOML file, then the overrides in order.
 
@@ -83,10 +96,14 @@ def overridden(model: type[Model], values: dict[str, Any], overrides: list[str] 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; an error names the file and the line."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such TOML file. Give the path of an existing one.") from error
-    except tomllib.TOMLDecodeError as error:
+    except IsADirectoryError as error:
+        raise ValueError(f"{path}: is a folder and no TOML file. Give the path of the file.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: no text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not valid TOML: {error}. Correct the line it names.") from error
 
 
@@ -112,6 +129,30 @@ def validate(model: type[Model], values: dict[str, Any], origin: str, given: Col
 def dump_toml(config: BaseModel) -> str:
     """The resolved configuration as TOML that `load_config` reads back to the same model; TOML has no word for None, which is left out."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def changed_settings(before: dict[str, Any], now: dict[str, Any], without_effect: Collection[str] = ()) -> list[str]:
+    """Settings that differ, by their full names, each in words: as it was and as it is.
+
+    Args:
+        before: Nested settings as they were.
+        now: Nested settings as they are.
+        without_effect: Full names of settings that may differ.
+    """
+    then, today = _flat(before), _flat(now)
+    said = {
+        name: [json.dumps(values[name]) if name in values else "not set" for values in (then, today)]
+        for name in sorted(then.keys() | today.keys())
+    }
+    return [f"{name} was {was}, is {now_is}" for name, (was, now_is) in said.items() if was != now_is and name not in without_effect]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def parse_override(override: str) -> tuple[list[str], Any]:
@@ -157,7 +198,7 @@ def _explain(model: type[BaseModel], problem: Any, set_names: Collection[str]) -
     if problem["type"] == "extra_forbidden":
         names, models, _ = _place(model, parents)
         known = sorted({name for inner in models for name in inner.model_fields})
-        return f"unknown key {'.'.join([*names, last])!r}, nearest {nearest(last, known)!r} (known: {', '.join(known)})"
+        return f"unknown key {'.'.join([*names, last])!r}{nearest_of(last, known, ', nearest {}')} (known: {', '.join(known)})"
     names, models, field = _place(model, [*parents, last])
     if problem["type"] == "missing" and isinstance(last, int):
         names, wanted = names[:-1], f"an entry more: there is no entry {last + 1}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphtwin.artifacts import write_json
+from graphtwin.artifacts import require_writable, write_json
 
 FILE, FORMAT = "kind.json", 1
 UNFINISHED = "unfinished"  # name of the file that lies in a folder until all is written
@@ -112,17 +115,26 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
 
 
-def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
-    """Whether a folder to write holds something of its kind to go on with; False where it is new or empty, an error in every other case.
+def require_place(
+    folder: str | Path, kind: Kind, resume: bool = False, force: bool = False, inputs: Iterable[str | Path | None] = ()
+) -> bool:
+    """Whether a folder to write holds something of its kind to go on with; False where it is new, empty or to be begun anew.
+
+    It is an error in every other case. Nothing is changed: `begin_anew` takes away what is there.
 
     Args:
         folder: Folder to write.
         kind: Kind of what is to be written.
         resume: Whether to go on with what is there.
+        force: Whether what is there is to be begun anew, if it is of the same kind.
+        inputs: Files and folders that are read, none of which may lie in a folder that is begun anew.
     """
     folder, elsewhere = Path(folder), "Name another --out."
+    if resume and force:
+        raise ValueError(f"{folder}: --resume goes on with what is there, --force begins anew. Give one of them.")
     if folder.is_file():
         raise FileExistsError(f"{folder}: is a file. {elsewhere}")
+    require_writable(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return False
     there = kind_of(folder)
@@ -132,12 +144,38 @@ def require_place(folder: str | Path, kind: Kind, resume: bool = False) -> bool:
         raise FileExistsError(f"{folder}: exists, holds {_count(folder)} and is no {kind.name}. {elsewhere}")
     if there != kind:
         raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
+    if force:
+        _require_outside(folder, inputs)
+        return False
     if not resume:
-        go_on = "Give --resume to go on with it, or name" if kind.resumes else "Name"
-        stopped = not kind.resumes and (folder / UNFINISHED).exists()
-        is_there, do = ("was begun there and has not finished", "Remove the folder, or name") if stopped else ("is already there", go_on)
-        raise FileExistsError(f"{folder}: a {kind.name} {is_there}. {do} another --out.")
+        go_on = "Give --resume to go on with it, --force to begin anew, or name" if kind.resumes else "Give --force to begin anew, or name"
+        is_there = "was begun there and has not finished" if not kind.resumes and (folder / UNFINISHED).exists() else "is already there"
+        raise FileExistsError(f"{folder}: a {kind.name} {is_there}. {go_on} another --out.")
     return True
+
+
+def begin_anew(folder: str | Path, kind: Kind) -> None:
+    """Take away a folder of a kind that is begun anew; it gets another name first, so that no half of it is left under its own.
+
+    Args:
+        folder: Folder to take away; one that is not there, or empty, is left as it is.
+        kind: Kind that it must be of.
+    """
+    folder = Path(folder).resolve()
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    require_kind(folder, kind)
+    gone = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(gone, ignore_errors=True)  # left by a command that was stopped here
+    os.replace(folder, gone)
+    shutil.rmtree(gone)
+
+
+def _require_outside(folder: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Raise where something that is read lies in a folder that is to be taken away."""
+    inside = [str(given) for given in inputs if given is not None and Path(given).resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise ValueError(f"{folder}: --force would remove what is read: {', '.join(inside)}. Name another --out.")
 
 
 def _count(folder: Path) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from jaxtyping import Bool, Float, Int
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 
 UNIT_KEY = ["session", "scan_idx", "unit_id"]  # columns that name a unit, which is one mask of one scan
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
@@ -17,6 +20,14 @@ DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean
 PROOFREADING = ["non", "clean", "extended"]  # status words in order of completeness, as CAVE names them
 PROOFREAD = ("clean", "extended")  # status words of neurites that somebody corrected
 CELL_CLASSES = ["excitatory", "inhibitory"]
+SWAPPED = 0.5  # share of units, of the shorter table, found with session and scan_idx exchanged, from which on they are exchanged
+LARGEST_ID = 2**63 - 1  # the largest int64
+EXACT = 2**53  # largest number up to which a float64 holds every whole number
+CHANCE_BITS = 14  # bits of coincidence from which on ids count as rounded: two root ids that are what a float holds, by chance 1 in 16,384
+_TOO_LARGE = (
+    "lie above 2^63 - 1",
+    "Ids are kept as int64, which ends there, so that these cannot be told apart: number the objects anew, below it, in all tables.",
+)
 
 _ID = pa.Column("int64", pa.Check.ge(0))
 _UM = pa.Column("float64", pa.Check.in_range(-1e5, 1e5), nullable=True)
@@ -128,7 +139,7 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], origin: str) -> N
     missing = [name for name in names if name not in frame.columns]
     if not missing:
         return
-    hints = [f"{name!r} (nearest here: {nearest(name, map(str, frame.columns))!r})" for name in missing]
+    hints = [f"{name!r}{nearest_of(name, map(str, frame.columns), ' (nearest here: {})')}" for name in missing]
     raise ValueError(
         f"{origin}: {len(missing)} columns are missing: {', '.join(hints)}. The table has {sorted(map(str, frame.columns))}. "
         "Rename the column in the file; a table that a TOML names may keep its name and say it there under `columns`."
@@ -146,32 +157,132 @@ def require_unique(frame: pd.DataFrame, key: list[str], origin: str) -> None:
         )
 
 
+def require_unit_order(frame: pd.DataFrame, known: pd.DataFrame, origin: str, of_known: str) -> None:
+    """Raise when units are found in another table only where session and scan_idx change places.
+
+    Args:
+        frame: A table with session, scan_idx and unit_id.
+        known: The table to find its units in, with the same columns.
+        origin: Name of the first table, for the error.
+        of_known: Name of the second.
+    """
+    others = pd.MultiIndex.from_frame(known[UNIT_KEY])
+    as_is, swapped = (
+        int(pd.MultiIndex.from_frame(frame[names]).isin(others).sum()) for names in (UNIT_KEY, ["scan_idx", "session", "unit_id"])
+    )
+    if swapped > 2 * as_is and swapped >= SWAPPED * min(len(frame), len(known)):
+        raise ValueError(
+            f"{origin}: {as_is} of {len(frame)} units are in {of_known}, and {swapped} when session and scan_idx change places. "
+            "Name the two columns the other way round in one of the tables."
+        )
+
+
 def as_ids(column: pd.Series, origin: str) -> pd.Series:
-    """An id column as int64, from any integer dtype or from decimal strings; a float is an error, never a rounding.
+    """An id column as int64: from integers of any size, from digits in text or decimals, and from floats too small to have lost a digit.
 
     Args:
         column: The ids as read from the file.
         origin: Name of file and column, for the error.
+
+    Raises:
+        ValueError: Ids are missing, negative, no whole numbers, above 2^63 - 1, or rounded by a float or a spreadsheet.
     """
+    _refuse_ids(column.isna().to_numpy() | _is_blank(column), column, "are missing", "Leave these rows out of the export.", origin)
     if pd.api.types.is_float_dtype(column):
-        lossy, missing = int((column.abs() > 2**53).sum()), int(column.isna().sum())
+        column = _from_floats(column, origin)
+    elif not pd.api.types.is_integer_dtype(column):
+        column = _from_text(column, origin)
+    elif pd.api.types.is_unsigned_integer_dtype(column):
+        _refuse_ids((column > LARGEST_ID).to_numpy(), column, *_TOO_LARGE, origin)
+    ids = column.astype("int64")
+    hint = "Ids are counted from 0; a negative one often marks a row whose id is unknown: leave these rows out."
+    _refuse_ids((ids < 0).to_numpy(), ids, "are negative", hint, origin)
+    _refuse_rounded(ids.to_numpy(), origin)
+    return ids
+
+
+def _refuse_ids(wrong: np.ndarray, column: pd.Series, what: str, remedy: str, origin: str) -> None:
+    """Raise when ids are wrong, with their number, the first of them and its row."""
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        value = column.iloc[row]
+        shown = "" if pd.isna(value) or not str(value).strip() else f"{value!s} "
+        raise ValueError(f"{origin}: {int(wrong.sum())} of {len(column)} ids {what}, first {shown}in row {row + 1}. {remedy}")
+
+
+def _is_blank(column: pd.Series) -> np.ndarray:
+    """Whether a cell is text without a sign in it."""
+    if column.dtype != object and not pd.api.types.is_string_dtype(column):
+        return np.zeros(len(column), dtype=bool)
+    return column.map(lambda value: isinstance(value, str) and not value.strip()).to_numpy(dtype=bool)
+
+
+def _from_floats(column: pd.Series, origin: str) -> pd.Series:
+    """Floats as int64 where each is a whole number below what its type can count to."""
+    values = column.to_numpy(getattr(column.dtype, "numpy_dtype", column.dtype))
+    whole = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+    lossy = np.abs(values) > whole
+    if lossy.any():
+        first = values[lossy][0]
         raise ValueError(
-            f"{origin}: ids are stored as {column.dtype}, which keeps integers only up to 2^53: {lossy} of {len(column)} ids lie above it "
-            f"and have lost their last digits ({missing} are missing). Export the column again as int64 or as strings: "
-            "the digits cannot be recovered here."
+            f"{origin}: ids are floats ({values.dtype}, first {first!s}), which hold whole numbers only up to {whole:.0f}: "
+            f"{int(lossy.sum())} of {len(column)} ids lie above it and have lost their last digits. Export the column again as int64 or as "
+            "plain digits in text: what is lost cannot be recovered here."
         )
-    if column.isna().any():
-        raise ValueError(f"{origin}: {int(column.isna().sum())} of {len(column)} ids are missing. Drop these rows before the export.")
-    if not pd.api.types.is_integer_dtype(column):
-        digits = column.astype(str).str.strip()
-        wrong = ~digits.str.fullmatch(r"\d{1,18}")
-        if wrong.any():
+    _refuse_ids(values != np.round(values), column, "are no whole numbers", "Export them as int64 or as plain digits.", origin)
+    return column
+
+
+def _from_text(column: pd.Series, origin: str) -> pd.Series:
+    """Digits in text, decimals or integers of any size as int64."""
+    digits = column.map(lambda value: format(value, "f") if isinstance(value, Decimal) else str(value)).str.strip()
+    digits = digits.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    wrong = ~digits.str.fullmatch(r"-?\d+")
+    if wrong.any():
+        rounded = digits[wrong].str.fullmatch(r"-?\d+([.,]\d+)?[eE]\+?\d+").all()
+        why = (
+            "They were rounded by a spreadsheet or through floats, and their last digits are lost: export them again as int64 or as text."
+            if rounded
+            else "Export them as int64 or as plain digits, without signs between them."
+        )
+        raise ValueError(
+            f"{origin}: {int(wrong.sum())} of {len(column)} ids are not whole numbers, first {digits[wrong].head(3).tolist()}. {why}"
+        )
+    numbers = digits.map(lambda written: max(int(written), -1))  # a negative id, however long, is refused as one
+    _refuse_ids((numbers > LARGEST_ID).to_numpy(dtype=bool), column, *_TOO_LARGE, origin)
+    return numbers
+
+
+def _refuse_rounded(ids: Int[np.ndarray, " rows"], origin: str) -> None:
+    """Raise when all large ids are whole multiples of what a float or a spreadsheet rounds to, and chance would hardly make them so."""
+    big = ids > EXACT
+    if not big.any() or not (_is_rounded(ids[big][:64]).any(axis=0)).any():
+        return
+    different = np.unique(ids[big])
+    for rounded, of_one, name in zip(_is_rounded(different).T, _bits(different).T, ("a float", "a spreadsheet"), strict=True):
+        if rounded.all() and of_one.sum() >= CHANCE_BITS:
+            shared = int(np.gcd.reduce(different))
             raise ValueError(
-                f"{origin}: {int(wrong.sum())} of {len(column)} ids are not whole numbers, first {digits[wrong].head(3).tolist()}. "
-                "Export them as int64 or as plain digits."
+                f"{origin}: all {len(different)} different ids above 2^53 are what {name} rounds whole numbers to (multiples of {shared}, "
+                f"first {different[0]}): their last digits are lost. Export the column again from the source as int64 or as text."
             )
-        column = digits
-    return column.astype("int64")
+
+
+def _is_rounded(ids: Int[np.ndarray, " rows"]) -> Bool[np.ndarray, "rows 2"]:
+    """Whether ids above 2^53 are numbers that a float64, and a spreadsheet's 15 digits, can write."""
+    return ids[:, None] % _steps(ids) == 0
+
+
+def _bits(ids: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
+    """How improbable it is, in bits, that an id of this size is such a number by chance."""
+    return np.log2(_steps(ids))
+
+
+def _steps(ids: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "rows 2"]:
+    """The distance between numbers that a float64 and a spreadsheet can write, near ids above 2^53."""
+    of_floats = np.spacing(ids.astype(np.float64)).astype(np.int64)
+    digits = np.floor(np.log10(ids.astype(np.float64))).astype(np.int64) + 1
+    return np.stack([of_floats, 10 ** (digits - 15)], axis=1)
 
 
 def required(schema: pa.DataFrameSchema) -> list[str]:

@@ -113,7 +113,9 @@ def test_an_empty_folder_as_source_is_asked_for_its_toml(tmp_path):
 
 
 def test_an_output_that_exists_is_refused(finished):
-    assert "a run is already there. Give --resume" in words(run_small(finished.toml, finished.folder))
+    assert "a run is already there. Give --resume to go on with it, --force to begin anew" in words(
+        run_small(finished.toml, finished.folder)
+    )
 
 
 def test_an_unknown_setting_is_told_with_the_nearest(tmp_path):
@@ -147,10 +149,18 @@ def test_pairs_in_parquet_and_csv_are_answered_alike_row_by_row(finished, tmp_pa
 def test_neurons_are_answered_row_by_row(finished, tmp_path):
     pd.DataFrame({"nucleus_id": [5, UNKNOWN_ID, 200, 5]}).to_csv(tmp_path / "neurons.csv", index=False)
     result = invoke("predict", finished.folder, "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
-    assert result.output.strip().endswith("4 rows, 4 of them with a note")
+    assert "4 rows, 4 of them with a note" in result.output
+    assert "3 are neurons whose labels the run was fitted on (fitted_on)" in result.output
+    assert "2 are left empty, of neurons that the run knows nothing of: --fill-unknown" in result.output
+    assert "layer: " in result.output
     found = pd.read_csv(tmp_path / "out.csv")
     assert found["nucleus_id"].tolist() == [5, UNKNOWN_ID, 200, 5]
-    assert found[["cell_type", "layer", "depth_um", "depth_um_sd"]].notna().all(axis=None)
+    told = ["cell_type", "layer", "depth_um", "depth_um_sd"]
+    assert found[told].notna().all(axis=1).tolist() == [True, False, False, True]
+    more = ("--fill-unknown", "--force")
+    result = invoke("predict", finished.folder, "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv", *more)
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(tmp_path / "out.csv")[told].notna().all(axis=None)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -167,7 +177,7 @@ def test_zero_rows_are_answered_with_zero_rows(finished, tmp_path, suffix):
     ("columns", "more", "found"),
     [
         ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, ["--materialization", 8], "the run knows those of [7, 9]"),
-        ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, [], "give --materialization"),
+        ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, [], "no materialization was given, and the run knows those of [7, 9]"),
         ({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}, [], "ids are stored as float64"),
         ({"pre": [1], "post": [2]}, [], "2 columns are missing"),
     ],

@@ -190,7 +190,9 @@ def test_a_file_that_exists_is_not_written_over_and_neither_is_one_beside_it(giv
     for name in files:
         taken = tmp_path / name
         taken.write_text("years of work")
-        assert f"{taken}: exists, and nothing is written over. Name another file, or remove it first." in told(line, given, tmp_path / "it")
+        assert f"{taken}: exists, and nothing is written over. Name another file, or give --force to replace it." in told(
+            line, given, tmp_path / "it"
+        )
         taken.unlink()
         taken.mkdir()
         assert f"{taken}: is a folder. Name a file." in told(line, given, tmp_path / "it")
@@ -249,7 +251,7 @@ def test_a_like_to_like_analysis_that_was_stopped_while_it_wrote_does_not_count_
     assert {"unfinished", "slopes.csv", "notes.json"} <= before.keys()
     with pytest.raises(ValueError, match=r"has not finished\. Remove the folder and make it again: `graphtwin like-to-like --out"):
         graphtwin.write_report(out)
-    with pytest.raises(FileExistsError, match=r"was begun there and has not finished\. Remove the folder, or name another --out"):
+    with pytest.raises(FileExistsError, match=r"was begun there and has not finished\. Give --force to begin anew, or name another --out"):
         graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
     assert contents(out) == before
 

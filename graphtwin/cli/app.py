@@ -14,8 +14,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="A digital twin of cortex on its graph: functional responses and a connectome to cell type, position and connectivity.\n\n"
-    "Nothing is written over: an output that exists is refused, but for what --resume goes on with and the page that report writes again. "
-    "Each folder says in its kind.json what it is.",
+    "Nothing is written over without --force: an output that exists is refused, but for what --resume goes on with and the page that "
+    "report writes again. With --force a file is replaced once the new one is whole, and a folder of the same kind is removed and begun "
+    "anew; a folder of any other kind is left alone. Each folder says in its kind.json what it is.",
 )
 
 for family in (graph, pairs, simulation, settings_table):

@@ -1,10 +1,16 @@
-"""What a like-to-like folder found, on the screen."""
+"""What was found, on the screen: of a like-to-like folder, and of pairs or neurons that were predicted."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphtwin.graph.runs import FittedGraph
 
 
 def print_findings(folder: Path) -> None:
@@ -19,3 +25,17 @@ def print_findings(folder: Path) -> None:
     said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
     for line in (said["rule"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
         typer.echo(line)
+
+
+def print_predicted(table: pd.DataFrame, graph: FittedGraph, out: Path) -> None:
+    """Print how many rows were answered, how many of them are no predictions of something unseen, and which models answered."""
+    of_pairs = "probability" in table
+    empty = int((table["model"] == "").sum()) if of_pairs else int((table["evidence"] == "none").sum())
+    typer.echo(f"{out}: {len(table)} rows, {int((table['note'] != '').sum())} of them with a note")
+    fitted, what = int(table["fitted_on"].sum()), "pairs" if of_pairs else "neurons whose labels"
+    typer.echo(f"  {fitted} are {what} the run was fitted on (fitted_on): no prediction of something unseen")
+    if empty:
+        typer.echo(f"  {empty} are left empty, of neurons that the run knows nothing of: --fill-unknown gives overall rates")
+    for task in ("connectivity",) if of_pairs else ("cell_type", "layer", "depth"):
+        if task in graph.best:
+            typer.echo(f"  {graph.best[task]}")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.findings import print_findings
+from graphtwin.cli.beforehand import Force, require_files
+from graphtwin.cli.findings import print_findings, print_predicted
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -27,7 +28,7 @@ graphtwin predict runs/minnie65 --pairs pairs.parquet --out predicted.parquet
 
 graphtwin predict runs/minnie65 --pairs roots.csv --materialization 661 --out predicted.csv
 
-graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv
+graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv --force
 """
 
 
@@ -39,20 +40,29 @@ def _run(
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder, new or empty (default: runs/ and the name of the source).")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/ and the name of the source).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    force: Force = False,
 ) -> None:
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
+        from graphtwin.extras import require_packages
+        from graphtwin.kinds import RUN, require_place
+        from graphtwin.sources import require_source
+
+        require_source(source, ("synthetic",))
+        require_files(embeddings)
+        require_place(out or Path("runs") / Path(source).stem, RUN, resume, force, (source, embeddings))
+        require_packages("graphtwin run", "torch", "torch_geometric", "sklearn", "matplotlib", "jinja2")
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report
 
         given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
-        folder = run_pipeline(set_, resume=resume, **given, **({"embeddings_file": embeddings} if embeddings else {}))
+        folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
         if not (folder / "report.html").exists():
             write_report(folder)
         print_results(folder)
@@ -64,27 +74,46 @@ def _run(
 @app.command("predict", epilog=PREDICT_EXAMPLES)
 def _predict(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
     pairs: Annotated[
-        Path | None, typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_pt_root_id, post_pt_root_id.")
+        Path | None,
+        typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_root_id, post_root_id (also pre_pt_root_id)."),
     ] = None,
-    neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id.")] = None,
-    materialization: Annotated[int | None, typer.Option(help="Materialization of the root ids.")] = None,
+    neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id, or root_id (also pt_root_id).")] = None,
+    materialization: Annotated[
+        int | None, typer.Option(help="Materialization of the root ids (default: that of the run, if it has one).")
+    ] = None,
+    fill_unknown: Annotated[
+        bool, typer.Option("--fill-unknown", help="Give rows that the run knows nothing of the overall rate or class frequencies.")
+    ] = False,
+    force: Force = False,
 ) -> None:
-    """Predict pairs or neurons with the graph model of a run: every row is answered, in its order."""
+    """Predict pairs or neurons with the best model of a run: every row is answered, in its order.
+
+    The model is the one that did best on held-out axons (average precision) or neurons (balanced accuracy, R2 of depth), baselines among
+    them: it is printed, and named in the table. Pairs and neurons that it was fitted on are marked in the column fitted_on.
+    """
     with words():
         if (pairs is None) == (neurons is None):
             raise ValueError("predict: give either --pairs or --neurons.")
-        from graphtwin.artifacts import require_new, write_table
-        from graphtwin.graph.runs import predict_neurons, predict_pairs
+        from graphtwin.artifacts import require_new
+        from graphtwin.kinds import RUN, require_kind
+
+        given = pairs or neurons
+        require_new(out, force=force, inputs=(given,))
+        require_kind(run, RUN)
+        require_files(given)
+        from graphtwin.artifacts import write_table
+        from graphtwin.graph.runs import load_graph, predict_neurons, predict_pairs
         from graphtwin.sources.formats import read_asked
 
-        require_new(out)
-        asked = read_asked(pairs or neurons)  # type: ignore[arg-type]
-        table = predict_pairs(run, asked, materialization, str(pairs)) if pairs else predict_neurons(run, asked, str(neurons))
+        asked, graph = read_asked(given), load_graph(run)
+        if pairs:
+            table = predict_pairs(graph, asked, materialization, str(pairs), fill_unknown)
+        else:
+            table = predict_neurons(graph, asked, str(neurons), materialization, fill_unknown)
         write_table(table, out)
-        noted = int((table["note"] != "").sum())
-        typer.echo(f"{out}: {len(table)} rows, {noted} of them with a note")
+        print_predicted(table, graph, out)
 
 
 @app.command("report")

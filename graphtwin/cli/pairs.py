@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from graphtwin.cli.beforehand import Force, require_files
 from graphtwin.cli.findings import print_findings
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
@@ -54,7 +55,7 @@ def _like_to_like(
     similarity: Annotated[
         list[str], typer.Option(help="A column of the pairs, or one that is computed from the neurons; may be repeated.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     neurons: Annotated[Path | None, typer.Option(help="Neuron table, for similarities, reliability, positions and responses.")] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Table of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
@@ -69,14 +70,21 @@ def _like_to_like(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as nulls=1000 (`graphtwin settings like-to-like`).")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
     with words():
+        from graphtwin.extras import require_packages
+        from graphtwin.kinds import LIKE_TO_LIKE, require_place
+
+        require_files(pairs, neurons, embeddings)
+        require_place(out, LIKE_TO_LIKE, force=force, inputs=(pairs, neurons, embeddings))
+        require_packages("graphtwin like-to-like", "matplotlib", "jinja2")
         from graphtwin.report import like_to_like
 
         asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "outcome": outcome, "by": by, "inclusion": inclusion}
         asked |= {"nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
-        print_findings(like_to_like(pairs, similarity, out, set_, **asked))
+        print_findings(like_to_like(pairs, similarity, out, set_, force, **asked))
 
 
 class ManyValues(TyperCommand):
@@ -99,30 +107,33 @@ class ManyValues(TyperCommand):
 @app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)
 def _proximity(
     axons: Annotated[
-        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (path#ID,ID for some).")
+        list[str], typer.Option(metavar="F...", help="Skeletons: .npz, .swc, folders, or precomputed volumes (PATH#ID,ID for some).")
     ],
-    out: Annotated[Path, typer.Option(help="New file for the pairs: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the pairs: .parquet or .csv.")],
     dendrites: Annotated[list[str] | None, typer.Option(metavar="F...", help="Skeletons, as for --axons.")] = None,
     radius_nm: Annotated[int | None, typer.Option(min=1, help="Points this near are proximal (default: 5000, or as in the index).")] = None,
     max_edge_nm: Annotated[float | None, typer.Option(help="Longer edges are split (default: 1000, or as in the index).")] = None,
     nm_per_unit: Annotated[
-        tuple[float, float, float] | None, typer.Option(help="One unit of the files along x, y and z, as 4 4 40 for voxels (default: nm).")
+        tuple[float, float, float] | None, typer.Option(help="One unit along x, y and z in nm, as 4 4 40, of files that do not say it.")
     ] = None,
     index: Annotated[Path | None, typer.Option(help="Index of the dendrites: read if it is there, else written.")] = None,
-    vertices: Annotated[Path | None, typer.Option(help="New file for the proximal points: .parquet or .csv.")] = None,
+    vertices: Annotated[Path | None, typer.Option(help="File for the proximal points: .parquet or .csv.")] = None,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads; the table is the same for any number.")] = 1,
+    force: Force = False,
 ) -> None:
     """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
 
-    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. Vertices may be labelled by compartment
-    (compartment in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); without labels a file is what it was given as.
+    The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. The unit is what a file declares (units in
+    the comments of SWC, nm_per_unit of .npz; volumes are in nm) or --nm-per-unit. Vertices may be labelled by compartment (compartment or
+    vertex_types in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); a file that labels neither is what it was given as.
     """
     with words():
         from graphtwin.pipeline.pairs import write_proximities
 
+        places = axons, dendrites or []
         found = write_proximities(
-            axons, dendrites or [], out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers
+            *places, out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers, force=force
         )
         asked = f"{found.n_axons} axons and {found.n_dendrites} dendrites"
         typer.echo(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")
@@ -133,7 +144,8 @@ def _pairs(
     synapses: Annotated[Path, typer.Argument(help="A row a synapse, or a row a connected pair with n_synapses: .parquet, .feather, .csv.")],
     proximities: Annotated[Path, typer.Argument(help="Table of `graphtwin proximity`: pairs that come near each other, with l_d_um.")],
     neurons: Annotated[Path, typer.Option(help="A row a neuron: nucleus_id, queried_pre, queried_post, and what else is known.")],
-    out: Annotated[Path, typer.Option(help="New file for the pair table: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the pair table: .parquet or .csv.")],
+    force: Force = False,
 ) -> None:
     """Join synapses, proximities and neurons to the table that like-to-like reads: a row a pair of cells that was looked at.
 
@@ -150,9 +162,10 @@ def _pairs(
     What was lost at each step is printed, and kept in OUT.made.json with the sha256 of what was read.
     """
     with words():
+        require_files(synapses, proximities, neurons)
         from graphtwin.pipeline.pairs import write_pairs
 
-        funnel = write_pairs(synapses, proximities, neurons, out)
+        funnel = write_pairs(synapses, proximities, neurons, out, force)
         for row in funnel.itertuples():
             lost = f": {row.n_dropped:,} {row.unit} not ({row.reason})" if row.n_dropped else ""
             typer.echo(f"{row.table}, {row.step}: {row.n_after:,} of {row.n_before:,}{lost}")

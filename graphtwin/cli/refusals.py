@@ -15,6 +15,15 @@ def words() -> Iterator[None]:
         yield
     except BrokenPipeError:  # a reader such as `head` had enough: nothing to mend
         raise
-    except (ValueError, OSError) as error:
-        typer.secho(f"graphtwin: {error}", err=True, fg="red")
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+        typer.secho(f"graphtwin: {_told(error)}", err=True, fg="red")
         raise typer.Exit(2) from error
+
+
+def _told(error: Exception) -> str:
+    """What an error says, on one line; a package that is missing with what installs it."""
+    from graphtwin.extras import in_words
+
+    if isinstance(error, ModuleNotFoundError) and error.name and str(error).startswith("No module named"):
+        return in_words("this command", [error.name])
+    return " ".join(str(error).splitlines()) or type(error).__name__

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graphtwin.cli.beforehand import Force
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -32,7 +33,7 @@ graphtwin check simulated --out disagreements.csv
 
 @app.command("simulate", epilog=SIMULATE_EXAMPLES)
 def _simulate(
-    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     rule: Annotated[
         str, typer.Option(help="geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy.")
     ] = "feature",
@@ -46,20 +47,25 @@ def _simulate(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; the files are the same for any number.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the simulation in the folder.")] = False,
+    force: Force = False,
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
     with words():
+        from graphtwin.kinds import SIMULATION, require_place
+
+        require_place(out, SIMULATION, resume, force)
         from graphtwin.pipeline import simulate
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
-        folder = simulate(out, set_, workers, resume, **asked)
+        folder = simulate(out, set_, workers, resume, force, **asked)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
 
 
 @app.command("check", epilog=CHECK_EXAMPLES)
 def _check(
     folder: Annotated[Path, typer.Argument(help="Folder of a simulation.")],
-    out: Annotated[Path | None, typer.Option(help="New file for the disagreements: .parquet or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the disagreements: .parquet or .csv.")] = None,
+    force: Force = False,
 ) -> None:
     """Look for files that were changed since they were written, and for places where tables and the files they speak of disagree.
 
@@ -70,10 +76,12 @@ def _check(
     """
     with words():
         from graphtwin.artifacts import require_new, write_table
+        from graphtwin.extras import require_packages
         from graphtwin.pipeline import changed_files, check_anatomy
 
         if out is not None:
-            require_new(out)
+            require_new(out, force=force)
+        require_packages("a comparison with a volume", "cloudvolume", *(("h5py",) if (folder / "nwb").is_dir() else ()))
         changed = changed_files(folder)
         for row in changed.itertuples():
             typer.echo(f"{folder / row.file}: {row.finding}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
 
@@ -50,19 +52,23 @@ Run = Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin 
 @app.command("train")
 def _train(
     recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
-    out: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     minutes: Minutes = None,
     seed: Seed = 0,
     set_: Overrides = None,
     resume: Resume = False,
     threads: Threads = 2,
     device: Where = "auto",
+    force: Force = False,
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
+        require_recordings(*recordings)
+        _require_place(out, resume, force, recordings)
+        require_device(device)
         from graphtwin.twin.runs import train_twin
 
-        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device)
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
         )
@@ -72,19 +78,26 @@ def _train(
 def _transfer(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="The new animal.")],
-    out: Annotated[Path, typer.Option(help="Folder to write for the new animal, new or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder to write for the new animal.")],
     minutes: Minutes = None,
     seed: Seed = 0,
     resume: Resume = False,
     threads: Threads = 2,
     device: Where = "auto",
     monitor: Screen = None,
+    force: Force = False,
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
     with words():
+        from graphtwin.kinds import TWIN, require_kind
+
+        require_kind(run, TWIN)
+        require_recordings(recording)
+        _require_place(out, resume, force, [run, recording])
+        require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
-        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor))
+        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force)
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 
@@ -92,22 +105,25 @@ def _transfer(
 def _score(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
-    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
     left_out_s: Annotated[
         float | None, typer.Option(min=0, help="Seconds at the start of each clip that do not count (default: 1.667).")
     ] = None,
     seed: Seed = 0,
     device: Where = "auto",
+    force: Force = False,
 ) -> None:
-    """Score held-out trials: a row a unit, and a row a kind of stimulus and score in a second new file, NAME_by_kind."""
+    """Score held-out trials: a row a unit, and a row a kind of stimulus and score in a second file, NAME_by_kind."""
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs import score_twin
 
         by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
-        require_new(out)
-        require_new(by_kind)
+        for file in (out, by_kind):
+            require_new(file, force=force, inputs=(recording,))
+        _require_twin(run, recording, device)
+        from graphtwin.twin.runs import score_twin
+
         scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
         write_table(scored.units, out)
         write_table(scored.kinds, by_kind)
@@ -122,20 +138,23 @@ def _score(
 def _population(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
-    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers of repeated stimuli; may be repeated (default: test and oracle).")] = None,
     seed: Seed = 0,
     set_: Overrides = None,
     threads: Threads = 2,
     device: Where = "auto",
+    force: Force = False,
 ) -> None:
     """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
     with words():
-        from graphtwin import execute
         from graphtwin.artifacts import require_new, write_table
+
+        require_new(out, force=force, inputs=(recording,))
+        _require_twin(run, recording, device)
+        from graphtwin import execute
         from graphtwin.twin.runs import score_population
 
-        require_new(out)
         with execute.threads(threads):
             found = score_population(run, recording, tuple(tier) if tier else None, set_, seed, device, progress=True)
         write_table(found.scores, out)
@@ -148,16 +167,19 @@ def _population(
 def _predict(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
-    out: Annotated[Path, typer.Option(help="New file for the responses: .npy (frames, units).")],
+    out: Annotated[Path, typer.Option(help="File for the responses: .npy (frames, units).")],
     animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
+    force: Force = False,
 ) -> None:
     """Predict responses to a video, of an animal at rest."""
     with words():
         from graphtwin.artifacts import ARRAYS, require_new, write_atomic
+
+        require_new(out, ARRAYS, force, (stimulus,))
+        _require_twin(run, stimulus, device)
         from graphtwin.twin.runs import predict_video, read_video
 
-        require_new(out, ARRAYS)
         responses = predict_video(run, read_video(stimulus), animal, device, progress=True)
         write_atomic(out, lambda temporary: _save(responses, temporary))
         typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
@@ -166,17 +188,20 @@ def _predict(
 @app.command("embed")
 def _embed(
     run: Run,
-    out: Annotated[Path, typer.Option(help="New file for the table: .parquet, or .csv without --stimulus.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet, or .csv without --stimulus.")],
     stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
+    force: Force = False,
 ) -> None:
     """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
     with words():
         from graphtwin.artifacts import require_new, write_table
-        from graphtwin.twin.runs import embed_twin
 
         if stimulus is not None and out.suffix != ".parquet":
             raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
-        require_new(out)
+        require_new(out, force=force, inputs=(stimulus,))
+        _require_twin(run, stimulus)
+        from graphtwin.twin.runs import embed_twin
+
         table = embed_twin(run, stimulus, progress=True)
         write_table(table, out)
         typer.echo(f"{out}: {len(table)} units")
@@ -185,14 +210,17 @@ def _embed(
 @app.command("tune")
 def _tune(
     run: Run,
-    out: Annotated[Path, typer.Option(help="New file for the table: .parquet or .csv.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
+    force: Force = False,
 ) -> None:
     """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
     with words():
         from graphtwin.artifacts import require_new, write_table
+
+        require_new(out, force=force)
+        _require_twin(run)
         from graphtwin.twin.runs import tune_twin
 
-        require_new(out)
         table = tune_twin(run, progress=True)
         write_table(table, out)
         medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
@@ -203,14 +231,39 @@ def _tune(
 def _correlate(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
-    out: Annotated[Path, typer.Option(help="New file for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
+    out: Annotated[Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
+    force: Force = False,
 ) -> None:
     """Correlate the responses of all pairs of units to the same clips, in silico."""
     with words():
+        from graphtwin.artifacts import ARRAYS, require_new
+
+        require_new(out, ARRAYS, force, (stimulus,))
+        _require_twin(run, stimulus)
         from graphtwin.twin.runs import correlate_twin
 
-        n_units, n_bins = correlate_twin(run, stimulus, out, progress=True)
+        n_units, n_bins = correlate_twin(run, stimulus, out, True, force)
         typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+
+
+def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:
+    """Look at the folder of a training; of several processes that torchrun started, the training lets the first look."""
+    from graphtwin.kinds import TWIN, require_place
+
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        require_place(out, TWIN, resume, force, inputs)
+
+
+def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:
+    """Look whether the twin, what it is shown and the device are there."""
+    from graphtwin.kinds import TWIN, require_kind
+
+    require_kind(run, TWIN)
+    if shown is not None and shown.suffix == ".npy":
+        require_files(shown)
+    elif shown is not None:
+        require_recordings(shown)
+    require_device(device)
 
 
 def _words_of(kind: str, scores: pd.DataFrame) -> str:

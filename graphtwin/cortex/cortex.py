@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.cortex.funnel import Funnel
+from graphtwin.cortex.funnel import BELOW_PIA, Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.sources import SourceTables, Table
 from graphtwin.sources.formats import SYNAPTIC
@@ -30,7 +30,8 @@ class Cortex:
     """Checked tables keyed by nucleus_id; unknown values are NaN or None, never filled in.
 
     Attributes:
-        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame), cell_class, cell_type, layer, axon_status, dendrite_status,
+        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame; where the source states no pia, depth_um is a place along y and
+            the funnel says so), cell_class, cell_type, layer, axon_status, dendrite_status,
             is_functional.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
         orientations: nucleus_id, orientation_index (unique together), rate, rate_error: mean response to an orientation and its standard
@@ -41,6 +42,7 @@ class Cortex:
         queried: materialization, nucleus_id, side: the nuclei whose outputs ("pre") or inputs ("post") were looked for.
         funnel: What every step kept and dropped; see `cortex.funnel`.
         provenance: Name of the source, its materializations, and the sha256 of every file read.
+        animal: Animal that the source names, of which embeddings must be; empty where it names none.
     """
 
     neurons: pd.DataFrame
@@ -51,6 +53,7 @@ class Cortex:
     queried: pd.DataFrame
     funnel: pd.DataFrame
     provenance: dict[str, str] = field(default_factory=dict)
+    animal: str = ""
 
 
 def build(tables: SourceTables) -> Cortex:
@@ -74,6 +77,7 @@ def build(tables: SourceTables) -> Cortex:
         queried=schema.check(queried, schema.WALLS["queried"], "cortex queried cells"),
         funnel=funnel.frame(),
         provenance=tables.provenance,
+        animal=tables.animal,
     )
 
 
@@ -182,6 +186,9 @@ def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, fu
         neurons[label] = _label(tables, mapped, label, roles, nuclei, funnel)
     neurons["is_functional"] = np.isin(nuclei, units["nucleus_id"])
     _count_neurons(neurons, funnel)
+    if not tables.pia_stated:
+        reason = "no pia declared (pia_um under [frame]): depth_um is a place along y; kept"
+        funnel.record("nuclei", BELOW_PIA, int(neurons["depth_um"].notna().sum()), 0, reason, "nuclei")
     return neurons
 
 

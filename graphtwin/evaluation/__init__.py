@@ -2,7 +2,10 @@
 
 from graphtwin.evaluation.baselines import (
     DrawnPairs,
+    LabelModel,
     NeuronSide,
+    PairModel,
+    PositionModel,
     baseline_features,
     draw_pairs,
     fit_label_baseline,
@@ -20,8 +23,11 @@ __all__ = [
     "DrawnPairs",
     "LEVEL",
     "LOWER_IS_BETTER",
+    "LabelModel",
     "NORMAL_95",
     "NeuronSide",
+    "PairModel",
+    "PositionModel",
     "ScoreDesign",
     "Scores",
     "Verdict",

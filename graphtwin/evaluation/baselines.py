@@ -5,7 +5,7 @@ Boosting settings were chosen for strength on the real data; nothing here is hel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,18 +87,23 @@ class DrawnPairs:
     Attributes:
         rows: Drawn training pairs, rising.
         keep: Probability with which each drawn pair was kept; 1 if connected.
-        held_out_keep: Probability with which a negative at the distance of each held-out pair was kept.
+        pilot: Odds of a connection, log-quadratic in distance, by which the negatives were thinned.
+        level: Probability of being kept over the root of the odds.
     """
 
     rows: Int[np.ndarray, " drawn"]
     keep: Float32[np.ndarray, " drawn"]
-    held_out_keep: Float32[np.ndarray, " others"]
+    pilot: LogisticRegression
+    level: float
+
+    def keep_at(self, distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
+        """Probability with which a negative at a distance between somata (um; NaN if unknown) was kept."""
+        return np.minimum(self.level * np.sqrt(_odds(self.pilot, distance_um)), 1).astype(np.float32)
 
 
 def draw_pairs(
     distance_um: Float32[np.ndarray, " pairs"],
     connected: Bool[np.ndarray, " pairs"],
-    held_out_um: Float32[np.ndarray, " others"],
     seed: int,
     n_negatives: int = N_NEGATIVES,
 ) -> DrawnPairs:
@@ -109,7 +114,6 @@ def draw_pairs(
     Args:
         distance_um: Distance between the somata of every training pair (um); NaN if unknown.
         connected: Whether a synapse was observed, for every training pair.
-        held_out_um: Distances between the somata of the pairs to be predicted (um); NaN if unknown.
         seed: Seed of the draw.
         n_negatives: Number of negatives to keep, about: fewer where all of the nearest are kept, all if there are no more.
     """
@@ -121,12 +125,12 @@ def draw_pairs(
     share = n_negatives / max(int(np.count_nonzero(~connected)), 1)
     some = connected | (rng.random(len(connected), dtype=np.float32) < share / 2)
     pilot = LogisticRegression().fit(_distance_terms(distance_um[some]), connected[some])
-    root, held_out_root = (np.sqrt(_odds(pilot, at_um)) for at_um in (distance_um, held_out_um))
-    level = min(share / root[~connected].mean(), 1 / root[~connected].max()) if share < 1 else np.inf
-    keep, held_out_keep = (np.minimum(level * of, 1).astype(np.float32) for of in (root, held_out_root))
+    root = np.sqrt(_odds(pilot, distance_um))
+    level = float(min(share / root[~connected].mean(), 1 / root[~connected].max())) if share < 1 else np.inf
+    keep = np.minimum(level * root, 1).astype(np.float32)
     keep[connected] = 1
     rows = np.flatnonzero(rng.random(len(connected), dtype=np.float32) < keep)
-    return DrawnPairs(rows, keep[rows], held_out_keep)
+    return DrawnPairs(rows, keep[rows], pilot, level)
 
 
 def _distance_terms(distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs 3"]:
@@ -144,37 +148,39 @@ def _odds(pilot: LogisticRegression, distance_um: Float32[np.ndarray, " pairs"])
 
 
 PairModel = Literal["majority", "distance", "logistic", "boosting"]
+# A fitted baseline: the probabilities of pairs, from their features and the probability with which negatives like them were kept.
+PairBaseline = Callable[[Float32[np.ndarray, "others features"], Float32[np.ndarray, " others"]], Float[np.ndarray, " others"]]
 
 
 def fit_pair_baseline(
     model: PairModel,
     train: tuple[Float32[np.ndarray, "drawn features"], Bool[np.ndarray, " drawn"]],
-    held_out: Float32[np.ndarray, "others features"],
     names: list[str],
     drawn: DrawnPairs,
     seed: int,
-) -> Float[np.ndarray, " others"]:
-    """Probability of a connection for held-out pairs, among all pairs: the thinning is undone.
+) -> PairBaseline:
+    """A baseline that gives the probability of a connection among all pairs: the thinning is undone.
 
     Args:
         model: "majority" (prevalence), "distance" (falling function of soma distance), "logistic" (quadratic in geometry) or "boosting".
         train: Features and outcomes of the drawn pairs.
-        held_out: Features to predict from, same columns.
         names: Names of the columns, from `baseline_features`.
-        drawn: Probabilities with which the training pairs were kept, and by which the thinning is undone.
+        drawn: Probabilities with which the training pairs were kept.
         seed: Seed of the fit.
     """
     features, connected = train
     weight = 1 / drawn.keep.astype(np.float64)
     if model == "majority":
-        return np.full(len(held_out), np.average(connected, weights=weight))
+        rate = np.average(connected, weights=weight)
+        return lambda asked, _: np.full(len(asked), rate)
     if model == "distance":
-        at_um, held_out_um = (table[:, names.index("distance_um")].astype(np.float64) for table in (features, held_out))
-        return _fit_distance(at_um, connected, weight, held_out_um)
+        column = names.index("distance_um")
+        falling = _fit_distance(features[:, column].astype(np.float64), connected, weight)
+        return lambda asked, _: falling(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     fitted = _logistic([name for name, kept in zip(names, known, strict=True) if kept]) if model == "logistic" else _boosting(seed)
     fitted.fit(features[:, known], connected)
-    return thinned_to_true(fitted.predict_proba(held_out[:, known])[:, 1], drawn.held_out_keep)
+    return lambda asked, keep: thinned_to_true(fitted.predict_proba(asked[:, known])[:, 1], keep)
 
 
 def thinned_to_true(probability: Float[np.ndarray, " pairs"], keep: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
@@ -221,16 +227,16 @@ def _constant(value: float) -> SimpleImputer:
     return SimpleImputer(strategy="constant", fill_value=value, keep_empty_features=True)
 
 
-def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, weight: np.ndarray, held_out_um: np.ndarray) -> np.ndarray:
+def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, weight: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Best falling function of distance; pairs of unknown distance have the rate of the training pairs of unknown distance."""
     known = np.isfinite(distance_um)
     counted = connected & ~known
     unknown_rate = weight[counted].sum() / weight[~known].sum() if (~known).any() else np.average(connected, weights=weight)
     if not known.any():
-        return np.full(len(held_out_um), unknown_rate)
+        return lambda asked_um: np.full(len(asked_um), unknown_rate)
     falling = IsotonicRegression(increasing=False, out_of_bounds="clip")
     falling.fit(distance_um[known], connected[known].astype(np.float64), sample_weight=weight[known])
-    return np.where(np.isfinite(held_out_um), falling.predict(np.nan_to_num(held_out_um)), unknown_rate)
+    return lambda asked_um: np.where(np.isfinite(asked_um), falling.predict(np.nan_to_num(asked_um)), unknown_rate)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ __getattr__ = public_names(
     __name__,
     {
         "load": ("graphtwin.graph.runs.fitted_graph", "load_graph"),
-        "predict_pairs": ("graphtwin.graph.runs.answers", "predict_pairs"),
-        "predict_neurons": ("graphtwin.graph.runs.answers", "predict_neurons"),
+        "predict_pairs": ("graphtwin.graph.runs.pair_answers", "predict_pairs"),
+        "predict_neurons": ("graphtwin.graph.runs.neuron_answers", "predict_neurons"),
         "score_all": ("graphtwin.graph.model.pair_fit", "score_all"),
     },
 )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.cortex.em import PLACE, compare_annotations, compare_matches
-from graphtwin.sources.formats import opened, scan_of
+from graphtwin.sources.formats import opened, read_file, scan_of
 from graphtwin.sources.loaders import SAME_CELL_UM, VOXEL_NM, VOXELS, open_volume, read_coregistration, read_matches, read_points
 
 # Half the diagonal of a voxel, nm: tables keep places as whole voxels, annotations as nm.
@@ -42,6 +42,6 @@ def check_matches(recording: str | Path, scan_units: str | Path, coregistration:
         session, scan_idx = scan_of(file, Path(recording))
     table = read_matches(coregistration)
     here = table[(table["session"] == session) & (table["scan_idx"] == scan_idx)]
-    found = read_coregistration(recording, pd.read_parquet(scan_units), pd.read_parquet(coregistration))
+    found = read_coregistration(recording, read_file(Path(scan_units)), read_file(Path(coregistration)))
     found[PLACE] = found[VOXELS].to_numpy(np.float64) * VOXEL_NM
     return compare_matches(here, found[[*schema.UNIT_KEY, *PLACE]], 1000 * SAME_CELL_UM)

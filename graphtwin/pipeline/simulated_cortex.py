@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
-from graphtwin.config import dump_toml, overridden, read_toml
+from graphtwin.config import changed_settings, dump_toml, overridden, read_toml
 from graphtwin.execute import threads
-from graphtwin.kinds import SIMULATION, UNFINISHED, require_kind, require_place, write_kind
+from graphtwin.extras import require_packages
+from graphtwin.kinds import SIMULATION, UNFINISHED, begin_anew, require_kind, require_place, write_kind
 from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
@@ -51,7 +52,9 @@ class Step:
     cost: int
 
 
-def simulate(out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, **asked: Any) -> Path:
+def simulate(
+    out: str | Path, overrides: list[str] | None = None, workers: int = 2, resume: bool = False, force: bool = False, **asked: Any
+) -> Path:
     """Simulate animals with a known wiring rule and write them in the formats of real ones, as `graphtwin simulate` does.
 
     Args:
@@ -59,15 +62,16 @@ def simulate(out: str | Path, overrides: list[str] | None = None, workers: int =
         overrides: Settings of `SimulateConfig` as `key=value`.
         workers: Number of processes; the files are the same for any number.
         resume: Go on with the steps that are missing.
+        force: Take away a simulation that is in the folder and begin anew.
         asked: Settings of `SimulateConfig` by name: rule, neurons, animals, minutes, seed.
 
     Returns:
         The folder.
     """
-    return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume)
+    return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume, force)
 
 
-def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False) -> Path:
+def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, resume: bool = False, force: bool = False) -> Path:
     """Simulate animals and write them in the formats of the real ones; returns the folder.
 
     Args:
@@ -75,10 +79,13 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
         out: Folder to write; it must not exist, or, to resume, hold an unfinished simulation of the same configuration.
         workers: Number of processes; the files are the same for any number.
         resume: Go on with the steps that are missing.
+        force: Take away a simulation that is in the folder and begin anew.
     """
     folder = Path(out)
     _require_possible(config)
-    _require_place(folder, config, resume)
+    _require_place(folder, config, resume, force)
+    if force:
+        begin_anew(folder, SIMULATION)
     if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
         log.warning("%s: finished already; nothing was done.", folder)
         return folder
@@ -94,13 +101,17 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
 
 
 def _require_possible(config: SimulateConfig) -> None:
-    """Raise for a rule that does not exist, and for recordings of a cortex too large for them."""
+    """Raise for a rule that does not exist, recordings of a cortex too large for them, and packages that are not installed."""
     rule_of(config.rule)
     if config.neurons > steps.LARGE and (config.minutes > 0 or config.animals > 1):
         raise ValueError(
             f"{config.neurons} neurons, {config.animals} animals, {config.minutes:g} minutes: above {steps.LARGE} neurons a cortex has no "
             "recordings and one animal. Give --minutes 0 --animals 1, or fewer neurons."
         )
+    if config.minutes > 0:
+        require_packages("simulated recordings", "skimage", "h5py", "pynwb")
+    if config.neurons <= steps.LARGE:
+        require_packages("a simulated volume", "cloudvolume", "zmesh")
 
 
 def _steps(config: SimulateConfig, workers: int) -> list[Step]:
@@ -179,14 +190,15 @@ def _mark(folder: Path, step: Step) -> Path:
     return folder / "work" / step.name
 
 
-def _require_place(folder: Path, config: SimulateConfig, resume: bool) -> None:
-    """Raise unless the folder is new or empty, or, to resume, one of the same configuration."""
-    if not require_place(folder, SIMULATION, resume) or not (folder / "config.toml").exists():
+def _require_place(folder: Path, config: SimulateConfig, resume: bool, force: bool) -> None:
+    """Raise unless the folder is new or empty, to be begun anew, or, to resume, one of the same configuration."""
+    if not require_place(folder, SIMULATION, resume, force) or not (folder / "config.toml").exists():
         return
-    before, now = read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config))
-    if before != now:
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        raise ValueError(f"{folder}: was begun with another {', '.join(changed)}. Use the same, or name another --out.")
+    changed = changed_settings(read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config)))
+    if changed:
+        raise ValueError(
+            f"{folder}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out."
+        )
 
 
 def _checksums(folder: Path) -> dict[str, str]:

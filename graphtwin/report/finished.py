@@ -30,7 +30,12 @@ def write_report(folder: str | Path) -> Path:
 
 
 def like_to_like(
-    pairs: str | Path, similarity: str | Sequence[str], out: str | Path, overrides: list[str] | None = None, **asked: Any
+    pairs: str | Path,
+    similarity: str | Sequence[str],
+    out: str | Path,
+    overrides: list[str] | None = None,
+    force: bool = False,
+    **asked: Any,
 ) -> Path:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs, as `graphtwin like-to-like` does.
 
@@ -39,6 +44,7 @@ def like_to_like(
         similarity: Columns of the pairs, or names that are computed from the neurons; one or several.
         out: Folder to write, new or empty.
         overrides: Settings of `LikeToLikeConfig` as `key=value`.
+        force: Take away an analysis that is in the folder, once the question is answered.
         asked: Other fields of `LikeToLikeConfig` by name: neurons, embeddings, outcome, by, inclusion, nulls, seed, workers, monitor.
 
     Returns:
@@ -46,5 +52,5 @@ def like_to_like(
     """
     names = (similarity,) if isinstance(similarity, str) else tuple(similarity)
     config = overridden(LikeToLikeConfig, {"pairs": pairs, "similarity": names, **asked}, overrides, "like-to-like")
-    write_like_to_like(run_like_to_like(config, Path(out)))
+    write_like_to_like(run_like_to_like(config, Path(out), force))
     return Path(out)

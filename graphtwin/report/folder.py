@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from graphtwin.cortex import depth_is_below_pia
+
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
 
@@ -55,6 +57,11 @@ class RunFolder:
         """A text file, None when it is not there."""
         file = self.path / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    def depth_is_below_pia(self) -> bool:
+        """Whether the source said where the pia lies; where it did not, depths are places along y."""
+        funnel = self.table("tables/funnel", ["step"])
+        return funnel is None or depth_is_below_pia(funnel)
 
     def files(self) -> list[tuple[str, int]]:
         """Tables, settings and checkpoints of the run as (path inside the folder, bytes), sorted."""

@@ -25,6 +25,7 @@ TASKS = {
     "connectivity": "Connectivity",
     "size": "Synapse size",
 }
+ALONG_Y = "Place along y (no pia declared)"  # name of the task depth where the source does not say where the pia lies
 KEY_METRICS = {
     "cell_type": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
     "layer": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
@@ -124,6 +125,13 @@ class TaskTable:
     groups: list[Group]
 
 
+def task_title(run: RunFolder, task: str) -> str:
+    """The task in words; depth is called so only where the source said where the pia lies."""
+    if task == "depth" and not run.depth_is_below_pia():
+        return ALONG_Y
+    return TASKS.get(task, task.replace("_", " ").capitalize())
+
+
 def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
     """A task's rows for its first split (neurons or axons held out) and all rows of it, which the figures show."""
     if metrics is None:
@@ -166,16 +174,23 @@ def why_not(run: RunFolder, task: str, otherwise: str) -> str:
     return next((f"{one.reason}." for one in skipped(run) if one.task == task and not one.split), otherwise)
 
 
-def results(metrics: pd.DataFrame | None) -> list[TaskTable]:
-    """A table for each task that was scored, known tasks first."""
+def results(metrics: pd.DataFrame | None, of_depth: str = TASKS["depth"]) -> list[TaskTable]:
+    """A table for each task that was scored, known tasks first.
+
+    Args:
+        metrics: The metrics of a run; None where it has none.
+        of_depth: Title of the task depth, as `task_title` gives it.
+    """
     if metrics is None:
         return []
     found = list(dict.fromkeys(metrics["task"]))
     ordered = [task for task in TASKS if task in found] + [task for task in found if task not in TASKS]
-    return [_task_table(metrics[metrics["task"] == task], task) for task in ordered]
+    titles = TASKS | {"depth": of_depth}
+    named = [(task, titles.get(task, task.replace("_", " ").capitalize())) for task in ordered]
+    return [_task_table(metrics[metrics["task"] == task], task, title) for task, title in named]
 
 
-def _task_table(rows: pd.DataFrame, task: str) -> TaskTable:
+def _task_table(rows: pd.DataFrame, task: str, title: str) -> TaskTable:
     there = list(dict.fromkeys(rows["metric"]))
     columns = [metric for metric in KEY_METRICS.get(task, []) if metric in there] or there[:MOST_COLUMNS]
     units = rows.drop_duplicates("metric").set_index("metric")["unit"]
@@ -186,7 +201,7 @@ def _task_table(rows: pd.DataFrame, task: str) -> TaskTable:
     ]
     first = {split: place for place, split in enumerate(HELD_OUT)}
     groups.sort(key=lambda group: (first.get(group.split, len(first)), group.subset != "all"))
-    return TaskTable(task, TASKS.get(task, task.replace("_", " ").capitalize()), names, groups)
+    return TaskTable(task, title, names, groups)
 
 
 def _in_unit(unit: str) -> str:
@@ -240,7 +255,7 @@ def print_results(run: Path, console: Console | None = None) -> None:
 
     console = console or Console()
     folder = RunFolder.open(run)
-    tables = results(folder.table("metrics"))
+    tables = results(folder.table("metrics"), task_title(folder, "depth"))
     if not tables:
         console.print(f"{escape(str(folder.path / 'metrics.parquet'))} is absent: no results to show.", soft_wrap=True)
     for table in tables:
@@ -248,6 +263,8 @@ def print_results(run: Path, console: Console | None = None) -> None:
         console.print()
     for verdict in folder.json("verdicts") or []:
         console.print(f"• {escape(str(verdict['sentence']))}", highlight=False)
+    if not folder.depth_is_below_pia():
+        console.print("• depth: a place along y and no depth below the pia, for the source declares no pia.", highlight=False)
     for one in skipped(folder):
         if one.split:
             console.print(f"• {escape(one.title)}: not scored, since {escape(one.reason)}.", highlight=False)

@@ -9,15 +9,17 @@ from graphtwin.public import public_names
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
     from graphtwin.sources.formats import SourceTables, Table
+    from graphtwin.sources.names import require_source
 
-__all__ = ["SourceTables", "Table", "load", "open_recording"]
+__all__ = ["SourceTables", "Table", "load", "open_recording", "require_source"]
 
 __getattr__ = public_names(
     __name__,
     {
         "load": ("graphtwin.sources.doors", "load"),
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
-        "SourceTables": ("graphtwin.sources.formats.manifest", "SourceTables"),
-        "Table": ("graphtwin.sources.formats.manifest", "Table"),
+        "require_source": ("graphtwin.sources.names", "require_source"),
+        "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),
+        "Table": ("graphtwin.sources.formats.source_tables", "Table"),
     },
 )

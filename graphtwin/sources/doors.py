@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphtwin.config import nearest
 from graphtwin.sources.formats import Recording, SourceTables
+from graphtwin.sources.names import require_source
 
 MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
-BUNDLED = ("minnie65",)  # sources that the repository brings
 
 
 def load(source: str | Path = "minnie65") -> SourceTables:
@@ -20,30 +19,30 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     Args:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
     """
-    if Path(source).suffix == ".toml":
+    require_source(source)
+    if Path(source).suffix.lower() == ".toml":
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
-    if Path(source).is_dir():
-        found = sorted(path.name for path in Path(source).iterdir())
-        raise ValueError(
-            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
-            "its tables: its format, with an example, is in data/README.md."
-        )
-    if str(source) not in BUNDLED:
-        raise ValueError(
-            f"source {str(source)!r} is neither a bundled source ({', '.join(BUNDLED)}; nearest {nearest(str(source), BUNDLED)!r}) "
-            "nor a .toml file. "
-            "For a folder of exports, give the path of the TOML that names its tables."
-        )
     from graphtwin.sources.loaders import minnie65
 
     return minnie65.load_minnie65()
 
 
 def open_recording(path: str | Path) -> Recording:
-    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`."""
-    if Path(path).suffix == ".nwb":
+    """The recording in a Sensorium folder or .zip, or in an NWB file; where there are no tiers, repeated stimuli become `oracle`.
+
+    Args:
+        path: Folder or file. A file is an NWB file by its suffix, in small or capital letters, or by its content.
+    """
+    from graphtwin.sources.formats import is_hdf5, refuse_zarr
+
+    path = Path(path)
+    before, number_sign, _ = str(path).partition("#")
+    if number_sign and not path.exists() and Path(before).exists():
+        raise ValueError(f"{path}: a recording is opened whole, so that nothing is named by '#'. Give {before}.")
+    refuse_zarr(path)
+    if path.suffix.lower() == ".nwb" or is_hdf5(path):
         from graphtwin.sources.loaders import read_nwb
 
         return with_tiers(read_nwb(path))

@@ -154,7 +154,7 @@ def table_volume(config: SimulateConfig, folder: Path) -> None:
         responses=responses,
         scan_units=_scan_units(config, animal) if config.minutes > 0 else None,
     )
-    write_cave_tables(volume, folder)
+    write_cave_tables(volume, folder, animal=str(RECONSTRUCTED))
 
 
 def _scan_units(config: SimulateConfig, animal: Animal) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What responses say of a unit, without torch: tuning curves, direction embeddings, and similarities of pairs."""
 
+from graphtwin.tuning.animals import rows_of_animal
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS, VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
 from graphtwin.tuning.directions import DirectionConfig, fit_basis
 from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, learn_embeddings, normalise, scan_labels
@@ -41,6 +42,7 @@ __all__ = [
     "orientation_difference",
     "permute_embeddings",
     "rf_distance",
+    "rows_of_animal",
     "scan_labels",
     "scan_leakage",
     "signal_correlation",

@@ -36,7 +36,9 @@ class DirectionConfig(BaseModel):
         description="Strengths of the circular smoothness penalty that are tried, as parts of the information in the data.",
     )
     folds: int = Field(4, ge=2, description="Parts of the directions; each neuron loses one part in a fold.")
-    seed: int = Field(0, description="Seed of the draw that decides which neuron loses which directions in which fold.")
+    seed: int = Field(
+        0, ge=0, description="Seed of the draw that decides which neuron loses which directions in which fold; in a run that of the run."
+    )
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin import schema
 from graphtwin.schema import UNIT_KEY
+from graphtwin.tuning.animals import rows_of_animal
 from graphtwin.tuning.curves import direction_degrees
 from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_basis
 from graphtwin.tuning.selection import HeldOut, hold_out_directions
@@ -145,7 +146,7 @@ def _power(covariance: np.ndarray, exponent: float) -> np.ndarray:
     return (axes * np.maximum(variances, 1e-12) ** exponent) @ axes.T
 
 
-def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, animal: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
     """A brought table as an embeddings table of units of this cortex, with a funnel of the rows that didn't come along.
 
     Args:
@@ -153,6 +154,10 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str) -> t
             gets the row).
         units: Units of the cortex: session, scan_idx, unit_id, nucleus_id.
         origin: File name, for the errors.
+        animal: Animal that the source names, whose rows alone are taken where the table has a column `animal`; empty where it names none.
+
+    Raises:
+        ValueError: Columns or ids do not fit, rows are of another animal or of several, or none is of a unit of the cortex.
     """
     names = embedding_columns(frame)
     if not names:
@@ -163,18 +168,28 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str) -> t
     key = UNIT_KEY if set(UNIT_KEY) <= set(frame.columns) else ["nucleus_id"]
     schema.require_columns(frame, key, origin)
     frame = frame.assign(**{name: schema.as_ids(frame[name], f"{origin}, column {name!r}") for name in key})
+    own = rows_of_animal(frame, _is_known(frame, units, key), animal, origin)
+    rows = [] if own.all() else [_funnel_row("of the animal", len(frame), int(own.sum()), f"another animal than {animal!r}", "rows")]
+    frame = frame[own]
+    if key == UNIT_KEY:
+        schema.require_unit_order(frame, units, origin, "the coregistration")
     schema.require_unique(frame, key, origin)
     values = _numbers(frame, names, origin)
     complete = np.isfinite(values).all(1)
-    rows = [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN or infinite", "rows")]
+    rows += [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN or infinite", "rows")]
     known, unknown = _join_units(frame.assign(**dict(zip(names, values.T, strict=True)))[complete], units, key, origin)
     rows.append(_funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
     covered = units[UNIT_KEY].merge(known[UNIT_KEY], on=UNIT_KEY).shape[0]
     rows.append(_funnel_row("covered units", len(units), covered, "the table has no vector for these units"))
     if known.empty:
         raise ValueError(f"{origin}: none of {len(frame)} rows matches a unit of the cortex by {key}. Check that ids are of this data set.")
-    reliability = known["reliability"].to_numpy(np.float64) if "reliability" in known else np.full(len(known), np.nan)
+    reliability = _numbers(known, ["reliability"], origin)[:, 0] if "reliability" in known else np.full(len(known), np.nan)
     return _table(known, known[names].to_numpy(np.float64), reliability), pd.DataFrame(rows)
+
+
+def _is_known(frame: pd.DataFrame, units: pd.DataFrame, key: list[str]) -> Bool[np.ndarray, " rows"]:
+    """Whether each row has the key of a unit."""
+    return pd.MultiIndex.from_frame(frame[key]).isin(pd.MultiIndex.from_frame(units[key]))
 
 
 def _numbers(frame: pd.DataFrame, names: list[str], origin: str) -> np.ndarray:
@@ -182,13 +197,14 @@ def _numbers(frame: pd.DataFrame, names: list[str], origin: str) -> np.ndarray:
         return frame[names].to_numpy(np.float64)
     except (TypeError, ValueError) as error:
         text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name])]
-        raise ValueError(f"{origin}: {len(text)} embedding columns are not numbers, first {text[:3]}. Export them as floats.") from error
+        what = "embedding columns" if names[0].startswith("embedding_") else "columns"
+        raise ValueError(f"{origin}: {len(text)} {what} are not numbers, first {text[:3]}. Export them as floats.") from error
 
 
 def _join_units(frame: pd.DataFrame, units: pd.DataFrame, key: list[str], origin: str) -> tuple[pd.DataFrame, int]:
     """The rows with the full key of their units, in key order, and the number of rows without a unit."""
     keys = units[[*UNIT_KEY, "nucleus_id"]]
-    unknown = int((~pd.MultiIndex.from_frame(frame[key]).isin(pd.MultiIndex.from_frame(keys[key]))).sum())
+    unknown = int((~_is_known(frame, units, key)).sum())
     if key == UNIT_KEY and "nucleus_id" in frame:
         frame = frame.rename(columns={"nucleus_id": "nucleus_id_brought"})
     joined = keys.merge(frame.drop(columns=[name for name in UNIT_KEY if name in frame and key != UNIT_KEY]), on=key, how="inner")

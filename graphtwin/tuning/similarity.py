@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin import schema
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
@@ -135,7 +135,9 @@ SIMILARITIES = {
 }
 
 
-def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence[str], monitor: Monitor | None = None) -> pd.DataFrame:
+def add_similarities(
+    pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence[str], monitor: Monitor | None = None, origin: str = "neuron table"
+) -> pd.DataFrame:
     """The pair table with these similarities; those it already has stay as they are, a pair with an unknown neuron has NaN.
 
     A neuron is its nucleus, as published: one row of the neuron table, one unit (`tuning.units.speaking_units` chooses it).
@@ -145,23 +147,24 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
         neurons: Neuron table: nucleus_id (unique) and the columns that the similarities come from, vectors as cells of equal length.
         names: Keys of `SIMILARITIES`, or columns that the pair table has.
         monitor: Screen on which receptive fields lie, for their distances; by default that of the minnie65 recordings.
+        origin: File that the neurons come from, for errors.
     """
     wanted = [name for name in dict.fromkeys(names) if name not in pairs]
     for name in wanted:
         if name not in SIMILARITIES:
             known = [*SIMILARITIES, *map(str, pairs.columns)]
             raise ValueError(
-                f"similarity {name!r} is no column of the pair table and none that is computed here (nearest {nearest(name, known)!r}; "
-                f"computed: {', '.join(SIMILARITIES)}). Correct the name, or add the column."
+                f"similarity {name!r} is no column of the pair table and none that is computed here "
+                f"({nearest_of(name, known, 'nearest {}; ')}computed: {', '.join(SIMILARITIES)}). Correct the name, or add the column."
             )
-    schema.require_columns(neurons, ["nucleus_id", *(SIMILARITIES[name].column for name in wanted)], "neuron table")
-    schema.require_unique(neurons, ["nucleus_id"], "neuron table")
+    schema.require_columns(neurons, ["nucleus_id", *(SIMILARITIES[name].column for name in wanted)], origin)
+    schema.require_unique(neurons, ["nucleus_id"], origin)
     ids = pd.Index(neurons["nucleus_id"])
     pre, post = (ids.get_indexer(pairs[name]) for name in schema.PAIR_KEY)
     known = (pre >= 0) & (post >= 0)
     if wanted and len(pairs) and not known.any():
         raise ValueError(
-            f"none of {len(pairs)} pairs has both neurons in the neuron table ({len(neurons)} nuclei, first {ids[:3].tolist()}; first pair "
+            f"{origin}: none of {len(pairs)} pairs has both neurons in it ({len(neurons)} nuclei, first {ids[:3].tolist()}; first pair "
             f"{pairs[schema.PAIR_KEY].iloc[0].tolist()}). Both tables must name neurons by nucleus_id."
         )
     found = pairs.assign(**dict.fromkeys(wanted, np.nan))
@@ -171,12 +174,12 @@ def add_similarities(pairs: pd.DataFrame, neurons: pd.DataFrame, names: Sequence
     rows, place = np.unique(np.concatenate([pre[known], post[known]]), return_inverse=True)
     a, b = np.split(place, 2)
     for name in wanted:
-        column = stacked(neurons[SIMILARITIES[name].column].iloc[rows])
+        column = stacked(neurons[SIMILARITIES[name].column].iloc[rows], origin)
         found.loc[known, name] = SIMILARITIES[name].of_pairs(column, a, b, screen)
     return found
 
 
-def stacked(column: pd.Series) -> np.ndarray:
+def stacked(column: pd.Series, origin: str = "neuron table") -> np.ndarray:
     """A column of numbers as it is, one of vectors (arrays or lists) as a matrix in which an empty cell is a row of NaN."""
     is_vector = column.map(lambda cell: isinstance(cell, (np.ndarray, list, tuple))).to_numpy(bool)
     if not is_vector.any():
@@ -187,7 +190,7 @@ def stacked(column: pd.Series) -> np.ndarray:
     other = column[~is_vector & column.notna().to_numpy()]
     if len(lengths) > 1 or len(other):
         raise ValueError(
-            f"neuron table, {column.name}: vectors have lengths {dict(zip(lengths.tolist(), counts.tolist(), strict=True))}, and "
+            f"{origin}, {column.name}: vectors have lengths {dict(zip(lengths.tolist(), counts.tolist(), strict=True))}, and "
             f"{len(other)} of {len(column)} cells are neither vector nor empty. Give every neuron a vector of one length, or None."
         )
     dtype = np.result_type(vectors[0], np.float32)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
+from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
+from graphtwin.graph.runs import fit_pair_rivals
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
@@ -46,12 +50,115 @@ def test_a_run_predicts_the_same_each_time_it_is_loaded(finished, graph, asked):
     pd.testing.assert_frame_equal(predict_neurons(load(finished.folder), neurons), predict_neurons(graph, neurons))
 
 
-def test_unknown_neurons_get_the_overall_rate_and_a_note(graph):
-    found = predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [UNKNOWN_ID, 0, 0], "post_nucleus_id": [1, UNKNOWN_ID, 1]}))
-    assert found["note"].tolist()[0].startswith("pre neuron unknown")
-    assert found["note"].tolist()[1].startswith("post neuron unknown")
-    assert found["note"].tolist()[2] == ""
+WITH_UNKNOWN = pd.DataFrame({"pre_nucleus_id": [UNKNOWN_ID, 0, 0], "post_nucleus_id": [1, UNKNOWN_ID, 1]})
+
+
+def test_pairs_of_unknown_neurons_are_left_empty_with_a_note(graph):
+    found = predict_pairs(graph, WITH_UNKNOWN)
+    assert found["note"].tolist() == ["pre neuron unknown to the run: left empty", "post neuron unknown to the run: left empty", ""]
+    assert found[["probability", "expected_size"]].isna().all(axis=1).tolist() == [True, True, False]
+    assert found["model"].tolist() == ["", "", graph.pair_model]
+
+
+def test_pairs_of_unknown_neurons_get_the_overall_rate_where_it_is_asked_for(graph):
+    found = predict_pairs(graph, WITH_UNKNOWN, fill_unknown=True)
     np.testing.assert_allclose(found["probability"].iloc[:2], graph.study.pairs.prevalence)
+    assert found["model"].tolist() == ["overall rate", "overall rate", graph.pair_model]
+    assert found["note"].iloc[0] == "pre neuron unknown to the run: overall rate given"
+
+
+def test_pairs_that_the_run_was_fitted_on_are_marked(graph):
+    study = graph.study
+    axons, cells = study.inputs.nucleus_id[study.pairs.pre], study.inputs.nucleus_id[study.pairs.post]
+    other = np.setdiff1d(study.inputs.nucleus_id, cells)[0]
+    pairs = {"pre_nucleus_id": [axons[3], axons[3], UNKNOWN_ID, cells[0]], "post_nucleus_id": [cells[0], other, cells[0], cells[0]]}
+    assert predict_pairs(graph, pd.DataFrame(pairs))["fitted_on"].tolist() == [True, False, False, False]
+
+
+def answering(graph, task, model):
+    """The graph model of a run in which another model was best at a task."""
+    return replace(graph, best={**graph.best, task: replace(graph.best[task], model=model)})
+
+
+@pytest.mark.parametrize(("model", "tuned"), [("boosting", False), ("boosting + tuning", True), ("logistic", False), ("distance", False)])
+def test_a_baseline_that_was_best_answers_with_its_fit_on_all_pairs(graph, asked, model, tuned):
+    ours = answering(graph, "connectivity", model)
+    found = predict_pairs(ours, asked)
+    rows = [graph.study.inputs.rows(asked[name].to_numpy()) for name in asked]
+    with threads(1):
+        (fitted,) = fit_pair_rivals(graph.study, graph.study.pairs, [model.split(" ")[0]], tuned)(*rows).values()
+    np.testing.assert_array_equal(found["probability"], fitted)
+    assert found["model"].eq(model).all()
+    pd.testing.assert_series_equal(found["expected_size"], predict_pairs(graph, asked)["expected_size"])
+    again = predict_pairs(answering(graph, "connectivity", model), asked)
+    pd.testing.assert_frame_equal(again, found)  # fitted once more from the folder, the same numbers
+
+
+def test_boosting_that_answers_knows_the_planted_rule(graph):
+    near = predict_pairs(answering(graph, "connectivity", "boosting"), every_pair(graph.study))
+    connected = (graph.study.pairs.size.toarray() > 0)[graph.study.pairs.pre[:, None] != graph.study.pairs.post[None]]
+    assert roc_auc_score(connected, near["probability"]) > 0.8
+    assert near["probability"].mean() == pytest.approx(connected.mean(), rel=0.2)  # among all pairs, not among the thinned
+
+
+def every_pair(study):
+    pre, post = (study.inputs.nucleus_id[rows] for rows in (study.pairs.pre, study.pairs.post))
+    table = pd.DataFrame({"pre_nucleus_id": np.repeat(pre, len(post)), "post_nucleus_id": np.tile(post, len(pre))})
+    return table[table["pre_nucleus_id"] != table["post_nucleus_id"]]
+
+
+def test_the_model_that_answers_is_the_best_of_the_runs_own_table(finished, graph):
+    metrics = pd.read_parquet(finished.folder / "metrics.parquet")
+    for task, (split, metric) in {"connectivity": ("axon", "average_precision"), "layer": ("neuron", "balanced_accuracy")}.items():
+        rows = metrics.query(f"task == '{task}' and split == '{split}' and metric == '{metric}' and subset == 'all'")
+        assert graph.best[task].estimate == rows["estimate"].max()
+        assert graph.best[task].model in set(rows.loc[rows["estimate"] == rows["estimate"].max(), "model"])
+        assert graph.best[task].others == len(rows)
+
+
+def test_a_neuron_is_answered_for_by_the_baseline_that_was_best_and_the_evidence_says_so(graph):
+    neurons = pd.DataFrame({"nucleus_id": np.arange(40)})
+    ours = answering(answering(answering(graph, "layer", "boosting, function"), "depth", "scan alone"), "cell_type", "majority")
+    found = predict_neurons(ours, neurons)
+    assert found[["cell_type_model", "layer_model", "depth_model"]].iloc[0].tolist() == ["majority", "boosting, function", "scan alone"]
+    assert found["evidence"].iloc[0] == "cell type: class frequencies; layer: function; depth: scan"
+    assert found["cell_type_probability"].nunique() == 1
+    assert found["depth_um"].nunique() == 1  # nuclei 0 to 39 lie in one scan
+    assert found["layer_probability"].nunique() > 1
+    pd.testing.assert_series_equal(found["layer_from_function"], predict_neurons(graph, neurons)["layer_from_function"])
+
+
+@pytest.mark.parametrize("name", ["root_id", "pt_root_id"])
+@pytest.mark.parametrize(("materialization", "shift"), [(7, 0), (9, LATER)])
+def test_neurons_are_asked_by_root_id_too(graph, name, materialization, shift):
+    ids = np.array([5, 17, BLIND_IDS[0]])
+    by_root = predict_neurons(graph, pd.DataFrame({name: ROOT + shift + ids}), materialization=materialization)
+    by_nucleus = predict_neurons(graph, pd.DataFrame({"nucleus_id": ids}))
+    assert by_root[name].tolist() == (ROOT + shift + ids).tolist()
+    pd.testing.assert_frame_equal(by_root.drop(columns=name), by_nucleus.drop(columns="nucleus_id"))
+
+
+def test_a_root_id_without_a_nucleus_is_left_empty_and_said(graph):
+    found = predict_neurons(graph, pd.DataFrame({"root_id": [ROOT + 5, ROOT + UNKNOWN_ID]}), materialization=7)
+    assert found["layer"].notna().tolist() == [True, False]
+    assert "its root id belongs to no nucleus, to several, or to none of the run" in found["note"].iloc[1]
+
+
+def test_root_ids_need_no_materialization_where_the_run_knows_of_one(graph, asked):
+    roots_of_one = graph.study.cortex.root_ids.query("materialization == 7")
+    study = replace(graph.study, cortex=replace(graph.study.cortex, root_ids=roots_of_one))
+    found = predict_pairs(replace(graph, study=study), roots(asked))
+    pd.testing.assert_frame_equal(found[["probability"]], predict_pairs(graph, asked)[["probability"]])
+
+
+def test_a_materialization_of_nucleus_ids_is_refused(graph, asked):
+    with pytest.raises(ValueError, match="pre_nucleus_id and post_nucleus_id, which belong to no materialization, but 7 was given"):
+        predict_pairs(graph, asked, 7)
+
+
+def test_root_ids_beside_nucleus_ids_are_said_to_be_unread(graph, asked, caplog):
+    predict_pairs(graph, pd.concat([asked, roots(asked)], axis=1))
+    assert "pre_nucleus_id and post_nucleus_id name the cells; pre_pt_root_id, post_pt_root_id are not read" in caplog.text
 
 
 def test_a_neuron_without_a_position_is_predicted_and_noted(graph):
@@ -67,7 +174,10 @@ def test_a_target_that_nobody_queried_is_noted(graph):
 
 def test_zero_rows_are_answered_with_zero_rows(graph):
     empty = pd.DataFrame({"pre_nucleus_id": [], "post_nucleus_id": []})
-    assert predict_pairs(graph, empty).columns.tolist() == ["pre_nucleus_id", "post_nucleus_id", "probability", "expected_size", "note"]
+    assert predict_pairs(graph, empty).columns.tolist() == [
+        *empty,
+        *("probability", "expected_size", "model", "fitted_on", "note"),
+    ]
     found = predict_neurons(graph, pd.DataFrame({"nucleus_id": []}))
     assert len(found) == 0
     assert {"cell_type", "layer", "depth_um", "depth_um_sd"} <= set(found.columns)
@@ -93,7 +203,8 @@ def test_root_ids_of_each_materialization_lead_to_the_same_answer(graph, asked, 
 
 @pytest.mark.parametrize("materialization", [None, 8])
 def test_root_ids_of_no_known_materialization_are_refused(graph, asked, materialization):
-    with pytest.raises(ValueError, match=rf"root ids of materialization {materialization}, but the run knows those of \[7, 9\]"):
+    given = "no materialization was given" if materialization is None else "materialization 8 was given"
+    with pytest.raises(ValueError, match=rf"has root ids, {given}, and the run knows those of \[7, 9\]"):
         predict_pairs(graph, roots(asked), materialization)
 
 
@@ -115,14 +226,18 @@ def test_neurons_of_every_kind_are_answered_in_their_order(graph):
     found = predict_neurons(graph, pd.DataFrame({"nucleus_id": ids}))
     assert found["nucleus_id"].tolist() == ids
     assert found["note"].tolist()[0] == ""
-    assert found["note"].tolist()[1].startswith("neuron unknown to the run")
-    assert found["note"].tolist()[2].startswith("no functional responses")
-    assert "fitted on this neuron's labels" in found["note"].tolist()[3]
+    assert found["note"].tolist()[1] == "neuron unknown to the run: left empty"
+    assert found["note"].tolist()[2].startswith("no functional responses: left empty; the run was fitted on this neuron's labels")
+    assert found["note"].tolist()[3] == "the run was fitted on this neuron's labels (cell type, layer, position)"
+    assert found["fitted_on"].tolist() == [False, False, True, True, False]
+    assert found["layer"].isna().tolist() == [False, True, True, False, False]
+    assert found["evidence"].tolist()[1:3] == ["none", "none"]
     pd.testing.assert_frame_equal(found.iloc[[0]], found.iloc[[4]].set_index(pd.Index([0])))
 
 
 def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(graph):
-    found = predict_neurons(graph, pd.DataFrame({"nucleus_id": [UNKNOWN_ID, 0]}))
+    found = predict_neurons(graph, pd.DataFrame({"nucleus_id": [UNKNOWN_ID, 0]}), fill_unknown=True)
+    assert found["evidence"].iloc[0] == found["layer_model"].iloc[0] == "class frequencies"
     for task in (["probability_23P", "probability_4P"], ["probability_L2/3", "probability_L4"]):
         np.testing.assert_allclose(found[task].sum(axis=1), 1.0)
     assert (found["depth_um_sd"] > 0).all()

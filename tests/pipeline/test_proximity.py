@@ -165,12 +165,12 @@ def test_when_nobody_meets_the_places_of_both_sides_are_said(tmp_path, caplog):
 
 def test_skeletons_in_voxels_end_in_words_and_leave_no_table(tmp_path):
     vertices, edges = real(AXONS[0])
-    save(tmp_path / "axon_7.npz", vertices / [4, 4, 40], edges)
+    save(tmp_path / "axon_7.npz", vertices / [4, 4, 40], edges, nm_per_unit=None)
     (tmp_path / "out").mkdir()
     given = ["--axons", tmp_path / "axon_7.npz", *REAL[3:], "--out", tmp_path / "out" / "pairs.csv"]
     message = words(invoke(*given))
-    assert "axon_7.npz: the coordinates do not look like nm" in message
-    assert "--nm-per-unit 4 4 40" in message
+    assert "axon_7.npz: the file does not say in which unit its coordinates are; along z it changes" in message
+    assert "4 4 40 for voxels of minnie65" in message
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -19,7 +19,6 @@ from graphtwin.graph.runs.study import read_study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import jobs
 from graphtwin.pipeline.graph import main_job as stages
-from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey
 from tests.pipeline.planted_source import BASKET_ID, SMALL, few_trees, planted_export
 
@@ -201,15 +200,23 @@ def test_what_workers_read_from_the_folder_is_what_the_run_made(finished, tmp_pa
     assert (made[0].pairs.size != read.pairs.size).nnz == 0
 
 
-@pytest.mark.parametrize(("without", "function"), [(0.2, True), (0.3, True), (0.31, False)])
-def test_pairs_are_predicted_with_function_unless_held_out_axons_are_better_without(without, function):
-    models = {connectivity.GRAPH_MODEL: 0.3, connectivity.NO_FUNCTION: without, "boosting": 0.9}
+@pytest.mark.parametrize(
+    ("without", "boosting", "function", "model"),
+    [
+        (0.2, 0.25, True, "graph model"),
+        (0.3, 0.3, True, "graph model"),
+        (0.31, 0.25, False, "graph model, no function"),
+        (0.31, 0.9, False, "boosting"),
+    ],
+)
+def test_pairs_are_predicted_by_the_model_that_was_best_on_held_out_axons(without, boosting, function, model):
+    models = {"boosting": boosting, GRAPH_MODEL: 0.3, NO_FUNCTION: without}
     metrics = pd.DataFrame({"model": list(models), "estimate": list(models.values())}).assign(
-        task="connectivity", split="axon", subset="all", metric="average_precision"
+        task="connectivity", split="axon", subset="all", metric="average_precision", low=0.0, high=1.0
     )
-    chosen, verdict = scores.predicts_with_function(metrics)
-    assert chosen == function
-    assert f"the graph model {'with' if function else 'without'} function" in verdict.sentence
+    with_function, verdict = scores.chosen_for_pairs(metrics)
+    assert with_function == function
+    assert f"`graphtwin predict` uses {model}, whose average precision on held-out axons is {max(models.values()):.4f}" in verdict.sentence
 
 
 def test_the_intervals_of_held_out_scans_resample_scans_and_those_of_blocks_tiles(finished):

@@ -27,6 +27,16 @@ def test_planted_spikes_are_recovered_and_fluorescence_itself_is_worse(decay_s):
         assert recovered > 0.9 > 0.6 > np.corrcoef(fluorescence[:, unit], spikes[:, unit])[0, 1]
 
 
+@pytest.mark.parametrize("rest", [-100.5, -101, -95, -300, 1e4])
+def test_a_constant_added_to_a_trace_changes_no_activity(rest):
+    spikes, fluorescence = imaged(3000, 2)
+    fluorescence = fluorescence.astype(np.float64)
+    at_rest, moved = oasis(fluorescence, 15.0), oasis(fluorescence + rest, 15.0)
+    np.testing.assert_allclose(moved, at_rest, atol=1e-3)
+    for unit in range(2):
+        assert np.corrcoef(moved[:, unit], spikes[:, unit])[0, 1] > 0.9
+
+
 def test_a_constant_trace_has_no_activity_and_one_with_nan_is_refused():
     traces = np.full((500, 2), 7.0, dtype=np.float32)
     assert not oasis(traces, 6.3).any()

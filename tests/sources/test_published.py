@@ -103,7 +103,7 @@ def test_a_connected_pair_without_l_d_is_kept_and_counted(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"pre_nucleus_id": [1.0, 1.0, 2.0, 2.0]}, "ids are stored as float64.*0 of 4 ids lie above it"),
+        ({"pre_nucleus_id": [1.5, 1.0, 2.0, 2.0]}, "1 of 4 ids are no whole numbers, first 1.5 in row 1"),
         ({"post_nucleus_id": [2, 3, 1, 1]}, r"1 of 4 rows repeat the key \['pre_nucleus_id', 'post_nucleus_id'\]"),
         ({"post_nucleus_id": [1, 3, 1, 3]}, "1 of 4 rows pair a cell with itself"),
         ({"n_synapses": [2, -1, 0, 1]}, r"1 of 4 rows have an n_synapses that is no count \(0, 1, 2, ...\), first \[\{'pre_nucleus_id': 1"),

@@ -25,8 +25,10 @@ def only(*given: object, compartment: str = "axon", **more: object) -> Skeleton:
     return skeleton
 
 
-def save(path: Path, vertices: np.ndarray = VERTICES, edges: np.ndarray = EDGES, **more: np.ndarray) -> Path:
-    np.savez(path, vertices=vertices, edges=edges, **more)
+def save(
+    path: Path, vertices: np.ndarray = VERTICES, edges: np.ndarray = EDGES, nm_per_unit: float | None = 1.0, **more: np.ndarray
+) -> Path:
+    np.savez(path, vertices=vertices, edges=edges, **({} if nm_per_unit is None else {"nm_per_unit": nm_per_unit}), **more)
     return path
 
 
@@ -34,7 +36,7 @@ def save_swc(path: Path, labels: np.ndarray = LABELS, vertices: np.ndarray = VER
     """The labelled tree as SWC, rooted at its first vertex, nodes numbered from 1 and listed backwards."""
     parents = [-1, 1, 2, 2, 4]
     lines = [f"{i + 1} {labels[i]} {x} {y} {z} 1.0 {parents[i]}" for i, (x, y, z) in enumerate(vertices)]
-    path.write_text("# a comment\n" + "\n".join(lines[::-1]) + "\n")
+    path.write_text("# a comment\n# units: nm\n" + "\n".join(lines[::-1]) + "\n")
     return path
 
 
@@ -87,7 +89,7 @@ def test_every_format_gives_the_same_skeleton(tmp_path):
     assert lines(moved) == drawn
 
 
-def test_a_compartment_is_the_edges_between_its_own_vertices_in_every_format(tmp_path):
+def test_a_compartment_is_the_edges_that_end_in_it_in_every_format(tmp_path):
     names = np.array(["soma", "axon", "Axon", "basal", "apical dendrite"])
     given = [
         save(tmp_path / "codes_1.npz", compartment=LABELS),
@@ -96,8 +98,11 @@ def test_a_compartment_is_the_edges_between_its_own_vertices_in_every_format(tmp
         save_volume(tmp_path / "volume", [100], labels=LABELS),
     ]
     for path in given:
-        assert lines(only(path, compartment="axon")) == {frozenset([(1000.0, 0.0, 0.0), (2500.0, 7.0, 3.0)])}
-        assert lines(only(path, compartment="dendrite")) == {frozenset([(1000.0, 900.0, 0.0), (1000.0, 1800.0, 0.0)])}
+        axon = {frozenset([(0.0, 0.0, 0.0), (1000.0, 0.0, 0.0)]), frozenset([(1000.0, 0.0, 0.0), (2500.0, 7.0, 3.0)])}
+        assert lines(only(path, compartment="axon")) >= axon  # from the soma to its tip
+        assert frozenset([(1000.0, 900.0, 0.0), (1000.0, 1800.0, 0.0)]) in lines(only(path, compartment="dendrite"))
+        axon, dendrite = (lines(only(path, compartment=name)) for name in ("axon", "dendrite"))
+        assert (len(axon | dendrite), axon & dendrite) == (4, set())  # the edge between both counts once
 
 
 def test_a_file_without_the_compartment_is_refused_with_the_labels_it_has(tmp_path):
@@ -133,7 +138,7 @@ def test_volumes_that_are_not_there_or_lack_the_skeleton_are_told(tmp_path):
     volume = save_volume(tmp_path / "volume", [5])
     with pytest.raises(FileNotFoundError, match="nothing: no info file there"):
         find_skeletons([f"file://{tmp_path}/nothing"])
-    with pytest.raises(ValueError, match=r"volume: of 2 skeletons asked for, some are missing .*skeletons/6"):
+    with pytest.raises(ValueError, match=r"volume: of 2 skeletons asked for, 1 are missing, first .*skeletons/6"):
         list(read_skeleton(find_skeletons([f"{volume}#5,6"]), "axon"))
     with pytest.raises(ValueError, match=r"'x' after the # is no id"):
         find_skeletons([f"{volume}#5,x"])
@@ -152,36 +157,44 @@ def test_a_volume_without_skeletons_or_without_their_list_is_told(tmp_path):
 def test_a_precomputed_skeleton_that_cannot_be_decoded_is_told(tmp_path):
     volume = save_volume(tmp_path / "volume", [5])
     (tmp_path / "volume" / "skeletons" / "7").write_bytes(b"123")
-    with pytest.raises(ValueError, match="missing or cannot be decoded"):
+    with pytest.raises(ValueError, match=r"volume#7: 3 bytes, but .* The skeleton cannot be decoded: copy it again"):
         list(read_skeleton(find_skeletons([volume]), "axon"))
 
 
 def test_the_unit_of_the_files_scales_every_axis(tmp_path):
-    path = save(tmp_path / "n_1.npz", VERTICES / [4, 4, 40])
+    path = save(tmp_path / "n_1.npz", VERTICES / [4, 4, 40], nm_per_unit=None)
     np.testing.assert_allclose(only(path, nm_per_unit=(4.0, 4.0, 40.0)).vertices_nm, VERTICES)
 
 
 @pytest.mark.parametrize("name", ["skeleton_axon_327859", "skeleton_axon_560530", "skeleton_dend_292965", "skeleton_dend_587885"])
-def test_real_skeletons_in_voxels_or_micrometres_are_suspected_and_in_nm_are_not(tmp_path, name):
+def test_real_skeletons_without_a_unit_are_asked_for_it_and_what_it_looks_like_is_said(tmp_path, name):
     held = np.load(DATA / f"{name}.npz")
     vertices, edges = held["vertices"], held["edges"]
     only(DATA / f"{name}.npz")
     for unit in ([4, 4, 40], [8, 8, 40], [3.58, 3.58, 40]):
-        with pytest.raises(ValueError, match=r"do not look like nm: along z it changes \d+\.\d times less .*voxels\?.*--nm-per-unit"):
-            only(save(tmp_path / "voxels_1.npz", vertices / unit, edges))
-    micrometres = save(tmp_path / "um_1.npz", vertices / 1000, edges)
-    with pytest.raises(ValueError, match=r"do not look like nm: half of its \d+ edges are shorter than .*finer than any volume"):
+        with pytest.raises(ValueError, match=r"does not say in which unit .*; along z it changes \d+\.\d times less .*--nm-per-unit"):
+            only(save(tmp_path / "voxels_1.npz", vertices / unit, edges, nm_per_unit=None))
+    micrometres = save(tmp_path / "um_1.npz", vertices / 1000, edges, nm_per_unit=None)
+    with pytest.raises(ValueError, match=r"does not say in which unit .*; half of its \d+ edges are shorter than .*finer than any volume"):
         only(micrometres)
     np.testing.assert_allclose(only(micrometres, nm_per_unit=(1000.0, 1000.0, 1000.0)).vertices_nm, vertices)
-    only(micrometres, nm_per_unit=(1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match=r"does not say in which unit its coordinates are\. Say what one unit is along x, y and z"):
+        only(save(tmp_path / "nm_1.npz", vertices, edges, nm_per_unit=None))
 
 
-def test_a_straight_or_flat_neurite_is_not_taken_for_voxels(tmp_path):
-    steps = np.arange(200.0)
-    along = save(tmp_path / "n_1.npz", np.outer(steps, [1000, 20, 5]), np.column_stack([np.arange(199), np.arange(1, 200)]))
-    assert len(only(along).edges) == 199
-    flat = save(tmp_path / "n_2.npz", np.outer(steps, [700, 700, 0]), np.column_stack([np.arange(199), np.arange(1, 200)]))
-    assert len(only(flat).edges) == 199
+def test_a_volume_in_voxels_is_suspected_and_a_straight_or_flat_neurite_is_not(tmp_path):
+    steps, chain = np.arange(200.0), np.column_stack([np.arange(199), np.arange(1, 200)])
+    for number, step in enumerate(([1000, 20, 5], [700, 700, 0])):
+        (skeleton,) = read_skeleton(
+            find_skeletons([save_volume(tmp_path / str(number), [1], drawn=(np.outer(steps, step), chain))]), "axon"
+        )
+        assert len(skeleton.edges) == 199
+    thick = save_volume(tmp_path / "thick", [1], drawn=(np.outer(steps, [70, 70, 7]), chain))
+    with pytest.raises(
+        ValueError, match=r"#1: the coordinates do not look like nm: along z .* Correct the transform .*--nm-per-unit 1 1 1"
+    ):
+        only(thick)
+    assert len(only(thick, nm_per_unit=(1.0, 1.0, 1.0)).edges) == 199
 
 
 def spoil_nan(vertices, edges):
@@ -262,7 +275,7 @@ def test_an_archive_that_wants_to_run_code_is_refused(tmp_path):
     ],
 )
 def test_an_swc_that_is_no_tree_is_refused(tmp_path, text, words):
-    (tmp_path / "n_1.swc").write_text(text)
+    (tmp_path / "n_1.swc").write_text("# units: nm\n" + text)
     with pytest.raises(ValueError, match=rf"n_1\.swc: {words}"):
         only(tmp_path / "n_1.swc")
 
@@ -296,6 +309,6 @@ def test_files_that_are_not_there_or_are_no_skeletons_are_refused(tmp_path):
 def test_without_cloud_volume_the_extra_to_install_is_named(tmp_path, monkeypatch):
     import sys
 
-    monkeypatch.setitem(sys.modules, "cloudvolume", None)
+    monkeypatch.setitem(sys.modules, "cloudfiles", None)
     with pytest.raises(ValueError, match=r"pip install 'graphtwin\[volumes\]'"):
         find_skeletons([f"file://{tmp_path}/volume"])

@@ -50,8 +50,11 @@ def test_a_position_column_of_triples_equals_three_columns(export, suffix):
 
 
 def test_positions_in_the_pia_frame_are_preferred_to_voxels(export):
-    export.frames["somata"] = export.frames["somata"].assign(pial_x_um=1.0, pial_y_um=2.0, pial_z_um=3.0)
-    assert tables.load_folder(export.write()).of("somata")[0].frame.loc[4, ["x_um", "depth_um", "z_um"]].tolist() == [1.0, 2.0, 3.0]
+    somata = export.frames["somata"]
+    pia = {f"pial_{axis}_um": somata[f"pt_position_{axis}"] * edge + 0.5 for axis, edge in (("x", 0.004), ("y", 0.004), ("z", 0.04))}
+    export.frames["somata"] = somata.assign(**pia)
+    read = tables.load_folder(export.write()).of("somata")[0].frame.loc[4, ["x_um", "depth_um", "z_um"]].astype(float)
+    np.testing.assert_allclose(read, [4001 * 0.004 + 0.5, 4005 * 0.004 + 0.5, 4009 * 0.04 + 0.5])
 
 
 def test_a_depth_without_its_lateral_place_is_an_error_and_not_left_out(export):
@@ -116,7 +119,7 @@ def test_a_renamed_column_is_an_error_that_names_the_nearest(export):
 
 def test_ids_stored_as_floats_are_an_error_that_counts_them(export):
     export.frames["synapses"] = export.frames["synapses"].astype({"pre_pt_root_id": "float64"})
-    with pytest.raises(ValueError, match=r"stored as float64.*4 of 4 ids lie above it and have lost.*Export the column again as int64"):
+    with pytest.raises(ValueError, match=r"floats \(float64.*4 of 4 ids lie above it and have lost.*Export the column again as int64"):
         tables.load_folder(export.write(".parquet"))
 
 
@@ -143,7 +146,7 @@ def test_nan_responses_are_an_error_that_names_the_units(export):
     [
         (lambda frame: frame.assign(rate=[np.nan, *frame["rate"][1:]]), "1 values do not fit the schema, first .*rate"),
         (lambda frame: frame.assign(rate_error=-1.0), "4 values do not fit the schema, first .*rate_error"),
-        (lambda frame: frame.assign(target_id=frame["target_id"].astype(float)), "column nucleus_id: ids are stored as float64"),
+        (lambda frame: frame.assign(target_id=frame["target_id"] + 0.5), "column nucleus_id: 4 of 4 ids are no whole numbers"),
         (lambda frame: frame.assign(orientation_index=0), r"2 of 4 rows repeat the key \['nucleus_id', 'orientation_index'\]"),
         (lambda frame: frame.rename(columns={"rate_error": "sem"}), "1 columns are missing: 'rate_error'"),
     ],
@@ -290,6 +293,94 @@ def test_an_unknown_source_is_an_error_that_names_the_nearest():
 def test_an_empty_folder_is_an_error_that_asks_for_its_toml(tmp_path):
     with pytest.raises(ValueError, match=r"is a folder \(it is empty\)\. Give the TOML that names its tables"):
         sources.load(tmp_path)
+
+
+def test_the_same_direction_twice_is_an_error(export):
+    export.frames["responses"] = export.frames["responses"].assign(direction_360_0=1.0)
+    with pytest.raises(ValueError, match=r"responses\.csv: direction_000_0 and direction_360_0 are the same direction, which would"):
+        tables.load_folder(export.write())
+    only = export.frames["responses"].drop(columns="direction_000_0").assign(direction_360_0=[1.0, 2, 3, 4, 5])
+    export.frames["responses"] = only
+    assert "direction_360_0" in tables.load_folder(export.write()).of("responses")[0].frame
+
+
+def test_directions_in_radians_are_an_error(export):
+    turned = {f"direction_{d:03d}_0": f"direction_{r}" for d, r in ((0, "000_0"), (90, "001_6"), (180, "003_1"), (270, "004_7"))}
+    export.frames["responses"] = export.frames["responses"].rename(columns=turned)
+    with pytest.raises(ValueError, match=r"all 4 directions lie between 0 and 4\.7 degrees; are they radians\?"):
+        tables.load_folder(export.write())
+
+
+def test_responses_that_do_not_change_with_direction_are_an_error(export):
+    directions = [name for name in export.frames["responses"] if name.startswith("direction_")]
+    responses = export.frames["responses"]
+    export.frames["responses"] = responses.assign(**dict.fromkeys(directions[1:], responses[directions[0]]))
+    with pytest.raises(ValueError, match=r"5 of 5 units have one and the same response to all 4 directions, first .*'unit_id': 0"):
+        tables.load_folder(export.write())
+    many = pd.concat([responses.assign(session=session) for session in range(1, 8)], ignore_index=True)
+    many[directions] = np.random.default_rng(0).gamma(2.0, size=(len(many), 4))
+    export.frames["responses"] = many.assign(direction_090_0=0.25)
+    with pytest.raises(ValueError, match=r"1 directions have one and the same response in all 35 units, first direction_090_0"):
+        tables.load_folder(export.write())
+
+
+def test_responses_of_units_that_nobody_matched_are_an_error(export):
+    export.frames["responses"]["session"] += 90
+    with pytest.raises(ValueError, match=r"none of the 5 units with responses, first .*, is in the coregistration"):
+        tables.load_folder(export.write())
+
+
+def test_session_and_scan_that_changed_places_are_an_error(export):
+    for role in ("responses", "coregistration"):
+        export.frames[role]["session"] = 6
+    export.frames["responses"] = export.frames["responses"].rename(columns={"session": "scan_idx", "scan_idx": "session"})
+    with pytest.raises(ValueError, match=r"responses\.csv: 0 of 5 units are in coregistration\.csv, and 5 when session and scan_idx"):
+        tables.load_folder(export.write())
+
+
+def test_tables_may_not_lie_at_absolute_paths(export):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace('"somata.csv"', f'"{export.folder / "somata.csv"}"'))
+    with pytest.raises(ValueError, match=r"somata\.csv' is an absolute path, which no copy of the folder would find"):
+        tables.load_folder(toml)
+
+
+def test_folders_and_files_behind_links_are_read(export, tmp_path):
+    toml = export.write()
+    (tmp_path / "folder").symlink_to(export.folder, target_is_directory=True)
+    (tmp_path / "linked.TOML").symlink_to(toml)
+    for path in (tmp_path / "folder" / toml.name, tmp_path / "linked.TOML"):
+        assert len(sources.load(path).tables) == len(export.frames)
+
+
+def test_hidden_files_that_a_copy_left_behind_are_not_read(export):
+    toml = export.write()
+    (export.folder / "._somata.csv").write_bytes(b"\x00\x05\x16\x07")
+    (export.folder / "._tables.toml").write_bytes(b"\x00\x05\x16\x07")
+    assert len(tables.load_folder(toml).tables) == len(export.frames)
+
+
+def test_the_animal_that_the_toml_names_is_kept(export):
+    toml = export.write()
+    assert tables.load_folder(toml).animal == ""
+    toml.write_text("animal = 17797\n" + toml.read_text())
+    assert tables.load_folder(toml).animal == "17797"
+
+
+@pytest.mark.parametrize(("line", "stated"), [("", False), ("tilt_deg = 5.0\n", False), ("pia_um = 0.0\n", True)])
+def test_a_source_that_states_no_pia_says_that_its_depths_are_not_below_it(export, caplog, line, stated):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace("[[tables]]", f"{line}[[tables]]", 1))
+    assert tables.load_folder(toml).pia_stated == stated
+    assert ("places along y, not below the pia" in caplog.text) != stated
+
+
+def test_positions_that_come_in_the_pia_frame_state_the_pia(export):
+    for role in ("coregistration", "cell_types_coarse", "somata"):
+        of_frame = {f"pt_position_{axis}": f"pial_{axis}_um" for axis in "xyz"}
+        export.frames[role] = export.frames[role].rename(columns=of_frame)
+        export.frames[role][list(of_frame.values())] *= 0.01
+    assert tables.load_folder(export.write()).pia_stated
 
 
 def test_a_toml_is_loaded_by_its_path(export):

@@ -91,7 +91,7 @@ def test_a_table_of_another_data_set_is_refused(units):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: f.assign(unit_id=f["unit_id"].astype(float)), "ids are stored as float64"),
+        (lambda f: f.assign(unit_id=f["unit_id"] + 0.5), "400 of 400 ids are no whole numbers"),
         (lambda f: pd.concat([f, f.head(2)]), r"2 of 402 rows repeat the key"),
         (lambda f: f.rename(columns=lambda name: name.replace("embedding_", "dim")), "no embedding_0, embedding_1"),
         (lambda f: f.assign(embedding_2="much"), r"1 embedding columns are not numbers, first \['embedding_2'\]"),
@@ -102,3 +102,40 @@ def test_a_table_of_another_data_set_is_refused(units):
 def test_a_table_that_does_not_fit_is_refused_with_what_was_found(units, spoil, message):
     with pytest.raises(ValueError, match=message):
         check_embeddings(spoil(brought(units)), units, "twin.parquet")
+
+
+def named(units: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """The brought table with a column `animal`, the names in turn scan by scan."""
+    scans = units.groupby(["session", "scan_idx"]).ngroup()
+    return brought(units).assign(animal=[names[scan % len(names)] for scan in scans])
+
+
+def test_rows_of_two_animals_are_not_joined_to_one_volume(units):
+    frame = named(units, "static1111-6-2-ColorImages", "dynamic2222-4-7-Video")
+    with pytest.raises(ValueError, match=r"rows of 2 animals, '(static1111|dynamic2222).*animal = \.\.\.. in the TOML"):
+        check_embeddings(frame, units, "twin.parquet")
+
+
+def test_scans_of_one_animal_are_joined_whatever_their_recordings_are_called(units):
+    frame = named(units, "static1111-6-2-ColorImages", "dynamic1111-4-7-Video", "sub-1111_ses-4-scan-7", "1111")
+    assert len(check_embeddings(frame, units, "twin.parquet")[0]) == len(units)
+
+
+def test_the_animal_that_the_source_names_is_taken_and_the_others_are_counted(units):
+    own, other = named(units, "dynamic1111-4-7-Video"), named(units, "dynamic2222-4-7-Video").assign(embedding_0=9.0)
+    for animal in ("1111", "dynamic1111-4-7-Video", "sub-1111_ses-1-scan-1"):
+        table, funnel = check_embeddings(pd.concat([other, own]), units, "twin.parquet", animal)
+        assert (table["embedding_0"] != 9.0).all()
+        assert funnel.iloc[0][["step", "n_dropped"]].tolist() == ["of the animal", len(units)]
+
+
+def test_embeddings_of_another_animal_than_the_source_names_are_refused(units):
+    with pytest.raises(ValueError, match=r"400 rows are of 'dynamic2222-4-7-Video', and the source is of animal '1111'"):
+        check_embeddings(named(units, "dynamic2222-4-7-Video"), units, "twin.parquet", "1111")
+
+
+def test_session_and_scan_that_changed_places_are_refused(units):
+    shifted = units.assign(session=units["session"] + 10)
+    frame = brought(shifted).rename(columns={"session": "scan_idx", "scan_idx": "session"})
+    with pytest.raises(ValueError, match="0 of 400 units are in the coregistration, and 400 when session and scan_idx change places"):
+        check_embeddings(frame, shifted, "twin.parquet")

@@ -1,14 +1,32 @@
-"""A run of the graph model on disk: its settings, what its fits read, and the fitted model that is asked."""
+"""A run of the graph model on disk: its settings, what its fits read, and the models that are asked."""
 
-from graphtwin.graph.runs.answers import predict_neurons, predict_pairs
+from graphtwin.graph.runs.best_models import Best, best_models
 from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, load_graph
+from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, draws_of, is_graph_model
+from graphtwin.graph.runs.neuron_answers import predict_neurons
+from graphtwin.graph.runs.pair_answers import predict_pairs
+from graphtwin.graph.runs.rivals import BASELINES, LABEL_BASELINES, POSITION_BASELINES, TUNED, WITH_TUNING, fit_pair_rivals
 from graphtwin.graph.runs.settings import Settings, load_settings
 from graphtwin.graph.runs.study import Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
+    "BASELINES",
+    "Best",
+    "FROM_EVERYTHING",
+    "FROM_FUNCTION",
+    "GRAPH_MODEL",
+    "LABEL_BASELINES",
     "NEURON_MODELS",
+    "NO_FUNCTION",
+    "POSITION_BASELINES",
     "Settings",
     "Study",
+    "TUNED",
+    "WITH_TUNING",
+    "best_models",
+    "draws_of",
+    "fit_pair_rivals",
+    "is_graph_model",
     "load_graph",
     "load_settings",
     "make_study",

@@ -1,17 +1,36 @@
-"""A fitted graph model with the data it was fitted on, as a finished run keeps it."""
+"""A fitted graph model with the data it was fitted on and the models it was held against, as a finished run keeps them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from graphtwin import execute
 from graphtwin.artifacts import read_tensors
-from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, FittedNeurons, FittedPairs, restore_neurons, restore_pairs
+from graphtwin.graph.model import (
+    EVERYTHING,
+    FUNCTION,
+    Evidence,
+    FittedNeurons,
+    FittedPairs,
+    predict_rows,
+    restore_neurons,
+    restore_pairs,
+)
+from graphtwin.graph.runs.best_models import Best, best_models
+from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, is_graph_model
+from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, depth_rival, fit_pair_rivals, label_rival
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
 
 # The models of a run that answer for neurons, by what they may see.
 NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
+NETWORKS = {FROM_FUNCTION: "function", FROM_EVERYTHING: "everything"}  # label of a graph model of neurons -> its name above
 
 
 @dataclass(frozen=True)
@@ -22,11 +41,51 @@ class FittedGraph:
         study: The data it was fitted on.
         neurons: Fitted neuron networks by name: "function" and "everything"; none where the source has no labels.
         pairs: The connectivity network, with function if that did better on held-out axons.
+        pairs_use_function: Whether it is the one with function.
+        best: The model of each task that did best on what was held out, which answers.
     """
 
     study: Study
     neurons: dict[str, FittedNeurons]
     pairs: FittedPairs
+    pairs_use_function: bool
+    best: dict[str, Best]
+
+    @property
+    def pair_model(self) -> str:
+        """Label of the model that answers for pairs."""
+        best = self.best.get("connectivity")
+        if best is None or is_graph_model(best.model):
+            return GRAPH_MODEL if self.pairs_use_function else NO_FUNCTION
+        return best.model
+
+    @cached_property
+    def pair_rival(self) -> PairRivals | None:
+        """The baseline that answers for pairs, fitted on all of them; None where the graph model answers."""
+        plain = self.pair_model.removesuffix(WITH_TUNING)
+        models = [model for model in BASELINES if model == plain]
+        if not models:
+            return None
+        with execute.threads(1):
+            return fit_pair_rivals(self.study, self.study.pairs, models, self.pair_model.endswith(WITH_TUNING))
+
+    def neuron_model(self, task: str) -> str:
+        """Label of the model that answers for "cell_type", "layer" or "depth"."""
+        return self.best[task].model if task in self.best else FROM_EVERYTHING
+
+    def probabilities(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows classes"]:
+        """Probability of each class of "cell_type" or "layer", for rows of `inputs` that have a function."""
+        if model in NETWORKS:
+            found: np.ndarray = getattr(predict_rows(self.neurons[NETWORKS[model]], rows), task)
+            return found
+        return label_rival(self.study, model, task)[rows]
+
+    def depths(self, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
+        """Mean and standard deviation of the depth (um), for rows of `inputs` that have a function."""
+        if model in NETWORKS:
+            found = predict_rows(self.neurons[NETWORKS[model]], rows)
+            return np.column_stack([found.position[:, 1], found.position_sd[:, 1]])
+        return depth_rival(self.study, model)[rows]
 
 
 def load_graph(run: str | Path) -> FittedGraph:
@@ -37,7 +96,8 @@ def load_graph(run: str | Path) -> FittedGraph:
     """
     require_kind(run, RUN)
     run = Path(run)
-    missing = [str(file.relative_to(run)) for file in (*study_files(run), run / "graph.pt") if not file.is_file()]
+    needed = (*study_files(run), run / "graph.pt", run / "metrics.parquet")
+    missing = [str(file.relative_to(run)) for file in needed if not file.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
@@ -51,5 +111,7 @@ def load_graph(run: str | Path) -> FittedGraph:
         for name, evidence in NEURON_MODELS.items()
         if name in weights
     }
-    seen = study if weights["pairs_use_function"] else study.without_function()
-    return FittedGraph(study, neurons, restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs))
+    with_function = bool(weights["pairs_use_function"])
+    seen = study if with_function else study.without_function()
+    pairs = restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs)
+    return FittedGraph(study, neurons, pairs, with_function, best_models(pd.read_parquet(run / "metrics.parquet")))

@@ -60,6 +60,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     """Defaults, then the preset's values, then those given by name, then `key=value` overrides in order.
 
+    The seed of the run is that of its directions too, unless `directions.seed` is set.
+
     Args:
         overrides: Settings as `key=value`, such as `pairs.fit.epochs=20`; `preset=short` selects a preset.
         given: Top-level settings by name, such as source, out and seed.
@@ -69,6 +71,9 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     values: dict[str, Any] = {}
     for path, value in _flat(PRESETS.get(str(preset), {})):
         set_at(values, path, value)
+    seed = next((value for path, value in reversed(parsed) if path == ["seed"]), given.get("seed"))
+    if isinstance(seed, int):
+        set_at(values, ["directions", "seed"], seed)  # every draw follows the run's seed, unless another one is set
     return overridden(Settings, values | given, overrides, "configuration")
 
 

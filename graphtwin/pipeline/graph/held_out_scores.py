@@ -23,11 +23,10 @@ from graphtwin.evaluation import (
     score_positions,
     tiles,
 )
-from graphtwin.graph.runs import Study
+from graphtwin.graph.runs import BASELINES, FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, Study, best_models
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey, Results
-from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 from graphtwin.statistics import cluster_counts, cluster_rows, resampled
 
 PERMUTED = "embeddings permuted within layer and scan"
@@ -139,9 +138,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     """
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
-    models = [
-        name for name in (*connectivity.BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table
-    ]
+    models = [name for name in (*BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table]
     status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
     proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
     subsets = {"all": np.ones(len(table), bool)}
@@ -232,18 +229,17 @@ def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
     return {"auc": float(auc[0]), "average_precision": float(precision[0])}
 
 
-def predicts_with_function(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
-    """Whether the connectivity model that is kept for predictions uses function: where average precision on held-out axons is no worse."""
+def chosen_for_pairs(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
+    """Which model answers for pairs, in words, and whether the graph model that is kept uses function: where it is no worse with it."""
     of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision'")
     precision = of_axons.set_index("model")["estimate"]
-    with_it, without = float(precision[GRAPH_MODEL]), float(precision[NO_FUNCTION])
-    function = bool(with_it >= without)
+    function = bool(precision[GRAPH_MODEL] >= precision[NO_FUNCTION])
+    best = best_models(metrics)["connectivity"]
     text = (
-        f"connectivity: `graphtwin predict` uses the graph model {'with' if function else 'without'} function, whose average precision on "
-        f"held-out axons is {max(with_it, without):.4f} against {min(with_it, without):.4f}; it was chosen on these same axons."
+        f"connectivity: `graphtwin predict` uses {best.model}, whose average precision on held-out axons is {best.estimate:.4f} against "
+        f"{best.next_estimate:.4f} of {best.next_best}, the next of {best.others} models; it was chosen on these same axons."
     )
-    models = GRAPH_MODEL, NO_FUNCTION
-    return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", *models)
+    return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", best.model, best.next_best)
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:

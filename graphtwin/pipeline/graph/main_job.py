@@ -16,6 +16,7 @@ from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
 from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
+from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
@@ -35,23 +36,26 @@ AXONS = "like_to_like_axons.parquet"  # name of the table of axons behind the co
 log = logging.getLogger("graphtwin")
 
 
-def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) -> Path:
+def run(overrides: list[str] | None = None, resume: bool = False, force: bool = False, **given: Any) -> Path:
     """Run every stage and write the run folder; returns its path.
 
     Args:
         overrides: Settings as `key=value`, with the names of `Settings`.
         resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
+        force: Take away a run that is in the folder, once source, embeddings and settings are known to be good, and begin anew.
         given: Settings by name: source, embeddings_file, out, seed.
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)
-    run_folder.require_run_place(folder, settings, resume)
+    device_of(settings.device)  # an error before anything is read where there is no such device
+    run_folder.require_run_place(folder, settings, resume, force)
     with threads(settings.threads):
         read = _prepared(settings)
         tables = sources.load(read.source)
         inputs = run_folder.inputs_of(read, tables)
-        run_folder.require_same_inputs(folder, inputs)
-        if run_folder.is_finished(folder):
+        if not force:
+            run_folder.require_same_inputs(folder, inputs)
+        if run_folder.is_finished(folder) and not force:
             log.warning("%s", run_folder.already_finished(folder))
             return folder
         cortex = build(tables)
@@ -59,6 +63,8 @@ def run(overrides: list[str] | None = None, resume: bool = False, **given: Any) 
         embedded = _embed(read, cortex)
         study = make_study(settings, cortex, embedded["embeddings"])
         scope = scope_of(study)
+        if force:
+            kinds.begin_anew(folder, kinds.RUN)
         _begin(folder, settings, inputs)
         cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
         artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
@@ -94,7 +100,7 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
     """Tables of brought or learned embeddings, by file: `embeddings` is the same for every scan, `funnel` counts what came along."""
     if settings.embeddings_file is not None:
         brought = embedding_files.read_embeddings(settings.embeddings_file)
-        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file))
+        raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file), cortex.animal)
         return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
     learned = learn_embeddings(cortex.units, settings.directions)
     components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
@@ -168,7 +174,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
-    function, choice = scores.predicts_with_function(metrics)
+    function, choice = scores.chosen_for_pairs(metrics)
     save_graph(folder, function)
     artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")

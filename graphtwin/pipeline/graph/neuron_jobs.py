@@ -12,9 +12,8 @@ from jaxtyping import Bool, Int
 
 from graphtwin.evaluation import NeuronSide, fit_label_baseline, fit_position_baseline, folds_by_block, folds_by_neuron, folds_by_scan
 from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
-from graphtwin.graph.runs import Study
+from graphtwin.graph.runs import FROM_EVERYTHING, FROM_FUNCTION, LABEL_BASELINES, POSITION_BASELINES, Study, draws_of
 from graphtwin.pipeline.graph.jobs import Job, JobKey
-from graphtwin.pipeline.graph.model_labels import FROM_EVERYTHING, FROM_FUNCTION, draws_of
 
 Split = Literal["neuron", "scan", "block"]
 SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # splits of the neuron tasks, by what is held out
@@ -26,8 +25,6 @@ VARIANTS: dict[str, tuple[str, tuple[Evidence, ...]]] = {
     "everything": (FROM_EVERYTHING, EVERYTHING),
     "permuted": (f"{FROM_FUNCTION}, permuted", FUNCTION),
 }
-LABEL_BASELINES = {"majority": "majority", "scan": "scan alone", "logistic": "logistic, function", "boosting": "boosting, function"}
-POSITION_BASELINES = {"mean": "majority", "scan": "scan alone", "ridge": "ridge, function", "boosting": "boosting, function"}
 
 
 def n_folds(study: Study, split: str) -> int:
@@ -122,11 +119,11 @@ def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tupl
         labels: dict[str, np.ndarray] = {}
         for task in (task for task in tasks if task != "position"):
             true, classes = study.classes(task)
-            labels[task] = fit_label_baseline(label_model, sides[0], true[train], sides[1], len(classes), seed)  # type: ignore[arg-type]
+            labels[task] = fit_label_baseline(label_model, sides[0], true[train], sides[1], len(classes), seed)
         position = None
         if "position" in tasks:
             axes = inputs.position[train].T
-            found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]  # type: ignore[arg-type]
+            found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]
             position = np.column_stack([mean for mean, _ in found]), np.column_stack([sd for _, sd in found])
         frames.append(_table(study, test, key, LABEL_BASELINES[label_model], labels, position))
     return pd.concat(frames, ignore_index=True).assign(permutation=REAL)

@@ -11,22 +11,17 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 from scipy import sparse
-from scipy.spatial.distance import cdist
 
-from graphtwin.evaluation import DrawnPairs, baseline_features, draw_pairs, fit_pair_baseline, folds_by_axon, folds_by_block
+from graphtwin.evaluation import folds_by_axon, folds_by_block
 from graphtwin.graph.data import PairSet
 from graphtwin.graph.model import fit_pairs, pair_probabilities
-from graphtwin.graph.runs import Study
+from graphtwin.graph.runs import BASELINES, GRAPH_MODEL, NO_FUNCTION, TUNED, WITH_TUNING, Study, draws_of, fit_pair_rivals
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
-from graphtwin.pipeline.graph.model_labels import GRAPH_MODEL, NO_FUNCTION, draws_of
-from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
 from graphtwin.wiring.nulls import rewire
 
 Split = Literal["axon", "block"]
 SPLITS: tuple[Split, ...] = ("axon", "block")
 TASK = "pairs"
-BASELINES = ("majority", "distance", "logistic", "boosting")
-TUNED = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
 
 
 def pair_folds(study: Study, split: str) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:
@@ -123,49 +118,8 @@ def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
     """Probabilities of one fold's pairs by the baselines, learned from the axons that the graph model learns from."""
     training, pre, post = sides(study, key.split, key.fold)
     tuned = key.variant == "tuned"
-    ids, seed = study.inputs.nucleus_id, study.settings.seed
-    in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
-    held = outer(pre, post)
-    drawn, (i, j), connected = drawn_pairs(study, training, held)
-    similar = [tuning_similarity(study, *rows) if tuned else None for rows in ((i, j), held)]
-    train, names = baseline_features(ids[i], ids[j], study.cortex.neurons, in_degree, similar[0])
-    held_out, _ = baseline_features(ids[held[0]], ids[held[1]], study.cortex.neurons, in_degree, similar[1])
-    models = TUNED if tuned else BASELINES
-    suffix = " + tuning" if tuned else ""
-    fitted = {model: fit_pair_baseline(model, (train, connected), held_out, names, drawn, seed) for model in models}  # type: ignore[arg-type]
-    return pd.DataFrame({f"{model}{suffix}": probability.astype(np.float32) for model, probability in fitted.items()})
-
-
-def drawn_pairs(
-    study: Study, training: PairSet, held_out: tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]
-) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """The training pairs that the baselines read, their rows in `inputs` and whether they are connected."""
-    position = study.inputs.position.astype(np.float32)
-    pairs = training.pre[:, None] != training.post[None]
-    distance_um = cdist(position[training.pre], position[training.post]).astype(np.float32)[pairs]
-    held_out_um = np.linalg.norm(position[held_out[0]] - position[held_out[1]], axis=1)
-    connected = (training.size.toarray() > 0)[pairs]
-    drawn = draw_pairs(distance_um, connected, held_out_um, study.settings.seed)
-    at = np.flatnonzero(pairs)[drawn.rows]
-    return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
-
-
-def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:
-    """Signal correlation and orientation difference (degrees) of pairs; None where the source has no direction responses."""
-    responses, columns = study.responses
-    if not columns:
-        return None
-    known = np.isfinite(responses).all(1)
-    preferred = np.full(len(responses), np.nan)
-    tuning = describe_tuning(responses[known], direction_degrees(columns))
-    preferred[known] = tuning["preferred_orientation"].to_numpy(np.float64)
-    correlation = np.full(len(pre), np.nan)
-    both = known[pre] & known[post]
-    place = np.cumsum(known) - 1
-    correlation[both] = signal_correlation(responses[known], place[pre[both]], place[post[both]])
-    difference = np.full(len(pre), np.nan)
-    difference[both] = orientation_difference(preferred[pre[both]], preferred[post[both]])
-    return {"signal_correlation": correlation, "orientation_difference": difference}
+    found = fit_pair_rivals(study, training, TUNED if tuned else BASELINES, tuned)(*outer(pre, post))
+    return pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
 
 
 def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
@@ -191,7 +145,7 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         columns |= {model: baselines[model].to_numpy() for model in BASELINES}
         if split == "axon":
             tuned = results[key("baselines", "tuned")]
-            columns |= {f"{model} + tuning": tuned[f"{model} + tuning"].to_numpy() for model in TUNED}
+            columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}
             columns[NO_FUNCTION] = results[key("graph", "no function")]["probability"].to_numpy()
         frames.append(
             pd.DataFrame(columns | {GRAPH_MODEL: graph["probability"].to_numpy(), "expected_size": graph["expected_size"].to_numpy()})

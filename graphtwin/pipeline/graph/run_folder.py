@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphtwin import artifacts, kinds
-from graphtwin.config import dump_toml
+from graphtwin.config import changed_settings, dump_toml, read_toml
 from graphtwin.graph.runs import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
@@ -18,33 +18,18 @@ SOFTWARE = ("graphtwin", "git_commit", "python", "libraries")
 WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 
-def require_run_place(folder: Path, settings: Settings, resume: bool) -> None:
-    """Raise unless the run folder is new or empty, or, to resume, one of the same settings."""
+def require_run_place(folder: Path, settings: Settings, resume: bool, force: bool = False) -> None:
+    """Raise unless the run folder is new or empty, to be begun anew, or, to resume, one of the same settings."""
     config = folder / "config.toml"
-    if not kinds.require_place(folder, kinds.RUN, resume) or not config.exists():
+    inputs = (settings.source, settings.embeddings_file)
+    if not kinds.require_place(folder, kinds.RUN, resume, force, inputs) or not config.exists():
         return
-    changed = _changes(config.read_text(encoding="utf-8"), dump_toml(settings))
+    changed = changed_settings(read_toml(config), tomllib.loads(dump_toml(settings)), WITHOUT_EFFECT)
     if changed:
         raise ValueError(
             f"{folder}: was begun with other settings; different now: {'; '.join(changed[:5])}"
             f"{f' and {len(changed) - 5} more' if len(changed) > 5 else ''}. Use the same settings, or name another --out."
         )
-
-
-def _changes(before: str, now: str) -> list[str]:
-    """Settings that differ, by their full names, as they were and as they are."""
-    then, today = (_flat(tomllib.loads(text)) for text in (before, now))
-    names = sorted(then.keys() | today.keys())
-    said = {name: [json.dumps(values.get(name)) if name in values else "not set" for values in (then, today)] for name in names}
-    return [f"{name} was {was}, is {now_is}" for name, (was, now_is) in said.items() if was != now_is and name not in WITHOUT_EFFECT]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as dotted names."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
 
 
 def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:

@@ -19,7 +19,7 @@ SIDES = {"pre": "queried_pre", "post": "queried_post"}
 FARTHEST_UM = 1e5  # um beyond which a position must be in nm: no cell of a volume lies farther from its corner
 
 
-def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> pd.DataFrame:
+def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, force: bool = False) -> pd.DataFrame:
     """Write one row a pair of a queried axon and a queried target, and beside it what was read and lost; returns the funnel.
 
     Args:
@@ -27,18 +27,21 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> 
         proximities: Table that `graphtwin proximity` writes, in a format of `read_proximities`.
         neurons: Table of neurons: nucleus_id, queried_pre, queried_post; root_id where a table names cells by it; brain_area or hva, layer,
             axon_status and positions where known. Further columns, such as function, are for `graphtwin like-to-like --neurons`.
-        out: A new .parquet or .csv for the pair table; its name with `.made.json` gets provenance and funnel.
+        out: A .parquet or .csv for the pair table; its name with `.made.json` gets provenance and funnel.
+        force: Whether these two files may be replaced where they are there.
     """
     from tqdm import tqdm
 
     made = out.with_name(f"{out.name}.made.json")
-    artifacts.require_new(out)
-    artifacts.require_new(made, (".json",))
+    artifacts.require_new(out, force=force, inputs=(synapses, proximities, neurons))
+    artifacts.require_new(made, (".json",), force)
     funnel = Funnel("pairs")
     with tqdm(total=4, desc="pairs", unit="step", delay=2) as bar:
-        cells = _read_cells(neurons)
+        cells = _read_cells(neurons, funnel)
         bar.update()
-        found = _by_nucleus(read_connections(synapses), cells, synapses, funnel)
+        connections = read_connections(synapses)
+        _count_sizes(connections, synapses, funnel)
+        found = _by_nucleus(connections, cells, synapses, funnel)
         bar.update()
         near = _by_nucleus(read_proximities(proximities), cells, proximities, funnel)
         _require_same_volume(found, near, synapses, proximities)
@@ -53,7 +56,7 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path) -> 
     return steps
 
 
-def _read_cells(path: Path) -> pd.DataFrame:
+def _read_cells(path: Path, funnel: Funnel) -> pd.DataFrame:
     """One row a nucleus of what the table says of cells, in um; a file of units may repeat it."""
     table = read_neurons(path)
     table = table.rename(columns={theirs: ours for theirs, ours in CAVE.items() if ours not in table})
@@ -76,7 +79,10 @@ def _read_cells(path: Path) -> pd.DataFrame:
             f"{path}: {int(far.sum())} of {len(cells)} positions lie farther than {FARTHEST_UM:g} um from 0, first nucleus {first}. "
             f"{', '.join(places)} are read in um: convert them, or name them nucleus_x, nucleus_y, nucleus_z if they are nm of the volume."
         )
-    cells = cells.drop_duplicates(ignore_index=True)
+    once = ~cells.duplicated()
+    cells = funnel.keep(cells, once, path.name, "one row a nucleus", "the row repeats another, as of a second unit", "rows").reset_index(
+        drop=True
+    )
     schema.require_unique(cells, ["nucleus_id"], f"{path}, what it says of cells")
     return cells
 
@@ -91,6 +97,13 @@ def _flags(column: pd.Series, origin: str) -> pd.Series:
             "Where it isn't known whether somebody looked, write false: nothing is then taken for absent."
         )
     return known.astype(bool)
+
+
+def _count_sizes(connections: pd.DataFrame, path: Path, funnel: Funnel) -> None:
+    """Count the rows of a known size: a pair with one of unknown size has none."""
+    known = int(connections["size"].notna().sum()) if "size" in connections else 0
+    why = "the cell is empty: their pairs have no synapse_size" if "size" in connections else "there is no column size: no pair has one"
+    funnel.record(path.name, "size known", len(connections), known, why, "rows")
 
 
 def _by_nucleus(table: pd.DataFrame, cells: pd.DataFrame, path: Path, funnel: Funnel) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
-from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, require_place, write_kind
+from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, begin_anew, require_place, write_kind
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
@@ -55,19 +55,20 @@ class LikeToLikeConfig(BaseModel):
     )
 
 
-def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
+def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
         config: The question and how it is answered.
         out: Folder to write, new or empty.
+        force: Take away an analysis that is in the folder, once the question is answered.
 
     Returns:
         The folder, for `report.finished.write_report` to draw its page from.
     """
     from tqdm import tqdm
 
-    require_place(out, LIKE_TO_LIKE)
+    _require_place(config, out, force)
     answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
@@ -85,8 +86,12 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path) -> Path:
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
-    _write(answer, config, out)
+    _write(answer, config, out, force)
     return out
+
+
+def _require_place(config: LikeToLikeConfig, out: Path, force: bool) -> None:
+    require_place(out, LIKE_TO_LIKE, force=force, inputs=(config.pairs, config.neurons, config.embeddings))
 
 
 def _steps(
@@ -150,7 +155,14 @@ def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: Lik
     """Similarities, projections and geometry filled in where the neurons allow it."""
     if neurons is None:
         return pairs
-    return add_similarities(add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor)
+    return add_similarities(
+        add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor, _origins(config)[1]
+    )
+
+
+def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
+    """Files that pairs and neurons come from, for errors; the function of neurons comes from the embeddings where they are given."""
+    return str(config.pairs), str(config.neurons) if config.embeddings is None else f"{config.neurons} with {config.embeddings}"
 
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
@@ -165,7 +177,7 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     if neurons is None and rules.reliability:
         rules = rules.model_copy(update={"reliability": False})
         answer.notes.append(f"{name}: reliability was not checked, for no neuron table was given.")
-    used, funnel = include(pairs, neurons, name, rules, config.by)
+    used, funnel = include(pairs, neurons, name, rules, config.by, _origins(config))
     answer.add("funnel", funnel)
     if used.empty:
         lost = funnel[funnel["n_dropped"] > 0]
@@ -186,9 +198,11 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
         answer.add("funnel", funnel.frame())
 
 
-def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
+def _write(answer: Answer, config: LikeToLikeConfig, out: Path, force: bool) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance; till all is there the folder is unfinished."""
-    require_place(out, LIKE_TO_LIKE)  # another process may have written there meanwhile
+    _require_place(config, out, force)  # another process may have written there meanwhile
+    if force:
+        begin_anew(out, LIKE_TO_LIKE)
     again = "This analysis has not finished: remove this folder and ask again, or name another --out.\n"
     artifacts.write_text(again, out / UNFINISHED)  # before the kind: whatever says its kind and has no such file is whole
     write_kind(out, LIKE_TO_LIKE)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
-from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, tuning_features
+from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, rows_of_animal, tuning_features
 
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}
@@ -36,6 +36,9 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
         raise ValueError(f"{origin}: no embedding_0, embedding_1, ... column (found {list(map(str, embedded.columns))[:8]}).")
     key = schema.UNIT_KEY if set(schema.UNIT_KEY) <= set(embedded) and set(schema.UNIT_KEY) <= set(neurons) else ["nucleus_id"]
     schema.require_columns(embedded, key, origin)
+    embedded = embedded.assign(**{name: schema.as_ids(embedded[name], f"{origin}, column {name}") for name in key})
+    is_joined = pd.MultiIndex.from_frame(embedded[key]).isin(pd.MultiIndex.from_frame(neurons[key]))
+    rows_of_animal(embedded, is_joined, "", origin)
     schema.require_unique(embedded, key, origin)
     known = embedded[key].reset_index(drop=True)
     known[READOUT] = list(embedded[names].to_numpy(np.float32))

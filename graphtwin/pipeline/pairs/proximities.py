@@ -61,20 +61,22 @@ def write_proximities(
     vertices_out: Path | None = None,
     all_pairs: bool = False,
     workers: int = 1,
+    force: bool = False,
 ) -> Summary:
     """Write one row a pair of an axon and a dendrite that come close, in the order of their nucleus ids; files appear whole or not at all.
 
     Args:
         axons: Skeletons of axons: files, folders or precomputed volumes, as `skeletons.find_skeletons` takes them.
         dendrites: Skeletons of dendrites, named like those of axons; empty where an index that exists has them.
-        out: A new .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
+        out: A .parquet or .csv of pre_nucleus_id, post_nucleus_id, l_d_um, axon_length_um, min_distance_um.
         radius_nm: The largest distance of two proximal points; None takes that of the index, or 5000.
         max_edge_nm: The longest edge that stays whole; None takes that of the index, or 1000.
-        nm_per_unit: Length of one unit of the files along x, y and z, nm; None expects nm.
+        nm_per_unit: Length of one unit along x, y and z, nm, of files that do not declare it; None refuses these.
         index_file: Index of the dendrites: read if it is there, written if not.
-        vertices_out: A new .parquet or .csv for the proximal points.
+        vertices_out: A .parquet or .csv for the proximal points.
         all_pairs: Whether pairs without proximity are written too.
         workers: Number of threads.
+        force: Whether the two tables may be replaced where they are there.
     """
     from tqdm import tqdm
 
@@ -83,7 +85,7 @@ def write_proximities(
         raise ValueError(f"{', '.join(map(str, given))}: pairs, proximal points and index go to files of their own. Name each another.")
     for path in (out, vertices_out):
         if path is not None:
-            require_new(path)
+            require_new(path, force=force)
     places = skeletons.find_skeletons(axons)
     if not places:
         raise ValueError("no axons: give at least one skeleton.")

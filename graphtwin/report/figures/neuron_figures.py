@@ -14,7 +14,7 @@ from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
+from graphtwin.report.tables import ALONG_Y, FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
 from graphtwin.report.words import join_words, number_text, per_cent, plain
 
 N_BARS = 45  # number of error bars that can still be told apart in a panel
@@ -160,7 +160,8 @@ def layer_sentence(metrics: pd.DataFrame | None, models: list[str]) -> str:
 
 def draw_depth(run: RunFolder) -> Block:
     """Depth predicted against true, with error bars and what they cover."""
-    title = "Depth: predicted against true"
+    below_pia = run.depth_is_below_pia()
+    title, place = ("Depth: predicted against true", "depth") if below_pia else (f"{ALONG_Y}: predicted against true", "place along y")
     frame = run.table("predictions/position")
     frame = None if frame is None else frame[(frame["target"] == "depth") & np.isfinite(frame["true_um"]) & np.isfinite(frame["mean_um"])]
     if frame is None or frame.empty:
@@ -175,28 +176,27 @@ def draw_depth(run: RunFolder) -> Block:
         limits = (float(low) - 25, float(high) + 25)
         for one, (model, rows) in zip(axes, parts.items(), strict=False):
             _draw_predicted(one, rows, model_style(model)["color"])
-            one.set(xlim=limits, ylim=limits, aspect="equal", xlabel="true depth (µm)")
+            one.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"true {place} (µm)")
             one.set_title(_two_lines(model))
-        axes[0].set_ylabel("predicted depth (µm)")
+        axes[0].set_ylabel(f"predicted {place} (µm)")
         _draw_coverage(axes[-1], parts)
 
     caption = (
         f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Lines: the model's 95 % error bars of {N_BARS} neurons evenly "
-        "spaced in depth. Right: share of neurons inside error bars of each nominal level; on the diagonal the error bars are right."
+        f"spaced in {place}. Right: share of neurons inside error bars of each nominal level; on the diagonal the error bars are right."
     )
     svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
-    return Drawn("depth", title, depth_sentence(parts), caption, svg, ("predictions/position.parquet",))
+    return Drawn("depth", title, depth_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
 
 
-def depth_sentence(parts: dict[str, pd.DataFrame]) -> str:
-    """Median error and coverage of each model."""
+def depth_sentence(parts: dict[str, pd.DataFrame], place: str = "depth") -> str:
+    """Median error and coverage of each model, `place` being what the source lets depth be called."""
     said = []
     for model, rows in parts.items():
         true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
         error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
-        said.append(
-            f"{_quoted(model)} misses depth by {number_text(error, 'um')} µm in the median and its 95 % error bars hold {per_cent(inside)}"
-        )
+        median = number_text(error, "um")
+        said.append(f"{_quoted(model)} misses {place} by {median} µm in the median and its 95 % error bars hold {per_cent(inside)}")
     return f"{join_words(said)} of the neurons."
 
 

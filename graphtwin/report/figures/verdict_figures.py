@@ -12,7 +12,7 @@ from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, p_of_better
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows
+from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows, task_title
 from graphtwin.report.words import join_words, number_text, p_text, plain, unit_text
 
 HEADLINE = {
@@ -38,10 +38,10 @@ def draw_differences(run: RunFolder) -> Block:
             draw_interval_rows(one, rows["model"].tolist(), values, [_tone(value, metric) for value in values], 0.0)
             unit = unit_text(rows["unit"].iloc[0])
             better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
-            one.set_title(f"{TASKS.get(task, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}")
+            one.set_title(f"{task_title(run, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}")
 
     sentence = differences_sentence([rows.assign(metric=metric) for _, metric, rows in panels])
-    n = "; ".join(f"{TASKS.get(task, task).lower()} n = {int(rows['n'].iloc[0]):,}" for task, _, rows in _first_of_task(panels))
+    n = "; ".join(f"{task_title(run, task).lower()} n = {int(rows['n'].iloc[0]):,}" for task, _, rows in _first_of_task(panels))
     caption = (
         f"First model minus second, on the same held-out rows and resamples; bars: 95 % intervals. {n[:1].upper()}{n[1:]}. "
         "Blue: interval on the better side of 0; red: on the worse; grey: includes 0."
@@ -106,7 +106,7 @@ def draw_permutations(run: RunFolder) -> Block:
         for one in grid.ravel()[len(strips) :]:
             one.set_visible(False)
         for one, strip in zip(grid.ravel(), strips, strict=False):
-            _draw_strip(one, strip)
+            _draw_strip(one, strip, task_title(run, strip[0]))
 
     rows = -(-len(strips) // 3)
     caption = (
@@ -135,8 +135,8 @@ def _replicates(strips: list[Strip]) -> str:
     return join_words(str(n) for n in sorted({len(strip[5]) for strip in strips}))
 
 
-def _draw_strip(axes: Axes, strip: Strip) -> None:
-    task, null, _, metric, observed, permuted = strip
+def _draw_strip(axes: Axes, strip: Strip, title: str) -> None:
+    _, null, _, metric, observed, permuted = strip
     spread = np.random.default_rng(0).uniform(-0.5, 0.5, len(permuted))
     axes.plot(permuted, spread, "o", color=GREY, markersize=4, alpha=0.8)
     axes.axvline(observed, color=VERMILLION, linewidth=2)
@@ -145,7 +145,7 @@ def _draw_strip(axes: Axes, strip: Strip) -> None:
     axes.margins(x=0.12)
     axes.locator_params(axis="x", nbins=4)
     axes.spines["left"].set_visible(False)
-    axes.set_title(TASKS.get(task, task), pad=15)
+    axes.set_title(title, pad=15)
     axes.text(0.0, 1.04, plain(null), transform=axes.transAxes, fontsize=6.5, va="bottom", color=MUTED)
     axes.grid(axis="x", color=RULE, linewidth=0.6)
 

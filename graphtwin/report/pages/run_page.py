@@ -22,11 +22,16 @@ from graphtwin.report.figures import (
     wiring_figures,
 )
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import TASKS, results, skipped
+from graphtwin.report.tables import TASKS, results, skipped, task_title
 from graphtwin.report.words import join_words
 
 TEMPLATE = "run.html.j2"
 FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored", "chosen": "for predictions"}
+
+UNPLACED = (
+    "The source declares no pia (pia_um under [frame] of its TOML): what tables, figures and verdicts call depth is here a place along y, "
+    "and no depth below the pia."
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,10 @@ def render_run(run: RunFolder) -> str:
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
         headline=headline(verdicts),
-        verdicts=[_badge(verdict) for verdict in verdicts],
+        verdicts=[_badge(verdict, task_title(run, verdict["task"])) for verdict in verdicts],
+        unplaced=None if run.depth_is_below_pia() else UNPLACED,
         differences=verdict_figures.draw_differences(run),
-        tables=results(run.table("metrics")),
+        tables=results(run.table("metrics"), task_title(run, "depth")),
         skipped=skipped(run),
         funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
         funnel_main=funnel_steps(main_steps(funnel)),
@@ -168,11 +174,10 @@ def _of_tasks(verdicts: list[dict[str, Any]]) -> str:
     return f" ({join_words(names)})" if names else ""
 
 
-def _badge(verdict: dict[str, Any]) -> dict[str, str]:
+def _badge(verdict: dict[str, Any], name: str) -> dict[str, str]:
     """A verdict for the page: its colour class, its word, its task, and the sentence without the task before it."""
     finding = str(verdict["finding"])
     text = str(verdict["sentence"]).removeprefix(f"{str(verdict['task']).replace('_', ' ')}: ")
-    name = TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ").capitalize())
     kind = finding if finding in FINDINGS else "unclear"
     return {
         "kind": kind,

@@ -1,48 +1,118 @@
 """What loaders share: the forms that they hand over, and readers of file formats."""
 
 from graphtwin.sources.formats import manifest
+from graphtwin.sources.formats.annotation_records import properties_of, read_records
+from graphtwin.sources.formats.array_files import ArrayFiles, array_files
+from graphtwin.sources.formats.cave import valid_rows
+from graphtwin.sources.formats.clip_arrays import as_floats, clip, finite_run, picture, rows_as_frames
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
+from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
-from graphtwin.sources.formats.export import READERS, read_asked, read_file, verified_sha256
-from graphtwin.sources.formats.manifest import SYNAPTIC, SourceTables, Table
-from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, opened, required_item, samples_of, scan_of, times_of
+from graphtwin.sources.formats.export import verified_sha256
+from graphtwin.sources.formats.lengths import SYMBOLS_NM
+from graphtwin.sources.formats.measures import metres_a_second
+from graphtwin.sources.formats.nwb_file import (
+    LONGEST_STEP_S,
+    PLANES,
+    SERIES,
+    as_text,
+    is_hdf5,
+    opened,
+    refuse_zarr,
+    required_item,
+    samples_of,
+    scale_of,
+    scan_of,
+    session_of,
+    times_of,
+    unit_of,
+    whole,
+)
+from graphtwin.sources.formats.nwb_movie import find_movie
+from graphtwin.sources.formats.nwb_tables import mask_centres, plane_of, require_covered, series_by_field, trials_in
 from graphtwin.sources.formats.pickles import read_pickle
-from graphtwin.sources.formats.recording import Recording, Trial
-from graphtwin.sources.formats.skeleton_files import RawSkeleton, precomputed_ids, read_npz, read_precomputed, read_swc
+from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
+from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
+from graphtwin.sources.formats.recording import Recording, Trial, session_number
+from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
+from graphtwin.sources.formats.skeleton_files import read_npz
+from graphtwin.sources.formats.source_tables import SYNAPTIC, SourceTables, Table
+from graphtwin.sources.formats.swc_file import read_swc
+from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
 
 __all__ = [
+    "ArrayFiles",
+    "DECLARED",
+    "LONGEST_STEP_S",
     "PLANES",
-    "READERS",
     "ROUNDING_S",
     "RawSkeleton",
     "Recording",
+    "ReleaseLayout",
     "SERIES",
+    "SYMBOLS_NM",
+    "SYNAPSE",
+    "SUFFIXES",
     "SYNAPTIC",
     "SourceTables",
+    "Stated",
     "Table",
     "Trial",
+    "array_files",
+    "as_floats",
     "as_text",
     "brackets",
+    "clip",
     "cloudpath_of",
+    "compartment_of_edges",
     "damaged",
+    "edges_of",
+    "find_movie",
+    "finite_run",
     "first_line",
     "interpolated",
+    "is_hdf5",
+    "layout_of",
+    "linked",
     "manifest",
+    "notes_on_codes",
+    "mask_centres",
+    "metres_a_second",
+    "monitor_in",
     "oasis",
     "opened",
+    "picture",
+    "plane_of",
     "precomputed_ids",
+    "properties_of",
     "read_asked",
     "read_file",
     "read_info",
     "read_npz",
     "read_pickle",
     "read_precomputed",
+    "read_records",
     "read_swc",
+    "require_tissue",
+    "require_voxels",
+    "refuse_zarr",
+    "require_covered",
     "required_item",
+    "rows_as_frames",
     "samples_of",
+    "scale_of",
     "scan_of",
+    "series_by_field",
+    "session_number",
+    "session_of",
     "shown_at",
+    "suffix_of",
     "times_of",
+    "valid_rows",
     "verified_sha256",
+    "with_points",
+    "trials_in",
+    "unit_of",
+    "whole",
 ]

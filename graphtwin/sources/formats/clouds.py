@@ -24,12 +24,15 @@ def read_info(cloudpath: str) -> dict[str, Any]:
         from cloudfiles import CloudFiles
     except ImportError as error:
         raise ValueError(f"{cloudpath}: cloud-volume is needed to read volumes. Install it: pip install 'graphtwin[volumes]'.") from error
+    refusals: tuple[type[Exception], ...] = (ValueError, RecursionError, *damaged())
     try:
         info = CloudFiles(cloudpath).get_json("info")
-    except ValueError as error:
-        raise ValueError(f"{cloudpath}: its info file is no JSON ({error}). Copy it again.") from error
+    except refusals as error:
+        raise ValueError(f"{cloudpath}: its info file is no JSON ({first_line(error)}). Copy it again.") from error
     if info is None:
         raise FileNotFoundError(f"{cloudpath}: no info file there. Give the path of precomputed data, the folder that has `info`.")
+    if not isinstance(info, dict):
+        raise ValueError(f"{cloudpath}: its info file holds a {type(info).__name__}, but names and values are needed. Copy it again.")
     return info
 
 

@@ -20,6 +20,9 @@ def oasis(
 ) -> Float[np.ndarray, "frames units"]:
     """Non-negative activity a frame, in units of fluorescence; an autoregressive model of the first order a unit.
 
+    The resting level of a trace is estimated and may have either sign, so that a constant added to a trace changes nothing. Resting level,
+    noise, decay and penalty are those of the whole trace: frames of trials that are held out have a part in them.
+
     Source: Friedrich, Zhou and Paninski 2017, doi:10.1371/journal.pcbi.1005423, as their package `oasis-deconv` computes it (0.05 to
     0.2 s a unit of 10,000 frames). Noise and decay are estimated here, by their formulas: theirs draw at random where a trace has no decay.
 
@@ -54,7 +57,8 @@ def oasis(
         trace = fluorescence[:, unit].astype(np.float64)
         noise = noise_sd(trace)
         tau_s = decay_s or -1 / (frame_rate_hz * np.log(BIAS * decay_a_frame(trace, noise)))
-        found = deconvolve(trace, tau_d=tau_s, framerate=frame_rate_hz, sn=noise, penalty=1)[1]
+        # By default the package keeps the resting level at 0 or above, and traces that rest below it lose their events.
+        found = deconvolve(trace, tau_d=tau_s, framerate=frame_rate_hz, sn=noise, penalty=1, b_nonneg=False)[1]
         activity[:, unit] = np.where(found > ROUNDING * np.ptp(fluorescence[:, unit]), found, 0.0)
     return activity
 

@@ -1,19 +1,23 @@
-"""One exported file: read from Parquet, Feather or CSV, renamed to the house's columns, moved to the pia frame and checked."""
+"""One exported table: renamed to the house's columns, its valid rows kept, moved to the pia frame and checked."""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
 
 from graphtwin import schema
 from graphtwin.artifacts import sha256
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.coordinates import PiaFrame, pia_from_voxels
+from graphtwin.sources.formats.cave import valid_rows
+from graphtwin.sources.formats.mean_responses import require_responses
+from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
+from graphtwin.sources.formats.table_files import read_file
 
 # Names that CAVE exports use, by the house's name.
 CAVE = {
@@ -30,8 +34,8 @@ CAVE = {
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position in CAVE's exports, where it is split
 ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
-# Reader of a table file, by its suffix.
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
+
+log = logging.getLogger("graphtwin")
 
 
 def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> str:
@@ -46,7 +50,7 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
         siblings = sorted(sibling.name for sibling in path.parent.iterdir()) if path.parent.is_dir() else []
         raise FileNotFoundError(
             f"{path}: this table is missing. Its folder {f'has {siblings}' if siblings else 'is empty or does not exist'}"
-            f"{f'; nearest {nearest(path.name, siblings)!r}' if siblings else ''}. Export it there, or correct `file` in the TOML."
+            f"{nearest_of(path.name, siblings, '; nearest {}')}. Export it there, or correct `file` in the TOML."
         )
     found = sha256(path)
     expected = registry.get(name) if registry is not None else found
@@ -58,65 +62,43 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
     return found
 
 
-def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame) -> pd.DataFrame:
+def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame, stated: Stated | None = None) -> pd.DataFrame:
+    """The table that `read_placed` gives."""
+    return read_placed(path, role, columns, frame, stated)[0]
+
+
+def read_placed(path: Path, role: str, columns: dict[str, str], frame: PiaFrame, stated: Stated | None = None) -> tuple[pd.DataFrame, bool]:
     """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
 
     Args:
-        path: Table file, Parquet, Feather or CSV.
+        path: Table file, of any format that `read_file` takes.
         role: What the table says: a key of `schema.SOURCE`.
         columns: The file's name of a column by the house's name, where it is not CAVE's usual one.
         frame: Voxel size and pose of the pia, for positions given in voxels.
+        stated: Edges of a voxel that the source states; none where it leaves the usual ones.
+
+    Returns:
+        The columns of the role, and whether its positions were moved to the pia frame here, from voxels.
     """
-    wanted = schema.SOURCE[role]
-    table = _rename(read_file(path), role, columns, str(path))
+    wanted, moved = schema.SOURCE[role], False
+    table = _rename(valid_rows(read_file(path), str(path)), role, columns, str(path))
     if schema.POSITION[0] in wanted.columns:
-        table = _positions(table, frame, str(path))
+        moved = not set(schema.POSITION) & set(table)
+        table = _positions(table, frame, stated or Stated(), str(path))
+        moved = moved and schema.POSITION[0] in table
     schema.require_columns(table, schema.required(wanted), str(path))
     ids = [name for name in ID_COLUMNS if name in wanted.columns and name in table]
     table = table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in ids})
+    if schema.POSITION[0] in wanted.columns and schema.POSITION[0] in table:
+        cell = "nucleus_id" if "nucleus_id" in ids else "root_id"
+        require_tissue(table[schema.POSITION].to_numpy(np.float64), table[cell].to_numpy(), str(path))
     table = _select(table, role, str(path))
     if role.startswith("queried"):
         table = table.drop_duplicates()  # A list of cells is a set: the file may serve another role and name a cell several times.
     checked = schema.check(table, wanted, str(path))
     if role == "responses":
-        _require_finite(checked, str(path))
-    return checked.reset_index(drop=True)
-
-
-def read_asked(path: Path) -> pd.DataFrame:
-    """The rows that somebody asks to be predicted, ids of a CSV as text so that none is rounded; a table without rows is an answer too.
-
-    Args:
-        path: Table file, Parquet, Feather or CSV.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(READERS))} table with the ids to predict.")
-    return _parse(path, text=[*schema.PAIR_KEY, "nucleus_id", "pre_pt_root_id", "post_pt_root_id"])
-
-
-def read_file(path: Path) -> pd.DataFrame:
-    """The content of a Parquet, Feather or CSV file as it is; a missing, unreadable or empty one is an error."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(READERS))} table.")
-    table = _parse(path)
-    if table.empty:
-        raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out.")
-    return table
-
-
-def _parse(path: Path, text: list[str] | None = None) -> pd.DataFrame:
-    """The content of a table file; columns in `text` are read as text where the format has no types."""
-    if path.suffix not in READERS:
-        raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Export as one of {sorted(READERS)}.")
-    try:
-        if path.suffix == ".csv" and text:
-            return pd.read_csv(path, dtype=dict.fromkeys(text, "string"))
-        return READERS[path.suffix](path)
-    except (arrow.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). "
-            "The file is cut short or of another format: copy or export it again."
-        ) from error
+        require_responses(checked, str(path))
+    return checked.reset_index(drop=True), moved
 
 
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
@@ -136,40 +118,29 @@ def _require_known_names(role: str, columns: dict[str, str], origin: str) -> Non
     known += [*VOXELS, "pt_position"] if schema.POSITION[0] in known else []
     unknown = [name for name in columns if name not in known and not (role == "responses" and re.match(schema.DIRECTION, name))]
     if unknown:
-        nearest_known = ", ".join(f"{name!r} (nearest {nearest(name, known)!r})" for name in unknown)
+        nearest_known = ", ".join(f"{name!r}{nearest_of(name, known)}" for name in unknown)
         raise ValueError(
             f"{origin}: {len(unknown)} names under `columns` are none of role {role!r}: {nearest_known}. "
             f"It has {known}; write our name = the file's name."
         )
 
 
-def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFrame:
+def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str) -> pd.DataFrame:
     """Positions as x_um, depth_um and z_um: those in the pia frame where the file has them, else from voxels, split or in triples."""
     if set(schema.POSITION) & set(table.columns):
         schema.require_columns(table, schema.POSITION, f"{origin}, position in the pia frame")
         return table
-    if "pt_position" in table and VOXELS[0] not in table:
-        triples = table["pt_position"].map(_triple)
-        wrong = triples.map(len) != 3
-        if wrong.any():
-            raise ValueError(
-                f"{origin}: {int(wrong.sum())} of {len(table)} values of pt_position are not three numbers. Export it split in x, y, z."
-            )
-        table = table.assign(**dict(zip(VOXELS, np.array(triples.tolist(), dtype=np.float64).T, strict=True)))
+    table = with_points(table, "pt_position", origin)
     if not set(VOXELS) & set(table.columns):
         return table
     schema.require_columns(table, VOXELS, origin)
-    pia = pia_from_voxels(table[VOXELS].to_numpy(dtype=np.float64), frame)
+    edges, declared = edges_of(table, stated, frame.voxel_nm, origin)
+    if not declared:
+        log.warning("%s: nothing states the unit of its positions; taken for voxels of %g x %g x %g nm.", origin, *edges)
+    places = table[VOXELS].to_numpy(dtype=np.float64)
+    require_voxels(places, edges, declared, origin)
+    pia = pia_from_voxels(places, replace(frame, voxel_nm=edges))
     return table.assign(**dict(zip(schema.POSITION, pia.T, strict=True)))
-
-
-def _triple(value: object) -> list[float]:
-    """The numbers of one position, from a list or from text such as "[1 2 3]"; an unknown position is three NaN."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return [np.nan] * 3
-    if isinstance(value, str):
-        return [float(part) for part in value.strip("[]() ").replace(",", " ").split()]
-    return [float(part) for part in np.asarray(value).tolist()]
 
 
 def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:
@@ -193,15 +164,3 @@ def _as_text(column: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
     return column.astype("string").astype(object).where(column.notna(), None)
-
-
-def _require_finite(responses: pd.DataFrame, origin: str) -> None:
-    """Raise when a response is NaN or infinite, naming how many and the first units."""
-    directions = [name for name in responses if name not in schema.UNIT_KEY]
-    wrong = ~np.isfinite(responses[directions].to_numpy()).all(axis=1)
-    if wrong.any():
-        first = responses.loc[wrong, schema.UNIT_KEY].head(3).to_dict("records")
-        raise ValueError(
-            f"{origin}: {int(wrong.sum())} of {len(responses)} units have NaN or infinite responses, first {first}. "
-            "Leave these units out of the export, or measure them: responses are never filled in."
-        )

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphtwin import schema
 from graphtwin.artifacts import sha256 as sha256_of
 from graphtwin.config import read_toml, validate
 from graphtwin.coordinates import PiaFrame
 from graphtwin.sources.formats import export
+from graphtwin.sources.formats.agreement import require_agreement
+from graphtwin.sources.formats.positions import Stated
+from graphtwin.sources.formats.source_tables import SYNAPTIC, Role, SourceTables, Table
 
-Role = Literal[
-    "coregistration",
-    "unit_roots",
-    "cell_types_fine",
-    "cell_types_coarse",
-    "somata",
-    "nuclei",
-    "proofreading",
-    "areas",
-    "responses",
-    "orientation_responses",
-    "synapses",
-    "synapse_list",
-    "queried_post",
-    "queried_pre",
-]
-
-
-SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they are functional
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
 # same. Where a source lists its functional cells alone, most axons are of others: 37 % are known in minnie65.
 LISTED, FUNCTIONAL_ALONE = 0.5, 0.1
+
+
+log = logging.getLogger("graphtwin")
+
+Edge = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Edges = tuple[Edge, Edge, Edge]  # edges of a voxel along x, y and z, nm
 
 
 class TableEntry(BaseModel):
@@ -46,9 +37,12 @@ class TableEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: Role = Field(description="What the table says.")
-    file: str = Field(description="Path of the table, below the folder of the TOML.")
+    file: str = Field(description="Path of the table, relative to the folder of the TOML.")
     materialization: int = Field(ge=1, description="Materialization that the root ids of the table are of.")
     columns: dict[str, str] = Field({}, description="The file's name of a column by ours, where the export does not use CAVE's usual one.")
+    voxel_nm: Edges | None = Field(
+        None, description="Nanometres a unit of the table's positions along x, y and z, where they are not those of [frame]."
+    )
 
 
 class Frame(BaseModel):
@@ -56,54 +50,20 @@ class Frame(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    voxel_nm: tuple[float, float, float] = Field((4.0, 4.0, 40.0), description="Edges of a voxel along x, y and z, nanometres.")
-    tilt_deg: float = Field(0.0, description="Rotation in the x-y plane that brings y upright, degrees.")
-    pia_um: float = Field(0.0, description="Height of the pia along the rotated y axis, micrometres.")
+    voxel_nm: Edges = Field((4.0, 4.0, 40.0), description="Edges of a voxel along x, y and z, nanometres.")
+    tilt_deg: float = Field(0.0, allow_inf_nan=False, description="Rotation in the x-y plane that brings y upright, degrees.")
+    pia_um: float = Field(0.0, allow_inf_nan=False, description="Height of the pia along the rotated y axis, micrometres.")
 
 
 class Manifest(BaseModel):
     """A folder of exports: its name, its frame of reference, its tables."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     name: str = Field(description="Name of the source.")
+    animal: str = Field("", description="Animal of the volume, as embeddings that are brought name it: 17797, or the name of a recording.")
     frame: Frame = Field(Frame(), description="How voxels become micrometres below the pia.")
     tables: list[TableEntry] = Field(min_length=1, description="The tables of the folder.")
-
-
-@dataclass(frozen=True)
-class Table:
-    """One checked table: house column names, ids int64, positions in um of the pia frame."""
-
-    role: str
-    materialization: int
-    origin: str
-    frame: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class SourceTables:
-    """Everything a source knows, and the sha256 of every file it read, the TOML among them.
-
-    Attributes:
-        name: Name of the data set.
-        tables: Checked tables in the order of the TOML; where two name the same thing, the earlier one is believed.
-        sha256: Hash of each file, by its path relative to the TOML.
-    """
-
-    name: str
-    tables: tuple[Table, ...]
-    sha256: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def provenance(self) -> dict[str, str]:
-        """Name, materializations and file hashes: what a run writes down, and compares when it goes on."""
-        versions = sorted({table.materialization for table in self.tables})
-        return {"name": self.name, "materializations": ",".join(map(str, versions)), **self.sha256}
-
-    def of(self, *roles: str) -> list[Table]:
-        """The tables of these roles: roles in the order given, tables in the order of the TOML."""
-        return [table for role in roles for table in self.tables if table.role == role]
 
 
 def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTables:
@@ -113,18 +73,39 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         toml: Path of the TOML; table paths are relative to its folder.
         sha256: Hash that each table file must have, by its path in the TOML; None accepts any.
     """
-    manifest = validate(Manifest, read_toml(toml), str(toml))
+    given = read_toml(toml)
+    manifest = validate(Manifest, given, str(toml))
+    in_frame = given.get("frame", {})  # what is stated: the model has defaults for the rest
     frame = PiaFrame(**manifest.frame.model_dump())
-    hashes = {entry.file: export.verified_sha256(toml.parent / entry.file, entry.file, sha256) for entry in manifest.tables}
-    tables = tuple(
-        Table(entry.role, entry.materialization, entry.file, export.read_table(toml.parent / entry.file, entry.role, entry.columns, frame))
-        for entry in manifest.tables
-    )
-    source = SourceTables(manifest.name, tables, {toml.name: sha256_of(toml), **hashes})
+    of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
+    paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
+    hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
+    tables, moved = [], []
+    for entry in manifest.tables:
+        read, from_voxels = export.read_placed(
+            paths[entry.file], entry.role, entry.columns, frame, Stated(of_table=entry.voxel_nm, of_frame=of_frame)
+        )
+        tables.append(Table(entry.role, entry.materialization, entry.file, read))
+        moved += [entry.file] if from_voxels else []
+    pia_stated = not moved or "pia_um" in in_frame
+    if not pia_stated:
+        log.warning("%s: [frame] has no pia_um: depths of %s are places along y, not below the pia.", toml, ", ".join(dict.fromkeys(moved)))
+    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, pia_stated)
+    require_agreement(source.tables, str(toml))
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))
     _require_matching_roots(source, str(toml))
     return source
+
+
+def _path_of(toml: Path, file: str) -> Path:
+    """Path of a table that the TOML names; where the TOML is a link, its tables may lie beside what it leads to."""
+    if Path(file).is_absolute():
+        raise ValueError(
+            f"{toml}: file = {file!r} is an absolute path, which no copy of the folder would find. Give it from the TOML's folder."
+        )
+    path = toml.parent / file
+    return path if path.exists() else toml.resolve().parent / file if toml.is_symlink() else path
 
 
 def _require_roles(source: SourceTables, origin: str) -> None:
@@ -135,6 +116,14 @@ def _require_roles(source: SourceTables, origin: str) -> None:
         raise ValueError(
             f"{origin}: the tables {missing} are missing (it names {sorted(roles)}). "
             "Add a [[tables]] entry for each: units reach their nuclei through the coregistration, every analysis starts from responses."
+        )
+    matched = pd.MultiIndex.from_frame(pd.concat([table.frame[schema.UNIT_KEY] for table in source.of("coregistration")]))
+    answered = source.of("responses")
+    if not any(pd.MultiIndex.from_frame(table.frame[schema.UNIT_KEY]).isin(matched).any() for table in answered):
+        first = answered[0].frame[schema.UNIT_KEY].head(2).to_dict("records")
+        raise ValueError(
+            f"{origin}: none of the {sum(len(table.frame) for table in answered)} units with responses, first {first}, is in the "
+            f"coregistration, first {matched[:2].tolist()}. Check that both are of one animal, and number sessions, scans and units alike."
         )
 
 

@@ -17,12 +17,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphtwin.sources.formats.arrow_layout import LAYOUTS, values_of
+
 # What a pickled DataFrame names, module by module, and the part each plays below. Names are matched whole: `numpy.load` is not here.
 _INDEX = {"Index": "index", "RangeIndex": "range", "MultiIndex": "multi", "CategoricalIndex": "index"}
 _MASKED = dict.fromkeys(["IntegerArray", "FloatingArray", "BooleanArray"], "masked")
 _SIZES = ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64"]
-_DTYPES = dict.fromkeys(["CategoricalDtype", "StringDtype", "BooleanDtype", *(f"{size}Dtype" for size in _SIZES)], "dtype of pandas")
-_ARRAYS = {"Categorical": "categorical", "StringArray": "backed", "DatetimeArray": "backed", "TimedeltaArray": "backed", **_MASKED}
+_DTYPES = dict.fromkeys(
+    ["ArrowDtype", "CategoricalDtype", "StringDtype", "BooleanDtype", *(f"{size}Dtype" for size in _SIZES)], "dtype of pandas"
+)
+_ARROW = dict.fromkeys(["ArrowStringArray", "ArrowExtensionArray"], "arrow array")
+_ARRAYS = {
+    "Categorical": "categorical",
+    "StringArray": "backed",
+    "DatetimeArray": "backed",
+    "TimedeltaArray": "backed",
+    **_MASKED,
+    **_ARROW,
+}
 _MODULES: dict[str, dict[str, str]] = {
     "builtins": {"slice": "slice", "bytes": "bytes", "bytearray": "bytes"},
     "_codecs": {"encode": "bytes"},
@@ -34,12 +46,14 @@ _MODULES: dict[str, dict[str, str]] = {
     "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked": "backed"},
     "pandas._libs.internals": {"_unpickle_block": "block"},
     "pandas._libs.missing": {"NA": "missing"},
+    "pandas.core.arrays.arrow.array": _ARROW,
     "pandas.core.arrays.boolean": {**_MASKED, **_DTYPES},
     "pandas.core.arrays.categorical": _ARRAYS,
     "pandas.core.arrays.datetimes": _ARRAYS,
     "pandas.core.arrays.floating": {**_MASKED, **_DTYPES},
     "pandas.core.arrays.integer": {**_MASKED, **_DTYPES},
     "pandas.core.arrays.string_": {**_ARRAYS, **_DTYPES},
+    "pandas.core.arrays.string_arrow": _ARROW,
     "pandas.core.arrays.timedeltas": _ARRAYS,
     "pandas.core.dtypes.dtypes": _DTYPES,
     "pandas.core.frame": {"DataFrame": "frame"},
@@ -50,6 +64,7 @@ _MODULES: dict[str, dict[str, str]] = {
     "pandas.core.indexes.range": _INDEX,
     "pandas.core.internals.blocks": {"new_block": "block"},
     "pandas.core.internals.managers": {"BlockManager": "manager"},
+    "pyarrow.lib": {"_restore_array": "arrow", "py_buffer": "arrow buffer", "type_for_alias": "arrow type"},
 }
 _MODULES["__builtin__"] = _MODULES["builtins"]  # the name of builtins in protocol 2
 _MODULES["numpy._core.multiarray"], _MODULES["numpy._core.numeric"] = _MODULES["numpy.core.multiarray"], _MODULES["numpy.core.numeric"]
@@ -116,7 +131,8 @@ class _Unpickler(pickle.Unpickler):
 def read_pickle(path: Path) -> pd.DataFrame:
     """The table in a pickled DataFrame; named levels of its index become columns, an unnamed index is left.
 
-    Columns are numbers, text, categories (as their values), pandas' nullable numbers, naive times, and cells that hold arrays.
+    Columns are numbers, text (of Python or of Arrow), categories (as their values), pandas' nullable numbers, naive times, and cells that
+    hold arrays.
 
     Args:
         path: File as `DataFrame.to_pickle` writes it without compression, protocol 2 to 5.
@@ -205,6 +221,8 @@ def _line(record: Any) -> Any:
     if role == "backed":
         kind, state = (record.args[0], record.state) if record.args else (type(record), (None, record.state["_ndarray"]))
         return _categories(*state[:2]) if _role(kind) == "categorical" else _array(state[1])
+    if role == "arrow array":
+        return _arrow(record.state["_pa_array"])
     raise Refused(f"a column is a {type(record).__name__}.")
 
 
@@ -224,6 +242,23 @@ def _chosen(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
 def _nullable(data: np.ndarray, mask: np.ndarray) -> Any:
     kinds = {"i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray, "f": pd.arrays.FloatingArray, "b": pd.arrays.BooleanArray}
     return kinds[data.dtype.kind](data.copy(), mask.copy()) if mask.any() else data
+
+
+def _arrow(record: Any) -> Any:
+    """The values of an array of Arrow, in which pandas 3 keeps text, from its type, length and buffers."""
+    if _role(record) != "arrow":
+        raise Refused(f"an array of Arrow is a {type(record).__name__}.")
+    ((kind, length, _, offset, buffers, *_),) = record.args
+    if _role(kind) != "arrow type" or kind.args[0] not in LAYOUTS:
+        raise Refused(f"a column of Arrow has the type {getattr(kind, 'args', kind)!r}.")
+    values, missing = values_of(kind.args[0], length, offset, [None if buffer is None else _buffer(buffer) for buffer in buffers])
+    return values if values.dtype == object else _nullable(values, missing)
+
+
+def _buffer(record: Any) -> bytes | bytearray:
+    if _role(record) != "arrow buffer":
+        raise Refused(f"a buffer of Arrow is a {type(record).__name__}.")
+    return _bytes(record.args[0])
 
 
 def _array(record: Any) -> np.ndarray:
@@ -266,6 +301,8 @@ def _bytes(content: Any) -> bytes | bytearray:
         return content
     if _role(content) != "bytes":
         raise Refused(f"an array takes its bytes from a {type(content).__name__}.")
+    if len(content.args) == 1:  # bytearray(b"...")
+        return _bytes(content.args[0])
     text, encoding = content.args or ("", "latin1")
     if encoding not in ("latin1", "latin-1"):
         raise Refused(f"it encodes text as {encoding!r}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,3 +53,8 @@ class Recording:
     behaviour: tuple[str, ...]
     open_trial: Callable[[int], Trial]
     monitor: Monitor = MINNIE65_MONITOR
+
+
+def session_number(name: str) -> int:
+    """A number that stands for a session that has a name alone, the same for the same name: 31 bits of its hash."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") >> 1

@@ -1,143 +1,112 @@
-"""One skeleton as its file holds it: vertices, edges and compartment labels from .npz, SWC and precomputed volumes."""
+"""One skeleton as an .npz archive holds it: vertices, edges, compartment labels and the unit."""
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 
 from graphtwin.config import nearest
+from graphtwin.sources.formats.compartments import LABELS, RawSkeleton
+from graphtwin.sources.formats.lengths import Nm, nm_per_unit_of, says_no_unit
 
-# SWC's own codes; 0 is a vertex nobody labelled. Source: Cannon et al. 1998, doi:10.1016/S0165-0270(98)00091-0.
-LABELS = {"undefined": 0, "soma": 1, "axon": 2, "dendrite": 3, "basal": 3, "basal dendrite": 3, "apical": 4, "apical dendrite": 4}
-SWC_COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]  # columns of SWC, in its order
-BATCH = 32  # precomputed skeletons fetched at once: cloud-volume asks for them side by side
+# Names of the labels of vertices in archives and volumes, without case and marks: of this package and CAVE; of cloud-volume and kimimaro.
+LABEL_NAMES = {"compartment", "compartments", "vertextype", "vertextypes", "nodetype", "nodetypes", "swctype", "swctypes", "swclabel"}
+UNIT_NAMES = {"nmperunit", "unit", "units"}
+MOST_INFLATED = 1032  # a deflated byte holds at most so many; an archive that promises more is no archive of numbers
+# What reading a damaged archive raises.
+DAMAGED: tuple[type[Exception], ...] = (ValueError, EOFError, AttributeError, OSError, zipfile.BadZipFile, zlib.error)
+DAMAGED += (NotImplementedError, RuntimeError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError, IndexError)
 
 
-class RawSkeleton(NamedTuple):
-    """A skeleton as its file holds it, in the unit of the file.
+def plain(name: str) -> str:
+    """A name without case and marks.
 
-    Attributes:
-        vertices: Positions, in the unit of the file.
-        edges: Numbers of the two vertices of each edge, unchecked.
-        labels: SWC code of each vertex; None where the file has none.
+    Args:
+        name: Name of an array or an attribute.
     """
-
-    vertices: Float[np.ndarray, "vertices 3"]
-    edges: Int64[np.ndarray, "edges 2"]
-    labels: Int64[np.ndarray, " vertices"] | None
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def read_npz(path: Path) -> RawSkeleton:
-    """An archive of `vertices` (n, 3), `edges` (m, 2) and perhaps `compartment` (n): SWC codes or names such as axon."""
+    """An archive of `vertices` (n, 3), `edges` (m, 2), perhaps `compartment` (n; SWC codes or names) and `nm_per_unit` or `units`.
+
+    Args:
+        path: Path of the archive.
+    """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in ("vertices", "edges", "compartment") if name in held.files}
-            found = held.files
-    except (ValueError, EOFError, AttributeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            found = [name.removesuffix(".npy") for name in archive.namelist()]
+            wanted = [name for name in found if name in ("vertices", "edges") or plain(name) in LABEL_NAMES | UNIT_NAMES]
+            arrays = {name: _array(archive, f"{name}.npy") for name in wanted}
+    except FileNotFoundError:
+        raise
+    except DAMAGED as error:
         raise ValueError(
-            f"{path}: {path.stat().st_size} bytes that cannot be read as .npz ({error}). "
+            f"{path}: {path.stat().st_size} bytes that cannot be read as .npz ({error or type(error).__name__}). "
             "The file is cut short or of another kind: copy it again."
         ) from error
     if not {"vertices", "edges"} <= set(arrays):
         raise ValueError(f"{path}: it holds {found}, but a skeleton is `vertices` (n, 3) and `edges` (m, 2). Save it with these names.")
     vertices = _as_rows(arrays["vertices"], 3, "iuf", f"{path}: vertices")
     edges = _as_rows(arrays["edges"], 2, "iu", f"{path}: edges")
-    labels = arrays.get("compartment")
-    codes = None if labels is None else _as_codes(labels, len(vertices), path)
-    return RawSkeleton(vertices.astype(np.float64), edges.astype(np.int64), codes)
+    labels = {name: as_codes(array, len(vertices), f"{path}: {name}") for name, array in arrays.items() if plain(name) in LABEL_NAMES}
+    units = {name: _nm_per_unit(array, f"{path}: {name}") for name, array in arrays.items() if plain(name) in UNIT_NAMES}
+    return RawSkeleton(vertices.astype(np.float64), edges.astype(np.int64), one_labelling(labels, str(path)), _one_unit(units, path))
 
 
-def read_swc(path: Path) -> RawSkeleton:
-    """A table of nodes, one a line: number, type, x, y, z, radius, number of the parent (-1 for a root); # begins a comment."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # numpy's, of a file without a line: such a skeleton is refused in words later
-        try:
-            nodes = np.loadtxt(path, ndmin=2, usecols=range(len(SWC_COLUMNS)))
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{path}: no SWC that can be read ({error}). Each line needs {', '.join(SWC_COLUMNS)}.") from error
-    if len(nodes) == 0:
-        return RawSkeleton(np.empty((0, 3)), np.empty((0, 2), np.int64), None)
-    number, parent = nodes[:, 0].astype(np.int64), nodes[:, 6].astype(np.int64)
-    order = np.argsort(number)
-    repeated = int((np.diff(number[order]) == 0).sum())
-    if repeated:
-        raise ValueError(f"{path}: {repeated} of {len(nodes)} nodes have the number of another one. Number every node once.")
-    child = np.flatnonzero(parent >= 0)
-    place = order[np.minimum(np.searchsorted(number[order], parent[child]), len(nodes) - 1)]
-    lost = number[place] != parent[child]
-    if lost.any():
-        raise ValueError(
-            f"{path}: {int(lost.sum())} of {len(nodes)} nodes have a parent that is not in the file, first node {number[child[lost]][0]} "
-            f"with parent {parent[child[lost]][0]}. Export the whole tree, or make them roots (parent -1)."
-        )
-    return RawSkeleton(nodes[:, 2:5], np.column_stack([child, place]), nodes[:, 1].astype(np.int64))
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """An array of an archive, whose header is believed only as far as the archive has bytes."""
+    info = archive.getinfo(name)
+    if info.file_size > MOST_INFLATED * info.compress_size + 1000:
+        raise ValueError(f"{name} promises {info.file_size} bytes from {info.compress_size}")
+    with archive.open(info) as file:
+        n_bytes, dtype = _promised(file)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+        if n_bytes > info.file_size:
+            raise ValueError(f"{name} promises {n_bytes} bytes of numbers and has {info.file_size}")
+    with archive.open(info) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def precomputed_ids(cloudpath: str) -> list[int]:
-    """Ids of the skeletons of a volume, where each is a file of its own."""
-    volume = _volume(cloudpath)
-    from cloudfiles import CloudFiles
-
-    names = list(CloudFiles(f"{volume.cloudpath.rstrip('/')}/{volume.skeleton.meta.skeleton_path}").list())
-    ids = sorted(int(name) for name in names if name.isdigit())
-    if not ids:
-        raise ValueError(
-            f"{cloudpath}: its skeletons cannot be listed ({len(names)} files, none named by an id: sharded or empty). "
-            f"Say which to read: {cloudpath}#ID,ID,..."
-        )
-    return ids
+def _promised(file: Any) -> tuple[int, np.dtype]:
+    """Number of bytes and dtype that an array's header says it has."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    n_bytes = dtype.itemsize
+    for n in shape:
+        if n < 0:
+            raise ValueError(f"a shape of {shape}")
+        n_bytes *= n
+    return n_bytes, dtype
 
 
-def read_precomputed(cloudpath: str, ids: Iterable[int]) -> Iterator[tuple[int, RawSkeleton]]:
-    """Skeletons of a volume in nm, by id and in the order asked, a batch at a time; `compartment` is a vertex attribute."""
-    from osteoid.exceptions import SkeletonDecodeError
-
-    volume = _volume(cloudpath)
-    ids = list(ids)
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
-        try:
-            skeletons = {int(skeleton.id): skeleton for skeleton in volume.skeleton.get(batch)}  # they come in any order
-        except SkeletonDecodeError as error:
-            raise ValueError(
-                f"{cloudpath}: of {len(batch)} skeletons asked for, some are missing or cannot be decoded ({error}). "
-                f"Check the ids {batch[:3]}... against the volume."
-            ) from error
-        for number in batch:
-            skeleton = skeletons[number]
-            labels = getattr(skeleton, "compartment", None)
-            codes = None if labels is None else _as_codes(np.asarray(labels), len(skeleton.vertices), f"{cloudpath}#{number}")
-            yield number, RawSkeleton(skeleton.vertices.astype(np.float64), skeleton.edges.astype(np.int64), codes)
+def _nm_per_unit(array: np.ndarray, what: str) -> Nm | None:
+    """Size of one unit along x, y and z, from one or three numbers of nm or a unit in words."""
+    if array.dtype.kind in "US" and array.size == 1:
+        text = str(array.reshape(-1).astype(str)[0]) if array.dtype.kind == "U" else array.reshape(-1)[0].decode("utf-8", "replace")
+        nm = nm_per_unit_of(text)
+        if nm is None and not says_no_unit(text):
+            raise ValueError(f"{what} is {text[:40]!r}, which is no length this knows (nm, um, 8 nanometer). Save the number of nm.")
+        return nm
+    numbers = array.reshape(-1)
+    if array.dtype.kind not in "iuf" or array.size not in (1, 3) or not (np.isfinite(numbers) & (numbers > 0)).all():
+        raise ValueError(f"{what} has dtype {array.dtype} and shape {array.shape}; one or three numbers of nm above 0 are needed.")
+    x, y, z = (float(number) for number in np.broadcast_to(numbers, 3))
+    return x, y, z
 
 
-@lru_cache(maxsize=8)
-def _volume(cloudpath: str) -> Any:
-    """The volume of a path to a segmentation, or to a folder of skeletons alone."""
-    try:
-        from cloudfiles import CloudFiles
-        from cloudvolume import CloudVolume
-    except ImportError as error:
-        raise ValueError(f"{cloudpath}: cloud-volume is needed to read volumes. Install it: pip install 'graphtwin[volumes]'.") from error
-    plain = cloudpath.removeprefix("precomputed://").rstrip("/")
-    info = CloudFiles(plain).get_json("info")
-    if info is None:
-        raise FileNotFoundError(f"{cloudpath}: no info file there. Give the path of a precomputed segmentation that has skeletons.")
-    if info.get("@type") == "neuroglancer_skeletons":
-        plain, _, name = plain.rpartition("/")
-        size = {"resolution": [1, 1, 1], "voxel_offset": [0, 0, 0], "volume_size": [1, 1, 1]}
-        info = CloudVolume.create_new_info(1, "segmentation", "uint64", "raw", **size, skeletons=name)
-        return CloudVolume(plain, info=info, progress=False)
-    if "skeletons" not in info:
-        raise ValueError(f"{cloudpath}: a volume without skeletons (its info has {sorted(info)}). Give one that has them, or their folder.")
-    return CloudVolume(plain, progress=False)
+def _one_unit(units: dict[str, Nm | None], path: Path) -> Nm | None:
+    declared = {name: nm for name, nm in units.items() if nm is not None}
+    if len(set(declared.values())) > 1:
+        raise ValueError(f"{path}: it declares {len(declared)} units: {declared} nm. Leave the right one.")
+    return next(iter(declared.values()), None)
 
 
 def _as_rows(array: np.ndarray, columns: int, kinds: str, what: str) -> np.ndarray:
@@ -150,18 +119,49 @@ def _as_rows(array: np.ndarray, columns: int, kinds: str, what: str) -> np.ndarr
     return array
 
 
-def _as_codes(labels: np.ndarray, n_vertices: int, origin: Path | str) -> np.ndarray:
-    """SWC code of each vertex, from labels that are codes or names."""
+def as_codes(labels: np.ndarray, n_vertices: int, what: str) -> Int64[np.ndarray, " vertices"]:
+    """SWC code of each vertex, from labels that are codes or names.
+
+    Args:
+        labels: One code or name a vertex.
+        n_vertices: Number of vertices.
+        what: Name of file and labels, for errors.
+    """
     labels = labels.reshape(-1)
     if len(labels) != n_vertices:
-        raise ValueError(f"{origin}: {len(labels)} compartment labels for {n_vertices} vertices. One a vertex is needed.")
-    if labels.dtype.kind in "iuf":
-        return np.rint(labels).astype(np.int64)
-    names, place = np.unique(labels.astype(str), return_inverse=True)
+        raise ValueError(f"{what}: {len(labels)} compartment labels for {n_vertices} vertices. One a vertex is needed.")
+    if labels.dtype.kind in "iufb":
+        wrong = ~(np.abs(labels.astype(np.float64)) < 2**31) | (labels != np.rint(labels.astype(np.float64)))
+        if wrong.any():
+            raise ValueError(
+                f"{what}: {int(wrong.sum())} of {n_vertices} compartment labels are no whole numbers, first {labels[wrong][0]}. "
+                "Codes are SWC's: 1 soma, 2 axon, 3 and 4 dendrite."
+            )
+        return labels.astype(np.int64)
+    text = np.char.decode(labels, "latin-1") if labels.dtype.kind == "S" else labels.astype(str)
+    names, place = np.unique(text, return_inverse=True)
     unknown = [str(name) for name in names if name.lower() not in LABELS]
     if unknown:
         raise ValueError(
-            f"{origin}: compartment labels {unknown} are unknown (nearest {nearest(unknown[0].lower(), LABELS)!r}; known: "
+            f"{what}: compartment labels {unknown[:5]} are unknown (nearest {nearest(unknown[0].lower(), LABELS)!r}; known: "
             f"{', '.join(LABELS)}, or SWC's codes). Rename them."
         )
-    return np.array([LABELS[name.lower()] for name in names])[place]
+    return np.array([LABELS[name.lower()] for name in names], np.int64)[place.reshape(-1)]
+
+
+def one_labelling(labels: dict[str, Int64[np.ndarray, " vertices"]], origin: str) -> Int64[np.ndarray, " vertices"] | None:
+    """The labels of the vertices, where all that are not 0 throughout agree; None where there are none.
+
+    Args:
+        labels: Codes of the vertices, by the name that the file has for them.
+        origin: Name of the file, for errors.
+    """
+    given = {name: codes for name, codes in labels.items() if codes.any()}
+    first = next(iter(given), None)
+    if first is None:
+        return next(iter(labels.values()), None)
+    for name, codes in given.items():
+        differ = int((codes != given[first]).sum())
+        if differ:
+            raise ValueError(f"{origin}: {first} and {name} differ at {differ} of {len(codes)} vertices. Leave the one that is right.")
+    return given[first]

@@ -9,57 +9,70 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats import READERS
+from graphtwin.sources.formats import Stated, edges_of, read_file, require_tissue, require_voxels, valid_rows, with_points
 
-VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
+Edges = tuple[float, float, float]
+VOXEL_NM: Edges = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
 SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}  # CAVE's name of a place of a synapse by ours
 
 
-def read_nuclei(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL_NM) -> pd.DataFrame:
+def read_nuclei(path: str | Path, voxel_nm: Edges | None = None) -> pd.DataFrame:
     """A nucleus detection table: nucleus_id, root_id, x_nm, y_nm, z_nm.
 
     Args:
-        path: Table file with id, pt_root_id and pt_position_x, _y, _z in voxels.
-        voxel_nm: Edges of a voxel along x, y and z, nm.
+        path: Table file with id, pt_root_id and pt_position_x, _y, _z (or pt_position) in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm; None takes those that the file states, or `VOXEL_NM`.
     """
     columns = {"nucleus_id": "id", "root_id": "pt_root_id"}
     return _read(Path(path), columns, {"": "pt_position"}, voxel_nm)
 
 
-def read_matches(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL_NM) -> pd.DataFrame:
+def read_matches(path: str | Path, voxel_nm: Edges | None = None) -> pd.DataFrame:
     """A coregistration table: session, scan_idx, unit_id, nucleus_id, root_id, x_nm, y_nm, z_nm.
 
     Args:
-        path: Table file with session, scan_idx, unit_id, target_id, pt_root_id and pt_position_x, _y, _z in voxels.
-        voxel_nm: Edges of a voxel along x, y and z, nm.
+        path: Table file with session, scan_idx, unit_id, target_id, pt_root_id and pt_position_x, _y, _z (or pt_position) in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm; None takes those that the file states, or `VOXEL_NM`.
     """
     columns = {name: name for name in schema.UNIT_KEY} | {"nucleus_id": "target_id", "root_id": "pt_root_id"}
     return _read(Path(path), columns, {"": "pt_position"}, voxel_nm)
 
 
-def read_synapses(path: str | Path, voxel_nm: tuple[float, float, float] = VOXEL_NM) -> pd.DataFrame:
+def read_synapses(path: str | Path, voxel_nm: Edges | None = None) -> pd.DataFrame:
     """A synapse table: synapse_id, pre_root_id, post_root_id, size, and pre_x_nm, ..., ctr_x_nm, ..., post_x_nm, ...
 
     Args:
-        path: Table file with id, pre_pt_root_id, post_pt_root_id, size and pre_pt_position_x, ... in voxels.
-        voxel_nm: Edges of a voxel along x, y and z, nm.
+        path: Table file with id, pre_pt_root_id, post_pt_root_id, size and pre_pt_position_x, ... (or pre_pt_position ...) in voxels.
+        voxel_nm: Edges of a voxel along x, y and z, nm; None takes those that the file states, or `VOXEL_NM`.
     """
     columns = {"synapse_id": "id", "pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id"}
     return _read(Path(path), columns, {f"{side}_": name for side, name in SIDES.items()}, voxel_nm, ["size"])
 
 
-def _read(
-    path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: tuple[float, float, float], numbers: Sequence[str] = ()
-) -> pd.DataFrame:
-    """A table with its ids checked, its places in nm and its numbers as they are."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: this table is missing. Export it there.")
-    table = READERS[path.suffix](path)
-    needed = [*ids.values(), *numbers, *(f"{name}_{axis}" for name in places.values() for axis in "xyz")]
-    schema.require_columns(table, needed, str(path))
+def _read(path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: Edges | None, numbers: Sequence[str] = ()) -> pd.DataFrame:
+    """The valid rows of a table, with ids checked, places in nm and numbers as they are."""
+    origin = str(path)
+    table = valid_rows(read_file(path), origin)
+    for name in places.values():
+        table = with_points(table, name, origin)
+    schema.require_columns(table, [*ids.values(), *numbers, *(f"{name}_{axis}" for name in places.values() for axis in "xyz")], origin)
     read = pd.DataFrame({ours: schema.as_ids(table[theirs], f"{path}, column {theirs}") for ours, theirs in ids.items()})
-    read = read.assign(**{name: table[name].to_numpy(np.float64) for name in numbers})
+    read = read.assign(**{name: _numbers(table[name], f"{path}, column {name}") for name in numbers})
+    edges, declared = edges_of(table, Stated(of_frame=voxel_nm), VOXEL_NM, origin)
+    of_cells = "nucleus_id" in ids
     for prefix, name in places.items():
-        for axis, edge in zip("xyz", voxel_nm, strict=True):
-            read[f"{prefix}{axis}_nm"] = table[f"{name}_{axis}"].to_numpy(np.float64) * edge
+        points = table[[f"{name}_{axis}" for axis in "xyz"]].to_numpy(np.float64)
+        require_voxels(points, edges, declared, origin, corner=of_cells)
+        nm = points * np.asarray(edges)
+        if of_cells:
+            require_tissue(nm / 1000, read["nucleus_id"].to_numpy(), origin)
+        read = read.assign(**{f"{prefix}{axis}_nm": values for axis, values in zip("xyz", nm.T, strict=True)})
     return read
+
+
+def _numbers(column: pd.Series, origin: str) -> np.ndarray:
+    """A column of numbers as float64; NaN where it is empty."""
+    try:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{origin}: {error}. Write numbers, and leave the cell empty where one is unknown.") from error

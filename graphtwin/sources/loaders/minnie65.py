@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from graphtwin.sources.formats import manifest
+from graphtwin.sources.formats import SourceTables, manifest
 
 FOLDER = Path(__file__).resolve().parents[3] / "data" / "minnie65"
 REGISTRY = "registry.json"  # sha256 of each file of the bundle
 
 
-def load_minnie65(folder: str | Path | None = None) -> manifest.SourceTables:
+def load_minnie65(folder: str | Path | None = None) -> SourceTables:
     """The minnie65 bundle as checked tables.
 
     Args:

@@ -1,4 +1,7 @@
-"""One scan out of an NWB file laid out as MICrONS publishes it (DANDI 000402).
+"""One scan out of an NWB file laid out as MICrONS publishes it (DANDI 000402); names of fields, planes and session may be another lab's.
+
+Times are timestamps, or a starting time and a rate. Values are scaled by their conversion and offset, and brought from their stated unit
+into ours; a unit that is not known is refused where it matters.
 
 The file says which masks a trace belongs to and not which unit: unit ids come from the release's table of scan units, joined by field and
 mask. Its root ids are floats, rounded above 2^53, and of materialization 343: they are never read. A unit reaches its nucleus through the
@@ -8,7 +11,6 @@ coregistration table by (session, scan_idx, unit_id).
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,28 +23,37 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.sources.formats import (
-    PLANES,
+    LONGEST_STEP_S,
     ROUNDING_S,
-    SERIES,
     Recording,
     Trial,
     as_text,
     brackets,
+    find_movie,
     interpolated,
+    mask_centres,
+    metres_a_second,
     oasis,
     opened,
+    plane_of,
+    require_covered,
     required_item,
     samples_of,
-    scan_of,
-    shown_at,
+    scale_of,
+    series_by_field,
+    session_of,
     times_of,
+    trials_in,
+    unit_of,
+    whole,
 )
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
-MASKS_TOGETHER = 64  # images of masks that are in memory as float64 at once
+BEHAVIOUR = {PUPIL: 1, EYE: 2, TREADMILL: 1}  # values of a sample
+PIXELS = ("px", "pixel", "pixels")
 
 log = logging.getLogger("graphtwin")
 
@@ -53,24 +64,19 @@ class _Field:
 
     Attributes:
         series: Path of the traces in the file.
+        plane: Path of the masks in the file.
         times_s: Times at which frames began, seconds.
         masks: One row a trace: field, mask_id, mask_type.
         delays_s: Time from the beginning of a frame to the measurement of each unit, seconds.
+        scale: Factor and summand that bring stored traces into their unit.
     """
 
     series: str
+    plane: str
     times_s: Float[np.ndarray, " frames"]
     masks: pd.DataFrame
     delays_s: Float[np.ndarray, " units"]
-
-
-@dataclass(frozen=True)
-class _Movie:
-    """Place of the movie and times at which its frames began; frames x width x height in the file, frames x height x width outside."""
-
-    name: str
-    times_s: Float[np.ndarray, " frames"]
-    inside: bool
+    scale: tuple[Any, float]
 
 
 def read_nwb(
@@ -84,8 +90,9 @@ def read_nwb(
 
     Traces are interpolated linearly from the time each field was measured, pupil and treadmill from their own times (NaN in gaps), and of
     the movie the picture is taken that was on the screen. Activity that was deconvolved counts the events since the frame before: it lags
-    them by half a frame, and by what the indicator takes to rise. Frames before or after imaging or movie are cut off; a trial without any
-    is left out and counted in the log. The behaviour is pupil_size (major radius, px) and running (cm/s). The release has no tiers: "".
+    them by half a frame, and by what the indicator takes to rise. Frames before or after imaging or movie are cut off; a trial without any,
+    or at times that the file calls invalid, is left out and counted in the log. The behaviour is pupil_size (major radius, in the unit that
+    the file states: px) and running (cm/s). The release has no tiers: "". A session without numbers gets one that stands for its name.
 
     Args:
         path: NWB file.
@@ -99,24 +106,28 @@ def read_nwb(
     """
     path = Path(path)
     with opened(path) as file:
-        session, scan_idx = scan_of(file, path)
+        session, scan_idx = session_of(file, path, numbered=units is not None)
         known = None if units is None else _of_scan(units, session, scan_idx)
-        fields = [_field(file, number, known, path) for number in _field_numbers(file, path)]
+        fields = [_field(file, number, name, known, path) for number, name in series_by_field(file, path).items()]
         table = pd.concat([_units(file, field, known, path) for field in fields], ignore_index=True)
-        shown = _movie(file, movie, path)
-        pupil, eye, running = (samples_of(file, name, path) for name in (PUPIL, EYE, TREADMILL))
+        shown = find_movie(file, movie, path)
+        pupil, eye, running = (samples_of(file, name, path, channels) for name, channels in BEHAVIOUR.items())
+        cm_a_second = _cm_a_second(file, path)
         trials, moments = _trials(file, fields, shown.times_s, frame_rate_hz, path)
+        for name, (times, _) in zip(BEHAVIOUR, (pupil, eye, running), strict=True):
+            require_covered(times, moments, f"{path}: {name}")
     if known is None:
         table["unit_id"] = -1 - np.arange(len(table), dtype=np.int64)
     rate = float(1 / np.median(np.diff(fields[0].times_s))) if frame_rate_hz is None else frame_rate_hz
 
     @cache
     def activity(place: int) -> np.ndarray:
+        assert deconvolve is not None  # traces as they are stored are read where they are asked for
         with opened(path) as file:
-            traces = file[fields[place].series]["data"][:]
+            traces = whole(file[fields[place].series]["data"], path)
         own_rate = float(1 / np.median(np.diff(fields[place].times_s)))
-        if deconvolve is None:
-            return traces
+        traces = _scaled(traces.reshape(len(traces), -1), fields[place].scale)
+        log.info("%s: resting level, noise and penalty of each trace are those of the whole scan, held-out trials among them.", path)
         try:
             return deconvolve(traces, own_rate).astype(np.float32)
         except ValueError as error:
@@ -127,8 +138,10 @@ def read_nwb(
         with opened(path) as file:
             sources = [activity(place) if deconvolve else file[field.series]["data"] for place, field in enumerate(fields)]
             responses = [_responses(traces, field, at) for traces, field in zip(sources, fields, strict=True)]
-            video = _video(file[shown.name]["data"] if shown.inside else movie, shown, at)
-        behaviour = np.concatenate([interpolated(*pupil, at), 100 * interpolated(*running, at)], axis=1)
+            if not deconvolve:
+                responses = [_scaled(part, field.scale).astype(np.float32) for part, field in zip(responses, fields, strict=True)]
+            video = shown.at(file, movie, at)
+        behaviour = np.concatenate([interpolated(*pupil, at), cm_a_second * interpolated(*running, at)], axis=1)
         return Trial(video, np.concatenate(responses, axis=1), behaviour, interpolated(*eye, at))
 
     columns = [*schema.UNIT_KEY, "x_um", "y_um", "z_um", "field", "mask_id", "mask_type"]
@@ -150,31 +163,28 @@ def _of_scan(units: pd.DataFrame, session: int, scan_idx: int) -> pd.DataFrame:
     return here
 
 
-def _field_numbers(file: Any, path: Path) -> list[int]:
-    folder, _, prefix = SERIES.rpartition("/")
-    numbers = [int(name.removeprefix(prefix)) for name in required_item(file, folder, path) if re.fullmatch(rf"{prefix}\d+", name)]
-    if not numbers:
-        raise ValueError(f"{path}: {folder} holds no {prefix}1, {prefix}2, ... (it has {sorted(file[folder])}): no traces to read.")
-    return sorted(numbers)
-
-
-def _field(file: Any, number: int, known: pd.DataFrame | None, path: Path) -> _Field:
+def _field(file: Any, number: int, name: str, known: pd.DataFrame | None, path: Path) -> _Field:
     """The field's traces with their masks, in the order of the traces, and the delay of each unit's measurement."""
-    name = f"{SERIES}{number}"
-    plane = required_item(file, f"{PLANES}{number}", path)
-    times = times_of(file, name, path)
-    rows = required_item(file, f"{name}/rois", path)[:]
-    n_traces = required_item(file, f"{name}/data", path).shape[1]
+    plane = plane_of(file, name, number, path)
+    times = times_of(file, name, path, longest_step_s=LONGEST_STEP_S)
+    rows = whole(required_item(file, f"{name}/rois", path), path)
+    data = required_item(file, f"{name}/data", path)
+    n_traces = data.shape[1] if data.ndim == 2 else 1
     if len(rows) != n_traces:
         raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
-    ids = plane["id"][:].astype(np.int64)[rows]
-    kinds = [as_text(kind) for kind in plane["mask_type"][:]] if "mask_type" in plane else [""] * len(plane["id"])
+    stored = whole(required_item(plane, "id", path), path).astype(np.int64)
+    if data.ndim > 2 or data.dtype.kind not in "biuf" or rows.min(initial=0) < 0 or rows.max(initial=0) >= len(stored):
+        raise ValueError(
+            f"{path}: {name} holds {data.dtype} of shape {data.shape}, and masks {rows.min()} to {rows.max()} of {len(stored)}."
+        )
+    ids = stored[rows]
+    kinds = [as_text(kind) for kind in plane["mask_type"][:]] if "mask_type" in plane else [""] * len(stored)
     masks = pd.DataFrame({"field": np.int64(number), "mask_id": ids, "mask_type": np.array(kinds, dtype=object)[rows], "row": rows})
     delays = np.zeros(len(masks))
     if known is not None:
         masks = _with_units(masks, known, name, path)
         delays = masks["ms_delay"].to_numpy(np.float64) / 1000 if "ms_delay" in masks else delays
-    return _Field(name, times, masks, delays)
+    return _Field(name, plane.name[1:], times, masks, delays, scale_of(file, name, path))
 
 
 def _with_units(masks: pd.DataFrame, known: pd.DataFrame, name: str, path: Path) -> pd.DataFrame:
@@ -195,48 +205,26 @@ def _units(file: Any, field: _Field, known: pd.DataFrame | None, path: Path) -> 
     place = dict(zip(["x_um", "y_um", "z_um"], ["um_x", "um_y", "um_z"], strict=True))
     if known is not None and set(place.values()) <= set(field.masks):
         return field.masks.rename(columns={theirs: ours for ours, theirs in place.items()})
-    centres = _mask_centres(file, int(field.masks["field"].iloc[0]), path)[field.masks["row"]]
+    centres = mask_centres(file[field.plane], path)[field.masks["row"]]
     return field.masks.assign(**dict(zip(place, centres.T, strict=True)))
 
 
-def _mask_centres(file: Any, number: int, path: Path) -> Float[np.ndarray, "masks xyz"]:
-    """The weighted middle of each mask, um; the plane's origin is taken for the centre of its field, as in the release."""
-    plane = required_item(file, f"{PLANES}{number}", path)
-    images = required_item(file, f"{PLANES}{number}/image_mask", path)
-    origin, spacing = (1e6 * required_item(plane, f"imaging_plane/{name}", path)[:] for name in ("origin_coords", "grid_spacing"))
-    middles = []
-    for start in range(0, len(images), MASKS_TOGETHER):
-        block = images[start : start + MASKS_TOGETHER].astype(np.float64)
-        with np.errstate(invalid="ignore"):  # a mask without weight has no middle
-            across = [block.sum(axis=3 - axis) @ np.arange(block.shape[axis]) / block.sum(axis=(1, 2)) for axis in (1, 2)]
-        middles.append(np.stack(across, axis=1))
-    centre = (np.array(images.shape[1:]) - 1) / 2
-    plane_um = origin[:2] + (np.concatenate(middles) - centre) * spacing[:2]
-    return np.column_stack([plane_um, np.full(len(images), origin[2])])
+def _cm_a_second(file: Any, path: Path) -> float:
+    """Centimetres a second in the unit of the treadmill's velocity."""
+    unit = unit_of(file, TREADMILL)
+    factor = metres_a_second(unit)
+    if factor is None:
+        raise ValueError(f"{path}: the unit of {TREADMILL} is {unit!r}; m/s, cm/s or mm/s is needed. State it in the file.")
+    for name in (PUPIL, EYE):
+        if unit_of(file, name).lower() not in PIXELS:
+            log.info("%s: %s is in %r, and is handed over so.", path, name, unit_of(file, name))
+    return 100 * factor
 
 
-def _movie(file: Any, movie: Any, path: Path) -> _Movie:
-    """The movie, known by its type: its name differs from scan to scan, and the imaging series are image series too."""
-    acquired = required_item(file, "acquisition", path)
-    found = [name for name, item in acquired.items() if as_text(item.attrs.get("neurodata_type", "")) == "ImageSeries"]
-    if len(found) != 1:
-        raise ValueError(f"{path}: {len(found)} series of type ImageSeries in acquisition ({sorted(acquired)}); one is needed.")
-    name = f"acquisition/{found[0]}"
-    times = times_of(file, name, path)
-    if movie is None and "external_file" in file[name]:
-        outside = [as_text(one) for one in file[name]["external_file"][:]]
-        raise ValueError(f"{path}: its movie lies outside, in {outside}. Decode it to frames x height x width and pass that as `movie`.")
-    frames = movie if movie is not None else file[name]["data"]
-    if len(frames.shape) != 3 or len(frames) != len(times):
-        raise ValueError(f"{path}: the movie has shape {tuple(frames.shape)} and {len(times)} timestamps; one grey frame each is needed.")
-    return _Movie(name, times, movie is None)
-
-
-def _video(frames: Any, movie: _Movie, at: Float[np.ndarray, " moments"]) -> Float[np.ndarray, "moments height width"]:
-    """The picture on the screen at each moment."""
-    places = shown_at(movie.times_s, at)
-    block = np.asarray(frames[int(places[0]) : int(places[-1]) + 1])[places - places[0]]
-    return (block.transpose(0, 2, 1) if movie.inside else block).astype(np.float32)
+def _scaled(traces: np.ndarray, scale: tuple[Any, float]) -> np.ndarray:
+    """Stored traces in their unit; as they are where the file scales nothing."""
+    factor, summand = scale
+    return traces if np.all(factor == 1) and summand == 0 else traces * factor + summand
 
 
 def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"]) -> Float[np.ndarray, "moments units"]:
@@ -244,6 +232,7 @@ def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"]) ->
     after, weight = brackets(field.times_s, at, field.delays_s)
     first = int(after.min()) - 1
     block = np.asarray(traces[first : int(after.max()) + 1])
+    block = block.reshape(len(block), -1)
     units = np.arange(block.shape[1])
     later, earlier = block[after - first, units], block[after - first - 1, units]
     return np.where(weight == 1, later, weight * later + (1 - weight) * earlier).astype(np.float32)
@@ -253,25 +242,29 @@ def _trials(
     file: Any, fields: list[_Field], shown_s: np.ndarray, rate_hz: float | None, path: Path
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """The trials of all interval tables in the order they were shown, and the moments of each."""
-    tables = [_intervals(group, name, path) for name, group in required_item(file, "intervals", path).items()]
-    listed = pd.concat(tables, ignore_index=True).sort_values("start_s", ignore_index=True)
+    listed, invalid = trials_in(file, path)
     first = max(shown_s[0], *(field.times_s[0] + field.delays_s.max() for field in fields))
     last = min(2 * shown_s[-1] - shown_s[-2], *(field.times_s[-1] + field.delays_s.min() for field in fields))
-    moments = [_moments(fields[0].times_s, start, stop, rate_hz) for start, stop in listed[["start_s", "stop_s"]].to_numpy()]
+    bounds = listed[["start_s", "stop_s"]].to_numpy()
+    moments = [_moments(fields[0].times_s, start, stop, rate_hz) for start, stop in bounds]
     moments = [at[(at >= first) & (at <= last)] for at in moments]
     listed["n_frames"] = np.array([len(at) for at in moments], dtype=np.int64)
-    kept = listed["n_frames"] > 0
-    if not kept.all():
-        log.warning("%s: %d of %d trials lie outside imaging or movie; left out", path, int((~kept).sum()), len(kept))
+    spoilt = np.array([((start < invalid[:, 1]) & (stop > invalid[:, 0])).any() for start, stop in bounds], dtype=bool)
+    if spoilt.any():
+        log.warning("%s: %d of %d trials meet times that the file calls invalid; left out", path, int(spoilt.sum()), len(spoilt))
+    outside = (listed["n_frames"] == 0).to_numpy()
+    if outside.any():
+        log.warning("%s: %d of %d trials lie outside imaging or movie; left out", path, int(outside.sum()), len(outside))
+    kept = ~outside & ~spoilt
+    if not kept.any():
+        begin, end = bounds[:, 0].min(), bounds[:, 1].max()
+        raise ValueError(
+            f"{path}: no trial is left of {len(listed)}, {int(spoilt.sum())} of them at invalid times. They last from {begin:.4g} to "
+            f"{end:.4g} s, imaging and movie both from {first:.4g} to {last:.4g} s. Are all times of one clock, in seconds?"
+        )
     listed = listed[kept].assign(tier="", has_responses=True).reset_index(drop=True)
     columns = ["trial", "tier", "stimulus", "kind", "n_frames", "has_responses", "start_s", "stop_s"]
     return listed[columns], [at for at, keep in zip(moments, kept, strict=True) if keep]
-
-
-def _intervals(group: Any, name: str, path: Path) -> pd.DataFrame:
-    columns = {ours: required_item(group, theirs, path)[:] for ours, theirs in {"start_s": "start_time", "stop_s": "stop_time"}.items()}
-    hashes = [as_text(one) for one in required_item(group, "condition_hash", path)[:]]
-    return pd.DataFrame({"trial": group["id"][:].astype(np.int64), "stimulus": hashes, "kind": name, **columns})
 
 
 def _moments(times_s: np.ndarray, start_s: float, stop_s: float, rate_hz: float | None) -> Float[np.ndarray, " moments"]:

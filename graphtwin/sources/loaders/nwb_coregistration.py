@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import um_from_voxels
-from graphtwin.sources.formats import PLANES, opened, required_item, scan_of
+from graphtwin.sources.formats import PLANES, Stated, edges_of, opened, required_item, scan_of, valid_rows, with_points
 
 VOXEL_NM = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
 STORED = ["pt_x_position", "pt_y_position", "pt_z_position"]  # columns of a cell's position in the NWB files of the release
@@ -32,7 +32,8 @@ def read_coregistration(path: str | Path, units: pd.DataFrame, coregistration: p
     Args:
         path: NWB file.
         units: The release's table of scan units: session, scan_idx, unit_id, field, mask_id.
-        coregistration: A CAVE table of the matches, of any materialization: session, scan_idx, unit_id, pt_position_x, _y, _z (voxels).
+        coregistration: A CAVE table of the matches, of any materialization: session, scan_idx, unit_id, and pt_position_x, _y, _z or
+            pt_position (voxels, or of the resolution that the file states).
 
     Returns:
         session, scan_idx, unit_id, field, cave_ids (a tuple of int), pt_position_x, _y, _z (voxels), and order: "units" or "masks", the one
@@ -40,7 +41,7 @@ def read_coregistration(path: str | Path, units: pd.DataFrame, coregistration: p
     """
     path = Path(path)
     schema.require_columns(units, [*schema.UNIT_KEY, "field", "mask_id"], "the table of scan units")
-    schema.require_columns(coregistration, [*schema.UNIT_KEY, *VOXELS], "the coregistration table")
+    coregistration = _in_voxels(coregistration, "the coregistration table")
     with opened(path) as file:
         session, scan_idx = scan_of(file, path)
         here = units[(units["session"] == session) & (units["scan_idx"] == scan_idx)]
@@ -52,6 +53,14 @@ def read_coregistration(path: str | Path, units: pd.DataFrame, coregistration: p
     empty = pd.DataFrame(columns=["unit_id", "field", "cave_ids", *VOXELS, "order"])
     found = pd.concat(parts, ignore_index=True) if parts else empty
     return found.assign(session=np.int64(session), scan_idx=np.int64(scan_idx))[[*schema.UNIT_KEY, *empty.columns[1:]]]
+
+
+def _in_voxels(coregistration: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """The valid rows of the coregistration table, positions in voxels of `VOXEL_NM` whatever resolution the file states."""
+    table = with_points(valid_rows(coregistration, origin), "pt_position", origin)
+    schema.require_columns(table, [*schema.UNIT_KEY, *VOXELS], origin)
+    edges, _ = edges_of(table, Stated(), VOXEL_NM, origin)
+    return table.assign(**{name: table[name] * edge / usual for name, edge, usual in zip(VOXELS, edges, VOXEL_NM, strict=True)})
 
 
 def _matched(plane: Any, field: int, units: pd.DataFrame, places: pd.DataFrame, path: Path) -> pd.DataFrame:

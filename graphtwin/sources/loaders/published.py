@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
 from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
-from graphtwin.sources.formats import READERS, read_pickle, verified_sha256
+from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, suffix_of, valid_rows, verified_sha256
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
@@ -36,7 +34,7 @@ VECTORS = {
     "sta_mu_comb": np.float64,
 }
 OUTCOMES = {"synapse_density": "synapse_density", "ld_density_control": "co_travel"}  # our name of an outcome by the published one
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {**READERS, ".pkl": read_pickle, ".pickle": read_pickle}
+PICKLES = (".pkl", ".pickle")  # suffixes of pickled tables
 
 log = logging.getLogger("graphtwin")
 
@@ -47,8 +45,8 @@ def read_pairs(path: str | Path) -> pd.DataFrame:
     A pair with a synapse and no L_d is kept and counted in the log: the model decides whether it can use it.
 
     Args:
-        path: Table file (.pkl, .parquet, .feather, .csv) with pre_nucleus_id, post_nucleus_id, n_synapses, and dend_len (L_d, mm) or l_d_um
-            (um).
+        path: Table file (.pkl, .parquet, .feather, or text) with pre_nucleus_id, post_nucleus_id, n_synapses, and dend_len (L_d, mm) or
+            l_d_um (um).
 
     Returns:
         pre_nucleus_id, post_nucleus_id (int64, unique together), n_synapses (int64), synapse_size and mean_synapse_size (NaN where unknown,
@@ -80,7 +78,7 @@ def read_neurons(path: str | Path, frame: PiaFrame = MINNIE65) -> pd.DataFrame:
     Where a table lists several units of a nucleus, `tuning.units.speaking_units` says which of them speaks for it.
 
     Args:
-        path: Table file (.pkl, .parquet, .feather, .csv) with nucleus_id and what else is known of the published columns.
+        path: Table file (.pkl, .parquet, .feather, or text) with nucleus_id and what else is known of the published columns.
         frame: Tilt and height of the pia, for nucleus_x, nucleus_y and nucleus_z (nm).
 
     Returns:
@@ -133,21 +131,16 @@ def bundled(folder: str | Path = BUNDLE) -> dict[str, Path]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The content of a table file; a missing, unreadable or empty file is an error."""
-    if path.suffix not in _READERS:
-        raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Save the table as one of {sorted(_READERS)}.")
+    """The valid rows of a table file; a missing, unreadable or empty file is an error."""
+    suffix, known = suffix_of(path), ", ".join((*SUFFIXES, *PICKLES))
+    if suffix not in (*SUFFIXES, *PICKLES):
+        raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Save the table as one of {known}.")
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(sorted(_READERS))} table.")
-    try:
-        table = _READERS[path.suffix](path)
-    except (arrow.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path}: {path.stat().st_size} bytes that cannot be read as {path.suffix[1:]} ({error}). "
-            "The file is cut short or of another format: copy or export it again."
-        ) from error
+        raise FileNotFoundError(f"{path}: no such file. Give a {known} table.")
+    table = read_pickle(path) if suffix in PICKLES else read_file(path)
     if table.empty:
         raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again.")
-    return table
+    return valid_rows(table, str(path))
 
 
 def _refuse(table: pd.DataFrame, wrong: pd.Series, what: str, remedy: str, origin: str) -> None:

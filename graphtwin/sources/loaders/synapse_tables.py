@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats import read_file
+from graphtwin.sources.formats import read_file, valid_rows
 
 ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours
@@ -24,7 +24,7 @@ def read_connections(path: str | Path) -> pd.DataFrame:
     """A table of synapses, one row a synapse or one row a connected pair.
 
     Args:
-        path: Table file (.parquet, .feather, .csv) with pre_nucleus_id and post_nucleus_id, or with pre_root_id and post_root_id (in
+        path: Table file (.parquet, .feather, or text) with pre_nucleus_id and post_nucleus_id, or with pre_root_id and post_root_id (in
             CAVE pre_pt_root_id and post_pt_root_id); optional size, n_synapses (one row a pair) and synapse_id (in CAVE id; one row a
             synapse).
 
@@ -32,7 +32,7 @@ def read_connections(path: str | Path) -> pd.DataFrame:
         The columns named above in house names, ids int64, and no others; nucleus ids where the file has both.
     """
     path = Path(path)
-    table = _house_names(read_file(path))
+    table = _house_names(valid_rows(read_file(path), str(path)))
     key = _key_of(table, path)
     optional = [name for name in ("synapse_id", "size", "n_synapses") if name in table]
     _require_numbers(table, [name for name in optional if name != "synapse_id"], path)
@@ -53,7 +53,7 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
     """A table of proximities, as `graphtwin proximity` writes it: the columns of its key, and l_d_um.
 
     Args:
-        path: Table file (.parquet, .feather, .csv); its cells are named as `read_connections` says.
+        path: Table file (.parquet, .feather, or text); its cells are named as `read_connections` says.
     """
     path = Path(path)
     table = _house_names(read_file(path))

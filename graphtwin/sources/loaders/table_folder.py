@@ -1,13 +1,13 @@
-"""A laboratory's own folder of CAVE-style exports (Parquet, Feather, CSV), named by a small TOML."""
+"""A laboratory's own folder of CAVE-style exports (Parquet, Feather, text), named by a small TOML."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from graphtwin.sources.formats import manifest
+from graphtwin.sources.formats import SourceTables, manifest
 
 
-def load_folder(toml: str | Path) -> manifest.SourceTables:
+def load_folder(toml: str | Path) -> SourceTables:
     """The tables that the TOML names, checked; paths in it are relative to the TOML.
 
     Args:

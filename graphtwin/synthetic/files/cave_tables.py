@@ -60,13 +60,14 @@ class VolumeTables:
     queried: np.ndarray | None = None
 
 
-def write_cave_tables(volume: VolumeTables, folder: Path, name: str = "synthetic") -> list[Path]:
+def write_cave_tables(volume: VolumeTables, folder: Path, name: str = "synthetic", animal: str = "") -> list[Path]:
     """Write `tables/*.parquet` and `source.toml`, which `graphtwin run --source` reads.
 
     Args:
         volume: Tables to write, in house names.
         folder: Folder of the cortex.
         name: Name of the source.
+        animal: Animal of the volume, as its recordings name it; empty where nothing was recorded.
     """
     tables = folder / "tables"
     written = [write_parquet(frame, tables / f"{file}.parquet") for file, frame in _frames(volume).items()]
@@ -75,7 +76,7 @@ def write_cave_tables(volume: VolumeTables, folder: Path, name: str = "synthetic
     if volume.scan_units is not None:
         columns = [*schema.UNIT_KEY, "field", "mask_id", "um_x", "um_y", "um_z", "ms_delay"]
         written.append(write_parquet(volume.scan_units[columns], tables / "scan_unit.parquet"))
-    return [*written, write_text(_toml(name), folder / "source.toml")]
+    return [*written, write_text(_toml(name, animal), folder / "source.toml")]
 
 
 def matches(units: pd.DataFrame, neurons: pd.DataFrame, roots: pd.DataFrame, materialization: int) -> pd.DataFrame:
@@ -165,9 +166,10 @@ def _write_parts(parts: Iterable[pd.DataFrame], path: Path) -> Path:
     return write_atomic(path, write)
 
 
-def _toml(name: str) -> str:
-    """The tables with their roles and materializations, and the pose of the pia."""
-    lines = [f"name = {json.dumps(name)}", "", "[frame]", f"voxel_nm = {list(MINNIE65.voxel_nm)}"]
+def _toml(name: str, animal: str) -> str:
+    """The animal, the tables with their roles and materializations, and the pose of the pia."""
+    lines = [f"name = {json.dumps(name)}", *([f"animal = {json.dumps(animal)}"] if animal else []), "", "[frame]"]
+    lines += [f"voxel_nm = {list(MINNIE65.voxel_nm)}"]
     lines += [f"tilt_deg = {MINNIE65.tilt_deg}", f"pia_um = {MINNIE65.pia_um}"]
     for file, (role, materialization, columns) in TABLES.items():
         lines += ["", "[[tables]]", f'role = "{role}"', f"materialization = {materialization}", f'file = "tables/{file}.parquet"']

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR
 from graphtwin.execute import rng_for
 
@@ -45,7 +45,7 @@ def film(kind: str, seed: int, *names: str | int, n_frames: int) -> Film:
         n_frames: Number of frames; parametric kinds repeat their segments until the clip is filled.
     """
     if kind not in KINDS:
-        raise ValueError(f"stimulus {kind!r} is not known (nearest {nearest(kind, KINDS)!r}). Choose of {', '.join(KINDS)}.")
+        raise ValueError(f"stimulus {kind!r} is not known{nearest_of(kind, KINDS)}. Choose of {', '.join(KINDS)}.")
     frames = KINDS[kind](rng_for(seed, "stimulus", kind, *names), n_frames)
     return np.clip(np.rint(frames), 0, 255).astype(np.float32)
 

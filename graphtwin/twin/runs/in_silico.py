@@ -63,20 +63,21 @@ def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
     return measure_tuning(responders(load_twin(run)), progress=progress)
 
 
-def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False) -> tuple[int, int]:
+def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False, force: bool = False) -> tuple[int, int]:
     """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
 
     Args:
         run: Folder of the twin.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
-        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units. Both are new.
+        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units.
         progress: Show a progress bar.
+        force: Whether these files may be replaced where they are there.
     """
     from graphtwin.insilico import correlation_blocks
 
     ids = out.with_suffix(".ids.csv")
-    require_new(out, ARRAYS)
-    require_new(ids)
+    require_new(out, ARRAYS, force, (stimulus,))
+    require_new(ids, force=force, inputs=(stimulus,))
     fitted = load_twin(run)
     responses = respond_to(fitted, stimulus, progress)
     n_units, n_bins = responses.shape

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphtwin import artifacts
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
+from graphtwin.kinds import TWIN, begin_anew
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
@@ -26,6 +27,7 @@ def train_twin(
     resume: bool = False,
     threads: int = 2,
     device: Device = "auto",
+    force: bool = False,
 ) -> Path:
     """Train one core for all recordings and write its folder: kind.json, twin.pt, config.toml, history.csv, provenance.json.
 
@@ -38,11 +40,12 @@ def train_twin(
         resume: Go on with the training in `out`.
         threads: Threads of torch.
         device: Device on which torch computes.
+        force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
     """
     from graphtwin.twin.fit import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None)
+    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force)
 
 
 def transfer_twin(
@@ -55,6 +58,7 @@ def transfer_twin(
     threads: int = 2,
     device: Device = "auto",
     monitor: Monitor | None = None,
+    force: bool = False,
 ) -> Path:
     """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
 
@@ -68,10 +72,11 @@ def transfer_twin(
         threads: Threads of torch.
         device: Device on which torch computes.
         monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
+        force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
     """
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run))
+    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
 
 
 def _train(
@@ -84,6 +89,7 @@ def _train(
     threads: int,
     device: str,
     onto: Path | None,
+    force: bool,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
@@ -93,9 +99,11 @@ def _train(
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
         if first:
-            require_twin_place(out, config, resume)
+            require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
         recordings = [open_recording(folder) for folder in folders]
         if first:
+            if force:
+                begin_anew(out, TWIN)
             begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
             inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
             write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from graphtwin import artifacts
-from graphtwin.config import dump_toml
+from graphtwin.config import changed_settings, dump_toml, read_toml
 from graphtwin.kinds import TWIN, require_kind, require_place, write_kind
 
 if TYPE_CHECKING:
@@ -30,19 +32,24 @@ def load_twin(run: str | Path) -> FittedTwin:
     return read_twin(Path(run) / FILE_NAME)
 
 
-def require_twin_place(out: Path, config: FoundationConfig, resume: bool) -> None:
+def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force: bool = False, inputs: Sequence[str | Path] = ()) -> None:
     """Raise where the folder of a training is taken, or belongs to other settings.
 
     Args:
         out: Folder of the training.
         config: Settings of the training.
         resume: Go on with the training that is there.
+        force: Whether a twin that is there may be taken away.
+        inputs: Recordings and the twin that are read.
     """
     written = out / "config.toml"
-    if (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
-        raise FileExistsError(f"{out}: a finished twin is there. Name another --out.")
-    if require_place(out, TWIN, resume) and written.exists() and written.read_text(encoding="utf-8") != dump_toml(config):
-        raise ValueError(f"{out}: was begun with other settings than those given ({written}). Use the same, or name another --out.")
+    if not force and (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
+        raise FileExistsError(f"{out}: a finished twin is there. Give --force to begin anew, or name another --out.")
+    if not require_place(out, TWIN, resume, force, inputs) or not written.exists():
+        return
+    changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)))
+    if changed:
+        raise ValueError(f"{out}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out.")
 
 
 def begin(out: Path, config: FoundationConfig, command: str = TWIN.command) -> None:

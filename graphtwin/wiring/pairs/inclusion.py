@@ -61,7 +61,12 @@ INCLUSIONS = {
 
 
 def include(
-    pairs: pd.DataFrame, neurons: pd.DataFrame | None, similarity: str, rules: Inclusion, by: Grouping = "proj_hva"
+    pairs: pd.DataFrame,
+    neurons: pd.DataFrame | None,
+    similarity: str,
+    rules: Inclusion,
+    by: Grouping = "proj_hva",
+    origins: tuple[str, str] = ("pair table", "neuron table"),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pairs of all populations that pass the rules, and the funnel. Pairs of unknown similarity or projection never pass.
 
@@ -71,13 +76,14 @@ def include(
         similarity: Column of the pair table that is analysed.
         rules: Rules a pair must pass, such as `INCLUSIONS["published"]`.
         by: Column that names the projection, or "none" to take all pairs together.
+        origins: Files that pairs and neurons come from, for errors.
     """
     grouping = [] if by == "none" else [by]
-    schema.require_columns(pairs, [*schema.PAIR_KEY, "n_synapses", "l_d_um", "population", similarity, *grouping], "pair table")
+    schema.require_columns(pairs, [*schema.PAIR_KEY, "n_synapses", "l_d_um", "population", similarity, *grouping], origins[0])
     funnel = Funnel("inclusion")
     kept = funnel.keep(pairs, pairs[similarity].notna(), similarity, "similarity known", "a cell has none", "pairs")
     if rules.reliability:
-        kept = _reliable(kept, neurons, similarity, funnel)
+        kept = _reliable(kept, neurons, similarity, funnel, origins[1])
     if by != "none":
         kept = funnel.keep(kept, kept[by].notna(), similarity, "projection known", f"{by} is unknown", "pairs")
     group = kept[by] if by != "none" else pd.Series("all", index=kept.index)
@@ -87,7 +93,7 @@ def include(
     return kept, funnel.frame()
 
 
-def _reliable(pairs: pd.DataFrame, neurons: pd.DataFrame | None, similarity: str, funnel: Funnel) -> pd.DataFrame:
+def _reliable(pairs: pd.DataFrame, neurons: pd.DataFrame | None, similarity: str, funnel: Funnel, origin: str) -> pd.DataFrame:
     """Pairs of which both cells exceed every cut; a cell of unknown reliability does not."""
     cuts = RELIABLE_ABOVE.get(similarity, {})
     if not cuts:
@@ -98,8 +104,8 @@ def _reliable(pairs: pd.DataFrame, neurons: pd.DataFrame | None, similarity: str
             f"inclusion: the cuts of {similarity} are on {', '.join(cuts)} of both cells, and no neuron table was given. "
             "Give it, or leave the rule out with reliability = false."
         )
-    schema.require_columns(neurons, ["nucleus_id", *cuts], "neuron table")
-    schema.require_unique(neurons, ["nucleus_id"], "neuron table")
+    schema.require_columns(neurons, ["nucleus_id", *cuts], origin)
+    schema.require_unique(neurons, ["nucleus_id"], origin)
     passes = np.all([neurons[name].to_numpy(np.float64) > cut for name, cut in cuts.items()], axis=0)
     reliable = neurons.loc[passes, "nucleus_id"]
     both = pairs["pre_nucleus_id"].isin(reliable) & pairs["post_nucleus_id"].isin(reliable)

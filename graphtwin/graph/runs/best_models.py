@@ -1,0 +1,84 @@
+"""Which model of a run answers: for each task the one that did best on what was held out, the baselines among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
+
+# Task -> what is held out, and the metric that decides.
+JUDGED_BY = {
+    "connectivity": ("axon", "average_precision"),
+    "cell_type": ("neuron", "balanced_accuracy"),
+    "layer": ("neuron", "balanced_accuracy"),
+    "depth": ("neuron", "r2"),
+}
+# Of models with the same score the first of these answers, then the first in the table.
+FIRST = (GRAPH_MODEL, NO_FUNCTION, FROM_EVERYTHING, FROM_FUNCTION)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The model that answers for a task.
+
+    Attributes:
+        model: Label of the model, as the tables of metrics call it.
+        held_out: Word for what was held out: "axon" or "neuron".
+        metric: Name of the metric that decided.
+        estimate, low, high: Score of the model with its interval.
+        others: Number of models that it was the best of, itself among them.
+        next_best: Label of the second, None where there is one model.
+        next_estimate: Score of the second.
+    """
+
+    task: str
+    model: str
+    held_out: str
+    metric: str
+    estimate: float
+    low: float
+    high: float
+    others: int
+    next_best: str | None
+    next_estimate: float
+
+    def __str__(self) -> str:
+        """The choice in words, with the score that it rests on."""
+        score = f"{self.metric.replace('_', ' ')} {self.estimate:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        then = f", next {self.next_best} {self.next_estimate:.4f}" if self.next_best else ""
+        return f"{self.task.replace('_', ' ')}: {self.model}, best of {self.others} on held-out {self.held_out}s ({score}{then})"
+
+
+def best_models(metrics: pd.DataFrame) -> dict[str, Best]:
+    """The best model of each task that the run scored.
+
+    The largest estimate wins, whatever the intervals say: they overlap between good models, and one has to answer. It was chosen on the
+    cells that it is scored on, so that its score is a little too good.
+
+    Args:
+        metrics: The run's table of metrics.
+    """
+    return {task: found for task in JUDGED_BY if (found := _best(metrics, task)) is not None}
+
+
+def _best(metrics: pd.DataFrame, task: str) -> Best | None:
+    split, metric = JUDGED_BY[task]
+    rows = metrics[(metrics["task"] == task) & (metrics["split"] == split) & (metrics["subset"] == "all") & (metrics["metric"] == metric)]
+    rows = rows.dropna(subset="estimate")
+    if rows.empty:
+        return None
+    ties = rows["model"].map({model: -place for place, model in enumerate(reversed(FIRST), 1)}).fillna(0)
+    ordered = rows.assign(ties=ties).sort_values(["estimate", "ties"], ascending=[False, True], kind="stable")
+    first, second = ordered.iloc[0], ordered.iloc[1] if len(ordered) > 1 else None
+    return Best(
+        task,
+        str(first["model"]),
+        split,
+        metric,
+        *(float(first[name]) for name in ("estimate", "low", "high")),
+        len(ordered),
+        None if second is None else str(second["model"]),
+        float("nan") if second is None else float(second["estimate"]),
+    )

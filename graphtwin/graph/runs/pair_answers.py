@@ -1,0 +1,103 @@
+"""What the best model of a run says of pairs: every row is answered, in its order, and says what the answer rests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+
+from graphtwin.graph.model import pair_probabilities
+from graphtwin.graph.runs.asked_ids import OF_PAIR, asked_nuclei
+from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
+from graphtwin.graph.runs.study import Study
+
+OVERALL_RATE = "overall rate"  # in place of a model's name, where a cell is unknown and the row is filled
+
+
+def predict_pairs(
+    run: str | Path | FittedGraph,
+    pairs: pd.DataFrame,
+    materialization: int | None = None,
+    origin: str = "pairs",
+    fill_unknown: bool = False,
+) -> pd.DataFrame:
+    """Connection probability and expected size of pairs: the same rows in the same order, none dropped.
+
+    The probability is of the model that had the largest average precision on held-out axons, the boosted trees and other baselines among
+    the candidates (`graphtwin.graph.load(run).best` says which, and by how much). A baseline is fitted again from the tables in the run
+    folder, by the seed of the run. The expected size is of the graph model, the only one that tells it.
+
+    Args:
+        run: A run folder, or the graph model loaded from it.
+        pairs: Pairs to predict: pre_nucleus_id and post_nucleus_id; or root ids with their materialization: pre_pt_root_id and
+            post_pt_root_id, or pre_root_id and post_root_id.
+        materialization: Materialization that the root ids belong to; None for nucleus ids, and where the run knows of one only.
+        origin: Name of the place that the pairs come from, for errors.
+        fill_unknown: Give pairs with a cell that the run does not know the overall rate and mean size, in place of nothing.
+
+    Returns:
+        The id columns; probability; expected_size (summed cleft size given a connection, in the unit of the synapse table: voxels for
+        minnie65); both NaN where the run does not know a cell; model: which one gave the probability; fitted_on: whether the pair was among
+        those that the model was fitted on, so that its probability is no prediction of something unseen; note: empty, or what is not known.
+    """
+    graph = run if isinstance(run, FittedGraph) else load_graph(run)
+    ids, keys = asked_nuclei(graph.study.cortex, pairs, OF_PAIR, materialization, origin)
+    study = graph.study
+    rows = [study.inputs.rows(values) for values in ids]
+    known = (rows[0] >= 0) & (rows[1] >= 0)
+    filled = (study.pairs.prevalence, float(study.pairs.size.data.mean())) if fill_unknown else (np.nan, np.nan)
+    probability, size = (np.full(len(pairs), value) for value in filled)
+    if known.any():
+        probability[known], size[known] = _answered(graph, rows[0][known], rows[1][known])
+    return (
+        pairs[keys]
+        .reset_index(drop=True)
+        .assign(
+            probability=probability,
+            expected_size=size,
+            model=np.where(known, graph.pair_model, OVERALL_RATE if fill_unknown else ""),
+            fitted_on=fitted_on(study, *rows),
+            note=_pair_notes(study, rows, keys, fill_unknown),
+        )
+    )
+
+
+def _answered(
+    graph: FittedGraph, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
+) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]:
+    """Probability by the best model, and expected size by the graph model."""
+    probability, size = pair_probabilities(graph.pairs, pre, post)
+    if graph.pair_rival is not None:
+        (probability,) = graph.pair_rival(pre, post).values()
+    return probability.astype(np.float64), size.astype(np.float64)
+
+
+def fitted_on(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Bool[np.ndarray, " pairs"]:
+    """Which pairs of rows of `inputs` the final fits read: an observed axon onto a queried cell, connected or not; -1 is an unknown cell.
+
+    Baselines read a part of the unconnected ones only. It counts as all: which part is chance.
+    """
+    return np.isin(pre, study.pairs.pre) & np.isin(post, study.pairs.post) & (pre != post)
+
+
+def _pair_notes(study: Study, rows: list[np.ndarray], keys: list[str], fill_unknown: bool) -> np.ndarray:
+    """Words for what is unknown of each pair; empty where nothing is."""
+    inputs = study.inputs
+    placed = np.append(np.isfinite(inputs.position).all(1), True)
+    queried = np.append(study.graph.queried_targets(study.materialization), True)
+    by_root = " (its root id belongs to no nucleus, to several, or to none of the run)" if "root_id" in keys[0] else ""
+    given = "overall rate given" if fill_unknown else "left empty"
+    remarks = [
+        (rows[0] < 0, f"pre neuron unknown to the run{by_root}: {given}"),
+        (rows[1] < 0, f"post neuron unknown to the run{by_root}: {given}"),
+        (~placed[rows[0]], "pre neuron lacks a position"),
+        (~placed[rows[1]], "post neuron lacks a position: placed by its inputs where it has any"),
+        (~queried[rows[1]], "post neuron was not queried: its in-degree is unknown"),
+        ((rows[0] >= 0) & (rows[0] == rows[1]), "a cell with itself"),
+    ]
+    notes = np.full(len(rows[0]), "", dtype=object)
+    for where, text in remarks:
+        notes[where] = [f"{note}; {text}" if note else text for note in notes[where]]
+    return notes

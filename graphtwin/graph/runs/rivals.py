@@ -1,0 +1,147 @@
+"""The models that the graph model is held against, fitted on the pairs and neurons of a study; what they learn is never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Float32, Int
+from scipy.spatial.distance import cdist
+
+from graphtwin.evaluation import (
+    DrawnPairs,
+    LabelModel,
+    NeuronSide,
+    PairModel,
+    PositionModel,
+    baseline_features,
+    draw_pairs,
+    fit_label_baseline,
+    fit_pair_baseline,
+    fit_position_baseline,
+)
+from graphtwin.graph.data import PairSet
+from graphtwin.graph.runs.study import Study
+from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
+
+BASELINES: tuple[PairModel, ...] = ("majority", "distance", "logistic", "boosting")
+TUNED: tuple[PairModel, ...] = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
+WITH_TUNING = " + tuning"  # ending of the labels of those
+LABEL_BASELINES: dict[LabelModel, str] = {
+    "majority": "majority",
+    "scan": "scan alone",
+    "logistic": "logistic, function",
+    "boosting": "boosting, function",
+}
+POSITION_BASELINES: dict[PositionModel, str] = {
+    "mean": "majority",
+    "scan": "scan alone",
+    "ridge": "ridge, function",
+    "boosting": "boosting, function",
+}
+
+PairRivals = Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], dict[str, Float[np.ndarray, " pairs"]]]
+
+
+def fit_pair_rivals(study: Study, training: PairSet, models: Sequence[PairModel], tuned: bool) -> PairRivals:
+    """Baselines that give the probability of any pairs, by rows of `inputs`; a dictionary by label.
+
+    The fit draws by the seed of the study alone, so that the same tables give the same models again.
+
+    Args:
+        study: The study, whose neurons and responses the baselines read.
+        training: Pairs that they learn from.
+        models: Baselines to fit.
+        tuned: Whether tuning similarity is among the features, which the labels then say.
+    """
+    in_degree = pd.Series((training.size > 0).sum(axis=0), index=study.inputs.nucleus_id[training.post])
+    drawn, (i, j), connected = drawn_pairs(study, training)
+    describe = partial(_features, study, in_degree, tuned)
+    train, names = describe(i, j)
+    suffix = WITH_TUNING if tuned else ""
+    fitted = {f"{model}{suffix}": fit_pair_baseline(model, (train, connected), names, drawn, study.settings.seed) for model in models}
+    position = study.inputs.position.astype(np.float32)
+
+    def answer(pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, Float[np.ndarray, " pairs"]]:
+        asked, _ = describe(pre, post)
+        keep = drawn.keep_at(np.linalg.norm(position[pre] - position[post], axis=1))
+        return {name: ask(asked, keep) for name, ask in fitted.items()}
+
+    return answer
+
+
+def _features(
+    study: Study, in_degree: pd.Series, tuned: bool, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
+) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
+    ids = study.inputs.nucleus_id
+    similar = tuning_similarity(study, pre, post) if tuned else None
+    return baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, similar)
+
+
+def drawn_pairs(study: Study, training: PairSet) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The training pairs that the baselines read, their rows in `inputs` and whether they are connected."""
+    position = study.inputs.position.astype(np.float32)
+    pairs = training.pre[:, None] != training.post[None]
+    distance_um = cdist(position[training.pre], position[training.post]).astype(np.float32)[pairs]
+    connected = (training.size.toarray() > 0)[pairs]
+    drawn = draw_pairs(distance_um, connected, study.settings.seed)
+    at = np.flatnonzero(pairs)[drawn.rows]
+    return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
+
+
+def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:
+    """Signal correlation and orientation difference (degrees) of pairs; None where the source has no direction responses."""
+    responses, columns = study.responses
+    if not columns:
+        return None
+    known = np.isfinite(responses).all(1)
+    preferred = np.full(len(responses), np.nan)
+    tuning = describe_tuning(responses[known], direction_degrees(columns))
+    preferred[known] = tuning["preferred_orientation"].to_numpy(np.float64)
+    correlation = np.full(len(pre), np.nan)
+    both = known[pre] & known[post]
+    place = np.cumsum(known) - 1
+    correlation[both] = signal_correlation(responses[known], place[pre[both]], place[post[both]])
+    difference = np.full(len(pre), np.nan)
+    difference[both] = orientation_difference(preferred[pre[both]], preferred[post[both]])
+    return {"signal_correlation": correlation, "orientation_difference": difference}
+
+
+def label_rival(study: Study, label: str, task: str) -> Float[np.ndarray, "neurons classes"]:
+    """Probability of each class by a baseline fitted on all labelled functional neurons; a row a neuron of `inputs`, NaN without function.
+
+    Args:
+        study: The study, whose functional neurons are learned from and answered for.
+        label: Label of the baseline, one of `LABEL_BASELINES`.
+        task: Name of the label task: "layer" or "cell_type".
+    """
+    model = next(name for name, said in LABEL_BASELINES.items() if said == label)
+    rows, side = _functional(study)
+    codes, classes = study.classes(task)
+    found = np.full((len(codes), len(classes)), np.nan)
+    found[rows] = fit_label_baseline(model, side, codes[rows], side, len(classes), study.settings.seed)
+    return found
+
+
+def depth_rival(study: Study, label: str) -> Float[np.ndarray, "neurons 2"]:
+    """Mean and standard deviation of the depth (um) by a baseline; see `label_rival`.
+
+    Args:
+        study: The study, whose functional neurons are learned from and answered for.
+        label: Label of the baseline; "logistic, function" is the ridge regression, as tables of metrics call both.
+    """
+    models = dict(zip(LABEL_BASELINES.values(), POSITION_BASELINES, strict=True)) | {
+        said: name for name, said in POSITION_BASELINES.items()
+    }
+    rows, side = _functional(study)
+    found = np.full((len(study.inputs.nucleus_id), 2), np.nan)
+    found[rows] = np.column_stack(fit_position_baseline(models[label], side, study.inputs.position[rows, 1], side, study.settings.seed))
+    return found
+
+
+def _functional(study: Study) -> tuple[Int[np.ndarray, " rows"], NeuronSide]:
+    """Rows of the functional neurons, and what the baselines read of them."""
+    rows = np.flatnonzero(study.inputs.has_function)
+    return rows, NeuronSide(study.inputs.function[rows].astype(np.float64), study.inputs.scan[rows])

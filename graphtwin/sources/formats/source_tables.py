@@ -1,0 +1,65 @@
+"""The checked tables of a source, as every loader of tables hands them over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+Role = Literal[
+    "coregistration",
+    "unit_roots",
+    "cell_types_fine",
+    "cell_types_coarse",
+    "somata",
+    "nuclei",
+    "proofreading",
+    "areas",
+    "responses",
+    "orientation_responses",
+    "synapses",
+    "synapse_list",
+    "queried_post",
+    "queried_pre",
+]
+SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
+
+
+@dataclass(frozen=True)
+class Table:
+    """One checked table: house column names, ids int64, positions in um of the pia frame."""
+
+    role: str
+    materialization: int
+    origin: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SourceTables:
+    """Everything a source knows, and the sha256 of every file it read, the TOML among them.
+
+    Attributes:
+        name: Name of the data set.
+        tables: Checked tables in the order of the TOML; where two name the same thing, the earlier one is believed.
+        sha256: Hash of each file, by its path relative to the TOML.
+        animal: Animal of the volume as the source names it; empty where it does not.
+        pia_stated: Whether depths are below the pia: positions come in the pia frame, or the TOML says where the pia lies.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    sha256: dict[str, str] = field(default_factory=dict)
+    animal: str = ""
+    pia_stated: bool = True
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Name, materializations and file hashes: what a run writes down, and compares when it goes on."""
+        versions = sorted({table.materialization for table in self.tables})
+        return {"name": self.name, "materializations": ",".join(map(str, versions)), **self.sha256}
+
+    def of(self, *roles: str) -> list[Table]:
+        """The tables of these roles: roles in the order given, tables in the order of the TOML."""
+        return [table for role in roles for table in self.tables if table.role == role]

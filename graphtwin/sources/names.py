@@ -1,0 +1,34 @@
+"""What a source may be called: looked at before anything is loaded, so that a slip of the pen costs no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphtwin.config import nearest_of
+
+BUNDLED = ("minnie65",)  # sources that the repository brings
+
+
+def require_source(source: str | Path, others: tuple[str, ...] = ()) -> None:
+    """Raise where a source is neither a bundled one nor a TOML file that is there.
+
+    Args:
+        source: The name of a bundled source, or the path of a TOML that names the tables of a folder.
+        others: Names that the caller knows beside the bundled ones.
+    """
+    path, known = Path(source), (*BUNDLED, *others)
+    if str(source) in known:
+        return
+    if path.is_dir():
+        found = sorted(inner.name for inner in path.iterdir())
+        raise ValueError(
+            f"source {str(source)!r} is a folder ({f'it has {found[:10]}' if found else 'it is empty'}). Give the TOML that names "
+            "its tables: its format, with an example, is in data/README.md."
+        )
+    if path.suffix.lower() != ".toml":
+        raise ValueError(
+            f"source {str(source)!r} is neither a bundled source ({', '.join(known)}{nearest_of(str(source), known, '; nearest {}')}) "
+            "nor a .toml file. For a folder of exports, give the path of the TOML that names its tables."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such TOML file. Give the path of an existing one.")
