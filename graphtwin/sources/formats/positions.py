@@ -17,7 +17,9 @@ CORNER_UM = 10.0  # a diameter of a soma: no volume has all its cells within one
 CLOSEST_UM = 1.0  # nuclei do not lie nearer to one another: half have a neighbour so near only where the unit is wrong
 MANY = 10  # cells from which on their distances are judged
 ENOUGH = 2000  # cells whose nearest neighbour is looked up
-FEW = 4  # different places from which on it is no chance that all are multiples of a voxel's edge in nm
+# Different places from which on it is no chance that all are multiples of a voxel's edge in nm, where nothing states the unit; and where the
+# source does, whose word counts for more than round numbers do.
+FEW, FEW_AGAINST_A_WORD = 4, 20
 
 Edges = tuple[float, float, float]  # edges of a voxel along x, y and z, nm
 
@@ -127,7 +129,7 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
         why = f"reach {um.max():,.0f} um, farther than any volume; are they nm?"
     elif corner and um[:, :2].max() < CORNER_UM:
         why = f"all lie within {CORNER_UM:g} um of the volume's corner in x and y; are they um?"
-    elif _are_nm(known, edges):
+    elif _are_nm(known, edges, FEW_AGAINST_A_WORD if declared else FEW):
         why = "are all multiples of a voxel's edges in nm, as only positions in nm are."
     elif not declared and (known != np.round(known)).any():
         why = "are no whole numbers, as voxels are; are they nm or um?"
@@ -140,14 +142,14 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
         )
 
 
-def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges) -> bool:
+def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges, few: int) -> bool:
     """Whether all places are multiples of the edges, one of which has an odd factor: coarser voxels are multiples of powers of two only."""
     whole = np.asarray(edges)
     if (whole != np.round(whole)).any():
         return False
     odd = [axis for axis, edge in enumerate(whole.astype(int)) if (edge & -edge) != edge]
     different = max((len(np.unique(places[:, axis])) for axis in odd), default=0)
-    return different >= FEW and bool((places % whole == 0).all())
+    return different >= few and bool((places % whole == 0).all())
 
 
 def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, " points"], origin: str) -> None:
