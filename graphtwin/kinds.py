@@ -93,7 +93,7 @@ def kind_of(folder: str | Path) -> Kind | None:
         name, version = said["kind"], said["format"]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: does not say what kind of folder it is ({error!r}). It is damaged: make the folder again.") from error
-    if name not in KINDS or version != FORMAT:
+    if not isinstance(name, str) or name not in KINDS or version != FORMAT:
         raise ValueError(
             f"{path}: a {name!r} of format {version}, but this version reads format {FORMAT} of {', '.join(KINDS)}. "
             "Use the version of graphtwin that wrote it."

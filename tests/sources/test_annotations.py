@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -216,3 +217,10 @@ def test_annotations_without_points_are_an_empty_table(folder):
         path.write_bytes(b"\0" * 8)
     points = read_points(folder)
     assert (len(points), points.columns.tolist()) == (0, ["annotation_id", "x_nm", "y_nm", "z_nm", "side", "size", "score"])
+
+
+def test_an_index_whose_cells_were_not_copied_is_no_list_without_points(folder):
+    shutil.rmtree(folder / "coarse")
+    shutil.rmtree(folder / "fine")
+    with pytest.raises(FileNotFoundError, match=r"none of the folders \['coarse', 'fine'\] of its spatial index has a cell"):
+        read_points(folder)

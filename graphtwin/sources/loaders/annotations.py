@@ -122,6 +122,11 @@ def _read_cells(info: dict[str, Any], cloudpath: str) -> list[tuple[str, bytes]]
         raise ValueError(
             f"{cloudpath}: a cell cannot be read or decompressed ({first_line(error)}). Copy the annotations again."
         ) from error
+    if not cells:
+        keys = [level["key"] for level in levels]
+        raise FileNotFoundError(
+            f"{cloudpath}: none of the folders {keys} of its spatial index has a cell, as if they had not been copied. Copy them too."
+        )
     if len(cells) < len(names):
         others = sorted(set(names) - set(cells))
         counts = len(others), len(names), others[0]

@@ -172,8 +172,11 @@ def _field(file: Any, number: int, name: str, known: pd.DataFrame | None, path: 
     n_traces = data.shape[1] if data.ndim == 2 else 1
     if len(rows) != n_traces:
         raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
-    stored = whole(required_item(plane, "id", path), path).astype(np.int64)
-    if rows.dtype.kind not in "iu" or rows.ndim != 1 or stored.ndim != 1:
+    ids = whole(required_item(plane, "id", path), path)
+    if ids.dtype.kind not in "iu" or ids.ndim != 1:
+        raise ValueError(f"{path}: the masks of {name} have ids of {ids.dtype} and shape {ids.shape}, which are no whole numbers.")
+    stored = ids.astype(np.int64)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
         raise ValueError(
             f"{path}: {name} names its masks by {rows.dtype} of shape {rows.shape}, which are no row numbers. Copy the file again."
         )
