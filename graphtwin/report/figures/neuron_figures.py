@@ -185,10 +185,8 @@ def draw_depth(run: RunFolder) -> Block:
 
     caption = f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Black: {N_BARS} neurons evenly spaced in {place}"
     if with_bars:
-        caption += (
-            ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal they "
-        )
-        caption += "are right"
+        caption += ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal "
+        caption += "they are right"
     caption += "."
     svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
     return Drawn("depth", title, depth_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
