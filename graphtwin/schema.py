@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from jaxtyping import Bool, Float, Int, Int64, Integer
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.config import nearest_of
 
@@ -217,17 +217,6 @@ def as_ids(column: pd.Series, origin: str) -> pd.Series:
     _refuse_ids((ids < 0).to_numpy(), ids, "are negative", hint, origin)
     _refuse_rounded(ids.to_numpy(), origin)
     return ids
-
-
-def require_int64(ids: Integer[np.ndarray, " ids"], origin: str) -> Int64[np.ndarray, " ids"]:
-    """Ids of an array of any integer dtype as int64; those above 2^63 - 1, which unsigned formats allow, are refused with their number.
-
-    Args:
-        ids: The ids, such as those of the voxels of a segmentation.
-        origin: Name of the place that holds them, for the error.
-    """
-    _refuse_ids(ids > LARGEST_ID, pd.Series(ids), *_TOO_LARGE, origin)
-    return ids.astype(np.int64)
 
 
 def _refuse_ids(wrong: np.ndarray, column: pd.Series, what: str, remedy: str, origin: str) -> None:

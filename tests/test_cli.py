@@ -113,9 +113,7 @@ def test_an_empty_folder_as_source_is_asked_for_its_toml(tmp_path):
 
 
 def test_an_output_that_exists_is_refused(finished):
-    assert "a run is already there. Give --resume to go on with it, --force to begin anew" in words(
-        run_small(finished.toml, finished.folder)
-    )
+    assert "a run is already there. Give --force to begin anew, or name another --out" in words(run_small(finished.toml, finished.folder))
 
 
 def test_an_unknown_setting_is_told_with_the_nearest(tmp_path):
@@ -211,7 +209,7 @@ def test_a_table_of_another_kind_is_refused(finished, tmp_path):
 
 
 def test_the_report_is_written_again_from_what_the_folder_holds(finished, tmp_path):
-    for name in ("kind.json", "metrics.parquet", "verdicts.json"):
+    for name in ("kind.json", "manifest.json", "metrics.parquet", "verdicts.json"):
         shutil.copy(finished.folder / name, tmp_path / name)
     result = invoke("report", tmp_path)
     assert result.output.strip().endswith("report.html")

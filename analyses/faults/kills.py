@@ -292,7 +292,9 @@ def main() -> int:
         found[name] = {"before renames": asdict(before), "at random moments": asdict(at)}
         write_json(found, out / "kills.json")
     expected = json.loads(EXPECTED.read_text(encoding="utf-8"))
-    wrong = [f"{name}, {how}: {counts}" for name, ways in found.items() for how, counts in ways.items() if counts != expected[name][how]]
+    wrong = [
+        f"{name}, {how}: {counts}" for name, ways in found.items() for how, counts in ways.items() if not expected.items() <= counts.items()
+    ]
     print("\n".join(wrong) or "as expected")
     return len(wrong) > 0
 
