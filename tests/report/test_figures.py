@@ -340,3 +340,15 @@ def test_a_run_with_baselines_alone_is_described(spoilt):
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
     assert "“boosting, function” recognises" in sentence(neuron_figures.draw_confusion(run))
     assert isinstance(verdict_figures.draw_permutations(run), figures.Absent)
+
+
+def test_neurons_without_error_bars_are_counted_and_no_coverage_is_drawn_for_them(spoilt):
+    frame = pd.read_parquet(spoilt / "predictions/position.parquet")
+    without = frame["model"].eq("graph model, function") & frame["split"].eq("neuron")
+    artifacts.write_parquet(frame.assign(sd_um=frame["sd_um"].where(~without)), spoilt / "predictions/position.parquet")
+    n = int((without & frame["target"].eq("depth")).sum())
+    text = sentence(neuron_figures.draw_depth(RunFolder.open(spoilt)))
+    assert f"{n:,} of {n:,} neurons have no error bar, since their fit kept back too few neurons to set its width" in text
+    artifacts.write_parquet(frame.assign(sd_um=np.nan), spoilt / "predictions/position.parquet")
+    block = neuron_figures.draw_depth(RunFolder.open(spoilt))
+    assert "error bars" not in block.caption

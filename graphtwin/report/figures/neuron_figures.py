@@ -169,8 +169,10 @@ def draw_depth(run: RunFolder) -> Block:
     models = shown_models(frame)
     parts = {model: frame[frame["model"] == model] for model in models}
 
+    with_bars = {model: rows for model, rows in parts.items() if np.isfinite(rows["sd_um"]).any()}
+
     def fill(figure: Figure) -> None:
-        axes = figure.subplots(1, len(models) + 1, width_ratios=[1.0] * (len(models) + 1))
+        axes = figure.subplots(1, len(models) + bool(with_bars), squeeze=False)[0]
         low, high = np.quantile(frame["true_um"], [0.001, 0.999])
         limits = (float(low) - 25, float(high) + 25)
         for one, (model, rows) in zip(axes, parts.items(), strict=False):
@@ -178,12 +180,14 @@ def draw_depth(run: RunFolder) -> Block:
             one.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"true {place} (µm)")
             one.set_title(_two_lines(model))
         axes[0].set_ylabel(f"predicted {place} (µm)")
-        _draw_coverage(axes[-1], parts)
+        if with_bars:
+            _draw_coverage(axes[-1], with_bars)
 
-    caption = (
-        f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Lines: the model's 95 % error bars of {N_BARS} neurons evenly "
-        f"spaced in {place}. Right: share of neurons inside error bars of each nominal level; on the diagonal the error bars are right."
-    )
+    caption = f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Black: {N_BARS} neurons evenly spaced in {place}"
+    if with_bars:
+        caption += ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal "
+        caption += "they are right"
+    caption += "."
     svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
     return Drawn("depth", title, depth_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
 
@@ -196,7 +200,8 @@ def depth_sentence(parts: dict[str, pd.DataFrame], place: str = "depth") -> str:
         error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
         bars = f"its 95 % error bars hold {per_cent(inside)} of the neurons"
         if np.isnan(inside):
-            bars = "some of the neurons have no error bar, since a fit kept back too few neurons to set its width"
+            lacking = int((~np.isfinite(sd)).sum())
+            bars = f"{lacking:,} of {len(sd):,} neurons have no error bar, since their fit kept back too few neurons to set its width"
         said.append(f"{_quoted(model)} misses {place} by {number_text(error, 'um')} µm in the median and {bars}")
     return f"{'; '.join(said)}."
 

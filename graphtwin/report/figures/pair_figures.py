@@ -107,7 +107,7 @@ def _draw_roc(axes: Axes, ranked: dict[str, RankedModel]) -> None:
 def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], chance: float) -> None:
     axes.axhline(chance, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     for name, model in ranked.items():
-        at = (model.ranked >= FIRST_RANKED) & (RATES > 0)
+        at = (model.ranked >= FIRST_RANKED) & (RATES * model.positive[-1] >= 1)  # less recall than that of one pair is none
         axes.plot(RATES[at], model.precision[at], zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
     axes.set(xscale="log", yscale="log", xlabel="recall", ylabel="precision")
     axes.set_title("Precision and recall")
