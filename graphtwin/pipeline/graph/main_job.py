@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from graphtwin import artifacts, kinds, sources
+from graphtwin.checks import check_source
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
@@ -52,6 +53,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
     with threads(settings.threads):
         read = _prepared(settings)
         tables = sources.load(read.source)
+        _tell_findings(tables)
         inputs = run_folder.inputs_of(read, tables)
         if not force:
             run_folder.require_same_inputs(folder, inputs)
@@ -77,6 +79,13 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
     (folder / kinds.UNFINISHED).unlink()
     shutil.rmtree(folder / WORK)  # last: a run that is killed before has all its jobs, one that is killed here is finished
     return folder
+
+
+def _tell_findings(tables: sources.SourceTables) -> None:
+    """Warn of faults of the tables that reading does not show."""
+    for finding in check_source(tables):
+        if finding.severity != "note":
+            log.warning("%s: %s: %s (%s). %s.", tables.name, finding.check, finding.what, finding.where, finding.effect)
 
 
 def _prepared(settings: Settings) -> Settings:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphtwin import artifacts
+from graphtwin.checks import check_recording
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.kinds import TWIN, begin_anew
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
+from graphtwin.sources.formats import Recording
 from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
+
+log = logging.getLogger("graphtwin")
 
 
 def train_twin(
@@ -79,6 +84,18 @@ def transfer_twin(
     return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
 
 
+def tell_findings(recordings: Sequence[Recording]) -> None:
+    """Warn of what the quick look at each recording finds; `graphtwin check` looks at all of it.
+
+    Args:
+        recordings: The recordings that are trained on.
+    """
+    for recording in recordings:
+        for finding in check_recording(recording, quick=True):
+            if finding.severity != "note":
+                log.warning("%s: %s: %s (%s). %s.", recording.name, finding.check, finding.what, finding.where, finding.effect)
+
+
 def _train(
     folders: Sequence[str | Path],
     out: Path,
@@ -102,6 +119,7 @@ def _train(
             require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
         recordings = [open_recording(folder) for folder in folders]
         if first:
+            tell_findings(recordings)
             if force:
                 begin_anew(out, TWIN)
             begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
