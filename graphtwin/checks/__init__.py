@@ -9,16 +9,17 @@ from graphtwin.public import public_names
 if TYPE_CHECKING:
     from graphtwin.checks.finding import Finding
     from graphtwin.checks.recording import check_recording
-    from graphtwin.checks.tables import check_tables
+    from graphtwin.checks.tables import check_source, check_tables
     from graphtwin.checks.volume import check_volume
 
-__all__ = ["Finding", "check_recording", "check_tables", "check_volume"]
+__all__ = ["Finding", "check_recording", "check_source", "check_tables", "check_volume"]
 
 __getattr__ = public_names(
     __name__,
     {
         "Finding": ("graphtwin.checks.finding", "Finding"),
         "check_recording": ("graphtwin.checks.recording", "check_recording"),
+        "check_source": ("graphtwin.checks.tables", "check_source"),
         "check_tables": ("graphtwin.checks.tables", "check_tables"),
         "check_volume": ("graphtwin.checks.volume", "check_volume"),
     },

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from graphtwin.checks.digest import Digest
-from graphtwin.checks.finding import Finding, some
+from graphtwin.checks.finding import Finding, Severity, some
 from graphtwin.checks.tiers import REFERENCE, compared, drawn_ratios, spread_of
 from graphtwin.execute import rng_for
 
@@ -22,6 +23,7 @@ LATER_S = 2.0
 UNRELATED = 0.05  # p above which the end of a trial and the beginning of the next are called unrelated
 FEWEST_TRIALS = 20
 PERMUTATIONS = 999
+FAR_BETTER = 1.5  # ratio of fits from which behaviour belongs to another trial
 MIRRORED = 0.35  # by how much sizes may carry on better than signs do
 
 
@@ -85,7 +87,7 @@ def still_channels(of: Digest) -> list[Finding]:
             )
     for value, names in constant.items():
         # Zeros alone are how a release says that nothing was measured.
-        severity = "note" if value == 0 else "warning"
+        severity: Severity = "note" if value == 0 else "warning"
         found.append(
             _channel(
                 "constant channel",
@@ -98,12 +100,16 @@ def still_channels(of: Digest) -> list[Finding]:
     return found
 
 
-def _channel(check: str, severity: str, what: str, where: str, sure: str) -> Finding:
+def _channel(check: str, severity: Severity, what: str, where: str, sure: str) -> Finding:
     return Finding(
-        check, severity, what, where, sure,  # type: ignore[arg-type]
+        check,
+        severity,
+        what,
+        where,
+        sure,
         "what the animal did is lost to the model, and what it explains is taken for the stimulus's",
         "export the channel again, or leave it out of the model",
-    )  # fmt: skip
+    )
 
 
 def units_of_behaviour(of: Digest) -> list[Finding]:
@@ -117,7 +123,7 @@ def units_of_behaviour(of: Digest) -> list[Finding]:
         for tier, here, there, _ in compared(of):
             if not np.isfinite(size[here]).any() or not np.nanmax(size[there]) > 0 or not np.nanmax(size[here]) > 0:
                 continue
-            ratio, chance = drawn_ratios(lambda trials, size=size: float(np.log(max(np.nanmean(size[trials]), 1e-12))), here, there)
+            ratio, chance = drawn_ratios(partial(_log_size, size), here, there)
             if abs(ratio) > np.log(OTHER_UNIT[name]) and abs(ratio) > 2 * chance:
                 found.append(
                     _channel(
@@ -129,6 +135,10 @@ def units_of_behaviour(of: Digest) -> list[Finding]:
                     )
                 )
     return found
+
+
+def _log_size(size: np.ndarray, trials: np.ndarray) -> float:
+    return float(np.log(max(float(np.nanmean(size[trials])), 1e-12)))
 
 
 def eyes_elsewhere(of: Digest) -> list[Finding]:
@@ -148,11 +158,15 @@ def eyes_elsewhere(of: Digest) -> list[Finding]:
     axes = [name for name, some_far in zip(("horizontal", "vertical"), (far > FAR_OFF).any(0), strict=True) if some_far]
     return [
         Finding(
-            "mirrored or shifted eye", "fault", f"the {' and '.join(axes)} eye position of {len(off)} of {len(eyes)} trials is far from that of the others",
-            f"trials {some(of.numbers(off))}", f"up to {far.max():.0f} deviations of medians; the limit is {FAR_OFF:g}",
-            "the shift of what the eye sees is learned wrongly, and standardised by the distance of both", "turn or shift these traces back, or set them to NaN",
+            "mirrored or shifted eye",
+            "fault",
+            f"the {' and '.join(axes)} eye position of {len(off)} of {len(eyes)} trials is far from that of the others",
+            f"trials {some(of.numbers(off))}",
+            f"up to {far.max():.0f} deviations of medians; the limit is {FAR_OFF:g}",
+            "the shift of what the eye sees is learned wrongly, and standardised by the distance of both",
+            "turn or shift these traces back, or set them to NaN",
         )
-    ]  # fmt: skip
+    ]
 
 
 def traces_of_other_trials(of: Digest) -> list[Finding]:
@@ -180,11 +194,16 @@ def traces_of_other_trials(of: Digest) -> list[Finding]:
     for name, correlation, sizes in mirrored:
         found.append(
             Finding(
-                "mirrored or shifted eye", "fault", f"{name} changes its sign between trials", f"{len(follows)} pairs of successive trials",
-                f"distances from the mean carry on from trial to trial (correlation of squares {sizes:.2f}), the sides do not ({correlation:.2f})",
-                "the shift of what the eye sees is learned wrongly", "turn the traces of the mirrored trials back",
+                "mirrored or shifted eye",
+                "fault",
+                f"{name} changes its sign between trials",
+                f"{len(follows)} pairs of successive trials",
+                f"distances from the mean carry on from trial to trial (correlation "
+                f"of squares {sizes:.2f}), the sides do not ({correlation:.2f})",
+                "the shift of what the eye sees is learned wrongly",
+                "turn the traces of the mirrored trials back",
             )
-        )  # fmt: skip
+        )
     told_of_mirror = {name for name, *_ in mirrored}
     goes_on = [name for name, (_, p, _) in carried.items() if p <= 1 / PERMUTATIONS]
     broken = [name for name, (_, p, within) in carried.items() if p > UNRELATED and within > CARRIES_ON and name not in told_of_mirror]
@@ -226,9 +245,14 @@ def traces_of_other_trials(of: Digest) -> list[Finding]:
 
 def _elsewhere(of: Digest, channel: str, what: str, sure: str) -> Finding:
     return Finding(
-        "behaviour of another trial", "fault", what, f"{channel}, {len(of.seen)} trials", sure,
-        "what the animal did explains nothing, and what it explains elsewhere is taken for noise", "put traces and trials together again, by their times",
-    )  # fmt: skip
+        "behaviour of another trial",
+        "fault",
+        what,
+        f"{channel}, {len(of.seen)} trials",
+        sure,
+        "what the animal did explains nothing, and what it explains elsewhere is taken for noise",
+        "put traces and trials together again, by their times",
+    )
 
 
 def _ends(traces: list[np.ndarray], follows: np.ndarray, rate: float, pictures: bool) -> tuple[np.ndarray, np.ndarray, float] | None:
@@ -298,15 +322,17 @@ def _coupling(of: Digest) -> tuple[float | None, tuple[int, float, float] | None
     y = y - _stimulus_means(of, trials, y)
     x = (x - x.mean((0, 1))) / np.maximum(x.std((0, 1)), 1e-9)
     folds = np.arange(len(trials)) * 4 // len(trials)
-    observed = _agreement(x, y, folds)
     rng = rng_for(0, "behaviour of other trials", len(trials))
-    drawn = [_agreement(x[rng.permutation(len(x))], y, folds) for _ in range(199)]
+    order = np.arange(len(trials))
+    dealt = [order, *(np.roll(order, offset) for offset in OFFSETS), *(rng.permutation(len(order)) for _ in range(199))]
+    agreements = _agreements(x, y, folds, dealt)
+    observed, offsets, drawn = agreements[0], agreements[1 : 1 + len(OFFSETS)], agreements[1 + len(OFFSETS) :]
     p = (1 + sum(one >= observed for one in drawn)) / 200
-    best = max(((_agreement(np.roll(x, offset, axis=0), y, folds), offset) for offset in OFFSETS), default=(0.0, 0))
-    limit = max(drawn) + 2 * np.std(drawn)
-    # Slow changes are shared by neighbouring trials: another trial is named only where the own is no better than any.
-    if p > UNRELATED and best[0] > limit:
-        return p, (best[1], best[0], observed)
+    nearest = int(np.argmax(offsets))
+    limit = float(np.max(drawn) + 2 * np.std(drawn))
+    # Slow changes are shared by neighbouring trials: another trial is named only where it fits far better than the own.
+    if offsets[nearest] > max(limit, FAR_BETTER * observed):
+        return p, (OFFSETS[nearest], offsets[nearest], observed)
     return p, None
 
 
@@ -321,17 +347,27 @@ def _stimulus_means(of: Digest, trials: np.ndarray, y: np.ndarray) -> np.ndarray
     return means
 
 
-def _agreement(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> float:
-    """Mean correlation, over channels, of behaviour with what is decoded from responses of other trials."""
+def _agreements(x: np.ndarray, y: np.ndarray, folds: np.ndarray, dealt: list[np.ndarray]) -> list[float]:
+    """Mean correlation, over channels, of behaviour with what is decoded from responses of other trials.
+
+    Args:
+        x: Behaviour, trials x moments x channels.
+        y: Responses, trials x moments x units.
+        folds: Fold of each trial.
+        dealt: Orders of the trials in which behaviour is held against responses.
+    """
     from scipy.linalg import cho_factor, cho_solve
 
-    flat_x, flat_y = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
+    flat_y = y.reshape(-1, y.shape[2])
+    every = np.concatenate([x[order].reshape(-1, x.shape[2]) for order in dealt], axis=1)
     of_fold = np.repeat(folds, x.shape[1])
-    decoded = np.zeros_like(flat_x)
+    decoded = np.zeros_like(every)
     for fold in np.unique(folds):
         fitted = of_fold != fold
         products = flat_y[fitted].T @ flat_y[fitted]
         products += 0.5 * np.trace(products) / len(products) * np.eye(len(products)) + 1e-9 * np.eye(len(products))
-        decoded[~fitted] = flat_y[~fitted] @ cho_solve(cho_factor(products), flat_y[fitted].T @ flat_x[fitted])
-    correlations = [np.corrcoef(decoded[:, at], flat_x[:, at])[0, 1] for at in range(flat_x.shape[1])]
-    return float(np.nanmean(correlations))
+        decoded[~fitted] = flat_y[~fitted] @ cho_solve(cho_factor(products), flat_y[fitted].T @ every[fitted])
+    decoded, every = decoded - decoded.mean(0), every - every.mean(0)
+    sizes = np.linalg.norm(decoded, axis=0) * np.linalg.norm(every, axis=0)
+    correlations = (decoded * every).sum(0) / np.maximum(sizes, 1e-12)
+    return [float(one) for one in correlations.reshape(len(dealt), -1).mean(1)]

@@ -60,8 +60,8 @@ class Digest:
         seen: What is kept of each trial that was read, in the order of `Recording.trials`.
         chosen: Units whose responses are kept, spread over the recording.
         unread: Words of each trial that the loader refused to open, by row.
-        mean, deviation, zeros, lowest, highest: A number for each trial read and each unit: mean, SD, share of frames at 0, smallest and largest
-            response. NaN without responses.
+        mean, deviation, zeros, lowest, highest: A number for each trial read and each unit: mean, SD, share of frames at 0, smallest and
+            largest response. NaN without responses.
     """
 
     recording: Recording
@@ -180,9 +180,8 @@ def _seen(row: int, trial: Trial, chosen: np.ndarray) -> Seen:
     responses = np.ascontiguousarray(trial.responses, dtype=np.float32)
     held = np.concatenate([[False], (responses[1:] == responses[:-1]).all(1)])
     mark = hashlib.blake2b(responses.tobytes(), digest_size=8).hexdigest()
-    return Seen(
-        row, small, video.shape[1:], grey, still, responses[:, chosen], behaviour, eye, mark, ~responses.any(1), held & responses.any(1)
-    )
+    fires = np.asarray(responses.any(1), dtype=bool)
+    return Seen(row, small, video.shape[1:], grey, still, responses[:, chosen], behaviour, eye, mark, ~fires, held & fires)
 
 
 def _numbers(trial: Trial, n_units: int) -> Float[np.ndarray, "5 units"]:
@@ -193,7 +192,7 @@ def _numbers(trial: Trial, n_units: int) -> Float[np.ndarray, "5 units"]:
 
 
 def shrunk(video: Float[np.ndarray, "frames height width"]) -> Float[np.ndarray, "frames rows columns"]:
-    """Frames averaged over square blocks, so that about `SMALL_PIXELS` are left of each; rows and columns that fill no block are cut off."""
+    """Frames averaged over square blocks, to about `SMALL_PIXELS` of each; rows and columns that fill no block are cut off."""
     _, height, width = video.shape
     block = max(1, round(np.sqrt(height * width / SMALL_PIXELS)))
     rows, columns = max(1, height // block), max(1, width // block)

@@ -1,7 +1,7 @@
-"""A quick linear model of responses, good enough to say which video a trial answers to, and when: ridge on local contrast and motion energy.
+"""A quick linear model, good enough to say which video a trial answers to, and when: ridge on local contrast and motion energy.
 
-Nobody should use it to predict neurons: it is fitted in seconds, and a unit's correlation is about 0.1 with single trials. Over hundreds of
-units and frames that tells one trial from another, and one moment from the next. Every prediction is of videos that were left out of the fit.
+Nobody should use it to predict neurons: it is fitted in seconds, and a unit's correlation is about 0.1 with single trials. Over hundreds
+of units and frames that tells one trial from another, and one moment from the next. Predictions are of videos left out of the fit.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from graphtwin.execute import rng_for
 STEP_HZ = 15.0  # moments a second that are compared, about: events are counted over longer
 SMOOTH_S = 0.1  # seconds before each moment over which energies are averaged
 EARLIEST_S, LATEST_S = -0.8, 1.2  # delays from picture to response that are tried
+BLOCK = 3  # small pixels along the edge of a place: about a sixth of the height of the video, as large as a field
 FOLDS = 5
 RIDGE = 0.3  # penalty, in mean squares of a feature
 UNITS_OF_LAG = 60  # units, at most, from which the delay is found
@@ -55,7 +56,7 @@ class Encoded:
 def features(
     small: Float[np.ndarray, "frames rows columns"], mean: float, deviation: float, average: int
 ) -> Float[np.ndarray, "frames features"]:
-    """Brightness, contrast energy of four orientations, flicker and motion of blocks of two by two small pixels.
+    """Brightness, contrast energy of four orientations, flicker and motion of blocks of small pixels.
 
     Args:
         small: Frames as `Digest` keeps them.
@@ -83,7 +84,11 @@ def features(
 
 def _blocks(x: Float[np.ndarray, "frames rows columns"]) -> Float[np.ndarray, "frames half_rows half_columns"]:
     frames, rows, columns = x.shape
-    return np.asarray(x[:, : rows // 2 * 2, : columns // 2 * 2].reshape(frames, rows // 2, 2, columns // 2, 2).mean((2, 4)))
+    return np.asarray(
+        x[:, : rows // BLOCK * BLOCK, : columns // BLOCK * BLOCK]
+        .reshape(frames, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
+        .mean((2, 4))
+    )
 
 
 class Encoder:
@@ -99,7 +104,7 @@ class Encoder:
         sizes = [of.seen[int(at)].small.shape[1:] for at in of.answered]
         usual = max(set(sizes), key=sizes.count)
         self.trials = np.array(
-            [at for at, size in zip(of.answered, sizes, strict=True) if size == usual and min(usual) >= 4], dtype=np.int64
+            [at for at, size in zip(of.answered, sizes, strict=True) if size == usual and min(usual) >= 2 * BLOCK], dtype=np.int64
         )
         grey = np.array([of.seen[int(at)].grey[:2] for at in self.trials])
         self.mean, self.deviation = (
@@ -117,7 +122,7 @@ class Encoder:
         self.folds = np.zeros(len(number), dtype=np.int64)
         self.folds[self.video] = (rng_for(0, "folds of videos").permutation(len(shown)) % FOLDS)[clip]
         self.features = [self.of_small(of.seen[at].small) for at in first]
-        self.shape = (8 if not of.pictures else 5, usual[0] // 2, usual[1] // 2)
+        self.shape = (8 if not of.pictures else 5, usual[0] // BLOCK, usual[1] // BLOCK)
         some = np.concatenate([one[:: max(1, len(one) // 20)] for one in self.features])
         self.centre, self.scale = some.mean(0), some.std(0) + 1e-3
 
@@ -219,13 +224,14 @@ def encode(of: Encoder, lag: int, lags: np.ndarray, told: np.ndarray, offset: in
     video = of.video[rows]
     fold = of.folds
     products, cross = _sums(of, video, features_of, answers, fold)
-    places = _places(of, sum(products.values()), sum(cross.values()))
+    places = _places(of, np.sum(list(products.values()), axis=0), np.sum(list(cross.values()), axis=0))
     predicted: list[np.ndarray] = [np.zeros((0, 0))] * len(rows)
     for held in range(FOLDS):
         mine = np.flatnonzero(fold[video] == held)
         if not len(mine):
             continue
-        weights = ridge(sum(products[k] for k in products if k != held), sum(cross[k] for k in cross if k != held))
+        others = [k for k in products if k != held]
+        weights = ridge(np.sum([products[k] for k in others], axis=0), np.sum([cross[k] for k in others], axis=0))
         known: dict[int, np.ndarray] = {}
         for row in mine.tolist():
             if int(video[row]) not in known:

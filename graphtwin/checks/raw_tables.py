@@ -1,4 +1,4 @@
-"""Faults of table files that the house's columns do not carry: places of synapses, rows that others took the place of, ids that were rounded."""
+"""Faults of table files that the house's columns do not carry: places of synapses, rows that others took the place of, rows twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def check_files(toml: Path) -> list[Finding]:
     """What is wrong with the files of a TOML as they are, before they are renamed, selected and moved to the pia frame."""
     try:
         given = read_toml(toml)
-        entries = [entry for entry in given.get("tables", []) if isinstance(entry, dict) and (toml.parent / str(entry.get("file"))).is_file()]
+        entries = [
+            entry for entry in given.get("tables", []) if isinstance(entry, dict) and (toml.parent / str(entry.get("file"))).is_file()
+        ]
         raw = {str(entry["file"]): (str(entry.get("role", "")), read_file(toml.parent / str(entry["file"]))) for entry in entries}
     except (ValueError, OSError):
         return []  # the loader says so
@@ -43,11 +45,15 @@ def replaced_rows(raw: dict[str, tuple[str, pd.DataFrame]]) -> list[Finding]:
         if gone.any():
             found.append(
                 Finding(
-                    "rows that are not valid", "warning", f"{int(gone.sum())} of {len(table)} rows are not valid, or another took their place",
-                    f"{file}, rows {some(np.flatnonzero(gone).tolist())}", "certain: the table says so itself",
-                    "none here: they are left out; elsewhere a cell is counted twice, or at a place it no longer has", "export valid rows alone",
+                    "rows that are not valid",
+                    "warning",
+                    f"{int(gone.sum())} of {len(table)} rows are not valid, or another took their place",
+                    f"{file}, rows {some(np.flatnonzero(gone).tolist())}",
+                    "certain: the table says so itself",
+                    "none here: they are left out; elsewhere a cell is counted twice, or at a place it no longer has",
+                    "export valid rows alone",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -62,11 +68,15 @@ def repeated_rows(raw: dict[str, tuple[str, pd.DataFrame]]) -> list[Finding]:
         if twice.any():
             found.append(
                 Finding(
-                    "rows listed twice", "fault", f"{int(twice.sum())} of {len(table)} synapses are listed twice under two ids",
-                    f"{file}, rows {some(np.flatnonzero(twice).tolist())}", "certain: both sides, place and size are equal",
-                    "numbers of synapses are too high", "drop the copies",
+                    "rows listed twice",
+                    "fault",
+                    f"{int(twice.sum())} of {len(table)} synapses are listed twice under two ids",
+                    f"{file}, rows {some(np.flatnonzero(twice).tolist())}",
+                    "certain: both sides, place and size are equal",
+                    "numbers of synapses are too high",
+                    "drop the copies",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -86,13 +96,16 @@ def synapses_outside(raw: dict[str, tuple[str, pd.DataFrame]], voxel_nm: dict[st
                 if outside.mean() > OUTSIDE:
                     found.append(
                         Finding(
-                            "synapses outside the tissue", "fault", f"{outside.mean():.0%} of {len(place)} synapses lie outside the tissue",
+                            "synapses outside the tissue",
+                            "fault",
+                            f"{outside.mean():.0%} of {len(place)} synapses lie outside the tissue",
                             f"{file}, column {name}, rows {some(np.flatnonzero(outside).tolist())}",
                             f"cells reach from {np.round(low).tolist()} to {np.round(high).tolist()} voxels, these synapses from "
                             f"{np.round(place[outside].min(0)).tolist()} to {np.round(place[outside].max(0)).tolist()}",
-                            "distances along neurites, and which synapse is where, are wrong", "find the unit of these positions, or leave the rows out",
+                            "distances along neurites, and which synapse is where, are wrong",
+                            "find the unit of these positions, or leave the rows out",
                         )
-                    )  # fmt: skip
+                    )
                     break
     return found
 
@@ -103,6 +116,9 @@ def _places(table: pd.DataFrame, name: str) -> np.ndarray | None:
     if set(split) <= set(table):
         return table[split].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     if name in table:
-        triples = [np.asarray(value, dtype=np.float64) if isinstance(value, (list, np.ndarray)) and len(value) == 3 else np.full(3, np.nan) for value in table[name]]
+        triples = [
+            np.asarray(value, dtype=np.float64) if isinstance(value, (list, np.ndarray)) and len(value) == 3 else np.full(3, np.nan)
+            for value in table[name]
+        ]
         return np.array(triples) if triples else None
     return None

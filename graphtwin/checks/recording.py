@@ -23,6 +23,7 @@ QUICK: tuple[Check, ...] = (
     repeats.copied_trials,
     repeats.averaged_trials,
     screen.picture_shapes,
+    screen.names_of_pictures,
     screen.grey_levels,
     screen.dropped_pictures,
     behaviour.still_channels,
@@ -53,10 +54,14 @@ def check_recording(recording: Recording, quick: bool = False) -> list[Finding]:
 def _unreadable(seen: Digest) -> Finding:
     rows = list(seen.unread)
     return Finding(
-        "cannot be read", "fault", f"{len(rows)} trials cannot be read: {seen.unread[rows[0]]}",
-        f"trials {some([int(seen.recording.trials['trial'].iloc[row]) for row in rows])}", "certain: the loader refuses them",
-        "fits and scores end there", "correct the files as the sentence says, or leave the trials out",
-    )  # fmt: skip
+        "cannot be read",
+        "fault",
+        f"{len(rows)} trials cannot be read: {seen.unread[rows[0]]}",
+        f"trials {some([int(seen.recording.trials['trial'].iloc[row]) for row in rows])}",
+        "certain: the loader refuses them",
+        "fits and scores end there",
+        "correct the files as the sentence says, or leave the trials out",
+    )
 
 
 def _without_echoes(found: list[Finding]) -> list[Finding]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from graphtwin.checks.digest import Digest
 from graphtwin.checks.finding import Finding, some
-from graphtwin.checks.responses import scales
+from graphtwin.checks.responses import log2_scale, scales
 from graphtwin.checks.tiers import REFERENCE, compared, drawn_ratios, spread_of
 from graphtwin.execute import rng_for
 
@@ -17,6 +18,7 @@ from graphtwin.execute import rng_for
 COPY = 0.93
 FEWEST_VALUES = 10  # values that are not 0, from which equal trials are no coincidence
 QUIETER = 0.7  # ratio of variances about equal means below which a trial is an average: of two trials it is about one half
+SAME_MEAN = 1.25  # ratio of means of two tiers up to which they are said to be the same
 PERMUTATIONS = 999
 MOST_REPEATS = 400  # trials of repeated stimuli that are compared with each other
 FEWEST_PAIRS = 30  # pairs of repeats from which reliability is told from chance
@@ -49,20 +51,27 @@ def copied_trials(of: Digest) -> list[Finding]:
         usual.append(np.median(alike[np.triu_indices(len(group), 1)]))
         near += [int(group[i]) for i in np.flatnonzero((alike - 2 * np.eye(len(group)) > COPY).any(1)) if int(group[i]) not in exact]
     if near and not of.pictures:
-        found.append(_copies(
-            of, sorted(near), f"{len(near)} repeats have the responses of another repeat but for a little",
-            f"correlation over units and frames above {COPY}; the median over stimuli is {np.median(usual):.2f}",
-        ))  # fmt: skip
+        found.append(
+            _copies(
+                of,
+                sorted(near),
+                f"{len(near)} repeats have the responses of another repeat but for a little",
+                f"correlation over units and frames above {COPY}; the median over stimuli is {np.median(usual):.2f}",
+            )
+        )
     return found
 
 
 def _copies(of: Digest, trials: list[int], what: str, sure: str) -> Finding:
     return Finding(
-        "repeats are copies", "fault", what, f"trials {some(of.numbers(np.array(trials)))} of tiers {some(sorted(set(of.trials['tier'].iloc[trials])))}",
+        "repeats are copies",
+        "fault",
+        what,
+        f"trials {some(of.numbers(np.array(trials)))} of tiers {some(sorted(set(of.trials['tier'].iloc[trials])))}",
         sure,
         "reliability, noise ceilings and noise correlations are of one trial counted several times; a copy in training and test is leakage",
         "export the single trials, or keep one of each",
-    )  # fmt: skip
+    )
 
 
 def repeated(of: Digest) -> list[Int[np.ndarray, " repeats"]]:
@@ -93,12 +102,15 @@ def averaged_trials(of: Digest) -> list[Finding]:
 def _average(of: Digest, trials: np.ndarray, what: str, sure: str) -> Finding:
     tiers = of.trials["tier"].iloc[trials].value_counts().to_dict()
     return Finding(
-        "averages among single trials", "fault", what,
+        "averages among single trials",
+        "fault",
+        what,
         f"trials {some(of.numbers(trials))}; by tier {', '.join(f'{tier} {n}' for tier, n in tiers.items())}",
         sure,
-        "likelihoods, noise ceilings and reliability take them for single trials: an average has less noise than the model of responses says",
+        "likelihoods, noise ceilings and reliability take them for single "
+        "trials: an average has less noise than the model of responses says",
         "export single trials everywhere, or averages everywhere and no score that needs repeats",
-    )  # fmt: skip
+    )
 
 
 def _fractions(of: Digest) -> Finding | None:
@@ -112,9 +124,11 @@ def _fractions(of: Digest) -> Finding | None:
     if not 0 < len(fractions) < len(whole):
         return None
     return _average(
-        of, fractions, f"responses of {len(fractions)} trials are fractions and those of {len(whole) - len(fractions)} whole numbers",
+        of,
+        fractions,
+        f"responses of {len(fractions)} trials are fractions and those of {len(whole) - len(fractions)} whole numbers",
         "certain: whole numbers are counts of single trials, fractions are not",
-    )  # fmt: skip
+    )
 
 
 def _quiet_trials(of: Digest) -> Finding | None:
@@ -144,9 +158,11 @@ def _quiet_trials(of: Digest) -> Finding | None:
     if not quiet:
         return None
     return _average(
-        of, np.array(sorted(quiet)), f"{len(quiet)} of {len(of.answered)} trials vary less about the same mean than others of their kind",
+        of,
+        np.array(sorted(quiet)),
+        f"{len(quiet)} of {len(of.answered)} trials vary less about the same mean than others of their kind",
         f"variance over mean {np.median(ratios):.2f} times the usual, 4 or more deviations below it",
-    )  # fmt: skip
+    )
 
 
 def _middle(values: Float[np.ndarray, " values"]) -> float:
@@ -164,14 +180,19 @@ def _quiet_tiers(of: Digest) -> list[Finding]:
         fires = (scales(of, there) > 0) & (scales(of, here) > 0) & (of.mean[there].mean(0) > 0) & (of.mean[here].mean(0) > 0)
         if fires.sum() < 10:
             continue
-        noise, chance = drawn_ratios(lambda trials, fires=fires: float(np.median(np.log(scales(of, trials)[fires] + 1e-30))), here, there)
+        noise, chance = (np.log(2) * ratio for ratio in drawn_ratios(partial(log2_scale, of, fires), here, there))
         level = float(np.median(np.log(of.mean[here].mean(0)[fires] / of.mean[there].mean(0)[fires])))
-        if abs(noise) > -np.log(np.sqrt(QUIETER)) and abs(noise) > 2 * chance and abs(level) < np.log(1.35):
+        # A gain that changes takes SD and mean along; an average keeps the mean and loses noise.
+        if abs(noise - level) > -np.log(np.sqrt(QUIETER)) and abs(noise) > 2 * chance and abs(level) < np.log(SAME_MEAN):
             which = here if noise < 0 else there
-            found.append(_average(
-                of, which, f"tier {tier} varies {np.exp(noise):.2f} times as much as {REFERENCE} about a mean {np.exp(level):.2f} times as high",
-                f"SD over {int(fires.sum())} units; draws of as many trials differ by a factor of {np.exp(chance):.2f} at most",
-            ))  # fmt: skip
+            found.append(
+                _average(
+                    of,
+                    which,
+                    f"tier {tier} varies {np.exp(noise):.2f} times as much as {REFERENCE} about a mean {np.exp(level):.2f} times as high",
+                    f"SD over {int(fires.sum())} units; draws of as many trials differ by a factor of {np.exp(chance):.2f} at most",
+                )
+            )
     return found
 
 
@@ -205,11 +226,12 @@ def unreliable_repeats(of: Digest) -> list[Finding]:
         return []
     return [
         Finding(
-            "responses that no stimulus predicts", "fault",
+            "responses that no stimulus predicts",
+            "fault",
             f"repeats of {len(np.unique(of_stimulus))} stimuli are no more alike than trials of other stimuli of their kind",
             f"{len(trials)} trials of repeated stimuli, {len(of.chosen)} units",
             f"mean correlation of repeats {observed:.4f}, dealt anew {np.mean(dealt_means):.4f}, p = {p:.3g} ({PERMUTATIONS} permutations)",
             "there is nothing for a model of the stimulus to learn, and scores are those of noise",
             "check that responses belong to these trials, and how trials were cut",
         )
-    ]  # fmt: skip
+    ]

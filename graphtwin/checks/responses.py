@@ -1,6 +1,8 @@
-"""Faults that the sizes of responses show: tiers in other units, zeros in place of responses, channels that stand still, units that come and go."""
+"""Faults that sizes of responses show: tiers in other units, zeros in their place, channels that stand still, units that come and go."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -26,7 +28,7 @@ def units_of_tiers(of: Digest) -> list[Finding]:
         fires = (one > 0) & (other > 0)
         if fires.sum() < 10:
             continue
-        ratio, chance = drawn_ratios(lambda trials, fires=fires: np.median(np.log2(scales(of, trials)[fires] + 1e-30)), here, there)
+        ratio, chance = drawn_ratios(partial(log2_scale, of, fires), here, there)
         lowest = [np.nanmin(of.lowest[trials][:, fires], axis=0) for trials in (there, here)]
         below = [float((low < -1e-3 * one[fires]).mean()) for low in lowest]
         spreads = [spread_of(np.log2(scale[fires])) for scale in (one, other)]
@@ -41,14 +43,21 @@ def units_of_tiers(of: Digest) -> list[Finding]:
         why += f"; SDs of units spread by a factor of {2 ** spreads[1]:.2f}, in {REFERENCE} of {2 ** spreads[0]:.2f}" if even else ""
         found.append(
             Finding(
-                "units of tiers differ", "fault", f"responses of tier {tier} are in another unit than those of {REFERENCE}: {why}",
+                "units of tiers differ",
+                "fault",
+                f"responses of tier {tier} are in another unit than those of {REFERENCE}: {why}",
                 f"tier {tier}, {len(here)} trials, {int(fires.sum())} units",
                 f"trials of {REFERENCE} drawn as many times as many differ by a factor of {2**chance:.2f} at most",
                 "a model fitted on one is scored on the other: correlations may stand, likelihoods, FEVE and early stopping do not",
                 "export both tiers in one unit, or divide both by the same numbers",
             )
-        )  # fmt: skip
+        )
     return found
+
+
+def log2_scale(of: Digest, units: Bool[np.ndarray, " units"], trials: Int[np.ndarray, " trials"]) -> float:
+    """Median of the log2 of the standard deviations of some units over some trials."""
+    return float(np.median(np.log2(scales(of, trials)[units] + 1e-30)))
 
 
 def scales(of: Digest, trials: Int[np.ndarray, " trials"]) -> Float[np.ndarray, " units"]:
@@ -71,21 +80,27 @@ def missing_responses(of: Digest) -> list[Finding]:
         if 0 < len(without) < len(rows):
             found.append(
                 Finding(
-                    "trials without responses", "fault",
+                    "trials without responses",
+                    "fault",
                     f"{len(without)} of {len(rows)} trials of tier {tier} have no responses, or zeros alone, and the others have them",
                     f"tier {tier}, trials {some(without['trial'].tolist())}",
                     f"certain: every value is 0 or missing; {len(rows) - len(without)} trials of the tier are not so",
                     "the trials are left out of fits and scores, so that a tier is smaller than it says",
                     "find their responses, or move the trials to a tier of their own",
                 )
-            )  # fmt: skip
+            )
     if len(of.answered) == 0:
         found.append(
             Finding(
-                "trials without responses", "fault", "no trial has responses", f"all {len(of.seen)} trials", "certain",
-                "nothing can be fitted", "give the recording with its responses",
+                "trials without responses",
+                "fault",
+                "no trial has responses",
+                f"all {len(of.seen)} trials",
+                "certain",
+                "nothing can be fitted",
+                "give the recording with its responses",
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -117,15 +132,17 @@ def empty_frames(of: Digest) -> list[Finding]:
         longest = max(lengths[at] for at in trials)
         found.append(
             Finding(
-                "frames without responses", "fault",
-                f"in {len(trials)} of {len(of.answered)} trials every unit is exactly {words} for a stretch, the longest of {longest} frames",
+                "frames without responses",
+                "fault",
+                f"in {len(trials)} of {len(of.answered)} trials every unit is "
+                f"exactly {words} for a stretch, the longest of {longest} frames",
                 f"trials {some(of.numbers(np.array(trials)))}",
                 f"in the others the median of the longest such stretch is {np.median([lengths[int(a)] for a in of.answered]):g} frames"
                 + (f"; the chance of it is 10^{min(chance[at] for at in empty):.0f}" if trials is empty else ""),
                 "a model learns that nothing answers there, and scores fall",
                 "cut these frames off, or leave the trials out",
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -149,14 +166,15 @@ def still_units(of: Digest) -> list[Finding]:
     if constant.any():
         found.append(
             Finding(
-                "constant channel", "fault" if (high[constant] != 0).any() else "warning",
+                "constant channel",
+                "fault" if (high[constant] != 0).any() else "warning",
                 f"{int(constant.sum())} of {len(constant)} units never change (values {some(sorted(set(high[constant].tolist())), 3)})",
                 f"units {some(of.units(np.flatnonzero(constant)))}",
                 f"certain over {frames.sum()} frames; of the others 99 % have {rare:.0f} or more frames with a response",
                 "their scores are undefined, and means over units are lower by their share",
                 "leave the units out",
             )
-        )  # fmt: skip
+        )
     marks = np.array([of.seen[at].mark for at in of.answered])
     _, first = np.unique(marks, return_index=True)  # copies of a trial would share its largest value
     highest = of.highest[of.answered][first]
@@ -166,14 +184,17 @@ def still_units(of: Digest) -> list[Finding]:
     if saturated.any():
         found.append(
             Finding(
-                "saturated channel", "fault", f"{int(saturated.sum())} of {len(saturated)} units reach one and the same largest value",
+                "saturated channel",
+                "fault",
+                f"{int(saturated.sum())} of {len(saturated)} units reach one and the same largest value",
                 f"units {some(of.units(np.flatnonzero(saturated)))}",
-                f"exactly the largest value in {at_top[saturated].min():.0%} of the trials or more, up to {at_top[saturated].max():.0%}; the "
+                f"exactly the largest value in {at_top[saturated].min():.0%} of "
+                f"the trials or more, up to {at_top[saturated].max():.0%}; the "
                 f"other units in {np.median(at_top[~saturated]) if (~saturated).any() else 0:.1%}",
                 "strong responses are cut off: tuning is flattened and scores have a ceiling",
                 "export without clipping, or leave the units out",
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -203,13 +224,15 @@ def units_that_come_and_go(of: Digest) -> list[Finding]:
         return []
     return [
         Finding(
-            "units come and go", "fault", f"{int(gone.sum())} of {n_units} units are silent in a row of trials and fire in the others",
+            "units come and go",
+            "fault",
+            f"{int(gone.sum())} of {n_units} units are silent in a row of trials and fire in the others",
             "; ".join(where),
             f"the chance of such a row, from the trials outside it and over all units and places, is below {CHANCE:g}",
             "the units seem unreliable, and a model learns silence that is none",
             "leave the units out, or the trials in which they were not seen",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _longest_silence(silent: Bool[np.ndarray, "trials units"]) -> Int[np.ndarray, " units"]:

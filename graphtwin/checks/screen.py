@@ -1,4 +1,4 @@
-"""Faults of the pictures: two sizes, swapped axes, a screen of another shape, grey levels in two units, frames that stand still or are left out."""
+"""Faults of the pictures: two sizes, swapped axes, another screen, grey levels in two units, frames that stand still or are left out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from graphtwin.checks.tiers import spread_of
 
 SQUARE = 1.25  # ratio of the sides of a pixel, as the monitor says them, above which the picture does not belong to the monitor
 LEVELS, OTHER_UNIT = 4.0, 30.0  # ratio of grey levels, of many trials and of a single one, above which they are in two units
+OTHER_SCENE, SAME_SCENE = 0.4, 0.8  # correlations of frames below which two trials show different things, and above which the same
+MOST_REPEATS = 10  # repeats that each trial of a stimulus is compared with
+BLANK = 0.15  # share of the picture that may be the same in all trials
 SMOOTH, ROUGH = 0.6, 0.3  # correlation of neighbouring pixels along one axis, and along the other, of which pictures were cut anew
 STOPPED_S = 0.25  # seconds that a film must stand still
 JUMP = 2.5  # size of a step, in the largest that other trials of its kind have, above which frames were left out
@@ -28,12 +31,18 @@ def picture_shapes(of: Digest) -> list[Finding]:
     found = []
     if len(other):
         swapped = sum(sizes[at] == (width, height) for at in other)
-        found.append(Finding(
-            "swapped axes" if swapped else "pictures of two sizes", "fault",
-            f"pictures of {len(other)} of {len(sizes)} trials are {some(sorted({sizes[at] for at in other}))} and the others {(height, width)} (height, width)",
-            f"trials {some(of.numbers(other))}", f"certain; {swapped} of them have height and width exchanged",
-            "they cannot be shown to one model, or are shown to it turned", "turn or resize the pictures of these trials",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "swapped axes" if swapped else "pictures of two sizes",
+                "fault",
+                f"pictures of {len(other)} of {len(sizes)} trials are "
+                f"{some(sorted({sizes[at] for at in other}))} and the others {(height, width)} (height, width)",
+                f"trials {some(of.numbers(other))}",
+                f"certain; {swapped} of them have height and width exchanged",
+                "they cannot be shown to one model, or are shown to it turned",
+                "turn or resize the pictures of these trials",
+            )
+        )
     monitor = of.recording.monitor
     down, across = monitor.height_cm / height, monitor.width_cm / width
     ratio = max(down / across, across / down)
@@ -42,14 +51,87 @@ def picture_shapes(of: Digest) -> list[Finding]:
             max((monitor.height_cm / width) / (monitor.width_cm / height), (monitor.width_cm / height) / (monitor.height_cm / width))
             < SQUARE
         )
-        found.append(Finding(
-            "swapped axes" if turned else "pictures do not fit the monitor", "fault" if turned else "note",
-            f"pictures are {height} x {width} pixels (height, width) on a monitor of {monitor.height_cm:g} x {monitor.width_cm:g} cm: a pixel would be {ratio:.2f} times as long as wide",
-            f"all trials of {of.name}", "exchanged they would be square to within 25 %" if turned else "certain, if this is the monitor",
-            "fields and tuning lie at wrong places, and horizontal is taken for vertical" if turned else "places of fields, in degrees, are stretched",
-            "exchange height and width" if turned else "name the monitor that the pictures filled (config.json, or --monitor)",
-        ))  # fmt: skip
-    return found + _cut_anew(of)
+        found.append(
+            Finding(
+                "swapped axes" if turned else "pictures do not fit the monitor",
+                "fault" if turned else "note",
+                f"pictures are {height} x {width} pixels (height, width) on a monitor of {monitor.height_cm:g} x "
+                f"{monitor.width_cm:g} cm: a pixel would be {ratio:.2f} times as long as wide",
+                f"all trials of {of.name}",
+                "exchanged they would be square to within 25 %" if turned else "certain, if this is the monitor",
+                "fields and tuning lie at wrong places, and horizontal is taken for vertical"
+                if turned
+                else "places of fields, in degrees, are stretched",
+                "exchange height and width" if turned else "name the monitor that the pictures filled (config.json, or --monitor)",
+            )
+        )
+    return found + _cut_anew(of) + _blank_part(of)
+
+
+def names_of_pictures(of: Digest) -> list[Finding]:
+    """Trials that have the name of a stimulus and show something else."""
+    stimulus = of.trials["stimulus"].to_numpy()
+    other: list[int] = []
+    for name in dict.fromkeys(stimulus):
+        trials = np.flatnonzero(stimulus == name)
+        if len(trials) < 3 or len({of.seen[at].small.shape[1:] for at in trials}) > 1:
+            continue
+        alike = np.array([[_same_scene(of.seen[a].small, of.seen[b].small) for b in trials[:MOST_REPEATS]] for a in trials])
+        # The trial that most resemble stands for the name; noise of which repeats fall on other frames has none.
+        usual = np.median(alike, axis=0)
+        if usual.max() > SAME_SCENE:
+            other += trials[alike[:, int(usual.argmax())] < OTHER_SCENE].tolist()
+    if not other:
+        return []
+    at = np.array(sorted(other))
+    return [
+        Finding(
+            "one name for several pictures",
+            "fault",
+            f"{len(at)} trials show something else than other trials of the same stimulus",
+            f"trials {some(of.numbers(at))}",
+            f"their frames correlate by less than {OTHER_SCENE:g} with those of most repeats",
+            "responses to different pictures are taken for repeats: reliability and noise ceilings are too low",
+            "correct the names of stimuli (frame_image_id, condition_hash), or the pictures",
+        )
+    ]
+
+
+def _same_scene(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest correlation of three frames of a clip with the frames of another about then; 1 where a frame is blank."""
+    found = -1.0
+    for at in {len(one) // 4, len(one) // 2, len(one) * 3 // 4}:
+        frame, near = one[at] - one[at].mean(), other[max(0, at - 2) : at + 3]
+        if not len(near) or frame.std() == 0:
+            return 1.0
+        near = near - near.mean((1, 2), keepdims=True)
+        sizes = np.linalg.norm(frame) * np.maximum(np.linalg.norm(near, axis=(1, 2)), 1e-9)
+        found = max(found, float(((near * frame).sum((1, 2)) / sizes).max()))
+    return found
+
+
+def _blank_part(of: Digest) -> list[Finding]:
+    """A part of the picture that is the same in all trials: what the animal saw there is not in the video."""
+    shapes = [one.small.shape[1:] for one in of.seen]
+    usual = max(set(shapes), key=shapes.count)
+    frames = np.concatenate([one.small[:: max(1, len(one.small) // 4)] for one in of.seen if one.small.shape[1:] == usual])
+    if len(frames) < 8 or frames.std() == 0:
+        return []
+    blank = np.ptp(frames, axis=0) <= 0.02 * float(np.median(np.ptp(frames, axis=0)) + frames.std())
+    if blank.mean() < BLANK:
+        return []
+    rows, columns = np.flatnonzero(blank.all(1)), np.flatnonzero(blank.all(0))
+    return [
+        Finding(
+            "blank part of the picture",
+            "warning",
+            f"{blank.mean():.0%} of the picture is the same in all {len(of.seen)} trials",
+            f"{len(rows)} of {len(blank)} rows and {len(columns)} of {blank.shape[1]} columns of the picture, made smaller",
+            "certain over all trials",
+            "fields that lie there are placed at chance",
+            "check how the picture was cut out of what the monitor showed",
+        )
+    ]
 
 
 def _cut_anew(of: Digest) -> list[Finding]:
@@ -68,11 +150,17 @@ def _cut_anew(of: Digest) -> list[Finding]:
     if len(rough) < 0.2 * len(along) or (len(set(kind[rough])) < min(2, len(set(kind))) and len(set(kind)) > 1):
         return []
     middle = np.median(np.array([along[int(at)] for at in rough]), axis=0)
-    return [Finding(
-        "swapped axes", "fault", f"pictures of {len(rough)} of {len(along)} trials are smooth along one axis alone", f"trials {some(of.numbers(rough))}",
-        f"neighbouring pixels correlate by {middle[0]:.2f} down and {middle[1]:.2f} across",
-        "no field can be found in pictures whose rows were cut at the wrong length", "read height and width in the order in which they were written",
-    )]  # fmt: skip
+    return [
+        Finding(
+            "swapped axes",
+            "fault",
+            f"pictures of {len(rough)} of {len(along)} trials are smooth along one axis alone",
+            f"trials {some(of.numbers(rough))}",
+            f"neighbouring pixels correlate by {middle[0]:.2f} down and {middle[1]:.2f} across",
+            "no field can be found in pictures whose rows were cut at the wrong length",
+            "read height and width in the order in which they were written",
+        )
+    ]
 
 
 def grey_levels(of: Digest) -> list[Finding]:
@@ -92,17 +180,30 @@ def grey_levels(of: Digest) -> list[Finding]:
     off = off if len(off) >= max(3, 0.02 * len(grey)) else off[ratio[off] > OTHER_UNIT]
     if len(off):
         tiers = sorted(set(of.trials["tier"].to_numpy()[off]))
-        found.append(Finding(
-            "grey levels in two units", "fault", f"grey levels of {len(off)} of {len(grey)} trials are {np.median(spread[off]) / usual:.3g} times those of the others",
-            f"tiers {some(tiers)}, trials {some(of.numbers(off))}", f"largest level {np.median(level[off]):.3g}, in the others {largest:.3g}",
-            "a model sees these pictures as nearly blank, or saturated", "write all pictures in one unit",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "grey levels in two units",
+                "fault",
+                f"grey levels of {len(off)} of {len(grey)} trials are {np.median(spread[off]) / usual:.3g} times those of the others",
+                f"tiers {some(tiers)}, trials {some(of.numbers(off))}",
+                f"largest level {np.median(level[off]):.3g}, in the others {largest:.3g}",
+                "a model sees these pictures as nearly blank, or saturated",
+                "write all pictures in one unit",
+            )
+        )
     blank = np.flatnonzero(grey[:, 1] <= 1e-6 * max(usual, 1e-6))
     if usual == 0 or 0 < len(blank) < len(grey) // 2:
-        found.append(Finding(
-            "blank pictures", "warning", f"{len(blank)} of {len(grey)} trials show one grey level all the time", f"trials {some(of.numbers(blank))}", "certain",
-            "there is nothing to learn from them", "leave them out, unless the screen was blank",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "blank pictures",
+                "warning",
+                f"{len(blank)} of {len(grey)} trials show one grey level all the time",
+                f"trials {some(of.numbers(blank))}",
+                "certain",
+                "there is nothing to learn from them",
+                "leave them out, unless the screen was blank",
+            )
+        )
     return found
 
 
@@ -120,7 +221,11 @@ def dropped_pictures(of: Digest) -> list[Finding]:
         # Pictures that are shown one after the other stand still all the time: a film that stopped once moves before and after.
         moves = {at: (of.seen[at].still == 0).sum() - run <= 0.1 * len(of.seen[at].still) for at, run in runs.items()}
         shortest = max(4, round(STOPPED_S * of.recording.frame_rate_hz))
-        still |= {at: run for at, run in runs.items() if run >= shortest and moves[at]}
+        stopped = {at: run for at, run in runs.items() if run >= shortest and moves[at]}
+        # A film may rest for a moment. Where frames were lost it jumps beside the rest, or somewhere, and rests until its end.
+        lost = {at for at in stopped if _jumps_beside_rest(of.seen[at].still)}
+        several = len({at for at in distinct.values() if at in stopped}) >= max(3, 0.1 * len(distinct))
+        still |= {at: run for at, run in stopped.items() if several or at in lost}
         # Where frames were left out one step is far larger than the steps beside it; in films with cuts many are.
         steps = {at: _step(of.seen[at].still) for at in runs}
         if len(distinct) >= 4 and (limit := _highest([steps[at] for at in distinct.values()])) is not None:
@@ -129,19 +234,43 @@ def dropped_pictures(of: Digest) -> list[Finding]:
     share = len(still) / max(len(of.seen), 1)
     if still and share < 0.6:
         at = np.array(sorted(still))
-        found.append(Finding(
-            "dropped frames", "fault", f"the video of {len(still)} of {len(of.seen)} trials stands still for up to {max(still.values())} frames",
-            f"trials {some(of.numbers(at))}", "frames are equal to the last bit; other trials of their kind move all the time",
-            "responses go on and the video does not: from there on they belong to other frames", "find the frames that were dropped, or cut the trials off there",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "dropped frames",
+                "fault",
+                f"the video of {len(still)} of {len(of.seen)} trials stands still for up to {max(still.values())} frames",
+                f"trials {some(of.numbers(at))}",
+                "frames are equal to the last bit; other trials of their kind move all the time",
+                "responses go on and the video does not: from there on they belong to other frames",
+                "find the frames that were dropped, or cut the trials off there",
+            )
+        )
     if jumps and len(jumps) / len(of.seen) < 0.6:
         at = np.array(sorted(jumps))
-        found.append(Finding(
-            "dropped frames", "fault", f"the video of {len(jumps)} of {len(of.seen)} trials jumps once", f"trials {some(of.numbers(at))}",
-            f"the step is {min(jumps.values()):.1f} or more times the largest of those beside it; in other trials of their kind it is far less",
-            "frames seem to be left out: from there on responses belong to other frames", "hold the number of frames against the log of the screen",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "dropped frames",
+                "fault",
+                f"the video of {len(jumps)} of {len(of.seen)} trials jumps once",
+                f"trials {some(of.numbers(at))}",
+                f"the step is {min(jumps.values()):.1f} or more times the largest "
+                f"of those beside it; in other trials of their kind it is far less",
+                "frames seem to be left out: from there on responses belong to other frames",
+                "hold the number of frames against the log of the screen",
+            )
+        )
     return found
+
+
+def _jumps_beside_rest(still: np.ndarray) -> bool:
+    """Whether a step beside the longest rest of a film, or any step of a film that rests until its end, is far larger than usual."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], still == 0, [False]]).astype(np.int8)))
+    longest = int((edges[1::2] - edges[::2]).argmax())
+    start, stop = int(edges[2 * longest]), int(edges[2 * longest + 1])
+    usual = JUMP * float(np.median(still[still > 0])) if (still > 0).any() else np.inf
+    if stop == len(still):
+        return bool((still > usual).any())
+    return bool(still[stop] > usual or (start > 0 and still[start - 1] > usual))
 
 
 def _step(still: np.ndarray) -> float:

@@ -44,12 +44,16 @@ def shared_clips(of: Digest) -> list[Finding]:
     named = [f"{of.numbers(np.array([b]))[0]} ({tier[b]}) is {of.numbers(np.array([a]))[0]}{words}" for a, b, _, words in shared]
     return [
         Finding(
-            "same clip in two tiers", "fault" if sure else "note", f"{len(set(clips))} of {len(held)} clips of other tiers are nearly clips of tier {largest}",
+            "same clip in two tiers",
+            "fault" if sure else "note",
+            f"{len(set(clips))} of {len(held)} clips of other tiers are nearly clips of tier {largest}",
             f"trials {some(named)}",
-            f"what is fine in their frames correlates by {alike.min():.2f} to {alike.max():.2f}; different clips by less than {SAME_PICTURE:g}",
-            "a score on them is of clips that were trained on", "leave them out of one of both tiers",
+            f"what is fine in their frames correlates by {alike.min():.2f} to "
+            f"{alike.max():.2f}; different clips by less than {SAME_PICTURE:g}",
+            "a score on them is of clips that were trained on",
+            "leave them out of one of both tiers",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _candidates(of: Digest, first: list[int], held: list[int]) -> list[tuple[int, int, int]]:

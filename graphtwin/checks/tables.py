@@ -37,6 +37,15 @@ def check_tables(source: str | Path) -> list[Finding]:
         tables = load(source)
     except (ValueError, OSError) as error:
         return [refused(error, str(source)), *found]
+    return found + check_source(tables)
+
+
+def check_source(source: SourceTables) -> list[Finding]:
+    """What is wrong with tables that were read and that agree with their schema.
+
+    Args:
+        source: The tables, as `sources.load` hands them over.
+    """
     checks: tuple[Callable[[SourceTables], list[Finding]], ...] = (
         unknown_keys,
         other_roots,
@@ -47,38 +56,56 @@ def check_tables(source: str | Path) -> list[Finding]:
         copied_responses,
         odd_pairs,
     )
-    return found + [finding for check in checks for finding in check(tables)]
+    return [finding for check in checks for finding in check(source)]
 
 
 def unknown_keys(source: SourceTables) -> list[Finding]:
-    """Tables of units and cells that hardly have a key in common with the others, though they have the same columns."""
+    """Tables of units and cells that hardly have a key in common with the others, and scans whose session and number are exchanged."""
     found = []
     matched = source.of("coregistration")
+    scans = set().union(*(_scans(table.frame) for table in matched))
     for table in source.of("responses", "areas", "unit_roots"):
-        shared = _share_known(table.frame, matched, schema.UNIT_KEY)
+        own = _scans(table.frame)
+        exchanged = sorted(scan for scan in own - scans if scan[::-1] in scans - own)
         # A list of all units has those of the coregistration in it, and is none of the wrong ones for having more.
-        shared = max(shared, min(_share_known(one.frame, [table], schema.UNIT_KEY) for one in matched))
-        swapped = table.frame.rename(columns={"session": "scan_idx", "scan_idx": "session"})
-        if shared < KNOWN / 5 and len(table.frame) >= FEWEST_UNITS:
-            exchanged = _share_known(swapped, matched, schema.UNIT_KEY)
-            hint = f"; with session and scan_idx exchanged {exchanged:.0%}" if exchanged > shared + 0.1 else ""
+        shared = max(
+            _share_known(table.frame, matched, schema.UNIT_KEY), min(_share_known(one.frame, [table], schema.UNIT_KEY) for one in matched)
+        )
+        if exchanged or (shared < KNOWN / 5 and len(table.frame) >= FEWEST_UNITS):
+            hint = f"; as scan_idx, session {some([scan[::-1] for scan in exchanged])} are in it, and nowhere here" if exchanged else ""
+            what = (
+                f"session, scan_idx {some(exchanged)} of {table.origin} are not in the coregistration"
+                if exchanged
+                else (f"{shared:.0%} of {len(table.frame)} units of {table.origin} are in the coregistration")
+            )
             found.append(
                 _finding(
-                    "keys that nobody knows", f"{shared:.0%} of {len(table.frame)} units of {table.origin} are in the coregistration",
-                    table.origin, f"counted{hint}", "units lose their responses or their place",
-                    "number sessions, scans and units alike" if not hint else "exchange the columns session and scan_idx",
+                    "keys that nobody knows",
+                    what,
+                    table.origin,
+                    f"counted{hint}",
+                    "units lose their responses or their place",
+                    "exchange the columns session and scan_idx" if exchanged else "number sessions, scans and units alike",
                 )
-            )  # fmt: skip
+            )
     cells = source.of("nuclei", "cell_types_fine", "cell_types_coarse")
     for table in matched:
         if cells and (shared := _share_known(table.frame, cells, ["nucleus_id"])) < KNOWN:
             found.append(
                 _finding(
-                    "keys that nobody knows", f"{shared:.0%} of {len(table.frame)} nuclei of {table.origin} are in a table of cells",
-                    table.origin, "counted", "functional cells have no type and no place", "export both tables from one volume",
+                    "keys that nobody knows",
+                    f"{shared:.0%} of {len(table.frame)} nuclei of {table.origin} are in a table of cells",
+                    table.origin,
+                    "counted",
+                    "functional cells have no type and no place",
+                    "export both tables from one volume",
                 )
-            )  # fmt: skip
+            )
     return found
+
+
+def _scans(frame: pd.DataFrame) -> set[tuple[int, int]]:
+    return {(int(session), int(scan)) for session, scan in frame[["session", "scan_idx"]].drop_duplicates().to_numpy()}
 
 
 def _share_known(frame: pd.DataFrame, others: list, key: list[str]) -> float:
@@ -94,7 +121,11 @@ def other_roots(source: SourceTables) -> list[Finding]:
         for earlier in rooted[:place]:
             if earlier.materialization != later.materialization:
                 continue
-            both = earlier.frame[["nucleus_id", "root_id"]].drop_duplicates("nucleus_id").merge(later.frame[["nucleus_id", "root_id"]], on="nucleus_id")
+            both = (
+                earlier.frame[["nucleus_id", "root_id"]]
+                .drop_duplicates("nucleus_id")
+                .merge(later.frame[["nucleus_id", "root_id"]], on="nucleus_id")
+            )
             both = both[(both["root_id_x"] != 0) & (both["root_id_y"] != 0)]
             other = (both["root_id_x"] != both["root_id_y"]).mean() if len(both) else 0.0
             if other > OTHER_ROOTS:
@@ -102,10 +133,12 @@ def other_roots(source: SourceTables) -> list[Finding]:
                     _finding(
                         "root ids of another materialization",
                         f"{other:.0%} of {len(both)} nuclei have other root ids in {later.origin} than in {earlier.origin}",
-                        f"{earlier.origin}, {later.origin}", f"counted; both are said to be of materialization {later.materialization}",
-                        "synapses are joined with other cells, or with none", "say the materialization of each table as it was exported",
+                        f"{earlier.origin}, {later.origin}",
+                        f"counted; both are said to be of materialization {later.materialization}",
+                        "synapses are joined with other cells, or with none",
+                        "say the materialization of each table as it was exported",
                     )
-                )  # fmt: skip
+                )
     return found
 
 
@@ -120,12 +153,20 @@ def impossible_places(source: SourceTables) -> list[Finding]:
             if len(depth) and off.mean() > 0.01:
                 found.append(
                     _finding(
-                        "impossible depths", f"{off.mean():.0%} of {len(depth)} rows of {table.origin} lie {depth.min():.0f} to {depth.max():.0f} um below the pia",
-                        table.origin, f"certain: cortex is {DEPTH_UM[0]:g} to {DEPTH_UM[1]:g} um deep", "depth, layer and distance are wrong",
+                        "impossible depths",
+                        f"{off.mean():.0%} of {len(depth)} rows of {table.origin} "
+                        f"lie {depth.min():.0f} to {depth.max():.0f} um below the pia",
+                        table.origin,
+                        f"certain: cortex is {DEPTH_UM[0]:g} to {DEPTH_UM[1]:g} um deep",
+                        "depth, layer and distance are wrong",
                         "correct [frame] (voxel_nm, tilt_deg, pia_um), or the unit of the positions",
                     )
-                )  # fmt: skip
-    cells = [table.frame[schema.POSITION].dropna() for table in placed if table.role in ("nuclei", "cell_types_fine", "cell_types_coarse", "somata")]
+                )
+    cells = [
+        table.frame[schema.POSITION].dropna()
+        for table in placed
+        if table.role in ("nuclei", "cell_types_fine", "cell_types_coarse", "somata")
+    ]
     if not cells:
         return found
     everything = pd.concat(cells)
@@ -138,12 +179,15 @@ def impossible_places(source: SourceTables) -> list[Finding]:
             if outside.mean() > 0.5 and len(rows) >= 3:
                 found.append(
                     _finding(
-                        "scans outside the tissue", f"{outside.mean():.0%} of {len(rows)} units lie {BESIDE:g} um or more beside all cells",
-                        f"{table.origin}, session {session}, scan_idx {scan}, depths {rows['depth_um'].min():.0f} to {rows['depth_um'].max():.0f} um",
+                        "scans outside the tissue",
+                        f"{outside.mean():.0%} of {len(rows)} units lie {BESIDE:g} um or more beside all cells",
+                        f"{table.origin}, session {session}, scan_idx {scan}, depths "
+                        f"{rows['depth_um'].min():.0f} to {rows['depth_um'].max():.0f} um",
                         f"counted; cells lie at depths of {everything['depth_um'].min():.0f} to {everything['depth_um'].max():.0f} um",
-                        "distances of these units are wrong", "find the unit and frame of this scan's positions",
+                        "distances of these units are wrong",
+                        "find the unit and frame of this scan's positions",
                     )
-                )  # fmt: skip
+                )
     return found
 
 
@@ -162,11 +206,14 @@ def layers_upside_down(source: SourceTables) -> list[Finding]:
         if correlation < 0.2:
             found.append(
                 _finding(
-                    "depth against layers", f"depth and layer of {int(known.sum())} cells do not go together (rank correlation {correlation:.2f})",
-                    table.origin, f"of {int(known.sum())} cells; chance gives 0 +- {1 / np.sqrt(known.sum()):.2f}, cortex about 0.9",
-                    "depth is upside down, along another axis, or of other cells", "check the order of x, y, z and the sign of depth",
+                    "depth against layers",
+                    f"depth and layer of {int(known.sum())} cells do not go together (rank correlation {correlation:.2f})",
+                    table.origin,
+                    f"of {int(known.sum())} cells; chance gives 0 +- {1 / np.sqrt(known.sum()):.2f}, cortex about 0.9",
+                    "depth is upside down, along another axis, or of other cells",
+                    "check the order of x, y, z and the sign of depth",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -188,11 +235,14 @@ def scales_of_scans(source: SourceTables) -> list[Finding]:
             if abs(np.log(ratio)) > max(np.log(OTHER_SCALE), 5 * error):
                 found.append(
                     _finding(
-                        "units of scans differ", f"responses of session, scan {key} are {ratio:.3g} times those of the other scans in the median",
-                        f"{table.origin}, {int(row['size'])} units", f"{abs(np.log(ratio)) / error:.0f} standard errors; scans of one microscope differ by less than {OTHER_SCALE:g}",
-                        "similarity and tuning strength tell scans from each other, and not neurons", "export all scans in one unit",
+                        "units of scans differ",
+                        f"responses of session, scan {key} are {ratio:.3g} times those of the other scans in the median",
+                        f"{table.origin}, {int(row['size'])} units",
+                        f"{abs(np.log(ratio)) / error:.0f} standard errors; scans of one microscope differ by less than {OTHER_SCALE:g}",
+                        "similarity and tuning strength tell scans from each other, and not neurons",
+                        "export all scans in one unit",
                     )
-                )  # fmt: skip
+                )
     return found
 
 
@@ -222,11 +272,14 @@ def rough_tuning(source: SourceTables) -> list[Finding]:
         if p > SMOOTH:
             found.append(
                 _finding(
-                    "tuning that is not smooth", f"responses of {len(values)} units to neighbouring directions are no more alike than to any others",
-                    table.origin, f"p = {p:.2g} that directions dealt anew are as smooth ({PERMUTATIONS} permutations)",
-                    "preferred directions, selectivity and every similarity of tuning are chance", "check the order of the columns, and that rows are units",
+                    "tuning that is not smooth",
+                    f"responses of {len(values)} units to neighbouring directions are no more alike than to any others",
+                    table.origin,
+                    f"p = {p:.2g} that directions dealt anew are as smooth ({PERMUTATIONS} permutations)",
+                    "preferred directions, selectivity and every similarity of tuning are chance",
+                    "check the order of the columns, and that rows are units",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -241,18 +294,26 @@ def copied_responses(source: SourceTables) -> list[Finding]:
             rows = table.frame.loc[copies[copies].index, schema.UNIT_KEY].head(3).to_dict("records")
             found.append(
                 _finding(
-                    "copied responses", f"{int(copies.sum())} of {len(values)} units have exactly the responses of another", f"{table.origin}, first {rows}",
-                    "certain: equal in all directions", "similarities of 1 between cells that were measured once", "export each unit's own responses",
+                    "copied responses",
+                    f"{int(copies.sum())} of {len(values)} units have exactly the responses of another",
+                    f"{table.origin}, first {rows}",
+                    "certain: equal in all directions",
+                    "similarities of 1 between cells that were measured once",
+                    "export each unit's own responses",
                 )
-            )  # fmt: skip
+            )
         constant = values.nunique(axis=1) == 1
         if constant.any() and (values[constant] != 0).any(axis=None):
             found.append(
                 _finding(
-                    "constant channel", f"{int(constant.sum())} of {len(values)} units have one response to all directions", table.origin, "certain",
-                    "they have no tuning", "leave the units out, or export what was measured",
+                    "constant channel",
+                    f"{int(constant.sum())} of {len(values)} units have one response to all directions",
+                    table.origin,
+                    "certain",
+                    "they have no tuning",
+                    "leave the units out, or export what was measured",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -264,20 +325,28 @@ def odd_pairs(source: SourceTables) -> list[Finding]:
         if own > 0.1 and len(table.frame) >= 50:
             found.append(
                 _finding(
-                    "synapses onto themselves", f"{own:.0%} of {len(table.frame)} rows have one cell on both sides", table.origin,
-                    "counted; reconstructions have some in a hundred", "the wrong column is read as the other side", "export both sides of the synapses",
+                    "synapses onto themselves",
+                    f"{own:.0%} of {len(table.frame)} rows have one cell on both sides",
+                    table.origin,
+                    "counted; reconstructions have some in a hundred",
+                    "the wrong column is read as the other side",
+                    "export both sides of the synapses",
                 )
-            )  # fmt: skip
+            )
         queried = [other.frame["post_root_id"] for other in source.of("queried_post") if other.materialization == table.materialization]
         if queried:
             outside = 1 - table.frame["post_root_id"].isin(np.concatenate(queried)).mean()
             if outside > 0.2:
                 found.append(
                     _finding(
-                        "synapses onto cells that nobody queried", f"{outside:.0%} of {len(table.frame)} rows have a target that is not in the list of queried cells",
-                        table.origin, "counted", "these synapses are left out, and pairs without one may be missing in the same way", "export the list of the same query",
+                        "synapses onto cells that nobody queried",
+                        f"{outside:.0%} of {len(table.frame)} rows have a target that is not in the list of queried cells",
+                        table.origin,
+                        "counted",
+                        "these synapses are left out, and pairs without one may be missing in the same way",
+                        "export the list of the same query",
                     )
-                )  # fmt: skip
+                )
     return found
 
 

@@ -46,12 +46,17 @@ def other_order(of: Digest) -> list[Finding]:
     tiers = of.trials["tier"].to_numpy()[trials]
     return [
         Finding(
-            "units in another order", "fault", f"units of {len(trials)} of {len(of.answered)} trials are in another order than in the others" + (", from last to first" if backwards > 0.7 * healthy else ""),
+            "units in another order",
+            "fault",
+            f"units of {len(trials)} of {len(of.answered)} trials are in another order than in the others"
+            + (", from last to first" if backwards > 0.7 * healthy else ""),
             f"trials {some(of.numbers(trials))}; by tier {', '.join(f'{one} {(tiers == one).sum()}' for one in np.unique(tiers))}",
-            f"mean responses of units correlate with those of the other trials by {np.median(fit[off]):.2f}; in the others by {healthy:.2f}",
-            "every unit is scored, or trained, on the responses of another", "bring units into the order of meta/neurons, or leave the trials out",
+            f"mean responses of units correlate with those of the other trials "
+            f"by {np.median(fit[off]):.2f}; in the others by {healthy:.2f}",
+            "every unit is scored, or trained, on the responses of another",
+            "bring units into the order of meta/neurons, or leave the trials out",
         )
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
@@ -118,23 +123,44 @@ def impossible_places(of: Digest) -> list[Finding]:
     found = []
     keys = units[["session", "scan_idx", "unit_id"]]
     if keys.duplicated().any():
-        found.append(Finding(
-            "repeated ids", "fault", f"{int(keys.duplicated().sum())} of {len(units)} units have the id of another", f"unit ids {some(keys[keys.duplicated()]['unit_id'].tolist())}", "certain",
-            "joins with other tables take one unit for another", "number the units anew",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "repeated ids",
+                "fault",
+                f"{int(keys.duplicated().sum())} of {len(units)} units have the id of another",
+                f"unit ids {some(keys[keys.duplicated()]['unit_id'].tolist())}",
+                "certain",
+                "joins with other tables take one unit for another",
+                "number the units anew",
+            )
+        )
     z = units["z_um"].to_numpy(np.float64)
     known = z[np.isfinite(z)]
     if len(known) and (share := ((known < DEPTH_UM[0]) | (known > DEPTH_UM[1])).mean()) > 0:
-        found.append(Finding(
-            "impossible depths", "fault", f"{share:.0%} of {len(known)} units lie at depths of {known.min():.4g} to {known.max():.4g} um", f"z_um of the units of {of.name}",
-            f"certain: a microscope reaches {DEPTH_UM[0]:g} to {DEPTH_UM[1]:g} um below the surface", "depth, layer and distances are wrong", "find the unit and the sign of the depths",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "impossible depths",
+                "fault",
+                f"{share:.0%} of {len(known)} units lie at depths of {known.min():.4g} to {known.max():.4g} um",
+                f"z_um of the units of {of.name}",
+                f"certain: a microscope reaches {DEPTH_UM[0]:g} to {DEPTH_UM[1]:g} um below the surface",
+                "depth, layer and distances are wrong",
+                "find the unit and the sign of the depths",
+            )
+        )
     for name in ("x_um", "y_um"):
         values = units[name].to_numpy(np.float64)
         values = values[np.isfinite(values)]
         if len(values) >= 10 and np.ptp(values) > 0 and not SPREAD_UM[0] < np.ptp(values) < SPREAD_UM[1]:
-            found.append(Finding(
-                "positions in another unit", "fault", f"{name} of {len(values)} units spreads over {np.ptp(values):.4g} um", f"units of {of.name}",
-                f"a field is between {SPREAD_UM[0]:g} and {SPREAD_UM[1]:g} um wide", "distances are wrong", "convert positions to micrometres",
-            ))  # fmt: skip
+            found.append(
+                Finding(
+                    "positions in another unit",
+                    "fault",
+                    f"{name} of {len(values)} units spreads over {np.ptp(values):.4g} um",
+                    f"units of {of.name}",
+                    f"a field is between {SPREAD_UM[0]:g} and {SPREAD_UM[1]:g} um wide",
+                    "distances are wrong",
+                    "convert positions to micrometres",
+                )
+            )
     return found

@@ -25,7 +25,7 @@ def check_volume(path: str | Path) -> list[Finding]:
     if "://" not in str(path) and not (Path(path) / "info").is_file():
         parts = sorted(part for part in Path(path).iterdir() if (part / "info").is_file())
         found = [finding for part in parts for finding in check_volume(part)]
-        return found + _disagreeing([part for part in parts])
+        return found + _disagreeing(parts)
     try:
         info = read_info(cloudpath_of(path))
     except (ValueError, OSError) as error:
@@ -45,16 +45,28 @@ def _segmentation(path: str | Path, info: dict[str, Any]) -> list[Finding]:
         return [refused(error, str(path))]
     found = []
     if (volume.resolution_nm <= 0).any() or (volume.end <= volume.begin).any():
-        found.append(_finding(
-            "impossible voxels", f"voxels of {volume.resolution_nm.tolist()} nm, {volume.begin.tolist()} to {volume.end.tolist()}", f"{path}/info",
-            "certain: sizes must be above 0", "no place can be computed", "write the info again",
-        ))  # fmt: skip
+        found.append(
+            _finding(
+                "impossible voxels",
+                f"voxels of {volume.resolution_nm.tolist()} nm, {volume.begin.tolist()} to {volume.end.tolist()}",
+                f"{path}/info",
+                "certain: sizes must be above 0",
+                "no place can be computed",
+                "write the info again",
+            )
+        )
     extents = np.array([np.multiply(scale["size"], scale["resolution"]) for scale in info["scales"]], dtype=np.float64)
     if len(extents) > 1 and (extents.max(0) / np.maximum(extents.min(0), 1e-9) > LARGER).any():
-        found.append(_finding(
-            "sizes of voxels disagree", f"scales of one volume are {some([np.round(one).tolist() for one in extents])} nm wide", f"{path}/info",
-            f"certain: a downsampled scale has the extent of the finest to within {LARGER - 1:.0%}", "places depend on the scale that is read", "correct resolution and size",
-        ))  # fmt: skip
+        found.append(
+            _finding(
+                "sizes of voxels disagree",
+                f"scales of one volume are {some([np.round(one).tolist() for one in extents])} nm wide",
+                f"{path}/info",
+                f"certain: a downsampled scale has the extent of the finest to within {LARGER - 1:.0%}",
+                "places depend on the scale that is read",
+                "correct resolution and size",
+            )
+        )
     if "skeletons" in info:
         found += _skeletons(str(path), volume.low_nm, volume.high_nm)
     return found
@@ -72,20 +84,33 @@ def _skeletons(path: str, low: np.ndarray | None, high: np.ndarray | None) -> li
     found = []
     flat = [number for number, points in vertices.items() if len(points) > 10 and (np.ptp(points, axis=0) == 0).any()]
     if flat:
-        found.append(_finding(
-            "flat skeletons", f"{len(flat)} of {len(vertices)} skeletons have no extent along one axis", f"{path}, ids {some(flat)}", "certain",
-            "lengths and distances are too short", "correct the transform of the skeletons, or write them again",
-        ))  # fmt: skip
+        found.append(
+            _finding(
+                "flat skeletons",
+                f"{len(flat)} of {len(vertices)} skeletons have no extent along one axis",
+                f"{path}, ids {some(flat)}",
+                "certain",
+                "lengths and distances are too short",
+                "correct the transform of the skeletons, or write them again",
+            )
+        )
     if low is None or high is None:
         return found
     # A block may hold a piece of a neuron whose skeleton is whole: it must come into the block, and may leave it.
     away = [number for number, points in vertices.items() if len(points) and ((points.max(0) < low) | (points.min(0) > high)).any()]
     if len(away) > OUTSIDE * len(vertices):
-        found.append(_finding(
-            "skeletons outside the volume", f"{len(away)} of {len(vertices)} skeletons lie outside the volume", f"{path}, ids {some(away)}",
-            f"vertices reach from {np.round(np.min([vertices[n].min(0) for n in away], axis=0)).tolist()} to {np.round(np.max([vertices[n].max(0) for n in away], axis=0)).tolist()} nm, the volume from {low.tolist()} to {high.tolist()}",
-            "proximities and lengths are of another unit or place", "correct the transform of the skeletons, or the resolution of the volume",
-        ))  # fmt: skip
+        found.append(
+            _finding(
+                "skeletons outside the volume",
+                f"{len(away)} of {len(vertices)} skeletons lie outside the volume",
+                f"{path}, ids {some(away)}",
+                f"vertices reach from {np.round(np.min([vertices[n].min(0) for n in away], axis=0)).tolist()} to "
+                f"{np.round(np.max([vertices[n].max(0) for n in away], axis=0)).tolist()} "
+                f"nm, the volume from {low.tolist()} to {high.tolist()}",
+                "proximities and lengths are of another unit or place",
+                "correct the transform of the skeletons, or the resolution of the volume",
+            )
+        )
     return found
 
 
@@ -102,12 +127,17 @@ def _annotations(path: str | Path, info: dict[str, Any]) -> list[Finding]:
     outside = ~((places >= bounds[0] - 1) & (places <= bounds[1] + 1)).all(1)
     if outside.mean() <= OUTSIDE:
         return []
-    return [_finding(
-        "annotations outside their bounds", f"{outside.mean():.0%} of {len(places)} annotations lie outside the bounds that their info states",
-        f"{path}, ids {some(points['annotation_id'].to_numpy()[outside].tolist())}",
-        f"places from {places.min(0).tolist()} to {places.max(0).tolist()} nm, bounds from {bounds[0].tolist()} to {bounds[1].tolist()}",
-        "synapses are looked for at other places than they have", "correct dimensions or bounds of the info, or write the annotations again",
-    )]  # fmt: skip
+    return [
+        _finding(
+            "annotations outside their bounds",
+            f"{outside.mean():.0%} of {len(places)} annotations lie outside the bounds that their info states",
+            f"{path}, ids {some(points['annotation_id'].to_numpy()[outside].tolist())}",
+            f"places from {places.min(0).tolist()} to {places.max(0).tolist()} "
+            f"nm, bounds from {bounds[0].tolist()} to {bounds[1].tolist()}",
+            "synapses are looked for at other places than they have",
+            "correct dimensions or bounds of the info, or write the annotations again",
+        )
+    ]
 
 
 def bounds_nm(info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -130,23 +160,43 @@ def _disagreeing(parts: list[Path]) -> list[Finding]:
         if info.get("type") == "segmentation" and info.get("scales"):
             scale = info["scales"][0]
             begin = np.multiply(scale.get("voxel_offset", [0, 0, 0]), scale["resolution"]).astype(np.float64)
-            boxes[part] = (begin, begin + np.multiply(scale["size"], scale["resolution"]), np.asarray(scale["resolution"], dtype=np.float64))
+            boxes[part] = (
+                begin,
+                begin + np.multiply(scale["size"], scale["resolution"]),
+                np.asarray(scale["resolution"], dtype=np.float64),
+            )
     found = []
     for place, (later, other) in enumerate(boxes.items()):
         for earlier, one in list(boxes.items())[:place]:
-            if (np.maximum(one[0], other[0]) >= np.minimum(one[1], other[1])).any() or np.abs(np.log((one[1] - one[0]) / (other[1] - other[0]))).max() > np.log(1.5):
-                found.append(_finding(
-                    "sizes of voxels disagree", f"{later.name} reaches from {other[0].tolist()} to {other[1].tolist()} nm, {earlier.name} from {one[0].tolist()} to {one[1].tolist()}",
-                    f"{later}/info, {earlier}/info", f"voxels of {other[2].tolist()} and {one[2].tolist()} nm", "nuclei are looked for at other places than the cells have", "correct resolution, size or offset of one of both",
-                ))  # fmt: skip
+            if (np.maximum(one[0], other[0]) >= np.minimum(one[1], other[1])).any() or np.abs(
+                np.log((one[1] - one[0]) / (other[1] - other[0]))
+            ).max() > np.log(1.5):
+                found.append(
+                    _finding(
+                        "sizes of voxels disagree",
+                        f"{later.name} reaches from {other[0].tolist()} to {other[1].tolist()} "
+                        f"nm, {earlier.name} from {one[0].tolist()} to {one[1].tolist()}",
+                        f"{later}/info, {earlier}/info",
+                        f"voxels of {other[2].tolist()} and {one[2].tolist()} nm",
+                        "nuclei are looked for at other places than the cells have",
+                        "correct resolution, size or offset of one of both",
+                    )
+                )
     for part, info in infos.items():
         stated = bounds_nm(info) if info.get("@type") == "neuroglancer_annotations_v1" else None
         for volume, (low, high, _) in boxes.items():
             if stated is not None and (np.maximum(low, stated[0]) >= np.minimum(high, stated[1])).any():
-                found.append(_finding(
-                    "annotations outside the volume", f"{part.name} reaches from {stated[0].tolist()} to {stated[1].tolist()} nm, {volume.name} from {low.tolist()} to {high.tolist()}",
-                    f"{part}/info", "certain: they have nothing in common", "no annotation meets a segment", "correct dimensions or bounds",
-                ))  # fmt: skip
+                found.append(
+                    _finding(
+                        "annotations outside the volume",
+                        f"{part.name} reaches from {stated[0].tolist()} to {stated[1].tolist()} "
+                        f"nm, {volume.name} from {low.tolist()} to {high.tolist()}",
+                        f"{part}/info",
+                        "certain: they have nothing in common",
+                        "no annotation meets a segment",
+                        "correct dimensions or bounds",
+                    )
+                )
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import graph, pairs, settings_table, simulation, twin
+from graphtwin.cli import check, graph, pairs, settings_table, simulation, twin
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +19,7 @@ app = typer.Typer(
     "anew; a folder of any other kind is left alone. Each folder says in its kind.json what it is.",
 )
 
-for family in (graph, pairs, simulation, settings_table):
+for family in (graph, pairs, simulation, check, settings_table):
     app.add_typer(family.app)
 app.add_typer(twin.app, name="twin")
 

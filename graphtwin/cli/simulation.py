@@ -1,4 +1,4 @@
-"""The command line of simulated cortices: graphtwin simulate | check."""
+"""The command line of simulated cortices: graphtwin simulate."""
 
 from __future__ import annotations
 
@@ -21,13 +21,6 @@ graphtwin simulate --out heavy --rule feature+degree-heavy --neurons 1000 --anim
 graphtwin simulate --out mapped --set cells.tuning.place_share=0.8 --set cells.scans.scan_noise=0
 
 graphtwin simulate --out large --neurons 100000 --animals 1 --minutes 0
-"""
-
-CHECK_EXAMPLES = """[bold]Examples[/bold]
-
-graphtwin check simulated
-
-graphtwin check simulated --out disagreements.csv
 """
 
 
@@ -59,43 +52,3 @@ def _simulate(
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
         folder = simulate(out, set_, workers, resume, force, **asked)
         typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
-
-
-@app.command("check", epilog=CHECK_EXAMPLES)
-def _check(
-    folder: Annotated[Path, typer.Argument(help="Folder of a simulation.")],
-    out: Annotated[Path | None, typer.Option(help="File for the disagreements: .parquet or .csv.")] = None,
-    force: Force = False,
-) -> None:
-    """Look for files that were changed since they were written, and for places where tables and the files they speak of disagree.
-
-    Nuclei, synapses and contacts are held against the voxels of the volume, synapses against its point annotations, and matches of units
-    and nuclei against those in the NWB recordings.
-
-    Exit code 1 if a file was changed. Disagreements are findings: fragments without a nucleus are in every reconstruction.
-    """
-    with words():
-        from graphtwin.artifacts import require_new, write_table
-        from graphtwin.extras import require_packages
-        from graphtwin.pipeline import changed_files, check_anatomy
-
-        if out is not None:
-            require_new(out, force=force)
-        require_packages("a comparison with a volume", "cloudvolume", *(("h5py",) if (folder / "nwb").is_dir() else ()))
-        changed = changed_files(folder)
-        for row in changed.itertuples():
-            typer.echo(f"{folder / row.file}: {row.finding}")
-        try:
-            found = check_anatomy(folder)
-        except (OSError, ValueError) as error:
-            if changed.empty:
-                raise
-            typer.echo(f"{len(changed)} files are not as written; volume and tables cannot be compared: {error}")
-            raise typer.Exit(1) from error
-        if out is not None:
-            write_table(found, out)
-        typer.echo(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")
-        for kind, n in found["kind"].value_counts().items():
-            typer.echo(f"  {n} x {kind}")
-        if len(changed):
-            raise typer.Exit(1)
