@@ -112,6 +112,11 @@ def test_the_planted_rules_are_seen(finished):
     assert layer["logistic, function"] > 0.6  # tuning is sharper in L4
 
 
+def test_depth_is_compared_with_the_ridge_regression_on_the_same_features(finished):
+    differences = pd.read_parquet(finished.folder / "differences.parquet").query("task == 'depth' and split == 'neuron' and metric == 'r2'")
+    assert "graph model, function - ridge, function" in set(differences["model"])
+
+
 def test_a_verdict_says_in_words_whether_function_adds_anything(finished):
     verdicts = json.loads((finished.folder / "verdicts.json").read_text())
     assert any("function" in verdict["sentence"] for verdict in verdicts if verdict["task"] == "connectivity")
