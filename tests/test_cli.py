@@ -215,3 +215,10 @@ def test_the_report_is_written_again_from_what_the_folder_holds(finished, tmp_pa
     assert result.output.strip().endswith("report.html")
     verdict = json.loads((tmp_path / "verdicts.json").read_text())[0]["sentence"]
     assert verdict.partition(": ")[2][1:60] in (tmp_path / "report.html").read_text()
+
+
+def test_an_interval_that_is_not_there_is_said_in_words():
+    from graphtwin.cli.twin import _interval
+
+    assert _interval(0.123456, 0.2, 3) == "[0.123, 0.200]"
+    assert _interval(float("nan"), float("nan"), 3) == "(no interval: too few to resample)"

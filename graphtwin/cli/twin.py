@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -159,7 +160,7 @@ def _population(
         write_table(found.scores, out)
         typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
         for row in found.scores.itertuples():
-            typer.echo(f"  {row.score}: {row.value:.4f} [{row.low:.4f}, {row.high:.4f}]; repeats dealt anew {row.null:.4f}")
+            typer.echo(f"  {row.score}: {row.value:.4f} {_interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
 
 
 @app.command("predict")
@@ -287,12 +288,17 @@ def _words_of(kind: str, scores: pd.DataFrame) -> str:
     of = scores.set_index("score")
     first, norm = of.iloc[0], of.loc["cc_norm"]
     trained = "trained on others" if first["trained_on"] else "never trained on"
-    interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
+    interval = _interval(norm["units_low"], norm["units_high"], 3)
     bits = of.loc["bits_per_response"]
     return (
         f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units, "
         f"{bits['median']:.3f} bits of {bits['n_units']}"
     )
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    """The interval in brackets, or in words that there is none."""
+    return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) and math.isfinite(high) else "(no interval: too few to resample)"
 
 
 def _save(responses: object, path: Path) -> None:

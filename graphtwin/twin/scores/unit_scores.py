@@ -210,7 +210,7 @@ def score_units(sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicat
         sums: Sums of the stimuli scored.
         units: Table with the units' keys, in the order of the responses.
         seed: Seed of the resampling.
-        replicates: Number of resamples; below 2 stimuli there are no intervals.
+        replicates: Number of resamples; below 2 stimuli there are no columns of intervals, below 5 they are NaN.
     """
     found = all_scores(sums, np.ones(len(sums.n)))
     table = units[["session", "scan_idx", "unit_id"]].reset_index(drop=True).assign(**found)
