@@ -281,7 +281,7 @@ def nwb_delay(file: object, rng: Rng) -> None:
 
 def nwb_swapped_axes(file: object, rng: Rng) -> None:
     """A movie whose axes are those of another writer."""
-    series = [item for item in file["acquisition"].values() if item.attrs.get("neurodata_type") == "ImageSeries"][0]  # type: ignore[index]
+    series = next(item for item in file["acquisition"].values() if item.attrs.get("neurodata_type") == "ImageSeries")  # type: ignore[index]
     movie, attributes = series["data"][:], dict(series["data"].attrs)
     del series["data"]
     series["data"] = movie.transpose(0, 2, 1)
