@@ -281,7 +281,7 @@ def nwb_delay(file: object, rng: Rng) -> None:
 
 def nwb_swapped_axes(file: object, rng: Rng) -> None:
     """A movie whose axes are those of another writer."""
-    series = [item for item in file["acquisition"].values() if item.attrs.get("neurodata_type") == "ImageSeries"][0]  # type: ignore[index]
+    series = next(item for item in file["acquisition"].values() if item.attrs.get("neurodata_type") == "ImageSeries")  # type: ignore[index]
     movie, attributes = series["data"][:], dict(series["data"].attrs)
     del series["data"]
     series["data"] = movie.transpose(0, 2, 1)
@@ -380,11 +380,28 @@ def superseded_rows(folder: Path, rng: Rng) -> None:
 SENSORIUM = {
     one.__name__: one
     for one in (
-        units_of_tier, copied_repeats, shared_clip, averages, dummy_zeros, dropped_frames, shifted_frames, delay, permuted_units,
-        mirrored_units, eye_of_another_trial, mirrored_eye, still_channels, behaviour_of_another_trial, come_and_go, swapped_axes,
-        dealt_responses, swapped_trials, beside_the_monitor, grey_levels,
+        units_of_tier,
+        copied_repeats,
+        shared_clip,
+        averages,
+        dummy_zeros,
+        dropped_frames,
+        shifted_frames,
+        delay,
+        permuted_units,
+        mirrored_units,
+        eye_of_another_trial,
+        mirrored_eye,
+        still_channels,
+        behaviour_of_another_trial,
+        come_and_go,
+        swapped_axes,
+        dealt_responses,
+        swapped_trials,
+        beside_the_monitor,
+        grey_levels,
     )
-}  # fmt: skip
+}
 NWB = {one.__name__: one for one in (nwb_delay, nwb_swapped_axes, nwb_lost_units, nwb_behaviour)}
 TABLES = {one.__name__: one for one in (rounded_ids, swapped_sessions, impossible_depths, other_unit, synapses_outside, superseded_rows)}
 

@@ -440,7 +440,7 @@ def _turned(encoder: Encoder, aligned: Aligned, at: int, limit: float) -> str | 
     """How a trial's video has to be turned so that its responses fit; None if no turn does."""
     mean, deviation, _ = aligned.chance
     answer, small = aligned.encoded.answered[at], aligned.of.seen[int(aligned.encoded.trials[at])].small
-    healthy = [row for row in np.argsort(-aligned.z_now) if row != at][:60]
+    healthy = [row for row in np.argsort(-aligned.z_now).tolist() if row != at][:60]
     weights = _weights(encoder, aligned, healthy)
     for words, turn in TURNS.items():
         predicted = encoder.standard(encoder.of_small(np.ascontiguousarray(turn(small)))) @ weights
