@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import pickle
 import platform
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 # Libraries whose versions go into provenance: those that can change a number.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
 TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # endings of the files that commands write beside folders
+WRITING = ".writing-"  # how the names of files and folders begin that are not whole yet
+SYNCED_AT_ONCE = 16  # files that wait for the disk together: it then takes a tenth of the time of one after the other
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # numbers of the errors of a disk, or of a share of it, that takes no more
+WORDS_OF_FULL = ("requested and", "errno = 28", "No space left")  # how numpy, HDF5 and Arrow say so, which give no number
 
 
 def require_new(path: Path, suffixes: tuple[str, ...] = TABLES, force: bool = False, inputs: Iterable[Path | None] = ()) -> None:
@@ -44,42 +52,40 @@ def require_new(path: Path, suffixes: tuple[str, ...] = TABLES, force: bool = Fa
         raise ValueError(f"{path}: is read by this command, which cannot write over it. Name another file.")
     if path.exists() and not force:
         raise FileExistsError(f"{path}: exists, and nothing is written over. Name another file, or give --force to replace it.")
-    require_writable(path.parent)
+    require_writable(path)
 
 
-def require_writable(folder: Path) -> None:
-    """Raise where nothing can be written in a folder, or, if it is not there yet, in the nearest one above; nothing is left behind.
+def require_writable(path: Path) -> None:
+    """Raise where a file or folder cannot be written, because of the nearest folder that is there; nothing is left behind.
 
     Args:
-        folder: Folder in which something will be written.
+        path: File or folder to write, there or not.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    there = next(place for place in (path, *path.absolute().parents) if place.exists() and not (place == path and path.is_file()))
     if not there.is_dir():
-        raise NotADirectoryError(f"{folder}: {there} is a file, in which nothing can be written. Name another --out.")
+        raise NotADirectoryError(f"{path}: {there} is a file, in which nothing can be written. Name another --out.")
     try:
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
-        raise OSError(f"{folder}: nothing can be written in {there} ({error.strerror}). Name another --out.") from error
+        raise OSError(f"{path}: nothing can be written in {there} ({error.strerror}). Name another --out.") from error
 
 
 def write_atomic(path: str | Path, write: Callable[[Path], Any]) -> Path:
     """Let `write` fill a temporary file in the same folder, then give it its name; a crash leaves the old file or none.
 
     Args:
-        path: Path of the file to make; its folder is made if needed.
-        write: Function that receives the temporary path and writes the content there.
+        path: Path of the file to make; its folder is made if needed. A link is followed: what it leads to is written.
+        write: Function that receives the temporary path and makes the file there, with the rights that the process gives new files.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    path = Path(os.path.realpath(path))
+    temporary = _temporary(path)
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
+        with _told_where(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return path
@@ -95,28 +101,84 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder}: this folder exists. Remove it, or write elsewhere: nothing is written over.")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was stopped
-    partial.mkdir(parents=True)
+    partial = _temporary(folder)
     try:
-        yield partial
-        os.replace(partial, folder)
+        with _told_where(folder):
+            partial.mkdir(parents=True)
+            yield partial
+            with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+                list(pool.map(_sync, [Path(place, name) for place, _, names in os.walk(partial) for name in (*names, ".")]))
+            os.replace(partial, folder)
+            _sync(folder.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def read_tensors(path: str | Path) -> Any:
-    """What `torch.save` wrote of tensors, numbers and words; a file that holds anything else is refused, and nothing in it is run."""
+def _temporary(path: Path) -> Path:
+    """A hidden name of its own beside the path, with the path's ending, by which writers choose a format."""
+    return path.with_name(f"{WRITING}{secrets.token_hex(4)}-{path.name}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is a file or folder that a killed process was writing, of which nobody will ask."""
+    return path.name.startswith(WRITING)
+
+
+def _sync(path: Path) -> None:
+    """Wait till a file, or the names in a folder, are on the disk. Windows opens no folders."""
+    if os.name == "nt" and path.is_dir():
+        return
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _told_where(path: Path) -> Iterator[None]:
+    """Errors of a disk that takes no more, or no file there, name the path; they come without one, or with that of the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in FULL or (error.errno is None and any(word in str(error) for word in WORDS_OF_FULL))
+        if not full and WRITING not in str(error.filename):
+            raise
+        do = "Make room on its disk, then give the same command again" if full else "Name another place"
+        raise type(error)(f"{path}: cannot be written: {error.strerror or error}. {do}.") from error
+
+
+def write_tensors(content: Any, path: str | Path) -> Path:
+    """Write tensors, numbers and words as `torch.save` does, atomically; the same content gives the same bytes.
+
+    Torch would write the name of the file into it, and of a full disk it says what only its authors understand: it writes to memory here.
+    """
     import torch
 
+    held = io.BytesIO()
+    torch.save(content, held)
+    return write_atomic(path, lambda temporary: temporary.write_bytes(held.getbuffer()))
+
+
+def read_tensors(path: str | Path, instead: str = "Delete it: the command that wrote it writes it anew.") -> Any:
+    """What `write_tensors` wrote; a file that holds anything else, or is damaged, is refused, and nothing in it is run.
+
+    Args:
+        path: Path of the file.
+        instead: Sentence that says what to do without the file.
+    """
+    import torch
+
+    held = io.BytesIO(Path(path).read_bytes())  # so that no error below is one of the disk
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(held, weights_only=True)
+    except MemoryError:
+        raise
     except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path}: holds more than tensors, numbers and words, or is damaged; nothing in it was run. "
-            "Delete it: the command that wrote it writes it anew."
-        ) from error
+        raise ValueError(f"{path}: holds more than tensors, numbers and words, or is damaged; nothing in it was run. {instead}") from error
+    except Exception as error:  # torch raises whatever unpickling meets
+        raise ValueError(f"{path}: is cut short or damaged ({type(error).__name__}), and cannot be read. {instead}") from error
 
 
 def write_text(text: str, path: str | Path) -> Path:

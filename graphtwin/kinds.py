@@ -1,19 +1,22 @@
-"""What kind of folder it is: each folder that the package writes says so in its `kind.json`, and each command looks there first."""
+"""What kind of folder it is: each folder that the package writes says so in its `kind.json`, and each command looks there first.
+
+`kind.json` is the first file of a folder, `manifest.json` the last: a folder with the one and not the other has not finished.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphtwin.artifacts import require_writable, write_json
+from graphtwin.artifacts import is_temporary, require_writable, write_json
 
-FILE, FORMAT = "kind.json", 1
-UNFINISHED = "unfinished"  # name of the file that lies in a folder until all is written
+FILE, FORMAT = "kind.json", 2
+MANIFEST = "manifest.json"  # name of the file that is written when all others are, and says what they were
+REPLACED = ".replaced"  # name of the folder inside into which goes what is begun anew, till the new one is whole
+LOCK = ".lock"  # name of the file that a command holds while it writes into the folder
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def kind_of(folder: str | Path) -> Kind | None:
         name, version = said["kind"], said["format"]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: does not say what kind of folder it is ({error!r}). It is damaged: make the folder again.") from error
-    if name not in KINDS or version != FORMAT:
+    if not isinstance(name, str) or name not in KINDS or version != FORMAT:
         raise ValueError(
             f"{path}: a {name!r} of format {version}, but this version reads format {FORMAT} of {', '.join(KINDS)}. "
             "Use the version of graphtwin that wrote it."
@@ -98,13 +101,21 @@ def kind_of(folder: str | Path) -> Kind | None:
     return KINDS[name]
 
 
+def is_finished(folder: str | Path) -> bool:
+    """Whether a folder says its kind and that all of it is written."""
+    return (Path(folder) / FILE).is_file() and (Path(folder) / MANIFEST).is_file()
+
+
 def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
-    """The kind of a folder; an error that says what it is and who uses it where it is none of those wanted."""
+    """The kind of a finished folder; an error that says what it is and who uses it where it is none of those wanted, or not finished."""
     folder = Path(folder)
     needed = " or ".join(f"{kind.is_a} (`{kind.command} --out` writes it)" for kind in wanted)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}. Give {needed}.")
     kind = kind_of(folder)
+    if kind in wanted and not is_finished(folder):
+        go_on = "give the command that began it once more" + (", with --resume" if kind.resumes else "")
+        raise ValueError(f"{folder}: {kind.is_a} that has not finished. Go on with it first: {go_on} (`{kind.command} --out {folder}`).")
     if kind in wanted:
         return kind
     if kind is not None:
@@ -120,7 +131,9 @@ def require_place(
 ) -> bool:
     """Whether a folder to write holds something of its kind to go on with; False where it is new, empty or to be begun anew.
 
-    It is an error in every other case. Nothing is changed: `begin_anew` takes away what is there.
+    It is an error in every other case. Nothing is changed: `folders.written` takes away what is there.
+
+    What a command left that was killed before its first file counts as nothing. A kind that does not resume is begun anew.
 
     Args:
         folder: Folder to write.
@@ -135,51 +148,42 @@ def require_place(
     if folder.is_file():
         raise FileExistsError(f"{folder}: is a file. {elsewhere}")
     require_writable(folder)
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or not _held(folder):
         return False
-    there = kind_of(folder)
+    there = kind_of(folder) or kind_of(folder / REPLACED)
     if there is None and (earlier := _before_kinds(folder)):
         raise FileExistsError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}, and cannot go on. {elsewhere}")
     if there is None:
         raise FileExistsError(f"{folder}: exists, holds {_count(folder)} and is no {kind.name}. {elsewhere}")
     if there != kind:
         raise FileExistsError(f"{folder}: is {there.is_a}, written by `{there.command}`, and no {kind.name}. {elsewhere}")
+    if _held(folder) == [folder / FILE]:
+        return False
     if force:
         _require_outside(folder, inputs)
         return False
-    if not resume:
-        go_on = "Give --resume to go on with it, --force to begin anew, or name" if kind.resumes else "Give --force to begin anew, or name"
-        is_there = "was begun there and has not finished" if not kind.resumes and (folder / UNFINISHED).exists() else "is already there"
-        raise FileExistsError(f"{folder}: a {kind.name} {is_there}. {go_on} another --out.")
+    if not resume and is_finished(folder):
+        raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
+    if not resume and kind.resumes:
+        do = "Give --resume to go on with it, --force to begin anew, or name another --out."
+        raise FileExistsError(f"{folder}: a {kind.name} was begun there and has not finished. {do}")
     return True
 
 
-def begin_anew(folder: str | Path, kind: Kind) -> None:
-    """Take away a folder of a kind that is begun anew; it gets another name first, so that no half of it is left under its own.
-
-    Args:
-        folder: Folder to take away; one that is not there, or empty, is left as it is.
-        kind: Kind that it must be of.
-    """
-    folder = Path(folder).resolve()
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    require_kind(folder, kind)
-    gone = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(gone, ignore_errors=True)  # left by a command that was stopped here
-    os.replace(folder, gone)
-    shutil.rmtree(gone)
+def _held(folder: Path) -> list[Path]:
+    """What lies in a folder, but for what commands leave there that were killed."""
+    return [path for path in folder.iterdir() if path.name != LOCK and not is_temporary(path)]
 
 
 def _require_outside(folder: Path, inputs: Iterable[str | Path | None]) -> None:
-    """Raise where something that is read lies in a folder that is to be taken away."""
+    """Raise where something that is read lies in a folder that is to be begun anew."""
     inside = [str(given) for given in inputs if given is not None and Path(given).resolve().is_relative_to(folder.resolve())]
     if inside:
         raise ValueError(f"{folder}: --force would remove what is read: {', '.join(inside)}. Name another --out.")
 
 
 def _count(folder: Path) -> str:
-    n = len(list(folder.iterdir()))
+    n = len(_held(folder))
     return f"{n} file{'' if n == 1 else 's'}"
 
 

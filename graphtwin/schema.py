@@ -157,6 +157,24 @@ def require_unique(frame: pd.DataFrame, key: list[str], origin: str) -> None:
         )
 
 
+def as_numbers(column: pd.Series, origin: str) -> pd.Series:
+    """A column of numbers as float64, NaN where it is empty; text in it is an error.
+
+    Args:
+        column: The values as read from the file.
+        origin: Name of file and column, for the error.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    words = (numbers.isna() & column.notna()).to_numpy()
+    if words.any():
+        row = int(np.flatnonzero(words)[0])
+        raise ValueError(
+            f"{origin}: {int(words.sum())} of {len(column)} values are no numbers, first {str(column.iloc[row])[:60]!r} in row {row + 1}. "
+            "Write numbers, and leave the cell empty where one is unknown."
+        )
+    return numbers
+
+
 def require_unit_order(frame: pd.DataFrame, known: pd.DataFrame, origin: str, of_known: str) -> None:
     """Raise when units are found in another table only where session and scan_idx change places.
 
@@ -248,9 +266,16 @@ def _from_text(column: pd.Series, origin: str) -> pd.Series:
         raise ValueError(
             f"{origin}: {int(wrong.sum())} of {len(column)} ids are not whole numbers, first {digits[wrong].head(3).tolist()}. {why}"
         )
-    numbers = digits.map(lambda written: max(int(written), -1))  # a negative id, however long, is refused as one
+    numbers = digits.map(_number)
     _refuse_ids((numbers > LARGEST_ID).to_numpy(dtype=bool), column, *_TOO_LARGE, origin)
     return numbers
+
+
+def _number(digits: str) -> int:
+    """The number that digits write; -1 for every one below 0 and 2^63 for every one of more digits than an int64 has."""
+    if digits.startswith("-"):
+        return -1 if digits.strip("-0") else 0
+    return int(digits) if len(digits.lstrip("0")) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
 
 
 def _refuse_rounded(ids: Int[np.ndarray, " rows"], origin: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.artifacts import read_tensors, write_atomic
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.parallel import agreed, process_number
 
@@ -90,7 +91,7 @@ def fit(
         _measure(state, model, 0.0, validation_loss)
     bar = tqdm(total=config.epochs, initial=state.epoch, desc=name, unit="epoch", disable=not progress, leave=False)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
-        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device):
+        with torch_seeded(int(seed_for(seed, name, "torch", state.epoch).generate_state(1, np.uint32)[0]), device), _told_of_weights(model):
             loss = _epoch(model, batches(rng_for(seed, name, "epoch", state.epoch)), optimisers, schedules)
             _advance(state, model, loss, validation_loss)
         bar.update()
@@ -118,6 +119,19 @@ def _epoch(
             schedule.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+@contextmanager
+def _told_of_weights(model: torch.nn.Module) -> Iterator[None]:
+    """Where torch cannot compute because weights are no numbers any more, an error that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if all(bool(value.isfinite().all()) for value in model.parameters()):
+            raise
+        raise FloatingPointError(
+            "weights became infinite or NaN. Lower the learning rate (--set ...learning_rate=0.001), or look for extreme inputs."
+        ) from error
 
 
 def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
@@ -149,8 +163,6 @@ def _measure(state: FitState, model: torch.nn.Module, training_loss: float, vali
 
 
 def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], state: FitState, name: str) -> None:
-    import torch
-
     content = {
         "name": name,
         "model": model.state_dict(),
@@ -158,18 +170,20 @@ def _save(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence
         "schedules": [schedule.state_dict() for schedule in schedules],
         "state": vars(state),
     }
-    write_atomic(path, lambda temporary: torch.save(content, temporary))
+    write_tensors(content, path)
 
 
 def _restore(path: Path, model: Any, optimisers: Sequence[Any], schedules: Sequence[Any], name: str) -> FitState:
     """The state of a stopped fit; an error when the file belongs to another fit."""
     content = read_tensors(path)
+    if not isinstance(content, dict) or not content.keys() >= {"name", "model", "optimisers", "schedules", "state"}:
+        raise ValueError(f"{path}: is no checkpoint of a fit. Delete it: the fit begins anew.")
     if content["name"] != name:
         raise ValueError(f"{path}: the checkpoint of {content['name']!r}, not of {name!r}. Delete it, or name another folder.")
     try:
         model.load_state_dict(content["model"])
-    except RuntimeError as error:
+        for part, saved in zip([*optimisers, *schedules], [*content["optimisers"], *content["schedules"]], strict=True):
+            part.load_state_dict(saved)
+        return FitState(**content["state"])
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: does not fit this model ({error}). Delete it: the settings or the data have changed.") from error
-    for part, saved in zip([*optimisers, *schedules], [*content["optimisers"], *content["schedules"]], strict=True):
-        part.load_state_dict(saved)
-    return FitState(**content["state"])

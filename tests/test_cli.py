@@ -85,7 +85,7 @@ def spoil_synapses(frames):
     ("spoil", "found", "advice"),
     [
         (spoil_rename, "nearest here: 'unit_ids'", "Rename the column in the file"),
-        (spoil_floats, "ids are stored as float64", "Export the column again as int64"),
+        (spoil_floats, "ids are floats (float64", "Export the column again as int64"),
         (spoil_twice, "1 of 181 rows repeat the key", "Sum or drop them"),
         (spoil_nan, "1 of 180 units have NaN or infinite responses", "Leave these units out"),
         (spoil_mask, "no table of role 'queried_post'", "Add the list of queried postsynaptic root ids"),
@@ -113,9 +113,7 @@ def test_an_empty_folder_as_source_is_asked_for_its_toml(tmp_path):
 
 
 def test_an_output_that_exists_is_refused(finished):
-    assert "a run is already there. Give --resume to go on with it, --force to begin anew" in words(
-        run_small(finished.toml, finished.folder)
-    )
+    assert "a run is already there. Give --force to begin anew, or name another --out" in words(run_small(finished.toml, finished.folder))
 
 
 def test_an_unknown_setting_is_told_with_the_nearest(tmp_path):
@@ -144,6 +142,10 @@ def test_pairs_in_parquet_and_csv_are_answered_alike_row_by_row(finished, tmp_pa
     pd.testing.assert_frame_equal(out[suffix], out[".parquet"])
     assert out[suffix]["pre_pt_root_id"].tolist() == pairs["pre_pt_root_id"].tolist()  # to the last digit
     assert out[suffix]["note"].iloc[40].startswith("pre neuron unknown")
+    assert f"43 rows, {int((out[suffix]['note'] != '').sum())} of them with a note" in result.output
+    assert f"{int(out[suffix]['fitted_on'].sum())} are pairs the run was fitted on (fitted_on)" in result.output
+    assert "1 are left empty, of neurons that the run knows nothing of: --fill-unknown" in result.output
+    assert f"connectivity: {out[suffix]['model'].iloc[0]}, best of 8 on held-out axons (average precision " in result.output
 
 
 def test_neurons_are_answered_row_by_row(finished, tmp_path):
@@ -178,7 +180,7 @@ def test_zero_rows_are_answered_with_zero_rows(finished, tmp_path, suffix):
     [
         ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, ["--materialization", 8], "the run knows those of [7, 9]"),
         ({"pre_pt_root_id": [ROOT], "post_pt_root_id": [ROOT + 1]}, [], "no materialization was given, and the run knows those of [7, 9]"),
-        ({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}, [], "ids are stored as float64"),
+        ({"pre_nucleus_id": [1.5], "post_nucleus_id": [2.0]}, [], "1 of 1 ids are no whole numbers"),
         ({"pre": [1], "post": [2]}, [], "2 columns are missing"),
     ],
 )
@@ -197,7 +199,7 @@ def test_predict_says_where_a_run_is_not_finished(tmp_path):
     pd.DataFrame({"nucleus_id": [1]}).to_csv(tmp_path / "neurons.csv", index=False)
     write_kind(tmp_path / "begun", RUN)
     result = invoke("predict", tmp_path / "begun", "--neurons", tmp_path / "neurons.csv", "--out", tmp_path / "out.csv")
-    assert "no finished run" in words(result)
+    assert "a run of the graph model that has not finished" in words(result)
 
 
 def test_a_table_of_another_kind_is_refused(finished, tmp_path):
@@ -207,9 +209,16 @@ def test_a_table_of_another_kind_is_refused(finished, tmp_path):
 
 
 def test_the_report_is_written_again_from_what_the_folder_holds(finished, tmp_path):
-    for name in ("kind.json", "metrics.parquet", "verdicts.json"):
+    for name in ("kind.json", "manifest.json", "metrics.parquet", "verdicts.json"):
         shutil.copy(finished.folder / name, tmp_path / name)
     result = invoke("report", tmp_path)
     assert result.output.strip().endswith("report.html")
     verdict = json.loads((tmp_path / "verdicts.json").read_text())[0]["sentence"]
     assert verdict.partition(": ")[2][1:60] in (tmp_path / "report.html").read_text()
+
+
+def test_an_interval_that_is_not_there_is_said_in_words():
+    from graphtwin.cli.twin import _interval
+
+    assert _interval(0.123456, 0.2, 3) == "[0.123, 0.200]"
+    assert _interval(float("nan"), float("nan"), 3) == "(no interval: too few to resample)"

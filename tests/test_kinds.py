@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import graphtwin
 from graphtwin.cli.app import app
+from graphtwin.folders import written
 from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
 from graphtwin.wiring.pairs.planted import Planted, plant
@@ -25,7 +26,14 @@ KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIK
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
-    return lambda folder: write_kind(folder, kind)
+    """A folder of a kind, finished, with one file in it."""
+
+    def make(folder: Path) -> None:
+        with written(folder, kind) as begin:
+            begin()
+            (folder / "notes.txt").write_text("a result")
+
+    return make
 
 
 def filled(**texts: str) -> Callable[[Path], object]:
@@ -71,7 +79,7 @@ FOLDERS = {
     ),
     "somebody's": (filled(thesis_txt="years of work", report_html="mine"), "holds 2 files and"),
     "empty": (filled(), "holds 0 files and no kind.json"),
-    "of a later version": (filled(kind_json='{"kind": "run", "format": 9}'), "a 'run' of format 9, but this version reads format 1"),
+    "of a later version": (filled(kind_json='{"kind": "run", "format": 9}'), "a 'run' of format 9, but this version reads format 2"),
     "damaged": (filled(kind_json='{"kind": '), "does not say what kind of folder it is"),
 }
 # What a command is given after the folder, and the kinds that it can use.
@@ -138,7 +146,7 @@ def test_a_command_that_reads_another_kind_says_what_the_folder_is_and_what_to_g
     message = told(line, given, tmp_path / "it")
     if holds in wanted:
         assert f"{FILE}" not in message
-        assert is_a not in message  # nothing is wrong with its kind: the folder has not finished
+        assert is_a not in message  # nothing is wrong with its kind: what is lacking is a file, or an input
     else:
         assert is_a in message
     if holds in KINDS and holds not in wanted:
@@ -157,7 +165,7 @@ def test_nothing_is_written_into_a_folder_of_another_kind(given, tmp_path, comma
     message = told(line, given, tmp_path / "it")
     if holds == kind:
         assert f"a {KINDS[kind].name} is already there" in message
-        assert ("--resume" in message) == (kind != "like-to-like")
+        assert "--resume" not in message  # it has finished
     else:
         assert is_a in message
 
@@ -231,29 +239,36 @@ def test_like_to_like_in_python_is_what_the_command_does(given, answered, tmp_pa
 
 def test_a_run_that_has_not_finished_gets_no_page(tmp_path):
     write_kind(tmp_path / "it", RUN)
-    (tmp_path / "it" / "unfinished").write_text("")
-    with pytest.raises(ValueError, match=r"has not finished\. Go on with it first: give the `graphtwin run` that began it"):
+    with pytest.raises(
+        ValueError, match=r"has not finished\. Go on with it first: give the command that began it .*--resume \(`graphtwin run"
+    ):
         graphtwin.write_report(tmp_path / "it")
     assert not (tmp_path / "it" / "report.html").exists()
 
 
-def test_a_like_to_like_analysis_that_was_stopped_while_it_wrote_does_not_count_as_finished(given, tmp_path, monkeypatch):
+def test_a_like_to_like_analysis_that_met_a_full_disk_is_begun_anew_by_the_same_command(given, answered, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError("no space left")
 
     out = tmp_path / "like"
-    asked = {"inclusion": "none", "by": "none", "nulls": 0}
+    asked = {"inclusion": "none", "by": "none", "nulls": 9}
     monkeypatch.setattr("graphtwin.pipeline.pairs.like_to_like.artifacts.provenance", full)
     with pytest.raises(OSError, match="no space left"):
         graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
     monkeypatch.undo()
-    before = contents(out)
-    assert {"unfinished", "slopes.csv", "notes.json"} <= before.keys()
-    with pytest.raises(ValueError, match=r"has not finished\. Remove the folder and make it again: `graphtwin like-to-like --out"):
+    assert not out.exists()  # it cannot go on with what it wrote
+    write_kind(out, LIKE_TO_LIKE)  # a killed one leaves what it wrote
+    (out / "of_another_question.parquet").write_text("left by a try with other arguments")
+    (out / "mine.txt").write_text("somebody's")
+    with pytest.raises(
+        ValueError, match=r"has not finished\. Go on with it first: give the command .* once more \(`graphtwin like-to-like"
+    ):
         graphtwin.write_report(out)
-    with pytest.raises(FileExistsError, match=r"was begun there and has not finished\. Give --force to begin anew, or name another --out"):
-        graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
-    assert contents(out) == before
+    graphtwin.like_to_like(given["table"], "signal_correlation", out, **asked)
+    (out / "mine.txt").unlink()
+    found, expected = contents(out), contents(answered)
+    assert found.pop("manifest.json") != expected.pop("manifest.json")  # that of the second try has somebody's file
+    assert found == expected
 
 
 @pytest.mark.parametrize("beside", ["run_cortex", "run_twin"])
@@ -268,7 +283,7 @@ def test_folders_beside_a_demonstration_that_are_somebody_s_are_left_alone(tmp_p
 
 def test_a_folder_says_its_kind_its_format_and_what_wrote_it(tmp_path):
     path = write_kind(tmp_path / "it", TWIN, "graphtwin twin transfer")
-    said = {"kind": "twin", "format": 1, "command": "graphtwin twin transfer", "graphtwin": graphtwin.__version__}
+    said = {"kind": "twin", "format": 2, "command": "graphtwin twin transfer", "graphtwin": graphtwin.__version__}
     assert json.loads(path.read_text()) == said
     assert kind_of(tmp_path / "it") is TWIN
     assert kind_of(tmp_path) is None
@@ -278,13 +293,15 @@ def test_a_place_is_new_empty_or_to_go_on_with(tmp_path):
     assert not require_place(tmp_path / "new", RUN)
     assert not require_place(tmp_path, RUN, resume=True)
     write_kind(tmp_path / "begun", RUN)
+    assert not require_place(tmp_path / "begun", RUN)  # killed before it wrote anything else
+    (tmp_path / "begun" / "config.toml").write_text("")
     assert require_place(tmp_path / "begun", RUN, resume=True)
 
 
 def test_the_functional_twin_of_a_run_of_the_graph_model_says_what_it_is_and_what_to_use(tmp_path):
-    write_kind(tmp_path / "it", RUN)
+    of_kind(RUN)(tmp_path / "it")
     with pytest.raises(ValueError, match=r"a run of the graph model, for `graphtwin predict \| report` and graphtwin\.graph\. Give a fun"):
         graphtwin.twin.load(tmp_path / "it")
-    write_kind(tmp_path / "twin", TWIN)
+    of_kind(TWIN)(tmp_path / "twin")
     with pytest.raises(ValueError, match=r"a functional twin, for `graphtwin twin score \|.* and graphtwin\.twin\. Give a run of"):
         graphtwin.graph.load(tmp_path / "twin")

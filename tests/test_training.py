@@ -112,3 +112,22 @@ def test_a_checkpoint_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp
     assert not mark.exists()
     torch.load(tmp_path / "fit.pt", weights_only=False)  # the payload is a live one
     assert mark.exists()
+
+
+def test_weights_that_are_no_numbers_any_more_are_told_and_not_what_broke_on_them():
+    model = new_model()
+
+    def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+        yield lambda: (model(X) * float("inf")).sum()
+        yield lambda: torch.bincount(torch.tensor([-1]))
+
+    with pytest.raises(FloatingPointError, match=r"weights became infinite or NaN\. Lower the learning rate"):
+        fit(model, batches, 2, lambda: 1.0, FitConfig(epochs=2), 3, "line")
+
+
+def test_another_error_of_torch_is_not_taken_for_one_of_weights():
+    def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+        yield lambda: torch.bincount(torch.tensor([-1]))
+
+    with pytest.raises(RuntimeError, match="bincount"):
+        fit(new_model(), batches, 1, lambda: 1.0, FitConfig(epochs=2), 3, "line")

@@ -30,11 +30,13 @@ from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import rng_for, threads
 from graphtwin.insilico import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
+from graphtwin.kinds import is_finished
 from graphtwin.pipeline.pairs import with_function
 from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.sources.loaders import read_neurons, read_pairs
+from graphtwin.statistics import NORMAL_95
 from graphtwin.synthetic import Animal, AnimalConfig, make_animal
 from graphtwin.synthetic.brain import grow_parts, lay_tiles
 from graphtwin.synthetic.files import write_dynamic, write_published
@@ -98,7 +100,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
     if not table.exists() or not scores.exists():
         recording = filmed(kind, number, folder / "recording")
         run = folder / "twin"
-        if not (run / "twin.pt").exists():
+        if not is_finished(run):
             train_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
         with threads(1):
             medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()
@@ -293,7 +295,7 @@ def figure_of(answers: pd.DataFrame, table: pd.DataFrame) -> Figure:
     places = np.arange(len(SOURCES))
     panels[0].plot(of_animals.to_numpy(), places, color="0.75", linewidth=0.8)
     panels[0].plot(of_animals.mean(1).to_numpy(), places, color="C0", marker="o", markersize=4)
-    panels[0].axvline(stats.norm.ppf(0.975), color="0.6", linewidth=0.8, linestyle=":")
+    panels[0].axvline(NORMAL_95, color="0.6", linewidth=0.8, linestyle=":")
     panels[0].set_yticks(places, SOURCES, fontsize=7)
     panels[0].invert_yaxis()
     panels[0].set(xlabel="z of the slope of likeness", title="A planted feature rule")

@@ -17,6 +17,7 @@ from scipy import stats
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.report.figures import BLUE, MUTED, RULE, STYLE, VERMILLION, WIDTH
 from graphtwin.sources.loaders import OUTCOMES, bundled, published_slopes
+from graphtwin.statistics import NORMAL_95
 
 HERE = Path(__file__).parent
 TITLES = {"synapse_density": "synapses per L_d", "co_travel": "co-travel"}
@@ -150,7 +151,9 @@ def draw_forest(slopes: pd.DataFrame) -> Figure:
             for place, (prefix, colour) in enumerate((("", VERMILLION), ("published_", BLUE))):
                 y = np.arange(len(here)) + (place - 0.5) * 0.34
                 label = "GLM on binned sums" if place == 0 else "published mixed model"
-                axes.errorbar(here[f"{prefix}estimate"], y, xerr=1.96 * here[f"{prefix}se"], fmt="o", ms=3.5, color=colour, label=label)
+                axes.errorbar(
+                    here[f"{prefix}estimate"], y, xerr=NORMAL_95 * here[f"{prefix}se"], fmt="o", ms=3.5, color=colour, label=label
+                )
             axes.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0)
             axes.set_yticks(range(len(here)), [group.replace("->", "→") for group in here.index])
             axes.set_ylim(len(here) - 0.4, -0.6)

@@ -41,10 +41,13 @@ def require_recordings(*recordings: Path) -> None:
     Args:
         recordings: Folders, archives or NWB files.
     """
-    for path in recordings:
-        if not path.exists() and not path.with_name(f"{path.name}.zip").exists():
-            raise FileNotFoundError(f"{path}: neither this folder nor {path.name}.zip exists. Give the path of a recording.")
-        if path.suffix.lower() == ".nwb":
-            from graphtwin.extras import require_packages
+    from graphtwin.extras import require_packages
+    from graphtwin.kinds import kind_of
 
+    for path in recordings:
+        if not path.exists() and not path.with_name(f"{path.name}.zip").exists() and "#" not in path.name:
+            raise FileNotFoundError(f"{path}: neither this folder nor {path.name}.zip exists. Give the path of a recording.")
+        if path.is_dir() and (kind := kind_of(path)) is not None:
+            raise ValueError(f"{path}: is {kind.is_a}, for {kind.used_by}, and no recording. Give the path of a recording.")
+        if path.suffix.lower() == ".nwb":
             require_packages(f"{path}: recordings in NWB files", "h5py", "oasis")

@@ -30,7 +30,7 @@ def print_findings(folder: Path) -> None:
 def print_predicted(table: pd.DataFrame, graph: FittedGraph, out: Path) -> None:
     """Print how many rows were answered, how many of them are no predictions of something unseen, and which models answered."""
     of_pairs = "probability" in table
-    empty = int((table["model"] == "").sum()) if of_pairs else int((table["evidence"] == "none").sum())
+    empty = int(table["note"].str.contains("left empty").sum())
     typer.echo(f"{out}: {len(table)} rows, {int((table['note'] != '').sum())} of them with a note")
     fitted, what = int(table["fitted_on"].sum()), "pairs" if of_pairs else "neurons whose labels"
     typer.echo(f"  {fitted} are {what} the run was fitted on (fitted_on): no prediction of something unseen")

@@ -51,19 +51,23 @@ def _run(
     """Embed, fit, validate against the connectome and report, in one go."""
     with words():
         from graphtwin.extras import require_packages
+        from graphtwin.folders import as_written
         from graphtwin.kinds import RUN, require_place
         from graphtwin.sources import require_source
 
         require_source(source, ("synthetic",))
         require_files(embeddings)
-        require_place(out or Path("runs") / Path(source).stem, RUN, resume, force, (source, embeddings))
+        place = out or Path("runs") / Path(source).stem
+        if any(setting.partition("=")[0].strip() == "out" for setting in set_ or ()):
+            raise ValueError("--set out: the folder is named by --out.")
+        require_place(place, RUN, resume, force, (source, embeddings))
         require_packages("graphtwin run", "torch", "torch_geometric", "sklearn", "matplotlib", "jinja2")
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report
 
-        given = {"source": source, "seed": seed, "out": out or Path("runs") / Path(source).stem}
+        given = {"source": source, "seed": seed, "out": place}
         folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
-        if not (folder / "report.html").exists():
+        if not as_written(folder, "report.html"):
             write_report(folder)
         print_results(folder)
         if (folder / "like_to_like").exists():
@@ -99,7 +103,7 @@ def _predict(
         from graphtwin.artifacts import require_new
         from graphtwin.kinds import RUN, require_kind
 
-        given = pairs or neurons
+        given = pairs or neurons or Path()
         require_new(out, force=force, inputs=(given,))
         require_kind(run, RUN)
         require_files(given)

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
+from graphtwin.workers import WorkersKilled
+
+# How torch says that memory was not enough, which is no MemoryError there: on the CPU, on a GPU, and what it was asked for.
+TORCH_LACKS_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|CUDA error: out of memory")
+ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
+
 
 @contextmanager
 def words() -> Iterator[None]:
-    """Errors that a person can mend end in one message and exit code 2, without a traceback."""
+    """Errors that a person can mend end in one message, without a traceback.
+
+    The exit code is 2 where what was asked for cannot be done, 1 where the machine failed on the way.
+    """
     try:
         yield
     except BrokenPipeError:  # a reader such as `head` had enough: nothing to mend
         raise
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        typer.secho(f"graphtwin: {_told(error)}", err=True, fg="red")
-        raise typer.Exit(2) from error
+        _end(_told(error), 2, error)
+    except WorkersKilled as error:
+        _end(str(error), 1, error)
+    except MemoryError as error:
+        _end(_of_memory(str(error)), 1, error)
+    except RuntimeError as error:
+        if not TORCH_LACKS_MEMORY.search(str(error)):
+            raise
+        asked = ASKED_FOR.search(str(error))
+        _end(_of_memory(f"{asked[1]} were asked for at once" if asked else ""), 1, error)
 
 
 def _told(error: Exception) -> str:
@@ -27,3 +45,13 @@ def _told(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and str(error).startswith("No module named"):
         return in_words("this command", [error.name])
     return " ".join(str(error).splitlines()) or type(error).__name__
+
+
+def _of_memory(needed: str) -> str:
+    do = "Free memory, or ask for less at once: fewer workers, threads or neurons. What is written is kept, and --resume goes on with it."
+    return f"the memory is not enough{f' ({needed})' if needed else ''}. {do}"
+
+
+def _end(message: str, code: int, error: Exception) -> None:
+    typer.secho(f"graphtwin: {message}", err=True, fg="red")
+    raise typer.Exit(code) from error

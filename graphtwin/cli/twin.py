@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -63,8 +64,8 @@ def _train(
 ) -> None:
     """Train one core for all animals, and for each the rest."""
     with words():
-        require_recordings(*recordings)
         _require_place(out, resume, force, recordings)
+        require_recordings(*recordings)
         require_device(device)
         from graphtwin.twin.runs import train_twin
 
@@ -92,8 +93,8 @@ def _transfer(
         from graphtwin.kinds import TWIN, require_kind
 
         require_kind(run, TWIN)
-        require_recordings(recording)
         _require_place(out, resume, force, [run, recording])
+        require_recordings(recording)
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
@@ -127,8 +128,7 @@ def _score(
         scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
         write_table(scored.units, out)
         write_table(scored.kinds, by_kind)
-        medians = ", ".join(f"{name} {scored.units[name].median():.3f}" for name in SHOWN)
-        typer.echo(f"{out}: {len(scored.units)} units; medians: {medians}")
+        typer.echo(f"{out}: {len(scored.units)} units; {_medians(scored.units, SHOWN)}")
         for kind, group in scored.kinds.groupby("kind", sort=False):
             typer.echo(f"  {_words_of(str(kind), group)}")
         typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
@@ -160,13 +160,13 @@ def _population(
         write_table(found.scores, out)
         typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
         for row in found.scores.itertuples():
-            typer.echo(f"  {row.score}: {row.value:.4f} [{row.low:.4f}, {row.high:.4f}]; repeats dealt anew {row.null:.4f}")
+            typer.echo(f"  {row.score}: {row.value:.4f} {_interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
 
 
 @app.command("predict")
 def _predict(
     run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width).")],
+    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width), a frame for each of the twin's.")],
     out: Annotated[Path, typer.Option(help="File for the responses: .npy (frames, units).")],
     animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
@@ -223,8 +223,7 @@ def _tune(
 
         table = tune_twin(run, progress=True)
         write_table(table, out)
-        medians = ", ".join(f"{name} {table[name].median():.3f}" for name in ("gosi", "gdsi", "osi"))
-        typer.echo(f"{out}: {len(table)} units; medians: {medians}")
+        typer.echo(f"{out}: {len(table)} units; {_medians(table, ('gosi', 'gdsi', 'osi'))}")
 
 
 @app.command("correlate")
@@ -239,6 +238,7 @@ def _correlate(
         from graphtwin.artifacts import ARRAYS, require_new
 
         require_new(out, ARRAYS, force, (stimulus,))
+        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
         _require_twin(run, stimulus)
         from graphtwin.twin.runs import correlate_twin
 
@@ -247,11 +247,16 @@ def _correlate(
 
 
 def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:
-    """Look at the folder of a training; of several processes that torchrun started, the training lets the first look."""
+    """Look at the folder of a training; of several processes that torchrun started, the first does."""
     from graphtwin.kinds import TWIN, require_place
 
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if _is_first():
         require_place(out, TWIN, resume, force, inputs)
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the processes that torchrun started, or a process alone."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:
@@ -266,14 +271,34 @@ def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") ->
     require_device(device)
 
 
+def _medians(table: pd.DataFrame, names: tuple[str, ...]) -> str:
+    """The median of each score with the number of units that have it, which are not always all."""
+    known = table[list(names)].notna().sum()
+    if known.nunique() == 1:
+        return f"medians over {known.iloc[0]}: " + ", ".join(_median(table[name]) for name in names)
+    return "medians: " + ", ".join(f"{_median(table[name])} ({known[name]} units)" for name in names)
+
+
+def _median(values: pd.Series) -> str:
+    return f"{values.name} {values.median():.3f}" if values.notna().any() else f"{values.name} of no unit"
+
+
 def _words_of(kind: str, scores: pd.DataFrame) -> str:
     """One line of the table of kinds."""
     of = scores.set_index("score")
     first, norm = of.iloc[0], of.loc["cc_norm"]
     trained = "trained on others" if first["trained_on"] else "never trained on"
-    interval = f"[{norm['units_low']:.3f}, {norm['units_high']:.3f}]"
-    bits = of.loc["bits_per_response", "median"]
-    return f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval}, {bits:.3f} bits"
+    interval = _interval(norm["units_low"], norm["units_high"], 3)
+    bits = of.loc["bits_per_response"]
+    return (
+        f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units, "
+        f"{bits['median']:.3f} bits of {bits['n_units']}"
+    )
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    """The interval in brackets, or in words that there is none."""
+    return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) and math.isfinite(high) else "(no interval: too few to resample)"
 
 
 def _save(responses: object, path: Path) -> None:

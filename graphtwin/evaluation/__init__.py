@@ -12,19 +12,30 @@ from graphtwin.evaluation.baselines import (
     fit_pair_baseline,
     fit_position_baseline,
 )
-from graphtwin.evaluation.metrics import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tiles
-from graphtwin.evaluation.verdicts import LEVEL, LOWER_IS_BETTER, About, Verdict, comparison_of, judge, p_of_better
+from graphtwin.evaluation.verdicts import (
+    FEWEST_PERMUTATIONS,
+    LEVEL,
+    LOWER_IS_BETTER,
+    About,
+    Finding,
+    Verdict,
+    comparison_of,
+    judge,
+    p_of_better,
+)
 
 __all__ = [
     "About",
     "DrawnPairs",
+    "FEWEST_PERMUTATIONS",
+    "Finding",
     "LEVEL",
     "LOWER_IS_BETTER",
     "LabelModel",
-    "NORMAL_95",
     "NeuronSide",
     "PairModel",
     "PositionModel",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
+from graphtwin.statistics import NORMAL_95
+
 Weight = Num[np.ndarray, " rows"] | None
-NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal
 
 
 def confusion_counts(
@@ -29,32 +30,34 @@ def recall_per_class(
     return _ratio(np.diag(counts), counts.sum(1))
 
 
-def balanced_accuracy(true: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], n_classes: int, weight: Weight = None) -> float:
-    """Mean recall over the classes that have a row."""
-    recall = recall_per_class(true, predicted, n_classes, weight)
-    return float(np.nanmean(recall)) if np.isfinite(recall).any() else np.nan
-
-
-def balanced_accuracy_within(
+def balanced_accuracy(
     true: Int[np.ndarray, " rows"],
     predicted: Int[np.ndarray, " rows"],
     n_classes: int,
     group: Int[np.ndarray, " rows"],
     weight: Weight = None,
 ) -> float:
-    """Balanced accuracy inside each group (a scan), averaged with the groups' rows; groups with fewer than two classes do not count.
+    """Mean recall inside each group (a fold, or a scan of a fold), averaged with the groups' rows; guessing scores 1 / (classes).
 
-    Whoever only knows the group scores 1 / (classes present), however different the groups are.
+    Whoever knows the group alone has nothing to tell its neurons apart by: one answer a group scores exactly what guessing does, however
+    different the groups are. To that end a group that lacks classes, where guessing scores 1 / (classes present), is brought to the same
+    scale (guessing and all right stay where they are), and an answer that it lacks counts as a guess among those that it has. Groups with
+    fewer than two classes do not count.
     """
     _, code = np.unique(group, return_inverse=True)
     n_groups = int(code.max(initial=-1)) + 1
     flat = (code * n_classes + true) * n_classes + predicted
     counts = np.bincount(flat, _weights(weight, len(true)), minlength=n_groups * n_classes**2).reshape(n_groups, n_classes, n_classes)
     members = counts.sum(2)
-    present = (members > 0).sum(1)
-    recall = np.nan_to_num(_ratio(np.diagonal(counts, axis1=1, axis2=2), members)).sum(1) / np.maximum(present, 1)
-    rows = np.where(present >= 2, members.sum(1), 0.0)
-    return float(_ratio(np.sum(recall * rows), rows.sum()))
+    present = members > 0
+    n_present = np.maximum(present.sum(1), 1)
+    guessed = np.where(present[:, None], 0.0, counts).sum(2) / n_present[:, None]
+    recall = np.nan_to_num(_ratio(np.diagonal(counts, axis1=1, axis2=2) + guessed, members)).sum(1) / n_present
+    some = n_present >= 2
+    above = np.divide(recall - 1 / n_present, 1 - 1 / n_present, out=np.zeros(n_groups), where=some)
+    rows = np.where(some, members.sum(1), 0.0)
+    chance = 1 / max(len(np.unique(true)), 1)
+    return float(chance + (1 - chance) * _ratio(np.sum(above * rows), rows.sum()))
 
 
 def r_squared(true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
@@ -64,6 +67,19 @@ def r_squared(true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"]
         return np.nan
     total = np.sum(w * (true - np.average(true, weights=w)) ** 2)
     return float(1 - np.sum(w * (true - mean) ** 2) / total) if total > 0 else np.nan
+
+
+def r_squared_within(
+    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], group: Int[np.ndarray, " rows"], weight: Weight = None
+) -> float:
+    """`r_squared` of the deviations from each group's mean (a scan of a fold): one answer a group scores exactly 0."""
+    _, first, code = np.unique(group, return_index=True, return_inverse=True)
+    w = _weights(weight, len(true))
+    rows = np.bincount(code, w)
+    apart, told = (value - value[first][code] for value in (true, mean))  # so that equal answers differ by exactly nothing
+    apart, told = (value - np.nan_to_num(_ratio(np.bincount(code, w * value), rows))[code] for value in (apart, told))
+    total = np.sum(w * apart**2)
+    return float(1 - np.sum(w * (apart - told) ** 2) / total) if total > 0 else np.nan
 
 
 def median_absolute_error(true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
@@ -81,9 +97,16 @@ def median_absolute_error(true: Float[np.ndarray, " rows"], mean: Float[np.ndarr
 def interval_coverage(
     true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], sd: Float[np.ndarray, " rows"], weight: Weight = None
 ) -> float:
-    """Share of rows inside mean +- 1.96 sd: 0.95 where the error bars are right."""
+    """Share of rows inside mean +- 1.96 sd: 0.95 where the error bars are right. NaN where a row has none."""
     w = _weights(weight, len(true))
-    return float(_ratio(np.sum(w * (np.abs(true - mean) <= NORMAL_95 * sd)), w.sum()))
+    return float(_ratio(np.sum(w * inside_interval(true, mean, sd)), w.sum()))
+
+
+def inside_interval(
+    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], sd: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """1 where a row lies inside mean +- 1.96 sd and 0 where it does not; NaN where it has no error bar."""
+    return np.where(np.isfinite(sd), np.abs(true - mean) <= NORMAL_95 * sd, np.nan)
 
 
 def auc_by_stratum(
@@ -121,13 +144,18 @@ def falling_order(score: Num[np.ndarray, " rows"], stratum: Int[np.ndarray, " ro
     return order[np.argsort(key, kind="stable")]
 
 
-def calibration_bin(probability: Float[np.ndarray, " rows"], n_bins: int = 20) -> Int[np.ndarray, " rows"]:
-    """Bin of rising probability, equally many rows in each (equal probabilities stay together).
+def calibration_bin(probability: Float[np.ndarray, " rows"], fold: Int[np.ndarray, " rows"], n_bins: int = 20) -> Int[np.ndarray, " rows"]:
+    """Bin of rising probability within each fold, equally many rows in each (equal probabilities stay together); folds share no bin.
 
-    At a prevalence of 0.4 % bins of equal width would put almost every pair into the first.
+    At a prevalence of 0.4 % bins of equal width would put almost every pair into the first. In a bin of two folds what one promises too
+    much and the other too little would cancel, the more so the more levels a model has.
     """
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, n_bins + 1)[1:-1]))
-    return np.searchsorted(edges, probability, side="right").astype(np.int64)
+    bins = np.empty(len(probability), dtype=np.int64)
+    for place, number in enumerate(np.unique(fold)):
+        rows = np.flatnonzero(fold == number)
+        edges = np.unique(np.quantile(probability[rows], np.linspace(0, 1, n_bins + 1)[1:-1]))
+        bins[rows] = place * n_bins + np.searchsorted(edges, probability[rows], side="right")
+    return bins
 
 
 def log_loss_terms(connected: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:

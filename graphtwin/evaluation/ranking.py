@@ -33,6 +33,11 @@ class RankedPairs:
     cluster: Int[np.ndarray, " pairs"]
     mark: UInt8[np.ndarray, " pairs"]
 
+    @property
+    def start(self) -> Int[np.ndarray, " strata_and_one"]:
+        """Place at which each stratum begins, and the end."""
+        return np.r_[0, 1 + np.flatnonzero(self.mark == ENDS_STRATUM)]
+
 
 def rank_pairs(
     connected: Bool[np.ndarray, " pairs"],
@@ -46,7 +51,8 @@ def rank_pairs(
         connected: Whether a synapse was observed.
         score: Score of each pair: the higher, the likelier connected.
         cluster: Row of the pair's axon (or neuron, or scan) in the table of counts, from 0.
-        stratum: Stratum of each pair: pairs are compared inside a stratum only, those with stratum -1 are left out.
+        stratum: Stratum of each pair, such as the fold it was held out in: pairs are compared inside a stratum only, those with stratum -1
+            are left out.
     """
     if stratum is not None and (stratum < 0).any():
         keep = stratum >= 0
@@ -71,7 +77,9 @@ def resampled_ranking(
 ) -> tuple[Float[np.ndarray, " replicates"], Float[np.ndarray, " replicates"]]:
     """AUC and average precision when each cluster counts as often as each replicate drew it.
 
-    With strata: the mean over strata that have a positive and a negative, weighted by their positives. NaN where none has.
+    With strata: the mean over strata that have a positive and a negative, weighted by their positives, so that both are means over
+    connected pairs. One score for all pairs of a stratum has an AUC of exactly 0.5, whatever the other strata have. NaN where no stratum
+    has both.
     """
     passes = [
         _rank_pass(
@@ -87,8 +95,20 @@ def resampled_ranking(
 def resampled_precision_at_k(
     ranked: RankedPairs, counts: Num[np.ndarray, "replicates clusters"], k: int
 ) -> Float[np.ndarray, " replicates"]:
-    """Share of connected pairs among the k highest-scored of each replicate; a tie across the cut counts with its expectation."""
-    return np.array([_precision_at(ranked.connected, ranked.cluster, ranked.mark, row.astype(np.float64), k) for row in counts])
+    """Share of connected pairs among the k highest-scored of each replicate; a tie across the cut counts with its expectation.
+
+    With strata: of each as large a share of its pairs, k in all, so that one score for all pairs of a stratum finds the share of connected
+    pairs. NaN with fewer than k pairs.
+    """
+    start, n_clusters = ranked.start, counts.shape[1]
+    of_stratum = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    size = np.bincount(of_stratum * n_clusters + ranked.cluster, minlength=(len(start) - 1) * n_clusters).reshape(-1, n_clusters)
+    rows = counts @ size.T.astype(np.float64)
+    total = rows.sum(1)
+    cut = k * np.divide(rows, total[:, None], out=np.zeros_like(rows), where=total[:, None] > 0)
+    arrays = ranked.connected, ranked.cluster, ranked.mark, start
+    hits = np.array([_hits_above(*arrays, drawn.astype(np.float64), at) for drawn, at in zip(counts, cut, strict=True)])
+    return np.where(total >= k, hits / k, np.nan)
 
 
 @njit(cache=True, nogil=True)
@@ -149,18 +169,21 @@ def _rank_pass(connected, cluster, mark, counts):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _precision_at(connected, cluster, mark, count, k):
-    """Precision among the k highest scores for one replicate (count: float64 a cluster); stops at the cut. NaN with fewer than k pairs."""
-    hits, seen, tied_hits, tied = 0.0, 0.0, 0.0, 0.0
-    for i in range(len(cluster)):
-        w = count[cluster[i]]
-        tied += w
-        if connected[i]:
-            tied_hits += w
-        if mark[i] != INSIDE_TIE:
-            if seen + tied >= k:
-                return (hits + tied_hits * (k - seen) / tied) / k
-            hits += tied_hits
-            seen += tied
-            tied_hits, tied = 0.0, 0.0
-    return np.nan
+def _hits_above(connected, cluster, mark, start, count, cut):
+    """Connected pairs among the highest scores of each stratum, as many pairs as its cut; count: float64 a cluster. Stops at each cut."""
+    found = 0.0
+    for s in range(len(cut)):
+        seen, tied_hits, tied = 0.0, 0.0, 0.0
+        for i in range(start[s], start[s + 1]):
+            w = count[cluster[i]]
+            tied += w
+            if connected[i]:
+                tied_hits += w
+            if mark[i] != INSIDE_TIE:
+                if seen + tied >= cut[s]:
+                    found += tied_hits * (cut[s] - seen) / tied if tied > 0 else 0.0
+                    break
+                found += tied_hits
+                seen += tied
+                tied_hits, tied = 0.0, 0.0
+    return found

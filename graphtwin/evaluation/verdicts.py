@@ -19,13 +19,16 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "balanced_accuracy_within_scan": "balanced accuracy within scans",
     "r2": "R2",
+    "r2_within_scan": "R2 within scans",
     "median_absolute_error": "median error",
     "log_loss": "log loss",
 }
 # Metrics that are errors and losses; of all others more is better.
 LOWER_IS_BETTER = {"median_absolute_error", "log_loss", "brier", "calibration_error"}
 LEVEL = 0.05  # largest one-sided p at which a model adds something: the usual 5 %
+FEWEST_PERMUTATIONS = 19  # permutations whose least p, 1 / (1 + n), reaches `LEVEL`
 About = Literal["function", "structure"]
+Finding = Literal["adds", "unclear", "untested", "harms"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class Verdict:
     Attributes:
         task: What was predicted.
         about: What the first model has and the second lacks; None where no models were compared.
-        finding: Whether what the first model has adds to the prediction; or that the task was skipped, or a model chosen.
-        p_value: One-sided p of permutations; None where there are none.
+        finding: Whether what the first model has adds to the prediction, or that this could not be tested; or that the task was skipped, or
+            a model chosen.
+        p_value: One-sided p of permutations; None where there are none, or none that changed anything.
         sentence: The finding in words, with the numbers.
         split: What was held out.
         metric: Name of the metric that the models were compared by.
@@ -63,7 +67,7 @@ class Verdict:
 
     task: str
     about: About | None
-    finding: Literal["adds", "unclear", "harms", "skipped", "chosen"]
+    finding: Literal["adds", "unclear", "untested", "harms", "skipped", "chosen"]
     p_value: float | None
     sentence: str
     split: str | None = None
@@ -113,42 +117,62 @@ def judge(
 ) -> Verdict:
     """Say whether what a model has and another lacks adds anything.
 
-    It adds when the whole interval is on the better side and p <= 0.05; where too few permutations were run to reach that, none of them
-    may be as good.
+    Function adds when the whole interval is on the better side and permutations of function have p <= 0.05. Fewer than 19 of them cannot
+    have that, nor permutations that change nothing: then it could not be tested. Nothing permutes structure; of it the interval decides.
 
     Args:
-        comparison: The difference of the model that has something minus the one that lacks it.
+        comparison: The difference of the model that has something minus the best one that lacks it.
         about: What the first model has and the second lacks.
         observed: The first model's metric on the real data, needed with `null`.
         null: The first model's metric in every run where what it has was permuted.
         what: What the first model has and the second lacks, in the words of the sentence; the word of `about` if not given.
     """
     what = what or about
-    p_value = None
+    p_value, untested = None, "no permutation was run for this model"
     if null is not None and len(null) and observed is not None:
-        p_value = p_of_better(comparison.metric, observed, null)
-    finding = _finding(comparison, p_value, 0 if null is None else len(null))
-    text = f"{_claim(comparison, what, finding)}: {_numbers(comparison)}"
+        found = p_of_better(comparison.metric, observed, null)
+        p_value = found if np.isfinite(found) else None
+        untested = _why_untested(found, observed, len(null), what)
+    finding = _finding(comparison, about, p_value, untested)
+    text = f"{_claim(comparison, what, finding, untested)}: {_numbers(comparison)}"
     if p_value is not None and null is not None:
         text += f"; {_permutations(p_value, observed, null, what)}"
     of = comparison
     return Verdict(of.task, about, finding, p_value, text + ".", of.split, of.metric, of.first, of.second)
 
 
-def _finding(c: Comparison, p_value: float | None, n_null: int) -> Literal["adds", "unclear", "harms"]:
+def _why_untested(p_value: float, observed: float, n_null: int, what: str) -> str:
+    """Why permutations could not have told; empty where they could, and where one of too few did as well as the real data."""
+    if not np.isfinite(observed):
+        return "the prediction has no value where it was permuted"
+    if not np.isfinite(p_value):
+        return f"permuting {what} never changes the prediction"
+    if n_null < FEWEST_PERMUTATIONS and p_value <= 1 / (1 + n_null) + 1e-9:
+        return f"{n_null} permutation{'s' if n_null > 1 else ''} cannot reach p = {LEVEL}, at least {FEWEST_PERMUTATIONS} are needed"
+    return ""
+
+
+def _finding(c: Comparison, about: About, p_value: float | None, untested: str) -> Finding:
     better, worse = (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
     if worse:
         return "harms"
-    refuted = p_value is not None and not p_value <= max(LEVEL, 1 / (1 + n_null)) * (1 + 1e-9)
-    return "adds" if better and not refuted else "unclear"
+    if not better:
+        return "unclear"
+    if about == "structure":
+        return "adds"
+    if untested:
+        return "untested"
+    return "adds" if p_value is not None and p_value <= LEVEL + 1e-9 else "unclear"
 
 
-def _claim(c: Comparison, what: str, finding: str) -> str:
+def _claim(c: Comparison, what: str, finding: Finding, untested: str) -> str:
     task = c.task.replace("_", " ")
     if finding == "adds":
         return f"{task}: {what} adds to the prediction"
     if finding == "harms":
-        return f"{task}: {what} makes the prediction worse"
+        return f"{task}: with {what} the prediction is worse than the best without it"
+    if finding == "untested":
+        return f"{task}: whether {what} adds anything cannot be tested, since {untested}"
     if not np.isfinite([c.low, c.high]).all():
         return f"{task}: whether {what} adds anything cannot be said, the interval is undefined with {c.n_clusters} {c.cluster}s"
     if c.low > 0 or c.high < 0:
@@ -170,10 +194,7 @@ def _numbers(c: Comparison) -> str:
 
 def _permutations(p_value: float, observed: float | None, null: np.ndarray, what: str) -> str:
     text = f"with {what} permuted it is {_plain(float(np.mean(null)))} on average against {_plain(observed)}"
-    text += f" (p = {p_value:.2g}, n = {len(null)}"
-    if 1 / (1 + len(null)) > LEVEL:
-        text += f"; {len(null)} permutations cannot reach p = {LEVEL}, at least {int(1 / LEVEL) - 1} are needed"
-    return text + ")"
+    return text + f" (p = {p_value:.2g}, n = {len(null)})"
 
 
 def _signed(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -17,17 +16,19 @@ from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml, overridden, read_toml
 from graphtwin.execute import threads
 from graphtwin.extras import require_packages
-from graphtwin.kinds import SIMULATION, UNFINISHED, begin_anew, require_kind, require_place, write_kind
+from graphtwin.folders import changed_files as files_changed
+from graphtwin.folders import clear_finished, written
+from graphtwin.kinds import SIMULATION, is_finished, require_kind, require_place
 from graphtwin.pipeline.check_records import check_annotations, check_matches
 from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
 from graphtwin.synthetic import SimulateConfig, steps
 from graphtwin.synthetic.wiring import rule_of
+from graphtwin.workers import shared_out
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REGISTRY = "registry.json"  # name of the file with the sha256 of every file as it was written
 log = logging.getLogger("graphtwin")
 
 
@@ -39,7 +40,7 @@ class Step:
         name: Name of the step's mark in `work/`.
         work: Function that writes the part, given the configuration, the folder and the arguments.
         arguments: Further arguments of `work`, by name.
-        makes: Patterns below the folder of what goes before the step is done again: all it writes, or, where it goes on, what is not whole.
+        makes: Patterns below the folder of what goes before the step is done again: all it writes; nothing where it goes on.
         wave: Number of the step's wave: steps of a wave need only those of the waves before.
         cost: Rough duration of the step, relative to others: the longest start first.
     """
@@ -84,19 +85,15 @@ def write_simulation(config: SimulateConfig, out: str | Path, workers: int = 2, 
     folder = Path(out)
     _require_possible(config)
     _require_place(folder, config, resume, force)
-    if force:
-        begin_anew(folder, SIMULATION)
-    if (folder / REGISTRY).exists() and not (folder / UNFINISHED).exists():
+    if is_finished(folder) and not force:
+        clear_finished(folder)
         log.warning("%s: finished already; nothing was done.", folder)
         return folder
-    artifacts.write_text("This simulation has not finished: give --resume to go on.\n", folder / UNFINISHED)
-    write_kind(folder, SIMULATION)
-    artifacts.write_text(dump_toml(config), folder / "config.toml")
-    _do_steps(_steps(config, workers), config, folder, workers)
-    steps.write_readme(config, folder)
-    shutil.rmtree(folder / "work")
-    artifacts.write_json(_checksums(folder), folder / REGISTRY)
-    (folder / UNFINISHED).unlink()
+    with written(folder, SIMULATION, resume, force) as begin:
+        begin()
+        artifacts.write_text(dump_toml(config), folder / "config.toml")
+        _do_steps(_steps(config, workers), config, folder, workers)
+        steps.write_readme(config, folder)
     return folder
 
 
@@ -109,7 +106,7 @@ def _require_possible(config: SimulateConfig) -> None:
             "recordings and one animal. Give --minutes 0 --animals 1, or fewer neurons."
         )
     if config.minutes > 0:
-        require_packages("simulated recordings", "skimage", "h5py", "pynwb")
+        require_packages("simulated recordings", "h5py", "pynwb")
     if config.neurons <= steps.LARGE:
         require_packages("a simulated volume", "cloudvolume", "zmesh")
 
@@ -117,10 +114,8 @@ def _require_possible(config: SimulateConfig) -> None:
 def _steps(config: SimulateConfig, workers: int) -> list[Step]:
     """All steps; without movies the wiring has all workers, else films are made beside it."""
     if config.neurons > steps.LARGE:
-        places = ("truth/skeletons", "truth/pairs", "truth/synapses", steps.OUTLINES.as_posix())
-        begun = tuple(f"{place}/.part-*" for place in places)  # whole parts of a simulation that was stopped stay
         cells = Step("animal0", steps.plant_animal, {"animal": 0}, ("truth/animal0_*",), 1, 1)
-        return [Step("wiring", steps.wire_large, {"workers": workers}, begun, 0, 10), cells]
+        return [Step("wiring", steps.wire_large, {"workers": workers}, (), 0, 10), cells]  # whole parts of one that was stopped stay
     filmed = config.minutes > 0
     animals = range(config.animals)
     every = [Step("wiring", steps.wire, {"workers": 1 if filmed else workers}, ("truth/*.parquet", "truth/rule.json"), 0, 10)]
@@ -144,16 +139,14 @@ def _steps(config: SimulateConfig, workers: int) -> list[Step]:
 
 def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: int) -> None:
     """Do the steps that are missing, wave after wave, the steps of a wave side by side."""
-    import joblib
     from tqdm import tqdm
 
     missing = [step for step in every if not _mark(folder, step).exists()]
     with tqdm(total=len(every), initial=len(every) - len(missing), desc="simulate", unit="step") as bar:
         for wave in sorted({step.wave for step in missing}):
             now = sorted((step for step in missing if step.wave == wave), key=lambda step: -step.cost)
-            pool = joblib.Parallel(n_jobs=min(workers, len(now)), return_as="generator_unordered")
             with _quiet_workers(alone=len(now) == 1):
-                for name in pool(joblib.delayed(_do)(step, config, folder) for step in now):
+                for name in shared_out(_do, [(step, config, folder) for step in now], workers):
                     bar.update()
                     bar.set_postfix_str(name)
 
@@ -178,7 +171,7 @@ def _do(step: Step, config: SimulateConfig, folder: Path) -> str:
     """Do one step in a process of one thread; what an earlier try left of it goes first."""
     for pattern in step.makes:
         parent, name = folder / Path(pattern).parent, Path(pattern).name
-        for left in (*parent.glob(name), *parent.glob(f".{name.rstrip('*')}*")):
+        for left in parent.glob(name):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     with threads(1):
         step.work(config, folder, **step.arguments)
@@ -201,14 +194,6 @@ def _require_place(folder: Path, config: SimulateConfig, resume: bool, force: bo
         )
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    """Every file's sha256 by its path below the folder."""
-    from tqdm import tqdm
-
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (UNFINISHED, REGISTRY))
-    return {path.relative_to(folder).as_posix(): artifacts.sha256(path) for path in tqdm(files, desc="sha256", unit="file", delay=2)}
-
-
 def changed_files(folder: str | Path) -> pd.DataFrame:
     """Files of a simulation that are not as they were written.
 
@@ -221,18 +206,7 @@ def changed_files(folder: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     require_kind(folder, SIMULATION)
-    folder = Path(folder)
-    if not (folder / REGISTRY).exists():
-        raise FileNotFoundError(
-            f"{folder}: there is no {REGISTRY}, so nothing says how the files were written. Give the folder of a finished simulation."
-        )
-    written = json.loads((folder / REGISTRY).read_text(encoding="utf-8"))
-    there = _checksums(folder)
-    found = {
-        name: "missing" if name not in there else "not registered" if name not in written else "changed"
-        for name in sorted(written.keys() | there.keys())
-        if written.get(name) != there.get(name)
-    }
+    found = files_changed(folder)
     return pd.DataFrame({"file": list(found), "finding": list(found.values())}, dtype=object)
 
 

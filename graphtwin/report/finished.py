@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graphtwin.config import overridden
-from graphtwin.kinds import LIKE_TO_LIKE, RUN, UNFINISHED, require_kind
+from graphtwin.folders import amended
+from graphtwin.kinds import LIKE_TO_LIKE, RUN, require_kind
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
 from graphtwin.report.pages import write_like_to_like, write_run
 
@@ -22,11 +23,8 @@ def write_report(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
-    if (folder / UNFINISHED).exists():
-        go_on = f"Go on with it first: give the `{kind.command}` that began it once more, with --resume."
-        do = go_on if kind.resumes else f"Remove the folder and make it again: `{kind.command} --out {folder}`."
-        raise ValueError(f"{folder}: {kind.is_a} that has not finished. {do}")
-    return PAGES[kind](folder)
+    with amended(folder, "report.html"):
+        return PAGES[kind](folder)
 
 
 def like_to_like(
@@ -42,7 +40,7 @@ def like_to_like(
     Args:
         pairs: Path of the pair table: .pkl as published, .parquet, .feather or .csv.
         similarity: Columns of the pairs, or names that are computed from the neurons; one or several.
-        out: Folder to write, new or empty.
+        out: Folder to write: new, empty, or of an analysis that has not finished, which is begun anew.
         overrides: Settings of `LikeToLikeConfig` as `key=value`.
         force: Take away an analysis that is in the folder, once the question is answered.
         asked: Other fields of `LikeToLikeConfig` by name: neurons, embeddings, outcome, by, inclusion, nulls, seed, workers, monitor.
@@ -52,5 +50,4 @@ def like_to_like(
     """
     names = (similarity,) if isinstance(similarity, str) else tuple(similarity)
     config = overridden(LikeToLikeConfig, {"pairs": pairs, "similarity": names, **asked}, overrides, "like-to-like")
-    write_like_to_like(run_like_to_like(config, Path(out), force))
-    return Path(out)
+    return run_like_to_like(config, Path(out), force, write_like_to_like)

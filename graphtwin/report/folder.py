@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from graphtwin.cortex import depth_is_below_pia
+from graphtwin.folders import WORK
+from graphtwin.kinds import MANIFEST
 
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
@@ -64,6 +66,7 @@ class RunFolder:
         return funnel is None or depth_is_below_pia(funnel)
 
     def files(self) -> list[tuple[str, int]]:
-        """Tables, settings and checkpoints of the run as (path inside the folder, bytes), sorted."""
-        found = [file for file in self.path.rglob("*") if file.suffix in SUFFIXES and file.is_file() and not file.name.startswith(".")]
+        """Tables, settings and weights of the run as (path inside the folder, bytes), sorted; pieces of work and manifests are left out."""
+        every = [file for file in self.path.rglob("*") if file.suffix in SUFFIXES and file.is_file() and file.name != MANIFEST]
+        found = [file for file in every if not any(part == WORK or part.startswith(".") for part in file.relative_to(self.path).parts)]
         return sorted((file.relative_to(self.path).as_posix(), file.stat().st_size) for file in found)

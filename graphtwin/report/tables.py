@@ -13,6 +13,7 @@ from graphtwin.evaluation import LOWER_IS_BETTER
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, unit_text
+from graphtwin.statistics import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,13 +25,14 @@ TASKS = {
     "lateral": "Lateral position",
     "connectivity": "Connectivity",
     "size": "Synapse size",
+    "like_to_like": "Like-to-like wiring",
 }
 ALONG_Y = "Place along y (no pia declared)"  # name of the task depth where the source does not say where the pia lies
 KEY_METRICS = {
     "cell_type": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
     "layer": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
-    "depth": ["r2", "median_absolute_error", "interval_coverage"],
-    "lateral": ["r2", "median_absolute_error", "interval_coverage"],
+    "depth": ["r2", "r2_within_scan", "median_absolute_error", "interval_coverage"],
+    "lateral": ["r2", "r2_within_scan", "median_absolute_error", "interval_coverage"],
     "connectivity": ["auc", "average_precision", "auc_within_distance", "auc_within_axon", "calibration_error"],
 }
 METRICS = {
@@ -45,6 +47,7 @@ METRICS = {
     "log_loss": "log loss",
     "median_absolute_error": "median error",
     "r2": "R²",
+    "r2_within_scan": "R² within scans",
 }
 HELD_OUT = {"neuron": "Neurons held out", "axon": "Axons held out", "scan": "Scans held out", "block": "Blocks of tissue held out"}
 FIRST_SPLITS = ("neuron", "axon")  # splits that the headline speaks of: neurons or axons are held out first
@@ -174,6 +177,12 @@ def why_not(run: RunFolder, task: str, otherwise: str) -> str:
     return next((f"{one.reason}." for one in skipped(run) if one.task == task and not one.split), otherwise)
 
 
+def why_no_table(run: RunFolder, table: str, otherwise: str) -> str:
+    """The reason that a like-to-like analysis gives for a table that is not there, or else what is seen from here."""
+    reasons: dict[str, str] = (run.json("notes") or {}).get("absent", {})
+    return reasons.get(table, otherwise)
+
+
 def results(metrics: pd.DataFrame | None, of_depth: str = TASKS["depth"]) -> list[TaskTable]:
     """A table for each task that was scored, known tasks first.
 
@@ -216,8 +225,11 @@ def _group(rows: pd.DataFrame, split: str, subset: str, columns: list[str]) -> G
         cells.append((str(model), [_cell(by_metric, metric, best[metric] == model) for metric in columns]))
     largest = rows.loc[rows["n"].idxmax()]
     of_subset = "" if subset == "all" else f", {subset}"
-    n = f"n = {int(largest['n']):,}; intervals resample {int(largest['n_clusters']):,} {largest['cluster']}s"
-    return Group(split, subset, f"{HELD_OUT.get(split, split)}{of_subset} ({n})", cells)
+    n_clusters = int(largest["n_clusters"])
+    intervals = f"intervals resample {n_clusters:,} {largest['cluster']}s"
+    if n_clusters < FEWEST_UNITS:
+        intervals = f"no intervals, since {n_clusters} {largest['cluster']}s are too few to resample: {FEWEST_UNITS} are needed"
+    return Group(split, subset, f"{HELD_OUT.get(split, split)}{of_subset} (n = {int(largest['n']):,}; {intervals})", cells)
 
 
 def _best(rows: pd.DataFrame, metric: str) -> str | None:

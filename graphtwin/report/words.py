@@ -39,5 +39,7 @@ def per_cent(share: float) -> str:
 
 
 def p_text(p: float) -> str:
-    """`p = 0.048`, and a bound below a thousandth."""
+    """`p = 0.048`, and a bound below a thousandth; words where nothing was tested."""
+    if not np.isfinite(p):
+        return "not testable"
     return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"

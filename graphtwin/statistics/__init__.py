@@ -1,6 +1,7 @@
 """The bootstrap and its interval, permutation p and false discovery rates: one rule each for the whole package."""
 
 from graphtwin.statistics.bootstrap import (
+    FEWEST_UNITS,
     Resampled,
     cluster_counts,
     cluster_rows,
@@ -15,15 +16,19 @@ from graphtwin.statistics.bootstrap import (
     resample_units,
     resampled,
 )
+from graphtwin.statistics.error_bars import NORMAL_95, conformal_quantile
 from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, one_sided_p, two_sided_p, with_adjusted_p
 from graphtwin.statistics.replicates import replicate
 
 __all__ = [
+    "FEWEST_UNITS",
+    "NORMAL_95",
     "ROUNDING",
     "Resampled",
     "benjamini_hochberg",
     "cluster_counts",
     "cluster_rows",
+    "conformal_quantile",
     "draw_counts",
     "draw_units",
     "named_counts",

@@ -16,11 +16,14 @@ from scipy.special import ndtr, stdtrit
 
 from graphtwin.execute import rng_for
 
+# Units below which there is no interval: resamples lie between the smallest and the largest unit, and all n units lie on one side of the
+# truth with probability 2^(1 - n): 50 % with two, 12 % with four, 6 % with five.
+FEWEST_UNITS = 5
 DEFINED = 0.9  # share of the replicates that must have a value, or there is no interval (a metric may need both classes)
 
 
 def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float, level: float = 0.95) -> tuple[float, float]:
-    """Percentiles of replicates, widened for few units; NaN for a single unit and where over a tenth of the replicates are not defined.
+    """Percentiles of replicates, widened for few units; NaN for fewer than 5 and where over a tenth of the replicates are not defined.
 
     The replicates of n units spread by sqrt((n - 1) / n) too little and know nothing of Student's t; the tails are moved by both, as for
     the mean of normal values. Source: Hesterberg 2015, doi:10.1080/00031305.2015.1089789.
@@ -31,7 +34,7 @@ def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float
         level: Share of the intervals that hold the truth.
     """
     defined = values[np.isfinite(values)]
-    if degrees <= 0 or len(defined) < max(2, DEFINED * len(values)):
+    if degrees < FEWEST_UNITS - 1 or len(defined) < max(2, DEFINED * len(values)):
         return float("nan"), float("nan")
     tail = ndtr(-np.sqrt(1 + 1 / degrees) * stdtrit(degrees, (1 + level) / 2))
     low, high = np.quantile(defined, [tail, 1 - tail])

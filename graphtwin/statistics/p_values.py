@@ -1,8 +1,9 @@
 """The p that replicates of a null give, one- and two-sided, and false discovery rates over the tests of one table.
 
 Both p count the observed value among the draws, so that none is below 1 / (1 + replicates). Source: Phipson and Smyth 2010,
-doi:10.2202/1544-6115.1585. A replicate that differs from the observed by rounding alone is as extreme: where nothing can be exchanged, p is
-1. A replicate without a value is as extreme too, since what is unknown is no evidence; where the observed has none, p is NaN.
+doi:10.2202/1544-6115.1585. A replicate that differs from the observed by rounding alone is as extreme. A replicate without a value is as
+extreme too, since what is unknown is no evidence. p is NaN, and nothing was tested, where the observed has no value and where every
+replicate has the observed one: there the null had nothing to exchange, or nothing that the statistic depends on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def one_sided_p(
         alternative: Which side speaks against the null.
     """
     sign = 1.0 if alternative == "greater" else -1.0
-    return _share(observed, ~(sign * null < sign * np.asarray(observed) - _slack(observed, null)))
+    return _share(observed, null, ~(sign * null < sign * np.asarray(observed) - _slack(observed, null)))
 
 
 def two_sided_p(
@@ -45,7 +46,7 @@ def two_sided_p(
     every = np.concatenate([np.asarray(observed)[None], null])
     known = np.isfinite(every)
     centre = np.where(known, every, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    return _share(observed, ~(np.abs(null - centre) < np.abs(observed - centre) - _slack(observed, null)))
+    return _share(observed, null, ~(np.abs(null - centre) < np.abs(observed - centre) - _slack(observed, null)))
 
 
 def _slack(observed: float | np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -54,9 +55,12 @@ def _slack(observed: float | np.ndarray, null: np.ndarray) -> np.ndarray:
     return np.asarray(ROUNDING * np.abs(np.where(np.isfinite(every), every, 0.0)).max(0))
 
 
-def _share(observed: float | np.ndarray, as_extreme: Bool[np.ndarray, replicates * groups]) -> Float[np.ndarray, "*groups"]:
-    """Share of values, the observed one among them, that are as extreme as it; NaN where it is not defined."""
-    return np.where(np.isfinite(observed), (1 + as_extreme.sum(0)) / (1 + len(as_extreme)), np.nan)
+def _share(
+    observed: float | np.ndarray, null: np.ndarray, as_extreme: Bool[np.ndarray, replicates * groups]
+) -> Float[np.ndarray, "*groups"]:
+    """Share of values, the observed one among them, that are as extreme as it; NaN where nothing was tested."""
+    moved = ~(np.abs(null - np.asarray(observed)) <= _slack(observed, null))
+    return np.where(np.isfinite(observed) & moved.any(0), (1 + as_extreme.sum(0)) / (1 + len(as_extreme)), np.nan)
 
 
 def benjamini_hochberg(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:

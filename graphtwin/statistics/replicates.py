@@ -43,7 +43,7 @@ def _threaded(draw: Callable[[int], Result], n: int, workers: int, done: Callabl
     size = max(1, n // (workers * BATCHES_A_WORKER))
     tasks = (joblib.delayed(_batch)(draw, begin, min(begin + size, n)) for begin in range(0, n, size))
     results: list[Result] = []
-    for batch in joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")(tasks):
+    for batch in joblib.Parallel(n_jobs=workers, backend="threading", return_as="generator")(tasks):
         results += batch
         done(len(batch))
     return results

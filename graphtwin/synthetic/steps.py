@@ -194,7 +194,7 @@ same command with the same version of the package and of its libraries makes the
 | `volume` | a block of tissue as precomputed segmentation with nuclei, skeletons, meshes and synapses, and which segments touch |
 | `truth` | what was planted: for judging an analysis, not for doing it |
 | `kind.json` | what this folder is, for graphtwin |
-| `registry.json` | sha256 of every file; `graphtwin check` compares |
+| `manifest.json` | size and sha256 of every file; `graphtwin check` compares |
 """
 
 

@@ -175,8 +175,9 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
         schema.require_unit_order(frame, units, origin, "the coregistration")
     schema.require_unique(frame, key, origin)
     values = _numbers(frame, names, origin)
-    complete = np.isfinite(values).all(1)
-    rows += [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN or infinite", "rows")]
+    with np.errstate(over="ignore"):
+        complete = np.isfinite(values.astype(np.float32)).all(1)
+    rows += [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN, infinite or too large", "rows")]
     known, unknown = _join_units(frame.assign(**dict(zip(names, values.T, strict=True)))[complete], units, key, origin)
     rows.append(_funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
     covered = units[UNIT_KEY].merge(known[UNIT_KEY], on=UNIT_KEY).shape[0]
@@ -194,7 +195,7 @@ def _is_known(frame: pd.DataFrame, units: pd.DataFrame, key: list[str]) -> Bool[
 
 def _numbers(frame: pd.DataFrame, names: list[str], origin: str) -> np.ndarray:
     try:
-        return frame[names].to_numpy(np.float64)
+        return frame[names].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name])]
         what = "embedding columns" if names[0].startswith("embedding_") else "columns"
@@ -206,7 +207,9 @@ def _join_units(frame: pd.DataFrame, units: pd.DataFrame, key: list[str], origin
     keys = units[[*UNIT_KEY, "nucleus_id"]]
     unknown = int((~_is_known(frame, units, key)).sum())
     if key == UNIT_KEY and "nucleus_id" in frame:
-        frame = frame.rename(columns={"nucleus_id": "nucleus_id_brought"})
+        stated = frame["nucleus_id"].dropna()
+        frame = frame.assign(nucleus_id_brought=schema.as_ids(stated, f"{origin}, column 'nucleus_id'").astype("Int64"))
+        frame = frame.drop(columns="nucleus_id")
     joined = keys.merge(frame.drop(columns=[name for name in UNIT_KEY if name in frame and key != UNIT_KEY]), on=key, how="inner")
     if "nucleus_id_brought" in joined:
         other = joined["nucleus_id_brought"].notna() & (joined["nucleus_id_brought"] != joined["nucleus_id"])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from graphtwin import schema
+from graphtwin.cortex import depth_is_below_pia
 from graphtwin.cortex.cortex import build
 from graphtwin.sources.loaders import table_folder as tables
 
@@ -311,3 +312,19 @@ def test_position_gives_a_root_the_nucleus_that_the_tables_name(bundle, cortex):
     here = distance < 1e-3
     assert here.sum() > 16_000
     assert (coarse.frame["nucleus_id"].to_numpy()[index[here]] == named.loc[somata.frame["root_id"][here]].to_numpy()).all()
+
+
+@pytest.mark.parametrize(("line", "stated"), [("", False), ("pia_um = 0.0\n", True)])
+def test_the_funnel_says_where_depths_are_not_below_the_pia(export, line, stated):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace("[[tables]]", f"{line}[[tables]]", 1))
+    found = build(tables.load_folder(toml))
+    assert depth_is_below_pia(found.funnel) == stated
+    if not stated:
+        assert step(found, "nuclei", "with a depth below the pia") == (6, 0, 6)
+
+
+def test_the_animal_of_the_source_comes_along(export):
+    toml = export.write()
+    toml.write_text('animal = "17797"\n' + toml.read_text())
+    assert build(tables.load_folder(toml)).animal == "17797"

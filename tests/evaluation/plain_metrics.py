@@ -34,9 +34,13 @@ def precision_at_k(connected: np.ndarray, score: np.ndarray, k: int) -> float:
     return float((connected[above].sum() + connected[tied].mean() * (k - above.sum())) / k)
 
 
-def calibration_error(connected: np.ndarray, probability: np.ndarray, n_bins: int = 20) -> float:
-    """Mean over bins of equally many rows of |mean probability - observed share|, weighted by their rows."""
+def calibration_error(connected: np.ndarray, probability: np.ndarray, cluster: np.ndarray, n_bins: int = 20) -> float:
+    """Root mean square over rows of the gap of their bin of equally many rows, less the variance of the gap over clusters."""
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, n_bins + 1)[1:-1]))
     code = np.searchsorted(edges, probability, side="right")
-    apart = [abs(probability[code == c].mean() - connected[code == c].mean()) * (code == c).sum() for c in np.unique(code)]
-    return float(np.sum(apart) / len(code))
+    ids, square = np.unique(cluster), 0.0
+    for c in np.unique(code):
+        excess = np.where(code == c, probability - connected, 0.0)
+        of_cluster = np.array([excess[cluster == one].sum() for one in ids])
+        square += (excess.sum() ** 2 - len(ids) * np.var(of_cluster, ddof=1)) / (code == c).sum()
+    return float(np.sqrt(max(square / len(code), 0.0)))

@@ -151,8 +151,8 @@ def test_function_and_scan_are_kept_apart_in_the_label_baselines(neurons_by_scan
         np.testing.assert_allclose(probability.sum(1), 1)
         assert (probability[:, 2] == 0).all()  # a class nobody in training has
         predicted = probability.argmax(1)
-        accuracy[model] = metrics.balanced_accuracy(layer[held], predicted, 2)
-        within[model] = metrics.balanced_accuracy_within(layer[held], predicted, 2, neurons.scan[held])
+        accuracy[model] = metrics.balanced_accuracy(layer[held], predicted, 2, np.zeros(len(held), dtype=np.int64))
+        within[model] = metrics.balanced_accuracy(layer[held], predicted, 2, neurons.scan[held])
     assert accuracy["majority"] == 0.5
     assert accuracy["scan"] > 0.7
     assert within["scan"] == 0.5

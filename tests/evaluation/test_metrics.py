@@ -7,6 +7,7 @@ from sklearn import metrics as reference
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
 from graphtwin.evaluation.scoring import resampled_calibration_error
+from graphtwin.statistics import cluster_counts, resampled
 from tests.evaluation import plain_metrics
 
 
@@ -49,7 +50,7 @@ def test_class_and_position_metrics_agree_with_the_reference():
     depth, guess = rng.normal(300, 80, 500), rng.normal(300, 80, 500)
     for w in (None, weight):
         expected = reference.balanced_accuracy_score(true, predicted, sample_weight=w)
-        assert metrics.balanced_accuracy(true, predicted, 4, w) == pytest.approx(expected)
+        assert metrics.balanced_accuracy(true, predicted, 4, np.zeros(500, dtype=np.int64), w) == pytest.approx(expected)
         recall = reference.recall_score(true, predicted, average=None, sample_weight=w)
         np.testing.assert_allclose(metrics.recall_per_class(true, predicted, 4, w), recall)
         assert metrics.r_squared(depth, guess, w) == pytest.approx(reference.r2_score(depth, guess, sample_weight=w))
@@ -103,9 +104,31 @@ def test_the_scans_identity_is_worth_nothing_within_scans():
     scan = rng.integers(0, 5, 2000)
     layer = (rng.random(2000) < np.array([0.05, 0.3, 0.5, 0.7, 0.95])[scan]).astype(int)
     by_scan = (scan >= 3).astype(int)
-    assert metrics.balanced_accuracy(layer, by_scan, 2) > 0.7
-    assert metrics.balanced_accuracy_within(layer, by_scan, 2, scan) == pytest.approx(0.5)
-    assert metrics.balanced_accuracy_within(layer, layer, 2, scan) == pytest.approx(1.0)
+    assert metrics.balanced_accuracy(layer, by_scan, 2, np.zeros(2000, dtype=np.int64)) > 0.7
+    assert metrics.balanced_accuracy(layer, by_scan, 2, scan) == pytest.approx(0.5)
+    assert metrics.balanced_accuracy(layer, layer, 2, scan) == pytest.approx(1.0)
+
+
+def test_one_answer_a_group_scores_what_guessing_does_and_all_right_scores_one_whatever_classes_a_group_has():
+    true = np.repeat([0, 0, 1, 0, 2, 1, 1], [30, 10, 40, 5, 5, 20, 3])
+    group = np.repeat([0, 1, 1, 2, 2, 2, 3], [30, 10, 40, 5, 5, 20, 3])  # one class, two, all three, one
+    weight = np.random.default_rng(0).integers(0, 3, len(true))
+    for answers in ([0, 0, 0, 0], [1, 2, 0, 1], [2, 1, 2, 0]):
+        for w in (None, weight):
+            assert metrics.balanced_accuracy(true, np.array(answers)[group], 3, group, w) == pytest.approx(1 / 3)
+    assert metrics.balanced_accuracy(true, true, 3, group) == 1.0
+    assert np.isnan(metrics.balanced_accuracy(true, true, 3, true))  # no group has two classes
+
+
+def test_one_depth_a_group_explains_exactly_nothing_within_groups():
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 4, 300)
+    level = np.array([100.1, 250.7, 333.3, 480.9])[group]
+    depth = level + rng.normal(0, 30, 300)
+    assert metrics.r_squared(depth, level) > 0.9
+    assert metrics.r_squared_within(depth, level, group) == 0.0
+    assert metrics.r_squared_within(depth, depth + 50.0 * group, group) == pytest.approx(1.0)
+    assert metrics.r_squared_within(depth, 2 * level - depth, group, rng.integers(0, 3, 300)) == pytest.approx(-3.0)
 
 
 def test_calibrated_probabilities_have_a_calibration_error_near_zero_and_overconfident_ones_do_not():
@@ -113,9 +136,33 @@ def test_calibrated_probabilities_have_a_calibration_error_near_zero_and_overcon
     probability = rng.beta(0.5, 60, 200_000)
     connected = rng.random(200_000) < probability
     alone, once = np.zeros(len(probability), dtype=np.int64), np.ones((1, 1), dtype=np.int64)
-    right, over = (resampled_calibration_error(connected, p, alone, once)[0] for p in (probability, 3 * probability))
+    right, over = (resampled_calibration_error(connected, p, alone, alone, once)[0] for p in (probability, 3 * probability))
     assert right < 0.001
-    assert over == pytest.approx(2 * probability.mean(), rel=0.1)
+    assert over == pytest.approx(2 * np.sqrt(np.mean(probability**2)), rel=0.1)
+
+
+@pytest.mark.parametrize(("n_clusters", "rows"), [(60, 1), (300, 1), (60, 40)])
+@pytest.mark.parametrize("times", [1.0, 1.5])
+def test_a_calibration_error_lies_in_its_own_interval_and_the_truth_does_too(n_clusters, rows, times):
+    own, covered = 0, 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.beta(2, 8, n_clusters * rows)
+        told, cluster = np.minimum(times * truth, 1.0), np.repeat(np.arange(n_clusters), rows)
+        counts = cluster_counts(n_clusters, 100, seed, "axon")
+        fold = cluster % 3
+        found = resampled(resampled_calibration_error(rng.random(len(truth)) < truth, told, cluster, fold, counts), n_clusters)
+        low, high = found.interval()
+        own += low <= found.estimate <= high
+        covered += low <= np.sqrt(np.mean((told - truth) ** 2)) <= high
+    assert own == 40
+    assert covered >= 34  # 38 of 40 expected at 95 %; fewer than 34 in 1.5 % of such samples
+
+
+def test_an_error_bar_that_is_unknown_leaves_coverage_unknown():
+    sd = np.array([10.0, np.nan])
+    np.testing.assert_array_equal(metrics.inside_interval(np.zeros(2), np.zeros(2), sd), [1.0, np.nan])
+    assert np.isnan(metrics.interval_coverage(np.zeros(2), np.zeros(2), sd))
 
 
 def test_coverage_of_right_error_bars_is_ninety_five_percent():

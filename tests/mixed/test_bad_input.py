@@ -153,3 +153,34 @@ def test_a_search_that_is_cut_short_reports_nothing(pairs, monkeypatch):
         match=r"not converged, so there is no result: .* standard errors from a maximum after 2 steps\. The steepest parameter",
     ):
         fit_mixed(RATE, pairs)
+
+
+def test_what_R_writes_otherwise_is_answered_with_how_it_is_written_here(pairs):
+    refused(
+        "n_synapses ~ similarity + 1|pre_nucleus_id", pairs, r"1\|pre_nucleus_id has a bar outside parentheses. Write .* as \(1 \| group\)"
+    )
+    refused("n_synapses ~ factor(proj) + (1 | pre_nucleus_id)", pairs, r"factor\(proj\) is written C\(proj\) here")
+    refused("n_synapses ~ as.factor(proj) + (1 | pre_nucleus_id)", pairs, r"as.factor\(proj\) is written C\(proj\) here")
+    refused("n_synapses ~ squared(l_d) + (1 | pre_nucleus_id)", pairs, r"squared\(l_d\) can't be computed .* Compute it first")
+
+
+def test_a_formula_without_a_fixed_effect_is_refused(pairs):
+    refused("n_synapses ~ 0 + (1 | pre_nucleus_id)", pairs, "it has no fixed effect, not even an intercept. Leave `0 \\+` out")
+
+
+def test_a_column_that_the_table_has_twice_is_refused_where_it_is_named(pairs):
+    refused(PLAIN, pd.concat([pairs, pairs[["similarity"]]], axis=1), "column similarity: the table has it 2 times. Keep one")
+    refused(PLAIN, pd.concat([pairs, pairs[["l_d"]]], axis=1), "column l_d: the table has it 2 times")
+    assert fit_mixed(PLAIN, pd.concat([pairs, pairs[["proj", "proj"]]], axis=1)).n_rows == 3000
+
+
+def test_a_combination_of_categories_without_a_row_is_answered_with_the_way_to_fit_the_others(pairs):
+    table = pairs.assign(proj=pairs["proj"].astype(str), half=np.where(np.arange(len(pairs)) % 2, "a", "b"))
+    kept = table[(table["proj"] != table["proj"].max()) | (table["half"] == "a")]
+    refused(
+        "n_synapses ~ proj * half + (1 | pre_nucleus_id)",
+        kept,
+        "is 0 in all rows. Where that is a combination of categories without a row, put one column of combinations in place",
+    )
+    both = kept.assign(both=kept["proj"] + " " + kept["half"])
+    assert len(fit_mixed("n_synapses ~ both + (1 | pre_nucleus_id)", both).names) == both["both"].nunique()

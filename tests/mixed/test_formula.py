@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.mixed import fit_mixed
 from graphtwin.mixed.design.formula import RandomTerm, parse_formula
 from graphtwin.mixed.design.patterns import expand
 
@@ -113,3 +114,24 @@ def test_thousands_of_levels_in_the_fixed_effects_are_refused(frame):
     frame = pd.DataFrame({"x": np.arange(6000.0), "pre": [f"axon {i}" for i in range(6000)]})
     with pytest.raises(ValueError, match=r"6000 combinations of pre; 2000 fit\. Give a category with many levels a random effect"):
         expand(frame, ["x * pre"])
+
+
+def test_ordered_categories_get_treatment_contrasts_and_a_base_may_be_a_number():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"k": rng.integers(0, 3, 400), "g": rng.integers(0, 20, 400), "y": rng.poisson(2.0, 400)})
+    ordered = table.assign(k=pd.Categorical(table["k"], ordered=True))
+    assert fit_mixed("y ~ k + (1 | g)", ordered).names == ("Intercept", "k[T.1]", "k[T.2]")
+    first, last = (fit_mixed(f"y ~ C(k, contr.treatment({base})) + (1 | g)", table) for base in ("0", "2"))
+    assert [name[-5:] for name in last.names[1:]] == ["[T.0]", "[T.1]"]
+    assert last.estimate[1] == pytest.approx(-first.estimate[2], abs=1e-4)
+    with pytest.raises(ValueError, match=r"contr.treatment\(7\)\): 7 is no level of k, which has 0, 1, 2"):
+        fit_mixed("y ~ C(k, contr.treatment(7)) + (1 | g)", table)
+
+
+def test_a_category_may_have_the_name_that_numbers_are_given_inside():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"number_0_": rng.choice(list("abc"), 400), "x": rng.normal(size=400), "g": rng.integers(0, 20, 400)})
+    table["y"] = rng.poisson(np.exp(0.5 * table["x"] + 0.3 * (table["number_0_"] == "c")))
+    found, plain = (fit_mixed(f"y ~ {name} + x + (1 | g)", table.assign(kind=table["number_0_"])) for name in ("number_0_", "kind"))
+    np.testing.assert_allclose(found.estimate, plain.estimate)
+    assert found.names == ("Intercept", "number_0_[T.b]", "number_0_[T.c]", "x")

@@ -157,12 +157,24 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
         (["--similarity", "no_such"], "no column no_such, and no neuron table"),
         (["--similarity", "unrelated", "--by", "layer"], "by"),
         (["--similarity", "unrelated", "--outcome", "strength"], "outcome"),
+        (["--similarity", "n_synapses"], "pairs.parquet: n_synapses is what is to be explained, and no similarity of two neurons"),
+        (["--similarity", "pre_nucleus_id"], "pairs.parquet: pre_nucleus_id is the name of a cell, and no similarity of two neurons"),
+        (["--similarity", "proj_hva"], "pairs.parquet, column proj_hva: 12000 of 12000 values are no numbers, first '"),
     ],
 )
 def test_questions_that_cannot_be_answered_say_why(tables: tuple[Path, Path], tmp_path: Path, more: list[str], words: str):
     found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), "--out", str(tmp_path / "run"), *more])
     assert found.exit_code == 2
     assert words in found.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("similarity", ["feature_similarity", "readout_similarity_cvt"])
+def test_a_column_that_a_similarity_lacks_is_asked_of_the_file(tables: tuple[Path, Path], tmp_path: Path, similarity: str):
+    asked = ["--neurons", tables[1], "--similarity", similarity, "--inclusion", "none", "--out", tmp_path / "run"]
+    found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), *map(str, asked)])
+    assert found.exit_code == 2
+    assert f"graphtwin: {tables[1]}: 1 columns are missing: 'readout_cvt'" in found.output
     assert not (tmp_path / "run").exists()
 
 
@@ -197,10 +209,10 @@ def without_l_d(pairs: pd.DataFrame) -> pd.DataFrame:
         (without_l_d, "connected pairs have l_d_um = 0, where no synapse is expected (log 0). First: 1 > "),
         (lambda pairs: pairs.assign(signal_correlation=0.5), "signal_correlation is 0.5 in all "),
         (lambda pairs: pd.concat([pairs, pairs.iloc[:4]]), "4 of 12004 rows repeat the key ['pre_nucleus_id', 'post_nucleus_id']"),
-        (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] * 1.0), "pre_nucleus_id: ids are stored as float64"),
+        (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] + 0.5), "ids are no whole numbers"),
         (lambda pairs: pairs.assign(n_synapses=0), "fewer than 2 axons with a synapse"),
     ],
-    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids as floats", "no synapse at all"],
+    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids with fractions", "no synapse at all"],
 )
 def test_tables_at_fault_are_refused_in_words(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, words: str):
     code, output, folder = asked(spoil(planted), tmp_path)

@@ -43,6 +43,13 @@ def test_similarities_are_those_of_the_units_that_stand_for_the_nuclei():
     assert found["mine"].tolist() == [1.0, 2.0]
 
 
+def test_units_of_two_animals_with_the_same_numbers_are_not_joined():
+    both = EMBEDDED.assign(animal=["dynamic17797-1-1-Video-a", "sub-17797_ses-1-scan-1", "static2222-1-1-b"])
+    assert len(with_function(NEURONS, both, "e.parquet")) == 3  # the third is no neuron here
+    with pytest.raises(ValueError, match=r"e\.parquet: rows of 2 animals, 'dynamic17797-1-1-Video-a', 'static2222-1-1-b'"):
+        with_function(NEURONS, both.assign(animal=[*both["animal"][:1], both["animal"][2], both["animal"][2]]), "e.parquet")
+
+
 def test_units_that_gratings_drive_alike_are_tuned_alike():
     gratings = {
         "gdsi": 0.4,

@@ -118,6 +118,20 @@ def test_what_was_lost_is_printed_and_kept(grown, table):
     assert {Path(name).name for name in kept["inputs"]} == {"synapses.parquet", "proximity.parquet", "neurons.parquet"}
 
 
+def test_rows_that_repeat_a_neuron_and_sizes_that_are_unknown_are_counted(grown, tmp_path):
+    neurons, synapses = (pd.read_parquet(grown.folder / f"{name}.parquet") for name in ("neurons", "synapses"))
+    pd.concat([neurons, neurons.head(3)]).to_parquet(tmp_path / "neurons.parquet")
+    synapses.assign(size=np.nan).to_parquet(tmp_path / "synapses.parquet")
+    made = grown.pairs(tmp_path / "out.parquet", neurons=tmp_path / "neurons.parquet", synapses=tmp_path / "synapses.parquet")
+    said = done(*made)
+    assert f"neurons.parquet, one row a nucleus: {N} of {N + 3}: 3 rows not (the row repeats another, as of a second unit)" in said
+    n = len(synapses)
+    told = f"{n:,} rows not (the cell is empty: their pairs have no synapse_size)"
+    assert f"synapses.parquet, size known: 0 of {n:,}: {told}" in said
+    synapses.drop(columns="size").to_parquet(tmp_path / "synapses.parquet")
+    assert f"{n:,} rows not (there is no column size: no pair has one)" in done(*made, "--force")
+
+
 @pytest.mark.parametrize("by", ["none", "proj_hva"])
 def test_like_to_like_finds_the_planted_rule_in_it(grown, table, tmp_path, by):
     """The rule is 3 per unit of feature similarity; 4 standard errors on either side."""
@@ -184,7 +198,7 @@ def changed(name: str, **columns: object):
             ("synapses", lambda t: t.assign(pre_nucleus_id=t["pre_nucleus_id"] + ROOT)),
             r"none of \d+ values of pre_nucleus_id is among the 120 neurons.*ids of another kind",
         ),
-        (("synapses", lambda t: t.astype({"post_nucleus_id": float})), "column post_nucleus_id: ids are stored as float64"),
+        (("synapses", lambda t: t.assign(post_nucleus_id=t["post_nucleus_id"] + 0.5)), "ids are no whole numbers"),
         (
             ("synapses", lambda t: t.rename(columns={"pre_nucleus_id": "pre_root_id", "post_nucleus_id": "post_root_id"})),
             r"none of \d+ values of pre_root_id is among the 120 neurons.*another materialization",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from graphtwin.cortex.funnel import BELOW_PIA
 from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
 from graphtwin.graph.runs import fit_pair_rivals
@@ -183,9 +184,9 @@ def test_zero_rows_are_answered_with_zero_rows(graph):
     assert {"cell_type", "layer", "depth_um", "depth_um_sd"} <= set(found.columns)
 
 
-def test_ids_as_floats_are_refused(graph):
-    with pytest.raises(ValueError, match="ids are stored as float64"):
-        predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1.0], "post_nucleus_id": [2.0]}))
+def test_ids_that_are_no_whole_numbers_are_refused(graph):
+    with pytest.raises(ValueError, match="1 of 1 ids are no whole numbers"):
+        predict_pairs(graph, pd.DataFrame({"pre_nucleus_id": [1.5], "post_nucleus_id": [2.0]}))
 
 
 def roots(pairs: pd.DataFrame, shift: int = 0) -> pd.DataFrame:
@@ -245,7 +246,7 @@ def test_a_neuron_without_function_gets_frequencies_that_sum_to_one(graph):
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path):
     write_kind(tmp_path, RUN)
-    with pytest.raises(FileNotFoundError, match=r"no finished run, \d+ files are missing.*finish it with --resume"):
+    with pytest.raises(ValueError, match=r"a run of the graph model that has not finished\. .*with --resume"):
         load(tmp_path)
 
 
@@ -262,3 +263,12 @@ def test_a_graph_that_holds_a_program_is_refused_and_nothing_in_it_runs(finished
     with pytest.raises(ValueError, match=r"graph\.pt: holds more than tensors, numbers and words.*nothing in it was run"):
         load(run)
     assert not mark.exists()
+
+
+def test_depths_of_a_source_that_declares_no_pia_are_marked_row_by_row(graph):
+    neurons = pd.DataFrame({"nucleus_id": np.arange(5)})
+    assert not predict_neurons(graph, neurons)["note"].str.contains("place along y").any()
+    cortex = graph.study.cortex
+    unplaced = replace(cortex, funnel=cortex.funnel.assign(step=BELOW_PIA))
+    found = predict_neurons(replace(graph, study=replace(graph.study, cortex=unplaced)), neurons)
+    assert found["note"].str.contains("depth_um is a place along y: the source declares no pia").all()

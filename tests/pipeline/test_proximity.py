@@ -218,3 +218,22 @@ def test_help_shows_examples():
     result = invoke("--help")
     assert result.exit_code == 0
     assert "graphtwin proximity --axons" in result.output.split("Examples")[1]
+
+
+def test_files_of_several_units_meet_where_each_says_its_own(tmp_path):
+    steps = np.arange(41.0)
+    chain = np.column_stack([np.arange(40), np.arange(1, 41)])
+    apart = [np.column_stack([1000 * steps, np.full(41, y), np.zeros(41)]) for y in (2000, 3000)]
+    rows = [f"{i + 1} 2 {x} 0 0 1 {i or -1}" for i, x in enumerate(steps)]
+    (tmp_path / "axon_1.swc").write_text("# units: um\n" + "\n".join(rows) + "\n")
+    (tmp_path / "axon_2.SWC").write_text('# Meta: {"units": "8 nanometer"}\n' + "\n".join(rows).replace(" 0 0 1", " 125 0 1") + "\n")
+    np.savez(tmp_path / "dend_3.npz", vertices=apart[0], edges=chain, units="nm")
+    volume = save_volume(tmp_path / "volume", [4], drawn=(apart[1], chain))
+    given = ["--axons", tmp_path / "axon_1.swc", tmp_path / "axon_2.SWC", "--dendrites", tmp_path / "dend_3.npz", volume]
+    found = table(*given, "--out", tmp_path / "pairs.csv").set_index(["pre_nucleus_id", "post_nucleus_id"])
+    assert found["min_distance_um"].to_dict() == {(1, 3): 2.0, (1, 4): 3.0, (2, 3): 1.0, (2, 4): 2.0}
+    assert found.loc[[(1, 3), (1, 4)], "l_d_um"].tolist() == [40.0, 40.0]
+    refused = words(invoke(*given, "--out", tmp_path / "more.csv", "--nm-per-unit", 1000, 1000, 1000))
+    assert "dend_3.npz: the file says that one unit is 1 1 1 nm, but --nm-per-unit says 1000 1000 1000" in refused
+    refused = words(invoke(*given[:4], volume, "--out", tmp_path / "more.csv", "--nm-per-unit", 1000, 1000, 1000))
+    assert "volume#4: a precomputed volume is in nm, but --nm-per-unit says 1000 1000 1000" in refused

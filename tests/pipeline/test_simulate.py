@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from graphtwin import sources
 from graphtwin.cli.app import app
 from graphtwin.cortex.cortex import build
+from graphtwin.kinds import is_finished
 from graphtwin.pipeline import simulated_cortex as simulation
 from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, write_simulation
 from graphtwin.sources.loaders.annotations import read_points
@@ -48,7 +49,7 @@ def folder(tmp_path_factory):
 
 
 def registry(folder):
-    return json.loads((folder / "registry.json").read_text())
+    return json.loads((folder / "manifest.json").read_text())
 
 
 def test_another_number_of_workers_writes_the_same_bytes(folder, tmp_path):
@@ -68,7 +69,7 @@ def test_a_killed_simulation_goes_on_to_the_same_bytes_and_does_nothing_twice(fo
     monkeypatch.setattr(simulation, "_do", killed)
     with pytest.raises(KeyboardInterrupt):
         write_simulation(TINY, tmp_path / "cortex", workers=1)
-    assert (tmp_path / "cortex" / "unfinished").exists()
+    assert not is_finished(tmp_path / "cortex")
     before = set(done)
     monkeypatch.setattr(simulation, "_do", lambda step, config, place: done.append(step.name) or real(step, config, place))
     resumed = write_simulation(TINY, tmp_path / "cortex", workers=1, resume=True)
@@ -95,7 +96,7 @@ def test_a_large_wiring_that_was_killed_keeps_its_whole_parts_and_ends_in_the_sa
         with pytest.raises(KeyboardInterrupt):
             write_simulation(large, place, workers=1)
     (place / "truth" / "skeletons" / "part-00001.parquet").unlink()
-    (place / "truth" / "skeletons" / ".part-00001.parquet.x1.parquet").write_text("half of it")
+    (place / "truth" / "skeletons" / ".writing-00000000-part-00001.parquet").write_text("half of it")
     resumed = write_simulation(large, place, workers=1, resume=True)
     assert len(grown) == 3 + 3 + 1
     assert registry(resumed) == registry(unbroken)
@@ -147,7 +148,7 @@ def test_a_changed_byte_is_named_with_its_file(folder, tmp_path):
 
 def test_a_chunk_that_no_longer_decodes_is_named_too(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "cortex")
-    chunk = sorted((copy / "volume" / "segmentation").rglob("*.gz"))[0]
+    chunk = sorted((copy / "volume" / "segmentation").glob("64_64_64/*"))[0]
     chunk.write_bytes(chunk.read_bytes()[:20])
     told = CliRunner().invoke(app, ["check", str(copy)])
     assert told.exit_code == 1
@@ -162,7 +163,7 @@ def test_the_folder_says_which_photographs_were_shown(folder):
 def test_a_folder_that_exists_is_refused_and_so_is_another_configuration(folder, tmp_path):
     with pytest.raises(FileExistsError, match="a simulation is already there"):
         write_simulation(TINY, folder)
-    with pytest.raises(ValueError, match="begun with another seed"):
+    with pytest.raises(ValueError, match=r"begun with other settings; different now: seed was \d+, is 5\. Use the same"):
         write_simulation(TINY.model_copy(update={"seed": 5}), folder, resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

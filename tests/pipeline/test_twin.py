@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
+from graphtwin.cli.twin import _medians
 from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -66,11 +70,19 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
-    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "history.csv", "kind.json", "provenance.json", "twin.pt"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.toml",
+        "history.csv",
+        "kind.json",
+        "manifest.json",
+        "provenance.json",
+        "twin.pt",
+    ]
     said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
-    assert "8 units; medians: single_trial" in said
-    assert "video (2 stimuli, trained on others): cc_norm" in said
     scores = pd.read_csv(tmp_path / "s.csv")
+    known = scores[["cc_abs", "cc_norm"]].notna().sum()
+    assert re.search(rf"8 units; medians.*cc_abs \S+ \({known['cc_abs']} units\)|8 units; medians over {known['cc_abs']}: ", said)
+    assert re.search(rf"video \(2 stimuli, trained on others\): cc_norm \S+ \[.*\] of {known['cc_norm']} units, \S+ bits of 8", said)
     assert {"unit_id", "single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "cc_norm_low"} <= set(scores)
     assert "8 units" in command("embed", run, "--out", tmp_path / "e.parquet")
     table = pd.read_parquet(tmp_path / "e.parquet")
@@ -107,7 +119,7 @@ def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(ani
 
 
 def test_folders_in_use_and_wrong_input_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
-    assert "a finished twin is there" in command("train", animals[0], "--out", run, *settings())
+    assert "a twin is already there" in command("train", animals[0], "--out", run, *settings())
     wrong = command("train", animals[0], "--out", tmp_path / "x", "--set", "fit.epochs=0")
     assert "configuration: 1 setting is wrong: --set fit.epochs = 0: give 1 or more, or leave it out\n" in wrong
     assert "unknown key" in command("train", animals[0], "--out", tmp_path / "x", "--set", "step=3")
@@ -135,22 +147,44 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
     with monkeypatch.context() as stopping:
         stopping.setattr("graphtwin.twin.fit.write_twin", stop)
         assert "stopped" in command(*words)
-    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "fit.pt", "kind.json", "provenance.json"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "kind.json", "provenance.json", "work"]
     refused = "cannot go on with other arguments: "
     assert f"{refused}seed was 0, is 1. Give the same" in command(*words, "--resume", "--seed", 1)
     assert f"{refused}minutes was all, is 0.5" in command(*words, "--resume", "--minutes", 0.5)
     assert f"{animals[1].name} was not given, is 11 trials, 9 units" in command(*words, animals[1], "--resume")
-    (tmp_path / "x" / "fit.pt").unlink()  # a training that was stopped before its first epoch
+    (tmp_path / "x" / "work" / "fit.pt").unlink()  # a training that was stopped before its first epoch
     assert "seed was 0, is 1" in command(*words, "--resume", "--seed", 1)
     assert "exit 0" in command(*words, "--resume")
-    for name in ("twin.pt", "history.csv"):
-        assert (tmp_path / "x" / name).exists()
+    for name in ("twin.pt", "history.csv", "config.toml"):
+        assert (tmp_path / "x" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_training_goes_on_with_the_threads_it_was_begun_with_and_the_recording_as_it_was(animals: list[Path], tmp_path: Path):
+    words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
+    assert "exit 0" in command(*words)
+    (tmp_path / "x" / "manifest.json").unlink()  # as if killed before its end
+    assert "threads was 1, is 2. Give the same" in command(*words, "--resume", "--threads", 2)
+    other = Path(shutil.copytree(animals[0], tmp_path / animals[0].name))
+    values = np.load(other / "data" / "responses" / "10.npy")
+    np.save(other / "data" / "responses" / "10.npy", values + 1)
+    assert "cannot go on with other arguments" in command("train", other, *words[2:], "--resume")
+    assert "exit 0" in command(*words, "--resume")
+
+
+def test_a_byte_of_a_twin_that_was_changed_is_found(animals: list[Path], run: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    weights = bytearray((copy / "twin.pt").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (copy / "twin.pt").write_bytes(weights)
+    said = command("embed", copy, "--out", tmp_path / "e.parquet")
+    assert said.startswith("exit 2")
+    assert "not as they were written" in said or "damaged" in said
 
 
 def test_a_transfer_that_goes_on_keeps_the_core_it_was_begun_with(animals: list[Path], run: Path, tmp_path: Path):
     new = ["--out", tmp_path / "new", "--threads", 1]
     assert "exit 0" in command("transfer", run, animals[1], *new)
-    (tmp_path / "new" / "twin.pt").unlink()
+    (tmp_path / "new" / "manifest.json").unlink()  # as if killed before its end
     assert "exit 0" in command("train", animals[0], "--out", tmp_path / "other", "--threads", 1, "--seed", 1, *settings())
     assert "core was " in command("transfer", tmp_path / "other", animals[1], *new, "--resume")
 
@@ -163,7 +197,7 @@ def test_without_tiers_repeated_stimuli_are_kept_for_scoring(animals: list[Path]
 
 
 def test_tuning_and_correlations_are_written_and_stand_in_the_embeddings_table(animals: list[Path], run: Path, tmp_path: Path):
-    assert "8 units; medians: gosi" in command("tune", run, "--out", tmp_path / "t.csv")
+    assert "8 units; medians over 8: gosi" in command("tune", run, "--out", tmp_path / "t.csv")
     tuning = pd.read_csv(tmp_path / "t.csv")
     assert {"unit_id", "gosi", "gdsi", "osi", "preferred_orientation", "direction_337_5"} <= set(tuning)
     clips = np.random.default_rng(0).uniform(0, 255, (2, 80, 16, 24)).astype(np.float32)
@@ -199,6 +233,48 @@ def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: lis
     }.items():
         assert why in command("predict", run, "--stimulus", tmp_path / name, "--out", tmp_path / "c.npy").replace("\n", " ")
     assert not list(tmp_path.glob("c.npy*"))
+
+
+def test_medians_on_the_screen_say_over_how_many_units_they_are():
+    table = pd.DataFrame({"cc_norm": [0.2, np.nan, 0.4], "feve": np.nan, "gosi": [1.0, 2.0, 3.0], "osi": [1.0, 2.0, 4.0]})
+    assert (
+        _medians(table, ("cc_norm", "feve", "gosi")) == "medians: cc_norm 0.300 (2 units), feve of no unit (0 units), gosi 2.000 (3 units)"
+    )
+    assert _medians(table, ("gosi", "osi")) == "medians over 3: gosi 2.000, osi 2.000"
+
+
+@pytest.fixture(scope="module")
+def other_views(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The first animal again, under its name: with larger pictures, and at another rate; and the second with larger pictures."""
+    folder = tmp_path_factory.mktemp("others")
+    found = {name: folder / name / animals[0].name for name in ("larger", "faster")} | {"new": folder / "new" / animals[1].name}
+    for name, path in found.items():
+        shutil.copytree(animals[1 if name == "new" else 0], path)
+        for video in (path / "data" / "videos").glob("*.npy") if name != "faster" else ():
+            np.save(video, np.pad(np.load(video), ((2, 2), (2, 2), (0, 0)), mode="edge"))
+    (found["faster"] / "config.json").write_text(json.dumps({"frame_rate_hz": 60}))
+    return found
+
+
+@pytest.mark.parametrize("asked", ["score", "population", "embed", "correlate"])
+def test_recordings_of_another_size_or_rate_than_the_twins_are_refused(asked: str, run: Path, other_views: dict[str, Path], tmp_path: Path):
+    out = ["--out", tmp_path / {"embed": "e.parquet", "correlate": "c.npy"}.get(asked, "s.csv")]
+    for name, words in {"larger": "20", "faster": "60 frames a second"}.items():
+        given = ["--stimulus", other_views[name]] if asked in ("embed", "correlate") else [other_views[name]]
+        said = command(asked, run, *given, *out)
+        assert said.startswith("exit 2")
+        assert words in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_animal_whose_pictures_the_core_never_saw_the_like_of_is_not_fitted_onto_it(
+    animals: list[Path], run: Path, other_views: dict[str, Path], tmp_path: Path
+):
+    words = "30 frames a second of 20 x 28 pixels, but .* 30 frames a second of 16 x 24 pixels"
+    assert re.search(words, command("transfer", run, other_views["new"], "--out", tmp_path / "new").replace("\n", " "))
+    said = command("train", animals[0], other_views["new"], "--out", tmp_path / "both", *settings())
+    assert said.startswith("exit 2")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_animal_that_saw_pictures_alone_is_shown_no_clips():

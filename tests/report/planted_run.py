@@ -133,7 +133,9 @@ def label_predictions(planted: Planted, units: pd.DataFrame, target: str, split:
         )
     scan = units.groupby(["session", "scan_idx"]).ngroup().to_numpy(np.int64)
     cluster = scan if split == "scan" else units["nucleus_id"].to_numpy()
-    scores = score_labels(true.astype(np.int64), guesses, tuple(classes), cluster, scan, design(planted, target, split, SPLITS[split]))
+    fold = np.zeros(len(true), dtype=np.int64)
+    of = design(planted, target, split, SPLITS[split])
+    scores = score_labels(true.astype(np.int64), guesses, tuple(classes), cluster, scan, fold, of)
     planted.score(scores, [("graph model, function", "boosting, function"), ("graph model, function", "majority")])
     return pd.concat(frames)
 
@@ -158,9 +160,10 @@ def position_predictions(planted: Planted, units: pd.DataFrame, target: str, spl
         }
         frames.append(keys.assign(**columns))
     task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
-    cluster = units.groupby(["session", "scan_idx"]).ngroup() if split == "scan" else units["nucleus_id"]
+    scan = units.groupby(["session", "scan_idx"]).ngroup().to_numpy(np.int64)
+    cluster = scan if split == "scan" else units["nucleus_id"].to_numpy(np.int64)
     of = replace(design(planted, task, split, SPLITS[split]), subset=subset)
-    planted.score(score_positions(true, guesses, cluster.to_numpy(np.int64), of), [("graph model, function", "boosting, function")])
+    planted.score(score_positions(true, guesses, cluster, scan, np.zeros_like(scan), of), [("graph model, function", "boosting, function")])
     return pd.concat(frames)
 
 
@@ -178,22 +181,22 @@ def write_pairs(planted: Planted, n_axons: int, n_posts: int) -> None:
         guess = strength * truth + (1 - strength) * truth.mean() + rng.normal(0, 1.2 * (1 - strength), len(pre)) * (strength > 0)
         probabilities[model] = (1 / (1 + np.exp(-guess))).astype(np.float32)
     artifacts.write_parquet(pairs.assign(**probabilities), planted.folder / "predictions/connectivity.parquet")
-    made = pairs[connected][["pre_nucleus_id", "post_nucleus_id", "size"]]
+    made = pairs[connected][["pre_nucleus_id", "post_nucleus_id", "fold", "size"]]
     artifacts.write_parquet(
         made.assign(expected_size=np.sqrt(made["size"]) * rng.lognormal(3.5, 0.4, len(made))), planted.folder / "predictions/size.parquet"
     )
     compared = [("graph model", name) for name in PAIR_MODELS if name not in ("majority", "graph model")]
     for split in ("axon", "block"):
-        scores = score_pairs(connected, probabilities, pre, distance, design(planted, "connectivity", split, "axon"))
+        scores = score_pairs(connected, probabilities, pre, pre % 5, distance, design(planted, "connectivity", split, "axon"))
         planted.score(scores, compared)
 
 
 def write_permutations(folder: Path, metrics: pd.DataFrame, differences: pd.DataFrame) -> None:
     rng, rows, verdicts = np.random.default_rng(0), [], []
     tested = [
-        ("cell_type", "neuron", "graph model, function", "balanced_accuracy", 0.2, "boosting, function"),
-        ("layer", "neuron", "graph model, function", "balanced_accuracy", 0.2, "boosting, function"),
-        ("depth", "neuron", "graph model, function", "median_absolute_error", -12.0, "boosting, function"),
+        ("cell_type", "neuron", "graph model, function", "balanced_accuracy_within_scan", 0.2, "boosting, function"),
+        ("layer", "neuron", "graph model, function", "balanced_accuracy_within_scan", 0.2, "boosting, function"),
+        ("depth", "neuron", "graph model, function", "r2_within_scan", 0.3, "boosting, function"),
         ("connectivity", "axon", "graph model", "auc", 0.002, "graph model, no function"),
         ("connectivity", "axon", "graph model", "average_precision", 0.0, "graph model, no function"),
     ]

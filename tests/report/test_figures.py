@@ -128,15 +128,21 @@ def test_the_depth_sentence_holds_median_error_and_coverage(run):
     assert np.abs(neuron_figures.coverage_curve(normal) - neuron_figures.LEVELS).max() < 0.08
 
 
+def within_folds(score, pairs, model):
+    """A score of each fold, averaged with its connected pairs."""
+    folds = [rows for _, rows in pairs.groupby("fold")]
+    return np.average([score(rows["connected"], rows[model]) for rows in folds], weights=[rows["connected"].sum() for rows in folds])
+
+
 def test_the_ranking_sentence_holds_auc_and_average_precision_of_graph_model_and_best_baseline(run):
     pairs = run.table("predictions/connectivity")
     connected = pairs["connected"].to_numpy()
     text = sentence(pair_figures.draw_pair_figures(run)[0])
     baselines = [name for name in pairs if name in ("majority", "distance") or name.startswith(("logistic", "boosting"))]
-    best = max(baselines, key=lambda name: average_precision_score(connected, pairs[name].to_numpy()))
+    best = max(baselines, key=lambda name: within_folds(average_precision_score, pairs, name))
     for model in ("graph model", best):
-        assert f"“{model}” reaches AUC {words.number_text(roc_auc_score(connected, pairs[model].to_numpy()))}" in text
-        assert f"average precision {words.number_text(average_precision_score(connected, pairs[model].to_numpy()))}" in text
+        assert f"“{model}” reaches AUC {words.number_text(within_folds(roc_auc_score, pairs, model))}" in text
+        assert f"average precision {words.number_text(within_folds(average_precision_score, pairs, model))}" in text
     assert f"{words.per_cent(connected.mean())} of the pairs" in text
 
 
@@ -144,29 +150,43 @@ def test_a_ranked_model_agrees_with_the_metrics_ties_included():
     rng = np.random.default_rng(0)
     probability = rng.integers(0, 40, 5000).astype(np.float32) / 40
     probability[:5] = np.nan
-    connected = rng.random(5000) < np.nan_to_num(probability) * 0.2
-    model, scored = ranked.rank_model(connected, probability), np.isfinite(probability)
-    assert model.auc == pytest.approx(roc_auc_score(connected[scored], probability[scored]))
-    assert model.average_precision == pytest.approx(average_precision_score(connected[scored], probability[scored]))
+    connected, fold = rng.random(5000) < np.nan_to_num(probability) * 0.2, rng.integers(0, 3, 5000)
+    model, scored = ranked.rank_model(connected, probability, fold), np.isfinite(probability)
+    pairs = pd.DataFrame({"connected": connected, "model": probability, "fold": fold})[scored]
+    assert model.auc == pytest.approx(within_folds(roc_auc_score, pairs, "model"))
+    assert model.average_precision == pytest.approx(within_folds(average_precision_score, pairs, "model"))
     assert model.n[-1] == 4995
     assert model.mass[-1] == pytest.approx(probability[scored].astype(float).sum())
 
 
+def test_the_areas_under_the_drawn_curves_are_auc_and_average_precision():
+    rng = np.random.default_rng(2)
+    probability, fold = rng.random(60_000), rng.integers(0, 4, 60_000)
+    connected = rng.random(60_000) < probability**3 * np.array([0.02, 0.05, 0.1, 0.2])[fold]
+    model = ranked.rank_model(connected, probability, fold)
+    assert np.trapezoid(model.true_rate, ranked.RATES) == pytest.approx(model.auc, abs=2e-3)
+    assert np.trapezoid(model.precision, ranked.RATES) == pytest.approx(model.average_precision, rel=0.03)
+
+
+def test_one_probability_a_fold_makes_no_curve_and_is_drawn_at_chance():
+    fold = np.repeat([0, 1], 500)
+    connected = np.arange(1000) % 500 < np.array([10, 100])[fold]
+    model = ranked.rank_model(connected, np.array([0.2, 0.02])[fold], fold)
+    assert model.is_flat
+    assert model.auc == 0.5
+    assert model.average_precision == pytest.approx(model.chance)
+    assert model.chance == pytest.approx((10 * 0.02 + 100 * 0.2) / 110)
+    np.testing.assert_allclose(model.true_rate, ranked.RATES)
+
+
 def test_scores_that_are_no_probabilities_are_named():
     with pytest.raises(ValueError, match=r"1 of 3 predictions lie outside \[0, 1\], first 1.5"):
-        ranked.rank_model(np.array([True, False, False]), np.array([0.1, 1.5, 0.2]))
-
-
-def test_curves_of_a_million_pairs_are_drawn_with_a_few_hundred_points():
-    rng = np.random.default_rng(0)
-    model = ranked.rank_model(rng.random(1_000_000) < 0.01, rng.random(1_000_000))
-    assert 200 < len(model.n) < 3 * ranked.CURVE_POINTS
-    assert model.n[-1] == 1_000_000
+        ranked.rank_model(np.array([True, False, False]), np.array([0.1, 1.5, 0.2]), np.zeros(3, dtype=np.int64))
 
 
 def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps(run):
     pairs = run.table("predictions/connectivity").sort_values("graph model", ascending=False)
-    top = pairs.head(len(pairs) // 100)
+    top = pairs.groupby("fold").head(len(pairs) // 500)  # five folds of 800 pairs
     text = sentence(pair_figures.draw_pair_figures(run)[1])
     assert (
         f"expects {words.per_cent(float(top['graph model'].mean()))} to be connected, and {words.per_cent(top['connected'].mean())} are"
@@ -177,20 +197,26 @@ def test_the_calibration_sentence_holds_what_the_top_per_cent_promises_and_keeps
 def test_reliability_bins_hold_all_pairs_and_their_interval_holds_the_share():
     rng = np.random.default_rng(1)
     probability = rng.beta(1, 20, 50_000)
-    curve = ranked.reliability(ranked.rank_model(rng.random(50_000) < probability, probability))
+    curve = ranked.reliability(ranked.rank_model(rng.random(50_000) < probability, probability, rng.integers(0, 3, 50_000)))
     assert curve["n"].sum() == 50_000
     assert ((curve["low"] < curve["observed"]) & (curve["observed"] < curve["high"])).all()
     assert ((curve["low"] <= curve["predicted"]) & (curve["predicted"] <= curve["high"])).mean() > 0.7
 
 
+def of_sizes(sizes):
+    """Rank correlation in each fold, averaged with its connections."""
+    folds = [rows for _, rows in sizes.groupby("fold")]
+    return np.average([stats.spearmanr(rows["expected_size"], rows["size"]).statistic for rows in folds], weights=list(map(len, folds)))
+
+
 def test_the_size_sentence_holds_the_rank_correlation(run):
     sizes = run.table("predictions/size")
-    assert f"{stats.spearmanr(sizes['expected_size'], sizes['size']).statistic:.3f}" in sentence(pair_figures.draw_size(run))
+    assert f"{of_sizes(sizes):.3f}" in sentence(pair_figures.draw_size(run))
 
 
 def test_the_size_sentence_has_the_interval_over_axons_and_no_p_value_over_pairs(spoilt):
     sizes = pd.read_parquet(spoilt / "predictions/size.parquet")
-    rank = stats.spearmanr(sizes["expected_size"], sizes["size"]).statistic
+    rank = of_sizes(sizes)
     scored = {"task": "size", "split": "axon", "model": "graph model", "subset": "connected pairs", "metric": "spearman", "unit": "1"}
     row = pd.DataFrame([scored | {"estimate": rank, "low": 0.25, "high": 0.75, "n": len(sizes), "n_clusters": 30, "cluster": "axon"}])
     artifacts.write_parquet(pd.concat([pd.read_parquet(spoilt / "metrics.parquet"), row]), spoilt / "metrics.parquet")
@@ -201,11 +227,14 @@ def test_the_size_sentence_has_the_interval_over_axons_and_no_p_value_over_pairs
 
 def test_the_differences_sentence_counts_clear_intervals(run):
     frame = run.table("differences")
-    shown = frame[frame["split"].isin(["neuron", "axon"]) & frame["metric"].isin(["balanced_accuracy", "auc", "average_precision"])]
-    depth = frame.query("task == 'depth' and split == 'neuron' and metric == 'median_absolute_error'")
-    better = int((shown["low"] > 0).sum() + (depth["high"] < 0).sum())
+    shown = frame[
+        frame["split"].isin(["neuron", "axon"])
+        & frame["metric"].isin(["balanced_accuracy_within_scan", "auc", "average_precision", "r2_within_scan"])
+    ]
+    shown = shown[shown["task"] != "lateral"]
+    better = int((shown["low"] > 0).sum())
     text = sentence(verdict_figures.draw_differences(run))
-    assert numbers(text)[:2] == [len(shown) + len(depth), better]
+    assert numbers(text)[:2] == [len(shown), better]
 
 
 def test_a_lower_error_counts_as_a_gain():
@@ -216,19 +245,21 @@ def test_a_lower_error_counts_as_a_gain():
 
 def test_the_permutation_sentence_holds_observed_permuted_and_p(run):
     null = run.table("permutations").query("task == 'layer'")["estimate"].to_numpy()
-    observed = tables.look_up(run.table("metrics"), "layer", "graph model, function", "balanced_accuracy").estimate
-    p = p_of_better("balanced_accuracy", observed, null)
-    expected = f"layer (balanced accuracy {words.number_text(observed)} against {words.number_text(null.mean())}, p = {p:.2g})"
+    observed = tables.look_up(run.table("metrics"), "layer", "graph model, function", "balanced_accuracy_within_scan").estimate
+    p = p_of_better("balanced_accuracy_within_scan", observed, null)
+    expected = f"layer (balanced accuracy within scans {words.number_text(observed)} against {words.number_text(null.mean())}, p = {p:.2g})"
     assert expected in sentence(verdict_figures.draw_permutations(run))
 
 
 def test_too_few_permutations_to_show_anything_are_said_to_be_that(run, spoilt):
-    assert "too few replicates" not in sentence(verdict_figures.draw_permutations(run))
+    assert "Not tested" not in sentence(verdict_figures.draw_permutations(run))
     few = run.table("permutations").query("replicate < 5 or task == 'layer'")
     artifacts.write_parquet(few, spoilt / "permutations.parquet")
     text = sentence(verdict_figures.draw_permutations(RunFolder.open(spoilt)))
-    n = len(few[["task", "null", "metric"]].drop_duplicates()) - 1
-    assert f". {n} of these have too few replicates to reach it: 19 are needed." in text
+    assert "better than the permuted (p ≤ 0.05) in 1 of 1 tests: layer" in text
+    untested = text.split("Not tested: ")[1]
+    assert "fewer than 19 replicates" in untested
+    assert untested.count(" against ") == len(few[["task", "null", "metric"]].drop_duplicates()) - 1
 
 
 def test_the_like_to_like_sentence_holds_difference_and_interval(run):
@@ -279,7 +310,7 @@ ABSENT = [
     ("differences", verdict_figures.draw_differences, "no paired differences"),
     ("permutations", verdict_figures.draw_permutations, "no permutations were run"),
     ("metrics", verdict_figures.draw_permutations, "no permuted model has its real counterpart"),
-    ("like_to_like", lambda run: wiring_figures.draw_wiring(run)[0], "no axon has a functional partner"),
+    ("like_to_like", lambda run: wiring_figures.draw_wiring(run)[0], "no axon of known tuning and position has a queried partner"),
 ]
 
 
@@ -309,3 +340,15 @@ def test_a_run_with_baselines_alone_is_described(spoilt):
     assert "“scan alone” reaches" in sentence(neuron_figures.draw_layer(run))
     assert "“boosting, function” recognises" in sentence(neuron_figures.draw_confusion(run))
     assert isinstance(verdict_figures.draw_permutations(run), figures.Absent)
+
+
+def test_neurons_without_error_bars_are_counted_and_no_coverage_is_drawn_for_them(spoilt):
+    frame = pd.read_parquet(spoilt / "predictions/position.parquet")
+    without = frame["model"].eq("graph model, function") & frame["split"].eq("neuron")
+    artifacts.write_parquet(frame.assign(sd_um=frame["sd_um"].where(~without)), spoilt / "predictions/position.parquet")
+    n = int((without & frame["target"].eq("depth")).sum())
+    text = sentence(neuron_figures.draw_depth(RunFolder.open(spoilt)))
+    assert f"{n:,} of {n:,} neurons have no error bar, since their fit kept back too few neurons to set its width" in text
+    artifacts.write_parquet(frame.assign(sd_um=np.nan), spoilt / "predictions/position.parquet")
+    block = neuron_figures.draw_depth(RunFolder.open(spoilt))
+    assert "error bars" not in block.caption

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from graphtwin import artifacts
+from graphtwin.cortex.funnel import BELOW_PIA
+from graphtwin.report import print_results
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages import run_page as page
 
@@ -116,7 +118,7 @@ def test_the_headline_counts_what_function_adds():
         verdict("connectivity", "adds", "the form of the graph, whatever its function, adds to the prediction", "structure"),
     ]
     assert page.headline(verdicts) == (
-        "Function adds to the prediction in 1 of 2 comparisons (layer); it makes the prediction worse in 1 (depth)."
+        "Function adds to the prediction in 1 of 2 comparisons (layer); the best model without it is better in 1 (depth)."
     )
     assert page.headline(verdicts[2:]) == "What was tested adds to the prediction in 1 of 1 comparisons (connectivity)."
     assert "no verdicts" in page.headline([])
@@ -139,3 +141,27 @@ def test_a_crash_leaves_the_old_report(finished, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         artifacts.write_text("half", finished / "report.html")
     assert (finished / "report.html").read_bytes() == before
+
+
+def test_a_page_calls_depth_so_only_where_the_source_says_where_the_pia_lies(spoilt, html):
+    assert "no pia declared" not in html
+    funnel = pd.read_parquet(spoilt / "tables" / "funnel.parquet")
+    pd.concat([funnel, funnel.tail(1).assign(stage="cortex", table="nuclei", step=BELOW_PIA)]).to_parquet(
+        spoilt / "tables" / "funnel.parquet", index=False
+    )
+    page.write_run(spoilt)
+    unplaced = (spoilt / "report.html").read_text(encoding="utf-8")
+    assert "The source declares no pia" in unplaced
+    assert "<caption>Place along y (no pia declared)</caption>" in unplaced
+    assert "misses place along y by" in unplaced
+    assert "misses depth by" in html
+    assert "misses depth by" not in unplaced
+
+
+def test_the_terminal_says_that_depth_is_none_where_no_pia_is_declared(spoilt, capsys):
+    funnel = pd.read_parquet(spoilt / "tables" / "funnel.parquet")
+    print_results(spoilt)
+    assert "no depth below the pia" not in capsys.readouterr().out
+    funnel.assign(step=BELOW_PIA).to_parquet(spoilt / "tables" / "funnel.parquet", index=False)
+    print_results(spoilt)
+    assert "no depth below the pia" in capsys.readouterr().out

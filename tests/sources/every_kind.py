@@ -1,6 +1,7 @@
 """A small DataFrame with every kind of column the released tables could hold, and the pickles of it under `pickles/`.
 
-`pickles/pandas_X.pkl` is what `python tests/sources/every_kind.py FILE` wrote under pandas X, protocol 4.
+`pickles/pandas_X.pkl` is what `python tests/sources/every_kind.py FILE` wrote under pandas X, protocol 4, and
+`pandas_X_pyarrow_protocol_P.pkl` what `python tests/sources/every_kind.py FILE P` wrote beside pyarrow.
 """
 
 from __future__ import annotations
@@ -33,4 +34,4 @@ def every_kind() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    every_kind().to_pickle(sys.argv[1], protocol=4)
+    every_kind().to_pickle(sys.argv[1], protocol=int(sys.argv[2]) if len(sys.argv) > 2 else 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,8 @@ def test_a_cell_that_is_cut_short_is_named(folder):
         ({"properties": [{"id": "w", "type": "float64"}]}, "the property 'w' has the type 'float64'; known are uint32"),
         ({"properties": [{"id": "x_nm", "type": "uint8"}]}, r"the properties \['x_nm'\] are there twice or have names of columns"),
         ({"spatial": []}, "names no spatial index, by which points are read"),
+        ({"spatial": [{"key": "../.."}]}, r"the spatial index '../..' lies outside of the annotations"),
+        ({"spatial": [{"key": "/"}]}, "the spatial index '/' lies outside of the annotations"),
         ({"spatial": [{"key": "fine", "sharding": {"@type": "x"}}]}, "the spatial index 'fine' is sharded, which is not read here"),
     ],
 )
@@ -214,3 +217,10 @@ def test_annotations_without_points_are_an_empty_table(folder):
         path.write_bytes(b"\0" * 8)
     points = read_points(folder)
     assert (len(points), points.columns.tolist()) == (0, ["annotation_id", "x_nm", "y_nm", "z_nm", "side", "size", "score"])
+
+
+def test_an_index_whose_cells_were_not_copied_is_no_list_without_points(folder):
+    shutil.rmtree(folder / "coarse")
+    shutil.rmtree(folder / "fine")
+    with pytest.raises(FileNotFoundError, match=r"none of the folders \['coarse', 'fine'\] of its spatial index has a cell"):
+        read_points(folder)

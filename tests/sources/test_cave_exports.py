@@ -56,9 +56,10 @@ def test_rows_that_refer_to_a_nucleus_that_is_not_valid_are_left_out(tmp_path):
     assert read(cells(4).assign(valid="t", valid_ref=["t", "t", "f", "t"]), tmp_path)["unit_id"].tolist() == [0, 1, 3]
 
 
-def test_the_root_at_which_a_status_was_given_is_no_truth_value(tmp_path):
+def test_the_root_at_which_a_status_was_given_is_no_truth_value_and_another_one_is_told(tmp_path, caplog):
     table = cells(3).assign(valid_id=[864691135000000001, 0, 7])
     assert len(read(table, tmp_path)) == 3
+    assert "2 of 3 rows were written of another version of their segment" in caplog.text
 
 
 def test_a_validity_that_is_no_truth_value_is_refused():

@@ -324,6 +324,25 @@ def test_a_dataset_that_promises_more_than_the_file_holds_is_refused(copy):
         read_nwb(edit(copy, promise))
 
 
+def test_a_heap_in_which_the_library_would_go_on_for_ever_is_refused(copy):
+    content = bytearray(copy.read_bytes())
+    at = content.find(b"GCOL\x01\0\0\0") + 16
+    content[at : at + 16] = bytes(16)  # the first object: of no number and no length
+    copy.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"is damaged within \(an empty object in the heap of texts at byte {at}\)"):
+        read_nwb(copy)
+
+
+def test_infinite_responses_and_masks_that_are_no_row_numbers_are_refused(copy):
+    spoilt = np.full((200, 6), np.inf, dtype=np.float32)
+    edit(copy, lambda file: replace_data(file, f"{TRACES}1/data", spoilt))
+    with pytest.raises(ValueError, match=r"32 frames of .*RoiResponseSeries1 are infinite\. Leave the trial out"):
+        read_nwb(copy, deconvolve=None).open_trial(0)
+    edit(copy, lambda file: replace_data(file, f"{TRACES}1/rois", np.arange(6.0)))
+    with pytest.raises(ValueError, match=r"RoiResponseSeries1 names its masks by float64 of shape \(6,\), which are no row numbers"):
+        read_nwb(copy)
+
+
 def other_lab(path: Path, kind: str) -> np.ndarray:
     """A file as pynwb makes it for a lab of its own habits: presented stimulus, rates, one plane, int16 traces; returns its movie."""
     from pynwb import NWBHDF5IO, NWBFile, TimeSeries

@@ -20,7 +20,8 @@ import pytest
 from graphtwin.sources.formats.pickles import read_pickle
 from tests.sources.every_kind import every_kind
 
-OLD = sorted((Path(__file__).parent / "pickles").glob("*.pkl"))
+OLD = sorted((Path(__file__).parent / "pickles").glob("pandas_*.pkl"))
+BESIDE_ARROW = [f"3.1.1_pyarrow_protocol_{protocol}" for protocol in (2, 3, 4, 5)]  # pandas 3 keeps text in Arrow where it finds pyarrow
 
 
 def written(content: bytes, tmp_path: Path) -> Path:
@@ -62,7 +63,39 @@ def test_pickles_of_other_versions_of_pandas_read_alike(path):
 
 
 def test_there_are_pickles_of_every_layout():
-    assert [path.stem.removeprefix("pandas_") for path in OLD] == ["1.0.5", "1.2.5", "1.3.5", "1.5.3", "2.0.3", "3.1.1"]
+    assert [path.stem.removeprefix("pandas_") for path in OLD] == [
+        *["1.0.5", "1.2.5", "1.3.5", "1.5.3", "2.0.3", "3.1.1"],
+        *BESIDE_ARROW,
+    ]
+
+
+def test_columns_of_arrow_keep_values_gaps_and_the_part_of_them_that_was_pickled():
+    """The file is the rows 1 to 3 of two tables in one, which pandas 3.1.1 pickled beside pyarrow."""
+    found = read_pickle(Path(__file__).parent / "pickles" / "arrow_3.1.1.pkl")
+    expected = {"cell": ["b", "c", "a"], "nucleus_id": [None, 3, 1], "osi": [None, 0.25, 0.5], "proofread": [None, False, True]}
+    assert_same_cells(found, pd.DataFrame(expected | {"layer": [None, "Lé", "L4"], "area": ["V1", "LM", ""]}, dtype=object))
+
+
+def forged(buffers: str, spoil: bytes, tmp_path: Path) -> Path:
+    """The pickle of Arrow's columns with some bytes of it replaced."""
+    content = (Path(__file__).parent / "pickles" / "arrow_3.1.1.pkl").read_bytes()
+    assert buffers.encode() in content
+    return written(content.replace(buffers.encode(), spoil), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "words"),
+    [
+        ("type_for_alias", b"open_csv_file_", r"wants pyarrow\.lib\.open_csv_file_"),
+        ("_restore_array", b"_restore_table", r"wants pyarrow\.lib\._restore_table"),
+        ("py_buffer", b"foreign_b", r"wants pyarrow\.lib\.foreign_b"),
+        ("large_string", b"large_binary", r"a column of Arrow has the type \('large_binary',\)"),
+        ("V1LMLé"[:4], b"V1\xff\xff", r"no pickled DataFrame \(UnicodeDecodeError"),
+    ],
+)
+def test_nothing_of_arrow_is_called_and_what_is_no_plain_array_is_refused(name, other, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        read_pickle(forged(name, other, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +109,9 @@ def test_there_are_pickles_of_every_layout():
         pd.DataFrame({"a": [np.zeros((2, 3), order="F"), np.array([], dtype="U3"), b"bytes"]}),
         pd.DataFrame({"a": pd.to_timedelta([1, 2]), "b": np.array([1, 2], dtype="u1")}),
         pd.DataFrame({"a": [1.0]}).iloc[:0],
+        pd.DataFrame({"a": pd.array(["x", None], dtype="string[pyarrow]"), "b": pd.array([1, None], dtype="int64[pyarrow]")}),
     ],
-    ids=["two levels", "categories as index", "by column", "order of columns", "big endian", "odd cells", "durations", "no rows"],
+    ids=["two levels", "categories as index", "by column", "order of columns", "big endian", "odd cells", "durations", "no rows", "arrow"],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_shapes_orders_and_indices_survive(frame, protocol, tmp_path):
@@ -213,7 +247,6 @@ def test_a_class_cannot_be_given_state(tmp_path):
         (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "columns have 2 levels"),
         (pd.DataFrame({"a": [np.zeros(2, dtype=[("x", "f8")])]}), "has the dtype"),
         (pd.DataFrame({"a": pd.date_range("2025", periods=2, tz="UTC")}), r"DatetimeTZDtype"),
-        (pd.DataFrame({"a": pd.array(["x"], dtype="string[pyarrow]")}), r"ArrowStringArray"),
         (pd.DataFrame({"a": pd.arrays.SparseArray([0, 1])}), r"SparseArray"),
     ],
 )

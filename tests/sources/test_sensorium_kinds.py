@@ -314,6 +314,12 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused_before_anyth
             read_sensorium(where)
 
 
+def test_a_clip_without_a_pixel_is_refused(folder: Path):
+    np.save(folder / "data/videos/2.npy", np.empty((HEIGHT, WIDTH, 0)))
+    with pytest.raises(ValueError, match=r"videos/2\.npy: shape \(1, 4, 6, 0\), which holds no pixel"):
+        read_sensorium(folder)
+
+
 def test_pictures_of_two_sizes_are_refused_with_how_many_have_which(folder: Path):
     video = np.load(folder / "data/videos/2.npy")
     np.save(folder / "data/videos/2.npy", video[:, :-1])

@@ -178,6 +178,9 @@ def test_codes_that_a_lab_uses_for_synapses_are_pointed_out_with_their_number(tm
     assert any("2 vertices of code 4 (apical dendrite) right below an axon" in message for message in caplog.messages)
     assert any("1 vertices of code 5 (fork) that are no fork" in message for message in caplog.messages)
     caplog.clear()
+    only(swc(path, "# 2 = axon, 4 = pre{x}", coded(2, 4, 2)))
+    assert caplog.messages[-1].startswith("axons: 1 vertices of code 4 (pre{x} by the header)")
+    caplog.clear()
     only(swc(path, "", coded(2, 7, 2, 8, 7)))
     assert any(message.startswith("axons: 2 vertices of code 7, which belong where their parents do") for message in caplog.messages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -144,4 +145,50 @@ def test_ids_that_int64_cannot_hold_are_refused(tmp_path):
 def test_cloud_volume_is_asked_for_where_it_is_missing(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "cloudfiles", None)
     with pytest.raises(ValueError, match=r"cloud-volume is needed to read volumes. Install it: pip install 'graphtwin\[volumes\]'"):
+        open_volume(folder)
+
+
+@pytest.mark.parametrize("encoding", ["compressed_segmentation", "raw"])
+@pytest.mark.parametrize(
+    "spoil", [lambda held: held[: len(held) // 2], lambda held: b"", lambda held: held[:-1], lambda held: b"\xff" * (len(held) - 4)]
+)
+def test_a_plain_chunk_that_is_cut_short_is_refused_although_nothing_sums_it_up(tmp_path, spoil, encoding):
+    folder = save(tmp_path / "volume", ids_of() // np.uint64(ROOT), encoding)
+    packed = first_chunk(folder)
+    packed.with_suffix("").write_bytes(spoil(gzip.decompress(packed.read_bytes())))
+    packed.unlink()
+    with pytest.raises(ValueError, match=r"cannot be decoded .* copy it again"):
+        open_volume(folder).segments_at(np.array([[0.0, 200, 300]]))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dtype"), [("raw", np.uint8), ("raw", np.int64), ("compressed_segmentation", np.uint32), ("npz", np.uint64)]
+)
+def test_labels_of_every_type_and_encoding_are_read(tmp_path, encoding, dtype):
+    ids = (ids_of() // np.uint64(ROOT)).astype(dtype)
+    volume = open_volume(save(tmp_path / "volume", ids, encoding))
+    assert np.array_equal(volume.cutout(volume.begin, volume.end), ids)
+    inner = volume.cutout(volume.begin + 5, volume.begin + np.array([17, 21, 14]))
+    assert np.array_equal(inner, ids[5:17, 5:21, 5:14])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_channels": 2}, "2 channels of 'uint64', but a segmentation has one"),
+        ({"data_type": "float32"}, "1 channels of 'float32', but a segmentation has one, of uint8"),
+        ({"scales": []}, "its info file has no list of scales"),
+        ({"resolution": [0, 8, 40]}, r"resolution of a scale is \[0, 8, 40\] in the info file"),
+        ({"size": [10, 10]}, "size of a scale"),
+        ({"voxel_offset": [0.5, 0, 0]}, "voxel_offset of a scale"),
+        ({"chunk_sizes": [[2**40, 16, 8]]}, "chunk_sizes of a scale"),
+        ({"encoding": "jpeg"}, "encoding of a scale is 'jpeg'"),
+    ],
+)
+def test_an_info_file_that_makes_no_sense_is_refused_before_anything_is_read(folder, change, words):
+    info = json.loads((folder / "info").read_text())
+    for place in (info["scales"][0], info):
+        place |= {key: value for key, value in change.items() if key in place}
+    (folder / "info").write_text(json.dumps(info))
+    with pytest.raises(ValueError, match=words):
         open_volume(folder)

@@ -121,9 +121,8 @@ def test_with_few_clusters_the_interval_covers_at_its_nominal_rate_and_plain_per
 
 def test_evaluation_and_wiring_give_the_same_interval_for_the_same_axons():
     connected, score, axon = planted_pairs(5, n_axons=9)
-    by_evaluation = score_pairs(
-        connected, {"model": score}, axon, np.full(len(axon), 50.0), ScoreDesign("connectivity", "axon", "axon", seed=3, n_replicates=150)
-    ).table()
+    design = ScoreDesign("connectivity", "axon", "axon", seed=3, n_replicates=150)
+    by_evaluation = score_pairs(connected, {"model": score}, axon, axon % 2, np.full(len(axon), 50.0), design).table()
     _, auc = metrics.auc_by_stratum(connected, score, axon)
     per_axon = pd.DataFrame({"group": "all", "pre_nucleus_id": np.arange(9), **dict.fromkeys(METRICS, auc)})
     by_wiring = summarise_ranking(per_axon, seed=3, n_replicates=150).iloc[0]
@@ -162,7 +161,16 @@ def test_axons_without_a_value_do_not_count_and_an_interval_of_mostly_nothing_is
     assert np.isnan(Resampled(0.5, np.r_[np.full(20, np.nan), np.full(80, 0.5)], 9.0).interval()).all()
 
 
-def test_one_unit_has_an_estimate_and_no_interval():
-    found = resample_units(np.median, np.array([0.6]), rng_for(0, "alone"), 20)
+@pytest.mark.parametrize("n_units", [1, 2, 3, 4])
+def test_fewer_than_five_units_have_an_estimate_and_no_interval(n_units):
+    found = resample_units(np.median, np.full(n_units, 0.6), rng_for(0, "few"), 200)
     assert found.estimate == 0.6
     assert np.isnan(found.interval()).all()
+
+
+def test_five_units_have_an_interval_that_covers_as_often_as_their_extremes_do():
+    covered = 0
+    for seed in range(2000):
+        low, high = resample_units(np.mean, np.random.default_rng(seed).normal(size=5), rng_for(seed, "five"), 400).interval()
+        covered += low <= 0 <= high
+    assert 0.90 <= covered / 2000 <= 0.95  # all five lie on one side of the truth in 1 / 16 of the samples

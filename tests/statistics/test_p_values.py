@@ -25,7 +25,18 @@ def test_p_counts_the_replicates_as_far_from_the_middle_on_either_side():
 
 def test_a_replicate_that_differs_by_rounding_is_as_far():
     observed = np.array([1.234567890123, 0.0])
-    assert (two_sided_p(observed, np.tile(observed * (1 + 4e-16), (99, 1))) == 1).all()
+    null = np.vstack([np.tile(observed * (1 + 4e-16), (98, 1)), [[0.0, 1.0]]])
+    assert two_sided_p(observed, null)[0] == 1
+    assert two_sided_p(observed, null)[1] == 1
+
+
+def test_a_null_that_never_changes_the_statistic_tests_nothing():
+    observed = np.array([1.234567890123, 0.0])
+    same = np.tile(observed * (1 + 4e-16), (99, 1))
+    for p in (one_sided_p, two_sided_p):
+        assert np.isnan(p(observed, same)).all()
+        assert np.isfinite(p(observed, np.vstack([same, observed + 1]))).all()
+        assert p(observed + 1, same)[1] == 0.01  # a null without spread still tells another value from its own
 
 
 def test_a_replicate_without_a_statistic_is_no_evidence():
@@ -45,8 +56,9 @@ def test_one_sided_p_counts_one_side_and_the_observed_one():
 
 @pytest.mark.parametrize("alternative", ["greater", "less"])
 def test_one_sided_p_takes_rounding_and_the_unknown_for_no_evidence(alternative):
-    assert one_sided_p(1.234567890123, np.full(9, 1.234567890123 * (1 + 4e-16)), alternative) == 1
-    assert one_sided_p(1.234567890123, np.full(9, 1.234567890123 * (1 - 4e-16)), alternative) == 1
+    away = -9.0 if alternative == "greater" else 9.0
+    assert one_sided_p(1.234567890123, np.r_[away, np.full(8, 1.234567890123 * (1 + 4e-16))], alternative) == 0.9
+    assert one_sided_p(1.234567890123, np.r_[away, np.full(8, 1.234567890123 * (1 - 4e-16))], alternative) == 0.9
     assert one_sided_p(0.0, np.full(4, np.nan), alternative) == 1
     assert np.isnan(one_sided_p(np.nan, np.zeros(4), alternative))
 

@@ -116,7 +116,7 @@ def test_root_ids_saved_as_floats_are_refused(toml, tmp_path):
     path = write_cave_tables(VOLUME, tmp_path)[-1]
     table = path.parent / "tables" / "synapses_pni_2.parquet"
     pd.read_parquet(table).astype({"pre_pt_root_id": float}).to_parquet(table, index=False)
-    with pytest.raises(ValueError, match=r"synapses_pni_2.parquet, column pre_root_id: ids are stored as float64.*11 of 11 ids lie above"):
+    with pytest.raises(ValueError, match=r"synapses_pni_2.parquet, column pre_root_id: ids are floats.*11 of 11 ids lie above"):
         sources.load(path)
 
 

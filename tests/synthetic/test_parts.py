@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
@@ -12,6 +13,7 @@ from graphtwin.synthetic.wiring.connections import connect
 from graphtwin.synthetic.wiring.parts import write_parts
 from graphtwin.synthetic.wiring.planted_rules import rule_of
 from tests.synthetic.tissues import tissue
+from tests.test_training import Payload
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +48,14 @@ def test_parts_hold_the_connections_that_are_made_in_memory(whole):
     synapses = pd.concat(map(pd.read_parquet, whole[6::2])).sort_values("synapse_id", ignore_index=True)
     assert_frame_equal(synapses, connections.synapses)
     assert set(pd.concat(map(pd.read_parquet, whole[:5]))["nucleus_id"]) == set(SMALL.nucleus_id.tolist())
+
+
+def test_an_outline_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp_path, whole):
+    mark = tmp_path / "it ran"
+    np.savez(tmp_path / "part.npz", rows=np.array([Payload(mark)], dtype=object), boxes_um=np.zeros((1, 4)), cells=np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        parts._read_outline(tmp_path / "part.npz")
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize(("work", "done", "calls"), [("grow_block", 2, 5), ("connect_tile", 1, 4), ("write_parquet", 8, 5 + 2 * 4 + 1)])

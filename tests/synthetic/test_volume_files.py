@@ -38,6 +38,37 @@ def test_voxels_come_back_with_ids_to_the_last_digit(written):
     assert ids.tolist() == [0, small_tissue.A, small_tissue.B, small_tissue.C, small_tissue.FRAGMENT]
 
 
+def test_any_reader_finds_voxels_and_skeletons_for_files_are_plain_and_named_as_the_format_says(written):
+    folder = written[0] / "segmentation"
+    assert not [path for path in written[0].rglob("*") if path.suffix in (".gz", ".br", ".zstd")]
+    scale = json.loads((folder / "info").read_text())["scales"][0]
+    block = small_tissue.block()
+    assert (scale["encoding"], scale["compressed_segmentation_block_size"]) == ("compressed_segmentation", [8, 8, 8])
+    for chunk in paint(small_tissue.content().strokes, block):
+        ends = np.add(chunk.begin, chunk.labels.shape)
+        name = "_".join(f"{first}-{last}" for first, last in zip(chunk.begin, ends, strict=True))
+        content = (folder / scale["key"] / name).read_bytes()
+        for voxel in ((0, 0, 0), tuple(n // 2 for n in chunk.labels.shape), tuple(n - 1 for n in chunk.labels.shape)):
+            assert label_at(content, voxel, chunk.labels.shape) == chunk.labels[voxel]
+    piece = next(piece for piece in small_tissue.pieces() if piece.root_id == small_tissue.C)
+    n_vertices, n_edges = np.frombuffer((folder / "skeletons" / str(small_tissue.C)).read_bytes()[:8], "<u4")
+    assert (n_vertices, n_edges) == (len(piece.vertices_nm), len(piece.edges))
+
+
+def label_at(content: bytes, voxel: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """A label of a chunk in Neuroglancer's encoding of segmentations of one channel, decoded by hand in blocks of 8 x 8 x 8."""
+    words = np.frombuffer(content, "<u4")
+    words = words[words[0] :]  # after the offset of the one channel
+    grid = [-(-n // 8) for n in shape]
+    x, y, z = (n // 8 for n in voxel)
+    first, values = words[2 * (x + grid[0] * (y + grid[1] * z)) :][:2].tolist()
+    table, bits = first & 0xFFFFFF, first >> 24
+    at = bits * sum((n % 8) * 8**axis for axis, n in enumerate(voxel))
+    number = (int(words[values + at // 32]) >> at % 32) & ((1 << bits) - 1) if bits else 0
+    low, high = words[table + 2 * number :][:2].tolist()
+    return low | high << 32
+
+
 def test_a_nucleus_lies_in_its_own_segment(written):
     segments, nuclei = (open_volume(written[0] / name) for name in ("segmentation", "nuclei"))
     inner, outer = (volume.cutout(volume.begin, volume.end) for volume in (nuclei, segments))

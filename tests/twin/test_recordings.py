@@ -147,6 +147,8 @@ def test_the_first_minutes_are_whole_trials(planted: Planted):
     train, _ = clips_of(planted.recording)
     assert len(train.first_minutes(50 / 30 / 60.0).rows) == 2
     assert len(train.first_minutes(99.0).rows) == 4
+    with pytest.raises(ValueError, match=r"0 minutes leave no trial to learn from\. Give a number above 0"):
+        train.first_minutes(0.0)
 
 
 def test_parts_of_different_length_are_refused(planted: Planted):

@@ -46,6 +46,19 @@ def test_feve_of_the_truth_is_one_and_of_the_mean_is_zero():
     assert scores_of(stimuli(rng, [10] * 8, error=0.5))["feve"] == pytest.approx(np.full(UNITS, 0.75), abs=0.04)
 
 
+@pytest.mark.parametrize("repeats", [(10, 2), (2, 10), (3, 30)])
+def test_feve_of_the_truth_is_one_where_stimuli_differ_in_repeats_and_in_noise(repeats):
+    rng = np.random.default_rng(12)
+    shown = [one for noise, count in zip((0.5, 1.5), repeats, strict=True) for one in stimuli(rng, [count] * 20, noise=noise)]
+    assert scores_of(shown)["feve"] == pytest.approx(np.ones(UNITS), abs=0.05)
+
+
+def test_stimuli_shown_once_tell_no_noise_and_have_no_part_in_feve():
+    rng = np.random.default_rng(13)
+    repeated, once = stimuli(rng, [10] * 8, error=0.5), stimuli(rng, [1] * 8, noise=3.0)
+    np.testing.assert_allclose(scores_of([*repeated, *once])["feve"], scores_of(repeated)["feve"], rtol=1e-6)
+
+
 def test_cc_max_with_equal_repeats_is_the_published_formula():
     shown = stimuli(np.random.default_rng(3), [7, 7, 7])
     y = np.concatenate([one.responses for one in shown], axis=1).astype(np.float64)

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
+from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import ClipConfig, held_out_clips
+from graphtwin.twin.data.views import View, require_view, view_of
 from graphtwin.twin.fit.animal_responder import responders
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of, train_foundation
@@ -22,6 +24,7 @@ from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.scores.likelihood import intercept
 from graphtwin.twin.scores.prediction import shown, sums_of
 from graphtwin.twin.scores.unit_scores import gather_sums, score_units
+from tests.test_training import Payload
 from tests.twin.planted_recording import HZ, Planted, plant
 
 pytestmark = pytest.mark.slow
@@ -89,7 +92,9 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
     with pytest.raises(FileNotFoundError, match=r"twin\.pt: no such file"):
         read_twin(path)
     path.write_bytes(b"no twin")
-    with pytest.raises(ValueError, match=r"cannot be read as a twin .*damaged or something else"):
+    with pytest.raises(
+        ValueError, match=r"twin\.pt: holds more than tensors.*nothing in it was run\. It is no twin, or damaged: train again"
+    ):
         read_twin(path)
     torch.save({"weights": {}}, path)
     with pytest.raises(ValueError, match="not a functional twin of this version"):
@@ -102,16 +107,33 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
         read_twin(path)
 
 
+def test_a_twin_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp_path: Path):
+    mark = tmp_path / "it ran"
+    torch.save({"format": "graphtwin functional twin 6", "weights": Payload(mark)}, tmp_path / "twin.pt")
+    with pytest.raises(ValueError, match=r"twin\.pt: holds more than tensors, numbers and words.*nothing in it was run"):
+        read_twin(tmp_path / "twin.pt")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_twin_that_is_cut_short_is_told_without_advice_to_trust_it(fitted: FittedTwin, tmp_path: Path, share: float):
+    path = write_twin(fitted, tmp_path / "twin.pt")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"twin\.pt: .*damaged.*train again\.$") as told:
+        read_twin(path)
+    assert "weights_only" not in str(told.value)
+
+
 def test_a_disk_that_is_full_leaves_the_twin_that_was_there(fitted: FittedTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write_twin(fitted, tmp_path / "twin.pt")
     before = path.read_bytes()
 
-    def full(content: object, temporary: Path) -> None:
-        temporary.write_bytes(b"half")
+    def full(temporary: Path, content: object) -> None:
+        temporary.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"twin\.pt: cannot be written: No space left on device\. Make room"):
         write_twin(fitted, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -125,6 +147,43 @@ def test_other_units_and_stimuli_that_were_trained_on_are_refused(animal: Plante
         fitted.clips(animal.recording, ("train",))
     with pytest.raises(ValueError, match=r"rat: not an animal of this twin \(planted\)"):
         fitted.clips(replace(animal.recording, name="rat"), ("test",))
+
+
+def scaled_up(recording: Recording) -> Recording:
+    """The recording with pictures of twice as many pixels."""
+
+    def open_trial(row: int) -> Trial:
+        trial = recording.open_trial(row)
+        return replace(trial, video=trial.video.repeat(2, axis=1).repeat(2, axis=2))
+
+    return replace(recording, open_trial=open_trial)
+
+
+def test_pictures_of_another_size_rate_or_screen_than_the_twin_was_trained_on_are_refused(animal: Planted, fitted: FittedTwin):
+    known = "but the twin was trained on 30 frames a second of 16 x 24 pixels"
+    with pytest.raises(ValueError, match=rf"planted: 30 frames a second of 32 x 48 pixels, {known}\. A core's pixels"):
+        fitted.clips(scaled_up(animal.recording), ("test",))
+    for rate, words in ((60.0, "60 frames a second"), (6.3, r"6\.3 frames a second"), (float("nan"), "single pictures")):
+        with pytest.raises(ValueError, match=rf"planted: {words} of 16 x 24 pixels, {known}"):
+            fitted.clips(replace(animal.recording, frame_rate_hz=rate), ("test",))
+    with pytest.raises(ValueError, match=r"names a monitor of 55\.2 x 31 cm at 20 cm, but the twin was trained on one of .* at 15 cm"):
+        fitted.clips(replace(animal.recording, monitor=Monitor(distance_cm=20.0)), ("test",))
+    with pytest.raises(ValueError, match="its behaviour is running, pupil_size, but the twin was trained on pupil_size, running"):
+        fitted.clips(replace(animal.recording, behaviour=("running", "pupil_size")), ("test",))
+    renamed = animal.recording.trials.assign(stimulus=lambda trials: "other " + trials["stimulus"])
+    with pytest.raises(ValueError, match="shows none of the 16 stimuli that the twin was trained on"):
+        fitted.clips(replace(animal.recording, trials=renamed), ("test",))
+    assert len(fitted.clips(replace(animal.recording, frame_rate_hz=30.1), ("test",)).rows) == 8  # rates of a microscope differ by little
+
+
+def test_one_core_sees_pictures_of_one_size_and_videos_of_one_rate(animal: Planted, fitted: FittedTwin):
+    views = fitted.views()
+    require_view("new", view_of(animal.recording), views)
+    require_view("held", View((16, 24), float("nan")), views)
+    require_view("resampled", view_of(replace(animal.recording, frame_rate_hz=60.0), 30.0), views)
+    for view in (view_of(scaled_up(animal.recording)), View((16, 24), 15.0), View((24, 16), 30.0), View((32, 48), float("nan"))):
+        with pytest.raises(ValueError, match="but planted has 30 frames a second of 16 x 24 pixels"):
+            require_view("new", view, views)
 
 
 def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted: FittedTwin):

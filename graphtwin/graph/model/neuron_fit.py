@@ -23,6 +23,7 @@ from graphtwin.graph.model.neuron_network import (
     Targets,
     neuron_world,
 )
+from graphtwin.statistics import NORMAL_95, conformal_quantile
 from graphtwin.training import FitState, fit
 
 __all__ = [
@@ -56,7 +57,8 @@ class NeuronPrediction:
 
     Attributes:
         cell_type, layer: Probability of each class, rows x classes.
-        position, position_sd: Mean and standard deviation of the position: x, depth and z in um.
+        position, position_sd: Mean and standard deviation of the position: x, depth and z in um. The deviation is NaN where fewer than 19
+            neurons were kept back to set it.
     """
 
     cell_type: Float[np.ndarray, "rows types"]
@@ -179,9 +181,10 @@ def _fit_member(
 
 
 def _calibrate(network: NeuronNetwork, read: torch.Tensor, truth: Targets) -> None:
-    """Temperatures of the classes and width of the error bars, on neurons that were not fitted: 95 % of them lie within 1.96 sd.
+    """Temperatures of the classes and width of the error bars, on neurons that were not fitted: 1.96 sd hold 95 % of new ones.
 
-    Source: temperature scaling, Guo et al. 2017, arXiv:1706.04599; split conformal intervals, Lei et al. 2018, arXiv:1604.04173.
+    With fewer than 19 such neurons of known position no width can promise that, and error bars are NaN. Source: temperature scaling, Guo et
+    al. 2017, arXiv:1706.04599; split conformal intervals, see `conformal_quantile`.
     """
     temperatures = torch.logspace(-1.0, 1.5, 101, device=read.device)
     with torch.no_grad():
@@ -192,9 +195,9 @@ def _calibrate(network: NeuronNetwork, read: torch.Tensor, truth: Targets) -> No
                 losses = [functional.cross_entropy(logits / t, label[known], weight=head.weight) for t in temperatures]
                 head.temperature.copy_(temperatures[int(torch.stack(losses).argmin())])
         known = torch.isfinite(truth.position).all(1)
-        if known.sum() >= MIN_LABELLED:
-            mean, sd = network.position(read[known])
-            network.position.widening.copy_(torch.quantile(((truth.position[known] - mean) / sd).abs(), 0.95, dim=0) / 1.96)
+        mean, sd = network.position(read[known])
+        width = conformal_quantile(((truth.position[known] - mean) / sd).abs().cpu().numpy()) / NORMAL_95
+        network.position.widening.copy_(torch.as_tensor(width))
 
 
 def predict_rows(fitted: FittedNeurons, rows: Int[np.ndarray, " rows"]) -> NeuronPrediction:

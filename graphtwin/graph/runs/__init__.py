@@ -1,7 +1,7 @@
 """A run of the graph model on disk: its settings, what its fits read, and the models that are asked."""
 
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, load_graph
+from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, FittedGraph, load_graph
 from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, draws_of, is_graph_model
 from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.pair_answers import predict_pairs
@@ -14,6 +14,7 @@ __all__ = [
     "Best",
     "FROM_EVERYTHING",
     "FROM_FUNCTION",
+    "FittedGraph",
     "GRAPH_MODEL",
     "LABEL_BASELINES",
     "NEURON_MODELS",

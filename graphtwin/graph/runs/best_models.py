@@ -73,12 +73,14 @@ def _best(metrics: pd.DataFrame, task: str) -> Best | None:
     ordered = rows.assign(ties=ties).sort_values(["estimate", "ties"], ascending=[False, True], kind="stable")
     first, second = ordered.iloc[0], ordered.iloc[1] if len(ordered) > 1 else None
     return Best(
-        task,
-        str(first["model"]),
-        split,
-        metric,
-        *(float(first[name]) for name in ("estimate", "low", "high")),
-        len(ordered),
-        None if second is None else str(second["model"]),
-        float("nan") if second is None else float(second["estimate"]),
+        task=task,
+        model=str(first["model"]),
+        held_out=split,
+        metric=metric,
+        estimate=float(first["estimate"]),
+        low=float(first["low"]),
+        high=float(first["high"]),
+        others=len(ordered),
+        next_best=None if second is None else str(second["model"]),
+        next_estimate=float("nan") if second is None else float(second["estimate"]),
     )

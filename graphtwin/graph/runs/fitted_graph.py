@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from graphtwin import execute
 from graphtwin.artifacts import read_tensors
+from graphtwin.folders import require_as_written
 from graphtwin.graph.model import (
     EVERYTHING,
     FUNCTION,
@@ -96,16 +97,11 @@ def load_graph(run: str | Path) -> FittedGraph:
     """
     require_kind(run, RUN)
     run = Path(run)
+    weights = read_tensors(run / "graph.pt", "Run again, into a new folder.")
     needed = (*study_files(run), run / "graph.pt", run / "metrics.parquet")
-    missing = [str(file.relative_to(run)) for file in needed if not file.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{run}: no finished run, {len(missing)} files are missing: {', '.join(missing[:4])}. "
-            "Give the folder that `graphtwin run --out` wrote, or finish it with --resume."
-        )
+    require_as_written(run, *(file.relative_to(run).as_posix() for file in needed))
     study = read_study(run)
     settings = study.settings
-    weights = read_tensors(run / "graph.pt")
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
         for name, evidence in NEURON_MODELS.items()

@@ -57,7 +57,7 @@ def predict_neurons(
     return table.assign(
         evidence=_evidence(study, models, rows, usable, fill_unknown),
         fitted_on=np.append(_labels_seen(study) != "", False)[rows],
-        note=_neuron_notes(study, rows, usable, keys[0], fill_unknown),
+        note=_neuron_notes(study, rows, usable, np.isnan(best["depth_um_sd"]), keys[0], fill_unknown),
     )
 
 
@@ -139,7 +139,7 @@ def _labels_seen(study: Study) -> np.ndarray:
     return seen.astype(object)
 
 
-def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, key: str, fill_unknown: bool) -> np.ndarray:
+def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, unbounded: np.ndarray, key: str, fill_unknown: bool) -> np.ndarray:
     """Why a neuron could not be predicted from its function, or that its labels were seen, and what the run did not learn."""
     if not study.tasks:
         return np.full(len(rows), "the run had no labels to learn from", dtype=object)
@@ -152,6 +152,10 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, key: str, 
     for row in np.flatnonzero(seen != ""):
         fitted = f"the run was fitted on this neuron's labels ({seen[row]})"
         notes[row] = f"{notes[row]}; {fitted}" if notes[row] else fitted
+    if "position" in study.tasks:
+        for row in np.flatnonzero(usable & unbounded):
+            bar = "no error bar of depth: too few neurons were kept back from the fit to set its width"
+            notes[row] = f"{notes[row]}; {bar}" if notes[row] else bar
     absent = [task.replace("_", " ") for task in (*LABELS, "position") if task not in study.tasks]
     lacking = [f"no {task}: the run had too few labels" for task in absent]
     if "position" in study.tasks and not depth_is_below_pia(study.cortex.funnel):

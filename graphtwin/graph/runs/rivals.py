@@ -130,14 +130,12 @@ def depth_rival(study: Study, label: str) -> Float[np.ndarray, "neurons 2"]:
 
     Args:
         study: The study, whose functional neurons are learned from and answered for.
-        label: Label of the baseline; "logistic, function" is the ridge regression, as tables of metrics call both.
+        label: Label of the baseline, one of `POSITION_BASELINES`.
     """
-    models = dict(zip(LABEL_BASELINES.values(), POSITION_BASELINES, strict=True)) | {
-        said: name for name, said in POSITION_BASELINES.items()
-    }
+    model = next(name for name, said in POSITION_BASELINES.items() if said == label)
     rows, side = _functional(study)
     found = np.full((len(study.inputs.nucleus_id), 2), np.nan)
-    found[rows] = np.column_stack(fit_position_baseline(models[label], side, study.inputs.position[rows, 1], side, study.settings.seed))
+    found[rows] = np.column_stack(fit_position_baseline(model, side, study.inputs.position[rows, 1], side, study.settings.seed))
     return found
 
 

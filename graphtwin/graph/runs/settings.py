@@ -23,7 +23,7 @@ class Settings(RunConfig):
     neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
     block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
-    permutations: int = Field(5, ge=1, description="Permutations of function behind every p-value.")
+    permutations: int = Field(19, ge=1, description="Permutations of function behind every p-value; fewer than 19 cannot reach p = 0.05.")
     null_folds: int = Field(1, ge=1, description="Folds of axons on which models of permuted function and rewired graphs are fitted.")
     rewired: int = Field(1, ge=1, description="Graphs rewired with all degrees kept, on each of which the model is trained.")
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
@@ -72,7 +72,7 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
     for path, value in _flat(PRESETS.get(str(preset), {})):
         set_at(values, path, value)
     seed = next((value for path, value in reversed(parsed) if path == ["seed"]), given.get("seed"))
-    if isinstance(seed, int):
+    if isinstance(seed, int) and seed >= 0:
         set_at(values, ["directions", "seed"], seed)  # every draw follows the run's seed, unless another one is set
     return overridden(Settings, values | given, overrides, "configuration")
 

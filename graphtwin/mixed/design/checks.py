@@ -20,6 +20,19 @@ def require_rows(frame: pd.DataFrame) -> None:
         raise ValueError("mixed model: the table has no rows. Look at the selection that made it.")
 
 
+def require_single_columns(names: str, table: pd.DataFrame) -> None:
+    """Refuse a column that the table has more than once; `names` is the text that names the columns in use."""
+    for name, n in table.columns.value_counts().items():
+        if n > 1 and re.search(rf"\b{re.escape(str(name))}\b", names):
+            raise ValueError(f"column {name}: the table has it {n} times. Keep one of them, or give the others names of their own.")
+
+
+def require_fixed_effects(formula: str, names: tuple[str, ...]) -> None:
+    """Refuse a model without any fixed effect."""
+    if not names:
+        raise ValueError(f"formula {formula!r}: it has no fixed effect, not even an intercept. Leave `0 +` out, or add a column.")
+
+
 def require_exact_ids(name: str, values: pd.Series) -> None:
     """Refuse groups by floats: an id above 2^53 changes when it becomes one."""
     if pd.api.types.is_float_dtype(values.dtype):
@@ -103,7 +116,10 @@ def require_full_rank(names: tuple[str, ...], products: Float[np.ndarray, "colum
     within = f" within {absorbed}" if absorbed else ""
     if (size == 0).any():
         gone = [name for name, zero in zip(names, size == 0, strict=True) if zero]
-        raise ValueError(f"fixed effects: {', '.join(gone)} is 0 in all rows{within}. Leave it out.")
+        remedy = "Leave it out."
+        if any(":" in name for name in gone):
+            remedy = "Where that is a combination of categories without a row, put one column of combinations in place of their product."
+        raise ValueError(f"fixed effects: {', '.join(gone)} is 0 in all rows{within}. {remedy}")
     scaled = products / np.outer(size, size)
     for j in range(1, len(names)):
         before = scaled[:j, :j]

@@ -4,6 +4,9 @@
 
 A random term is `(effects | group)`: `(1 | group)` an intercept a group, `(1 + x | group)` intercept and slope with their correlation,
 `(1 + x || group)` without it, `group:kind` the combinations of two columns, `area/group` short for `area` and `area:group`.
+
+It departs from R in one thing: categories get treatment contrasts, the first level as base, ordered ones too, which R gives polynomial
+contrasts. `C(kind, contr.treatment('b'))` names another base.
 """
 
 from __future__ import annotations
@@ -73,6 +76,8 @@ def parse_formula(text: str) -> ModelFormula:
             random += _random_terms(inside, text)
         elif part.startswith("offset("):
             offsets.append(_offset(part, text))
+        elif _bar_outside(part):
+            raise ValueError(f"formula {text!r}: {part} has a bar outside parentheses. Write a random term as (1 | group). {EXAMPLE}")
         else:
             fixed.append(f"{sign} {part}")
             continue
@@ -103,6 +108,11 @@ def _summands(side: str, text: str) -> list[tuple[str, str]]:
     if not found:
         raise ValueError(f"formula {text!r}: nothing stands after ~. {EXAMPLE}")
     return found
+
+
+def _bar_outside(part: str) -> bool:
+    """Whether a part has a bar outside all parentheses."""
+    return any(letter == "|" and part[:i].count("(") == part[:i].count(")") for i, letter in enumerate(part))
 
 
 def _closes(part: str, opening: int) -> int:

@@ -27,6 +27,10 @@ MAX_PATTERNS = 2000  # most combinations of categories; with as many columns the
 # Functions whose values depend on the whole column: a new row could not be placed on the same scale.
 STATEFUL = re.compile(r"\b(bs|cc|cr|cs|center|hashed|lag|poly|scale|standardize)\(")
 
+CATEGORY = re.compile(r"^C\(\s*(\w+)")  # a column that is made a category
+FACTOR = re.compile(r"\b(as\.)?factor\(")  # what R calls that
+BASE = re.compile(r"(treatment\((?:base\s*=\s*)?)(-?\d+)(\))")  # a level, given as a number, that the others are compared with
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -72,6 +76,9 @@ def expand(frame: pd.DataFrame, formulas: Sequence[str]) -> Expansion:
     """
     from formulaic import Formula
 
+    for text in formulas:
+        if FACTOR.search(text):
+            raise ValueError(f"formula: {text} is written {FACTOR.sub('C(', text)} here: C(column) makes a column a category.")
     terms = [list(Formula(text)) for text in formulas]
     factors = {factor.expr: factor for side in terms for term in side for factor in term.factors if factor.eval_method.value != "literal"}
     category_of = {name: _category(factor, frame) for name, factor in factors.items()}
@@ -95,7 +102,7 @@ def _category(factor: Factor, frame: pd.DataFrame) -> str | None:
         return None if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) else factor.expr
     if STATEFUL.search(factor.expr):
         raise ValueError(f"formula: {factor.expr} depends on the whole column. Compute it first and name the new column in the formula.")
-    inside = re.match(r"^C\(\s*(\w+)", factor.expr)
+    inside = CATEGORY.match(factor.expr)
     return inside.group(1) if inside else None
 
 
@@ -157,11 +164,12 @@ def _columns(
     from formulaic import Formula
     from formulaic.parser.types import Factor, Term
 
-    alias = {name: f"number_{i}_" for i, name in enumerate(numbers)}
+    alias = {name: f"{_unused(patterns)}{i}_" for i, name in enumerate(numbers)}
     reference = patterns.assign(**dict.fromkeys(alias.values(), 1.0))
-    renamed = [
-        Term([Factor(alias[f.expr], eval_method="lookup") if f.expr in alias else f for f in term.factors], origin=term) for term in terms
-    ]
+    renamed = []
+    for term in terms:
+        factors = [Factor(alias[f.expr], eval_method="lookup") if f.expr in alias else _with_base(f, patterns) for f in term.factors]
+        renamed.append(Term(factors, origin=term))
     if not terms:
         return (), np.zeros((len(patterns), 0)), []
     matrix = Formula(renamed).get_model_matrix(reference, output="numpy")
@@ -175,6 +183,28 @@ def _columns(
             names.append(_original(matrix.model_spec.column_names[j], alias))
             place.append(features.index(feature))
     return tuple(names), np.asarray(matrix, dtype=np.float64), place
+
+
+def _unused(patterns: pd.DataFrame) -> str:
+    """Beginning of names that no category and no level of one has."""
+    taken, begin = " ".join([*map(str, patterns), *(str(level) for name in patterns for level in patterns[name].cat.categories)]), "number_"
+    while begin in taken:
+        begin += "_"
+    return begin
+
+
+def _with_base(factor: Factor, patterns: pd.DataFrame) -> Factor:
+    """The factor with a base that is given as a number written as text, which levels are here."""
+    from formulaic.parser.types import Factor
+
+    base = BASE.search(factor.expr)
+    category = CATEGORY.match(factor.expr)
+    if base is None or category is None:
+        return factor
+    levels = [str(level) for level in patterns[category.group(1)].cat.categories]
+    if base.group(2) not in levels:
+        raise ValueError(f"formula: {factor.expr}: {base.group(2)} is no level of {category.group(1)}, which has {', '.join(levels)}.")
+    return Factor(BASE.sub(r"\1'\2'\3", factor.expr), eval_method="python")
 
 
 def _original(name: str, alias: dict[str, str]) -> str:
@@ -220,13 +250,18 @@ def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " rows"]:
 def _computed(frame: pd.DataFrame, expression: str) -> np.ndarray:
     """Values of an expression of columns, computed by formulaic."""
     from formulaic import Formula
+    from formulaic.errors import FactorEvaluationError
     from formulaic.parser.types import Factor, Term
 
     single = Formula([Term([Factor(expression, eval_method="python")])])
     names = [str(name) for name in single.required_variables if str(name) in frame]
     needed = pd.DataFrame({name: column(frame, name) for name in names})
-    with np.errstate(all="ignore"):
-        matrix = np.asarray(single.get_model_matrix(needed, output="numpy", na_action="ignore"), dtype=np.float64)
+    try:
+        with np.errstate(all="ignore"):
+            matrix = np.asarray(single.get_model_matrix(needed, output="numpy", na_action="ignore"), dtype=np.float64)
+    except FactorEvaluationError as failure:
+        reason = str(failure.__cause__ or failure)
+        raise ValueError(f"formula: {expression} can't be computed ({reason}). Compute it first and name the new column.") from failure
     if matrix.shape[1] != 1:
         raise ValueError(f"formula: {expression} makes {matrix.shape[1]} columns. Compute them first and name each in the formula.")
     return matrix[:, 0]

@@ -31,12 +31,14 @@ def prepare(formula: ModelFormula, table: pd.DataFrame, family: Family, absorb: 
         ValueError: When the table can't tell what the formula asks.
     """
     checks.require_rows(table)
+    checks.require_single_columns(f"{formula.text} {absorb or ''}", table)
     response = column(table, formula.response).to_numpy(np.float64)
     checks.require_response(family, formula.response, response)
     notes: list[str] = []
     if absorb is not None:
         table, notes = _with_response(table, response, absorb)
     design = build_design(formula, table, absorb)
+    checks.require_fixed_effects(formula.text, design.fixed.names)
     if absorb is not None:
         design, dropped = _without_absorbed(design)
         notes += [f"constant within {absorb} and absorbed by its intercepts: {', '.join(dropped)}."] if dropped else []

@@ -7,7 +7,6 @@ embeddings are brought no twin is trained: tuning is then what the narrow scans 
 from __future__ import annotations
 
 import logging
-import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ import pandas as pd
 
 from graphtwin.artifacts import write_table, write_text
 from graphtwin.execute import threads
-from graphtwin.kinds import LIKE_TO_LIKE, MEASURED, TWIN, require_place, write_kind
+from graphtwin.folders import amended, as_written, clear_finished, written
+from graphtwin.kinds import LIKE_TO_LIKE, MEASURED, TWIN, is_finished, require_place
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
 from graphtwin.pipeline.simulated_cortex import write_simulation
 from graphtwin.schema import UNIT_KEY
@@ -35,6 +35,7 @@ SIMILARITIES = {  # similarities that are asked about, and the columns each need
     "signal_correlation": ("in_silico_resp",),
     "rf_distance": ("rf_x", "rf_y"),
 }
+DIRECTIONS = "directions.parquet"  # name of the table of responses beside the source that has them
 REPLICATES = 200  # replicates of nulls and bootstraps; the default of `graphtwin like-to-like`
 log = logging.getLogger("graphtwin")
 
@@ -80,8 +81,9 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
     require_place(made.function, TWIN if brought is None else MEASURED, resume=True)
     config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed, block=BLOCK)
     write_simulation(config, made.cortex, workers, resume=True)
-    if not made.source.exists():
+    if not (is_finished(made.function) and as_written(made.function, made.source.name)):
         fit_twin(made, seed, workers) if brought is None else take_measured(made)
+    clear_finished(made.function)
     return made
 
 
@@ -91,13 +93,13 @@ def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
 
     recording = next(made.cortex.glob("dynamic0-*"))
     twin = made.function
-    if not (twin / "twin.pt").exists():
+    if not is_finished(twin):
         train_twin([recording], twin, TRAINING, seed=seed, resume=True, threads=workers)
-    with threads(workers):
+    with threads(workers), amended(twin, made.embeddings.name, DIRECTIONS, made.source.name):
         write_table(embed_twin(twin, recording), made.embeddings)
         tuning = tune_twin(twin)
-    directions = [name for name in tuning if str(name).startswith("direction_")]
-    write_responses(tuning[[*UNIT_KEY, *directions]], made)
+        directions = [name for name in tuning if str(name).startswith("direction_")]
+        write_responses(tuning[[*UNIT_KEY, *directions]], made)
 
 
 def take_measured(made: Demonstration) -> None:
@@ -105,7 +107,6 @@ def take_measured(made: Demonstration) -> None:
 
     Where several narrow scans did, the first speaks for the nucleus: nothing tells how reliable each is.
     """
-    write_kind(made.function, MEASURED)
     tables = made.cortex / "tables"
     narrow = pd.read_parquet(tables / "direction_responses.parquet")
     matched = pd.read_parquet(tables / "coregistration_manual_v3.parquet")[[*UNIT_KEY, "target_id"]]
@@ -116,12 +117,14 @@ def take_measured(made: Demonstration) -> None:
     log.warning(
         "%s: %d of %d matched units of the main scan have responses, measured in narrow scans.", made.function, len(known), len(main)
     )
-    write_responses(known, made)
+    with written(made.function, MEASURED, resume=True) as begin:
+        begin()
+        write_responses(known, made)
 
 
 def write_responses(responses: pd.DataFrame, made: Demonstration) -> None:
     """The responses of the main scan's units, and the source that has them."""
-    path = write_table(responses, made.function / "directions.parquet")
+    path = write_table(responses, made.function / DIRECTIONS)
     write_text(with_responses(made, path), made.source)
 
 
@@ -156,8 +159,8 @@ def ask_like_to_like(out: Path, seed: int, workers: int, brought: Path | None = 
         workers=workers,
     )
     folder = out / "like_to_like"
-    if require_place(folder, LIKE_TO_LIKE, resume=True):  # left by a run that was stopped here
-        shutil.rmtree(folder)
+    if require_place(folder, LIKE_TO_LIKE, resume=True) and is_finished(folder):
+        return folder  # of this run, which was stopped after it
     return run_like_to_like(asked, folder)
 
 

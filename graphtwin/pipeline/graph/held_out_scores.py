@@ -1,21 +1,17 @@
-"""From predictions to the metrics table, paired differences, permutation nulls and verdicts in words."""
+"""From predictions to the metrics table, paired differences and permutation nulls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import (
-    About,
     ScoreDesign,
     Scores,
     Verdict,
-    comparison_of,
-    judge,
     rank_pairs,
     resampled_ranking,
     score_labels,
@@ -33,14 +29,18 @@ PERMUTED = "embeddings permuted within layer and scan"
 PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
 REWIRED = "degree-preserving rewiring"
 PERMUTATIONS = (PERMUTED, PERMUTED_IN_SCAN)
+LABEL_NULLS = ("balanced_accuracy", "balanced_accuracy_within_scan")  # metrics of labels that are told of permuted function
+DEPTH_NULLS = ("r2", "r2_within_scan")
 LABEL_PAIRS = [
     (FROM_FUNCTION, "majority"),
+    (FROM_FUNCTION, "scan alone"),
     (FROM_FUNCTION, "logistic, function"),
     (FROM_FUNCTION, "boosting, function"),
     (FROM_EVERYTHING, "scan alone"),
 ]
 POSITION_PAIRS = [
     (FROM_FUNCTION, "majority"),
+    (FROM_FUNCTION, "scan alone"),
     (FROM_FUNCTION, "ridge, function"),
     (FROM_FUNCTION, "boosting, function"),
     (FROM_EVERYTHING, "scan alone"),
@@ -92,7 +92,7 @@ def _wide(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(model): part.sort_values("nucleus_id", ignore_index=True) for model, part in found.groupby("model", sort=False)}
 
 
-def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame) -> Scores:
+def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame, n_replicates: int | None = None) -> Scores:
     classes = study.inputs.layers if task == "layer" else study.inputs.cell_types
     by_model = _wide(found)
     first = next(iter(by_model.values()))
@@ -101,16 +101,19 @@ def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame) -> S
     columns = [f"probability_{name}" for name in classes]
     probabilities = {model: part[columns].to_numpy(np.float64) for model, part in by_model.items()}
     name, cluster = clusters(study, split, first["nucleus_id"])
-    return score_labels(true, probabilities, classes, cluster, scan, _design(study, task, split, name))
+    fold, design = first["fold"].to_numpy(np.int64), _design(study, task, split, name, n_replicates=n_replicates)
+    return score_labels(true, probabilities, classes, cluster, scan, fold, design)
 
 
-def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame) -> Scores:
+def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame, n_replicates: int | None = None) -> Scores:
     by_model = _wide(found)
     first = next(iter(by_model.values()))
     predictions = {model: (part["mean_um"].to_numpy(np.float64), part["sd_um"].to_numpy(np.float64)) for model, part in by_model.items()}
     task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
     name, cluster = clusters(study, split, first["nucleus_id"])
-    return score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, _design(study, task, split, name, subset))
+    scan, fold = study.inputs.scan[study.rows_of(first["nucleus_id"])], first["fold"].to_numpy(np.int64)
+    design = _design(study, task, split, name, subset, n_replicates)
+    return score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, scan, fold, design)
 
 
 def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.ndarray]:
@@ -124,8 +127,9 @@ def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.n
     return ("axon" if split == "axon" else "neuron"), nucleus_id.to_numpy(np.int64)
 
 
-def _design(study: Study, task: str, split: str, cluster: str, subset: str = "all") -> ScoreDesign:
-    return ScoreDesign(task, split, cluster, subset, study.settings.seed, study.settings.replicates)
+def _design(study: Study, task: str, split: str, cluster: str, subset: str = "all", n_replicates: int | None = None) -> ScoreDesign:
+    replicates = study.settings.replicates if n_replicates is None else n_replicates
+    return ScoreDesign(task, split, cluster, subset, study.settings.seed, replicates)
 
 
 def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -154,6 +158,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
             part["connected"].to_numpy(),
             {name: part[name].to_numpy(np.float64) for name in kept},
             part["pre_nucleus_id"].to_numpy(np.int64),
+            part["fold"].to_numpy(np.int64),
             part["distance_um"].to_numpy(np.float64),
             _design(study, "connectivity", split, cluster_name, subset),
             cluster,
@@ -163,20 +168,36 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
 
 
 def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """How well the size of held-out connections is ranked: Spearman's correlation, mean and interval over resampled axons."""
+    """How well the size of held-out connections is ranked: Spearman's correlation in each fold, averaged with its connections.
+
+    Args:
+        study: The study, whose settings say the number of resamples.
+        table: Held-out pairs, as `pair_table` returns them.
+    """
     linked = table[table["connected"]]
     row, n = cluster_rows(linked["pre_nucleus_id"].to_numpy(np.int64))
-    rank = linked[["size", "expected_size"]].rank()
-    x, y = ((rank[name] - rank[name].mean()).to_numpy() / rank[name].std(ddof=0) for name in ("size", "expected_size"))
     counts = cluster_counts(n, study.settings.replicates, study.settings.seed, "axon").astype(np.float64)
-    sums = {
-        k: counts @ np.bincount(row, v, minlength=n)
-        for k, v in {"xy": x * y, "x": x, "y": y, "xx": x * x, "yy": y * y, "n": np.ones(len(x))}.items()
-    }
-    mean = {k: v / sums["n"] for k, v in sums.items()}
-    found = (mean["xy"] - mean["x"] * mean["y"]) / np.sqrt((mean["xx"] - mean["x"] ** 2) * (mean["yy"] - mean["y"] ** 2))
+    above, below = np.zeros((2, len(counts)))
+    for _, rows in linked.groupby("fold", sort=True).indices.items():
+        found, drawn = _correlations(linked.iloc[rows][["size", "expected_size"]].rank(), row[rows], counts)
+        above += np.where(np.isfinite(found), drawn * found, 0.0)
+        below += np.where(np.isfinite(found), drawn, 0.0)
+    spearman = np.divide(above, below, out=np.full(len(counts), np.nan), where=below > 0)
     design = _design(study, "size", "axon", "axon", "connected pairs")
-    return Scores(design, len(linked), n, {GRAPH_MODEL: {"spearman": resampled(found, n)}}).table()
+    return Scores(design, len(linked), n, {GRAPH_MODEL: {"spearman": resampled(spearman, n)}}).table()
+
+
+def _correlations(rank: pd.DataFrame, cluster: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation of two columns and number of rows in every draw; NaN where a column does not vary."""
+    x, y = (rank - rank.mean()).to_numpy(np.float64).T
+    products = np.stack([x * y, x, y, x * x, y * y, np.ones(len(x))])
+    sums = counts @ np.stack([np.bincount(cluster, value, minlength=counts.shape[1]) for value in products], axis=1)
+    n = sums[:, -1]
+    mean = np.divide(sums, n[:, None], out=np.full_like(sums, np.nan), where=n[:, None] > 0)
+    xy, mean_x, mean_y, xx, yy, _ = mean.T
+    variance = (xx - mean_x**2) * (yy - mean_y**2)
+    below = np.sqrt(np.where(variance > 1e-12 * np.max(np.abs(variance), initial=0.0), variance, np.nan))
+    return (xy - mean_x * mean_y) / below, n
 
 
 def null_table(
@@ -184,26 +205,28 @@ def null_table(
 ) -> pd.DataFrame:
     """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
     rows = []
-    base = FROM_FUNCTION
     for task, table in labels.items():
-        score = lambda found, task=task: _label_scores(study, task, "neuron", found).values[base]["balanced_accuracy"].estimate  # noqa: E731
-        rows += _neuron_nulls(table, task, "balanced_accuracy", score)
+        rows += _neuron_nulls(study, table, task, LABEL_NULLS)
     depth = positions[positions["target"] == "depth"]
-    r2 = lambda found: _position_scores(study, "neuron", "depth", found).values[base]["r2"].estimate  # noqa: E731
-    rows += _neuron_nulls(depth, "depth", "r2", r2) if len(depth) else []
+    rows += _neuron_nulls(study, depth, "depth", DEPTH_NULLS) if len(depth) else []
     return pd.DataFrame(
         [*rows, *_pair_nulls(study, pairs, results)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
     )
 
 
-def _neuron_nulls(table: pd.DataFrame, task: str, metric: str, score: Callable[[pd.DataFrame], float]) -> list[tuple[Any, ...]]:
+def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequence[str]) -> list[tuple[Any, ...]]:
     """Rows of one neuron task: the graph model where function was permuted, beside that of the real data."""
-    real = table[(table["model"] == FROM_FUNCTION) & (table["split"] == "neuron")]
-    observed = score(real)
-    return [
-        (task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, score(found.assign(model=FROM_FUNCTION)), observed)
-        for replicate, found in _replicates(table)
-    ]
+
+    def score(found: pd.DataFrame) -> dict[str, float]:
+        named = found.assign(model=FROM_FUNCTION)
+        scores = _position_scores(study, "neuron", task, named, 0) if task == "depth" else _label_scores(study, task, "neuron", named, 0)
+        return {metric: scores.values[FROM_FUNCTION][metric].estimate for metric in metrics}
+
+    observed, rows = score(table[(table["model"] == FROM_FUNCTION) & (table["split"] == "neuron")]), []
+    for replicate, found in _replicates(table):
+        permuted = score(found)
+        rows += [(task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in metrics]
+    return rows
 
 
 def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tuple[Any, ...]]:
@@ -222,10 +245,10 @@ def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tup
 
 
 def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
-    """AUC and average precision, without an interval."""
+    """AUC and average precision within folds, without an interval."""
     axon = np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
-    counts = np.ones((1, axon.max() + 1), dtype=np.int64)
-    auc, precision = resampled_ranking(rank_pairs(pairs["connected"].to_numpy(), probability, axon), counts)
+    ranked = rank_pairs(pairs["connected"].to_numpy(), probability, axon, pairs["fold"].to_numpy(np.int64))
+    auc, precision = resampled_ranking(ranked, np.ones((1, axon.max() + 1), dtype=np.int64))
     return {"auc": float(auc[0]), "average_precision": float(precision[0])}
 
 
@@ -246,56 +269,6 @@ def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     """Permuted rows by replicate."""
     permuted = table[table["permutation"] != neurons.REAL]
     return [(int(k), part) for k, part in permuted.groupby("permutation", sort=True)]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question that a run answers: whether the first model predicts better than the second, and what that is about.
-
-    Attributes:
-        what: What the first model has and the second lacks, in words.
-    """
-
-    task: str
-    split: str
-    metric: str
-    first: str
-    second: str
-    about: About
-    what: str
-
-
-ASKED = [
-    Asked("cell_type", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
-    Asked("layer", "neuron", "balanced_accuracy", FROM_FUNCTION, "majority", "function", "function"),
-    Asked("depth", "neuron", "r2", FROM_FUNCTION, "majority", "function", "function"),
-    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, NO_FUNCTION, "function", "function"),
-    Asked("connectivity", "axon", "auc", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
-    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, "boosting", "structure", "the graph model's structure"),
-    Asked("connectivity", "axon", "average_precision", "boosting + tuning", "boosting", "function", "tuning similarity (function)"),
-]
-
-
-def verdicts(differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
-    """Verdicts on what the numbers say, one sentence a question; permutations stand behind those about function in the graph model."""
-    found = []
-    for asked in ASKED:
-        key = {
-            "task": asked.task,
-            "split": asked.split,
-            "subset": "all",
-            "metric": asked.metric,
-            "model": f"{asked.first} - {asked.second}",
-        }
-        row = differences[np.logical_and.reduce([differences[name] == value for name, value in key.items()])]
-        if row.empty:
-            continue
-        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
-        same = same[same["null"].isin(PERMUTATIONS if asked.about == "function" else ())]
-        null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
-        comparison = comparison_of(row.iloc[0].to_dict(), asked.first, asked.second)
-        found.append(judge(comparison, asked.about, observed, null, asked.what))
-    return found
 
 
 def metrics_tree(metrics: pd.DataFrame) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import pandas as pd
 
 from graphtwin.artifacts import write_parquet
 from graphtwin.execute import threads
+from graphtwin.folders import WORK
 from graphtwin.graph.runs import Study, read_study, study_files
+from graphtwin.workers import shared_out
 
-WORK = "work"  # name of the folder of finished pieces of work, inside that of the run
 # Studies that were read, by folder and times of writing: two runs may have had one name.
 _LOADED: dict[tuple[Path, tuple[int, ...]], Study] = {}
 
@@ -73,15 +74,13 @@ def run_jobs(jobs: list[Job], run: Path, workers: int, label: str) -> Results:
         workers: Number of processes, each of one thread.
         label: Text of the progress bar.
     """
-    import joblib
     from tqdm import tqdm
 
     assert len({job.key.stem for job in jobs}) == len(jobs), "two jobs share a file"
     missing = sorted((job for job in jobs if not _file(run, job).exists()), key=lambda job: -job.cost)
     if missing:
-        tasks = (joblib.delayed(_do)(job, run) for job in missing)
-        pool = joblib.Parallel(n_jobs=min(workers, len(missing)), return_as="generator_unordered")
-        for _ in tqdm(pool(tasks), total=len(missing), desc=label, unit="job"):
+        done = shared_out(_do, [(job, run) for job in missing], workers)
+        for _ in tqdm(done, total=len(missing), desc=label, unit="job"):
             pass
     return {job.key: pd.read_parquet(_file(run, job)) for job in jobs}
 

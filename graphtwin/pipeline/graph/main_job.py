@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphtwin import artifacts, kinds, sources
+from graphtwin import artifacts, folders, kinds, sources
 from graphtwin.checks import check_source
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
@@ -19,12 +20,12 @@ from graphtwin.execute import threads
 from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
 from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
+from graphtwin.pipeline.graph import findings, run_folder
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
-from graphtwin.pipeline.graph import run_folder
 from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
-from graphtwin.pipeline.graph.jobs import WORK, Job, JobKey, Results, of_task, run_jobs
+from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import FOLDS as DECODED_FROM
@@ -51,34 +52,40 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
     device_of(settings.device)  # an error before anything is read where there is no such device
     run_folder.require_run_place(folder, settings, resume, force)
     with threads(settings.threads):
-        read = _prepared(settings)
-        tables = sources.load(read.source)
-        _tell_findings(tables)
-        inputs = run_folder.inputs_of(read, tables)
-        if not force:
-            run_folder.require_same_inputs(folder, inputs)
-        if run_folder.is_finished(folder) and not force:
+        if kinds.is_finished(folder) and not force:
+            read = _prepared(settings)
+            run_folder.require_same_inputs(folder, run_folder.inputs_of(read, sources.load(read.source)))
+            folders.clear_finished(folder)
             log.warning("%s", run_folder.already_finished(folder))
             return folder
-        cortex = build(tables)
-        target_materialization(settings, cortex)  # without pairs nothing else is worth the time
-        embedded = _embed(read, cortex)
-        study = make_study(settings, cortex, embedded["embeddings"])
-        scope = scope_of(study)
-        if force:
-            kinds.begin_anew(folder, kinds.RUN)
-        _begin(folder, settings, inputs)
-        cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
-        artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
-        artifacts.write_tables(embedded, folder)
-        study = read_study(folder)  # as workers and a resumed run read it
-        results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
-        _write_results(study, scope, results, folder)
+        with folders.written(folder, kinds.RUN, resume, force) as begin:
+            _run(settings, folder, begin, force)
+    return folder
+
+
+def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: bool) -> None:
+    """The stages of a run, or those that are missing, in its folder, which is begun once source, embeddings and settings are good."""
+    read = _prepared(settings)
+    tables = sources.load(read.source)
+    _tell_findings(tables)
+    inputs = run_folder.inputs_of(read, tables)
+    if not force:
+        run_folder.require_same_inputs(folder, inputs)
+    cortex = build(tables)
+    target_materialization(settings, cortex)  # without pairs nothing else is worth the time
+    embedded = _embed(read, cortex)
+    study = make_study(settings, cortex, embedded["embeddings"])
+    scope = scope_of(study)
+    begin()
+    _write_begun(folder, settings, inputs)
+    cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
+    artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
+    artifacts.write_tables(embedded, folder)
+    study = read_study(folder)  # as workers and a resumed run read it
+    results = run_jobs(_jobs(study, scope, folder), folder, settings.threads, "fits")
+    _write_results(study, scope, results, folder)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
-    (folder / kinds.UNFINISHED).unlink()
-    shutil.rmtree(folder / WORK)  # last: a run that is killed before has all its jobs, one that is killed here is finished
-    return folder
 
 
 def _tell_findings(tables: sources.SourceTables) -> None:
@@ -96,11 +103,9 @@ def _prepared(settings: Settings) -> Settings:
     return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
 
 
-def _begin(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
-    """Make the run folder once source, embeddings and settings are known to be good; one that is resumed keeps its settings."""
+def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
+    """Write what a run is begun with; one that goes on keeps its settings."""
     if not (folder / "config.toml").exists():
-        artifacts.write_text("This run has not finished: give --resume to go on.\n", folder / kinds.UNFINISHED)
-        kinds.write_kind(folder, kinds.RUN)
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
     artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
 
@@ -175,7 +180,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     nulls = scores.null_table(study, labels, positions, pairs["axon"], results)
     for key in (MATCHED, CONDITIONAL):
         _write_both(results[key], folder / key.stem)
-    shutil.copy(folder / WORK / AXONS, folder / AXONS)
+    artifacts.write_atomic(folder / AXONS, lambda temporary: shutil.copyfile(folder / folders.WORK / AXONS, temporary))
     leakage = of_task(results, LEAKAGE)
     if leakage:
         artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
@@ -184,8 +189,9 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
     function, choice = scores.chosen_for_pairs(metrics)
-    save_graph(folder, function)
-    artifacts.write_json([*scores.verdicts(differences, nulls), choice, *skipped_verdicts(scope)], folder / "verdicts.json")
+    save_graph(folder, results, function)
+    said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results[CONDITIONAL]), choice]
+    artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 
 
@@ -202,7 +208,7 @@ def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame,
     for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] == neurons.REAL].drop(columns="permutation"), folder / f"{name}.parquet")
     linked = pairs[pairs["connected"]]
-    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "size", "expected_size"]], folder / "size.parquet")
+    artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "fold", "size", "expected_size"]], folder / "size.parquet")
     artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")
 
 

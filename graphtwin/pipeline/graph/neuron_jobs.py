@@ -171,7 +171,8 @@ def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
 def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
     """Predicted positions, long by target; neurons of unknown position are left out."""
     true = study.inputs.position[study.rows_of(found["nucleus_id"])]
-    keys = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]]
+    of_positions = dict(zip(LABEL_BASELINES.values(), POSITION_BASELINES.values(), strict=True))  # a job has both under one label
+    keys = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]].replace({"model": of_positions})
     parts = [
         keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
         for axis, target in enumerate(TARGETS)

@@ -61,11 +61,6 @@ def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> d
     return now | ({"begun_with": before.get("begun_with", software)} if differs or "begun_with" in before else {})
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether the folder holds a run that wrote everything."""
-    return (folder / "config.toml").exists() and not (folder / kinds.UNFINISHED).exists()
-
-
 def already_finished(folder: Path) -> str:
     """Message about a finished run that is asked to go on."""
     report = folder / "report.html"

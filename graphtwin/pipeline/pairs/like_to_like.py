@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin import artifacts
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
-from graphtwin.kinds import LIKE_TO_LIKE, UNFINISHED, begin_anew, require_place, write_kind
+from graphtwin.folders import written
+from graphtwin.kinds import LIKE_TO_LIKE
 from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
@@ -24,6 +25,16 @@ from graphtwin.wiring.questions import GEOMETRY, Answer, Question, Step, analyse
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response
+# Columns of a pair table that are no similarity, and what they are.
+NO_SIMILARITY = {
+    "pre_nucleus_id": "the name of a cell",
+    "post_nucleus_id": "the name of a cell",
+    "n_synapses": "what is to be explained",
+    "synapse_size": "what is to be explained",
+    "mean_synapse_size": "what is to be explained",
+    "l_d_um": "what is to be explained, or its exposure",
+    "population": "made from synapses and L_d",
+}
 STEPS_BEFORE = 4  # steps of the progress before those of the analysis: pairs, neurons, similarities, inclusion
 
 
@@ -55,20 +66,32 @@ class LikeToLikeConfig(BaseModel):
     )
 
 
-def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False) -> Path:
+def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, draw: Callable[[Path], object] | None = None) -> Path:
     """Answer the question of a configuration and write the folder.
 
     Args:
         config: The question and how it is answered.
-        out: Folder to write, new or empty.
+        out: Folder to write: new, empty, or of an analysis that has not finished, which is begun anew.
         force: Take away an analysis that is in the folder, once the question is answered.
+        draw: Function that draws the page of a folder into it; None leaves the page out, for `report.finished.write_report` to draw.
 
     Returns:
-        The folder, for `report.finished.write_report` to draw its page from.
+        The folder.
     """
+    read = (config.pairs, config.neurons, config.embeddings)
+    with written(out, LIKE_TO_LIKE, force=force, inputs=read) as begin:
+        answer = _answer(config)
+        begin()
+        _write(answer, config, out)
+        if draw is not None:
+            draw(out)
+    return out
+
+
+def _answer(config: LikeToLikeConfig) -> Answer:
+    """The answer to a question, step after step."""
     from tqdm import tqdm
 
-    _require_place(config, out, force)
     answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
@@ -86,12 +109,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False) -
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
-    _write(answer, config, out, force)
-    return out
-
-
-def _require_place(config: LikeToLikeConfig, out: Path, force: bool) -> None:
-    require_place(out, LIKE_TO_LIKE, force=force, inputs=(config.pairs, config.neurons, config.embeddings))
+    return answer
 
 
 def _steps(
@@ -118,6 +136,7 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
         if config.neurons is None:
             raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
         pairs = without_published(pairs)
+    _require_similarities(pairs, config)
     missing = [name for name in config.similarity if name not in pairs]
     if missing and config.neurons is None:
         raise ValueError(
@@ -125,6 +144,22 @@ def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
             f"Give --neurons, or one of: {', '.join(_similarities(pairs))}."
         )
     return pairs
+
+
+def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None:
+    """Raise where a column that is asked about is no similarity: an id, what is to be explained, or text."""
+    for name in config.similarity:
+        if name in NO_SIMILARITY:
+            raise ValueError(
+                f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
+                f"Ask about one of: {', '.join(_similarities(pairs))}."
+            )
+        text = pairs[name].notna() & pd.to_numeric(pairs[name], errors="coerce").isna() if name in pairs else pd.Series(dtype=bool)
+        if text.any():
+            raise ValueError(
+                f"{config.pairs}, column {name}: {int(text.sum())} of {len(text)} values are no numbers, first "
+                f"{pairs.loc[text, name].iloc[0]!r}. A similarity is one number a pair: name another column, or write numbers."
+            )
 
 
 def _read_neurons(config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame | None:
@@ -167,7 +202,7 @@ def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
     """Columns of numbers that could be a similarity."""
-    known = {"pre_nucleus_id", "post_nucleus_id", "n_synapses", "synapse_size", "mean_synapse_size", "l_d_um", *GEOMETRY}
+    known = {*NO_SIMILARITY, *GEOMETRY}
     return [str(name) for name in pairs.select_dtypes("number") if name not in known]
 
 
@@ -198,22 +233,16 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
         answer.add("funnel", funnel.frame())
 
 
-def _write(answer: Answer, config: LikeToLikeConfig, out: Path, force: bool) -> None:
-    """Tables as Parquet and CSV, models and notes as JSON, with provenance; till all is there the folder is unfinished."""
-    _require_place(config, out, force)  # another process may have written there meanwhile
-    if force:
-        begin_anew(out, LIKE_TO_LIKE)
-    again = "This analysis has not finished: remove this folder and ask again, or name another --out.\n"
-    artifacts.write_text(again, out / UNFINISHED)  # before the kind: whatever says its kind and has no such file is whole
-    write_kind(out, LIKE_TO_LIKE)
+def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
+    """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
-    artifacts.write_json({"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule}, out / "notes.json")
+    said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
+    artifacts.write_json(said, out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
-    (out / UNFINISHED).unlink()
 
 
 def _plain(config: LikeToLikeConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from graphtwin.report.figures import (
 )
 from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_interval_rows
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION
-from graphtwin.report.figures.slope_figures import NORMAL, SIGNIFICANT
+from graphtwin.report.figures.slope_figures import SIGNIFICANT
 
 __all__ = [
     "BLUE",
@@ -21,7 +21,6 @@ __all__ = [
     "GREEN",
     "GREY",
     "MUTED",
-    "NORMAL",
     "ORANGE",
     "PURPLE",
     "RULE",

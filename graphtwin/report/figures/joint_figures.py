@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.words import join_words, number_text, per_cent
+from graphtwin.report.tables import why_no_table
+from graphtwin.report.words import join_words, number_text, p_text, per_cent
 
 SCALES = ("axonal", "synaptic", "size")  # scales from who comes close to how large a connection is
 ROW = 0.23  # height of a row of a forest, inches
@@ -20,7 +21,7 @@ LONGEST_LABEL = 45  # most characters on one line of a label
 WORTH_A_ROW = 0.05  # share of a scale's largest share that is worth a row: smaller shared parts are in the table only
 REFERENCE_PREFIX = "L_d, "  # beginning of the names of rules that hold L_d, as the reference does
 LEAST_EXPECTED = 1.0  # least expected number of a motif: below it a ratio says nothing
-ONLY_SYNAPSES = "asked for synapse_density only"
+ONLY_SYNAPSES = "asked of synapse_density only"
 
 
 def _rows(
@@ -49,7 +50,7 @@ def draw_joint_slopes(run: RunFolder) -> Block:
     """Joint slopes a SD, beside what each predictor shows alone and what the joint mixed model finds; a panel a scale."""
     title, table = "Slopes of all predictors at once", run.table("joint")
     if table is None:
-        return Absent("joint-slopes", title, "no joint model was fitted (joint.parquet).")
+        return Absent("joint-slopes", title, why_no_table(run, "joint", "no joint model was fitted (joint.parquet)."))
     table = _groups_together(table.assign(label=table["predictor"] + ", " + table["group"]), "predictor")
 
     def fill(axes: Axes, rows: pd.DataFrame) -> None:
@@ -74,7 +75,7 @@ def draw_commonality(run: RunFolder) -> Block:
     """Unique and shared shares of the deviance within axons; a panel a scale."""
     title, table = "What each predictor explains alone, and what they share", run.table("commonality")
     if table is None:
-        return Absent("commonality", title, "no joint model was fitted (commonality.parquet).")
+        return Absent("commonality", title, why_no_table(run, "joint", "no joint model was fitted (commonality.parquet)."))
     largest = table.groupby("scale")["share"].transform(lambda share: share.abs().max())
     table = table[(table["kind"] == "unique") | (table["share"].abs() > WORTH_A_ROW * largest)]
     table = table.assign(label=[_two_lines(f"{row['predictors']}, {row['group']}") for _, row in table.iterrows()])
@@ -129,7 +130,7 @@ def draw_held_out_axons(run: RunFolder) -> Block:
     """Gain of every rule over L_d alone, on axons that were held out."""
     title, table = "Does the rule predict axons it never saw?", run.table("held_out")
     if table is None:
-        return Absent("held-out", title, f"{ONLY_SYNAPSES} (held_out.parquet).")
+        return Absent("held-out", title, why_no_table(run, "held_out", f"{ONLY_SYNAPSES} (held_out.parquet)."))
     table = table[table["rule"] != table["reference"]]
     with_l_d = table["rule"].str.startswith(REFERENCE_PREFIX)
     panels = [rows for rows in (table[with_l_d], table[~with_l_d]) if len(rows)]
@@ -157,9 +158,7 @@ def draw_common_input(run: RunFolder) -> Block:
     """Mean correlation of each axon's targets, observed minus expected."""
     title, table = "Do targets of an axon respond alike?", run.table("common_input")
     if table is None:
-        return Absent(
-            "common-input", title, f"{ONLY_SYNAPSES}, with a neuron table with responses and axons with 10 partners (common_input.parquet)."
-        )
+        return Absent("common-input", title, why_no_table(run, "common_input", f"{ONLY_SYNAPSES} (common_input.parquet)."))
     labels = [f"{row['group']}, {row['effect']} (n = {row['n_axons']})" for _, row in table.iterrows()]
     values = table[["difference", "low", "high"]].to_numpy(np.float64)
     colours = [BLUE if low > 0 else VERMILLION if high < 0 else GREY for _, low, high in values]
@@ -173,15 +172,19 @@ def draw_motifs(run: RunFolder) -> Block:
     """Counts of motifs over those of rewired graphs."""
     title, table = "Motifs", run.table("motifs")
     if table is None:
-        return Absent("motifs", title, f"{ONLY_SYNAPSES}, with at least 10 connected pairs (motifs.parquet).")
+        return Absent("motifs", title, why_no_table(run, "motifs", f"{ONLY_SYNAPSES} (motifs.parquet)."))
     rare = table.loc[table["expected"] < LEAST_EXPECTED, "motif"]
     table = table[table["expected"] >= LEAST_EXPECTED]
+    if table.empty:
+        return Absent("motifs", title, f"rewired graphs have less than one on average of every motif: {join_words(rare)} (motifs.parquet).")
     values = np.column_stack([table["ratio"], table["low"] / table["expected"], table["high"] / table["expected"]]).astype(np.float64)
-    labels = [f"{row['motif']} ({row['observed']:,.0f}, p = {row['p_adj']:.2g})" for _, row in table.iterrows()]
+    labels = [f"{row['motif']} ({row['observed']:,.0f}, {p_text(row['p_adj'])})" for _, row in table.iterrows()]
     colours = [BLUE if p < 0.05 else GREY for p in table["p_adj"]]
     clear = table[table["p_adj"] < 0.05]
     said = "; ".join(f"{row['motif']} x {number_text(row['ratio'])}" for _, row in clear.iterrows()) or "none"
     sentence = f"Motifs that differ from rewired graphs at an adjusted p below 0.05: {said}."
     caption = "Dot: observed over expected. Bar: central 95 % of graphs rewired with all degrees (and distances, where known) kept."
+    untested = table.loc[table["p"].isna(), "motif"]
+    caption += f" Not testable, for rewiring never changes its number: {join_words(untested)}." if len(untested) else ""
     caption += f" Not shown, for rewired graphs have less than one on average: {join_words(rare)}." if len(rare) else ""
     return _rows("motifs", title, sentence, caption, labels, values, colours, 1.0, "count over that of rewired graphs", "motifs.parquet")

@@ -13,6 +13,7 @@ from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_i
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.tuning import FOLDS as DECODED_FROM
 from graphtwin.tuning import embedding_columns, scan_labels
 
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # colours of layers from the pia downwards
@@ -48,10 +49,7 @@ def draw_map(run: RunFolder) -> Block:
             one.set(xlim=_central(plane[:, 0]), ylim=_central(plane[:, 1]))
         panels[0].set_ylabel(f"component 2 ({per_cent(share[1])} of variance)")
 
-    sentence = (
-        f"{_of_layer(values[known], layer[known])} {per_cent(explained_by_group(values, scan))} "
-        f"({per_cent((len(names) - 1) / max(len(plane) - 1, 1))} expected of {len(names)} scans by chance){_decoded(run)}."
-    )
+    sentence = f"{_of_layer(values[known], layer[known])}{_of_scan(values, scan, len(names))}{_decoded(run)}."
     caption = (
         f"Principal components of the {values.shape[1]}-dimensional embedding, n = {len(plane):,} units of {len(names)} scans; "
         f"layer known for {int(known.sum()):,}. The central 99 % of each axis is shown."
@@ -61,11 +59,19 @@ def draw_map(run: RunFolder) -> Block:
 
 
 def _of_layer(values: Float[np.ndarray, "units features"], layer: pd.Series) -> str:
-    """The sentence on the embedding by layer, up to the share of the scan."""
+    """What the layer says of the embedding."""
     if layer.empty:
-        return "No layer is known; scan accounts for"
+        return "No layer is known"
     share = explained_by_group(values, pd.factorize(layer)[0].astype(np.int64))
-    return f"Layer accounts for {per_cent(share)} of the embedding's variance and scan for"
+    return f"Layer accounts for {per_cent(share)} of the embedding's variance"
+
+
+def _of_scan(values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, " units"], n_scans: int) -> str:
+    """What the scan says of it, where there are several."""
+    if n_scans < 2:
+        return "; there is one scan, which can account for nothing"
+    by_chance = per_cent((n_scans - 1) / max(len(values) - 1, 1))
+    return f"; scan accounts for {per_cent(explained_by_group(values, scan))} ({by_chance} expected of {n_scans} scans by chance)"
 
 
 def _decoded(run: RunFolder) -> str:
@@ -153,7 +159,7 @@ def draw_leakage(run: RunFolder) -> Block:
     title = "Can the scan be decoded from function?"
     leakage = run.table("scan_leakage")
     if leakage is None:
-        return Absent("leakage", title, "no scan_leakage.parquet; the decoders need at least two scans.")
+        return Absent("leakage", title, f"no scan_leakage.parquet: the decoders need two scans of at least {DECODED_FROM} units.")
     if "embeddings" not in leakage:
         leakage = leakage.assign(embeddings="embeddings")
     labels = [f"{row.decoder}, {row.embeddings}" for row in leakage.itertuples()]

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
-from graphtwin.evaluation import NORMAL_95, confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import ALONG_Y, FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
-from graphtwin.report.words import join_words, number_text, per_cent, plain
+from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.statistics import NORMAL_95
 
 N_BARS = 45  # number of error bars that can still be told apart in a panel
 # Nominal levels at which coverage is drawn; closer where bars are usually read.
@@ -131,9 +132,7 @@ def draw_layer(run: RunFolder) -> Block:
         for one, (metric, label) in zip(axes, shown, strict=True):
             table = rows[rows["metric"] == metric].drop_duplicates("model").set_index("model").reindex(models)
             values = table[["estimate", "low", "high"]].to_numpy(np.float64)
-            # inside a scan with fewer of the classes chance is higher: only with two classes is it one value
-            same_chance = n_classes == 2 or (n_classes and metric == "balanced_accuracy")
-            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if same_chance else None)
+            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if n_classes else None)
             one.set_xlabel(label)
 
     sentence = layer_sentence(metrics, models)
@@ -170,8 +169,10 @@ def draw_depth(run: RunFolder) -> Block:
     models = shown_models(frame)
     parts = {model: frame[frame["model"] == model] for model in models}
 
+    with_bars = {model: rows for model, rows in parts.items() if np.isfinite(rows["sd_um"]).any()}
+
     def fill(figure: Figure) -> None:
-        axes = figure.subplots(1, len(models) + 1, width_ratios=[1.0] * (len(models) + 1))
+        axes = figure.subplots(1, len(models) + bool(with_bars), squeeze=False)[0]
         low, high = np.quantile(frame["true_um"], [0.001, 0.999])
         limits = (float(low) - 25, float(high) + 25)
         for one, (model, rows) in zip(axes, parts.items(), strict=False):
@@ -179,12 +180,14 @@ def draw_depth(run: RunFolder) -> Block:
             one.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"true {place} (µm)")
             one.set_title(_two_lines(model))
         axes[0].set_ylabel(f"predicted {place} (µm)")
-        _draw_coverage(axes[-1], parts)
+        if with_bars:
+            _draw_coverage(axes[-1], with_bars)
 
-    caption = (
-        f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Lines: the model's 95 % error bars of {N_BARS} neurons evenly "
-        f"spaced in {place}. Right: share of neurons inside error bars of each nominal level; on the diagonal the error bars are right."
-    )
+    caption = f"{split.capitalize()}; n = {len(parts[models[0]]):,} neurons. Black: {N_BARS} neurons evenly spaced in {place}"
+    if with_bars:
+        caption += ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal "
+        caption += "they are right"
+    caption += "."
     svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
     return Drawn("depth", title, depth_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
 
@@ -195,9 +198,12 @@ def depth_sentence(parts: dict[str, pd.DataFrame], place: str = "depth") -> str:
     for model, rows in parts.items():
         true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
         error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
-        median = number_text(error, "um")
-        said.append(f"{_quoted(model)} misses {place} by {median} µm in the median and its 95 % error bars hold {per_cent(inside)}")
-    return f"{join_words(said)} of the neurons."
+        bars = f"its 95 % error bars hold {per_cent(inside)} of the neurons"
+        if np.isnan(inside):
+            lacking = int((~np.isfinite(sd)).sum())
+            bars = f"{lacking:,} of {len(sd):,} neurons have no error bar, since their fit kept back too few neurons to set its width"
+        said.append(f"{_quoted(model)} misses {place} by {number_text(error, 'um')} µm in the median and {bars}")
+    return f"{'; '.join(said)}."
 
 
 def _two_lines(model: str) -> str:
@@ -225,6 +231,7 @@ def _draw_coverage(axes: Axes, parts: dict[str, pd.DataFrame]) -> None:
 
 
 def coverage_curve(rows: pd.DataFrame) -> Float[np.ndarray, " levels"]:
-    """Share of neurons inside the central error bar of each nominal level in `LEVELS`."""
+    """Share of neurons inside the central error bar of each nominal level in `LEVELS`, of those that have one; NaN where none has."""
     far = np.abs(rows["true_um"] - rows["mean_um"]).to_numpy(np.float64) / rows["sd_um"].to_numpy(np.float64)
-    return np.array([np.mean(far <= ndtri(0.5 + level / 2)) for level in LEVELS])
+    far = far[np.isfinite(far)]
+    return np.array([np.mean(far <= ndtri(0.5 + level / 2)) if len(far) else np.nan for level in LEVELS])

@@ -11,7 +11,7 @@ from scipy import stats
 from graphtwin.pipeline.graph import GRAPH_MODEL, is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, model_style
-from graphtwin.report.figures.ranked import RankedModel, rank_model, reliability
+from graphtwin.report.figures.ranked import RATES, TOP_PER_CENT, RankedModel, rank_model, reliability
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import look_up
 from graphtwin.report.words import number_text, per_cent, plain
@@ -23,7 +23,7 @@ FIRST_RANKED = 30  # pairs at which the precision curve begins: precision of few
 def draw_pair_figures(run: RunFolder) -> list[Block]:
     """All figures of connectivity."""
     models = [name for name in run.columns("predictions/connectivity") if name not in KNOWN_COLUMNS]
-    pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", *models])
+    pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", "fold", *models])
     if pairs is None or not pairs["connected"].any():
         reason = "no predictions/connectivity.parquet" if pairs is None else "none of the held-out pairs is connected"
         return [
@@ -32,7 +32,8 @@ def draw_pair_figures(run: RunFolder) -> list[Block]:
             draw_size(run),
         ]
     connected = pairs["connected"].to_numpy(bool)
-    ranked = {name: rank_model(connected, pairs[name].to_numpy()) for name in models if np.isfinite(pairs[name]).any()}
+    fold = pairs["fold"].to_numpy(np.int64)
+    ranked = {name: rank_model(connected, pairs[name].to_numpy(), fold) for name in models if np.isfinite(pairs[name]).any()}
     return [draw_ranking(ranked, run.table("metrics"), n_axons(pairs)), draw_calibration(ranked, run.table("metrics")), draw_size(run)]
 
 
@@ -45,12 +46,12 @@ def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, a
     """ROC and precision-recall of every model."""
     order = sorted(ranked, key=lambda name: -ranked[name].average_precision)
     first = ranked[order[0]]
-    curves = {name: ranked[name] for name in order if len(ranked[name].n) > 1}  # one probability for all pairs makes no curve
+    curves = {name: ranked[name] for name in order if not ranked[name].is_flat}
 
     def fill(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         _draw_roc(left, curves)
-        _draw_precision(right, curves, first.prevalence)
+        _draw_precision(right, curves, first.chance)
         handles, labels = left.get_legend_handles_labels()
         values = {
             name: f"{plain(name)}: AUC {number_text(ranked[name].auc)}, AP {number_text(ranked[name].average_precision)}" for name in curves
@@ -60,11 +61,12 @@ def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, a
     sentence = ranking_sentence(ranked, metrics)
     caption = (
         f"Axons held out; n = {int(first.n[-1]):,} pairs of {axons:,} axons onto queried cells, {int(first.positive[-1]):,} connected. "
-        f"Both axes of precision-recall are logarithmic; it begins after the first {FIRST_RANKED} pairs. Grey dashed: chance."
+        "Pairs are ranked within their fold and the curves of folds averaged with their connected pairs. Both axes of precision-recall are "
+        f"logarithmic; it begins after the first {FIRST_RANKED} pairs. Grey dashed: chance."
     )
     flat = [name for name in order if name not in curves]
     if flat:
-        caption += f" Not drawn, since they give every pair one probability: {', '.join(flat)}."
+        caption += f" Not drawn, since they give every pair of a fold one probability: {', '.join(flat)}."
     title = "Connectivity: ranking of held-out pairs"
     height = 3.3 + 0.17 * ((len(curves) + 1) // 2)
     svg = draw_svg("roc", sentence, (WIDTH, height), fill)
@@ -96,30 +98,21 @@ def _scored(model: str, ranked: dict[str, RankedModel], metrics: pd.DataFrame | 
 def _draw_roc(axes: Axes, ranked: dict[str, RankedModel]) -> None:
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     for name, model in ranked.items():
-        false, true = model.n - model.positive, model.positive
-        negatives = max(int(model.n[-1] - model.positive[-1]), 1)
-        axes.plot(
-            np.r_[0, false / negatives],
-            np.r_[0, true / model.positive[-1]],
-            label=name,
-            zorder=3 if name == GRAPH_MODEL else 2,
-            **model_style(name),
-        )
+        axes.plot(RATES, model.true_rate, label=name, zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="false positive rate", ylabel="true positive rate (recall)")
     axes.set_title("ROC")
     axes.grid(color=RULE, linewidth=0.6)
 
 
-def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], prevalence: float) -> None:
-    axes.axhline(prevalence, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], chance: float) -> None:
+    axes.axhline(chance, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     for name, model in ranked.items():
-        at = (model.n >= FIRST_RANKED) & (model.positive > 0)
-        recall, precision = model.positive[at] / model.positive[-1], model.positive[at] / model.n[at]
-        axes.plot(recall, precision, zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
+        at = (model.ranked >= FIRST_RANKED) & (RATES * model.positive[-1] >= 1)  # less recall than that of one pair is none
+        axes.plot(RATES[at], model.precision[at], zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
     axes.set(xscale="log", yscale="log", xlabel="recall", ylabel="precision")
     axes.set_title("Precision and recall")
     axes.grid(color=RULE, linewidth=0.6)
-    axes.text(0.02, prevalence * 1.05, "share of connected pairs", transform=axes.get_yaxis_transform(), color=MUTED, fontsize=6.5)
+    axes.text(0.02, chance * 1.05, "share of connected pairs", transform=axes.get_yaxis_transform(), color=MUTED, fontsize=6.5)
 
 
 def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> Drawn:
@@ -150,8 +143,9 @@ def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | Non
 
     first = next(iter(curves.values()))
     caption = (
-        f"Pairs ranked by each model and cut at fixed shares, finer at the top; n = {int(first['n'].sum()):,} pairs. Bars: 95 % Wilson "
-        "intervals, pairs taken as independent. On the dashed line probabilities are right; bins without a connected pair cannot be drawn."
+        "Pairs ranked by each model within their fold and cut at fixed shares, finer at the top; "
+        f"n = {int(first['n'].sum()):,} pairs. Bars: 95 % Wilson intervals, pairs taken as independent. On the dashed line probabilities "
+        "are right; bins without a connected pair cannot be drawn."
     )
     sentence = calibration_sentence(shown[-1], ranked[shown[-1]], metrics)
     svg = draw_svg("calibration", sentence, (0.72 * WIDTH, 3.5), fill)
@@ -161,15 +155,22 @@ def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | Non
 
 def calibration_sentence(name: str, model: RankedModel, metrics: pd.DataFrame | None) -> str:
     """The share that the model promises for its top per cent of pairs, and the share found there."""
-    top = min(int(np.searchsorted(model.n, max(0.01 * model.n[-1], 1))), len(model.n) - 1)
+    top = TOP_PER_CENT
     promised, found = model.mass[top] / model.n[top], model.positive[top] / model.n[top]
     text = (
-        f"Of the {per_cent(model.n[top] / model.n[-1])} of pairs that “{name}” ranks highest it expects {per_cent(promised)} to be "
-        f"connected, and {per_cent(found)} are; of all pairs it expects {per_cent(model.mass[-1] / model.n[-1])}, and "
-        f"{per_cent(model.prevalence)} are"
+        f"Of the {per_cent(model.n[top] / model.n[-1])} of pairs that “{name}” ranks highest in their fold it expects "
+        f"{per_cent(promised)} to be connected, and {per_cent(found)} are; of all pairs it expects "
+        f"{per_cent(model.mass[-1] / model.n[-1])}, and {per_cent(model.prevalence)} are"
     )
     error = look_up(metrics, "connectivity", name, "calibration_error")
-    return text + ("." if error is None else f" (expected calibration error {number_text(error.estimate)}).")
+    return text + ("." if error is None else f" (calibration error {number_text(error.estimate)}).")
+
+
+def _within_folds(sizes: pd.DataFrame) -> float:
+    """Rank correlation of expected and observed size in each fold, averaged with its connections."""
+    folds = [part for _, part in sizes.groupby("fold") if (part[["expected_size", "size"]].nunique() > 1).all()]
+    found = [float(stats.spearmanr(part["expected_size"], part["size"]).statistic) for part in folds]
+    return float(np.average(found, weights=list(map(len, folds)))) if folds else float("nan")
 
 
 def draw_size(run: RunFolder) -> Block:
@@ -180,7 +181,7 @@ def draw_size(run: RunFolder) -> Block:
     if sizes is None or len(sizes) < 3:
         return Absent("size", title, "fewer than three connected pairs with an expected size (predictions/size.parquet).")
     expected, observed = sizes["expected_size"].to_numpy(np.float64), sizes["size"].to_numpy(np.float64)
-    rank = float(stats.spearmanr(expected, observed).statistic)
+    rank = _within_folds(sizes)
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
@@ -200,6 +201,6 @@ def draw_size(run: RunFolder) -> Block:
     scored = look_up(run.table("metrics"), "size", GRAPH_MODEL, "spearman")
     agrees = scored is not None and abs(scored.estimate - rank) < 1e-3
     said = scored.text() if scored is not None and agrees else f"{rank:.3f}" if np.isfinite(rank) else "undefined"
-    sentence = f"The rank correlation of expected and observed size over connected pairs is {said}."
+    sentence = f"The rank correlation of expected and observed size over connected pairs of a fold is {said}."
     caption = f"Summed cleft size of connected held-out pairs, n = {len(sizes):,}; red: means of tenths of the expected size."
     return Drawn("size", title, sentence, caption, draw_svg("size", sentence, (0.6 * WIDTH, 3.2), fill), ("predictions/size.parquet",))

@@ -42,6 +42,7 @@ MODEL_STYLES: dict[str, tuple[str, str]] = {
     "boosting": (BLUE, "--"),
     "boosting + tuning": (BLUE, "-"),
     "logistic, function": (GREEN, "-"),
+    "ridge, function": (GREEN, "-"),
     "boosting, function": (BLUE, "-"),
     "graph model": (VERMILLION, "-"),
     "graph model, function": (VERMILLION, "-"),

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.words import join_words, number_text, plain
+from graphtwin.report.tables import why_no_table
+from graphtwin.report.words import join_words, number_text, p_text, plain
+from graphtwin.statistics import NORMAL_95
 
 PER_ROW = 4  # panels side by side: the width of the page
 UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
 SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
-NORMAL = 1.96  # standard errors on both sides of a 95 % interval
 
 
 def draw_curves(run: RunFolder) -> Block:
@@ -75,7 +76,7 @@ def draw_forest(run: RunFolder) -> Block:
     """Slopes by the mixed and the conditional model, with the published ones where the names match."""
     title, slopes = "Slopes", run.table("slopes")
     if slopes is None:
-        return Absent("forest", title, "no model converged; the notes say why (slopes.parquet).")
+        return Absent("forest", title, why_no_table(run, "slopes", "no model converged (slopes.parquet)."))
     table = _all_slopes(slopes, run.table("conditional"), _published(slopes))
     panels = list(table.groupby("similarity", sort=False))
 
@@ -104,7 +105,7 @@ def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, publishe
         parts.append(published.assign(model="Ding et al. 2025", colour=GREY))
     table = pd.concat(parts, ignore_index=True)
     for name, sign in (("low", -1), ("high", 1)):
-        normal = table["estimate"] + sign * NORMAL * table["se"]
+        normal = table["estimate"] + sign * NORMAL_95 * table["se"]
         table[name] = table[name].fillna(normal) if name in table else normal  # the conditional model has Student's t instead
     return table.sort_values(["similarity", "group"], kind="stable")
 
@@ -122,10 +123,10 @@ def draw_nulls(run: RunFolder) -> Block:
     """Observed conditional slopes beside the spread of every null."""
     title, table = "Is the slope more than chance?", run.table("nulls")
     if table is None:
-        return Absent("nulls", title, "nulls were not drawn: they need --nulls above 0 (nulls.parquet).")
-    labels = [f"{row['similarity']}, {row['group']}: {row['null']} (p = {row['p']:.2g})" for _, row in table.iterrows()]
+        return Absent("nulls", title, why_no_table(run, "nulls", "they were not asked for: --nulls was 0 (nulls.parquet)."))
+    labels = [f"{row['similarity']}, {row['group']}: {row['null']} ({p_text(row['p'])})" for _, row in table.iterrows()]
     scale = table["null_sd"].replace(0.0, np.nan)
-    values = np.column_stack([np.zeros(len(table)), np.full(len(table), -NORMAL), np.full(len(table), NORMAL)])
+    values = np.column_stack([np.zeros(len(table)), np.full(len(table), -NORMAL_95), np.full(len(table), NORMAL_95)])
     observed = ((table["estimate"] - table["null_mean"]) / scale).to_numpy(np.float64)
 
     def fill(figure: Figure) -> None:
@@ -135,8 +136,10 @@ def draw_nulls(run: RunFolder) -> Block:
         axes.scatter(observed, np.arange(len(table)), color=colours, s=28, zorder=3)
         axes.set_xlabel("slope minus mean of the null, in SD of the null")
 
-    clear = int((table["p"] < SIGNIFICANT).sum())
-    sentence = f"{clear} of {len(table)} comparisons with a null have p below {SIGNIFICANT:g}; with n replicates no p is below 1 / (n + 1)."
+    clear, tested = int((table["p"] < SIGNIFICANT).sum()), int(table["p"].notna().sum())
+    sentence = f"{clear} of {tested} comparisons with a null have p below {SIGNIFICANT:g}; with n replicates no p is below 1 / (n + 1)."
+    if tested < len(table):
+        sentence += f" {len(table) - tested} could not be tested: there the null never changes the slope."
     caption = "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05."
     return Drawn("nulls", title, sentence, caption, draw_svg("nulls", title, (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
 
@@ -145,7 +148,7 @@ def draw_ranking_within_axons(run: RunFolder) -> Block:
     """AUC within each axon's candidates."""
     title, table = "Does similarity rank an axon's candidates?", run.table("within_axons")
     if table is None:
-        return Absent("ranking", title, "asked for synapse_density only (within_axons.parquet).")
+        return Absent("ranking", title, why_no_table(run, "within_axons", "asked of synapse_density only (within_axons.parquet)."))
     chosen = table[table["metric"].isin(["auc", "auc_within_l_d"])]
     words = {"auc": "all candidates", "auc_within_l_d": "candidates of like L_d"}
     labels = [f"{row['similarity']}, {row['group']}: {words[row['metric']]}" for _, row in chosen.iterrows()]

@@ -8,17 +8,18 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, p_of_better
+from graphtwin.evaluation import FEWEST_PERMUTATIONS, LEVEL, LOWER_IS_BETTER, p_of_better
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows, task_title
 from graphtwin.report.words import join_words, number_text, p_text, plain, unit_text
 
+# Metrics that the verdicts are about; within scans, since models of function never see the scan, whose depth was chosen.
 HEADLINE = {
-    "cell_type": ["balanced_accuracy"],
-    "layer": ["balanced_accuracy"],
-    "depth": ["median_absolute_error", "r2"],
+    "cell_type": ["balanced_accuracy_within_scan"],
+    "layer": ["balanced_accuracy_within_scan"],
+    "depth": ["r2_within_scan"],
     "connectivity": ["auc", "average_precision"],
 }
 
@@ -58,7 +59,7 @@ def _panels(differences: pd.DataFrame | None) -> list[tuple[str, str, pd.DataFra
         rows = main_rows(differences, task)
         if rows is None:
             continue
-        for metric in HEADLINE.get(task, [])[: 2 if task == "connectivity" else 1]:
+        for metric in HEADLINE.get(task, []):
             part = rows[rows["metric"] == metric]
             if len(part):
                 panels.append((task, metric, part))
@@ -75,19 +76,22 @@ def _tone(value: Float[np.ndarray, " estimate_low_high"], metric: str) -> str:
 
 
 def gain(low: float, high: float, metric: str) -> int:
-    """1 where the whole interval lies on the better side of 0, -1 on the worse, 0 where it includes 0."""
+    """1 where the whole interval lies on the better side of 0, -1 on the worse, 0 where it includes 0 or is not there."""
     side = int(low > 0) - int(high < 0)
     return -side if metric in LOWER_IS_BETTER else side
 
 
 def differences_sentence(panels: list[pd.DataFrame]) -> str:
     """How many of the differences are clear."""
-    sides = [gain(row.low, row.high, row.metric) for rows in panels for row in rows.itertuples()]
+    every = [row for rows in panels for row in rows.itertuples()]
+    known = [row for row in every if np.isfinite([row.low, row.high]).all()]
+    sides = [gain(row.low, row.high, row.metric) for row in known]
     better, worse = sides.count(1), sides.count(-1)
-    return (
-        f"Of {len(sides)} paired differences, {better} are clearly for the first model and {worse} clearly against it; "
-        f"the intervals of {sides.count(0)} include 0."
+    text = (
+        f"Of {len(every)} paired differences, {better} are clearly for the first model and {worse} clearly against it; "
+        f"the intervals of {sides.count(0)} include 0"
     )
+    return text + (f"; {len(every) - len(known)} have no interval." if len(known) < len(every) else ".")
 
 
 def draw_permutations(run: RunFolder) -> Block:
@@ -152,15 +156,21 @@ def _draw_strip(axes: Axes, strip: Strip, title: str) -> None:
 
 def permutations_sentence(strips: list[Strip]) -> str:
     """Real against the mean of the permuted, and the permutation p-value, the clear ones first."""
-    said: dict[bool, list[str]] = {True: [], False: []}
+    said: dict[str, list[str]] = {"better": [], "not": [], "untested": []}
     for task, null, _, metric, observed, permuted in strips:
         p = p_of_better(metric, observed, permuted)
         unit, of = ("um", " µm") if metric == "median_absolute_error" else ("1", "")
         kind = ", rewired" if "rewir" in null else ""
         numbers = f"{number_text(observed, unit)} against {number_text(float(permuted.mean()), unit)}{of}, {p_text(p)}"
-        said[p <= LEVEL].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
-    text = f"The real data are better than the permuted (p ≤ {LEVEL}) in {len(said[True])} of {len(strips)} tests"
-    text += f": {'; '.join(said[True])}" if said[True] else ""
-    text += f"; not in {'; '.join(said[False])}" if said[False] else ""
-    unable = sum(1 / (1 + len(permuted)) > LEVEL for *_, permuted in strips)
-    return text + (f". {unable} of these have too few replicates to reach it: {int(1 / LEVEL) - 1} are needed." if unable else ".")
+        able = len(permuted) >= FEWEST_PERMUTATIONS and np.isfinite(p)
+        found = "untested" if not able else "better" if p <= LEVEL else "not"
+        said[found].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
+    few = f"fewer than {FEWEST_PERMUTATIONS} replicates, or replicates that change nothing, cannot have p ≤ {LEVEL}"
+    untested = f"{'; '.join(said['untested'])}: {few}." if said["untested"] else ""
+    n_tests = len(said["better"]) + len(said["not"])
+    if not n_tests:
+        return f"Nothing could be tested in {untested}"
+    text = f"The real data are better than the permuted (p ≤ {LEVEL}) in {len(said['better'])} of {n_tests} tests"
+    text += f": {'; '.join(said['better'])}" if said["better"] else ""
+    text += f"; not in {'; '.join(said['not'])}" if said["not"] else ""
+    return f"{text}. Not tested: {untested}" if untested else f"{text}."

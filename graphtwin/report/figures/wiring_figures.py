@@ -29,7 +29,8 @@ def draw_conditional(run: RunFolder) -> Block:
     """Slopes of who connects on similarity, alone and with the geometry between somata held fixed."""
     title, table = "Does similarity decide who connects, once place is held fixed?", run.table("conditional_like_to_like")
     if table is None:
-        return Absent("conditional", title, "no measure is known for 5 axons with partners (conditional_like_to_like.parquet).")
+        reason = "fewer than 5 axons of known tuning and position have a queried partner that is known so too"
+        return Absent("conditional", title, f"{reason} (conditional_like_to_like.parquet).")
     measures = list(dict.fromkeys(table["similarity"]))
 
     def fill(figure: Figure) -> None:
@@ -43,7 +44,7 @@ def draw_conditional(run: RunFolder) -> Block:
 
     held = table[table["model"] == "with geometry"]
     said = [
-        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} {p_text(row['p_null'])}"
+        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} {p_text(row['p_null'])}{_disagreement(row)}"
         for _, row in held.iterrows()
     ]
     clear = int(((table["low"] > 0) | (table["high"] < 0))[table["model"] == "alone"].sum())
@@ -60,13 +61,21 @@ def draw_conditional(run: RunFolder) -> Block:
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
 
 
+def _disagreement(row: pd.Series) -> str:
+    """The p of the error over axons where it says otherwise than the permutation."""
+    if not np.isfinite(row["p_null"]) or (row["p"] <= LEVEL) == (row["p_null"] <= LEVEL):
+        return ""
+    return f" (against {p_text(row['p'])} by the error over axons, which does not know that axons share targets)"
+
+
 def draw_matched(run: RunFolder) -> Block:
     """Partners against matched non-partners of the same axons."""
     title = "Do axons prefer targets of like function?"
     summary, axons = run.table("like_to_like"), run.table("like_to_like_axons")
     summary = None if summary is None else summary[summary["n_axons"] > 0]
     if summary is None or axons is None or summary.empty:
-        return Absent("like-to-like", title, "no axon has a functional partner and matched controls (like_to_like.parquet).")
+        reason = "no axon of known tuning and position has a queried partner that is known so too, and 10 matched controls"
+        return Absent("like-to-like", title, f"{reason} (like_to_like.parquet).")
     measures = [str(name) for name in dict.fromkeys(summary["measure"])]
 
     def fill(figure: Figure) -> None:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import NORMAL, SIGNIFICANT, joint_figures, slope_figures
+from graphtwin.report.figures import SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import number_text, p_text
+from graphtwin.statistics import NORMAL_95
 
 TEMPLATE = "like_to_like.html.j2"
 KEY = ["similarity", "group"]
@@ -88,7 +89,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
     slopes, within = run.table("slopes"), run.table("mundlak")
     if slopes is None:
         return []
-    table = slopes.assign(low=slopes["estimate"] - NORMAL * slopes["se"], high=slopes["estimate"] + NORMAL * slopes["se"])
+    table = slopes.assign(low=slopes["estimate"] - NORMAL_95 * slopes["se"], high=slopes["estimate"] + NORMAL_95 * slopes["se"])
     if within is not None:
         table = table.merge(within[[*KEY, "within", "p_adj"]].rename(columns={"p_adj": "p_apart"}), how="left", on=KEY)
     return [

@@ -26,7 +26,14 @@ from graphtwin.report.tables import TASKS, results, skipped, task_title
 from graphtwin.report.words import join_words
 
 TEMPLATE = "run.html.j2"
-FINDINGS = {"adds": "adds", "unclear": "no evidence", "harms": "harms", "skipped": "not scored", "chosen": "for predictions"}
+FINDINGS = {
+    "adds": "adds",
+    "unclear": "no evidence",
+    "untested": "not tested",
+    "harms": "worse",
+    "skipped": "not scored",
+    "chosen": "for predictions",
+}
 
 UNPLACED = (
     "The source declares no pia (pia_um under [frame] of its TOML): what tables, figures and verdicts call depth is here a place along y, "
@@ -164,8 +171,10 @@ def headline(verdicts: list[dict[str, Any]]) -> str:
     parts = [f"{subject} in {len(by_finding['adds'])} of {len(about)} comparisons{_of_tasks(by_finding['adds'])}"]
     if by_finding["unclear"]:
         parts.append(f"there is no clear evidence in {len(by_finding['unclear'])}{_of_tasks(by_finding['unclear'])}")
+    if by_finding["untested"]:
+        parts.append(f"it could not be tested in {len(by_finding['untested'])}{_of_tasks(by_finding['untested'])}")
     if by_finding["harms"]:
-        parts.append(f"it makes the prediction worse in {len(by_finding['harms'])}{_of_tasks(by_finding['harms'])}")
+        parts.append(f"the best model without it is better in {len(by_finding['harms'])}{_of_tasks(by_finding['harms'])}")
     return "; ".join(parts) + "."
 
 

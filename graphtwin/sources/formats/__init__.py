@@ -36,6 +36,7 @@ from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue
 from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial, session_number
 from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
+from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
 from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.source_tables import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
@@ -55,6 +56,7 @@ __all__ = [
     "SYNAPSE",
     "SUFFIXES",
     "SYNAPTIC",
+    "Scale",
     "SourceTables",
     "Stated",
     "Table",
@@ -87,6 +89,7 @@ __all__ = [
     "precomputed_ids",
     "properties_of",
     "read_asked",
+    "read_box",
     "read_file",
     "read_info",
     "read_npz",
@@ -106,6 +109,7 @@ __all__ = [
     "series_by_field",
     "session_number",
     "session_of",
+    "scales_of",
     "shown_at",
     "suffix_of",
     "times_of",

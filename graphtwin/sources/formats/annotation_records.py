@@ -39,7 +39,7 @@ def properties_of(info: dict[str, Any], origin: str) -> list[Property]:
     properties = []
     for spec in given if isinstance(given, list) else [given]:
         name, kind = (spec.get("id"), spec.get("type")) if isinstance(spec, dict) else (None, None)
-        if not isinstance(name, str) or kind not in TYPES:
+        if not isinstance(name, str) or not isinstance(kind, str) or kind not in TYPES:
             raise ValueError(f"{origin}: the property {name!r} has the type {kind!r}; known are {', '.join(TYPES)}. Correct the info file.")
         properties.append((name, kind))
     names = [name for name, _ in properties]

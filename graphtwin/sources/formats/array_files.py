@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 
 log = logging.getLogger("graphtwin")
 
@@ -97,7 +97,7 @@ class ArrayFiles:
         """One array of numbers or text, of a folder as a memory map; an error that names the file where it is missing or broken."""
         if name not in self.stored:
             raise FileNotFoundError(
-                f"{self.path}/{name}: this file is missing (nearest {nearest(name, self.stored)!r} of {len(self.stored)} arrays). "
+                f"{self.path}/{name}: this file is missing ({nearest_of(name, self.stored, 'nearest {} ')}of {len(self.stored)} arrays). "
                 "The recording is incomplete: copy or download it again."
             )
         where = self.where(name)

@@ -29,6 +29,10 @@ def valid_rows(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         kept &= _truth(table[name], f"{origin}, column {name}")
     for name in [name for name in REPLACED if name in table]:
         kept &= ~table[name].map(lambda value: not pd.isna(value) and str(value).strip() not in ("", "0", "0.0")).to_numpy(dtype=bool)
+    if "valid_id" in table and "pt_root_id" in table:  # of tables of proofreading: the root id that the status was given to
+        other = int((table["valid_id"] != table["pt_root_id"])[kept].sum())
+        if other:
+            log.warning("%s: %d of %d rows were written of another version of their segment (valid_id); kept.", origin, other, kept.sum())
     if kept.all():
         return table
     if not kept.any():

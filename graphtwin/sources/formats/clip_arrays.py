@@ -47,6 +47,8 @@ def clip(stored: np.ndarray, lengths: tuple[int, int], channel: int | None, wher
 def _one(stored: np.ndarray, axis: int, channel: int | None, where: str) -> np.ndarray:
     """The channel that is read; an error where there are several and none was named, or where that one is not there."""
     n = stored.shape[axis]
+    if not stored.size:
+        raise ValueError(f"{where}: shape {stored.shape}, which holds no pixel. Copy the recording again.")
     if channel is None and n != 1:
         raise ValueError(
             f"{where}: {n} colour channels (shape {stored.shape}), of which a twin sees one. Name it in the recording's config.json, as "

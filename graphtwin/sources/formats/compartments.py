@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float, Int64
 from graphtwin.sources.formats.lengths import Nm
 
 NOTHING, SOMA, AXON, DENDRITE, APICAL, FORK, END = range(7)
-NEURITES = (AXON, DENDRITE, APICAL)
 SYNAPSE = -(2**31)  # a vertex that the file's own list of codes calls something that is no compartment
 # Names of compartments, and the codes of SWC.
 LABELS = {"undefined": 0, "soma": 1, "axon": 2, "dendrite": 3, "basal": 3, "basal dendrite": 3, "apical": 4, "apical dendrite": 4}
@@ -66,14 +65,19 @@ def compartment_of_edges(raw: RawSkeleton) -> Int64[np.ndarray, " edges"] | None
     Args:
         raw: The skeleton, whose edges name vertices that exist.
     """
-    if raw.labels is None or not np.isin(raw.labels, NEURITES).any():
+    if raw.labels is None or not _is_neurite(raw.labels).any():
         return None
     labels = _carried_on(raw, raw.labels)
     if raw.directed:
         return labels[raw.edges[:, 0]]
     ends = labels[raw.edges]
-    code = np.where(np.isin(ends, NEURITES), ends, NOTHING).max(axis=1)
+    code = np.where(_is_neurite(ends), ends, NOTHING).max(axis=1)
     return np.where((ends == AXON).any(axis=1), AXON, code)
+
+
+def _is_neurite(labels: Int64[np.ndarray, "*any"]) -> Bool[np.ndarray, "*any"]:
+    """Whether a code is an axon's or a dendrite's."""
+    return (labels >= AXON) & (labels <= APICAL)
 
 
 def _carried_on(raw: RawSkeleton, labels: Int64[np.ndarray, " vertices"]) -> Int64[np.ndarray, " vertices"]:
@@ -81,14 +85,14 @@ def _carried_on(raw: RawSkeleton, labels: Int64[np.ndarray, " vertices"]) -> Int
 
     Below the soma or a root, where there is no such ancestor, and without parents, the nearest labelled vertex along the tree lends it.
     """
-    through = ~np.isin(labels, (NOTHING, SOMA, *NEURITES))
+    through = (labels < NOTHING) | (labels > APICAL)
     if not through.any():
         return labels
     if raw.directed:
         parent = np.arange(len(labels))
         parent[raw.edges[:, 0]] = raw.edges[:, 1]
         labels = labels[_first_that_is_not(through, parent)]
-        through &= ~np.isin(labels, (NOTHING, *NEURITES))
+        through &= (labels != NOTHING) & ~_is_neurite(labels)
     return _from_nearest(raw.edges, labels, through)
 
 
@@ -104,7 +108,7 @@ def _from_nearest(
     edges: Int64[np.ndarray, "edges 2"], labels: Int64[np.ndarray, " vertices"], asked: Bool[np.ndarray, " vertices"]
 ) -> Int64[np.ndarray, " vertices"]:
     """The codes, where each asked vertex has that of the nearest neurite's vertex, counted in edges, along vertices that are asked too."""
-    neurite = np.isin(labels, NEURITES)
+    neurite = _is_neurite(labels)
     near = asked[edges].any(axis=1) & (asked | neurite)[edges].all(axis=1)
     if not near.any():
         return np.where(asked, NOTHING, labels)
@@ -137,7 +141,7 @@ def notes_on_codes(raw: RawSkeleton) -> list[tuple[str, int]]:
         for code, n in zip(codes.tolist(), counts, strict=True)
         if (code > END or code < 0) and code != SYNAPSE
     ]
-    if not raw.directed or not np.isin(raw.labels, NEURITES).any():
+    if not raw.directed or not _is_neurite(raw.labels).any():
         return own
     child, parent = raw.labels[raw.edges[:, 0]], raw.labels[raw.edges[:, 1]]
     children = np.bincount(raw.edges[:, 1], minlength=len(raw.labels))

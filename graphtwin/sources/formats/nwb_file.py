@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
+from graphtwin.sources.formats.hdf5_heap import refuse_endless_heap
 from graphtwin.sources.formats.measures import seconds
 from graphtwin.sources.formats.recording import session_number
 
@@ -63,8 +64,9 @@ def opened(path: Path) -> Iterator[Any]:
         ) from error
     try:
         with file:
+            refuse_endless_heap(path)
             yield file
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises of a damaged file
+    except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:  # what h5py raises of a damaged file
         raise ValueError(f"{path}: is damaged within ({error}). Copy it again.") from error
 
 
@@ -84,9 +86,10 @@ def required_item(file: Any, name: str, path: Path) -> Any:
         return file[name]
     parent, _, child = name.rpartition("/")
     beside = sorted(file[parent]) if parent in file and hasattr(file[parent], "keys") else sorted(file)
+    lies = f"{parent} holds {beside[:10]}" if parent in file else f"{parent} is missing too (top: {beside})"
     raise ValueError(
-        f"{path}: {name} is missing. {f'{parent} holds {beside[:10]}' if parent in file else f'{parent} is missing too (top: {beside})'}; "
-        f"nearest {nearest(child, beside)!r}. Use a file with fluorescence, movie, intervals, pupil and treadmill, as DANDI 000402 has."
+        f"{path}: {name} is missing. {lies}{nearest_of(child, beside, '; nearest {}')}. "
+        "Use a file with fluorescence, movie, intervals, pupil and treadmill, as DANDI 000402 has."
     )
 
 
@@ -147,6 +150,8 @@ def times_of(
     else:
         stamps = required_item(file, f"{name}/timestamps", path)
         times = whole(stamps, path).astype(np.float64) * _seconds_a_unit(stamps, name, path)
+        if times.ndim != 1:
+            raise ValueError(f"{path}: timestamps of {name} have shape {times.shape}, but one a sample is needed. The file is damaged.")
     if length and len(times) != length:
         if data is not None and data.ndim > 1 and data.shape[1] == len(times):
             raise ValueError(

@@ -88,7 +88,8 @@ def _series(file: Any, path: Path) -> tuple[str, str]:
 
 
 def _of_types(file: Any, group: str, types: tuple[str, ...]) -> dict[str, str]:
-    found = {name: as_text(item.attrs.get("neurodata_type", "")) for name, item in file[group].items()}
+    linked = {name: item for name, item in file[group].items() if item is not None}  # a link to nothing is None
+    found = {name: as_text(item.attrs.get("neurodata_type", "")) for name, item in linked.items()}
     return {name: kind for name, kind in found.items() if kind in types}
 
 

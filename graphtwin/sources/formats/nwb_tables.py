@@ -37,14 +37,14 @@ def series_by_field(file: Any, path: Path) -> dict[int, str]:
 
 
 def _kind(item: Any) -> str:
-    return as_text(item.attrs.get("neurodata_type", ""))
+    return "" if item is None else as_text(item.attrs.get("neurodata_type", ""))  # a link to nothing is None
 
 
 def _container(file: Any, path: Path) -> str:
     """The group of the traces: that of the release, or the one of its type in any processing module."""
     usual = SERIES.rpartition("/")[0]
     modules = file["processing"].items() if "processing" in file else ()
-    found = [f"processing/{name}/{inside}" for name, module in modules for inside in module if _kind(module[inside]) in TRACES]
+    found = [f"processing/{name}/{inside}" for name, module in modules for inside in module or () if _kind(module.get(inside)) in TRACES]
     if usual in file or not found:
         required_item(file, usual, path)
         return usual
@@ -63,9 +63,12 @@ def plane_of(file: Any, series: str, number: int, path: Path) -> Any:
     table = required_item(file, f"{series}/rois", path).attrs.get("table")
     if isinstance(table, h5py.Reference):
         try:
-            return file[table]
+            plane = file[table]
         except ValueError as error:
             raise ValueError(f"{path}: {series} refers to masks that are not in the file ({error}). Copy it again.") from error
+        if plane.name is None:
+            raise ValueError(f"{path}: {series} refers to masks that have no place in the file. Copy it again.")
+        return plane
     return required_item(file, f"{PLANES}{number}", path)
 
 
@@ -82,7 +85,7 @@ def mask_centres(plane: Any, path: Path) -> Float[np.ndarray, "masks xyz"]:
         return np.full((len(plane["id"]), 3), np.nan)
     images = plane["image_mask"]
     origin, spacing = (_micrometres(imaging[name], path) for name in ("origin_coords", "grid_spacing"))
-    if images.ndim != 3 or not len(images) or min(len(origin), len(spacing)) < 2:
+    if images.ndim != 3 or not len(images) or origin.ndim != 1 or spacing.ndim != 1 or min(len(origin), len(spacing)) < 2:
         raise ValueError(
             f"{path}: {plane.name} has masks of shape {images.shape}, an origin {origin} and a spacing {spacing}. Correct them."
         )
@@ -113,7 +116,7 @@ def trials_in(file: Any, path: Path) -> tuple[pd.DataFrame, Float[np.ndarray, "i
         trial, stimulus, kind, start_s, stop_s; and begin and end of each invalid interval, seconds. A table that says of no interval
         what was shown is passed over with a word in the log, where another one does.
     """
-    tables = dict(required_item(file, "intervals", path).items())
+    tables = {name: group for name, group in required_item(file, "intervals", path).items() if group is not None}
     invalid = np.empty((0, 2))
     if INVALID in tables:
         group = tables.pop(INVALID)

@@ -72,7 +72,8 @@ _MODULES["numpy._core.multiarray"], _MODULES["numpy._core.numeric"] = _MODULES["
 PLAIN_DTYPE = re.compile(r"[biufcSUO]\d+|[mM]8")  # codes of dtypes without fields: numbers, text, objects and times
 PLAIN_CELLS = {str, bytes, bool, int, float, type(None)}  # types of cells that are taken as they are
 # Errors that a damaged pickle, or one of something else, raises.
-DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, RecursionError)
+MISSHAPEN = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, RecursionError)
+DAMAGED = (pickle.UnpicklingError, EOFError, MemoryError, *MISSHAPEN)
 
 
 class Refused(ValueError):

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Shaped
 
+from graphtwin import schema
+
 STAMP = "dataframe_resolution"  # attribute that CAVEclient leaves on a frame: nm a unit of its positions along x, y and z
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE)
 
@@ -16,7 +18,7 @@ FARTHEST_UM = 2e4  # distance from 0 that no position in a volume has: a mouse b
 CORNER_UM = 10.0  # a diameter of a soma: no volume has all its cells within one of its corner
 CLOSEST_UM = 1.0  # nuclei do not lie nearer to one another: half have a neighbour so near only where the unit is wrong
 MANY = 10  # cells from which on their distances are judged
-ENOUGH = 2000  # cells whose nearest neighbour is looked up
+ENOUGH = 10_000  # cells whose nearest neighbours are looked up
 FEW = 4  # different places from which on it is no chance that all are multiples of a voxel's edge in nm
 
 Edges = tuple[float, float, float]  # edges of a voxel along x, y and z, nm
@@ -49,15 +51,7 @@ def with_points(table: pd.DataFrame, name: str, origin: str) -> pd.DataFrame:
             )
         return table.assign(**dict(zip(columns, np.array(triples, dtype=np.float64).T, strict=True)))
     present = [column for column in columns if column in table]
-    numbers = {column: pd.to_numeric(table[column], errors="coerce").astype("float64") for column in present}
-    for column, values in numbers.items():
-        words = values.isna() & table[column].notna()
-        if words.any():
-            raise ValueError(
-                f"{origin}, column {column}: {int(words.sum())} of {len(table)} values are no numbers, "
-                f"first {table.loc[words, column].iloc[0]!r}. Leave the cell empty where a position is unknown."
-            )
-    return table.assign(**numbers)
+    return table.assign(**{column: schema.as_numbers(table[column], f"{origin}, column {column}") for column in present})
 
 
 def _triple(value: object) -> list[float] | None:
@@ -118,14 +112,15 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
         origin: Name of the file, for the error.
         corner: Whether all points may not lie in the volume's corner, as cells may not.
     """
-    known = places[np.isfinite(places).all(axis=1)]
+    finite = np.isfinite(places).all(axis=1)
+    known = places if finite.all() else places[finite]
     if not len(known):
         return
-    um = np.abs(known) * np.asarray(edges) / 1000
+    reach_um = np.maximum(known.max(axis=0), -known.min(axis=0)) * np.asarray(edges) / 1000
     why = ""
-    if um.max() > FARTHEST_UM:
-        why = f"reach {um.max():,.0f} um, farther than any volume; are they nm?"
-    elif corner and um[:, :2].max() < CORNER_UM:
+    if reach_um.max() > FARTHEST_UM:
+        why = f"reach {reach_um.max():,.0f} um, farther than any volume; are they nm?"
+    elif corner and reach_um[:2].max() < CORNER_UM:
         why = f"all lie within {CORNER_UM:g} um of the volume's corner in x and y; are they um?"
     elif _are_nm(known, edges):
         why = "are all multiples of a voxel's edges in nm, as only positions in nm are."
@@ -143,11 +138,14 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
 def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges) -> bool:
     """Whether all places are multiples of the edges, one of which has an odd factor: coarser voxels are multiples of powers of two only."""
     whole = np.asarray(edges)
-    if (whole != np.round(whole)).any():
+    if (whole != np.round(whole)).any() or (places[:ENOUGH] % whole != 0).any():
         return False
     odd = [axis for axis, edge in enumerate(whole.astype(int)) if (edge & -edge) != edge]
-    different = max((len(np.unique(places[:, axis])) for axis in odd), default=0)
-    return different >= FEW and bool((places % whole == 0).all())
+    if not odd or (places % whole != 0).any():
+        return False
+    different = [np.unique(np.abs(places[:, axis])).astype(np.int64) for axis in odd]
+    # Round numbers have larger divisors in common than an edge.
+    return any(len(values) >= FEW and np.gcd.reduce(values) == whole[axis] for axis, values in zip(odd, different, strict=True))
 
 
 def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, " points"], origin: str) -> None:
@@ -161,20 +159,21 @@ def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, 
     from scipy.spatial import cKDTree
 
     known = np.isfinite(um).all(axis=1)
-    places = um[known][np.unique(cells[known], return_index=True)[1]]
-    if not len(places):
-        return
-    if np.abs(places).max() > FARTHEST_UM:
+    um, cells = um[known], cells[known]
+    if len(um) and np.abs(um).max() > FARTHEST_UM:
         raise ValueError(
-            f"{origin}: positions reach {np.abs(places).max():,.0f} um, farther than any volume; are they nm? "
+            f"{origin}: positions reach {np.abs(um).max():,.0f} um, farther than any volume; are they nm? "
             "Correct the unit in the file, or state it in the TOML."
         )
+    if len(um) > ENOUGH:  # those of a slab are as near to one another as all
+        slab = np.argpartition(np.abs(um[:, 0] - np.median(um[:, 0])), ENOUGH)[:ENOUGH]
+        um, cells = um[slab], cells[slab]
+    places = um[np.unique(cells, return_index=True)[1]]
     if len(places) < MANY:
         return
-    some = places[:: -(-len(places) // ENOUGH)]
-    apart = float(np.median(cKDTree(places).query(some, k=2)[0][:, 1]))
+    apart = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
     if apart < CLOSEST_UM:
         raise ValueError(
-            f"{origin}: half of {len(some)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are in "
-            "another unit than they are taken for: correct it in the file, or state `voxel_nm` in the TOML (nm a unit along x, y, z)."
+            f"{origin}: half of {len(places)} of its cells have another within {apart:.3g} um, nearer than nuclei can lie. Positions are "
+            "in another unit than they are taken for: correct it in the file, or state `voxel_nm` in the TOML (nm a unit along x, y, z)."
         )

@@ -49,7 +49,7 @@ def precomputed_ids(cloudpath: str) -> list[int]:
     folder = open_folder(cloudpath)
     from cloudfiles import CloudFiles
 
-    names = list(CloudFiles(folder.cloudpath).list())
+    names = list(CloudFiles(folder.cloudpath).list(flat=True))
     ids = sorted(int(name) for name in names if name.isascii() and name.isdigit())
     if not ids:
         raise ValueError(
@@ -129,7 +129,7 @@ def _attributes(info: dict[str, Any], origin: str) -> list[tuple[str, np.dtype, 
     """Attributes of the vertices, in the order in which they are stored."""
     given = info.get("vertex_attributes", UNDECLARED) or []
     attributes = []
-    for spec in [given] if isinstance(given, dict) else given:  # navis knows of files with one attribute outside a list
+    for spec in given if isinstance(given, list) else [given]:  # navis knows of files with one attribute outside a list
         try:
             name, kind, n = str(spec["id"]), str(spec["data_type"]), int(spec.get("num_components", 1))
         except (KeyError, TypeError, ValueError, AttributeError):

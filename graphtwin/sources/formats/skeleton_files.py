@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from graphtwin.config import nearest
+from graphtwin.config import nearest_of
 from graphtwin.sources.formats.compartments import LABELS, RawSkeleton
 from graphtwin.sources.formats.lengths import Nm, nm_per_unit_of, says_no_unit
 
@@ -143,7 +143,7 @@ def as_codes(labels: np.ndarray, n_vertices: int, what: str) -> Int64[np.ndarray
     unknown = [str(name) for name in names if name.lower() not in LABELS]
     if unknown:
         raise ValueError(
-            f"{what}: compartment labels {unknown[:5]} are unknown (nearest {nearest(unknown[0].lower(), LABELS)!r}; known: "
+            f"{what}: compartment labels {unknown[:5]} are unknown ({nearest_of(unknown[0].lower(), LABELS, 'nearest {}; ')}known: "
             f"{', '.join(LABELS)}, or SWC's codes). Rename them."
         )
     return np.array([LABELS[name.lower()] for name in names], np.int64)[place.reshape(-1)]

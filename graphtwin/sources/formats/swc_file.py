@@ -30,50 +30,64 @@ def read_swc(path: Path) -> RawSkeleton:
     Args:
         path: Path of the file.
     """
-    text = _text(path)
-    lines = [line.strip() for line in text.splitlines()]
-    header = read_header([line.lstrip("# \t") for line in lines if line.startswith("#")], path)
-    nodes = _table([line for line in lines if line and not line.startswith("#")], path)
+    text, encoding = _text(path)
+    header = read_header(_comments(text), path)
+    nodes = _table(text, encoding, path)
     labels, notes = _labels(nodes[:, TYPE], header)
     vertices = nodes[:, XYZ] * header.scale + header.offset
     return RawSkeleton(vertices, _edges(nodes, path), labels, header.nm_per_unit, directed=True, notes=notes)
 
 
-def _text(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16 with a mark, or in Latin-1."""
+def _text(path: Path) -> tuple[str, str]:
+    """The text of a file and its encoding: UTF-8, UTF-16 with a mark, or Latin-1."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
+        return content.decode("utf-16", errors="replace"), "utf-16"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), "utf-8-sig"
     except UnicodeDecodeError:
-        return content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+        return content.removeprefix(codecs.BOM_UTF8).decode("latin-1"), "latin-1"
 
 
-def _table(lines: list[str], path: Path) -> Float[np.ndarray, "nodes 6"]:
-    """Number, type, x, y, z and parent of each node."""
-    if lines and re.match(r"[A-Za-z_\"']", lines[0]) and not re.match(r"(nan|inf)\b", lines[0], re.IGNORECASE):
-        names = [name.strip("\"' ").lower() for name in re.split(r"[\s,;]+", lines.pop(0))]
-        if [name[:1] for name in names[2:5]] != ["x", "y", "z"]:
-            raise ValueError(f"{path}: the line of column names is {names}, but SWC has {', '.join(COLUMNS)} in this order. Write them so.")
-    if not lines:
-        return np.empty((0, 6))
+def _comments(text: str) -> list[str]:
+    """The lines that begin with #, without it; comments behind a node say something of the node alone."""
+    found = []
+    for match in re.finditer(r"#[^\r\n]*", text):
+        before = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
+        if not text[before : match.start()].strip():
+            found.append(match[0].strip("# \t"))
+    return found
+
+
+def _table(text: str, encoding: str, path: Path) -> Float[np.ndarray, "nodes 6"]:
+    """Number, type, x, y, z and parent of each node, straight from the file where its lines are as SWC has them."""
     try:
-        nodes = _numbers(lines)
+        nodes = _numbers(str(path), encoding)
     except (ValueError, OverflowError) as error:
-        odd = next((line for line in lines if "," in line or ";" in line), None)
-        try:
-            nodes = _numbers(_with_blanks(lines, odd) if odd else lines)
-        except (ValueError, OverflowError):
-            raise ValueError(f"{path}: no SWC that can be read ({error}). Each line needs {', '.join(COLUMNS)}.") from error
+        nodes = _from_lines(text.splitlines(), path, error)
     return _whole_numbers(nodes, path) if nodes.size else np.empty((0, 6))
 
 
-def _numbers(lines: list[str]) -> Float[np.ndarray, "nodes 6"]:
-    """Numbers between blanks, all columns but the radius."""
+def _from_lines(lines: list[str], path: Path, error: Exception) -> np.ndarray:
+    """The numbers of lines that have a line of column names above them, or other separators than blanks."""
+    first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), len(lines))
+    lines = lines[first:]
+    if lines and re.match(r"\s*[A-Za-z_\"']", lines[0]) and not re.match(r"\s*(nan|inf)\b", lines[0], re.IGNORECASE):
+        names = [name.strip("\"' ").lower() for name in re.split(r"[\s,;]+", lines.pop(0).strip())]
+        if [name[:1] for name in names[2:5]] != ["x", "y", "z"]:
+            raise ValueError(f"{path}: the line of column names is {names}, but SWC has {', '.join(COLUMNS)} in this order. Write them so.")
+    odd = next((line for line in lines if re.match(r"[^#]*[,;]", line)), None)
+    try:
+        return _numbers(_with_blanks(lines, odd) if odd else lines)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{path}: no SWC that can be read ({error}). Each line needs {', '.join(COLUMNS)}.") from error
+
+
+def _numbers(lines: list[str] | str, encoding: str | None = None) -> np.ndarray:
+    """Numbers between blanks, all columns but the radius, of lines or of the file of that name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # numpy's, of lines that hold a comment alone
-        return np.loadtxt(lines, ndmin=2, usecols=(0, 1, 2, 3, 4, 6))
+        return np.loadtxt(lines, ndmin=2, usecols=(0, 1, 2, 3, 4, 6), encoding=encoding)
 
 
 def _with_blanks(lines: list[str], odd: str) -> list[str]:
@@ -88,8 +102,10 @@ def _with_blanks(lines: list[str], odd: str) -> list[str]:
 def _whole_numbers(nodes: Float[np.ndarray, "nodes 6"], path: Path) -> Float[np.ndarray, "nodes 6"]:
     """The nodes, if numbers, types and parents are whole."""
     for column, name in ((NODE, "number"), (TYPE, "type"), (PARENT, "parent")):
-        wrong = ~(np.abs(nodes[:, column]) < LARGEST) | (nodes[:, column] != np.rint(nodes[:, column]))
-        if wrong.any():
+        values = nodes[:, column]
+        good = (np.abs(values) < LARGEST) & (values == np.rint(values))
+        if not good.all():
+            wrong = ~good
             raise ValueError(
                 f"{path}: the {name} of {int(wrong.sum())} of {len(nodes)} nodes is no whole number below 2^53, first "
                 f"{nodes[wrong, column][0]:g} at node {int(np.argmax(wrong)) + 1} of the file. Each line needs {', '.join(COLUMNS)}."
@@ -119,13 +135,9 @@ def _labels(types: Float[np.ndarray, " nodes"], header: SwcHeader) -> tuple[Int6
 def _edges(nodes: Float[np.ndarray, "nodes 6"], path: Path) -> Int64[np.ndarray, "edges 2"]:
     """Places of each node that has a parent and of that parent."""
     number, parent = nodes[:, NODE].astype(np.int64), nodes[:, PARENT].astype(np.int64)
-    order = np.argsort(number, kind="stable")
-    repeated = int((np.diff(number[order]) == 0).sum())
-    if repeated:
-        raise ValueError(f"{path}: {repeated} of {len(nodes)} nodes have the number of another one. Number every node once.")
     root = (parent < 0) | (parent == number) | ((parent == 0) & ~(number == 0).any())
     child = np.flatnonzero(~root)
-    place = order[np.minimum(np.searchsorted(number[order], parent[child]), len(nodes) - 1)]
+    place = _places(number, parent[child], path)
     lost = number[place] != parent[child]
     if lost.any():
         raise ValueError(
@@ -139,6 +151,18 @@ def _edges(nodes: Float[np.ndarray, "nodes 6"], path: Path) -> Int64[np.ndarray,
             "their parents form a circle. Export the tree again."
         )
     return np.column_stack([child, place])
+
+
+def _places(number: Int64[np.ndarray, " nodes"], asked: Int64[np.ndarray, " edges"], path: Path) -> Int64[np.ndarray, " edges"]:
+    """Place of each asked number among those of the nodes; any place for a number that is not there."""
+    last = len(number) - 1
+    if (number == number[:1] + np.arange(len(number))).all():  # as most files number them
+        return np.clip(asked - number[:1], 0, last)
+    order = np.argsort(number, kind="stable")
+    repeated = int((np.diff(number[order]) == 0).sum())
+    if repeated:
+        raise ValueError(f"{path}: {repeated} of {len(number)} nodes have the number of another one. Number every node once.")
+    return order[np.minimum(np.searchsorted(number[order], asked), last)]
 
 
 def _rootless(child: Int64[np.ndarray, " edges"], parent: Int64[np.ndarray, " edges"], n_nodes: int) -> Bool[np.ndarray, " nodes"]:

@@ -118,7 +118,7 @@ def _unit(comments: list[str], path: Path) -> Nm | None:
 
 def _candidates(line: str) -> list[tuple[str, bool]]:
     """What may be a unit in a line, and whether it can be nothing else."""
-    dictionary = IN_DICTIONARY.findall(line)
+    dictionary = IN_DICTIONARY.findall(line) if "unit" in line.lower() else []
     if dictionary:
         return [(text.strip(" \"'"), True) for text in dictionary]
     whole = AS_LINE.match(line)
@@ -126,7 +126,8 @@ def _candidates(line: str) -> list[tuple[str, bool]]:
         return [(whole[1].strip(" .\"'"), bool(re.match(r"[^:=]*[:=]", line)))]
     if "usual" in line.lower():  # SNT warns that positions "usually" are in another unit than those of the file
         return []
-    return [(text, False) for text in IN_SENTENCE.findall(line) + IN_BRACKETS.findall(line)]
+    sentence = IN_SENTENCE.findall(line) if re.search(r"\sin\s", line) else []
+    return [(text, False) for text in sentence + IN_BRACKETS.findall(line)]
 
 
 def _names_of_codes(comments: list[str]) -> dict[int, str]:

@@ -93,13 +93,14 @@ def _require_names(names: list[str], first: str) -> None:
 def _parsed(path: Path, dialect: Dialect, **how: object) -> pd.DataFrame:
     """The text parsed by pandas; letters that are not UTF-8 are taken for Latin-1, which is said."""
     packing = "gzip" if dialect.packed else None
-    given = {"sep": dialect.separator, "compression": packing, "skipinitialspace": True, "low_memory": False, **how}
+    given = {"sep": dialect.separator, "compression": packing, "skipinitialspace": True, **how}
     try:
         table = pd.read_csv(path, encoding=dialect.encoding, **given)
     except UnicodeDecodeError:
         log.info("%s: is no UTF-8; its letters are read as Latin-1.", path)
         table = pd.read_csv(path, encoding="latin-1", **given)
-    return table.rename(columns=lambda name: name.strip() if isinstance(name, str) else name)
+    table.columns = table.columns.str.strip()
+    return table
 
 
 def _without_row_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +136,7 @@ def _has_decimal_commas(table: pd.DataFrame, separator: str) -> bool:
 
 def _digits(written: pd.Series, numbers: pd.Series) -> pd.Series:
     """Ids that floats would round, from their digits: nullable int64, or text where one is larger; other columns as the floats they are."""
-    if not written.dropna().str.strip().str.fullmatch(r"-?\d+").all():
+    if not written.dropna().str.strip().str.fullmatch(r"-?\d{1,30}").all():
         return numbers
     values = [None if pd.isna(digits) else int(digits) for digits in written]
     if max(abs(value) for value in values if value is not None) > schema.LARGEST_ID:

@@ -106,24 +106,40 @@ def _read_cells(info: dict[str, Any], cloudpath: str) -> list[tuple[str, bytes]]
     levels = [level for level in given if isinstance(level, dict) and isinstance(level.get("key"), str)]
     if not levels or len(levels) < len(given):
         raise ValueError(f"{cloudpath}: the info file names no spatial index, by which points are read. Write the annotations with one.")
+    outside = [level["key"] for level in levels if level["key"].startswith("/") or ".." in level["key"].split("/")]
+    if outside:
+        raise ValueError(f"{cloudpath}: the spatial index {outside[0]!r} lies outside of the annotations. Name a folder in them.")
     sharded = [level["key"] for level in levels if level.get("sharding")]
     if sharded:
         raise ValueError(f"{cloudpath}: the spatial index {sharded[0]!r} is sharded, which is not read here. Write it without shards.")
     refusals: tuple[type[Exception], ...] = (OSError, ValueError, *damaged())
     try:
         files = CloudFiles(cloudpath)
-        names = sorted({name for level in levels for name in files.list(prefix=f"{level['key'].rstrip('/')}/")})
+        names = sorted({name for level in levels for name in _names(files, level["key"])})
         cells = [name for name in names if CELL.fullmatch(name.rpartition("/")[2])]
         found = [(found["path"], found["content"]) for found in files.get(cells)]
     except refusals as error:
         raise ValueError(
             f"{cloudpath}: a cell cannot be read or decompressed ({first_line(error)}). Copy the annotations again."
         ) from error
+    if not cells:
+        keys = [level["key"] for level in levels]
+        raise FileNotFoundError(
+            f"{cloudpath}: none of the folders {keys} of its spatial index has a cell, as if they had not been copied. Copy them too."
+        )
     if len(cells) < len(names):
         others = sorted(set(names) - set(cells))
         counts = len(others), len(names), others[0]
         log.warning("%s: %d of %d files are no cells of the spatial index and were passed over, first %s.", cloudpath, *counts)
     return found
+
+
+def _names(files: Any, key: str) -> list[str]:
+    """Names of the files of a level; a level in which no point is left may have no folder."""
+    try:
+        return list(files.list(prefix=f"{key.rstrip('/')}/", flat=True))
+    except FileNotFoundError:
+        return []
 
 
 def _split(name: str, content: bytes, cloudpath: str) -> Cell:

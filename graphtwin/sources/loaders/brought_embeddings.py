@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def _matrix(path: Path) -> np.ndarray:
     """The matrix (units, features) of an .npy file, whose header must promise no more than the file holds."""
     try:
         matrix = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, KeyError, OverflowError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError, MemoryError) as error:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file.") from error
         raise ValueError(

@@ -57,7 +57,7 @@ def _read(path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: Edg
         table = with_points(table, name, origin)
     schema.require_columns(table, [*ids.values(), *numbers, *(f"{name}_{axis}" for name in places.values() for axis in "xyz")], origin)
     read = pd.DataFrame({ours: schema.as_ids(table[theirs], f"{path}, column {theirs}") for ours, theirs in ids.items()})
-    read = read.assign(**{name: _numbers(table[name], f"{path}, column {name}") for name in numbers})
+    read = read.assign(**{name: schema.as_numbers(table[name], f"{path}, column {name}") for name in numbers})
     edges, declared = edges_of(table, Stated(of_frame=voxel_nm), VOXEL_NM, origin)
     of_cells = "nucleus_id" in ids
     for prefix, name in places.items():
@@ -68,11 +68,3 @@ def _read(path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: Edg
             require_tissue(nm / 1000, read["nucleus_id"].to_numpy(), origin)
         read = read.assign(**{f"{prefix}{axis}_nm": values for axis, values in zip("xyz", nm.T, strict=True)})
     return read
-
-
-def _numbers(column: pd.Series, origin: str) -> np.ndarray:
-    """A column of numbers as float64; NaN where it is empty."""
-    try:
-        return column.to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{origin}: {error}. Write numbers, and leave the cell empty where one is unknown.") from error

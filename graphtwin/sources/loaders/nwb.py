@@ -137,7 +137,7 @@ def read_nwb(
         at = moments[row]
         with opened(path) as file:
             sources = [activity(place) if deconvolve else file[field.series]["data"] for place, field in enumerate(fields)]
-            responses = [_responses(traces, field, at) for traces, field in zip(sources, fields, strict=True)]
+            responses = [_responses(traces, field, at, path) for traces, field in zip(sources, fields, strict=True)]
             if not deconvolve:
                 responses = [_scaled(part, field.scale).astype(np.float32) for part, field in zip(responses, fields, strict=True)]
             video = shown.at(file, movie, at)
@@ -172,7 +172,14 @@ def _field(file: Any, number: int, name: str, known: pd.DataFrame | None, path: 
     n_traces = data.shape[1] if data.ndim == 2 else 1
     if len(rows) != n_traces:
         raise ValueError(f"{path}: {name} has {n_traces} traces, but names {len(rows)} masks. The file is damaged.")
-    stored = whole(required_item(plane, "id", path), path).astype(np.int64)
+    ids = whole(required_item(plane, "id", path), path)
+    if ids.dtype.kind not in "iu" or ids.ndim != 1:
+        raise ValueError(f"{path}: the masks of {name} have ids of {ids.dtype} and shape {ids.shape}, which are no whole numbers.")
+    stored = ids.astype(np.int64)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise ValueError(
+            f"{path}: {name} names its masks by {rows.dtype} of shape {rows.shape}, which are no row numbers. Copy the file again."
+        )
     if data.ndim > 2 or data.dtype.kind not in "biuf" or rows.min(initial=0) < 0 or rows.max(initial=0) >= len(stored):
         raise ValueError(
             f"{path}: {name} holds {data.dtype} of shape {data.shape}, and masks {rows.min()} to {rows.max()} of {len(stored)}."
@@ -227,12 +234,17 @@ def _scaled(traces: np.ndarray, scale: tuple[Any, float]) -> np.ndarray:
     return traces if np.all(factor == 1) and summand == 0 else traces * factor + summand
 
 
-def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"]) -> Float[np.ndarray, "moments units"]:
+def _responses(traces: Any, field: _Field, at: Float[np.ndarray, " moments"], path: Path) -> Float[np.ndarray, "moments units"]:
     """Every unit's trace at each moment, from the frames around it alone."""
     after, weight = brackets(field.times_s, at, field.delays_s)
     first = int(after.min()) - 1
     block = np.asarray(traces[first : int(after.max()) + 1])
     block = block.reshape(len(block), -1)
+    endless = np.isinf(block).any(axis=1)
+    if endless.any():
+        raise ValueError(
+            f"{path}: {int(endless.sum())} frames of {field.series} are infinite. Leave the trial out: they are never filled in."
+        )
     units = np.arange(block.shape[1])
     later, earlier = block[after - first, units], block[after - first - 1, units]
     return np.where(weight == 1, later, weight * later + (1 - weight) * earlier).astype(np.float32)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
-from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, suffix_of, valid_rows, verified_sha256
+from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, require_tissue, suffix_of, valid_rows, verified_sha256
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
@@ -34,6 +34,7 @@ VECTORS = {
     "sta_mu_comb": np.float64,
 }
 OUTCOMES = {"synapse_density": "synapse_density", "ld_density_control": "co_travel"}  # our name of an outcome by the published one
+SIZES = ("synapse_size", "mean_synapse_size")  # columns of the summed and the mean size of a pair's synapses
 PICKLES = (".pkl", ".pickle")  # suffixes of pickled tables
 
 log = logging.getLogger("graphtwin")
@@ -183,10 +184,11 @@ def _counts(table: pd.DataFrame, origin: str) -> pd.Series:
 def _sizes(table: pd.DataFrame, origin: str) -> tuple[pd.Series, pd.Series]:
     """Summed and mean size of a pair's synapses; the mean has no value without a synapse."""
     unknown = pd.Series(np.nan, index=table.index)
-    total = table["synapse_size"].astype(np.float64) if "synapse_size" in table else unknown
+    given = {name: schema.as_numbers(table[name], f"{origin}, column {name}") for name in SIZES if name in table}
+    total = given.get("synapse_size", unknown)
     _refuse(table, (total < 0) | np.isinf(total), "have a negative or infinite synapse_size", "Sizes are sums of cleft voxels.", origin)
     connected = table["n_synapses"] > 0
-    mean = table["mean_synapse_size"].astype(np.float64) if "mean_synapse_size" in table else total / table["n_synapses"]
+    mean = given["mean_synapse_size"] if "mean_synapse_size" in given else total / table["n_synapses"]
     return total, mean.where(connected)
 
 
@@ -224,7 +226,9 @@ def _require_finite_similarities(table: pd.DataFrame, origin: str) -> None:
 def _positions(table: pd.DataFrame, frame: PiaFrame, origin: str) -> pd.DataFrame:
     """Nucleus positions (nm) as x_um, depth_um, z_um of the pia frame; unknown stays NaN."""
     schema.require_columns(table, NUCLEUS_NM, origin)
+    table = table.assign(**{name: schema.as_numbers(table[name], f"{origin}, column {name}") for name in NUCLEUS_NM})
     pia = pia_from_voxels(table[NUCLEUS_NM].to_numpy(dtype=np.float64), replace(frame, voxel_nm=(1.0, 1.0, 1.0)))
+    require_tissue(pia, table["nucleus_id"].to_numpy(), origin)
     return table.drop(columns=NUCLEUS_NM).assign(**dict(zip(schema.POSITION, pia.T, strict=True)))
 
 

@@ -134,7 +134,9 @@ class _Notes:
     def log(self, compartment: Compartment, n_skeletons: int) -> None:
         """Say all of it, a line each."""
         for words, (total, files, first) in self.found.items():
-            log.warning("%ss: %s; in %d of %d skeletons, first %s.", compartment, words.format(n=total), files, n_skeletons, first)
+            log.warning(
+                "%ss: %s; in %d of %d skeletons, first %s.", compartment, words.replace("{n}", str(total)), files, n_skeletons, first
+            )
 
 
 def _is_cloudpath(path: str) -> bool:
@@ -300,7 +302,7 @@ def _select(raw: RawSkeleton, compartment: Compartment, origin: str, notes: _Not
     codes = compartment_of_edges(raw)
     if codes is None or raw.labels is None:
         return raw.edges
-    inside = np.isin(codes, CODES[compartment])
+    inside = np.logical_or.reduce([codes == code for code in CODES[compartment]])
     if not inside.any():
         labels, counts = np.unique(np.where(raw.labels == SYNAPSE, -1, raw.labels), return_counts=True)
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from graphtwin.sources.formats import cloudpath_of, damaged, first_line, read_info
+from graphtwin.sources.formats import Scale, cloudpath_of, damaged, first_line, read_box, read_info, scales_of
 
 # Units that positions often have instead of nm, in nm along x, y and z.
 UNITS = {"voxels of 4 x 4 x 40 nm": (4.0, 4.0, 40.0), "um": (1000.0, 1000.0, 1000.0)}
@@ -41,6 +41,7 @@ class Volume:
         resolution_nm: Edge lengths of a voxel, nm.
         begin, end: First voxel and voxel after the last, along each axis.
         chunk: Voxels of a stored chunk along each axis, counted from `begin`.
+        scale: The resolution as its info file declares it.
         held: Volume as cloud-volume holds it.
     """
 
@@ -49,6 +50,7 @@ class Volume:
     begin: Int64[np.ndarray, " 3"]
     end: Int64[np.ndarray, " 3"]
     chunk: Int64[np.ndarray, " 3"]
+    scale: Scale
     held: Any
 
     @property
@@ -73,8 +75,8 @@ class Volume:
                 f"{self.path}: the cutout {begin.tolist()} to {end.tolist()} is not within the voxels {self.begin.tolist()} to "
                 f"{self.end.tolist()} (or is empty). Positions in nm are divided by {self.resolution_nm.tolist()} first."
             )
-        ids = self._download(begin, end)[..., 0]
-        if ids.dtype == np.uint64 and ids.size and int(ids.max()) >= 2**63:
+        ids = read_box(self.scale, begin, end, self.path) if self.scale.plain else self._download(begin, end)[..., 0]
+        if ids.dtype.kind == "u" and ids.size and int(ids.max()) >= 2**63:
             raise ValueError(f"{self.path}: an id of {int(ids.max())} does not fit int64. Ids of 2^63 and more are not supported.")
         return ids.astype(np.int64)
 
@@ -155,14 +157,17 @@ class Volume:
     def _download(self, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
         from cloudvolume.exceptions import EmptyVolumeException
 
+        refusals: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, *damaged())
         try:
             return np.asarray(self.held[tuple(slice(int(low), int(high)) for low, high in zip(begin, end, strict=True))])
+        except ImportError as error:
+            raise ValueError(f"{self.path}: its encoding needs another library ({first_line(error)}). Install it.") from error
         except EmptyVolumeException as error:
             raise FileNotFoundError(
                 f"{self.path}: the chunk {first_line(error)} is missing, asked for with the voxels {begin.tolist()} to {end.tolist()}. "
                 "Copy the volume again, or leave this part out."
             ) from error
-        except damaged() as error:
+        except refusals as error:
             raise ValueError(
                 f"{self.path}: a chunk of the voxels {begin.tolist()} to {end.tolist()} cannot be decoded ({first_line(error)}). It is cut "
                 "short or damaged: copy it again."
@@ -181,12 +186,17 @@ def open_volume(path: str | Path, resolution_nm: tuple[float, float, float] | No
     if info.get("type") != "segmentation":
         kind = info.get("type", info.get("@type", "unknown"))
         raise ValueError(f"{path}: a volume of type {kind!r}, but a segmentation is needed. Give the path of a precomputed segmentation.")
-    scales = [tuple(float(edge) for edge in scale["resolution"]) for scale in info["scales"]]
+    known = scales_of(info, cloudpath)
+    scales = [scale.resolution_nm for scale in known]
     if resolution_nm is not None and tuple(resolution_nm) not in scales:
         raise ValueError(f"{path}: no resolution of {list(resolution_nm)} nm; it has {[list(scale) for scale in scales]}.")
     mip = 0 if resolution_nm is None else scales.index(tuple(resolution_nm))
     from cloudvolume import CloudVolume
 
-    held = CloudVolume(cloudpath, mip=mip, info=info, progress=False, fill_missing=False, bounded=True)
-    begin, end = (np.asarray(corner, np.int64) for corner in (held.bounds.minpt, held.bounds.maxpt))
-    return Volume(str(path), np.asarray(scales[mip]), begin, end, np.asarray(held.chunk_size, np.int64), held)
+    refusals: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, AttributeError, IndexError, *damaged())
+    try:
+        held = CloudVolume(cloudpath, mip=mip, info=info, progress=False, fill_missing=False, bounded=True)
+    except refusals as error:
+        raise ValueError(f"{path}: its info file cannot be understood ({first_line(error)}). Copy it again.") from error
+    scale = known[mip]
+    return Volume(str(path), np.asarray(scale.resolution_nm), scale.begin, scale.end, scale.chunk, scale, held)

@@ -2,7 +2,7 @@
 
 from graphtwin.synthetic.brain.anatomy import DENSITY_PER_MM2, FEWEST, TISSUE_PER_MM2, Anatomy, em_nm, grow_anatomy
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite, kept, locate_on_neurites, severed
-from graphtwin.synthetic.brain.tiles import Grown, Tile, blocks, cable, cable_within, grow_block, grow_parts, lay_tiles, mapped
+from graphtwin.synthetic.brain.tiles import Grown, Tile, blocks, cable, cable_within, grow_block, grow_parts, lay_tiles
 from graphtwin.synthetic.brain.tissue import TARGETING_SLOPE, Tissue
 
 __all__ = [
@@ -27,6 +27,5 @@ __all__ = [
     "kept",
     "lay_tiles",
     "locate_on_neurites",
-    "mapped",
     "severed",
 ]

@@ -5,9 +5,9 @@ A first pass grows every neuron once and notes where its neurites run; then each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from graphtwin.synthetic.brain.anatomy import pia_um
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM
 from graphtwin.synthetic.brain.tissue import Tissue
+from graphtwin.workers import shared_out
 
 TILE_UM = 1200.0  # largest edge of a tile: the dendrites of 2,000 cells of default density are then in memory
 CELL_UM = 50.0  # side of the squares that outlines of axons are made of
@@ -65,7 +66,7 @@ def grow_parts(tissue: Tissue, workers: int = 1, skeletons: bool = True) -> Iter
         workers: Number of processes.
         skeletons: Whether the parts hold the neurites themselves.
     """
-    return mapped(grow_block, ((tissue, block, skeletons) for block in blocks(tissue)), workers)
+    return shared_out(grow_block, ((tissue, block, skeletons) for block in blocks(tissue)), workers, in_order=True)
 
 
 def blocks(tissue: Tissue) -> list[Int64[np.ndarray, " neurons"]]:
@@ -112,18 +113,6 @@ def cable_within(nucleus_id: int, neurite: Neurite, box_um: Float[np.ndarray, " 
     inside = (x >= box_um[0]) & (x <= box_um[1]) & (z >= box_um[2]) & (z <= box_um[3])
     edges = neurite.edges[inside[neurite.edges].any(axis=1)]
     return Cable.from_skeleton(int(nucleus_id), neurite.vertices_nm, edges) if len(edges) else None
-
-
-def mapped(function: Callable[..., Any], arguments: Iterable[Sequence[Any]], workers: int) -> Iterator[Any]:
-    """Results of a function in the order of its arguments, which are taken as processes become free."""
-    from joblib import Parallel, delayed
-
-    if workers < 1:
-        raise ValueError(f"workers = {workers}: give 1 or more.")
-    if workers == 1:
-        return (function(*each) for each in arguments)
-    results: Iterator[Any] = Parallel(n_jobs=workers, return_as="generator", pre_dispatch=workers)(delayed(function)(*a) for a in arguments)
-    return results
 
 
 def grow_block(tissue: Tissue, rows: Int64[np.ndarray, " neurons"], skeletons: bool) -> Grown:

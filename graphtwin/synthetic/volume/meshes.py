@@ -66,4 +66,4 @@ def write_meshes(surfaces: Surfaces, volume: Any) -> None:
     for root_id in surfaces.parts:
         vertices, faces = surfaces.mesh(root_id)
         if len(faces):
-            volume.mesh.put(Mesh(vertices, faces.astype(np.uint32), segid=root_id), skip_delete=True)
+            volume.mesh.put(Mesh(vertices, faces.astype(np.uint32), segid=root_id), compress=False, skip_delete=True)

@@ -1,6 +1,7 @@
 """A block of tissue as precomputed volumes: segmentation with skeletons and meshes, nuclei, and synapses as point annotations.
 
-Every byte follows from the content: no times, no names of users, and gzip without a date.
+Every byte follows from the content: no times and no names of users. Files are as the format has them, small by its own encoding of
+segmentations; gzip around them, as cloud-volume writes it by default, is known by the suffix to it alone, and other readers find nothing.
 """
 
 from __future__ import annotations
@@ -99,6 +100,6 @@ def _new_volume(folder: Path, block: Block, **more: str) -> Any:
         chunk_size=list(block.chunk),
         **more,
     )
-    volume = CloudVolume(f"file://{folder.resolve()}", info=info, progress=False, compress="gzip")
+    volume = CloudVolume(f"file://{folder.resolve()}", info=info, progress=False, compress=False)
     volume.commit_info()
     return volume

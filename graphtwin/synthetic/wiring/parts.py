@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from graphtwin.artifacts import write_atomic, write_parquet
-from graphtwin.synthetic.brain import Grown, Tile, Tissue, blocks, grow_block, lay_tiles, mapped
+from graphtwin.synthetic.brain import Grown, Tile, Tissue, blocks, grow_block, lay_tiles
 from graphtwin.synthetic.wiring.connections import connect_tile, require_function
 from graphtwin.wiring.conditional import WiringRule
+from graphtwin.workers import shared_out
 
 PART = "part-{:05d}"
 FOLDERS = ("skeletons", "pairs", "synapses")  # folders of parts, in the order in which they are written
@@ -52,7 +53,7 @@ def _write_missing(write: Callable[..., None], arguments: Sequence[tuple[Any, ..
 
     missing = [each for each in arguments if not all(path.exists() for path in each[-1])]
     with tqdm(total=len(arguments), initial=len(arguments) - len(missing), desc=what, unit="part") as bar:
-        for _ in mapped(write, missing, workers):
+        for _ in shared_out(write, missing, workers, in_order=True):
             bar.update()
 
 

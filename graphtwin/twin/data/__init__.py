@@ -4,15 +4,21 @@ from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of, held_
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.data.scales import Scales
+from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, require_view, view_of
 
 __all__ = [
+    "ADVICE",
     "ClipConfig",
     "Clips",
     "ReverseCorrelationConfig",
+    "SAME_RATE",
     "Scales",
+    "View",
     "Window",
     "clips_of",
     "held_out_clips",
     "in_vivo_responses",
     "locate_fields",
+    "require_view",
+    "view_of",
 ]

@@ -143,6 +143,8 @@ class Clips:
 
     def first_minutes(self, minutes: float) -> Clips:
         """The first trials that together last this long, the last of them whole."""
+        if minutes <= 0:
+            raise ValueError(f"{self.name}: {minutes:g} minutes leave no trial to learn from. Give a number above 0, or leave minutes out.")
         seconds = np.cumsum(self.n_frames()) / (1.0 if self.pictures else self.frame_rate_hz)
         kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
         return replace(self, rows=self.rows[:kept])

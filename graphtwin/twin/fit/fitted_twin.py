@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.artifacts import read_tensors, write_atomic
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.formats import Recording
-from graphtwin.twin.data import ClipConfig, Clips, Scales, held_out_clips
+from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
 
@@ -58,11 +58,15 @@ class FittedTwin:
     animals: dict[str, KnownAnimal]
 
     def clips(self, recording: Recording, tiers: tuple[str, ...]) -> Clips:
-        """Trials of an animal of this twin, on its scales; an error where units differ or a stimulus was trained on."""
+        """Trials of an animal of this twin, on its scales; an error where units or pictures differ or a stimulus was trained on."""
         return held_out_clips(self.training(recording), tiers)
 
+    def views(self) -> dict[str, View]:
+        """What the core sees of each animal's pictures."""
+        return {name: View(seen.size, seen.seen_rate_hz(self.config.clips)) for name, seen in self.animals.items()}
+
     def training(self, recording: Recording) -> Clips:
-        """The trials that the twin was fitted on or stopped by, and no others; an error where units differ."""
+        """The trials that the twin was fitted on or stopped by, and no others; an error where units or the form of pictures differ."""
         if recording.name not in self.animals:
             raise ValueError(f"{recording.name}: not an animal of this twin ({', '.join(self.animals)}). Transfer the twin to it first.")
         seen = self.animals[recording.name]
@@ -71,9 +75,32 @@ class FittedTwin:
                 f"{recording.name}: {len(recording.units)} units, not the {len(seen.units)} in the same order that the twin was fitted on. "
                 "Give the recording it was trained on, or transfer the twin to this one."
             )
+        _refuse_what_differs(recording, seen, monitor_is_stated=self.config.monitor is not None)
         shown = recording.trials["stimulus"].astype(str)
         trained = np.flatnonzero(shown.isin(seen.training) & recording.trials["has_responses"].astype(bool)).astype(np.int64)
+        if not len(trained):
+            raise ValueError(
+                f"{recording.name}: shows none of the {len(seen.training)} stimuli that the twin was trained on: nothing tells held-out "
+                "trials from them. Give the recording it was trained on, with its training trials, or train again."
+            )
         return Clips(recording, trained, seen.scales, self.config.clips)
+
+
+def _refuse_what_differs(recording: Recording, seen: KnownAnimal, monitor_is_stated: bool) -> None:
+    """Raise where a recording has other pictures, another screen or other behaviour than the twin knows of its animal."""
+    view, known = view_of(recording), View(seen.size, seen.frame_rate_hz)
+    if not view.same(known):
+        raise ValueError(f"{recording.name}: {view}, but the twin was trained on {known}. {ADVICE}")
+    if not monitor_is_stated and recording.monitor != seen.monitor:
+        raise ValueError(
+            f"{recording.name}: names a monitor of {recording.monitor}, but the twin was trained on one of {seen.monitor}. Give the "
+            "recording it was trained on, or transfer the twin to this one."
+        )
+    if recording.behaviour != seen.behaviour:
+        told = ", ".join(recording.behaviour), ", ".join(seen.behaviour)
+        raise ValueError(
+            f"{recording.name}: its behaviour is {told[0]}, but the twin was trained on {told[1]}. Name the same, in that order."
+        )
 
 
 def fitted_of(trained: Trained) -> FittedTwin:
@@ -98,19 +125,15 @@ def write_twin(fitted: FittedTwin, path: Path) -> Path:
         "animals": {name: _plain(seen) for name, seen in fitted.animals.items()},
         "weights": fitted.twin.state_dict(),
     }
-    return write_atomic(path, lambda temporary: torch.save(content, temporary))
+    return write_tensors(content, path)
 
 
 def read_twin(path: Path) -> FittedTwin:
     """A twin from its file, in eval mode; an error in words where the file is something else or damaged."""
     try:
-        content = read_tensors(path)
+        content = read_tensors(path, "It is no twin, or damaged: train again.")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
-    except Exception as error:  # torch raises whatever unpickling meets
-        raise ValueError(
-            f"{path}: cannot be read as a twin ({type(error).__name__}). It is damaged or something else: train again."
-        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: not a functional twin of this version ({FORMAT!r}). Train again, or use the version that wrote it.")
     config = validate(FoundationConfig, content["config"], str(path))

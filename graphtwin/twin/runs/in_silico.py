@@ -100,17 +100,26 @@ def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Fl
     from graphtwin.insilico import clip_responses
     from graphtwin.twin.fit import responders
 
-    return np.concatenate([clip_responses(animal, stimulus_clips(animal, stimulus), progress=progress) for animal in responders(fitted)])
+    parts = []
+    for animal in responders(fitted):
+        clips = stimulus_clips(animal, stimulus, fitted.animals[animal.name].frame_rate_hz)
+        parts.append(clip_responses(animal, clips, progress=progress))
+    return np.concatenate(parts)
 
 
-def stimulus_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:
+def stimulus_clips(
+    responder: Responder, stimulus: Path, recorded_hz: float | None = None
+) -> Iterator[Float[np.ndarray, "frames height width"]]:
     """The clips of a stimulus, one in memory at a time.
 
     Args:
         responder: Responder whose size and frame rate the clips must have.
-        stimulus: File of grey levels, .npy (frames, height, width) or (clips, frames, height, width); or a recording, whose first 40
-            different clips are taken, whatever their tier.
+        stimulus: File of grey levels, .npy (frames, height, width) or (clips, frames, height, width), whose frames are taken to be at the
+            responder's rate, since nothing says theirs; or a recording, whose first 40 different clips are taken, whatever their tier.
+        recorded_hz: Frames a second of the recordings that the responder was trained on, where it sees them resampled.
     """
+    from graphtwin.twin.data import SAME_RATE
+
     size = responder.size
     if not np.isfinite(responder.frame_rate_hz):
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, which are no clips. Give a twin of videos.")
@@ -124,8 +133,14 @@ def stimulus_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.nd
     rate, recorded = responder.frame_rate_hz, recording.frame_rate_hz
     if not np.isfinite(recorded):
         raise ValueError(f"{stimulus}: shows single pictures; signal correlations need clips. Give a recording of videos, or an .npy.")
+    if min(abs(recorded / known - 1) for known in (rate, recorded_hz or rate)) > SAME_RATE:
+        raise ValueError(
+            f"{stimulus}: has {recorded:.4g} frames a second, but {responder.name} was trained on {recorded_hz or rate:.4g}. Resample "
+            "its clips and give them as .npy."
+        )
+    as_it_is = abs(recorded / rate - 1) <= SAME_RATE  # else the twin was trained on such recordings, resampled as is done here
     for row in np.flatnonzero(~recording.trials["stimulus"].duplicated())[:MOST_CLIPS]:
         video = recording.open_trial(int(row)).video
-        clip = video if rate == recorded else video[(np.arange(int(len(video) * rate / recorded)) * recorded / rate).astype(int)]
+        clip = video if as_it_is else video[(np.arange(int(len(video) * rate / recorded)) * recorded / rate).astype(int)]
         require_video(clip, size)
         yield clip

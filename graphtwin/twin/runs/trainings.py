@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,21 @@ from graphtwin import artifacts
 from graphtwin.checks import check_recording
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
-from graphtwin.kinds import TWIN, begin_anew
+from graphtwin.folders import written
+from graphtwin.kinds import TWIN
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
-from graphtwin.twin.runs.twin_folder import begin, core_of, load_twin, require_twin_place, write_begun, write_history
+from graphtwin.twin.runs.twin_folder import (
+    CHECKPOINT,
+    FILE_NAME,
+    core_of,
+    identity_of,
+    load_twin,
+    require_twin_place,
+    write_begun,
+    write_history,
+)
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
@@ -34,7 +45,7 @@ def train_twin(
     device: Device = "auto",
     force: bool = False,
 ) -> Path:
-    """Train one core for all recordings and write its folder: kind.json, twin.pt, config.toml, history.csv, provenance.json.
+    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json.
 
     Args:
         folders: Folders or files of recordings.
@@ -111,24 +122,28 @@ def _train(
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
+    from graphtwin.twin.data import require_view, view_of
     from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
         if first:
             require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
-        recordings = [open_recording(folder) for folder in folders]
-        if first:
-            tell_findings(recordings)
-            if force:
-                begin_anew(out, TWIN)
-            begin(out, config, "graphtwin twin transfer" if onto else "graphtwin twin train")
-            inputs = {recording.name: f"{len(recording.trials)} trials, {len(recording.units)} units" for recording in recordings}
-            write_begun(artifacts.provenance(seed, inputs | core_of(onto)) | {"minutes": minutes}, out)
-        trained = train_foundation(recordings, config, seed, out / "fit.pt", first, minutes, load_twin(onto).twin if onto else None, device)
-    if not first:
-        return out
-    write_twin(fitted_of(trained), out / "twin.pt")
-    write_history(trained, out)
-    (out / "fit.pt").unlink(missing_ok=True)
+        command = "graphtwin twin transfer" if onto else TWIN.command
+        with written(out, TWIN, resume, force, command) if first else nullcontext() as begin:
+            recordings = [open_recording(folder) for folder in folders]
+            core = None if onto is None else load_twin(onto)
+            views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
+            for name, view in views.items():
+                require_view(name, view, core.views() if core else views)
+            if begin is not None:
+                tell_findings(recordings)
+                inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
+                asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
+                begin()
+                write_begun(config, artifacts.provenance(seed, inputs) | asked, out)
+            trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core.twin if core else None, device)
+            if first:
+                write_twin(fitted_of(trained), out / FILE_NAME)
+                write_history(trained, out)
     return out

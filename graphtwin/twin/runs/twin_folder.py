@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml, read_toml
-from graphtwin.kinds import TWIN, require_kind, require_place, write_kind
+from graphtwin.folders import WORK, require_as_written
+from graphtwin.kinds import TWIN, require_kind, require_place
 
 if TYPE_CHECKING:
+    from graphtwin.sources.formats import Recording
     from graphtwin.twin.fit import FittedTwin, FoundationConfig, Trained
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
+# Arguments that the numbers of a training depend on, beside its settings and inputs: sums of several threads differ in their last digit.
+DECIDED = ("seed", "minutes", "threads", "device")
+CHECKPOINT = Path(WORK) / "fit.pt"  # file of the state after an epoch, from which a stopped training goes on
 
 
 def load_twin(run: str | Path) -> FittedTwin:
@@ -29,7 +36,9 @@ def load_twin(run: str | Path) -> FittedTwin:
     from graphtwin.twin.fit import read_twin
 
     require_kind(run, TWIN)
-    return read_twin(Path(run) / FILE_NAME)
+    fitted = read_twin(Path(run) / FILE_NAME)
+    require_as_written(run, FILE_NAME)
+    return fitted
 
 
 def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force: bool = False, inputs: Sequence[str | Path] = ()) -> None:
@@ -43,8 +52,6 @@ def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force:
         inputs: Recordings and the twin that are read.
     """
     written = out / "config.toml"
-    if not force and (out / FILE_NAME).exists() and require_place(out, TWIN, resume=True):
-        raise FileExistsError(f"{out}: a finished twin is there. Give --force to begin anew, or name another --out.")
     if not require_place(out, TWIN, resume, force, inputs) or not written.exists():
         return
     changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)))
@@ -52,16 +59,16 @@ def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force:
         raise ValueError(f"{out}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out.")
 
 
-def begin(out: Path, config: FoundationConfig, command: str = TWIN.command) -> None:
-    """Write kind and settings into the folder of a training, once its recordings are known to be good.
-
-    Args:
-        out: Folder of the training.
-        config: Settings of the training.
-        command: Command that writes the folder.
-    """
-    write_kind(out, TWIN, command)
-    artifacts.write_text(dump_toml(config), out / "config.toml")
+def identity_of(recording: Recording) -> str:
+    """What tells a recording from others, and from itself after a change: its size, and a hash of its tables and its last trial."""
+    told = hashlib.sha256()
+    for table in (recording.units, recording.trials):
+        told.update(table.to_csv(index=False).encode())
+    for row in np.flatnonzero(recording.trials["has_responses"].astype(bool))[-1:]:
+        trial = recording.open_trial(int(row))
+        for part in (trial.video, trial.responses, trial.behaviour, trial.eye_position):
+            told.update(np.ascontiguousarray(part).tobytes())
+    return f"{len(recording.trials)} trials, {len(recording.units)} units, sha256 {told.hexdigest()[:16]}"
 
 
 def core_of(run: Path | None) -> dict[str, str]:
@@ -69,15 +76,16 @@ def core_of(run: Path | None) -> dict[str, str]:
     return {} if run is None else {"core": artifacts.sha256(run / FILE_NAME)}
 
 
-def write_begun(provenance: dict[str, Any], out: Path) -> Path:
-    """Write down what a training is begun with; an error where it goes on and was begun with another seed, other minutes or inputs."""
+def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path) -> Path:
+    """Write down what a training is begun with; an error where it goes on with another of what its numbers depend on."""
     path = out / "provenance.json"
     if path.exists():
-        then, now = ({"seed": told["seed"], "minutes": told["minutes"], **told["inputs"]} for told in (_read_json(path), provenance))
+        then, now = ({name: told[name] for name in DECIDED} | told["inputs"] for told in (_read_json(path), provenance))
         names = sorted(then.keys() | now.keys())
         changed = [f"{name} was {_said(then, name)}, is {_said(now, name)}" for name in names if then.get(name) != now.get(name)]
         if changed:
             raise ValueError(f"{out}: cannot go on with other arguments: {'; '.join(changed)}. Give the same, or name another --out.")
+    artifacts.write_text(dump_toml(config), out / "config.toml")
     return artifacts.write_json(provenance, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def read_video(path: str | Path) -> np.ndarray:
         raise FileNotFoundError(f"{path}: {'is a folder' if path.exists() else 'no such file'}. Give an .npy file of grey levels.")
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, tokenize.TokenError, SyntaxError) as error:
         raise ValueError(f"{path}: is no .npy file of numbers, or is cut short. Save the grey levels with numpy.save.") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
         raise ValueError(f"{path}: holds {getattr(stored, 'dtype', 'several arrays')}, no numbers. Save the grey levels with numpy.save.")

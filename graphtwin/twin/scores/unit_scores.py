@@ -47,9 +47,9 @@ class StimulusSums:
     Attributes:
         n: Number of entries, repeats x frames.
         frames: Number of frames.
-        rated: Number of frames shown at least twice.
+        rated: Number of entries of frames shown at least twice.
         spread: Sum over frames of (t - 1) / t^2 for t repeats.
-        noise: Variance over repeats (n - 1), summed over frames.
+        noise: Variance over repeats (n - 1), summed over the entries of those frames: a frame counts as often as it was shown.
         gain: Log-likelihood above an intercept, nats; NaN where it is unknown.
         binned_gain: Log-probability of bins above their shares, nats; NaN where it is unknown.
         repeat_n: Number of frames of each repeat, (stimuli, repeats).
@@ -113,11 +113,11 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
         )
     repeats, frames = y.shape[:2]
     mean_y, mean_p = y.mean(0), p.mean(0)
-    noise = y.var(0, ddof=1).sum(0) if repeats > 1 else np.zeros(y.shape[2])
+    noise = repeats * y.var(0, ddof=1).sum(0) if repeats > 1 else np.zeros(y.shape[2])
     return {
         "n": np.float64(repeats * frames),
         "frames": np.float64(frames),
-        "rated": np.float64(frames * (repeats > 1)),
+        "rated": np.float64(repeats * frames * (repeats > 1)),
         "spread": np.float64(frames * (repeats - 1) / repeats**2),
         "y": y.sum((0, 1)),
         "yy": (y * y).sum((0, 1)),
@@ -178,7 +178,8 @@ def cc_norm(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
 def feve(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     """Share of the explainable variance that is explained; NaN where less than 15 % of the variance is explainable.
 
-    Cadena et al. 2019, doi:10.1371/journal.pcbi.1006897.
+    Cadena et al. 2019, doi:10.1371/journal.pcbi.1006897. Stimuli that were shown once tell no noise and are to be left out of the sums;
+    noise weighs each stimulus by its repeats, as error and variance do, so that a perfect model has 1 with unequal repeats too.
     """
     if s["rated"] <= 0:
         return np.full(len(s["y"]), np.nan)
@@ -209,7 +210,7 @@ def score_units(sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicat
         sums: Sums of the stimuli scored.
         units: Table with the units' keys, in the order of the responses.
         seed: Seed of the resampling.
-        replicates: Number of resamples; below 2 stimuli there are no intervals.
+        replicates: Number of resamples; below 2 stimuli there are no columns of intervals, below 5 they are NaN.
     """
     found = all_scores(sums, np.ones(len(sums.n)))
     table = units[["session", "scan_idx", "unit_id"]].reset_index(drop=True).assign(**found)
@@ -227,7 +228,9 @@ def all_scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dic
     """Every score of every unit, each stimulus counted `weight` times."""
     s = sums.weighted(weight)
     functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response, binned_bits_per_response)
-    return {function.__name__: function(s) for function in functions}
+    repeated = sums.rated > 0
+    of_repeated = s if repeated.all() else sums.weighted(weight * repeated)
+    return {function.__name__: function(of_repeated if function is feve else s) for function in functions}
 
 
 def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray, ddof: int) -> np.ndarray:

@@ -128,7 +128,7 @@ def efficient_scores(
         centred = sums[:, g] - sums[:, g].mean(axis=0)
         score = centred[:, 0] - centred[:, 1:] @ np.linalg.lstsq(centred[:, 1:], centred[:, 0], rcond=None)[0]
         sd = score.std()
-        if sd > ROUNDING * np.abs(sums[:, g, 0]).max():
+        if sd > ROUNDING * max(float(np.abs(sums[:, g, 0]).max()), 1.0):  # sums are in SD of a pair's similarity: of 0 all is rounding
             z[:, g], slope[:, g] = score / sd, score / sd**2
     return z, slope
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import pandas as pd
 
@@ -13,8 +14,9 @@ from graphtwin.wiring.conditional import DISTANCE_ALONE, L_D_ALONE, Hypothesis, 
 from graphtwin.wiring.nulls import motifs
 from graphtwin.wiring.questions.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.questions.question import Answer, Step
-from graphtwin.wiring.questions.shared_input import common_input, compare, expect
+from graphtwin.wiring.questions.shared_input import MIN_TARGETS, common_input, compare, expect
 
+T = TypeVar("T")
 GEOMETRY = ("distance_um", "depth_difference_um")  # columns that the joint models hold fixed
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")
 MOTIF_NULLS = 100  # rewired graphs: the least p, two-sided, is then 2 / 101
@@ -53,6 +55,8 @@ def together(
     steps["held-out axons"] = partial(_held_out, shared, names, geometry, seed, by)
     if neurons is not None:
         steps["common input"] = partial(_targets_of_axons, shared, neurons, names, by, seed)
+    else:
+        answer.lack("common_input", "no neuron table was given, which tells the responses of targets.")
     return steps | {"motifs": partial(_motifs, shared, neurons, seed)}
 
 
@@ -81,14 +85,49 @@ def _blocks(shared: pd.DataFrame, names: list[str], geometry: list[str], answer:
     return blocks
 
 
+def without_failing_groups(pairs: pd.DataFrame, by: str | None, work: Callable[[pd.DataFrame], T]) -> tuple[T, dict[str, str]]:
+    """What is made of the pairs of all groups, or of those that it can be made of.
+
+    Args:
+        pairs: The pair table.
+        by: Column that divides the pairs into groups, or None.
+        work: Function of a pair table that raises a ValueError where a group does not allow it.
+
+    Returns:
+        What `work` made, and the reason for every group that is left out: that which it raises for the group's pairs alone.
+
+    Raises:
+        ValueError: It cannot be made of any group, or of those that allow it together.
+    """
+    try:
+        return work(pairs), {}
+    except ValueError:
+        if by is None or pairs[by].nunique() < 2:
+            raise
+    left_out = {}
+    for group, part in pairs.groupby(by, sort=True):
+        try:
+            work(part)
+        except ValueError as reason:
+            left_out[str(group)] = str(reason)
+    kept = pairs[~pairs[by].astype(str).isin(left_out)]
+    return work(kept if len(kept) else pairs), left_out
+
+
+def _left_out(what: str, left_out: Mapping[str, str]) -> list[str]:
+    return [f"{what}: {group} is left out. {reason}" for group, reason in left_out.items()]
+
+
 def _joint(shared: pd.DataFrame, blocks: Mapping[str, Sequence[str]], scale: str, by: str | None, seed: int) -> Answer:
     """The joint model at one scale; a scale that the pairs do not allow is a note."""
     found = Answer()
     try:
-        joint = fit_joint(shared, blocks, scale, by, seed)
+        joint, left_out = without_failing_groups(shared, by, lambda pairs: fit_joint(pairs, blocks, scale, by, seed))
     except ValueError as reason:
         found.notes.append(f"no joint model at the {scale} scale: {reason}")
+        found.lack("joint", f"No joint model at the {scale} scale: {reason}")
         return found
+    found.notes += _left_out(f"joint model at the {scale} scale", left_out)
     for name, table in (("joint", joint.slopes), ("commonality", joint.commonality), ("collinearity", joint.collinearity)):
         found.add(name, table.assign(scale=scale))
     found.notes += joint.warnings
@@ -109,10 +148,12 @@ def _held_out(shared: pd.DataFrame, names: list[str], geometry: list[str], seed:
             Hypothesis("L_d, geometry, all similarities", (*geometry, *names)),
         ]
     try:
-        scores = held_out_scores(shared, rules, seed, by)
+        scores, left_out = without_failing_groups(shared, by, lambda pairs: held_out_scores(pairs, rules, seed, by))
     except ValueError as reason:
         found.notes.append(f"no held-out axons: {reason}")
+        found.lack("held_out", str(reason))
     else:
+        found.notes += _left_out("held-out axons", left_out)
         found.add("held_out", compare_held_out(scores, L_D_ALONE.name, seed))
     return found
 
@@ -122,18 +163,25 @@ def _targets_of_axons(shared: pd.DataFrame, neurons: pd.DataFrame, names: list[s
     found = Answer()
     column = next((name for name in RESPONSES if name in neurons and neurons[name].notna().any()), None)
     if column is None:
-        found.notes.append(f"common input was not asked: the neuron table has none of {', '.join(RESPONSES)}.")
+        reason = f"the neuron table has none of {', '.join(RESPONSES)}."
+        found.notes.append(f"common input was not asked: {reason}")
+        found.lack("common_input", reason)
         return found
     known = neurons[neurons[column].notna()].sort_values("nucleus_id")
     group = by or "population"
+    grouped = shared.assign(population="all") if by is None else shared
     try:
-        expected = expect(shared.assign(population="all") if by is None else shared, names, group)
+        expected, left_out = without_failing_groups(grouped, group, lambda pairs: expect(pairs, names, group))
     except ValueError as reason:
         found.notes.append(f"common input was not asked: {reason}")
+        found.lack("common_input", str(reason))
         return found
+    found.notes += _left_out("common input", left_out)
     axons = common_input(expected, known["nucleus_id"].to_numpy(), stacked(known[column]), group, seed=seed, progress=True)
     found.add("common_input_each", axons)
     found.add("common_input", compare(axons, seed))
+    if axons.empty:
+        found.lack("common_input", f"no axon has {MIN_TARGETS} partners with responses in a group.")
     return found
 
 
@@ -149,4 +197,5 @@ def _motifs(shared: pd.DataFrame, neurons: pd.DataFrame | None, seed: int) -> An
         found.add("motifs", motifs(pre, post, seed, MOTIF_NULLS, position, progress=True))
     except ValueError as reason:
         found.notes.append(f"motifs were not counted: {reason}")
+        found.lack("motifs", str(reason))
     return found

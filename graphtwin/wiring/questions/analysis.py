@@ -97,6 +97,7 @@ def _mixed(question: Question) -> Answer:
         fit = fit_mixed(outcome.formula, used, outcome.kind.family)
     except NotConverged as failure:
         found.notes.append(str(failure))
+        found.lack("slopes", str(failure))
         return found
     found.models[name] = fit
     found.add("slopes", _slope_rows(slopes(fit, name, question.by), question))
@@ -159,6 +160,8 @@ def _ranking(question: Question) -> Answer:
     found.add("within_axons_each", per_axon.assign(similarity=question.similarity))
     if len(per_axon):
         found.add("within_axons", summarise_ranking(per_axon, question.seed).assign(similarity=question.similarity))
+    else:
+        found.lack("within_axons", f"{question.similarity}: no axon has both a connected and an unconnected candidate.")
     return found
 
 
@@ -194,12 +197,31 @@ def _nulls(question: Question) -> dict[str, Step]:
     def drawn(step: str) -> Answer:
         found = Answer()
         try:
-            found.add("nulls", _of_outcome(draws[step]().to_frame(), question.outcome))
+            table = draws[step]().to_frame()
         except ValueError as reason:
             found.notes.append(f"{name} was not {step}: {reason}")
+            found.lack("nulls", f"{name} was not {step}: {reason}")
+            return found
+        found.add("nulls", _of_outcome(table, question.outcome))
+        found.notes += [f"{name} {step}: {note}" for note in _of_null(table, question)]
         return found
 
     return {step: partial(drawn, step) for step in draws}
+
+
+def _of_null(table: pd.DataFrame, question: Question) -> list[str]:
+    """Groups that a null could not test, and those where it and the error over axons disagree."""
+    by_error = question.fit.to_frame().query("similarity == @question.similarity").set_index("group")["p"]
+    rows = table.assign(by_error=table["group"].map(by_error))
+    nothing = rows.loc[rows["p"].isna(), "group"]
+    notes = []
+    if len(nothing):
+        notes.append(f"no degree of freedom in {', '.join(nothing)}: this null never changes the slope there, so that it tests nothing.")
+    apart = rows[rows["p"].notna() & ((rows["p"] <= SIGNIFICANT) != (rows["by_error"] <= SIGNIFICANT))]
+    if len(apart):
+        said = ", ".join(f"{row.group} ({row.by_error:.2g} and {row.p:.2g})" for row in apart.itertuples())
+        notes.append(f"the p of the error over axons and of this null disagree in {said}: believe neither alone.")
+    return notes
 
 
 def strata(outcome: Outcome) -> Int[np.ndarray, " pairs"] | None:

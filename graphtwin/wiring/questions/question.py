@@ -46,12 +46,17 @@ class Question:
 
 @dataclass
 class Answer:
-    """Tables by name, models by the similarity they belong to, what a reader must be told, and the rule, a sentence a scale."""
+    """Tables by name, models by the similarity they belong to, what a reader must be told, and the rule, a sentence a scale.
+
+    Attributes:
+        absent: Why a table is not there, or not for all, by its name.
+    """
 
     tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     models: dict[str, MixedFit] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rule: list[str] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table; those of one name are stacked."""
@@ -64,6 +69,13 @@ class Answer:
         self.models |= other.models
         self.notes += other.notes
         self.rule += other.rule
+        for name, reason in other.absent.items():
+            self.lack(name, reason)
+
+    def lack(self, name: str, reason: str) -> None:
+        """Keep why a table is not there; several reasons stand after each other."""
+        known = self.absent.get(name)
+        self.absent[name] = reason if known in (None, reason) else f"{known} {reason}"
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Every table, whole."""

@@ -1,0 +1,101 @@
+"""What the numbers of a run say: the questions that it answers, and its verdicts in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, judge
+from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
+from graphtwin.pipeline.graph.held_out_scores import PERMUTATIONS
+
+SCAN_OR_MAJORITY = ("scan alone", "majority")
+WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that a run answers: whether a model predicts better than every model that lacks what it has, and what that is about.
+
+    Attributes:
+        lacking: Models that lack it, of which the best is compared; the first of equals.
+        what: What the first model has and the others lack, in words.
+    """
+
+    task: str
+    split: str
+    metric: str
+    first: str
+    lacking: tuple[str, ...]
+    about: About
+    what: str
+
+
+# Models of function never see the scan, whose depth was chosen: they are asked to tell neurons of one scan apart.
+ASKED = [
+    Asked("cell_type", "neuron", "balanced_accuracy_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
+    Asked("layer", "neuron", "balanced_accuracy_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
+    Asked("depth", "neuron", "r2_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, WITHOUT_FUNCTION, "function", "function"),
+    Asked("connectivity", "axon", "auc", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "average_precision", "boosting + tuning", ("boosting",), "function", "tuning similarity (function)"),
+]
+
+
+def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
+    """Verdicts on what the numbers say, one sentence a question; permutations stand behind those about function in the graph model.
+
+    Args:
+        metrics: Metrics of every model, which say which of those that lack something is best.
+        differences: Paired differences of models.
+        nulls: The graph model's metrics where function was permuted, as `null_table` returns them.
+    """
+    found = []
+    for asked in ASKED:
+        scored = _rows(metrics, asked).set_index("model")["estimate"]
+        there = [name for name in asked.lacking if np.isfinite(scored.get(name, np.nan))]
+        if asked.first not in scored or not there:
+            continue
+        best = (min if asked.metric in LOWER_IS_BETTER else max)(there, key=scored.__getitem__)
+        row = _rows(differences, asked).set_index("model", drop=False).loc[f"{asked.first} - {best}"]
+        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
+        same = same[same["null"].isin(PERMUTATIONS if asked.about == "function" else ())]
+        null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
+        found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what))
+    return found
+
+
+def _rows(table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """The rows of a table of results that a question is about."""
+    key = {"task": asked.task, "split": asked.split, "subset": "all", "metric": asked.metric}
+    return table[np.logical_and.reduce([table[name] == value for name, value in key.items()])]
+
+
+def wiring_verdict(slopes: pd.DataFrame) -> list[Verdict]:
+    """Whether similarity decides who connects once place is held fixed, by both tests; where they disagree the verdict names it.
+
+    Axons share targets, so that an error over axons alone takes what a few popular targets do for a rule; the permutation of the targets'
+    function keeps how popular each target is.
+
+    Args:
+        slopes: Slopes as `conditional_like_to_like` returns them; without a row there is no verdict.
+    """
+    if slopes.empty:
+        return []
+    held = slopes[slopes["model"] == "with geometry"]
+    by_error, by_null = held["p"] <= LEVEL, held["p_null"] <= LEVEL
+    both = int((by_error & by_null).sum())
+    text = (
+        f"like-to-like: with place held fixed, {both} of {len(held)} slopes of similarity have p <= {LEVEL} both "
+        "by the error over axons and by permuting the targets' function"
+    )
+    apart = held[(by_error != by_null) & held["p_null"].notna()]
+    said = [f"{row.similarity.replace('_', ' ')} at {row.materialization} ({row.p:.2g} and {row.p_null:.2g})" for row in apart.itertuples()]
+    text += f"; they disagree for {', '.join(said)}, where the permutation counts, since axons share targets" if said else ""
+    unknown = int(held["p_null"].isna().sum())
+    text += f"; {unknown} could not be permuted" if unknown else ""
+    finding: Finding = "adds" if both else "untested" if unknown == len(held) else "unclear"
+    return [Verdict("like_to_like", None, finding, None, f"{text}.")]

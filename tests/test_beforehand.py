@@ -1,0 +1,202 @@
+"""What a command looks at first: a mistake is told in one line, at once, before anything heavy is loaded and before anything is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from graphtwin.cli.app import app
+from graphtwin.extras import in_words, require_packages
+from graphtwin.folders import written
+from graphtwin.graph.runs import load_settings
+from graphtwin.kinds import RUN, TWIN
+
+ROOT = Path(__file__).resolve().parents[1]
+# Slips of the pen, which no library is needed for to see.
+SLIPS = {
+    "run --source minnie56 --out new": "source 'minnie56' is neither a bundled source (minnie65, synthetic; nearest 'minnie65')",
+    "run --source lost.toml --out new": "lost.toml: no such TOML file",
+    "run --embeddings lost.npy --out new": "lost.npy: no such file",
+    "run --out mine": "mine: exists, holds 1 file and is no run",
+    "run --out mine --force": "mine: exists, holds 1 file and is no run",
+    "run --out run": "a run is already there. Give --force to begin anew, or name another --out",
+    "run --out new --resume --force": "Give one of them",
+    "run --out pairs.csv/new": "is a file, in which nothing can be written",
+    "run --set out=new": "the folder is named by --out",
+    "predict run --pairs lost.csv --out new.csv": "lost.csv: no such file",
+    "predict run --pairs mine --out new.csv": "mine: is a folder, and a file is needed",
+    "predict run --pairs pairs.csv --out pairs.csv": "pairs.csv: is read by this command, which cannot write over it",
+    "predict run --pairs pairs.csv --out pairs.csv --force": "pairs.csv: is read by this command, which cannot write over it",
+    "predict run --pairs pairs.csv --out new.xlsx": "Name a .parquet or .csv file",
+    "predict run --pairs pairs.csv --out pairs.csv/new.csv": "pairs.csv is a file, in which nothing can be written",
+    "predict twin --pairs pairs.csv --out new.csv": "is a functional twin",
+    "like-to-like lost.csv --similarity x --out new": "lost.csv: no such file",
+    "like-to-like pairs.csv --similarity x --neurons lost.csv --out new": "lost.csv: no such file",
+    "like-to-like pairs.csv --similarity x --out run --force": "is a run of the graph model",
+    "pairs pairs.csv lost.csv --neurons pairs.csv --out new.csv": "lost.csv: no such file",
+    "simulate --out mine": "mine: exists, holds 1 file and is no simulation",
+    "simulate --out run --force": "is a run of the graph model",
+    "twin train lost --out new": "neither this folder nor lost.zip exists",
+    "twin train twin --out new": "is a functional twin, for",
+    "twin train twin twin --out twin": "a twin is already there. Give --force to begin anew",
+    "twin train twin twin --out twin --force": "--force would remove what is read: twin, twin",
+    "twin train mine --out run --force": "is a run of the graph model",
+    "twin train mine --out mine --force": "mine: exists, holds 1 file and is no twin",
+    "twin transfer run mine --out new": "is a run of the graph model",
+    "twin transfer twin lost --out new": "neither this folder nor lost.zip exists",
+    "twin transfer twin mine --out twin --force": "--force would remove what is read: twin",
+    "twin score twin lost --out new.csv": "neither this folder nor lost.zip exists",
+    "twin score run mine --out new.csv": "is a run of the graph model",
+    "twin population twin lost --out new.csv": "neither this folder nor lost.zip exists",
+    "twin predict twin --stimulus lost.npy --out new.npy": "lost.npy: no such file",
+    "twin predict twin --stimulus movie.npy --out movie.npy --force": "movie.npy: is read by this command",
+    "twin embed twin --stimulus lost.npy --out new.parquet": "lost.npy: no such file",
+    "twin tune lost --out new.csv": "lost: no such folder",
+    "twin correlate twin --stimulus lost.npy --out new.npy": "lost.npy: no such file",
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder to work in, with somebody's folder, a run, a twin and some files."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for kind in (RUN, TWIN):
+        with written(tmp_path / kind.name, kind) as begin:
+            begin()
+            (tmp_path / kind.name / "result").write_text("weeks of work")
+    pd.DataFrame({"pre_nucleus_id": [1], "post_nucleus_id": [2]}).to_csv(tmp_path / "pairs.csv", index=False)
+    np.save(tmp_path / "movie.npy", np.zeros((5, 8, 8)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(line: str) -> str:
+    """What a command says that refuses: one line, exit code 2."""
+    found = CliRunner().invoke(app, line.split())
+    assert found.exit_code == 2, f"{found.output}\n{found.exception!r}"
+    assert isinstance(found.exception, SystemExit)
+    assert found.output.startswith("graphtwin: ")
+    assert len(found.output.strip().splitlines()) == 1
+    return found.output
+
+
+@pytest.mark.parametrize("line", SLIPS)
+def test_a_slip_is_told_in_one_line_and_nothing_is_written(place, line):
+    before = contents(place)
+    assert SLIPS[line] in refused(line)
+    assert contents(place) == before
+    assert not (place / "new").exists()
+
+
+def test_no_library_is_loaded_before_a_slip_is_told(place):
+    """All of them in one process: a single heavy import of any would be seen."""
+    code = (
+        "import sys; from typer.testing import CliRunner; from graphtwin.cli.app import app\n"
+        f"codes = [CliRunner().invoke(app, line.split()).exit_code for line in {list(SLIPS)!r}]\n"
+        "print(set(codes), *{'torch', 'pandas', 'scipy', 'sklearn', 'numba', 'matplotlib', 'numpy', 'pyarrow'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}
+    )
+    assert told.stdout.strip() == "{2}"
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    """Every command by its name."""
+
+    def within(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+        inner = getattr(command, "commands", None)
+        return [(name, command)] if inner is None else [found for key in inner for found in within(inner[key], f"{name} {key}".strip())]
+
+    return within(typer.main.get_command(app), "")
+
+
+def test_every_command_that_writes_takes_force_and_no_other_does():
+    writes = {name: {option for param in command.params for option in param.opts} for name, command in commands()}
+    assert {name for name, options in writes.items() if "--force" in options} == {
+        name for name, options in writes.items() if "--out" in options
+    }
+    assert len(writes) > 15
+
+
+DEVICES = [
+    "run --set device=cuda --out new",
+    "twin train mine --out new --device cuda",
+    "twin transfer twin mine --out new --device cuda",
+    "twin score twin mine --out new.csv --device cuda",
+    "twin population twin mine --out new.csv --device cuda",
+    "twin predict twin --stimulus movie.npy --out new.npy --device cuda",
+]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+@pytest.mark.parametrize("line", DEVICES)
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_read(place, line):
+    before = contents(place)
+    assert "device cuda: torch finds no GPU here" in refused(line)
+    assert contents(place) == before
+
+
+# A command, the package that is missing, and what installs it.
+MISSING = [
+    ("simulate --out new", "pynwb", "pynwb is needed and not installed. Install it: pip install 'graphtwin[nwb]'"),
+    ("simulate --out new", "zmesh", "zmesh is needed and not installed. Install it: pip install 'graphtwin[volumes]'"),
+    ("simulate --out new --minutes 0", "cloudvolume", "cloud-volume is needed and not installed. Install it: pip install 'graphtwin[vol"),
+    ("run --source synthetic --out new", "zmesh", "zmesh is needed and not installed. Install it: pip install 'graphtwin[volumes]'"),
+    ("run --out new", "torch_geometric", "torch-geometric is needed and not installed. Install it: pip install torch-geometric"),
+    ("run --out new", "matplotlib", "matplotlib is needed and not installed. Install it: pip install matplotlib"),
+    ("like-to-like pairs.csv --similarity x --out new", "matplotlib", "matplotlib is needed and not installed"),
+    ("twin train scan.nwb --out new", "h5py", "scan.nwb: recordings in NWB files: h5py is needed and not installed. Install it: pip"),
+    ("twin train scan.NWB --out new", "oasis", "oasis-deconv is needed and not installed. Install it: pip install 'graphtwin[nwb]'"),
+    ("twin score twin scan.nwb --out new.csv", "h5py", "h5py is needed and not installed"),
+]
+
+
+@pytest.mark.parametrize(("line", "module", "told"), MISSING)
+def test_a_package_that_is_missing_is_told_with_its_extra_before_any_work(place, monkeypatch, line, module, told):
+    for name in ("scan.nwb", "scan.NWB"):
+        (place / name).write_text("")
+    monkeypatch.setitem(sys.modules, module, None)
+    before = contents(place)
+    assert told in refused(line)
+    assert contents(place) == before
+
+
+def test_several_packages_are_named_with_all_that_installs_them():
+    with pytest.raises(ModuleNotFoundError, match=r"maps: no_such is needed and not installed. Install it: pip install no_such\."):
+        require_packages("maps", "numpy", "no_such")
+    told = in_words("a simulation", ["skimage", "cloudfiles", "cloudvolume", "zmesh.inner"])
+    assert "scikit-image, cloud-volume, zmesh is needed" in told
+    assert "pip install 'graphtwin[simulate,volumes]'" in told
+
+
+def test_every_extra_that_is_named_is_one_that_can_be_installed():
+    from graphtwin.extras import PACKAGES
+
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for package, extra in PACKAGES.values():
+        assert not extra or f"\n{extra} = [" in text
+        assert not extra or f'"{package}>=' in text
+
+
+def test_directions_are_drawn_by_the_seed_of_the_run_unless_theirs_is_set():
+    assert load_settings(None, seed=3).directions.seed == 3
+    assert load_settings(["seed=4"], seed=3).directions.seed == 4
+    assert load_settings(["directions.seed=5", "seed=4"]).directions.seed == 5
+    assert load_settings().directions.seed == 0
+    with pytest.raises(ValueError, match=r"1 setting is wrong: --set seed = -1: give 0 or more"):
+        load_settings(["seed=-1"])
