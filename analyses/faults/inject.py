@@ -418,7 +418,7 @@ FOUND_AS = {
     "permuted_units": ("units in another order",),
     "mirrored_units": ("units in another order",),
     "eye_of_another_trial": ("behaviour of another trial",),
-    "mirrored_eye": ("mirrored or shifted eye",),
+    "mirrored_eye": ("mirrored or shifted eye", "behaviour of another trial"),
     "still_channels": ("constant channel", "saturated channel"),
     "behaviour_of_another_trial": ("behaviour of another trial",),
     "come_and_go": ("units come and go",),

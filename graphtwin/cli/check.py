@@ -86,8 +86,8 @@ def _kind(path: Path) -> str:
         return "volume"
     found = sorted(inner.name for inner in path.iterdir())[:10]
     raise ValueError(
-        f"{path}: neither a recording (data/ and meta/), nor tables (one TOML), nor a volume (info), nor written by graphtwin; it has {found}. "
-        "Give the folder of one of them."
+        f"{path}: neither a recording (data/ and meta/), nor tables (one TOML), nor a volume (info), nor written by graphtwin; "
+        f"it has {found}. Give the folder of one of them."
     )
 
 
