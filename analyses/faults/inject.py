@@ -1,4 +1,4 @@
-"""Faults put into clean simulated recordings and tables, and what `graphtwin.checks` finds of them: `inject.py SIMULATED... --out FOLDER`.
+"""Faults put into clean simulated recordings and tables, and what `graphtwin.checks` finds: `inject.py SIMULATED... --out found.jsonl`.
 
 Every fault is made here, by code that shares nothing with the checks. Unchanged files of a copy are links to those of the clean folder.
 """
@@ -529,7 +529,22 @@ def main() -> int:
                 row["kinds"] if not row["found"] or name.startswith("clean") else "",
                 flush=True,
             )
-    return 0
+    return told(arguments.out)
+
+
+def told(out: Path) -> int:
+    """Print how many of each fault were found; 1 where fewer than 95 of 100 were, or more than 2 of 100 clean ones had a finding."""
+    counts: dict[str, list[int]] = {}
+    for row in map(json.loads, out.read_text().splitlines()):
+        of = counts.setdefault(row["fault"], [0, 0])
+        of[0], of[1] = of[0] + row["found"], of[1] + 1
+    expected = json.loads((HERE / "inject_expected.json").read_text())
+    for name, (n, of_n) in sorted(counts.items()):
+        print(f"{name:32} {n:3} of {of_n:3}   expected {expected.get(name)}")
+    faulty = np.array([of for name, of in counts.items() if not name.startswith("clean_")] or [[0, 0]]).sum(0)
+    clean = np.array([of for name, of in counts.items() if name.startswith("clean_")] or [[0, 0]]).sum(0)
+    print(f"faults found {faulty[0]} of {faulty[1]}, clean ones with a finding {clean[0]} of {clean[1]}")
+    return int(faulty[0] < 0.95 * faulty[1] or clean[0] > 0.02 * clean[1])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def _check(
 def _kind(path: Path) -> str:
     """What a path is: recording, tables, volume, or the kind that a folder of this package says it is."""
     from graphtwin.kinds import SIMULATION, kind_of
-    from graphtwin.sources.names import BUNDLED
+    from graphtwin.sources import BUNDLED
 
     if path.suffix.lower() == ".toml" or (str(path) in BUNDLED and not path.exists()):
         return "tables"
@@ -92,8 +92,7 @@ def _kind(path: Path) -> str:
 
 
 def _findings(path: Path, kind: str) -> list[Finding]:
-    from graphtwin.checks import check_recording, check_tables, check_volume
-    from graphtwin.checks.finding import refused
+    from graphtwin.checks import check_recording, check_tables, check_volume, refused
 
     if kind not in ("recording", "tables", "volume"):
         from graphtwin.folders import changed_files
@@ -136,7 +135,7 @@ def _tell(path: Path, kind: str, found: list[Finding], as_json: bool) -> None:
     """Print findings, and leave with exit code 1 if there are any but notes."""
     from dataclasses import asdict
 
-    from graphtwin.checks.finding import is_faulty
+    from graphtwin.checks import is_faulty
 
     if as_json:
         sys.stdout.write(json.dumps({"path": str(path), "kind": kind, "findings": [asdict(one) for one in found]}, indent=1) + "\n")
