@@ -16,6 +16,7 @@ from graphtwin.checks.tiers import spread_of
 from graphtwin.execute import rng_for
 
 FEWEST_VIDEOS, FEWEST_UNITS = 12, 20  # different stimuli and units from which a fit says anything
+ENOUGH_VIDEOS, ENOUGH_UNITS = 16, 50  # the same, from which a fit that says nothing says something
 # Seconds from picture to response that cortex, indicator and microscope take together: 0.05 of light in V1, 0.5 where fluorescence is slow.
 SHORTEST_S, LONGEST_S = 0.03, 0.5
 SHIFTS_S = 1.5  # seconds by which a trial's responses are moved to look for a better fit
@@ -176,7 +177,8 @@ def misaligned(of: Digest) -> list[Finding]:
 def unpredicted(encoder: Encoder, aligned: Aligned) -> list[Finding]:
     """Responses that fit no video better than any other; or that fit the video of some trials before."""
     p, agreement = _fit_of_all(aligned)
-    if p <= NOTHING:
+    # A small scan may be fitted too weakly to say that it is not fitted at all.
+    if p <= NOTHING or len(np.unique(aligned.stimulus)) < ENOUGH_VIDEOS or len(aligned.of.chosen) < ENOUGH_UNITS:
         return []
     encoded = aligned.encoded
     for offset in (1, -1, 2, -2):
@@ -440,7 +442,7 @@ def _turned(encoder: Encoder, aligned: Aligned, at: int, limit: float) -> str | 
     """How a trial's video has to be turned so that its responses fit; None if no turn does."""
     mean, deviation, _ = aligned.chance
     answer, small = aligned.encoded.answered[at], aligned.of.seen[int(aligned.encoded.trials[at])].small
-    healthy = [row for row in np.argsort(-aligned.z_now) if row != at][:60]
+    healthy = [row for row in np.argsort(-aligned.z_now).tolist() if row != at][:60]
     weights = _weights(encoder, aligned, healthy)
     for words, turn in TURNS.items():
         predicted = encoder.standard(encoder.of_small(np.ascontiguousarray(turn(small)))) @ weights

@@ -24,7 +24,7 @@ UNRELATED = 0.05  # p above which the end of a trial and the beginning of the ne
 FEWEST_TRIALS = 20
 PERMUTATIONS = 999
 FAR_BETTER = 1.5  # ratio of fits from which behaviour belongs to another trial
-MIRRORED = 0.35  # by how much sizes may carry on better than signs do
+MIRRORED = 0.35  # variance of the middle of both ends, of the half of the pairs that jump most, as a share of that of both ends
 
 
 def _channels(of: Digest) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -187,19 +187,19 @@ def traces_of_other_trials(of: Digest) -> list[Finding]:
             continue
         correlation, p = _related(ends, begins)
         carried[name] = (correlation, p, within)
-        sizes, size_p = _related(ends**2, begins**2)
-        if "eye" in name and sizes > correlation**2 + MIRRORED and size_p <= 1 / PERMUTATIONS:
-            mirrored.append((name, correlation, sizes))
+        reflected = _reflected(ends, begins)
+        if "eye" in name and reflected < MIRRORED:
+            mirrored.append((name, correlation, reflected))
     found = []
-    for name, correlation, sizes in mirrored:
+    for name, correlation, reflected in mirrored:
         found.append(
             Finding(
                 "mirrored or shifted eye",
                 "fault",
                 f"{name} changes its sign between trials",
                 f"{len(follows)} pairs of successive trials",
-                f"distances from the mean carry on from trial to trial (correlation "
-                f"of squares {sizes:.2f}), the sides do not ({correlation:.2f})",
+                f"where it jumps, the end of a trial and the beginning of the next have one and the same middle: its variance is "
+                f"{reflected:.2f} of that of both (0.7 by chance, more without fault); correlation {correlation:.2f}",
                 "the shift of what the eye sees is learned wrongly",
                 "turn the traces of the mirrored trials back",
             )
@@ -280,6 +280,15 @@ def _ends(traces: list[np.ndarray], follows: np.ndarray, rate: float, pictures: 
     both = np.isfinite(one) & np.isfinite(other)
     within = float(np.corrcoef(one[both], other[both])[0, 1]) if both.sum() > 10 and one[both].std() > 0 and other[both].std() > 0 else 0.0
     return ends, begins, within
+
+
+def _reflected(ends: np.ndarray, begins: np.ndarray) -> float:
+    """Variance of the sum of both ends, of the half of the pairs that jump most, over the sum of their variances; 0 if mirrored exactly."""
+    jump = np.abs(begins - ends)
+    most = jump > np.median(jump)
+    if most.sum() < FEWEST_TRIALS // 2:
+        return 1.0
+    return float((ends + begins)[most].var() / max(float(ends[most].var() + begins[most].var()), 1e-12))
 
 
 def _mean(values: np.ndarray) -> float:

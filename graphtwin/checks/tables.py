@@ -226,12 +226,13 @@ def scales_of_scans(source: SourceTables) -> list[Finding]:
         scan = table.frame[["session", "scan_idx"]].apply(tuple, axis=1)
         middles = size.groupby(scan).agg(["median", "size"])
         middles = middles[middles["size"] >= 5]
+        within = spread_of((size - size.groupby(scan).transform("median")).to_numpy())
         if len(middles) < 2:
             continue
         for key, row in middles.iterrows():
             others = size[scan != key]
             ratio = float(np.exp(row["median"] - others.median()))
-            error = 1.25 * spread_of(size.to_numpy()) * np.sqrt(1 / row["size"] + 1 / len(others))
+            error = 1.25 * within * np.sqrt(1 / row["size"] + 1 / len(others))
             if abs(np.log(ratio)) > max(np.log(OTHER_SCALE), 5 * error):
                 found.append(
                     _finding(

@@ -13,6 +13,7 @@ from graphtwin.checks.tiers import spread_of
 
 PROFILE = 0.4  # correlation of the mean responses of units between trials from which their order can be told
 LOST = 0.35  # share of the usual correlation below which units of a trial are in another order
+FAR_BELOW = 4.0  # deviations below the others
 FEWEST_LOST = 3  # trials that must be in another order
 TOGETHER = 25  # single pictures whose means are taken together
 DEPTH_UM = (-50.0, 1500.0)  # depths of imaging planes below the surface that microscopes reach
@@ -29,13 +30,8 @@ def other_order(of: Digest) -> list[Finding]:
     told = [one for one in (_against_others(of.mean, groups), _against_others(size, groups)) if one.healthy >= PROFILE]
     if not told:
         return []
-    n_units = of.mean.shape[1]
-    lost = np.logical_and.reduce(
-        [
-            (one.fit < LOST * one.healthy) & (one.deviations > 6) & (one.fit < one.healthy - 6 * np.sqrt((1 - one.healthy**2) / n_units))
-            for one in told
-        ]
-    )
+    by_chance = 3 / np.sqrt(of.mean.shape[1])  # three deviations of the correlation of two orders that have nothing in common
+    lost = np.logical_and.reduce([(one.fit < LOST * one.healthy) & (one.fit < by_chance) & (one.deviations > FAR_BELOW) for one in told])
     active = np.array([float((of.mean[rows].mean(0) != 0).mean()) for rows in groups])  # where few units fire their order is chance
     off = np.flatnonzero(lost & (active > 0.7 * np.median(active)))
     if len(off) < max(FEWEST_LOST, 0.03 * len(groups)):  # a single trial may show what only some units answer to

@@ -32,7 +32,10 @@ graphtwin check simulated --out disagreements.csv
 @app.command("check", epilog=EXAMPLES)
 def _check(
     path: Annotated[
-        Path, typer.Argument(help="A recording (folder, .zip, .nwb), tables (a TOML or its folder), a precomputed volume, or a simulation.")
+        Path,
+        typer.Argument(
+            help="A recording (folder, .zip, .nwb), tables (a TOML or its folder), a precomputed volume, or a folder that graphtwin wrote."
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print findings as JSON, and nothing else.")] = False,
     out: Annotated[Path | None, typer.Option(help="File for the disagreements of a simulation: .parquet or .csv.")] = None,
@@ -43,7 +46,7 @@ def _check(
     Of a recording: tiers in different units, copies and averages among single trials, a clip in two tiers, zeros in place of responses,
     frames and trials that were shifted, dropped or swapped, units in another order, behaviour of another trial, turned pictures, responses
     that no stimulus predicts. Of tables: places, scans, ids and tunings that cannot be. Of a volume: bounds, transforms and voxels that
-    disagree. Of a simulation: files that were changed, and places where tables and the files they speak of disagree.
+    disagree. Of what graphtwin wrote: files that were changed; of a simulation also places where tables and files disagree.
 
     Each finding says what, where, how sure, what it would do to a result, and what to do. Exit code 0 if nothing was found but notes, 1 if
     something was, 2 if nothing could be looked at. Disagreements of a simulation are notes: fragments without a nucleus are in every
@@ -60,9 +63,9 @@ def _check(
 
 
 def _kind(path: Path) -> str:
-    """What a path is: simulation, recording, tables or volume."""
+    """What a path is: recording, tables, volume, or the kind that a folder of this package says it is."""
     from graphtwin.kinds import SIMULATION, kind_of
-    from graphtwin.sources.names import BUNDLED
+    from graphtwin.sources import BUNDLED
 
     if path.suffix.lower() == ".toml" or (str(path) in BUNDLED and not path.exists()):
         return "tables"
@@ -74,7 +77,7 @@ def _kind(path: Path) -> str:
     if written == SIMULATION:
         return "simulation"
     if written is not None:
-        raise ValueError(f"{path}: is {written.is_a}, for {written.used_by}. Give a recording, tables, a volume or a simulation.")
+        return written.name
     if (path / "data").is_dir() or (path / "meta").is_dir():
         return "recording"
     if len(list(path.glob("*.toml"))) == 1:
@@ -83,15 +86,18 @@ def _kind(path: Path) -> str:
         return "volume"
     found = sorted(inner.name for inner in path.iterdir())[:10]
     raise ValueError(
-        f"{path}: neither a recording (data/ and meta/), nor tables (one TOML), nor a volume (info), nor a simulation; it has {found}. "
-        "Give the folder of one of them."
+        f"{path}: neither a recording (data/ and meta/), nor tables (one TOML), nor a volume (info), nor written by graphtwin; "
+        f"it has {found}. Give the folder of one of them."
     )
 
 
 def _findings(path: Path, kind: str) -> list[Finding]:
-    from graphtwin.checks import check_recording, check_tables, check_volume
-    from graphtwin.checks.finding import refused
+    from graphtwin.checks import check_recording, check_tables, check_volume, refused
 
+    if kind not in ("recording", "tables", "volume"):
+        from graphtwin.folders import changed_files
+
+        return [_changed(path, name, what) for name, what in changed_files(path).items()]
     if kind == "tables":
         tomls = list(path.glob("*.toml")) if path.is_dir() else [path]
         return check_tables(tomls[0])
@@ -110,11 +116,26 @@ def _findings(path: Path, kind: str) -> list[Finding]:
         return [refused(error, str(path))]
 
 
+def _changed(folder: Path, name: str, what: str) -> Finding:
+    """A file that is not as it was written."""
+    from graphtwin.checks import Finding
+
+    return Finding(
+        "file not as written",
+        "fault",
+        what,
+        str(folder / name),
+        "certain: sha256",
+        "what is read is not what was computed",
+        "make the folder again, or copy it again",
+    )
+
+
 def _tell(path: Path, kind: str, found: list[Finding], as_json: bool) -> None:
     """Print findings, and leave with exit code 1 if there are any but notes."""
     from dataclasses import asdict
 
-    from graphtwin.checks.finding import is_faulty
+    from graphtwin.checks import is_faulty
 
     if as_json:
         sys.stdout.write(json.dumps({"path": str(path), "kind": kind, "findings": [asdict(one) for one in found]}, indent=1) + "\n")
@@ -138,19 +159,7 @@ def _of_simulation(folder: Path, out: Path | None, force: bool, as_json: bool) -
         require_new(out, force=force)
     require_packages("a comparison with a volume", "cloudvolume", *(("h5py",) if (folder / "nwb").is_dir() else ()))
     changed = changed_files(folder)
-    do = "make the simulation again, or copy it again"
-    told = [
-        Finding(
-            "file not as written",
-            "fault",
-            str(row.finding),
-            str(folder / str(row.file)),
-            "certain: sha256",
-            "what is read is another cortex",
-            do,
-        )
-        for row in changed.itertuples()
-    ]
+    told = [_changed(folder, str(row.file), str(row.finding)) for row in changed.itertuples()]
     if not as_json:
         for row in changed.itertuples():
             typer.echo(f"{folder / row.file}: {row.finding}")

@@ -9,13 +9,14 @@ from graphtwin.public import public_names
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
     from graphtwin.sources.formats import SourceTables, Table
-    from graphtwin.sources.names import require_source
+    from graphtwin.sources.names import BUNDLED, require_source
 
-__all__ = ["SourceTables", "Table", "load", "open_recording", "require_source"]
+__all__ = ["BUNDLED", "SourceTables", "Table", "load", "open_recording", "require_source"]
 
 __getattr__ = public_names(
     __name__,
     {
+        "BUNDLED": ("graphtwin.sources.names", "BUNDLED"),
         "load": ("graphtwin.sources.doors", "load"),
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
         "require_source": ("graphtwin.sources.names", "require_source"),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from graphtwin.checks import check_tables, check_volume
 from graphtwin.cli.app import app
-from tests.sources.planted_tables import write_tables
+from tests.checks.planted_tables import write_tables
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -106,18 +106,26 @@ def test_a_folder_of_nothing_known_is_refused_in_words(tmp_path: Path):
 
 
 def volume(path: Path, resolution: tuple[int, int, int] = (64, 64, 64)) -> Path:
-    info = {"type": "segmentation", "data_type": "uint64", "num_channels": 1, "scales": [
-        {"key": "a", "encoding": "raw", "resolution": list(resolution), "size": [100, 100, 100], "voxel_offset": [0, 0, 0], "chunk_sizes": [[64, 64, 64]]}
-    ]}  # fmt: skip
+    scale = {"key": "a", "encoding": "raw", "resolution": list(resolution), "size": [100, 100, 100], "voxel_offset": [0, 0, 0]}
+    scale["chunk_sizes"] = [[64, 64, 64]]
+    info = {"type": "segmentation", "data_type": "uint64", "num_channels": 1, "scales": [scale]}
     path.mkdir(parents=True)
     (path / "info").write_text(json.dumps(info))
     return path
 
 
 def annotations(path: Path, low: list[float], high: list[float]) -> Path:
-    info = {"@type": "neuroglancer_annotations_v1", "dimensions": {axis: [1e-9, "m"] for axis in "xyz"}, "lower_bound": low, "upper_bound": high,
-            "annotation_type": "POINT", "properties": [], "relationships": [], "by_id": {"key": "by_id"},
-            "spatial": [{"key": "s", "grid_shape": [1, 1, 1], "chunk_size": [9000, 9000, 9000], "limit": 10}]}  # fmt: skip
+    info = {
+        "@type": "neuroglancer_annotations_v1",
+        "dimensions": {axis: [1e-9, "m"] for axis in "xyz"},
+        "lower_bound": low,
+        "upper_bound": high,
+        "annotation_type": "POINT",
+        "properties": [],
+        "relationships": [],
+        "by_id": {"key": "by_id"},
+        "spatial": [{"key": "s", "grid_shape": [1, 1, 1], "chunk_size": [9000, 9000, 9000], "limit": 10}],
+    }
     (path / "s").mkdir(parents=True)
     (path / "info").write_text(json.dumps(info))
     points = np.array([[10, 10, 10], [5000, 5000, 5000]], dtype="<f4")
