@@ -104,6 +104,6 @@ def _replace_dataset(draw: st.DrawFn, file: Path) -> None:
         drawn = draw(array(held[name].shape))
         about = dict(held[name].attrs)
         del held[name]
-        held[name] = drawn if drawn.dtype.kind in "iufbc" else drawn.astype("S")
+        held[name] = drawn if drawn.dtype.kind in "iufbc" else np.char.encode(drawn.astype(str), "utf-8")
         for key, value in about.items():
             held[name].attrs[key] = value
