@@ -80,6 +80,14 @@ def whole(data: Any, path: Path) -> np.ndarray:
     return np.asarray(data[()])
 
 
+def numbers_in(data: Any, path: Path) -> np.ndarray:
+    """All values of a dataset as float64; an error where they are no numbers."""
+    held = getattr(data, "dtype", None)  # a group has none
+    if held is None or held.kind not in "biuf":
+        raise ValueError(f"{path}: {data.name} holds {held or 'a group'} where numbers belong. The file is damaged: copy it again.")
+    return whole(data, path).astype(np.float64)
+
+
 def required_item(file: Any, name: str, path: Path) -> Any:
     """A group or dataset of the file; the error names what lies beside it."""
     if name in file:
@@ -149,7 +157,7 @@ def times_of(
         times = _regular_times(series["starting_time"], length or samples or 0, name, path)
     else:
         stamps = required_item(file, f"{name}/timestamps", path)
-        times = whole(stamps, path).astype(np.float64) * _seconds_a_unit(stamps, name, path)
+        times = numbers_in(stamps, path) * _seconds_a_unit(stamps, name, path)
         if times.ndim != 1:
             raise ValueError(f"{path}: timestamps of {name} have shape {times.shape}, but one a sample is needed. The file is damaged.")
     if length and len(times) != length:
@@ -178,6 +186,8 @@ def times_of(
 
 def _regular_times(start: Any, length: int, name: str, path: Path) -> Float[np.ndarray, " samples"]:
     """Times of samples at a rate, seconds."""
+    if start.shape or start.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: the starting time of {name} is {start.dtype} of shape {start.shape}, and no number. Correct it.")
     first, rate = float(start[()]), float(start.attrs.get("rate", np.nan))
     if not np.isfinite(first) or not 0 < rate < np.inf:
         raise ValueError(
@@ -206,7 +216,7 @@ def scale_of(file: Any, name: str, path: Path) -> tuple[Any, float]:
     attributes = series["data"].attrs
     factor, summand = np.asarray(attributes.get("conversion", 1.0), dtype=np.float64), float(attributes.get("offset", 0.0))
     if "channel_conversion" in series:
-        factor = factor * whole(series["channel_conversion"], path).astype(np.float64)
+        factor = factor * numbers_in(series["channel_conversion"], path)
     if not np.isfinite(factor).all() or not np.all(factor) or not np.isfinite(summand):
         raise ValueError(f"{path}: {name} has conversion {factor} and offset {summand}, which leave no values. Correct them in the file.")
     return factor, summand
@@ -230,7 +240,7 @@ def samples_of(
             f"{path}: {name} holds {data.dtype} of shape {data.shape}; numbers of shape ({len(times)}, {channels}) are needed."
         )
     factor, summand = scale_of(file, name, path)
-    values = whole(data, path).astype(np.float64).reshape(len(times), -1) * factor + summand
+    values = numbers_in(data, path).reshape(len(times), -1) * factor + summand
     known = np.isfinite(times)
     if not known.all():
         log.warning("%s: %d of %d samples of %s have no timestamp; left out", path, int((~known).sum()), len(known), name)

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.sources.formats.measures import metres
-from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, required_item, whole
+from graphtwin.sources.formats.nwb_file import PLANES, SERIES, as_text, numbers_in, required_item, whole
 
 MASKS_TOGETHER = 64  # images of masks that are in memory as float64 at once
 TRACES = ("Fluorescence", "DfOverF")  # types of the containers that hold traces of cells
@@ -106,7 +106,7 @@ def _micrometres(lengths: Any, path: Path) -> Float[np.ndarray, " axes"]:
     factor = metres(unit)
     if factor is None:
         raise ValueError(f"{path}: the unit of {lengths.name} is {unit!r}, which is no unit of length that is read. Write meters.")
-    return 1e6 * factor * np.atleast_1d(whole(lengths, path)).astype(np.float64)
+    return 1e6 * factor * np.atleast_1d(numbers_in(lengths, path))
 
 
 def trials_in(file: Any, path: Path) -> tuple[pd.DataFrame, Float[np.ndarray, "intervals 2"]]:
@@ -120,7 +120,7 @@ def trials_in(file: Any, path: Path) -> tuple[pd.DataFrame, Float[np.ndarray, "i
     invalid = np.empty((0, 2))
     if INVALID in tables:
         group = tables.pop(INVALID)
-        ends = [whole(required_item(group, name, path), path).astype(np.float64) for name in ("start_time", "stop_time")]
+        ends = [numbers_in(required_item(group, name, path), path) for name in ("start_time", "stop_time")]
         invalid = np.column_stack(ends)
     told = {name: group for name, group in tables.items() if "condition_hash" in group}
     if told and len(told) < len(tables):
@@ -133,13 +133,15 @@ def trials_in(file: Any, path: Path) -> tuple[pd.DataFrame, Float[np.ndarray, "i
 
 def _intervals(group: Any, name: str, path: Path) -> pd.DataFrame:
     names = {"trial": "id", "start_s": "start_time", "stop_s": "stop_time", "stimulus": "condition_hash"}
-    columns = {ours: whole(required_item(group, theirs, path), path) for ours, theirs in names.items()}
+    stored = {ours: required_item(group, theirs, path) for ours, theirs in names.items()}
+    columns = {ours: (whole if ours == "stimulus" else numbers_in)(one, path) for ours, one in stored.items()}
     if len({column.shape for column in columns.values()}) > 1 or columns["trial"].ndim != 1:
         told = {theirs: columns[ours].shape for ours, theirs in names.items()}
         raise ValueError(f"{path}: intervals/{name} has columns of different shapes, {told}. The file is damaged.")
-    types = {"trial": np.int64, "start_s": np.float64, "stop_s": np.float64}
-    numbers = {ours: columns[ours].astype(kind) for ours, kind in types.items()}
-    return pd.DataFrame({"trial": numbers["trial"], "stimulus": [as_text(one) for one in columns["stimulus"]], "kind": name} | numbers)
+    if not np.isfinite(columns["trial"]).all() or np.abs(columns["trial"]).max(initial=0) > 2**53:
+        raise ValueError(f"{path}: intervals/{name} has ids of trials that are no whole numbers. The file is damaged: copy it again.")
+    shown = {"trial": columns["trial"].astype(np.int64), "stimulus": [as_text(one) for one in columns["stimulus"]], "kind": name}
+    return pd.DataFrame(shown | {ours: columns[ours] for ours in ("start_s", "stop_s")})
 
 
 def require_covered(times_s: Float[np.ndarray, " samples"], moments: list[np.ndarray], where: str) -> None:
