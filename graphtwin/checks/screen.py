@@ -13,7 +13,7 @@ from graphtwin.checks.tiers import spread_of
 
 SQUARE = 1.25  # ratio of the sides of a pixel, as the monitor says them, above which the picture does not belong to the monitor
 LEVELS, OTHER_UNIT = 4.0, 30.0  # ratio of grey levels, of many trials and of a single one, above which they are in two units
-OTHER_SCENE, SAME_SCENE = 0.4, 0.8  # correlations of frames below which two trials show different things, and above which the same
+OTHER_SCENE, SAME_SCENE = 0.2, 0.8  # correlations of frames below which two trials show different things, and above which the same
 MOST_REPEATS = 10  # repeats that each trial of a stimulus is compared with
 BLANK = 0.15  # share of the picture that may be the same in all trials
 SMOOTH, ROUGH = 0.6, 0.3  # correlation of neighbouring pixels along one axis, and along the other, of which pictures were cut anew
@@ -98,9 +98,9 @@ def names_of_pictures(of: Digest) -> list[Finding]:
 
 
 def _same_scene(one: np.ndarray, other: np.ndarray) -> float:
-    """Largest correlation of three frames of a clip with the frames of another about then; 1 where a frame is blank."""
+    """Largest correlation of five frames of a clip with the frames of another about then; 1 where a frame is blank."""
     found = -1.0
-    for at in {len(one) // 4, len(one) // 2, len(one) * 3 // 4}:
+    for at in {len(one) * part // 6 for part in range(1, 6)}:
         frame, near = one[at] - one[at].mean(), other[max(0, at - 2) : at + 3]
         if not len(near) or frame.std() == 0:
             return 1.0
