@@ -16,7 +16,6 @@ from graphtwin.kinds import FILE, LOCK, MANIFEST, REPLACED, Kind, is_finished, r
 WRITTEN = (".parquet", ".csv", ".json", ".html")  # endings of the files of a folder that does not resume; others are somebody's
 EMPTYING = ".emptying"  # name of the file that lies in a folder while what it held is removed
 WORK = "work"  # name of the folder of pieces that a stopped command goes on with; it is removed when all is written
-PIECES = (WORK, "truth")  # folders in which something shows that work was done, with which a later command goes on
 INSIDE = ("like_to_like",)  # folders of their own kind that a command writes into that of another
 
 
@@ -134,7 +133,7 @@ def _remove_replaced(folder: Path) -> None:
 
 def _has_work(folder: Path) -> bool:
     """Whether work was done in a folder that has not finished, with which a later command goes on."""
-    return any(any((folder / name).glob("*")) for name in PIECES)
+    return any((folder / WORK).glob("*"))
 
 
 def _remove(folder: Path, *kept: str) -> None:

@@ -52,7 +52,7 @@ def test_a_command_that_fails_before_any_work_leaves_nothing(tmp_path):
     assert names(tmp_path) == ["empty"]
 
 
-@pytest.mark.parametrize(("kind", "work"), [(RUN, "work/pairs.parquet"), (TWIN, "work/fit.pt"), (SIMULATION, "truth/pairs.parquet")])
+@pytest.mark.parametrize(("kind", "work"), [(RUN, "work/pairs.parquet"), (TWIN, "work/fit.pt"), (SIMULATION, "work/steps/animal.done")])
 def test_work_that_was_done_stays_to_go_on_with(tmp_path, kind, work):
     with pytest.raises(ValueError, match="the source is wrong"):
         fail_in(tmp_path / "it", kind, work)

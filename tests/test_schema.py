@@ -116,12 +116,3 @@ def test_a_missing_column_names_the_nearest():
 def test_nothing_is_said_of_a_nearest_name_where_no_name_is_near():
     with pytest.raises(ValueError, match=r"1 columns are missing: 'reliability'\. The table has \['x'\]"):
         schema.require_columns(pd.DataFrame({"x": [1]}), ["reliability"], "table")
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "uint32", "uint64", "int32", "int64"])
-def test_ids_of_an_array_of_any_integers_become_int64_and_none_wraps_round(dtype):
-    found = schema.require_int64(np.array([0, 7, 100], dtype=dtype), "volume")
-    assert found.dtype == np.int64
-    assert found.tolist() == [0, 7, 100]
-    with pytest.raises(ValueError, match=r"volume: 1 of 2 ids lie above 2\^63 - 1, first 9223372036854775813 in row 2"):
-        schema.require_int64(np.array([7, 2**63 + 5], dtype="uint64"), "volume")

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -108,7 +109,9 @@ def test_without_a_command_those_that_have_settings_are_listed():
         (["like-to-like", "p.csv", "--similarity", "a", "--out", "x", "--set", "nuls=1"], "unknown key 'nuls', nearest 'nulls'"),
     ],
 )
-def test_an_unknown_setting_names_the_nearest(words, nearest):
+def test_an_unknown_setting_names_the_nearest(words, nearest, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.csv").write_text("pre_nucleus_id,post_nucleus_id\n")
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
     assert nearest in " ".join(done.output.split())

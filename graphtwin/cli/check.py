@@ -53,9 +53,13 @@ def _check(
     reconstruction.
     """
     with words():
+        if out is not None:
+            from graphtwin.artifacts import require_new
+            from graphtwin.kinds import SIMULATION, require_kind
+
+            require_new(out, force=force)
+            require_kind(path, SIMULATION)
         kind = _kind(path)
-        if out is not None and kind != "simulation":
-            raise ValueError(f"{out}: --out is for the disagreements of a simulation, and {path} is {kind}. Give --json.")
         if kind == "simulation":
             _of_simulation(path, out, force, json_)
             return

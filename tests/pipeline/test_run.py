@@ -59,6 +59,8 @@ def stop_before_fits(monkeypatch, toml: Path, out: Path, *overrides: str, **give
 
     def stop(_, folder, *rest):
         seen.append(read_study(folder))
+        (folder / folders.WORK).mkdir()
+        (folder / folders.WORK / "a_piece.parquet").touch()  # with which a later run could go on: without one, nothing is left
         raise Stopped
 
     with monkeypatch.context() as patch:
@@ -271,7 +273,7 @@ def test_resuming_a_finished_run_after_its_inputs_changed_is_refused(finished, t
 
 def test_resuming_with_other_settings_is_refused(finished, tmp_path, monkeypatch):
     stop_before_fits(monkeypatch, finished.toml, tmp_path / "out")
-    with pytest.raises(ValueError, match=r"begun with other settings; different now: seed was 0, is 3\. Use the same settings"):
+    with pytest.raises(ValueError, match=r"begun with other settings; different now: directions\.seed was 0, is 3; seed was 0, is 3\. Use the same settings"):
         graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=tmp_path / "out", seed=3)
 
 

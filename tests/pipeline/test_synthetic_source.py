@@ -49,6 +49,8 @@ def brought(small, tmp_path_factory) -> tuple[Path, Path, object]:
 
     def stop(_, folder, *rest):
         seen.append(read_study(folder))
+        (folder / "work").mkdir()
+        (folder / "work" / "a_piece.parquet").touch()  # with which a later run could go on: without one, nothing is left
         raise Stopped
 
     with pytest.MonkeyPatch.context() as patch:

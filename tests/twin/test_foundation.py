@@ -35,7 +35,7 @@ def weights(trained: Trained) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def animal() -> Planted:
-    return plant(units=20, train=24, frames=150)
+    return plant(units=20, train=24, test=6, frames=150)
 
 
 @pytest.fixture(scope="module")

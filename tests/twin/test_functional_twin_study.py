@@ -50,7 +50,7 @@ def annotate(folder: Path, units: pd.DataFrame) -> None:
     cells = pd.DataFrame({"target_id": np.arange(UNITS) + 100, "pt_root_id": np.arange(UNITS) + 1000})
     matched = units[KEYS].join(cells).drop(index=[0, 1])
     typed = cells.assign(cell_type=["23P", "BC"] * (UNITS // 2)).iloc[:2:-1]
-    responses = units[KEYS].assign(direction_000_0=1.0, direction_180_0=2.0)
+    responses = units[KEYS].assign(direction_000_0=1.0 + np.arange(UNITS), direction_180_0=2.0 + np.arange(UNITS) % 3)
     folder.mkdir(parents=True)
     lines = ['name = "annotated"']
     for role, table in {"coregistration": matched, "cell_types_fine": typed, "responses": responses}.items():
