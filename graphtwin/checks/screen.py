@@ -13,7 +13,7 @@ from graphtwin.checks.tiers import spread_of
 
 SQUARE = 1.25  # ratio of the sides of a pixel, as the monitor says them, above which the picture does not belong to the monitor
 LEVELS, OTHER_UNIT = 4.0, 30.0  # ratio of grey levels, of many trials and of a single one, above which they are in two units
-OTHER_SCENE, SAME_SCENE = 0.2, 0.8  # correlations of frames below which two trials show different things, and above which the same
+OTHER_SCENE, SAME_SCENE = 0.4, 0.8  # correlations of frames below which two trials show different things, and above which the same
 MOST_REPEATS = 10  # repeats that each trial of a stimulus is compared with
 BLANK = 0.15  # share of the picture that may be the same in all trials
 SMOOTH, ROUGH = 0.6, 0.3  # correlation of neighbouring pixels along one axis, and along the other, of which pictures were cut anew
@@ -81,7 +81,7 @@ def names_of_pictures(of: Digest) -> list[Finding]:
         usual = np.median(alike, axis=0)
         if usual.max() > SAME_SCENE:
             other += trials[alike[:, int(usual.argmax())] < OTHER_SCENE].tolist()
-    if not other:
+    if len(other) < 2:  # one trial alone may fall between the frames of a film of noise
         return []
     at = np.array(sorted(other))
     return [
