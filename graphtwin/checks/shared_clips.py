@@ -12,7 +12,7 @@ PROBES = 5  # frames of a clip that are looked for in the clips of other tiers
 ALIKE = 0.97  # correlation of two small pictures from which both clips are looked at closely
 # Pieces of one photograph may be alike by chance: pictures are faulty where they are equal, or where many of them are alike. Each pair is a
 # correlation and the share of the held-out pictures above it that are many.
-MANY, MANY_AT_LEAST, EQUAL = ((0.95, 0.05), (0.8, 0.3)), 3, 0.9999
+MANY, MANY_AT_LEAST, EQUAL = ((0.95, 0.1), (0.8, 0.3)), 3, 0.9999
 SAME_PICTURE, SAME_CLIP = 0.5, 0.6  # correlation of what is fine in two pictures, moved onto each other, and of two clips frame by frame
 OVERLAP = 0.5  # share of the shorter clip that the same frames must make up
 CANDIDATES = 200  # pairs of clips that are looked at closely, the most alike first
