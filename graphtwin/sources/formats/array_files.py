@@ -217,7 +217,8 @@ def array_files(path: Path) -> ArrayFiles:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except MISFORMED as error:
-        raise ValueError(f"{path}: no zip archive ({error}). Copy or download it again.") from error
+        again = "Copy or download it again." if is_zip else "A recording is a folder, a .zip or an NWB file: give one."
+        raise ValueError(f"{path}: no zip archive ({error}). {again}") from error
     prefix = _top(names, path)
     inside = prefix + SETTINGS
     return ArrayFiles(path, _by_name([name for name in names if name.startswith(prefix)], path, prefix), inside if inside in names else "")
