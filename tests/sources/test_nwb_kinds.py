@@ -425,3 +425,14 @@ def test_a_file_that_pynwb_writes_for_another_lab_is_read(tmp_path, kind, caplog
     assert recording.units["field"].unique().tolist() == [0]
     assert np.isnan(recording.units["x_um"]).all()
     assert "pupil_major_radius is in 'mm', and is handed over so" in caplog.text
+
+
+def test_traces_of_whole_numbers_are_deconvolved_as_the_same_numbers_with_a_point(copy, tmp_path):
+    def rounded(file: h5py.File, dtype: str) -> None:
+        for number in (1, 2):
+            replace_data(file, f"{TRACES}{number}/data", np.round(file[f"{TRACES}{number}/data"][:]).astype(dtype))
+
+    other = Path(shutil.copy(copy, tmp_path / "other.nwb"))
+    edit(copy, lambda file: rounded(file, "uint16"))
+    edit(other, lambda file: rounded(file, "float64"))
+    np.testing.assert_array_equal(read_nwb(copy).open_trial(0).responses, read_nwb(other).open_trial(0).responses)

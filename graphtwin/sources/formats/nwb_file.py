@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.config import nearest_of
+from graphtwin.sources.formats.clouds import first_line
 from graphtwin.sources.formats.hdf5_heap import refuse_endless_heap
 from graphtwin.sources.formats.measures import seconds
 from graphtwin.sources.formats.recording import session_number
@@ -67,7 +68,7 @@ def opened(path: Path) -> Iterator[Any]:
             refuse_endless_heap(path)
             yield file
     except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:  # what h5py raises of a damaged file
-        raise ValueError(f"{path}: is damaged within ({error}). Copy it again.") from error
+        raise ValueError(f"{path}: is damaged within ({first_line(error)}). Copy it again.") from error
 
 
 def whole(data: Any, path: Path) -> np.ndarray:

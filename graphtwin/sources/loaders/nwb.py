@@ -129,7 +129,7 @@ def read_nwb(
         traces = _scaled(traces.reshape(len(traces), -1), fields[place].scale)
         log.info("%s: resting level, noise and penalty of each trace are those of the whole scan, held-out trials among them.", path)
         try:
-            return deconvolve(traces, own_rate).astype(np.float32)
+            return deconvolve(traces if traces.dtype.kind == "f" else traces.astype(np.float64), own_rate).astype(np.float32)
         except ValueError as error:
             raise ValueError(f"{path}, {fields[place].series}: {error}") from error
 
