@@ -124,6 +124,9 @@ def _predict(
 def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
     """Write the report of a run, or of a like-to-like analysis, again."""
     with words():
+        from graphtwin.kinds import LIKE_TO_LIKE, RUN, require_kind
+
+        require_kind(folder, RUN, LIKE_TO_LIKE)
         from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

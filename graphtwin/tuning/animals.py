@@ -9,8 +9,9 @@ import pandas as pd
 from jaxtyping import Bool
 
 ANIMAL = "animal"  # column in which `twin embed` names the recording that each unit is of
-# The number of the animal in the names that recordings have: Sensorium's dynamic29515-10-12-..., sub-17797_ses-4-scan-7 of NWB files.
-NUMBER = re.compile(r"(?:static|dynamic|sub-)?(\d+)(?:-\d+-\d+.*|_ses-.*)?")
+# The number of the animal in the names that recordings have: Sensorium's dynamic29515-10-12-..., sub-17797_ses-4-scan-7 of NWB files; in
+# 17797.0 too, which a gap in a column of numbers makes of it.
+NUMBER = re.compile(r"(?:static|dynamic|sub-)?(\d+)(?:-\d+-\d+.*|_ses-.*|\.0)?")
 
 
 def animal_of(name: str) -> str:

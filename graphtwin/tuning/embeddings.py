@@ -5,6 +5,7 @@ Columns: session, scan_idx, unit_id, nucleus_id, embedding_0 ... (float32), reli
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +16,14 @@ from jaxtyping import Bool, Float, Int
 
 from graphtwin import schema
 from graphtwin.schema import UNIT_KEY
-from graphtwin.tuning.animals import rows_of_animal
+from graphtwin.tuning.animals import ANIMAL, rows_of_animal
 from graphtwin.tuning.curves import direction_degrees
 from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_basis
 from graphtwin.tuning.selection import HeldOut, hold_out_directions
 
 Normalisation = Literal["within_scan", "length", "none"]
+log = logging.getLogger("graphtwin")
+
 MIN_UNITS_PER_SCAN = 20  # scans with fewer units are standardised with the moments of all units: their own would be noise
 
 
@@ -169,6 +172,9 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     schema.require_columns(frame, key, origin)
     frame = frame.assign(**{name: schema.as_ids(frame[name], f"{origin}, column {name!r}") for name in key})
     own = rows_of_animal(frame, _is_known(frame, units, key), animal, origin)
+    if ANIMAL in frame and not animal:
+        named = ", ".join(map(str, frame[ANIMAL].dropna().unique()[:4]))
+        log.warning("%s: is of animal %s. The source names none, so that only numbers of session and scan join them.", origin, named)
     rows = [] if own.all() else [_funnel_row("of the animal", len(frame), int(own.sum()), f"another animal than {animal!r}", "rows")]
     frame = frame[own]
     if key == UNIT_KEY:

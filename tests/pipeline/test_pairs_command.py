@@ -208,10 +208,11 @@ def changed(name: str, **columns: object):
             "They are root ids of these neurons: name the columns pre_root_id and post_root_id",
         ),
         (
-            ("proximity", lambda t: t.assign(l_d_um=1000 * t["l_d_um"].clip(lower=200))),
+            ("proximity", lambda t: t.assign(l_d_um=1000 * t["l_d_um"].clip(lower=40))),
             "the largest of .* values of l_d_um is .* is it in nm",
         ),
         (("proximity", lambda t: t.assign(l_d_um=t["l_d_um"] / 1000)), "is it in mm"),
+        (changed("proximity", l_d_um=-1.0), r"(\d+) of \1 values of l_d_um are negative or infinite, first -1"),
         (("proximity", lambda t: pd.concat([t, t[:3]])), "proximities: 3 of .* rows repeat the key"),
         (("proximity", lambda t: t.drop(columns="l_d_um")), "'l_d_um'"),
         (("synapses", lambda t: t[t["pre_nucleus_id"] > t["pre_nucleus_id"].quantile(0.8)]), r"none of the \d+ axons in .* is among the"),

@@ -62,6 +62,10 @@ def test_the_root_at_which_a_status_was_given_is_no_truth_value_and_another_one_
     assert "2 of 3 rows were written of another version of their segment" in caplog.text
 
 
+def test_validity_is_known_by_its_name_in_capitals_too():
+    assert valid_rows(pd.DataFrame({"Valid": ["t", "f"], "SUPERCEDED_ID": [None, None]}), "c.csv").index.tolist() == [0]
+
+
 def test_a_validity_that_is_no_truth_value_is_refused():
     with pytest.raises(ValueError, match=r"c\.csv, column valid: 1 of 2 values are neither true nor false, first 'perhaps'"):
         valid_rows(pd.DataFrame({"valid": ["t", "perhaps"]}), "c.csv")

@@ -19,6 +19,10 @@ def test_the_bundle_is_under_ten_megabytes():
     assert sum(path.stat().st_size for path in minnie65.FOLDER.rglob("*") if path.is_file()) < 10_000_000
 
 
+def test_the_bundle_names_its_animal_so_that_embeddings_of_another_mouse_are_refused(bundle):
+    assert bundle.animal == "17797"
+
+
 def test_the_tables_have_the_sizes_that_their_release_says(bundle):
     rows = {(table.role, table.materialization): len(table.frame) for table in bundle.tables}
     assert rows["coregistration", 661] == 13_922

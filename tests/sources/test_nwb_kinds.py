@@ -84,7 +84,7 @@ def test_running_in_a_unit_that_is_no_speed_is_refused(copy, unit):
 def test_units_of_measure_are_known_by_sign_and_by_word():
     assert [metres(unit) for unit in ("Meters", "micrometers", "µm", "mm", "cm", "px", "")] == [1, 1e-6, 1e-6, 1e-3, 1e-2, None, None]
     assert [seconds(unit) for unit in ("seconds", "s", "ms", "Milliseconds", "frames")] == [1, 1, 1e-3, 1e-3, None]
-    assert metres_a_second("m/s^2") is None
+    assert [metres_a_second(unit) for unit in ("cm·s⁻¹", "m s⁻¹", "m/s^2", "m·s⁻²")] == [0.01, 1, None, None]
 
 
 def test_conversion_and_offset_of_every_series_are_applied(copy, plain):

@@ -109,7 +109,7 @@ def test_a_connected_pair_without_l_d_is_kept_and_counted(tmp_path, caplog):
         ({"n_synapses": [2, -1, 0, 1]}, r"1 of 4 rows have an n_synapses that is no count \(0, 1, 2, ...\), first \[\{'pre_nucleus_id': 1"),
         ({"n_synapses": [2, 0.5, np.nan, 1]}, "2 of 4 rows have an n_synapses that is no count"),
         ({"dend_len": [0.01, -0.1, np.nan, np.inf]}, r"3 of 4 values of dend_len are negative, infinite or no number, first \[-0.1"),
-        ({"dend_len": [12.0, 0.5, 0.0, 300.0]}, "largest dend_len is 300 mm, longer than any dendrite.*name it l_d_um"),
+        ({"dend_len": [12.0, 0.5, 0.0, 85.0]}, "largest dend_len is 85 mm, longer than any dendrite.*name it l_d_um"),
         ({"l_d_um": [12.0, 0.5, 0.0, 30.0]}, "L_d is given twice"),
         ({"synapse_size": [-1.0, 0.0, 0.0, 1.0]}, "1 of 4 rows have a negative or infinite synapse_size"),
         ({"population": ["Connected", "ADP", "ADP", "random"]}, "2 of 4 rows state a population other than.*drop the column"),

@@ -176,6 +176,10 @@ def test_an_archive_that_is_none_is_refused(folder: Path):
     packed.write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"dynamic9-1-1\.zip: no zip archive \(File is not a zip file\)\. Copy or download it again"):
         read_sensorium(packed)
+    table = folder.with_name("pairs.csv")
+    table.write_text("a,b")
+    with pytest.raises(ValueError, match=r"pairs\.csv: no zip archive .* A recording is a folder, a \.zip or an NWB file"):
+        read_sensorium(table)
 
 
 def test_responses_and_frames_of_different_length_are_refused(folder: Path):

@@ -272,14 +272,26 @@ def test_units_of_other_labs_are_told_apart_by_the_name_of_their_recording(tmp_p
     [
         (np.array([0, 1, 2, 3, 2.5]), "1 of 5 are no whole numbers of 64 bits"),
         (np.array([0, 1, 2, 3, np.nan]), "1 of 5 are no whole numbers"),
-        (np.array([0, 1, 2, 3, 2.0**60]), "1 of 5 are no whole numbers"),
-        (np.array([0, 1, 2, 3, 2**64 - 1], dtype=np.uint64), "1 of 5 are no whole numbers"),
+        (np.array([0, 1, 2, 3, 2.0**60]), r"1 of 5 are floats above 2\^53, which have lost their last digits"),
+        (np.array([0, 1, 2, 3, 2**64 - 1], dtype=np.uint64), r"1 of 5 lie above 2\^63 - 1"),
         (np.array(["a", "b", "c", "d", "e"]), "5 of 5 are no whole numbers"),
     ],
 )
 def test_unit_ids_that_a_float_rounded_or_that_are_none_are_refused(folder: Path, values: np.ndarray, words: str):
     save(folder / "meta/neurons/unit_ids.npy", values)
     with pytest.raises(ValueError, match=rf"unit_ids\.npy: {words}.* Save ids as integers"):
+        read_sensorium(folder)
+
+
+def test_session_and_scan_are_those_of_the_folder_behind_a_link_of_another_name(folder: Path, tmp_path: Path):
+    (tmp_path / "mouse_a").symlink_to(folder)
+    assert read_sensorium(tmp_path / "mouse_a").units[["session", "scan_idx"]].drop_duplicates().to_numpy().tolist() == [[3, 4]]
+
+
+def test_images_beside_videos_are_refused_for_one_of_both_would_be_left_out(folder: Path):
+    for trial in range(3):
+        save(folder / f"data/images/{trial}.npy", np.ones((1, HEIGHT, WIDTH)))
+    with pytest.raises(ValueError, match=r"dynamic7-3-4-Video-0f: data holds images and videos, of which one would be left out"):
         read_sensorium(folder)
 
 

@@ -296,6 +296,8 @@ def test_a_name_that_is_no_nucleus_id_is_refused(tmp_path, name):
 def test_files_that_are_not_there_or_are_no_skeletons_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"axon_7\.npz: no such file"):
         find_skeletons([tmp_path / "axon_7.npz"])
+    with pytest.raises(FileNotFoundError, match=r"axons: no such file"):
+        find_skeletons([tmp_path / "axons"])
     (tmp_path / "axon_7.obj").write_text("")
     with pytest.raises(ValueError, match=r"\.obj is no skeleton this reads\. Give \.npz"):
         find_skeletons([tmp_path / "axon_7.obj"])

@@ -54,6 +54,10 @@ def coded(*codes: int) -> list[tuple]:
         ("# All positions and radii in um", (1000, 1000, 1000)),
         ("# coordinates are in nanometers", (1, 1, 1)),
         ("# n type x[um] y[um] z[um] r[um] parent", (1000, 1000, 1000)),
+        ("# id type x_um y_um z_um radius_um parent", (1000, 1000, 1000)),
+        ("# a program\nid type x_nm y_nm z_nm radius parent", (1, 1, 1)),
+        ("# Units in micrometers", (1000, 1000, 1000)),
+        ("# All lengths in um.", (1000, 1000, 1000)),
         ('# units: um\n# Meta: {"units": "1 micrometer"}', (1000, 1000, 1000)),
     ],
 )
@@ -64,7 +68,16 @@ def test_the_unit_of_a_header_is_used(tmp_path, header, nm):
 
 
 @pytest.mark.parametrize(
-    "header", ["", "# SWC of a program", "# units: voxels", '# Meta: {"units": "1 dimensionless"}', '# {"units": null}']
+    "header",
+    [
+        "",
+        "# total length in mm: 3.2",
+        "# step distance in nm between nodes 500",
+        "# SWC of a program",
+        "# units: voxels",
+        '# Meta: {"units": "1 dimensionless"}',
+        '# {"units": null}',
+    ],
 )
 def test_without_a_unit_the_command_asks_for_it_and_takes_what_it_is_told(tmp_path, header):
     path = swc(tmp_path / "n_1.swc", header)

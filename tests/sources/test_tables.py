@@ -295,6 +295,15 @@ def test_an_empty_folder_is_an_error_that_asks_for_its_toml(tmp_path):
         sources.load(tmp_path)
 
 
+def test_a_direction_of_another_name_is_not_left_out(export):
+    responses = export.frames["responses"]
+    export.frames["responses"] = responses.rename(columns={"direction_090_0": "direction_90"})
+    with pytest.raises(ValueError, match=r"responses\.csv: 1 columns beside 3 directions are named like directions, first 'direction_90'"):
+        tables.load_folder(export.write())
+    export.frames["responses"] = responses.assign(direction_selectivity=0.5)
+    assert "direction_selectivity" not in tables.load_folder(export.write()).of("responses")[0].frame
+
+
 def test_the_same_direction_twice_is_an_error(export):
     export.frames["responses"] = export.frames["responses"].assign(direction_360_0=1.0)
     with pytest.raises(ValueError, match=r"responses\.csv: direction_000_0 and direction_360_0 are the same direction, which would"):

@@ -129,6 +129,13 @@ def test_the_animal_that_the_source_names_is_taken_and_the_others_are_counted(un
         assert funnel.iloc[0][["step", "n_dropped"]].tolist() == ["of the animal", len(units)]
 
 
+def test_an_animal_that_the_source_does_not_name_is_said_and_a_number_with_a_point_is_the_number(units, caplog):
+    check_embeddings(named(units, "1111"), units, "twin.parquet")
+    assert "twin.parquet: is of animal 1111. The source names none" in caplog.text
+    table, _ = check_embeddings(named(units, "1111").assign(animal=1111.0), units, "twin.csv", "1111")
+    assert len(table) == len(units)
+
+
 def test_embeddings_of_another_animal_than_the_source_names_are_refused(units):
     with pytest.raises(ValueError, match=r"400 rows are of 'dynamic2222-4-7-Video', and the source is of animal '1111'"):
         check_embeddings(named(units, "dynamic2222-4-7-Video"), units, "twin.parquet", "1111")

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from graphtwin import schema
 from graphtwin.config import nearest_of
 
 log = logging.getLogger("graphtwin")
@@ -137,7 +138,11 @@ class ArrayFiles:
             wrong = ~_whole(numbers)
             whole = np.where(wrong, 0, numbers).astype(np.int64)
         if wrong.any():
-            raise ValueError(f"{where}: {int(wrong.sum())} of {len(stored)} are no whole numbers of 64 bits. Save ids as integers.")
+            large = stored.dtype.kind in "uf" and (np.abs(stored[wrong]) > schema.EXACT).all()
+            why = "are no whole numbers of 64 bits"
+            if large:
+                why = "lie above 2^63 - 1" if stored.dtype.kind == "u" else "are floats above 2^53, which have lost their last digits"
+            raise ValueError(f"{where}: {int(wrong.sum())} of {len(stored)} {why}. Save ids as integers, below 2^63.")
         return whole
 
     def _mapped(self, name: str) -> np.ndarray | str:
@@ -212,7 +217,8 @@ def array_files(path: Path) -> ArrayFiles:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except MISFORMED as error:
-        raise ValueError(f"{path}: no zip archive ({error}). Copy or download it again.") from error
+        again = "Copy or download it again." if is_zip else "A recording is a folder, a .zip or an NWB file: give one."
+        raise ValueError(f"{path}: no zip archive ({error}). {again}") from error
     prefix = _top(names, path)
     inside = prefix + SETTINGS
     return ArrayFiles(path, _by_name([name for name in names if name.startswith(prefix)], path, prefix), inside if inside in names else "")

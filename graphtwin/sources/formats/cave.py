@@ -25,9 +25,10 @@ def valid_rows(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         ValueError: A value is neither true nor false, or no row is valid.
     """
     kept = np.ones(len(table), dtype=bool)
-    for name in [name for name in VALID if name in table]:
+    said = [name for name in table if str(name).lower() in (*VALID, *REPLACED)]
+    for name in [name for name in said if str(name).lower() in VALID]:
         kept &= _truth(table[name], f"{origin}, column {name}")
-    for name in [name for name in REPLACED if name in table]:
+    for name in [name for name in said if str(name).lower() in REPLACED]:
         kept &= ~table[name].map(lambda value: not pd.isna(value) and str(value).strip() not in ("", "0", "0.0")).to_numpy(dtype=bool)
     if "valid_id" in table and "pt_root_id" in table:  # of tables of proofreading: the root id that the status was given to
         other = int((table["valid_id"] != table["pt_root_id"])[kept].sum())
@@ -37,7 +38,7 @@ def valid_rows(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         return table
     if not kept.any():
         raise ValueError(
-            f"{origin}: none of its {len(table)} rows is valid (columns {[name for name in (*VALID, *REPLACED) if name in table]}). "
+            f"{origin}: none of its {len(table)} rows is valid (columns {said}). "
             "Export rows that are, or drop these columns if they mean something else."
         )
     log.warning("%s: %d of %d rows are not valid, or another took their place; left out.", origin, (~kept).sum(), len(table))

@@ -33,6 +33,7 @@ CAVE = {
 }
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position in CAVE's exports, where it is split
+ANOTHER_DIRECTION = re.compile(r"direction_?-?\d+([._]\d+)?", re.IGNORECASE)  # a direction, whether named as the house does or not
 ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
 
 log = logging.getLogger("graphtwin")
@@ -152,6 +153,12 @@ def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:
             raise ValueError(
                 f"{origin}: {len(directions)} response columns found, named direction_DDD_D (degrees, as direction_022_5); the table has "
                 f"{list(table.columns)}. Name them so under `columns` of this table in the TOML."
+            )
+        others = [str(name) for name in table.columns if str(name) not in directions and ANOTHER_DIRECTION.fullmatch(str(name))]
+        if others:
+            raise ValueError(
+                f"{origin}: {len(others)} columns beside {len(directions)} directions are named like directions, first {others[0]!r}, and "
+                "would be left out. Name each direction_DDD_D (degrees, as direction_022_5), or drop it."
             )
         return table[[*schema.UNIT_KEY, *directions]]
     table = table[[name for name in wanted if name in table.columns]]

@@ -54,7 +54,7 @@ def _of(text: str, known: dict[str, float], words: tuple[str, ...]) -> float | N
 
 
 def _plain_signs(text: str) -> str:
-    return text.replace("µ", "u").replace("μ", "u").replace("−", "-")
+    return text.replace("µ", "u").replace("μ", "u").replace("−", "-").replace("⁻", "-").replace("¹", "1")
 
 
 def _plain(unit: str) -> str:

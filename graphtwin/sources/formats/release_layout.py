@@ -65,7 +65,12 @@ def monitor_in(files: ArrayFiles, settings: dict[str, Any]) -> Monitor:
 
 def layout_of(files: ArrayFiles, settings: dict[str, Any]) -> ReleaseLayout:
     """The layout of the release that the recording follows, and what its own files say beyond that."""
-    found = next((layout for layout in LAYOUTS.values() if files.under(f"data/{layout.stimulus}")), None)
+    there = [layout for layout in LAYOUTS.values() if files.under(f"data/{layout.stimulus}")]
+    if len(there) > 1:
+        raise ValueError(
+            f"{files.path}: data holds images and videos, of which one would be left out. Give each a folder of its own with its trials."
+        )
+    found = next(iter(there), None)
     if found is None:
         beside = [path.name for path in files.path.iterdir() if (path / "meta").is_dir()] if files.path.is_dir() else []
         raise FileNotFoundError(

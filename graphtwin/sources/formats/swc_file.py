@@ -19,6 +19,7 @@ from graphtwin.sources.formats.swc_header import SwcHeader, read_header
 
 COLUMNS = ["node", "type", "x", "y", "z", "radius", "parent"]  # columns of SWC, in its order
 NODE, TYPE, XYZ, PARENT = 0, 1, slice(2, 5), 5  # columns of the table, in which the radius is left out
+NAMES = re.compile(r"\A(?:\s*#[^\r\n]*)*\s*([A-Za-z\"'][^\r\n]*)")  # a line of column names above the nodes, which may have units
 LARGEST = 2.0**53  # numbers of nodes below it are exact as float64
 
 
@@ -31,7 +32,7 @@ def read_swc(path: Path) -> RawSkeleton:
         path: Path of the file.
     """
     text, encoding = _text(path)
-    header = read_header(_comments(text), path)
+    header = read_header([*_comments(text), *NAMES.findall(text)], path)
     nodes = _table(text, encoding, path)
     labels, notes = _labels(nodes[:, TYPE], header)
     vertices = nodes[:, XYZ] * header.scale + header.offset

@@ -24,9 +24,12 @@ AS_LINE = re.compile(
     r"^(?:(?:coordinates?|positions?|spatial|lengths?|xyz|swc)[ _-]*)?units?(?:\s+of\s+[\w ]+?)?\s*(?:[:=]\s*|\s+is\s+|\s+are\s+|\s+)(.*)$",
     re.IGNORECASE,
 )
-# `All positions and radii in um`, `coordinates are in nanometers`, `X [um]`: taken where the word after it is a unit.
-IN_SENTENCE = re.compile(r"\b(?:coordinates?|positions?|xyz|lengths?|distances?)\b[^.:;#]{0,80}?\bin\s+\(?([^\s,;.)]+)", re.IGNORECASE)
+# `All positions and radii in um`, `coordinates are in nanometers`, `X [um]`, `x_um`: taken where the word after it is a unit.
+IN_SENTENCE = re.compile(r"\b(?:coordinates?|positions?|xyz)\b[^.:;#]{0,80}?\bin\s+\(?([^\s,;.)]+)", re.IGNORECASE)
+# `All lengths in um`: the unit ends the line, for `total length in mm: 3.2` says something of a number of its own.
+OF_LENGTHS = re.compile(r"^(?:all\s+)?(?:lengths|distances|values)\b[^.:;#\d]{0,80}?\bin\s+([^\s,;.)]+)[.\s]*$", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"(?<!\w)[xyz]\s*[\[(]\s*([^\])]{1,40}?)\s*[\])]", re.IGNORECASE)
+IN_NAMES = re.compile(r"(?<![A-Za-z])[xyz]_([A-Za-zµμ]{1,12})(?![A-Za-z\d])", re.IGNORECASE)
 CODE = r"(-?\d+)\s*[=:]\s*([A-Za-z][^=:,;\d]*?)"
 CODES = re.compile(
     rf"^(?:(?:labels?|types?|codes?|structures?|compartments?)\s*[:=]?\s*)?{CODE}(?:\s*[,;|]\s*{CODE})*\s*[,;.]?$", re.IGNORECASE
@@ -123,11 +126,11 @@ def _candidates(line: str) -> list[tuple[str, bool]]:
         return [(text.strip(" \"'"), True) for text in dictionary]
     whole = AS_LINE.match(line)
     if whole:
-        return [(whole[1].strip(" .\"'"), bool(re.match(r"[^:=]*[:=]", line)))]
+        return [(whole[1].strip(" .\"'").removeprefix("in "), bool(re.match(r"[^:=]*[:=]", line)))]
     if "usual" in line.lower():  # SNT warns that positions "usually" are in another unit than those of the file
         return []
-    sentence = IN_SENTENCE.findall(line) if re.search(r"\sin\s", line) else []
-    return [(text, False) for text in sentence + IN_BRACKETS.findall(line)]
+    sentence = IN_SENTENCE.findall(line) + OF_LENGTHS.findall(line) if re.search(r"\sin\s", line) else []
+    return [(text, False) for text in sentence + IN_BRACKETS.findall(line) + IN_NAMES.findall(line)]
 
 
 def _names_of_codes(comments: list[str]) -> dict[int, str]:

@@ -21,7 +21,7 @@ from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, require_
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
-LONGEST_MM = 100.0  # no dendrite is this long: an L_d above it is in another unit
+LONGEST_MM = 30.0  # no dendrite of cortex is this long in all its branches: an L_d above it is in another unit
 LABELS = ["brain_area", "hva", "layer", "proofread_status"]  # columns of the neuron table that are text
 NEURON_UNITS = {"scan_session": "session"}  # our name of a column by the published one
 NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of a nucleus' position, nm

@@ -117,8 +117,8 @@ def _units(files: ArrayFiles) -> pd.DataFrame:
 
 
 def _session_and_scan(files: ArrayFiles) -> tuple[int, int]:
-    """Session and scan by the recording's name, where that is written as the releases write theirs."""
-    named = RELEASED.match(files.name)
+    """Session and scan by the recording's name, or that of the folder behind a link, where it is written as the releases write theirs."""
+    named = RELEASED.match(files.name) or RELEASED.match(files.path.resolve().name)
     if named:
         return int(named[1][:18]), int(named[2][:18])
     number = session_number(files.name)

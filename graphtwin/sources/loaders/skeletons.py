@@ -191,13 +191,13 @@ def _of_folder(folder: Path) -> list[Place]:
 
 def _of_file(file: Path) -> Place:
     """The skeleton of a file."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file. Give an existing .npz or .swc, or a folder of them.")
     if file.suffix.lower() not in READERS:
         raise ValueError(
             f"{file}: {file.suffix or 'no suffix'} is no skeleton this reads. Give .npz (vertices, edges), .swc, a folder of them, or "
             "the path of a precomputed volume."
         )
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file. Give an existing .npz or .swc, or a folder of them.")
     return Place(_number(file), str(file))
 
 

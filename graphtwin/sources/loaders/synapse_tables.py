@@ -15,7 +15,7 @@ from graphtwin.sources.formats import read_file, valid_rows
 
 ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours
-LONGEST_UM = 1e5  # longest L_d that is read as um: no dendrite is this long, and an L_d above it is in nm
+LONGEST_UM = 3e4  # longest L_d that is read as um: no dendrite of cortex is this long, and an L_d above it is in nm
 SHORTEST_UM = 1.0  # the longest L_d of many pairs is above it, as the radius of proximity is some um: one below it is in mm
 MANY = 20  # pairs with an L_d above 0 from which on the longest is judged
 
@@ -61,6 +61,12 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
     schema.require_columns(table, ["l_d_um"], str(path))
     _require_numbers(table, ["l_d_um"], path)
     table = _with_ids(table[[*key, "l_d_um"]], key, path)
+    wrong = (table["l_d_um"] < 0) | np.isinf(table["l_d_um"])
+    if wrong.any():
+        raise ValueError(
+            f"{path}: {int(wrong.sum())} of {len(table)} values of l_d_um are negative or infinite, first "
+            f"{table.loc[wrong, 'l_d_um'].iloc[0]:g}. L_d is a length, 0 where axon and dendrite never come close."
+        )
     longest = float(table["l_d_um"].max())
     if longest > LONGEST_UM or (0 < longest < SHORTEST_UM and (table["l_d_um"] > 0).sum() >= MANY):
         unit = "nm" if longest > LONGEST_UM else "mm"
