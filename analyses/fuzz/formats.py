@@ -16,6 +16,7 @@ import pandas as pd
 from mutations import BINARY, DOCUMENT, TEXT, Mutation
 
 ROOT = 864691135000000001  # root ids lie far above 2^53, as real ones do
+IDS = [f"{side}{of}_id" for side in ("", "pre_", "post_") for of in ("nucleus", "root", "synapse", "unit")]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {".csv": TEXT, ".swc": TEXT, ".toml": TEXT, ".json": DOCUMENT, "info": DOCUMENT}
 
 
@@ -223,7 +224,7 @@ def check_skeletons(folder: Path, found: list[Any]) -> None:
     text = (folder / "axon_7.swc").read_bytes() if (folder / "axon_7.swc").is_file() else b""
     if b"# units: um" in text and text.count(b"#") == 2 and found:
         try:
-            rows = [[float(x) for x in re.split(rb"[\s,;]+", line.strip())[:7]] for line in text.split(b"\n") if line.strip()[:1].isdigit()]
+            rows = [[float(x.replace(b",", b".")) for x in line.split()[:7]] for line in text.split(b"\n") if line.strip()[:1].isdigit()]
         except ValueError:
             return
         nodes = {int(row[0]): row for row in rows if len(row) == 7}
@@ -335,10 +336,10 @@ def one_table(name: str, table: pd.DataFrame, reader: Callable[[], Callable[[Pat
         write(table, folder / f"table{suffix}")
 
     def check(folder: Path, found: pd.DataFrame) -> None:
-        for column in [column for column in found if str(column).endswith("_id")]:
+        for column in [column for column in found if column in IDS]:
             require(found[column].dtype == np.int64 and (found[column] >= 0).all(), f"{column} is no id")
         spelled = spelled_ids(folder / f"table{suffix}")
-        for column in [column for column in found if spelled is not None and str(column).endswith("_id")]:
+        for column in [column for column in found if spelled is not None and column in IDS]:
             require(set(found[column]) <= (spelled or set()), f"an id of {column} is not one that the file spells")
 
     return Format(name + suffix, share, make, lambda folder: reader()(folder / f"table{suffix}"), check)

@@ -168,3 +168,20 @@ def test_a_matrix_that_is_cut_short_is_refused(content, tmp_path):
     written(tmp_path / "X.ids.csv", lines(","))
     with pytest.raises(ValueError, match=r"X\.npy: \d+ bytes that cannot be read as an \.npy of numbers"):
         read_embeddings(tmp_path / "X.npy")
+
+
+def test_numbers_of_a_text_are_those_that_python_reads_from_it_whatever_their_exponent(tmp_path):
+    numbers = [0.1 + 0.2, 1 / 3, 2.5e-310, 1.7976931348623157e308, 123456.7890123456]
+    (tmp_path / "t.csv").write_text("id,x\n" + "".join(f"{i},{number!r}\n" for i, number in enumerate(numbers)) + "9,0.E13230865093501\n")
+    assert read_file(tmp_path / "t.csv")["x"].tolist() == [*numbers, 0.0]
+
+
+def test_a_feather_file_whose_offsets_point_nowhere_is_refused(tmp_path):
+    path = tmp_path / "t.feather"
+    pd.DataFrame({"id": [1, 2, 3], "layer": ["L2/3", "L4", "L5"]}).to_feather(path, compression="uncompressed")
+    offsets = np.array([0, 4, 6, 8], "<i4").tobytes()
+    content = path.read_bytes()
+    assert content.count(offsets) == 1
+    path.write_bytes(content.replace(offsets, np.array([0, 4, -2147483646, 8], "<i4").tobytes()))
+    with pytest.raises(ValueError, match=r"t\.feather: \d+ bytes that cannot be read as feather .*offset"):
+        read_file(path)

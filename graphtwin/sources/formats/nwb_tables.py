@@ -85,7 +85,14 @@ def mask_centres(plane: Any, path: Path) -> Float[np.ndarray, "masks xyz"]:
         return np.full((len(plane["id"]), 3), np.nan)
     images = plane["image_mask"]
     origin, spacing = (_micrometres(imaging[name], path) for name in ("origin_coords", "grid_spacing"))
-    if images.ndim != 3 or not len(images) or origin.ndim != 1 or spacing.ndim != 1 or min(len(origin), len(spacing)) < 2:
+    if (
+        images.ndim != 3
+        or len(images) != len(plane["id"])
+        or not len(images)
+        or origin.ndim != 1
+        or spacing.ndim != 1
+        or min(len(origin), len(spacing)) < 2
+    ):
         raise ValueError(
             f"{path}: {plane.name} has masks of shape {images.shape}, an origin {origin} and a spacing {spacing}. Correct them."
         )

@@ -129,6 +129,11 @@ class _Unpickler(pickle.Unpickler):
         return _INERT[module, name]
 
 
+def _one_line(error: Exception) -> str:
+    """An error's words without the ends of lines that a damaged name may hold."""
+    return " ".join(str(error).split())
+
+
 def read_pickle(path: Path) -> pd.DataFrame:
     """The table in a pickled DataFrame; named levels of its index become columns, an unnamed index is left.
 
@@ -143,12 +148,12 @@ def read_pickle(path: Path) -> pd.DataFrame:
             return _frame(_Unpickler(file).load())
     except Refused as error:
         raise ValueError(
-            f"{path}: this pickle was refused: {error} If you trust the file, open it with pandas and save it with `to_parquet`."
+            f"{path}: this pickle was refused: {_one_line(error)} If you trust the file, open it with pandas and save it with `to_parquet`."
         ) from error
     except DAMAGED as error:
         raise ValueError(
-            f"{path}: {path.stat().st_size} bytes that are no pickled DataFrame ({type(error).__name__}: {error}). The file is cut short, "
-            "compressed or of another format: copy it again, or save the table with `to_parquet`."
+            f"{path}: {path.stat().st_size} bytes that are no pickled DataFrame ({type(error).__name__}: {_one_line(error)}). The file "
+            "is cut short, compressed or of another format: copy it again, or save the table with `to_parquet`."
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as arrow
-from pyarrow import parquet
+from pyarrow import feather, parquet
 
 from graphtwin import schema
 from graphtwin.sources.formats.text_tables import Refused, read_text
@@ -98,7 +98,9 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 
 def _feather(path: Path) -> pd.DataFrame:
-    return _plain(pd.read_feather(path))
+    table = feather.read_table(path)
+    table.validate(full=True)  # offsets of a damaged file may point anywhere in memory, which is looked at before it is followed
+    return _plain(table.to_pandas())
 
 
 def _require_one_name_a_column(names: pd.Index) -> None:

@@ -93,7 +93,8 @@ def _require_names(names: list[str], first: str) -> None:
 def _parsed(path: Path, dialect: Dialect, **how: object) -> pd.DataFrame:
     """The text parsed by pandas; letters that are not UTF-8 are taken for Latin-1, which is said."""
     packing = "gzip" if dialect.packed else None
-    given = {"sep": dialect.separator, "compression": packing, "skipinitialspace": True, **how}
+    # "round_trip" takes numbers as Python does: exact to the last bit, and whatever their exponent.
+    given = {"sep": dialect.separator, "compression": packing, "skipinitialspace": True, "float_precision": "round_trip", **how}
     try:
         table = pd.read_csv(path, encoding=dialect.encoding, **given)
     except UnicodeDecodeError:
