@@ -1,14 +1,17 @@
 """Claims: the page is whole, needs nothing from elsewhere, says what is absent, and escapes what it is given."""
 
+import io
 import re
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from graphtwin import artifacts
 from graphtwin.cortex.funnel import BELOW_PIA
 from graphtwin.report import print_results
+from graphtwin.report.figures import Drawn, verdict_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages import run_page as page
 
@@ -165,3 +168,21 @@ def test_the_terminal_says_that_depth_is_none_where_no_pia_is_declared(spoilt, c
     funnel.assign(step=BELOW_PIA).to_parquet(spoilt / "tables" / "funnel.parquet", index=False)
     print_results(spoilt)
     assert "no depth below the pia" in capsys.readouterr().out
+
+
+def test_no_title_of_a_panel_is_cut_at_the_edge_of_its_figure(finished, tmp_path, monkeypatch):
+    differences = pd.read_parquet(finished / "differences.parquet")
+    longest = "graph model, function + scan + synapses - scan alone"  # labels as long as those of a whole run leave the axis little room
+    artifacts.write_parquet(differences.assign(model=longest), tmp_path / "differences.parquet")
+    cut = []
+
+    def save(figure: Figure, out: io.StringIO, **more: object) -> None:
+        titles = [title for axes in figure.axes for title in (axes.title, axes._left_title, axes._right_title) if title.get_text()]
+        ends = [(title.get_text(), title.get_window_extent()) for title in titles]
+        cut.extend(text for text, extent in ends if extent.x0 < -1 or extent.x1 > figure.bbox.x1 + 1)
+        drawn(figure, out, **more)
+
+    drawn = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", save)
+    assert isinstance(verdict_figures.draw_differences(RunFolder.open(tmp_path)), Drawn)
+    assert cut == []

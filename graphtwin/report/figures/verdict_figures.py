@@ -39,7 +39,8 @@ def draw_differences(run: RunFolder) -> Block:
             draw_interval_rows(one, rows["model"].tolist(), values, [_tone(value, metric) for value in values], 0.0)
             unit = unit_text(rows["unit"].iloc[0])
             better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
-            one.set_title(f"{task_title(run, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}")
+            asked = f"{task_title(run, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}"
+            one.set_title(asked, loc="right")  # longer than the axis is wide: it may begin over the labels
 
     sentence = differences_sentence([rows.assign(metric=metric) for _, metric, rows in panels])
     n = "; ".join(f"{task_title(run, task).lower()} n = {int(rows['n'].iloc[0]):,}" for task, _, rows in _first_of_task(panels))
