@@ -51,7 +51,9 @@ SHOWN = texts()
 
 @pytest.mark.parametrize(("place", "line"), sorted(set(found(IMPORT, SHOWN))))
 def test_an_import_that_is_shown_works(place: str, line: str):
-    exec(compile(line, place, "exec"), {})
+    names: dict[str, object] = {}
+    exec(compile(line, place, "exec"), names)
+    assert names.keys() - {"__builtins__"}
 
 
 @pytest.mark.parametrize(("place", "name"), sorted(set(found(DOTTED, SHOWN))))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+log = logging.getLogger("graphtwin")
 
 Severity = Literal["fault", "warning", "note"]
 
@@ -42,6 +45,18 @@ class Finding:
 def is_faulty(findings: Sequence[Finding]) -> bool:
     """Whether any finding is more than a note."""
     return any(finding.severity != "note" for finding in findings)
+
+
+def warn(findings: Sequence[Finding], name: str) -> None:
+    """Warn of findings that are more than notes, a line each.
+
+    Args:
+        findings: What was found.
+        name: Name of the recording or source that it was found in.
+    """
+    for one in findings:
+        if one.severity != "note":
+            log.warning("%s: %s: %s (%s). Effect: %s. What to do: %s.", name, one.check, one.what, one.where, one.effect, one.do)
 
 
 def refused(error: Exception, where: str) -> Finding:

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from graphtwin.checks import check_tables, check_volume
 from graphtwin.cli.app import app
+from graphtwin.folders import written
+from graphtwin.kinds import RUN
 from tests.checks.planted_tables import write_tables
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -141,3 +143,17 @@ def test_volumes_on_other_voxels_and_annotations_outside_are_found(tmp_path: Pat
     annotations(tmp_path / "faulty/synapses", [0, 0, 0], [100, 100, 100])
     assert check_volume(tmp_path / "clean") == []
     assert {one.check for one in check_volume(tmp_path / "faulty")} == {"sizes of voxels disagree", "annotations outside their bounds"}
+
+
+def test_a_folder_of_ours_is_held_against_what_it_was_when_it_was_written(tmp_path: Path):
+    folder = tmp_path / "run"
+    with written(folder, RUN) as begin:
+        begin()
+        (folder / "metrics.csv").write_text("auc\n0.88\n")
+    clean = CliRunner().invoke(app, ["check", str(folder)])
+    assert (clean.exit_code, "0 findings" in clean.output) == (0, True)
+    (folder / "metrics.csv").write_text("auc\n0.98\n")
+    told = json.loads(CliRunner().invoke(app, ["check", str(folder), "--json"]).stdout)
+    assert [(one["check"], one["what"], one["where"]) for one in told["findings"]] == [
+        ("file not as written", "changed", str(folder / "metrics.csv"))
+    ]

@@ -285,6 +285,23 @@ def test_resuming_after_the_inputs_changed_is_refused(tmp_path, monkeypatch):
         graphtwin.run(SMALL, resume=True, source=str(export.write()), out=tmp_path / "out")
 
 
+def test_a_run_warns_of_faults_of_its_tables_and_goes_on(finished, tmp_path, monkeypatch, caplog):
+    export = planted_export(tmp_path / "export")
+    responses = export.frames["responses"]
+    directions = [name for name in responses if name.startswith("direction")]
+    export.frames["responses"] = responses.assign(
+        **{name: responses[name] * np.where(responses["session"] == 2, 100, 1) for name in directions}
+    )
+    told = {}
+    for toml in (finished.toml, export.write()):
+        caplog.clear()
+        stop_before_fits(monkeypatch, toml, tmp_path / toml.parent.parent.name)
+        told[toml] = [line for line in (record.getMessage() for record in caplog.records) if "What to do: " in line]
+    clean, faulty = told.values()
+    assert clean == []
+    assert any("units of scans differ" in line for line in faulty)
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".npy"])
 def test_embeddings_that_are_brought_are_the_ones_used(finished, tmp_path, monkeypatch, suffix):
     units = pd.read_parquet(finished.folder / "tables" / "units.parquet")[["session", "scan_idx", "unit_id"]]

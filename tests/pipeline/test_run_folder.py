@@ -51,7 +51,9 @@ def test_many_differences_are_counted(tmp_path):
 
 def test_settings_that_no_result_depends_on_may_differ(tmp_path):
     folder = begun(tmp_path / "out", "threads=1")
+    before = (folder / "config.toml").read_bytes()
     run_folder.require_run_place(folder, load_settings(["threads=2"], out=folder), resume=True)
+    assert (folder / "config.toml").read_bytes() == before
 
 
 def test_a_run_that_goes_on_with_other_software_keeps_what_it_was_begun_with(tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.cli.twin import _medians
 from graphtwin.kinds import TWIN, write_kind
@@ -293,3 +294,24 @@ def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Pat
     assert "no trial with responses in tier bonus" in command(
         "population", run, animals[0], "--out", tmp_path / "q.csv", "--tier", "bonus", "--threads", 1
     )
+
+
+def test_a_training_warns_of_faults_that_reading_does_not_show_and_goes_on(animals, tmp_path, monkeypatch, caplog):
+    class Stopped(Exception):
+        pass
+
+    def stop(*_, **__):
+        raise Stopped
+
+    faulty = Path(shutil.copytree(animals[0], tmp_path / animals[0].name))
+    for path in (faulty / "data" / "behavior").iterdir():
+        behaviour = np.load(path)
+        behaviour[0] = 3.0
+        np.save(path, behaviour)
+    monkeypatch.setattr("graphtwin.twin.fit.train_foundation", stop)
+    for recording in (animals[0], faulty):
+        caplog.clear()
+        with pytest.raises(Stopped):
+            graphtwin.twin.train([recording], tmp_path / "out", [*FAST, CORE], threads=1)
+        warned = [line for line in (record.getMessage() for record in caplog.records) if "What to do: " in line]
+        assert any("pupil_size" in line for line in warned) == (recording == faulty), warned

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from graphtwin import artifacts, folders, kinds, sources
-from graphtwin.checks import check_source
+from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
@@ -67,7 +67,7 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     """The stages of a run, or those that are missing, in its folder, which is begun once source, embeddings and settings are good."""
     read = _prepared(settings)
     tables = sources.load(read.source)
-    _tell_findings(tables)
+    warn(check_source(tables), tables.name)
     inputs = run_folder.inputs_of(read, tables)
     if not force:
         run_folder.require_same_inputs(folder, inputs)
@@ -86,13 +86,6 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     _write_results(study, scope, results, folder)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
-
-
-def _tell_findings(tables: sources.SourceTables) -> None:
-    """Warn of faults of the tables that reading does not show."""
-    for finding in check_source(tables):
-        if finding.severity != "note":
-            log.warning("%s: %s: %s (%s). %s.", tables.name, finding.check, finding.what, finding.where, finding.effect)
 
 
 def _prepared(settings: Settings) -> Settings:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphtwin import artifacts
-from graphtwin.checks import check_recording
+from graphtwin.checks import check_recording, warn
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.folders import written
 from graphtwin.kinds import TWIN
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
-from graphtwin.sources.formats import Recording
 from graphtwin.twin.runs.twin_folder import (
     CHECKPOINT,
     FILE_NAME,
@@ -30,8 +28,6 @@ from graphtwin.twin.runs.twin_folder import (
 
 if TYPE_CHECKING:
     from graphtwin.twin.fit import FoundationConfig
-
-log = logging.getLogger("graphtwin")
 
 
 def train_twin(
@@ -95,18 +91,6 @@ def transfer_twin(
     return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
 
 
-def tell_findings(recordings: Sequence[Recording]) -> None:
-    """Warn of what the quick look at each recording finds; `graphtwin check` looks at all of it.
-
-    Args:
-        recordings: The recordings that are trained on.
-    """
-    for recording in recordings:
-        for finding in check_recording(recording, quick=True):
-            if finding.severity != "note":
-                log.warning("%s: %s: %s (%s). %s.", recording.name, finding.check, finding.what, finding.where, finding.effect)
-
-
 def _train(
     folders: Sequence[str | Path],
     out: Path,
@@ -137,7 +121,8 @@ def _train(
             for name, view in views.items():
                 require_view(name, view, core.views() if core else views)
             if begin is not None:
-                tell_findings(recordings)
+                for recording in recordings:
+                    warn(check_recording(recording, quick=True), recording.name)
                 inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
                 asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
                 begin()
