@@ -12,6 +12,7 @@ import pytest
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 from graphtwin.sources.loaders import published
 from graphtwin.sources.loaders.published import published_slopes, read_neurons, read_pairs
+from graphtwin.sources.loaders.synapse_tables import read_proximities
 
 
 def edges(**columns) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def test_a_connected_pair_without_l_d_is_kept_and_counted(tmp_path, caplog):
         ({"n_synapses": [2, -1, 0, 1]}, r"1 of 4 rows have an n_synapses that is no count \(0, 1, 2, ...\), first \[\{'pre_nucleus_id': 1"),
         ({"n_synapses": [2, 0.5, np.nan, 1]}, "2 of 4 rows have an n_synapses that is no count"),
         ({"dend_len": [0.01, -0.1, np.nan, np.inf]}, r"3 of 4 values of dend_len are negative, infinite or no number, first \[-0.1"),
-        ({"dend_len": [12.0, 0.5, 0.0, 85.0]}, "largest dend_len is 85 mm, longer than any dendrite.*name it l_d_um"),
+        ({"dend_len": [12.0, 0.5, 0.0, 85.0]}, "the largest of 4 values of dend_len is 85 mm, longer than any dendrite.*name it l_d_um"),
         ({"l_d_um": [12.0, 0.5, 0.0, 30.0]}, "L_d is given twice"),
         ({"synapse_size": [-1.0, 0.0, 0.0, 1.0]}, "1 of 4 rows have a negative or infinite synapse_size"),
         ({"population": ["Connected", "ADP", "ADP", "random"]}, "2 of 4 rows state a population other than.*drop the column"),
@@ -205,3 +206,18 @@ def test_a_changed_file_of_the_bundle_is_noticed(tmp_path):
         file.write("\n")
     with pytest.raises(ValueError, match="sha256"):
         published_slopes(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(("name", "times", "unit"), [("l_d_um", 1000.0, "nm"), ("l_d_um", 1e-3, "mm"), ("dend_len", 1.0, "um")])
+def test_lengths_of_usual_size_in_another_unit_are_told_by_their_middle_in_every_reader_of_them(name, times, unit, tmp_path):
+    ids = np.arange(30)
+    usual = pd.DataFrame({"pre_nucleus_id": ids, "post_nucleus_id": ids + 100, "n_synapses": 0, name: times * np.linspace(0.0, 25.0, 30)})
+    usual.to_csv(tmp_path / "t.csv", index=False)
+    readers = [read_pairs, *([read_proximities] if name == "l_d_um" else [])]
+    for reader in readers:
+        with pytest.raises(ValueError, match=rf"the largest of 30 values of {name} is .* is it in {unit}\?"):
+            reader(tmp_path / "t.csv")
+    right = {"l_d_um": 1.0, "dend_len": 1e-3}[name]
+    usual.assign(**{name: usual[name] * right / times}).to_csv(tmp_path / "t.csv", index=False)
+    for reader in readers:
+        assert reader(tmp_path / "t.csv")["l_d_um"].max() == pytest.approx(25.0)

@@ -10,6 +10,7 @@ from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interp
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
+from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.measures import metres_a_second
 from graphtwin.sources.formats.nwb_file import (
@@ -97,6 +98,7 @@ __all__ = [
     "read_precomputed",
     "read_records",
     "read_swc",
+    "require_l_d_um",
     "require_tissue",
     "require_voxels",
     "refuse_zarr",

@@ -17,11 +17,19 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
-from graphtwin.sources.formats import SUFFIXES, read_file, read_pickle, require_tissue, suffix_of, valid_rows, verified_sha256
+from graphtwin.sources.formats import (
+    SUFFIXES,
+    read_file,
+    read_pickle,
+    require_l_d_um,
+    require_tissue,
+    suffix_of,
+    valid_rows,
+    verified_sha256,
+)
 
 BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
-LONGEST_MM = 30.0  # no dendrite of cortex is this long in all its branches: an L_d above it is in another unit
 LABELS = ["brain_area", "hva", "layer", "proofread_status"]  # columns of the neuron table that are text
 NEURON_UNITS = {"scan_session": "session"}  # our name of a column by the published one
 NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of a nucleus' position, nm
@@ -157,7 +165,7 @@ def _l_d_um(table: pd.DataFrame, origin: str) -> pd.Series:
         raise ValueError(f"{origin}: L_d is given twice, as dend_len (mm) and as l_d_um (um). Keep one of the two.")
     if "dend_len" not in table and "l_d_um" not in table:
         schema.require_columns(table, ["dend_len"], origin)
-    name, unit, other = ("dend_len", "mm", "l_d_um") if "dend_len" in table else ("l_d_um", "um", "dend_len")
+    name, unit = ("dend_len", "mm") if "dend_len" in table else ("l_d_um", "um")
     length = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
     wrong = ~np.isfinite(length) | (length < 0)
     if wrong.any():
@@ -165,12 +173,9 @@ def _l_d_um(table: pd.DataFrame, origin: str) -> pd.Series:
             f"{origin}: {int(wrong.sum())} of {len(table)} values of {name} are negative, infinite or no number, "
             f"first {table.loc[wrong, name].head(3).tolist()}. L_d is a length, 0 where axon and dendrite never come close."
         )
-    if length.max() > (LONGEST_MM if unit == "mm" else 1000 * LONGEST_MM):
-        raise ValueError(
-            f"{origin}: the largest {name} is {length.max():g} {unit}, longer than any dendrite. {name} is read in {unit}: "
-            f"convert the column, or name it {other} if it is in the unit of that one."
-        )
-    return length if name == "l_d_um" else 1000 * length
+    l_d_um = length if unit == "um" else 1000 * length
+    require_l_d_um(l_d_um, origin, name, unit)
+    return l_d_um
 
 
 def _counts(table: pd.DataFrame, origin: str) -> pd.Series:

@@ -11,13 +11,10 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats import read_file, valid_rows
+from graphtwin.sources.formats import read_file, require_l_d_um, valid_rows
 
 ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours
-LONGEST_UM = 3e4  # longest L_d that is read as um: no dendrite of cortex is this long, and an L_d above it is in nm
-SHORTEST_UM = 1.0  # the longest L_d of many pairs is above it, as the radius of proximity is some um: one below it is in mm
-MANY = 20  # pairs with an L_d above 0 from which on the longest is judged
 
 
 def read_connections(path: str | Path) -> pd.DataFrame:
@@ -67,13 +64,7 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
             f"{path}: {int(wrong.sum())} of {len(table)} values of l_d_um are negative or infinite, first "
             f"{table.loc[wrong, 'l_d_um'].iloc[0]:g}. L_d is a length, 0 where axon and dendrite never come close."
         )
-    longest = float(table["l_d_um"].max())
-    if longest > LONGEST_UM or (0 < longest < SHORTEST_UM and (table["l_d_um"] > 0).sum() >= MANY):
-        unit = "nm" if longest > LONGEST_UM else "mm"
-        raise ValueError(
-            f"{path}: the largest of {len(table)} values of l_d_um is {longest:g} um, which no dendrite within reach of an axon has; is it "
-            f"in {unit}? L_d is read in um: convert the column, or write the table with `graphtwin proximity`."
-        )
+    require_l_d_um(table["l_d_um"], str(path))
     return table
 
 
