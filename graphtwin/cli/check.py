@@ -147,7 +147,8 @@ def _tell(path: Path, kind: str, found: list[Finding], as_json: bool) -> None:
         for one in found:
             typer.echo(str(one))
         notes = sum(one.severity == "note" for one in found)
-        typer.echo(f"{path}: {len(found) - notes} findings, {notes} notes")
+        counts = {"finding": len(found) - notes, "note": notes}
+        typer.echo(f"{path}: {', '.join(f'{n} {word}' + 's' * (n != 1) for word, n in counts.items())}")
     if is_faulty(found):
         raise typer.Exit(1)
 

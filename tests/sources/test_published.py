@@ -221,3 +221,10 @@ def test_lengths_of_usual_size_in_another_unit_are_told_by_their_middle_in_every
     usual.assign(**{name: usual[name] * right / times}).to_csv(tmp_path / "t.csv", index=False)
     for reader in readers:
         assert reader(tmp_path / "t.csv")["l_d_um"].max() == pytest.approx(25.0)
+
+
+def test_neurons_that_run_in_one_tract_share_millimetres(tmp_path):
+    ids = np.arange(20)  # as many pairs, and as long, as five projection neurons of a fly make
+    pairs = pd.DataFrame({"pre_nucleus_id": ids, "post_nucleus_id": ids + 100, "n_synapses": 0, "l_d_um": np.linspace(1990.0, 2335.0, 20)})
+    pairs.to_csv(tmp_path / "t.csv", index=False)
+    assert read_pairs(tmp_path / "t.csv")["l_d_um"].tolist() == read_proximities(tmp_path / "t.csv")["l_d_um"].tolist()
