@@ -91,7 +91,7 @@ def fit_conditional(choices: CandidateSet) -> ConditionalFit:
     _check_status(choices, beta, status)
     log_likelihood, score, information = block_sums(choices, beta)
     alone, _, _ = block_sums(choices, np.zeros_like(beta))
-    clustered = [_axon_errors(score[mine], information[mine]) for mine in (choices.block_group == g for g in range(n_groups))]
+    clustered = [clustered_errors(score[mine], information[mine]) for mine in (choices.block_group == g for g in range(n_groups))]
     model = np.sqrt(np.diagonal(np.linalg.inv(per_group(choices, information)), axis1=1, axis2=2))
     return ConditionalFit(
         choices=choices,
@@ -125,10 +125,12 @@ def per_group(choices: CandidateSet, value: Float[np.ndarray, "blocks ..."]) -> 
     return out
 
 
-def _axon_errors(score: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors and degrees of freedom of one group's slopes, from its axons' scores and information.
+def clustered_errors(
+    score: Float[np.ndarray, "clusters similarities"], information: Float[np.ndarray, "clusters similarities similarities"]
+) -> tuple[Float[np.ndarray, " similarities"], Float[np.ndarray, " similarities"]]:
+    """Errors (CR2) and degrees of freedom of one group's slopes, from the scores and the information of its axons or animals.
 
-    In coordinates where the total information is 1, an axon of share K has residual score variance K (1 - K); (1 - K)^(-1/2) restores K.
+    In coordinates where the total information is 1, a cluster of share K has residual score variance K (1 - K); (1 - K)^(-1/2) restores K.
     """
     value, vector = np.linalg.eigh(information.sum(axis=0))
     root = (vector / np.sqrt(value)) @ vector.T

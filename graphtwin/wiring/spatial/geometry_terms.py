@@ -1,0 +1,74 @@
+"""Distance beyond L_d as smooth terms: what two somata's places alone say of their synapses.
+
+Connections fall with distance more than L_d does, function is smooth in space, so that similarity falls with distance too: unless distance
+is held, that alone makes a rule. A straight line is not enough, and distance is not the same along all axes where function or axons are
+elongated, so that natural splines of distance and of the offset along each axis are held.
+Source of the basis: Harrell 2015, Regression Modeling Strategies, doi:10.1007/978-3-319-19425-7, section 2.4.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin import schema
+from graphtwin.wiring.spatial.places import Places
+
+OF_DISTANCE, OF_AXIS = 3, 2  # columns of a spline; a choice: with fewer, an elongated axon's rule by distance is left (20 % of tables)
+OUTER = 0.05  # share of pairs beyond the outer knots on either side
+FLAT = 1e-9  # share of the range of a quantity below which it does not vary
+
+
+def natural_spline(value: Float[np.ndarray, " rows"], n_columns: int) -> Float[np.ndarray, "rows columns"]:
+    """Basis of a cubic spline that is straight beyond its outer knots; the constant is left out.
+
+    Args:
+        value: The quantity, without NaN.
+        n_columns: Number of columns, at least 1: the quantity itself, and one for each knot between the outer two.
+
+    Returns:
+        Columns with mean 0 and SD 1; fewer where quantiles of the quantity coincide, none where it does not vary.
+    """
+    if not np.ptp(value) > FLAT * max(1.0, float(np.abs(value).max())):
+        return np.zeros((len(value), 0))
+    unit = (value - value.mean()) / value.std()
+    knots = np.unique(np.quantile(unit, np.linspace(OUTER, 1 - OUTER, n_columns + 1)))
+    columns = [unit]
+    if n_columns > 1 and len(knots) > 2:
+        last, before = knots[-1], knots[-2]
+        for knot in knots[:-2]:
+            bend = (_cubed(unit - knot) - _cubed(unit - before) * (last - knot) / (last - before)) / (last - knots[0]) ** 2
+            columns.append(bend + _cubed(unit - last) * (before - knot) / ((last - before) * (last - knots[0]) ** 2))
+    basis = np.stack(columns, axis=1)
+    basis = basis[:, basis.std(axis=0) > FLAT]
+    return (basis - basis.mean(axis=0)) / basis.std(axis=0)
+
+
+def geometry_terms(pairs: pd.DataFrame, places: Places | None, full: bool = True) -> pd.DataFrame:
+    """Columns to hold beside a similarity.
+
+    Args:
+        pairs: The pairs that a model is fitted to, with positions known where `places` is given, else with distance_um or without.
+        places: Positions of the cells, or None.
+        full: Whether the offset along each axis is held, not the distance alone, which few synapses cannot tell apart.
+
+    Returns:
+        A row a pair, in the order of the pairs: "distance, 1" and so on; no column where nothing is known of distance.
+    """
+    quantities: dict[str, tuple[np.ndarray, int]] = {}
+    if places is not None:
+        pre, post = (places.of(pairs[name].to_numpy(np.int64)) for name in schema.PAIR_KEY)
+        offset = np.abs(post - pre)
+        quantities["distance"] = (np.linalg.norm(offset, axis=1), OF_DISTANCE)
+        if full:
+            quantities |= {f"offset along {name}": (offset[:, axis], OF_AXIS) for axis, name in enumerate(("x", "depth", "z"))}
+    elif "distance_um" in pairs and bool(np.isfinite(pairs["distance_um"].to_numpy(np.float64)).all()):
+        quantities["distance"] = (pairs["distance_um"].to_numpy(np.float64), OF_DISTANCE)
+    splines = {name: natural_spline(value, n) for name, (value, n) in quantities.items()}
+    columns = {f"{name}, {k + 1}": spline[:, k] for name, spline in splines.items() for k in range(spline.shape[1])}
+    return pd.DataFrame(columns, index=pairs.index)
+
+
+def _cubed(value: np.ndarray) -> np.ndarray:
+    return np.maximum(value, 0.0) ** 3
