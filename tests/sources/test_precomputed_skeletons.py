@@ -68,6 +68,50 @@ def test_labels_are_found_under_every_name_and_dtype_that_writers_use(tmp_path, 
     assert [len(only(path, compartment).edges) for compartment in ("axon", "dendrite")] == [4, 1]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "n_edges"),
+    [
+        ({"type": [1, 2, 2, 2, 3, 3]}, [4, 1]),  # SWC's codes
+        ({"structure_id": [0, 2, 2, 2, 3, 4]}, [4, 1]),
+        ({"is_axon": [0, 1, 1, 1, 0, 0]}, [4, 1]),
+        ({"axon": [1, 1, 1, 0, 0, 0], "dendrite": [0, 0, 0, 0, 1, 1]}, [3, 2]),
+        ({"is_axon": [0, 1, 1, 1, 0, 0], "compartment": [1, 2, 2, 2, 4, 4]}, [4, 1]),
+        ({"is_axon": [0, 1, 1, 1, 0, 0], "compartment": [0, 0, 0, 0, 0, 0]}, [4, 1]),
+        ({"type": [0, 0, 0, 0, 0, 0]}, [5, 5]),  # says nothing
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
+def test_names_that_may_mean_a_compartment_are_read_where_their_values_say_so(tmp_path, attributes, n_edges, dtype):
+    path = save(tmp_path / "skeletons", attributes={name: np.array(values, dtype) for name, values in attributes.items()})
+    assert [len(only(path, compartment).edges) for compartment in ("axon", "dendrite")] == n_edges
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"type": [7, 7, 8, 8, 2, 2]}, "the vertex attribute 'type' has the values 2, 7, 8, of which it cannot be told whether they are"),
+        ({"type": [0, 1, 1, 1, 0, 0]}, "the vertex attribute 'type' has the values 0, 1, of which it cannot be told"),
+        ({"Type": [-1, 2, 2, 2, 3, 3]}, "the vertex attribute 'Type' has the values -1, 2, 3, of which"),
+        ({"is_axon": [0, 1, 2, 1, 0, 0]}, "is_axon: 1 of 6 values for 6 vertices are neither 0 nor 1, first 2"),
+        ({"is_axon": [0, 1, 1, 1, 0, 0], "compartment": [2, 2, 2, 2, 3, 3]}, "is_axon and its labels of compartments differ at 1 vertices"),
+        ({"is_axon": [0, 1, 1, 1, 0, 0], "dendrite": [0, 0, 0, 1, 1, 1]}, "1 of 6 vertices are axon and dendrite at once"),
+        ({"is_dendrite": [0, 0, 0, 1, 1, 1]}, "'is_dendrite' says what is dendrite, but nothing says what of the rest is axon"),
+    ],
+)
+def test_names_that_may_mean_a_compartment_are_refused_where_their_values_do_not_say_so(tmp_path, attributes, words):
+    path = save(tmp_path / "skeletons", attributes={name: np.array(values, "int16") for name, values in attributes.items()})
+    with pytest.raises(ValueError, match=rf"#7: .*{words}"):
+        only(path)
+
+
+def test_an_archive_has_the_same_names_and_one_word_of_what_it_is_labels_nothing(tmp_path):
+    edges = np.column_stack([np.arange(5), np.arange(1, 6)])
+    np.savez(tmp_path / "7.npz", vertices=LINE, edges=edges, is_axon=np.arange(6) < 3, nm_per_unit=1)
+    assert [len(only(tmp_path / "7.npz", compartment).edges) for compartment in ("axon", "dendrite")] == [3, 2]
+    np.savez(tmp_path / "8.npz", vertices=LINE, edges=edges, type="skeleton", nm_per_unit=1)
+    assert len(only(tmp_path / "8.npz").edges) == 5
+
+
 def test_without_labels_or_with_labels_of_zero_the_skeleton_is_whole(tmp_path):
     types = np.zeros(6, "uint8")
     radius = np.ones(6, "float32")

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 
 from graphtwin.sources.formats.clouds import damaged, first_line, read_info
 from graphtwin.sources.formats.compartments import RawSkeleton
-from graphtwin.sources.formats.skeleton_files import LABEL_NAMES, as_codes, one_labelling, plain
+from graphtwin.sources.formats.vertex_labels import EVERY_NAME, labels_of, plain
 
 BATCH = 32  # skeletons fetched at once: cloud-volume asks for them side by side
 ATTRIBUTE_TYPES = {"float32", "int8", "uint8", "int16", "uint16", "int32", "uint32", "float64", "int64", "uint64"}
@@ -184,8 +184,8 @@ def _decode(content: bytes, folder: Folder, origin: str) -> RawSkeleton:
     edges = np.frombuffer(content, "<u4", 2 * n_edges, 8 + 12 * n_vertices).reshape(-1, 2)
     labels, start = {}, tree
     for (name, dtype, n), size in zip(folder.attributes if len(content) == tree + sum(sizes) else [], sizes, strict=False):
-        if plain(name) in LABEL_NAMES:
-            labels[name] = as_codes(np.frombuffer(content, dtype, n_vertices * n, start), n_vertices, f"{origin}: {name}")
+        if plain(name) in EVERY_NAME:
+            labels[name] = np.frombuffer(content, dtype, n_vertices * n, start)
         start += size
     vertices = stored.astype(np.float64) @ folder.rotation.T + folder.shift_nm
-    return RawSkeleton(vertices, edges.astype(np.int64), one_labelling(labels, origin), NM)
+    return RawSkeleton(vertices, edges.astype(np.int64), labels_of(labels, n_vertices, origin), NM)

@@ -8,28 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
 
-from graphtwin.config import nearest_of
-from graphtwin.sources.formats.compartments import LABELS, RawSkeleton
+from graphtwin.sources.formats.compartments import RawSkeleton
 from graphtwin.sources.formats.lengths import Nm, nm_per_unit_of, says_no_unit
+from graphtwin.sources.formats.vertex_labels import EVERY_NAME, LABEL_NAMES, labels_of, plain
 
-# Names of the labels of vertices in archives and volumes, without case and marks: of this package and CAVE; of cloud-volume and kimimaro.
-LABEL_NAMES = {"compartment", "compartments", "vertextype", "vertextypes", "nodetype", "nodetypes", "swctype", "swctypes", "swclabel"}
 UNIT_NAMES = {"nmperunit", "unit", "units"}
 MOST_INFLATED = 1032  # a deflated byte holds at most so many; an archive that promises more is no archive of numbers
 # What reading a damaged archive raises.
 DAMAGED: tuple[type[Exception], ...] = (ValueError, EOFError, AttributeError, OSError, zipfile.BadZipFile, zlib.error)
 DAMAGED += (NotImplementedError, RuntimeError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError, IndexError)
-
-
-def plain(name: str) -> str:
-    """A name without case and marks.
-
-    Args:
-        name: Name of an array or an attribute.
-    """
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def read_npz(path: Path) -> RawSkeleton:
@@ -41,7 +29,7 @@ def read_npz(path: Path) -> RawSkeleton:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             found = [name.removesuffix(".npy") for name in archive.namelist()]
-            wanted = [name for name in found if name in ("vertices", "edges") or plain(name) in LABEL_NAMES | UNIT_NAMES]
+            wanted = [name for name in found if name in ("vertices", "edges") or plain(name) in EVERY_NAME | UNIT_NAMES]
             arrays = {name: _array(archive, f"{name}.npy") for name in wanted}
     except FileNotFoundError:
         raise
@@ -54,9 +42,15 @@ def read_npz(path: Path) -> RawSkeleton:
         raise ValueError(f"{path}: it holds {found}, but a skeleton is `vertices` (n, 3) and `edges` (m, 2). Save it with these names.")
     vertices = _as_rows(arrays["vertices"], 3, "iuf", f"{path}: vertices")
     edges = _as_rows(arrays["edges"], 2, "iu", f"{path}: edges")
-    labels = {name: as_codes(array, len(vertices), f"{path}: {name}") for name, array in arrays.items() if plain(name) in LABEL_NAMES}
+    labels = {name: array for name, array in arrays.items() if _labels_vertices(name, array, len(vertices))}
     units = {name: _nm_per_unit(array, f"{path}: {name}") for name, array in arrays.items() if plain(name) in UNIT_NAMES}
-    return RawSkeleton(vertices.astype(np.float64), edges.astype(np.int64), one_labelling(labels, str(path)), _one_unit(units, path))
+    codes = labels_of(labels, len(vertices), str(path))
+    return RawSkeleton(vertices.astype(np.float64), edges.astype(np.int64), codes, _one_unit(units, path))
+
+
+def _labels_vertices(name: str, array: np.ndarray, n_vertices: int) -> bool:
+    """Whether an array labels vertices: by its name alone, or by a name that other things have too and one value a vertex."""
+    return plain(name) in LABEL_NAMES or (plain(name) in EVERY_NAME and array.size == n_vertices)
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -117,51 +111,3 @@ def _as_rows(array: np.ndarray, columns: int, kinds: str, what: str) -> np.ndarr
         number = "numbers" if "f" in kinds else "integers"
         raise ValueError(f"{what} have shape {array.shape} and dtype {array.dtype}; (n, {columns}) of {number} is needed. Save them so.")
     return array
-
-
-def as_codes(labels: np.ndarray, n_vertices: int, what: str) -> Int64[np.ndarray, " vertices"]:
-    """SWC code of each vertex, from labels that are codes or names.
-
-    Args:
-        labels: One code or name a vertex.
-        n_vertices: Number of vertices.
-        what: Name of file and labels, for errors.
-    """
-    labels = labels.reshape(-1)
-    if len(labels) != n_vertices:
-        raise ValueError(f"{what}: {len(labels)} compartment labels for {n_vertices} vertices. One a vertex is needed.")
-    if labels.dtype.kind in "iufb":
-        wrong = ~(np.abs(labels.astype(np.float64)) < 2**31) | (labels != np.rint(labels.astype(np.float64)))
-        if wrong.any():
-            raise ValueError(
-                f"{what}: {int(wrong.sum())} of {n_vertices} compartment labels are no whole numbers, first {labels[wrong][0]}. "
-                "Codes are SWC's: 1 soma, 2 axon, 3 and 4 dendrite."
-            )
-        return labels.astype(np.int64)
-    text = np.char.decode(labels, "latin-1") if labels.dtype.kind == "S" else labels.astype(str)
-    names, place = np.unique(text, return_inverse=True)
-    unknown = [str(name) for name in names if name.lower() not in LABELS]
-    if unknown:
-        raise ValueError(
-            f"{what}: compartment labels {unknown[:5]} are unknown ({nearest_of(unknown[0].lower(), LABELS, 'nearest {}; ')}known: "
-            f"{', '.join(LABELS)}, or SWC's codes). Rename them."
-        )
-    return np.array([LABELS[name.lower()] for name in names], np.int64)[place.reshape(-1)]
-
-
-def one_labelling(labels: dict[str, Int64[np.ndarray, " vertices"]], origin: str) -> Int64[np.ndarray, " vertices"] | None:
-    """The labels of the vertices, where all that are not 0 throughout agree; None where there are none.
-
-    Args:
-        labels: Codes of the vertices, by the name that the file has for them.
-        origin: Name of the file, for errors.
-    """
-    given = {name: codes for name, codes in labels.items() if codes.any()}
-    first = next(iter(given), None)
-    if first is None:
-        return next(iter(labels.values()), None)
-    for name, codes in given.items():
-        differ = int((codes != given[first]).sum())
-        if differ:
-            raise ValueError(f"{origin}: {first} and {name} differ at {differ} of {len(codes)} vertices. Leave the one that is right.")
-    return given[first]
