@@ -3,7 +3,7 @@
 from graphtwin.tuning.animals import rows_of_animal
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS, VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
 from graphtwin.tuning.directions import DirectionConfig, fit_basis
-from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, learn_embeddings, normalise, scan_labels
+from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, learn_embeddings, normalise, require_varied, scan_labels
 from graphtwin.tuning.features import features_as_embeddings, node_features
 from graphtwin.tuning.leakage import FOLDS, scan_leakage
 from graphtwin.tuning.permutation import permute_embeddings
@@ -41,6 +41,7 @@ __all__ = [
     "normalise",
     "orientation_difference",
     "permute_embeddings",
+    "require_varied",
     "rf_distance",
     "rows_of_animal",
     "scan_labels",

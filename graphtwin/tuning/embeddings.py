@@ -160,7 +160,7 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
         animal: Animal that the source names, whose rows alone are taken where the table has a column `animal`; empty where it names none.
 
     Raises:
-        ValueError: Columns or ids do not fit, rows are of another animal or of several, or none is of a unit of the cortex.
+        ValueError: Columns or ids do not fit, rows are of another animal or of several, none is of a unit of the cortex, or all are equal.
     """
     names = embedding_columns(frame)
     if not names:
@@ -183,6 +183,7 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     values = _numbers(frame, names, origin)
     with np.errstate(over="ignore"):
         complete = np.isfinite(values.astype(np.float32)).all(1)
+    require_varied(values[complete], origin)
     rows += [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN, infinite or too large", "rows")]
     known, unknown = _join_units(frame.assign(**dict(zip(names, values.T, strict=True)))[complete], units, key, origin)
     rows.append(_funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
@@ -192,6 +193,21 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
         raise ValueError(f"{origin}: none of {len(frame)} rows matches a unit of the cortex by {key}. Check that ids are of this data set.")
     reliability = _numbers(known, ["reliability"], origin)[:, 0] if "reliability" in known else np.full(len(known), np.nan)
     return _table(known, known[names].to_numpy(np.float64), reliability), pd.DataFrame(rows)
+
+
+def require_varied(values: Float[np.ndarray, "units features"], origin: str) -> None:
+    """Raise where embeddings of several units are all the same vector, which tells no unit from another.
+
+    Args:
+        values: Embeddings of units, finite.
+        origin: File name, for the error.
+    """
+    if len(values) > 1 and (values == values[0]).all():
+        shown = ", ".join(f"{value:g}" for value in values[0, :3]) + (", ..." if values.shape[1] > 3 else "")
+        raise ValueError(
+            f"{origin}: all {len(values)} embeddings are the same vector ({shown}), which tells no unit from another. "
+            "Export them again, or leave embeddings out."
+        )
 
 
 def _is_known(frame: pd.DataFrame, units: pd.DataFrame, key: list[str]) -> Bool[np.ndarray, " rows"]:

@@ -110,6 +110,8 @@ def test_embeddings_that_are_of_other_recordings_or_none_are_refused_in_words():
         with_function(NEURONS, EMBEDDED[["session", "scan_idx", "unit_id"]], "e.parquet")
     with pytest.raises(ValueError, match=r"e\.parquet"):
         with_function(NEURONS, pd.concat([EMBEDDED, EMBEDDED]), "e.parquet")
+    with pytest.raises(ValueError, match=r"e\.parquet: all 3 embeddings are the same vector \(1, 1\), which tells no unit from another"):
+        with_function(NEURONS, EMBEDDED.assign(embedding_0=1, embedding_1=1), "e.parquet")
 
 
 def test_the_command_asks_for_the_neurons_that_embeddings_are_of(tmp_path):

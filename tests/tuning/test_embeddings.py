@@ -97,6 +97,8 @@ def test_a_table_of_another_data_set_is_refused(units):
         (lambda f: f.assign(embedding_2="much"), r"1 embedding columns are not numbers, first \['embedding_2'\]"),
         (lambda f: f.assign(nucleus_id=7), "400 of 400 units have another nucleus_id"),
         (lambda f: f.drop(columns="scan_idx"), "nucleus_id"),
+        (lambda f: f.assign(**dict.fromkeys(embedding_columns(f), 0.5)), r"all 400 embeddings are the same vector \(0.5, 0.5, 0.5"),
+        (lambda f: f.drop(columns=embedding_columns(f)[1:]).assign(embedding_0=2), r"all 400 embeddings are the same vector \(2\)"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_with_what_was_found(units, spoil, message):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
-from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, rows_of_animal, tuning_features
+from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, require_varied, rows_of_animal, tuning_features
 
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}
@@ -40,8 +40,10 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     is_joined = pd.MultiIndex.from_frame(embedded[key]).isin(pd.MultiIndex.from_frame(neurons[key]))
     rows_of_animal(embedded, is_joined, "", origin)
     schema.require_unique(embedded, key, origin)
+    values = embedded[names].to_numpy(np.float64)
+    require_varied(values[np.isfinite(values).all(axis=1)], origin)
     known = embedded[key].reset_index(drop=True)
-    known[READOUT] = list(embedded[names].to_numpy(np.float32))
+    known[READOUT] = list(values.astype(np.float32))
     if {"rf_x", "rf_y"} <= set(embedded):
         known[PLACE] = list(embedded[["rf_x", "rf_y"]].to_numpy(np.float64))
     if set(TOLD_BY_GRATINGS) <= set(embedded):
