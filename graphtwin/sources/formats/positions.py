@@ -21,6 +21,13 @@ MANY = 10  # cells from which on their distances are judged
 ENOUGH = 10_000  # cells whose nearest neighbours are looked up
 FEW = 4  # different places from which on it is no chance that all are multiples of a voxel's edge in nm
 
+SOMA_UM, AROUND_UM = 5.0, 15.0  # centres of somata lie at least so far apart; others are counted within this distance of each
+EXPECTED = 8.0  # pairs within a soma's width that chance would make, from which on their absence says that these are the places of somata
+SELDOM = 0.1  # of such pairs: the most that somata make (centres that were split in two), 0.003 in minnie65
+PIXELS_NM = (4, 6, 8, 16, 32, 64)  # edges of pixels of EM volumes, and of coarser ones made of them
+SECTIONS_NM = (29, 30, 33, 35, 40, 45, 50)  # thicknesses of sections
+SURE = 8  # different places along an axis from which on their common divisor is that of the volume
+
 Edges = tuple[float, float, float]  # edges of a voxel along x, y and z, nm
 
 
@@ -126,6 +133,13 @@ def require_voxels(places: Float[np.ndarray, "points 3"], edges: Edges, declared
         why = "are all multiples of a voxel's edges in nm, as only positions in nm are."
     elif not declared and (known != np.round(known)).any():
         why = "are no whole numbers, as voxels are; are they nm or um?"
+    elif not declared and (step := _step_in_nm(known)):
+        why = f"are all multiples of {step}, the edges of a voxel in nm."
+    elif not declared and corner and (near := _soma_pairs_in_nm(known)) is not None:
+        why = (
+            f"would have {near[0]} pairs within {SOMA_UM:g} um of each other if they were nm, where chance makes {near[1]:.0f}: centres "
+            "of somata keep that distance, and places in voxels know nothing of it. Are they nm?"
+        )
     if why:
         taken = "taken" if declared else "without a word on their unit taken"
         raise ValueError(
@@ -146,6 +160,34 @@ def _are_nm(places: Float[np.ndarray, "points 3"], edges: Edges) -> bool:
     different = [np.unique(np.abs(places[:, axis])).astype(np.int64) for axis in odd]
     # Round numbers have larger divisors in common than an edge.
     return any(len(values) >= FEW and np.gcd.reduce(values) == whole[axis] for axis, values in zip(odd, different, strict=True))
+
+
+def _step_in_nm(places: Float[np.ndarray, "points 3"]) -> str:
+    """The edges of a voxel of which whole numbers are all multiples, where they are those of a volume of sections; empty where not."""
+    different = [np.unique(np.abs(axis)).astype(np.int64) for axis in places[:ENOUGH].T]
+    if min(map(len, different)) < SURE:
+        return ""
+    x, y, z = (int(np.gcd.reduce(values)) for values in different)
+    if x != y or x not in PIXELS_NM or z not in SECTIONS_NM or (places % [x, y, z] != 0).any():
+        return ""
+    return f"{x}, {y} and {z}"
+
+
+def _soma_pairs_in_nm(places: Float[np.ndarray, "points 3"]) -> tuple[int, float] | None:
+    """Pairs of places within a soma's width of each other if they are nm, and those that chance would make; None where these tell nothing.
+
+    Places without order have pairs in proportion to the volume around them, and stay so when an axis is stretched. Somata exclude one
+    another, in their own unit alone: in minnie65 5 of 1,760 expected pairs are there in nm; voxels read as nm have 1,151,559 of 709,000.
+    """
+    from scipy.spatial import cKDTree
+
+    um = np.unique(places, axis=0) / 1000
+    if len(um) > ENOUGH:
+        um = um[np.argpartition(np.abs(um[:, 0] - np.median(um[:, 0])), ENOUGH)[:ENOUGH]]
+    tree = cKDTree(um)
+    near, around = (int(n - len(um)) // 2 for n in tree.count_neighbors(tree, np.array([SOMA_UM, AROUND_UM])))
+    expected = around * (SOMA_UM / AROUND_UM) ** 3
+    return (near, expected) if expected >= EXPECTED and near <= SELDOM * expected else None
 
 
 def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, " points"], origin: str) -> None:
