@@ -40,7 +40,7 @@ def replaced_rows(raw: dict[str, tuple[str, pd.DataFrame]]) -> list[Finding]:
         gone = np.zeros(len(table), dtype=bool)
         for name in [name for name in REPLACED if name in table]:
             gone |= table[name].map(lambda value: not pd.isna(value) and str(value).strip() not in ("", "0", "0.0")).to_numpy(dtype=bool)
-        for name in [name for name in ("valid", "valid_ref") if name in table]:
+        for name in [name for name in ("valid", "is_valid", "valid_ref") if name in table]:
             gone |= table[name].map(lambda value: str(value).strip().lower() in ("f", "false", "0", "0.0")).to_numpy(dtype=bool)
         if gone.any():
             found.append(

@@ -47,6 +47,10 @@ def test_rows_that_are_not_valid_are_left_out_and_counted(words, suffix, tmp_pat
     assert "1 of 4 rows are not valid" in caplog.text
 
 
+def test_a_validity_named_as_a_question_is_read_too(tmp_path):
+    assert read(cells(4).assign(is_valid=["t", "t", "f", "t"]), tmp_path)["unit_id"].tolist() == [0, 1, 3]
+
+
 @pytest.mark.parametrize("name", ["superceded_id", "superseded_id"])
 def test_rows_that_another_took_the_place_of_are_left_out(name, tmp_path):
     assert read(cells(4).assign(valid=True, **{name: [np.nan, 3, np.nan, np.nan]}), tmp_path)["unit_id"].tolist() == [0, 2, 3]
@@ -107,6 +111,45 @@ def test_nm_of_a_thin_slab_are_known_by_their_multiples(tmp_path):
     slab[VOXELS[:2]] = slab[VOXELS[:2]] // 40 * 4
     with pytest.raises(ValueError, match="are all multiples of a voxel's edges in nm"):
         read(slab, tmp_path)
+
+
+def somata(n: int, width_um: float, seed: int = 0) -> np.ndarray:
+    """Places in nm of cells in a cube, none of which is within 7 um of another."""
+    rng, kept = np.random.default_rng(seed), np.empty((0, 3))
+    while len(kept) < n:
+        place = rng.uniform(0, 1000 * width_um, 3)
+        if not len(kept) or np.linalg.norm(kept - place, axis=1).min() > 7000:
+            kept = np.vstack([kept, place])
+    return kept + np.array([300_000, 400_000, 100_000])
+
+
+def small_volume(nm: np.ndarray, unit_nm: tuple[float, float, float]) -> pd.DataFrame:
+    return cells(len(nm)).assign(**dict(zip(VOXELS, (nm / unit_nm).round().astype(np.int64).T, strict=True)))
+
+
+def test_whole_nm_in_a_small_volume_are_known_by_the_room_that_somata_need(tmp_path, caplog):
+    nm = somata(700, 200)
+    with pytest.raises(ValueError, match=r"its 700 positions, without .* have 0 pairs within 5 um of each other if they were nm, where"):
+        read(small_volume(nm, (1, 1, 1)), tmp_path)
+    read(small_volume(nm, (4, 4, 40)), tmp_path)
+    assert "nothing states the unit of its positions; taken for voxels of 4 x 4 x 40 nm" in caplog.text
+    read(small_volume(nm, (1, 1, 1)), tmp_path, stated=Stated(of_table=(1.0, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_voxels_of_cells_and_places_without_order_are_not_taken_for_nm(tmp_path, seed):
+    """Cells in voxels at the density of cortex, in 100 to 300 um; and points that lie anywhere, in nm, of which nothing can be told."""
+    width = 100 + 22 * seed
+    read(small_volume(somata(min(int(8e-5 * width**3), 700), width, seed), (4, 4, 40)), tmp_path)
+    read(small_volume(np.random.default_rng(seed).uniform(2e5, 4e5, (700, 3)), (1, 1, 1)), tmp_path)
+
+
+@pytest.mark.parametrize("edges", [(8, 8, 33), (16, 16, 35), (4, 4, 45), (8, 8, 30)])
+def test_nm_of_another_volume_are_known_by_the_multiples_of_its_voxels(tmp_path, edges):
+    voxels = np.random.default_rng(0).integers(2000, 8000, (30, 3))
+    with pytest.raises(ValueError, match=f"are all multiples of {edges[0]}, {edges[1]} and {edges[2]}"):
+        read(small_volume(voxels * edges, (1, 1, 1)), tmp_path)
+    read(small_volume(10 * voxels, (1, 1, 1)), tmp_path)  # round numbers are no voxels
 
 
 @pytest.mark.parametrize("unit", UNITS_NM)

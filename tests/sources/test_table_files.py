@@ -15,6 +15,7 @@ from pyarrow import parquet
 from graphtwin.sources.formats import read_asked, read_file
 from graphtwin.sources.loaders import read_connections, read_embeddings, read_neurons, read_pairs, read_proximities
 from graphtwin.sources.loaders.em_tables import read_nuclei
+from graphtwin.tuning import check_embeddings
 
 BIG = 864691135000000001
 TABLE = pd.DataFrame({"nucleus_id": [BIG, BIG + 2], "layer": ["L4", "L2/3"], "depth": [120.5, -3.25]})
@@ -185,3 +186,30 @@ def test_a_feather_file_whose_offsets_point_nowhere_is_refused(tmp_path):
     path.write_bytes(content.replace(offsets, np.array([0, 4, -2147483646, 8], "<i4").tobytes()))
     with pytest.raises(ValueError, match=r"t\.feather: \d+ bytes that cannot be read as feather .*offset"):
         read_file(path)
+
+
+def test_columns_that_are_known_but_for_capitals_are_read_and_said_and_others_stay_as_they_are(tmp_path, caplog):
+    caplog.set_level("INFO", logger="graphtwin")
+    names = ["Session", "SCAN_IDX", "Nucleus_ID", "Animal", "Embedding_0", "Direction_022_5", "My_Similarity"]
+    table = pd.DataFrame([range(7), range(7)], columns=names)
+    for suffix in (".csv", ".parquet", ".feather"):
+        path = tmp_path / f"t{suffix}"
+        table.to_csv(path, index=False) if suffix == ".csv" else getattr(table, f"to_{suffix[1:]}")(path)
+        assert list(read_file(path)) == ["session", "scan_idx", "nucleus_id", "animal", "embedding_0", "direction_022_5", "My_Similarity"]
+    assert "t.csv: column Session is read as session, column SCAN_IDX is read as scan_idx" in caplog.text
+    assert list(read_file(tmp_path / "t.csv", kept=["Session"]))[:2] == ["Session", "scan_idx"]
+
+
+@pytest.mark.parametrize("names", [["session", "Session"], ["SESSION", "Session"]])
+def test_columns_that_differ_in_capitals_alone_are_refused(names, tmp_path):
+    pd.DataFrame({names[0]: [1], names[1]: [2]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ValueError, match=r"t\.csv: the columns \[.*'Session'\] and another differ from 'session' in capitals alone"):
+        read_file(tmp_path / "t.csv")
+
+
+def test_the_animal_of_an_embedding_is_asked_for_in_capitals_too(tmp_path):
+    rows = {"Session": [4, 4], "Scan_idx": [7, 7], "Unit_ID": [1, 2], "Animal": ["mine", "another"], "embedding_0": [0.5, 0.7]}
+    pd.DataFrame(rows).to_csv(tmp_path / "e.csv", index=False)
+    units = pd.DataFrame({"session": [4, 4], "scan_idx": 7, "unit_id": [1, 2], "nucleus_id": [11, 12]})
+    table, _ = check_embeddings(read_embeddings(tmp_path / "e.csv"), units, "e.csv", "mine")
+    assert table["nucleus_id"].tolist() == [11]

@@ -6,6 +6,7 @@ from graphtwin.sources.formats.array_files import ArrayFiles, array_files
 from graphtwin.sources.formats.cave import valid_rows
 from graphtwin.sources.formats.clip_arrays import as_floats, clip, finite_run, picture, rows_as_frames
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
+from graphtwin.sources.formats.column_names import in_small_letters
 from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interpolated, shown_at
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
@@ -74,6 +75,7 @@ __all__ = [
     "find_movie",
     "finite_run",
     "first_line",
+    "in_small_letters",
     "interpolated",
     "is_hdf5",
     "layout_of",

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pandas as pd
 
-VALID = ("valid", "valid_ref")  # columns that say of a row, and of the row that it refers to, whether it is still meant
+VALID = ("valid", "is_valid", "valid_ref")  # columns that say of a row, and of the row that it refers to, whether it is still meant
 REPLACED = ("superceded_id", "superseded_id")  # columns that name the row which took a row's place, as CAVE spells it and as it is spelled
 TRUE, FALSE = {"t", "true", "1", "1.0"}, {"f", "false", "0", "0.0"}  # words of a column of truth, in lower case
 
@@ -18,7 +18,7 @@ def valid_rows(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     """The rows that are still meant; those that are not valid, or that another took the place of, are counted in the log.
 
     Args:
-        table: A table with CAVE's columns valid, valid_ref and superceded_id, or without them.
+        table: A table with CAVE's columns valid (or is_valid), valid_ref and superceded_id, or without them.
         origin: Name of the file, for the log and errors.
 
     Raises:

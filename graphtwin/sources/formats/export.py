@@ -82,7 +82,7 @@ def read_placed(path: Path, role: str, columns: dict[str, str], frame: PiaFrame,
         The columns of the role, and whether its positions were moved to the pia frame here, from voxels.
     """
     wanted, moved = schema.SOURCE[role], False
-    table = _rename(valid_rows(read_file(path), str(path)), role, columns, str(path))
+    table = _rename(valid_rows(read_file(path, columns.values()), str(path)), role, columns, str(path))
     if schema.POSITION[0] in wanted.columns:
         moved = not set(schema.POSITION) & set(table)
         table = _positions(table, frame, stated or Stated(), str(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as arrow
 from pyarrow import feather, parquet
 
 from graphtwin import schema
+from graphtwin.sources.formats.column_names import in_small_letters
 from graphtwin.sources.formats.text_tables import Refused, read_text
 
 TEXT = (".csv", ".tsv", ".txt")  # suffixes of tables that are text, which may have .gz behind
@@ -27,18 +28,19 @@ def suffix_of(path: Path) -> str:
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
-def read_file(path: Path) -> pd.DataFrame:
+def read_file(path: Path, kept: Collection[str] = ()) -> pd.DataFrame:
     """The content of a table file as it is; a missing, unreadable or empty one is an error.
 
     Args:
         path: File whose name ends in one of `SUFFIXES`, in capitals or not. A text may be separated by commas, semicolons or tabs, and have
-            decimal commas, a byte order mark and letters of Latin-1.
+            decimal commas, a byte order mark and letters of Latin-1. Columns that are known but for capitals have small letters.
+        kept: Names of columns that stay as they are.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is of another format, cut short, without rows or names of columns, or names a column twice.
     """
-    table = read_rows(path)
+    table = read_rows(path, kept=kept)
     if table.empty:
         raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again, or leave it out.")
     return table
@@ -53,12 +55,13 @@ def read_asked(path: Path) -> pd.DataFrame:
     return read_rows(path, " with the ids to predict")
 
 
-def read_rows(path: Path, of_what: str = "") -> pd.DataFrame:
+def read_rows(path: Path, of_what: str = "", kept: Collection[str] = ()) -> pd.DataFrame:
     """The content of a table file as it is, even if it has no rows.
 
     Args:
         path: Table file, as `read_file` takes it.
         of_what: Words for what the table should hold, for the error of a missing file.
+        kept: Names of columns that stay as they are.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file. Give a {', '.join(SUFFIXES)} table{of_what}.")
@@ -73,7 +76,7 @@ def read_rows(path: Path, of_what: str = "") -> pd.DataFrame:
         raise ValueError(f"{path}: {refused}") from None
     except UNREADABLE as error:
         raise ValueError(f"{path}: {_why_not(error, path, suffix)}") from error
-    return table
+    return in_small_letters(table, str(path), kept)
 
 
 def _why_not(error: BaseException, path: Path, suffix: str) -> str:

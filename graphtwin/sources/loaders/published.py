@@ -19,6 +19,7 @@ from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
 from graphtwin.sources.formats import (
     SUFFIXES,
+    in_small_letters,
     read_file,
     read_pickle,
     require_l_d_um,
@@ -146,7 +147,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: files ending in {path.suffix!r} are not read. Save the table as one of {known}.")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file. Give a {known} table.")
-    table = read_pickle(path) if suffix in PICKLES else read_file(path)
+    table = in_small_letters(read_pickle(path), str(path)) if suffix in PICKLES else read_file(path)
     if table.empty:
         raise ValueError(f"{path}: the table has no rows (columns {list(table.columns)}). Export it again.")
     return valid_rows(table, str(path))
