@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ WRITTEN = (".parquet", ".csv", ".json", ".html")  # endings of the files of a fo
 EMPTYING = ".emptying"  # name of the file that lies in a folder while what it held is removed
 WORK = "work"  # name of the folder of pieces that a stopped command goes on with; it is removed when all is written
 INSIDE = ("like_to_like",)  # folders of their own kind that a command writes into that of another
+log = logging.getLogger("graphtwin")
 
 
 @contextmanager
@@ -51,6 +53,8 @@ def written(
         if is_finished(folder) and not force:
             _clear(folder)
             raise FileExistsError(f"{folder}: a {kind.name} is already there. Give --force to begin anew, or name another --out.")
+        if resume and not begun:
+            log.warning("%s: nothing to go on with there: a new %s.", folder, kind.name)
         if force:
             _require_nothing_else(folder, kind)
 

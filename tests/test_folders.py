@@ -40,6 +40,18 @@ def test_kind_comes_first_and_the_manifest_last(tmp_path):
     assert set(said) == {"deep/a.txt", FILE}
 
 
+def test_going_on_where_nothing_is_begins_a_new_folder_and_says_so(tmp_path, caplog):
+    with pytest.raises(ValueError, match="'x'"), written(tmp_path / "it", RUN, resume=True) as begin:
+        int(begin() or artifacts.write_text("x", tmp_path / "it" / WORK / "a.txt").read_text())
+    assert [record.getMessage() for record in caplog.records] == [f"{tmp_path / 'it'}: nothing to go on with there: a new run."]
+    caplog.clear()
+    with written(tmp_path / "it", RUN, resume=True) as begin:  # it has something
+        begin()
+    with written(tmp_path / "other", RUN) as begin:  # nobody asked to go on
+        begin()
+    assert caplog.records == []
+
+
 def test_a_command_that_fails_before_it_wrote_leaves_nothing_and_one_that_fails_later_what_it_wrote(tmp_path):
     with pytest.raises(ValueError, match="bad input"), written(tmp_path / "runs" / "it", RUN):
         raise ValueError("bad input")
