@@ -11,7 +11,8 @@ import torch
 from scipy import sparse
 
 from graphtwin.graph.data import NodeInputs, PairSet, build_graph, similar_edges
-from graphtwin.graph.model import FittedPairs, PairConfig, fit_pairs, pair_probabilities, score_all
+from graphtwin.graph.model import FittedPairs, fit_pairs, pair_probabilities, score_all
+from graphtwin.graph.settings import PairConfig
 from graphtwin.training import FitConfig
 
 NEURONS, QUERIED, FEATURES, LABELS = 6000, 1000, 32, 12

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.extras import in_words, require_packages
 from graphtwin.folders import written
-from graphtwin.graph.runs import load_settings
+from graphtwin.graph.settings import load_settings
 from graphtwin.kinds import RUN, TWIN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +32,13 @@ SLIPS = {
     "run --out new --resume --force": "Give one of them",
     "run --out pairs.csv/new": "is a file, in which nothing can be written",
     "run --set out=new": "the folder is named by --out",
+    "run --seed 1 --set seed=2 --out new": "--seed 1 and --set seed=2 give two values to one setting",
+    "run --embeddings movie.npy --set embeddings_file=other.npy": "--embeddings movie.npy and --set embeddings_file=other.npy give two",
+    "simulate --out new --neurons 100 --set seed=1 --set neurons=200": "--neurons 100 and --set neurons=200 give two values",
+    "simulate --out new --minutes 2 --set minutes=2.5": "--minutes 2 and --set minutes=2.5 give two values",
+    "like-to-like pairs.csv --similarity x --out new --set similarity=['y']": "--similarity x and --set similarity=y give two values",
+    "like-to-like pairs.csv --similarity x --out new --set pairs=other.csv": "PAIRS pairs.csv and --set pairs=other.csv give two values",
+    "like-to-like pairs.csv --similarity x --out new --monitor 50 30 10 --set monitor.width_cm=9": "and --set monitor.width_cm=9 give two",
     "predict run --pairs lost.csv --out new.csv": "lost.csv: no such file",
     "predict run --pairs mine --out new.csv": "mine: is a folder, and a file is needed",
     "predict run --pairs pairs.csv --out pairs.csv": "pairs.csv: is read by this command, which cannot write over it",
@@ -113,6 +120,26 @@ def test_no_library_is_loaded_before_a_slip_is_told(place):
         [sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}
     )
     assert told.stdout.strip() == "{2}"
+
+
+def test_a_mistyped_setting_of_a_run_is_told_before_torch_is_loaded(place):
+    code = (
+        "import sys; from typer.testing import CliRunner; from graphtwin.cli.app import app\n"
+        "print(CliRunner().invoke(app, 'run --set permutatons=3 --out new'.split()).output.strip())\n"
+        "print(*{'torch', 'torch_geometric', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}
+    )
+    assert "1 setting is wrong: unknown key 'permutatons', nearest 'permutations'" in told.stdout.splitlines()[0]
+    assert told.stdout.splitlines()[1:] == [""]
+    assert not (place / "new").exists()
+
+
+def test_an_option_and_a_set_that_agree_and_a_set_against_a_default_are_no_two_answers(place):
+    for line in ("run --seed 2 --set seed=2 --set permutatons=3 --out new", "run --set seed=2 --set permutatons=3 --out new"):
+        assert "unknown key 'permutatons'" in refused(line)
+    assert "animals" in refused("simulate --out new --minutes 2 --set minutes=2.0 --rule feature --set animals=0")
 
 
 def commands() -> list[tuple[str, click.Command]]:

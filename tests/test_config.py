@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.config import RunConfig, dump_toml, load_config
-from graphtwin.graph.runs.settings import load_settings
+from graphtwin.graph.settings import load_settings
 from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 Force = Annotated[
     bool, typer.Option("--force", help="Write over what is there: a file, or a folder of the same kind, which is removed and begun anew.")
 ]
+
+
+class ToldCommand(TyperCommand):
+    """A command that is told which of its words were given and which are defaults, by `require_one_answer`."""
+
+    context_class = typer.Context
 
 
 def require_files(*paths: Path | None) -> None:
@@ -21,6 +28,33 @@ def require_files(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"{path}: {'is a folder, and a file is needed' if path.is_dir() else 'no such file'}. Name a file.")
+
+
+def require_one_answer(context: typer.Context, set_: list[str] | None, **parameters: str) -> None:
+    """Raise where a word on the command line and a `--set` give different values to one setting.
+
+    Args:
+        context: The command as it was given.
+        set_: Settings as `key=value`.
+        parameters: Name of the command's parameter by the name of the setting that it gives.
+    """
+    from graphtwin.config import parse_override
+
+    labels = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
+    for path, value in map(parse_override, set_ or ()):
+        source = context.get_parameter_source(parameters.get(path[0], ""))
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        name = parameters[path[0]]
+        given, asked = _in_words(context.params[name]), _in_words(value)
+        if len(path) > 1 or given != asked:
+            label = labels[name] if labels[name].startswith("-") else name.upper()
+            raise ValueError(f"{label} {given} and --set {'.'.join(path)}={asked} give two values to one setting. Give one of them.")
+
+
+def _in_words(value: Any) -> str:
+    """A value as it is written on the command line."""
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def require_device(device: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files
+from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
 from graphtwin.cli.findings import print_findings, print_predicted
 from graphtwin.cli.refusals import words
 
@@ -32,8 +32,9 @@ graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv --forc
 """
 
 
-@app.command("run", epilog=RUN_EXAMPLES)
+@app.command("run", cls=ToldCommand, epilog=RUN_EXAMPLES)
 def _run(
+    context: typer.Context,
     source: Annotated[
         str, typer.Option(help="minnie65, synthetic (simulated first), or a TOML that names the tables of a folder.")
     ] = "minnie65",
@@ -57,16 +58,20 @@ def _run(
 
         require_source(source, ("synthetic",))
         require_files(embeddings)
+        require_one_answer(context, set_, source="source", embeddings_file="embeddings", seed="seed")
         place = out or Path("runs") / Path(source).stem
         if any(setting.partition("=")[0].strip() == "out" for setting in set_ or ()):
             raise ValueError("--set out: the folder is named by --out.")
         require_place(place, RUN, resume, force, (source, embeddings))
         require_packages("graphtwin run", "torch", "torch_geometric", "sklearn", "matplotlib", "jinja2")
+        from graphtwin.graph.settings import load_settings
+
+        given = {"source": source, "seed": seed, "out": place, **({"embeddings_file": embeddings} if embeddings else {})}
+        load_settings(set_, **given)  # a slip is told before torch is loaded
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report
 
-        given = {"source": source, "seed": seed, "out": place}
-        folder = run_pipeline(set_, resume=resume, force=force, **given, **({"embeddings_file": embeddings} if embeddings else {}))
+        folder = run_pipeline(set_, resume=resume, force=force, **given)
         if not as_written(folder, "report.html"):
             write_report(folder)
         print_results(folder)

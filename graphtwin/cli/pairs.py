@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from graphtwin.cli.beforehand import Force, require_files
+from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
 from graphtwin.cli.findings import print_findings
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
@@ -37,6 +37,8 @@ PAIRS_EXAMPLES = """[bold]From skeletons to a rule[/bold]
 graphtwin pairs synapses_pni_2.feather proximity.parquet --neurons neurons.csv --out pairs.csv
 """
 
+# Parameters of like-to-like that are settings too.
+ASKED = ("pairs", "similarity", "neurons", "embeddings", "outcome", "by", "inclusion", "nulls", "seed", "workers", "monitor")
 LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity in_silico_sig_corr_cvt --out runs/like
@@ -49,8 +51,9 @@ graphtwin like-to-like edges.pkl --neurons nodes.pkl --embeddings embeddings.par
 """
 
 
-@app.command("like-to-like", epilog=LIKE_TO_LIKE_EXAMPLES)
+@app.command("like-to-like", cls=ToldCommand, epilog=LIKE_TO_LIKE_EXAMPLES)
 def _like_to_like(
+    context: typer.Context,
     pairs: Annotated[Path, typer.Argument(help="Pair table: .pkl as published, .parquet, .feather or .csv.")],
     similarity: Annotated[
         list[str], typer.Option(help="A column of the pairs, or one that is computed from the neurons; may be repeated.")
@@ -78,6 +81,7 @@ def _like_to_like(
         from graphtwin.kinds import LIKE_TO_LIKE, require_place
 
         require_files(pairs, neurons, embeddings)
+        require_one_answer(context, set_, **{name: name for name in ASKED})
         require_place(out, LIKE_TO_LIKE, force=force, inputs=(pairs, neurons, embeddings))
         require_packages("graphtwin like-to-like", "matplotlib", "jinja2")
         from graphtwin.report import like_to_like

@@ -21,7 +21,7 @@ app = typer.Typer(rich_markup_mode="rich")
 
 # Where the model of each command's settings is, and which command takes them.
 COMMANDS = {
-    "run": ("graphtwin.graph.runs.settings:Settings", "graphtwin run"),
+    "run": ("graphtwin.graph.settings:Settings", "graphtwin run"),
     "twin": ("graphtwin.twin.fit.foundation:FoundationConfig", "graphtwin twin train"),
     "population": ("graphtwin.twin.population.recorded:RecordedPopulationConfig", "graphtwin twin population"),
     "like-to-like": ("graphtwin.pipeline.pairs.like_to_like:LikeToLikeConfig", "graphtwin like-to-like"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force
+from graphtwin.cli.beforehand import Force, ToldCommand, require_one_answer
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -24,8 +24,9 @@ graphtwin simulate --out large --neurons 100000 --animals 1 --minutes 0
 """
 
 
-@app.command("simulate", epilog=SIMULATE_EXAMPLES)
+@app.command("simulate", cls=ToldCommand, epilog=SIMULATE_EXAMPLES)
 def _simulate(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     rule: Annotated[
         str, typer.Option(help="geometry, type, feature, rf-confounded, degree-heavy, or a sum such as feature+degree-heavy.")
@@ -46,6 +47,7 @@ def _simulate(
     with words():
         from graphtwin.kinds import SIMULATION, require_place
 
+        require_one_answer(context, set_, rule="rule", neurons="neurons", animals="animals", minutes="minutes", seed="seed")
         require_place(out, SIMULATION, resume, force)
         from graphtwin.pipeline import simulate
 

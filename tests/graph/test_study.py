@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from graphtwin.cortex.cortex import Cortex
-from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import Study, make_study
+from graphtwin.graph.settings import Settings
 from graphtwin.pipeline.graph import main_job as run
 from graphtwin.schema import UNIT_KEY
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.config import read_toml
-from graphtwin.graph.runs.settings import load_settings
+from graphtwin.graph.settings import load_settings
 
 pytestmark = pytest.mark.slow
 

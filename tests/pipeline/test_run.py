@@ -17,8 +17,8 @@ from graphtwin.artifacts import sha256
 from graphtwin.config import load_config
 from graphtwin.folders import changed_files
 from graphtwin.graph.runs import GRAPH_MODEL, NO_FUNCTION
-from graphtwin.graph.runs.settings import Settings
 from graphtwin.graph.runs.study import read_study
+from graphtwin.graph.settings import Settings
 from graphtwin.kinds import is_finished
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import jobs

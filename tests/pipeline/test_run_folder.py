@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphtwin.config import dump_toml
-from graphtwin.graph.runs.settings import load_settings
+from graphtwin.graph.settings import load_settings
 from graphtwin.kinds import RUN, write_kind
 from graphtwin.pipeline.graph import run_folder
 

@@ -6,11 +6,10 @@ from graphtwin.graph.model.neuron_fit import (
     MIN_LABELLED,
     Evidence,
     FittedNeurons,
-    NeuronConfig,
     fit_neurons,
     predict_rows,
 )
-from graphtwin.graph.model.pair_fit import FittedPairs, PairConfig, fit_pairs, pair_probabilities, score_all
+from graphtwin.graph.model.pair_fit import FittedPairs, fit_pairs, pair_probabilities, score_all
 from graphtwin.graph.model.weights import restore_neurons, restore_pairs, weights_of_neurons, weights_of_pairs
 
 __all__ = [
@@ -20,8 +19,6 @@ __all__ = [
     "FittedNeurons",
     "FittedPairs",
     "MIN_LABELLED",
-    "NeuronConfig",
-    "PairConfig",
     "fit_neurons",
     "fit_pairs",
     "pair_probabilities",

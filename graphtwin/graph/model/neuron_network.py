@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
 from graphtwin.graph.data import Edges, NodeInputs
 from graphtwin.graph.model.encoder import Encoder, Landmarks
 from graphtwin.graph.model.heads import LabelHead, PositionHead
-from graphtwin.training import FitConfig
+from graphtwin.graph.settings import NeuronConfig
 
 Evidence = Literal["function", "scan", "synapses"]
 FUNCTION: tuple[Evidence, ...] = ("function",)  # the least evidence: what a neuron answers
@@ -25,20 +24,6 @@ LANDMARK_PENALTY = 10.0  # ridge penalty of the first readout of the landmarks, 
 DROPOUT = 0.2  # share of hidden units that a step leaves out
 INPUT_DROPOUT = 0.05  # share of the encoder's inputs that a step leaves out, and half the share of what the heads read directly
 TOLD = 4  # number of columns a partner tells besides its labels: x, depth and z, and whether they are known
-
-
-class NeuronConfig(BaseModel):
-    """How the graph model learns cell type, layer and position of neurons."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hidden: int = Field(48, ge=2, description="Width of the encoder, in hidden units.")
-    landmarks: int = Field(300, ge=1, description="Training neurons to whose function that of every neuron is compared.")
-    batch: int = Field(512, ge=1, description="Neurons in a step of the fit.")
-    members: int = Field(3, ge=1, description="Fits whose predictions are averaged, each stopped by other neurons.")
-    fit: FitConfig = Field(
-        FitConfig(epochs=16, patience=5, learning_rate=4e-3, weight_decay=0.05), description="How each of the fits is made."
-    )
 
 
 @dataclass(frozen=True)

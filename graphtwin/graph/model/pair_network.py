@@ -7,30 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from graphtwin.graph.data import BANDWIDTHS_UM, Edges, NodeInputs, PairSet, exposure
 from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
-from graphtwin.training import FitConfig
+from graphtwin.graph.settings import PairConfig
 
 LENGTH_UM = 100.0  # um in the unit in which lengths enter the network
 ENCODED = 16  # width of the encoder over function: small, for function says little about a pair
 DROPOUT = 0.2  # share of the encoder's hidden units that a step leaves out
 N_PAIR = 10 + len(BANDWIDTHS_UM)  # number of inputs that describe a pair: ten of geometry and exposure, and a local rate at each bandwidth
-
-
-class PairConfig(BaseModel):
-    """How the graph model learns who connects."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hidden: int = Field(48, ge=4, description="Width of the connectivity head, in hidden units.")
-    negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs that are drawn anew in every epoch.")
-    batch: int = Field(8192, ge=1, description="Pairs in a step of the fit.")
-    validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it.")
-    fit: FitConfig = Field(FitConfig(epochs=8), description="How the fit is made.")
 
 
 class PairNetwork(nn.Module):

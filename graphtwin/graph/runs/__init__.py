@@ -1,4 +1,4 @@
-"""A run of the graph model on disk: its settings, what its fits read, and the models that are asked."""
+"""A run of the graph model on disk: what its fits read, and the models that are asked."""
 
 from graphtwin.graph.runs.best_models import Best, best_models
 from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, FittedGraph, load_graph
@@ -6,7 +6,6 @@ from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GR
 from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.pair_answers import predict_pairs
 from graphtwin.graph.runs.rivals import BASELINES, LABEL_BASELINES, POSITION_BASELINES, TUNED, WITH_TUNING, fit_pair_rivals
-from graphtwin.graph.runs.settings import Settings, load_settings
 from graphtwin.graph.runs.study import Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "NEURON_MODELS",
     "NO_FUNCTION",
     "POSITION_BASELINES",
-    "Settings",
     "Study",
     "TUNED",
     "WITH_TUNING",
@@ -29,7 +27,6 @@ __all__ = [
     "fit_pair_rivals",
     "is_graph_model",
     "load_graph",
-    "load_settings",
     "make_study",
     "predict_neurons",
     "predict_pairs",

@@ -24,7 +24,7 @@ from graphtwin.graph.data import (
     similar_edges,
     synapse_edges,
 )
-from graphtwin.graph.runs.settings import Settings
+from graphtwin.graph.settings import Settings
 from graphtwin.parallel import device_of
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units

@@ -17,7 +17,8 @@ from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build
 from graphtwin.execute import threads
-from graphtwin.graph.runs import Settings, Study, load_settings, make_study, read_study, target_materialization
+from graphtwin.graph.runs import Study, make_study, read_study, target_materialization
+from graphtwin.graph.settings import Settings, load_settings
 from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
 from graphtwin.pipeline.graph import findings, run_folder

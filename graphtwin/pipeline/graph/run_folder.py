@@ -9,7 +9,7 @@ from typing import Any
 
 from graphtwin import artifacts, kinds
 from graphtwin.config import changed_settings, dump_toml, read_toml
-from graphtwin.graph.runs import Settings
+from graphtwin.graph.settings import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
-from graphtwin.graph.model import NeuronConfig, PairConfig
+from graphtwin.graph.settings.network_settings import NeuronConfig, PairConfig
 from graphtwin.tuning import DirectionConfig
 
 
