@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from formats import Format, Wrong
+from example_format import Format, Wrong
 
 from graphtwin.execute import rng_for
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from formats import Format, all_formats
+from example_format import Format
+from formats import all_formats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import ended, spoil

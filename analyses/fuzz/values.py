@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from formats import write
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from mutations import places_of
+from table_examples import write
 
 SUFFIXES = {".npy", ".npz", ".csv", ".parquet", ".feather", ".pkl", ".json", ".nwb"}  # files whose values are replaced
 DTYPES = ["<f8", "<f4", ">f4", "<i8", "<u8", "<i2", "u1", "?", "<c8", "<U3", "<M8[s]"]

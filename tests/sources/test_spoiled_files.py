@@ -30,7 +30,9 @@ def module(name: str) -> ModuleType:
     return sys.modules[name]
 
 
-all_formats = module("mutations") and module("formats").all_formats
+for neighbour in ("mutations", "example_format", "recording_examples", "anatomy_examples", "table_examples", "folder_examples"):
+    module(neighbour)
+all_formats = module("formats").all_formats
 reading, values = module("reading"), module("values")
 FORMATS = [pytest.param(form, id=form.name, marks=[pytest.mark.slow] * (form.name in TAKES_SECONDS)) for form in all_formats()]
 pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of spoiled files
