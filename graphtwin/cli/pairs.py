@@ -129,8 +129,9 @@ def _proximity(
     """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
 
     The nucleus id is the number in a file's name, or the skeleton's id in a precomputed volume. The unit is what a file declares (units in
-    the comments of SWC, nm_per_unit of .npz; volumes are in nm) or --nm-per-unit. Vertices may be labelled by compartment (compartment or
-    vertex_types in .npz and volumes, the type of SWC: 2 axon, 3 and 4 dendrite); a file that labels neither is what it was given as.
+    the comments of SWC, nm_per_unit of .npz; volumes are in nm) or --nm-per-unit. Vertices may be labelled by compartment (in .npz and
+    volumes compartment, vertex_types, or type if its values are SWC's, 2 axon, 3 and 4 dendrite; or is_axon, 1 and 0; the type of SWC); a
+    file that labels neither is what it was given as.
     """
     with words():
         from graphtwin.pipeline.pairs import write_proximities

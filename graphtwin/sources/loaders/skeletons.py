@@ -98,9 +98,9 @@ def find_skeletons(given: Sequence[str | Path]) -> list[Place]:
 def read_skeleton(places: Sequence[Place], compartment: Compartment, nm_per_unit: Nm | None = None) -> Iterator[Skeleton]:
     """The skeletons one by one, in the order of the places.
 
-    Where vertices are labelled as axon or dendrite (`compartment` or `vertex_types` of an .npz or a volume, the type of SWC), the edges are
-    kept whose far end is of the compartment. Where none is, the whole skeleton is taken for what it was given as. What of codes and
-    headers a reader should know is counted over all skeletons and logged at the end.
+    Where vertices are labelled as axon or dendrite (`compartment`, `vertex_types`, `is_axon` and more of an .npz or a volume, the type of
+    SWC), the edges are kept whose far end is of the compartment. Where none is, the whole skeleton is taken for what it was given as. What
+    of codes and headers a reader should know is counted over all skeletons and logged at the end.
 
     Args:
         places: Places of the skeletons, as `find_skeletons` returns them.
