@@ -17,7 +17,7 @@ from graphtwin.statistics.bootstrap import (
     resampled,
 )
 from graphtwin.statistics.error_bars import NORMAL_95, conformal_quantile
-from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, one_sided_p, two_sided_p, with_adjusted_p
+from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, holm, one_sided_p, two_sided_p, with_adjusted_p
 from graphtwin.statistics.replicates import replicate
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "conformal_quantile",
     "draw_counts",
     "draw_units",
+    "holm",
     "named_counts",
     "one_sided_p",
     "percentile_interval",

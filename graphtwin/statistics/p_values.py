@@ -78,6 +78,22 @@ def benjamini_hochberg(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " te
     return adjusted
 
 
+def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """Adjusted p-values that control the probability of any false finding; NaN, which is no test, stays NaN and counts for none.
+
+    Source: Holm 1979, doi:10.2307/4615733.
+
+    Args:
+        p: The p of every test of the family.
+    """
+    defined = np.flatnonzero(np.isfinite(p))
+    adjusted = np.full(len(p), np.nan)
+    order = defined[np.argsort(p[defined], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
 def with_adjusted_p(table: pd.DataFrame) -> pd.DataFrame:
     """The table with `p_adj`: Benjamini-Hochberg over its defined `p`."""
     return table.assign(p_adj=benjamini_hochberg(table["p"].to_numpy(np.float64)))

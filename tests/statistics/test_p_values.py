@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphtwin.statistics import one_sided_p, replicate, two_sided_p
+from graphtwin.statistics import holm, one_sided_p, replicate, two_sided_p
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -75,3 +75,10 @@ def test_groups_are_tested_each_on_its_own():
     observed, null = rng.normal(size=5), rng.normal(size=(30, 5))
     for p in (one_sided_p, two_sided_p):
         np.testing.assert_array_equal(p(observed, null), [p(observed[g], null[:, g]) for g in range(5)])
+
+
+def test_holm_multiplies_the_smallest_p_by_all_tests_and_leaves_what_was_not_tested():
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    with_gap = holm(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
+    assert with_gap[[0, 2, 3, 4]] == pytest.approx([0.04, 0.09, 0.09, 0.9])
+    assert np.isnan(with_gap[1])

@@ -21,7 +21,21 @@ from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
 from graphtwin.tuning import SIMILARITIES, add_similarities, speaking_units
 from graphtwin.wiring.pairs import INCLUSIONS, Inclusion, Outcome, add_geometry, add_projections, include, outcome_of
-from graphtwin.wiring.questions import GEOMETRY, Answer, Question, Step, analyse, fit_groups, measure_of, together
+from graphtwin.wiring.questions import (
+    FAMILIES,
+    GEOMETRY,
+    Answer,
+    Question,
+    Step,
+    adjusted,
+    analyse,
+    claims,
+    fit_groups,
+    measure_of,
+    sentence,
+    together,
+)
+from graphtwin.wiring.spatial import places_of
 
 T = TypeVar("T")
 RELIABILITY = "cc_abs_cvt"  # column of the published units' reliability: correlation of the twin's prediction with the mean response
@@ -34,6 +48,12 @@ NO_SIMILARITY = {
     "mean_synapse_size": "what is to be explained",
     "l_d_um": "what is to be explained, or its exposure",
     "population": "made from synapses and L_d",
+}
+# What a rule multiplies, by the outcome that is asked about.
+EXPLAINED = {
+    "synapse_density": "synapses a length of co-travel",
+    "co_travel": "co-travel",
+    "size": "the size of a connection",
 }
 STEPS_BEFORE = 4  # steps of the progress before those of the analysis: pairs, neurons, similarities, inclusion
 
@@ -109,6 +129,7 @@ def _answer(config: LikeToLikeConfig) -> Answer:
         bar.total = STEPS_BEFORE + len(steps)
         for step, work in steps.items():
             answer.merge(doing(step, work))
+    _conclude(answer, config)
     return answer
 
 
@@ -119,14 +140,18 @@ def _steps(
     by = None if config.by == "none" else config.by
     steps: dict[str, Step] = {}
     included = {}
+    places, animal = places_of(neurons), _animals(pairs, neurons)
+    if places is None:
+        answer.notes.append("where the cells lie is not known: no claim is protected against smooth tissue. Give --neurons with positions.")
     for name in dict.fromkeys(config.similarity):
         outcome = outcome_of(_included(pairs, neurons, name, config, answer), config.outcome, [name], by)
         fitted, fit, left_out = fit_groups(outcome)
         _count_left_out(outcome, left_out, answer)
+        answer.left_out += [(name, group, reason) for group, reason in left_out.items()]
         included[name] = fitted.table
-        question = Question(fitted, fit, config.nulls, config.seed, config.workers, measure_of(neurons, name, monitor))
+        question = Question(fitted, fit, config.nulls, config.seed, config.workers, places, animal, measure_of(neurons, name, monitor))
         steps |= {f"{name}: {step}": work for step, work in analyse(question).items()}
-    return steps | together(pairs, included, neurons, config.outcome, by, config.seed, answer)
+    return steps | together(pairs, included, neurons, config.outcome, by, config.seed, answer, places, animal)
 
 
 def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
@@ -233,6 +258,26 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
         answer.add("funnel", funnel.frame())
 
 
+def _animals(pairs: pd.DataFrame, neurons: pd.DataFrame | None) -> pd.Series | None:
+    """The animal of each axon, by nucleus id; None where no table names several."""
+    if "animal" in pairs:
+        animal = pairs.drop_duplicates("pre_nucleus_id").set_index("pre_nucleus_id")["animal"]
+    elif neurons is not None and "animal" in neurons:
+        animal = neurons.set_index("nucleus_id")["animal"].reindex(pairs["pre_nucleus_id"].unique())
+    else:
+        return None
+    return animal if animal.nunique() > 1 else None
+
+
+def _conclude(answer: Answer, config: LikeToLikeConfig) -> None:
+    """P adjusted for all that was asked, what is claimed, and the claims in words, which come first."""
+    for name, by in FAMILIES.items():
+        if name in answer.tables:
+            answer.tables[name] = [adjusted(pd.concat(answer.tables[name], ignore_index=True), by)]
+    answer.claims = claims(answer.frames()["robust"], answer.left_out)
+    answer.rule.insert(0, sentence(answer.claims, EXPLAINED[config.outcome]))
+
+
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
     for name, frame in answer.frames().items():
@@ -241,6 +286,7 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
     said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
     artifacts.write_json(said, out / "notes.json")
+    artifacts.write_json(answer.claims, out / "claims.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
 

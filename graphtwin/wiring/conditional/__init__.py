@@ -1,6 +1,12 @@
 """Which candidates of an axon got its synapses: conditional fits, their errors, and rules made of them."""
 
-from graphtwin.wiring.conditional.axon_bootstrap import Bootstrap, bootstrap_axons, bootstrap_axons_and_targets, leave_one_axon_out
+from graphtwin.wiring.conditional.axon_bootstrap import (
+    Bootstrap,
+    bootstrap_axons,
+    bootstrap_axons_and_targets,
+    leave_one_axon_out,
+    two_way_errors,
+)
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, clustered_errors, fit_conditional, solve
 from graphtwin.wiring.conditional.held_out_axons import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.conditional.rao_score import ScoreTest, expected_synapses, score_parts, score_test
@@ -33,4 +39,5 @@ __all__ = [
     "score_test",
     "solve",
     "summarise_ranking",
+    "two_way_errors",
 ]

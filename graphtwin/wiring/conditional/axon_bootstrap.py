@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from numba import njit
+from scipy import stats
 
 from graphtwin.statistics import Resampled, named_counts, replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
@@ -50,7 +51,7 @@ class Bootstrap:
     degrees: Float[np.ndarray, "groups similarities"]
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """One row a group and similarity: estimate, SE, percentile interval; NaN where over a tenth of the replicates had no slope."""
+        """One row a group and similarity: estimate, SE, p (Student's t), percentile interval; NaN if over a tenth had no slope."""
         choices, rows = self.fit.choices, []
         for g, group in enumerate(choices.groups):
             for s, similarity in enumerate(choices.similarities):
@@ -59,9 +60,15 @@ class Bootstrap:
                 low, high = Resampled(estimate, values, float(self.degrees[g, s])).interval(level)
                 se = float(np.nanstd(values, ddof=1)) if np.isfinite(low) else float("nan")
                 row = {"group": group, "similarity": similarity, "resampled": self.resampled, "estimate": estimate}
-                row |= {"se": se, "low": low, "high": high, "n_axons": n_axons, "n_replicates": len(values)}
+                row |= {"se": se, "df": float(self.degrees[g, s]), "p": _p(estimate, se, float(self.degrees[g, s]))}
+                row |= {"low": low, "high": high, "n_axons": n_axons, "n_replicates": len(values)}
                 rows.append(row | {"n_undefined": int(np.isnan(values).sum())})
         return pd.DataFrame(rows)
+
+
+def _p(estimate: float, se: float, degrees: float) -> float:
+    """Two-sided p of a slope by its bootstrap error and Student's t."""
+    return float(2 * stats.t.sf(abs(estimate / se), degrees)) if se > 0 else float("nan")
 
 
 def bootstrap_axons(fit: ConditionalFit, seed: int, n_replicates: int = N_REPLICATES, workers: int = 1) -> Bootstrap:

@@ -71,7 +71,11 @@ class ConditionalFit:
                 reach = stats.t.ppf((1 + level) / 2, self.degrees[g, s])
                 estimate, se = float(self.slope[g, s]), float(self.se_axon[g, s])
                 row = {"group": group, "similarity": similarity, "estimate": estimate, "se": se, "se_model": float(self.se_model[g, s])}
-                row |= {"z": estimate / se, "p": float(2 * stats.t.sf(abs(estimate / se), self.degrees[g, s]))}
+                row |= {
+                    "z": estimate / se,
+                    "df": float(self.degrees[g, s]),
+                    "p": float(2 * stats.t.sf(abs(estimate / se), self.degrees[g, s])),
+                }
                 row |= {"low": estimate - reach * se, "high": estimate + reach * se}
                 rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(self.n_axons[g]), "n_synapses": int(n_synapses[g])})
         return pd.DataFrame(rows)

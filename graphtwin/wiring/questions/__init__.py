@@ -2,6 +2,7 @@
 
 from graphtwin.wiring.questions.all_similarities import GEOMETRY, together
 from graphtwin.wiring.questions.analysis import analyse, fit_groups, measure_of
+from graphtwin.wiring.questions.claims import FAMILIES, adjusted, claims, sentence
 from graphtwin.wiring.questions.matched import axon_table, compare_with_matched, match_partners, permuted_differences, summarise
 from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 from graphtwin.wiring.questions.question import Answer, Question, Step
@@ -9,11 +10,14 @@ from graphtwin.wiring.questions.shared_input import common_input, compare
 
 __all__ = [
     "Answer",
+    "FAMILIES",
     "GEOMETRY",
     "Question",
     "Step",
+    "adjusted",
     "analyse",
     "axon_table",
+    "claims",
     "common_input",
     "compare",
     "compare_with_matched",
@@ -22,6 +26,7 @@ __all__ = [
     "match_partners",
     "measure_of",
     "permuted_differences",
+    "sentence",
     "summarise",
     "together",
 ]

@@ -12,12 +12,12 @@ from graphtwin import schema
 from graphtwin.tuning import stacked
 from graphtwin.wiring.conditional import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.nulls import motifs
-from graphtwin.wiring.questions.joint import MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
+from graphtwin.wiring.questions.joint import GEOMETRY, MAX_BLOCKS, OUTCOME, SCALES, fit_joint, say
 from graphtwin.wiring.questions.question import Answer, Step
 from graphtwin.wiring.questions.shared_input import MIN_TARGETS, common_input, compare, expect
+from graphtwin.wiring.spatial import Places
 
 T = TypeVar("T")
-GEOMETRY = ("distance_um", "depth_difference_um")  # columns that the joint models hold fixed
 RESPONSES = ("in_silico_resp", "in_vivo_mean_resp")
 MOTIF_NULLS = 100  # rewired graphs: the least p, two-sided, is then 2 / 101
 
@@ -30,6 +30,8 @@ def together(
     by: str | None,
     seed: int,
     answer: Answer,
+    places: Places | None = None,
+    animal: pd.Series | None = None,
 ) -> dict[str, Step]:
     """The steps that look at all similarities at once, those of the scale that was asked for first.
 
@@ -41,6 +43,8 @@ def together(
         by: Column that divides the pairs into groups, or None.
         seed: Seed of all draws.
         answer: Answer that is told what the joint models leave out.
+        places: Positions of the cells; None where they are not known.
+        animal: Animal of each axon, by nucleus id; None where all are of one.
 
     Raises:
         ValueError: No pair has all similarities.
@@ -49,7 +53,9 @@ def together(
     geometry = [name for name in GEOMETRY if name in shared and bool(shared[name].notna().all())]
     blocks = _blocks(shared, names, geometry, answer)
     scales = sorted(SCALES, key=lambda scale: OUTCOME[scale] != outcome)
-    steps: dict[str, Step] = {f"all together, {scale} scale": partial(_joint, shared, blocks, scale, by, seed) for scale in scales}
+    steps: dict[str, Step] = {
+        f"all together, {scale} scale": partial(_joint, shared, blocks, scale, by, seed, places, animal) for scale in scales
+    }
     if outcome != "synapse_density":
         return steps
     steps["held-out axons"] = partial(_held_out, shared, names, geometry, seed, by)
@@ -118,11 +124,21 @@ def _left_out(what: str, left_out: Mapping[str, str]) -> list[str]:
     return [f"{what}: {group} is left out. {reason}" for group, reason in left_out.items()]
 
 
-def _joint(shared: pd.DataFrame, blocks: Mapping[str, Sequence[str]], scale: str, by: str | None, seed: int) -> Answer:
+def _joint(
+    shared: pd.DataFrame,
+    blocks: Mapping[str, Sequence[str]],
+    scale: str,
+    by: str | None,
+    seed: int,
+    places: Places | None,
+    animal: pd.Series | None,
+) -> Answer:
     """The joint model at one scale; a scale that the pairs do not allow is a note."""
     found = Answer()
     try:
-        joint, left_out = without_failing_groups(shared, by, lambda pairs: fit_joint(pairs, blocks, scale, by, seed))
+        joint, left_out = without_failing_groups(
+            shared, by, lambda pairs: fit_joint(pairs, blocks, scale, by, seed, places=places, animal=animal)
+        )
     except ValueError as reason:
         found.notes.append(f"no joint model at the {scale} scale: {reason}")
         found.lack("joint", f"No joint model at the {scale} scale: {reason}")

@@ -1,5 +1,6 @@
 """A similarity and an outcome, from the pairs to every table a reader needs: slopes, their errors, nulls and what they predict.
 
+The robust slope leads: it is the one that held in every scenario of `analyses/planted_pairs`.
 The mixed model is the published one, so that its slopes compare with those in print. The conditional model takes axons as they are. Where
 both disagree, the axons' mean similarity goes with their rate, and the conditional slope is the one to believe. In print sizes have no
 slope: they are correlated over all connected pairs, whichever axon they are of. Here they have both models, with L_d held.
@@ -18,7 +19,7 @@ from jaxtyping import Int
 
 from graphtwin.coordinates import Monitor
 from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
-from graphtwin.statistics import with_adjusted_p
+from graphtwin.statistics import NORMAL_95
 from graphtwin.tuning import SIMILARITIES, stacked
 from graphtwin.wiring.conditional import (
     Bootstrap,
@@ -34,8 +35,10 @@ from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_wi
 from graphtwin.wiring.pairs import ALL, Measure, Outcome, quantile_bins
 from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
+from graphtwin.wiring.questions.sensitivity import sensitivity
+from graphtwin.wiring.spatial import robust_slopes
 
-SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
+SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
 N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
 DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
 SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
@@ -74,13 +77,27 @@ def fit_groups(outcome: Outcome) -> tuple[Outcome, ConditionalFit, dict[str, str
 def analyse(question: Question) -> dict[str, Step]:
     """The steps that answer a question, in their order; each does its work when it is called, so that progress can be shown."""
     steps: dict[str, Step] = {
+        "robust slope": lambda: _robust(question),
         "curves": lambda: _curves(question),
         "conditional model": lambda: _conditional(question),
         "mixed model": lambda: _mixed(question),
+        "sensitivity": lambda: sensitivity(question),
     }
     if question.outcome.name == "synapse_density":
         steps["ranking within axons"] = lambda: _ranking(question)
     return steps | _bootstraps(question) | _nulls(question) if question.n_replicates else steps
+
+
+def _robust(question: Question) -> Answer:
+    """The slope that leads, and the groups that have none."""
+    found = Answer()
+    table, reasons = robust_slopes(question.outcome, question.places, question.seed, question.animal)
+    found.add("robust", table)
+    found.left_out += [(question.similarity, group, reason) for group, reason in reasons.items()]
+    unplaced = int(table["n_unplaced"].sum())
+    if unplaced:
+        found.notes.append(f"{question.similarity}: {unplaced} pairs have a cell without a position and are not in the robust slope.")
+    return found
 
 
 def _curves(question: Question) -> Answer:
@@ -134,7 +151,10 @@ def _slope_rows(table: pd.DataFrame, question: Question) -> pd.DataFrame:
     axons = used.groupby(question.by)["pre_nucleus_id"].nunique() if question.by else pd.Series({ALL: used["pre_nucleus_id"].nunique()})
     group = table["group"] if question.by else pd.Series(ALL, index=table.index)
     n_axons = group.map(axons).astype("int64")
-    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons)
+    sd = float(used[question.similarity].std(ddof=0))
+    reach = NORMAL_95 * table["se"]
+    numbers = {"low": table["estimate"] - reach, "high": table["estimate"] + reach, "sd": sd, "per_sd": np.exp(table["estimate"] * sd)}
+    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, **numbers)
     return named.assign(similarity=question.similarity, outcome=question.outcome.name)[SLOPE_COLUMNS]
 
 
@@ -146,7 +166,7 @@ def _of_outcome(table: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
 def _conditional(question: Question) -> Answer:
     """Slopes given each axon's total, and the axon that moves them most."""
     found, fit, outcome = Answer(), question.fit, question.outcome
-    found.add("conditional", with_adjusted_p(outcome.per_unit(fit.to_frame())).assign(outcome=outcome.name))
+    found.add("conditional", _of_outcome(fit.to_frame(), outcome))
     found.add("influence", _of_outcome(leave_one_axon_out(fit), outcome))
     if outcome.name == "size" and not outcome.holds_l_d:
         none, n = int((outcome.pairs["l_d_um"] <= 0).sum()), len(outcome.pairs)

@@ -10,7 +10,7 @@ for one, tell much of the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -22,12 +22,15 @@ from graphtwin.mixed import NotConverged, fit_mixed, slopes
 from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.pairs import ALL, LOG_L_D, CandidateSet, Outcome, outcome_of, within_axons
+from graphtwin.wiring.questions.claims import LEVEL, adjusted
+from graphtwin.wiring.spatial import Places, robust_slopes
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
 SCALES = tuple(OUTCOME)
 MAX_BLOCKS = 6  # most blocks of predictors: their sets need 63 fits
 SLOPES = ("estimate", "se", "low", "high")  # columns in the unit of the outcome
-COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+GEOMETRY = ("distance_um", "depth_difference_um")  # columns that hold geometry, and are no similarity
+COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "df", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
 VIF_HIGH = 5.0  # variance inflation that is warned of: the variance of a slope is five times what it were without the other predictors
 
 
@@ -67,6 +70,8 @@ def fit_joint(
     by: str | None = None,
     seed: int = 0,
     n_replicates: int = 500,
+    places: Places | None = None,
+    animal: pd.Series | None = None,
 ) -> Joint:
     """Fit every set of predictors at one scale.
 
@@ -77,6 +82,8 @@ def fit_joint(
         scale: The scale of the rule: "axonal", "synaptic" or "size".
         by: Column of groups.
         seed: Seed of the bootstrap over axons.
+        places: Positions of the cells; None where they are not known.
+        animal: Animal of each axon, by nucleus id; None where all are of one.
         n_replicates: Number of resamples; slopes stay as fitted, so that intervals of shares are a little narrow.
 
     Raises:
@@ -96,6 +103,7 @@ def fit_joint(
     alone = {column: fits.fit([column]).slope[:, 0] for column in outcome.predictors}
     mixed, unfitted = _mixed(outcome)
     table = _slope_table(fits.fit(outcome.predictors), alone, outcome.kind.step)
+    table = adjusted(_with_robust(table, outcome, places, seed, animal))
     return Joint(
         scale=scale,
         slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
@@ -103,6 +111,17 @@ def fit_joint(
         collinearity=_collinearity(choices, outcome.predictors, scale),
         unfitted=unfitted,
     )
+
+
+def _with_robust(table: pd.DataFrame, outcome: Outcome, places: Places | None, seed: int, animal: pd.Series | None) -> pd.DataFrame:
+    """The slopes, those of similarities with smooth geometry held and with the errors and the spatial p of robust slopes."""
+    table = table.assign(p_spatial=np.nan, geometry="").set_index(["group", "predictor"])
+    names = tuple(name for name in outcome.similarities if name not in GEOMETRY)
+    robust, _ = robust_slopes(replace(outcome, similarities=names), places, seed, animal)
+    rows = robust.rename(columns={"similarity": "predictor", "t": "z"}).set_index(["group", "predictor"])
+    rows = rows.assign(per_sd=rows["estimate"] * rows["sd"])[[*SLOPES, "z", "df", "p", "sd", "per_sd", "p_spatial", "geometry"]]
+    table.loc[rows.index, rows.columns] = rows
+    return table.reset_index()
 
 
 def _mixed(outcome: Outcome) -> tuple[pd.DataFrame, str]:
@@ -223,6 +242,8 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> float:
 def say(joint: Joint, name: Callable[[str], str] = str) -> str:
     """The rule at one scale as a sentence: what remains of each similarity once the others are held fixed.
 
+    A predictor is named where its interval, its p adjusted over predictors and groups (Holm) and the spatial null agree.
+
     Args:
         joint: The joint model of one scale, as `fit_joint` returns it.
         name: Function that turns a column into words.
@@ -233,12 +254,15 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
     n_groups = joint.slopes["group"].nunique()
     where = f" in {{}} of {n_groups} groups" if n_groups > 1 else ""
     for predictor, rows in joint.slopes.groupby("predictor", sort=False):
-        effect = np.exp(rows["per_sd"][(rows["low"] > 0) | (rows["high"] < 0)])
+        clear = rows[((rows["low"] > 0) | (rows["high"] < 0)) & (rows["p_adj"] <= LEVEL) & ~(rows["p_spatial"] > LEVEL)]
+        effect = np.exp(clear["per_sd"])
         if effect.empty:
             without.append(name(str(predictor)))
             continue
         span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
-        said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}")
+        unprotected = predictor not in (*GEOMETRY, LOG_L_D) and clear["p_spatial"].isna().all()
+        caveat = " (positions are not known: smooth tissue is not ruled out)" if unprotected else ""
+        said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}{caveat}")
     verb = "changes" if len(without) == 1 else "change"
     said += [f"{', '.join(without)} {verb} nothing clearly once the others are fixed"] if without else []
     return f"At the {joint.scale} scale ({what}), {'; '.join(said)}."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from graphtwin.mixed import MixedFit
 from graphtwin.wiring.conditional import ConditionalFit
 from graphtwin.wiring.pairs import Measure, Outcome
+from graphtwin.wiring.spatial import Places
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Question:
         n_replicates: Number of replicates of every bootstrap and null; 0 leaves them out.
         seed: Seed of all draws.
         workers: Number of threads.
+        places: Positions of the cells; None where they are not known.
+        animal: Animal of each axon, by nucleus id; None where all are of one.
         measure: The similarity of any two cells, for the null that deals the function of neurons; None where only pairs are known.
     """
 
@@ -30,6 +34,8 @@ class Question:
     n_replicates: int
     seed: int
     workers: int
+    places: Places | None = None
+    animal: pd.Series | None = None
     measure: Measure | None = None
 
     @property
@@ -50,6 +56,8 @@ class Answer:
 
     Attributes:
         absent: Why a table is not there, or not for all, by its name.
+        left_out: Similarity, group and reason of every group that has no robust slope.
+        claims: What is claimed, an entry a similarity and group.
     """
 
     tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
@@ -57,6 +65,8 @@ class Answer:
     notes: list[str] = field(default_factory=list)
     rule: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    left_out: list[tuple[str, str, str]] = field(default_factory=list)
+    claims: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table; those of one name are stacked."""
@@ -69,6 +79,7 @@ class Answer:
         self.models |= other.models
         self.notes += other.notes
         self.rule += other.rule
+        self.left_out += other.left_out
         for name, reason in other.absent.items():
             self.lack(name, reason)
 
