@@ -158,7 +158,7 @@ def test_a_group_that_has_no_slope_is_a_reason_and_the_others_stay():
     assert "fewer than 2 axons" in reasons["one axon"]
 
 
-@pytest.mark.parametrize("n_synapses, held", [(40, "distance"), (10, "")])
+@pytest.mark.parametrize(("n_synapses", "held"), [(40, "distance"), (10, "")])
 def test_few_synapses_hold_less_geometry_and_the_row_says_what(n_synapses: int, held: str):
     pairs, places = tissue(8, n_axons=8)
     made = np.flatnonzero(pairs["n_synapses"])
@@ -179,13 +179,16 @@ def test_a_rule_is_claimed_where_interval_spatial_null_and_correction_agree():
     pairs, places = tissue(9, slope=2.5)
     table = adjusted(pd.DataFrame([of(pairs, places)]))
     (entry,) = claims(table)
-    assert entry["claimed"] and entry["why_not"] == []
+    assert entry["claimed"]
+    assert entry["why_not"] == []
     assert f"One SD of sim multiplies synapses by {entry['per_sd']:.2f}" in sentence([entry], "synapses")
     (unplaced,) = claims(adjusted(pd.DataFrame([of(pairs, None)])))
-    assert not unplaced["claimed"] and unplaced["p_spatial"] is None
+    assert not unplaced["claimed"]
+    assert unplaced["p_spatial"] is None
     assert "positions of the cells are not known" in unplaced["why_not"][0]
     (crowded,) = claims(table.assign(p_adj=0.2))
-    assert not crowded["claimed"] and "adjusted for all similarities" in crowded["why_not"][0]
+    assert not crowded["claimed"]
+    assert "adjusted for all similarities" in crowded["why_not"][0]
     (smooth_alone,) = claims(table.assign(p_spatial=0.3))
     assert "No rule of sim is claimed: equally smooth function" in sentence([smooth_alone], "synapses")
 
