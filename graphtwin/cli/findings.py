@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def print_findings(folder: Path) -> None:
-    """Print the slopes, the rule in words, what to beware of, and where the page is."""
+    """Print the robust slopes, the rule in words, what to beware of, and where the page is."""
     import json
 
     import pandas as pd
 
-    if (folder / "slopes.csv").exists():
-        columns = ["group", "similarity", "estimate", "se", "p_adj", "n_pairs", "n_axons"]
-        typer.echo(pd.read_csv(folder / "slopes.csv")[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    robust = pd.read_csv(folder / "robust.csv")
+    if len(robust):
+        columns = ["group", "similarity", "estimate", "low", "high", "p_adj", "p_spatial", "n_pairs", "n_axons"]
+        typer.echo(robust[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
     for line in (said["rule"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
         typer.echo(line)

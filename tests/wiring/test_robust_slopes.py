@@ -181,7 +181,7 @@ def test_a_rule_is_claimed_where_interval_spatial_null_and_correction_agree():
     (entry,) = claims(table)
     assert entry["claimed"]
     assert entry["why_not"] == []
-    assert f"One SD of sim multiplies synapses by {entry['per_sd']:.2f}" in sentence([entry], "synapses")
+    assert f"one SD of sim multiplies synapses by {entry['per_sd']:.2f}" in sentence([entry], "synapses")
     (unplaced,) = claims(adjusted(pd.DataFrame([of(pairs, None)])))
     assert not unplaced["claimed"]
     assert unplaced["p_spatial"] is None
@@ -190,7 +190,7 @@ def test_a_rule_is_claimed_where_interval_spatial_null_and_correction_agree():
     assert not crowded["claimed"]
     assert "adjusted for all similarities" in crowded["why_not"][0]
     (smooth_alone,) = claims(table.assign(p_spatial=0.3))
-    assert "No rule of sim is claimed: equally smooth function" in sentence([smooth_alone], "synapses")
+    assert "no rule of sim is claimed: equally smooth function" in sentence([smooth_alone], "synapses")
 
 
 def test_families_are_corrected_apart():

@@ -73,11 +73,11 @@ def _curve_sentence(table: pd.DataFrame) -> str:
 
 
 def draw_forest(run: RunFolder) -> Block:
-    """Slopes by the mixed and the conditional model, with the published ones where the names match."""
+    """Robust slopes, and those of the mixed and the conditional model, with the published ones where the names match."""
     title, slopes = "Slopes", run.table("slopes")
     if slopes is None:
         return Absent("forest", title, why_no_table(run, "slopes", "no model converged (slopes.parquet)."))
-    table = _all_slopes(slopes, run.table("conditional"), _published(slopes))
+    table = _all_slopes(slopes, run.table("robust"), run.table("conditional"), _published(slopes))
     panels = list(table.groupby("similarity", sort=False))
 
     def fill(figure: Figure) -> None:
@@ -96,9 +96,12 @@ def draw_forest(run: RunFolder) -> Block:
     return Drawn("forest", title, sentence, caption, draw_svg("forest", title, (WIDTH, height), fill), ("slopes.parquet",))
 
 
-def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, published: pd.DataFrame | None) -> pd.DataFrame:
+def _all_slopes(
+    slopes: pd.DataFrame, robust: pd.DataFrame | None, conditional: pd.DataFrame | None, published: pd.DataFrame | None
+) -> pd.DataFrame:
     """Rows of every model with a colour each, groups together."""
-    parts = [slopes.assign(model="mixed model", colour=BLUE)]
+    parts = [] if robust is None else [robust.assign(model="robust", colour=VERMILLION)]
+    parts.append(slopes.assign(model="mixed model", colour=BLUE))
     if conditional is not None:
         parts.append(conditional.assign(model="conditional model", colour=GREEN))
     if published is not None and len(published):
@@ -108,6 +111,35 @@ def _all_slopes(slopes: pd.DataFrame, conditional: pd.DataFrame | None, publishe
         normal = table["estimate"] + sign * NORMAL_95 * table["se"]
         table[name] = table[name].fillna(normal) if name in table else normal  # the conditional model has Student's t instead
     return table.sort_values(["similarity", "group"], kind="stable")
+
+
+def draw_sensitivity(run: RunFolder) -> Block:
+    """The robust slope beside what other choices make of it."""
+    title, table = "Does the slope hang on a choice?", run.table("sensitivity")
+    if table is None or table.empty:
+        return Absent("sensitivity", title, why_no_table(run, "sensitivity", "no variant could be fitted (sensitivity.parquet)."))
+    panels = list(table.groupby(["similarity", "group"], sort=False))
+
+    def fill(figure: Figure) -> None:
+        grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[len(rows) for _, rows in panels])
+        for axes, ((similarity, group), rows) in zip(grid[:, 0], panels, strict=True):
+            colours = [VERMILLION if variant == "robust" else BLUE for variant in rows["variant"]]
+            draw_interval_rows(axes, list(rows["variant"]), rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+            axes.set_title(plain(f"{similarity}, {group}"))
+
+    robust = table[table["variant"] == "robust"].set_index(["similarity", "group"])["estimate"]
+    same = (
+        np.sign(table["estimate"]).to_numpy()
+        == np.sign(robust.reindex(pd.MultiIndex.from_frame(table[["similarity", "group"]]))).to_numpy()
+    )
+    sentence = f"{int(same.sum())} of {len(table)} slopes have the sign of the robust slope of their group."
+    caption = (
+        "Change of the log outcome with one unit of the similarity, with 95 % intervals. Mixed models hold the same geometry; without the "
+        "largest: the tenth of the axons (or targets) that have the most synapses is left out."
+    )
+    height = 0.9 * len(panels) + 0.23 * len(table)
+    svg = draw_svg("sensitivity", title, (WIDTH, height), fill)
+    return Drawn("sensitivity", title, sentence, caption, svg, ("sensitivity.parquet",))
 
 
 def _published(slopes: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 from graphtwin.artifacts import write_text
 from graphtwin.report.figures import SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import methods
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import number_text, p_text
 from graphtwin.statistics import NORMAL_95
@@ -43,7 +44,9 @@ def render_like_to_like(run: RunFolder) -> str:
         notes=said.get("notes", []),
         title=TITLES[outcome],
         model="mixed model, with L_d held where it is known" if outcome == "size" else "mixed model",
+        claims=claim_rows(run),
         slopes=slope_rows(run),
+        methods=methods(run),
         sections=like_to_like_sections(run),
         funnel=funnel_steps(run.table("funnel")),
         facts=facts(provenance),
@@ -66,8 +69,14 @@ def like_to_like_sections(run: RunFolder) -> list[Section]:
         Section(
             "models",
             "Models and nulls",
-            "The mixed model is the published one (for sizes ours); the conditional model takes every axon's total as given.",
-            [slope_figures.draw_forest(run), slope_figures.draw_nulls(run), slope_figures.draw_ranking_within_axons(run)],
+            "The robust slope leads. The mixed model is the published one (for sizes ours); the conditional model takes every axon's "
+            "total as given, without distance.",
+            [
+                slope_figures.draw_forest(run),
+                slope_figures.draw_sensitivity(run),
+                slope_figures.draw_nulls(run),
+                slope_figures.draw_ranking_within_axons(run),
+            ],
         ),
         Section(
             "together",
@@ -82,6 +91,34 @@ def like_to_like_sections(run: RunFolder) -> list[Section]:
             [joint_figures.draw_common_input(run), joint_figures.draw_motifs(run)],
         ),
     ]
+
+
+def claim_rows(run: RunFolder) -> list[dict[str, str]]:
+    """What is claimed and what is not, as the first table of the page prints it."""
+    found, robust = run.json("claims") or [], run.table("robust")
+    counts = {} if robust is None else {(row["similarity"], row["group"]): row for row in robust.to_dict("records")}
+    rows = []
+    for entry in found:
+        row = counts.get((entry["similarity"], entry["group"]))
+        slope, interval = (
+            ("", "") if row is None else (f"{entry['per_sd']:.2f}", f"{entry['per_sd_low']:.2f} to {entry['per_sd_high']:.2f}")
+        )
+        rows.append(
+            {
+                "similarity": entry["similarity"],
+                "group": entry["group"],
+                "claimed": "yes" if entry["claimed"] else "no",
+                "why": "; ".join(entry["why_not"]),
+                "per_sd": slope,
+                "interval": interval,
+                "p": "" if entry["p_adj"] is None else p_text(entry["p_adj"]),
+                "spatial": "" if entry["p_spatial"] is None else p_text(entry["p_spatial"]),
+                "df": "" if row is None else f"{row['df']:.1f}",
+                "pairs": "" if row is None else f"{row['n_pairs']:,}",
+                "axons": "" if row is None else f"{row['n_axons']:,}",
+            }
+        )
+    return rows
 
 
 def slope_rows(run: RunFolder) -> list[dict[str, str]]:

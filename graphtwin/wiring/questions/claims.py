@@ -109,4 +109,4 @@ def sentence(entries: Sequence[dict[str, Any]], unit: str) -> str:
         where = f" in {', '.join(entry['group'] for entry in mine)}" if many else ""
         reasons = "; ".join(dict.fromkeys(reason for entry in mine for reason in entry["why_not"][:1]))
         said.append(f"no rule of {similarity} is claimed{where}: {reasons}")
-    return f"Distance and each axon's total held: {'. '.join(text[0].upper() + text[1:] for text in said)}."
+    return f"With distance and each axon's total held, {'; '.join(said)}."
