@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from graphtwin.mixed.design import column, group_codes, parse_formula
 from graphtwin.mixed.fit import fit_mixed
@@ -27,8 +28,8 @@ class MundlakComparison:
     Attributes:
         plain: The model as it was asked for.
         within: The model with the groups' mean covariate, so that its slopes are those within groups.
-        table: group, plain, plain_se, within, within_se, difference (plain minus within), and z, p, p_adj of the mean's coefficient: the
-            slope between groups minus that within, which is 0 where the plain slope is unbiased.
+        table: group, plain, plain_se, within, within_se, difference (plain minus within), and t, df (groups less 2), p, p_adj of the mean's
+            coefficient: the slope between groups minus that within, which is 0 where the plain slope is unbiased.
         warning: Sentence on the slopes that disagree; empty when none do.
     """
 
@@ -76,6 +77,10 @@ def compare_mundlak(
     extended = f"{formula} + {mean}" + (f" + {mean}:{by}" if by else "")
     within = fit_mixed(extended, with_group_mean(table, covariate, random[0].group), family)
     own, other, context = slopes(plain, covariate, by), slopes(within, covariate, by), slopes(within, mean, by)
+    degrees = np.array(
+        [_degrees(table if by is None else table[table[by].astype(str) == level], random[0].group) for level in own["group"]]
+    )
+    p = 2 * stats.t.sf(np.abs(context["z"].to_numpy(np.float64)), degrees)
     compared = pd.DataFrame(
         {
             "group": own["group"],
@@ -84,12 +89,18 @@ def compare_mundlak(
             "within": other["estimate"],
             "within_se": other["se"],
             "difference": own["estimate"] - other["estimate"],
-            "z": context["z"],
-            "p": context["p"],
-            "p_adj": benjamini_hochberg(context["p"].to_numpy()),
+            "t": context["z"],
+            "df": degrees,
+            "p": p,
+            "p_adj": benjamini_hochberg(p),
         }
     )
     return MundlakComparison(plain, within, compared, _warning(compared, covariate, random[0].factor))
+
+
+def _degrees(table: pd.DataFrame, group: tuple[str, ...]) -> float:
+    """Groups less 2, for the slope between groups is that of a line through their means; at least 1."""
+    return max(float(len(table[list(group)].drop_duplicates()) - 2), 1.0)
 
 
 def _warning(table: pd.DataFrame, covariate: str, group: str) -> str:
@@ -98,6 +109,6 @@ def _warning(table: pd.DataFrame, covariate: str, group: str) -> str:
     if apart.empty:
         return ""
     listed = "; ".join(
-        f"{row.group} {row.plain:.3g} against {row.within:.3g} within {group} (z {row.z:.1f})" for row in apart.itertuples(index=False)
+        f"{row.group} {row.plain:.3g} against {row.within:.3g} within {group} (t {row.t:.1f})" for row in apart.itertuples(index=False)
     )
     return f"{covariate} goes with the rate of {group}, so that the random intercept alone is biased. Report the slopes within: {listed}."

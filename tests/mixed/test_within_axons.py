@@ -104,3 +104,13 @@ def test_what_was_absorbed_and_who_was_silent_is_said(pairs):
     assert fit.notes[0] == f"{silent.sum()} of 30 groups of pre_nucleus_id ({rows} rows) have no response and say nothing here."
     assert fit.notes[1].startswith("constant within pre_nucleus_id and absorbed by its intercepts: Intercept, proj[T.HVA->HVA]")
     assert fit.n_rows == len(table) - rows
+
+
+@pytest.mark.slow
+def test_eight_axons_are_not_warned_of_by_chance():
+    rule = Rule("poisson", slopes=(1.5,) * 4)
+    found = [compare_mundlak(RATE, planted_pairs(600, rule, seed, n_axons=8), "similarity").table.iloc[0] for seed in range(60)]
+    assert {row["df"] for row in found} == {6.0}
+    by_t, by_z = sum(row["p"] < 0.05 for row in found), sum(abs(row["t"]) > 1.96 for row in found)
+    assert by_t <= stats.binom.ppf(0.9995, 60, 0.05)
+    assert by_t < by_z

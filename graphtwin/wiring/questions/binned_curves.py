@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
@@ -67,9 +67,16 @@ def _curve(pairs: pd.DataFrame, similarity: str, kind: OutcomeKind, edges: np.nd
     value, relative = _rates(np.ones((1, len(axons))), above, below)
     _, resampled = _rates(draws, above, below)
     n_axons = (count > 0).sum(axis=0)
-    low, high = np.where(n_axons >= MIN_AXONS, percentile_intervals(resampled, n_axons - 1), np.nan)
+    low, high = np.where(n_axons >= MIN_AXONS, percentile_intervals(resampled, _degrees(below, n_axons)), np.nan)
     columns = {"bin_low": edges[:-1], "bin_high": edges[1:], "n_pairs": count.sum(axis=0).astype(int), "n_axons": n_axons}
     return pd.DataFrame(columns | {"value": value[0], "relative": relative[0], "low": low, "high": high})
+
+
+def _degrees(below: Float[np.ndarray, "axons bins"], n_axons: Int[np.ndarray, " bins"]) -> Float[np.ndarray, " bins"]:
+    """Even axons that the co-travel (or the pairs) of each bin is worth, (sum w)^2 / sum w^2, less 1; not less than an interval needs."""
+    square = (below**2).sum(axis=0)
+    worth = np.divide(below.sum(axis=0) ** 2, square, out=np.zeros(len(square)), where=square > 0)
+    return np.where(n_axons >= MIN_AXONS, np.maximum(worth, MIN_AXONS), n_axons) - 1.0
 
 
 def _sums(axon: np.ndarray, at: np.ndarray, value: np.ndarray, n_axons: int, n_bins: int) -> Float[np.ndarray, "axons bins"]:
