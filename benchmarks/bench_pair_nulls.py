@@ -29,7 +29,16 @@ from graphtwin.wiring.conditional import (
     summarise_ranking,
 )
 from graphtwin.wiring.nulls import permute_neurons, permute_within_axons, rewire_pairs
-from graphtwin.wiring.pairs import CandidateSet, Measure, Planted, PlantedPairs, candidates, plant, quantile_bins
+from graphtwin.wiring.pairs import CandidateSet, Measure, Planted, PlantedPairs, candidates, outcome_of, plant, quantile_bins
+from graphtwin.wiring.spatial import (
+    Places,
+    match_variogram,
+    moran_index,
+    randomise_axons,
+    randomise_targets,
+    shift_targets,
+    similarity_maps,
+)
 
 LIMIT_SECONDS = 300.0
 SIMILARITY, BY = "signal_correlation", "proj_hva"
@@ -84,6 +93,25 @@ def replicates(data: PlantedPairs, fit: ConditionalFit, n: int, workers: int) ->
     print(f"1,000 replicates of each: {1000 / n * total / LIMIT_SECONDS:.2f} x the limit of {LIMIT_SECONDS:.0f} s")
 
 
+def spatial(data: PlantedPairs, n: int, workers: int) -> None:
+    """Print wall and processor time of `n` replicates of each spatial null, what is done before them included."""
+    outcome = outcome_of(data.pairs, "synapse_density", [SIMILARITY], BY)
+    before = time.process_time()
+    maps = similarity_maps(outcome, SIMILARITY, Places(data.nucleus_id, data.place), 0)
+    print(f"{'maps less geometry, and their test':38s}{time.process_time() - before:8.1f} s of processors", flush=True)
+    work: dict[str, Callable[[], object]] = {
+        "Moran randomisation of targets": lambda: randomise_targets(maps, 0, n, workers),
+        "Moran randomisation of axons": lambda: randomise_axons(maps, 0, n, workers),
+        "toroidal shifts": lambda: shift_targets(maps, 0, n, workers),
+        "variogram-matched surrogates": lambda: match_variogram(maps, 0, n, workers),
+        "Moran's I by distance": lambda: moran_index(maps, 0, workers=workers),
+    }
+    for name, one in work.items():
+        before = time.process_time()
+        wall = seconds(one)
+        print(f"{name:38s}{wall:8.1f} s wall{time.process_time() - before:8.1f} s of processors", flush=True)
+
+
 def once(pairs: pd.DataFrame, fit: ConditionalFit, workers: int) -> None:
     """Print the time of what is done once."""
     rules = [L_D_ALONE, DISTANCE_ALONE, Hypothesis("like", (SIMILARITY,))]
@@ -121,6 +149,7 @@ def main() -> None:
     references(data.pairs, fit)
     once(data.pairs, fit, chosen.workers)
     replicates(data, fit, chosen.replicates, chosen.workers)
+    spatial(data, chosen.replicates, chosen.workers)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,214 @@
+"""Each axon's map: its similarity with every target, candidate or not, less what geometry says; what spatial surrogates are made of.
+
+The statistic is the score U = sum of r_ij s_ij: r is observed minus expected synapses under the model with geometry and without the
+similarity (`score_test`). As r adds up to 0 over each axon's candidates and along each term of geometry, U is the same when each axon's
+mean and the terms of geometry are taken out of the map. Surrogates then vary as much as what is tested, no more: without it, the part of
+similarity that goes with distance makes them too variable and the test too careful. The same step in linear models: Freedman and Lane
+1983, doi:10.1080/07350015.1983.10509354.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin import schema
+from graphtwin.wiring.conditional import ScoreTest, score_test
+from graphtwin.wiring.nulls import NullDistribution
+from graphtwin.wiring.pairs import Measure, Outcome, outcome_of
+from graphtwin.wiring.spatial.completed_maps import LEAST_KNOWN, complete_maps
+from graphtwin.wiring.spatial.geometry_terms import geometry_terms
+from graphtwin.wiring.spatial.places import Places
+from graphtwin.wiring.spatial.robust_slopes import PER_TERM
+
+MOST_MISSING = 0.5  # share of entries that may be completed: up to here 5 % of tables without a rule have p <= 0.05
+N_DRAWS = 20  # matrices that replicates take turns with, where entries are missing
+FEW_MISSING, N_DRAWS_OF_FEW = 0.01, 4  # below this share, so many matrices
+MAX_CELLS = 5 * 10**7  # axons x targets; geometry takes about 100 bytes for each
+AGREE_SD = 1e-3  # SD of a similarity: how closely a measure must repeat the column of the table
+
+
+@dataclass(frozen=True)
+class SimilarityMaps:
+    """Maps of all axons over all targets, in the order of `test.choices.axons` and `test.choices.targets`.
+
+    Attributes:
+        test: The test of the similarity, given the terms of geometry.
+        value: The maps, in the scale of `test.value`, without each axon's mean and without what goes with geometry. Several draws where
+            entries were missing; else one.
+        missing: Share of entries that the table or measure did not have.
+        axon_um, target_um: Positions of axons' somata and of targets in um.
+    """
+
+    test: ScoreTest
+    value: Float[np.ndarray, "draws axons targets"]
+    missing: float
+    axon_um: Float[np.ndarray, "axons 3"]
+    target_um: Float[np.ndarray, "targets 3"]
+
+    def residual(self, group: int) -> Float[np.ndarray, "axons targets"]:
+        """Observed minus expected synapses of the pairs of one group, 0 where a pair is no candidate."""
+        return self.of_pairs(self.test.residual, group)
+
+    def of_pairs(self, value: Float[np.ndarray, " pairs"], group: int) -> Float[np.ndarray, "axons targets"]:
+        """A value of the candidates of one group as a matrix, 0 where a pair is none."""
+        choices = self.test.choices
+        mine = choices.block_group[choices.block] == group
+        out = np.zeros(self.value.shape[1:])
+        out[choices.block_axon[choices.block][mine], choices.target[mine]] = value[mine]
+        return out
+
+    def of_draw(self, number: int) -> int:
+        """The draw that a replicate uses."""
+        return number % len(self.value)
+
+    def distribution(self, null: str, score: Float[np.ndarray, "replicates groups"]) -> NullDistribution:
+        """Observed beside surrogates, given by their scores; the information is that observed."""
+        test = self.test
+        observed = test.observed()
+        parts = np.repeat(observed[None], len(score), 0)
+        parts[..., 0] = score
+        z, _ = test.z(observed)
+        null_z, null_slope = test.z(parts)
+        return NullDistribution(null, test.similarity, test.choices.groups, test.slope, z, null_z, null_slope, moved=1.0)
+
+
+def similarity_maps(outcome: Outcome, similarity: str, places: Places, seed: int, measure: Measure | None = None) -> SimilarityMaps:
+    """The maps of a similarity, and its test given as much geometry as the outcome can tell apart.
+
+    Args:
+        outcome: The outcome of the pairs; other similarities that it has are held. Without a measure, its table should have all pairs of
+            axons and targets, those with L_d = 0 too.
+        similarity: The similarity that is tested, one of the outcome's.
+        places: Positions of the cells; pairs of which a position is not known are left out.
+        seed: Seed of the entries that are missing and drawn.
+        measure: The similarity of any two cells; None where only pairs are known.
+
+    Raises:
+        ValueError: The outcome has no fit; a cell is unknown to the measure or differs from the table; too many entries are missing.
+    """
+    placed = replace(outcome, table=outcome.table[places.known(outcome.table)])
+    if placed.table.empty:
+        raise ValueError(f"maps: both positions are known for none of {len(outcome.table)} pairs. Give the positions of all cells.")
+    choices = placed.choices
+    n_axons, n_targets = len(choices.axons), len(choices.targets)
+    if n_axons * n_targets > MAX_CELLS:
+        gigabytes = n_axons * n_targets / 1e7
+        raise ValueError(f"maps: {n_axons} axons x {n_targets} targets need {gigabytes:.0f} GB. Test groups of axons apart.")
+    test, geometry = _test(placed, similarity, places)
+    raw = _of_table(test, placed.table) if measure is None else _of_measure(test, measure)
+    missing = _share_missing(test, raw)
+    n_draws = 1 if missing == 0 else N_DRAWS_OF_FEW if missing < FEW_MISSING else N_DRAWS
+    drawn = complete_maps(raw, n_draws, seed) if missing else raw[None]
+    value = np.stack([_less_geometry(one, geometry) for one in drawn])
+    return SimilarityMaps(test, value, missing, places.of(test.choices.axons), places.of(test.choices.targets))
+
+
+def require_distinct(position_um: Float[np.ndarray, "cells 3"], fewest: int, what: str) -> None:
+    """Refuse cells that lie at too few places.
+
+    Args:
+        position_um: Positions of the cells.
+        fewest: Least number of distinct places.
+        what: The cells in the words of the error: "axons" or "targets".
+    """
+    n_places = len(np.unique(position_um, axis=0))
+    if n_places < fewest:
+        raise ValueError(
+            f"{len(position_um)} {what} lie at {n_places} places; this null needs {fewest}. Check positions, or use more cells."
+        )
+
+
+def _test(outcome: Outcome, similarity: str, places: Places) -> tuple[ScoreTest, Float[np.ndarray, "axons targets terms"]]:
+    """The test given geometry, and the terms of every axon with every target, of the same span."""
+    choices, failure = outcome.choices, None
+    amount = outcome.table["n_synapses"].sum() if outcome.name == "synapse_density" else len(outcome.pairs)
+    ids = np.repeat(choices.axons, len(choices.targets)), np.tile(choices.targets, len(choices.axons))
+    grid = pd.DataFrame(dict(zip(schema.PAIR_KEY, ids, strict=True)))
+    for full in (True, False):
+        terms = geometry_terms(grid, places, full)
+        if amount < PER_TERM * terms.shape[1] * len(choices.groups):
+            continue
+        try:
+            test = score_test(_held(outcome, choices.axons, choices.targets, terms).choices, similarity)
+        except ValueError as reason:
+            failure = failure or reason
+            continue
+        return test, terms.to_numpy().reshape(len(choices.axons), len(choices.targets), -1)
+    if failure is not None:
+        raise failure
+    return score_test(choices, similarity), np.zeros((len(choices.axons), len(choices.targets), 0))
+
+
+def _held(outcome: Outcome, axons: np.ndarray, targets: np.ndarray, terms: pd.DataFrame) -> Outcome:
+    """The outcome with terms of geometry beside its similarities."""
+    table = outcome.table
+    axon, target = pd.Index(axons).get_indexer(table["pre_nucleus_id"]), pd.Index(targets).get_indexer(table["post_nucleus_id"])
+    inside = (axon >= 0) & (target >= 0)
+    held = table[inside].assign(**{name: terms[name].to_numpy()[(axon * len(targets) + target)[inside]] for name in terms})
+    return outcome_of(held, outcome.name, [*outcome.similarities, *terms.columns], outcome.by, outcome.of_all)
+
+
+def _share_missing(test: ScoreTest, raw: Float[np.ndarray, "axons targets"]) -> float:
+    """Share of missing entries; refused where it is too large to be drawn."""
+    known = np.isfinite(raw)
+    missing = float(1 - known.mean())
+    if missing > MOST_MISSING or (missing and known.sum(1).min() < LEAST_KNOWN):
+        raise ValueError(
+            f"maps: {test.similarity} is not known for {known.size - known.sum()} of {known.size} axons with targets ({missing:.0%}); "
+            f"{MOST_MISSING:.0%} can be completed, with {LEAST_KNOWN} known an axon. Give the cells' function, or a table of all pairs."
+        )
+    return missing
+
+
+def _of_measure(test: ScoreTest, measure: Measure) -> Float[np.ndarray, "axons targets"]:
+    """Similarity by a measure; NaN where an axon meets itself or the measure says so."""
+    choices = test.choices
+    index = pd.Index(measure.nucleus_id)
+    pre, post = index.get_indexer(choices.axons), index.get_indexer(choices.targets)
+    unknown = int((pre < 0).sum() + (post < 0).sum())
+    if unknown:
+        raise ValueError(
+            f"maps: {measure.name} is not defined for {unknown} of {len(pre) + len(post)} axons and targets. "
+            "Give every cell its function, or leave out pairs whose cells have none."
+        )
+    value = _scaled(test, np.stack([measure.likeness(np.full(len(post), one), post).astype(np.float64) for one in pre]))
+    off = ~(np.abs(value[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
+    if off.any():
+        raise ValueError(
+            f"maps: {measure.name} of the cells differs from the column of the table in {off.sum()} of {len(off)} pairs. "
+            "Use the same vectors, units and preprocessing for both."
+        )
+    return np.where(pre[:, None] == post[None], np.nan, value)
+
+
+def _of_table(test: ScoreTest, pairs: pd.DataFrame) -> Float[np.ndarray, "axons targets"]:
+    """Similarity by the pair table; NaN where a pair is not in it."""
+    choices = test.choices
+    value = np.full((len(choices.axons), len(choices.targets)), np.nan)
+    axon = pd.Index(choices.axons).get_indexer(pairs["pre_nucleus_id"])
+    target = pd.Index(choices.targets).get_indexer(pairs["post_nucleus_id"])
+    mine = (axon >= 0) & (target >= 0)
+    value[axon[mine], target[mine]] = _scaled(test, pairs[test.similarity].to_numpy(np.float64)[mine])
+    return value
+
+
+def _scaled(test: ScoreTest, value: np.ndarray) -> np.ndarray:
+    """Similarities in the scale of `test.value`."""
+    column = test.choices.column(test.similarity)
+    return np.asarray((value - test.choices.centre[column]) / test.choices.scale[column])
+
+
+def _less_geometry(
+    value: Float[np.ndarray, "axons targets"], geometry: Float[np.ndarray, "axons targets terms"]
+) -> Float[np.ndarray, "axons targets"]:
+    """Deviations from each axon's mean that least squares on the terms of geometry, within axons, leaves."""
+    value = value - value.mean(1, keepdims=True)
+    if geometry.shape[2] == 0:
+        return value
+    terms = (geometry - geometry.mean(1, keepdims=True)).reshape(value.size, -1)
+    solution = np.linalg.lstsq(terms.T @ terms, terms.T @ value.ravel(), rcond=1e-10)[0]
+    return value - (terms @ solution).reshape(value.shape)
