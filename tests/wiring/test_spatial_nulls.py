@@ -3,6 +3,8 @@
 Model of the rates: `smooth_tissue` (function 120 um, hot spots of wiring 100 um). Hypothesis: similarity plays no part.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,13 +153,27 @@ def test_a_variogram_matched_replicate_is_the_score_of_its_map():
         assert null[number] == pytest.approx((maps.residual(0) * surrogate).sum(), rel=1e-6, abs=1e-6)
 
 
-def test_spatial_nulls_are_the_same_from_one_worker_and_many_and_have_an_entry_a_group():
+def test_spatial_nulls_are_the_same_from_one_worker_and_many():
     maps = maps_of(6)
     for null in NULLS:
         one, many = null(maps, 0, 20, 1), null(maps, 0, 20, 3)
         np.testing.assert_array_equal(one.null_z, many.null_z)
-        assert one.null_z.shape == (20, 1)
         assert one.to_frame()["estimate"][0] == pytest.approx(maps.test.slope[0])
+
+
+def test_each_projection_has_its_own_score_under_the_same_surrogates():
+    tissue = smooth_tissue(8, synapses_an_axon=20)
+    table = tissue.outcome.table
+    grouped = replace(tissue.outcome, table=table.assign(half=np.where(table["post_nucleus_id"] % 2, "odd", "even")), by="half")
+    maps = similarity_maps(grouped, SIMILARITY, tissue.places, 0)
+    observed = maps.test.observed()[:, 0]
+    z, _ = maps.test.z(maps.test.observed())
+    patterns = moran_eigenvectors(maps.target_um)
+    surrogate = (maps.value[0] @ patterns * signs("moran, targets", 0, patterns.shape[1])) @ patterns.T
+    expected = [(maps.residual(g) * surrogate).sum() for g in range(2)]
+    np.testing.assert_allclose(randomise_targets(maps, 3, 2).null_z[0] * observed / z, expected, rtol=1e-6, atol=1e-6)
+    for null in NULLS:
+        assert null(maps, 3, 2).to_frame()["group"].tolist() == ["even", "odd"]
 
 
 def test_cells_at_few_places_have_no_spatial_null():

@@ -29,7 +29,8 @@ from graphtwin.wiring.spatial.similarity_maps import SimilarityMaps, require_dis
 
 N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
 MOST_EXACT = 1500  # cells up to which all eigenvectors are computed
-LEADING = 400  # eigenvectors of larger graphs
+LEADING = 300  # eigenvectors of larger graphs
+TOLERANCE = 1e-4  # relative error of eigenvalues of larger graphs; patterns are orthonormal whatever it is
 NEIGHBOURS = 6  # nearest neighbours that a cell is joined with
 FEWEST_PLACES = 8  # distinct places: 7 signs give 64 two-sided values, so that p can be below 0.05
 
@@ -57,7 +58,7 @@ def moran_eigenvectors(position_um: Float[np.ndarray, "cells 3"], what: str = "c
 
     first = rng_for(0, "start of eigenvectors").normal(size=n)
     operator = LinearOperator((n, n), matvec=centred, matmat=centred, dtype=np.float64)
-    size, patterns = eigsh(operator, LEADING, which="LA", v0=first, tol=1e-6)
+    size, patterns = eigsh(operator, LEADING, which="LA", v0=first, tol=TOLERANCE)
     return np.ascontiguousarray(patterns[:, np.argsort(-size)])
 
 
