@@ -274,6 +274,7 @@ def _conclude(answer: Answer, config: LikeToLikeConfig) -> None:
     for name, by in FAMILIES.items():
         if name in answer.tables:
             answer.tables[name] = [adjusted(pd.concat(answer.tables[name], ignore_index=True), by)]
+    answer.notes = list(dict.fromkeys(answer.notes))
     answer.claims = claims(answer.frames()["robust"], answer.left_out)
     answer.rule.insert(0, sentence(answer.claims, EXPLAINED[config.outcome]))
 

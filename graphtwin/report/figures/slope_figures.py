@@ -116,8 +116,9 @@ def _all_slopes(
 def draw_sensitivity(run: RunFolder) -> Block:
     """The robust slope beside what other choices make of it."""
     title, table = "Does the slope hang on a choice?", run.table("sensitivity")
-    if table is None or table.empty:
+    if table is None or table["estimate"].isna().all():
         return Absent("sensitivity", title, why_no_table(run, "sensitivity", "no variant could be fitted (sensitivity.parquet)."))
+    table = table[table["estimate"].notna()]
     panels = list(table.groupby(["similarity", "group"], sort=False))
 
     def fill(figure: Figure) -> None:
@@ -140,6 +141,45 @@ def draw_sensitivity(run: RunFolder) -> Block:
     height = 0.9 * len(panels) + 0.23 * len(table)
     svg = draw_svg("sensitivity", title, (WIDTH, height), fill)
     return Drawn("sensitivity", title, sentence, caption, svg, ("sensitivity.parquet",))
+
+
+def draw_moran(run: RunFolder) -> Block:
+    """Moran's I of function and of what the model leaves of the wiring, over distance, a panel a similarity and group."""
+    title, table = "Are function and wiring smooth in space?", run.table("moran")
+    if table is None:
+        return Absent("moran", title, why_no_table(run, "moran", "positions of the cells are not known (moran.parquet)."))
+    panels = list(table.groupby(["similarity", "group"], sort=False))
+    n_rows = -(-len(panels) // PER_ROW)
+
+    def fill(figure: Figure) -> None:
+        grid = figure.subplots(n_rows, PER_ROW, squeeze=False)
+        for axes, ((similarity, group), rows) in zip(grid.ravel(), panels, strict=False):
+            for (what, part), colour in zip(rows.groupby("what", sort=True), (GREEN, VERMILLION), strict=False):
+                _draw_index(axes, part, str(what), colour)
+            axes.set_title(plain(f"{similarity}, {group}"), fontsize=7.5)
+        grid[0, 0].legend(fontsize=6.5, frameon=False)
+        for axes in grid.ravel()[len(panels) :]:
+            axes.set_axis_off()
+
+    clear = table[table["p"] <= SIGNIFICANT].groupby("what").size()
+    said = [f"{what} in {int(clear.get(what, 0))} of {int((table['what'] == what).sum())} bins" for what in sorted(table["what"].unique())]
+    sentence = f"Near targets are alike or unlike beyond chance (p at most {SIGNIFICANT:g}) by {join_words(said)}."
+    caption = (
+        "Moran's I of two targets at a distance: similarity to the same axon (function), and the residual of the model of its synapses. "
+        "Bands: 95 % of permutations. Where both rise at short distances, only nulls that keep smoothness are valid."
+    )
+    svg = draw_svg("moran", title, (WIDTH, 2.2 * n_rows), fill)
+    return Drawn("moran", title, sentence, caption, svg, ("moran.parquet",))
+
+
+def _draw_index(axes: Axes, rows: pd.DataFrame, what: str, colour: str) -> None:
+    centre = (rows["low_um"] + rows["high_um"]) / 2
+    reach = NORMAL_95 * rows["null_sd"]
+    axes.axhline(0.0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    axes.fill_between(centre, rows["null_mean"] - reach, rows["null_mean"] + reach, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(centre, rows["moran_i"], "o-", color=colour, markersize=2.5, label=what)
+    axes.set_xlabel("distance of targets (µm)", fontsize=7)
+    axes.grid(color=RULE, linewidth=0.5)
 
 
 def _published(slopes: pd.DataFrame) -> pd.DataFrame:

@@ -75,6 +75,7 @@ def like_to_like_sections(run: RunFolder) -> list[Section]:
                 slope_figures.draw_forest(run),
                 slope_figures.draw_sensitivity(run),
                 slope_figures.draw_nulls(run),
+                slope_figures.draw_moran(run),
                 slope_figures.draw_ranking_within_axons(run),
             ],
         ),

@@ -36,9 +36,11 @@ from graphtwin.wiring.pairs import ALL, Measure, Outcome, quantile_bins
 from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.sensitivity import sensitivity
+from graphtwin.wiring.questions.spatial_steps import spatial_steps
 from graphtwin.wiring.spatial import robust_slopes
 
 SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+SMOOTH = "smooth field"  # name of the null whose law is known, without replicates
 N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
 DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
 SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
@@ -85,7 +87,7 @@ def analyse(question: Question) -> dict[str, Step]:
     }
     if question.outcome.name == "synapse_density":
         steps["ranking within axons"] = lambda: _ranking(question)
-    return steps | _bootstraps(question) | _nulls(question) if question.n_replicates else steps
+    return steps | _bootstraps(question) | _nulls(question) | spatial_steps(question) if question.n_replicates else steps
 
 
 def _robust(question: Question) -> Answer:
@@ -93,6 +95,11 @@ def _robust(question: Question) -> Answer:
     found = Answer()
     table, reasons = robust_slopes(question.outcome, question.places, question.seed, question.animal)
     found.add("robust", table)
+    drawn = table[table["p_spatial"].notna()]
+    columns = {"null": SMOOTH, "null_mean": 0.0, "null_sd": drawn["se_spatial"], "z": drawn["z_spatial"], "p": drawn["p_spatial"]}
+    null = drawn[["group", "similarity", "outcome", "estimate"]].assign(**columns, n_replicates=0, moved=1.0, keeps_smoothness=True)
+    if len(null):
+        found.add("nulls", null)
     found.left_out += [(question.similarity, group, reason) for group, reason in reasons.items()]
     unplaced = int(table["n_unplaced"].sum())
     if unplaced:
@@ -222,7 +229,7 @@ def _nulls(question: Question) -> dict[str, Step]:
             found.notes.append(f"{name} was not {step}: {reason}")
             found.lack("nulls", f"{name} was not {step}: {reason}")
             return found
-        found.add("nulls", _of_outcome(table, question.outcome))
+        found.add("nulls", _of_outcome(table, question.outcome).assign(keeps_smoothness=False))
         found.notes += [f"{name} {step}: {note}" for note in _of_null(table, question)]
         return found
 

@@ -22,11 +22,11 @@ from graphtwin.wiring.spatial import geometry_terms, robust_slopes
 
 LARGEST = 0.1  # share of axons (or targets), those with the most synapses, that are left out; a choice
 NUMBERS = ["estimate", "se", "df", "p", "low", "high"]
-COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "n_pairs", "n_axons"]
+COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "n_pairs", "n_axons", "why_not"]
 
 
 def sensitivity(question: Question) -> Answer:
-    """A row a variant and group; a variant that a group does not allow is a note."""
+    """A row a variant and group; one that a group does not allow has no numbers, and the reason in `why_not`."""
     found, rows = Answer(), []
     outcome = question.outcome
     groups = outcome.pairs.groupby(outcome.by, sort=True) if outcome.by else [(ALL, outcome.pairs)]
@@ -34,14 +34,20 @@ def sensitivity(question: Question) -> Answer:
         placed = pairs if question.places is None else pairs[question.places.known(pairs)]
         part = replace(outcome, table=placed, by=None)
         for name, work in _variants(part, question).items():
-            try:
-                row = work()
-            except (ValueError, NotConverged) as reason:
-                found.notes.append(f"{question.similarity}, {name} in {group}: no slope. {reason}")
-                continue
-            rows.append({"group": str(group), "similarity": question.similarity, "outcome": outcome.name, "variant": name} | row)
+            row, why = _tried(work, placed)
+            said = {"group": str(group), "similarity": question.similarity, "outcome": outcome.name, "variant": name, "why_not": why}
+            rows.append({**said, **row})
     found.add("sensitivity", pd.DataFrame(rows, columns=COLUMNS))
     return found
+
+
+def _tried(work: Callable[[], dict[str, float]], pairs: pd.DataFrame) -> tuple[dict[str, float], str]:
+    """The numbers of a variant, or none and the reason."""
+    try:
+        return work(), ""
+    except (ValueError, NotConverged) as reason:
+        counts = {"n_pairs": float(len(pairs)), "n_axons": float(pairs["pre_nucleus_id"].nunique())}
+        return dict.fromkeys(NUMBERS, np.nan) | counts, str(reason)
 
 
 def _variants(outcome: Outcome, question: Question) -> dict[str, Callable[[], dict[str, float]]]:

@@ -28,7 +28,18 @@ PER_TERM = 5  # least number of synapses (or pairs, of another outcome) for each
 LEAST_SHARE = 0.25  # least share of the clustered variance that is left where axons seem to repel each other's errors; a choice
 LEVEL = 0.95  # of intervals
 COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "df", "t", "p", "low", "high", "sd", "per_sd", "per_sd_low", "per_sd_high"]
-COLUMNS += ["se_clustered", "p_spatial", "z_spatial", "df_spatial", "range_um", "smooth_share", "geometry", "clusters", "n_clusters"]
+COLUMNS += [
+    "se_clustered",
+    "p_spatial",
+    "z_spatial",
+    "df_spatial",
+    "se_spatial",
+    "range_um",
+    "smooth_share",
+    "geometry",
+    "clusters",
+    "n_clusters",
+]
 COLUMNS += ["n_pairs", "n_unplaced", "n_axons", "n_targets"]
 
 
@@ -39,10 +50,10 @@ class _Slope:
     estimate: float
     clustered: float
     degrees: float
-    information: float
     field: FieldCovariance | None
     shared: float
     z: float
+    null_sd: float
 
 
 def robust_slopes(
@@ -59,8 +70,9 @@ def robust_slopes(
 
     Returns:
         A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd of the similarity, and per_sd with
-        its interval: what one SD multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial and
-        df_spatial (NaN where positions are not known); range_um and smooth_share of the maps' variogram; geometry: what is held; clusters
+        its interval: what one SD multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial,
+        df_spatial and se_spatial, the SD of the slope over other draws of function (NaN where positions are not
+        known); range_um and smooth_share of the maps' variogram; geometry: what is held; clusters
         ("axons" or "animals") and their number; n_pairs, n_unplaced (pairs left out because a position is not known), n_axons, n_targets.
         And the reason for each group that has no slope.
     """
@@ -139,7 +151,7 @@ def _slope(fit: ConditionalFit, name: str, clustered: float, degrees: float, pla
     beta = fit.standardised
     information = 1 / np.linalg.inv(fit.information.sum(axis=0))[at, at]
     if places is None:
-        return _Slope(float(beta[0, at]), clustered, degrees, information, None, 0.0, np.nan)
+        return _Slope(float(beta[0, at]), clustered, degrees, None, 0.0, np.nan, np.nan)
     field = _field(choices, at, places, seed)
     _, shared = field.variance(_matrix(choices, choices.n_synapses - expected_synapses(choices, beta)))
     held = choices.only([other for other in choices.similarities if other != name])
@@ -147,7 +159,9 @@ def _slope(fit: ConditionalFit, name: str, clustered: float, degrees: float, pla
     residual = choices.n_synapses - expected_synapses(held, without)
     variance, _ = field.variance(_matrix(choices, residual))
     z = float(residual @ choices.x[:, at] / np.sqrt(variance)) if variance > 0 else np.nan
-    return _Slope(float(beta[0, at]), clustered, degrees, information, field, shared / information**2, z)
+    return _Slope(
+        float(beta[0, at]), clustered, degrees, field, shared / information**2, z, float(np.sqrt(max(variance, 0.0))) / information
+    )
 
 
 def _field(choices: CandidateSet, at: int, places: Places, seed: int) -> FieldCovariance:
@@ -181,7 +195,8 @@ def _row(slope: _Slope, scale: float, step: float) -> dict[str, float]:
     row |= {"low": low * unit, "high": high * unit, "sd": scale, "se_clustered": slope.clustered * unit}
     row |= {f"per_sd{name}": float(np.exp(value / step)) for name, value in (("", slope.estimate), ("_low", low), ("_high", high))}
     if slope.field is None:
-        return row | dict.fromkeys(["p_spatial", "z_spatial", "df_spatial", "range_um", "smooth_share"], np.nan)
+        return row | dict.fromkeys(["p_spatial", "z_spatial", "df_spatial", "se_spatial", "range_um", "smooth_share"], np.nan)
     curve, degrees = slope.field.variogram, slope.field.degrees
     row |= {"p_spatial": float(2 * stats.t.sf(abs(slope.z), degrees)), "z_spatial": slope.z, "df_spatial": degrees}
+    row |= {"se_spatial": slope.null_sd * unit}
     return row | {"range_um": curve.range_um if curve.smooth > 0 else 0.0, "smooth_share": curve.smooth / curve.sill}
