@@ -17,6 +17,7 @@ _PUBLIC = {
     "run": ("graphtwin.pipeline.graph.main_job", "run"),
     "write_report": ("graphtwin.report.finished", "write_report"),
     "like_to_like": ("graphtwin.report.finished", "like_to_like"),
+    "power": ("graphtwin.report.finished", "power"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),

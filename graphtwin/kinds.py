@@ -59,6 +59,7 @@ LIKE_TO_LIKE = Kind(
     resumes=False,
     files=("notes.json", "models.json"),
 )
+POWER = Kind("power analysis", "a power analysis", "graphtwin power", "`graphtwin report`", resumes=False)
 MEASURED = Kind(
     "measured function",
     "what was measured of a simulated cortex",
@@ -66,7 +67,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, SIMULATION, LIKE_TO_LIKE, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, SIMULATION, LIKE_TO_LIKE, POWER, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

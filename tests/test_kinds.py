@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.folders import written
-from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
+from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, POWER, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
 from graphtwin.wiring.pairs.planted import Planted, plant
 
 pytestmark = pytest.mark.slow
 
 
-KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "measured": MEASURED}
+KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
@@ -59,6 +59,7 @@ FOLDERS = {
     "twin": (of_kind(TWIN), "is a functional twin"),
     "simulation": (of_kind(SIMULATION), "is a simulated cortex"),
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
+    "power": (of_kind(POWER), "is a power analysis"),
     "measured": (of_kind(MEASURED), "is what was measured of a simulated cortex"),
     "earlier run": (
         filled(config_toml=EARLIER["run"], twin_pt="weights"),
@@ -84,7 +85,7 @@ FOLDERS = {
 }
 # What a command is given after the folder, and the kinds that it can use.
 READERS = {
-    "report": ("report {folder}", {"run", "like-to-like"}),
+    "report": ("report {folder}", {"run", "like-to-like", "power"}),
     "predict pairs": ("predict {folder} --pairs {pairs} --out {new}.csv", {"run"}),
     "predict neurons": ("predict {folder} --neurons {neurons} --out {new}.csv", {"run"}),
     "check": ("check {folder} --out {new}.csv", {"simulation"}),
@@ -104,6 +105,7 @@ WRITERS = {
     "twin train": ("twin train {recording} --out {folder}", "twin"),
     "twin train --resume": ("twin train {recording} --out {folder} --resume", "twin"),
     "like-to-like": ("like-to-like {table} --similarity signal_correlation --out {folder}", "like-to-like"),
+    "power": ("power --axons 8 --effect 1 --out {folder}", "power"),
 }
 
 

@@ -17,7 +17,7 @@ from graphtwin.cli.app import app
 from graphtwin.cli.settings_table import ABSENT, COMMANDS, REQUIRED, WIDTH, Setting, model_of, settings_of
 from graphtwin.config import overridden
 
-REQUIRED_VALUES = {"pairs": "pairs.csv", "similarity": ["signal_correlation"]}
+REQUIRED_VALUES = {"pairs": "pairs.csv", "similarity": ["signal_correlation"], "effect": [0.5]}
 # Units, and what has none: shares, rates of learning, log gains and slopes.
 UNIT = re.compile(
     r"_(s|hz|um|nm|cm|px|deg|mm2)$|\b(seconds?|minutes|frames?|micrometres|nanometres|pixels|degrees?|hz|half videos|heights|units?|"

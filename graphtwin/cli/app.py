@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | predict | like-to-like | proximity | pairs | simulate | check | report | settings."""
+"""The command line: graphtwin run | twin | predict | like-to-like | power | proximity | pairs | simulate | check | report | settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import check, graph, pairs, settings_table, simulation, twin
+from graphtwin.cli import check, graph, pairs, power, settings_table, simulation, twin
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +19,7 @@ app = typer.Typer(
     "anew; a folder of any other kind is left alone. Each folder says in its kind.json what it is.",
 )
 
-for family in (graph, pairs, simulation, check, settings_table):
+for family in (graph, pairs, power, simulation, check, settings_table):
     app.add_typer(family.app)
 app.add_typer(twin.app, name="twin")
 

@@ -1,4 +1,4 @@
-"""What was found, on the screen: of a like-to-like folder, and of pairs or neurons that were predicted."""
+"""What was found, on the screen: of a like-to-like folder, of power, and of pairs or neurons that were predicted."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ def print_findings(folder: Path) -> None:
         typer.echo(robust[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
     for line in (said["rule"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
+        typer.echo(line)
+
+
+def print_power(folder: Path) -> None:
+    """Print the power of each estimate at the slopes that were asked for, what it means in words, and where the page is."""
+    import json
+
+    import pandas as pd
+
+    table = pd.read_csv(folder / "power.csv").query("asked and effect != 0")
+    columns = ["estimate", "n_axons", "effect", "power", "low", "high", "false_positives", "smallest_slope", "axons_needed"]
+    typer.echo(table[columns].to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="-"))
+    said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+    for line in (*said["scales"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
         typer.echo(line)
 
 

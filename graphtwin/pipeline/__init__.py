@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
+    from graphtwin.pipeline.power_question import PowerConfig, require_design
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
 
-__all__ = ["changed_files", "check_anatomy", "simulate"]
+__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "simulate"]
 
 __getattr__ = public_names(
     __name__,
     {
+        "PowerConfig": ("graphtwin.pipeline.power_question", "PowerConfig"),
+        "require_design": ("graphtwin.pipeline.power_question", "require_design"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
         "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),
         "check_anatomy": ("graphtwin.pipeline.simulated_cortex", "check_anatomy"),

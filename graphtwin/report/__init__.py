@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.report.finished import like_to_like, write_report
+    from graphtwin.report.finished import like_to_like, power, write_report
     from graphtwin.report.tables import print_results
 
-__all__ = ["like_to_like", "print_results", "write_report"]
+__all__ = ["like_to_like", "power", "print_results", "write_report"]
 
 __getattr__ = public_names(
     __name__,
     {
         "write_report": ("graphtwin.report.finished", "write_report"),
         "like_to_like": ("graphtwin.report.finished", "like_to_like"),
+        "power": ("graphtwin.report.finished", "power"),
         "print_results": ("graphtwin.report.tables", "print_results"),
     },
 )

@@ -1,4 +1,4 @@
-"""Finished folders and their pages: the page that a folder's kind asks for, and like-to-like from the question to the page."""
+"""Finished folders and their pages: the page that a folder's kind asks for, like-to-like and power from the question to the page."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 
 from graphtwin.config import overridden
 from graphtwin.folders import amended
-from graphtwin.kinds import LIKE_TO_LIKE, RUN, require_kind
-from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like
-from graphtwin.report.pages import write_like_to_like, write_run
+from graphtwin.kinds import LIKE_TO_LIKE, POWER, RUN, require_kind
+from graphtwin.pipeline import PowerConfig
+from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like, run_power
+from graphtwin.report.pages import write_like_to_like, write_power, write_run
 
-PAGES = {RUN: write_run, LIKE_TO_LIKE: write_like_to_like}
+PAGES = {RUN: write_run, LIKE_TO_LIKE: write_like_to_like, POWER: write_power}
 
 
 def write_report(folder: str | Path) -> Path:
     """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
 
     Args:
-        folder: Folder that `graphtwin run` or `graphtwin like-to-like` wrote.
+        folder: Folder that `graphtwin run`, `graphtwin like-to-like` or `graphtwin power` wrote.
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
@@ -51,3 +52,29 @@ def like_to_like(
     names = (similarity,) if isinstance(similarity, str) else tuple(similarity)
     config = overridden(LikeToLikeConfig, {"pairs": pairs, "similarity": names, **asked}, overrides, "like-to-like")
     return run_like_to_like(config, Path(out), force, write_like_to_like)
+
+
+def power(
+    effect: float | Sequence[float],
+    out: str | Path,
+    pairs: str | Path | None = None,
+    overrides: list[str] | None = None,
+    force: bool = False,
+    **asked: Any,
+) -> Path:
+    """How often each estimate finds a slope with a design, by simulation, and how many axons it needs, as `graphtwin power` does.
+
+    Args:
+        effect: Slopes to detect, of one sign: change of log expected synapses with one unit of the similarity.
+        out: Folder to write: new, empty, or of an analysis that has not finished, which is begun anew.
+        pairs: Path of the pair table whose axons tables are drawn from; None simulates geometry.
+        overrides: Settings of `PowerConfig` as `key=value`.
+        force: Take away an analysis that is in the folder, once all is simulated.
+        asked: Other fields of `PowerConfig` by name: neurons, similarity, axons, targets, synapses, inclusion, tables, seed, workers.
+
+    Returns:
+        The folder.
+    """
+    effects = tuple(effect) if isinstance(effect, Sequence) else (effect,)
+    config = overridden(PowerConfig, {"pairs": pairs, "effect": effects, **asked}, overrides, "power")
+    return run_power(config, Path(out), force, write_power)

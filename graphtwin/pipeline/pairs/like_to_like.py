@@ -133,6 +133,19 @@ def _answer(config: LikeToLikeConfig) -> Answer:
     return answer
 
 
+def asked_pairs(config: LikeToLikeConfig, answer: Answer) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The pairs that a question about one similarity is asked of, and the neurons.
+
+    Args:
+        config: The question, with one similarity.
+        answer: Where the funnel and what a reader must be told are kept.
+    """
+    (name,) = config.similarity
+    pairs, neurons = _read_pairs(config), _read_neurons(config, answer)
+    pairs = _with_neurons(pairs, neurons, config, _monitor(neurons, config, answer))
+    return _included(pairs, neurons, name, config, answer), neurons
+
+
 def _steps(
     pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: LikeToLikeConfig, monitor: Monitor, answer: Answer
 ) -> dict[str, Step]:
