@@ -126,12 +126,12 @@ def _predict(
 
 
 @app.command("report")
-def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run` or `graphtwin like-to-like`.")]) -> None:
-    """Write the report of a run, or of a like-to-like analysis, again."""
+def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run`, `like-to-like` or `power`.")]) -> None:
+    """Write the report of a run, a like-to-like or a power analysis again."""
     with words():
-        from graphtwin.kinds import LIKE_TO_LIKE, RUN, require_kind
+        from graphtwin.kinds import LIKE_TO_LIKE, POWER, RUN, require_kind
 
-        require_kind(folder, RUN, LIKE_TO_LIKE)
+        require_kind(folder, RUN, LIKE_TO_LIKE, POWER)
         from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

@@ -51,7 +51,7 @@ def answered(given: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 def test_power_of_every_estimate_is_in_tables_page_and_on_the_screen(answered: tuple[Path, str]):
     out, output = answered
-    power = pd.read_csv(out / "power.csv")
+    power = pd.read_csv(out / "power.csv").fillna({"note": ""})
     pd.testing.assert_frame_equal(power, pd.read_parquet(out / "power.parquet"), check_dtype=False)
     assert power.groupby("estimate").size().to_dict() == dict.fromkeys(power["estimate"].unique(), 8)
     assert power["estimate"].nunique() == 5

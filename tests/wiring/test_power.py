@@ -48,7 +48,7 @@ def within_binomial(found: int, n: int, share: float) -> bool:
 
 
 def test_power_of_plain_poisson_counts_is_that_of_their_information():
-    plain, n = design(), 300
+    plain, n = design(), 150
     slope = float(np.sqrt(1 / (30 * information_per_axon(plain))) * 2.3)
     known = power_by_information(plain, 30, slope)
     assert 0.6 < known < 0.67  # Phi(2.3 - 1.96)
@@ -64,7 +64,7 @@ def test_power_of_plain_poisson_counts_is_that_of_their_information():
 
 @pytest.mark.slow
 def test_no_rule_is_found_at_the_nominal_rate_and_power_rises_with_axons_and_slope():
-    plain, n = design(), 100
+    plain, n = design(), 60
     slope = float(np.sqrt(1 / (30 * information_per_axon(plain))) * 2.0)
     cells = [Cell(15, 0.0), Cell(30, 0.0), Cell(15, slope), Cell(30, slope), Cell(15, 2 * slope), Cell(30, 2 * slope)]
     columns = ["n_axons", "planted", "number", "estimate", "slope", "p"]
@@ -120,7 +120,7 @@ def test_the_curve_through_counts_that_follow_it_is_found_with_what_is_needed():
     share = np.where(slope > 0, stats.norm.cdf(k * axons**growth * slope - threshold), 2 * stats.norm.cdf(-threshold))
     curve = fit_curve(slope, axons, np.rint(share * tables).astype(int), tables)
     np.testing.assert_allclose(curve.power(slope, axons.astype(float)), share, atol=2e-3)
-    smallest, low, high = curve.smallest(40)
+    smallest, low, high = curve.smallest(40.0)
     truth = (threshold + stats.norm.ppf(0.8)) / (k * 40**growth)
     assert smallest == pytest.approx(truth, rel=5e-3)
     assert low < truth < high

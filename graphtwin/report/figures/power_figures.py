@@ -25,7 +25,7 @@ def draw_power(run: RunFolder) -> Block:
         return Absent("power-curves", title, "no table was simulated (power.parquet).")
     panels = list(table.groupby("estimate", sort=False))
     n_rows = -(-len(panels) // PER_ROW)
-    axons = sorted(table["n_axons"].unique())
+    axons = sorted(int(n) for n in table["n_axons"].unique())
 
     def fill(figure: Figure) -> None:
         grid = figure.subplots(n_rows, PER_ROW, squeeze=False, sharex=True, sharey=True)
