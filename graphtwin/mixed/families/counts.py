@@ -7,7 +7,7 @@ from typing import no_type_check
 
 import numpy as np
 from numba import njit
-from scipy.special import betainc, digamma, gammaln, pdtr
+from scipy.special import betainc, betaln, digamma, gammaln, pdtr
 
 from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Family, Normaliser, Rows, Shape
 from graphtwin.mixed.families.gamma import Gamma
@@ -90,12 +90,11 @@ class NegativeBinomial:
     def normaliser(self, y: Rows) -> Normaliser:
         """Sum of log Gamma(y + phi) / (Gamma(phi) y!), over the distinct counts."""
         value, times = np.unique(y, return_counts=True)
-        constant = -float(times @ gammaln(value + 1.0))
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             phi = np.exp(inner[0])
             slope = times @ (digamma(value + phi) - digamma(phi))
-            return constant + float(times @ (gammaln(value + phi) - gammaln(phi))), np.array([phi * slope])
+            return -float(times @ (np.log(value + phi) + betaln(phi, value + 1.0))), np.array([phi * slope])
 
         return at
 
@@ -145,10 +144,13 @@ def family_named(name: str) -> Family:
 def _negative_binomial_rows(eta, y, log_phi, odds, log_odds, score, weight):
     phi, total = np.exp(log_phi), 0.0
     for i in range(len(eta)):
-        share = odds[i] / (1.0 + odds[i])
-        total += y[i] * (eta[i] - log_phi) - (y[i] + phi) * log_odds[i]
-        score[i] = y[i] - (y[i] + phi) * share
-        weight[i] = (y[i] + phi) * share * (1.0 - share)
+        rest = 1.0 / (1.0 + odds[i])  # 1 - share, exact also where counts of 1e12 leave little of it
+        share = odds[i] * rest
+        total -= phi * log_odds[i]
+        if y[i] > 0.0:
+            total -= y[i] * (np.log1p(1.0 / odds[i]) if odds[i] > 1.0 else log_odds[i] - eta[i] + log_phi)
+        score[i] = (y[i] - phi * odds[i]) * rest
+        weight[i] = (y[i] + phi) * share * rest
     return total
 
 
@@ -157,10 +159,11 @@ def _negative_binomial_rows(eta, y, log_phi, odds, log_odds, score, weight):
 def _negative_binomial_derivatives(y, log_phi, odds, log_odds, weight_by_eta, score_by_phi, weight_by_phi):
     phi, total = np.exp(log_phi), 0.0
     for i in range(len(y)):
-        share = odds[i] / (1.0 + odds[i])
-        spread = share * (1.0 - share)
-        total += (y[i] + phi) * share - y[i] - phi * log_odds[i]
-        weight_by_eta[i] = (y[i] + phi) * spread * (1.0 - 2.0 * share)
-        score_by_phi[i] = (y[i] + phi) * spread - phi * share
-        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (1.0 - 2.0 * share)
+        rest = 1.0 / (1.0 + odds[i])
+        share = odds[i] * rest
+        spread, above = share * rest, y[i] - phi * odds[i]
+        total -= above * rest + phi * log_odds[i]
+        weight_by_eta[i] = (y[i] + phi) * spread * (rest - share)
+        score_by_phi[i] = above * spread
+        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (rest - share)
     return total

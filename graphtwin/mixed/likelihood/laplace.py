@@ -18,6 +18,7 @@ from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, cro
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
+MODE_ROUNDING = 1e-9  # squared step from which one that doesn't shrink to a tenth is what rounding leaves: large counts lose digits
 MAX_STEPS = 60  # most Newton steps to a mode, and most halvings of one, after which there is no mode
 LONGEST_STEP = 3.0  # largest change of a standardised random coefficient in one step
 
@@ -91,10 +92,13 @@ def find_mode(model: Model, vector: Float[np.ndarray, " parameters"], modes: Flo
         point = model.at(vector, np.zeros_like(modes))
     if not np.isfinite(point.value):
         raise NotConverged("the rates at these parameters are not finite.")
+    before = np.inf
     for _ in range(MAX_STEPS):
         step = point.solve(point.score_modes[:, None])[:, 0]
-        if point.score_modes @ step < MODE_TOLERANCE:
+        squared = float(point.score_modes @ step)
+        if squared < MODE_TOLERANCE or (before < MODE_ROUNDING and squared > 0.1 * before):
             return point
+        before = squared
         point = _improved(model, point, np.zeros(len(vector)), np.clip(step, -LONGEST_STEP, LONGEST_STEP))
     raise NotConverged(f"the random effects have no mode after {MAX_STEPS} Newton steps at these parameters.")
 

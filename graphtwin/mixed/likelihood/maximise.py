@@ -25,6 +25,7 @@ SMALL = 2e-3  # share of its starting value below which a root's entry may move 
 # Largest rise and fall of a root in one step, as shares of it; at 0 its gradient is 0 whether it is a maximum there or not.
 GROWTH, SHRINK = 2.0, 0.8
 SHAPE_STEP = 2.0  # largest change of a shape in one step, on its inner scale
+ROUNDING = 1e-15  # share of the likelihood without normaliser below which a change of it is rounding: counts of 1e12 make it 1e16
 FLAT = 1e-9  # eigenvalue of the information, scaled to a unit diagonal, below which a direction of the parameters is not determined
 
 
@@ -96,6 +97,7 @@ class Search:
         step = step * min(1.0, self._longest(here.point.vector, step))
         shift = fixed_information(here.point)[1]
         slack = 1e-9 * max(1.0, abs(here.value)) if here.gradient @ step < 1e-4 else 0.0
+        slack = max(slack, ROUNDING * abs(here.point.value))
         for _ in range(MAX_HALVINGS):
             try:
                 modes = here.point.modes + shift @ self.model.layout.fixed(step)
@@ -171,7 +173,7 @@ class Search:
             raise NotConverged(f"the likelihood has no maximum by {', '.join(flat)}.", here.point.vector)
         size = np.sqrt(diagonal)
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
-        if values[0] < FLAT:
+        if values.min(initial=1.0) < FLAT:
             joined = [name for name, part in zip(self.names, vectors[:, 0], strict=True) if abs(part) > 0.1]
             raise NotConverged(f"the data don't tell {', '.join(joined)} apart (curvature {values[0]:.0e}).", here.point.vector)
         inverse: np.ndarray = (vectors / values) @ vectors.T / np.outer(size, size)

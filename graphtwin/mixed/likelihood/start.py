@@ -37,7 +37,7 @@ def _common_rate(design: Design, rate: float) -> np.ndarray:
     weight = design.fixed.weight
     target = np.zeros(weight.shape[:2])
     target[:, 0] = rate
-    solution: np.ndarray = np.linalg.lstsq(weight.reshape(-1, weight.shape[2]), target.ravel(), rcond=None)[0]
+    solution: np.ndarray = np.linalg.lstsq(np.concatenate(weight), target.ravel(), rcond=None)[0]
     return solution
 
 
