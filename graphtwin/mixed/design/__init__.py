@@ -2,30 +2,40 @@
 
 from graphtwin.mixed.design.collapsing import collapse
 from graphtwin.mixed.design.design import NO_FACTOR, Design, Grouping, group_codes
+from graphtwin.mixed.design.expressions import column, numbers_of, numeric
 from graphtwin.mixed.design.formula import parse_formula
-from graphtwin.mixed.design.moments import effect_scales, pattern_moments
-from graphtwin.mixed.design.patterns import column, feature_values, level_codes, numeric
-from graphtwin.mixed.design.preparation import prepare
+from graphtwin.mixed.design.moments import effect_scales
+from graphtwin.mixed.design.patterns import columns_by_pattern, feature_values, level_codes
+from graphtwin.mixed.design.preparation import Prepared, prepare
+from graphtwin.mixed.design.separation import described, separated_direction
+from graphtwin.mixed.design.standard import Basis, hold, orthogonal
 from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored, sum_cells, sum_leverage
 
 __all__ = [
+    "Basis",
     "Design",
     "Grouping",
     "NO_FACTOR",
+    "Prepared",
     "add_products",
     "add_sums",
     "collapse",
     "column",
+    "columns_by_pattern",
+    "described",
     "effect_scales",
     "feature_values",
     "group_codes",
+    "hold",
     "level_codes",
     "log_mean",
     "mirrored",
+    "numbers_of",
     "numeric",
+    "orthogonal",
     "parse_formula",
-    "pattern_moments",
     "prepare",
+    "separated_direction",
     "sum_cells",
     "sum_leverage",
 ]

@@ -15,8 +15,9 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.mixed.design import checks
+from graphtwin.mixed.design.expressions import column, numbers_of, numeric
 from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
-from graphtwin.mixed.design.patterns import Columns, Expansion, column, expand, level_codes, numbered, numeric
+from graphtwin.mixed.design.patterns import Columns, Expansion, expand, level_codes, numbered
 
 BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
 NO_FACTOR = "none"  # name of the empty grouping of a model without random effects
@@ -115,7 +116,7 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
     """
     if absorb is not None and formula.random:
         raise ValueError(f"absorb {absorb}: the formula also has random effects, {formula.text!r}. Take one or the other.")
-    y = column(frame, formula.response).to_numpy(np.float64)
+    y = numbers_of(frame, formula.response)
     offset = _offset(formula, frame)
     expansion = expand(frame, [formula.fixed, *(term.effects for term in formula.random)])
     groupings = _groupings(formula.random, expansion, frame, absorb)

@@ -47,6 +47,14 @@ def sum_cells(
     return CellSums(value, score, mirrored(weight))
 
 
+def row_values(design: Design, coefficient: Float[np.ndarray, "patterns features"]) -> Float[np.ndarray, " rows"]:
+    """Sum over features of feature x coefficient of the row's pattern, for every row."""
+    out = np.empty(len(design.offset))
+    nothing = np.zeros(len(design.offset))
+    log_mean(0, len(out), 0, design.cell_start, nothing, design.values, coefficient[design.cell_pattern], out)
+    return out
+
+
 @dataclass(frozen=True)
 class LeverageSums:
     """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a row.

@@ -14,9 +14,8 @@ from jaxtyping import Float
 from scipy.special import kolmogorov
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed.design import column, parse_formula
+from graphtwin.mixed.design import numbers_of, parse_formula
 from graphtwin.mixed.families import family_named
-from graphtwin.mixed.result.expectations import expected
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.statistics import two_sided_p
 
@@ -31,8 +30,8 @@ def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[n
         table: The table that the model was fitted to.
         seed: Seed of the draws within the probability of a response.
     """
-    y = column(table, parse_formula(fit.formula).response).to_numpy(np.float64)
-    below, at = family_named(fit.family).cumulative(y, expected(fit, table), fit.shape)
+    y = numbers_of(table, parse_formula(fit.formula).response)
+    below, at = family_named(fit.family).cumulative(y, fit.predict(table), fit.shape)
     return below + rng_for(seed, "quantile residuals").random(len(y)) * (at - below)
 
 
@@ -51,7 +50,7 @@ def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations
         A table with columns check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a
         uniform one; dispersion the mean squared difference from the mean over the variance; zeros the number of responses that are 0.
     """
-    y, mean = column(table, parse_formula(fit.formula).response).to_numpy(np.float64), expected(fit, table)
+    y, mean = numbers_of(table, parse_formula(fit.formula).response), fit.predict(table)
     family = family_named(fit.family)
     variance = family.variance(mean, fit.shape)
     drawn = np.empty((n_simulations, 2))
