@@ -17,8 +17,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.config import nearest
-
 BY_ARGUMENTS = {  # functions of numpy by the number of their arguments
     1: "abs arccos arcsin arctan cbrt ceil cos cosh exp expm1 floor log log10 log1p log2 sign sin sinh sqrt tan tanh",
     2: "arctan2 hypot maximum minimum power",
@@ -52,6 +50,8 @@ QUOTED = re.compile(r"`([^`]+)`")  # a column whose name is no word
 def column(frame: pd.DataFrame, name: str) -> pd.Series:
     """A column of the table, which must exist and have no gaps."""
     if name not in frame:
+        from graphtwin.config import nearest  # with pydantic behind it, which a fit does without
+
         close = nearest(name, [str(known) for known in frame.columns])
         hint = f"Did you mean {close!r}?" if close else f"It has {', '.join(map(str, frame.columns))}."
         raise ValueError(f"formula: the table has no column {name!r}. {hint}")
