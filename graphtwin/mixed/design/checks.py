@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from graphtwin.mixed.families import Family
+from graphtwin.mixed.families import LOG, LOGIT, Distribution
+
+if TYPE_CHECKING:
+    from graphtwin.mixed.design.design import Grouping
 
 NAMED = 5  # most rows that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
@@ -45,6 +50,16 @@ def require_groups(name: str, n: int) -> None:
     """Refuse a random effect of fewer than two groups."""
     if n < 2:
         raise ValueError(f"random effect of {name}: there is {n} group, and a variance between groups needs 2. Leave this term out.")
+
+
+def require_residuals(family: Distribution, groupings: Sequence[Grouping], n_rows: int) -> None:
+    """Refuse as many random coefficients of a Gaussian model as there are rows: their variance and the residual one are the same."""
+    for grouping in groupings:
+        if family.name == "gaussian" and grouping.size >= n_rows:
+            raise ValueError(
+                f"random effects of {grouping.name}: {grouping.size} coefficients for {n_rows} rows, so that their variance can't be told "
+                "from the residual one. Leave this term out."
+            )
 
 
 def require_distinct_effects(name: str, effects: tuple[str, ...]) -> None:
@@ -94,7 +109,7 @@ def require_no_truths(response: str, values: pd.Series) -> None:
         )
 
 
-def require_response(family: Family, response: str, y: Float[np.ndarray, " rows"]) -> None:
+def require_response(family: Distribution, response: str, y: Float[np.ndarray, " rows"]) -> None:
     """Refuse a response below 0, one not whole where the family counts, with a 0 where it cannot be 0, or 0 everywhere."""
     endless, negative = int((~np.isfinite(y)).sum()), int((y < 0).sum())
     broken = int((y != np.floor(y)).sum()) if family.whole else 0
@@ -108,6 +123,56 @@ def require_response(family: Family, response: str, y: Float[np.ndarray, " rows"
         raise ValueError(
             f"{response}: 0 in {int((y == 0).sum())} of {len(y)} rows. The {family.name} family needs values above 0: "
             "leave these rows out and say so, or use family tweedie."
+        )
+
+
+def require_numbers(response: str, y: Float[np.ndarray, " rows"]) -> None:
+    """Refuse a response that is infinite somewhere, or the same everywhere."""
+    endless = int((~np.isfinite(y)).sum())
+    if endless:
+        raise ValueError(f"{response}: {endless} infinite values among {len(y)} rows. The gaussian family needs finite numbers.")
+    if np.ptp(y) == 0:
+        raise ValueError(f"{response}: {y[0]:g} in all {len(y)} rows. There is nothing to explain.")
+
+
+def require_trials(
+    family: Distribution,
+    response: str,
+    y: Float[np.ndarray, " rows"],
+    name: str | None,
+    trials: Float[np.ndarray, " rows"] | None,
+) -> None:
+    """Refuse trials beside a family that has none, and successes that are no whole number between 0 and the trials."""
+    if family.link is not LOGIT:
+        raise ValueError(f"trials {name}: the {family.name} family has none. Leave trials out, or take family binomial.")
+    n = np.ones_like(y) if trials is None else trials
+    empty = int((~(n >= 1) | (n != np.floor(n)) | ~np.isfinite(n)).sum())
+    if empty:
+        raise ValueError(f"trials {name}: {empty} of {len(n)} rows have no whole number of 1 or more. Drop these rows, and say so.")
+    wrong = int((~((y >= 0) & (y <= n)) | (y != np.floor(y))).sum())
+    if wrong:
+        wanted = "0 or 1; name the column of trials where there are several" if name is None else f"whole numbers from 0 to {name}"
+        raise ValueError(f"{response}: {wrong} of {len(y)} rows have other values. The binomial family needs {wanted}.")
+    for end, found in ((np.zeros_like(n), "0"), (n, "all trials succeed")):
+        if (y == end).all():
+            raise ValueError(f"{response}: {found} in all {len(y)} rows. There are no odds to fit.")
+
+
+def require_weights(name: str, weights: Float[np.ndarray, " rows"]) -> None:
+    """Refuse weights below 0 or infinite, and weights that leave no row."""
+    wrong = int((~(weights >= 0) | ~np.isfinite(weights)).sum())
+    if wrong:
+        raise ValueError(f"weights {name}: {wrong} of {len(weights)} rows are below 0 or infinite. A weight says how often a row counts.")
+    if not weights.any():
+        raise ValueError(f"weights {name}: 0 in all {len(weights)} rows. No row counts.")
+
+
+def require_absorbable(family: Distribution, absorb: str) -> None:
+    """Refuse free intercepts beside families whose slopes or variances they bias."""
+    if family.link is not LOG or family.name.startswith("zero_inflated"):
+        raise ValueError(
+            f"absorb {absorb}: free intercepts of small groups bias the {family.name} family (incidental parameters). "
+            f"Take a random effect, (1 | {absorb})."
         )
 
 

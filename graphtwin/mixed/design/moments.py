@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from graphtwin.mixed.design.design import Design
-from graphtwin.mixed.design.sweeps import add_products, add_sums, mirrored
+from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored
+
+REPRODUCED = 1e-12  # share of the largest response below which all that least squares leave is rounding
 
 ROUNDING = 1e-20  # share of a column's squares below which those within patterns are rounding
 
@@ -85,6 +89,28 @@ def effect_scales(design: Design, weight: Float[np.ndarray, "patterns features e
     variance = square - (np.einsum("crk,cr->k", of_cell, sums) / len(design.y)) ** 2
     scale: np.ndarray = np.sqrt(np.where(variance > 1e-9 * square, variance, square))
     return scale
+
+
+def residual(design: Design) -> tuple[Design, Float[np.ndarray, " fixed"]]:
+    """The design with what least squares leave of the response, and their coefficients: a mean of 1e6 would drown a variance of 1.
+
+    Of a response on the scale of the predictor the likelihood of the rest is that of the whole, at fixed effects that differ by these.
+    """
+    fixed, none = design.fixed.weight[design.cell_pattern], np.zeros(len(design.y))
+    response, fitted = np.zeros(fixed.shape[:2]), np.empty(len(design.y))
+    whole = design.y - design.offset
+    for low, high, cell in design.blocks():
+        add_sums(low, high, cell, design.cell_start, design.values, whole[low:high], response)
+    products = column_products(design, design.fixed.weight)
+    size = np.sqrt(np.diag(products))
+    share = np.linalg.lstsq(products / np.outer(size, size), np.einsum("crp,cr->p", fixed, response) / size, rcond=None)[0] / size
+    for low, high, cell in design.blocks():
+        log_mean(low, high, cell, design.cell_start, none, design.values, fixed @ share, fitted[low:high])
+    if np.abs(whole - fitted).max() < REPRODUCED * np.abs(design.y).max():
+        raise ValueError(
+            f"response: in all {len(whole)} rows the fixed effects reproduce it, but for rounding. There is no variance to fit."
+        )
+    return replace(design, y=whole - fitted, offset=none), share
 
 
 def pattern_moments(design: Design) -> tuple[Float[np.ndarray, "patterns features"], Float[np.ndarray, " patterns"]]:

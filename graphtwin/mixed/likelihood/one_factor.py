@@ -70,14 +70,14 @@ class OneFactorPoint:
         return np.add.reduceat(cells, self.model.first_cell, axis=0)
 
     @cached_property
-    def _inverse(self) -> np.ndarray:
+    def inverse(self) -> np.ndarray:
         """Inverse Hessian of each group."""
         return np.linalg.inv(self.hessian)
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
         """Inverse Hessian times some columns."""
         shape = (*self.by_group.shape, right.shape[1])
-        return (self._inverse @ right.reshape(shape)).reshape(right.shape)
+        return (self.inverse @ right.reshape(shape)).reshape(right.shape)
 
     def log_determinant(self) -> float:
         """Log determinant of the Hessian; 0 where the groups' intercepts are free."""
@@ -103,10 +103,10 @@ class OneFactorPoint:
         rounding leaves too much of it.
         """
         design, layout = self.model.design, self.model.layout
-        spread = self.prior * (self.random @ self._inverse[design.cell_group]) @ self.random.mT
+        spread = self.prior * (self.random @ self.inverse[design.cell_group]) @ self.random.mT
         leverage = sum_leverage(design, self.model.family, self.coefficient, spread, self.inner)
         bend = self.over_groups(np.einsum("crk,cr->ck", self.random, leverage.bend))
-        shift = np.einsum("gkl,gl->gk", self._inverse, bend - 2.0 * self.score_modes.reshape(bend.shape))
+        shift = np.einsum("gkl,gl->gk", self.inverse, bend - 2.0 * self.score_modes.reshape(bend.shape))
         change = (self.random @ shift[design.cell_group][:, :, None])[:, :, 0]
         effective = self.sums.score - 0.5 * leverage.bend + 0.5 * (self.sums.weight @ change[:, :, None])[:, :, 0]
         by_fixed = np.einsum("crp,cr->p", self.model.fixed_of_cell, effective)
@@ -120,9 +120,9 @@ class OneFactorPoint:
         moved = self.over_groups(np.einsum("crk,cr->ck", weight, effective))
         plain = self.over_groups(np.einsum("crk,cr->ck", weight, self.sums.score))
         products = self.over_groups(weight.mT @ (self.sums.weight @ self.random))
-        trace = (products @ self._inverse).sum(axis=0)
+        trace = (products @ self.inverse).sum(axis=0)
         return moved.T @ self.by_group - 0.5 * plain.T @ shift - trace
 
     def mode_covariances(self) -> list[np.ndarray]:
         """Conditional covariance (groups x effects x effects) of each group's random effects, given the parameters."""
-        return [np.einsum("ka,gab,lb->gkl", self.root, self._inverse, self.root)]
+        return [np.einsum("ka,gab,lb->gkl", self.root, self.inverse, self.root)]

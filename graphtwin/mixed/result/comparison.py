@@ -61,10 +61,15 @@ def _require_comparable(smaller: MixedFit, larger: MixedFit) -> None:
             f"anova: the models are of other rows ({smaller.n_rows} of {one.response}, {larger.n_rows} of {other.response}). "
             "Fit both to one table, its rows in one order."
         )
+    if smaller.reml != larger.reml or (smaller.reml and smaller.names != larger.names):
+        raise ValueError("anova: restricted likelihoods of models with other fixed effects can't be compared. Fit both with reml=False.")
     for name, first, second in (
         ("families", smaller.family, larger.family),
         ("offsets", ", ".join(sorted(one.offsets)), ", ".join(sorted(other.offsets))),
         ("absorbed groups", smaller.absorbed, larger.absorbed),
+        ("weights", smaller.weights, larger.weights),
+        ("trials", smaller.trials, larger.trials),
+        ("points of quadrature", str(smaller.quadrature), str(larger.quadrature)),
     ):
         if first != second:
             raise ValueError(f"anova: the models have other {name} ({first or 'none'}, {second or 'none'}). Compare them by their AIC.")

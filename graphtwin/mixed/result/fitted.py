@@ -14,6 +14,7 @@ from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
 from graphtwin.artifacts import write_json
+from graphtwin.mixed.families import family_named
 from graphtwin.mixed.result.groupings import FittedGrouping
 from graphtwin.mixed.result.predictions import predicted, simulated
 from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
@@ -43,13 +44,17 @@ class MixedFit:
     Attributes:
         formula, family: Formula and name of the family, as they were given to the fit.
         absorbed: Grouping whose intercepts are free, or None.
+        weights, trials: Columns of weights and of trials, or None.
+        reml: Whether the log-likelihood is the restricted one.
+        quadrature: Points of the quadrature over random effects; 1 is the Laplace approximation.
         names: Names of the fixed effects.
-        estimate: Estimates of the fixed effects, on the log scale.
+        estimate: Estimates of the fixed effects, on the scale of the link: log rate, log odds (binomial) or mean (Gaussian).
         covariance: Covariance of the estimates, from the observed information about all parameters.
-        shape: Shape parameters of the family: phi (negative binomial: variance mu + mu^2 / phi; Tweedie: phi mu^power; gamma: phi mu^2),
-            power; none of Poisson.
+        shape: Shape parameters of the family: phi (negative binomial: variance mu + mu^2 / phi; NB1: mu (1 + phi); Tweedie: phi mu^power;
+            gamma: phi mu^2), power, zero_inflation (share of structural zeros), sigma (Gaussian); none of Poisson and binomial.
         groupings: Random effects of each grouping.
-        log_likelihood: Laplace log-likelihood with all constants; that of the profile where effects are absorbed.
+        log_likelihood: Log-likelihood with all constants, by Laplace or quadrature, or restricted; that of the profile where effects are
+            absorbed.
         n_parameters, n_rows: Number of parameters, absorbed intercepts among them, and of rows of the table.
         iterations: Number of Newton steps taken.
         distance: Distance from the maximum that was left, in standard errors.
@@ -65,6 +70,10 @@ class MixedFit:
     formula: str
     family: str
     absorbed: str | None
+    weights: str | None
+    trials: str | None
+    reml: bool
+    quadrature: int
     names: tuple[str, ...]
     estimate: Float[np.ndarray, " fixed"]
     covariance: Float[np.ndarray, "fixed fixed"]
@@ -153,10 +162,11 @@ class MixedFit:
 
         Args:
             table: Rows with the columns of the formula but the response; None for those that were fitted.
-            kind: "response" for the mean, or "link" for the linear predictor, the log of the mean.
+            kind: "response" for the mean (of successes that among a row's trials, of zero-inflated counts with the structural zeros),
+                or "link" for the linear predictor: log rate, log odds or mean.
             random: Whether the effects found for the groups enter; without them a group's effect is 0, and groups need not be named.
             unseen: What to do with groups that weren't fitted: "refuse" them, take an effect of "zero", or "average" the response over the
-                distribution of groups, which multiplies it by exp(variance / 2).
+                distribution of groups, which multiplies it by exp(variance / 2) with a log link.
 
         Raises:
             ValueError: When a column is missing, a level or (by choice) a group is unknown, or the model has absorbed intercepts.
@@ -229,17 +239,18 @@ class MixedFit:
 
     def summary(self) -> str:
         """The model in words and two tables."""
+        link, kind = family_named(self.family).link, "restricted " if self.reml else ""
         shape = "".join(f", {name} {value:.4g}" for name, value in self.shape.items())
         free = f", free intercepts of {self.absorbed}" if self.absorbed else ""
         parts = [
             f"{self.formula}",
-            f"family {self.family}{shape}, log link{free}; {self.n_rows:,} rows",
-            f"log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
+            f"family {self.family}{shape}, {link.name} link{free}; {self.n_rows:,} rows",
+            f"{kind}log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
             f"{self.distance:.0e} standard errors from the maximum after {self.iterations} steps",
         ]
         if self.groupings:
             parts += ["", "Random effects", self.random_frame().to_string(index=False, float_format="{:.4g}".format, na_rep="")]
-        parts += ["", "Fixed effects (log rate)", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
+        parts += ["", f"Fixed effects ({link.scale})", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
         return "\n".join([*parts, *(f"Note: {note}" for note in self.notes)])
 
     def to_json(self, path: str | Path) -> Path:

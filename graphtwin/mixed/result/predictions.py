@@ -10,8 +10,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed.design import column, columns_by_pattern, feature_values, group_codes, level_codes, numeric, parse_formula
-from graphtwin.mixed.families import family_named
+from graphtwin.mixed.design import column, columns_by_pattern, feature_values, group_codes, level_codes, numbers_of, numeric, parse_formula
+from graphtwin.mixed.families import Binomial, Distribution, family_named
 from graphtwin.mixed.result.groupings import FittedGrouping
 
 if TYPE_CHECKING:
@@ -66,24 +66,39 @@ class Rows:
 def predicted(fit: MixedFit, table: pd.DataFrame, kind: str, random: bool, unseen: str) -> Float[np.ndarray, " rows"]:
     """The prediction of `MixedFit.predict` for the rows of a table."""
     if kind not in ("response", "link"):
-        raise ValueError(f"predict: kind {kind!r} is unknown. There are response (the mean) and link (its logarithm).")
+        raise ValueError(f"predict: kind {kind!r} is unknown. There are response (the mean) and link (the linear predictor).")
     if unseen not in ("refuse", "zero", "average"):
         raise ValueError(f"predict: unseen {unseen!r} is unknown. There are refuse, zero and average.")
     if not len(table):
         return np.zeros(0)
     rows = read_rows(fit, table)
     link = rows.offset + rows.loaded(rows.fixed)
+    variance = np.zeros(len(table))
     for i, grouping in enumerate(fit.groupings if random else ()):
         known = _known_groups(grouping, table, unseen)
         link += rows.effects(i, np.r_[grouping.modes, np.zeros((1, len(grouping.effects)))][known])
-        if unseen == "average" and kind == "response" and (known < 0).any():
-            link += np.where(known < 0, 0.5 * rows.variance(i, grouping.covariance), 0.0)
-    return link if kind == "link" else np.exp(link)
+        if unseen == "average" and (known < 0).any():
+            variance += np.where(known < 0, rows.variance(i, grouping.covariance), 0.0)
+    if kind == "link":
+        return link
+    scale = family_named(fit.family).link
+    return _response_mean(fit, table, scale.averaged(link, variance) if variance.any() else scale.mean(link))
+
+
+def _response_mean(fit: MixedFit, table: pd.DataFrame, mean: np.ndarray) -> np.ndarray:
+    """Mean response where counts have a given mean, or a trial a given probability of success."""
+    counted: np.ndarray = mean * (1.0 - fit.shape.get("zero_inflation", 0.0))
+    return counted if fit.trials is None else counted * numbers_of(table, fit.trials)
+
+
+def distribution_of(fit: MixedFit, table: pd.DataFrame) -> Distribution:
+    """Distribution of a model's responses in the rows of a table, which have trials of their own where the model has."""
+    return family_named(fit.family) if fit.trials is None else Binomial(numbers_of(table, fit.trials))
 
 
 def simulated(fit: MixedFit, table: pd.DataFrame, n: int, seed: int, new_groups: bool) -> Float[np.ndarray, "draws rows"]:
     """The draws of `MixedFit.simulate` for the rows of a table."""
-    family, rows = family_named(fit.family), read_rows(fit, table)
+    family, rows = distribution_of(fit, table), read_rows(fit, table)
     kept = None if new_groups else predicted(fit, table, "response", True, "refuse")
     groups = [group_codes(table, tuple(grouping.levels)) for grouping in fit.groupings] if new_groups else []
     out = np.empty((n, len(table)))
@@ -94,7 +109,7 @@ def simulated(fit: MixedFit, table: pd.DataFrame, n: int, seed: int, new_groups:
             for i, (grouping, (code, levels)) in enumerate(zip(fit.groupings, groups, strict=True)):
                 effects = rng.multivariate_normal(np.zeros(len(grouping.sd)), grouping.covariance, len(levels), method="eigh")
                 link += rows.effects(i, effects[code])
-            mean = np.exp(link)
+            mean = _response_mean(fit, table, family.link.mean(link))
         out[draw] = family.sample(mean, fit.shape, rng)
     return out
 

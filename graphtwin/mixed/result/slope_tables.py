@@ -13,7 +13,7 @@ from graphtwin.statistics import benjamini_hochberg
 
 
 def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame:
-    """Change of the log rate a unit of a covariate, in each level of a category.
+    """Change of the log rate (log odds, mean: the scale of the link) a unit of a covariate, in each level of a category.
 
     Other categories of the model are averaged over the combinations that occur, other numbers that interact are held at their mean there.
 
