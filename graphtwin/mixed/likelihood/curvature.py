@@ -20,6 +20,8 @@ def fixed_curvature(point: OneFactorPoint) -> Float[np.ndarray, "fixed fixed"]:
     """Minus the second derivative of the Laplace log-likelihood by the fixed effects, where the random coefficients are at their mode."""
     solved = point.solve(point.cross())
     group, n_fixed = point.model.design.cell_group, solved.shape[1]
+    if not n_fixed:  # the only one is held
+        return np.zeros((0, 0))
     tilt = point.model.fixed_of_cell - point.random @ solved.reshape(*point.by_group.shape, n_fixed)[group]
     straight, information = tilt.reshape(-1, n_fixed), point.prior * solved.T @ solved  # a sum of squares, exact for counts of 1e12 too
     information += straight.T @ (point.sums.weight @ tilt).reshape(-1, n_fixed)
