@@ -11,6 +11,7 @@ from benchmarks.glmmtmb.planted import Rule, planted_pairs
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d))"
 LENGTH = "l_d ~ similarity * proj"
 SIZE = "size ~ similarity * proj"
+CONNECTED = "connected ~ similarity * proj"
 PAIR = "(1 | pre_nucleus_id:proj)"
 TWO_WAY = "(1 | pre_nucleus_id) + (1 | post_nucleus_id)"
 
@@ -26,6 +27,7 @@ class Case:
         n: Number of pairs.
         reference_formula: Formula as R reads it, where that differs.
         packages: Packages of the reference.
+        reml: Whether variances maximise the restricted likelihood.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Case:
     n: int = 20_000
     reference_formula: str = ""
     packages: tuple[str, ...] = field(default=("glmmTMB",))
+    reml: bool = False
 
     def table(self) -> pd.DataFrame:
         """The table of pairs that the model is fitted to."""
@@ -55,6 +58,14 @@ SMALL = (
         Rule("tweedie", slope_sd=1.0, target_sd=0.3),
         reference_formula=f"{LENGTH} + diag(1 + similarity | pre_nucleus_id) + (1 | post_nucleus_id)",
     ),
+    Case("binomial", f"{CONNECTED} + {PAIR}", Rule("binomial"), n=8000),
+    Case("binomial_crossed", f"{CONNECTED} + {TWO_WAY}", Rule("binomial", target_sd=0.4), n=8000),
+    Case("gaussian", f"{SIZE} + (1 + similarity | pre_nucleus_id)", Rule("gaussian", slope_sd=1.0), n=8000, packages=("lme4",)),
+    Case("gaussian_reml", f"{SIZE} + (1 + similarity | pre_nucleus_id)", Rule("gaussian", slope_sd=1.0), 8000, "", ("lme4",), reml=True),
+    Case("gaussian_crossed_reml", f"{SIZE} + {TWO_WAY}", Rule("gaussian", target_sd=0.4), 8000, "", ("lme4", "glmmTMB"), reml=True),
+    Case("nb1", f"{RATE} + {PAIR}", Rule("nb1")),
+    Case("zero_inflated_poisson", f"{RATE} + {PAIR}", Rule("zero_inflated_poisson", level=4.5), n=8000),
+    Case("zero_inflated_negative_binomial", f"{RATE} + {PAIR}", Rule("zero_inflated_negative_binomial", phi=1.5, level=4.5), n=8000),
     Case("poisson_nested", "n_synapses ~ similarity + offset(log(l_d)) + (1 | proj/pre_nucleus_id)", Rule("poisson")),
 )
 LARGE = tuple(

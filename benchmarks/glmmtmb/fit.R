@@ -1,4 +1,4 @@
-# The reference fit: Rscript fit.R TABLE FORMULA FAMILY OUT PACKAGE
+# The reference fit: Rscript fit.R TABLE FORMULA FAMILY OUT PACKAGE REML
 # TABLE.json names the columns and levels of TABLE, which holds them one after the other as doubles. PACKAGE is glmmTMB or lme4.
 asked <- commandArgs(trailingOnly = TRUE)
 suppressMessages({library(jsonlite); library(asked[5], character.only = TRUE)})
@@ -16,20 +16,30 @@ rm(values); invisible(gc())
 before <- as.numeric(strsplit(readLines("/proc/self/statm"), " ")[[1]][2]) * 4096 / 2^20  # resident MB
 
 if (asked[5] == "lme4") {
-  taken <- system.time(fit <- glmer(as.formula(asked[2]), data = table, family = poisson(), nAGQ = 1))
+  taken <- system.time(fit <- if (asked[3] == "gaussian") {
+    lmer(as.formula(asked[2]), data = table, REML = asked[6] == "TRUE", control = lmerControl(optCtrl = list(xtol_abs = 1e-12, ftol_abs = 1e-12)))
+  } else {
+    glmer(as.formula(asked[2]), data = table, family = poisson(), nAGQ = 1)
+  })
   coefficients <- summary(fit)$coefficients
   variances <- VarCorr(fit)
   effects <- as.data.frame(ranef(fit, condVar = TRUE))
-  shape <- NULL
+  shape <- if (asked[3] == "gaussian") list(sigma = sigma(fit)) else NULL
   converged <- length(fit@optinfo$conv$lme4) == 0
 } else {
-  families <- list(poisson = poisson(), negative_binomial = nbinom2(), tweedie = tweedie(), gamma = Gamma(link = "log"))
-  taken <- system.time(fit <- glmmTMB(as.formula(asked[2]), data = table, family = families[[asked[3]]]))
+  families <- list(poisson = poisson(), negative_binomial = nbinom2(), tweedie = tweedie(), gamma = Gamma(link = "log"),
+                   nb1 = nbinom1(), gaussian = gaussian(), binomial = binomial())
+  inflated <- startsWith(asked[3], "zero_inflated_")
+  taken <- system.time(fit <- glmmTMB(as.formula(asked[2]), data = table, family = families[[sub("zero_inflated_", "", asked[3])]],
+                                      ziformula = if (inflated) ~1 else ~0, REML = asked[6] == "TRUE"))
   coefficients <- summary(fit)$coefficients$cond
   variances <- VarCorr(fit)$cond
   effects <- as.data.frame(ranef(fit, condVar = FALSE))
-  shape <- switch(asked[3], negative_binomial = list(phi = sigma(fit)), gamma = list(phi = sigma(fit)^2),
-                  tweedie = list(phi = sigma(fit), power = unname(family_params(fit))))
+  zero_inflation <- if (inflated) plogis(unname(fixef(fit)$zi)) else NULL
+  shape <- switch(asked[3], negative_binomial = , nb1 = list(phi = sigma(fit)), gaussian = list(sigma = sigma(fit)), gamma = list(phi = sigma(fit)^2),
+                  tweedie = list(phi = sigma(fit), power = unname(family_params(fit))),
+                  zero_inflated_poisson = list(zero_inflation = zero_inflation),
+                  zero_inflated_negative_binomial = list(phi = sigma(fit), zero_inflation = zero_inflation))
   converged <- isTRUE(fit$fit$convergence == 0) && isTRUE(fit$sdr$pdHess)
 }
 write_json(list(

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaincinv, ndtri
+from scipy.special import expit, gammaincinv, ndtri
 
 from graphtwin.execute import seed_for
 
 PROJECTIONS = ("V1->V1", "HVA->HVA", "V1->HVA", "HVA->V1")
 SLOPES = (1.5, 2.0, 1.0, 0.0)  # change of the log rate a unit of similarity, for each projection
 LEVELS = (0.0, 0.3, -0.3, 0.2)  # log rate at similarity 0, for each projection
-RESPONSE = {"poisson": "n_synapses", "negative_binomial": "n_synapses", "tweedie": "l_d", "gamma": "size"}
+RESPONSE = {
+    "poisson": "n_synapses",
+    "negative_binomial": "n_synapses",
+    "nb1": "n_synapses",
+    "zero_inflated_poisson": "n_synapses",
+    "zero_inflated_negative_binomial": "n_synapses",
+    "tweedie": "l_d",
+    "gamma": "size",
+    "gaussian": "size",
+    "binomial": "connected",
+}
+STRUCTURAL = 0.25  # share of structural zeros of zero-inflated counts
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,9 @@ class Rule:
         axon_sd, target_sd: Standard deviation of the log rate over axons and over targets.
         slope_sd: Standard deviation of the slope over axons.
         confound: Shift of an axon's mean similarity a unit of its log rate: a random intercept alone is then biased.
-        phi: Dispersion of the negative binomial (variance mu + mu^2 / phi) or of gamma (variance phi mu^2); that of Tweedie (phi mu^1.4) is
-            0.2.
+        phi: Dispersion of the negative binomial (variance mu + mu^2 / phi), of NB1 (mu (1 + phi)), of gamma (phi mu^2) or of Gaussian sizes
+            (phi); that of Tweedie (phi mu^1.4) is 0.2.
+        level: Log rate of synapses a millimetre that all projections share.
     """
 
     family: str
@@ -37,6 +49,7 @@ class Rule:
     slope_sd: float = 0.0
     confound: float = 0.0
     phi: float = 0.8
+    level: float = 0.7
 
 
 def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: int | None = None) -> pd.DataFrame:
@@ -51,7 +64,7 @@ def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: 
 
     Returns:
         pre_nucleus_id, post_nucleus_id, proj, similarity, then l_d (mm) and n_synapses, l_d alone as the response of
-        Tweedie, or size as that of gamma.
+        Tweedie, size as that of gamma and Gaussian, or connected as that of the binomial.
     """
     n_targets = n_targets or max(20, n // 130)
     axon = np.minimum((_uniform(seed, "axon", n) * n_axons).astype(np.int64), n_axons - 1)
@@ -73,10 +86,18 @@ def planted_pairs(n: int, rule: Rule, seed: int, n_axons: int = 150, n_targets: 
         return table.assign(l_d=_tweedie(np.exp(log_mean - 6.0), 0.2, 1.4, seed))
     if rule.family == "gamma":
         return table.assign(size=np.exp(log_mean) * rule.phi * gammaincinv(1 / rule.phi, _uniform(seed, "size", n)))
+    if rule.family == "gaussian":
+        return table.assign(size=log_mean + np.sqrt(rule.phi) * ndtri(_uniform(seed, "size", n)))
+    if rule.family == "binomial":
+        return table.assign(connected=(_uniform(seed, "connected", n) < expit(log_mean)).astype(np.int64))
     l_d = np.exp(-4.5 + ndtri(_uniform(seed, "proximity", n)))
-    mean = l_d * np.exp(0.7 + log_mean)
-    if rule.family == "negative_binomial":
+    mean = l_d * np.exp(rule.level + log_mean)
+    if rule.family == "nb1":
+        mean = rule.phi * gammaincinv(mean / rule.phi, _uniform(seed, "overdispersion", n))
+    if rule.family.endswith("negative_binomial"):
         mean = mean * gammaincinv(rule.phi, _uniform(seed, "overdispersion", n)) / rule.phi
+    if rule.family.startswith("zero_inflated"):
+        mean = np.where(_uniform(seed, "structural", n) < STRUCTURAL, 0.0, mean)
     return table.assign(l_d=l_d, n_synapses=_poisson(mean, _uniform(seed, "synapses", n)))
 
 

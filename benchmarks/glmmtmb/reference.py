@@ -1,6 +1,7 @@
 """Runs the reference fit in R and keeps what it says; the package itself needs no R.
 
-    python -m benchmarks.glmmtmb.reference     # the small tables, from the root of the repository
+    python -m benchmarks.glmmtmb.reference           # the small tables, from the root of the repository
+    python -m benchmarks.glmmtmb.reference nb1 gaussian   # those named so
 
 The results stand in `results/`, and once more where the tests read them.
 """
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +24,7 @@ from benchmarks.glmmtmb.cases import SMALL, Case
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-FIXTURES = HERE.parents[1] / "tests" / "wiring" / "mixed" / "fixtures"
+FIXTURES = HERE.parents[1] / "tests" / "mixed" / "fixtures"
 INSTALL = "apt-get install r-base-core r-cran-glmmtmb r-cran-lme4 r-cran-jsonlite"
 
 
@@ -41,7 +43,7 @@ def reference_fit(case: Case, package: str = "glmmTMB", table: pd.DataFrame | No
         path, out = Path(folder) / "table", Path(folder) / "out.json"
         write_columns(table, path)
         formula = case.reference_formula or case.formula
-        command = ["Rscript", str(HERE / "fit.R"), str(path), formula, case.rule.family, str(out), package]
+        command = ["Rscript", str(HERE / "fit.R"), str(path), formula, case.rule.family, str(out), package, str(case.reml).upper()]
         process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
         _, status, used = os.wait4(process.pid, 0)
         if status:
@@ -53,7 +55,7 @@ def reference_fit(case: Case, package: str = "glmmTMB", table: pd.DataFrame | No
 
 def fingerprint(table: pd.DataFrame) -> dict[str, float]:
     """Sums by which a table is known again."""
-    response = table[next(name for name in ("n_synapses", "l_d", "size") if name in table)].to_numpy(np.float64)
+    response = table[next(name for name in ("n_synapses", "l_d", "size", "connected") if name in table)].to_numpy(np.float64)
     similarity = table["similarity"].to_numpy()
     return {"response": float(response.sum()), "similarity": float(similarity.sum()), "product": float(response @ similarity)}
 
@@ -72,8 +74,8 @@ def write_columns(table: pd.DataFrame, path: Path) -> None:
     Path(f"{path}.json").write_text(json.dumps({"n": len(table), "columns": list(table), "levels": levels}))
 
 
-def main() -> None:
-    for case in SMALL:
+def main(names: list[str]) -> None:
+    for case in (case for case in SMALL if not names or case.name in names):
         for package in case.packages:
             found = reference_fit(case, package)
             for folder in (RESULTS, FIXTURES):
@@ -83,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,18 +3,17 @@
 from graphtwin.mixed.fit import fit_mixed
 from graphtwin.mixed.likelihood import NotConverged
 from graphtwin.mixed.mundlak import MundlakComparison, compare_mundlak, with_group_mean
-from graphtwin.mixed.result import MixedFit, check_residuals, expected, quantile_residuals, simulate_responses, slope_contrasts, slopes
+from graphtwin.mixed.result import MixedFit, anova, check_residuals, quantile_residuals, slope_contrasts, slopes
 
 __all__ = [
     "MixedFit",
     "MundlakComparison",
     "NotConverged",
+    "anova",
     "check_residuals",
     "compare_mundlak",
-    "expected",
     "fit_mixed",
     "quantile_residuals",
-    "simulate_responses",
     "slope_contrasts",
     "slopes",
     "with_group_mean",

@@ -59,6 +59,47 @@ def test_responses_that_the_family_cannot_have_are_refused(pairs):
     refused(RATE, pairs.assign(n_synapses=0), "n_synapses: 0 in all 3000 rows")
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (lambda y: y > 0, r"n_synapses: true or false in all 3000 rows\. Use family binomial, or make counts of them with astype\(int\)"),
+        (lambda y: y.astype(str), r"column n_synapses: its 3000 values are texts, not numbers\. Make numbers of them, as with pandas"),
+        (lambda y: y.astype(object), r"column n_synapses: its 3000 values are of type int, not numbers"),
+        (lambda y: y + 0j, r"column n_synapses: its 3000 values are of type complex128, not numbers"),
+        (
+            lambda y: pd.to_datetime(y, unit="D"),
+            r"its 3000 values are dates, not numbers\. Make a number of them, such as days since the first",
+        ),
+        (lambda y: pd.to_timedelta(y, unit="D"), r"its 3000 values are spans of time, not numbers\. Make a number of them"),
+        (lambda y: y.where(y.index > 3, np.nan), r"column n_synapses: 4 of 3000 rows have no value\. Drop these rows first"),
+        (lambda y: y.astype(float).where(y.index > 3, np.inf), r"0 negative, 0 broken, 4 infinite values among 3000 rows\. The poisson"),
+    ],
+)
+def test_a_response_of_another_kind_is_refused_in_a_sentence(pairs, kind, words):
+    refused(RATE, pairs.assign(n_synapses=kind(pairs["n_synapses"])), words)
+
+
+def test_infinite_sizes_are_refused_as_such(pairs):
+    endless = pairs.assign(n_synapses=pairs["l_d"].where(pairs.index > 3, np.inf))
+    refused(
+        RATE, endless, r"0 negative, 4 infinite values among 3000 rows\. The tweedie family needs finite values of 0 or more", "tweedie"
+    )
+
+
+def test_a_covariate_of_another_kind_is_refused_in_a_sentence(pairs):
+    when = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(len(pairs)) % 90, "D")
+    formula = "n_synapses ~ new + (1 | pre_nucleus_id)"
+    refused(formula, pairs.assign(new=when), r"column new: its 3000 values are dates\. Make a number of them, such as days")
+    refused(formula, pairs.assign(new=pairs["similarity"].astype(object)), "column new: its 3000 values are of type float. Make numbers")
+    refused(formula.replace("new", "log(new)"), pairs.assign(new="a"), "column new: its 3000 values are texts, not numbers")
+    fitted = fit_mixed("n_synapses ~ similarity + (1 | day)", pairs.assign(day=when))
+    assert len(fitted.groupings[0].modes) == 90  # a day is a good group
+
+
+def test_what_is_no_family_is_answered_with_those_there_are(pairs):
+    refused(RATE, pairs, "family 'possion' is unknown. There are poisson, negative_binomial", "possion")
+
+
 def test_a_constant_similarity_is_refused_by_name(pairs):
     refused(RATE, pairs.assign(similarity=0.3), "similarity follows from Intercept. A number that is constant")
 

@@ -9,12 +9,23 @@ from graphtwin.mixed.design.design import build_design
 from graphtwin.mixed.design.formula import parse_formula
 from graphtwin.mixed.families.counts import FAMILIES
 from graphtwin.mixed.likelihood.crossed import Crossed
-from graphtwin.mixed.likelihood.laplace import evaluate, joint_mode
+from graphtwin.mixed.likelihood.curvature import fixed_curvature
+from graphtwin.mixed.likelihood.laplace import evaluate, fixed_information, joint_mode
 from graphtwin.mixed.likelihood.maximise import Search
 from graphtwin.mixed.likelihood.one_factor import OneFactor
 from graphtwin.mixed.likelihood.start import starting_evaluation
 
-INNER = {"poisson": [], "negative_binomial": [-0.2], "tweedie": [-0.8, -0.3], "gamma": [-0.7]}
+INNER = {
+    "poisson": [],
+    "negative_binomial": [-0.2],
+    "nb1": [0.1],
+    "zero_inflated_poisson": [-1.1],
+    "zero_inflated_negative_binomial": [0.4, -1.1],
+    "tweedie": [-0.8, -0.3],
+    "gamma": [-0.7],
+    "gaussian": [-0.4],
+    "binomial": [],
+}
 
 
 def small_table(name, n=160, scale=1.0, seed=0):
@@ -28,6 +39,10 @@ def small_table(name, n=160, scale=1.0, seed=0):
         y = y * rng.gamma(2.0, 0.4, n)
     if name == "gamma":
         y = rate * rng.gamma(2.0, 0.5, n)
+    if name == "gaussian":
+        y = rng.normal(np.log(rate), 0.8)
+    if name == "binomial":
+        y = (rng.random(n) < rate / (1.0 + rate)).astype(np.float64)
     return pd.DataFrame({"y": y, "x": x, "l_d": l_d, "pre": pre, "post": post, "proj": np.array(["a", "b"])[pre % 2]})
 
 
@@ -55,6 +70,20 @@ def test_the_gradient_is_that_of_the_likelihood(name, random):
     for j, step in enumerate(h * np.eye(len(vector))):
         up, down = (evaluate(model, normaliser, vector + sign * step, here.point.modes).value for sign in (1, -1))
         assert (up - down) / (2 * h) == pytest.approx(here.gradient[j], rel=2e-6, abs=2e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("random", RANDOM[:3])
+def test_the_curvature_by_the_fixed_effects_is_that_of_the_likelihood(name, random):
+    model, _, normaliser = model_of(name, random, small_table(name))
+    vector, h = some_vector(model, name), 1e-4
+    here = evaluate(model, normaliser, vector, np.zeros(model.n_modes))
+    found = fixed_curvature(here.point)
+    for j, step in enumerate(h * np.eye(len(vector))[:4]):
+        up, down = (evaluate(model, normaliser, vector + sign * step, here.point.modes).gradient[:4] for sign in (1, -1))
+        np.testing.assert_allclose((down - up) / (2 * h), found[j], rtol=1e-5, atol=1e-5)
+    given, _ = fixed_information(here.point)
+    assert name == "gaussian" or np.abs(found - given).max() > 1e-5 * np.abs(given).max()  # the determinant has its part
 
 
 def dense_laplace(name, table, vector, roots, terms):

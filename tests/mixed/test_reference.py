@@ -23,7 +23,7 @@ def both(request):
     table = case.table()
     assert fingerprint(table) == pytest.approx(reference["table"], rel=1e-9), "the planted table is not the one the reference was fitted to"
     assert reference["converged"], "only a reference that converged is one"
-    return reference, fit_mixed(case.formula, table, case.rule.family)
+    return reference, fit_mixed(case.formula, table, case.rule.family, reml=case.reml)
 
 
 def test_likelihood_and_slopes_agree(both):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed import MixedFit, expected, fit_mixed, slope_contrasts, slopes
+from graphtwin.mixed import MixedFit, fit_mixed, slope_contrasts, slopes
 from graphtwin.statistics import benjamini_hochberg
 
 FORMULA = "n_synapses ~ similarity * proj + distance + offset(log(l_d)) + (1 + similarity | pre_nucleus_id:proj)"
@@ -29,16 +29,17 @@ def test_a_slope_is_its_combination_of_coefficients(fit):
     assert list(found.index) == ["V1->V1", "HVA->HVA", "V1->HVA", "HVA->V1"]
     assert found.loc["V1->V1", "estimate"] == fit.estimate[fit.names.index("similarity")]
     by_hand = fit.contrast({"similarity": 1.0, "similarity:proj[T.HVA->V1]": 1.0})
-    assert found.loc["HVA->V1", ["estimate", "se", "z", "p"]].tolist() == pytest.approx(by_hand.tolist())
+    assert found.loc["HVA->V1", ["estimate", "se", "z", "p", "low", "high"]].tolist() == pytest.approx(by_hand.tolist())
     assert found["n_rows"].sum() == fit.n_rows
     assert found["p"].to_numpy() == pytest.approx(2 * stats.norm.sf(np.abs(found["z"])))
 
 
 def test_a_slope_is_the_change_of_the_expected_log_rate(fit, pairs):
     step = 1e-3
-    stranger = pairs.assign(pre_nucleus_id=-1)  # no axon of the model: its own effects do not enter, their variance does
+    stranger = pairs.assign(pre_nucleus_id=-1)  # no axon of the model: it has no effect of its own
     without = fit_mixed(FORMULA.replace("(1 + similarity | pre_nucleus_id:proj)", "(1 | pre_nucleus_id:proj)"), pairs)
-    change = np.log(expected(without, stranger.assign(similarity=pairs["similarity"] + step)) / expected(without, stranger)) / step
+    moved = stranger.assign(similarity=pairs["similarity"] + step)
+    change = np.log(without.predict(moved, unseen="zero") / without.predict(stranger, unseen="zero")) / step
     found = slopes(without, "similarity", "proj").set_index("group")["estimate"]
     np.testing.assert_allclose(change, found.loc[pairs["proj"].astype(str)].to_numpy(), rtol=1e-6)
 
@@ -92,7 +93,7 @@ def test_a_saved_model_says_the_same(fit, pairs, tmp_path):
     again = MixedFit.from_json(fit.to_json(tmp_path / "model.json"))
     assert again.summary() == fit.summary()
     assert slopes(again, "similarity", "proj").equals(slopes(fit, "similarity", "proj"))
-    np.testing.assert_array_equal(expected(again, pairs), expected(fit, pairs))
+    np.testing.assert_array_equal(again.predict(pairs), fit.predict(pairs))
     assert again.groupings[0].to_frame().equals(fit.groupings[0].to_frame())
 
 
@@ -108,7 +109,7 @@ def test_the_summary_tells_the_model(fit):
     assert "family poisson, log link; 4,000 rows" in text
     assert f"log-likelihood {fit.log_likelihood:.3f}, 12 parameters, AIC {fit.aic:.3f}" in text
     assert fit.aic == pytest.approx(24 - 2 * fit.log_likelihood)
-    assert list(fit.to_frame()) == ["effect", "estimate", "se", "z", "p"]
+    assert list(fit.to_frame()) == ["effect", "estimate", "se", "z", "p", "low", "high", "per_sd"]
     random = fit.random_frame()
     assert list(random["effect"]) == ["Intercept", "similarity"]
     assert random["corr_1"].iloc[1] == fit.groupings[0].correlation[1, 0]

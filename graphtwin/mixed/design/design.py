@@ -15,8 +15,10 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from graphtwin.mixed.design import checks
+from graphtwin.mixed.design.expressions import column, numbers_of, numeric
 from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
-from graphtwin.mixed.design.patterns import Columns, Expansion, column, expand, level_codes, numbered, numeric
+from graphtwin.mixed.design.patterns import Columns, Expansion, expand, level_codes, numbered
+from graphtwin.mixed.families import Responses
 
 BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
 NO_FACTOR = "none"  # name of the empty grouping of a model without random effects
@@ -58,7 +60,7 @@ class Design:
     """What a fit sees of the data; rows are sorted by cell, cells by inner group.
 
     Attributes:
-        y: Response of each row.
+        y: Response of each row, as a share of its trials where it has any; `with_weights` adds a second column.
         offset: Number added to the log rate of each row.
         values: Values of all features but the first, which is 1.
         cell_start: First row of each cell, and the number of rows.
@@ -72,9 +74,11 @@ class Design:
         n_rows: Rows of the table, of which several may be joined into one here (`collapse`).
         constant: Number to add to the log-likelihood where rows stand for several of the table.
         absorbed: Whether the inner group's intercepts are free instead of random.
+        weights: How often each row's log-likelihood counts, or None for once.
+        trials: Number of trials of each row, or None for one.
     """
 
-    y: Float[np.ndarray, " rows"]
+    y: Responses
     offset: Float[np.ndarray, " rows"]
     values: Float[np.ndarray, "varying rows"]
     cell_start: Int[np.ndarray, " bounds"]
@@ -88,6 +92,8 @@ class Design:
     n_rows: int
     constant: float = 0.0
     absorbed: bool = False
+    weights: Float[np.ndarray, " rows"] | None = None
+    trials: Float[np.ndarray, " rows"] | None = None
 
     @property
     def groupings(self) -> tuple[Grouping, ...]:
@@ -102,20 +108,25 @@ class Design:
         return [(int(a), int(b), int(c)) for a, b, c in zip(starts, ends, cells, strict=True)]
 
 
-def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None = None) -> Design:
+def build_design(
+    formula: ModelFormula, frame: pd.DataFrame, absorb: str | None = None, weights: str | None = None, trials: str | None = None
+) -> Design:
     """Check a table against a formula and sort it.
 
     Args:
         formula: Model formula, parsed.
         frame: One response a row.
         absorb: Grouping ("group" or "group:kind") whose groups get a free intercept each instead of a random one.
+        weights: Column that says how often each row counts, or None.
+        trials: Column with the number of trials of each row, or None.
 
     Raises:
         ValueError: When anything makes the model impossible to fit; the error gives the number of rows and what to do.
     """
     if absorb is not None and formula.random:
         raise ValueError(f"absorb {absorb}: the formula also has random effects, {formula.text!r}. Take one or the other.")
-    y = column(frame, formula.response).to_numpy(np.float64)
+    y = numbers_of(frame, formula.response)
+    counted, tried = (None if name is None else numbers_of(frame, name) for name in (weights, trials))
     offset = _offset(formula, frame)
     expansion = expand(frame, [formula.fixed, *(term.effects for term in formula.random)])
     groupings = _groupings(formula.random, expansion, frame, absorb)
@@ -123,7 +134,7 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
     crossed = [grouping for grouping in groupings if grouping is not inner]
     order, start, cells = _sorted_by_cell(inner, expansion)
     return Design(
-        y=y[order],
+        y=y[order] if tried is None else y[order] / tried[order],
         offset=offset[order],
         values=_taken(expansion.values, order),
         cell_start=start,
@@ -136,7 +147,15 @@ def build_design(formula: ModelFormula, frame: pd.DataFrame, absorb: str | None 
         patterns=expansion.patterns,
         n_rows=len(frame),
         absorbed=absorb is not None,
+        weights=None if counted is None else counted[order],
+        trials=None if tried is None else tried[order],
     )
+
+
+def with_weights(design: Design) -> Design:
+    """The design with a second column of responses: how often each row's log-likelihood counts, its weight times its trials."""
+    weights, trials = (np.ones(len(design.y)) if part is None else part for part in (design.weights, design.trials))
+    return replace(design, y=np.asfortranarray(np.column_stack([design.y, weights * trials])))
 
 
 def _offset(formula: ModelFormula, frame: pd.DataFrame) -> np.ndarray:

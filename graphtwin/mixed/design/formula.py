@@ -83,15 +83,20 @@ def parse_formula(text: str) -> ModelFormula:
             continue
         if sign == "-":
             raise ValueError(f"formula {text!r}: {part} can't be subtracted. {EXAMPLE}")
-    written = " ".join(fixed).removeprefix("+ ")
-    return ModelFormula(text, sides[0].strip(), written or "1", tuple(offsets), tuple(random))
+    response, written = sides[0].strip(), " ".join(fixed).removeprefix("+ ")
+    if re.search(rf"(?<![\w.]){response}(?![\w.(])", sides[1]):
+        raise ValueError(f"formula {text!r}: {response} also stands after ~. A response can't explain itself: leave it out there.")
+    return ModelFormula(text, response, written or "1", tuple(offsets), tuple(random))
 
 
 def _offset(part: str, text: str) -> str:
     """The expression inside offset( )."""
     if _closes(part, part.index("(")) != len(part) - 1:
         raise ValueError(f"formula {text!r}: {part} is not a sum of an offset and other terms. {EXAMPLE}")
-    return part[len("offset(") : -1].strip()
+    inside = part[len("offset(") : -1].strip()
+    if not inside:
+        raise ValueError(f"formula {text!r}: nothing stands in {part}. {EXAMPLE}")
+    return inside
 
 
 def _summands(side: str, text: str) -> list[tuple[str, str]]:

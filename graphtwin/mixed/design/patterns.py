@@ -17,17 +17,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from graphtwin.config import nearest
+from graphtwin.mixed.design.expressions import column, kind_of, numeric, remedy_of
 
 if TYPE_CHECKING:
     from formulaic.parser.types import Factor, Term
 
 COUNTED = 10**7  # most combinations that are numbered by counting, which takes 120 MB; more are sorted
 MAX_PATTERNS = 2000  # most combinations of categories; with as many columns the matrices of all have 64 MB
-# Functions whose values depend on the whole column: a new row could not be placed on the same scale.
-STATEFUL = re.compile(r"\b(bs|cc|cr|cs|center|hashed|lag|poly|scale|standardize)\(")
 
-CATEGORY = re.compile(r"^C\(\s*(\w+)")  # a column that is made a category
+CATEGORY = re.compile(r"^C\(\s*(?:`([^`]+)`|(\w+))\s*[,)]")  # a column that is made a category
 FACTOR = re.compile(r"\b(as\.)?factor\(")  # what R calls that
 BASE = re.compile(r"(treatment\((?:base\s*=\s*)?)(-?\d+)(\))")  # a level, given as a number, that the others are compared with
 
@@ -74,48 +72,77 @@ def expand(frame: pd.DataFrame, formulas: Sequence[str]) -> Expansion:
     Raises:
         ValueError: When columns are missing or have gaps, or there are more combinations of categories than can be estimated.
     """
-    from formulaic import Formula
-
-    for text in formulas:
-        if FACTOR.search(text):
-            raise ValueError(f"formula: {text} is written {FACTOR.sub('C(', text)} here: C(column) makes a column a category.")
-    terms = [list(Formula(text)) for text in formulas]
-    factors = {factor.expr: factor for side in terms for term in side for factor in term.factors if factor.eval_method.value != "literal"}
-    category_of = {name: _category(factor, frame) for name, factor in factors.items()}
-    pattern, patterns = _patterns(frame, list(dict.fromkeys(name for name in category_of.values() if name)))
+    factors = _factors(formulas)
+    categories = [name for factor in factors.values() if (name := _category(factor, frame))]
+    pattern, patterns = _patterns(frame, list(dict.fromkeys(categories)))
     if len(patterns) > MAX_PATTERNS:
         raise ValueError(
             f"formulas {', '.join(formulas)}: {len(patterns)} combinations of {', '.join(patterns)}; {MAX_PATTERNS} fit. "
             "Give a category with many levels a random effect, (1 | name), or absorb it."
         )
-    numbers = [name for name, category in category_of.items() if category is None]
+    features, sides = columns_by_pattern(formulas, patterns)
+    return Expansion(features, feature_values(frame, features), patterns, pattern, sides)
+
+
+def columns_by_pattern(formulas: Sequence[str], patterns: pd.DataFrame) -> tuple[tuple[tuple[str, ...], ...], tuple[Columns, ...]]:
+    """Features of several formulas and the columns made of them, for patterns of categories; other names are numbers.
+
+    Args:
+        formulas: Right-hand sides of formulas.
+        patterns: Levels of the categories, one row a pattern; every level of a category occurs in some pattern.
+    """
+    numbers = [name for name, factor in _factors(formulas).items() if _named_category(factor) not in patterns]
     features: list[tuple[str, ...]] = [()]
-    sides = [_columns(side, patterns, numbers, features) for side in terms]
-    columns = [Columns(names, _weights(matrix, place, len(features))) for names, matrix, place in sides]
-    return Expansion(tuple(features), feature_values(frame, features), patterns, pattern, tuple(columns))
+    sides = [_columns(_terms(text), patterns, numbers, features) for text in formulas]
+    return tuple(features), tuple(Columns(names, _weights(matrix, place, len(features))) for names, matrix, place in sides)
+
+
+def _factors(formulas: Sequence[str]) -> dict[str, Factor]:
+    """The factors of several formulas by what they are written as, but for numbers such as 1."""
+    terms = [term for text in formulas for term in _terms(text)]
+    return {factor.expr: factor for term in terms for factor in term.factors if factor.eval_method.value != "literal"}
+
+
+def _named_category(factor: Factor) -> str:
+    """The column that a factor would be a category of: itself, or the one inside C( )."""
+    inside = CATEGORY.match(factor.expr)
+    return (inside.group(1) or inside.group(2)) if inside and factor.eval_method.value == "python" else factor.expr
+
+
+def _terms(text: str) -> list[Term]:
+    """The terms of one side, as formulaic reads them."""
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    if FACTOR.search(text):
+        raise ValueError(f"formula: {text} is written {FACTOR.sub('C(', text)} here: C(column) makes a column a category.")
+    try:
+        return list(Formula(text))
+    except (FormulaicError, SyntaxError) as failure:
+        reason = re.split(r"\. |\.?\n", str(failure))[0].rstrip(".")
+        raise ValueError(f"formula: {text} can't be read ({reason}). Write it as in `x * kind + log(size)`.") from failure
 
 
 def _category(factor: Factor, frame: pd.DataFrame) -> str | None:
     """Column of a categorical factor; None for a number."""
     if factor.eval_method.value == "lookup":
-        dtype = column(frame, factor.expr).dtype
-        return None if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) else factor.expr
-    if STATEFUL.search(factor.expr):
-        raise ValueError(f"formula: {factor.expr} depends on the whole column. Compute it first and name the new column in the formula.")
-    inside = CATEGORY.match(factor.expr)
-    return inside.group(1) if inside else None
+        return factor.expr if _is_category(column(frame, factor.expr)) else None
+    if not factor.expr.startswith("C("):
+        return None
+    if not CATEGORY.match(factor.expr):
+        raise ValueError(f"formula: {factor.expr}: C( ) makes a category of one column of the table. Compute it first and name the column.")
+    return _named_category(factor)
 
 
-def column(frame: pd.DataFrame, name: str) -> pd.Series:
-    """A column of the table, which must exist and have no gaps."""
-    if name not in frame:
-        close = nearest(name, [str(known) for known in frame.columns])
-        hint = f"Did you mean {close!r}?" if close else f"It has {', '.join(map(str, frame.columns))}."
-        raise ValueError(f"formula: the table has no column {name!r}. {hint}")
-    gaps = int(frame[name].isna().sum())
-    if gaps:
-        raise ValueError(f"column {name}: {gaps} of {len(frame)} rows have no value. Drop these rows first, and say so.")
-    return frame[name]
+def _is_category(values: pd.Series) -> bool:
+    """Whether a column that a formula names as it is holds categories: texts, true and false, or a categorical; numbers are none."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values.dtype):
+        return True
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return False
+    if kind_of(values) != "texts":
+        raise ValueError(f"column {values.name}: its {len(values)} values are {kind_of(values)}. {remedy_of(values)}")
+    return True
 
 
 def level_codes(values: pd.Series) -> tuple[Int[np.ndarray, " rows"], pd.Index]:
@@ -197,13 +224,12 @@ def _with_base(factor: Factor, patterns: pd.DataFrame) -> Factor:
     """The factor with a base that is given as a number written as text, which levels are here."""
     from formulaic.parser.types import Factor
 
-    base = BASE.search(factor.expr)
-    category = CATEGORY.match(factor.expr)
-    if base is None or category is None:
+    base, name = BASE.search(factor.expr), _named_category(factor)
+    if base is None or name not in patterns:
         return factor
-    levels = [str(level) for level in patterns[category.group(1)].cat.categories]
+    levels = [str(level) for level in patterns[name].cat.categories]
     if base.group(2) not in levels:
-        raise ValueError(f"formula: {factor.expr}: {base.group(2)} is no level of {category.group(1)}, which has {', '.join(levels)}.")
+        raise ValueError(f"formula: {factor.expr}: {base.group(2)} is no level of {name}, which has {', '.join(levels)}.")
     return Factor(BASE.sub(r"\1'\2'\3", factor.expr), eval_method="python")
 
 
@@ -231,37 +257,3 @@ def feature_values(frame: pd.DataFrame, features: Sequence[tuple[str, ...]]) -> 
                 known[name] = numeric(frame, name)
             row *= known[name]
     return out
-
-
-def numeric(frame: pd.DataFrame, expression: str) -> Float[np.ndarray, " rows"]:
-    """Values of a number that a formula names: a column, or an expression of columns such as log(exposure)."""
-    if re.fullmatch(r"\w+", expression) or expression in frame:
-        values = column(frame, expression).to_numpy(np.float64)
-    else:
-        values = _computed(frame, expression)
-    endless = int(np.count_nonzero(~np.isfinite(values)))
-    if endless:
-        raise ValueError(
-            f"formula: {expression} is not finite in {endless} of {len(values)} rows. Drop these rows, or change the expression."
-        )
-    return values
-
-
-def _computed(frame: pd.DataFrame, expression: str) -> np.ndarray:
-    """Values of an expression of columns, computed by formulaic."""
-    from formulaic import Formula
-    from formulaic.errors import FactorEvaluationError
-    from formulaic.parser.types import Factor, Term
-
-    single = Formula([Term([Factor(expression, eval_method="python")])])
-    names = [str(name) for name in single.required_variables if str(name) in frame]
-    needed = pd.DataFrame({name: column(frame, name) for name in names})
-    try:
-        with np.errstate(all="ignore"):
-            matrix = np.asarray(single.get_model_matrix(needed, output="numpy", na_action="ignore"), dtype=np.float64)
-    except FactorEvaluationError as failure:
-        reason = str(failure.__cause__ or failure)
-        raise ValueError(f"formula: {expression} can't be computed ({reason}). Compute it first and name the new column.") from failure
-    if matrix.shape[1] != 1:
-        raise ValueError(f"formula: {expression} makes {matrix.shape[1]} columns. Compute them first and name each in the formula.")
-    return matrix[:, 0]

@@ -47,6 +47,14 @@ def sum_cells(
     return CellSums(value, score, mirrored(weight))
 
 
+def row_values(design: Design, coefficient: Float[np.ndarray, "patterns features"]) -> Float[np.ndarray, " rows"]:
+    """Sum over features of feature x coefficient of the row's pattern, for every row."""
+    out = np.empty(len(design.offset))
+    nothing = np.zeros(len(design.offset))
+    log_mean(0, len(out), 0, design.cell_start, nothing, design.values, coefficient[design.cell_pattern], out)
+    return out
+
+
 @dataclass(frozen=True)
 class LeverageSums:
     """Sums of the pass behind the gradient, h being the leverage z' H^-1 z of a row.
@@ -88,6 +96,42 @@ def sum_leverage(
             weight[s] += leverage @ derivative.weight
             add_sums(low, high, cell, design.cell_start, design.values, derivative.score, by_shape[s])
     return LeverageSums(bend, value, by_shape, weight)
+
+
+@dataclass(frozen=True)
+class NodeSums:
+    """Sums of the passes behind quadrature, one a node.
+
+    Attributes:
+        value: Log-likelihood without normaliser of each cell.
+        score: Sums of score x feature.
+        by_shape: Derivative of each cell's log-likelihood by each shape parameter.
+    """
+
+    value: Float[np.ndarray, "nodes cells"]
+    score: Float[np.ndarray, "nodes cells features"]
+    by_shape: Float[np.ndarray, "nodes shapes cells"]
+
+
+def sum_nodes(
+    design: Design, family: Family, coefficients: Float[np.ndarray, "nodes cells features"], inner: Float[np.ndarray, " shapes"]
+) -> NodeSums:
+    """The passes behind quadrature, at the coefficients of every node."""
+    n_nodes, n_cells, _ = coefficients.shape
+    value, score, by_shape = np.zeros((n_nodes, n_cells)), np.zeros(coefficients.shape), np.zeros((n_nodes, len(inner), n_cells))
+    buffer = np.empty((3, min(BLOCK, len(design.y))))
+    none = np.empty((0, len(design.y)))
+    for node, coefficient in enumerate(coefficients):
+        for low, high, cell in design.blocks():
+            eta, by_eta, curvature = buffer[:, : high - low]
+            y = design.y[low:high]
+            log_mean(low, high, cell, design.cell_start, design.offset, design.values, coefficient, eta)
+            family.rows(eta, y, inner, by_eta, curvature)
+            add_sums(low, high, cell, design.cell_start, design.values, by_eta, score[node])
+            add_sums(low, high, cell, design.cell_start, none, family.log_likelihoods(eta, y, inner), value[node][:, None])
+            for s, derivative in enumerate(family.derivatives(eta, y, inner)[1] if len(inner) else ()):
+                add_sums(low, high, cell, design.cell_start, none, derivative.each, by_shape[node, s][:, None])
+    return NodeSums(value, score, by_shape)
 
 
 def mirrored(upper: Float[np.ndarray, "cells features features"]) -> Float[np.ndarray, "cells features features"]:

@@ -1,4 +1,4 @@
-"""The families there are: Poisson and negative binomial (`family` says what each gives), and Tweedie and gamma."""
+"""The families there are, by name, and the first of them: Poisson and negative binomial (`family` says what each gives)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import no_type_check
 
 import numpy as np
 from numba import njit
-from scipy.special import betainc, digamma, gammaln, pdtr
+from scipy.special import betainc, betaln, digamma, gammaln, pdtr
 
-from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Family, Normaliser, Rows, Shape
+from graphtwin.mixed.families.binomial import Binomial
+from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Distribution, Normaliser, Rows, Shape
 from graphtwin.mixed.families.gamma import Gamma
+from graphtwin.mixed.families.gaussian import Gaussian
+from graphtwin.mixed.families.links import LOG, Link
+from graphtwin.mixed.families.nb1 import LinearNegativeBinomial
 from graphtwin.mixed.families.tweedie import Tweedie
+from graphtwin.mixed.families.zero_inflated import ZeroInflated
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Poisson:
     name: str = "poisson"
     whole: bool = True
     positive: bool = False
+    concave: bool = True
+    link: Link = LOG
     shape_names: tuple[str, ...] = ()
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -35,9 +42,10 @@ class Poisson:
         """None: without a shape parameter there is no edge to reach."""
         return None
 
-    def normaliser(self, y: Rows) -> Normaliser:
+    def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Minus the sum of log y!, whatever the shape."""
-        constant = -float(gammaln(y + 1.0).sum())
+        each = gammaln(y + 1.0)
+        constant = -float(each.sum() if times is None else times @ each)
         return lambda inner: (constant, np.zeros(0))
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
@@ -45,6 +53,11 @@ class Poisson:
         np.exp(eta, out=weight)
         np.subtract(y, weight, out=score)
         return float(y @ eta - weight.sum())
+
+    def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
+        """Log-likelihood y eta - mu of each row, without normaliser."""
+        each: Rows = y * eta - np.exp(eta)
+        return each
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivative of the weight by eta, which is the weight itself."""
@@ -70,6 +83,8 @@ class NegativeBinomial:
     name: str = "negative_binomial"
     whole: bool = True
     positive: bool = False
+    concave: bool = True
+    link: Link = LOG
     shape_names: tuple[str, ...] = ("phi",)
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -87,29 +102,34 @@ class NegativeBinomial:
             return None
         return f"phi grows without end (now {np.exp(inner[0]):.2g}): the counts vary no more than Poisson. Use family poisson"
 
-    def normaliser(self, y: Rows) -> Normaliser:
+    def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Sum of log Gamma(y + phi) / (Gamma(phi) y!), over the distinct counts."""
-        value, times = np.unique(y, return_counts=True)
-        constant = -float(times @ gammaln(value + 1.0))
+        value, place = np.unique(y, return_inverse=True)
+        times = np.bincount(place, weights=times).astype(np.float64)
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             phi = np.exp(inner[0])
             slope = times @ (digamma(value + phi) - digamma(phi))
-            return constant + float(times @ (gammaln(value + phi) - gammaln(phi))), np.array([phi * slope])
+            return -float(times @ (np.log(value + phi) + betaln(phi, value + 1.0))), np.array([phi * slope])
 
         return at
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
-        """Summed log-likelihood; fills score y - (y + phi) s and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
+        """Summed log-likelihood; fills score (y - mu) (1 - s) and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
         odds = np.exp(eta - inner[0])
         return _negative_binomial_rows(eta, y, inner[0], odds, np.log1p(odds), score, weight)
+
+    def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
+        """Log-likelihood of each row without normaliser."""
+        each: Rows = y * (eta - inner[0]) - (y + np.exp(inner[0])) * np.log1p(np.exp(eta - inner[0]))
+        return each
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivative of the weight by eta, and all derivatives by log phi."""
         odds = np.exp(eta - inner[0])
-        out = np.empty((3, len(eta)))
-        value = _negative_binomial_derivatives(y, inner[0], odds, np.log1p(odds), *out)
-        return out[0], [ByShape(value, out[1], out[2])]
+        out = np.empty((4, len(eta)))
+        _negative_binomial_derivatives(y, inner[0], odds, np.log1p(odds), *out)
+        return out[0], [ByShape(*out[1:])]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, mu + mu^2 / phi."""
@@ -126,10 +146,23 @@ class NegativeBinomial:
         return below, betainc(shape["phi"], y + 1.0, share)
 
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (Poisson(), NegativeBinomial(), Tweedie(), Gamma())}
+FAMILIES: dict[str, Distribution] = {
+    family.name: family
+    for family in (
+        Poisson(),
+        NegativeBinomial(),
+        LinearNegativeBinomial(),
+        ZeroInflated(Poisson()),
+        ZeroInflated(NegativeBinomial()),
+        Tweedie(),
+        Gamma(),
+        Gaussian(),
+        Binomial(),
+    )
+}
 
 
-def family_named(name: str) -> Family:
+def family_named(name: str) -> Distribution:
     """A family by its name.
 
     Raises:
@@ -145,22 +178,25 @@ def family_named(name: str) -> Family:
 def _negative_binomial_rows(eta, y, log_phi, odds, log_odds, score, weight):
     phi, total = np.exp(log_phi), 0.0
     for i in range(len(eta)):
-        share = odds[i] / (1.0 + odds[i])
-        total += y[i] * (eta[i] - log_phi) - (y[i] + phi) * log_odds[i]
-        score[i] = y[i] - (y[i] + phi) * share
-        weight[i] = (y[i] + phi) * share * (1.0 - share)
+        rest = 1.0 / (1.0 + odds[i])  # 1 - share, exact also where counts of 1e12 leave little of it
+        share = odds[i] * rest
+        total -= phi * log_odds[i]
+        if y[i] > 0.0:
+            total -= y[i] * (np.log1p(1.0 / odds[i]) if odds[i] > 1.0 else log_odds[i] - eta[i] + log_phi)
+        score[i] = (y[i] - phi * odds[i]) * rest
+        weight[i] = (y[i] + phi) * share * rest
     return total
 
 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
-def _negative_binomial_derivatives(y, log_phi, odds, log_odds, weight_by_eta, score_by_phi, weight_by_phi):
-    phi, total = np.exp(log_phi), 0.0
+def _negative_binomial_derivatives(y, log_phi, odds, log_odds, weight_by_eta, by_phi, score_by_phi, weight_by_phi):
+    phi = np.exp(log_phi)
     for i in range(len(y)):
-        share = odds[i] / (1.0 + odds[i])
-        spread = share * (1.0 - share)
-        total += (y[i] + phi) * share - y[i] - phi * log_odds[i]
-        weight_by_eta[i] = (y[i] + phi) * spread * (1.0 - 2.0 * share)
-        score_by_phi[i] = (y[i] + phi) * spread - phi * share
-        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (1.0 - 2.0 * share)
-    return total
+        rest = 1.0 / (1.0 + odds[i])
+        share = odds[i] * rest
+        spread, above = share * rest, y[i] - phi * odds[i]
+        by_phi[i] = -above * rest - phi * log_odds[i]
+        weight_by_eta[i] = (y[i] + phi) * spread * (rest - share)
+        score_by_phi[i] = above * spread
+        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (rest - share)

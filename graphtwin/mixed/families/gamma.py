@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import digamma, gammainc, gammaln
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
+from graphtwin.mixed.families.links import LOG, Link
 
 EVEN = 1e-10  # phi below which a response is its mean but for rounding
 
@@ -19,6 +20,8 @@ class Gamma:
     name: str = "gamma"
     whole: bool = False
     positive: bool = True
+    concave: bool = True
+    link: Link = LOG
     shape_names: tuple[str, ...] = ("phi",)
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -33,9 +36,10 @@ class Gamma:
         """The reason to refuse phi where nothing varies around the mean."""
         return "phi runs to 0: the response is its mean in every row" if np.exp(inner[0]) < EVEN else None
 
-    def normaliser(self, y: Rows) -> Normaliser:
+    def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Sum of (k - 1) log y + k log k - log Gamma(k), with k = 1 / phi."""
-        n, log_y = len(y), float(np.log(y).sum())
+        times = np.ones_like(y) if times is None else times
+        n, log_y = float(times.sum()), float(times @ np.log(y))
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             k = np.exp(-inner[0])
@@ -52,11 +56,16 @@ class Gamma:
         np.subtract(weight, k, out=score)
         return -float(weight.sum() + k * eta.sum())
 
+    def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
+        """Log-likelihood of each row without normaliser."""
+        each: Rows = -np.exp(-inner[0]) * (y * np.exp(-eta) + eta)
+        return each
+
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivatives by eta and log phi: the weight falls with eta as fast as it is large; all are proportional to 1 / phi."""
-        score, weight = np.empty_like(eta), np.empty_like(eta)
-        value = self.rows(eta, y, inner, score, weight)
-        return -weight, [ByShape(-value, -score, -weight)]
+        k = np.exp(-inner[0])
+        weight = k * y * np.exp(-eta)
+        return -weight, [ByShape(weight + k * eta, k - weight, -weight)]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, phi mu^2."""

@@ -10,6 +10,7 @@ from numba import njit
 from scipy.special import expit
 
 from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Normaliser, Rows, Shape
+from graphtwin.mixed.families.links import LOG, Link
 from graphtwin.mixed.families.tweedie_series import TweedieNormaliser, tweedie_cumulative
 
 
@@ -23,6 +24,8 @@ class Tweedie:
     name: str = "tweedie"
     whole: bool = False
     positive: bool = False
+    concave: bool = True
+    link: Link = LOG
     shape_names: tuple[str, ...] = ("phi", "power")
 
     def start(self, y: Rows, mean: Rows) -> Shape:
@@ -42,9 +45,9 @@ class Tweedie:
             "the response takes few values, like a count" if power < 1.5 else "the response has too few zeros for this family"
         )
 
-    def normaliser(self, y: Rows) -> Normaliser:
+    def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """The series of Dunn and Smyth, tabulated at each shape."""
-        return TweedieNormaliser(y)
+        return TweedieNormaliser(y, times)
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
         """Summed log-likelihood without normaliser; fills the score (y mu^(1-p) - mu^(2-p)) / phi and the weight."""
@@ -52,13 +55,19 @@ class Tweedie:
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
         return _tweedie_rows(y, power, seen, zero, score, weight)
 
+    def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
+        """Log-likelihood of each row without normaliser."""
+        power = 1.0 + expit(inner[1])
+        each: Rows = y * np.exp((1.0 - power) * eta - inner[0]) / (1.0 - power) - np.exp((2.0 - power) * eta - inner[0]) / (2.0 - power)
+        return each
+
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivative of the weight by eta, and all derivatives by log phi and the logit of power - 1."""
         power = 1.0 + expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
-        out = np.empty((5, len(eta)))
-        by_phi, by_power = _tweedie_derivatives(eta, y, power, seen, zero, *out)
-        return out[0], [ByShape(by_phi, out[1], out[2]), ByShape(by_power, out[3], out[4])]
+        out = np.empty((7, len(eta)))
+        _tweedie_derivatives(eta, y, power, seen, zero, *out)
+        return out[0], [ByShape(*out[1:4]), ByShape(*out[4:])]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, phi mu^power."""
@@ -91,18 +100,18 @@ def _tweedie_rows(y, power, seen, zero, score, weight):
 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
-def _tweedie_derivatives(eta, y, power, seen, zero, weight_by_eta, score_by_phi, weight_by_phi, score_by_power, weight_by_power):
-    by_phi, by_power = 0.0, 0.0
+def _tweedie_derivatives(
+    eta, y, power, seen, zero, weight_by_eta, by_phi, score_by_phi, weight_by_phi, by_power, score_by_power, weight_by_power
+):
     one, two = 1.0 / (1.0 - power), 1.0 / (2.0 - power)
     chain = (power - 1.0) * (2.0 - power)
     for i in range(len(eta)):
         up = y[i] * seen[i]
-        by_phi -= up * one - zero[i] * two
-        by_power += up * one * (one - eta[i]) - zero[i] * two * (two - eta[i])
+        by_phi[i] = zero[i] * two - up * one
+        by_power[i] = chain * (up * one * (one - eta[i]) - zero[i] * two * (two - eta[i]))
         score, weight = up - zero[i], (power - 1.0) * up + (2.0 - power) * zero[i]
         weight_by_eta[i] = (2.0 - power) ** 2 * zero[i] - (power - 1.0) ** 2 * up
         score_by_phi[i] = -score
         weight_by_phi[i] = -weight
         score_by_power[i] = -chain * eta[i] * score
         weight_by_power[i] = chain * (score - eta[i] * weight)
-    return by_phi, chain * by_power

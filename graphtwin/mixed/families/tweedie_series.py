@@ -26,13 +26,15 @@ MAX_TERMS = 2_000_000  # the largest number of jumps in one response that is sum
 class TweedieNormaliser:
     """Sum of log a(y, phi, p) over the positive responses, and its gradient; zeros add nothing."""
 
-    def __init__(self, y: Float[np.ndarray, " rows"]):
+    def __init__(self, y: Float[np.ndarray, " rows"], times: Float[np.ndarray, " rows"] | None = None):
         """Keep the logarithms of the positive responses.
 
         Args:
             y: Responses, 0 or positive.
+            times: How often each response counts; once without it.
         """
         self.log_y = np.log(y[y > 0])
+        self.times = np.ones_like(self.log_y) if times is None else times[y > 0]
 
     def __call__(self, inner: Float[np.ndarray, " shapes"]) -> tuple[float, Float[np.ndarray, " shapes"]]:
         """Value and gradient by log phi and the logit of p - 1.
@@ -46,16 +48,16 @@ class TweedieNormaliser:
         power, chain = 1.0 + share, share * (1.0 - share)
         alpha = (2.0 - power) / (1.0 - power)
         log_z = -alpha * self.log_y + (alpha * np.log(power - 1.0) - (1.0 - alpha) * inner[0] - np.log(2.0 - power))
-        value, terms, weighted, moment = sum_series(log_z, self.log_y, alpha)
+        value, terms, weighted, moment = sum_series(log_z, self.log_y, alpha, self.times)
         by_alpha = 1.0 / (1.0 - power) ** 2  # d alpha / d p
         by_power = by_alpha * ((np.log(power - 1.0) + inner[0]) * terms - weighted + moment) + terms * (
             alpha / (power - 1.0) + 1 / (2 - power)
         )
-        return value - float(self.log_y.sum()), np.array([-(1.0 - alpha) * terms, chain * by_power])
+        return value - float(self.times @ self.log_y), np.array([-(1.0 - alpha) * terms, chain * by_power])
 
 
 def sum_series(
-    log_z: Float[np.ndarray, " positive"], log_y: Float[np.ndarray, " positive"], alpha: float
+    log_z: Float[np.ndarray, " positive"], log_y: Float[np.ndarray, " positive"], alpha: float, times: Float[np.ndarray, " positive"]
 ) -> tuple[float, float, float, float]:
     """Sums over responses of log W, of its derivative by log z (mean number of jumps), of that times log y, of its derivative by alpha."""
     low, high = float(log_z.min()), float(log_z.max())
@@ -69,7 +71,7 @@ def sum_series(
     number = np.arange(1.0, 2.0 * longest + 200.0)
     order = digamma(-number * alpha)
     table = _tabulate(grid, number, -gammaln(number + 1.0) - gammaln(-number * alpha), number * order, longest)
-    return _read_off(log_z, log_y, low, SPACING, table)
+    return _read_off(log_z, log_y, times, low, SPACING, table)
 
 
 def _largest_term(log_z: float, alpha: float) -> float:
@@ -111,7 +113,7 @@ def _tabulate(grid, number, log_weight, moment, longest):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _read_off(log_z, log_y, low, spacing, table):
+def _read_off(log_z, log_y, times, low, spacing, table):
     """Sums over responses, by quintic (value and mean) and cubic (moment) Hermite polynomials between grid points."""
     value, terms, weighted, moments = 0.0, 0.0, 0.0, 0.0
     for i in range(len(log_z)):
@@ -124,14 +126,14 @@ def _read_off(log_z, log_y, low, spacing, table):
         a3 = 10.0 * (f1 - f0) - 6.0 * d0 - 4.0 * d1 - 1.5 * c0 + 0.5 * c1
         a4 = -15.0 * (f1 - f0) + 8.0 * d0 + 7.0 * d1 + 1.5 * c0 - c1
         a5 = 6.0 * (f1 - f0) - 3.0 * d0 - 3.0 * d1 - 0.5 * c0 + 0.5 * c1
-        value += f0 + u * (d0 + u * (0.5 * c0 + u * (a3 + u * (a4 + u * a5))))
-        slope = (d0 + u * (c0 + u * (3.0 * a3 + u * (4.0 * a4 + u * 5.0 * a5)))) / spacing
+        value += times[i] * (f0 + u * (d0 + u * (0.5 * c0 + u * (a3 + u * (a4 + u * a5)))))
+        slope = times[i] * (d0 + u * (c0 + u * (3.0 * a3 + u * (4.0 * a4 + u * 5.0 * a5)))) / spacing
         terms += slope
         weighted += slope * log_y[i]
         m0, m1 = table[3, g], table[3, g + 1]
         e0, e1 = spacing * table[4, g], spacing * table[4, g + 1]
         b2, b3 = 3.0 * (m1 - m0) - 2.0 * e0 - e1, -2.0 * (m1 - m0) + e0 + e1
-        moments += m0 + u * (e0 + u * (b2 + u * b3))
+        moments += times[i] * (m0 + u * (e0 + u * (b2 + u * b3)))
     return value, terms, weighted, moments
 
 

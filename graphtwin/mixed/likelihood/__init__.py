@@ -1,19 +1,26 @@
 """The Laplace likelihood, its gradient, and its maximum."""
 
 from graphtwin.mixed.likelihood.crossed import Crossed
-from graphtwin.mixed.likelihood.laplace import Model, NotConverged, mode_covariances
+from graphtwin.mixed.likelihood.laplace import Beyond, Model, NotConverged, mode_covariances
 from graphtwin.mixed.likelihood.maximise import Maximum, Search
 from graphtwin.mixed.likelihood.one_factor import OneFactor
-from graphtwin.mixed.likelihood.start import starting_evaluation, starting_roots
+from graphtwin.mixed.likelihood.quadrature import Quadrature, require_scalar_factor
+from graphtwin.mixed.likelihood.restricted import Restricted
+from graphtwin.mixed.likelihood.start import predictor_unit, starting_evaluation, starting_roots
 
 __all__ = [
+    "Beyond",
     "Crossed",
     "Maximum",
     "Model",
     "NotConverged",
     "OneFactor",
+    "Quadrature",
+    "Restricted",
     "Search",
     "mode_covariances",
+    "predictor_unit",
+    "require_scalar_factor",
     "starting_evaluation",
     "starting_roots",
 ]

@@ -232,5 +232,5 @@ class CrossedPoint:
     def products(self) -> Float[np.ndarray, "fixed fixed"]:
         """Minus the second derivative by the fixed effects."""
         fixed = self.model.fixed_of_cell
-        half = (self.cell_weight @ fixed).reshape(-1, fixed.shape[2])
-        return fixed.reshape(half.shape).T @ half
+        products: np.ndarray = np.tensordot(fixed, self.cell_weight @ fixed, axes=([0, 1], [0, 1]))
+        return products

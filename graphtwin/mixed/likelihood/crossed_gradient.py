@@ -42,7 +42,7 @@ def crossed_gradient(point: CrossedPoint) -> Float[np.ndarray, " parameters"]:
     """Gradient of the Laplace log-likelihood, without that of the normaliser, where the random coefficients are at their mode."""
     layout = point.model.layout
     bend, traces, by_shape, scores = _leverage_pass(point)
-    shift = point.solve(bend.standardised(point)[:, None])[:, 0]
+    shift = point.solve((bend.standardised(point) - 2.0 * point.score_modes)[:, None])[:, 0]
     effective = _shifted(point, shift)
     effective.cells = point.cell_score - 0.5 * bend.cells + 0.5 * effective.cells
     effective.slots = point.slot_score - 0.5 * bend.slots + 0.5 * effective.slots

@@ -7,17 +7,20 @@ maximises. Source: Kristensen et al. 2016, doi:10.18637/jss.v070.i05.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.families import Normaliser
+from graphtwin.mixed.families import Bounded, LowerBound, Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed, CrossedPoint
 from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
+MODE_ROUNDING = 1e-9  # squared step from which one that doesn't shrink to a tenth is what rounding leaves: large counts lose digits
 MAX_STEPS = 60  # most Newton steps to a mode, and most halvings of one, after which there is no mode
 LONGEST_STEP = 3.0  # largest change of a standardised random coefficient in one step
 
@@ -36,6 +39,7 @@ class NotConverged(RuntimeError):
 
 Model = OneFactor | Crossed
 Point = OneFactorPoint | CrossedPoint
+Beyond = Callable[[Point], tuple[float, np.ndarray]]  # what is added to the Laplace log-likelihood at the mode, and its gradient
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,11 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model, normaliser: Normaliser, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]
+    model: Model,
+    normaliser: Normaliser,
+    vector: Float[np.ndarray, " parameters"],
+    modes: Float[np.ndarray, " modes"],
+    beyond: Beyond | None = None,
 ) -> Evaluation:
     """The Laplace log-likelihood and its gradient.
 
@@ -63,6 +71,7 @@ def evaluate(
         normaliser: Part of the log-likelihood that depends on the response and the family's shape alone.
         vector: The parameters, as `Layout` orders them.
         modes: Random coefficients at which the search of the mode starts.
+        beyond: What is added to the Laplace log-likelihood, such as what quadrature adds.
 
     Raises:
         NotConverged: When the mode of the random effects is not found.
@@ -71,7 +80,8 @@ def evaluate(
     constant, by_shape = normaliser(model.layout.shape(vector))
     gradient = laplace_gradient(point)
     gradient[len(gradient) - len(by_shape) :] += by_shape
-    return Evaluation(point.value - 0.5 * point.log_determinant() + constant, gradient, point)
+    added, slope = beyond(point) if beyond is not None else (0.0, np.zeros_like(gradient))
+    return Evaluation(point.value - 0.5 * point.log_determinant() + constant + added, gradient + slope, point)
 
 
 def laplace_gradient(point: Point) -> Float[np.ndarray, " parameters"]:
@@ -90,13 +100,47 @@ def find_mode(model: Model, vector: Float[np.ndarray, " parameters"], modes: Flo
     if not np.isfinite(point.value):
         point = model.at(vector, np.zeros_like(modes))
     if not np.isfinite(point.value):
-        raise NotConverged("the rates at these parameters are not finite.")
+        raise NotConverged("the likelihood at these parameters is not finite.", vector)
+    before = np.inf
     for _ in range(MAX_STEPS):
-        step = point.solve(point.score_modes[:, None])[:, 0]
-        if point.score_modes @ step < MODE_TOLERANCE:
+        step, newton = _mode_step(model, point)
+        squared = float(point.score_modes @ step)
+        if squared < MODE_TOLERANCE or (before < MODE_ROUNDING and squared > 0.1 * before):
+            if not newton:
+                raise NotConverged("the random effects stand on a saddle of the likelihood, not at a mode.", vector)
             return point
-        point = _improved(model, point, np.zeros(len(vector)), np.clip(step, -LONGEST_STEP, LONGEST_STEP))
-    raise NotConverged(f"the random effects have no mode after {MAX_STEPS} Newton steps at these parameters.")
+        before = squared
+        point = _improved(model, point, np.zeros(len(vector)), _shortened(step, point.score_modes))
+    raise NotConverged(f"the random effects have no mode after {MAX_STEPS} Newton steps at these parameters.", vector)
+
+
+def climbing(model: Model) -> Model:
+    """The model with weights whose Newton steps of the modes climb from anywhere: its own where its family is concave."""
+    family = model.family
+    if family.concave:
+        return model
+    assert isinstance(family, Bounded), "what is not concave has a lower bound"
+    climber = copy(model)
+    climber.family = LowerBound(family)
+    return climber
+
+
+def _mode_step(model: Model, point: Point) -> tuple[np.ndarray, bool]:
+    """Newton's step towards the mode, or that of the concave lower bound where the likelihood is not concave; whether it is Newton's."""
+    right = point.score_modes[:, None]
+    if model.family.concave:
+        return point.solve(right)[:, 0], True
+    try:
+        np.linalg.cholesky(point.hessian)
+        return point.solve(right)[:, 0], True
+    except np.linalg.LinAlgError:
+        return climbing(model).at(point.vector, point.modes).solve(right)[:, 0], False
+
+
+def _shortened(step: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """A step of which no coefficient changes by more than `LONGEST_STEP`: each cut alone where that still climbs, else all alike."""
+    cut = np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+    return cut if score @ cut > 0 else step * (LONGEST_STEP / max(LONGEST_STEP, np.abs(step).max()))
 
 
 def _improved(model: Model, point: Point, move: np.ndarray, step: np.ndarray) -> Point:
@@ -107,7 +151,7 @@ def _improved(model: Model, point: Point, move: np.ndarray, step: np.ndarray) ->
         if there.value >= point.value - slack:
             return there
         move, step = 0.5 * move, 0.5 * step
-    raise NotConverged("a Newton step of the random effects doesn't raise the likelihood however short it is.")
+    raise NotConverged("a Newton step of the random effects doesn't raise the likelihood however short it is.", point.vector)
 
 
 def fixed_information(point: Point) -> tuple[Float[np.ndarray, "fixed fixed"], Float[np.ndarray, "modes fixed"]]:

@@ -1,7 +1,7 @@
 """Newton's method on the Laplace likelihood, and the observed information at its maximum.
 
-The gradient is exact. Differences of it give the curvature: all of it at the maximum; on the way there that by variances and shapes alone,
-since that by the fixed effects at given variances is known and near enough.
+The gradient is exact. Differences of it give the curvature by variances and shapes. That by the fixed effects at given variances is known
+and near enough on the way to the maximum; there it is exact, in closed form with one grouping, by differences with several.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.mixed.families import Normaliser
-from graphtwin.mixed.likelihood.laplace import Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
+from graphtwin.mixed.likelihood.curvature import fixed_curvature
+from graphtwin.mixed.likelihood.laplace import Beyond, Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
+from graphtwin.mixed.likelihood.one_factor import OneFactorPoint
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
 CLOSE = 1e-8  # g' I^-1 g below which the exact curvature is used: to the maximum it changes by one part in 1e4 at most
 MAX_ITERATIONS = 60  # most Newton steps of a search, after which it says how far from a maximum it is
+PATIENCE = 25  # Newton steps after which the exact curvature is used wherever the search is
 MAX_HALVINGS = 30  # most halvings of a step: 2^-30 of it moves nothing
 STEP_IN_ERRORS = 1e-3  # step of the differences at the maximum, in conditional standard errors
 STEP_IN_SIZES = 1e-3  # step of the differences on the way to the maximum, in the parameter's own size
@@ -25,6 +28,7 @@ SMALL = 2e-3  # share of its starting value below which a root's entry may move 
 # Largest rise and fall of a root in one step, as shares of it; at 0 its gradient is 0 whether it is a maximum there or not.
 GROWTH, SHRINK = 2.0, 0.8
 SHAPE_STEP = 2.0  # largest change of a shape in one step, on its inner scale
+ROUNDING = 1e-15  # share of the likelihood without normaliser below which a change of it is rounding: counts of 1e12 make it 1e16
 FLAT = 1e-9  # eigenvalue of the information, scaled to a unit diagonal, below which a direction of the parameters is not determined
 
 
@@ -55,6 +59,7 @@ class Search:
         start: Evaluation to start from.
         names: Names of the parameters, for messages.
         edge: Says why parameters at the edge of their range are no result, or None; a reason twice in a row ends the search.
+        beyond: What is added to the Laplace log-likelihood.
     """
 
     model: Model
@@ -62,6 +67,7 @@ class Search:
     start: Evaluation
     names: Sequence[str]
     edge: Callable[[np.ndarray], str | None]
+    beyond: Beyond | None = None
 
     def maximum(self) -> Maximum:
         """Climb to the maximum.
@@ -75,7 +81,7 @@ class Search:
             squared = float(here.gradient @ step)
             if squared < TOLERANCE and exact:
                 return Maximum(here, self._inverse(information, here), iteration, float(np.sqrt(max(squared, 0.0))))
-            if squared < CLOSE and not exact:
+            if (squared < CLOSE or iteration > PATIENCE) and not exact:
                 information, exact = self.exact_information(here, information), True
                 continue
             here = self._climbed(here, step)
@@ -91,15 +97,20 @@ class Search:
             f"{left:.1e} standard errors from a maximum after {MAX_ITERATIONS} steps. {self._steepest(here)}", here.point.vector
         )
 
+    def _evaluated(self, vector: np.ndarray, modes: np.ndarray) -> Evaluation:
+        """The log-likelihood at some parameters, from a guess of the mode of the random effects."""
+        return evaluate(self.model, self.normaliser, vector, modes, self.beyond)
+
     def _climbed(self, here: Evaluation, step: np.ndarray) -> Evaluation:
         """The point after a step, shortened until the likelihood rises (or stays, within rounding, close to the maximum)."""
         step = step * min(1.0, self._longest(here.point.vector, step))
         shift = fixed_information(here.point)[1]
         slack = 1e-9 * max(1.0, abs(here.value)) if here.gradient @ step < 1e-4 else 0.0
+        slack = max(slack, ROUNDING * abs(here.point.value))
         for _ in range(MAX_HALVINGS):
             try:
                 modes = here.point.modes + shift @ self.model.layout.fixed(step)
-                there = evaluate(self.model, self.normaliser, here.point.vector + step, modes)
+                there = self._evaluated(here.point.vector + step, modes)
             except (NotConverged, np.linalg.LinAlgError):
                 there = None
             if there is not None and there.value > here.value - slack and np.isfinite(there.gradient).all():
@@ -126,7 +137,7 @@ class Search:
         information[:n_fixed, :n_fixed] = fixed_information(here.point)[0]
         for j, size in enumerate(self._sizes(here.point.vector), start=n_fixed):
             move = STEP_IN_SIZES * size * np.eye(n)[j]
-            there = evaluate(self.model, self.normaliser, here.point.vector + move, here.point.modes)
+            there = self._evaluated(here.point.vector + move, here.point.modes)
             information[:, j] = (here.gradient - there.gradient) / move[j]
             information[j, :n_fixed] = information[:n_fixed, j]
         information[n_fixed:, n_fixed:] = _symmetric(information[n_fixed:, n_fixed:])
@@ -143,7 +154,7 @@ class Search:
     def exact_information(
         self, here: Evaluation, rough: Float[np.ndarray, "parameters parameters"]
     ) -> Float[np.ndarray, "parameters parameters"]:
-        """Minus the second derivative of the Laplace likelihood, by central differences of its gradient.
+        """Minus the second derivative of the Laplace likelihood, in closed form or by central differences of its gradient.
 
         Along a fixed effect the mode of the random effects is followed in a straight line. What the line misses is even in the step, and
         cancels.
@@ -152,15 +163,18 @@ class Search:
         width = STEP_IN_ERRORS / np.sqrt(np.maximum(np.abs(np.diag(rough)), 1e-12))
         shift = fixed_information(here.point)[1]
         information = np.empty((n, n))
-        for j in range(n):
+        known = fixed_curvature(here.point) if isinstance(here.point, OneFactorPoint) and self.beyond is None else None
+        for j in range(n) if known is None else range(n_fixed, n):
             gradients = []
             for move in (width[j], -width[j]):
                 vector = here.point.vector + move * np.eye(n)[j]
-                if j < n_fixed:
+                if j < n_fixed and self.beyond is None:
                     gradients.append(laplace_gradient(self.model.at(vector, here.point.modes + move * shift[:, j])))
                 else:
-                    gradients.append(evaluate(self.model, self.normaliser, vector, here.point.modes).gradient)
+                    gradients.append(self._evaluated(vector, here.point.modes).gradient)
             information[j] = (gradients[1] - gradients[0]) / (2.0 * width[j])
+        if known is not None:
+            information[:n_fixed, :n_fixed], information[:n_fixed, n_fixed:] = known, information[n_fixed:, :n_fixed].T
         return _symmetric(information)
 
     def _inverse(self, information: np.ndarray, here: Evaluation) -> np.ndarray:
@@ -171,7 +185,7 @@ class Search:
             raise NotConverged(f"the likelihood has no maximum by {', '.join(flat)}.", here.point.vector)
         size = np.sqrt(diagonal)
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
-        if values[0] < FLAT:
+        if values.min(initial=1.0) < FLAT:
             joined = [name for name, part in zip(self.names, vectors[:, 0], strict=True) if abs(part) > 0.1]
             raise NotConverged(f"the data don't tell {', '.join(joined)} apart (curvature {values[0]:.0e}).", here.point.vector)
         inverse: np.ndarray = (vectors / values) @ vectors.T / np.outer(size, size)

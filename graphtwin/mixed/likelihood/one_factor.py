@@ -70,14 +70,14 @@ class OneFactorPoint:
         return np.add.reduceat(cells, self.model.first_cell, axis=0)
 
     @cached_property
-    def _inverse(self) -> np.ndarray:
+    def inverse(self) -> np.ndarray:
         """Inverse Hessian of each group."""
         return np.linalg.inv(self.hessian)
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
         """Inverse Hessian times some columns."""
         shape = (*self.by_group.shape, right.shape[1])
-        return (self._inverse @ right.reshape(shape)).reshape(right.shape)
+        return (self.inverse @ right.reshape(shape)).reshape(right.shape)
 
     def log_determinant(self) -> float:
         """Log determinant of the Hessian; 0 where the groups' intercepts are free."""
@@ -91,20 +91,22 @@ class OneFactorPoint:
     def products(self) -> Float[np.ndarray, "fixed fixed"]:
         """Minus the second derivative by the fixed effects."""
         fixed = self.model.fixed_of_cell
-        half = (self.sums.weight @ fixed).reshape(-1, fixed.shape[2])
-        return fixed.reshape(half.shape).T @ half
+        products: np.ndarray = np.tensordot(fixed, self.sums.weight @ fixed, axes=([0, 1], [0, 1]))
+        return products
 
     def laplace_gradient(self) -> Float[np.ndarray, " parameters"]:
         """Gradient of the Laplace log-likelihood, without that of the normaliser, where the random coefficients are at their mode.
 
         With score s_i, weight w_i, its derivative w'_i by the log mean, leverage h_i = z_i' H^-1 z_i and v = H^-1 sum_i w'_i h_i z_i, a
-        shift of the log means changes it by e_i = s_i - w'_i h_i / 2 + w_i z_i'v / 2: the last term is the shift of the mode.
+        shift of the log means changes it by e_i = s_i - w'_i h_i / 2 + w_i z_i'v / 2: the last term is the shift of the mode. What is left
+        of the score by the random coefficients, twice subtracted in v, is what a last step to the mode would change: with counts of 1e9
+        rounding leaves too much of it.
         """
         design, layout = self.model.design, self.model.layout
-        spread = self.prior * (self.random @ self._inverse[design.cell_group]) @ self.random.mT
+        spread = self.prior * (self.random @ self.inverse[design.cell_group]) @ self.random.mT
         leverage = sum_leverage(design, self.model.family, self.coefficient, spread, self.inner)
         bend = self.over_groups(np.einsum("crk,cr->ck", self.random, leverage.bend))
-        shift = np.einsum("gkl,gl->gk", self._inverse, bend)
+        shift = np.einsum("gkl,gl->gk", self.inverse, bend - 2.0 * self.score_modes.reshape(bend.shape))
         change = (self.random @ shift[design.cell_group][:, :, None])[:, :, 0]
         effective = self.sums.score - 0.5 * leverage.bend + 0.5 * (self.sums.weight @ change[:, :, None])[:, :, 0]
         by_fixed = np.einsum("crp,cr->p", self.model.fixed_of_cell, effective)
@@ -118,9 +120,9 @@ class OneFactorPoint:
         moved = self.over_groups(np.einsum("crk,cr->ck", weight, effective))
         plain = self.over_groups(np.einsum("crk,cr->ck", weight, self.sums.score))
         products = self.over_groups(weight.mT @ (self.sums.weight @ self.random))
-        trace = (products @ self._inverse).sum(axis=0)
+        trace = (products @ self.inverse).sum(axis=0)
         return moved.T @ self.by_group - 0.5 * plain.T @ shift - trace
 
     def mode_covariances(self) -> list[np.ndarray]:
         """Conditional covariance (groups x effects x effects) of each group's random effects, given the parameters."""
-        return [np.einsum("ka,gab,lb->gkl", self.root, self._inverse, self.root)]
+        return [np.einsum("ka,gab,lb->gkl", self.root, self.inverse, self.root)]

@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from graphtwin.artifacts import write_json
+from graphtwin.mixed.families import family_named
+from graphtwin.mixed.result.groupings import FittedGrouping
+from graphtwin.mixed.result.predictions import predicted, simulated
+from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
 
 # Names of the attributes of a fit and its groupings that are arrays: the lists of JSON become arrays again.
-ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
+ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "feature_sd", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
+LEVEL = 0.95  # level of intervals where none is asked for
 
 
 @dataclass(frozen=True)
-class FittedGrouping:
-    """Random effects of one grouping.
+class Source:
+    """What a model was fitted to, for the questions that need it again; a model that was read from a file has none.
 
     Attributes:
-        name: Name of the grouping, such as "group:kind".
-        effects: Names of the effects of a group.
-        weight: Weight of each feature in what multiplies each effect, for every pattern of categories.
-        sd: Standard deviation of each effect between groups, in log rate a unit of the effect.
-        correlation: Correlation of every two effects between groups.
-        levels: Columns that the groups are made of, each with one value a group.
-        modes: Conditional modes (BLUPs) of every group's effects.
-        mode_sd: Conditional standard deviations of every group's effects, at the estimated parameters.
+        table: The table, with the columns that the model names.
+        held: From a table, the maximised log-likelihood as a function of a fixed effect's number and the value it is held at.
     """
 
-    name: str
-    effects: tuple[str, ...]
-    weight: Float[np.ndarray, "patterns features effects"]
-    sd: Float[np.ndarray, " effects"]
-    correlation: Float[np.ndarray, "effects effects"]
-    levels: dict[str, list[Any]]
-    modes: Float[np.ndarray, "groups effects"]
-    mode_sd: Float[np.ndarray, "groups effects"]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a group: its columns, then mode and conditional sd of every effect."""
-        frame = pd.DataFrame(self.levels)
-        for i, effect in enumerate(self.effects):
-            frame[effect], frame[f"{effect}_sd"] = self.modes[:, i], self.mode_sd[:, i]
-        return frame
+    table: pd.DataFrame
+    held: Callable[[pd.DataFrame], HeldLikelihood]
 
 
 @dataclass(frozen=True)
@@ -58,24 +44,36 @@ class MixedFit:
     Attributes:
         formula, family: Formula and name of the family, as they were given to the fit.
         absorbed: Grouping whose intercepts are free, or None.
+        weights, trials: Columns of weights and of trials, or None.
+        reml: Whether the log-likelihood is the restricted one.
+        quadrature: Points of the quadrature over random effects; 1 is the Laplace approximation.
         names: Names of the fixed effects.
-        estimate: Estimates of the fixed effects, on the log scale.
+        estimate: Estimates of the fixed effects, on the scale of the link: log rate, log odds (binomial) or mean (Gaussian).
         covariance: Covariance of the estimates, from the observed information about all parameters.
-        shape: Shape parameters of the family: phi (negative binomial: variance mu + mu^2 / phi; Tweedie: phi mu^power; gamma: phi mu^2),
-            power; none of Poisson.
+        shape: Shape parameters of the family: phi (negative binomial: variance mu + mu^2 / phi; NB1: mu (1 + phi); Tweedie: phi mu^power;
+            gamma: phi mu^2), power, zero_inflation (share of structural zeros), sigma (Gaussian); none of Poisson and binomial.
         groupings: Random effects of each grouping.
-        log_likelihood: Laplace log-likelihood with all constants; that of the profile where effects are absorbed.
+        log_likelihood: Log-likelihood with all constants, by Laplace or quadrature, or restricted; that of the profile where effects are
+            absorbed.
         n_parameters, n_rows: Number of parameters, absorbed intercepts among them, and of rows of the table.
         iterations: Number of Newton steps taken.
         distance: Distance from the maximum that was left, in standard errors.
         notes: What a reader must know: variances that vanish, columns that were absorbed.
         features, patterns, weight: The design: column j of a row of pattern q is the sum over features k of feature_k weight[q, k, j].
+        levels: Levels of every category in their order.
         feature_mean, n_rows_of_pattern: Means of the features and number of rows, for every pattern.
+        feature_sd: Standard deviations of the features over all rows.
+        response: Digest of the response of all rows in their order, by which two models are known to explain the same rows.
+        source: What the model was fitted to; None where it was read from a file.
     """
 
     formula: str
     family: str
     absorbed: str | None
+    weights: str | None
+    trials: str | None
+    reml: bool
+    quadrature: int
     names: tuple[str, ...]
     estimate: Float[np.ndarray, " fixed"]
     covariance: Float[np.ndarray, "fixed fixed"]
@@ -92,6 +90,10 @@ class MixedFit:
     weight: Float[np.ndarray, "patterns features fixed"]
     feature_mean: Float[np.ndarray, "patterns features"]
     n_rows_of_pattern: Float[np.ndarray, " patterns"]
+    levels: dict[str, list[str]]
+    feature_sd: Float[np.ndarray, " features"]
+    response: str
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
     def aic(self) -> float:
@@ -103,12 +105,93 @@ class MixedFit:
         """Standard errors of the fixed effects."""
         return np.sqrt(np.diag(self.covariance))
 
-    def to_frame(self) -> pd.DataFrame:
-        """Fixed effects: effect, estimate, se, z, p."""
-        return wald_table(pd.DataFrame({"effect": self.names}), self.estimate, self.se)
+    @property
+    def params(self) -> pd.Series:
+        """Estimates of the fixed effects by name."""
+        return pd.Series(self.estimate, index=list(self.names), name="estimate")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the fixed effects by name."""
+        return pd.Series(self.se, index=list(self.names), name="se")
+
+    def to_frame(self, level: float = LEVEL) -> pd.DataFrame:
+        """Fixed effects: effect, estimate, se, z, p, low and high of the Wald interval, and per_sd.
+
+        Args:
+            level: Share of intervals that hold the true effect.
+
+        Returns:
+            One row an effect; per_sd is its change a standard deviation of the numbers that it multiplies, NaN where there are none.
+        """
+        feature = np.abs(self.weight).max(axis=0).argmax(axis=0)
+        per_sd = np.where(feature > 0, self.estimate * self.feature_sd[feature], np.nan)
+        return wald_table(pd.DataFrame({"effect": self.names}), self.estimate, self.se, level).assign(per_sd=per_sd)
+
+    def conf_int(self, level: float = LEVEL, method: str = "wald") -> pd.DataFrame:
+        """Intervals of the fixed effects: low and high, one row an effect.
+
+        Args:
+            level: Share of intervals that hold the true effect.
+            method: "wald" (estimate and standard error) or "profile": the values at which the effect, held while all else is fitted again,
+                costs no more log-likelihood than half the chi-squared quantile. Where it never costs so much a bound is infinite.
+
+        Raises:
+            ValueError: When level or method are none, or the profile is asked of a model that was read from a file.
+        """
+        _require_level(level)
+        if method not in ("wald", "profile"):
+            raise ValueError(f"conf_int: method {method!r} is unknown. There are wald and profile.")
+        if method == "wald":
+            return self.to_frame(level).set_index("effect")[["low", "high"]]
+        if self.source is None:
+            raise ValueError("conf_int: a profile fits the model again, and this one was read from a file. Fit it to its table first.")
+        bounds = profile_bounds(self.source.held(self.source.table), self.estimate, self.se, self.log_likelihood, level)
+        return pd.DataFrame(bounds, index=pd.Index(self.names, name="effect"), columns=["low", "high"])
+
+    def predict(
+        self,
+        table: pd.DataFrame | None = None,
+        kind: str = "response",
+        random: bool = True,
+        unseen: str = "refuse",
+    ) -> Float[np.ndarray, " rows"]:
+        """Prediction for every row of a table, its offset included.
+
+        Combinations of categories that the model was fitted without are predicted by the effects that they are made of.
+
+        Args:
+            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            kind: "response" for the mean (of successes that among a row's trials, of zero-inflated counts with the structural zeros),
+                or "link" for the linear predictor: log rate, log odds or mean.
+            random: Whether the effects found for the groups enter; without them a group's effect is 0, and groups need not be named.
+            unseen: What to do with groups that weren't fitted: "refuse" them, take an effect of "zero", or "average" the response over the
+                distribution of groups, which multiplies it by exp(variance / 2) with a log link.
+
+        Raises:
+            ValueError: When a column is missing, a level or (by choice) a group is unknown, or the model has absorbed intercepts.
+        """
+        return predicted(self, self._table("predict") if table is None else table, kind, random, unseen)
+
+    def simulate(self, n: int, seed: int, table: pd.DataFrame | None = None, new_groups: bool = False) -> Float[np.ndarray, "draws rows"]:
+        """Draw responses for every row of a table.
+
+        Args:
+            n: Number of draws; the first ones are the same whatever their number.
+            seed: Seed of the draws.
+            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            new_groups: Whether the random effects of every group are drawn anew instead of keeping those found.
+        """
+        return simulated(self, self._table("simulate") if table is None else table, n, seed, new_groups)
+
+    def _table(self, what: str) -> pd.DataFrame:
+        """The fitted table, which a model that was read from a file lacks."""
+        if self.source is None:
+            raise ValueError(f"{what}: this model was read from a file, without its table. Give the table.")
+        return self.source.table
 
     def contrast(self, weights: Mapping[str, float]) -> pd.Series:
-        """A linear combination of fixed effects: estimate, se, z, p.
+        """A linear combination of fixed effects: estimate, se, z, p, low, high.
 
         Args:
             weights: Weight of each effect that takes part, such as {"x": 1.0, "x:kind[T.b]": 1.0}.
@@ -123,7 +206,7 @@ class MixedFit:
         return self.combine(pd.DataFrame(index=[0]), row).iloc[0]
 
     def combine(self, labels: pd.DataFrame, rows: Float[np.ndarray, "contrasts fixed"]) -> pd.DataFrame:
-        """Several linear combinations: the labels with estimate, se, z, p.
+        """Several linear combinations: the labels with estimate, se, z, p, low, high.
 
         Args:
             labels: Columns that name the combinations, one row each.
@@ -156,17 +239,18 @@ class MixedFit:
 
     def summary(self) -> str:
         """The model in words and two tables."""
+        link, kind = family_named(self.family).link, "restricted " if self.reml else ""
         shape = "".join(f", {name} {value:.4g}" for name, value in self.shape.items())
         free = f", free intercepts of {self.absorbed}" if self.absorbed else ""
         parts = [
             f"{self.formula}",
-            f"family {self.family}{shape}, log link{free}; {self.n_rows:,} rows",
-            f"log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
+            f"family {self.family}{shape}, {link.name} link{free}; {self.n_rows:,} rows",
+            f"{kind}log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
             f"{self.distance:.0e} standard errors from the maximum after {self.iterations} steps",
         ]
         if self.groupings:
             parts += ["", "Random effects", self.random_frame().to_string(index=False, float_format="{:.4g}".format, na_rep="")]
-        parts += ["", "Fixed effects (log rate)", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
+        parts += ["", f"Fixed effects ({link.scale})", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
         return "\n".join([*parts, *(f"Note: {note}" for note in self.notes)])
 
     def to_json(self, path: str | Path) -> Path:
@@ -175,7 +259,9 @@ class MixedFit:
         Args:
             path: Path of the file to make.
         """
-        return write_json(asdict(self), path)
+        entries = asdict(replace(self, source=None))
+        del entries["source"]
+        return write_json(entries, path)
 
     @classmethod
     def from_json(cls, path: str | Path) -> MixedFit:
@@ -188,7 +274,7 @@ class MixedFit:
             ValueError: When the file holds something else.
         """
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-        wanted = {field.name for field in fields(cls)}
+        wanted = {entry.name for entry in fields(cls)} - {"source"}
         if not isinstance(found, dict) or set(found) != wanted:
             missing = wanted - set(found) if isinstance(found, dict) else wanted
             raise ValueError(
@@ -202,10 +288,20 @@ class MixedFit:
 def _restored(found: dict[str, Any]) -> dict[str, Any]:
     """Arrays and tuples again, from the lists of JSON; null is NaN."""
     arrays = {name: np.array(value, dtype=np.float64) for name, value in found.items() if name in ARRAYS}
-    return found | arrays | {name: tuple(found[name]) for name in ("names", "notes", "effects") if name in found}
+    free = {"free": tuple(tuple(entry) for entry in found["free"])} if "free" in found else {}
+    return found | arrays | free | {name: tuple(found[name]) for name in ("names", "notes", "effects") if name in found}
 
 
-def wald_table(labels: pd.DataFrame, estimate: Float[np.ndarray, " rows"], se: Float[np.ndarray, " rows"]) -> pd.DataFrame:
-    """The labels with estimate, se, z and the two-sided p of a normal."""
-    z = estimate / se
-    return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * ndtr(-np.abs(z)))
+def wald_table(
+    labels: pd.DataFrame, estimate: Float[np.ndarray, " rows"], se: Float[np.ndarray, " rows"], level: float = LEVEL
+) -> pd.DataFrame:
+    """The labels with estimate, se, z, the two-sided p of a normal, and the bounds low and high of the interval."""
+    _require_level(level)
+    z, wide = estimate / se, ndtri(0.5 + 0.5 * level) * se
+    return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * ndtr(-np.abs(z)), low=estimate - wide, high=estimate + wide)
+
+
+def _require_level(level: float) -> None:
+    """Refuse a level that is no share, such as 95."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level {level}: it is a share of the intervals, between 0 and 1. Write 0.95 for 95 %.")

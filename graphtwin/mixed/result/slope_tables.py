@@ -13,7 +13,7 @@ from graphtwin.statistics import benjamini_hochberg
 
 
 def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame:
-    """Change of the log rate a unit of a covariate, in each level of a category.
+    """Change of the log rate (log odds, mean: the scale of the link) a unit of a covariate, in each level of a category.
 
     Other categories of the model are averaged over the combinations that occur, other numbers that interact are held at their mean there.
 
@@ -23,7 +23,7 @@ def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame
         by: Name of a category of the formula, such as the projection; None for one slope over all.
 
     Returns:
-        A table with columns group, estimate, se, z, p, p_adj, n_rows; one row a level.
+        A table with columns group, estimate, se, z, p, low and high (95 %), p_adj, n_rows; one row a level.
 
     Raises:
         ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
@@ -42,7 +42,8 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
         by: Name of a category of the formula.
 
     Returns:
-        A table with columns group, reference, estimate (group minus reference), se, z, p, p_adj; one row for every two levels.
+        A table with columns group, reference, estimate (group minus reference), se, z, p, low and high (95 %), p_adj; one row for every two
+        levels.
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
     both = [(i, j) for j, i in combinations(range(len(levels)), 2)]
