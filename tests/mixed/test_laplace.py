@@ -8,9 +8,10 @@ from scipy import optimize, stats
 from graphtwin.mixed.design.design import build_design
 from graphtwin.mixed.design.formula import parse_formula
 from graphtwin.mixed.families.counts import FAMILIES
+from graphtwin.mixed.likelihood import crossed_entries
 from graphtwin.mixed.likelihood.crossed import Crossed
 from graphtwin.mixed.likelihood.curvature import fixed_curvature
-from graphtwin.mixed.likelihood.laplace import evaluate, fixed_information, joint_mode
+from graphtwin.mixed.likelihood.laplace import evaluate, fixed_information, joint_mode, mode_covariances
 from graphtwin.mixed.likelihood.maximise import Search
 from graphtwin.mixed.likelihood.one_factor import OneFactor
 from graphtwin.mixed.likelihood.start import starting_evaluation
@@ -124,6 +125,19 @@ def test_the_likelihood_is_that_of_dense_matrices(name):
     terms = [("pre", "1x"), ("post", "1")] if design.inner.name == "pre" else [("post", "1"), ("pre", "1x")]
     ours = evaluate(model, normaliser, vector, np.zeros(model.n_modes)).value
     assert ours == pytest.approx(dense_laplace(name, table, vector, root, terms), abs=1e-6)
+
+
+@pytest.mark.parametrize("random", [term for term in RANDOM if "post" in term])
+def test_products_of_few_entries_are_those_of_whole_matrices(random, monkeypatch):
+    found = []
+    for products in (np.inf, 0.0):
+        monkeypatch.setattr(crossed_entries, "DENSE_PRODUCTS", products)
+        model, _, normaliser = model_of("poisson", random, small_table("poisson", n=60))
+        assert bool(len(model.entries.slot)) == (products == 0.0)
+        here = evaluate(model, normaliser, some_vector(model, "poisson"), np.zeros(model.n_modes))
+        found.append([np.array(here.value), here.gradient, here.point.modes, *mode_covariances(here.point)])
+    for dense, few in zip(*found, strict=True):
+        np.testing.assert_allclose(few, dense, rtol=1e-9, atol=1e-9)
 
 
 def integrated(table, beta, sd):

@@ -1,9 +1,9 @@
 """The penalised likelihood of a model with several groupings, such as subjects and items.
 
 Ordered by grouping, the Hessian of the random effects is [[D, C'], [C, R]]: D has one small block for each group of the inner grouping, R
-stands for all others. The inner ones are eliminated: the Schur complement S = R - C D^-1 C' is dense and as wide as the other groupings
-have coefficients (hundreds), log det H = log det D + log det S, and C is made a block of inner groups at a time, so that memory
-stays flat.
+stands for all others. The inner ones are eliminated: the Schur complement S = R - C D^-1 C' is as wide as the other groupings have
+coefficients (hundreds or thousands) and soon dense, log det H = log det D + log det S, and C is made a block of inner groups at a time, so
+that memory stays flat. `CrossEntries` has the products with C.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from graphtwin.mixed.design import Design, add_products, add_sums, log_mean, mirrored
 from graphtwin.mixed.families import Family
+from graphtwin.mixed.likelihood.crossed_entries import CrossEntries
 from graphtwin.mixed.likelihood.crossed_sweeps import add_cross, add_crossed, add_slot_features, add_slot_sums, fill_cross
 from graphtwin.mixed.likelihood.layout import Layout
 
@@ -32,6 +34,7 @@ class Crossed:
         n_modes: Number of random coefficients, those of the inner grouping first.
         slots: Place of every row's coefficient among the crossed ones, for each crossed random effect.
         plain: Weight of each feature in what multiplies each crossed random effect, for every pattern of categories.
+        entries: Where the entries of C lie.
     """
 
     def __init__(self, design: Design, family: Family):
@@ -58,17 +61,19 @@ class Crossed:
         self.first_cell: Int[np.ndarray, " groups"] = np.flatnonzero(np.r_[True, np.diff(design.cell_group) > 0])
         self.fixed_of_cell = design.fixed.weight[design.cell_pattern]
         self.slots, self.plain = _slots(design)
-        self.blocks = list(self._group_blocks())
+        group_start = np.r_[design.cell_start[self.first_cell], len(design.y)]
+        self.entries = CrossEntries.of(group_start, self.slots, self.n_crossed)
+        self.blocks = list(self._group_blocks(group_start))
 
-    def _group_blocks(self) -> Iterator[tuple[int, int, int, int, int]]:
+    def _group_blocks(self, group_start: Int[np.ndarray, " bounds"]) -> Iterator[tuple[int, int, int, int, int]]:
         """Rows from and to, first cell, inner groups from and to, of blocks that cut no inner group."""
-        starts = np.r_[self.design.cell_start[self.first_cell], len(self.design.y)]
-        per_group = max(1, len(self.design.inner.effects) * self.n_crossed)
+        most_entries = BLOCK_ENTRIES // max(1, len(self.design.inner.effects))
         begin = 0
         while begin < self.design.inner.n_groups:
-            end = int(np.searchsorted(starts, starts[begin] + BLOCK_ROWS, side="right")) - 1
-            end = min(max(end, begin + 1), begin + max(1, BLOCK_ENTRIES // per_group))
-            yield int(starts[begin]), int(starts[end]), int(self.first_cell[begin]), begin, end
+            last_of_rows = int(np.searchsorted(group_start, group_start[begin] + BLOCK_ROWS, side="right")) - 1
+            last_of_entries = int(np.searchsorted(self.entries.start, self.entries.start[begin] + most_entries, side="right")) - 1
+            end = max(min(last_of_rows, last_of_entries), begin + 1)
+            yield int(group_start[begin]), int(group_start[end]), int(self.first_cell[begin]), begin, end
             begin = end
 
     def at(self, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]) -> CrossedPoint:
@@ -166,30 +171,36 @@ class CrossedPoint:
         """Inverse of each inner group's Hessian."""
         return np.linalg.inv(self.hessian)
 
-    def cross_block(self, block: tuple[int, int, int, int, int], square: np.ndarray) -> np.ndarray:
-        """The columns of C that belong to a block of inner groups; adds the block's part of R to `square`, unless that is empty."""
+    def cross_block(self, block: tuple[int, int, int, int, int], square: np.ndarray) -> Float[np.ndarray, " entries"]:
+        """The entries of C that belong to a block of inner groups; adds the block's part of R to `square`, unless that is empty."""
         low, high, cell, first, last = block
-        model, design = self.model, self.model.design
-        dense = np.zeros((model.n_crossed, (last - first) * self.by_group.shape[1]))
+        model, design, start = self.model, self.model.design, self.model.entries.start
+        entries = np.zeros((start[last] - start[first]) * self.by_group.shape[1])
         fill_cross(
-            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, self.load,
-            self.transposed, self.weight[low:high], first, dense, square,
+            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, model.entries.place,
+            start, self.load, self.transposed, self.weight[low:high], first, entries, square,
         )  # fmt: skip
-        return dense
-
-    def times_inverse(self, dense: np.ndarray, first: int, last: int) -> np.ndarray:
-        """C D^-1 of a block of inner groups."""
-        apart = dense.reshape(len(dense), last - first, -1)
-        return np.einsum("qgk,gkl->qgl", apart, self.inverse[first:last]).reshape(dense.shape)
+        return entries
 
     @cached_property
-    def schur(self) -> tuple[np.ndarray, bool]:
-        """Cholesky factor of the Schur complement S."""
+    def schur(self) -> Float[np.ndarray, "crossed crossed"]:
+        """Cholesky factor of the Schur complement S, in the lower triangle.
+
+        Raises:
+            LinAlgError: When S is not positive definite, at parameters far from any maximum.
+        """
         schur = np.eye(self.model.n_crossed)
         for block in self.model.blocks:
-            dense = self.cross_block(block, schur)
-            schur -= self.times_inverse(dense, *block[3:]) @ dense.T
-        return cho_factor(schur, lower=True, overwrite_a=True, check_finite=False)
+            first, last = block[3:]
+            self.model.entries.subtract_products(self.cross_block(block, schur), self.inverse[first:last], first, schur)
+        factor, failed = dpotrf(schur.T, lower=0, clean=0, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the Schur complement of the random effects is not positive definite.")
+        return np.asarray(factor).T
+
+    def inverse_schur(self) -> Float[np.ndarray, "crossed crossed"]:
+        """Inverse of the Schur complement, in the lower triangle."""
+        return np.asarray(dpotri(self.schur.T, lower=0)[0]).T
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
         """Inverse Hessian times some columns."""
@@ -207,7 +218,7 @@ class CrossedPoint:
         inner = self.inverse @ right[: model.n_inner].reshape(*self.by_group.shape, columns)
         moved = np.zeros((model.n_crossed, columns))
         add_cross(*fixed, inner, moved, True)
-        crossed = cho_solve(self.schur, right[model.n_inner :] - moved, check_finite=False)
+        crossed = cho_solve((self.schur.T, False), right[model.n_inner :] - moved, check_finite=False)
         back = np.zeros_like(inner)
         add_cross(*fixed, back, crossed, False)
         inner -= self.inverse @ back
@@ -215,7 +226,7 @@ class CrossedPoint:
 
     def log_determinant(self) -> float:
         """Log determinant of the Hessian."""
-        return float(np.linalg.slogdet(self.hessian)[1].sum() + 2.0 * np.log(np.diag(self.schur[0])).sum())
+        return float(np.linalg.slogdet(self.hessian)[1].sum() + 2.0 * np.log(np.diag(self.schur)).sum())
 
     def cross(self) -> Float[np.ndarray, "modes fixed"]:
         """Minus the mixed second derivative by random coefficients and fixed effects."""

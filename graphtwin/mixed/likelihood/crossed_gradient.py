@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import cho_solve
 
 from graphtwin.mixed.design import add_sums, log_mean
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
@@ -59,15 +58,16 @@ def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray],
     by_shape = np.zeros(len(point.inner))
     n_inner, n_slots = point.by_group.shape[1], len(model.slots)
     inner_trace, trace = np.zeros((n_inner, n_inner)), np.zeros((n_slots, n_slots))
-    among = cho_solve(point.schur, np.eye(model.n_crossed), check_finite=False)
+    among = point.inverse_schur()
     inner_plain = np.ascontiguousarray(design.inner.weight.mT)
     for block in model.blocks:
         low, high, cell, first = block[:4]
-        within, between = inverse_of_block(point, block)
+        within, between = inverse_of_block(point, block, among)
         leverage = np.empty(high - low)
         crossed_leverage(
-            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, point.load, model.plain,
-            point.transposed, inner_plain, point.weight[low:high], first, within, between, among, inner_trace, trace, leverage,
+            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, model.entries.place,
+            model.entries.start, point.load, model.plain, point.transposed, inner_plain, point.weight[low:high], first, within, between,
+            among, inner_trace, trace, leverage,
         )  # fmt: skip
         by_eta, shapes = model.family.derivatives(point.log_mean(low, high, cell), design.y[low:high], point.inner)
         bend.add(point, low, high, cell, leverage * by_eta)
@@ -78,16 +78,12 @@ def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray],
 
 
 def inverse_of_block(
-    point: CrossedPoint, block: tuple[int, int, int, int, int]
-) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, "crossed coefficients"]]:
-    """The inverse Hessian of the inner groups of a block, and the inverse Hessian between them and the crossed coefficients."""
+    point: CrossedPoint, block: tuple[int, int, int, int, int], among: Float[np.ndarray, "crossed crossed"]
+) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, " entries"]]:
+    """The inverse Hessian of the inner groups of a block, and its entries between them and the crossed coefficients."""
     first, last = block[3:]
-    n_inner = point.by_group.shape[1]
-    times = point.times_inverse(point.cross_block(block, np.zeros((0, 0))), first, last)
-    solved = cho_solve(point.schur, times, check_finite=False)
-    by_group = [np.moveaxis(part.reshape(-1, last - first, n_inner), 0, 1) for part in (times, solved)]
-    within = point.inverse[first:last] + by_group[0].mT @ by_group[1]
-    return within, -solved
+    entries = point.cross_block(block, np.zeros((0, 0)))
+    return point.model.entries.inverse_between(entries, point.inverse[first:last], first, among)
 
 
 def _diagonal_blocks(point: CrossedPoint, trace: np.ndarray) -> list[np.ndarray]:
@@ -132,11 +128,12 @@ def _by_roots(point: CrossedPoint, effective: GradientSums, shift: np.ndarray, t
 def crossed_covariances(point: CrossedPoint) -> list[np.ndarray]:
     """Conditional covariance (groups x effects x effects) of each group's random effects, given the parameters."""
     design = point.model.design
-    inner = np.concatenate([inverse_of_block(point, block)[0] for block in point.model.blocks])
-    among = cho_solve(point.schur, np.eye(point.model.n_crossed), check_finite=False)
+    among = point.inverse_schur()
+    inner = np.concatenate([inverse_of_block(point, block, among)[0] for block in point.model.blocks])
     parts, place = [inner], 0
     for grouping in design.crossed:
         own = np.arange(place, place + grouping.size).reshape(grouping.n_groups, -1)
-        parts.append(among[own[:, :, None], own[:, None, :]])
+        rows, columns = own[:, :, None], own[:, None, :]
+        parts.append(among[np.maximum(rows, columns), np.minimum(rows, columns)])
         place += grouping.size
     return [np.einsum("ka,gab,lb->gkl", root, part, root) for root, part in zip(point.roots, parts, strict=True)]

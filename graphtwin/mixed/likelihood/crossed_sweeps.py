@@ -69,22 +69,26 @@ def add_slot_features(low, high, cell, cell_start, cell_pattern, values, slots, 
 
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
-def fill_cross(low, high, cell, cell_start, cell_pattern, cell_group, values, slots, load, random, amount, first, dense, square):
-    """Add weight x load x inner load to `dense` (slots x inner coefficients of the block).
+def fill_cross(
+    low, high, cell, cell_start, cell_pattern, cell_group, values, slots, place, start, load, random, amount, first, entries, square
+):
+    """Add weight x load x inner load to `entries`, laid out as `CrossEntries` says.
 
-    Weight x load x load is added to `square` (slots x slots), unless that is empty.
+    Weight x load x load is added to the lower triangle of `square` (slots x slots), unless that is empty.
     """
     n_inner = random.shape[1]
     i = low
     while i < high:
-        end, pattern, place = min(cell_start[cell + 1], high), cell_pattern[cell], (cell_group[cell] - first) * n_inner
+        end, pattern, group = min(cell_start[cell + 1], high), cell_pattern[cell], cell_group[cell]
+        base, width = n_inner * (start[group] - start[first]), start[group + 1] - start[group]
         for j in range(i, end):
             for s in range(len(slots)):
                 part, at = amount[j - low] * _loaded(load, s, pattern, values, j), slots[s, j]
                 for b in range(n_inner):
-                    dense[at, place + b] += part * _loaded(random, cell, b, values, j)
+                    entries[base + b * width + place[s, j]] += part * _loaded(random, cell, b, values, j)
                 for t in range(len(slots) if len(square) else 0):
-                    square[at, slots[t, j]] += part * _loaded(load, t, pattern, values, j)
+                    if slots[t, j] <= at:
+                        square[at, slots[t, j]] += part * _loaded(load, t, pattern, values, j)
         i, cell = end, cell + 1
 
 
@@ -114,19 +118,20 @@ def add_cross(cell_start, cell_pattern, cell_group, values, slots, load, random,
 @njit(cache=True, nogil=True, fastmath=REASSOCIATE)
 @no_type_check
 def crossed_leverage(
-    low, high, cell, cell_start, cell_pattern, cell_group, values, slots, load, plain, random, inner_plain, amount,
+    low, high, cell, cell_start, cell_pattern, cell_group, values, slots, place, start, load, plain, random, inner_plain, amount,
     first, within, between, among, inner_trace, trace, out,
 ):  # fmt: skip
     """Leverage z' H^-1 z of every row of a block, and the traces of weight x plain load x (H^-1 z)', by every two effects.
 
-    `within`, `between` and `among` are the inverse Hessian of the block's inner groups, of slots with their coefficients, and of slots.
+    `within` is the inverse Hessian of the block's inner groups, `between` its entries between them and slots, laid out as those of C, and
+    `among` the lower triangle of that of slots.
     """
     n_inner, n_slots = random.shape[1], len(slots)
     inner, crossed = np.empty(n_inner), np.empty(n_slots)
     i = low
     while i < high:
-        end, pattern, group = min(cell_start[cell + 1], high), cell_pattern[cell], cell_group[cell] - first
-        place = group * n_inner
+        end, pattern, group = min(cell_start[cell + 1], high), cell_pattern[cell], cell_group[cell]
+        base, width = n_inner * (start[group] - start[first]), start[group + 1] - start[group]
         for j in range(i, end):
             total = 0.0
             for b in range(n_inner):
@@ -136,18 +141,18 @@ def crossed_leverage(
             for b in range(n_inner):
                 solved = 0.0
                 for c in range(n_inner):
-                    solved += within[group, b, c] * inner[c]
+                    solved += within[group - first, b, c] * inner[c]
                 for s in range(n_slots):
-                    solved += between[slots[s, j], place + b] * crossed[s]
+                    solved += between[base + b * width + place[s, j]] * crossed[s]
                 total += inner[b] * solved
                 for a in range(n_inner):
                     inner_trace[a, b] += amount[j - low] * _loaded(inner_plain, pattern, a, values, j) * solved
             for s in range(n_slots):
                 solved, at = 0.0, slots[s, j]
                 for c in range(n_inner):
-                    solved += between[at, place + c] * inner[c]
+                    solved += between[base + c * width + place[s, j]] * inner[c]
                 for t in range(n_slots):
-                    solved += among[at, slots[t, j]] * crossed[t]
+                    solved += among[max(at, slots[t, j]), min(at, slots[t, j])] * crossed[t]
                 total += crossed[s] * solved
                 for t in range(n_slots):
                     trace[t, s] += amount[j - low] * _loaded(plain, t, pattern, values, j) * solved
