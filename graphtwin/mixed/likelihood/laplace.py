@@ -89,6 +89,21 @@ def laplace_gradient(point: Point) -> Float[np.ndarray, " parameters"]:
     return crossed_gradient(point) if isinstance(point, CrossedPoint) else point.laplace_gradient()
 
 
+def gradient_near(
+    point: Point, normaliser: Normaliser, vector: Float[np.ndarray, " parameters"], beyond: Beyond | None = None
+) -> Float[np.ndarray, " parameters"]:
+    """Gradient of the log-likelihood of `evaluate` at parameters so close to those of a mode that one step with its Hessian finds theirs.
+
+    What the step misses is of second order in the distance.
+    """
+    there = point.model.at(vector, point.modes)
+    there = point.model.at(vector, point.modes + point.solve(there.score_modes[:, None])[:, 0])
+    gradient = laplace_gradient(there)
+    by_shape = normaliser(point.model.layout.shape(vector))[1]
+    gradient[len(gradient) - len(by_shape) :] += by_shape
+    return gradient if beyond is None else gradient + beyond(there)[1]
+
+
 def mode_covariances(point: Point) -> list[np.ndarray]:
     """Conditional covariance of each group's random effects, one array a grouping."""
     return crossed_covariances(point) if isinstance(point, CrossedPoint) else point.mode_covariances()

@@ -14,7 +14,16 @@ from jaxtyping import Float
 
 from graphtwin.mixed.families import Normaliser
 from graphtwin.mixed.likelihood.curvature import fixed_curvature
-from graphtwin.mixed.likelihood.laplace import Beyond, Evaluation, Model, NotConverged, evaluate, fixed_information, laplace_gradient
+from graphtwin.mixed.likelihood.laplace import (
+    Beyond,
+    Evaluation,
+    Model,
+    NotConverged,
+    evaluate,
+    fixed_information,
+    gradient_near,
+    laplace_gradient,
+)
 from graphtwin.mixed.likelihood.one_factor import OneFactorPoint
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
@@ -84,7 +93,8 @@ class Search:
             if (squared < CLOSE or iteration > PATIENCE) and not exact:
                 information, exact = self.exact_information(here, information), True
                 continue
-            here = self._climbed(here, step)
+            below, here = here, self._climbed(here, step)
+            information = information if exact else revised(information, below, here)
             reason = self.edge(here.point.vector)
             if reason and (was_at_edge or squared < CLOSE):
                 raise NotConverged(reason, here.point.vector)
@@ -100,6 +110,10 @@ class Search:
     def _evaluated(self, vector: np.ndarray, modes: np.ndarray) -> Evaluation:
         """The log-likelihood at some parameters, from a guess of the mode of the random effects."""
         return evaluate(self.model, self.normaliser, vector, modes, self.beyond)
+
+    def _gradient_near(self, here: Evaluation, vector: np.ndarray) -> np.ndarray:
+        """The gradient at parameters close to those of an evaluation."""
+        return gradient_near(here.point, self.normaliser, vector, self.beyond)
 
     def _climbed(self, here: Evaluation, step: np.ndarray) -> Evaluation:
         """The point after a step, shortened until the likelihood rises (or stays, within rounding, close to the maximum)."""
@@ -137,8 +151,7 @@ class Search:
         information[:n_fixed, :n_fixed] = fixed_information(here.point)[0]
         for j, size in enumerate(self._sizes(here.point.vector), start=n_fixed):
             move = STEP_IN_SIZES * size * np.eye(n)[j]
-            there = self._evaluated(here.point.vector + move, here.point.modes)
-            information[:, j] = (here.gradient - there.gradient) / move[j]
+            information[:, j] = (here.gradient - self._gradient_near(here, here.point.vector + move)) / move[j]
             information[j, :n_fixed] = information[:n_fixed, j]
         information[n_fixed:, n_fixed:] = _symmetric(information[n_fixed:, n_fixed:])
         return information
@@ -156,8 +169,8 @@ class Search:
     ) -> Float[np.ndarray, "parameters parameters"]:
         """Minus the second derivative of the Laplace likelihood, in closed form or by central differences of its gradient.
 
-        Along a fixed effect the mode of the random effects is followed in a straight line. What the line misses is even in the step, and
-        cancels.
+        Along a fixed effect the mode of the random effects is followed in a straight line, along others by one step with the Hessian at the
+        maximum. What these miss is even in the step, and cancels.
         """
         n_fixed, n = self.model.layout.n_fixed, self.model.layout.n_parameters
         width = STEP_IN_ERRORS / np.sqrt(np.maximum(np.abs(np.diag(rough)), 1e-12))
@@ -171,7 +184,7 @@ class Search:
                 if j < n_fixed and self.beyond is None:
                     gradients.append(laplace_gradient(self.model.at(vector, here.point.modes + move * shift[:, j])))
                 else:
-                    gradients.append(self._evaluated(vector, here.point.modes).gradient)
+                    gradients.append(self._gradient_near(here, vector))
             information[j] = (gradients[1] - gradients[0]) / (2.0 * width[j])
         if known is not None:
             information[:n_fixed, :n_fixed], information[:n_fixed, n_fixed:] = known, information[n_fixed:, :n_fixed].T
@@ -202,6 +215,18 @@ def ascent(information: Float[np.ndarray, "parameters parameters"], gradient: Fl
     size = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     return vectors @ ((vectors.T @ (gradient / size)) / np.maximum(np.abs(values), FLAT)) / size
+
+
+def revised(information: Float[np.ndarray, "parameters parameters"], below: Evaluation, here: Evaluation) -> np.ndarray:
+    """The information after a step, such that it tells by how much the gradient changed along it; where it did not fall, as it was.
+
+    Source: the BFGS formula, Nocedal and Wright 2006, chapter 6.
+    """
+    move, fall = here.point.vector - below.point.vector, below.gradient - here.gradient
+    told = information @ move
+    if move @ fall <= 0.2 * (move @ told):
+        return information
+    return information + np.outer(fall, fall) / (move @ fall) - np.outer(told, told) / (move @ told)
 
 
 def _symmetric(matrix: np.ndarray) -> np.ndarray:
