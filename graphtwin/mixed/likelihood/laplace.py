@@ -22,6 +22,7 @@ from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
 MODE_ROUNDING = 1e-9  # squared step from which one that doesn't shrink to a tenth is what rounding leaves: large counts lose digits
 MAX_STEPS = 60  # most Newton steps to a mode, and most halvings of one, after which there is no mode
+SLOW = 0.05  # share of the last step's gain above which a step asks for a Hessian of its own
 LONGEST_STEP = 3.0  # largest change of a standardised random coefficient in one step
 
 
@@ -63,6 +64,7 @@ def evaluate(
     vector: Float[np.ndarray, " parameters"],
     modes: Float[np.ndarray, " modes"],
     beyond: Beyond | None = None,
+    near: Point | None = None,
 ) -> Evaluation:
     """The Laplace log-likelihood and its gradient.
 
@@ -72,11 +74,12 @@ def evaluate(
         vector: The parameters, as `Layout` orders them.
         modes: Random coefficients at which the search of the mode starts.
         beyond: What is added to the Laplace log-likelihood, such as what quadrature adds.
+        near: A point whose Hessian is known and not far from that of the mode, or None.
 
     Raises:
         NotConverged: When the mode of the random effects is not found.
     """
-    point = find_mode(model, vector, modes)
+    point = find_mode(model, vector, modes, near)
     constant, by_shape = normaliser(model.layout.shape(vector))
     gradient = laplace_gradient(point)
     gradient[len(gradient) - len(by_shape) :] += by_shape
@@ -109,23 +112,33 @@ def mode_covariances(point: Point) -> list[np.ndarray]:
     return crossed_covariances(point) if isinstance(point, CrossedPoint) else point.mode_covariances()
 
 
-def find_mode(model: Model, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"]) -> Point:
-    """The random coefficients that maximise the penalised likelihood, by damped Newton steps."""
+def find_mode(
+    model: Model, vector: Float[np.ndarray, " parameters"], modes: Float[np.ndarray, " modes"], near: Point | None = None
+) -> Point:
+    """The random coefficients that maximise the penalised likelihood, by damped Newton steps.
+
+    With crossed groupings a Hessian costs more than many passes over the rows. There a known one serves until a step gains too little.
+    """
     point = model.at(vector, modes)
     if not np.isfinite(point.value):
         point = model.at(vector, np.zeros_like(modes))
     if not np.isfinite(point.value):
         raise NotConverged("the likelihood at these parameters is not finite.", vector)
-    before = np.inf
+    keeps = isinstance(model, Crossed) and model.family.concave
+    known, before, own = near if near is not None and keeps else point, np.inf, False
     for _ in range(MAX_STEPS):
-        step, newton = _mode_step(model, point)
-        squared = float(point.score_modes @ step)
-        if squared < MODE_TOLERANCE or (before < MODE_ROUNDING and squared > 0.1 * before):
+        step, newton = _mode_step(model, point) if known is point else (known.solve(point.score_modes[:, None])[:, 0], True)
+        gain = float(point.score_modes @ step)
+        if (gain < MODE_TOLERANCE and known is point) or (own and before < MODE_ROUNDING and gain > 0.1 * before):
             if not newton:
                 raise NotConverged("the random effects stand on a saddle of the likelihood, not at a mode.", vector)
             return point
-        before = squared
-        point = _improved(model, point, np.zeros(len(vector)), _shortened(step, point.score_modes))
+        if known is not point and (gain < MODE_TOLERANCE or gain > SLOW * before):
+            known, before, own = point, np.inf, False
+            continue
+        own = known is point
+        point, before = _improved(model, point, np.zeros(len(vector)), _shortened(step, point.score_modes)), gain
+        known = known if keeps else point
     raise NotConverged(f"the random effects have no mode after {MAX_STEPS} Newton steps at these parameters.", vector)
 
 

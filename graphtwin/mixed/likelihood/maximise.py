@@ -107,9 +107,9 @@ class Search:
             f"{left:.1e} standard errors from a maximum after {MAX_ITERATIONS} steps. {self._steepest(here)}", here.point.vector
         )
 
-    def _evaluated(self, vector: np.ndarray, modes: np.ndarray) -> Evaluation:
-        """The log-likelihood at some parameters, from a guess of the mode of the random effects."""
-        return evaluate(self.model, self.normaliser, vector, modes, self.beyond)
+    def _evaluated(self, vector: np.ndarray, modes: np.ndarray, near: Evaluation) -> Evaluation:
+        """The log-likelihood at some parameters, from a guess of the mode of the random effects and an evaluation not far from there."""
+        return evaluate(self.model, self.normaliser, vector, modes, self.beyond, near.point)
 
     def _gradient_near(self, here: Evaluation, vector: np.ndarray) -> np.ndarray:
         """The gradient at parameters close to those of an evaluation."""
@@ -124,7 +124,7 @@ class Search:
         for _ in range(MAX_HALVINGS):
             try:
                 modes = here.point.modes + shift @ self.model.layout.fixed(step)
-                there = self._evaluated(here.point.vector + step, modes)
+                there = self._evaluated(here.point.vector + step, modes, here)
             except (NotConverged, np.linalg.LinAlgError):
                 there = None
             if there is not None and there.value > here.value - slack and np.isfinite(there.gradient).all():
