@@ -7,12 +7,10 @@ a dense matrix later. What can't be fitted is refused here: gaps, an offset log(
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import no_type_check
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from numba import njit
 
 from graphtwin.mixed.design import checks
 from graphtwin.mixed.design.expressions import column, numbers_of, numeric
@@ -179,23 +177,15 @@ def _sorted_by_cell(inner: Grouping, expansion: Expansion) -> tuple[np.ndarray, 
     n_patterns = len(expansion.patterns)
     code = inner.code.astype(np.int64) * n_patterns + expansion.pattern
     counts = np.bincount(code, minlength=inner.n_groups * n_patterns)
-    order = counting_order(code, counts)
     cells = np.flatnonzero(counts)
-    return order, np.r_[0, np.cumsum(counts[cells])], cells
+    return stable_order(code), np.r_[0, np.cumsum(counts[cells])], cells
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def counting_order(code, counts):
-    """Stable order of small integers in one pass."""
-    place = np.zeros(len(counts), np.int64)
-    for k in range(1, len(counts)):
-        place[k] = place[k - 1] + counts[k - 1]
-    order = np.empty(len(code), np.int32)
-    for i in range(len(code)):
-        order[place[code[i]]] = i
-        place[code[i]] += 1
-    return order
+def stable_order(code: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
+    """Stable order of small integers: sorted together with their places, which is quicker than an indirect sort."""
+    bits = max(len(code) - 1, 1).bit_length()
+    together = np.sort((code.astype(np.int64) << bits) | np.arange(len(code)))
+    return (together & ((1 << bits) - 1)).astype(np.int32)
 
 
 def group_codes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Int[np.ndarray, " rows"], pd.DataFrame]:

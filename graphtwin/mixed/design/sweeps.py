@@ -6,14 +6,12 @@ All that a fit needs of a million rows are these sums: with r features a cell ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float
-from numba import njit
+from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.design import BLOCK, Design
-from graphtwin.mixed.families import REASSOCIATE, Family
+from graphtwin.mixed.families import Family
 
 
 @dataclass(frozen=True)
@@ -139,77 +137,77 @@ def mirrored(upper: Float[np.ndarray, "cells features features"]) -> Float[np.nd
     return np.triu(upper) + np.swapaxes(np.triu(upper, 1), 1, 2)
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def log_mean(low, high, cell, cell_start, offset, values, coefficient, out):
+Bounds = Int[np.ndarray, " bounds"]
+Rows = Float[np.ndarray, " rows"]
+Values = Float[np.ndarray, "varying all_rows"]
+
+
+def cell_bounds(low: int, high: int, cell: int, cell_start: Bounds) -> Int[np.ndarray, " bounds_of_block"]:
+    """First row of each cell of a block, counted from the block's first row, and the number of its rows; `cell` is that of the first."""
+    last = int(cell_start[cell:].searchsorted(high)) + cell
+    bounds = cell_start[cell : last + 1] - low
+    bounds[0], bounds[-1] = 0, high - low
+    return bounds
+
+
+def log_mean(
+    low: int,
+    high: int,
+    cell: int,
+    cell_start: Bounds,
+    offset: Float[np.ndarray, " all_rows"],
+    values: Values,
+    coefficient: Float[np.ndarray, "cells features"],
+    out: Rows,
+) -> None:
     """Offset plus features times coefficients, of rows low to high; `cell` is the cell of the first row."""
-    i = low
-    while i < high:
-        end = min(cell_start[cell + 1], high)
-        there, shift, base = out[i - low : end - low], offset[i:end], coefficient[cell, 0]
-        for j in range(len(there)):
-            there[j] = shift[j] + base
-        for k in range(len(values)):
-            feature, slope = values[k][i:end], coefficient[cell, k + 1]
-            for j in range(len(there)):
-                there[j] += slope * feature[j]
-        i, cell = end, cell + 1
+    counts = np.diff(cell_bounds(low, high, cell, cell_start))
+    here = coefficient[cell : cell + len(counts)]
+    np.add(offset[low:high], np.repeat(here[:, 0], counts), out=out)
+    for k in range(len(values)):
+        slope = np.repeat(here[:, k + 1], counts)
+        slope *= values[k, low:high]
+        out += slope
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def fill_leverage(low, high, cell, cell_start, values, spread, out):
+def fill_leverage(
+    low: int, high: int, cell: int, cell_start: Bounds, values: Values, spread: Float[np.ndarray, "cells features features"], out: Rows
+) -> None:
     """Quadratic form, features' spread features, of every row."""
-    i = low
-    while i < high:
-        end = min(cell_start[cell + 1], high)
-        there = out[i - low : end - low]
-        there[:] = spread[cell, 0, 0]
-        for k in range(len(values)):
-            feature, straight, square = values[k][i:end], 2.0 * spread[cell, 0, k + 1], spread[cell, k + 1, k + 1]
-            for j in range(len(there)):
-                there[j] += feature[j] * (straight + square * feature[j])
-            for m in range(k):
-                other, mixed = values[m][i:end], 2.0 * spread[cell, k + 1, m + 1]
-                for j in range(len(there)):
-                    there[j] += mixed * feature[j] * other[j]
-        i, cell = end, cell + 1
+    counts = np.diff(cell_bounds(low, high, cell, cell_start))
+    here = spread[cell : cell + len(counts)]
+    out[:] = np.repeat(here[:, 0, 0], counts)
+    for k in range(len(values)):
+        part = np.repeat(here[:, k + 1, k + 1], counts)
+        part *= values[k, low:high]
+        for m in range(-1, k):
+            mixed = np.repeat(2.0 * here[:, k + 1, m + 1], counts)
+            part += mixed if m < 0 else np.multiply(mixed, values[m, low:high], out=mixed)
+        part *= values[k, low:high]
+        out += part
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_sums(low, high, cell, cell_start, values, amount, out):
+def add_sums(
+    low: int, high: int, cell: int, cell_start: Bounds, values: Values, amount: Rows, out: Float[np.ndarray, "cells features"]
+) -> None:
     """Add sums of amount x feature to each cell."""
-    i = low
-    while i < high:
-        end = min(cell_start[cell + 1], high)
-        here = amount[i - low : end - low]
-        out[cell, 0] += here.sum()
-        for k in range(len(values)):
-            feature, total = values[k][i:end], 0.0
-            for j in range(len(here)):
-                total += here[j] * feature[j]
-            out[cell, k + 1] += total
-        i, cell = end, cell + 1
+    first = cell_bounds(low, high, cell, cell_start)[:-1]
+    here = out[cell : cell + len(first)]
+    here[:, 0] += np.add.reduceat(amount, first)
+    for k in range(len(values)):
+        here[:, k + 1] += np.add.reduceat(amount * values[k, low:high], first)
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_products(low, high, cell, cell_start, values, amount, out):
+def add_products(
+    low: int, high: int, cell: int, cell_start: Bounds, values: Values, amount: Rows, out: Float[np.ndarray, "cells features features"]
+) -> None:
     """Add sums of amount x feature x feature to the upper triangle of each cell."""
-    i = low
-    while i < high:
-        end = min(cell_start[cell + 1], high)
-        here = amount[i - low : end - low]
-        out[cell, 0, 0] += here.sum()
-        for k in range(len(values)):
-            feature, total = values[k][i:end], 0.0
-            for j in range(len(here)):
-                total += here[j] * feature[j]
-            out[cell, 0, k + 1] += total
-            for m in range(k, len(values)):
-                other, total = values[m][i:end], 0.0
-                for j in range(len(here)):
-                    total += here[j] * feature[j] * other[j]
-                out[cell, k + 1, m + 1] += total
-        i, cell = end, cell + 1
+    first = cell_bounds(low, high, cell, cell_start)[:-1]
+    here, product = out[cell : cell + len(first)], np.empty(high - low)
+    here[:, 0, 0] += np.add.reduceat(amount, first)
+    for k in range(len(values)):
+        part = amount * values[k, low:high]
+        here[:, 0, k + 1] += np.add.reduceat(part, first)
+        for m in range(k, len(values)):
+            np.multiply(part, values[m, low:high], out=product)
+            here[:, k + 1, m + 1] += np.add.reduceat(product, first)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import no_type_check
 
 import numpy as np
-from numba import njit
 from scipy.special import betainc, betaln, digamma, gammaln, pdtr
 
 from graphtwin.mixed.families.binomial import Binomial
-from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Distribution, Normaliser, Rows, Shape
+from graphtwin.mixed.families.family import ByShape, Distribution, Normaliser, Rows, Shape
 from graphtwin.mixed.families.gamma import Gamma
 from graphtwin.mixed.families.gaussian import Gaussian
 from graphtwin.mixed.families.links import LOG, Link
@@ -116,20 +114,30 @@ class NegativeBinomial:
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
         """Summed log-likelihood; fills score (y - mu) (1 - s) and weight (y + phi) s (1 - s), with s = mu / (mu + phi)."""
-        odds = np.exp(eta - inner[0])
-        return _negative_binomial_rows(eta, y, inner[0], odds, np.log1p(odds), score, weight)
+        logit, phi = eta - inner[0], np.exp(inner[0])
+        odds = np.exp(logit)
+        rest = 1.0 / (1.0 + odds)  # 1 - s, exact also where counts of 1e12 leave little of it
+        np.multiply(y - phi * odds, rest, out=score)
+        np.multiply((y + phi) * (odds * rest), rest, out=weight)
+        above, below = _log_shares(logit)
+        return -float(phi * above.sum() + y @ below)
 
     def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
         """Log-likelihood of each row without normaliser."""
-        each: Rows = y * (eta - inner[0]) - (y + np.exp(inner[0])) * np.log1p(np.exp(eta - inner[0]))
+        above, below = _log_shares(eta - inner[0])
+        each: Rows = -np.exp(inner[0]) * above - y * below
         return each
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivative of the weight by eta, and all derivatives by log phi."""
-        odds = np.exp(eta - inner[0])
-        out = np.empty((4, len(eta)))
-        _negative_binomial_derivatives(y, inner[0], odds, np.log1p(odds), *out)
-        return out[0], [ByShape(*out[1:])]
+        logit, phi = eta - inner[0], np.exp(inner[0])
+        odds = np.exp(logit)
+        rest = 1.0 / (1.0 + odds)
+        share = odds * rest
+        spread, excess = share * rest, y - phi * odds
+        by_eta = (y + phi) * spread * (rest - share)
+        each = -excess * rest - phi * _log_shares(logit)[0]
+        return by_eta, [ByShape(each, excess * spread, phi * spread - by_eta)]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, mu + mu^2 / phi."""
@@ -173,30 +181,7 @@ def family_named(name: str) -> Distribution:
     return FAMILIES[name]
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def _negative_binomial_rows(eta, y, log_phi, odds, log_odds, score, weight):
-    phi, total = np.exp(log_phi), 0.0
-    for i in range(len(eta)):
-        rest = 1.0 / (1.0 + odds[i])  # 1 - share, exact also where counts of 1e12 leave little of it
-        share = odds[i] * rest
-        total -= phi * log_odds[i]
-        if y[i] > 0.0:
-            total -= y[i] * (np.log1p(1.0 / odds[i]) if odds[i] > 1.0 else log_odds[i] - eta[i] + log_phi)
-        score[i] = (y[i] - phi * odds[i]) * rest
-        weight[i] = (y[i] + phi) * share * rest
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def _negative_binomial_derivatives(y, log_phi, odds, log_odds, weight_by_eta, by_phi, score_by_phi, weight_by_phi):
-    phi = np.exp(log_phi)
-    for i in range(len(y)):
-        rest = 1.0 / (1.0 + odds[i])
-        share = odds[i] * rest
-        spread, above = share * rest, y[i] - phi * odds[i]
-        by_phi[i] = -above * rest - phi * log_odds[i]
-        weight_by_eta[i] = (y[i] + phi) * spread * (rest - share)
-        score_by_phi[i] = above * spread
-        weight_by_phi[i] = phi * spread - (y[i] + phi) * spread * (rest - share)
+def _log_shares(logit: Rows) -> tuple[Rows, Rows]:
+    """Minus the logarithms of 1 - s and of s, from the logit of s; neither overflows, and both keep their digits."""
+    small = np.log1p(np.exp(-np.abs(logit)))
+    return small + np.maximum(logit, 0.0), small + np.maximum(-logit, 0.0)

@@ -19,7 +19,6 @@ from jaxtyping import Float
 
 from graphtwin.mixed.families.links import Link
 
-REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}  # numba flags that let sums be vectorised; NaN and infinity keep their meaning
 Rows = Float[np.ndarray, " rows"]
 Responses = Float[np.ndarray, "rows *columns"]  # one column, or with likelihood weights two: response and weight
 Shape = Float[np.ndarray, " shapes"]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import no_type_check
 
 import numpy as np
-from numba import njit
 from scipy.special import expit
 
-from graphtwin.mixed.families.family import REASSOCIATE, ByShape, Normaliser, Rows, Shape
+from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import LOG, Link
 from graphtwin.mixed.families.tweedie_series import TweedieNormaliser, tweedie_cumulative
 
@@ -53,7 +51,10 @@ class Tweedie:
         """Summed log-likelihood without normaliser; fills the score (y mu^(1-p) - mu^(2-p)) / phi and the weight."""
         power = 1.0 + expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
-        return _tweedie_rows(y, power, seen, zero, score, weight)
+        seen *= y
+        np.subtract(seen, zero, out=score)
+        np.add((power - 1.0) * seen, (2.0 - power) * zero, out=weight)
+        return float(seen.sum() / (1.0 - power) - zero.sum() / (2.0 - power))
 
     def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
         """Log-likelihood of each row without normaliser."""
@@ -65,9 +66,15 @@ class Tweedie:
         """Derivative of the weight by eta, and all derivatives by log phi and the logit of power - 1."""
         power = 1.0 + expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
-        out = np.empty((7, len(eta)))
-        _tweedie_derivatives(eta, y, power, seen, zero, *out)
-        return out[0], [ByShape(*out[1:4]), ByShape(*out[4:])]
+        seen *= y
+        score, weight = seen - zero, (power - 1.0) * seen + (2.0 - power) * zero
+        by_eta = (2.0 - power) ** 2 * zero - (power - 1.0) ** 2 * seen
+        one, two, chain = 1.0 / (1.0 - power), 1.0 / (2.0 - power), (power - 1.0) * (2.0 - power)
+        by_power = chain * (one * seen * (one - eta) - two * zero * (two - eta))
+        return by_eta, [
+            ByShape(two * zero - one * seen, -score, -weight),
+            ByShape(by_power, -chain * eta * score, chain * (score - eta * weight)),
+        ]
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, phi mu^power."""
@@ -84,34 +91,3 @@ class Tweedie:
         """Probability of less than y, and of y or less, summed over the number of gamma lengths; only 0 has a probability of its own."""
         at = tweedie_cumulative(y, mean, shape["phi"], shape["power"])
         return np.where(y > 0, at, 0.0), at
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def _tweedie_rows(y, power, seen, zero, score, weight):
-    total = 0.0
-    for i in range(len(y)):
-        up = y[i] * seen[i]
-        total += up / (1.0 - power) - zero[i] / (2.0 - power)
-        score[i] = up - zero[i]
-        weight[i] = (power - 1.0) * up + (2.0 - power) * zero[i]
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def _tweedie_derivatives(
-    eta, y, power, seen, zero, weight_by_eta, by_phi, score_by_phi, weight_by_phi, by_power, score_by_power, weight_by_power
-):
-    one, two = 1.0 / (1.0 - power), 1.0 / (2.0 - power)
-    chain = (power - 1.0) * (2.0 - power)
-    for i in range(len(eta)):
-        up = y[i] * seen[i]
-        by_phi[i] = zero[i] * two - up * one
-        by_power[i] = chain * (up * one * (one - eta[i]) - zero[i] * two * (two - eta[i]))
-        score, weight = up - zero[i], (power - 1.0) * up + (2.0 - power) * zero[i]
-        weight_by_eta[i] = (2.0 - power) ** 2 * zero[i] - (power - 1.0) ** 2 * up
-        score_by_phi[i] = -score
-        weight_by_phi[i] = -weight
-        score_by_power[i] = -chain * eta[i] * score
-        weight_by_power[i] = chain * (score - eta[i] * weight)

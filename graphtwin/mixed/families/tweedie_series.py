@@ -14,8 +14,9 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit
 from scipy.special import digamma, expit, gammainc, gammaln
+
+from graphtwin.mixed.families.compiled import compiled
 
 SPACING = 0.04  # spacing of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a row
 DROP = 37.0  # fall of the log of a term below the largest at which the sum stops: exp(-37) changes nothing in double precision
@@ -79,7 +80,7 @@ def _largest_term(log_z: float, alpha: float) -> float:
     return float(np.exp((log_z + alpha * np.log(-alpha)) / (1.0 - alpha))) + 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 @no_type_check
 def _tabulate(grid, number, log_weight, moment, longest):
     """At each point of the grid: log W, mean and variance of the number of jumps, mean of the moment and its covariance with them."""
@@ -111,7 +112,7 @@ def _tabulate(grid, number, log_weight, moment, longest):
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 @no_type_check
 def _read_off(log_z, log_y, times, low, spacing, table):
     """Sums over responses, by quintic (value and mean) and cubic (moment) Hermite polynomials between grid points."""

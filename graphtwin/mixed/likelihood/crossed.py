@@ -3,7 +3,8 @@
 Ordered by grouping, the Hessian of the random effects is [[D, C'], [C, R]]: D has one small block for each group of the inner grouping, R
 stands for all others. The inner ones are eliminated: the Schur complement S = R - C D^-1 C' is as wide as the other groupings have
 coefficients (hundreds or thousands) and soon dense, log det H = log det D + log det S, and C is made a block of inner groups at a time, so
-that memory stays flat. `CrossEntries` has the products with C.
+that memory stays flat. `CrossEntries` has the products with C. Linear algebra is imported where it is first needed: most fits have one
+grouping.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import cho_solve
-from scipy.linalg.lapack import dpotrf, dpotri
 
-from graphtwin.mixed.design import Design, add_products, add_sums, log_mean, mirrored
+from graphtwin.mixed.design import Design, add_products, add_sums, cell_bounds, log_mean, mirrored
 from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.crossed_entries import CrossEntries
-from graphtwin.mixed.likelihood.crossed_sweeps import add_cross, add_crossed, add_slot_features, add_slot_sums, fill_cross
+from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_features, add_slot_sums, add_square, row_loads
 from graphtwin.mixed.likelihood.layout import Layout
 
 MAX_CROSSED = 6000  # most coefficients of the crossed groupings: a dense matrix of 288 MB
@@ -33,7 +32,9 @@ class Crossed:
         layout: Order of the parameters in one vector.
         n_modes: Number of random coefficients, those of the inner grouping first.
         slots: Place of every row's coefficient among the crossed ones, for each crossed random effect.
-        plain: Weight of each feature in what multiplies each crossed random effect, for every pattern of categories.
+        plain: What multiplies each crossed random effect in every row.
+        inner_plain: The same for the random effects of the inner grouping.
+        group_start: First row of each inner group, and the number of rows.
         entries: Where the entries of C lie.
     """
 
@@ -60,14 +61,16 @@ class Crossed:
         self.n_modes = self.n_inner + self.n_crossed
         self.first_cell: Int[np.ndarray, " groups"] = np.flatnonzero(np.r_[True, np.diff(design.cell_group) > 0])
         self.fixed_of_cell = design.fixed.weight[design.cell_pattern]
-        self.slots, self.plain = _slots(design)
-        group_start = np.r_[design.cell_start[self.first_cell], len(design.y)]
-        self.entries = CrossEntries.of(group_start, self.slots, self.n_crossed)
-        self.blocks = list(self._group_blocks(group_start))
+        self.slots = _slots(design)
+        self.plain = np.concatenate([row_loads(design, grouping.weight) for grouping in design.crossed])
+        self.inner_plain = row_loads(design, design.inner.weight)
+        self.group_start: Int[np.ndarray, " bounds"] = np.r_[design.cell_start[self.first_cell], len(design.y)]
+        self.entries = CrossEntries.of(self.group_start, self.slots, self.n_crossed)
+        self.blocks = list(self._group_blocks())
 
-    def _group_blocks(self, group_start: Int[np.ndarray, " bounds"]) -> Iterator[tuple[int, int, int, int, int]]:
+    def _group_blocks(self) -> Iterator[tuple[int, int, int, int, int]]:
         """Rows from and to, first cell, inner groups from and to, of blocks that cut no inner group."""
-        most_entries = BLOCK_ENTRIES // max(1, len(self.design.inner.effects))
+        group_start, most_entries = self.group_start, BLOCK_ENTRIES // max(1, len(self.design.inner.effects))
         begin = 0
         while begin < self.design.inner.n_groups:
             last_of_rows = int(np.searchsorted(group_start, group_start[begin] + BLOCK_ROWS, side="right")) - 1
@@ -81,15 +84,13 @@ class Crossed:
         return CrossedPoint(self, vector, modes)
 
 
-def _slots(design: Design) -> tuple[Int[np.ndarray, "slots rows"], Float[np.ndarray, "slots patterns features"]]:
-    """Place of each row's crossed coefficients, and what multiplies them."""
-    slots, plain, base = [], [], 0
+def _slots(design: Design) -> Int[np.ndarray, "slots rows"]:
+    """Place of each row's crossed coefficients."""
+    slots, base = [], 0
     for grouping in design.crossed:
-        for a in range(len(grouping.effects)):
-            slots.append((base + a + grouping.code * len(grouping.effects)).astype(np.int32))
-            plain.append(grouping.weight[:, :, a])
+        slots += [base + a + grouping.code.astype(np.intp) * len(grouping.effects) for a in range(len(grouping.effects))]
         base += grouping.size
-    return np.stack(slots), np.ascontiguousarray(np.stack(plain))
+    return np.stack(slots)
 
 
 class CrossedPoint:
@@ -103,7 +104,6 @@ class CrossedPoint:
         self.by_group = modes[: model.n_inner].reshape(design.inner.n_groups, -1)
         self.random = (design.inner.weight @ self.roots[0])[design.cell_pattern]
         fixed = (design.fixed.weight @ layout.fixed(vector))[design.cell_pattern]
-        self.transposed = np.ascontiguousarray(self.random.mT)
         self.coefficient = fixed + np.einsum("crk,ck->cr", self.random, self.by_group[design.cell_group])
         self.effect = self.to_effects(modes[model.n_inner :])
         self._sweep()
@@ -125,16 +125,14 @@ class CrossedPoint:
             self.value += model.family.rows(eta, design.y[low:high], self.inner, score, weight)
             add_sums(low, high, cell, design.cell_start, design.values, score, self.cell_score)
             add_products(low, high, cell, design.cell_start, design.values, weight, products)
-            add_slot_sums(
-                low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, score, self.slot_score
-            )
+            add_slot_sums(model.slots[:, low:high], model.plain[:, low:high], score, self.slot_score)
         self.cell_weight = mirrored(products)
 
     def log_mean(self, low: int, high: int, cell: int) -> Float[np.ndarray, " rows"]:
         """Log means of a block."""
         model, design, eta = self.model, self.model.design, np.empty(high - low)
         log_mean(low, high, cell, design.cell_start, design.offset, design.values, self.coefficient, eta)
-        add_crossed(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, self.effect, eta)
+        add_crossed(model.slots[:, low:high], model.plain[:, low:high], self.effect, eta)
         return eta
 
     def over_groups(self, cells: np.ndarray) -> np.ndarray:
@@ -159,27 +157,33 @@ class CrossedPoint:
         return np.concatenate(parts)
 
     @cached_property
-    def load(self) -> Float[np.ndarray, "slots patterns features"]:
-        """Weight of each feature in what multiplies each standardised crossed coefficient, for every pattern of categories."""
-        parts = [
-            np.moveaxis(grouping.weight @ root, 2, 0) for grouping, root in zip(self.model.design.crossed, self.roots[1:], strict=True)
-        ]
-        return np.ascontiguousarray(np.concatenate(parts))
+    def load(self) -> Float[np.ndarray, "slots rows"]:
+        """What multiplies each standardised crossed coefficient in every row."""
+        parts, place = [], 0
+        for root in self.roots[1:]:
+            parts.append(root.T @ self.model.plain[place : place + len(root)])
+            place += len(root)
+        return np.concatenate(parts)
+
+    @cached_property
+    def inner_load(self) -> Float[np.ndarray, "effects rows"]:
+        """What multiplies each standardised inner coefficient in every row."""
+        return np.asarray(self.roots[0].T @ self.model.inner_plain)
 
     @cached_property
     def inverse(self) -> np.ndarray:
         """Inverse of each inner group's Hessian."""
         return np.linalg.inv(self.hessian)
 
-    def cross_block(self, block: tuple[int, int, int, int, int], square: np.ndarray) -> Float[np.ndarray, " entries"]:
-        """The entries of C that belong to a block of inner groups; adds the block's part of R to `square`, unless that is empty."""
-        low, high, cell, first, last = block
-        model, design, start = self.model, self.model.design, self.model.entries.start
-        entries = np.zeros((start[last] - start[first]) * self.by_group.shape[1])
-        fill_cross(
-            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, model.entries.place,
-            start, self.load, self.transposed, self.weight[low:high], first, entries, square,
-        )  # fmt: skip
+    def cross_block(self, block: tuple[int, int, int, int, int]) -> Float[np.ndarray, "effects entries"]:
+        """The entries of C that belong to a block of inner groups, one row an inner coefficient."""
+        low, high, _, first, last = block
+        start, n_inner = self.model.entries.start, self.by_group.shape[1]
+        entries = np.zeros((n_inner, start[last] - start[first]))
+        for place, load in zip(self.model.entries.place[:, low:high] - start[first], self.load[:, low:high], strict=True):
+            part = self.weight[low:high] * load
+            for b in range(n_inner):
+                entries[b] += np.bincount(place, weights=part * self.inner_load[b, low:high], minlength=entries.shape[1])
         return entries
 
     @cached_property
@@ -189,10 +193,13 @@ class CrossedPoint:
         Raises:
             LinAlgError: When S is not positive definite, at parameters far from any maximum.
         """
-        schur = np.eye(self.model.n_crossed)
-        for block in self.model.blocks:
-            first, last = block[3:]
-            self.model.entries.subtract_products(self.cross_block(block, schur), self.inverse[first:last], first, schur)
+        from scipy.linalg.lapack import dpotrf
+
+        model, schur = self.model, np.eye(self.model.n_crossed)
+        for block in model.blocks:
+            low, high, _, first, last = block
+            add_square(model.slots[:, low:high], self.load[:, low:high], self.weight[low:high], schur)
+            model.entries.subtract_products(self.cross_block(block), self.inverse[first:last], first, schur)
         factor, failed = dpotrf(schur.T, lower=0, clean=0, overwrite_a=1)
         if failed:
             raise np.linalg.LinAlgError("the Schur complement of the random effects is not positive definite.")
@@ -200,29 +207,42 @@ class CrossedPoint:
 
     def inverse_schur(self) -> Float[np.ndarray, "crossed crossed"]:
         """Inverse of the Schur complement, in the lower triangle."""
+        from scipy.linalg.lapack import dpotri
+
         return np.asarray(dpotri(self.schur.T, lower=0)[0]).T
 
     def solve(self, right: Float[np.ndarray, "modes columns"]) -> Float[np.ndarray, "modes columns"]:
         """Inverse Hessian times some columns."""
-        model, design, columns = self.model, self.model.design, right.shape[1]
-        fixed = (
-            design.cell_start,
-            design.cell_pattern,
-            design.cell_group,
-            design.values,
-            model.slots,
-            self.load,
-            self.transposed,
-            self.weight,
-        )
+        from scipy.linalg import cho_solve
+
+        model, columns = self.model, right.shape[1]
         inner = self.inverse @ right[: model.n_inner].reshape(*self.by_group.shape, columns)
-        moved = np.zeros((model.n_crossed, columns))
-        add_cross(*fixed, inner, moved, True)
-        crossed = cho_solve((self.schur.T, False), right[model.n_inner :] - moved, check_finite=False)
-        back = np.zeros_like(inner)
-        add_cross(*fixed, back, crossed, False)
-        inner -= self.inverse @ back
+        crossed = cho_solve((self.schur.T, False), right[model.n_inner :] - self._to_crossed(inner), check_finite=False)
+        inner -= self.inverse @ self._to_inner(crossed)
         return np.concatenate([inner.reshape(-1, columns), crossed])
+
+    def _to_crossed(self, inner: Float[np.ndarray, "groups effects columns"]) -> Float[np.ndarray, "crossed columns"]:
+        """C times columns of inner coefficients."""
+        out = np.zeros((inner.shape[2], self.model.n_crossed))
+        for low, high, _, first, last in self.model.blocks:
+            counts = np.diff(self.model.group_start[first : last + 1])
+            for m in range(len(out)):
+                change = sum(np.repeat(inner[first:last, b, m], counts) * load[low:high] for b, load in enumerate(self.inner_load))
+                add_slot_sums(self.model.slots[:, low:high], self.load[:, low:high], self.weight[low:high] * change, out[m])
+        return out.T
+
+    def _to_inner(self, crossed: Float[np.ndarray, "crossed columns"]) -> Float[np.ndarray, "groups effects columns"]:
+        """C' times columns of crossed coefficients."""
+        out = np.empty((*self.by_group.shape, crossed.shape[1]))
+        for low, high, _, first, last in self.model.blocks:
+            starts = self.model.group_start[first:last] - low
+            for m in range(crossed.shape[1]):
+                change = np.zeros(high - low)
+                add_crossed(self.model.slots[:, low:high], self.load[:, low:high], crossed[:, m], change)
+                change *= self.weight[low:high]
+                for b, load in enumerate(self.inner_load):
+                    out[first:last, b, m] = np.add.reduceat(change * load[low:high], starts)
+        return out
 
     def log_determinant(self) -> float:
         """Log determinant of the Hessian."""
@@ -234,9 +254,10 @@ class CrossedPoint:
         cells = self.random.mT @ (self.cell_weight @ model.fixed_of_cell)
         out = np.zeros((model.n_crossed, *design.fixed.weight.shape[:2]))
         for low, high, cell, _, _ in model.blocks:
-            add_slot_features(
-                low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, self.weight[low:high], out
-            )
+            counts = np.diff(cell_bounds(low, high, cell, design.cell_start))
+            pattern = np.repeat(design.cell_pattern[cell : cell + len(counts)], counts)
+            load, weight = model.plain[:, low:high], self.weight[low:high]
+            add_slot_features(model.slots[:, low:high], load, pattern, design.values[:, low:high], weight, out)
         crossed = np.einsum("qPr,Prp->qp", out, design.fixed.weight)
         return np.concatenate([self.over_groups(cells).reshape(model.n_inner, -1), self.standardised(crossed)])
 

@@ -12,22 +12,20 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
-from scipy.linalg.blas import dsymm, dsyrk
 
-from graphtwin.mixed.families import REASSOCIATE
+from graphtwin.mixed.families import compiled
 
 DENSE_PRODUCTS = 12  # products of a dense matrix in the time of one between two entries
 
 
 @dataclass(frozen=True)
 class CrossEntries:
-    """Where the entries of C lie: group g has, for each of its inner coefficients, one entry for each of its crossed coefficients.
+    """Where the entries of C lie: one for each inner group and each crossed coefficient that it meets, in the order of the groups.
 
     Attributes:
-        start: First entry of each inner group, for one inner coefficient, and their number.
+        start: First entry of each inner group, and their number.
         slot: Crossed coefficient of each entry, rising within a group; empty where all groups have an entry for every one.
-        place: Entry of every row's coefficients among those of its group, for each crossed random effect.
+        place: Entry of every row's coefficients, for each crossed random effect.
         n_crossed: Number of crossed coefficients.
     """
 
@@ -46,39 +44,48 @@ class CrossEntries:
             n_crossed: Number of crossed coefficients.
         """
         n_groups, n_rows = len(group_start) - 1, np.diff(group_start)
+        bounds = np.arange(n_groups + 1) * n_crossed
+        key = np.repeat(bounds[:-1], n_rows) + slots
         most = np.minimum(n_rows * len(slots), n_crossed).astype(np.float64)
         if DENSE_PRODUCTS * (most @ most) > n_groups * float(n_crossed) ** 2:
-            return cls(np.arange(n_groups + 1) * n_crossed, np.zeros(0, dtype=np.int32), slots, n_crossed)
-        key = np.repeat(np.arange(n_groups) * n_crossed, n_rows) + slots
-        found, inverse = np.unique(key, return_inverse=True)
-        start = np.searchsorted(found, np.arange(n_groups + 1) * n_crossed)
-        place = inverse.reshape(slots.shape) - np.repeat(start[:-1], n_rows)
-        return cls(start, (found % n_crossed).astype(np.int32), place.astype(np.int32), n_crossed)
+            return cls(bounds, np.zeros(0, dtype=np.intp), key, n_crossed)
+        found, place = np.unique(key, return_inverse=True)
+        return cls(np.searchsorted(found, bounds), found % n_crossed, place.reshape(slots.shape), n_crossed)
 
     def subtract_products(
-        self, entries: Float[np.ndarray, " entries"], inverse: Float[np.ndarray, "groups effects effects"], first: int, schur: np.ndarray
+        self,
+        entries: Float[np.ndarray, "effects entries"],
+        inverse: Float[np.ndarray, "groups effects effects"],
+        first: int,
+        schur: Float[np.ndarray, "crossed crossed"],
     ) -> None:
         """Take C D^-1 C' of a block of groups from the lower triangle of the Schur complement.
 
         Args:
-            entries: C of the block.
+            entries: C of the block, one row an inner coefficient.
             inverse: D^-1 of the block.
             first: First group of the block.
-            schur: Matrix in C order, crossed x crossed.
+            schur: Matrix in C order.
         """
         if len(self.slot):
             _subtract_products(entries, inverse, self.start, self.slot, first, schur)
             return
-        rooted = np.linalg.cholesky(inverse).mT @ entries.reshape(len(inverse), -1, self.n_crossed)
+        from scipy.linalg.blas import dsyrk
+
+        rooted = np.linalg.cholesky(inverse).mT @ self._by_group(entries)
         dsyrk(-1.0, rooted.reshape(-1, self.n_crossed).T, beta=1.0, c=schur.T, overwrite_c=1)
 
     def inverse_between(
-        self, entries: Float[np.ndarray, " entries"], inverse: Float[np.ndarray, "groups effects effects"], first: int, among: np.ndarray
-    ) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, " entries"]]:
+        self,
+        entries: Float[np.ndarray, "effects entries"],
+        inverse: Float[np.ndarray, "groups effects effects"],
+        first: int,
+        among: Float[np.ndarray, "crossed crossed"],
+    ) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, "effects entries"]]:
         """The inverse Hessian within a block of groups, and its entries between them and the crossed coefficients.
 
         Args:
-            entries: C of the block.
+            entries: C of the block, one row an inner coefficient.
             inverse: D^-1 of the block.
             first: First group of the block.
             among: Lower triangle of the inverse Schur complement, in C order.
@@ -87,48 +94,54 @@ class CrossEntries:
             within, between = inverse.copy(), np.zeros_like(entries)
             _inverse_between(entries, inverse, self.start, self.slot, first, among, within, between)
             return within, between
-        times = inverse @ entries.reshape(len(inverse), -1, self.n_crossed)
+        from scipy.linalg.blas import dsymm
+
+        times = inverse @ self._by_group(entries)
         dense = dsymm(-1.0, among.T, times.reshape(-1, self.n_crossed).T).T.reshape(times.shape)
-        return inverse - times @ dense.mT, dense.ravel()
+        return inverse - times @ dense.mT, np.ascontiguousarray(np.moveaxis(dense, 0, 1)).reshape(entries.shape)
+
+    def _by_group(self, entries: Float[np.ndarray, "effects entries"]) -> Float[np.ndarray, "groups effects crossed"]:
+        """Whole rows of C, apart for each group."""
+        return np.ascontiguousarray(np.moveaxis(entries.reshape(len(entries), -1, self.n_crossed), 0, 1))
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@compiled
 @no_type_check
 def _subtract_products(entries, inverse, start, slot, first, schur):
-    n_inner = inverse.shape[1]
+    n_inner, origin = inverse.shape[1], start[first]
     for g in range(len(inverse)):
-        begin, width = start[first + g], start[first + g + 1] - start[first + g]
-        of_group = entries[n_inner * (begin - start[first]) :]
+        begin, end = start[first + g], start[first + g + 1]
         for b in range(n_inner):
-            for i in range(width):
-                times, row = 0.0, schur[slot[begin + i]]
+            for i in range(begin, end):
+                times, row = 0.0, schur[slot[i]]
                 for c in range(n_inner):
-                    times += inverse[g, b, c] * of_group[c * width + i]
-                for j in range(i + 1):
-                    row[slot[begin + j]] -= times * of_group[b * width + j]
+                    times += inverse[g, b, c] * entries[c, i - origin]
+                for j in range(begin, i + 1):
+                    row[slot[j]] -= times * entries[b, j - origin]
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
+@compiled
 @no_type_check
 def _inverse_between(entries, inverse, start, slot, first, among, within, between):
-    n_inner = inverse.shape[1]
+    n_inner, origin = inverse.shape[1], start[first]
+    times = np.empty((n_inner, len(entries[0])))
     for g in range(len(inverse)):
-        begin, width = start[first + g], start[first + g + 1] - start[first + g]
-        at = n_inner * (begin - start[first])
-        times, solved = np.zeros((n_inner, width)), between[at : at + n_inner * width].reshape(n_inner, width)
+        begin, end = start[first + g], start[first + g + 1]
         for b in range(n_inner):
-            for c in range(n_inner):
-                for i in range(width):
-                    times[b, i] += inverse[g, b, c] * entries[at + c * width + i]
-        for i in range(width):
-            row = among[slot[begin + i]]
-            for j in range(i + 1):
-                value = row[slot[begin + j]]
+            for i in range(begin - origin, end - origin):
+                total = 0.0
+                for c in range(n_inner):
+                    total += inverse[g, b, c] * entries[c, i]
+                times[b, i] = total
+        for i in range(begin, end):
+            row = among[slot[i]]
+            for j in range(begin, i + 1):
+                value = row[slot[j]]
                 for b in range(n_inner):
-                    solved[b, i] -= value * times[b, j]
+                    between[b, i - origin] -= value * times[b, j - origin]
                     if j < i:
-                        solved[b, j] -= value * times[b, i]
+                        between[b, j - origin] -= value * times[b, i - origin]
         for b in range(n_inner):
             for c in range(n_inner):
-                for i in range(width):
-                    within[g, b, c] -= times[b, i] * solved[c, i]
+                for i in range(begin - origin, end - origin):
+                    within[g, b, c] -= times[b, i] * between[c, i]

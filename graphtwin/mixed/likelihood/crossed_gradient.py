@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from graphtwin.mixed.design import add_sums, log_mean
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
-from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums, crossed_leverage
+from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums
 
 
 @dataclass
@@ -29,7 +29,7 @@ class GradientSums:
         """Add the amounts of a block."""
         model, design = point.model, point.model.design
         add_sums(low, high, cell, design.cell_start, design.values, amount, self.cells)
-        add_slot_sums(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, amount, self.slots)
+        add_slot_sums(model.slots[:, low:high], model.plain[:, low:high], amount, self.slots)
 
     def standardised(self, point: CrossedPoint) -> Float[np.ndarray, " modes"]:
         """The sums by standardised random coefficient, those of the inner grouping first."""
@@ -59,16 +59,11 @@ def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray],
     n_inner, n_slots = point.by_group.shape[1], len(model.slots)
     inner_trace, trace = np.zeros((n_inner, n_inner)), np.zeros((n_slots, n_slots))
     among = point.inverse_schur()
-    inner_plain = np.ascontiguousarray(design.inner.weight.mT)
     for block in model.blocks:
-        low, high, cell, first = block[:4]
-        within, between = inverse_of_block(point, block, among)
-        leverage = np.empty(high - low)
-        crossed_leverage(
-            low, high, cell, design.cell_start, design.cell_pattern, design.cell_group, design.values, model.slots, model.entries.place,
-            model.entries.start, point.load, model.plain, point.transposed, inner_plain, point.weight[low:high], first, within, between,
-            among, inner_trace, trace, leverage,
-        )  # fmt: skip
+        low, high, cell = block[:3]
+        leverage, traces = _leverage(point, block, among)
+        inner_trace += traces[0]
+        trace += traces[1]
         by_eta, shapes = model.family.derivatives(point.log_mean(low, high, cell), design.y[low:high], point.inner)
         bend.add(point, low, high, cell, leverage * by_eta)
         for s, derivative in enumerate(shapes):
@@ -77,12 +72,31 @@ def _leverage_pass(point: CrossedPoint) -> tuple[GradientSums, list[np.ndarray],
     return bend, [inner_trace, *_diagonal_blocks(point, trace)], by_shape, scores
 
 
+def _leverage(
+    point: CrossedPoint, block: tuple[int, int, int, int, int], among: Float[np.ndarray, "crossed crossed"]
+) -> tuple[Float[np.ndarray, " rows"], tuple[np.ndarray, np.ndarray]]:
+    """Leverage z' H^-1 z of every row of a block, and sums of weight x plain load x (H^-1 z)' of inner and of crossed effects."""
+    low, high, _, first, last = block
+    model, slots = point.model, point.model.slots[:, low:high]
+    inner, crossed, weight = point.inner_load[:, low:high], point.load[:, low:high], point.weight[low:high]
+    within, between = inverse_of_block(point, block, among)
+    of_rows = np.repeat(within, np.diff(model.group_start[first : last + 1]), axis=0)
+    across = between[:, model.entries.place[:, low:high] - model.entries.start[first]]
+    by_inner = np.einsum("ibc,ci->bi", of_rows, inner) + np.einsum("bsi,si->bi", across, crossed)
+    by_crossed = np.einsum("csi,ci->si", across, inner)
+    for s, place in enumerate(slots):
+        for other, load in zip(slots, crossed, strict=True):
+            by_crossed[s] += among[np.maximum(place, other), np.minimum(place, other)] * load
+    traces = (weight * model.inner_plain[:, low:high]) @ by_inner.T, (weight * model.plain[:, low:high]) @ by_crossed.T
+    return (inner * by_inner).sum(axis=0) + (crossed * by_crossed).sum(axis=0), traces
+
+
 def inverse_of_block(
     point: CrossedPoint, block: tuple[int, int, int, int, int], among: Float[np.ndarray, "crossed crossed"]
-) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, " entries"]]:
+) -> tuple[Float[np.ndarray, "groups effects effects"], Float[np.ndarray, "effects entries"]]:
     """The inverse Hessian of the inner groups of a block, and its entries between them and the crossed coefficients."""
     first, last = block[3:]
-    entries = point.cross_block(block, np.zeros((0, 0)))
+    entries = point.cross_block(block)
     return point.model.entries.inverse_between(entries, point.inverse[first:last], first, among)
 
 
@@ -102,7 +116,7 @@ def _shifted(point: CrossedPoint, shift: np.ndarray) -> GradientSums:
         change = np.empty(high - low)
         log_mean(low, high, cell, design.cell_start, design.offset, design.values, coefficient, change)
         change -= design.offset[low:high]
-        add_crossed(low, high, cell, design.cell_start, design.cell_pattern, design.values, model.slots, model.plain, effect, change)
+        add_crossed(model.slots[:, low:high], model.plain[:, low:high], effect, change)
         sums.add(point, low, high, cell, point.weight[low:high] * change)
     return sums
 

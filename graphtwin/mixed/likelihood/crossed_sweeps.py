@@ -1,160 +1,64 @@
 """Passes over the rows of a model with crossed groupings.
 
 Next to its inner group a row belongs to one slot for every random effect of the other groupings: a place among all their coefficients.
-`load` turns features into the number that multiplies that coefficient, one row a slot and pattern: as it stands in the formula, or times
-the root. `random` does the same for the inner group, one row a cell and inner coefficient.
+What multiplies that coefficient is the row's load: as it stands in the formula, or times the root.
 """
 
 from __future__ import annotations
 
-from typing import no_type_check
-
 import numpy as np
-from numba import njit
+from jaxtyping import Float, Int
 
-from graphtwin.mixed.families import REASSOCIATE
+from graphtwin.mixed.design import Design
 
-
-@njit(cache=True, nogil=True, inline="always")
-@no_type_check
-def _loaded(weights, a, b, values, i):
-    """Sum over features of weights[a, b] x feature of row i."""
-    total = weights[a, b, 0]
-    for k in range(len(values)):
-        total += weights[a, b, k + 1] * values[k, i]
-    return total
+Slots = Int[np.ndarray, "slots rows"]
+Loads = Float[np.ndarray, "slots rows"]
+Amount = Float[np.ndarray, " rows"]
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_crossed(low, high, cell, cell_start, cell_pattern, values, slots, load, effect, out):
+def row_loads(design: Design, weight: Float[np.ndarray, "patterns features effects"]) -> Float[np.ndarray, "effects rows"]:
+    """What multiplies each random effect in every row."""
+    out, counts = np.zeros((weight.shape[2], len(design.y))), np.diff(design.cell_start)
+    for a in range(weight.shape[2]):
+        for k in np.flatnonzero(weight[:, :, a].any(axis=0)):
+            part = np.repeat(weight[design.cell_pattern, k, a], counts)
+            out[a] += part if k == 0 else part * design.values[k - 1]
+    return out
+
+
+def add_crossed(slots: Slots, load: Loads, effect: Float[np.ndarray, " crossed"], out: Amount) -> None:
     """Add load x effect of every slot to the log means."""
-    i = low
-    while i < high:
-        end, pattern = min(cell_start[cell + 1], high), cell_pattern[cell]
-        for s in range(len(slots)):
-            for j in range(i, end):
-                out[j - low] += _loaded(load, s, pattern, values, j) * effect[slots[s, j]]
-        i, cell = end, cell + 1
+    for place, times in zip(slots, load, strict=True):
+        out += times * effect[place]
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_slot_sums(low, high, cell, cell_start, cell_pattern, values, slots, load, amount, out):
+def add_slot_sums(slots: Slots, load: Loads, amount: Amount, out: Float[np.ndarray, " crossed"]) -> None:
     """Add amount x load to every slot."""
-    i = low
-    while i < high:
-        end, pattern = min(cell_start[cell + 1], high), cell_pattern[cell]
-        for s in range(len(slots)):
-            for j in range(i, end):
-                out[slots[s, j]] += amount[j - low] * _loaded(load, s, pattern, values, j)
-        i, cell = end, cell + 1
+    for place, times in zip(slots, load, strict=True):
+        out += np.bincount(place, weights=amount * times, minlength=len(out))
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_slot_features(low, high, cell, cell_start, cell_pattern, values, slots, load, amount, out):
+def add_slot_features(
+    slots: Slots,
+    load: Loads,
+    pattern: Int[np.ndarray, " rows"],
+    values: Float[np.ndarray, "varying rows"],
+    amount: Amount,
+    out: Float[np.ndarray, "crossed patterns features"],
+) -> None:
     """Add amount x load x feature to every slot, apart for each pattern."""
-    i = low
-    while i < high:
-        end, pattern = min(cell_start[cell + 1], high), cell_pattern[cell]
-        for s in range(len(slots)):
-            for j in range(i, end):
-                part, at = amount[j - low] * _loaded(load, s, pattern, values, j), slots[s, j]
-                out[at, pattern, 0] += part
-                for k in range(len(values)):
-                    out[at, pattern, k + 1] += part * values[k, j]
-        i, cell = end, cell + 1
+    n_crossed, n_patterns, n_features = out.shape
+    for place, times in zip(slots, load, strict=True):
+        at, part = place * n_patterns + pattern, amount * times
+        for k in range(n_features):
+            here = np.bincount(at, weights=part if k == 0 else part * values[k - 1], minlength=n_crossed * n_patterns)
+            out[:, :, k] += here.reshape(n_crossed, n_patterns)
 
 
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def fill_cross(
-    low, high, cell, cell_start, cell_pattern, cell_group, values, slots, place, start, load, random, amount, first, entries, square
-):
-    """Add weight x load x inner load to `entries`, laid out as `CrossEntries` says.
-
-    Weight x load x load is added to the lower triangle of `square` (slots x slots), unless that is empty.
-    """
-    n_inner = random.shape[1]
-    i = low
-    while i < high:
-        end, pattern, group = min(cell_start[cell + 1], high), cell_pattern[cell], cell_group[cell]
-        base, width = n_inner * (start[group] - start[first]), start[group + 1] - start[group]
-        for j in range(i, end):
-            for s in range(len(slots)):
-                part, at = amount[j - low] * _loaded(load, s, pattern, values, j), slots[s, j]
-                for b in range(n_inner):
-                    entries[base + b * width + place[s, j]] += part * _loaded(random, cell, b, values, j)
-                for t in range(len(slots) if len(square) else 0):
-                    if slots[t, j] <= at:
-                        square[at, slots[t, j]] += part * _loaded(load, t, pattern, values, j)
-        i, cell = end, cell + 1
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def add_cross(cell_start, cell_pattern, cell_group, values, slots, load, random, weight, inner, crossed, to_crossed):
-    """Add C, the slots x inner part of the Hessian, times `inner` to `crossed` if `to_crossed`; else C' times `crossed` to `inner`.
-
-    Both are columns of coefficients: `inner` groups x effects x columns, `crossed` slots x columns.
-    """
-    n_inner, n_columns = random.shape[1], inner.shape[2]
-    for cell in range(len(cell_pattern)):
-        pattern, group = cell_pattern[cell], cell_group[cell]
-        for j in range(cell_start[cell], cell_start[cell + 1]):
-            for s in range(len(slots)):
-                part, at = weight[j] * _loaded(load, s, pattern, values, j), slots[s, j]
-                for b in range(n_inner):
-                    share = part * _loaded(random, cell, b, values, j)
-                    if to_crossed:
-                        for m in range(n_columns):
-                            crossed[at, m] += share * inner[group, b, m]
-                    else:
-                        for m in range(n_columns):
-                            inner[group, b, m] += share * crossed[at, m]
-
-
-@njit(cache=True, nogil=True, fastmath=REASSOCIATE)
-@no_type_check
-def crossed_leverage(
-    low, high, cell, cell_start, cell_pattern, cell_group, values, slots, place, start, load, plain, random, inner_plain, amount,
-    first, within, between, among, inner_trace, trace, out,
-):  # fmt: skip
-    """Leverage z' H^-1 z of every row of a block, and the traces of weight x plain load x (H^-1 z)', by every two effects.
-
-    `within` is the inverse Hessian of the block's inner groups, `between` its entries between them and slots, laid out as those of C, and
-    `among` the lower triangle of that of slots.
-    """
-    n_inner, n_slots = random.shape[1], len(slots)
-    inner, crossed = np.empty(n_inner), np.empty(n_slots)
-    i = low
-    while i < high:
-        end, pattern, group = min(cell_start[cell + 1], high), cell_pattern[cell], cell_group[cell]
-        base, width = n_inner * (start[group] - start[first]), start[group + 1] - start[group]
-        for j in range(i, end):
-            total = 0.0
-            for b in range(n_inner):
-                inner[b] = _loaded(random, cell, b, values, j)
-            for s in range(n_slots):
-                crossed[s] = _loaded(load, s, pattern, values, j)
-            for b in range(n_inner):
-                solved = 0.0
-                for c in range(n_inner):
-                    solved += within[group - first, b, c] * inner[c]
-                for s in range(n_slots):
-                    solved += between[base + b * width + place[s, j]] * crossed[s]
-                total += inner[b] * solved
-                for a in range(n_inner):
-                    inner_trace[a, b] += amount[j - low] * _loaded(inner_plain, pattern, a, values, j) * solved
-            for s in range(n_slots):
-                solved, at = 0.0, slots[s, j]
-                for c in range(n_inner):
-                    solved += between[base + c * width + place[s, j]] * inner[c]
-                for t in range(n_slots):
-                    solved += among[max(at, slots[t, j]), min(at, slots[t, j])] * crossed[t]
-                total += crossed[s] * solved
-                for t in range(n_slots):
-                    trace[t, s] += amount[j - low] * _loaded(plain, t, pattern, values, j) * solved
-            out[j - low] = total
-        i, cell = end, cell + 1
+def add_square(slots: Slots, load: Loads, amount: Amount, square: Float[np.ndarray, "crossed crossed"]) -> None:
+    """Add amount x load x load of every two slots to the lower triangle of a matrix in C order."""
+    n_crossed, flat = len(square), square.reshape(-1)
+    for s, (place, times) in enumerate(zip(slots, load, strict=True)):
+        flat[:: n_crossed + 1] += np.bincount(place, weights=amount * times**2, minlength=n_crossed)
+        for other, others in zip(slots[:s], load[:s], strict=True):
+            np.add.at(flat, np.maximum(place, other) * n_crossed + np.minimum(place, other), amount * times * others)
