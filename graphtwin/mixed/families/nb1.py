@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 from scipy.special import betainc, gammaln
 
+from graphtwin.mixed.families.compiled import compiled
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import LOG, Link
 
@@ -103,7 +103,7 @@ class LinearNegativeBinomial:
         return np.where(y > 0, betainc(size, np.maximum(y, 1.0), share), 0.0), betainc(size, y + 1.0, share)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 @no_type_check
 def _rising(r, y):
     """Of log Gamma(y + r) - log Gamma(r): value, and r, r^2 and r^3 times its first three derivatives by r.

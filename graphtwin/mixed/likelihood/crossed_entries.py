@@ -133,14 +133,14 @@ def _inverse_between(entries, inverse, start, slot, first, among, within, betwee
                 for c in range(n_inner):
                     total += inverse[g, b, c] * entries[c, i]
                 times[b, i] = total
-        for i in range(begin, end):
-            row = among[slot[i]]
-            for j in range(begin, i + 1):
-                value = row[slot[j]]
-                for b in range(n_inner):
-                    between[b, i - origin] -= value * times[b, j - origin]
-                    if j < i:
-                        between[b, j - origin] -= value * times[b, i - origin]
+        for b in range(n_inner):
+            for i in range(begin, end):
+                row, here, total = among[slot[i]], times[b, i - origin], 0.0
+                for j in range(begin, i):
+                    value = row[slot[j]]
+                    total += value * times[b, j - origin]
+                    between[b, j - origin] -= value * here
+                between[b, i - origin] -= total + row[slot[i]] * here
         for b in range(n_inner):
             for c in range(n_inner):
                 for i in range(begin - origin, end - origin):
