@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
+from benchmarks.glmmtmb.r_data import lme4_table
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d))"
 LENGTH = "l_d ~ similarity * proj"
@@ -28,6 +29,8 @@ class Case:
         reference_formula: Formula as R reads it, where that differs.
         packages: Packages of the reference.
         reml: Whether variances maximise the restricted likelihood.
+        n_axons, n_targets: Number of axons and of targets; without the latter one for 130 pairs.
+        dataset: Name of a data set of R's lme4 that takes the place of planted pairs.
     """
 
     name: str
@@ -37,10 +40,13 @@ class Case:
     reference_formula: str = ""
     packages: tuple[str, ...] = field(default=("glmmTMB",))
     reml: bool = False
+    n_axons: int = 150
+    n_targets: int | None = None
+    dataset: str = ""
 
     def table(self) -> pd.DataFrame:
-        """The table of pairs that the model is fitted to."""
-        return planted_pairs(self.n, self.rule, seed=0)
+        """The table that the model is fitted to."""
+        return lme4_table(self.dataset) if self.dataset else planted_pairs(self.n, self.rule, 0, self.n_axons, self.n_targets)
 
 
 SMALL = (
@@ -72,4 +78,17 @@ LARGE = tuple(
     Case(f"{family}_{n // 1000}k", f"{LENGTH if family == 'tweedie' else RATE} + {PAIR}", Rule(family), n)
     for n in (230_000, 1_300_000)
     for family in ("poisson", "negative_binomial", "tweedie")
+)
+RATINGS = "y ~ service + (1 | s) + (1 | d)"
+CROSSED = (
+    Case(
+        "poisson_50k_1200x3000",
+        f"n_synapses ~ similarity + offset(log(l_d)) + {TWO_WAY}",
+        Rule("poisson", target_sd=0.4, level=3.5),
+        n=50_000,
+        n_axons=1200,
+        n_targets=3000,
+    ),
+    Case("insteval_gaussian", RATINGS, Rule("gaussian"), n=73_421, dataset="InstEval"),
+    Case("insteval_gamma", RATINGS, Rule("gamma"), n=73_421, dataset="InstEval"),
 )

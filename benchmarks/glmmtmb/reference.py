@@ -49,8 +49,9 @@ def reference_fit(case: Case, package: str = "glmmTMB", table: pd.DataFrame | No
         if status:
             raise SystemExit(f"R ended with status {status} on {formula}. Is {package} installed? {INSTALL}")
         found = json.loads(out.read_text())
-    about = {"formula": case.formula, "reference_formula": formula, "rule": asdict(case.rule), "n": case.n, "table": fingerprint(table)}
-    return about | found | {"peak_mb": used.ru_maxrss / 1024}
+    about = {"formula": case.formula, "reference_formula": formula, "rule": asdict(case.rule), "n": case.n}
+    about["table"] = {"rows": len(table)} if case.dataset else fingerprint(table)
+    return about | found | {"peak_mb": used.ru_maxrss / 1024, "process_cpu_seconds": used.ru_utime + used.ru_stime}
 
 
 def fingerprint(table: pd.DataFrame) -> dict[str, float]:

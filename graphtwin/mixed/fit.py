@@ -1,8 +1,8 @@
 """Fit a generalised linear mixed model by maximum Laplace likelihood.
 
-Time grows with rows x variance parameters (with several groupings also x fixed effects), each of which costs two passes over the rows at
-the end, and with the square of the coefficients of crossed groupings x groups of the inner one. Memory is that of the columns the formula
-names, twice.
+Time grows with rows x (variance and shape parameters), each of which costs four passes over the rows at the end; with several groupings,
+each parameter costs besides a product for every two crossed coefficients that an inner group meets, and a factor and an inverse of a
+dense matrix as wide as the crossed groupings have coefficients. Memory is that of the columns the formula names, twice.
 """
 
 from __future__ import annotations

@@ -164,8 +164,29 @@ def test_importing_the_estimator_loads_neither_formulaic_nor_torch():
     import subprocess
     import sys
 
-    code = "import sys; from graphtwin.mixed import fit_mixed; print({'formulaic', 'torch', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    heavy = {"formulaic", "torch", "sklearn", "matplotlib", "numba", "pydantic", "scipy.linalg", "scipy.sparse", "scipy.stats"}
+    code = f"import sys; from graphtwin.mixed import fit_mixed; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial", "gamma", "binomial", "gaussian"])
+def test_a_fit_with_one_grouping_compiles_nothing(family):
+    import subprocess
+    import sys
+
+    code = f"""if True:
+        import sys, numpy as np, pandas as pd
+        from graphtwin.mixed import fit_mixed
+        rng = np.random.default_rng(0)
+        group, x = rng.integers(0, 12, 400), rng.normal(size=400)
+        mean = np.exp(0.5 * x + rng.normal(0, 0.5, 12)[group])
+        y = dict(poisson=rng.poisson(mean), negative_binomial=rng.poisson(mean * rng.gamma(1.0, 1.0, 400)),
+                 gamma=mean * rng.gamma(2.0, 0.5, 400),
+                 binomial=(rng.uniform(size=400) < mean / (1.0 + mean)).astype(float), gaussian=np.log(mean) + rng.normal(size=400))
+        fit_mixed("y ~ x + (1 | group)", pd.DataFrame(dict(y=y["{family}"], x=x, group=group)), "{family}")
+        print("numba" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
 def test_all_that_the_room_names_as_public_is_there():

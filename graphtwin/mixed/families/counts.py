@@ -102,8 +102,11 @@ class NegativeBinomial:
 
     def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Sum of log Gamma(y + phi) / (Gamma(phi) y!), over the distinct counts."""
-        value, place = np.unique(y, return_inverse=True)
-        times = np.bincount(place, weights=times).astype(np.float64)
+        if times is None:
+            value, times = np.unique(y, return_counts=True)
+        else:
+            value, place = np.unique(y, return_inverse=True)
+            times = np.bincount(place, weights=times)
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             phi = np.exp(inner[0])
