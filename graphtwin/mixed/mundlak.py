@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from graphtwin.mixed.design import column, group_codes, parse_formula
 from graphtwin.mixed.fit import fit_mixed
@@ -80,7 +80,7 @@ def compare_mundlak(
     degrees = np.array(
         [_degrees(table if by is None else table[table[by].astype(str) == level], random[0].group) for level in own["group"]]
     )
-    p = 2 * stats.t.sf(np.abs(context["z"].to_numpy(np.float64)), degrees)
+    p = 2 * stdtr(degrees, -np.abs(context["z"].to_numpy(np.float64)))
     compared = pd.DataFrame(
         {
             "group": own["group"],
