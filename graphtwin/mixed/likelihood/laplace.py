@@ -22,6 +22,7 @@ from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
 MODE_ROUNDING = 1e-9  # squared step from which one that doesn't shrink to a tenth is what rounding leaves: large counts lose digits
 MAX_STEPS = 60  # most Newton steps to a mode, and most halvings of one, after which there is no mode
+NEAR_ENOUGH = 1e-6  # squared step that is left to a mode, as above, at which differences of gradients are taken
 SLOW = 0.05  # share of the last step's gain above which a step asks for a Hessian of its own
 LONGEST_STEP = 3.0  # largest change of a standardised random coefficient in one step
 
@@ -97,10 +98,12 @@ def gradient_near(
 ) -> Float[np.ndarray, " parameters"]:
     """Gradient of the log-likelihood of `evaluate` at parameters so close to those of a mode that one step with its Hessian finds theirs.
 
-    What the step misses is of second order in the distance.
+    What the step misses is of second order in the distance; where that still matters, with counts of millions, the mode is searched for.
     """
     there = point.model.at(vector, point.modes)
     there = point.model.at(vector, point.modes + point.solve(there.score_modes[:, None])[:, 0])
+    if not there.score_modes @ point.solve(there.score_modes[:, None])[:, 0] < NEAR_ENOUGH:
+        there = find_mode(point.model, vector, point.modes)
     gradient = laplace_gradient(there)
     by_shape = normaliser(point.model.layout.shape(vector))[1]
     gradient[len(gradient) - len(by_shape) :] += by_shape
