@@ -28,6 +28,7 @@ from graphtwin.wiring.questions import (
     Question,
     Step,
     adjusted,
+    agreed,
     analyse,
     claims,
     fit_groups,
@@ -288,6 +289,7 @@ def _conclude(answer: Answer, config: LikeToLikeConfig) -> None:
         if name in answer.tables:
             answer.tables[name] = [adjusted(pd.concat(answer.tables[name], ignore_index=True), by)]
     answer.notes = list(dict.fromkeys(answer.notes))
+    answer.tables["robust"] = [agreed(answer.frames()["robust"])]
     answer.claims = claims(answer.frames()["robust"], answer.left_out)
     answer.rule.insert(0, sentence(answer.claims, EXPLAINED[config.outcome]))
 

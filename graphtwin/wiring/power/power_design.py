@@ -202,7 +202,7 @@ def _fitted(outcome: Outcome, places: Places | None) -> tuple[ConditionalFit, Fl
     """
     alone = fit_conditional(outcome.choices)
     nothing = np.zeros(len(alone.choices.row))
-    terms = geometry_terms(outcome.pairs, places, full=False)
+    terms = geometry_terms(outcome.pairs, places, detail=0)
     if not terms.shape[1]:
         return alone, nothing, None
     try:

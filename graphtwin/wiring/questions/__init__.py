@@ -2,7 +2,7 @@
 
 from graphtwin.wiring.questions.all_similarities import GEOMETRY, together
 from graphtwin.wiring.questions.analysis import analyse, fit_groups, measure_of
-from graphtwin.wiring.questions.claims import FAMILIES, adjusted, claims, sentence
+from graphtwin.wiring.questions.claims import FAMILIES, adjusted, agreed, claims, sentence
 from graphtwin.wiring.questions.matched import axon_table, compare_with_matched, match_partners, permuted_differences, summarise
 from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
 from graphtwin.wiring.questions.question import Answer, Question, Step
@@ -15,6 +15,7 @@ __all__ = [
     "Question",
     "Step",
     "adjusted",
+    "agreed",
     "analyse",
     "axon_table",
     "claims",

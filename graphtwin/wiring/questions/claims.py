@@ -1,7 +1,7 @@
 """What may be said of a question: a rule is claimed where interval, spatial null and the correction for many tests agree.
 
 One family of tests is all similarities in all groups (projections) of a table, of each null and bootstrap apart. `p_adj` is Holm's: the
-probability of any false finding in the family. `q` is the false discovery rate, for those who screen many similarities and follow up.
+probability of any false finding in the family; of the larger of p and spatial p where both decide. `q` is the false discovery rate, for those who screen many similarities and follow up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from graphtwin.statistics import benjamini_hochberg, holm
 LEVEL = 0.05  # largest p of a claim, adjusted and of the spatial null
 # Tables with a p for each similarity and group, and the columns that divide them into families.
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "robust": (),
     "slopes": (),
     "conditional": (),
     "bootstrap": ("resampled",),
@@ -47,11 +46,18 @@ def adjusted(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     return rest.assign(p_adj=p_adj, q=q)[[*first, "p_adj", "q", *last]]
 
 
+def agreed(robust: pd.DataFrame) -> pd.DataFrame:
+    """Robust slopes with `p_adj` and `q` of the larger of p and p_spatial, both of which a claim needs."""
+    both = robust[["p", "p_spatial"]].max(axis=1)  # that of the slope alone where there is no spatial null
+    corrected = adjusted(robust.assign(p=both))
+    return adjusted(robust).assign(p_adj=corrected["p_adj"].to_numpy(), q=corrected["q"].to_numpy())
+
+
 def claims(robust: pd.DataFrame, left_out: Sequence[tuple[str, str, str]] = ()) -> list[dict[str, Any]]:
     """One entry a similarity and group.
 
     Args:
-        robust: Robust slopes with `p_adj`, as `adjusted` returns them.
+        robust: Robust slopes with `p_adj`, as `agreed` returns them.
         left_out: Similarity, group and reason of every group without a slope.
 
     Returns:
@@ -76,12 +82,12 @@ def _why_not(row: dict[str, Any]) -> list[str]:
     reasons = []
     if row["low"] <= 0 <= row["high"]:
         reasons.append(f"the interval holds 0 (p = {row['p']:.2g})")
-    elif not row["p_adj"] <= LEVEL:
-        reasons.append(f"p adjusted for all similarities and groups is {row['p_adj']:.2g}")
     if np.isnan(row["p_spatial"]):
         reasons.append(UNPLACED)
     elif not row["p_spatial"] <= LEVEL:
         reasons.append(f"equally smooth function would do as much (spatial null, p = {row['p_spatial']:.2g})")
+    if not reasons and not row["p_adj"] <= LEVEL:
+        reasons.append(f"p adjusted for all similarities and groups is {row['p_adj']:.2g}")
     if not row["geometry"]:
         reasons.append(UNHELD)
     return reasons

@@ -22,7 +22,7 @@ from graphtwin.mixed import NotConverged, fit_mixed, slopes
 from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.pairs import ALL, LOG_L_D, CandidateSet, Outcome, outcome_of, within_axons
-from graphtwin.wiring.questions.claims import LEVEL, adjusted
+from graphtwin.wiring.questions.claims import LEVEL, agreed
 from graphtwin.wiring.spatial import Places, robust_slopes
 
 OUTCOME = {"axonal": "co_travel", "synaptic": "synapse_density", "size": "size"}
@@ -103,7 +103,7 @@ def fit_joint(
     alone = {column: fits.fit([column]).slope[:, 0] for column in outcome.predictors}
     mixed, unfitted = _mixed(outcome)
     table = _slope_table(fits.fit(outcome.predictors), alone, outcome.kind.step)
-    table = adjusted(_with_robust(table, outcome, places, seed, animal))
+    table = agreed(_with_robust(table, outcome, places, seed, animal))
     return Joint(
         scale=scale,
         slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),

@@ -2,11 +2,14 @@
 
 Connections fall with distance more than L_d does, function is smooth in space, so that similarity falls with distance too: unless distance
 is held, that alone makes a rule. A straight line is not enough, and distance is not the same along all axes where function or axons are
-elongated, so that natural splines of distance and of the offset along each axis are held.
+elongated, so that natural splines of distance, of the offset along each axis and between
+the axes are held.
 Source of the basis: Harrell 2015, Regression Modeling Strategies, doi:10.1007/978-3-319-19425-7, section 2.4.5.
 """
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,8 @@ from jaxtyping import Float
 from graphtwin import schema
 from graphtwin.wiring.spatial.places import Places
 
+AXES = ("x", "depth", "z")  # names of the axes of a position
+MOST_DETAIL = 3  # see `geometry_terms`
 OF_DISTANCE, OF_AXIS = 3, 2  # columns of a spline; a choice: with fewer, an elongated axon's rule by distance is left (20 % of tables)
 OUTER = 0.05  # share of pairs beyond the outer knots on either side
 FLAT = 1e-9  # share of the range of a quantity below which it does not vary
@@ -45,13 +50,14 @@ def natural_spline(value: Float[np.ndarray, " rows"], n_columns: int) -> Float[n
     return (basis - basis.mean(axis=0)) / basis.std(axis=0)
 
 
-def geometry_terms(pairs: pd.DataFrame, places: Places | None, full: bool = True) -> pd.DataFrame:
+def geometry_terms(pairs: pd.DataFrame, places: Places | None, detail: int = MOST_DETAIL) -> pd.DataFrame:
     """Columns to hold beside a similarity.
 
     Args:
         pairs: The pairs that a model is fitted to, with positions known where `places` is given, else with distance_um or without.
         places: Positions of the cells, or None.
-        full: Whether the offset along each axis is held, not the distance alone, which few synapses cannot tell apart.
+        detail: How much is held, for few synapses cannot tell all apart: 0 the distance; 1 the offset along each axis too; 2 and 3 also how
+            far the offset lies along the diagonals of the axes, by one and by two columns, so that it does not matter how axes are turned.
 
     Returns:
         A row a pair, in the order of the pairs: "distance, 1" and so on; no column where nothing is known of distance.
@@ -59,10 +65,14 @@ def geometry_terms(pairs: pd.DataFrame, places: Places | None, full: bool = True
     quantities: dict[str, tuple[np.ndarray, int]] = {}
     if places is not None:
         pre, post = (places.of(pairs[name].to_numpy(np.int64)) for name in schema.PAIR_KEY)
-        offset = np.abs(post - pre)
-        quantities["distance"] = (np.linalg.norm(offset, axis=1), OF_DISTANCE)
-        if full:
-            quantities |= {f"offset along {name}": (offset[:, axis], OF_AXIS) for axis, name in enumerate(("x", "depth", "z"))}
+        offset = post - pre
+        distance = np.linalg.norm(offset, axis=1)
+        quantities["distance"] = (distance, OF_DISTANCE)
+        if detail > 0:
+            quantities |= {f"offset along {name}": (np.abs(offset[:, axis]), OF_AXIS) for axis, name in enumerate(AXES)}
+        for a, b in combinations(range(len(AXES)), 2) if detail > 1 else ():
+            oblique = np.divide(offset[:, a] * offset[:, b], distance, out=np.zeros(len(distance)), where=distance > 0)
+            quantities[f"offset between {AXES[a]} and {AXES[b]}"] = (oblique, detail - 1)
     elif "distance_um" in pairs and bool(np.isfinite(pairs["distance_um"].to_numpy(np.float64)).all()):
         quantities["distance"] = (pairs["distance_um"].to_numpy(np.float64), OF_DISTANCE)
     splines = {name: natural_spline(value, n) for name, (value, n) in quantities.items()}

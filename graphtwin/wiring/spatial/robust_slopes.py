@@ -3,7 +3,7 @@
 Who gets an axon's synapses is compared among its candidates, L_d and distance held (`geometry_terms`). The error has two parts. Scores are
 clustered by axon with CR2 and Student's t (`conditional_fit`), which holds whatever lies within an axon: hot spots of its own, and a rule
 that differs from axon to axon. What axons share because all of them meet the same tissue, hot spots and popular targets, is added from the
-covariance of the maps of similarity (`separable`). Where several animals are in the table, scores are clustered by animal.
+covariance of the maps of similarity (`separable`), never taken off. Where several animals are in the table, scores are clustered by animal.
 
 The spatial p is that of the score without the similarity against other draws of equally smooth function, wiring as it is.
 `analyses/planted_pairs` counts how often interval and p err.
@@ -20,12 +20,11 @@ from scipy import stats
 
 from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, solve
 from graphtwin.wiring.pairs import ALL, CandidateSet, Outcome, outcome_of, within_axons
-from graphtwin.wiring.spatial.geometry_terms import geometry_terms
+from graphtwin.wiring.spatial.geometry_terms import MOST_DETAIL, geometry_terms
 from graphtwin.wiring.spatial.places import Places
 from graphtwin.wiring.spatial.separable import FieldCovariance, field_covariance
 
 PER_TERM = 5  # least number of synapses (or pairs, of another outcome) for each column of geometry that is held; a choice
-LEAST_SHARE = 0.25  # least share of the clustered variance that is left where axons seem to repel each other's errors; a choice
 LEVEL = 0.95  # of intervals
 COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "df", "t", "p", "low", "high", "sd", "per_sd", "per_sd_low", "per_sd_high"]
 COLUMNS += [
@@ -114,9 +113,12 @@ def _fitted(outcome: Outcome, places: Places | None) -> tuple[ConditionalFit, st
     """The conditional model with as much geometry as the outcome can tell apart, and in words what is held."""
     pairs = outcome.pairs
     amount = pairs["n_synapses"].sum() if outcome.name == "synapse_density" else len(pairs)
-    ladder = [geometry_terms(pairs, places, full) for full in ((True, False) if places is not None else (False,))]
+    details = range(MOST_DETAIL, -1, -1) if places is not None else (0,)
+    ladder = (geometry_terms(pairs, places, detail) for detail in details)
     failure: ValueError | None = None
-    for terms in [terms for terms in ladder if terms.shape[1] and amount >= PER_TERM * terms.shape[1]]:
+    for terms in ladder:
+        if not terms.shape[1] or amount < PER_TERM * terms.shape[1]:
+            continue
         try:
             return _with_terms(outcome, terms), _words(terms)
         except ValueError as reason:
@@ -160,7 +162,13 @@ def _slope(fit: ConditionalFit, name: str, clustered: float, degrees: float, pla
     variance, _ = field.variance(_matrix(choices, residual))
     z = float(residual @ choices.x[:, at] / np.sqrt(variance)) if variance > 0 else np.nan
     return _Slope(
-        float(beta[0, at]), clustered, degrees, field, shared / information**2, z, float(np.sqrt(max(variance, 0.0))) / information
+        float(beta[0, at]),
+        clustered,
+        degrees,
+        field,
+        max(shared, 0.0) * field.few_maps / information**2,
+        z,
+        float(np.sqrt(max(variance, 0.0))) / information,
     )
 
 
@@ -181,7 +189,7 @@ def _matrix(choices: CandidateSet, value: Float[np.ndarray, " pairs"]) -> Float[
 
 def _row(slope: _Slope, scale: float, step: float) -> dict[str, float]:
     """The numbers of a row, per unit of the similarity and of the outcome."""
-    se = float(np.sqrt(max(slope.clustered**2 + slope.shared, LEAST_SHARE * slope.clustered**2)))
+    se = float(np.sqrt(slope.clustered**2 + slope.shared))
     reach = float(stats.t.ppf((1 + LEVEL) / 2, slope.degrees)) * se
     t, unit = slope.estimate / se, 1 / (scale * step)
     low, high = slope.estimate - reach, slope.estimate + reach

@@ -53,14 +53,23 @@ class FieldCovariance:
         return float(shared.sum()), float(shared.sum() - np.trace(shared))
 
     @property
+    def maps(self) -> float:
+        """Number of independent maps that those of the axons are worth."""
+        return float(np.trace(self.axons) ** 2 / np.sum(self.axons**2))
+
+    @property
+    def few_maps(self) -> float:
+        """Factor of what axons share, for it is measured by few maps: m / (m - 2), the mean of 1 over a variance of m normal values."""
+        return self.maps / max(self.maps - 2, 1.0)
+
+    @property
     def degrees(self) -> float:
         """Number of independent values that the maps are worth: that of the axons' maps times that of the places, less 1; at least 1."""
-        maps = np.trace(self.axons) ** 2 / np.sum(self.axons**2)
         one = self.variogram.covariance(cdist(self.position_um[self.landmarks], self.position_um[self.landmarks]))
         one += self.variogram.nugget * np.eye(len(one))
         alike = np.mean(one[~np.eye(len(one), dtype=bool)] ** 2) / self.variogram.sill**2
         n = len(self.position_um)
-        return max(float(maps * n / (1 + (n - 1) * alike)) - 1, 1.0)
+        return max(float(self.maps * n / (1 + (n - 1) * alike)) - 1, 1.0)
 
     def _between(self, residual: np.ndarray) -> Float[np.ndarray, "axons axons"]:
         """r_i C r_k of every two axons."""

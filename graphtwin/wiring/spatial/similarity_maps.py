@@ -20,7 +20,7 @@ from graphtwin.wiring.conditional import ScoreTest, score_test
 from graphtwin.wiring.nulls import NullDistribution
 from graphtwin.wiring.pairs import Measure, Outcome, outcome_of
 from graphtwin.wiring.spatial.completed_maps import LEAST_KNOWN, complete_maps
-from graphtwin.wiring.spatial.geometry_terms import geometry_terms
+from graphtwin.wiring.spatial.geometry_terms import MOST_DETAIL, geometry_terms
 from graphtwin.wiring.spatial.places import Places
 from graphtwin.wiring.spatial.robust_slopes import PER_TERM
 
@@ -128,8 +128,8 @@ def _test(outcome: Outcome, similarity: str, places: Places) -> tuple[ScoreTest,
     amount = outcome.table["n_synapses"].sum() if outcome.name == "synapse_density" else len(outcome.pairs)
     ids = np.repeat(choices.axons, len(choices.targets)), np.tile(choices.targets, len(choices.axons))
     grid = pd.DataFrame(dict(zip(schema.PAIR_KEY, ids, strict=True)))
-    for full in (True, False):
-        terms = geometry_terms(grid, places, full)
+    for detail in range(MOST_DETAIL, -1, -1):
+        terms = geometry_terms(grid, places, detail)
         if amount < PER_TERM * terms.shape[1] * len(choices.groups):
             continue
         try:
