@@ -24,7 +24,7 @@ def far_rows(outcome, share, seed=0):
 def test_the_score_of_the_maps_is_that_of_the_pairs():
     tissue = smooth_tissue(0, "own")
     maps = similarity_maps(tissue.outcome, SIMILARITY, tissue.places, 0)
-    assert maps.test.others.shape[1] == 9  # distance, and the offset along each axis
+    assert maps.test.others.shape[1] == 15  # distance, and the offset along each axis and between them
     score = (maps.residual(0) * maps.value[0]).sum()
     assert score == pytest.approx(maps.test.observed()[0, 0], abs=1e-3 * np.sqrt(maps.test.observed()[0, 1]))
     assert maps.value[0].mean(1) == pytest.approx(0, abs=1e-9)

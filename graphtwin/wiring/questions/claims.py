@@ -1,7 +1,8 @@
 """What may be said of a question: a rule is claimed where interval, spatial null and the correction for many tests agree.
 
 One family of tests is all similarities in all groups (projections) of a table, of each null and bootstrap apart. `p_adj` is Holm's: the
-probability of any false finding in the family; of the larger of p and spatial p where both decide. `q` is the false discovery rate, for those who screen many similarities and follow up.
+probability of any false finding in the family; of the larger of p and spatial p where both decide. `q` is the false discovery rate, for
+those who screen many similarities and follow up.
 """
 
 from __future__ import annotations
