@@ -253,15 +253,19 @@ class MixedFit:
         parts += ["", f"Fixed effects ({link.scale})", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
         return "\n".join([*parts, *(f"Note: {note}" for note in self.notes)])
 
+    def entries(self) -> dict[str, Any]:
+        """The model as what JSON can hold, arrays apart, without the table it was fitted to."""
+        found = asdict(replace(self, source=None))
+        del found["source"]
+        return found
+
     def to_json(self, path: str | Path) -> Path:
         """Write the model as one JSON file.
 
         Args:
             path: Path of the file to make.
         """
-        entries = asdict(replace(self, source=None))
-        del entries["source"]
-        return write_json(entries, path)
+        return write_json(self.entries(), path)
 
     @classmethod
     def from_json(cls, path: str | Path) -> MixedFit:

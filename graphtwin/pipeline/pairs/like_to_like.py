@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -299,7 +298,7 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     for name, frame in answer.frames().items():
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
-    artifacts.write_json({name: asdict(fit) for name, fit in answer.models.items()}, out / "models.json")
+    artifacts.write_json({name: fit.entries() for name, fit in answer.models.items()}, out / "models.json")
     said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
     artifacts.write_json(said, out / "notes.json")
     artifacts.write_json(answer.claims, out / "claims.json")

@@ -7,7 +7,14 @@ from graphtwin.wiring.conditional.axon_bootstrap import (
     leave_one_axon_out,
     two_way_errors,
 )
-from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, block_sums, clustered_errors, fit_conditional, solve
+from graphtwin.wiring.conditional.conditional_fit import (
+    ConditionalFit,
+    block_sums,
+    clustered_errors,
+    fit_conditional,
+    require_fitted,
+    solve,
+)
 from graphtwin.wiring.conditional.held_out_axons import DISTANCE_ALONE, L_D_ALONE, Hypothesis, compare_held_out, held_out_scores
 from graphtwin.wiring.conditional.rao_score import ScoreTest, expected_synapses, score_parts, score_test
 from graphtwin.wiring.conditional.wiring_rule import Term, WiringRule, draw_synapse_counts, fit_rule, load_rule
@@ -35,6 +42,7 @@ __all__ = [
     "leave_one_axon_out",
     "load_rule",
     "rank_within_axons",
+    "require_fitted",
     "score_parts",
     "score_test",
     "solve",

@@ -92,7 +92,7 @@ def fit_conditional(choices: CandidateSet) -> ConditionalFit:
     _check_groups(choices, n_axons)
     n_groups, n_similarities = len(choices.groups), len(choices.similarities)
     beta, status = solve(choices, np.ones(len(choices.axons)), np.zeros((n_groups, n_similarities)))
-    _check_status(choices, beta, status)
+    require_fitted(choices, beta, status)
     log_likelihood, score, information = block_sums(choices, beta)
     alone, _, _ = block_sums(choices, np.zeros_like(beta))
     clustered = [clustered_errors(score[mine], information[mine]) for mine in (choices.block_group == g for g in range(n_groups))]
@@ -212,7 +212,8 @@ def _extremes(choices: CandidateSet, similarity: int) -> str:
     return f"its variance lies in {few}, beside which nothing else varies. Check these"
 
 
-def _check_status(choices: CandidateSet, beta: np.ndarray, status: np.ndarray) -> None:
+def require_fitted(choices: CandidateSet, beta: Float[np.ndarray, "groups similarities"], status: Int[np.ndarray, " groups"]) -> None:
+    """Raise a ValueError that names the group and similarity where `solve` found no estimate."""
     for g, group in enumerate(choices.groups):
         names = ", ".join(choices.similarities)
         if status[g] == DIVERGED:

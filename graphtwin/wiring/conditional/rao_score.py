@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional, per_group, solve, synapses_of_blocks
-from graphtwin.wiring.conditional.newton import FITTED
+from graphtwin.wiring.conditional.conditional_fit import fit_conditional, per_group, require_fitted, solve, synapses_of_blocks
 from graphtwin.wiring.pairs import CandidateSet
 
 
@@ -88,17 +87,17 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
         ValueError: All similarities together, or the others alone, cannot be fitted (see `fit_conditional`).
     """
     column = choices.column(similarity)
-    slope = fit_conditional(choices).slope[:, column]  # refuses what has no slope to test
+    fit = fit_conditional(choices)  # refuses what has no slope to test
     held = [name for name in choices.similarities if name != similarity]
     rest = choices.only(held)
-    beta, status = solve(rest, np.ones(len(choices.axons)), np.zeros((len(choices.groups), len(held))))
-    assert (status == FITTED).all()  # the larger model was fitted, so this one is
+    beta, status = solve(rest, np.ones(len(choices.axons)), np.delete(fit.standardised, column, axis=1))
+    require_fitted(rest, beta, status)  # few synapses can be told apart with a similarity, and not without
     expected = expected_synapses(rest, beta)
     others_mean = np.stack([choices.sum_blocks(expected * z) for z in rest.x.T], 1) if held else np.zeros((len(choices.block_axon), 0))
     return ScoreTest(
         choices=choices,
         similarity=similarity,
-        slope=slope,
+        slope=fit.slope[:, column],
         value=np.ascontiguousarray(choices.x[:, column]),
         others=rest.x,
         expected=expected,

@@ -18,7 +18,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, solve
+from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, require_fitted, solve
 from graphtwin.wiring.pairs import ALL, CandidateSet, Outcome, outcome_of, within_axons
 from graphtwin.wiring.spatial.geometry_terms import MOST_DETAIL, geometry_terms
 from graphtwin.wiring.spatial.places import Places
@@ -157,7 +157,8 @@ def _slope(fit: ConditionalFit, name: str, clustered: float, degrees: float, pla
     field = _field(choices, at, places, seed)
     _, shared = field.variance(_matrix(choices, choices.n_synapses - expected_synapses(choices, beta)))
     held = choices.only([other for other in choices.similarities if other != name])
-    without, _ = solve(held, np.ones(len(choices.axons)), np.delete(beta, at, axis=1))
+    without, status = solve(held, np.ones(len(choices.axons)), np.delete(beta, at, axis=1))
+    require_fitted(held, without, status)
     residual = choices.n_synapses - expected_synapses(held, without)
     variance, _ = field.variance(_matrix(choices, residual))
     z = float(residual @ choices.x[:, at] / np.sqrt(variance)) if variance > 0 else np.nan

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import cholesky, solve_triangular
-from scipy.spatial.distance import cdist
 
 from graphtwin.execute import rng_for
 from graphtwin.wiring.spatial.variogram import Variogram, fit_variogram
@@ -65,7 +64,7 @@ class FieldCovariance:
     @property
     def degrees(self) -> float:
         """Number of independent values that the maps are worth: that of the axons' maps times that of the places, less 1; at least 1."""
-        one = self.variogram.covariance(cdist(self.position_um[self.landmarks], self.position_um[self.landmarks]))
+        one = self.variogram.covariance(self.position_um[self.landmarks], self.position_um[self.landmarks])
         one += self.variogram.nugget * np.eye(len(one))
         alike = np.mean(one[~np.eye(len(one), dtype=bool)] ** 2) / self.variogram.sill**2
         n = len(self.position_um)
@@ -75,10 +74,10 @@ class FieldCovariance:
         """r_i C r_k of every two axons."""
         own = self.variogram.nugget * residual @ residual.T
         if len(self.landmarks) == len(self.position_um):
-            return own + residual @ self.variogram.covariance(cdist(self.position_um, self.position_um)) @ residual.T
+            return own + residual @ self.variogram.covariance(self.position_um, self.position_um) @ residual.T
         chosen = self.position_um[self.landmarks]
-        root = cholesky(self.variogram.covariance(cdist(chosen, chosen)) + JITTER * self.variogram.sill * np.eye(len(chosen)), lower=True)
-        loading = solve_triangular(root, self.variogram.covariance(cdist(chosen, self.position_um)), lower=True)
+        root = cholesky(self.variogram.covariance(chosen, chosen) + JITTER * self.variogram.sill * np.eye(len(chosen)), lower=True)
+        loading = solve_triangular(root, self.variogram.covariance(chosen, self.position_um), lower=True)
         through = residual @ loading.T
         missed = np.maximum(self.variogram.smooth - (loading**2).sum(axis=0), 0.0)
         return own + through @ through.T + (residual * missed) @ residual.T
