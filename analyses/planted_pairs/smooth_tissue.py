@@ -1,4 +1,4 @@
-"""Tables of pairs from tissue in which function and wiring are both smooth, with numpy and scipy alone: no line is shared with what is tested.
+"""Tables of pairs from tissue in which function and wiring are both smooth, by numpy and scipy: nothing is shared with what is tested.
 
 Every quantity that varies with place is a gaussian field, white noise times the Cholesky factor of its covariance. A length has three
 numbers, along x, depth and z; along an axis whose length is infinite nothing varies.
@@ -55,7 +55,7 @@ class Tissue:
     span_um: Lengths = (500.0, 200.0, 500.0)
     clusters: int = 0
     function: Literal["field", "map", "layers"] = "field"
-    function_um: Lengths = columns(120.0)
+    function_um: Lengths = (120.0, FLAT, 120.0)
     smooth_share: float = 0.7
     own_um: Lengths | None = None
     shared_um: Lengths | None = None
