@@ -33,6 +33,7 @@ AXONS, RULE, REPLICATES = (8, 15, 30), 0.7, 199
 SIMILARITY, FAMILY = "sim", ("sim", "sim2")
 MIXED = f"n_synapses ~ {SIMILARITY} + offset(log(l_d_um)) + (1 | pre_nucleus_id)"
 NM = replace(MINNIE65, voxel_nm=(1.0, 1.0, 1.0))  # the frame of positions in nm
+BESIDE = ("function of each cell", "none", "own", "shared", "distance", "heavy", "all")  # scenarios of methods that know nothing of space
 FAMILY_AXONS, FAMILY_SYNAPSES = 60, 25.0
 OTHER = 10_000  # the second similarity is of the table that lies so much further on
 FAMILIES = {
@@ -167,10 +168,11 @@ METHODS = {"robust": robust, "mixed": mixed, "nulls": nulls, "bootstrap": bootst
 
 
 def cells(methods: str, scenarios: Sequence[str] = (), axons: Sequence[int] = AXONS) -> list[Cell]:
-    """The cells that a group of methods is asked about, those without a rule first."""
+    """The cells that a group of methods is asked about, those without a rule first; what is beside the point only where it says most."""
     if methods == "families":
         return [Cell(name, FAMILY_AXONS, 0.0) for name in FAMILIES if name in (scenarios or FAMILIES)]
-    return [Cell(name, n, rule) for rule in (0.0, RULE) for n in axons for name in TISSUES if name in (scenarios or TISSUES)]
+    known = [name for name in (TISSUES if methods == "robust" else BESIDE) if name in (scenarios or TISSUES)]
+    return [Cell(name, n, rule) for rule in (0.0, RULE) for n in axons for name in known]
 
 
 def answers_of(methods: str, cell: Cell, first: int, n_tables: int, folder: Path) -> pd.DataFrame:
