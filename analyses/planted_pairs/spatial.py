@@ -26,7 +26,16 @@ from graphtwin.mixed import NotConverged, fit_mixed
 from graphtwin.wiring.conditional import bootstrap_axons_and_targets, fit_conditional
 from graphtwin.wiring.nulls import permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs import Measure, candidates, outcome_of
-from graphtwin.wiring.spatial import Places, places_of, robust_slopes
+from graphtwin.wiring.spatial import (
+    Places,
+    match_variogram,
+    places_of,
+    randomise_axons,
+    randomise_targets,
+    robust_slopes,
+    shift_targets,
+    similarity_maps,
+)
 
 HERE = Path(__file__).parent
 AXONS, RULE, REPLICATES = (8, 15, 30), 0.7, 199
@@ -40,6 +49,13 @@ FAMILIES = {
     "families: areas at random": replace(TISSUES["function of each cell"], synapses_an_axon=FAMILY_SYNAPSES),
     "families: smooth, areas side by side": replace(TISSUES["none"], synapses_an_axon=FAMILY_SYNAPSES),
     "families: shared, areas side by side": replace(TISSUES["shared"], synapses_an_axon=FAMILY_SYNAPSES),
+}
+
+SURROGATES = {
+    "moran, targets": randomise_targets,
+    "moran, axons": randomise_axons,
+    "shifts": shift_targets,
+    "variogram": match_variogram,
 }
 
 
@@ -120,6 +136,20 @@ def nulls(drawn: Table, cell: Cell, table: int) -> Iterator[Answer]:
     yield rejects("null: neurons", permute_neurons(choices, measure, table, REPLICATES))
 
 
+def surrogates(drawn: Table, cell: Cell, table: int) -> Iterator[Answer]:
+    """Nulls that keep function as smooth as it is."""
+    try:
+        maps = similarity_maps(outcome_of(pairs_of(drawn), "synapse_density", [SIMILARITY]), SIMILARITY, places(drawn), table)
+    except ValueError:
+        yield from (Answer(name, None) for name in SURROGATES)
+        return
+    for name, null in SURROGATES.items():
+        try:
+            yield rejects(name, null(maps, table, REPLICATES))
+        except ValueError:
+            yield Answer(name, None)
+
+
 def bootstrap(drawn: Table, cell: Cell, table: int) -> Iterator[Answer]:
     """Axons and targets resampled."""
     fit = fit_conditional(candidates(pairs_of(drawn), [SIMILARITY]))
@@ -164,7 +194,7 @@ def _other_similarity(drawn: Table, other: Table) -> np.ndarray:
     return np.einsum("ij,ij->i", other.function[at[pre]], other.function[at[len(drawn.l_d_um) + post]])
 
 
-METHODS = {"robust": robust, "mixed": mixed, "nulls": nulls, "bootstrap": bootstrap, "families": families}
+METHODS = {"robust": robust, "surrogates": surrogates, "mixed": mixed, "nulls": nulls, "bootstrap": bootstrap, "families": families}
 
 
 def cells(methods: str, scenarios: Sequence[str] = (), axons: Sequence[int] = AXONS) -> list[Cell]:
