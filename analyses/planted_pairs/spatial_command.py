@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -17,7 +18,6 @@ from tqdm import tqdm
 from typer.testing import CliRunner
 
 from graphtwin.artifacts import write_table
-from graphtwin.cli.app import app
 from graphtwin.wiring.pairs import outcome_of
 from graphtwin.wiring.spatial import robust_slopes
 
@@ -32,9 +32,10 @@ def asked(cell: Cell, table: int, folder: Path) -> dict[str, object]:
     pairs, neurons = folder / f"{cell.scenario}, {table}, pairs.csv", folder / f"{cell.scenario}, {table}, neurons.csv"
     pairs_of(drawn).drop(columns="distance_um").to_csv(pairs, index=False)
     neurons_of(drawn).to_csv(neurons, index=False)
+    (command,) = entry_points(group="console_scripts", name="graphtwin")
     words = ["like-to-like", pairs, "--neurons", neurons, "--similarity", SIMILARITY, "--by", "none", "--inclusion", "none"]
     begun = perf_counter(), process_time()
-    done = CliRunner().invoke(app, [str(word) for word in [*words, "--nulls", NULLS, "--out", out, "--force"]])
+    done = CliRunner().invoke(command.load(), [str(word) for word in [*words, "--nulls", NULLS, "--out", out, "--force"]])
     spent = {"seconds": perf_counter() - begun[0], "cpu_seconds": process_time() - begun[1]}
     named = {"scenario": cell.scenario, "rule": cell.rule, "table": table}
     if done.exit_code:
