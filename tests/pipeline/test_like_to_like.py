@@ -19,7 +19,23 @@ from graphtwin.wiring.pairs.planted import Planted, plant
 pytestmark = pytest.mark.slow
 
 
-SLOPES = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "q", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+SLOPES = [
+    "group",
+    "similarity",
+    "outcome",
+    "estimate",
+    "se",
+    "z",
+    "p",
+    "p_adj",
+    "q",
+    "low",
+    "high",
+    "sd",
+    "rate_ratio",
+    "n_pairs",
+    "n_axons",
+]
 
 
 @pytest.fixture(scope="module")

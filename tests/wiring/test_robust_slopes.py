@@ -112,7 +112,7 @@ def test_the_slope_is_that_of_the_conditional_model_with_geometry_held():
     assert row["estimate"] == pytest.approx(held.slope[0, 0], rel=1e-9)
     assert row["se_clustered"] == pytest.approx(held.se_axon[0, 0], rel=1e-9)
     assert row["df"] == pytest.approx(held.degrees[0, 0], rel=1e-9)
-    assert row["per_sd"] == pytest.approx(np.exp(row["estimate"] * held.choices.scale[0]))
+    assert row["rate_ratio"] == pytest.approx(np.exp(row["estimate"] * held.choices.scale[0]))
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_a_rule_is_claimed_where_interval_spatial_null_and_correction_agree():
     (entry,) = claims(table)
     assert entry["claimed"]
     assert entry["why_not"] == []
-    assert f"one SD of sim multiplies synapses by {entry['per_sd']:.2f}" in sentence([entry], "synapses")
+    assert f"one SD of sim multiplies synapses by {entry['rate_ratio']:.2f}" in sentence([entry], "synapses")
     (unplaced,) = claims(adjusted(pd.DataFrame([of(pairs, None)])))
     assert not unplaced["claimed"]
     assert unplaced["p_spatial"] is None

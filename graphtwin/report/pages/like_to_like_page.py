@@ -102,7 +102,7 @@ def claim_rows(run: RunFolder) -> list[dict[str, str]]:
     for entry in found:
         row = counts.get((entry["similarity"], entry["group"]))
         slope, interval = (
-            ("", "") if row is None else (f"{entry['per_sd']:.2f}", f"{entry['per_sd_low']:.2f} to {entry['per_sd_high']:.2f}")
+            ("", "") if row is None else (f"{entry['rate_ratio']:.2f}", f"{entry['rate_ratio_low']:.2f} to {entry['rate_ratio_high']:.2f}")
         )
         rows.append(
             {
@@ -110,7 +110,7 @@ def claim_rows(run: RunFolder) -> list[dict[str, str]]:
                 "group": entry["group"],
                 "claimed": "yes" if entry["claimed"] else "no",
                 "why": "; ".join(entry["why_not"]),
-                "per_sd": slope,
+                "rate_ratio": slope,
                 "interval": interval,
                 "p": "" if entry["p_adj"] is None else p_text(entry["p_adj"]),
                 "spatial": "" if entry["p_spatial"] is None else p_text(entry["p_spatial"]),

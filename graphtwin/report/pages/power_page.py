@@ -64,7 +64,7 @@ def power_rows(run: RunFolder) -> list[dict[str, str]]:
             "power": f"{per_cent(row.power)} [{100 * row.low:.0f}, {100 * row.high:.0f}]",
             "false_positives": f"{per_cent(row.false_positives)} [{100 * row.false_low:.1f}, {100 * row.false_high:.1f}]",
             "smallest": _with_interval(row.smallest_slope, row.smallest_low, row.smallest_high),
-            "smallest_per_sd": number_text(row.smallest_per_sd),
+            "smallest_rate_ratio": number_text(row.smallest_rate_ratio),
             "needed": f"{row.axons_needed:.0f} [{row.needed_low:.0f}, {row.needed_high:.0f}]" if np.isfinite(row.axons_needed) else "–",
             "note": row.note,
         }

@@ -150,6 +150,8 @@ class Outcome:
         if self.name == "synapse_density":
             return table
         table = table.assign(**{name: table[name] / self.kind.step for name in PER_UNIT if name in table})
+        if "rate_ratio" in table:
+            table = table.assign(rate_ratio=table["rate_ratio"] ** (1 / self.kind.step))
         return table[table["similarity"] != LOG_L_D].drop(columns="n_synapses", errors="ignore").reset_index(drop=True)
 
 

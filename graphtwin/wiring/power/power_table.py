@@ -95,10 +95,10 @@ def power_table(found: pd.DataFrame, design: Design, asked: Sequence[float]) -> 
 
     Returns:
         Two tables. The first has estimate, n_axons, effect (planted slope per unit), asked (whether it was asked for, or holds the curve),
-        effect_per_sd (what one SD multiplies the synapses by), n_tables, n_undefined (tables without the estimate, which count as not
+        effect_rate_ratio (what one SD multiplies the synapses by), n_tables, n_undefined (tables without the estimate, which count as not
         found), mean_slope, power (share of tables with p <= .05 and the slope's sign; for an effect of 0, with p <= .05) with low and high
         (95 %, Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404), false_positives with its interval (the power at effect 0 of the same
-        number of axons), power_fitted (the curve), smallest_slope with its interval (per unit, found with power .8) and smallest_per_sd,
+        number of axons), power_fitted (the curve), smallest_slope with its interval (per unit, found with power .8), smallest_rate_ratio,
         axons_needed with its interval (for power .8 at the effect; NaN for effect 0), and note. The second has the curves as they are
         drawn: estimate, n_axons, effect and power.
     """
@@ -121,7 +121,7 @@ def _of_estimate(cells: pd.DataFrame, design: Design, asked: Sequence[float]) ->
     cells = cells.sort_values(["n_axons", "effect"], key=np.abs, kind="stable", ignore_index=True)
     slope, axons, hits, tables = (cells[name].to_numpy() for name in ("effect", "n_axons", "found", "n_tables"))
     curve = fit_curve(slope.astype(np.float64), axons, hits, tables)
-    cells = cells.assign(effect_per_sd=np.exp(cells["effect"] * design.sd), power=hits / tables, **_interval(hits, tables))
+    cells = cells.assign(effect_rate_ratio=np.exp(cells["effect"] * design.sd), power=hits / tables, **_interval(hits, tables))
     null = cells[cells["effect"] == 0].set_index("n_axons")[["power", "low", "high"]]
     for name, column in (("false_positives", "power"), ("false_low", "low"), ("false_high", "high")):
         cells[name] = cells["n_axons"].map(null[column])
@@ -132,7 +132,7 @@ def _of_estimate(cells: pd.DataFrame, design: Design, asked: Sequence[float]) ->
         cells[f"smallest_slope{end}" if not end else f"smallest{end}"] = [smallest[n][k] for n in axons]
         cells[f"axons_needed{end}" if not end else f"needed{end}"] = [np.ceil(row[k]) for row in needed]
     sign = np.sign(slope[np.argmax(np.abs(slope))])
-    cells["smallest_per_sd"] = np.exp(sign * cells["smallest_slope"] * design.sd)
+    cells["smallest_rate_ratio"] = np.exp(sign * cells["smallest_slope"] * design.sd)
     cells["note"] = [_note(row, cells) for _, row in cells.iterrows()]
     cells["asked"] = cells["effect"].isin([0.0, *asked])
     return cells[COLUMNS], _drawn(curve, cells, asked)
@@ -148,9 +148,9 @@ def _drawn(curve: PowerCurve, cells: pd.DataFrame, asked: Sequence[float]) -> pd
     return table.assign(power=curve.power(at[:, 1], at[:, 0]))
 
 
-COLUMNS = ["estimate", "n_axons", "effect", "asked", "effect_per_sd", "n_tables", "n_undefined", "mean_slope", "power", "low", "high"]
+COLUMNS = ["estimate", "n_axons", "effect", "asked", "effect_rate_ratio", "n_tables", "n_undefined", "mean_slope", "power", "low", "high"]
 COLUMNS += ["false_positives", "false_low", "false_high", "power_fitted", "smallest_slope", "smallest_low", "smallest_high"]
-COLUMNS += ["smallest_per_sd", "axons_needed", "needed_low", "needed_high", "note"]
+COLUMNS += ["smallest_rate_ratio", "axons_needed", "needed_low", "needed_high", "note"]
 
 
 def _interval(found: np.ndarray, tables: np.ndarray) -> dict[str, Float[np.ndarray, " cells"]]:

@@ -39,7 +39,7 @@ from graphtwin.wiring.questions.sensitivity import sensitivity
 from graphtwin.wiring.questions.spatial_steps import spatial_steps
 from graphtwin.wiring.spatial import robust_slopes
 
-SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "low", "high", "sd", "rate_ratio", "n_pairs", "n_axons"]
 SMOOTH = "smooth field"  # name of the null whose law is known, without replicates
 N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
 DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
@@ -160,7 +160,7 @@ def _slope_rows(table: pd.DataFrame, question: Question) -> pd.DataFrame:
     n_axons = group.map(axons).astype("int64")
     sd = float(used[question.similarity].std(ddof=0))
     reach = NORMAL_95 * table["se"]
-    numbers = {"low": table["estimate"] - reach, "high": table["estimate"] + reach, "sd": sd, "per_sd": np.exp(table["estimate"] * sd)}
+    numbers = {"low": table["estimate"] - reach, "high": table["estimate"] + reach, "sd": sd, "rate_ratio": np.exp(table["estimate"] * sd)}
     named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, **numbers)
     return named.assign(similarity=question.similarity, outcome=question.outcome.name)[SLOPE_COLUMNS]
 

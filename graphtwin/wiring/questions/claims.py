@@ -62,10 +62,10 @@ def claims(robust: pd.DataFrame, left_out: Sequence[tuple[str, str, str]] = ()) 
         left_out: Similarity, group and reason of every group without a slope.
 
     Returns:
-        Entries with similarity, group, claimed, estimate, low, high (per unit of the similarity; None where there is no slope), per_sd, p,
-        p_spatial, p_adj and why_not: the reasons why nothing is claimed, empty where it is.
+        Entries with similarity, group, claimed, estimate, low, high (per unit of the similarity; None where there is no slope), rate_ratio,
+        p, p_spatial, p_adj and why_not: the reasons why nothing is claimed, empty where it is.
     """
-    numbers = ["estimate", "low", "high", "per_sd", "per_sd_low", "per_sd_high", "p", "p_spatial", "p_adj"]
+    numbers = ["estimate", "low", "high", "rate_ratio", "rate_ratio_low", "rate_ratio_high", "p", "p_spatial", "p_adj"]
     entries = []
     for row in robust.to_dict("records"):
         reasons = _why_not(row)
@@ -106,8 +106,8 @@ def sentence(entries: Sequence[dict[str, Any]], unit: str) -> str:
     for entry in (entry for entry in entries if entry["claimed"]):
         where = f" in {entry['group']}" if many else ""
         said.append(
-            f"one SD of {entry['similarity']} multiplies {unit} by {entry['per_sd']:.2f} "
-            f"[{entry['per_sd_low']:.2f}, {entry['per_sd_high']:.2f}]{where} (p adjusted {entry['p_adj']:.2g}, "
+            f"one SD of {entry['similarity']} multiplies {unit} by {entry['rate_ratio']:.2f} "
+            f"[{entry['rate_ratio_low']:.2f}, {entry['rate_ratio_high']:.2f}]{where} (p adjusted {entry['p_adj']:.2g}, "
             f"spatial null {entry['p_spatial']:.2g})"
         )
     refused = [entry for entry in entries if not entry["claimed"]]

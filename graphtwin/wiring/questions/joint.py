@@ -30,7 +30,7 @@ SCALES = tuple(OUTCOME)
 MAX_BLOCKS = 6  # most blocks of predictors: their sets need 63 fits
 SLOPES = ("estimate", "se", "low", "high")  # columns in the unit of the outcome
 GEOMETRY = ("distance_um", "depth_difference_um")  # columns that hold geometry, and are no similarity
-COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "df", "p", "low", "high", "sd", "per_sd", "n_pairs", "n_axons"]
+COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "df", "p", "low", "high", "sd", "rate_ratio", "n_pairs", "n_axons"]
 VIF_HIGH = 5.0  # variance inflation that is warned of: the variance of a slope is five times what it were without the other predictors
 
 
@@ -39,7 +39,8 @@ class Joint:
     """Slopes, shares of deviance and collinearity at one scale.
 
     Attributes:
-        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; sd, per_sd;
+        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; sd; rate_ratio,
+            what one SD multiplies the outcome by;
             n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
@@ -119,7 +120,7 @@ def _with_robust(table: pd.DataFrame, outcome: Outcome, places: Places | None, s
     names = tuple(name for name in outcome.similarities if name not in GEOMETRY)
     robust, _ = robust_slopes(replace(outcome, similarities=names), places, seed, animal)
     rows = robust.rename(columns={"similarity": "predictor", "t": "z"}).set_index(["group", "predictor"])
-    rows = rows.assign(per_sd=rows["estimate"] * rows["sd"])[[*SLOPES, "z", "df", "p", "sd", "per_sd", "p_spatial", "geometry"]]
+    rows = rows[[*SLOPES, "z", "df", "p", "sd", "rate_ratio", "p_spatial", "geometry"]]
     table.loc[rows.index, rows.columns] = rows
     return table.reset_index()
 
@@ -178,7 +179,7 @@ def _slope_table(fit: ConditionalFit, alone: Mapping[str, Float[np.ndarray, " gr
     table[list(SLOPES)] /= unit
     sd = table["predictor"].map(dict(zip(fit.choices.similarities, fit.choices.scale, strict=True)))
     slope_alone = np.stack([alone[name] for name in fit.choices.similarities], axis=1).ravel() / unit
-    return table.assign(alone=slope_alone, sd=sd, per_sd=table["estimate"] * sd)[COLUMNS]
+    return table.assign(alone=slope_alone, sd=sd, rate_ratio=np.exp(table["estimate"] * sd))[COLUMNS]
 
 
 def _commonality(
@@ -255,7 +256,7 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
     where = f" in {{}} of {n_groups} groups" if n_groups > 1 else ""
     for predictor, rows in joint.slopes.groupby("predictor", sort=False):
         clear = rows[((rows["low"] > 0) | (rows["high"] < 0)) & (rows["p_adj"] <= LEVEL) & ~(rows["p_spatial"] > LEVEL)]
-        effect = np.exp(clear["per_sd"])
+        effect = clear["rate_ratio"]
         if effect.empty:
             without.append(name(str(predictor)))
             continue

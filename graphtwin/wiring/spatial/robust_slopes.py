@@ -26,7 +26,22 @@ from graphtwin.wiring.spatial.separable import FieldCovariance, field_covariance
 
 PER_TERM = 5  # least number of synapses (or pairs, of another outcome) for each column of geometry that is held; a choice
 LEVEL = 0.95  # of intervals
-COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "df", "t", "p", "low", "high", "sd", "per_sd", "per_sd_low", "per_sd_high"]
+COLUMNS = [
+    "group",
+    "similarity",
+    "outcome",
+    "estimate",
+    "se",
+    "df",
+    "t",
+    "p",
+    "low",
+    "high",
+    "sd",
+    "rate_ratio",
+    "rate_ratio_low",
+    "rate_ratio_high",
+]
 COLUMNS += [
     "se_clustered",
     "p_spatial",
@@ -68,11 +83,11 @@ def robust_slopes(
         animal: Animal of each axon, by nucleus id; None where all are of one.
 
     Returns:
-        A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd of the similarity, and per_sd with
-        its interval: what one SD multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial,
-        df_spatial and se_spatial, the SD of the slope over other draws of function (NaN where positions are not
-        known); range_um and smooth_share of the maps' variogram; geometry: what is held; clusters
-        ("axons" or "animals") and their number; n_pairs, n_unplaced (pairs left out because a position is not known), n_axons, n_targets.
+        A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd of the similarity, and rate_ratio
+        with its interval: what one SD multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial,
+        df_spatial and se_spatial, the SD of the slope over other draws of function (NaN where positions are not known); range_um and
+        smooth_share of the maps' variogram; geometry: what is held; clusters ("axons" or "animals") and their number; n_pairs, n_unplaced
+        (pairs left out because a position is not known), n_axons, n_targets.
         And the reason for each group that has no slope.
     """
     groups = outcome.pairs.groupby(outcome.by, sort=True) if outcome.by else [(ALL, outcome.pairs)]
@@ -202,7 +217,7 @@ def _row(slope: _Slope, scale: float, step: float) -> dict[str, float]:
         "p": float(2 * stats.t.sf(abs(t), slope.degrees)),
     }
     row |= {"low": low * unit, "high": high * unit, "sd": scale, "se_clustered": slope.clustered * unit}
-    row |= {f"per_sd{name}": float(np.exp(value / step)) for name, value in (("", slope.estimate), ("_low", low), ("_high", high))}
+    row |= {f"rate_ratio{name}": float(np.exp(value / step)) for name, value in (("", slope.estimate), ("_low", low), ("_high", high))}
     if slope.field is None:
         return row | dict.fromkeys(["p_spatial", "z_spatial", "df_spatial", "se_spatial", "range_um", "smooth_share"], np.nan)
     curve, degrees = slope.field.variogram, slope.field.degrees
