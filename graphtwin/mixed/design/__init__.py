@@ -3,7 +3,9 @@
 from graphtwin.mixed.design.collapsing import collapse
 from graphtwin.mixed.design.design import NO_FACTOR, Design, Grouping, group_codes, with_weights
 from graphtwin.mixed.design.expressions import column, numbers_of, numeric
+from graphtwin.mixed.design.field_places import Field
 from graphtwin.mixed.design.formula import parse_formula
+from graphtwin.mixed.design.kernels import field_basis
 from graphtwin.mixed.design.moments import effect_scales, residual
 from graphtwin.mixed.design.patterns import columns_by_pattern, feature_values, level_codes
 from graphtwin.mixed.design.preparation import Prepared, prepare
@@ -25,6 +27,7 @@ from graphtwin.mixed.design.sweeps import (
 __all__ = [
     "Basis",
     "Design",
+    "Field",
     "Grouping",
     "NO_FACTOR",
     "NodeSums",
@@ -38,6 +41,7 @@ __all__ = [
     "described",
     "effect_scales",
     "feature_values",
+    "field_basis",
     "fill_leverage",
     "group_codes",
     "hold",

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import checks
 from graphtwin.mixed.design.expressions import column, numbers_of, numeric
+from graphtwin.mixed.design.field_places import Field, place_fields
 from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
 from graphtwin.mixed.design.patterns import Columns, Expansion, expand, level_codes, numbered
 from graphtwin.mixed.families import Responses
@@ -72,6 +73,7 @@ class Design:
         n_rows: Rows of the table, of which several may be joined into one here (`collapse`).
         constant: Number to add to the log-likelihood where rows stand for several of the table.
         absorbed: Whether the inner group's intercepts are free instead of random.
+        fields: Spatial random effects.
         weights: How often each row's log-likelihood counts, or None for once.
         trials: Number of trials of each row, or None for one.
     """
@@ -90,6 +92,7 @@ class Design:
     n_rows: int
     constant: float = 0.0
     absorbed: bool = False
+    fields: tuple[Field, ...] = ()
     weights: Float[np.ndarray, " rows"] | None = None
     trials: Float[np.ndarray, " rows"] | None = None
 
@@ -121,7 +124,7 @@ def build_design(
     Raises:
         ValueError: When anything makes the model impossible to fit; the error gives the number of rows and what to do.
     """
-    if absorb is not None and formula.random:
+    if absorb is not None and (formula.random or formula.fields):
         raise ValueError(f"absorb {absorb}: the formula also has random effects, {formula.text!r}. Take one or the other.")
     y = numbers_of(frame, formula.response)
     counted, tried = (None if name is None else numbers_of(frame, name) for name in (weights, trials))
@@ -145,6 +148,7 @@ def build_design(
         patterns=expansion.patterns,
         n_rows=len(frame),
         absorbed=absorb is not None,
+        fields=tuple(replace(field, code=field.code[order]) for field in place_fields(formula.fields, frame)),
         weights=None if counted is None else counted[order],
         trials=None if tried is None else tried[order],
     )

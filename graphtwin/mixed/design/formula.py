@@ -3,7 +3,8 @@
     y ~ x * kind + offset(log(exposure)) + (1 | group:kind)
 
 A random term is `(effects | group)`: `(1 | group)` an intercept a group, `(1 + x | group)` intercept and slope with their correlation,
-`(1 + x || group)` without it, `group:kind` the combinations of two columns, `area/group` short for `area` and `area:group`.
+`(1 + x || group)` without it, `group:kind` the combinations of two columns, `area/group` short for `area` and `area:group`. A spatial
+random effect is `field(post_x, post_y, post_z)`: a smooth Gaussian field over the places that the columns give (`field_term`).
 
 It departs from R in one thing: categories get treatment contrasts, the first level as base, ordered ones too, which R gives polynomial
 contrasts. `C(kind, contr.treatment('b'))` names another base.
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from graphtwin.mixed.design.field_term import FieldTerm, parse_field
 
 NAME = re.compile(r"^[A-Za-z_]\w*$")  # name of a column, as Python would have it
 EXAMPLE = "Write it as in `y ~ x * kind + offset(log(exposure)) + (1 | group:kind)`."  # end of every error about a formula
@@ -48,6 +51,7 @@ class ModelFormula:
         fixed: Fixed effects, in the syntax of formulaic.
         offsets: Expressions added to the log rate with coefficient 1.
         random: Random terms, nested groups written out.
+        fields: Spatial random effects.
     """
 
     text: str
@@ -55,6 +59,7 @@ class ModelFormula:
     fixed: str
     offsets: tuple[str, ...]
     random: tuple[RandomTerm, ...]
+    fields: tuple[FieldTerm, ...] = ()
 
 
 def parse_formula(text: str) -> ModelFormula:
@@ -69,13 +74,17 @@ def parse_formula(text: str) -> ModelFormula:
     sides = text.split("~")
     if len(sides) != 2 or not NAME.match(sides[0].strip()):
         raise ValueError(f"formula {text!r}: the part before a single ~ must be one column. {EXAMPLE}")
-    fixed, offsets, random = [], [], []
+    fixed, offsets, random, fields = [], [], [], []
     for sign, part in _summands(sides[1], text):
         inside = part[1:-1] if part.startswith("(") and _closes(part, 0) == len(part) - 1 else ""
         if "|" in inside:
             random += _random_terms(inside, text)
         elif part.startswith("offset("):
-            offsets.append(_offset(part, text))
+            offsets.append(_inside(part, text))
+            if not offsets[-1]:
+                raise ValueError(f"formula {text!r}: nothing stands in {part}. {EXAMPLE}")
+        elif part.startswith("field("):
+            fields.append(parse_field(_inside(part, text), text))
         elif _bar_outside(part):
             raise ValueError(f"formula {text!r}: {part} has a bar outside parentheses. Write a random term as (1 | group). {EXAMPLE}")
         else:
@@ -86,17 +95,16 @@ def parse_formula(text: str) -> ModelFormula:
     response, written = sides[0].strip(), " ".join(fixed).removeprefix("+ ")
     if re.search(rf"(?<![\w.]){response}(?![\w.(])", sides[1]):
         raise ValueError(f"formula {text!r}: {response} also stands after ~. A response can't explain itself: leave it out there.")
-    return ModelFormula(text, response, written or "1", tuple(offsets), tuple(random))
+    return ModelFormula(text, response, written or "1", tuple(offsets), tuple(random), tuple(fields))
 
 
-def _offset(part: str, text: str) -> str:
-    """The expression inside offset( )."""
-    if _closes(part, part.index("(")) != len(part) - 1:
-        raise ValueError(f"formula {text!r}: {part} is not a sum of an offset and other terms. {EXAMPLE}")
-    inside = part[len("offset(") : -1].strip()
-    if not inside:
-        raise ValueError(f"formula {text!r}: nothing stands in {part}. {EXAMPLE}")
-    return inside
+def _inside(part: str, text: str) -> str:
+    """The expression inside offset( ) or field( )."""
+    opening = part.index("(")
+    if _closes(part, opening) != len(part) - 1:
+        article = "an offset" if part.startswith("offset(") else "a field"
+        raise ValueError(f"formula {text!r}: {part} is not a sum of {article} and other terms. {EXAMPLE}")
+    return part[opening + 1 : -1].strip()
 
 
 def _summands(side: str, text: str) -> list[tuple[str, str]]:

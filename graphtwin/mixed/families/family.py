@@ -48,6 +48,10 @@ class Family(Protocol):
         """Names of the reported shape parameters; inside, each is a number without bounds."""
 
     @property
+    def link(self) -> Link:
+        """Link between eta and the mean."""
+
+    @property
     def concave(self) -> bool:
         """Whether the log-likelihood is concave in eta everywhere; if not, the family is `Bounded`."""
 
@@ -76,10 +80,6 @@ class Distribution(Family, Protocol):
     @property
     def name(self) -> str:
         """Name by which the family is asked for."""
-
-    @property
-    def link(self) -> Link:
-        """Link between eta and the mean."""
 
     @property
     def whole(self) -> bool:
@@ -122,6 +122,11 @@ class LowerBound:
     def shape_names(self) -> tuple[str, ...]:
         """Names of the family's shape parameters."""
         return self.family.shape_names
+
+    @property
+    def link(self) -> Link:
+        """The family's link."""
+        return self.family.link
 
     def rows(self, eta: Rows, y: Responses, inner: Shape, score: Rows, weight: Rows) -> float:
         """Summed log-likelihood without normaliser; fills the score and the bound's weight."""

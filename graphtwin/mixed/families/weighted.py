@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.mixed.families.family import Bounded, ByShape, Family, Rows, Shape
+from graphtwin.mixed.families.links import Link
 
 Pairs = Float[np.ndarray, "rows 2"]
 
@@ -22,6 +23,11 @@ class Weighted:
     def shape_names(self) -> tuple[str, ...]:
         """Names of the family's shape parameters."""
         return self.family.shape_names
+
+    @property
+    def link(self) -> Link:
+        """The family's link."""
+        return self.family.link
 
     @property
     def concave(self) -> bool:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.mixed.families import Bounded, LowerBound, Normaliser
+from graphtwin.mixed.families import IDENTITY, Bounded, LowerBound, Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed, CrossedPoint
 from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, crossed_gradient
+from graphtwin.mixed.likelihood.field import FieldPoint, WithFields
+from graphtwin.mixed.likelihood.field_gradient import field_gradient
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
@@ -39,8 +41,8 @@ class NotConverged(RuntimeError):
         self.vector = vector
 
 
-Model = OneFactor | Crossed
-Point = OneFactorPoint | CrossedPoint
+Model = OneFactor | Crossed | WithFields
+Point = OneFactorPoint | CrossedPoint | FieldPoint
 Beyond = Callable[[Point], tuple[float, np.ndarray]]  # what is added to the Laplace log-likelihood at the mode, and its gradient
 
 
@@ -90,6 +92,8 @@ def evaluate(
 
 def laplace_gradient(point: Point) -> Float[np.ndarray, " parameters"]:
     """Gradient of the Laplace log-likelihood at the mode of the random effects, without that of the normaliser."""
+    if isinstance(point, FieldPoint):
+        return field_gradient(point)
     return crossed_gradient(point) if isinstance(point, CrossedPoint) else point.laplace_gradient()
 
 
@@ -98,11 +102,12 @@ def gradient_near(
 ) -> Float[np.ndarray, " parameters"]:
     """Gradient of the log-likelihood of `evaluate` at parameters so close to those of a mode that one step with its Hessian finds theirs.
 
-    What the step misses is of second order in the distance; where that still matters, with counts of millions, the mode is searched for.
+    What the step misses is of second order in the distance; where that still matters, with counts of millions, the mode is searched for. So
+    it is with a field, whose basis turns with its range, which moves its coefficients far.
     """
     there = point.model.at(vector, point.modes)
     there = point.model.at(vector, point.modes + point.solve(there.score_modes[:, None])[:, 0])
-    if not there.score_modes @ point.solve(there.score_modes[:, None])[:, 0] < NEAR_ENOUGH:
+    if isinstance(point, FieldPoint) or not there.score_modes @ point.solve(there.score_modes[:, None])[:, 0] < NEAR_ENOUGH:
         there = find_mode(point.model, vector, point.modes)
     gradient = laplace_gradient(there)
     by_shape = normaliser(point.model.layout.shape(vector))[1]
@@ -140,7 +145,7 @@ def find_mode(
             known, before, own = point, np.inf, False
             continue
         own = known is point
-        point, before = _improved(model, point, np.zeros(len(vector)), _shortened(step, point.score_modes)), gain
+        point, before = _improved(model, point, np.zeros(len(vector)), _shortened(point, step)), gain
         known = known if keeps else point
     raise NotConverged(f"the random effects have no mode after {MAX_STEPS} Newton steps at these parameters.", vector)
 
@@ -168,10 +173,14 @@ def _mode_step(model: Model, point: Point) -> tuple[np.ndarray, bool]:
         return climbing(model).at(point.vector, point.modes).solve(right)[:, 0], False
 
 
-def _shortened(step: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """A step of which no coefficient changes by more than `LONGEST_STEP`: each cut alone where that still climbs, else all alike."""
+def _shortened(point: Point, step: np.ndarray) -> np.ndarray:
+    """A step that is not too long: each coefficient's cut alone where that still climbs, else all alike; with fields, by the log means."""
+    if isinstance(point, FieldPoint) and point.model.family.link is IDENTITY:  # the likelihood is a parabola, of which it finds the top
+        return step
+    if isinstance(point, FieldPoint):
+        return step * min(1.0, LONGEST_STEP / max(float(np.abs(point.moved(step)).max()), 1e-300))
     cut = np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-    return cut if score @ cut > 0 else step * (LONGEST_STEP / max(LONGEST_STEP, np.abs(step).max()))
+    return cut if point.score_modes @ cut > 0 else step * (LONGEST_STEP / max(LONGEST_STEP, np.abs(step).max()))
 
 
 def _improved(model: Model, point: Point, move: np.ndarray, step: np.ndarray) -> Point:

@@ -21,7 +21,7 @@ class Layout:
 
     Attributes:
         names: Names of the fixed effects.
-        n_effects: Number of random effects of a group, for each grouping.
+        n_effects: Number of random effects of a group, for each grouping; a field counts as one with a single effect.
         free: Entries (row, column) of each grouping's root that are estimated.
         absorbed: Whether the first grouping's intercepts are free, so that it has no variance.
         n_shapes: Number of shape parameters of the family.
@@ -36,9 +36,9 @@ class Layout:
     @classmethod
     def of(cls, design: Design, n_shapes: int) -> Layout:
         """Layout of a design's parameters."""
-        groupings = design.groupings
+        fields, groupings = (1,) * len(design.fields), design.groupings
         sizes, free = tuple(len(grouping.effects) for grouping in groupings), tuple(grouping.free for grouping in groupings)
-        return cls(design.fixed.names, sizes, free, design.absorbed, n_shapes)
+        return cls(design.fixed.names, sizes + fields, free + tuple(((0, 0),) for _ in fields), design.absorbed, n_shapes)
 
     @property
     def n_fixed(self) -> int:

@@ -84,24 +84,25 @@ class Search:
         Raises:
             NotConverged: When no maximum with a positive curvature in every direction is reached.
         """
-        here, information, exact, was_at_edge = self.start, self.rough_information(self.start), False, False
+        here, information, was_at_edge = self.start, self.rough_information(self.start), False
+        exact = np.inf  # squared distance from the maximum where the exact curvature was taken; infinite without it
         for iteration in range(MAX_ITERATIONS):
             step = ascent(information, here.gradient)
             squared = float(here.gradient @ step)
-            if squared < TOLERANCE and exact:
+            if squared < TOLERANCE and exact < CLOSE:
                 return Maximum(here, self._inverse(information, here), iteration, float(np.sqrt(max(squared, 0.0))))
-            if (squared < CLOSE or iteration > PATIENCE) and not exact:
-                information, exact = self.exact_information(here, information), True
+            if squared < CLOSE <= exact or (iteration > PATIENCE and exact == np.inf):
+                information, exact = self.exact_information(here, information), abs(squared)
                 continue
             below, here = here, self._climbed(here, step)
-            information = information if exact else revised(information, below, here)
+            information = revised(information, below, here) if exact == np.inf else information
             reason = self.edge(here.point.vector)
             if reason and (was_at_edge or squared < CLOSE):
                 raise NotConverged(reason, here.point.vector)
             was_at_edge = reason is not None
             left = float(here.gradient @ ascent(information, here.gradient))
             if left > max(0.1 * squared, CLOSE):
-                information, exact = self.rough_information(here), False
+                information, exact = self.rough_information(here), np.inf
         left = float(np.sqrt(abs(here.gradient @ ascent(information, here.gradient))))
         raise NotConverged(
             f"{left:.1e} standard errors from a maximum after {MAX_ITERATIONS} steps. {self._steepest(here)}", here.point.vector

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
+from graphtwin.mixed.likelihood.field import FieldPoint
 from graphtwin.mixed.likelihood.laplace import Model, Point, fixed_information
 
 
@@ -46,6 +47,7 @@ class Restricted:
 
 def _root_scores(point: Point) -> list[np.ndarray]:
     """Gradient of the penalised likelihood by every entry of each grouping's root, at given standardised coefficients."""
+    assert not isinstance(point, FieldPoint), "refused with fields"
     design = point.model.design
     cells = point.cell_score if isinstance(point, CrossedPoint) else point.sums.score
     inner = point.over_groups(np.einsum("crk,cr->ck", design.inner.weight[design.cell_pattern], cells))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -13,7 +15,12 @@ FIRST_SD = 0.5  # starting standard deviation of the predictor by each random ef
 
 
 def starting_evaluation(
-    design: Design, family: Distribution, model: Model, normaliser: Normaliser, beyond: Beyond | None = None
+    design: Design,
+    family: Distribution,
+    model: Model,
+    normaliser: Normaliser,
+    beyond: Beyond | None = None,
+    log_ranges: Sequence[float] = (),
 ) -> Evaluation:
     """The likelihood where a fit starts.
 
@@ -23,12 +30,13 @@ def starting_evaluation(
         model: The penalised likelihood.
         normaliser: Part of the log-likelihood that depends on the response and the family's shape alone.
         beyond: What is added to the Laplace log-likelihood.
+        log_ranges: Log ranges of the fields whose ranges are estimated.
     """
     layout, vector = model.layout, np.zeros(model.layout.n_parameters)
     rate = _common_predictor(design, family.link)
     vector[: layout.n_fixed] = _common_rate(design, rate)
     vector[layout.n_fixed : layout.n_fixed + layout.n_roots] = starting_roots(design, predictor_unit(design, family.link))
-    vector[layout.n_fixed + layout.n_roots :] = family.start(design.y, family.link.mean(design.offset + rate))
+    vector[layout.n_fixed + layout.n_roots :] = np.r_[family.start(design.y, family.link.mean(design.offset + rate)), log_ranges]
     point = joint_mode(climbing(model), vector)
     return evaluate(model, normaliser, point.vector, point.modes, beyond)
 
@@ -51,7 +59,7 @@ def starting_roots(design: Design, unit: float = 1.0) -> Float[np.ndarray, " roo
     for grouping in design.groupings:
         scale = effect_scales(design, grouping.weight)
         parts += [FIRST_SD * unit / scale[a] if a == b else 0.0 for a, b in grouping.free]
-    return np.array(parts)
+    return np.array(parts + [FIRST_SD * unit] * len(design.fields))
 
 
 def _common_rate(design: Design, rate: float) -> np.ndarray:

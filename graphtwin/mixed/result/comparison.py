@@ -8,6 +8,7 @@ from scipy.special import chdtrc
 
 from graphtwin.mixed.design import parse_formula
 from graphtwin.mixed.result.fitted import MixedFit
+from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
 
 SPANNED = 1e-8  # what a combination of columns may leave of a column that it makes
@@ -18,7 +19,8 @@ def anova(smaller: MixedFit, larger: MixedFit) -> pd.DataFrame:
     """Compare two nested models of the same rows by the likelihood ratio.
 
     Twice the difference of the log-likelihoods is referred to chi-squared with as many degrees of freedom as parameters were added. Where a
-    variance was added, 0 is the edge of its range and p is up to twice too large. Source: Self and Liang 1987, doi:10.2307/2289471.
+    variance was added, 0 is the edge of its range and p is up to twice too large. Source: Self and Liang 1987, doi:10.2307/2289471. A field
+    counts as two, its SD and its range, also where the range was held; without the field there is no range, and p is too large too.
 
     Args:
         smaller: The model without the effects in question.
@@ -32,7 +34,7 @@ def anova(smaller: MixedFit, larger: MixedFit) -> pd.DataFrame:
     """
     _require_comparable(smaller, larger)
     missing = _not_within(smaller, larger)
-    df = larger.n_parameters - smaller.n_parameters
+    df = larger.n_parameters + _held_ranges(larger) - smaller.n_parameters - _held_ranges(smaller)
     if missing or df <= 0:
         found = f"{', '.join(missing)} of the first is no part of the second" if missing else f"the second has {df} parameters more"
         raise ValueError(f"anova: the models aren't nested: {found}. Give the smaller one first, and compare others by their AIC.")
@@ -90,7 +92,17 @@ def _not_within(smaller: MixedFit, larger: MixedFit) -> list[str]:
             continue
         gone = _outside(smaller, grouping.weight, grouping.effects, larger, other.weight) or _covariances_missing(grouping, other)
         missing += [f"({effect} | {grouping.name})" for effect in gone]
-    return missing
+    return missing + [one.name for one in smaller.fields if not any(_same_field(one, other) for other in larger.fields)]
+
+
+def _same_field(one: FittedField, other: FittedField) -> bool:
+    """Whether two fields, of whatever SD and range, are the same term on the same knots."""
+    return (one.name, one.kernel) == (other.name, other.kernel) and np.array_equal(one.knots, other.knots)
+
+
+def _held_ranges(fit: MixedFit) -> int:
+    """Number of ranges that were held, which the parameters of a fit leave out."""
+    return sum(one.range_held for one in fit.fields)
 
 
 def _covariances_missing(grouping: FittedGrouping, other: FittedGrouping) -> list[str]:

@@ -15,6 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from graphtwin.artifacts import write_json
 from graphtwin.mixed.families import family_named
+from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
 from graphtwin.mixed.result.predictions import predicted, simulated
 from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
@@ -64,6 +65,7 @@ class MixedFit:
         feature_mean, n_rows_of_pattern: Means of the features and number of rows, for every pattern.
         feature_sd: Standard deviations of the features over all rows.
         response: Digest of the response of all rows in their order, by which two models are known to explain the same rows.
+        fields: Spatial random effects.
         source: What the model was fitted to; None where it was read from a file.
     """
 
@@ -93,6 +95,7 @@ class MixedFit:
     levels: dict[str, list[str]]
     feature_sd: Float[np.ndarray, " features"]
     response: str
+    fields: tuple[FittedField, ...] = ()
     source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -164,12 +167,14 @@ class MixedFit:
             table: Rows with the columns of the formula but the response; None for those that were fitted.
             kind: "response" for the mean (of successes that among a row's trials, of zero-inflated counts with the structural zeros),
                 or "link" for the linear predictor: log rate, log odds or mean.
-            random: Whether the effects found for the groups enter; without them a group's effect is 0, and groups need not be named.
-            unseen: What to do with groups that weren't fitted: "refuse" them, take an effect of "zero", or "average" the response over the
-                distribution of groups, which multiplies it by exp(variance / 2) with a log link.
+            random: Whether the effects found for the groups, and fields, enter; without them a group's effect is 0, and neither groups nor
+                places need be named.
+            unseen: What to do with groups that weren't fitted, and with unknown places of a field: "refuse" them, take an effect of "zero",
+                or "average" the response over the distribution of groups, which multiplies it by exp(variance / 2) with a log link. A place
+                that is known has the value that the field takes there, also where no row of the fit lay; far from all knots this is 0.
 
         Raises:
-            ValueError: When a column is missing, a level or (by choice) a group is unknown, or the model has absorbed intercepts.
+            ValueError: When a column is missing, a level or (by choice) a group or place is unknown, or the model has absorbed intercepts.
         """
         return predicted(self, self._table("predict") if table is None else table, kind, random, unseen)
 
@@ -180,7 +185,7 @@ class MixedFit:
             n: Number of draws; the first ones are the same whatever their number.
             seed: Seed of the draws.
             table: Rows with the columns of the formula but the response; None for those that were fitted.
-            new_groups: Whether the random effects of every group are drawn anew instead of keeping those found.
+            new_groups: Whether the random effects of every group, and fields, are drawn anew instead of keeping those found.
         """
         return simulated(self, self._table("simulate") if table is None else table, n, seed, new_groups)
 
@@ -229,12 +234,18 @@ class MixedFit:
         raise ValueError(f"grouping {name!r}: this model has {', '.join(one.name for one in self.groupings) or 'no random effects'}.")
 
     def random_frame(self) -> pd.DataFrame:
-        """Random effects: grouping, effect, sd, n_groups, and corr_1, the correlation with the first effect, and so on."""
+        """Random effects: grouping, effect, sd, n_groups, and corr_1, the correlation with the first effect, and so on.
+
+        A field is a row too: its groups are its places, and range (in the unit of its coordinates) and n_knots stand beside it.
+        """
         rows = []
         for grouping in self.groupings:
             for i, effect in enumerate(grouping.effects):
                 row = {"grouping": grouping.name, "effect": effect, "sd": float(grouping.sd[i]), "n_groups": len(grouping.modes)}
                 rows.append(row | {f"corr_{j + 1}": float(grouping.correlation[i, j]) for j in range(i)})
+        for one in self.fields:
+            row = {"grouping": one.name, "effect": one.kernel, "sd": one.sd, "n_groups": one.n_places}
+            rows.append(row | {"range": one.range, "n_knots": len(one.knots)})
         return pd.DataFrame(rows, columns=None if rows else ["grouping", "effect", "sd", "n_groups"])
 
     def summary(self) -> str:
@@ -248,7 +259,7 @@ class MixedFit:
             f"{kind}log-likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.3f}; "
             f"{self.distance:.0e} standard errors from the maximum after {self.iterations} steps",
         ]
-        if self.groupings:
+        if self.groupings or self.fields:
             parts += ["", "Random effects", self.random_frame().to_string(index=False, float_format="{:.4g}".format, na_rep="")]
         parts += ["", f"Fixed effects ({link.scale})", self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
         return "\n".join([*parts, *(f"Note: {note}" for note in self.notes)])
@@ -285,6 +296,7 @@ class MixedFit:
                 f"{path}: this is no mixed model; {len(missing)} of its entries are missing: {', '.join(sorted(missing)[:5])}."
             )
         found["groupings"] = tuple(FittedGrouping(**_restored(grouping)) for grouping in found["groupings"])
+        found["fields"] = tuple(FittedField.from_dict(one) for one in found["fields"])
         found["features"] = tuple(tuple(feature) for feature in found["features"])
         return cls(**_restored(found))
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.execute import rng_for
 from graphtwin.mixed.design import column, columns_by_pattern, feature_values, group_codes, level_codes, numbers_of, numeric, parse_formula
 from graphtwin.mixed.families import Binomial, Distribution, family_named
+from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ def predicted(fit: MixedFit, table: pd.DataFrame, kind: str, random: bool, unsee
         link += rows.effects(i, np.r_[grouping.modes, np.zeros((1, len(grouping.effects)))][known])
         if unseen == "average" and (known < 0).any():
             variance += np.where(known < 0, rows.variance(i, grouping.covariance), 0.0)
+    for field in fit.fields if random else ():
+        effect = field.effect(table)
+        unknown = _unknown_places(field, effect, unseen)
+        link += np.where(unknown, 0.0, effect)
+        variance += np.where(unknown & (unseen == "average"), field.sd**2, 0.0)
     if kind == "link":
         return link
     scale = family_named(fit.family).link
@@ -101,6 +107,7 @@ def simulated(fit: MixedFit, table: pd.DataFrame, n: int, seed: int, new_groups:
     family, rows = distribution_of(fit, table), read_rows(fit, table)
     kept = None if new_groups else predicted(fit, table, "response", True, "refuse")
     groups = [group_codes(table, tuple(grouping.levels)) for grouping in fit.groupings] if new_groups else []
+    fields = [_known_places(field, table) for field in fit.fields] if new_groups else []
     out = np.empty((n, len(table)))
     for draw in range(n):
         rng, mean = rng_for(seed, "simulated response", draw), kept
@@ -109,6 +116,8 @@ def simulated(fit: MixedFit, table: pd.DataFrame, n: int, seed: int, new_groups:
             for i, (grouping, (code, levels)) in enumerate(zip(fit.groupings, groups, strict=True)):
                 effects = rng.multivariate_normal(np.zeros(len(grouping.sd)), grouping.covariance, len(levels), method="eigh")
                 link += rows.effects(i, effects[code])
+            for loads, place in fields:
+                link += (loads @ rng.standard_normal(loads.shape[1]))[place]
             mean = _response_mean(fit, table, family.link.mean(link))
         out[draw] = family.sample(mean, fit.shape, rng)
     return out
@@ -177,3 +186,21 @@ def _known_groups(grouping: FittedGrouping, table: pd.DataFrame, unseen: str) ->
             "Say unseen='zero' for a group without an effect of its own, 'average' for the mean over groups, or random=False."
         )
     return place[code]
+
+
+def _unknown_places(field: FittedField, effect: Float[np.ndarray, " rows"], unseen: str) -> Bool[np.ndarray, " rows"]:
+    """Rows at whose place a field's value is unknown, which are refused unless they are asked for."""
+    unknown = np.isnan(effect)
+    if unknown.any() and unseen == "refuse":
+        raise ValueError(
+            f"{field.name} is unknown in {unknown.sum()} of {len(unknown)} rows, where a coordinate is missing or no finite number. "
+            "Give the places, or say unseen='zero' for a field of 0, 'average' for the mean over fields, or random=False."
+        )
+    return unknown
+
+
+def _known_places(field: FittedField, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What a field's coefficients multiply at each place, and the place of each row, all of which must be known."""
+    loads, place = field.loads(table)
+    _unknown_places(field, loads[place, 0], "refuse")
+    return loads, place
