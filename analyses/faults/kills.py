@@ -98,10 +98,12 @@ def commands(inputs: Path) -> dict[str, Command]:
     films = sorted(path.name for path in (inputs / "cortex").glob("dynamic*"))
     pairs, neurons = (f"{INPUTS}/cortex/published/{name}_data_v1.pkl" for name in ("edge", "node"))
     asked = ["--similarity", "signal_correlation", "--inclusion", "none", "--by", "none", "--nulls", "2", "--workers", "{n}"]
+    planned = ["--axons", "8", "--targets", "60", "--effect", "1", "--tables", "20"]
     trained = ["twin", "train", f"{INPUTS}/cortex/{films[0]}", "--out", "twin", *settings(TRAINING), "--threads", "1"]
     onto = ["twin", "transfer", f"{INPUTS}/twin", f"{INPUTS}/cortex/{films[1]}", "--out", "new", "--threads", "1"]
     run = ["run", "--source", f"{INPUTS}/cortex/source.toml", "--out", "run", *settings(RUN), "--set", "threads={n}"]
     return {
+        "power": Command(["power", *planned, "--workers", "{n}", "--out", "planned"], "planned", resumes=False),
         "like-to-like": Command(["like-to-like", pairs, "--neurons", neurons, *asked, "--out", "like"], "like", resumes=False),
         "twin train": Command(trained, "twin"),
         "twin transfer": Command(onto, "new"),
