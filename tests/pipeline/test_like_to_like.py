@@ -227,14 +227,43 @@ def without_l_d(pairs: pd.DataFrame) -> pd.DataFrame:
         (lambda pairs: pd.concat([pairs, pairs.iloc[:4]]), "4 of 12004 rows repeat the key ['pre_nucleus_id', 'post_nucleus_id']"),
         (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] + 0.5), "ids are no whole numbers"),
         (lambda pairs: pairs.assign(n_synapses=0), "fewer than 2 axons with a synapse"),
+        (lambda pairs: pairs.assign(signal_correlation=np.nan), "(a cell has none). Fill these columns, or ask about another similarity."),
+        (lambda pairs: pairs.drop(columns="proj_hva"), "Add the column, or take all pairs together with --by none."),
+        (
+            lambda pairs: pairs.assign(animal=np.arange(len(pairs)) % 2),
+            "pair table: 40 of 40 axons are of more than one animal, first 1. Give every cell an id of its own",
+        ),
+        (
+            lambda pairs: pairs.assign(animal=(pairs["pre_nucleus_id"] % 2).where(pairs["pre_nucleus_id"] > 4)),
+            "pair table: animal is not known for 4 of 40 axons, first 1. Write the animal of every axon",
+        ),
     ],
-    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids with fractions", "no synapse at all"],
+    ids=[
+        "a synapse without L_d",
+        "a constant similarity",
+        "pairs twice",
+        "ids with fractions",
+        "no synapse at all",
+        "a similarity of no pair",
+        "projections that are not known",
+        "an axon in two animals",
+        "axons of unknown animal",
+    ],
 )
 def test_tables_at_fault_are_refused_in_words(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, words: str):
     code, output, folder = asked(spoil(planted), tmp_path)
     assert code == 2
     assert words in output
     assert not folder.exists()
+
+
+def test_a_neuron_table_of_other_cells_is_refused(tables: tuple[Path, Path], tmp_path: Path):
+    neurons = pd.read_parquet(tables[1])
+    neurons.assign(nucleus_id=neurons["nucleus_id"] + 5_000_000).to_parquet(tmp_path / "other.parquet")
+    asked = ["--neurons", tmp_path / "other.parquet", "--similarity", "unrelated", "--inclusion", "none", "--out", tmp_path / "run"]
+    found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), *map(str, asked)])
+    assert found.exit_code == 2
+    assert f"other.parquet: none of the 340 cells of {tables[0]} is among its 340 nuclei (pairs have 1, neurons 5000001)" in found.output
 
 
 def one_axon(pairs: pd.DataFrame) -> pd.DataFrame:
