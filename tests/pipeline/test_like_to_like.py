@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
-from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
+from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, _conclude, run_like_to_like
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions import Answer, agreed
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +96,29 @@ def test_every_null_finds_the_planted_rule_and_not_the_unrelated_column(answered
     assert set(nulls.loc[nulls["similarity"] == "signal_correlation", "null"]) == everywhere | {"neurons"}
     assert (nulls.loc[nulls["similarity"] == "signal_correlation", "p"] <= 0.05).all()  # 39 replicates: 0.025 is the smallest
     assert nulls.loc[nulls["similarity"] == "unrelated", "p"].median() > 0.1
+
+
+def test_the_joint_table_keeps_the_p_that_its_sentence_is_made_of():
+    numbers = dict.fromkeys(("estimate", "low", "high", "rate_ratio", "rate_ratio_low", "rate_ratio_high"), 1.0)
+    slopes = pd.DataFrame(
+        {"similarity": ["a", "b"], "group": "all", **numbers, "p": [0.002, 0.4], "p_spatial": [0.03, 0.5], "geometry": "distance"}
+    )
+    answer = Answer(tables={"robust": [slopes], "joint": [agreed(slopes.assign(scale="synaptic"))]})
+    _conclude(answer, LikeToLikeConfig(pairs=Path("pairs.csv"), similarity=("a", "b")))
+    assert answer.frames()["joint"]["p_adj"].tolist() == pytest.approx([0.06, 0.5])
+    assert [entry["p_adj"] for entry in answer.claims] == pytest.approx([0.06, 0.5])
+
+
+def test_every_table_of_slopes_says_what_a_sd_multiplies_the_outcome_by(answered: Path):
+    for name in ("robust", "sensitivity", "slopes", "conditional", "bootstrap", "joint"):
+        table = pd.read_csv(answered / f"{name}.csv")
+        np.testing.assert_allclose(table["rate_ratio"], np.exp(table["estimate"] * table["sd"]), err_msg=name)
+    both = (
+        pd.read_csv(answered / "sensitivity.csv")
+        .query("variant == 'robust'")
+        .merge(pd.read_csv(answered / "robust.csv"), on=["similarity", "group"])
+    )
+    np.testing.assert_allclose(both["rate_ratio_x"], both["rate_ratio_y"])
 
 
 def test_held_out_axons_are_predicted_by_the_rule_and_not_by_the_unrelated_column(answered: Path):

@@ -16,13 +16,13 @@ import pandas as pd
 from graphtwin.statistics import benjamini_hochberg, holm
 
 LEVEL = 0.05  # largest p of a claim, adjusted and of the spatial null
-# Tables with a p for each similarity and group, and the columns that divide them into families.
+# Tables whose p of each similarity and group stands alone, and the columns that divide them into families. In `robust` and `joint` the larger
+# of two p is adjusted (`agreed`).
 FAMILIES: dict[str, tuple[str, ...]] = {
     "slopes": (),
     "conditional": (),
     "bootstrap": ("resampled",),
     "nulls": ("null",),
-    "joint": ("scale",),
 }
 UNPLACED = "positions of the cells are not known, so that smooth tissue is not ruled out (give --neurons with positions)"
 UNHELD = "distance was not held: there are too few synapses for it"
