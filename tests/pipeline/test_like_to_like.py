@@ -199,6 +199,7 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
         (["--similarity", "unrelated", "--outcome", "strength"], "outcome"),
         (["--similarity", "n_synapses"], "pairs.parquet: n_synapses is what is to be explained, and no similarity of two neurons"),
         (["--similarity", "pre_nucleus_id"], "pairs.parquet: pre_nucleus_id is the name of a cell, and no similarity of two neurons"),
+        (["--similarity", "my similarity (r)"], "'my similarity (r)' can't stand in the formula of a model. Rename the column"),
         (["--similarity", "proj_hva"], "pairs.parquet, column proj_hva: 12000 of 12000 values are no numbers, first '"),
     ],
 )

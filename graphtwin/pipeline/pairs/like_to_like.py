@@ -193,6 +193,10 @@ def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None
                 f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
                 f"Ask about one of: {', '.join(_similarities(pairs))}."
             )
+        if not name.isidentifier():
+            raise ValueError(
+                f"{config.pairs}: {name!r} can't stand in the formula of a model. Rename the column with letters, digits and _ alone."
+            )
         text = pairs[name].notna() & pd.to_numeric(pairs[name], errors="coerce").isna() if name in pairs else pd.Series(dtype=bool)
         if text.any():
             raise ValueError(

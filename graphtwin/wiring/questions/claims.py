@@ -16,8 +16,8 @@ import pandas as pd
 from graphtwin.statistics import benjamini_hochberg, holm
 
 LEVEL = 0.05  # largest p of a claim, adjusted and of the spatial null
-# Tables whose p of each similarity and group stands alone, and the columns that divide them into families. In `robust` and `joint` the larger
-# of two p is adjusted (`agreed`).
+# Tables whose p of each similarity and group stands alone, and the columns that divide them into families. In `robust` and `joint` the
+# larger of two p is adjusted (`agreed`).
 FAMILIES: dict[str, tuple[str, ...]] = {
     "slopes": (),
     "conditional": (),
