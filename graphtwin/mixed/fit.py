@@ -28,6 +28,7 @@ from graphtwin.mixed.design import (
     orthogonal,
     parse_formula,
     prepare,
+    require_names,
     residual,
     separated_direction,
     with_weights,
@@ -135,6 +136,7 @@ def fit_mixed(
         ValueError: When the table can't tell what the formula asks; the error gives the number of rows and what to do.
         NotConverged: When no maximum is found; nothing is reported then.
     """
+    require_names(absorb=absorb, weights=weights, trials=trials)
     asked = Asked(formula, family, absorb, weights, trials, reml, quadrature)
     chosen = asked.distribution
     if reml and chosen.link is not IDENTITY:

@@ -55,10 +55,11 @@ class PowerConfig(BaseModel):
 
 def require_design(config: PowerConfig) -> None:
     """Raise where the question has no answer, whatever the tables say."""
-    if any(not abs(effect) > 0 or abs(effect) == float("inf") for effect in config.effect):
+    none = [effect for effect in config.effect if not 0 < abs(effect) < float("inf")]
+    if none:
         raise ValueError(
-            "--effect 0: there is nothing to detect. Tables without a rule are simulated anyway, for false positives; name the slope "
-            "that you would not want to miss."
+            f"--effect {none[0]:g}: there is nothing to detect. Tables without a rule are simulated anyway, for false positives; name the "
+            "slope that you would not want to miss."
         )
     if len({effect > 0 for effect in config.effect}) > 1:
         raise ValueError("--effect: slopes of both signs. Ask for one sign at a time.")

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
 from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed.design import require_names
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 PLAIN = "n_synapses ~ similarity + offset(log(l_d)) + (1 | pre_nucleus_id)"
@@ -225,3 +226,14 @@ def test_a_combination_of_categories_without_a_row_is_answered_with_the_way_to_f
     )
     both = kept.assign(both=kept["proj"] + " " + kept["half"])
     assert len(fit_mixed("n_synapses ~ both + (1 | pre_nucleus_id)", both).names) == both["both"].nunique()
+
+
+def test_arguments_that_are_no_names_and_draws_that_are_no_number_are_refused_in_words(pairs):
+    for given, kind in ((np.ones(3), "ndarray"), (["pre_nucleus_id"], "list")):
+        with pytest.raises(ValueError, match=f"weights: a {kind} was given. Put the values into a column of the table, and give its name"):
+            require_names(absorb=None, weights=given)
+    require_names(absorb="pre_nucleus_id", weights=None)
+    fit = fit_mixed(PLAIN, pairs)
+    for n in (0, -1):
+        with pytest.raises(ValueError, match=f"simulate: {n} draws. Take a whole number from 1"):
+            fit.simulate(n, seed=0)

@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
-from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, run_like_to_like
+from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, _conclude, run_like_to_like
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions import Answer, agreed
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +98,29 @@ def test_every_null_finds_the_planted_rule_and_not_the_unrelated_column(answered
     assert nulls.loc[nulls["similarity"] == "unrelated", "p"].median() > 0.1
 
 
+def test_the_joint_table_keeps_the_p_that_its_sentence_is_made_of():
+    numbers = dict.fromkeys(("estimate", "low", "high", "rate_ratio", "rate_ratio_low", "rate_ratio_high"), 1.0)
+    slopes = pd.DataFrame(
+        {"similarity": ["a", "b"], "group": "all", **numbers, "p": [0.002, 0.4], "p_spatial": [0.03, 0.5], "geometry": "distance"}
+    )
+    answer = Answer(tables={"robust": [slopes], "joint": [agreed(slopes.assign(scale="synaptic"))]})
+    _conclude(answer, LikeToLikeConfig(pairs=Path("pairs.csv"), similarity=("a", "b")))
+    assert answer.frames()["joint"]["p_adj"].tolist() == pytest.approx([0.06, 0.5])
+    assert [entry["p_adj"] for entry in answer.claims] == pytest.approx([0.06, 0.5])
+
+
+def test_every_table_of_slopes_says_what_a_sd_multiplies_the_outcome_by(answered: Path):
+    for name in ("robust", "sensitivity", "slopes", "conditional", "bootstrap", "joint"):
+        table = pd.read_csv(answered / f"{name}.csv")
+        np.testing.assert_allclose(table["rate_ratio"], np.exp(table["estimate"] * table["sd"]), err_msg=name)
+    both = (
+        pd.read_csv(answered / "sensitivity.csv")
+        .query("variant == 'robust'")
+        .merge(pd.read_csv(answered / "robust.csv"), on=["similarity", "group"])
+    )
+    np.testing.assert_allclose(both["rate_ratio_x"], both["rate_ratio_y"])
+
+
 def test_held_out_axons_are_predicted_by_the_rule_and_not_by_the_unrelated_column(answered: Path):
     gain = pd.read_csv(answered / "held_out.csv").set_index("rule")
     assert gain.loc["L_d, signal_correlation", "low"] > 0
@@ -175,6 +199,7 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
         (["--similarity", "unrelated", "--outcome", "strength"], "outcome"),
         (["--similarity", "n_synapses"], "pairs.parquet: n_synapses is what is to be explained, and no similarity of two neurons"),
         (["--similarity", "pre_nucleus_id"], "pairs.parquet: pre_nucleus_id is the name of a cell, and no similarity of two neurons"),
+        (["--similarity", "my similarity (r)"], "'my similarity (r)' can't stand in the formula of a model. Rename the column"),
         (["--similarity", "proj_hva"], "pairs.parquet, column proj_hva: 12000 of 12000 values are no numbers, first '"),
     ],
 )
@@ -227,14 +252,43 @@ def without_l_d(pairs: pd.DataFrame) -> pd.DataFrame:
         (lambda pairs: pd.concat([pairs, pairs.iloc[:4]]), "4 of 12004 rows repeat the key ['pre_nucleus_id', 'post_nucleus_id']"),
         (lambda pairs: pairs.assign(pre_nucleus_id=pairs["pre_nucleus_id"] + 0.5), "ids are no whole numbers"),
         (lambda pairs: pairs.assign(n_synapses=0), "fewer than 2 axons with a synapse"),
+        (lambda pairs: pairs.assign(signal_correlation=np.nan), "(a cell has none). Fill these columns, or ask about another similarity."),
+        (lambda pairs: pairs.drop(columns="proj_hva"), "Add the column, or take all pairs together with --by none."),
+        (
+            lambda pairs: pairs.assign(animal=np.arange(len(pairs)) % 2),
+            "pair table: 40 of 40 axons are of more than one animal, first 1. Give every cell an id of its own",
+        ),
+        (
+            lambda pairs: pairs.assign(animal=(pairs["pre_nucleus_id"] % 2).where(pairs["pre_nucleus_id"] > 4)),
+            "pair table: animal is not known for 4 of 40 axons, first 1. Write the animal of every axon",
+        ),
     ],
-    ids=["a synapse without L_d", "a constant similarity", "pairs twice", "ids with fractions", "no synapse at all"],
+    ids=[
+        "a synapse without L_d",
+        "a constant similarity",
+        "pairs twice",
+        "ids with fractions",
+        "no synapse at all",
+        "a similarity of no pair",
+        "projections that are not known",
+        "an axon in two animals",
+        "axons of unknown animal",
+    ],
 )
 def test_tables_at_fault_are_refused_in_words(planted: pd.DataFrame, tmp_path: Path, spoil: Callable, words: str):
     code, output, folder = asked(spoil(planted), tmp_path)
     assert code == 2
     assert words in output
     assert not folder.exists()
+
+
+def test_a_neuron_table_of_other_cells_is_refused(tables: tuple[Path, Path], tmp_path: Path):
+    neurons = pd.read_parquet(tables[1])
+    neurons.assign(nucleus_id=neurons["nucleus_id"] + 5_000_000).to_parquet(tmp_path / "other.parquet")
+    asked = ["--neurons", tmp_path / "other.parquet", "--similarity", "unrelated", "--inclusion", "none", "--out", tmp_path / "run"]
+    found = CliRunner().invoke(app, ["like-to-like", str(tables[0]), *map(str, asked)])
+    assert found.exit_code == 2
+    assert f"other.parquet: none of the 340 cells of {tables[0]} is among its 340 nuclei (pairs have 1, neurons 5000001)" in found.output
 
 
 def one_axon(pairs: pd.DataFrame) -> pd.DataFrame:

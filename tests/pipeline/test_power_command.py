@@ -114,6 +114,7 @@ def test_without_a_table_a_geometry_is_simulated_and_gaps_of_one_are_counted(giv
 WRONG = {
     "--axons 1 --effect 1": "--axons 1: an error over axons needs 2",
     "--axons 20 --effect 0": "--effect 0: there is nothing to detect",
+    "--axons 20 --effect nan": "--effect nan: there is nothing to detect",
     "--axons 20 --effect 1 --effect -1": "slopes of both signs",
     "--axons 20 --effect 1 --synapses 0": "axons without synapses tell nothing",
     "--effect 1": "neither a pair table nor --axons",

@@ -171,7 +171,7 @@ def test_what_is_missing_is_named():
         ValueError, match="the cuts of in_silico_sig_corr_cvt are on cc_max_cvt, cc_abs_cvt of both cells, and no neuron table"
     ):
         include(pairs, None, X, PUBLISHED)
-    with pytest.raises(ValueError, match=r"'cc_abs_cvt' \(nearest here: 'cc_max_cvt'\)"):
+    with pytest.raises(ValueError, match=r"'cc_abs_cvt' \(nearest here: 'cc_max_cvt'\).* with --inclusion none"):
         include(pairs, cells().drop(columns="cc_abs_cvt"), X, PUBLISHED)
     with pytest.raises(ValueError, match=r"'proj_hva_layer' \(nearest here: 'proj_hva'\)"):
         include(pairs, cells(), X, PUBLISHED, by="proj_hva_layer")

@@ -51,6 +51,7 @@ def test_a_feature_rule_is_given_to_the_feature_and_not_to_rf_distance():
     assert rf["low"] < 0 < rf["high"]
     assert of(found, "rf_distance")["alone"] < -0.01  # alone it looks like a rule
     assert "one SD of feature_similarity multiplies synapses a length of co-travel by" in say(found)
+    assert "(no claim: smooth tissue is not ruled out)" in say(found)
     assert "rf_distance, distance_um change nothing clearly" in say(found)
 
 

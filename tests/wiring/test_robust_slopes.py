@@ -142,6 +142,24 @@ def test_several_animals_are_the_clusters():
     assert single["se"] == pytest.approx(of(pairs, places)["se"])
 
 
+def test_a_group_of_one_animal_has_axons_as_clusters():
+    pairs, places = tissue(5)
+    animal = pd.Series(np.repeat(["a", "b"], 8), index=1 + np.arange(16))
+    mine = pairs[pairs["pre_nucleus_id"] <= 8]
+    row, alone = of(mine, places, animal=animal), of(mine, places)
+    assert (row["clusters"], row["n_clusters"]) == ("axons", 8)
+    assert row["se_clustered"] == alone["se_clustered"] > 0
+    assert row["df"] == alone["df"]
+
+
+def test_an_axon_of_unknown_animal_is_no_animal_of_its_own():
+    pairs, places = tissue(5)
+    animal = pd.Series(["a", "b", None, "b"] * 4, index=1 + np.arange(16))
+    table, reasons = robust_slopes(outcome_of(pairs, "synapse_density", ["sim"]), places, 0, animal)
+    assert table.empty
+    assert "animal is not known for 4 of 16 axons, first [3, 7, 11]" in reasons["all"]
+
+
 def test_pairs_without_a_position_are_counted_and_left_out():
     pairs, places = tissue(6)
     half = Places(places.nucleus_id[:66], places.position_um[:66])
@@ -191,6 +209,13 @@ def test_a_rule_is_claimed_where_interval_spatial_null_and_correction_agree():
     assert "adjusted for all similarities" in crowded["why_not"][0]
     (smooth_alone,) = claims(table.assign(p_spatial=0.3))
     assert "no rule of sim is claimed: equally smooth function" in sentence([smooth_alone], "synapses")
+
+
+def test_each_group_has_its_own_reason_in_the_sentence():
+    reasons = {"V1->V1": "too few axons.", "V1->HVA": "the interval holds 0", "HVA->V1": "too few axons."}
+    entries = [{"similarity": "sim", "group": group, "claimed": False, "why_not": [reason]} for group, reason in reasons.items()]
+    said = sentence(entries, "synapses")
+    assert said.endswith("no rule of sim is claimed in V1->V1, HVA->V1: too few axons; in V1->HVA: the interval holds 0.")
 
 
 def test_families_are_corrected_apart():

@@ -1,5 +1,6 @@
 """From a table and a formula to sorted arrays."""
 
+from graphtwin.mixed.design.checks import require_names
 from graphtwin.mixed.design.collapsing import collapse
 from graphtwin.mixed.design.design import NO_FACTOR, Design, Grouping, group_codes, with_weights
 from graphtwin.mixed.design.expressions import column, numbers_of, numeric
@@ -53,6 +54,7 @@ __all__ = [
     "orthogonal",
     "parse_formula",
     "prepare",
+    "require_names",
     "residual",
     "separated_direction",
     "sum_cells",

@@ -19,6 +19,15 @@ NAMED = 5  # most rows that an error names
 RANK_TOLERANCE = 1e-11  # smallest share of a column's squares, left after the columns before it, that is not rounding
 
 
+def require_names(**given: object) -> None:
+    """Refuse arguments of a model that are no names of columns, such as the array of weights itself; None stands for none."""
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise ValueError(
+                f"{argument}: a {type(value).__name__} was given. Put the values into a column of the table, and give its name as text."
+            )
+
+
 def require_rows(frame: object) -> None:
     """Refuse what is no table, and a table without rows."""
     if not isinstance(frame, pd.DataFrame):

@@ -104,6 +104,8 @@ def distribution_of(fit: MixedFit, table: pd.DataFrame) -> Distribution:
 
 def simulated(fit: MixedFit, table: pd.DataFrame, n: int, seed: int, new_groups: bool) -> Float[np.ndarray, "draws rows"]:
     """The draws of `MixedFit.simulate` for the rows of a table."""
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"simulate: {n} draws. Take a whole number from 1.")
     family, rows = distribution_of(fit, table), read_rows(fit, table)
     kept = None if new_groups else predicted(fit, table, "response", True, "refuse")
     groups = [group_codes(table, tuple(grouping.levels)) for grouping in fit.groupings] if new_groups else []

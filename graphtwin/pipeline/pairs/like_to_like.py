@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin import artifacts
+from graphtwin import artifacts, schema
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
 from graphtwin.folders import written
@@ -192,6 +193,10 @@ def _require_similarities(pairs: pd.DataFrame, config: LikeToLikeConfig) -> None
                 f"{config.pairs}: {name} is {NO_SIMILARITY[name]}, and no similarity of two neurons. "
                 f"Ask about one of: {', '.join(_similarities(pairs))}."
             )
+        if not name.isidentifier():
+            raise ValueError(
+                f"{config.pairs}: {name!r} can't stand in the formula of a model. Rename the column with letters, digits and _ alone."
+            )
         text = pairs[name].notna() & pd.to_numeric(pairs[name], errors="coerce").isna() if name in pairs else pd.Series(dtype=bool)
         if text.any():
             raise ValueError(
@@ -228,6 +233,12 @@ def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: Lik
     """Similarities, projections and geometry filled in where the neurons allow it."""
     if neurons is None:
         return pairs
+    cells = np.unique(pairs[schema.PAIR_KEY])
+    if not np.isin(cells, neurons["nucleus_id"]).any():
+        raise ValueError(
+            f"{config.neurons}: none of the {len(cells)} cells of {config.pairs} is among its {len(neurons)} nuclei (pairs have "
+            f"{cells[0]}, neurons {neurons['nucleus_id'].iloc[0]}). Give the neuron table of these cells, with the ids that the pairs have."
+        )
     return add_similarities(
         add_geometry(add_projections(pairs, neurons), neurons), neurons, config.similarity, monitor, _origins(config)[1]
     )
@@ -250,13 +261,19 @@ def _included(pairs: pd.DataFrame, neurons: pd.DataFrame | None, name: str, conf
     if neurons is None and rules.reliability:
         rules = rules.model_copy(update={"reliability": False})
         answer.notes.append(f"{name}: reliability was not checked, for no neuron table was given.")
+    if config.by != "none" and config.by not in pairs:
+        raise ValueError(
+            f"{config.pairs}: no column {config.by}, and no neuron table to make it from that has hva or brain_area"
+            f"{' and layer' if config.by == 'proj_hva_layer' else ''}. Add the column, or take all pairs together with --by none."
+        )
     used, funnel = include(pairs, neurons, name, rules, config.by, _origins(config))
     answer.add("funnel", funnel)
     if used.empty:
         lost = funnel[funnel["n_dropped"] > 0]
         why = "; ".join(f"{row['step']}: {row['n_dropped']:,} lost ({row['reason']})" for _, row in lost.iterrows())
         raise ValueError(
-            f"{name}: none of {len(pairs):,} pairs is left by inclusion {config.inclusion!r}. {why}. Relax it with --inclusion none."
+            f"{name}: none of {len(pairs):,} pairs is left by inclusion {config.inclusion!r}. {why}. "
+            + ("Relax it with --inclusion none." if config.inclusion != "none" else "Fill these columns, or ask about another similarity.")
         )
     return used
 
@@ -274,7 +291,20 @@ def _count_left_out(outcome: Outcome, left_out: dict[str, str], answer: Answer) 
 def _animals(pairs: pd.DataFrame, neurons: pd.DataFrame | None) -> pd.Series | None:
     """The animal of each axon, by nucleus id; None where no table names several."""
     if "animal" in pairs:
-        animal = pairs.drop_duplicates("pre_nucleus_id").set_index("pre_nucleus_id")["animal"]
+        named = pairs[["pre_nucleus_id", "animal"]].drop_duplicates()
+        several = named.loc[named["pre_nucleus_id"].duplicated(), "pre_nucleus_id"]
+        if len(several):
+            raise ValueError(
+                f"pair table: {several.nunique()} of {named['pre_nucleus_id'].nunique()} axons are of more than one animal, first "
+                f"{several.iloc[0]}. Give every cell an id of its own, in pairs and neurons alike."
+            )
+        animal = named.set_index("pre_nucleus_id")["animal"]
+        unknown = animal.index[animal.isna()]
+        if 0 < len(unknown) < len(animal):
+            raise ValueError(
+                f"pair table: animal is not known for {len(unknown)} of {len(animal)} axons, first {unknown[0]}. "
+                "Write the animal of every axon, or drop the column where all are of one."
+            )
     elif neurons is not None and "animal" in neurons:
         animal = neurons.set_index("nucleus_id")["animal"].reindex(pairs["pre_nucleus_id"].unique())
     else:

@@ -61,7 +61,7 @@ class Bootstrap:
                 se = float(np.nanstd(values, ddof=1)) if np.isfinite(low) else float("nan")
                 row = {"group": group, "similarity": similarity, "resampled": self.resampled, "estimate": estimate}
                 row |= {"se": se, "df": float(self.degrees[g, s]), "p": _p(estimate, se, float(self.degrees[g, s]))}
-                row |= {"rate_ratio": float(np.exp(estimate * choices.scale[s]))}
+                row |= {"sd": float(choices.scale[s]), "rate_ratio": float(np.exp(estimate * choices.scale[s]))}
                 row |= {"low": low, "high": high, "n_axons": n_axons, "n_replicates": len(values)}
                 rows.append(row | {"n_undefined": int(np.isnan(values).sum())})
         return pd.DataFrame(rows)

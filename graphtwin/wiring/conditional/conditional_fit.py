@@ -76,7 +76,7 @@ class ConditionalFit:
                     "df": float(self.degrees[g, s]),
                     "p": float(2 * stats.t.sf(abs(estimate / se), self.degrees[g, s])),
                 }
-                row |= {"rate_ratio": float(np.exp(estimate * choices.scale[s]))}
+                row |= {"sd": float(choices.scale[s]), "rate_ratio": float(np.exp(estimate * choices.scale[s]))}
                 row |= {"low": estimate - reach * se, "high": estimate + reach * se}
                 rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(self.n_axons[g]), "n_synapses": int(n_synapses[g])})
         return pd.DataFrame(rows)

@@ -104,7 +104,10 @@ def _reliable(pairs: pd.DataFrame, neurons: pd.DataFrame | None, similarity: str
             f"inclusion: the cuts of {similarity} are on {', '.join(cuts)} of both cells, and no neuron table was given. "
             "Give it, or leave the rule out with reliability = false."
         )
-    schema.require_columns(neurons, ["nucleus_id", *cuts], origin)
+    try:
+        schema.require_columns(neurons, ["nucleus_id", *cuts], origin)
+    except ValueError as missing:
+        raise ValueError(f"{missing} Or take cells of any reliability, with --inclusion none (reliability = false).") from None
     schema.require_unique(neurons, ["nucleus_id"], origin)
     passes = np.all([neurons[name].to_numpy(np.float64) > cut for name, cut in cuts.items()], axis=0)
     reliable = neurons.loc[passes, "nucleus_id"]

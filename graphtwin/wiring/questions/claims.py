@@ -16,13 +16,13 @@ import pandas as pd
 from graphtwin.statistics import benjamini_hochberg, holm
 
 LEVEL = 0.05  # largest p of a claim, adjusted and of the spatial null
-# Tables with a p for each similarity and group, and the columns that divide them into families.
+# Tables whose p of each similarity and group stands alone, and the columns that divide them into families. In `robust` and `joint` the
+# larger of two p is adjusted (`agreed`).
 FAMILIES: dict[str, tuple[str, ...]] = {
     "slopes": (),
     "conditional": (),
     "bootstrap": ("resampled",),
     "nulls": ("null",),
-    "joint": ("scale",),
 }
 UNPLACED = "positions of the cells are not known, so that smooth tissue is not ruled out (give --neurons with positions)"
 UNHELD = "distance was not held: there are too few synapses for it"
@@ -112,8 +112,8 @@ def sentence(entries: Sequence[dict[str, Any]], unit: str) -> str:
         )
     refused = [entry for entry in entries if not entry["claimed"]]
     for similarity in dict.fromkeys(entry["similarity"] for entry in refused):
-        mine = [entry for entry in refused if entry["similarity"] == similarity]
-        where = f" in {', '.join(entry['group'] for entry in mine)}" if many else ""
-        reasons = "; ".join(dict.fromkeys(reason for entry in mine for reason in entry["why_not"][:1]))
-        said.append(f"no rule of {similarity} is claimed{where}: {reasons}")
+        mine = {entry["group"]: "; ".join(entry["why_not"][:1]).removesuffix(".") for entry in refused if entry["similarity"] == similarity}
+        by_reason = {reason: [group for group in mine if mine[group] == reason] for reason in mine.values()}
+        reasons = "; ".join(f"in {', '.join(groups)}: {reason}" if many else reason for reason, groups in by_reason.items())
+        said.append(f"no rule of {similarity} is claimed{' ' if many else ': '}{reasons}")
     return f"With distance and each axon's total held, {'; '.join(said)}."

@@ -262,7 +262,7 @@ def say(joint: Joint, name: Callable[[str], str] = str) -> str:
             continue
         span = f"{effect.min():.2f}" if len(effect) == 1 else f"{effect.min():.2f} to {effect.max():.2f}"
         unprotected = predictor not in (*GEOMETRY, LOG_L_D) and clear["p_spatial"].isna().all()
-        caveat = " (positions are not known: smooth tissue is not ruled out)" if unprotected else ""
+        caveat = " (no claim: smooth tissue is not ruled out)" if unprotected else ""
         said.append(f"one SD of {name(str(predictor))} multiplies {unit} by {span}{where.format(len(effect))}{caveat}")
     verb = "changes" if len(without) == 1 else "change"
     said += [f"{', '.join(without)} {verb} nothing clearly once the others are fixed"] if without else []

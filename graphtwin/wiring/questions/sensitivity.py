@@ -22,11 +22,14 @@ from graphtwin.wiring.spatial import geometry_terms, robust_slopes
 
 LARGEST = 0.1  # share of axons (or targets), those with the most synapses, that are left out; a choice
 NUMBERS = ["estimate", "se", "df", "p", "low", "high"]
-COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "n_pairs", "n_axons", "why_not"]
+COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "sd", "rate_ratio", "n_pairs", "n_axons", "why_not"]
 
 
 def sensitivity(question: Question) -> Answer:
-    """A row a variant and group; one that a group does not allow has no numbers, and the reason in `why_not`."""
+    """A row a variant and group; one that a group does not allow has no numbers, and the reason in `why_not`.
+
+    The SD, by which rate_ratio says what one SD multiplies the outcome by, is that of the group's pairs in every variant.
+    """
     found, rows = Answer(), []
     outcome = question.outcome
     groups = outcome.pairs.groupby(outcome.by, sort=True) if outcome.by else [(ALL, outcome.pairs)]
@@ -36,8 +39,9 @@ def sensitivity(question: Question) -> Answer:
         for name, work in _variants(part, question).items():
             row, why = _tried(work, placed)
             said = {"group": str(group), "similarity": question.similarity, "outcome": outcome.name, "variant": name, "why_not": why}
-            rows.append({**said, **row})
-    found.add("sensitivity", pd.DataFrame(rows, columns=COLUMNS))
+            rows.append({**said, **row, "sd": float(part.pairs[question.similarity].std(ddof=0))})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    found.add("sensitivity", table.assign(rate_ratio=np.exp(table["estimate"] * table["sd"])))
     return found
 
 

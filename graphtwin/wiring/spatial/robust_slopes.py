@@ -3,7 +3,7 @@
 Who gets an axon's synapses is compared among its candidates, L_d and distance held (`geometry_terms`). The error has two parts. Scores are
 clustered by axon with CR2 and Student's t (`conditional_fit`), which holds whatever lies within an axon: hot spots of its own, and a rule
 that differs from axon to axon. What axons share because all of them meet the same tissue, hot spots and popular targets, is added from the
-covariance of the maps of similarity (`separable`), never taken off. Where several animals are in the table, scores are clustered by animal.
+covariance of the maps of similarity (`separable`), never taken off. Where a group has several animals, scores are clustered by animal.
 
 The spatial p is that of the score without the similarity against other draws of equally smooth function, wiring as it is.
 `analyses/planted_pairs` counts how often interval and p err.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, require_fitted, solve
@@ -80,7 +80,7 @@ def robust_slopes(
         places: Positions of the cells; None where they are not known: then distance is held where the pairs have it, and the error is
             that over axons alone.
         seed: Seed of the choice of landmarks, where there are many targets.
-        animal: Animal of each axon, by nucleus id; None where all are of one.
+        animal: Animal of each axon, by nucleus id; None where all are of one. A group whose axons are of one animal has axons as clusters.
 
     Returns:
         A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd of the similarity, and rate_ratio
@@ -110,8 +110,8 @@ def _of_group(outcome: Outcome, places: Places | None, seed: int, animal: pd.Ser
         raise ValueError("no pair is left whose cells have positions. Give a neuron table with the positions of all cells.")
     fit, held = _fitted(outcome, places)
     choices = fit.choices
-    cluster = choices.axons if animal is None else animal.reindex(choices.axons).to_numpy()
-    names, code = np.unique(cluster[choices.block_axon].astype(str), return_inverse=True)
+    kind, cluster = _clusters(choices.axons, animal)
+    names, code = np.unique(cluster[choices.block_axon], return_inverse=True)
     clustered, degrees = clustered_errors(_sums(fit.score, code), _sums(fit.information, code))
     rows = []
     for name in outcome.similarities:
@@ -119,9 +119,21 @@ def _of_group(outcome: Outcome, places: Places | None, seed: int, animal: pd.Ser
         scale = float(choices.scale[choices.column(name)])
         rows.append(_row(slope, scale, outcome.kind.step) | {"similarity": name, "geometry": held})
     counts = {"n_pairs": len(choices.row), "n_axons": int(fit.n_axons[0]), "n_targets": len(choices.targets)}
-    return pd.DataFrame(rows).assign(
-        outcome=outcome.name, clusters="axons" if animal is None else "animals", n_clusters=len(names), **counts
-    )
+    return pd.DataFrame(rows).assign(outcome=outcome.name, clusters=kind, n_clusters=len(names), **counts)
+
+
+def _clusters(axons: Int[np.ndarray, " axons"], animal: pd.Series | None) -> tuple[str, np.ndarray]:
+    """What the errors are clustered by, and the cluster of each axon: animals, or axons where all are of one animal."""
+    if animal is None:
+        return "axons", axons
+    of_axon = animal.reindex(axons)
+    unknown = of_axon.index[of_axon.isna()]
+    if len(unknown):
+        raise ValueError(
+            f"animal is not known for {len(unknown)} of {len(axons)} axons, first {unknown[:3].tolist()}. "
+            "Write the animal of every axon, or drop the column where all are of one."
+        )
+    return ("axons", axons) if of_axon.nunique() < 2 else ("animals", of_axon.to_numpy().astype(str))
 
 
 def _fitted(outcome: Outcome, places: Places | None) -> tuple[ConditionalFit, str]:
