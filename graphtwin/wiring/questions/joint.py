@@ -104,7 +104,7 @@ def fit_joint(
     alone = {column: fits.fit([column]).slope[:, 0] for column in outcome.predictors}
     mixed, unfitted = _mixed(outcome)
     table = _slope_table(fits.fit(outcome.predictors), alone, outcome.kind.step)
-    table = agreed(_with_robust(table, outcome, places, seed, animal))
+    table = _corrected(_with_robust(table, outcome, places, seed, animal))
     return Joint(
         scale=scale,
         slopes=table.merge(mixed, how="left", on=["group", "predictor"], validate="one_to_one"),
@@ -112,6 +112,12 @@ def fit_joint(
         collinearity=_collinearity(choices, outcome.predictors, scale),
         unfitted=unfitted,
     )
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Slopes with p adjusted over groups, and over the similarities that are asked about; what is only held is a family of its own."""
+    is_held = table["predictor"].isin([*GEOMETRY, LOG_L_D])
+    return pd.concat([agreed(part) for part in (table[~is_held], table[is_held]) if len(part)]).sort_index()
 
 
 def _with_robust(table: pd.DataFrame, outcome: Outcome, places: Places | None, seed: int, animal: pd.Series | None) -> pd.DataFrame:
