@@ -140,8 +140,10 @@ def test_whole_nm_in_a_small_volume_are_known_by_the_room_that_somata_need(tmp_p
 def test_voxels_of_cells_and_places_without_order_are_not_taken_for_nm(tmp_path, seed):
     """Cells in voxels at the density of cortex, in 100 to 300 um; and points that lie anywhere, in nm, of which nothing can be told."""
     width = 100 + 22 * seed
-    read(small_volume(somata(min(int(8e-5 * width**3), 700), width, seed), (4, 4, 40)), tmp_path)
-    read(small_volume(np.random.default_rng(seed).uniform(2e5, 4e5, (700, 3)), (1, 1, 1)), tmp_path)
+    cells_at = somata(min(int(8e-5 * width**3), 700), width, seed)
+    anywhere = np.random.default_rng(seed).uniform(2e5, 4e5, (700, 3))
+    assert len(places(read(small_volume(cells_at, (4, 4, 40)), tmp_path))) == len(cells_at)
+    assert len(places(read(small_volume(anywhere, (1, 1, 1)), tmp_path))) == 700
 
 
 @pytest.mark.parametrize("edges", [(8, 8, 33), (16, 16, 35), (4, 4, 45), (8, 8, 30)])

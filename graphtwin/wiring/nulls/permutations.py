@@ -162,37 +162,52 @@ def permute_neurons(
     return distribution("neurons", test, [parts for parts, _ in drawn], float(np.mean([moved for _, moved in drawn])))
 
 
-def _likeness(choices: CandidateSet, measure: Measure, test: ScoreTest) -> tuple[np.ndarray, np.ndarray]:
-    """Likeness of every axon with every target in the scale of `choices.x`, and the targets' strata."""
-    n_axons, n_targets = len(choices.axons), len(choices.targets)
-    if n_axons * n_targets > MAX_CELLS:
-        raise ValueError(
-            f"neurons: {n_axons} axons x {n_targets} targets need {n_axons * n_targets * 8 / 1e9:.1f} GB. Test groups of axons apart."
-        )
+def likeness_of_all(measure: Measure, test: ScoreTest) -> Float[np.ndarray, "axons targets"]:
+    """Likeness of every axon with every target, candidates or not, in the scale of `test.value`; NaN where the measure does not know it.
+
+    Args:
+        measure: Likeness of any two cells, under the name of the similarity that is tested.
+        test: The test, whose candidates have a column of the same likeness.
+
+    Raises:
+        ValueError: The measure is not defined for a cell, or differs from the column.
+    """
+    choices = test.choices
     index = pd.Index(measure.nucleus_id)
     pre, post = index.get_indexer(choices.axons), index.get_indexer(choices.targets)
     missing = int((pre < 0).sum() + (post < 0).sum())
     if missing:
         raise ValueError(
-            f"neurons: {measure.name} is not defined for {missing} of {n_axons + n_targets} axons and targets. "
+            f"{measure.name} is not defined for {missing} of {len(pre) + len(post)} axons and targets. "
             "Give every cell its function, or leave out pairs whose cells have none."
         )
     column = choices.column(measure.name)
-    likeness = np.stack([measure.likeness(np.full(n_targets, one), post).astype(np.float64) for one in pre])
+    likeness = np.stack([measure.likeness(np.full(len(post), one), post).astype(np.float64) for one in pre])
+    likeness = (likeness - choices.centre[column]) / choices.scale[column]
+    off = ~(np.abs(likeness[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
+    if off.any():
+        raise ValueError(
+            f"{measure.name} of the cells differs from the column of the table in {off.sum()} of {len(off)} pairs. "
+            "Use the same vectors, units and preprocessing for both."
+        )
+    return likeness
+
+
+def _likeness(choices: CandidateSet, measure: Measure, test: ScoreTest) -> tuple[np.ndarray, np.ndarray]:
+    """Likeness of every axon with every target in the scale of `choices.x`, all known, and the targets' strata."""
+    n_axons, n_targets = len(choices.axons), len(choices.targets)
+    if n_axons * n_targets > MAX_CELLS:
+        raise ValueError(
+            f"neurons: {n_axons} axons x {n_targets} targets need {n_axons * n_targets * 8 / 1e9:.1f} GB. Test groups of axons apart."
+        )
+    likeness = likeness_of_all(measure, test)
     unknown = int(np.isnan(likeness).sum())
     if unknown:
         raise ValueError(
             f"neurons: {measure.name} is not known for {unknown} of {likeness.size} axons with targets, which may be dealt to each "
             "other. Leave out pairs whose cells lack a function."
         )
-    likeness = (likeness - choices.centre[column]) / choices.scale[column]
-    off = ~(np.abs(likeness[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
-    if off.any():
-        raise ValueError(
-            f"neurons: {measure.name} of the cells differs from the column of the table in {off.sum()} of {len(off)} pairs. "
-            "Use the same vectors, units and preprocessing for both."
-        )
-    return likeness, measure.stratum[post]
+    return likeness, measure.stratum[pd.Index(measure.nucleus_id).get_indexer(choices.targets)]
 
 
 @njit(cache=True, nogil=True)

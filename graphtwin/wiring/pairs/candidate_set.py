@@ -77,6 +77,12 @@ class CandidateSet:
         """Sum of a value over the pairs of each block."""
         return np.bincount(self.block, value, len(self.block_axon))
 
+    def matrix(self, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, "axons targets"]:
+        """A value of each pair as a matrix, 0 where there is no pair."""
+        out = np.zeros((len(self.axons), len(self.targets)))
+        out[self.block_axon[self.block], self.target] = value
+        return out
+
     def l_d_bins(self, n_bins: int) -> Int[np.ndarray, " pairs"]:
         """Quantile bin of each pair's L_d in its group, from 0."""
         group, bins = self.block_group[self.block], np.zeros(len(self.row), dtype=np.int64)

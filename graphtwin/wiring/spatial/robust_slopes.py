@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from scipy import stats
 
 from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, require_fitted, solve
@@ -182,12 +182,12 @@ def _slope(fit: ConditionalFit, name: str, clustered: float, degrees: float, pla
     if places is None:
         return _Slope(float(beta[0, at]), clustered, degrees, None, 0.0, np.nan, np.nan)
     field = _field(choices, at, places, seed)
-    _, shared = field.variance(_matrix(choices, choices.n_synapses - expected_synapses(choices, beta)))
+    _, shared = field.variance(choices.matrix(choices.n_synapses - expected_synapses(choices, beta)))
     held = choices.only([other for other in choices.similarities if other != name])
     without, status = solve(held, np.ones(len(choices.axons)), np.delete(beta, at, axis=1))
     require_fitted(held, without, status)
     residual = choices.n_synapses - expected_synapses(held, without)
-    variance, _ = field.variance(_matrix(choices, residual))
+    variance, _ = field.variance(choices.matrix(residual))
     z = float(residual @ choices.x[:, at] / np.sqrt(variance)) if variance > 0 else np.nan
     return _Slope(
         float(beta[0, at]),
@@ -205,14 +205,7 @@ def _field(choices: CandidateSet, at: int, places: Places, seed: int) -> FieldCo
     x = within_axons(choices, choices.x)
     others = np.delete(x, at, axis=1)
     maps = x[:, at] - others @ np.linalg.lstsq(others, x[:, at], rcond=None)[0] if others.shape[1] else x[:, at]
-    return field_covariance(_matrix(choices, maps), _matrix(choices, np.ones(len(maps))) > 0, places.of(choices.targets), seed)
-
-
-def _matrix(choices: CandidateSet, value: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, "axons targets"]:
-    """A value of each pair as a matrix, 0 where there is no pair."""
-    out = np.zeros((len(choices.axons), len(choices.targets)))
-    out[choices.block_axon[choices.block], choices.target] = value
-    return out
+    return field_covariance(choices.matrix(maps), choices.matrix(np.ones(len(maps))) > 0, places.of(choices.targets), seed)
 
 
 def _row(slope: _Slope, scale: float, step: float) -> dict[str, float]:

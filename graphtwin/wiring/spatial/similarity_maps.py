@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from graphtwin import schema
 from graphtwin.wiring.conditional import ScoreTest, score_test
-from graphtwin.wiring.nulls import NullDistribution
+from graphtwin.wiring.nulls import NullDistribution, likeness_of_all
 from graphtwin.wiring.pairs import Measure, Outcome, outcome_of
 from graphtwin.wiring.spatial.completed_maps import LEAST_KNOWN, complete_maps
 from graphtwin.wiring.spatial.geometry_terms import MOST_DETAIL, geometry_terms
@@ -28,7 +28,6 @@ MOST_MISSING = 0.5  # share of entries that may be completed: of 200 tables with
 N_DRAWS = 20  # matrices that replicates take turns with, where entries are missing
 FEW_MISSING, N_DRAWS_OF_FEW = 0.01, 4  # below this share, so many matrices
 MAX_CELLS = 5 * 10**7  # axons x targets; geometry takes about 100 bytes for each
-AGREE_SD = 1e-3  # SD of a similarity: how closely a measure must repeat the column of the table
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,7 @@ class SimilarityMaps:
     def of_pairs(self, value: Float[np.ndarray, " pairs"], group: int) -> Float[np.ndarray, "axons targets"]:
         """A value of the candidates of one group as a matrix, 0 where a pair is none."""
         choices = self.test.choices
-        mine = choices.block_group[choices.block] == group
-        out = np.zeros(self.value.shape[1:])
-        out[choices.block_axon[choices.block][mine], choices.target[mine]] = value[mine]
-        return out
+        return choices.matrix(np.where(choices.block_group[choices.block] == group, value, 0.0))
 
     def of_draw(self, number: int) -> int:
         """The draw that a replicate uses."""
@@ -168,22 +164,7 @@ def _share_missing(test: ScoreTest, raw: Float[np.ndarray, "axons targets"]) -> 
 def _of_measure(test: ScoreTest, measure: Measure) -> Float[np.ndarray, "axons targets"]:
     """Similarity by a measure; NaN where an axon meets itself or the measure says so."""
     choices = test.choices
-    index = pd.Index(measure.nucleus_id)
-    pre, post = index.get_indexer(choices.axons), index.get_indexer(choices.targets)
-    unknown = int((pre < 0).sum() + (post < 0).sum())
-    if unknown:
-        raise ValueError(
-            f"maps: {measure.name} is not defined for {unknown} of {len(pre) + len(post)} axons and targets. "
-            "Give every cell its function, or leave out pairs whose cells have none."
-        )
-    value = _scaled(test, np.stack([measure.likeness(np.full(len(post), one), post).astype(np.float64) for one in pre]))
-    off = ~(np.abs(value[choices.block_axon[choices.block], choices.target] - test.value) <= AGREE_SD)
-    if off.any():
-        raise ValueError(
-            f"maps: {measure.name} of the cells differs from the column of the table in {off.sum()} of {len(off)} pairs. "
-            "Use the same vectors, units and preprocessing for both."
-        )
-    return np.where(pre[:, None] == post[None], np.nan, value)
+    return np.where(choices.axons[:, None] == choices.targets[None], np.nan, likeness_of_all(measure, test))
 
 
 def _of_table(test: ScoreTest, pairs: pd.DataFrame) -> Float[np.ndarray, "axons targets"]:
