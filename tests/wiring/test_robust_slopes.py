@@ -77,6 +77,26 @@ def test_a_variogram_is_recovered_from_maps_with_gaps():
     assert found.range_um == pytest.approx(90, rel=0.2)
 
 
+def test_a_map_that_is_long_along_one_axis_has_a_variogram_of_that_shape():
+    rng = np.random.default_rng(5)
+    position = rng.uniform(0, 800, (300, 3)) * [1, 1, 0.1]
+    maps = smooth(rng, position * [1, 4, 1], 240, 40).T + 0.5 * rng.normal(size=(40, 300))
+    found = fit_variogram(maps, np.ones(maps.shape, dtype=bool), position)
+    assert found.stretch[:2] == (1, 4)
+    assert found.range_um == pytest.approx(240, rel=0.25)
+    along_x, along_y = (found.covariance(np.zeros((1, 3)), 100.0 * np.eye(3)[[axis]])[0, 0] for axis in (0, 1))
+    assert along_x > 2 * along_y
+
+
+def test_what_few_maps_measure_counts_more():
+    def field(alike: np.ndarray) -> FieldCovariance:
+        return FieldCovariance(alike, Variogram(0.5, 0.5, 50.0, "gaussian"), np.zeros((1, 3)), np.arange(1))
+
+    assert (field(np.eye(6)).maps, field(np.eye(6)).few_maps) == pytest.approx((6.0, 1.5))
+    assert field(np.ones((6, 6))).maps == pytest.approx(1.0)
+    assert field(np.ones((6, 6))).few_maps == pytest.approx(1.0)
+
+
 def test_the_variance_of_a_score_is_that_over_draws_of_the_fields():
     rng = np.random.default_rng(2)
     position = rng.uniform(0, 300, (60, 3))

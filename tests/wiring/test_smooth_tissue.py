@@ -140,3 +140,13 @@ def test_shares_outside_their_range_missing_shares_and_ratios_are_said():
     wrong, n_compared = STUDY.compare_with(table, expected)
     assert n_compared == 4
     assert [line.split(": ")[1].split(" ")[0] for line in wrong] == ["0.200", "nan", "0.500"]
+
+
+def test_a_table_whose_geometry_is_hard_to_fit_alone_has_maps():
+    """Search from 0 for geometry without the similarity does not converge here; it begins at the fit that has both."""
+    cell = STUDY.Cell("all", 30, 0.7)
+    drawn = cell.drawn(173)
+    outcome = outcome_of(STUDY.pairs_of(drawn), "synapse_density", [STUDY.SIMILARITY])
+    maps = STUDY.similarity_maps(outcome, STUDY.SIMILARITY, STUDY.places(drawn), 0)
+    assert np.isfinite(maps.test.expected).all()
+    assert np.abs(maps.residual(0).sum(axis=1)).max() < 1e-8
