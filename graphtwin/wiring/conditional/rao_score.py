@@ -91,7 +91,7 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     held = [name for name in choices.similarities if name != similarity]
     rest = choices.only(held)
     beta, status = solve(rest, np.ones(len(choices.axons)), np.delete(fit.standardised, column, axis=1))
-    require_fitted(rest, beta, status)  # few synapses can be told apart with a similarity, and not without
+    require_fitted(rest, beta, status)  # some have a fit with the similarity and none without
     expected = expected_synapses(rest, beta)
     others_mean = np.stack([choices.sum_blocks(expected * z) for z in rest.x.T], 1) if held else np.zeros((len(choices.block_axon), 0))
     return ScoreTest(
