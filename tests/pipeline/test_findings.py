@@ -1,9 +1,10 @@
-"""Claims: a verdict compares with the best model that lacks what is asked about, and names tests that disagree."""
+"""Claims: a verdict compares with the best model that lacks what is asked about, and a rule needs three tests that agree."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from graphtwin.evaluation.scoring import COLUMNS
 from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
@@ -61,23 +62,37 @@ def test_a_tuned_baseline_without_permutations_is_never_said_to_show_function():
     assert "no permutation was run for this model" in found.sentence
 
 
-def slopes(*p: tuple[float, float]) -> pd.DataFrame:
-    held = pd.DataFrame({"p": [one for one, _ in p], "p_null": [null for _, null in p], "model": "with geometry"})
-    table = held.assign(similarity="signal_correlation", materialization=np.arange(len(p)) + 1)
-    return pd.concat([table, table.assign(model="alone", p=1e-9, p_null=np.nan)])
+def slopes(*p: tuple[float, float, float]) -> pd.DataFrame:
+    """Robust slopes with p, p_spatial and p_adj, beside those with geometry, whose permutation had p .3."""
+    robust = pd.DataFrame(p, columns=["p", "p_spatial", "p_adj"]).assign(model="robust", geometry="distance", note="", p_null=np.nan)
+    robust = robust.assign(estimate=0.4, low=np.where(robust["p"] <= 0.05, 0.1, -0.1), high=0.8)
+    robust = robust.assign(rate_ratio=1.2, rate_ratio_low=1.05, rate_ratio_high=1.4)
+    table = pd.concat([robust, robust.assign(model="with geometry", p_spatial=np.nan, p_adj=np.nan, p_null=0.3)])
+    return table.assign(similarity="signal_correlation", materialization=[*range(1, len(p) + 1)] * 2).reset_index(drop=True)
 
 
-def test_an_error_over_axons_and_a_permutation_that_disagree_are_both_named():
-    (found,) = wiring_verdict(slopes((0.0024, 0.79), (0.4, 0.5)))
-    assert found.finding == "unclear"
-    assert "0 of 2 slopes" in found.sentence
-    assert "they disagree for signal correlation at 1 (0.0024 and 0.79), where the permutation counts" in found.sentence
+def test_like_to_like_is_claimed_where_interval_spatial_null_and_correction_agree():
+    (found,) = wiring_verdict(slopes((0.001, 0.01, 0.02), (0.001, 0.3, 0.6)))
+    assert found.finding == "adds"
+    assert "multiplies the rate of connection by 1.20 [1.05, 1.40] in 1" in found.sentence
+    assert "in 2: equally smooth function would do as much (spatial null, p = 0.3)" in found.sentence
+    assert "within scan and layer, p: signal_correlation at 1 0.3, signal_correlation at 2 0.3" in found.sentence
 
 
-def test_like_to_like_needs_both_tests_and_says_what_could_not_be_permuted():
-    assert wiring_verdict(slopes((0.001, 0.01)))[0].finding == "adds"
-    assert "disagree" not in wiring_verdict(slopes((0.001, 0.01)))[0].sentence
-    (untested,) = wiring_verdict(slopes((0.001, np.nan)))
-    assert untested.finding == "untested"
-    assert "1 could not be permuted" in untested.sentence
+@pytest.mark.parametrize("p", [(0.2, 0.01, 0.3), (0.01, 0.2, 0.3), (0.03, 0.03, 0.06)])
+def test_no_rule_is_claimed_where_one_of_three_does_not_agree(p):
+    assert wiring_verdict(slopes(p))[0].finding == "unclear"
+
+
+def test_a_rule_without_a_spatial_null_is_untested_and_a_missing_slope_has_its_reason():
+    assert wiring_verdict(slopes((0.001, np.nan, 0.01)))[0].finding == "untested"
+    missing = slopes((0.001, 0.01, 0.02), (0.001, 0.01, 0.02))
+    second = (missing["model"] == "robust") & (missing["materialization"] == 2)
+    missing.loc[second, ["estimate", "low", "high", "p", "p_spatial", "p_adj"]] = np.nan
+    missing.loc[second, "note"] = "the axons share no target."
+    assert "in 2: the axons share no target" in wiring_verdict(missing)[0].sentence
     assert wiring_verdict(pd.DataFrame()) == []
+
+
+def test_what_could_not_be_permuted_is_counted():
+    assert "1 could not be permuted" in wiring_verdict(slopes((0.001, 0.01, 0.02)).assign(p_null=np.nan))[0].sentence

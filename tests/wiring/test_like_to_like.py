@@ -11,12 +11,14 @@ from graphtwin.wiring.questions.matched import axon_table, match_partners, neare
 pytestmark = pytest.mark.slow
 
 
-def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0):
+def planted(slope, seed, n_axons=60, n_posts=150, popularity=0.0, gradient=1.0):
     """Axons 0.., targets 1000..; odds of a synapse fall with distance and, with a slope, rise with signal correlation."""
     rng = np.random.default_rng(seed)
     ids = np.r_[np.arange(n_axons), 1000 + np.arange(n_posts)]
     position = rng.uniform(0, [400, 150, 400], (len(ids), 3))
-    responses = rng.normal(size=(len(ids), 16)) + position[:, :1] / 100 * np.sin(np.arange(16))  # function varies smoothly with place
+    responses = rng.normal(size=(len(ids), 16)) + gradient * position[:, :1] / 100 * np.sin(
+        np.arange(16)
+    )  # function varies smoothly with place
     pre, post = (grid.ravel() for grid in np.meshgrid(np.arange(n_axons), n_axons + np.arange(n_posts), indexing="ij"))
     liking = rng.normal(0, popularity, len(ids))[post]
     distance = np.linalg.norm(position[pre] - position[post], axis=1)

@@ -12,9 +12,9 @@ from tests.wiring.test_like_to_like import planted
 pytestmark = pytest.mark.slow
 
 
-def fitted(slope: float, seed: int, popularity: float = 0.0, n_axons: int = 80) -> pd.DataFrame:
-    pairs, posts, neurons, measure = planted(slope, seed, n_axons=n_axons, n_posts=150, popularity=popularity)
-    return slopes_of(queried_pairs(pairs, posts, neurons, measure), measure, seed, 39).set_index("model")
+def fitted(slope: float, seed: int, popularity: float = 0.0, n_axons: int = 80, gradient: float = 1.0) -> pd.DataFrame:
+    pairs, posts, neurons, measure = planted(slope, seed, n_axons=n_axons, n_posts=150, popularity=popularity, gradient=gradient)
+    return slopes_of(queried_pairs(pairs, posts, neurons, measure), measure, neurons, seed, 39).set_index("model")
 
 
 def test_pairs_are_all_observed_axons_with_all_queried_cells():
@@ -50,10 +50,36 @@ def test_a_planted_rule_is_found_with_geometry_held():
     assert found["p_null"] == 1 / 40  # the least that 39 replicates can say
 
 
+def test_the_robust_slope_finds_the_rule_too_and_holds_more_of_the_geometry():
+    found = fitted(1.5, 0, gradient=0.0)
+    robust, held = found.loc["robust"], found.loc["with geometry"]
+    assert robust["low"] > 0.5
+    assert robust["p_spatial"] <= 0.01
+    assert "offset between x and z" in robust["geometry"]
+    assert abs(robust["estimate"] - held["estimate"]) < 2 * held["se"]
+    assert robust["rate_ratio_low"] == pytest.approx(np.exp(robust["low"] * robust["sd"]))
+    assert held["rate_ratio_low"] == pytest.approx(np.exp(held["low"] * held["sd"]))
+
+
+def test_function_that_is_one_gradient_through_the_tissue_is_no_proof_of_a_rule():
+    robust = fitted(1.5, 0, gradient=3.0).loc["robust"]
+    assert robust["low"] > 0  # who connects does follow similarity
+    assert robust["p_spatial"] > 0.05  # but another gradient would have done as well
+
+
+def test_where_there_is_no_robust_slope_its_reason_stands_in_its_place():
+    pairs, posts, neurons, measure = planted(1.5, 0, n_axons=80, n_posts=150)
+    choices = queried_pairs(pairs, posts, neurons, measure)
+    two = neurons.assign(x_um=neurons["x_um"].where(neurons["nucleus_id"].isin(posts[:2])))  # no axon has a position
+    robust = slopes_of(choices, measure, two, 0, 9).set_index("model").loc["robust"]
+    assert np.isnan(robust["estimate"])
+    assert "positions" in robust["note"]
+
+
 def test_a_slope_that_place_makes_is_gone_once_geometry_is_held():
-    z = pd.DataFrame([fitted(0.0, seed)["z"] for seed in range(30)])
-    assert z["alone"].mean() > 1.0  # function varies smoothly with place, and near cells connect
-    assert abs(z["with geometry"].mean()) < 0.8
+    t = pd.DataFrame([fitted(0.0, seed)["t"] for seed in range(30)])
+    assert t["alone"].mean() > 1.0  # function varies smoothly with place, and near cells connect
+    assert abs(t["with geometry"].mean()) < 0.8
 
 
 def test_without_a_rule_the_null_calls_one_in_twenty():

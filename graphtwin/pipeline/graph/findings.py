@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphtwin.evaluation import LEVEL, LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, judge
+from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, judge
 from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 from graphtwin.pipeline.graph.held_out_scores import PERMUTATIONS
+from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
 WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance")
@@ -75,27 +76,25 @@ def _rows(table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
 
 
 def wiring_verdict(slopes: pd.DataFrame) -> list[Verdict]:
-    """Whether similarity decides who connects once place is held fixed, by both tests; where they disagree the verdict names it.
+    """Whether similarity decides who connects once place is held fixed: claimed where interval, spatial null and Holm's p agree.
 
-    Axons share targets, so that an error over axons alone takes what a few popular targets do for a rule; the permutation of the targets'
-    function keeps how popular each target is.
+    The permutation of the targets' function within scan and layer stands beside it: it keeps how popular each target is, but not how smooth
+    function is.
 
     Args:
         slopes: Slopes as `conditional_like_to_like` returns them; without a row there is no verdict.
     """
     if slopes.empty:
         return []
-    held = slopes[slopes["model"] == "with geometry"]
-    by_error, by_null = held["p"] <= LEVEL, held["p_null"] <= LEVEL
-    both = int((by_error & by_null).sum())
-    text = (
-        f"like-to-like: with place held fixed, {both} of {len(held)} slopes of similarity have p <= {LEVEL} both "
-        "by the error over axons and by permuting the targets' function"
-    )
-    apart = held[(by_error != by_null) & held["p_null"].notna()]
-    said = [f"{row.similarity.replace('_', ' ')} at {row.materialization} ({row.p:.2g} and {row.p_null:.2g})" for row in apart.itertuples()]
-    text += f"; they disagree for {', '.join(said)}, where the permutation counts, since axons share targets" if said else ""
+    robust = slopes[slopes["model"] == ROBUST]
+    robust = robust.assign(group=robust["materialization"].astype(str))
+    fitted, lacking = robust[robust["note"] == ""], robust[robust["note"] != ""]
+    entries = claims(fitted, list(lacking[["similarity", "group", "note"]].itertuples(index=False, name=None)))
+    held = slopes[slopes["model"] == WITH_GEOMETRY]
+    said = [f"{row.similarity} at {row.materialization} {row.p_null:.2g}" for row in held.itertuples() if np.isfinite(row.p_null)]
     unknown = int(held["p_null"].isna().sum())
-    text += f"; {unknown} could not be permuted" if unknown else ""
-    finding: Finding = "adds" if both else "untested" if unknown == len(held) else "unclear"
-    return [Verdict("like_to_like", None, finding, None, f"{text}.")]
+    said += [f"{unknown} could not be permuted"] if unknown else []
+    permuted = f"Permuting the targets' function within scan and layer, p: {', '.join(said)}."
+    tested = bool(np.isfinite(fitted["p_spatial"]).any())
+    finding: Finding = "adds" if any(entry["claimed"] for entry in entries) else "unclear" if tested else "untested"
+    return [Verdict("like_to_like", None, finding, None, f"like-to-like: {sentence(entries, 'the rate of connection')} {permuted}")]

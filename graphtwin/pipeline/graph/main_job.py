@@ -127,7 +127,7 @@ def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     of_pairs = connectivity.pair_jobs(study, scope.pair_splits)
     final = [job for job in final_jobs() if scope.tasks or job.key.task != NEURONS]
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
-    of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 20)]
+    of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 75)]
     return [*jobs, *of_wiring]
 
 

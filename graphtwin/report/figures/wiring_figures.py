@@ -17,6 +17,7 @@ from graphtwin.report.words import join_words, number_text, p_text, unit_text
 
 LABELS = {"signal_correlation": "signal correlation", "orientation_difference": "orientation difference"}
 LIKER = {"signal_correlation": 1, "orientation_difference": -1}  # sign of a difference that means like to like
+MODEL_COLOURS = {"alone": GREY, "with geometry": SKY, "robust": BLUE}
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
@@ -37,35 +38,28 @@ def draw_conditional(run: RunFolder) -> Block:
         for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
             rows = table[table["similarity"] == measure]
             labels = [f"{row['materialization']}, {row['model']}" for _, row in rows.iterrows()]
-            colours = [GREY if model == "alone" else BLUE for model in rows["model"]]
+            colours = [MODEL_COLOURS[model] for model in rows["model"]]
             draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
             axes.set_title(LABELS.get(measure, measure).capitalize())
             axes.set_xlabel("slope a unit (log odds of being chosen)")
 
-    held = table[table["model"] == "with geometry"]
+    alone, robust = (table[(table["model"] == model) & (table["note"] == "")] for model in ("alone", "robust"))
     said = [
-        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} {p_text(row['p_null'])}{_disagreement(row)}"
-        for _, row in held.iterrows()
+        f"{LABELS.get(row['similarity'], row['similarity'])} at {row['materialization']} "
+        f"{number_text(row['estimate'])} [{number_text(row['low'])}, {number_text(row['high'])}] ({p_text(row['p_spatial'])})"
+        for _, row in robust.iterrows()
     ]
-    clear = int(((table["low"] > 0) | (table["high"] < 0))[table["model"] == "alone"].sum())
-    sentence = (
-        f"Alone, {clear} of {len(held)} slopes have an interval without 0; with distance and depth difference held fixed the permutation "
-        f"of the targets' function gives {join_words(said)}."
-    )
+    clear = int(((alone["low"] > 0) | (alone["high"] < 0)).sum())
+    left = f"the robust slope, with the p of equally smooth function, is {join_words(said)}" if said else "there is no robust slope"
+    sentence = f"Alone, {clear} of {len(alone)} slopes have an interval without 0; with distance and offsets held fixed {left}."
     caption = (
         "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
-        "which cells it could have reached; distance, depth difference and their squares stand in for it. 95 % intervals clustered by "
-        f"axon; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
+        "which cells it could have reached: distance, depth difference and their squares stand in for it (with geometry), or splines of "
+        "distance and of the offsets along and between the axes (robust). 95 % intervals clustered by axon, of the robust slope with what "
+        f"axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
     )
     svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
-
-
-def _disagreement(row: pd.Series) -> str:
-    """The p of the error over axons where it says otherwise than the permutation."""
-    if not np.isfinite(row["p_null"]) or (row["p"] <= LEVEL) == (row["p_null"] <= LEVEL):
-        return ""
-    return f" (against {p_text(row['p'])} by the error over axons, which does not know that axons share targets)"
 
 
 def draw_matched(run: RunFolder) -> Block:

@@ -1,7 +1,8 @@
 """Like-to-like on pairs whose proximity is unknown: choices among queried cells, with the geometry between somata in place of L_d.
 
-Without L_d nobody knows which cells an axon could have reached. Distance, depth difference and their squares stand in for it, so that a
-slope here mixes who comes close with who of those connects: what remains of similarity is an upper bound for the synaptic scale.
+Without L_d nobody knows which cells an axon could have reached. Distance, depth difference and their squares stand in for it, and splines
+of distance and offsets in the robust slope, so that a slope here mixes who comes close with who of those connects: what remains of
+similarity is an upper bound for the synaptic scale.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ from jaxtyping import Int
 
 from graphtwin.cortex import Cortex
 from graphtwin.schema import POSITION
-from graphtwin.statistics import with_adjusted_p
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.nulls import permute_neurons
-from graphtwin.wiring.pairs import CandidateSet, Measure, candidates, tuning_measures
+from graphtwin.wiring.pairs import CandidateSet, Measure, candidates, outcome_of, tuning_measures
+from graphtwin.wiring.questions.claims import adjusted, agreed
+from graphtwin.wiring.spatial import places_of, robust_slopes
 
 GEOMETRY = ("distance_um", "distance_squared", "depth_difference_um", "depth_difference_squared")
 MIN_AXONS = 5  # least number of axons: with fewer a clustered error means nothing
 N_REPLICATES = 99  # replicates of the null: the least p is then 1 / 100
+ALONE, WITH_GEOMETRY, ROBUST = "alone", "with geometry", "robust"
+COLUMNS = ["similarity", "model", "estimate", "se", "t", "df", "p", "low", "high", "sd", "rate_ratio", "rate_ratio_low", "rate_ratio_high"]
+COLUMNS += ["p_null", "p_spatial", "geometry", "n_pairs", "n_axons", "note"]
 
 
 def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], neurons: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -53,26 +58,31 @@ def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], 
     return frame[(pre != post) & frame[measure.name].notna().to_numpy()]
 
 
-def slopes_of(pairs: pd.DataFrame, measure: Measure, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
-    """Slope of the measure alone and with the geometry held fixed; the null deals the targets' function anew within scan and layer.
+def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
+    """Slope of the measure alone, with the geometry held fixed, and the robust slope, whose error knows of smooth tissue.
 
     Args:
         pairs: Choices of every axon, as `queried_pairs` returns them.
         measure: Measure of the cells' likeness, whose column the pairs have.
-        seed: Seed of the null.
-        n_replicates: Number of replicates of the null.
+        neurons: The cortex's neurons.
+        seed: Seed of the null and of the landmarks.
+        n_replicates: Number of replicates of the null, which deals the targets' function anew within scan and layer.
 
     Returns:
-        similarity, model ("alone", "with geometry"), estimate, se (clustered by axon), z, p, low, high, p_null, n_pairs, n_axons.
+        similarity, model ("alone", "with geometry", "robust"), estimate, se (clustered by axon), t, df, p, low, high, sd of the similarity;
+        rate_ratio, what one SD multiplies the rate by, with its interval; p_null of the permutation (of "with geometry" only), p_spatial
+        and geometry, what is held (of "robust" only); n_pairs, n_axons, and note: why there is no robust slope, empty where there is one.
     """
     alone, held = (fit_conditional(queried_choices(pairs, measure.name, with_geometry)) for with_geometry in (False, True))
     null = permute_neurons(held.choices, measure, seed, n_replicates)
-    frames = [
-        alone.to_frame().assign(model="alone", p_null=np.nan),
-        held.to_frame().assign(model="with geometry", p_null=null.p_value()[0]),
-    ]
-    table = pd.concat(frames, ignore_index=True)
-    return table[table["similarity"] == measure.name].drop(columns=["group", "se_model", "n_synapses"])
+    fitted = [alone.to_frame().assign(model=ALONE), held.to_frame().assign(model=WITH_GEOMETRY, p_null=null.p_value()[0])]
+    table = pd.concat(fitted, ignore_index=True).rename(columns={"z": "t"}).assign(note="")
+    robust, reasons = robust_slopes(outcome_of(pairs, "synapse_density", [measure.name]), places_of(neurons), seed)
+    lacking = pd.DataFrame([{"similarity": measure.name, "note": reason} for reason in reasons.values()])
+    robust = pd.concat([frame for frame in (robust.assign(note=""), lacking) if len(frame)], ignore_index=True).assign(model=ROBUST)
+    table = pd.concat([table[table["similarity"] == measure.name], robust], ignore_index=True)
+    bounds = {f"rate_ratio_{side}": np.exp(table[side] * table["sd"]) for side in ("low", "high")}
+    return table.assign(**bounds).reindex(columns=COLUMNS)
 
 
 def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -> CandidateSet:
@@ -81,7 +91,9 @@ def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -
 
 
 def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
-    """`slopes_of` both measures of tuning in every materialization, with `p_adj` over all of them.
+    """`slopes_of` both measures of tuning in every materialization.
+
+    `p_adj` is Holm's over the rows of a model, that of robust slopes of the larger of p and p_spatial; `q` the false discovery rate.
 
     Args:
         cortex: The joined tables.
@@ -90,7 +102,7 @@ def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_r
         n_replicates: Number of replicates of the null.
 
     Returns:
-        materialization and the columns of `slopes_of`; no rows for a measure with fewer than 5 axons.
+        materialization, the columns of `slopes_of`, p_adj and q; no rows for a measure with fewer than 5 axons.
     """
     frames = []
     for materialization, made in cortex.synapses.groupby("materialization", sort=True):
@@ -98,9 +110,10 @@ def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_r
         for measure in tuning_measures(units, cortex.neurons):
             pairs = queried_pairs(made, asked, cortex.neurons, measure)
             if pairs.loc[pairs["n_synapses"] > 0, "pre_nucleus_id"].nunique() >= MIN_AXONS:
-                frames.append(slopes_of(pairs, measure, seed, n_replicates).assign(materialization=materialization))
+                frames.append(slopes_of(pairs, measure, cortex.neurons, seed, n_replicates).assign(materialization=materialization))
     if not frames:
         return pd.DataFrame()
-    table = with_adjusted_p(pd.concat(frames, ignore_index=True))
-    first = ["materialization", "similarity", "model"]
-    return table[first + [name for name in table if name not in first]]
+    table = pd.concat(frames, ignore_index=True)
+    robust = table["model"] == ROBUST
+    table = pd.concat([adjusted(table[~robust], ("model",)), agreed(table[robust])]).sort_index()
+    return table[["materialization", *(name for name in table if name != "materialization")]]
