@@ -25,7 +25,7 @@ PROJECTIONS = ("V1->V1", "HVA->HVA", "V1->HVA", "HVA->V1")
 
 
 def paired_tests(means: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Paired t-test over axons of two populations' mean similarity, one row each; adjusted over the 12 tests of a similarity."""
+    """Paired t-test over axons of two populations' mean similarity, one row each; q over the 12 tests of a similarity."""
     found = []
     for row in published.itertuples():
         of_row = means[(means["variable_name"] == row.variable_name) & (means["proj_hva"] == row.proj_hva)]
@@ -48,12 +48,11 @@ def common_input_tests(means: pd.DataFrame, published: pd.DataFrame) -> pd.DataF
 
 
 def _beside(key: pd.DataFrame, found: list[dict[str, float]], published: pd.DataFrame, family: str) -> pd.DataFrame:
-    """Our numbers and theirs, p-values adjusted within each family (Benjamini & Hochberg 1995)."""
+    """Our numbers and theirs, q (Benjamini & Hochberg 1995, their column p_adj) within each family."""
     table = key.assign(**pd.DataFrame(found, index=key.index))
-    table["p_adj"] = table.groupby(family)["p"].transform(stats.false_discovery_control)
-    return table.assign(
-        **{f"published_{name}": published["t" if name == "statistic" else name] for name in ("n", "statistic", "p", "p_adj")}
-    )
+    table["q"] = table.groupby(family)["p"].transform(stats.false_discovery_control)
+    theirs = {"n": "n", "statistic": "t", "p": "p", "q": "p_adj"}
+    return table.assign(**{f"published_{ours}": published[name] for ours, name in theirs.items()})
 
 
 def binned_slope(
@@ -96,7 +95,7 @@ def binned_slopes(bins: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         se *= 1.0 if outcome == "synapse_density" else np.sqrt(dispersion)
         rows.append([group, similarity, outcome, len(of_curve), estimate, se, dispersion])
     table = pd.DataFrame(rows, columns=["group", "similarity", "outcome", "n_bins", "estimate", "se", "dispersion"])
-    theirs = published.set_index(["group", "similarity", "outcome"])[["estimate", "se", "p_adj"]].add_prefix("published_")
+    theirs = published.set_index(["group", "similarity", "outcome"])[["estimate", "se", "q"]].add_prefix("published_")
     table = table.join(theirs, on=["group", "similarity", "outcome"])
     table["apart_in_se"] = (table["estimate"] - table["published_estimate"]) / table["published_se"]
     return table
@@ -109,15 +108,15 @@ def agreement(tests: dict[str, pd.DataFrame], slopes: pd.DataFrame, published: p
         rows.append((name, "tests", len(table)))
         rows.append((name, "largest difference of n", (table["n"] - table["published_n"]).abs().max()))
         rows.append((name, "largest difference of the statistic", (table["statistic"] - table["published_statistic"]).abs().max()))
-        for column in ("p", "p_adj"):
+        for column in ("p", "q"):
             rows.append((name, f"largest relative difference of {column}", (table[column] / table[f"published_{column}"] - 1).abs().max()))
-    adjusted = published.groupby(["similarity", "outcome"])["p"].transform(stats.false_discovery_control)
-    rows.append(("published slopes", "largest difference of adjusted p", (adjusted - published["p_adj"]).abs().max()))
+    q = published.groupby(["similarity", "outcome"])["p"].transform(stats.false_discovery_control)
+    rows.append(("published slopes", "largest difference of q", (q - published["q"]).abs().max()))
     for outcome, of_outcome in slopes.groupby("outcome"):
-        clear = of_outcome[of_outcome["published_p_adj"] < 0.05]
+        clear = of_outcome[of_outcome["published_q"] < 0.05]
         name, apart = f"GLM on binned sums, {outcome}", of_outcome["apart_in_se"].abs()
         rows.append((name, "slopes", len(of_outcome)))
-        rows.append((name, "published slopes with adjusted p < 0.05", len(clear)))
+        rows.append((name, "published slopes with q < 0.05", len(clear)))
         rows.append((name, "of these, with our sign", (np.sign(clear["estimate"]) == np.sign(clear["published_estimate"])).sum()))
         rows.append((name, "within one published standard error", (apart < 1).sum()))
         rows.append((name, "median distance in published standard errors", apart.median()))

@@ -18,7 +18,7 @@ from graphtwin.mixed.fit import fit_mixed
 from graphtwin.mixed.result import MixedFit, slopes
 from graphtwin.statistics import benjamini_hochberg
 
-LEVEL = 0.05  # adjusted two-sided p below which two slopes are said to disagree: the usual 5 %
+LEVEL = 0.05  # q (false discovery rate) below which two slopes are said to disagree: the usual 5 %
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MundlakComparison:
     Attributes:
         plain: The model as it was asked for.
         within: The model with the groups' mean covariate, so that its slopes are those within groups.
-        table: group, plain, plain_se, within, within_se, difference (plain minus within), and t, df (groups less 2), p, p_adj of the mean's
+        table: group, plain, plain_se, within, within_se, difference (plain minus within), and t, df (groups less 2), p, q of the mean's
             coefficient: the slope between groups minus that within, which is 0 where the plain slope is unbiased.
         warning: Sentence on the slopes that disagree; empty when none do.
     """
@@ -92,7 +92,7 @@ def compare_mundlak(
             "t": context["z"],
             "df": degrees,
             "p": p,
-            "p_adj": benjamini_hochberg(p),
+            "q": benjamini_hochberg(p),
         }
     )
     return MundlakComparison(plain, within, compared, _warning(compared, covariate, random[0].factor))
@@ -105,7 +105,7 @@ def _degrees(table: pd.DataFrame, group: tuple[str, ...]) -> float:
 
 def _warning(table: pd.DataFrame, covariate: str, group: str) -> str:
     """The slopes that disagree, in words."""
-    apart = table[table["p_adj"] < LEVEL]
+    apart = table[table["q"] < LEVEL]
     if apart.empty:
         return ""
     listed = "; ".join(

@@ -38,8 +38,8 @@ def per_cent(share: float) -> str:
     return f"{value:.0f} %" if value >= 99.95 else f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
 
 
-def p_text(p: float) -> str:
-    """`p = 0.048`, and a bound below a thousandth; words where nothing was tested."""
+def p_text(p: float, name: str = "p") -> str:
+    """`p = 0.048`, and a bound below a thousandth; words where nothing was tested. `name` is q for a false discovery rate."""
     if not np.isfinite(p):
         return "not testable"
-    return f"p = {p:.2g}" if p >= 1e-3 else "p < 0.001"
+    return f"{name} = {p:.2g}" if p >= 1e-3 else f"{name} < 0.001"

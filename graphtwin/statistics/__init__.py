@@ -17,7 +17,7 @@ from graphtwin.statistics.bootstrap import (
     resampled,
 )
 from graphtwin.statistics.error_bars import NORMAL_95, conformal_quantile
-from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, holm, one_sided_p, two_sided_p, with_adjusted_p
+from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, holm, one_sided_p, two_sided_p, with_q
 from graphtwin.statistics.replicates import replicate
 
 __all__ = [
@@ -43,5 +43,5 @@ __all__ = [
     "resample_units",
     "resampled",
     "two_sided_p",
-    "with_adjusted_p",
+    "with_q",
 ]

@@ -95,6 +95,6 @@ def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
     return adjusted
 
 
-def with_adjusted_p(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `p_adj`: Benjamini-Hochberg over its defined `p`."""
-    return table.assign(p_adj=benjamini_hochberg(table["p"].to_numpy(np.float64)))
+def with_q(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `q`: Benjamini-Hochberg over its defined `p`."""
+    return table.assign(q=benjamini_hochberg(table["p"].to_numpy(np.float64)))

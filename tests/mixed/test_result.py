@@ -50,7 +50,7 @@ def test_contrasts_are_differences_of_slopes_with_their_covariance(fit):
     first = found[(found["group"] == "HVA->HVA") & (found["reference"] == "V1->V1")].iloc[0]
     assert first["estimate"] == pytest.approx(fit.estimate[fit.names.index("similarity:proj[T.HVA->HVA]")])
     assert first["se"] == pytest.approx(fit.se[fit.names.index("similarity:proj[T.HVA->HVA]")])
-    assert (found["p_adj"] >= found["p"]).all()
+    assert (found["q"] >= found["p"]).all()
 
 
 def test_one_slope_over_all_levels_is_their_mean(fit):

@@ -42,7 +42,7 @@ def test_projections_are_compared_one_by_one():
     found = compare_mundlak("n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)", pairs, "similarity", "proj")
     assert list(found.table["group"]) == list(pairs["proj"].cat.categories)
     assert (found.table["difference"] == found.table["plain"] - found.table["within"]).all()
-    assert (found.table["p_adj"] < 0.05).all()
+    assert (found.table["q"] < 0.05).all()
 
 
 def test_the_mean_is_that_of_the_groups_pairs():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
@@ -107,6 +108,26 @@ def test_the_joint_table_keeps_the_p_that_its_sentence_is_made_of():
     _conclude(answer, LikeToLikeConfig(pairs=Path("pairs.csv"), similarity=("a", "b")))
     assert answer.frames()["joint"]["p_adj"].tolist() == pytest.approx([0.06, 0.5])
     assert [entry["p_adj"] for entry in answer.claims] == pytest.approx([0.06, 0.5])
+
+
+def test_p_adj_is_holms_and_q_benjamini_hochbergs_in_every_table(answered: Path):
+    families = {"slopes": [], "conditional": [], "bootstrap": ["resampled"], "nulls": ["null"], "robust": []}
+    families |= {"contrasts": ["similarity"], "mundlak": ["similarity"], "common_input": [], "motifs": []}
+    tables = {path.stem: pd.read_csv(path) for path in answered.glob("*.csv")}
+    named = {name for name, table in tables.items() if {"p_adj", "q"} & set(table.columns)}
+    assert named == {*families, "joint"}  # its families are those of a scale, tested below
+    for name, by in families.items():
+        for _, family in tables[name].groupby(by) if by else [((), tables[name])]:
+            p = family[["p", "p_spatial"]].max(axis=1) if name == "robust" else family["p"]
+            tested = p.notna().to_numpy()
+            assert family.loc[~tested, "q"].isna().all()
+            p = p.to_numpy()[tested]
+            np.testing.assert_allclose(family.loc[tested, "q"], stats.false_discovery_control(p), err_msg=name)
+            if "p_adj" in family:
+                order = np.argsort(p, kind="stable")
+                steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+                np.testing.assert_allclose(family.loc[tested, "p_adj"].to_numpy()[order], steps, err_msg=name)
+    assert all("p_adj" not in tables[name] for name in ("contrasts", "mundlak", "common_input", "motifs"))
 
 
 def test_every_table_of_slopes_says_what_a_sd_multiplies_the_outcome_by(answered: Path):

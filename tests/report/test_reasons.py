@@ -35,7 +35,7 @@ def test_a_table_that_is_not_there_is_explained_by_what_the_analysis_met(tmp_pat
 
 def test_motifs_that_are_all_too_rare_are_named_and_no_empty_axes_are_drawn(tmp_path: Path):
     table = pd.DataFrame({"motif": ["reciprocal", "cycle"], "observed": [0.0, 1.0], "expected": [0.2, 0.9], "low": 0.0, "high": 1.0})
-    artifacts.write_parquet(table.assign(ratio=1.0, p=[np.nan, 0.6], p_adj=[np.nan, 0.6]), tmp_path / "motifs.parquet")
+    artifacts.write_parquet(table.assign(ratio=1.0, p=[np.nan, 0.6], q=[np.nan, 0.6]), tmp_path / "motifs.parquet")
     block = joint_figures.draw_motifs(RunFolder.open(tmp_path))
     assert isinstance(block, Absent)
     assert "less than one on average of every motif: reciprocal and cycle" in block.reason

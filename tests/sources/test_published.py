@@ -191,7 +191,7 @@ def test_a_neuron_table_needs_the_nucleus_and_all_of_a_position(tmp_path):
 
 def test_published_slopes_have_the_columns_of_ours():
     slopes = published_slopes()
-    assert list(slopes) == ["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]
+    assert list(slopes) == ["group", "similarity", "outcome", "estimate", "se", "z", "p", "q", "n_pairs", "n_axons"]
     assert not slopes.duplicated(["group", "similarity", "outcome"]).any()
     assert len(slopes) == 4 * 7 * 2
     row = slopes.set_index(["group", "similarity", "outcome"]).loc[("V1->V1", "in_silico_sig_corr_cvt", "synapse_density")]

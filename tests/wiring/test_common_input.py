@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.statistics import with_adjusted_p
+from graphtwin.statistics import with_q
 from graphtwin.tuning.similarity import unit_vectors
 from graphtwin.wiring.conditional.wiring_rule import fit_rule
 from graphtwin.wiring.pairs.planted import Planted, plant
@@ -92,7 +92,7 @@ def test_planted_joiners_are_found_and_named_as_synaptic():
     found = compare(common_input(*planted(8.0, 1)))
     assert list(found["effect"]) == ["synaptic"]
     assert found.loc[0, "low"] > 0
-    assert found.loc[0, "p_adj"] < 1e-3
+    assert found.loc[0, "q"] < 1e-3
 
 
 def test_a_rule_for_pairs_alone_leaves_no_synaptic_effect():
@@ -127,9 +127,9 @@ def test_few_axons_give_no_p():
     assert found["difference"].notna().all()
 
 
-def test_adjusted_p_values_ignore_undefined_ones():
-    table = with_adjusted_p(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
-    np.testing.assert_allclose(table["p_adj"], [0.02, np.nan, 0.04])
+def test_false_discovery_rates_ignore_undefined_p():
+    table = with_q(pd.DataFrame({"p": [0.01, np.nan, 0.04]}))
+    np.testing.assert_allclose(table["q"], [0.02, np.nan, 0.04])
 
 
 def test_the_order_of_cells_and_of_pairs_changes_nothing():

@@ -37,7 +37,7 @@ def test_planted_reciprocity_is_found():
     both = np.unique(np.concatenate([np.stack([pre, post], 1), np.stack([post[:40], pre[:40]], 1)]), axis=0)
     found = motifs(both[:, 0], both[:, 1], seed=0, n_nulls=60).set_index("motif")
     assert found.loc["reciprocal", "ratio"] > 3
-    assert found.loc["reciprocal", "p_adj"] < 0.1
+    assert found.loc["reciprocal", "q"] < 0.1
 
 
 def test_a_graph_without_structure_has_motifs_at_the_nominal_rate():

@@ -1,4 +1,4 @@
-"""Slopes of a number in each category of a fitted model, and their differences, with Benjamini-Hochberg within the model."""
+"""Slopes of a number in each category of a fitted model, and their differences, with q (Benjamini-Hochberg) within the model."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame
         by: Name of a category of the formula, such as the projection; None for one slope over all.
 
     Returns:
-        A table with columns group, estimate, se, z, p, low and high (95 %), p_adj, n_rows; one row a level.
+        A table with columns group, estimate, se, z, p, low and high (95 %), q, n_rows; one row a level.
 
     Raises:
         ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
     """
     levels, rows, n_rows = _slope_rows(fit, covariate, by)
     found = fit.combine(pd.DataFrame({"group": levels}), rows)
-    return found.assign(p_adj=benjamini_hochberg(found["p"].to_numpy()), n_rows=n_rows)
+    return found.assign(q=benjamini_hochberg(found["p"].to_numpy()), n_rows=n_rows)
 
 
 def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
         by: Name of a category of the formula.
 
     Returns:
-        A table with columns group, reference, estimate (group minus reference), se, z, p, low and high (95 %), p_adj; one row for every two
+        A table with columns group, reference, estimate (group minus reference), se, z, p, low and high (95 %), q; one row for every two
         levels.
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
@@ -53,7 +53,7 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
     if not varying.all():
         raise ValueError(f"slopes of {covariate}: the same in all levels of {by} by the formula. Let them interact: {covariate} * {by}.")
     found = fit.combine(labels, differences)
-    return found.assign(p_adj=benjamini_hochberg(found["p"].to_numpy()))
+    return found.assign(q=benjamini_hochberg(found["p"].to_numpy()))
 
 
 def _slope_rows(fit: MixedFit, covariate: str, by: str | None) -> tuple[list[str], Float[np.ndarray, "levels fixed"], list[int]]:

@@ -178,11 +178,11 @@ def draw_motifs(run: RunFolder) -> Block:
     if table.empty:
         return Absent("motifs", title, f"rewired graphs have less than one on average of every motif: {join_words(rare)} (motifs.parquet).")
     values = np.column_stack([table["ratio"], table["low"] / table["expected"], table["high"] / table["expected"]]).astype(np.float64)
-    labels = [f"{row['motif']} ({row['observed']:,.0f}, {p_text(row['p_adj'])})" for _, row in table.iterrows()]
-    colours = [BLUE if p < 0.05 else GREY for p in table["p_adj"]]
-    clear = table[table["p_adj"] < 0.05]
+    labels = [f"{row['motif']} ({row['observed']:,.0f}, {p_text(row['q'], 'q')})" for _, row in table.iterrows()]
+    colours = [BLUE if p < 0.05 else GREY for p in table["q"]]
+    clear = table[table["q"] < 0.05]
     said = "; ".join(f"{row['motif']} x {number_text(row['ratio'])}" for _, row in clear.iterrows()) or "none"
-    sentence = f"Motifs that differ from rewired graphs at an adjusted p below 0.05: {said}."
+    sentence = f"Motifs that differ from rewired graphs at a false discovery rate (q) below 0.05: {said}."
     caption = "Dot: observed over expected. Bar: central 95 % of graphs rewired with all degrees (and distances, where known) kept."
     untested = table.loc[table["p"].isna(), "motif"]
     caption += f" Not testable, for rewiring never changes its number: {join_words(untested)}." if len(untested) else ""

@@ -89,7 +89,7 @@ def draw_forest(run: RunFolder) -> Block:
             axes.set_title(plain(str(similarity)))
 
     clear = int((slopes["p_adj"] < SIGNIFICANT).sum())
-    sentence = f"{clear} of {len(slopes)} slopes of the mixed model differ from 0 at an adjusted p below {SIGNIFICANT:g}."
+    sentence = f"{clear} of {len(slopes)} slopes of the mixed model differ from 0 at a p adjusted by Holm below {SIGNIFICANT:g}."
     models = join_words(dict.fromkeys(table["model"]))
     caption = f"Change of the log outcome with one unit of the similarity, with 95 % intervals: {models}."
     height = 0.9 * len(panels) + 0.23 * len(table)

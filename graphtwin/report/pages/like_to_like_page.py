@@ -129,7 +129,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
         return []
     table = slopes.assign(low=slopes["estimate"] - NORMAL_95 * slopes["se"], high=slopes["estimate"] + NORMAL_95 * slopes["se"])
     if within is not None:
-        table = table.merge(within[[*KEY, "within", "p_adj"]].rename(columns={"p_adj": "p_apart"}), how="left", on=KEY)
+        table = table.merge(within[[*KEY, "within", "q"]].rename(columns={"q": "q_apart"}), how="left", on=KEY)
     return [
         {
             "similarity": row["similarity"],
@@ -138,7 +138,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
             "interval": f"{number_text(row['low'])} to {number_text(row['high'])}",
             "p": p_text(row["p_adj"]),
             "within": number_text(row["within"]) if within is not None else "",
-            "apart": "differs" if within is not None and row["p_apart"] < SIGNIFICANT else "",
+            "apart": "differs" if within is not None and row["q_apart"] < SIGNIFICANT else "",
             "pairs": f"{row['n_pairs']:,}",
             "axons": f"{row['n_axons']:,}",
         }

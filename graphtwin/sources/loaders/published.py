@@ -119,12 +119,13 @@ def published_slopes(folder: str | Path = BUNDLE) -> pd.DataFrame:
         folder: Folder of the bundle, or of a copy of it.
 
     Returns:
-        group, similarity, outcome (synapse_density or co_travel), estimate, se, z, p, p_adj, n_pairs, n_axons.
+        group, similarity, outcome (synapse_density or co_travel), estimate, se, z, p, q (Benjamini-Hochberg, as
+        published), n_pairs, n_axons.
     """
     table = pd.read_csv(bundled(folder)["glmm_slopes_area.csv"])
-    table = table.rename(columns={"metric": "similarity", "p_adj_bh": "p_adj", "n_pre": "n_axons"})
+    table = table.rename(columns={"metric": "similarity", "p_adj_bh": "q", "n_pre": "n_axons"})
     table["outcome"] = table["outcome"].map(OUTCOMES)
-    return table[["group", "similarity", "outcome", "estimate", "se", "z", "p", "p_adj", "n_pairs", "n_axons"]]
+    return table[["group", "similarity", "outcome", "estimate", "se", "z", "p", "q", "n_pairs", "n_axons"]]
 
 
 def bundled(folder: str | Path = BUNDLE) -> dict[str, Path]:

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from graphtwin.statistics import two_sided_p, with_adjusted_p
+from graphtwin.statistics import two_sided_p, with_q
 from graphtwin.wiring.nulls.degree_rewiring import rewire
 
 # Triads by numbers of mutual, asymmetric and null dyads (Davis & Leinhardt 1972); those with more edges are too rare to count here.
@@ -76,7 +76,7 @@ def motifs(
         progress: Show a bar.
 
     Returns:
-        motif, observed, expected (mean of the null), low and high (its central 95 %), ratio, p (two-sided) and p_adj (Benjamini-Hochberg).
+        motif, observed, expected (mean of the null), low and high (its central 95 %), ratio, p (two-sided) and q (Benjamini-Hochberg).
     """
     from tqdm import tqdm
 
@@ -92,7 +92,7 @@ def motifs(
     table["low"], table["high"] = null.quantile(0.025).to_numpy(), null.quantile(0.975).to_numpy()
     table["ratio"] = np.divide(table["observed"], table["expected"], out=np.full(len(table), np.nan), where=table["expected"] > 0)
     table["p"] = two_sided_p(observed.to_numpy(np.float64), null.to_numpy(np.float64))
-    return with_adjusted_p(table)
+    return with_q(table)
 
 
 def _require_edges(pre: np.ndarray, post: np.ndarray) -> None:

@@ -22,7 +22,7 @@ from numba import njit
 from scipy import sparse, stats
 
 from graphtwin.execute import rng_for
-from graphtwin.statistics import one_sided_p, resample_units, with_adjusted_p
+from graphtwin.statistics import one_sided_p, resample_units, with_q
 from graphtwin.tuning import unit_vectors
 from graphtwin.wiring.conditional import fit_conditional, fit_rule
 from graphtwin.wiring.pairs import outcome_of
@@ -176,7 +176,7 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
 
     Returns:
         group, effect, n_axons, observed, expected, difference with its 95 % interval (low, high; NaN for one axon), the Wilcoxon
-        signed-rank statistic (smaller rank sum) with p, and p_adj (Benjamini-Hochberg over the table). No p with fewer than 6 axons: none
+        signed-rank statistic (smaller rank sum) with p, and q (Benjamini-Hochberg over the table). No p with fewer than 6 axons: none
         below .05 is possible.
     """
     rows = []
@@ -198,7 +198,7 @@ def compare(axons: pd.DataFrame, seed: int = 0, n_replicates: int = 2000) -> pd.
         row |= {"statistic": wilcoxon.statistic if wilcoxon else np.nan, "p": wilcoxon.pvalue if wilcoxon else np.nan}
         rows.append(row)
     columns = ["group", "effect", "n_axons", "observed", "expected", "difference", "low", "high", "statistic", "p"]
-    return with_adjusted_p(pd.DataFrame(rows, columns=columns))
+    return with_q(pd.DataFrame(rows, columns=columns))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
