@@ -28,6 +28,7 @@ SLOPES = [
     "estimate",
     "se",
     "z",
+    "df",
     "p",
     "p_adj",
     "q",
@@ -35,6 +36,8 @@ SLOPES = [
     "high",
     "sd",
     "rate_ratio",
+    "rate_ratio_low",
+    "rate_ratio_high",
     "n_pairs",
     "n_axons",
 ]
@@ -130,16 +133,27 @@ def test_p_adj_is_holms_and_q_benjamini_hochbergs_in_every_table(answered: Path)
     assert all("p_adj" not in tables[name] for name in ("contrasts", "mundlak", "common_input", "motifs"))
 
 
-def test_every_table_of_slopes_says_what_a_sd_multiplies_the_outcome_by(answered: Path):
-    for name in ("robust", "sensitivity", "slopes", "conditional", "bootstrap", "joint"):
-        table = pd.read_csv(answered / f"{name}.csv")
-        np.testing.assert_allclose(table["rate_ratio"], np.exp(table["estimate"] * table["sd"]), err_msg=name)
-    both = (
-        pd.read_csv(answered / "sensitivity.csv")
-        .query("variant == 'robust'")
-        .merge(pd.read_csv(answered / "robust.csv"), on=["similarity", "group"])
-    )
-    np.testing.assert_allclose(both["rate_ratio_x"], both["rate_ratio_y"])
+def test_every_table_of_slopes_has_df_interval_and_the_effect_of_the_same_sd(answered: Path, tables: tuple[Path, Path]):
+    pairs = pd.read_parquet(tables[0]).query("l_d_um > 0")
+    sd = {name: np.std(pairs[name]) for name in ("signal_correlation", "unrelated")}
+    assert pairs.groupby("proj_hva")["unrelated"].std(ddof=0).nunique() == 4  # a group's own would be another
+    for name in ("robust", "sensitivity", "slopes", "contrasts", "conditional", "bootstrap", "nulls", "joint"):
+        table = pd.read_csv(answered / f"{name}.csv").rename(columns={"predictor": "similarity"})
+        table = table[table["estimate"].notna() & (table.get("scale", "synaptic") == "synaptic") & table["similarity"].isin(sd)]
+        np.testing.assert_allclose(table["sd"], table["similarity"].map(sd), err_msg=name)
+        for ratio, slope in (("rate_ratio", "estimate"), ("rate_ratio_low", "low"), ("rate_ratio_high", "high")):
+            np.testing.assert_allclose(table[ratio], np.exp(table[slope] * table["sd"]), err_msg=name)
+        assert (table["low"] < table["estimate"]).all(), name
+        assert (table["df"] > 0).all(), name
+    assert np.isinf(pd.read_csv(answered / "slopes.csv")["df"]).all()
+
+
+def test_a_null_shows_the_interval_of_the_slope_that_it_tests(answered: Path):
+    nulls, conditional = (pd.read_csv(answered / f"{name}.csv") for name in ("nulls", "conditional"))
+    both = nulls.merge(conditional, on=["similarity", "group"], suffixes=("", "_conditional"))
+    assert len(both) == len(nulls)
+    for column in ("estimate", "low", "high", "df", "rate_ratio_high"):
+        np.testing.assert_allclose(both[column], both[f"{column}_conditional"], rtol=1e-6)
 
 
 def test_held_out_axons_are_predicted_by_the_rule_and_not_by_the_unrelated_column(answered: Path):

@@ -135,6 +135,22 @@ def test_the_slope_is_that_of_the_conditional_model_with_geometry_held():
     assert row["rate_ratio"] == pytest.approx(np.exp(row["estimate"] * held.choices.scale[0]))
 
 
+@pytest.mark.parametrize("name", ["synapse_density", "co_travel"])
+def test_one_sd_is_the_same_in_every_group_and_model(name: str):
+    pairs, places = tissue(4, slope=1.0)
+    narrow = pairs["pre_nucleus_id"] % 2 == 0
+    pairs = pairs.assign(sim=pairs["sim"].where(~narrow, 0.2 * pairs["sim"]), group=np.where(narrow, "narrow", "wide"))
+    outcome = outcome_of(pairs, name, ["sim"], "group")
+    half = Places(places.nucleus_id[:66], places.position_um[:66])  # what has no position counts among the candidates
+    (robust, _), (placed, _) = robust_slopes(outcome, places), robust_slopes(outcome, half)
+    conditional = outcome.per_unit(fit_conditional(outcome.choices).to_frame())
+    used = pairs[pairs["l_d_um"] > 0] if name == "synapse_density" else pairs[pairs["n_synapses"] == 0]
+    for table in (robust, placed, conditional):
+        np.testing.assert_allclose(table["sd"], 2 * [np.std(used["sim"])])
+        np.testing.assert_allclose(table["rate_ratio"], np.exp(table["estimate"] * np.std(used["sim"])))
+        np.testing.assert_allclose(table["rate_ratio_low"], np.exp(table["low"] * np.std(used["sim"])))
+
+
 @pytest.mark.slow
 def test_hot_spots_that_axons_share_make_no_rule_and_fool_errors_over_axons():
     rows = pd.DataFrame([of(*tissue(seed, shared=1.2)) for seed in range(N_TABLES)])

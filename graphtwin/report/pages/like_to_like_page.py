@@ -11,7 +11,6 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.methods import methods
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import number_text, p_text
-from graphtwin.statistics import NORMAL_95
 
 TEMPLATE = "like_to_like.html.j2"
 KEY = ["similarity", "group"]
@@ -127,7 +126,7 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
     slopes, within = run.table("slopes"), run.table("mundlak")
     if slopes is None:
         return []
-    table = slopes.assign(low=slopes["estimate"] - NORMAL_95 * slopes["se"], high=slopes["estimate"] + NORMAL_95 * slopes["se"])
+    table = slopes
     if within is not None:
         table = table.merge(within[[*KEY, "within", "q"]].rename(columns={"q": "q_apart"}), how="left", on=KEY)
     return [
@@ -136,6 +135,8 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
             "group": row["group"],
             "estimate": number_text(row["estimate"]),
             "interval": f"{number_text(row['low'])} to {number_text(row['high'])}",
+            "rate_ratio": f"{row['rate_ratio']:.2f}",
+            "rate_interval": f"{row['rate_ratio_low']:.2f} to {row['rate_ratio_high']:.2f}",
             "p": p_text(row["p_adj"]),
             "within": number_text(row["within"]) if within is not None else "",
             "apart": "differs" if within is not None and row["q_apart"] < SIGNIFICANT else "",

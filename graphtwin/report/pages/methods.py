@@ -29,7 +29,10 @@ def methods(run: RunFolder) -> list[str]:
     formulas = {fit["formula"]: fit["family"] for fit in fits.values()}
     if formulas:
         models = join_words(f"{formula} ({family.replace('_', ' ')}, log link)" for formula, family in formulas.items())
-        said.append(f"The published slopes are of the generalised linear mixed model {models}, fitted by maximum Laplace likelihood.")
+        said.append(
+            f"The published slopes are of the generalised linear mixed model {models}, fitted by maximum Laplace likelihood; their "
+            "intervals and p are of the normal distribution."
+        )
     version = provenance.get("graphtwin")
     said.append(f"Software: graphtwin{f' {version}' if version else ''}, seed {provenance.get('seed', 0)}.")
     return [*said, f"Please cite: {'; '.join(f'{what} ({source})' for what, source in CITED.items())}."]
@@ -52,6 +55,7 @@ def _robust(robust: pd.DataFrame) -> str:
         "Who among an axon's candidates (L_d > 0) gets its synapses was modelled by conditional Poisson regression given each axon's "
         f"total, with log L_d as offset and natural splines of {distance} held. Errors were clustered by {by} "
         f"(CR2, Student's t with {robust['df'].min():.1f} to {robust['df'].max():.1f} degrees of freedom).{spatial} "
+        "Effects are of one SD of the similarity over all candidate pairs, all groups together. "
         f"p was adjusted for {tests} {'test' if tests == 1 else 'tests'} (Holm). A rule is claimed where the 95 % interval excludes 0 and "
         "the adjusted p and that of the spatial null are at most 0.05."
     )

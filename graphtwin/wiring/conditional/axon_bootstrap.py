@@ -26,7 +26,7 @@ from scipy import stats
 from graphtwin.statistics import Resampled, named_counts, replicate
 from graphtwin.wiring.conditional.conditional_fit import ConditionalFit, arrays_of, per_group
 from graphtwin.wiring.conditional.newton import FITTED, newton_step, solve_groups
-from graphtwin.wiring.pairs import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet, with_effect_of_one_sd
 
 N_REPLICATES = 1000  # replicates: each end of a 95 % interval then rests on 25 of them
 LONGEST_FIRST_STEP = 1.0  # slope over SD, of Newton's first step; a longer one leaves the estimate's neighbourhood
@@ -51,7 +51,10 @@ class Bootstrap:
     degrees: Float[np.ndarray, "groups similarities"]
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """One row a group and similarity: estimate, SE, p (Student's t), percentile interval; NaN if over a tenth had no slope."""
+        """One row a group and similarity: estimate, SE, p (Student's t), percentile interval; NaN if over a tenth had no slope.
+
+        What one SD of the similarity multiplies synapses by is rate_ratio, with its interval; sd is that over all candidates.
+        """
         choices, rows = self.fit.choices, []
         for g, group in enumerate(choices.groups):
             for s, similarity in enumerate(choices.similarities):
@@ -61,10 +64,9 @@ class Bootstrap:
                 se = float(np.nanstd(values, ddof=1)) if np.isfinite(low) else float("nan")
                 row = {"group": group, "similarity": similarity, "resampled": self.resampled, "estimate": estimate}
                 row |= {"se": se, "df": float(self.degrees[g, s]), "p": _p(estimate, se, float(self.degrees[g, s]))}
-                row |= {"sd": float(choices.scale[s]), "rate_ratio": float(np.exp(estimate * choices.scale[s]))}
                 row |= {"low": low, "high": high, "n_axons": n_axons, "n_replicates": len(values)}
                 rows.append(row | {"n_undefined": int(np.isnan(values).sum())})
-        return pd.DataFrame(rows)
+        return with_effect_of_one_sd(pd.DataFrame(rows), pd.Series(np.tile(choices.scale, len(choices.groups))))
 
 
 def _p(estimate: float, se: float, degrees: float) -> float:

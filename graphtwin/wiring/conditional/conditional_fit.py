@@ -23,7 +23,7 @@ from jaxtyping import Float, Int, Num
 from scipy import stats
 
 from graphtwin.wiring.conditional.newton import COLLINEAR, DIVERGED, MAX_STEPS, NOT_CONVERGED, VARIES, solve_groups, sums_of_blocks
-from graphtwin.wiring.pairs import CandidateSet
+from graphtwin.wiring.pairs import CandidateSet, with_effect_of_one_sd
 
 LEVERAGE = 1e-6  # least share of the information that must lie with other axons, so that no axon's correction divides by 0
 FEW = 0.01  # largest share of pairs that may be called extreme
@@ -63,7 +63,10 @@ class ConditionalFit:
         return self.slope * self.choices.scale
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """One row a group and similarity; p and interval from the axon-clustered error and Student's t."""
+        """One row a group and similarity; p and interval from the axon-clustered error and Student's t.
+
+        What one SD of the similarity multiplies synapses by is rate_ratio, with its interval; sd is that over all candidates.
+        """
         choices, rows = self.choices, []
         n_pairs, n_synapses = (per_group(choices, value) for value in (np.diff(choices.start).astype(float), synapses_of_blocks(choices)))
         for g, group in enumerate(choices.groups):
@@ -76,10 +79,9 @@ class ConditionalFit:
                     "df": float(self.degrees[g, s]),
                     "p": float(2 * stats.t.sf(abs(estimate / se), self.degrees[g, s])),
                 }
-                row |= {"sd": float(choices.scale[s]), "rate_ratio": float(np.exp(estimate * choices.scale[s]))}
                 row |= {"low": estimate - reach * se, "high": estimate + reach * se}
                 rows.append(row | {"n_pairs": int(n_pairs[g]), "n_axons": int(self.n_axons[g]), "n_synapses": int(n_synapses[g])})
-        return pd.DataFrame(rows)
+        return with_effect_of_one_sd(pd.DataFrame(rows), pd.Series(np.tile(choices.scale, len(choices.groups))))
 
 
 def fit_conditional(choices: CandidateSet) -> ConditionalFit:

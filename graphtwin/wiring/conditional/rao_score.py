@@ -16,7 +16,14 @@ import numpy as np
 from jaxtyping import Float
 from numba import njit
 
-from graphtwin.wiring.conditional.conditional_fit import fit_conditional, per_group, require_fitted, solve, synapses_of_blocks
+from graphtwin.wiring.conditional.conditional_fit import (
+    ConditionalFit,
+    fit_conditional,
+    per_group,
+    require_fitted,
+    solve,
+    synapses_of_blocks,
+)
 from graphtwin.wiring.pairs import CandidateSet
 
 
@@ -27,7 +34,7 @@ class ScoreTest:
     Attributes:
         choices: The candidates.
         similarity: Name of the similarity that is tested; all others of the candidates are held.
-        slope: Slope of the similarity per unit, fitted jointly with the others.
+        fit: The conditional model of the similarity and the others.
         value: The similarity of each pair, in the scale of `choices.x`.
         others: The other similarities of each pair, in the scale of `choices.x`.
         expected: Expected synapses of each pair under the hypothesis, given the axons' totals.
@@ -38,13 +45,18 @@ class ScoreTest:
 
     choices: CandidateSet
     similarity: str
-    slope: Float[np.ndarray, " groups"]
+    fit: ConditionalFit
     value: Float[np.ndarray, " pairs"]
     others: Float[np.ndarray, "pairs others"]
     expected: Float[np.ndarray, " pairs"]
     synapses: Float[np.ndarray, " blocks"]
     others_mean: Float[np.ndarray, "blocks others"]
     others_information: Float[np.ndarray, "groups others others"]
+
+    @property
+    def slope(self) -> Float[np.ndarray, " groups"]:
+        """Slope of the similarity per unit, fitted jointly with the others."""
+        return self.fit.slope[:, self.choices.column(self.similarity)]
 
     @property
     def scale(self) -> float:
@@ -97,7 +109,7 @@ def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
     return ScoreTest(
         choices=choices,
         similarity=similarity,
-        slope=fit.slope[:, column],
+        fit=fit,
         value=np.ascontiguousarray(choices.x[:, column]),
         others=rest.x,
         expected=expected,

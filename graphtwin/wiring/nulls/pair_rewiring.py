@@ -98,7 +98,7 @@ def rewire_pairs(
         )
     sums = np.stack([sum_groups(summed[old], group, len(choices.groups)), *(sums for sums, _ in drawn)])
     z, slope = efficient_scores(sums)
-    return NullDistribution(NAMES[l_d], similarity, choices.groups, test.slope, z[0], z[1:], slope[1:] / test.scale, moved)
+    return NullDistribution(NAMES[l_d], test, z[0], z[1:], slope[1:] / test.scale, moved)
 
 
 def summed_columns(test: ScoreTest, l_d: KeepLd) -> Float[np.ndarray, "pairs columns"]:

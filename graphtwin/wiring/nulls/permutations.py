@@ -30,9 +30,10 @@ from numba import njit
 from graphtwin.execute import rng_for
 from graphtwin.statistics import replicate, two_sided_p
 from graphtwin.wiring.conditional import ScoreTest, score_parts, score_test
-from graphtwin.wiring.pairs import CandidateSet, Measure
+from graphtwin.wiring.pairs import EFFECT, CandidateSet, Measure
 
 N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
+OBSERVED = ["group", "similarity", "estimate", "low", "high", "df", *EFFECT]
 AGREE_SD = 1e-3  # SD of a similarity: how closely a measure must repeat the column of the table
 MAX_CELLS = 2 * 10**8  # cells of a table of axons x targets; at 8 bytes each 1.6 GB
 
@@ -43,7 +44,7 @@ class NullDistribution:
 
     Attributes:
         null: Name of the null hypothesis.
-        slope: Observed conditional slope of each group, per unit of the similarity, given the others.
+        test: The test of the similarity, with its observed slope in each group.
         z: Observed score statistic of each group.
         null_z: Score statistics of the replicates.
         null_slope: One-step slopes of the replicates, per unit of the similarity.
@@ -51,30 +52,38 @@ class NullDistribution:
     """
 
     null: str
-    similarity: str
-    groups: tuple[str, ...]
-    slope: Float[np.ndarray, " groups"]
+    test: ScoreTest
     z: Float[np.ndarray, " groups"]
     null_z: Float[np.ndarray, "replicates groups"]
     null_slope: Float[np.ndarray, "replicates groups"]
     moved: float
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return self.test.choices.groups
 
     def p_value(self) -> Float[np.ndarray, " groups"]:
         """Two-sided p of each group."""
         return two_sided_p(self.z, self.null_z)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a group: slope observed, mean and SD of null slopes, z observed, p, replicates, share moved."""
-        columns = {"group": self.groups, "similarity": self.similarity, "null": self.null, "estimate": self.slope}
-        columns |= {"null_mean": np.nanmean(self.null_slope, 0), "null_sd": np.nanstd(self.null_slope, 0), "z": self.z, "p": self.p_value()}
-        return pd.DataFrame(columns | {"n_replicates": len(self.null_z), "moved": self.moved})
+        """One row a group: slope observed, mean and SD of null slopes, z observed, p, replicates, share moved.
+
+        low, high, df, and rate_ratio with its interval (what one SD multiplies synapses by) are those of the observed slope in the
+        conditional model that is tested, whose errors are clustered by axon. Neither p nor the null rests on them.
+        """
+        fitted = self.test.fit.to_frame()
+        observed = fitted.loc[fitted["similarity"] == self.test.similarity, OBSERVED].reset_index(drop=True)
+        columns = {"null": self.null, "null_mean": np.nanmean(self.null_slope, 0), "null_sd": np.nanstd(self.null_slope, 0)}
+        return observed.assign(**columns, z=self.z, p=self.p_value(), n_replicates=len(self.null_z), moved=self.moved)
 
 
 def distribution(null: str, test: ScoreTest, parts: list[np.ndarray], moved: float) -> NullDistribution:
     """Observed beside replicates, each given by the parts of its score."""
     z, _ = test.z(test.observed())
     null_z, null_slope = test.z(np.stack(parts))
-    return NullDistribution(null, test.similarity, test.choices.groups, test.slope, z, null_z, null_slope, moved)
+    return NullDistribution(null, test, z, null_z, null_slope, moved)
 
 
 def permute_within_axons(

@@ -1,6 +1,7 @@
 """Pairs of neurons that could connect, which of them an analysis may use, and what is asked of each."""
 
 from graphtwin.wiring.pairs.candidate_set import ALL, CandidateSet, Exposure, candidates, quantile_bins
+from graphtwin.wiring.pairs.effect import EFFECT, with_effect_of_one_sd
 from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
 from graphtwin.wiring.pairs.outcomes import LOG_L_D, Outcome, OutcomeKind, outcome_of, within_axons
@@ -10,6 +11,7 @@ from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
 __all__ = [
     "ALL",
     "CandidateSet",
+    "EFFECT",
     "Exposure",
     "INCLUSIONS",
     "Inclusion",
@@ -28,5 +30,6 @@ __all__ = [
     "plant",
     "quantile_bins",
     "tuning_measures",
+    "with_effect_of_one_sd",
     "within_axons",
 ]

@@ -23,6 +23,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.wiring.pairs.candidate_set import CandidateSet, candidates
+from graphtwin.wiring.pairs.effect import with_effect_of_one_sd
 
 SIZE_STEP = 1e-3  # c above, a number: slopes are within this share, times the slope over a SD, of least squares
 FLAT = 1e-18  # squared deviations up to this size (times the mean, for L_d) are rounding
@@ -145,14 +146,24 @@ class Outcome:
         """The pairs of which all predictors are known."""
         return self.pairs.iloc[np.sort(self.choices.row)]
 
+    def sd(self, similarity: str) -> float:
+        """SD of a similarity over all candidates of the analysis, all groups together: the unit of every effect of one SD."""
+        known = np.isfinite(self.pairs[list(self.similarities)].to_numpy(np.float64)).all(axis=1)
+        if self.by is not None:
+            known &= self.pairs[self.by].notna().to_numpy()
+        return float(self.pairs[similarity].to_numpy(np.float64)[known].std())
+
     def per_unit(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table of the conditional model with slopes of the outcome itself; columns that only synapses have are left out."""
-        if self.name == "synapse_density":
+        """A table of the conditional model with slopes of the outcome itself, and the effect of one `sd` where it has that.
+
+        Columns that only synapses have are left out for other outcomes.
+        """
+        if self.name != "synapse_density":
+            table = table.assign(**{name: table[name] / self.kind.step for name in PER_UNIT if name in table})
+            table = table[table["similarity"] != LOG_L_D].drop(columns="n_synapses", errors="ignore").reset_index(drop=True)
+        if "rate_ratio" not in table:
             return table
-        table = table.assign(**{name: table[name] / self.kind.step for name in PER_UNIT if name in table})
-        if "rate_ratio" in table:
-            table = table.assign(rate_ratio=table["rate_ratio"] ** (1 / self.kind.step))
-        return table[table["similarity"] != LOG_L_D].drop(columns="n_synapses", errors="ignore").reset_index(drop=True)
+        return with_effect_of_one_sd(table, table["similarity"].map({name: self.sd(name) for name in self.similarities}))
 
 
 def outcome_of(pairs: pd.DataFrame, name: str, similarities: Sequence[str], by: str | None = None, of_all: bool = False) -> Outcome:

@@ -19,7 +19,6 @@ from jaxtyping import Int
 
 from graphtwin.coordinates import Monitor
 from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
-from graphtwin.statistics import NORMAL_95
 from graphtwin.tuning import SIMILARITIES, stacked
 from graphtwin.wiring.conditional import (
     Bootstrap,
@@ -32,14 +31,14 @@ from graphtwin.wiring.conditional import (
     summarise_ranking,
 )
 from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_within_axons, rewire_pairs
-from graphtwin.wiring.pairs import ALL, Measure, Outcome, quantile_bins
+from graphtwin.wiring.pairs import ALL, EFFECT, Measure, Outcome, quantile_bins, with_effect_of_one_sd
 from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.sensitivity import sensitivity
 from graphtwin.wiring.questions.spatial_steps import spatial_steps
 from graphtwin.wiring.spatial import robust_slopes
 
-SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "p", "low", "high", "sd", "rate_ratio", "n_pairs", "n_axons"]
+SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "df", "p", "low", "high", *EFFECT, "n_pairs", "n_axons"]
 SMOOTH = "smooth field"  # name of the null whose law is known, without replicates
 N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
 DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
@@ -97,7 +96,8 @@ def _robust(question: Question) -> Answer:
     found.add("robust", table)
     drawn = table[table["p_spatial"].notna()]
     columns = {"null": SMOOTH, "null_mean": 0.0, "null_sd": drawn["se_spatial"], "z": drawn["z_spatial"], "p": drawn["p_spatial"]}
-    null = drawn[["group", "similarity", "outcome", "estimate"]].assign(**columns, n_replicates=0, moved=1.0, keeps_smoothness=True)
+    null = drawn[["group", "similarity", "outcome", "estimate", "low", "high", "df", *EFFECT]]
+    null = null.assign(**columns, n_replicates=0, moved=1.0, keeps_smoothness=True)
     if len(null):
         found.add("nulls", null)
     found.left_out += [(question.similarity, group, reason) for group, reason in reasons.items()]
@@ -126,7 +126,8 @@ def _mixed(question: Question) -> Answer:
     found.models[name] = fit
     found.add("slopes", _slope_rows(slopes(fit, name, question.by), question))
     if question.by and used[question.by].nunique() > 1:
-        found.add("contrasts", slope_contrasts(fit, name, question.by).assign(**said))
+        contrasts = with_effect_of_one_sd(slope_contrasts(fit, name, question.by), outcome.sd(name))
+        found.add("contrasts", contrasts.assign(**said, df=np.inf))
     found.notes += [f"{name}: {note}" for note in fit.notes]
     found.merge(_residuals(fit, question))
     try:
@@ -153,15 +154,13 @@ def _residuals(fit: MixedFit, question: Question) -> Answer:
 
 
 def _slope_rows(table: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Slopes in the columns of `slopes.csv`."""
+    """Slopes in the columns of `slopes.csv`; df is infinite, for intervals and p are of the normal distribution, as published."""
     used = question.outcome.pairs
     axons = used.groupby(question.by)["pre_nucleus_id"].nunique() if question.by else pd.Series({ALL: used["pre_nucleus_id"].nunique()})
     group = table["group"] if question.by else pd.Series(ALL, index=table.index)
     n_axons = group.map(axons).astype("int64")
-    sd = float(used[question.similarity].std(ddof=0))
-    reach = NORMAL_95 * table["se"]
-    numbers = {"low": table["estimate"] - reach, "high": table["estimate"] + reach, "sd": sd, "rate_ratio": np.exp(table["estimate"] * sd)}
-    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, **numbers)
+    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, df=np.inf)
+    named = with_effect_of_one_sd(named, question.outcome.sd(question.similarity))
     return named.assign(similarity=question.similarity, outcome=question.outcome.name)[SLOPE_COLUMNS]
 
 

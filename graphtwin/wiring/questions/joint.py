@@ -21,7 +21,7 @@ from graphtwin.execute import rng_for
 from graphtwin.mixed import NotConverged, fit_mixed, slopes
 from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
-from graphtwin.wiring.pairs import ALL, LOG_L_D, CandidateSet, Outcome, outcome_of, within_axons
+from graphtwin.wiring.pairs import ALL, EFFECT, LOG_L_D, CandidateSet, Outcome, outcome_of, with_effect_of_one_sd, within_axons
 from graphtwin.wiring.questions.claims import LEVEL, agreed
 from graphtwin.wiring.spatial import Places, robust_slopes
 
@@ -30,7 +30,7 @@ SCALES = tuple(OUTCOME)
 MAX_BLOCKS = 6  # most blocks of predictors: their sets need 63 fits
 SLOPES = ("estimate", "se", "low", "high")  # columns in the unit of the outcome
 GEOMETRY = ("distance_um", "depth_difference_um")  # columns that hold geometry, and are no similarity
-COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "df", "p", "low", "high", "sd", "rate_ratio", "n_pairs", "n_axons"]
+COLUMNS = ["group", "predictor", "alone", "estimate", "se", "z", "df", "p", "low", "high", *EFFECT, "n_pairs", "n_axons"]
 VIF_HIGH = 5.0  # variance inflation that is warned of: the variance of a slope is five times what it were without the other predictors
 
 
@@ -39,9 +39,9 @@ class Joint:
     """Slopes, shares of deviance and collinearity at one scale.
 
     Attributes:
-        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, p, low, high; sd; rate_ratio,
-            what one SD multiplies the outcome by;
-            n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
+        slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, df, p, low, high; sd, that of
+            the predictor over all candidates at this scale, all groups together; rate_ratio with its interval, what one sd multiplies the
+            outcome by; n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
         unfitted: The reason why there is no mixed model; empty where there is one.
@@ -126,7 +126,7 @@ def _with_robust(table: pd.DataFrame, outcome: Outcome, places: Places | None, s
     names = tuple(name for name in outcome.similarities if name not in GEOMETRY)
     robust, _ = robust_slopes(replace(outcome, similarities=names), places, seed, animal)
     rows = robust.rename(columns={"similarity": "predictor", "t": "z"}).set_index(["group", "predictor"])
-    rows = rows[[*SLOPES, "z", "df", "p", "sd", "rate_ratio", "p_spatial", "geometry"]]
+    rows = rows[[*SLOPES, "z", "df", "p", *EFFECT, "p_spatial", "geometry"]]
     table.loc[rows.index, rows.columns] = rows
     return table.reset_index()
 
@@ -183,9 +183,8 @@ def _slope_table(fit: ConditionalFit, alone: Mapping[str, Float[np.ndarray, " gr
     """Joint slopes with the errors of the conditional model (CR2 by axon, Student's t), and each slope alone, over the outcome's unit."""
     table = fit.to_frame().rename(columns={"similarity": "predictor"})
     table[list(SLOPES)] /= unit
-    sd = table["predictor"].map(dict(zip(fit.choices.similarities, fit.choices.scale, strict=True)))
     slope_alone = np.stack([alone[name] for name in fit.choices.similarities], axis=1).ravel() / unit
-    return table.assign(alone=slope_alone, sd=sd, rate_ratio=np.exp(table["estimate"] * sd))[COLUMNS]
+    return with_effect_of_one_sd(table, table["sd"]).assign(alone=slope_alone)[COLUMNS]
 
 
 def _commonality(

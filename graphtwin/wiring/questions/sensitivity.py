@@ -16,19 +16,20 @@ from scipy import stats
 from graphtwin.mixed import NotConverged, fit_mixed
 from graphtwin.statistics import NORMAL_95
 from graphtwin.wiring.conditional import fit_conditional, two_way_errors
-from graphtwin.wiring.pairs import ALL, Outcome, outcome_of
+from graphtwin.wiring.pairs import ALL, Outcome, outcome_of, with_effect_of_one_sd
 from graphtwin.wiring.questions.question import Answer, Question
 from graphtwin.wiring.spatial import geometry_terms, robust_slopes
 
 LARGEST = 0.1  # share of axons (or targets), those with the most synapses, that are left out; a choice
 NUMBERS = ["estimate", "se", "df", "p", "low", "high"]
-COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "sd", "rate_ratio", "n_pairs", "n_axons", "why_not"]
+COLUMNS = ["group", "similarity", "outcome", "variant", *NUMBERS, "n_pairs", "n_axons", "why_not"]
 
 
 def sensitivity(question: Question) -> Answer:
     """A row a variant and group; one that a group does not allow has no numbers, and the reason in `why_not`.
 
-    The SD, by which rate_ratio says what one SD multiplies the outcome by, is that of the group's pairs in every variant.
+    Mixed models have intervals of the normal distribution, as published: their df is infinite. rate_ratio with its interval says what one
+    SD multiplies the outcome by; the SD is that over all candidates of the question, in every variant and group.
     """
     found, rows = Answer(), []
     outcome = question.outcome
@@ -39,9 +40,8 @@ def sensitivity(question: Question) -> Answer:
         for name, work in _variants(part, question).items():
             row, why = _tried(work, placed)
             said = {"group": str(group), "similarity": question.similarity, "outcome": outcome.name, "variant": name, "why_not": why}
-            rows.append({**said, **row, "sd": float(part.pairs[question.similarity].std(ddof=0))})
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    found.add("sensitivity", table.assign(rate_ratio=np.exp(table["estimate"] * table["sd"])))
+            rows.append({**said, **row})
+    found.add("sensitivity", with_effect_of_one_sd(pd.DataFrame(rows, columns=COLUMNS), outcome.sd(question.similarity)))
     return found
 
 

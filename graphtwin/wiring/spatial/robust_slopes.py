@@ -19,7 +19,7 @@ from jaxtyping import Int
 from scipy import stats
 
 from graphtwin.wiring.conditional import ConditionalFit, clustered_errors, expected_synapses, fit_conditional, require_fitted, solve
-from graphtwin.wiring.pairs import ALL, CandidateSet, Outcome, outcome_of, within_axons
+from graphtwin.wiring.pairs import ALL, EFFECT, CandidateSet, Outcome, outcome_of, with_effect_of_one_sd, within_axons
 from graphtwin.wiring.spatial.geometry_terms import MOST_DETAIL, geometry_terms
 from graphtwin.wiring.spatial.places import Places
 from graphtwin.wiring.spatial.separable import FieldCovariance, field_covariance
@@ -37,10 +37,7 @@ COLUMNS = [
     "p",
     "low",
     "high",
-    "sd",
-    "rate_ratio",
-    "rate_ratio_low",
-    "rate_ratio_high",
+    *EFFECT,
 ]
 COLUMNS += [
     "se_clustered",
@@ -83,8 +80,9 @@ def robust_slopes(
         animal: Animal of each axon, by nucleus id; None where all are of one. A group whose axons are of one animal has axons as clusters.
 
     Returns:
-        A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd of the similarity, and rate_ratio
-        with its interval: what one SD multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial,
+        A row a group and similarity: estimate (per unit of the similarity), se, df, t, p, low, high; sd, that of the similarity over
+        all candidates of the outcome, whatever their group and whether they have positions, and rate_ratio with its interval: what one sd
+        multiplies the outcome by; se_clustered, the error without what axons share; p_spatial, z_spatial,
         df_spatial and se_spatial, the SD of the slope over other draws of function (NaN where positions are not known); range_um and
         smooth_share of the maps' variogram; geometry: what is held; clusters ("axons" or "animals") and their number; n_pairs, n_unplaced
         (pairs left out because a position is not known), n_axons, n_targets.
@@ -100,7 +98,10 @@ def robust_slopes(
             reasons[str(group)] = str(reason)
             continue
         found.append(rows.assign(group=str(group), n_unplaced=len(pairs) - len(placed)))
-    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
+    if not found:
+        return pd.DataFrame(columns=COLUMNS), reasons
+    table = pd.concat(found, ignore_index=True)
+    table = with_effect_of_one_sd(table, table["similarity"].map({name: outcome.sd(name) for name in outcome.similarities}))
     return table[COLUMNS], reasons
 
 
@@ -221,8 +222,7 @@ def _row(slope: _Slope, scale: float, step: float) -> dict[str, float]:
         "t": t,
         "p": float(2 * stats.t.sf(abs(t), slope.degrees)),
     }
-    row |= {"low": low * unit, "high": high * unit, "sd": scale, "se_clustered": slope.clustered * unit}
-    row |= {f"rate_ratio{name}": float(np.exp(value / step)) for name, value in (("", slope.estimate), ("_low", low), ("_high", high))}
+    row |= {"low": low * unit, "high": high * unit, "se_clustered": slope.clustered * unit}
     if slope.field is None:
         return row | dict.fromkeys(["p_spatial", "z_spatial", "df_spatial", "se_spatial", "range_um", "smooth_share"], np.nan)
     curve, degrees = slope.field.variogram, slope.field.degrees

@@ -69,7 +69,7 @@ class SimilarityMaps:
         parts[..., 0] = score
         z, _ = test.z(observed)
         null_z, null_slope = test.z(parts)
-        return NullDistribution(null, test.similarity, test.choices.groups, test.slope, z, null_z, null_slope, moved=1.0)
+        return NullDistribution(null, test, z, null_z, null_slope, moved=1.0)
 
 
 def similarity_maps(outcome: Outcome, similarity: str, places: Places, seed: int, measure: Measure | None = None) -> SimilarityMaps:
