@@ -40,6 +40,7 @@ SLOPES = [
     "rate_ratio_high",
     "n_pairs",
     "n_axons",
+    "family",
 ]
 
 
@@ -221,6 +222,8 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
     assert abs(slopes.loc[0, "z"]) < 3.3
     family = json.loads((tmp_path / "run" / "models.json").read_text(encoding="utf-8"))["unrelated"]["family"]
     assert family == {"co_travel": "tweedie", "size": "gamma"}[outcome]
+    assert list(slopes["family"]) == [family]
+    assert f"by the {family} mixed model" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     conditional = pd.read_csv(tmp_path / "run" / "conditional.csv")
     assert abs(conditional.loc[0, "estimate"] - slopes.loc[0, "estimate"]) < 1.5 * slopes.loc[0, "se"]
     assert "reliability was not checked" in found.output

@@ -33,3 +33,10 @@ def test_formula_family_software_and_what_is_held_are_said(tmp_path: Path):
 def test_the_spatial_null_is_named_only_where_it_was_drawn(tmp_path: Path):
     assert "equally smooth function (spatial null)" in methods(folder(tmp_path, 0.02))[0]
     assert "equally smooth" not in methods(folder(tmp_path, np.nan))[0]
+
+
+def test_gamma_in_place_of_tweedie_is_told(tmp_path: Path):
+    run = folder(tmp_path, 0.02)
+    assert "Tweedie" not in " ".join(methods(run))
+    (tmp_path / "models.json").write_text(json.dumps({"sim": {"formula": "l_d_um ~ sim + (1 | pre_nucleus_id)", "family": "gamma"}}))
+    assert "no pair has a co-travel of 0 the published Tweedie model has no fit; the gamma model" in " ".join(methods(run))

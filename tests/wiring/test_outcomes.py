@@ -213,3 +213,44 @@ def test_the_conditional_model_of_a_question_is_fitted_once_and_again_only_where
     assert "fewer than 2 axons" in left_out["one axon"]
     assert fit.choices.groups == ("a", "b")
     assert set(outcome.table["where"]) == {"a", "b"}
+
+
+def near_everywhere():
+    """Pairs of two projections, with a co-travel above 0 in all of them."""
+    rng = np.random.default_rng(16)
+    axon, target = (grid.ravel() for grid in np.meshgrid(1 + np.arange(12), 101 + np.arange(60), indexing="ij"))
+    similarity = rng.normal(0.1, 0.3, len(axon))
+    mean = np.exp(1.5 + np.where(axon <= 6, 0.8, 0.2) * similarity + rng.normal(0, 0.4, 12)[axon - 1])
+    l_d = np.round(rng.gamma(1 / 0.6, 0.6 * mean), 6) + 1e-6
+    group = np.where(axon <= 6, "V1->V1", "V1->HVA")
+    columns = {"pre_nucleus_id": axon, "post_nucleus_id": target, "n_synapses": 0, "l_d_um": l_d, "sim": similarity, "proj_hva": group}
+    return pd.DataFrame(columns)
+
+
+def test_co_travel_without_a_zero_is_gamma_with_the_numbers_of_glmmtmb():
+    pairs = near_everywhere()
+    assert (pairs["l_d_um"].sum(), pairs["sim"].sum()) == pytest.approx((3415.625191, 64.65198621), rel=1e-9)  # the table that R was given
+    outcome, fit, _ = analysis.fit_groups(outcome_of(pairs, "co_travel", ["sim"], "proj_hva"))
+    steps = analysis.analyse(Question(outcome, fit, 0, 0, 1))
+    found = steps["mixed model"]()
+    slopes = found.frames()["slopes"].set_index("group")
+    # glmmTMB, Gamma(link = "log"); its tweedie() ends with "false convergence" at power 1.999998
+    theirs = {"V1->HVA": (0.130353537, 0.142133414), "V1->V1": (0.789657096, 0.145651680)}
+    for group, (estimate, se) in theirs.items():
+        assert slopes.loc[group, "estimate"] == pytest.approx(estimate, abs=1e-3 * se)
+        assert slopes.loc[group, "se"] == pytest.approx(se, rel=1e-3)
+    assert found.models["sim"].log_likelihood == pytest.approx(-1741.86527736, abs=1e-4)
+    assert set(slopes["family"]) == {"gamma"}
+    assert "l_d_um is above 0 in all 720 pairs. The published tweedie model has no fit without a 0" in " ".join(found.notes)
+    variants = steps["sensitivity"]().frames()["sensitivity"]
+    assert variants.loc[variants["variant"].str.startswith("mixed model"), "estimate"].notna().all()
+
+
+def test_one_pair_that_does_not_come_near_keeps_the_published_family():
+    pairs = near_everywhere()
+    away = pairs.assign(l_d_um=pairs["l_d_um"].where(pairs.index != 7, 0.0))
+    of = {name: outcome_of(table, "co_travel", ["sim"]).family for name, table in (("near", pairs), ("one away", away))}
+    assert of == {"near": "gamma", "one away": "tweedie"}
+    unknown = away.assign(sim=away["sim"].where(away.index != 7))
+    assert outcome_of(unknown, "co_travel", ["sim"]).family == "gamma"  # the model has no 0, whatever the table has
+    assert outcome_of(pairs, "synapse_density", ["sim"]).family == "poisson"

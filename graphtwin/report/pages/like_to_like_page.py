@@ -10,7 +10,7 @@ from graphtwin.report.figures import SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.methods import methods
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
-from graphtwin.report.words import number_text, p_text
+from graphtwin.report.words import join_words, number_text, p_text
 
 TEMPLATE = "like_to_like.html.j2"
 KEY = ["similarity", "group"]
@@ -42,7 +42,7 @@ def render_like_to_like(run: RunFolder) -> str:
         rule=said.get("scales", []),
         notes=said.get("notes", []),
         title=TITLES[outcome],
-        model="mixed model, with L_d held where it is known" if outcome == "size" else "mixed model",
+        model=mixed_model(run, outcome),
         claims=claim_rows(run),
         slopes=slope_rows(run),
         methods=methods(run),
@@ -145,6 +145,13 @@ def slope_rows(run: RunFolder) -> list[dict[str, str]]:
         }
         for _, row in table.iterrows()
     ]
+
+
+def mixed_model(run: RunFolder, outcome: str) -> str:
+    """The mixed model in words, with the family that was fitted."""
+    slopes = run.table("slopes")
+    family = "" if slopes is None else f"{join_words(dict.fromkeys(slopes['family'])).replace('_', ' ')} "
+    return f"{family}mixed model{', with L_d held where it is known' if outcome == 'size' else ''}"
 
 
 def outcome_in(run: RunFolder) -> str:

@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from graphtwin.wiring.pairs.candidate_set import CandidateSet, candidates
 from graphtwin.wiring.pairs.effect import with_effect_of_one_sd
@@ -39,7 +39,7 @@ class OutcomeKind:
         name: Name of the outcome in settings and tables.
         response: Column of the pairs that is explained.
         over: Column that a curve divides its sums by: co-travel in mm, or the number of pairs.
-        family: Family of the mixed model.
+        family: Family of the mixed model, as published for synapses and co-travel; `Outcome.family` says which is fitted.
         step: Number by which the conditional model's slope is divided to be the slope of the outcome itself.
         n_bins: Number of bins of distance within which pairs may be exchanged: an axon has few connections to exchange within one.
     """
@@ -146,12 +146,25 @@ class Outcome:
         """The pairs of which all predictors are known."""
         return self.pairs.iloc[np.sort(self.choices.row)]
 
+    @property
+    def known(self) -> Bool[np.ndarray, " pairs"]:
+        """Whether all similarities and the group of a pair are known."""
+        known = np.isfinite(self.pairs[list(self.similarities)].to_numpy(np.float64)).all(axis=1)
+        return known if self.by is None else known & self.pairs[self.by].notna().to_numpy()
+
+    @cached_property
+    def family(self) -> str:
+        """Family of the mixed model: that of the outcome, and gamma for co-travel without a single 0.
+
+        Tweedie's share of zeros then sends its power to 2, where it is gamma and no longer Tweedie: there is no other fit.
+        """
+        if self.name != "co_travel" or (self.pairs[self.kind.response].to_numpy()[self.known] == 0).any():
+            return self.kind.family
+        return "gamma"
+
     def sd(self, similarity: str) -> float:
         """SD of a similarity over all candidates of the analysis, all groups together: the unit of every effect of one SD."""
-        known = np.isfinite(self.pairs[list(self.similarities)].to_numpy(np.float64)).all(axis=1)
-        if self.by is not None:
-            known &= self.pairs[self.by].notna().to_numpy()
-        return float(self.pairs[similarity].to_numpy(np.float64)[known].std())
+        return float(self.pairs[similarity].to_numpy(np.float64)[self.known].std())
 
     def per_unit(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table of the conditional model with slopes of the outcome itself, and the effect of one `sd` where it has that.

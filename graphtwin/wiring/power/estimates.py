@@ -68,7 +68,7 @@ def _conditional(outcome: Outcome, seed: int) -> Found:
 
 def _mixed(outcome: Outcome) -> tuple[float, float]:
     try:
-        row = slopes(fit_mixed(outcome.formula, outcome.pairs, outcome.kind.family), outcome.similarities[0], None).iloc[0]
+        row = slopes(fit_mixed(outcome.formula, outcome.pairs, outcome.family), outcome.similarities[0], None).iloc[0]
     except (NotConverged, ValueError):
         return np.nan, np.nan
     return float(row["estimate"]), float(row["p"])

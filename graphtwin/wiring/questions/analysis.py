@@ -38,7 +38,7 @@ from graphtwin.wiring.questions.sensitivity import sensitivity
 from graphtwin.wiring.questions.spatial_steps import spatial_steps
 from graphtwin.wiring.spatial import robust_slopes
 
-SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "df", "p", "low", "high", *EFFECT, "n_pairs", "n_axons"]
+SLOPE_COLUMNS = ["group", "similarity", "outcome", "estimate", "se", "z", "df", "p", "low", "high", *EFFECT, "n_pairs", "n_axons", "family"]
 SMOOTH = "smooth field"  # name of the null whose law is known, without replicates
 N_SIMULATIONS = 99  # tables drawn from the mixed model, for its check
 DISPERSED = 1.05  # variance of the outcome over that of the model: below, errors are right to 2 %
@@ -118,20 +118,25 @@ def _mixed(question: Question) -> Answer:
     found, outcome, name = Answer(), question.outcome, question.similarity
     used, said = outcome.pairs, {"similarity": name, "outcome": outcome.name}
     try:
-        fit = fit_mixed(outcome.formula, used, outcome.kind.family)
+        fit = fit_mixed(outcome.formula, used, outcome.family)
     except NotConverged as failure:
         found.notes.append(str(failure))
         found.lack("slopes", str(failure))
         return found
     found.models[name] = fit
-    found.add("slopes", _slope_rows(slopes(fit, name, question.by), question))
+    found.add("slopes", _slope_rows(slopes(fit, name, question.by), question, fit.family))
     if question.by and used[question.by].nunique() > 1:
         contrasts = with_effect_of_one_sd(slope_contrasts(fit, name, question.by), outcome.sd(name))
         found.add("contrasts", contrasts.assign(**said, df=np.inf))
+    if fit.family != outcome.kind.family:
+        found.notes.append(
+            f"{name}: {outcome.kind.response} is above 0 in all {fit.n_rows} pairs. The published {outcome.kind.family} model has no fit "
+            f"without a 0: its power runs to 2, where it is {fit.family}. The mixed model is {fit.family}."
+        )
     found.notes += [f"{name}: {note}" for note in fit.notes]
     found.merge(_residuals(fit, question))
     try:
-        both = compare_mundlak(outcome.formula, used, name, question.by, outcome.kind.family, fit)
+        both = compare_mundlak(outcome.formula, used, name, question.by, outcome.family, fit)
     except (NotConverged, ValueError) as failure:
         found.notes.append(f"{name}: whether its slope is that within axons was not tested. {failure}")
         return found
@@ -153,13 +158,13 @@ def _residuals(fit: MixedFit, question: Question) -> Answer:
     return found
 
 
-def _slope_rows(table: pd.DataFrame, question: Question) -> pd.DataFrame:
+def _slope_rows(table: pd.DataFrame, question: Question, family: str) -> pd.DataFrame:
     """Slopes in the columns of `slopes.csv`; df is infinite, for intervals and p are of the normal distribution, as published."""
     used = question.outcome.pairs
     axons = used.groupby(question.by)["pre_nucleus_id"].nunique() if question.by else pd.Series({ALL: used["pre_nucleus_id"].nunique()})
     group = table["group"] if question.by else pd.Series(ALL, index=table.index)
     n_axons = group.map(axons).astype("int64")
-    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, df=np.inf)
+    named = table.rename(columns={"n_rows": "n_pairs"}).assign(group=group, n_axons=n_axons, df=np.inf, family=family)
     named = with_effect_of_one_sd(named, question.outcome.sd(question.similarity))
     return named.assign(similarity=question.similarity, outcome=question.outcome.name)[SLOPE_COLUMNS]
 

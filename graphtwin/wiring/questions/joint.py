@@ -41,7 +41,8 @@ class Joint:
     Attributes:
         slopes: A row a group and predictor: the slope alone and, joint, estimate (both per unit) with se, z, df, p, low, high; sd, that of
             the predictor over all candidates at this scale, all groups together; rate_ratio with its interval, what one sd multiplies the
-            outcome by; n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed model, NaN where there is none.
+            outcome by; n_pairs; n_axons; mixed and mixed_se: the joint slope of the mixed
+            model, and its family, NaN where there is none.
         commonality: A row a group and set of blocks: the share of the deviance within axons that exactly these explain, with its interval.
         collinearity: A row a predictor: variance inflation within axons, and its correlation with log L_d where there is one.
         unfitted: The reason why there is no mixed model; empty where there is one.
@@ -132,15 +133,16 @@ def _with_robust(table: pd.DataFrame, outcome: Outcome, places: Places | None, s
 
 
 def _mixed(outcome: Outcome) -> tuple[pd.DataFrame, str]:
-    """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se), and why there is none."""
-    empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": []}).astype({"group": object, "predictor": object})
+    """Slopes of all predictors in one mixed model (group, predictor, mixed, mixed_se, family), and why there is none."""
+    empty = pd.DataFrame({"group": [], "predictor": [], "mixed": [], "mixed_se": [], "family": []})
+    empty = empty.astype(dict.fromkeys(("group", "predictor", "family"), object))
     try:
-        fit = fit_mixed(outcome.formula, outcome.chosen, outcome.kind.family)
+        fit = fit_mixed(outcome.formula, outcome.chosen, outcome.family)
     except (NotConverged, ValueError) as failure:
         return empty, str(failure)
     found = [slopes(fit, column, outcome.by).assign(predictor=column) for column in outcome.predictors]
     slope = pd.concat(found, ignore_index=True).rename(columns={"estimate": "mixed", "se": "mixed_se"})
-    return slope.assign(group=slope["group"] if outcome.by else ALL)[list(empty)], ""
+    return slope.assign(group=slope["group"] if outcome.by else ALL, family=fit.family)[list(empty)], ""
 
 
 class _Fits:

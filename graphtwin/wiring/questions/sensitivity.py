@@ -63,12 +63,12 @@ def _variants(outcome: Outcome, question: Question) -> dict[str, Callable[[], di
         "axons and targets as clusters": lambda: _conditional(_with_geometry(outcome, question), two_way=True),
         "without the largest axons": lambda: _robust(_without_largest(outcome, "pre_nucleus_id"), question),
         "without the largest targets": lambda: _robust(_without_largest(outcome, "post_nucleus_id"), question),
-        "mixed model": lambda: _mixed(_with_geometry(outcome, question), similarity, formula, outcome.kind.family),
+        "mixed model": lambda: _mixed(_with_geometry(outcome, question), similarity, formula, outcome.family),
         "mixed model, slopes that differ from axon to axon": lambda: _mixed(
             _with_geometry(outcome, question),
             similarity,
             lambda held: f"{formula(held)} + (0 + {similarity} | pre_nucleus_id)",
-            outcome.kind.family,
+            outcome.family,
         ),
     }
     if outcome.kind.family != "poisson":
