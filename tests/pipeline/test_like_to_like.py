@@ -369,6 +369,16 @@ def test_a_group_without_a_slope_is_left_out_and_named(planted: pd.DataFrame, tm
     assert funnel.loc[funnel["step"] == f"{group} has a slope", "n_dropped"].item() > 0
 
 
+def test_a_projection_of_two_axons_is_said_on_page_and_screen(planted: pd.DataFrame, tmp_path: Path):
+    v1 = planted.loc[planted["proj_hva"] == "V1->V1"].groupby("pre_nucleus_id")["n_synapses"].sum().nlargest(2).index
+    kept = planted[(planted["proj_hva"] != "V1->V1") | planted["pre_nucleus_id"].isin(v1)]
+    code, output, folder = asked(kept.drop(columns="mean_synapse_size"), tmp_path)
+    assert code == 0, output
+    said = "signal_correlation: the robust slope in V1-&gt;V1 stands on 2 axons"
+    assert said.replace("&gt;", ">") in output.replace("\n", " ")
+    assert said in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_mixed_model_that_does_not_converge_is_said_and_not_reported(planted: pd.DataFrame, tmp_path: Path):
     pairs = planted.assign(l_d_um=np.where(planted["l_d_um"] > 0, 1.0, 0.0))  # takes two values: no Tweedie distribution
     code, output, folder = asked(pairs, tmp_path, "--outcome", "co_travel", "--by", "none")

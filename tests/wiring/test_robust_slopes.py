@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.pairs import outcome_of
-from graphtwin.wiring.questions import adjusted, claims, sentence
+from graphtwin.wiring.questions import Question, adjusted, analyse, claims, sentence
 from graphtwin.wiring.spatial import Places, geometry_terms, places_of, robust_slopes
 from graphtwin.wiring.spatial.geometry_terms import natural_spline
 from graphtwin.wiring.spatial.separable import FieldCovariance, field_covariance
@@ -186,6 +186,32 @@ def test_a_group_of_one_animal_has_axons_as_clusters():
     assert (row["clusters"], row["n_clusters"]) == ("axons", 8)
     assert row["se_clustered"] == alone["se_clustered"] > 0
     assert row["df"] == alone["df"]
+
+
+@pytest.mark.parametrize("few", [2, 4, 5])
+def test_a_slope_on_fewer_than_five_axons_says_on_how_few_it_stands(few: int):
+    pairs, places = tissue(5)
+    pairs = pairs.assign(group=np.where(pairs["pre_nucleus_id"] <= few, "few axons", "others"))
+    outcome = outcome_of(pairs, "synapse_density", ["sim"], "group")
+    question = Question(outcome, fit_conditional(outcome.choices), 0, 0, 1, places)
+    found = analyse(question)["robust slope"]()
+    rows = found.frames()["robust"].set_index("group")
+    assert rows.loc["few axons", "n_axons"] == few
+    said = [note for note in found.notes if "stands on" in note]
+    if few == 5:
+        assert said == []
+    else:
+        degrees = f"{rows.loc['few axons', 'df']:.1f} degrees of freedom"
+        assert len(said) == 1
+        assert said[0].startswith(f"sim: the robust slope in few axons stands on {few} axons ({degrees}). An error over axons needs two")
+
+
+def test_few_animals_are_said_as_few_axons_are():
+    pairs, places = tissue(5)
+    animal = pd.Series(np.repeat(["a", "b", "c", "d"], 4), index=1 + np.arange(16))
+    outcome = outcome_of(pairs, "synapse_density", ["sim"])
+    notes = analyse(Question(outcome, fit_conditional(outcome.choices), 0, 0, 1, places, animal))["robust slope"]().notes
+    assert any("stands on 4 animals" in note and "honest one 5" in note for note in notes)
 
 
 def test_an_axon_of_unknown_animal_is_no_animal_of_its_own():

@@ -19,6 +19,7 @@ from jaxtyping import Int
 
 from graphtwin.coordinates import Monitor
 from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
+from graphtwin.statistics import FEWEST_UNITS
 from graphtwin.tuning import SIMILARITIES, stacked
 from graphtwin.wiring.conditional import (
     Bootstrap,
@@ -101,10 +102,22 @@ def _robust(question: Question) -> Answer:
     if len(null):
         found.add("nulls", null)
     found.left_out += [(question.similarity, group, reason) for group, reason in reasons.items()]
+    found.notes += [f"{question.similarity}: {note}" for note in _few_clusters(table)]
     unplaced = int(table["n_unplaced"].sum())
     if unplaced:
         found.notes.append(f"{question.similarity}: {unplaced} pairs have a cell without a position and are not in the robust slope.")
     return found
+
+
+def _few_clusters(robust: pd.DataFrame) -> list[str]:
+    """The groups whose robust slope stands on fewer axons (or animals) than an interval over them needs anywhere in the package."""
+    rows = robust.assign(standing=robust["n_axons"].where(robust["clusters"] == "axons", robust["n_clusters"]))
+    few = rows[rows["standing"] < FEWEST_UNITS]
+    return [
+        f"the robust slope in {row.group} stands on {row.standing} {row.clusters} ({row.df:.1f} degrees of freedom). An error over "
+        f"{row.clusters} needs two, an honest one {FEWEST_UNITS}: take its interval and p for a first look."
+        for row in few.itertuples()
+    ]
 
 
 def _curves(question: Question) -> Answer:
