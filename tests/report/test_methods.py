@@ -32,6 +32,7 @@ def test_formula_family_software_and_what_is_held_are_said(tmp_path: Path):
 
 def test_the_spatial_null_is_named_only_where_it_was_drawn(tmp_path: Path):
     assert "equally smooth function (spatial null)" in methods(folder(tmp_path, 0.02))[0]
+    assert "too small where function is organised in layers: 0.10 to 0.15" in methods(folder(tmp_path, 0.02))[0]
     assert "equally smooth" not in methods(folder(tmp_path, np.nan))[0]
 
 

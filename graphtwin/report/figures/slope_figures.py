@@ -212,7 +212,10 @@ def draw_nulls(run: RunFolder) -> Block:
     sentence = f"{clear} of {tested} comparisons with a null have p below {SIGNIFICANT:g}; with n replicates no p is below 1 / (n + 1)."
     if tested < len(table):
         sentence += f" {len(table) - tested} could not be tested: there the null never changes the slope."
-    caption = "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05."
+    caption = (
+        "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05. That of the "
+        "smooth field is too small where function is organised in layers."
+    )
     return Drawn("nulls", title, sentence, caption, draw_svg("nulls", title, (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
 
 
