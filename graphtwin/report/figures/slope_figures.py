@@ -213,8 +213,8 @@ def draw_nulls(run: RunFolder) -> Block:
     if tested < len(table):
         sentence += f" {len(table) - tested} could not be tested: there the null never changes the slope."
     caption = (
-        "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05. That of the "
-        "smooth field is too small where function is organised in layers."
+        "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05. "
+        "That of the smooth field is too small where function is organised in layers."
     )
     return Drawn("nulls", title, sentence, caption, draw_svg("nulls", title, (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
 

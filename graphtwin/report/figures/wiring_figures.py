@@ -56,7 +56,8 @@ def draw_conditional(run: RunFolder) -> Block:
         "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
         "which cells it could have reached: distance, depth difference and their squares stand in for it (with geometry), or splines of "
         "distance and of the offsets along and between the axes (robust). 95 % intervals clustered by axon, of the robust slope with what "
-        f"axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons."
+        f"axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons. The p of equally smooth "
+        "function is too small where function is organised in layers: there the interval is what protects a claim."
     )
     svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))

@@ -81,8 +81,7 @@ def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed
     lacking = pd.DataFrame([{"similarity": measure.name, "note": reason} for reason in reasons.values()])
     robust = pd.concat([frame for frame in (robust.assign(note=""), lacking) if len(frame)], ignore_index=True).assign(model=ROBUST)
     table = pd.concat([table[table["similarity"] == measure.name], robust], ignore_index=True)
-    bounds = {f"rate_ratio_{side}": np.exp(table[side] * table["sd"]) for side in ("low", "high")}
-    return table.assign(**bounds).reindex(columns=COLUMNS)
+    return table.reindex(columns=COLUMNS)
 
 
 def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -> CandidateSet:
