@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float
-from scipy.special import ndtr, ndtri
 
 from graphtwin.artifacts import write_json
 from graphtwin.mixed.families import family_named
@@ -313,8 +313,8 @@ def wald_table(
 ) -> pd.DataFrame:
     """The labels with estimate, se, z, the two-sided p of a normal, and the bounds low and high of the interval."""
     _require_level(level)
-    z, wide = estimate / se, ndtri(0.5 + 0.5 * level) * se
-    return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * ndtr(-np.abs(z)), low=estimate - wide, high=estimate + wide)
+    z, wide = estimate / se, scipy.special.ndtri(0.5 + 0.5 * level) * se
+    return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * scipy.special.ndtr(-np.abs(z)), low=estimate - wide, high=estimate + wide)
 
 
 def _require_level(level: float) -> None:
