@@ -146,15 +146,16 @@ def test_what_cannot_be_read_is_the_error_of_formulaic_in_one_sentence(frame, fo
         expand(frame, [formula])
 
 
-def test_a_plain_poisson_fit_loads_neither_formulaic_nor_scipy_special():
-    code = """if True:
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial", "gaussian"])
+def test_a_plain_fit_of_counts_or_measures_loads_neither_formulaic_nor_scipy_special(family):
+    code = f"""if True:
         import sys, numpy as np, pandas as pd
         from graphtwin.mixed import fit_mixed
         rng = np.random.default_rng(0)
-        table = pd.DataFrame({"x": rng.normal(size=300), "kind": np.resize(list("ab"), 300), "g": rng.integers(0, 12, 300)})
-        table["y"] = rng.poisson(np.exp(0.3 * table["x"]))
-        fit_mixed("y ~ x * kind + offset(x) + (1 | g)", table)
-        print({"formulaic", "scipy.special", "numba", "graphtwin.mixed.mundlak"} & set(sys.modules))
+        table = pd.DataFrame(dict(x=rng.normal(size=300), kind=np.resize(list("ab"), 300), g=rng.integers(0, 12, 300)))
+        table["y"] = rng.poisson(np.exp(0.3 * table["x"]) * rng.gamma(1.0, 1.0, 300)).astype(float)
+        fit_mixed("y ~ x * kind + offset(x) + (1 | g)", table, "{family}")
+        print(set(("formulaic", "scipy.special", "numba", "graphtwin.mixed.mundlak")) & set(sys.modules))
     """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
 

@@ -18,6 +18,8 @@ from graphtwin.mixed.families.nb1 import LinearNegativeBinomial
 from graphtwin.mixed.families.tweedie import Tweedie
 from graphtwin.mixed.families.zero_inflated import ZeroInflated
 
+SUMMED = 1e4  # largest count up to which logarithms are summed; beyond they are too many
+
 
 @dataclass(frozen=True)
 class Poisson:
@@ -107,9 +109,9 @@ class NegativeBinomial:
         value, times = _distinct(y, times)
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
-            phi = np.exp(inner[0])
-            slope = times @ (scipy.special.digamma(value + phi) - scipy.special.digamma(phi))
-            return -float(times @ (np.log(value + phi) + scipy.special.betaln(phi, value + 1.0))), np.array([phi * slope])
+            phi = float(np.exp(inner[0]))
+            log, slope = _log_rising(value, phi)
+            return float(times @ log), np.array([phi * (times @ slope)])
 
         return at
 
@@ -189,6 +191,17 @@ def _distinct(y: Rows, times: Rows | None) -> tuple[Float[np.ndarray, " values"]
         return value, n.astype(np.float64)
     value, place = np.unique(y, return_inverse=True)
     return value, np.bincount(place, weights=times)
+
+
+def _log_rising(value: Float[np.ndarray, " values"], phi: float) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, " values"]]:
+    """Log Gamma(y + phi) / (Gamma(phi) y!) of each count, the sum over j < y of log (phi + j) / (j + 1), and its derivative by phi."""
+    largest = value.max(initial=0.0)
+    if largest > SUMMED:
+        log = -np.log(value + phi) - scipy.special.betaln(phi, value + 1.0)
+        return log, scipy.special.digamma(value + phi) - scipy.special.digamma(phi)
+    below, place = np.arange(largest), value.astype(np.int64)
+    log, slope = np.log(phi + below) - np.log1p(below), 1.0 / (phi + below)
+    return np.r_[0.0, np.cumsum(log)][place], np.r_[0.0, np.cumsum(slope)][place]
 
 
 def _log_shares(logit: Rows) -> tuple[Rows, Rows]:

@@ -1,7 +1,7 @@
 """Links between the linear predictor eta and the mean of a response.
 
 scipy.special takes as long to import as all of this package that a fit needs; it is loaded at first use, here and in the families.
-Fits of Poisson and Gaussian responses do without it.
+Fits of Poisson, negative binomial (NB2) and Gaussian responses do without it.
 """
 
 from __future__ import annotations
