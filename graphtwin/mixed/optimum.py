@@ -36,6 +36,7 @@ from graphtwin.mixed.likelihood import (
 
 STEEPEST = 1e3  # log odds, root mean square over rows, beyond which all successes lie at one end
 STEEP_AT_FAILURE = 10.0  # the same where the search has failed already
+ENDLESS = 0.1  # share of the steepest category's log odds above which another category's grow without end too
 WIDEST_SD = 20.0  # standard deviation of log odds between groups beyond which the groups' responses are all alike
 WIDEST = 10.0  # standard error of the log rate or log odds, root mean square over rows, beyond which the data say nothing
 
@@ -112,7 +113,8 @@ def _separated(design: Design, model: Model, vector: np.ndarray, steepest: float
     constant = (weight[:, 1:] == 0).all(axis=(0, 1)) & (np.ptp(weight[:, 0], axis=0) == 0)
     direction = np.where(constant, 0.0, model.layout.fixed(vector))
     if np.linalg.norm(direction) > steepest:
-        return f"the log odds by {described(design, direction)} grow without end: successes lie at one end of it (separation). Leave it out"
+        what = described(design, direction, ENDLESS)
+        return f"the log odds by {what} grow without end: successes lie at one end of it (separation). Leave it out"
     for grouping, root in zip(design.groupings, model.layout.roots(vector)[: len(design.groupings)], strict=True):
         sd = np.sqrt((root**2).sum(axis=1)) * effect_scales(design, grouping.weight)
         if (sd > WIDEST_SD).any():
@@ -142,6 +144,6 @@ def _require_narrow(design: Design, model: Model, covariance: np.ndarray, scale:
     variance, vectors = np.linalg.eigh(covariance)
     if variance.max(initial=0.0) > WIDEST**2:
         raise NotConverged(
-            f"the likelihood is flat by {described(design, vectors[:, -1])} (standard error {np.sqrt(variance[-1]):.0f}, in {scale} a "
+            f"the likelihood is flat by {described(design, vectors[:, -1])} (standard error {np.sqrt(variance[-1]):.3g}, in {scale} a "
             "standard deviation of the column): all responses lie at one end of it (separation). Leave the column or the category out."
         )

@@ -164,7 +164,7 @@ class MixedFit:
         Combinations of categories that the model was fitted without are predicted by the effects that they are made of.
 
         Args:
-            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            table: Rows with the columns of the formula but the response; None for the table of the fit, with its rows of weight 0.
             kind: "response" for the mean (of successes that among a row's trials, of zero-inflated counts with the structural zeros),
                 or "link" for the linear predictor: log rate, log odds or mean.
             random: Whether the effects found for the groups, and fields, enter; without them a group's effect is 0, and neither groups nor
@@ -184,7 +184,7 @@ class MixedFit:
         Args:
             n: Number of draws; the first ones are the same whatever their number.
             seed: Seed of the draws.
-            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            table: Rows with the columns of the formula but the response; None for the table of the fit, with its rows of weight 0.
             new_groups: Whether the random effects of every group, and fields, are drawn anew instead of keeping those found.
         """
         return simulated(self, self._table("simulate") if table is None else table, n, seed, new_groups)
