@@ -77,6 +77,7 @@ def compare_mundlak(
     extended = f"{formula} + {mean}" + (f" + {mean}:{by}" if by else "")
     within = fit_mixed(extended, with_group_mean(table, covariate, random[0].group), family)
     own, other, context = slopes(plain, covariate, by), slopes(within, covariate, by), slopes(within, mean, by)
+    context = context.assign(z=context["estimate"] / context["se"])  # which is t of other degrees of freedom in a Gaussian model
     degrees = np.array(
         [_degrees(table if by is None else table[table[by].astype(str) == level], random[0].group) for level in own["group"]]
     )

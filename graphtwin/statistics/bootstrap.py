@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int, Num
-from scipy.special import ndtr, stdtrit
 
 from graphtwin.execute import rng_for
 
@@ -36,7 +36,7 @@ def percentile_interval(values: Float[np.ndarray, " replicates"], degrees: float
     defined = values[np.isfinite(values)]
     if degrees < FEWEST_UNITS - 1 or len(defined) < max(2, DEFINED * len(values)):
         return float("nan"), float("nan")
-    tail = ndtr(-np.sqrt(1 + 1 / degrees) * stdtrit(degrees, (1 + level) / 2))
+    tail = scipy.special.ndtr(-np.sqrt(1 + 1 / degrees) * scipy.special.stdtrit(degrees, (1 + level) / 2))
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 

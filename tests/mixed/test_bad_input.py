@@ -164,6 +164,22 @@ def test_too_many_crossed_coefficients_are_refused():
     refused("y ~ 1 + (1 | pre) + (1 | post)", table, r"beside post there are 7000 coefficients of pre \(7000\), solved together; 6000 fit")
 
 
+def test_ten_thousand_groups_are_a_random_effect_or_absorbed_and_no_fixed_effect():
+    rng = np.random.default_rng(0)
+    n = 40_000
+    table = pd.DataFrame({"x": rng.normal(size=n), "axon": rng.permutation(np.arange(n) % 10_000)})
+    table["y"] = rng.poisson(np.exp(0.3 * table["x"] + rng.normal(0, 0.5, 10_000)[table["axon"]]))
+    random, free = fit_mixed("y ~ x + (1 | axon)", table), fit_mixed("y ~ x", table, absorb="axon")
+    for fit in (random, free):
+        row = fit.to_frame().set_index("effect").loc["x"]
+        assert abs(row["estimate"] - 0.3) < 4 * row["se"]
+    assert random.groupings[0].sd[0] == pytest.approx(0.5, abs=0.03)
+    assert len(random.groupings[0].modes) == 10_000
+    for formula in ("y ~ x + C(axon)", "y ~ x + (1 + C(axon) | half)"):
+        with pytest.raises(ValueError, match=r"10000 combinations of axon; 2000 fit\. Give a category with many levels a random effect"):
+            fit_mixed(formula, table.assign(half=np.arange(n) % 2))
+
+
 def test_poisson_counts_have_no_negative_binomial_fit():
     table = planted_pairs(4000, Rule("poisson", axon_sd=0.3), seed=1, n_axons=30)
     table["n_synapses"] = np.minimum(table["n_synapses"], 1)  # less variable than Poisson

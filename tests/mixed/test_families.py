@@ -55,6 +55,16 @@ def test_counts_have_the_probabilities_of_scipy(responses):
         assert log_likelihood(name, eta, y[name], INNER[name]) == pytest.approx(value, abs=1e-9)
 
 
+@pytest.mark.parametrize("log_phi", [-6.0, 0.3, 5.0, 14.0])
+def test_logarithms_summed_one_by_one_are_the_special_functions_of_large_counts(log_phi):
+    small, large = np.array([0.0, 1.0, 2.0, 2.0, 37.0, 9000.0]), np.array([20_000.0])
+    normaliser = {name: FAMILIES["negative_binomial"].normaliser(y) for name, y in {"sums": small, "one": large}.items()}
+    both = FAMILIES["negative_binomial"].normaliser(np.r_[small, large])(np.array([log_phi]))
+    alone = [one(np.array([log_phi])) for one in normaliser.values()]
+    assert both[0] == pytest.approx(alone[0][0] + alone[1][0], rel=1e-12)
+    assert both[1] == pytest.approx(alone[0][1] + alone[1][1], rel=1e-9)
+
+
 def test_nb1_counts_have_the_probabilities_of_scipy(responses):
     eta, y, phi = responses[0], responses[1]["nb1"], np.exp(INNER["nb1"][0])
     y = np.r_[y, 3.0, 40.0, 4000.0]  # beyond the counts that are summed one by one

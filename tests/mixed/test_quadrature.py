@@ -66,6 +66,10 @@ def test_more_points_come_closer(table):
 
 
 def test_one_point_is_laplace(table):
+    crossed = table.assign(item=np.arange(320) % 7)  # where more points are refused
+    for formula in ("hit ~ x + (1 | group)", "hit ~ x + (1 + x | group) + (1 | item)", "hit ~ x"):
+        one, laplace = fit_mixed(formula, crossed, "binomial", quadrature=1), fit_mixed(formula, crossed, "binomial")
+        assert one.estimate.tolist() == laplace.estimate.tolist()
     one, laplace = (fit_mixed("hit ~ x + (1 | group)", table, "binomial", **options) for options in ({"quadrature": 1}, {}))
     assert one.log_likelihood == laplace.log_likelihood
     np.testing.assert_array_equal(one.covariance, laplace.covariance)
@@ -97,6 +101,6 @@ def test_quadrature_is_refused_where_it_is_not_one_integral_a_group(table):
     ):
         with pytest.raises(ValueError, match=f"quadrature of 5 points: it needs one grouping .* and here are {found}"):
             fit_mixed(formula, rows, "binomial", quadrature=5)
-    for points in (0, -3, 101):
+    for points in (0, -3, 101, True):
         with pytest.raises(ValueError, match=rf"quadrature: {points} points\. Take a whole number from 1"):
             fit_mixed("hit ~ x + (1 | group)", rows, "binomial", quadrature=points)

@@ -41,6 +41,18 @@ def test_separation_in_one_category_alone_names_the_column_and_the_category(proj
         fit_mixed(formula, separated(proj), family)
 
 
+@pytest.mark.parametrize("proj", ["HVA", "LM", "V1"])
+@pytest.mark.parametrize("formula", ["y ~ x * proj + (1 | g)", "y ~ x * proj + z + (1 | g:proj)", "y ~ 0 + proj + x:proj + (1 | g)"])
+@pytest.mark.parametrize("cut", [2004.0, 2011.0])
+def test_trials_that_all_succeed_beyond_a_value_in_one_category_alone_name_it(proj, formula, cut):
+    """In the other categories successes are mixed, with finite slopes and levels of their own."""
+    table = overlapping()
+    mixed = (np.random.default_rng(1).random(len(table)) < 0.3 + 0.1 * (table["layer"] == "L2")).astype(int)
+    table["y"] = mixed.where(table["proj"] != proj, (table["x"] > cut).astype(int))
+    with pytest.raises(NotConverged, match=rf"by x in proj {proj} .* lie at one end of it \(separation\)"):
+        fit_mixed(formula, table, "binomial")
+
+
 def test_separation_that_the_formula_cannot_follow_is_none():
     fit = fit_mixed("y ~ x + proj + (1 | g)", separated("LM"))
     assert np.isfinite(fit.estimate).all()

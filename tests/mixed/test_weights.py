@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import NotConverged, fit_mixed
 from graphtwin.mixed.families.counts import FAMILIES
 
 
@@ -61,6 +61,24 @@ def test_rows_of_weight_zero_are_not_there(table):
     assert one.log_likelihood == other.log_likelihood
     np.testing.assert_array_equal(one.estimate, other.estimate)
     assert one.n_rows == some.sum()
+
+
+def test_what_weights_of_zero_leave_is_judged_as_if_the_others_were_not_there(table):
+    some = table["times"] > 0
+    gaps = fit_mixed("poisson ~ x + (1 | group)", table.assign(x=table["x"].where(some)), weights="times")
+    assert gaps.notes[0] == f"{(~some).sum()} of 900 rows have weight 0 and are left out."
+    assert gaps.log_likelihood == fit_mixed("poisson ~ x + (1 | group)", table[some], weights="times").log_likelihood
+    for kept, words in (
+        (table["group"] == 3, "random effect of group: there is 1 group, and a variance between groups needs 2"),
+        (table["poisson"] == 0, r"poisson: 0 in all \d+ rows. There is no rate to fit"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fit_mixed("poisson ~ x + (1 | group)", table.assign(kept=kept.astype(float)), weights="kept")
+
+
+def test_weights_so_small_that_no_row_counts_are_refused_in_a_short_number(table):
+    with pytest.raises(NotConverged, match=r"the likelihood is flat by the intercept \(standard error \d\.\d+e\+\d+, in log rate"):
+        fit_mixed("poisson ~ x + (1 | group)", table.assign(times=1e-300), weights="times")
 
 
 def test_weights_of_one_change_nothing(table):

@@ -1,4 +1,4 @@
-"""Model formulas in the syntax of R: the random terms and offsets are read here, the fixed effects by formulaic.
+"""Model formulas in the syntax of R: random terms, offsets and fields are read here, effects in `terms`.
 
     y ~ x * kind + offset(log(exposure)) + (1 | group:kind)
 
@@ -48,7 +48,7 @@ class ModelFormula:
     Attributes:
         text: The formula as it was given.
         response: Column that is explained.
-        fixed: Fixed effects, in the syntax of formulaic.
+        fixed: Fixed effects, as `terms` reads them.
         offsets: Expressions added to the log rate with coefficient 1.
         random: Random terms, nested groups written out.
         fields: Spatial random effects.

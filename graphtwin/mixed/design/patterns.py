@@ -2,8 +2,8 @@
 
 In `x * kind` with four kinds a row of the design has eight entries, all of them 1, x or 0. Which are which depends on the
 projection alone. So a row is kept as its features (1, x) and its pattern (the projection), and the matrix that turns features into
-columns is kept once a pattern. formulaic parses the formula and codes the categories, on a table with one row a pattern where every
-number is 1.
+columns is kept once a pattern, made of a table with one row a pattern where every number is 1: here where categories get treatment
+contrasts (`coding`), else by formulaic (`contrasts`).
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from graphtwin.mixed.design.coding import Category, coded
+from graphtwin.mixed.design.contrasts import coded_by_formulaic
 from graphtwin.mixed.design.expressions import column, kind_of, numeric, remedy_of
-
-if TYPE_CHECKING:
-    from formulaic.parser.types import Factor, Term
+from graphtwin.mixed.design.terms import Factor, Term, read_terms
 
 COUNTED = 10**7  # most combinations that are numbered by counting, which takes 120 MB; more are sorted
 MAX_PATTERNS = 2000  # most combinations of categories; with as many columns the matrices of all have 64 MB
 
 CATEGORY = re.compile(r"^C\(\s*(?:`([^`]+)`|(\w+))\s*[,)]")  # a column that is made a category
-FACTOR = re.compile(r"\b(as\.)?factor\(")  # what R calls that
+TREATMENT = re.compile(r"^C\([^,]*(?:, contr\.treatment(?:\((?:base=)?'([^'\\]*)'\))?)?\)$")  # a category with or without a base
 BASE = re.compile(r"(treatment\((?:base\s*=\s*)?)(-?\d+)(\))")  # a level, given as a number, that the others are compared with
 
 
@@ -91,46 +90,33 @@ def columns_by_pattern(formulas: Sequence[str], patterns: pd.DataFrame) -> tuple
         formulas: Right-hand sides of formulas.
         patterns: Levels of the categories, one row a pattern; every level of a category occurs in some pattern.
     """
-    numbers = [name for name, factor in _factors(formulas).items() if _named_category(factor) not in patterns]
     features: list[tuple[str, ...]] = [()]
-    sides = [_columns(_terms(text), patterns, numbers, features) for text in formulas]
+    sides = [_columns(read_terms(text), patterns, features) for text in formulas]
     return tuple(features), tuple(Columns(names, _weights(matrix, place, len(features))) for names, matrix, place in sides)
 
 
 def _factors(formulas: Sequence[str]) -> dict[str, Factor]:
     """The factors of several formulas by what they are written as, but for numbers such as 1."""
-    terms = [term for text in formulas for term in _terms(text)]
-    return {factor.expr: factor for term in terms for factor in term.factors if factor.eval_method.value != "literal"}
+    terms = [term for text in formulas for term in read_terms(text)]
+    return {factor.written: factor for term in terms for factor in term if factor.kind != "literal"}
 
 
 def _named_category(factor: Factor) -> str:
     """The column that a factor would be a category of: itself, or the one inside C( )."""
-    inside = CATEGORY.match(factor.expr)
-    return (inside.group(1) or inside.group(2)) if inside and factor.eval_method.value == "python" else factor.expr
-
-
-def _terms(text: str) -> list[Term]:
-    """The terms of one side, as formulaic reads them."""
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-
-    if FACTOR.search(text):
-        raise ValueError(f"formula: {text} is written {FACTOR.sub('C(', text)} here: C(column) makes a column a category.")
-    try:
-        return list(Formula(text))
-    except (FormulaicError, SyntaxError) as failure:
-        reason = re.split(r"\. |\.?\n", str(failure))[0].rstrip(".")
-        raise ValueError(f"formula: {text} can't be read ({reason}). Write it as in `x * kind + log(size)`.") from failure
+    inside = CATEGORY.match(factor.written)
+    return (inside.group(1) or inside.group(2)) if inside and factor.kind == "python" else factor.written
 
 
 def _category(factor: Factor, frame: pd.DataFrame) -> str | None:
     """Column of a categorical factor; None for a number."""
-    if factor.eval_method.value == "lookup":
-        return factor.expr if _is_category(column(frame, factor.expr)) else None
-    if not factor.expr.startswith("C("):
+    if factor.kind == "lookup":
+        return factor.written if _is_category(column(frame, factor.written)) else None
+    if not factor.written.startswith("C("):
         return None
-    if not CATEGORY.match(factor.expr):
-        raise ValueError(f"formula: {factor.expr}: C( ) makes a category of one column of the table. Compute it first and name the column.")
+    if not CATEGORY.match(factor.written):
+        raise ValueError(
+            f"formula: {factor.written}: C( ) makes a category of one column of the table. Compute it first and name the column."
+        )
     return _named_category(factor)
 
 
@@ -184,60 +170,47 @@ def numbered(code: Int[np.ndarray, " rows"], n: int) -> tuple[Int[np.ndarray, " 
     return place[code], present
 
 
-def _columns(
-    terms: list[Term], patterns: pd.DataFrame, numbers: list[str], features: list[tuple[str, ...]]
-) -> tuple[tuple[str, ...], np.ndarray, list[int]]:
+def _columns(terms: list[Term], patterns: pd.DataFrame, features: list[tuple[str, ...]]) -> tuple[tuple[str, ...], np.ndarray, list[int]]:
     """Names and entries of a formula's columns where all numbers are 1, and the feature of each; new features are added to the list."""
-    from formulaic import Formula
-    from formulaic.parser.types import Factor, Term
-
-    alias = {name: f"{_unused(patterns)}{i}_" for i, name in enumerate(numbers)}
-    reference = patterns.assign(**dict.fromkeys(alias.values(), 1.0))
-    renamed = []
-    for term in terms:
-        factors = [Factor(alias[f.expr], eval_method="lookup") if f.expr in alias else _with_base(f, patterns) for f in term.factors]
-        renamed.append(Term(factors, origin=term))
-    if not terms:
-        return (), np.zeros((len(patterns), 0)), []
-    matrix = Formula(renamed).get_model_matrix(reference, output="numpy")
+    terms = [tuple(_with_base(factor, patterns) for factor in term) for term in terms]
+    factors = {factor.written: factor for term in terms for factor in term}
+    categories = {name: _named_category(factor) for name, factor in factors.items() if _named_category(factor) in patterns}
+    plain = {name: _plain(factors[name], patterns[column]) for name, column in categories.items()}
+    known = {name: category for name, category in plain.items() if category is not None}
+    scaled = any(len(term) > 1 and any(factor.kind == "literal" for factor in term) for term in terms)
+    found = coded_by_formulaic(terms, patterns, set(plain)) if scaled or len(known) < len(plain) else coded(terms, known, len(patterns))
     names: list[str] = []
+    entries: list[np.ndarray] = []
     place: list[int] = []
-    for term, columns in zip(terms, (matrix.model_spec.term_indices[term] for term in renamed), strict=True):
-        feature = tuple(sorted(factor.expr for factor in term.factors if factor.expr in alias))
+    for term, columns in zip(terms, found, strict=True):
+        feature = tuple(sorted(factor.written for factor in term if factor.kind != "literal" and factor.written not in plain))
         if feature not in features:
             features.append(feature)
-        for j in columns:
-            names.append(_original(matrix.model_spec.column_names[j], alias))
-            place.append(features.index(feature))
-    return tuple(names), np.asarray(matrix, dtype=np.float64), place
+        names += [name for name, _ in columns]
+        entries += [values for _, values in columns]
+        place += [features.index(feature)] * len(columns)
+    return tuple(names), np.stack(entries, axis=1) if entries else np.zeros((len(patterns), 0)), place
 
 
-def _unused(patterns: pd.DataFrame) -> str:
-    """Beginning of names that no category and no level of one has."""
-    taken, begin = " ".join([*map(str, patterns), *(str(level) for name in patterns for level in patterns[name].cat.categories)]), "number_"
-    while begin in taken:
-        begin += "_"
-    return begin
+def _plain(factor: Factor, levels: pd.Series) -> Category | None:
+    """A category with treatment contrasts; None for what only formulaic can code, or can say what is wrong with."""
+    written = TREATMENT.match(factor.written) if factor.kind == "python" else None
+    names = tuple(str(level) for level in levels.cat.categories)
+    base = written.group(1) if written else None
+    if (factor.kind == "python" and written is None) or (base is not None and base not in names):
+        return None
+    return Category(levels.cat.codes.to_numpy(), names, names.index(base) if base is not None else 0)
 
 
 def _with_base(factor: Factor, patterns: pd.DataFrame) -> Factor:
     """The factor with a base that is given as a number written as text, which levels are here."""
-    from formulaic.parser.types import Factor
-
-    base, name = BASE.search(factor.expr), _named_category(factor)
+    base, name = BASE.search(factor.written), _named_category(factor)
     if base is None or name not in patterns:
         return factor
     levels = [str(level) for level in patterns[name].cat.categories]
     if base.group(2) not in levels:
-        raise ValueError(f"formula: {factor.expr}: {base.group(2)} is no level of {name}, which has {', '.join(levels)}.")
-    return Factor(BASE.sub(r"\1'\2'\3", factor.expr), eval_method="python")
-
-
-def _original(name: str, alias: dict[str, str]) -> str:
-    """A column's name with the numbers as the formula writes them."""
-    for written, short in alias.items():
-        name = name.replace(short, written)
-    return name
+        raise ValueError(f"formula: {factor.written}: {base.group(2)} is no level of {name}, which has {', '.join(levels)}.")
+    return Factor(BASE.sub(r"\1'\2'\3", factor.written), "python")
 
 
 def _weights(matrix: np.ndarray, place: list[int], n_features: int) -> np.ndarray:

@@ -51,8 +51,15 @@ def _falling(moves: Float[np.ndarray, "directions rows"]) -> np.ndarray | None:
     return found.x if found.success and (rows @ found.x).min() < -np.sqrt(MOVED) * np.abs(moves).max() else None
 
 
-def described(design: Design, direction: Float[np.ndarray, " fixed"]) -> str:
-    """The numbers that a direction of the fixed effects is about, and the categories in which it moves, such as "x in kind b"."""
+def described(design: Design, direction: Float[np.ndarray, " fixed"], least: float = MOVED) -> str:
+    """The numbers that a direction of the fixed effects is about, and the categories in which it moves, such as "x in kind b".
+
+    Args:
+        design: The design.
+        direction: Weights of the fixed effects.
+        least: Share of the largest movement, root mean square over a category's rows, below which a category doesn't move. Where it is more
+            than rounding, movements are counted from the category that varies least, since a search may add any constant.
+    """
     sums, products = feature_moments(design)
     n_patterns, shape = len(design.patterns), sums.shape[1]
     mean, square = np.zeros((n_patterns, shape)), np.zeros((n_patterns, shape, shape))
@@ -61,8 +68,12 @@ def described(design: Design, direction: Float[np.ndarray, " fixed"]) -> str:
     n_rows = mean[:, 0]
     mean, square = mean / n_rows[:, None], square / n_rows[:, None, None]
     slope = design.fixed.weight @ direction
+    if least > MOVED:
+        within = np.einsum("qk,qkl,ql->q", slope, square - mean[:, :, None] * mean[:, None, :], slope)
+        calmest = np.argmin(within)
+        slope[:, 0] -= mean[calmest] @ slope[calmest]
     size = np.sqrt(np.maximum(np.einsum("qk,qkl,ql->q", slope, square, slope), 0.0))
-    moved = size > MOVED * size.max()
+    moved = size > least * size.max()
     by_feature = np.abs(slope) * np.sqrt(np.maximum(np.einsum("qkk->qk", square) - mean**2, 0.0))
     named = np.flatnonzero((by_feature[moved] > NAMED * size.max()).any(axis=0))
     numbers = ", ".join(":".join(design.features[k]) for k in named if k > 0)

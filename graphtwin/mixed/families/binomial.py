@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, gammaln
+import scipy
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import LOGIT, Link
@@ -44,7 +44,7 @@ class Binomial:
 
     def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Sum of the logarithms of the binomial coefficients of successes y among the trials."""
-        each = gammaln(self.trials + 1.0) - gammaln(y + 1.0) - gammaln(self.trials - y + 1.0)
+        each = scipy.special.gammaln(self.trials + 1.0) - scipy.special.gammaln(y + 1.0) - scipy.special.gammaln(self.trials - y + 1.0)
         constant = float(each.sum() if times is None else times @ each)
         return lambda inner: (constant, np.zeros(0))
 
@@ -76,8 +76,8 @@ class Binomial:
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of less than y successes, and of y or less, by the incomplete beta function."""
         left, failed = self.trials - y, 1.0 - mean / self.trials
-        below = np.where(y > 0, betainc(left + 1.0, np.maximum(y, 1.0), failed), 0.0)
-        return below, np.where(left > 0, betainc(np.maximum(left, 1.0), y + 1.0, failed), 1.0)
+        below = np.where(y > 0, scipy.special.betainc(left + 1.0, np.maximum(y, 1.0), failed), 0.0)
+        return below, np.where(left > 0, scipy.special.betainc(np.maximum(left, 1.0), y + 1.0, failed), 1.0)
 
 
 def _small_and_chance(eta: Rows) -> tuple[Rows, Rows]:

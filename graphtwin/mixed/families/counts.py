@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaln, digamma, gammaln, pdtr
+import scipy
+from jaxtyping import Float
 
 from graphtwin.mixed.families.binomial import Binomial
 from graphtwin.mixed.families.family import ByShape, Distribution, Normaliser, Rows, Shape
@@ -15,6 +17,8 @@ from graphtwin.mixed.families.links import LOG, Link
 from graphtwin.mixed.families.nb1 import LinearNegativeBinomial
 from graphtwin.mixed.families.tweedie import Tweedie
 from graphtwin.mixed.families.zero_inflated import ZeroInflated
+
+SUMMED = 1e4  # largest count up to which logarithms are summed; beyond they are too many
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Poisson:
 
     def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Minus the sum of log y!, whatever the shape."""
-        each = gammaln(y + 1.0)
-        constant = -float(each.sum() if times is None else times @ each)
+        value, times = _distinct(y, times)
+        constant = -float(times @ np.array([math.lgamma(count + 1.0) for count in value]))
         return lambda inner: (constant, np.zeros(0))
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
@@ -71,7 +75,7 @@ class Poisson:
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of less than y, and of y or less, by the incomplete gamma function."""
-        return np.where(y > 0, pdtr(np.maximum(y - 1.0, 0.0), mean), 0.0), pdtr(y, mean)
+        return np.where(y > 0, scipy.special.pdtr(np.maximum(y - 1.0, 0.0), mean), 0.0), scipy.special.pdtr(y, mean)
 
 
 @dataclass(frozen=True)
@@ -102,16 +106,12 @@ class NegativeBinomial:
 
     def normaliser(self, y: Rows, times: Rows | None = None) -> Normaliser:
         """Sum of log Gamma(y + phi) / (Gamma(phi) y!), over the distinct counts."""
-        if times is None:
-            value, times = np.unique(y, return_counts=True)
-        else:
-            value, place = np.unique(y, return_inverse=True)
-            times = np.bincount(place, weights=times)
+        value, times = _distinct(y, times)
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
-            phi = np.exp(inner[0])
-            slope = times @ (digamma(value + phi) - digamma(phi))
-            return -float(times @ (np.log(value + phi) + betaln(phi, value + 1.0))), np.array([phi * slope])
+            phi = float(np.exp(inner[0]))
+            log, slope = _log_rising(value, phi)
+            return float(times @ log), np.array([phi * (times @ slope)])
 
         return at
 
@@ -153,8 +153,8 @@ class NegativeBinomial:
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of less than y, and of y or less, by the incomplete beta function."""
         share = shape["phi"] / (shape["phi"] + mean)
-        below = np.where(y > 0, betainc(shape["phi"], np.maximum(y, 1.0), share), 0.0)
-        return below, betainc(shape["phi"], y + 1.0, share)
+        below = np.where(y > 0, scipy.special.betainc(shape["phi"], np.maximum(y, 1.0), share), 0.0)
+        return below, scipy.special.betainc(shape["phi"], y + 1.0, share)
 
 
 FAMILIES: dict[str, Distribution] = {
@@ -182,6 +182,26 @@ def family_named(name: str) -> Distribution:
     if name not in FAMILIES:
         raise ValueError(f"family {name!r} is unknown. There are {', '.join(FAMILIES)}.")
     return FAMILIES[name]
+
+
+def _distinct(y: Rows, times: Rows | None) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, " values"]]:
+    """The distinct responses and how often each occurs, rows counting as often as `times` says."""
+    if times is None:
+        value, n = np.unique(y, return_counts=True)
+        return value, n.astype(np.float64)
+    value, place = np.unique(y, return_inverse=True)
+    return value, np.bincount(place, weights=times)
+
+
+def _log_rising(value: Float[np.ndarray, " values"], phi: float) -> tuple[Float[np.ndarray, " values"], Float[np.ndarray, " values"]]:
+    """Log Gamma(y + phi) / (Gamma(phi) y!) of each count, the sum over j < y of log (phi + j) / (j + 1), and its derivative by phi."""
+    largest = value.max(initial=0.0)
+    if largest > SUMMED:
+        log = -np.log(value + phi) - scipy.special.betaln(phi, value + 1.0)
+        return log, scipy.special.digamma(value + phi) - scipy.special.digamma(phi)
+    below, place = np.arange(largest), value.astype(np.int64)
+    log, slope = np.log(phi + below) - np.log1p(below), 1.0 / (phi + below)
+    return np.r_[0.0, np.cumsum(log)][place], np.r_[0.0, np.cumsum(slope)][place]
 
 
 def _log_shares(logit: Rows) -> tuple[Rows, Rows]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammainc, gammaln
+import scipy
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import LOG, Link
@@ -43,8 +43,8 @@ class Gamma:
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             k = np.exp(-inner[0])
-            value = (k - 1.0) * log_y + n * (k * np.log(k) - gammaln(k))
-            return float(value), np.array([-k * (log_y + n * (np.log(k) + 1.0 - digamma(k)))])
+            value = (k - 1.0) * log_y + n * (k * np.log(k) - scipy.special.gammaln(k))
+            return float(value), np.array([-k * (log_y + n * (np.log(k) + 1.0 - scipy.special.digamma(k)))])
 
         return at
 
@@ -77,5 +77,5 @@ class Gamma:
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of y or less, by the incomplete gamma function, twice: no value has a probability of its own."""
-        at = gammainc(1.0 / shape["phi"], y / (shape["phi"] * mean))
+        at = scipy.special.gammainc(1.0 / shape["phi"], y / (shape["phi"] * mean))
         return at, at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import IDENTITY, Link
@@ -71,5 +71,5 @@ class Gaussian:
 
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of y or less, by the normal distribution, twice: no value has a probability of its own."""
-        at = ndtr((y - mean) / shape["sigma"])
+        at = scipy.special.ndtr((y - mean) / shape["sigma"])
         return at, at

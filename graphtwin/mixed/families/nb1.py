@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from scipy.special import betainc, gammaln
+import scipy
 
 from graphtwin.mixed.families.compiled import compiled
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
@@ -51,7 +51,7 @@ class LinearNegativeBinomial:
         """Sum of y log(phi / (1 + phi)) - log y!."""
         times = np.ones_like(y) if times is None else times
         large = np.where(y > ADDED, y * np.log(np.maximum(y, 1.0)) - y, 0.0)
-        total, constant = float(times @ y), float(times @ (large - gammaln(y + 1.0)))
+        total, constant = float(times @ y), float(times @ (large - scipy.special.gammaln(y + 1.0)))
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             share = 1.0 / (1.0 + np.exp(inner[0]))
@@ -100,7 +100,7 @@ class LinearNegativeBinomial:
     def cumulative(self, y: Rows, mean: Rows, shape: dict[str, float]) -> tuple[Rows, Rows]:
         """Probability of less than y, and of y or less, by the incomplete beta function."""
         size, share = mean / shape["phi"], 1.0 / (1.0 + shape["phi"])
-        return np.where(y > 0, betainc(size, np.maximum(y, 1.0), share), 0.0), betainc(size, y + 1.0, share)
+        return np.where(y > 0, scipy.special.betainc(size, np.maximum(y, 1.0), share), 0.0), scipy.special.betainc(size, y + 1.0, share)
 
 
 @compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from graphtwin.mixed.families.family import ByShape, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import LOG, Link
@@ -32,7 +32,7 @@ class Tweedie:
 
     def shape(self, inner: Shape) -> dict[str, float]:
         """The reported shape parameters, phi and power."""
-        return {"phi": float(np.exp(inner[0])), "power": float(1.0 + expit(inner[1]))}
+        return {"phi": float(np.exp(inner[0])), "power": float(1.0 + scipy.special.expit(inner[1]))}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
         """The reason to refuse a power that comes within 0.001 of 1 (a scaled Poisson) or 2 (a gamma without zeros)."""
@@ -49,7 +49,7 @@ class Tweedie:
 
     def rows(self, eta: Rows, y: Rows, inner: Shape, score: Rows, weight: Rows) -> float:
         """Summed log-likelihood without normaliser; fills the score (y mu^(1-p) - mu^(2-p)) / phi and the weight."""
-        power = 1.0 + expit(inner[1])
+        power = 1.0 + scipy.special.expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
         seen *= y
         np.subtract(seen, zero, out=score)
@@ -58,13 +58,13 @@ class Tweedie:
 
     def log_likelihoods(self, eta: Rows, y: Rows, inner: Shape) -> Rows:
         """Log-likelihood of each row without normaliser."""
-        power = 1.0 + expit(inner[1])
+        power = 1.0 + scipy.special.expit(inner[1])
         each: Rows = y * np.exp((1.0 - power) * eta - inner[0]) / (1.0 - power) - np.exp((2.0 - power) * eta - inner[0]) / (2.0 - power)
         return each
 
     def derivatives(self, eta: Rows, y: Rows, inner: Shape) -> tuple[Rows, list[ByShape]]:
         """Derivative of the weight by eta, and all derivatives by log phi and the logit of power - 1."""
-        power = 1.0 + expit(inner[1])
+        power = 1.0 + scipy.special.expit(inner[1])
         seen, zero = np.exp((1.0 - power) * eta - inner[0]), np.exp((2.0 - power) * eta - inner[0])
         seen *= y
         score, weight = seen - zero, (power - 1.0) * seen + (2.0 - power) * zero

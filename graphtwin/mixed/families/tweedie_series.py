@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import no_type_check
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.special import digamma, expit, gammainc, gammaln
 
 from graphtwin.mixed.families.compiled import compiled
 
@@ -45,7 +45,7 @@ class TweedieNormaliser:
         """
         if not len(self.log_y):
             return 0.0, np.zeros(2)
-        share = float(expit(inner[1]))
+        share = float(scipy.special.expit(inner[1]))
         power, chain = 1.0 + share, share * (1.0 - share)
         alpha = (2.0 - power) / (1.0 - power)
         log_z = -alpha * self.log_y + (alpha * np.log(power - 1.0) - (1.0 - alpha) * inner[0] - np.log(2.0 - power))
@@ -70,8 +70,8 @@ def sum_series(
             "They are close to continuous: a gamma model of the positive ones would fit better."
         )
     number = np.arange(1.0, 2.0 * longest + 200.0)
-    order = digamma(-number * alpha)
-    table = _tabulate(grid, number, -gammaln(number + 1.0) - gammaln(-number * alpha), number * order, longest)
+    order = scipy.special.digamma(-number * alpha)
+    table = _tabulate(grid, number, -scipy.special.gammaln(number + 1.0) - scipy.special.gammaln(-number * alpha), number * order, longest)
     return _read_off(log_z, log_y, times, low, SPACING, table)
 
 
@@ -158,6 +158,6 @@ def tweedie_cumulative(
         probability[going] *= rate[going] / number
         passed[going] += probability[going]
         length = y[going] / (phi * (power - 1.0) * mean[going] ** (power - 1.0))
-        total[going] += probability[going] * gammainc(number * (2.0 - power) / (power - 1.0), length)
+        total[going] += probability[going] * scipy.special.gammainc(number * (2.0 - power) / (power - 1.0), length)
         going = going[(passed[going] < 1.0 - TAIL) & (probability[going] > 1e-300)]
     return np.minimum(total, 1.0)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from graphtwin.mixed.families.family import ByShape, Distribution, Normaliser, Rows, Shape
 from graphtwin.mixed.families.links import Link
@@ -57,11 +57,11 @@ class ZeroInflated:
 
     def shape(self, inner: Shape) -> dict[str, float]:
         """The reported shapes of the counts and the share of structural zeros."""
-        return {**self.counts.shape(inner[:-1]), "zero_inflation": float(expit(inner[-1]))}
+        return {**self.counts.shape(inner[:-1]), "zero_inflation": float(scipy.special.expit(inner[-1]))}
 
     def degenerate(self, inner: Shape, mean: float) -> str | None:
         """The reason to refuse shapes of the counts, or a share of structural zeros that is 0."""
-        if expit(inner[-1]) < NONE:
+        if scipy.special.expit(inner[-1]) < NONE:
             return f"zero_inflation runs to 0: there are no more zeros than the counts make. Use family {self.counts.name}"
         return self.counts.degenerate(inner[:-1], mean)
 
@@ -71,7 +71,7 @@ class ZeroInflated:
 
         def at(inner: np.ndarray) -> tuple[float, np.ndarray]:
             value, by_shape = counted(inner[:-1])
-            return value - n * float(np.logaddexp(0.0, inner[-1])), np.r_[by_shape, -n * expit(inner[-1])]
+            return value - n * float(np.logaddexp(0.0, inner[-1])), np.r_[by_shape, -n * scipy.special.expit(inner[-1])]
 
         return at
 
@@ -79,7 +79,7 @@ class ZeroInflated:
         """Summed log-likelihood without normaliser; fills score and weight, which may be negative at zeros."""
         value, zero = self.counts.rows(eta, y, inner[:-1], score, weight), np.flatnonzero(y == 0)
         log_zero = self._log_zero(eta[zero], inner)
-        r, plain = expit(log_zero - inner[-1]), score[zero]
+        r, plain = scipy.special.expit(log_zero - inner[-1]), score[zero]
         weight[zero] = r * weight[zero] - r * (1.0 - r) * plain**2
         score[zero] = r * plain
         return value + float((np.logaddexp(inner[-1], log_zero) - log_zero).sum())
@@ -98,7 +98,7 @@ class ZeroInflated:
         by_eta, shapes = self.counts.derivatives(eta, y, inner[:-1])
         score, weight = np.empty_like(eta), np.empty_like(eta)
         self.counts.rows(eta, y, inner[:-1], score, weight)
-        r = np.where(y == 0, expit(self._log_zero(eta, inner) - inner[-1]), 1.0)
+        r = np.where(y == 0, scipy.special.expit(self._log_zero(eta, inner) - inner[-1]), 1.0)
         spread = r * (1.0 - r)  # 0 where y is above 0: nothing changes there
         bend = spread * (1.0 - 2.0 * r)
         bent = r * by_eta + 3.0 * spread * score * weight - bend * score**3
@@ -117,7 +117,7 @@ class ZeroInflated:
         """The weight where the probability that a zero was counted is held."""
         score, weight = np.empty_like(eta), np.empty_like(eta)
         self.counts.rows(eta, y, inner[:-1], score, weight)
-        return np.where(y == 0, expit(self._log_zero(eta, inner) - inner[-1]), 1.0) * weight
+        return np.where(y == 0, scipy.special.expit(self._log_zero(eta, inner) - inner[-1]), 1.0) * weight
 
     def variance(self, mean: Rows, shape: dict[str, float]) -> Rows:
         """Variance of the response, (1 - pi) (v + pi mu^2) with mu and v the mean and variance of the counts."""

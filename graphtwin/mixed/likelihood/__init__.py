@@ -8,6 +8,7 @@ from graphtwin.mixed.likelihood.one_factor import OneFactor
 from graphtwin.mixed.likelihood.quadrature import Quadrature, require_scalar_factor
 from graphtwin.mixed.likelihood.range_search import RangeSearch, range_limits
 from graphtwin.mixed.likelihood.restricted import Restricted
+from graphtwin.mixed.likelihood.spread import covariance_changes
 from graphtwin.mixed.likelihood.start import predictor_unit, starting_evaluation, starting_roots
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Restricted",
     "Search",
     "WithFields",
+    "covariance_changes",
     "mode_covariances",
     "predictor_unit",
     "range_limits",

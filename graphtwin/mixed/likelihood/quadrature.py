@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.special import logsumexp, roots_hermitenorm
 
 from graphtwin.mixed.design import NO_FACTOR, Design, NodeSums, sum_leverage, sum_nodes
 from graphtwin.mixed.likelihood.laplace import Point
@@ -45,14 +45,14 @@ class Quadrature:
     def __call__(self, point: Point) -> tuple[float, Float[np.ndarray, " parameters"]]:
         """Value and gradient at the mode of the random effects."""
         assert isinstance(point, OneFactorPoint), "other arrangements were refused"
-        nodes, weights, whole = roots_hermitenorm(self.n_points, mu=True)
+        nodes, weights, whole = scipy.special.roots_hermitenorm(self.n_points, mu=True)
         middle, curvature = point.by_group[:, 0], point.hessian[:, 0, 0]
         away = nodes[:, None] / np.sqrt(curvature)
         design = point.model.design
         at = sum_nodes(design, point.model.family, self._coefficients(point, away), point.inner)
         each = _over_groups(point, at.value) - 0.5 * (middle + away) ** 2
         each += (np.log(weights / whole) + 0.5 * nodes**2)[:, None]
-        total = logsumexp(each, axis=0)
+        total = scipy.special.logsumexp(each, axis=0)
         return float(total.sum()) - point.value, _gradient(point, at, np.exp(each - total), away)
 
     def _coefficients(self, point: OneFactorPoint, away: np.ndarray) -> Float[np.ndarray, "nodes cells features"]:

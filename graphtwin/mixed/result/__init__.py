@@ -1,6 +1,7 @@
 """A fitted model, and what a reader asks of it."""
 
 from graphtwin.mixed.result.comparison import anova
+from graphtwin.mixed.result.degrees import Satterthwaite
 from graphtwin.mixed.result.fitted import MixedFit, Source
 from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
@@ -13,6 +14,7 @@ __all__ = [
     "FittedGrouping",
     "HeldLikelihood",
     "MixedFit",
+    "Satterthwaite",
     "Source",
     "anova",
     "check_residuals",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
+import scipy
 
 from graphtwin.mixed.design import parse_formula
 from graphtwin.mixed.result.fitted import MixedFit
@@ -50,7 +50,7 @@ def anova(smaller: MixedFit, larger: MixedFit) -> pd.DataFrame:
             "aic": [smaller.aic, larger.aic],
             "chi2": [np.nan, chi2],
             "df": [np.nan, float(df)],
-            "p": [np.nan, float(chdtrc(df, chi2))],
+            "p": [np.nan, float(scipy.special.chdtrc(df, chi2))],
         }
     )
 

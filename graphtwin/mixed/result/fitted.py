@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,18 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import ndtr, ndtri
 
 from graphtwin.artifacts import write_json
 from graphtwin.mixed.families import family_named
+from graphtwin.mixed.result.degrees import LEVEL, Satterthwaite, require_level, wald_table
 from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
 from graphtwin.mixed.result.predictions import predicted, simulated
 from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
-
-# Names of the attributes of a fit and its groupings that are arrays: the lists of JSON become arrays again.
-ARRAYS = {"estimate", "covariance", "weight", "feature_mean", "feature_sd", "n_rows_of_pattern", "sd", "correlation", "modes", "mode_sd"}
-LEVEL = 0.95  # level of intervals where none is asked for
+from graphtwin.mixed.result.stored import stored_entries
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,8 @@ class MixedFit:
         feature_sd: Standard deviations of the features over all rows.
         response: Digest of the response of all rows in their order, by which two models are known to explain the same rows.
         fields: Spatial random effects.
+        satterthwaite: What degrees of freedom are made of; None where estimates are referred to a normal distribution, as all are but those
+            of Gaussian models without fields.
         source: What the model was fitted to; None where it was read from a file.
     """
 
@@ -96,6 +94,7 @@ class MixedFit:
     feature_sd: Float[np.ndarray, " features"]
     response: str
     fields: tuple[FittedField, ...] = ()
+    satterthwaite: Satterthwaite | None = None
     source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -119,17 +118,18 @@ class MixedFit:
         return pd.Series(self.se, index=list(self.names), name="se")
 
     def to_frame(self, level: float = LEVEL) -> pd.DataFrame:
-        """Fixed effects: effect, estimate, se, z, p, low and high of the Wald interval, and per_sd.
+        """Fixed effects: effect, estimate, se, z, p, low and high of the Wald interval, and per_sd; of a Gaussian model t and df, not z.
 
         Args:
             level: Share of intervals that hold the true effect.
 
         Returns:
             One row an effect; per_sd is its change a standard deviation of the numbers that it multiplies, NaN where there are none.
+            Degrees of freedom (df) of a Gaussian model are Satterthwaite's, as lmerTest has them (`degrees`).
         """
         feature = np.abs(self.weight).max(axis=0).argmax(axis=0)
         per_sd = np.where(feature > 0, self.estimate * self.feature_sd[feature], np.nan)
-        return wald_table(pd.DataFrame({"effect": self.names}), self.estimate, self.se, level).assign(per_sd=per_sd)
+        return self.combine(pd.DataFrame({"effect": self.names}), np.eye(len(self.names)), level).assign(per_sd=per_sd)
 
     def conf_int(self, level: float = LEVEL, method: str = "wald") -> pd.DataFrame:
         """Intervals of the fixed effects: low and high, one row an effect.
@@ -142,7 +142,7 @@ class MixedFit:
         Raises:
             ValueError: When level or method are none, or the profile is asked of a model that was read from a file.
         """
-        _require_level(level)
+        require_level(level)
         if method not in ("wald", "profile"):
             raise ValueError(f"conf_int: method {method!r} is unknown. There are wald and profile.")
         if method == "wald":
@@ -164,7 +164,7 @@ class MixedFit:
         Combinations of categories that the model was fitted without are predicted by the effects that they are made of.
 
         Args:
-            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            table: Rows with the columns of the formula but the response; None for the table of the fit, with its rows of weight 0.
             kind: "response" for the mean (of successes that among a row's trials, of zero-inflated counts with the structural zeros),
                 or "link" for the linear predictor: log rate, log odds or mean.
             random: Whether the effects found for the groups, and fields, enter; without them a group's effect is 0, and neither groups nor
@@ -184,7 +184,7 @@ class MixedFit:
         Args:
             n: Number of draws; the first ones are the same whatever their number.
             seed: Seed of the draws.
-            table: Rows with the columns of the formula but the response; None for those that were fitted.
+            table: Rows with the columns of the formula but the response; None for the table of the fit, with its rows of weight 0.
             new_groups: Whether the random effects of every group, and fields, are drawn anew instead of keeping those found.
         """
         return simulated(self, self._table("simulate") if table is None else table, n, seed, new_groups)
@@ -196,7 +196,7 @@ class MixedFit:
         return self.source.table
 
     def contrast(self, weights: Mapping[str, float]) -> pd.Series:
-        """A linear combination of fixed effects: estimate, se, z, p, low, high.
+        """A linear combination of fixed effects: estimate, se, z (t and df of a Gaussian model), p, low, high.
 
         Args:
             weights: Weight of each effect that takes part, such as {"x": 1.0, "x:kind[T.b]": 1.0}.
@@ -210,14 +210,17 @@ class MixedFit:
         row = np.array([[weights.get(name, 0.0) for name in self.names]])
         return self.combine(pd.DataFrame(index=[0]), row).iloc[0]
 
-    def combine(self, labels: pd.DataFrame, rows: Float[np.ndarray, "contrasts fixed"]) -> pd.DataFrame:
-        """Several linear combinations: the labels with estimate, se, z, p, low, high.
+    def combine(self, labels: pd.DataFrame, rows: Float[np.ndarray, "contrasts fixed"], level: float = LEVEL) -> pd.DataFrame:
+        """Several linear combinations: the labels with estimate, se, z (t and df of a Gaussian model), p, low, high.
 
         Args:
             labels: Columns that name the combinations, one row each.
             rows: Weights of the fixed effects in each combination.
+            level: Share of intervals that hold the true combination.
         """
-        return wald_table(labels, rows @ self.estimate, np.sqrt(np.einsum("ci,ij,cj->c", rows, self.covariance, rows)))
+        se = np.sqrt(np.einsum("ci,ij,cj->c", rows, self.covariance, rows))
+        degrees = None if self.satterthwaite is None else self.satterthwaite.degrees(rows)
+        return wald_table(labels, rows @ self.estimate, se, degrees, level)
 
     def grouping(self, name: str) -> FittedGrouping:
         """Random effects of one grouping by its name.
@@ -288,36 +291,4 @@ class MixedFit:
         Raises:
             ValueError: When the file holds something else.
         """
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-        wanted = {entry.name for entry in fields(cls)} - {"source"}
-        if not isinstance(found, dict) or set(found) != wanted:
-            missing = wanted - set(found) if isinstance(found, dict) else wanted
-            raise ValueError(
-                f"{path}: this is no mixed model; {len(missing)} of its entries are missing: {', '.join(sorted(missing)[:5])}."
-            )
-        found["groupings"] = tuple(FittedGrouping(**_restored(grouping)) for grouping in found["groupings"])
-        found["fields"] = tuple(FittedField.from_dict(one) for one in found["fields"])
-        found["features"] = tuple(tuple(feature) for feature in found["features"])
-        return cls(**_restored(found))
-
-
-def _restored(found: dict[str, Any]) -> dict[str, Any]:
-    """Arrays and tuples again, from the lists of JSON; null is NaN."""
-    arrays = {name: np.array(value, dtype=np.float64) for name, value in found.items() if name in ARRAYS}
-    free = {"free": tuple(tuple(entry) for entry in found["free"])} if "free" in found else {}
-    return found | arrays | free | {name: tuple(found[name]) for name in ("names", "notes", "effects") if name in found}
-
-
-def wald_table(
-    labels: pd.DataFrame, estimate: Float[np.ndarray, " rows"], se: Float[np.ndarray, " rows"], level: float = LEVEL
-) -> pd.DataFrame:
-    """The labels with estimate, se, z, the two-sided p of a normal, and the bounds low and high of the interval."""
-    _require_level(level)
-    z, wide = estimate / se, ndtri(0.5 + 0.5 * level) * se
-    return labels.assign(estimate=estimate, se=se, z=z, p=2.0 * ndtr(-np.abs(z)), low=estimate - wide, high=estimate + wide)
-
-
-def _require_level(level: float) -> None:
-    """Refuse a level that is no share, such as 95."""
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level {level}: it is a share of the intervals, between 0 and 1. Write 0.95 for 95 %.")
+        return cls(**stored_entries(path, {entry.name for entry in fields(cls)} - {"source"}))

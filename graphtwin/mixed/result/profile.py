@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.special import ndtri
 
 HeldLikelihood = Callable[[int, float], float]  # number of a fixed effect and the value it is held at to the maximised log-likelihood
 CLOSE = 1e-4  # distance of the signed root from its quantile at which a bound is found; its error is this share of a standard error
@@ -35,7 +35,7 @@ def profile_bounds(
     Raises:
         ValueError: When the table behind `held` gives another log-likelihood: it was changed since the fit.
     """
-    bounds, quantile = np.empty((len(estimate), 2)), float(ndtri(0.5 + 0.5 * level))
+    bounds, quantile = np.empty((len(estimate), 2)), float(scipy.special.ndtri(0.5 + 0.5 * level))
     for effect, (centre, width) in enumerate(zip(estimate, se, strict=True)):
         top = held(effect, centre)
         if abs(top - log_likelihood) > CHANGED * max(1.0, 1e-6 * abs(log_likelihood)):

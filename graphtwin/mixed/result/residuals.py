@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float
-from scipy.special import kolmogorov
 
 from graphtwin.execute import rng_for
 from graphtwin.mixed.design import numbers_of, parse_formula
@@ -64,7 +64,7 @@ def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations
     typical = float(np.sqrt(np.pi / 2.0) * np.log(2.0) / np.sqrt(n))  # mean of Kolmogorov's distribution
     below, at = family.cumulative(np.zeros(n), mean, fit.shape)
     shown = ("dispersion", "zeros") if (at > below).any() else ("dispersion",)
-    rows = [("uniformity", distance, typical, float(kolmogorov(distance * np.sqrt(n))))]
+    rows = [("uniformity", distance, typical, float(scipy.special.kolmogorov(distance * np.sqrt(n))))]
     for name, seen, simulated in zip(shown, (np.mean((y - mean) ** 2 / variance), np.count_nonzero(y == 0)), drawn.T, strict=False):
         rows.append((name, float(seen), float(simulated.mean()), float(two_sided_p(float(seen), simulated))))
     found = pd.DataFrame(rows, columns=["check", "observed", "expected", "p"])
