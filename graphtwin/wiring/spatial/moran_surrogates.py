@@ -11,7 +11,7 @@ at lengths below that of the finest leading pattern (about (volume / LEADING)^(1
 
 Valid where function is a stationary field: coefficients of different patterns are then about uncorrelated. Wiring may have any field.
 As U is linear in the map, a replicate is one sum over patterns: time grows with cells x replicates, after eigenvectors that take
-cells^3 (exact) or cells x LEADING^2.
+cells^3 (exact) or cells x LEADING^2, as `leading_eigenvectors` says.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, eigsh
 from scipy.spatial import cKDTree
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import replicate
 from graphtwin.wiring.nulls import NullDistribution
+from graphtwin.wiring.spatial.leading_eigenvectors import leading_eigenvectors
 from graphtwin.wiring.spatial.similarity_maps import SimilarityMaps, require_distinct
 
 N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
 MOST_EXACT = 1500  # cells up to which all eigenvectors are computed
 LEADING = 300  # eigenvectors of larger graphs
-TOLERANCE = 1e-4  # relative error of eigenvalues of larger graphs; patterns are orthonormal whatever it is
+TOLERANCE = 1e-4  # error of eigenvalues of larger graphs, over the largest; patterns are orthonormal whatever it is
 NEIGHBOURS = 6  # nearest neighbours that a cell is joined with
 FEWEST_PLACES = 8  # distinct places: 7 signs give 64 two-sided values, so that p can be below 0.05
 
@@ -51,15 +51,7 @@ def moran_eigenvectors(position_um: Float[np.ndarray, "cells 3"], what: str = "c
     n, weights = len(position_um), _joined(position_um)
     if n <= MOST_EXACT:
         return _all_patterns(weights.toarray())
-
-    def centred(x: np.ndarray) -> np.ndarray:
-        y = weights @ (x - x.mean(0))
-        return y - y.mean(0)
-
-    first = rng_for(0, "start of eigenvectors").normal(size=n)
-    operator = LinearOperator((n, n), matvec=centred, matmat=centred, dtype=np.float64)
-    size, patterns = eigsh(operator, LEADING, which="LA", v0=first, tol=TOLERANCE)
-    return np.ascontiguousarray(patterns[:, np.argsort(-size)])
+    return leading_eigenvectors(weights, position_um, LEADING, TOLERANCE)
 
 
 def _joined(position_um: np.ndarray) -> sparse.csr_array:

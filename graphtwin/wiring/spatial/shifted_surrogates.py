@@ -12,17 +12,15 @@ field over a box that cells fill. Time grows with pairs x replicates, memory wit
 
 from __future__ import annotations
 
-from typing import no_type_check
-
 import numpy as np
 from jaxtyping import Float
-from numba import njit
 from scipy.spatial import cKDTree
 from scipy.special import gamma
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import replicate
 from graphtwin.wiring.nulls import NullDistribution
+from graphtwin.wiring.spatial.dealt_scores import dealt_scores, group_weights, similarities_of
 from graphtwin.wiring.spatial.moran_surrogates import N_REPLICATES
 from graphtwin.wiring.spatial.similarity_maps import SimilarityMaps, require_distinct
 
@@ -47,15 +45,14 @@ def shift_targets(maps: SimilarityMaps, seed: int, n_replicates: int = N_REPLICA
     """
     place, box = torus(maps.target_um)
     tree = cKDTree(place, boxsize=box)
-    choices, residual = maps.test.choices, maps.test.residual
+    weights = group_weights(maps)
+    similarities = similarities_of(maps, weights)
 
     def draw(number: int) -> np.ndarray:
         rng = rng_for(seed, "toroidal shift", maps.test.similarity, number)
         source = tree.query(shifted(place, box, rng))[1]
-        value = maps.value[maps.of_draw(number)]
-        return relabelled_score(choices.start, choices.block_group, choices.block_axon, choices.target, residual, value, source, n_groups)
+        return dealt_scores(weights, similarities[maps.of_draw(number)], source[None])[0]
 
-    n_groups = len(choices.groups)
     return maps.distribution("toroidal shift", np.stack(replicate(draw, n_replicates, workers, f"{maps.test.similarity} toroidal shift")))
 
 
@@ -101,16 +98,3 @@ def _check_filled(place: np.ndarray, box: np.ndarray) -> None:
 
 def _micrometres(box: np.ndarray) -> str:
     return " x ".join(f"{side:.0f}" for side in box)
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def relabelled_score(start, block_group, block_axon, target, residual, value, source, n_groups):
-    """Score of each group when each target has the function of its source. Releases the GIL."""
-    score = np.zeros(n_groups)
-    for b in range(len(block_axon)):
-        a, total = block_axon[b], 0.0
-        for i in range(start[b], start[b + 1]):
-            total += residual[i] * value[a, source[target[i]]]
-        score[block_group[b]] += total
-    return score
