@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Float, Int, Num
 
 from graphtwin.execute import rng_for
+from graphtwin.shapes import Float, Int, Num
 
 # Units below which there is no interval: resamples lie between the smallest and the largest unit, and all n units lie on one side of the
 # truth with probability 2^(1 - n): 50 % with two, 12 % with four, 6 % with five.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 NORMAL_95 = 1.959963984540054  # standard deviations on each side of the mean that hold 95 % of a normal
 

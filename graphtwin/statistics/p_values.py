@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+
+from graphtwin.shapes import Bool, Float
 
 ROUNDING = 1e-9  # share of a statistic that may be rounding: sums in another order differ by less
 

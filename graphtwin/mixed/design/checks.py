@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.families import LOG, LOGIT, Distribution
+from graphtwin.shapes import Float, Int
 
 if TYPE_CHECKING:
     from graphtwin.mixed.design.design import Grouping

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.terms import Term
+from graphtwin.shapes import Float, Int
 
 Part = tuple[tuple[str, bool], ...]  # factors as they are written, and whether the base is left out
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import checks
 from graphtwin.mixed.design.expressions import column, numbers_of, numeric
@@ -18,6 +17,7 @@ from graphtwin.mixed.design.field_places import Field, place_fields
 from graphtwin.mixed.design.formula import ModelFormula, RandomTerm
 from graphtwin.mixed.design.patterns import Columns, Expansion, expand, level_codes, numbered
 from graphtwin.mixed.families import Responses
+from graphtwin.shapes import Float, Int
 
 BLOCK = 2**15  # rows a sweep handles at once: its buffers stay in the cache
 NO_FACTOR = "none"  # name of the empty grouping of a model without random effects

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 BY_ARGUMENTS = {  # functions of numpy by the number of their arguments
     1: "abs arccos arcsin arctan cbrt ceil cos cosh exp expm1 floor log log10 log1p log2 sign sin sinh sqrt tan tanh",

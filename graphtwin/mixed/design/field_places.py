@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.expressions import column
 from graphtwin.mixed.design.field_term import FieldTerm
 from graphtwin.mixed.design.kernels import distances
 from graphtwin.mixed.design.patterns import numbered
+from graphtwin.shapes import Float, Int
 
 FEWEST_PLACES = 4  # with fewer, SD and range can't be told apart
 LLOYD_STEPS = 20  # steps of k-means from knots that are spread already: it hardly moves after

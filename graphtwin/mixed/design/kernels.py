@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 JITTER = 1e-10  # share of white noise at the knots, without which the root of a very smooth kernel is rounding
 Correlation = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

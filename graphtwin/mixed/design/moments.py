@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from graphtwin.mixed.design.design import Design
 from graphtwin.mixed.design.sweeps import add_products, add_sums, log_mean, mirrored
+from graphtwin.shapes import Bool, Float
 
 REPRODUCED = 1e-12  # share of the largest response below which all that least squares leave is rounding
 

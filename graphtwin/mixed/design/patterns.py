@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.coding import Category, coded
 from graphtwin.mixed.design.contrasts import coded_by_formulaic
 from graphtwin.mixed.design.expressions import column, kind_of, numeric, remedy_of
 from graphtwin.mixed.design.terms import Factor, Term, read_terms
+from graphtwin.shapes import Float, Int
 
 COUNTED = 10**7  # most combinations that are numbered by counting, which takes 120 MB; more are sorted
 MAX_PATTERNS = 2000  # most combinations of categories; with as many columns the matrices of all have 64 MB

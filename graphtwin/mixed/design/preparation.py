@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from graphtwin.mixed.design import checks
 from graphtwin.mixed.design.design import NO_FACTOR, Design, build_design, group_codes
@@ -17,6 +16,7 @@ from graphtwin.mixed.design.moments import column_products, column_root, pattern
 from graphtwin.mixed.design.patterns import Columns
 from graphtwin.mixed.design.standard import standard_features
 from graphtwin.mixed.families import IDENTITY, LOGIT, Distribution
+from graphtwin.shapes import Float
 
 FEW_GROUPS = 5  # groups below which their variance is little more than a guess
 ABSORBED = 1e-9  # sum of squares within groups over that over all rows, below which a column is constant within groups

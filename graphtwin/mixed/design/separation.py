@@ -7,11 +7,11 @@ doi:10.1093/biomet/71.1.1; for Poisson models Correia, Guimaraes and Zylkin 2019
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design.design import Design
 from graphtwin.mixed.design.moments import column_products, feature_moments
 from graphtwin.mixed.design.sweeps import row_values
+from graphtwin.shapes import Float
 
 STILL = 1e-10  # mean square of a direction over the rows with a response below which it leaves them as they are
 MOVED = 1e-6  # share of the largest movement below which a row doesn't move

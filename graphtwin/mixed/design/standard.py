@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design.design import Design, Grouping
 from graphtwin.mixed.design.moments import column_products, column_root, pattern_products
 from graphtwin.mixed.design.patterns import Columns
 from graphtwin.mixed.design.sweeps import row_values
+from graphtwin.shapes import Float
 
 CONSTANT = 1e-12  # share of a feature's size below which its spread is rounding
 COLLINEAR = 1e-9  # smallest singular value, of random effects of size 1, below which a correlated term is left as it is

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design.design import BLOCK, Design
 from graphtwin.mixed.families import Family
+from graphtwin.shapes import Float, Int
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Float
 
 from graphtwin.mixed.families.binomial import Binomial
 from graphtwin.mixed.families.family import ByShape, Distribution, Normaliser, Rows, Shape
@@ -17,6 +16,7 @@ from graphtwin.mixed.families.links import LOG, Link
 from graphtwin.mixed.families.nb1 import LinearNegativeBinomial
 from graphtwin.mixed.families.tweedie import Tweedie
 from graphtwin.mixed.families.zero_inflated import ZeroInflated
+from graphtwin.shapes import Float
 
 SUMMED = 1e4  # largest count up to which logarithms are summed; beyond they are too many
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.families.links import Link
+from graphtwin.shapes import Float
 
 Rows = Float[np.ndarray, " rows"]
 Responses = Float[np.ndarray, "rows *columns"]  # one column, or with likelihood weights two: response and weight

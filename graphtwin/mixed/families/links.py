@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 Rows = Float[np.ndarray, " rows"]
 NODES = 80  # points of the Gauss-Hermite rule for a mean over a normal predictor: within 1e-7 up to a standard deviation of 3

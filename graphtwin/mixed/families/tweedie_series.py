@@ -14,9 +14,9 @@ from typing import no_type_check
 
 import numpy as np
 import scipy
-from jaxtyping import Float
 
 from graphtwin.mixed.families.compiled import compiled
+from graphtwin.shapes import Float
 
 SPACING = 0.04  # spacing of the grid in log z; the error of a quintic falls with its sixth power and is below 1e-9 a row
 DROP = 37.0  # fall of the log of a term below the largest at which the sum stops: exp(-37) changes nothing in double precision

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.families.family import Bounded, ByShape, Family, Rows, Shape
 from graphtwin.mixed.families.links import Link
+from graphtwin.shapes import Float
 
 Pairs = Float[np.ndarray, "rows 2"]
 

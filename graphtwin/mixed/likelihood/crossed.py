@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import Design, add_products, add_sums, cell_bounds, log_mean, mirrored
 from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.crossed_entries import CrossEntries
 from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_features, add_slot_sums, add_square, row_loads
 from graphtwin.mixed.likelihood.layout import Layout
+from graphtwin.shapes import Float, Int
 
 MAX_CROSSED = 6000  # most coefficients of the crossed groupings: a dense matrix of 288 MB
 BLOCK_ROWS, BLOCK_ENTRIES = 2**15, 2_000_000  # most rows, and most entries of C, that a block holds at once

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.families import compiled
+from graphtwin.shapes import Float, Int
 
 DENSE_PRODUCTS = 12  # products of a dense matrix in the time of one between two entries
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import add_sums, log_mean
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
 from graphtwin.mixed.likelihood.crossed_sweeps import add_crossed, add_slot_sums
+from graphtwin.shapes import Float
 
 
 @dataclass

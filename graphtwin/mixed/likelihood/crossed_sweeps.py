@@ -7,9 +7,9 @@ What multiplies that coefficient is the row's load: as it stands in the formula,
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import Design
+from graphtwin.shapes import Float, Int
 
 Slots = Int[np.ndarray, "slots rows"]
 Loads = Float[np.ndarray, "slots rows"]

@@ -8,10 +8,10 @@ j and k is that at given variances, sum_i w_i t_ij x_ik, plus half of sum_i (w''
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import add_products, fill_leverage, log_mean, mirrored
 from graphtwin.mixed.likelihood.one_factor import OneFactorPoint
+from graphtwin.shapes import Float
 
 APART = 1e-4  # step in eta of the differences that give w' and w'': errors of relative size 1e-8 in a small part of the curvature
 

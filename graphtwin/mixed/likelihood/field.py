@@ -17,12 +17,12 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import Design, field_basis
 from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.layout import Layout
 from graphtwin.mixed.likelihood.row_loads import PlaceOrder, row_matrix, slots_of
+from graphtwin.shapes import Float
 
 MAX_ENTRIES = 50_000_000  # most entries of the dense part C: 400 MB
 

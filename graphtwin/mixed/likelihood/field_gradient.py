@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.likelihood.field import FieldPoint
 from graphtwin.mixed.likelihood.field_rows import solve_rows
+from graphtwin.shapes import Float
 
 
 @dataclass(frozen=True)

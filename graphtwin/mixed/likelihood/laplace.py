@@ -12,7 +12,6 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.families import IDENTITY, Bounded, LowerBound, Normaliser
 from graphtwin.mixed.likelihood.crossed import Crossed, CrossedPoint
@@ -20,6 +19,7 @@ from graphtwin.mixed.likelihood.crossed_gradient import crossed_covariances, cro
 from graphtwin.mixed.likelihood.field import FieldPoint, WithFields
 from graphtwin.mixed.likelihood.field_gradient import field_gradient
 from graphtwin.mixed.likelihood.one_factor import OneFactor, OneFactorPoint
+from graphtwin.shapes import Float
 
 MODE_TOLERANCE = 1e-18  # squared Newton step of all random coefficients together, in their conditional standard deviations
 MODE_ROUNDING = 1e-9  # squared step from which one that doesn't shrink to a tenth is what rounding leaves: large counts lose digits

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import Design
+from graphtwin.shapes import Float
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.families import Normaliser
 from graphtwin.mixed.likelihood.curvature import fixed_curvature
@@ -25,6 +24,7 @@ from graphtwin.mixed.likelihood.laplace import (
     laplace_gradient,
 )
 from graphtwin.mixed.likelihood.one_factor import OneFactorPoint
+from graphtwin.shapes import Float
 
 TOLERANCE = 1e-10  # g' I^-1 g: squared distance from the maximum in standard errors, and twice the log-likelihood still to gain
 CLOSE = 1e-8  # g' I^-1 g below which the exact curvature is used: to the maximum it changes by one part in 1e4 at most

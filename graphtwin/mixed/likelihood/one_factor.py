@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import Design, sum_cells, sum_leverage
 from graphtwin.mixed.families import Family
 from graphtwin.mixed.likelihood.layout import Layout
+from graphtwin.shapes import Float, Int
 
 
 class OneFactor:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Float
 
 from graphtwin.mixed.design import NO_FACTOR, Design, NodeSums, sum_leverage, sum_nodes
 from graphtwin.mixed.likelihood.laplace import Point
 from graphtwin.mixed.likelihood.one_factor import OneFactorPoint
+from graphtwin.shapes import Float
 
 MOST_POINTS = 100  # most points of a rule; the integral is smooth, so that a few dozen are exact
 

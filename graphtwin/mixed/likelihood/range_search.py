@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import Design, Field
 from graphtwin.mixed.families import Distribution, Normaliser
@@ -19,6 +18,7 @@ from graphtwin.mixed.likelihood.field import WithFields
 from graphtwin.mixed.likelihood.laplace import NotConverged
 from graphtwin.mixed.likelihood.maximise import Maximum, Search
 from graphtwin.mixed.likelihood.start import predictor_unit, starting_evaluation
+from graphtwin.shapes import Float
 
 CANDIDATES = 4  # ranges compared before the search, evenly on a log scale: neighbours differ by a factor of 2 or so
 VANISHED_SD = 1e-2  # standard deviation, in units of the predictor, below which a field says nothing of its range

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.likelihood.crossed import CrossedPoint
 from graphtwin.mixed.likelihood.field import FieldPoint
 from graphtwin.mixed.likelihood.laplace import Model, Point, fixed_information
+from graphtwin.shapes import Float
 
 
 class Restricted:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from graphtwin.mixed.design import Design
+from graphtwin.shapes import Float, Int
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

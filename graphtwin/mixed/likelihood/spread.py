@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.likelihood.laplace import fixed_information
 from graphtwin.mixed.likelihood.maximise import Maximum
+from graphtwin.shapes import Float
 
 STEP = 1e-3  # of differences, in standard errors of the variances' parameters: errors of relative size 1e-6
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin.mixed.design import Design, effect_scales
 from graphtwin.mixed.families import IDENTITY, LOG, Distribution, Link, Normaliser
 from graphtwin.mixed.likelihood.laplace import Beyond, Evaluation, Model, climbing, evaluate, joint_mode
+from graphtwin.shapes import Float
 
 FIRST_SD = 0.5  # starting standard deviation of the predictor by each random effect, at one standard deviation of what multiplies it
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 LEVEL = 0.95  # level of intervals where none is asked for
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from graphtwin.artifacts import write_json
 from graphtwin.mixed.families import family_named
@@ -19,6 +18,7 @@ from graphtwin.mixed.result.groupings import FittedGrouping
 from graphtwin.mixed.result.predictions import predicted, simulated
 from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
 from graphtwin.mixed.result.stored import stored_entries
+from graphtwin.shapes import Float
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
 
 from graphtwin.mixed.design import field_basis
+from graphtwin.shapes import Bool, Float, Int
 
 
 @dataclass(frozen=True)

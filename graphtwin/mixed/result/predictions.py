@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
 
 from graphtwin.execute import rng_for
 from graphtwin.mixed.design import column, columns_by_pattern, feature_values, group_codes, level_codes, numbers_of, numeric, parse_formula
 from graphtwin.mixed.families import Binomial, Distribution, family_named
 from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
+from graphtwin.shapes import Bool, Float, Int
 
 if TYPE_CHECKING:
     from graphtwin.mixed.result.fitted import MixedFit

@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 import scipy
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 HeldLikelihood = Callable[[int, float], float]  # number of a fixed effect and the value it is held at to the maximised log-likelihood
 CLOSE = 1e-4  # distance of the signed root from its quantile at which a bound is found; its error is this share of a standard error

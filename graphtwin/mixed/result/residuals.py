@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import scipy
-from jaxtyping import Float
 
 from graphtwin.execute import rng_for
 from graphtwin.mixed.design import numbers_of, parse_formula
 from graphtwin.mixed.result.fitted import MixedFit
 from graphtwin.mixed.result.predictions import distribution_of
+from graphtwin.shapes import Float
 from graphtwin.statistics import two_sided_p
 
 N_SIMULATIONS = 199  # simulated tables: the smallest p is then 1 / 200

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from graphtwin.mixed.result.fitted import MixedFit
+from graphtwin.shapes import Float
 from graphtwin.statistics import benjamini_hochberg
 
 
