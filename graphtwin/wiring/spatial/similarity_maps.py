@@ -125,7 +125,7 @@ def _test(outcome: Outcome, similarity: str, places: Places) -> tuple[ScoreTest,
     ids = np.repeat(choices.axons, len(choices.targets)), np.tile(choices.targets, len(choices.axons))
     grid = pd.DataFrame(dict(zip(schema.PAIR_KEY, ids, strict=True)))
     for detail in range(MOST_DETAIL, -1, -1):
-        terms = geometry_terms(grid, places, detail)
+        terms = geometry_terms(outcome.pairs, places, detail, grid)
         if amount < PER_TERM * terms.shape[1] * len(choices.groups):
             continue
         try:
