@@ -5,7 +5,7 @@ Drawn with numpy alone and by other code than what is tested: cells lie evenly i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -57,3 +57,13 @@ def smooth_tissue(seed, hot_spots="none", n_axons=30, n_targets=150, smooth=0.7,
     pairs = pd.DataFrame(columns | {"l_d_um": l_d.ravel(), SIMILARITY: similarity.ravel()})
     measure = Measure(SIMILARITY, ids, lambda a, b: np.einsum("ij,ij->i", vector[a], vector[b]), np.zeros(n, dtype=np.int64))
     return Tissue(outcome_of(pairs, "synapse_density", [SIMILARITY]), Places(ids, place), measure, vector)
+
+
+def neighbourhoods(tissue, share):
+    """The tissue with an ordinary pair table: candidates within one distance of their axon, which is so that they are a share of all."""
+    table = tissue.outcome.table
+    pre, post = (tissue.places.of(table[name].to_numpy()) for name in ("pre_nucleus_id", "post_nucleus_id"))
+    distance, near = np.linalg.norm(post - pre, axis=1), table["l_d_um"].to_numpy() > 0
+    reach = np.sort(distance[near])[min(int(share * len(table)), near.sum() - 1)]
+    kept = table[near & (distance <= reach)].reset_index(drop=True)
+    return replace(tissue, outcome=outcome_of(kept, "synapse_density", [SIMILARITY]))

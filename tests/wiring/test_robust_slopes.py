@@ -59,6 +59,18 @@ def test_a_natural_spline_is_straight_beyond_its_outer_knots_and_bends_between()
     assert natural_spline(np.full(50, 3.0), 3).shape == (50, 0)
 
 
+def test_columns_at_other_pairs_are_those_of_one_spline():
+    value = np.random.default_rng(0).gamma(2.0, size=300)
+    np.testing.assert_allclose(natural_spline(value, 3, value[:40]), natural_spline(value, 3)[:40], atol=1e-12)
+    beyond = natural_spline(value, 3, value.max() + np.arange(4.0))
+    assert np.abs(np.diff(beyond, 2, axis=0)).max() < 1e-9  # straight
+    pairs, places = tissue(0)
+    near = pairs[pairs["distance_um"] < 200]
+    both = geometry_terms(near, places, at=pairs)
+    np.testing.assert_allclose(both.loc[near.index], geometry_terms(near, places), atol=1e-12)
+    assert both.index.equals(pairs.index)
+
+
 def test_a_sheet_has_no_column_for_the_axis_that_it_lacks():
     pairs, places = tissue(0)
     flat = Places(places.nucleus_id, places.position_um * [1, 1, 0])

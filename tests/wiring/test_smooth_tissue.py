@@ -15,7 +15,7 @@ import pytest
 
 from graphtwin.sources.loaders import read_neurons, read_pairs
 from graphtwin.wiring.pairs import outcome_of
-from graphtwin.wiring.spatial import places_of, robust_slopes
+from graphtwin.wiring.spatial import geometry_terms, places_of, robust_slopes
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "planted_pairs"
 with pytest.MonkeyPatch.context() as patch:
@@ -142,11 +142,12 @@ def test_shares_outside_their_range_missing_shares_and_ratios_are_said():
     assert [line.split(": ")[1].split(" ")[0] for line in wrong] == ["0.200", "nan", "0.500"]
 
 
-def test_maps_hold_less_geometry_where_it_has_a_fit_with_the_similarity_and_none_without():
-    """The offsets have slopes beside the similarity here, and grow without end where it is left out."""
-    cell = STUDY.Cell("all", 30, 0.7)
-    drawn = cell.drawn(173)
+def test_maps_hold_the_geometry_that_the_slope_holds():
+    """Knots over the whole grid of axons and targets, many of them far from any candidate, leave this table distance alone."""
+    drawn = STUDY.Cell("all", 30, 0.7).drawn(173)
     outcome = outcome_of(STUDY.pairs_of(drawn), "synapse_density", [STUDY.SIMILARITY])
+    slope, _ = robust_slopes(outcome, STUDY.places(drawn))
     maps = STUDY.similarity_maps(outcome, STUDY.SIMILARITY, STUDY.places(drawn), 0)
-    assert maps.test.others.shape[1] == 3  # distance
+    assert maps.test.others.shape[1] == geometry_terms(outcome.pairs, STUDY.places(drawn)).shape[1] == 15
+    assert maps.test.slope[0] == pytest.approx(slope["estimate"].iloc[0], rel=1e-6)
     assert np.abs(maps.residual(0).sum(axis=1)).max() < 1e-8

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from graphtwin.execute import rng_for
+from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.nulls.permutations import permute_within_axons
+from graphtwin.wiring.questions.question import Question
+from graphtwin.wiring.questions.spatial_steps import spatial_steps
 from graphtwin.wiring.spatial import moran_surrogates, shifted_surrogates, variogram_surrogates
 from graphtwin.wiring.spatial.moran_surrogates import moran_eigenvectors, randomise_axons, randomise_targets
 from graphtwin.wiring.spatial.shifted_surrogates import shift_targets, shifted, torus
 from graphtwin.wiring.spatial.similarity_maps import similarity_maps
 from graphtwin.wiring.spatial.variogram_surrogates import match_variogram
-from tests.wiring.smooth_tissue import SIMILARITY, smooth_tissue
+from tests.wiring.smooth_tissue import SIMILARITY, neighbourhoods, smooth_tissue
 
 NULLS = (randomise_targets, randomise_axons, shift_targets, match_variogram)
 
@@ -182,6 +185,30 @@ def test_cells_at_few_places_have_no_spatial_null():
     maps = maps_of(7, n_axons=6, synapses_an_axon=40)
     with pytest.raises(ValueError, match=r"\d axons lie at \d places; this null needs 8"):
         randomise_axons(maps, 0, 9)
+
+
+def test_an_ordinary_table_has_every_spatial_null_and_a_note_of_what_they_keep():
+    tissue = neighbourhoods(smooth_tissue(9, n_targets=300), 0.2)
+    question = Question(tissue.outcome, fit_conditional(tissue.outcome.choices), 19, 0, 1, tissue.places)
+    answers = {name: step() for name, step in spatial_steps(question).items()}
+    nulls = [table for answer in answers.values() for table in answer.tables.get("nulls", [])]
+    assert [table["null"].iloc[0] for table in nulls] == ["moran, targets", "moran, axons", "toroidal shift", "variogram-matched"]
+    assert all(table["completed"].iloc[0] == pytest.approx(0.8, abs=0.01) for table in nulls)
+    told = [note for answer in answers.values() for note in answer.notes if "drawn from the field" in note]
+    assert len(told) == 1
+    assert told[0].startswith("cosine: 80% of axons with targets have no known value.")
+
+
+@pytest.mark.slow
+def test_without_a_rule_surrogates_of_ordinary_tables_find_one_in_5_percent():
+    """Hot spots that axons share; a fifth of the pairs is known."""
+    n, found = 60, {null.__name__: 0 for null in NULLS}
+    for seed in range(n):
+        tissue = neighbourhoods(smooth_tissue(seed, "shared", n_targets=250), 0.2)
+        maps = similarity_maps(tissue.outcome, SIMILARITY, tissue.places, seed)
+        for null in NULLS:
+            found[null.__name__] += null(maps, seed, 59).p_value()[0] <= 0.05
+    assert max(found.values()) <= 9, found  # 5 % expected; binomial 99.8 % quantile, n = 60
 
 
 @pytest.mark.slow

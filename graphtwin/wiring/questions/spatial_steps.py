@@ -48,13 +48,14 @@ def _null(
     """One null."""
     found = Answer()
     try:
-        table = draw(maps(), question.seed, **options).to_frame()
+        drawn = maps()
+        table = draw(drawn, question.seed, **options).to_frame()
     except ValueError as reason:
         found.notes.append(f"{question.similarity}: no surrogates of smooth function. {reason}")
         found.lack("nulls", f"{question.similarity} was not {step}: {reason}")
         return found
     per_unit = question.outcome.per_unit(table)
-    found.add("nulls", per_unit.assign(outcome=question.outcome.name, keeps_smoothness=True))
+    found.add("nulls", per_unit.assign(outcome=question.outcome.name, keeps_smoothness=True, completed=drawn.missing))
     return found
 
 
@@ -62,7 +63,9 @@ def _index(question: Question, maps: Callable[[], SimilarityMaps]) -> Answer:
     """Moran's I of function and of what the model leaves of the wiring."""
     found = Answer()
     try:
-        table = moran_index(maps(), question.seed, workers=question.workers)
+        drawn = maps()
+        found.notes += [f"{question.similarity}: {drawn.kept}"] if drawn.kept else []
+        table = moran_index(drawn, question.seed, workers=question.workers)
     except ValueError as reason:
         found.lack("moran", f"{question.similarity}: {reason}")
         return found

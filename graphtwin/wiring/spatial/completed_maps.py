@@ -36,6 +36,19 @@ def complete_maps(value: Float[np.ndarray, "axons targets"], n_draws: int, seed:
     return np.stack([_drawn(value, fitted, unit, rng) for _ in range(n_draws)])
 
 
+def axon_covariance(value: Float[np.ndarray, "axons targets"], seed: int) -> Float[np.ndarray, "axons axons"]:
+    """How alike the maps of two axons are, over their mean variance, as the model says; also of axons that have no target in common.
+
+    Args:
+        value: Maps of the axons, NaN where unknown.
+        seed: The run's seed.
+    """
+    known, unit = np.isfinite(value), np.nanstd(value)
+    loadings, _, _, noise = _fit(value / unit, known, _rank(value / unit, known, rng_for(seed, "completed maps")))
+    alike = loadings[:, :-1] @ loadings[:, :-1].T + noise * np.eye(len(value))
+    return np.asarray(alike / np.mean(np.diag(alike)))
+
+
 Fitted = tuple[np.ndarray, np.ndarray, np.ndarray, float]  # loadings with the mean last, posterior means and covariances of targets, noise
 
 

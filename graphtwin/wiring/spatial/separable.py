@@ -70,17 +70,24 @@ class FieldCovariance:
         n = len(self.position_um)
         return max(float(self.maps * n / (1 + (n - 1) * alike)) - 1, 1.0)
 
+    def factors(self) -> tuple[Float[np.ndarray, "landmarks targets"], Float[np.ndarray, " targets"]]:
+        """Loadings, and variances of what is each target's own: C is loadings.T @ loadings + diag(own)."""
+        every = len(self.landmarks) == len(self.position_um)
+        chosen = self.position_um[self.landmarks]
+        square = self.variogram.covariance(chosen, chosen) + JITTER * self.variogram.sill * np.eye(len(chosen))
+        root = cholesky(square, lower=True)
+        loading = root.T if every else solve_triangular(root, self.variogram.covariance(chosen, self.position_um), lower=True)
+        missed = np.zeros(len(self.position_um)) if every else np.maximum(self.variogram.smooth - (loading**2).sum(axis=0), 0.0)
+        return loading, missed + self.variogram.nugget
+
     def _between(self, residual: np.ndarray) -> Float[np.ndarray, "axons axons"]:
         """r_i C r_k of every two axons."""
-        own = self.variogram.nugget * residual @ residual.T
         if len(self.landmarks) == len(self.position_um):
+            own = self.variogram.nugget * residual @ residual.T
             return own + residual @ self.variogram.covariance(self.position_um, self.position_um) @ residual.T
-        chosen = self.position_um[self.landmarks]
-        root = cholesky(self.variogram.covariance(chosen, chosen) + JITTER * self.variogram.sill * np.eye(len(chosen)), lower=True)
-        loading = solve_triangular(root, self.variogram.covariance(chosen, self.position_um), lower=True)
+        loading, own = self.factors()
         through = residual @ loading.T
-        missed = np.maximum(self.variogram.smooth - (loading**2).sum(axis=0), 0.0)
-        return own + through @ through.T + (residual * missed) @ residual.T
+        return through @ through.T + (residual * own) @ residual.T
 
 
 def field_covariance(
