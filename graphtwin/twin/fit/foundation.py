@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
+VALIDATION_PICTURES = 2_000  # single pictures that it reads, at most
 
 
 class FoundationConfig(BaseModel):
@@ -44,7 +45,9 @@ class FoundationConfig(BaseModel):
         4.4 / 30, ge=0, description="Seconds from stimulus to answer that the core sees best; answers that come later are delayed."
     )
     steps: int = Field(90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns.")
-    windows: int = Field(4, ge=1, description="Windows of a recording that a step reads.")
+    windows: int = Field(
+        4, ge=1, description="Windows of a recording that a step reads; of single pictures as many as have their frames at 30 Hz."
+    )
     window_s: float = Field(2.0, gt=0, description="Length of a window, in seconds.")
     left_out_s: float = Field(0.4, ge=0, description="Seconds at the start of each window that do not count in the loss.")
     kernel_learning_rate: float = Field(0.02, gt=0, description="Learning rate of the core's kernels, by orthogonalised momentum.")
@@ -163,7 +166,7 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     known = np.isfinite(place).all() and len(units) > 4
     cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
     total, count = np.zeros(len(units)), 0
-    for _, window in clips.whole():
+    for window in clips.whole():
         total += window.responses[window.counted].sum(0)
         count += int(window.counted.sum())
     fields = locate_fields(clips, config.receptive_fields, progress)
@@ -246,12 +249,14 @@ def validation_losses(
     """Mean negative log-likelihood of validation trials, the start of each left out, of each unit of each animal."""
     losses = {}
     for name, (_, validation) in clips.items():
-        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[:VALIDATION_TRIALS]
+        most = VALIDATION_PICTURES if validation.pictures else VALIDATION_TRIALS
+        read = replace(validation, rows=rng_for(0, "validation trials", name).permutation(validation.rows)[:most])
         found = []
-        for row in rows:
-            window = validation.read(int(row))
+        for window in read.whole():
             window.counted[:, : frames_of(config.left_out_s, validation.frame_rate_hz)] = False
             if window.counted.any():
-                found.append(objective.of_units(name, window))
-        losses[name] = torch.stack(found).mean(0)
+                weight = window.counted.sum() if validation.pictures else 1  # trials count alike, however long they are
+                found.append((float(weight), objective.of_units(name, window)))
+        weights = torch.tensor([weight for weight, _ in found], device=found[0][1].device)
+        losses[name] = torch.einsum("w,wu->u", weights / weights.sum(), torch.stack([of_units for _, of_units in found]))
     return losses

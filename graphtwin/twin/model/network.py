@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, FamilyName
 
+PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
 MODULATORS = 8  # numbers a frame that say how the animal behaves
 COMPONENTS = 8  # components, at most, of the mixture that readouts are draws from
 
@@ -204,14 +206,18 @@ class Twin(nn.Module):
         eye_position: Float[torch.Tensor, "clips frames 2"],
         state: State | None = None,
     ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], Float[torch.Tensor, "clips frames modulators"], State]:
-        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`."""
+        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`.
+
+        A clip of one frame, shown to an animal that saw single pictures, is a picture: it stands still for `PICTURE_FRAMES` frames.
+        """
         outgoing: State = {}
-        state = state or {}
         animal = self.animal(name)
+        picture = state is None and video.shape[1] == 1 and not isfinite(animal.frame_rate_hz)
+        state = state or {}
         modulation = animal.modulation(behaviour, state, outgoing)
         view = animal.view(video, eye_position, state, outgoing)
         with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
-            features, left = self.core(view, modulation, state)
+            features, left = self.core(view, modulation, state, PICTURE_FRAMES if picture else 1)
         return features, modulation, outgoing | left
 
     def log_likelihood(
