@@ -19,6 +19,7 @@ from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data import ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
 
@@ -65,6 +66,7 @@ class Trained:
         clips: Training and validation clips of each animal.
         state: State of the fit, with its history.
         settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
+        shares: Share of each animal's prediction that is left to the ridge on pictures; 0 where it sees videos.
     """
 
     twin: Twin
@@ -72,6 +74,7 @@ class Trained:
     clips: dict[str, tuple[Clips, Clips]]
     state: FitState
     settled: dict[str, float]
+    shares: dict[str, float]
 
 
 def train_foundation(
@@ -125,7 +128,9 @@ def train_foundation(
         optimisers(twin, config),
     )
     settled = _settle(twin, clips, config, progress)
-    return Trained(twin.cpu(), config, clips, state, settled)
+    twin.cpu()
+    shares = {name: join_pictures(twin, name, *both) for name, both in clips.items()}
+    return Trained(twin, config, clips, state, settled, shares)
 
 
 def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
