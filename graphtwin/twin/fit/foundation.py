@@ -18,13 +18,14 @@ from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
-from graphtwin.twin.data import ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
 from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
 VALIDATION_PICTURES = 2_000  # single pictures that it reads, at most
+PASSES = 10  # passes over an animal's single pictures in an epoch, at most: few pictures are learned by heart in many
 
 
 class FoundationConfig(BaseModel):
@@ -45,7 +46,9 @@ class FoundationConfig(BaseModel):
     expected_delay_s: float = Field(
         4.4 / 30, ge=0, description="Seconds from stimulus to answer that the core sees best; answers that come later are delayed."
     )
-    steps: int = Field(90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns.")
+    steps: int = Field(
+        90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns. Few pictures take fewer."
+    )
     windows: int = Field(
         4, ge=1, description="Windows of a recording that a step reads; of single pictures as many as have their frames at 30 Hz."
     )
@@ -115,10 +118,11 @@ def train_foundation(
     twin.to(device)
     name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
     objective = parallel.in_processes(Objective(twin))
+    steps = steps_of(clips, config)
     state = fit(
         twin,
-        lambda rng: batches(objective, clips, config, rng),
-        config.steps,
+        lambda rng: batches(objective, clips, config, rng, steps),
+        steps,
         lambda: validation_loss(Objective(twin), clips, config),
         config.fit,
         seed,
@@ -230,13 +234,22 @@ class Objective(nn.Module):
         return -likelihood[torch.from_numpy(window.counted).to(device)].mean(0)
 
 
+def steps_of(clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> int:
+    """Steps of an epoch: those of the settings, of single pictures no more than `PASSES` over those of the animal that has the most."""
+    if not all(training.pictures for training, _ in clips.values()):
+        return config.steps
+    of_step = config.windows * max(1, frames_of(config.window_s, PICTURES_HZ))
+    most = max(len(training.rows) for training, _ in clips.values())
+    return min(config.steps, len(clips) * max(1, round(PASSES * most / of_step)))
+
+
 def batches(
-    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
+    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator, steps: int
 ) -> Iterator[Callable[[], torch.Tensor]]:
     """The losses of an epoch's steps, on windows drawn from one animal after the other; each of several processes draws its own."""
     names = list(clips)
     own = rng.spawn(parallel.processes())[parallel.process_number()] if parallel.processes() > 1 else rng
-    for step in range(config.steps):
+    for step in range(steps):
         name = names[step % len(names)]
         window = clips[name][0].draw(own, config.windows, config.window_s, config.left_out_s)
         yield partial(objective, name, window)
