@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -38,11 +38,28 @@ def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: 
         baseline: Baseline from which log-likelihoods are counted; None leaves them out.
         progress: Show a progress bar.
     """
+
+    def answered(rows: np.ndarray, windows: list[Window]) -> list[list[np.ndarray]]:
+        return [_answered(twin, clips.name, window, baseline) for window in windows]
+
+    return showings(clips, answered, progress)
+
+
+def showings(
+    clips: Clips, answered: Callable[[np.ndarray, list[Window]], list[list[np.ndarray]]], progress: bool = False
+) -> Iterator[Shown]:
+    """Every stimulus with what some model answers to it.
+
+    Args:
+        clips: Clips whose stimuli are shown, in the order of `clips.repeats()`.
+        answered: Function from the rows and the windows of one stimulus's showings to the arrays of `Shown` of each, (frames, units).
+        progress: Show a progress bar.
+    """
     for rows in tqdm(clips.repeats().values(), desc="stimuli", unit="stimulus", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
         frames = min(window.video.shape[1] for window in windows)
         counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
-        parts = [_answered(twin, clips.name, window, baseline) for window in windows]
+        parts = answered(rows, windows)
         kept = [np.stack([part[:frames][counted] for part in several]) for several in zip(*parts, strict=True)]
         yield Shown(*kept)
 
