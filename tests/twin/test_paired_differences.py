@@ -54,7 +54,7 @@ def test_below_five_units_nobody_wins_and_it_is_said():
     few = [StimulusSums(**{name: part[..., :2] if part.shape[-1] == UNITS else part for name, part in vars(sums).items()})
            for sums in (one, other)]  # fmt: skip
     table = compare(few[0], {RIDGE: few[1]}, stimuli(12), np.ones(12, dtype=bool))
-    assert table["verdict"].iloc[0] == "cannot be told apart: 2 units, and no interval below 5"
+    assert table["verdict"].iloc[0] == "cannot be told apart: units are 2, and there is no interval below 5"
 
 
 def test_the_mean_response_is_what_a_constant_prediction_gives_and_its_correlation_counts_as_0():

@@ -100,7 +100,7 @@ def _median(values: np.ndarray) -> float:
 def _verdict(row: Mapping[str, Any], model: str, other: str) -> str:
     """Which of both wins, in words."""
     if row["n_units"] < FEWEST_UNITS:
-        return f"cannot be told apart: {row['n_units']} units, and no interval below {FEWEST_UNITS}"
+        return f"cannot be told apart: units are {row['n_units']}, and there is no interval below {FEWEST_UNITS}"
     if row["units_low"] > 0:
         return f"{model} wins"
     return f"{other} wins" if row["units_high"] < 0 else "cannot be told apart"

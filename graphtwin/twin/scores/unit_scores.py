@@ -174,7 +174,7 @@ def cc_max(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     Schoppe et al. 2016, doi:10.3389/fncom.2016.00010; with t_s repeats of sample s the number of repeats is
     sqrt((sum t_s - S) / sum((t_s - 1) / t_s^2)). Repeats that differ much raise it: 2, 5 and 20 of three clips give .95 where .89 is true.
     """
-    if s["spread"] <= 0:
+    if s["spread"] <= 0 or s["repeat_n"].max() <= 1:
         return np.full(len(s["y"]), np.nan)
     repeats = np.sqrt((s["n"] - s["frames"]) / s["spread"])
     mean_power = _variance(s["frames"], s["mean_y"], s["mean_yy"], 1)
@@ -257,11 +257,12 @@ def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[
     """
     silent = _variance(s["n"], s["y"], s["yy"], 0) <= 1e-12
     once = np.full(len(silent), s["rated"] <= 0)
+    without_noise = np.sqrt(s["frames"] / np.maximum(s["frames"] - 1, 1)) + 1e-6  # the ceiling of repeats that are all the same
     told = (
         ("responses never change: no score", silent),
         ("no stimulus was shown twice: no ceiling and no FEVE", once),
         ("no signal: its repeats agree no better than chance, so cc_max is 0 and cc_norm has no value", found["cc_max"] == 0),
-        ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > 1),
+        ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > without_noise),
         ("a low ceiling: cc_norm scatters", (found["cc_max"] > 0) & (found["cc_max"] < LOW_CEILING)),
         ("cc_norm above 1: the ceiling is an estimate", found["cc_norm"] > 1),
         (f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE", ~once & np.isnan(found["feve"])),
