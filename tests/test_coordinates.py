@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from graphtwin.coordinates import (
     MINNIE65,
@@ -64,7 +65,6 @@ def test_a_duration_is_as_many_frames_as_the_rate_says_and_none_of_single_pictur
 
 
 def test_a_position_between_middles_of_pixels_reads_the_same_value_once_it_is_between_edges():
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     positions = rng.uniform(-1, 1, (50, 2))
     features = torch.from_numpy(rng.standard_normal((1, 3, 7, 11)))
