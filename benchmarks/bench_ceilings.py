@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphtwin.twin.scores import all_scores, gather_sums
-from graphtwin.twin.scores.unit_scores import Shown
+from graphtwin.twin.scores import Shown, all_scores, gather_sums
 
 UNITS, PICTURES, TRUTH = 2000, 100, 0.7  # units, pictures as in a test tier, and correlation of the model with the true rates
 REPEATS = ((2,), (3,), (4,), (6,), (10,), (10, 2))

@@ -5,7 +5,7 @@ from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds, 
 from graphtwin.twin.scores.paired_differences import DECIDES, MEAN, RIDGE, compare, mean_response_sums
 from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import predict_trials, showings, sums_of
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, StimulusSums, all_scores, gather_sums, score_units
+from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, all_scores, gather_sums, score_units
 
 __all__ = [
     "DECIDES",
@@ -13,6 +13,7 @@ __all__ = [
     "LEFT_OUT_S",
     "MEAN",
     "RIDGE",
+    "Shown",
     "StimulusSums",
     "all_scores",
     "answers_of",
