@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,14 +38,31 @@ def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: 
         baseline: Baseline from which log-likelihoods are counted; None leaves them out.
         progress: Show a progress bar.
     """
+
+    def answered(rows: np.ndarray, windows: list[Window]) -> list[tuple[np.ndarray, ...]]:
+        together = [joined_clips(windows)] if clips.pictures else windows
+        return [of_row for window in together for of_row in zip(*_answered(twin, clips.name, window, baseline), strict=True)]
+
+    return showings(clips, answered, progress)
+
+
+def showings(
+    clips: Clips, answered: Callable[[np.ndarray, list[Window]], Sequence[Sequence[np.ndarray]]], progress: bool = False
+) -> Iterator[Shown]:
+    """Every stimulus with what some model answers to it.
+
+    Args:
+        clips: Clips whose stimuli are shown, in the order of `clips.repeats()`.
+        answered: Function from rows and their windows to the arrays of `Shown` of each row, (frames, units); rows are the showings of one
+            clip, or of many pictures.
+        progress: Show a progress bar.
+    """
     stimuli = list(clips.repeats().values())
     with tqdm(total=len(stimuli), desc="stimuli", unit="stimulus", disable=not progress, leave=False) as bar:
         for together in stimuli_together(stimuli, clips.pictures):
             rows = np.concatenate(together)
             windows = [clips.read(int(row)) for row in rows]
-            seen = [joined_clips(windows)] if clips.pictures else windows
-            answers = [list(zip(*_answered(twin, clips.name, window, baseline), strict=True)) for window in seen]
-            parts = dict(zip(rows, zip(windows, chain.from_iterable(answers), strict=True), strict=True))
+            parts = dict(zip(rows, zip(windows, answered(rows, windows), strict=True), strict=True))
             for of_stimulus in together:
                 yield _shown([parts[row] for row in of_stimulus])
             bar.update(len(together))
@@ -59,13 +75,12 @@ def stimuli_together(stimuli: list[Int[np.ndarray, " repeats"]], pictures: bool)
         yield [stimuli[at] for at in np.flatnonzero(last == part)]
 
 
-def _shown(repeats: list[tuple[Window, tuple[Float[np.ndarray, "frames units"], ...]]]) -> Shown:
+def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"]]]]) -> Shown:
     """One stimulus: the frames that all its showings have and that count in all of them."""
     frames = min(window.video.shape[1] for window, _ in repeats)
     counted = np.logical_and.reduce([window.counted[0, :frames] for window, _ in repeats])
-    return Shown(
-        *(np.stack([part[:frames][counted] for part in several]) for several in zip(*(parts for _, parts in repeats), strict=True))
-    )
+    of_repeats = zip(*(parts for _, parts in repeats), strict=True)
+    return Shown(*(np.stack([part[:frames][counted] for part in several]) for several in of_repeats))
 
 
 @torch.no_grad()
