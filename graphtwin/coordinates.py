@@ -64,6 +64,21 @@ def voxels_from_pia(pia: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Floa
     return micrometres * (1000.0 / np.asarray(frame.voxel_nm, dtype=np.float64))
 
 
+def edges_from_corners(positions: Float[np.ndarray, "points 2"], height: int, width: int) -> Float[np.ndarray, "points 2"]:
+    """Positions whose -1 and 1 are the middles of a map's outermost pixels, with its edges at -1 and 1 instead: the half-pixel rule.
+
+    Readouts of neuralpredictors, and so those of the Sensorium baselines, sample their map with torch's `grid_sample(align_corners=True)`,
+    where -1 and 1 are middles of pixels. The package, and `fnn`, which made the published readouts of MICrONS (`position_stim_cvt`),
+    sample with `align_corners=False`, where they are edges. A map of w pixels is w / (w - 1) times as wide as between those middles.
+
+    Args:
+        positions: Positions x, y with the middles of the outermost pixels at -1 and 1; NaN stays NaN.
+        height: Number of rows of the map that the readout samples.
+        width: Number of columns of the map.
+    """
+    return positions * (np.array([width - 1, height - 1]) / [width, height])
+
+
 class Monitor(BaseModel):
     """The screen on which an animal sees its stimuli, the centre straight ahead of the eye; by default that of the minnie65 recordings."""
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from graphtwin.coordinates import MINNIE65, MINNIE65_MONITOR, Monitor, frames_of, pia_from_voxels, um_from_voxels, voxels_from_pia
+from graphtwin.coordinates import (
+    MINNIE65,
+    MINNIE65_MONITOR,
+    Monitor,
+    edges_from_corners,
+    frames_of,
+    pia_from_voxels,
+    um_from_voxels,
+    voxels_from_pia,
+)
 
 
 def voxels(n: int) -> np.ndarray:
@@ -52,3 +62,15 @@ def test_a_pixel_spans_the_degrees_that_its_monitor_says():
 )
 def test_a_duration_is_as_many_frames_as_the_rate_says_and_none_of_single_pictures(seconds: float, rate: float, frames: int):
     assert frames_of(seconds, rate) == frames
+
+
+def test_a_position_between_middles_of_pixels_reads_the_same_value_once_it_is_between_edges():
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(-1, 1, (50, 2))
+    features = torch.from_numpy(rng.standard_normal((1, 3, 7, 11)))
+    read = [
+        torch.nn.functional.grid_sample(features, torch.from_numpy(at)[None, None], padding_mode="border", align_corners=corners)
+        for at, corners in ((positions, True), (edges_from_corners(positions, 7, 11), False))
+    ]
+    np.testing.assert_allclose(read[1], read[0], atol=1e-12)
+    assert np.abs(edges_from_corners(positions, 7, 11) - positions).max() > 0.05

@@ -185,7 +185,7 @@ def test_a_folder_that_is_missing_or_a_file_is_told(given, tmp_path, command):
     ("line", "files"),
     [
         ("predict {folder} --pairs {pairs} --out {new}.csv", ["new.csv"]),
-        ("twin score {folder} {recording} --out {new}.csv", ["new.csv", "new_by_kind.csv"]),
+        ("twin score {folder} {recording} --out {new}.csv", ["new.csv", "new_by_kind.csv", "new_baselines.csv"]),
         ("twin population {folder} {recording} --out {new}.csv", ["new.csv"]),
         ("twin predict {folder} --stimulus {movie} --out {new}.npy", ["new.npy"]),
         ("twin embed {folder} --out {new}.csv", ["new.csv"]),

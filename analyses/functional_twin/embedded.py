@@ -99,7 +99,7 @@ def _interval(values: np.ndarray, of: Any) -> dict[str, float]:
 
 def raw_components(clips: Clips, components: int) -> Float[np.ndarray, "units components"]:
     """The baseline: principal components of units by their correlated responses to the training clips, no model in between."""
-    responses = np.concatenate([window.responses[0][window.counted[0]] for _, window in clips.whole()]).T
+    responses = np.concatenate([window.responses[window.counted] for window in clips.whole()]).T
     responses = responses - responses.mean(1, keepdims=True)
     responses /= np.maximum(np.linalg.norm(responses, axis=1, keepdims=True), 1e-9)
     return np.asarray(PCA(components, random_state=0).fit_transform(responses @ responses.T), dtype=np.float64)

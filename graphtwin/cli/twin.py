@@ -16,8 +16,11 @@ from graphtwin.cli.refusals import words
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graphtwin.twin.runs import Scored
+
 # Scores whose medians are shown on the screen.
 SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
+_NAMED = {"ridge": "a ridge on motion and Gabor energies", "mean response": "each unit's mean response"}
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
@@ -25,6 +28,8 @@ graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
 graphtwin twin transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse
 
 graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv
+
+graphtwin twin score data/dynamic3-1-1-Video-0f2a --predictions any_model.npy --tier oracle --out scores.csv
 
 graphtwin twin population runs/new_mouse data/dynamic3-1-1-Video-0f2a --out population.csv
 
@@ -104,9 +109,18 @@ def _transfer(
 
 @app.command("score")
 def _score(
-    run: Run,
-    recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[RUN] RECORDING",
+            help="Folder of a finished `graphtwin twin train` or `transfer`, left out with --predictions; a recording whose animal it has.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Score these of any model instead: .npy (trials, units) of pictures, (trials, frames, units) of movies."),
+    ] = None,
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
     left_out_s: Annotated[
         float | None, typer.Option(min=0, help="Seconds at the start of each clip that do not count (default: 1.667).")
@@ -115,23 +129,57 @@ def _score(
     device: Where = "auto",
     force: Force = False,
 ) -> None:
-    """Score held-out trials: a row a unit, and a row a kind of stimulus and score in a second file, NAME_by_kind."""
+    """Score held-out trials beside a ridge on energies and the mean response: units, kinds of stimulus, and who wins, a file each."""
     with words():
         from graphtwin.artifacts import require_new, write_table
 
-        by_kind = out.with_name(f"{out.stem}_by_kind{out.suffix}")
-        for file in (out, by_kind):
-            require_new(file, force=force, inputs=(recording,))
-        _require_twin(run, recording, device)
-        from graphtwin.twin.runs import score_twin
+        recording = _recording_of(paths, predictions)
+        files = [out, *(out.with_name(f"{out.stem}_{name}{out.suffix}") for name in ("by_kind", "baselines"))]
+        for file in files:
+            require_new(file, force=force, inputs=(recording, predictions))
+        chosen = tuple(tier) if tier else None
+        if predictions is not None:
+            require_files(predictions)
+            require_recordings(recording)
+            from graphtwin.twin.runs import score_predictions
 
-        scored = score_twin(run, recording, tuple(tier) if tier else None, left_out_s, seed, device, progress=True)
-        write_table(scored.units, out)
-        write_table(scored.kinds, by_kind)
-        typer.echo(f"{out}: {len(scored.units)} units; {_medians(scored.units, SHOWN)}")
-        for kind, group in scored.kinds.groupby("kind", sort=False):
-            typer.echo(f"  {_words_of(str(kind), group)}")
-        typer.echo(f"{by_kind}: these medians with their intervals over units and over stimuli")
+            scored = score_predictions(predictions, recording, chosen, left_out_s, seed, progress=True)
+        else:
+            _require_twin(paths[0], recording, device)
+            from graphtwin.twin.runs import score_twin
+
+            scored = score_twin(paths[0], recording, chosen, left_out_s, seed, device, progress=True)
+        for table, file in zip((scored.units, scored.kinds, scored.baselines), files, strict=True):
+            write_table(table, file)
+        _say_scores(scored, files)
+
+
+def _recording_of(paths: list[Path], predictions: Path | None) -> Path:
+    """The recording among the arguments of `score`."""
+    wanted = 1 if predictions is not None else 2
+    if len(paths) != wanted:
+        needed = "the recording alone, for --predictions need no twin" if predictions is not None else "a twin and a recording"
+        raise ValueError(f"score: {len(paths)} path{'s'[: len(paths) != 1]} given ({', '.join(map(str, paths))}). Give {needed}.")
+    return paths[-1]
+
+
+def _say_scores(scored: Scored, files: list[Path]) -> None:
+    """The lines of `score`: medians, who wins, Sensorium's number, what is to be known, and the files."""
+    units = scored.units
+    typer.echo(f"{files[0]}: {len(units)} units; {_medians(units, tuple(name for name in SHOWN if units[name].notna().any()))}")
+    for row in scored.baselines.query("kind == 'all' and score == 'cc_abs'").itertuples():
+        typer.echo(
+            f"  against {_NAMED[row.against]}: {row.verdict}; cc_abs {row.median:.3f} and {row.median_against:.3f}, difference "
+            f"{row.difference:+.3f} {_interval(row.units_low, row.units_high, 3)} over {row.n_units} units"
+        )
+    mean = units["sensorium_correlation"].mean()
+    typer.echo(f"  single-trial correlation as Sensorium computes it, mean over all {len(units)} units: {mean:.6f}")
+    for note, number in units["note"][units["note"] != ""].str.split("; ").explode().value_counts().items():
+        typer.echo(f"  {number} of {len(units)} units: {note}")
+    for kind, group in scored.kinds.groupby("kind", sort=False):
+        typer.echo(f"  {_words_of(str(kind), group)}")
+    typer.echo(f"{files[1]}: these medians with their intervals over units and over stimuli")
+    typer.echo(f"{files[2]}: all scores against the ridge and the mean response, of all stimuli and of each kind")
 
 
 @app.command("population")
@@ -290,10 +338,8 @@ def _words_of(kind: str, scores: pd.DataFrame) -> str:
     trained = "trained on others" if first["trained_on"] else "never trained on"
     interval = _interval(norm["units_low"], norm["units_high"], 3)
     bits = of.loc["bits_per_response"]
-    return (
-        f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units, "
-        f"{bits['median']:.3f} bits of {bits['n_units']}"
-    )
+    told = f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units"
+    return told + (f", {bits['median']:.3f} bits of {bits['n_units']}" if bits["n_units"] else "")
 
 
 def _interval(low: float, high: float, digits: int) -> str:

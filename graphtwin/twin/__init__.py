@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from graphtwin.twin.runs import embed_twin as embed
     from graphtwin.twin.runs import load_twin as load
     from graphtwin.twin.runs import predict_video as predict
-    from graphtwin.twin.runs import score_population
+    from graphtwin.twin.runs import score_population, score_predictions
     from graphtwin.twin.runs import score_twin as score
     from graphtwin.twin.runs import train_twin as train
     from graphtwin.twin.runs import transfer_twin as transfer
     from graphtwin.twin.runs import tune_twin as tune
 
-__all__ = ["correlate", "embed", "load", "predict", "score", "score_population", "train", "transfer", "tune"]
+__all__ = ["correlate", "embed", "load", "predict", "score", "score_population", "score_predictions", "train", "transfer", "tune"]
 
 __getattr__ = public_names(
     __name__,
@@ -26,6 +26,7 @@ __getattr__ = public_names(
         "transfer": ("graphtwin.twin.runs.trainings", "transfer_twin"),
         "load": ("graphtwin.twin.runs.twin_folder", "load_twin"),
         "score": ("graphtwin.twin.runs.held_out_trials", "score_twin"),
+        "score_predictions": ("graphtwin.twin.runs.held_out_trials", "score_predictions"),
         "score_population": ("graphtwin.twin.runs.shared", "score_population"),
         "predict": ("graphtwin.twin.runs.video", "predict_video"),
         "embed": ("graphtwin.twin.runs.in_silico", "embed_twin"),

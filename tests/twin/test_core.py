@@ -6,7 +6,7 @@ import torch
 
 from graphtwin.twin.model.core import ConvolutionalConfig, normalised
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
-from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.model.network import PICTURE_FRAMES, AnimalStart, Twin, TwinConfig
 
 CORES = {
     "recurrent": ConvolutionalConfig(first=6, hidden=8, features=8),
@@ -15,9 +15,9 @@ CORES = {
 }
 
 
-def twin_of(core: str, **settings: object) -> Twin:
+def twin_of(core: str, frame_rate_hz: float = 30.0, **settings: object) -> Twin:
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2, frame_rate_hz=30.0)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2, frame_rate_hz=frame_rate_hz)
     twin = Twin(TwinConfig(core=CORES[core], bf16=False, **settings), {"mouse": start}).eval()
     for parameter in twin.parameters():  # weights that start at 0 would hide mistakes
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -40,6 +40,24 @@ def test_frame_by_frame_gives_the_numbers_of_the_whole_clip(core: str):
         streamed.append(numbers)
     assert torch.allclose(torch.cat(streamed, 1), whole, atol=1e-5)
     assert whole.std() > 1e-3
+
+
+@pytest.mark.parametrize("core", CORES)
+@torch.no_grad()
+def test_a_picture_gives_the_last_numbers_of_a_clip_that_stands_still(core: str):
+    twin, (video, behaviour, eye) = twin_of(core, frame_rate_hz=float("nan")), clip(frames=1)
+    of_picture, _ = twin("mouse", video, behaviour, eye)
+    still = (part.expand(-1, PICTURE_FRAMES, *part.shape[2:]) for part in (video, behaviour, eye))
+    of_clip, _ = twin("mouse", *still)
+    assert torch.allclose(of_picture[:, 0], of_clip[:, -1], atol=1e-5)
+    assert core == "feedforward" or not torch.allclose(of_clip[:, 0], of_clip[:, -1], atol=1e-4)  # a memory needs its frames
+
+
+@torch.no_grad()
+def test_one_frame_of_a_video_is_no_picture():
+    video, behaviour, eye = clip(frames=1)
+    of_video, of_picture = (twin_of("recurrent", frame_rate_hz=rate)("mouse", video, behaviour, eye)[0] for rate in (30.0, float("nan")))
+    assert not torch.allclose(of_video, of_picture, atol=1e-4)
 
 
 def test_normalised_channels_say_what_is_there_and_not_at_what_contrast():

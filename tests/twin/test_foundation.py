@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 import torch
 
 from graphtwin.training import FitConfig
-from graphtwin.twin.data.clips import held_out_clips
+from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
 from graphtwin.twin.fit import foundation
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, steps_of, train_foundation
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig
@@ -117,3 +118,17 @@ def test_a_core_that_is_kept_is_the_same_afterwards(animal: Planted, fitted: Tra
 def test_two_folders_of_one_name_are_refused(animal: Planted):
     with pytest.raises(ValueError, match=r"2 recordings have 1 names: \['planted'\]"):
         train_foundation([animal.recording, animal.recording], config())
+
+
+def test_few_pictures_take_few_steps_and_many_those_of_the_settings():
+    recording = plant().recording
+    training, validation = clips_of(recording)
+
+    def clips_of_rows(count: int, frame_rate_hz: float) -> tuple[Clips, Clips]:
+        return replace(training, recording=replace(recording, frame_rate_hz=frame_rate_hz), rows=np.arange(count)), validation
+
+    few, many, movies = clips_of_rows(480, np.nan), clips_of_rows(9000, np.nan), clips_of_rows(5, HZ)
+    settings = FoundationConfig()
+    assert steps_of({"few": few}, settings) == 20  # 480 pictures are two steps of 240, ten times over
+    assert steps_of({"few": few, "more": few}, settings) == 40
+    assert steps_of({"many": many}, settings) == steps_of({"movies": movies, "few": few}, settings) == settings.steps

@@ -36,10 +36,10 @@ def of_process(out: Path, number: int) -> dict[str, Any]:
     return dict(torch.load(out / f"process{number}.pt", weights_only=True))
 
 
-def joint_batches(objective: Any, clips: Any, config: Any, rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+def joint_batches(objective: Any, clips: Any, config: Any, rng: np.random.Generator, steps: int) -> Iterator[Callable[[], torch.Tensor]]:
     """Steps of one process on the windows of two."""
     own = rng.spawn(2)
-    for step in range(config.steps):
+    for step in range(steps):
         name = list(clips)[step % len(clips)]
         windows = [clips[name][0].draw(each, config.windows, config.window_s, config.left_out_s) for each in own]
         yield partial(mean_loss, objective, name, windows)

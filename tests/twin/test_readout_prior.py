@@ -158,7 +158,7 @@ def fitted(animal: Planted) -> Trained:
 @torch.no_grad()
 def loss(trained: Trained, clips: Clips) -> float:
     objective = Objective(trained.twin.eval())
-    return float(np.mean([float(objective("planted", window)) for _, window in clips.whole()]))
+    return float(np.mean([float(objective("planted", window)) for window in clips.whole()]))
 
 
 @pytest.mark.parametrize("family", ["poisson", "gaussian", "negative_binomial", "zero_inflated_gamma"])
@@ -216,8 +216,8 @@ def test_units_that_hardly_fire_are_not_told_to_by_the_others(animal: Planted):
         trial.responses[:, 1] *= rng.random(len(trial.responses)) < 0.02
     trained = train_foundation([quiet.recording], config(epochs=3, steps=20, bf16=False))
     clips, twin = trained.clips["planted"][0], trained.twin
-    expected = np.concatenate([predict_trials(twin, "planted", window)[0, 6:, :2] for _, window in clips.whole()]).mean(0)
-    seen = np.concatenate([window.responses[0, 6:, :2] for _, window in clips.whole()]).mean(0)
+    expected = np.concatenate([predict_trials(twin, "planted", window)[0, 6:, :2] for window in clips.whole()]).mean(0)
+    seen = np.concatenate([window.responses[0, 6:, :2] for window in clips.whole()]).mean(0)
     reliability = twin.animal("planted").reliability
     assert reliability[0] == 0
     assert reliability[1] < reliability[2:].median() < 1

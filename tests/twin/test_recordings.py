@@ -8,7 +8,6 @@ import pytest
 
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats.recording import Recording, Trial
-from graphtwin.twin.data import clips
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from tests.twin.planted_recording import HZ, Planted, plant
 
@@ -24,7 +23,7 @@ def spoil(planted: Planted, row: int, **parts: np.ndarray | None) -> Recording:
 
 
 def all_of(clips: Clips, name: str) -> np.ndarray:
-    return np.concatenate([getattr(window, name)[0] for _, window in clips.whole()])
+    return np.concatenate([getattr(window, name)[0] for window in clips.whole()])
 
 
 def test_training_windows_have_unit_scale_and_held_out_ones_the_same_scale(planted: Planted):
@@ -57,7 +56,7 @@ def test_a_drawn_window_is_the_same_frames_that_reading_gives(planted: Planted):
     again = train.draw(rng_for(1, "windows"), 3, 15 / HZ, left_out_s=4 / HZ)
     assert np.array_equal(drawn.video, again.video)
     assert drawn.counted.sum(1).tolist() == [11] * 3
-    whole = dict(train.whole())
+    whole = dict(zip(train.rows.tolist(), train.whole(), strict=True))
     for video in drawn.video:
         assert any(np.array_equal(video, window.video[0, at : at + 15]) for window in whole.values() for at in range(26))
 
@@ -103,14 +102,18 @@ def test_a_latency_of_two_frames_moves_responses_by_two_frames(planted: Planted)
     assert window.responses[0] * train.scales.responses == pytest.approx(planted.trials[row].responses[2:], abs=1e-4)
 
 
-def test_pictures_are_held_and_answered_on_the_last_frame(planted: Planted, monkeypatch):
-    monkeypatch.setattr(clips, "PICTURE_FRAMES", 5)
+def test_a_step_reads_as_many_pictures_as_its_windows_have_frames_and_a_pass_reads_all_together(planted: Planted):
     pictures = [Trial(*(values[:1] for values in vars(trial).values())) for trial in planted.trials]
     recording = replace(planted.recording, frame_rate_hz=float("nan"), open_trial=lambda row: pictures[row])
     train, _ = clips_of(recording, ClipConfig())
-    window = train.draw(rng_for(0, "pictures"), 2, 2.0, left_out_s=0.4)
-    assert window.video.shape[:2] == (2, 5)
-    assert window.counted.tolist() == [[False] * 4 + [True]] * 2
+    assert train.draw(rng_for(0, "pictures"), 1, 2 / 30, left_out_s=0.4).video.shape[:2] == (2, 1)
+    drawn = train.draw(rng_for(0, "pictures"), 4, 2.0, left_out_s=0.4)
+    (read,) = train.whole()
+    assert drawn.video.shape[:2] == read.video.shape[:2] == (4, 1)  # each picture once, however many could be held
+    assert drawn.counted.all()
+    np.testing.assert_array_equal(read.responses[:, 0], [train.read(int(row)).responses[0, 0] for row in train.rows])
+    with pytest.raises(ValueError, match="single pictures have no length to cut 3 minutes from"):
+        train.first_minutes(3.0)
 
 
 def test_eye_position_that_was_lost_is_the_mean_and_counted(planted: Planted):

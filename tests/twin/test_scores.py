@@ -112,6 +112,11 @@ def test_without_repeats_there_is_no_ceiling_and_no_feve():
     assert np.isfinite(found["single_trial_correlation"]).all()
 
 
+def test_one_picture_has_no_ceiling_however_often_it_is_shown():
+    found = scores_of(stimuli(np.random.default_rng(14), [5], frames=1))
+    assert np.isnan(found["cc_max"]).all()
+
+
 def test_a_silent_unit_has_no_score_and_spoils_none():
     shown = stimuli(np.random.default_rng(8), [4, 4])
     for one in shown:

@@ -109,7 +109,7 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
 
 def test_a_twin_that_holds_a_program_is_refused_and_nothing_in_it_runs(tmp_path: Path):
     mark = tmp_path / "it ran"
-    torch.save({"format": "graphtwin functional twin 6", "weights": Payload(mark)}, tmp_path / "twin.pt")
+    torch.save({"format": "graphtwin functional twin 7", "weights": Payload(mark)}, tmp_path / "twin.pt")
     with pytest.raises(ValueError, match=r"twin\.pt: holds more than tensors, numbers and words.*nothing in it was run"):
         read_twin(tmp_path / "twin.pt")
     assert not mark.exists()

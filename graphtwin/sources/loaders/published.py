@@ -34,7 +34,8 @@ POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as pu
 LABELS = ["brain_area", "hva", "layer", "proofread_status"]  # columns of the neuron table that are text
 NEURON_UNITS = {"scan_session": "session"}  # our name of a column by the published one
 NUCLEUS_NM = ["nucleus_x", "nucleus_y", "nucleus_z"]  # columns of a nucleus' position, nm
-# Columns whose cells are vectors. Positions keep their precision: an angle between near lines of sight needs it.
+# Columns whose cells are vectors. Positions keep their precision: an angle between near lines of sight needs it. Those of readouts have the
+# edges of the monitor at -1 and 1, as here: fnn, which made them, samples with align_corners=False (see `coordinates.edges_from_corners`).
 VECTORS = {
     "readout_cvt": np.float32,
     "in_vivo_mean_resp": np.float32,

@@ -1,6 +1,6 @@
 """What fits and scores read of a recording, and where receptive fields lie in it."""
 
-from graphtwin.twin.data.clips import ClipConfig, Clips, Window, clips_of, held_out_clips
+from graphtwin.twin.data.clips import PICTURES_HZ, TOGETHER, ClipConfig, Clips, Window, clips_of, held_out_clips, joined_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.data.scales import Scales
@@ -10,6 +10,8 @@ __all__ = [
     "ADVICE",
     "ClipConfig",
     "Clips",
+    "PICTURES_HZ",
+    "TOGETHER",
     "ReverseCorrelationConfig",
     "SAME_RATE",
     "Scales",
@@ -18,6 +20,7 @@ __all__ = [
     "clips_of",
     "held_out_clips",
     "in_vivo_responses",
+    "joined_clips",
     "locate_fields",
     "require_view",
     "view_of",

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.data.scales import Scales, checked, measure, scaled
 
-PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
+PICTURES_HZ = 30.0  # single pictures have no frame rate: where they are counted against clips, one stands for a frame of a video
+TOGETHER = 256  # pictures that are read and answered at once: bounds memory
 
 
 class ClipConfig(BaseModel):
@@ -32,7 +34,7 @@ class ClipConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Window:
-    """Frames of one or several clips, standardised.
+    """Frames of one or several clips, standardised; a single picture is a clip of one frame.
 
     Attributes:
         video: Grey levels, z-scored over the training trials.
@@ -87,7 +89,7 @@ class Clips:
         """Frames of each trial at the rate of the windows, those at the end left out whose answer comes after the trial."""
         recorded = self.recording.trials["n_frames"].to_numpy(np.int64)[self.rows]
         if self.pictures:
-            return np.full(len(recorded), PICTURE_FRAMES)
+            return np.ones(len(recorded), dtype=np.int64)
         seconds = recorded / self.recording.frame_rate_hz - self.config.latency_s
         return np.floor(seconds * self.frame_rate_hz + 1e-6).astype(np.int64).clip(min=0)
 
@@ -101,12 +103,12 @@ class Clips:
         """
         trial = checked(self.recording, row)
         if self.pictures:
-            return self._picture(trial)
-        if self.frame_rate_hz == self.recording.frame_rate_hz and self.config.latency_s == 0:
+            cut = _cut(trial, slice(0, 1))
+        elif self.frame_rate_hz == self.recording.frame_rate_hz and self.config.latency_s == 0:
             cut = _cut(trial, slice(start, stop))
         else:
             cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
-        return self._standardised(cut, np.ones(len(cut.video), dtype=bool), f"{self.name}, trial {row}")
+        return self._standardised(cut, f"{self.name}, trial {row}")
 
     def draw(self, rng: np.random.Generator, clips: int, window_s: float, left_out_s: float = 0.0) -> Window:
         """Windows from anywhere in the trials, every stretch of that length as likely as any other.
@@ -114,11 +116,14 @@ class Clips:
         Args:
             rng: Random generator of the places of windows.
             clips: Number of windows.
-            window_s: Seconds that each window lasts; the shortest trial drawn from is as long. Pictures have a length of their own.
+            window_s: Seconds that each window lasts; the shortest trial drawn from is as long. Of pictures as many are drawn, each at most
+                once, as such windows have frames at 30 Hz: they take the memory that a step on clips does.
             left_out_s: Seconds at the start of each window that do not count, while the state of the model builds up.
         """
         frames = max(1, frames_of(window_s, self.frame_rate_hz))
-        places = (self.n_frames() - frames + 1).clip(min=0) if not self.pictures else np.ones(len(self.rows), dtype=np.int64)
+        if self.pictures:
+            clips = min(clips * max(1, frames_of(window_s, PICTURES_HZ)), len(self.rows))
+        places = (self.n_frames() - frames + 1).clip(min=0)
         if not places.any():
             raise ValueError(
                 f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}). "
@@ -128,13 +133,21 @@ class Clips:
         trial = np.searchsorted(np.cumsum(places), drawn, side="right")
         begin = drawn - (np.cumsum(places) - places)[trial]
         windows = joined_clips([self.read(int(self.rows[t]), int(b), int(b) + frames) for t, b in zip(trial, begin, strict=True)])
-        late = np.arange(windows.counted.shape[1]) >= frames_of(left_out_s, self.frame_rate_hz)
-        return replace(windows, counted=windows.counted & late)
+        windows.counted[:, : frames_of(left_out_s, self.frame_rate_hz)] = False
+        return windows
 
-    def whole(self) -> Iterator[tuple[int, Window]]:
-        """Every trial from its first frame to its last, with its row."""
-        for row in self.rows:
-            yield int(row), self.read(int(row))
+    def whole(self, said: str | None = None) -> Iterator[Window]:
+        """Every trial from its first frame to its last, in the order of `rows`: clips one by one, pictures many together.
+
+        Args:
+            said: What a progress bar says; None shows none.
+        """
+        size = TOGETHER if self.pictures else 1
+        with tqdm(total=len(self.rows), desc=said, unit="trial", disable=said is None, leave=False) as bar:
+            for start in range(0, len(self.rows), size):
+                rows = self.rows[start : start + size]
+                yield self.read(int(rows[0])) if len(rows) == 1 else joined_clips([self.read(int(row)) for row in rows])
+                bar.update(len(rows))
 
     def repeats(self) -> dict[str, Int[np.ndarray, " repeats"]]:
         """Rows of each stimulus, in the order of their first showing."""
@@ -143,19 +156,15 @@ class Clips:
 
     def first_minutes(self, minutes: float) -> Clips:
         """The first trials that together last this long, the last of them whole."""
+        if self.pictures:
+            raise ValueError(f"{self.name}: single pictures have no length to cut {minutes:g} minutes from. Leave minutes out.")
         if minutes <= 0:
             raise ValueError(f"{self.name}: {minutes:g} minutes leave no trial to learn from. Give a number above 0, or leave minutes out.")
-        seconds = np.cumsum(self.n_frames()) / (1.0 if self.pictures else self.frame_rate_hz)
+        seconds = np.cumsum(self.n_frames()) / self.frame_rate_hz
         kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
         return replace(self, rows=self.rows[:kept])
 
-    def _picture(self, trial: Trial) -> Window:
-        held = [np.repeat(values[:1], PICTURE_FRAMES, axis=0) for values in (trial.video, trial.behaviour, trial.eye_position)]
-        responses = np.repeat(np.asarray(trial.responses)[:1], PICTURE_FRAMES, axis=0)
-        last = np.arange(PICTURE_FRAMES) == PICTURE_FRAMES - 1
-        return self._standardised(Trial(held[0], responses, held[1], held[2]), last, self.name)
-
-    def _standardised(self, trial: Trial, counted: np.ndarray, origin: str) -> Window:
+    def _standardised(self, trial: Trial, origin: str) -> Window:
         video = np.asarray(trial.video, dtype=np.float32)
         if not np.isfinite(video).all():
             bad = int((~np.isfinite(video)).any((1, 2)).sum())
@@ -163,7 +172,7 @@ class Clips:
                 f"{origin}: {bad} of {len(video)} video frames have NaN or infinite grey levels. Cut them off or drop the trial."
             )
         responses = np.asarray(trial.responses, dtype=np.float32)
-        counted = counted & np.isfinite(responses).all(1)
+        counted = np.asarray(np.isfinite(responses).all(1))
         mean, deviation = self.scales.video
         scales = self.scales
         return Window(

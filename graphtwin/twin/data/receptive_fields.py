@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.twin.data.clips import PICTURE_FRAMES, Clips, Window
+from graphtwin.twin.data.clips import Clips, Window
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
 
@@ -24,7 +22,6 @@ GAZE_SAMPLES = 1800  # samples, about, from which lag and gaze are found: four m
 ROWS, COLUMNS = 18, 32  # size of the grid of places at which fields are looked for: 16:9, as most monitors
 EVERY_S = 4 / 30  # seconds between the frames of a movie at which energies are taken: neighbouring frames are alike
 ITERATIONS = 3  # steps of learning how units weigh energies; a choice
-PICTURES_TOGETHER = 100  # single pictures that are read as one trial: bounds memory
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # units, at most, from which lag and gaze are found; spread over the recording
 
 
@@ -66,7 +63,7 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
         progress: Show a progress bar.
     """
     config = config or ReverseCorrelationConfig()
-    samples = clips.n_frames().sum() / (PICTURE_FRAMES if clips.pictures else _every(clips))
+    samples = clips.n_frames().sum() / (1 if clips.pictures else _every(clips))
     few = replace(clips, rows=clips.rows[:: max(int(samples / GAZE_SAMPLES), 1)])
     lag = 0.0 if clips.pictures else _lag(few, config)
     whole, delay_s = round(lag), 0.0 if clips.pictures else lag / clips.frame_rate_hz
@@ -74,8 +71,8 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     for _ in range(GAZE_PASSES):
         gaze = gaze + _gaze_step(few, whole, gaze, config)
     tally = None
-    shown = tqdm(clips.whole(), total=len(clips.rows), desc="receptive fields", unit="trial", disable=not progress, leave=False)
-    for energies, responses, _ in _samples((window for _, window in shown), clips, config, config.wavelengths, [whole], gaze):
+    shown = clips.whole("receptive fields" if progress else None)
+    for energies, responses, _ in _samples(shown, clips, config, config.wavelengths, [whole], gaze):
         tally = tally or Tally(clips.n_units, *energies.shape[1:])
         tally.add(energies, responses[0])
     if tally is None:
@@ -104,10 +101,12 @@ def _samples(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Energies, roots of the mean of three responses at each lag, and eye positions, a trial each."""
     bank: EnergyBank | None = None
-    for window in _albums(windows) if clips.pictures else windows:
-        video, eye, responses, counted = (values[0] for values in (window.video, window.eye_position, window.responses, window.counted))
+    for window in windows:
+        parts = (window.video, window.eye_position, window.responses, window.counted)
+        video, eye, responses, counted = (values.reshape(-1, *values.shape[2:]) for values in parts)  # pictures are the frames of a clip
         if clips.pictures:
-            at, answers = np.arange(len(video)), responses[None]
+            at = np.flatnonzero(counted)
+            answers = responses[None, at]
         else:
             at = np.arange(1, len(video) - max(lags) - 1, _every(clips))
             late = at + np.add.outer(np.array(lags), [-1, 0, 1])[..., None]
@@ -120,13 +119,6 @@ def _samples(
         bank = bank or energy_bank(height, width, ROWS, COLUMNS, in_pixels, clips.frame_rate_hz)
         roots = np.sign(answers) * np.abs(answers) ** RESPONSE_POWER
         yield bank.energies(moved(video, eye @ gaze.T) if gaze.any() else video, at), roots, eye[at]
-
-
-def _albums(windows: Iterator[Window]) -> Iterator[Window]:
-    """The counted frames of many pictures as if they were one trial."""
-    while album := list(islice(windows, PICTURES_TOGETHER)):
-        counted = {name: np.concatenate([vars(window)[name][window.counted] for window in album])[None] for name in vars(album[0])}
-        yield Window(**counted)
 
 
 def moved(
@@ -148,7 +140,7 @@ def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
     """The lag in frames at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
     lags = list(range(frames_of(config.longest_delay_s, few.frame_rate_hz) + 1))
     chosen = _spread(few.n_units, UNITS_OF_LAG)
-    windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
+    windows = (replace(window, responses=window.responses[..., chosen]) for window in few.whole())
     found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))
     if not found:
         return 0.0
@@ -171,7 +163,7 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     all units, whose residuals are regressed on the entries of grad D e' together. Without measured eye movements it is 0.
     """
     chosen = _spread(few.n_units, UNITS_OF_GAZE)
-    windows = (replace(window, responses=window.responses[..., chosen]) for _, window in few.whole())
+    windows = (replace(window, responses=window.responses[..., chosen]) for window in few.whole())
     tally, found = None, []
     for energies, responses, eye in _samples(windows, few, config, config.wavelengths[:1], [lag], gaze):
         tally = tally or Tally(len(chosen), *energies.shape[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
-from graphtwin.twin.data import ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
+VALIDATION_PICTURES = 2_000  # single pictures that it reads, at most
+PASSES = 10  # passes over an animal's single pictures in an epoch, at most: few pictures are learned by heart in many
 
 
 class FoundationConfig(BaseModel):
@@ -43,8 +46,12 @@ class FoundationConfig(BaseModel):
     expected_delay_s: float = Field(
         4.4 / 30, ge=0, description="Seconds from stimulus to answer that the core sees best; answers that come later are delayed."
     )
-    steps: int = Field(90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns.")
-    windows: int = Field(4, ge=1, description="Windows of a recording that a step reads.")
+    steps: int = Field(
+        90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns. Few pictures take fewer."
+    )
+    windows: int = Field(
+        4, ge=1, description="Windows of a recording that a step reads; of single pictures as many as have their frames at 30 Hz."
+    )
     window_s: float = Field(2.0, gt=0, description="Length of a window, in seconds.")
     left_out_s: float = Field(0.4, ge=0, description="Seconds at the start of each window that do not count in the loss.")
     kernel_learning_rate: float = Field(0.02, gt=0, description="Learning rate of the core's kernels, by orthogonalised momentum.")
@@ -62,6 +69,7 @@ class Trained:
         clips: Training and validation clips of each animal.
         state: State of the fit, with its history.
         settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
+        shares: Share of each animal's prediction that is left to the ridge on pictures; 0 where it sees videos.
     """
 
     twin: Twin
@@ -69,6 +77,7 @@ class Trained:
     clips: dict[str, tuple[Clips, Clips]]
     state: FitState
     settled: dict[str, float]
+    shares: dict[str, float]
 
 
 def train_foundation(
@@ -109,10 +118,11 @@ def train_foundation(
     twin.to(device)
     name = f"{config.twin.core.kind} twin of {', '.join(clips)}"
     objective = parallel.in_processes(Objective(twin))
+    steps = steps_of(clips, config)
     state = fit(
         twin,
-        lambda rng: batches(objective, clips, config, rng),
-        config.steps,
+        lambda rng: batches(objective, clips, config, rng, steps),
+        steps,
         lambda: validation_loss(Objective(twin), clips, config),
         config.fit,
         seed,
@@ -122,7 +132,9 @@ def train_foundation(
         optimisers(twin, config),
     )
     settled = _settle(twin, clips, config, progress)
-    return Trained(twin.cpu(), config, clips, state, settled)
+    twin.cpu()
+    shares = {name: join_pictures(twin, name, *both) for name, both in clips.items()}
+    return Trained(twin, config, clips, state, settled, shares)
 
 
 def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
@@ -163,7 +175,7 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     known = np.isfinite(place).all() and len(units) > 4
     cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
     total, count = np.zeros(len(units)), 0
-    for _, window in clips.whole():
+    for window in clips.whole():
         total += window.responses[window.counted].sum(0)
         count += int(window.counted.sum())
     fields = locate_fields(clips, config.receptive_fields, progress)
@@ -222,13 +234,22 @@ class Objective(nn.Module):
         return -likelihood[torch.from_numpy(window.counted).to(device)].mean(0)
 
 
+def steps_of(clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> int:
+    """Steps of an epoch: those of the settings, of single pictures no more than `PASSES` over those of the animal that has the most."""
+    if not all(training.pictures for training, _ in clips.values()):
+        return config.steps
+    of_step = config.windows * max(1, frames_of(config.window_s, PICTURES_HZ))
+    most = max(len(training.rows) for training, _ in clips.values())
+    return min(config.steps, len(clips) * max(1, round(PASSES * most / of_step)))
+
+
 def batches(
-    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator
+    objective: nn.Module, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, rng: np.random.Generator, steps: int
 ) -> Iterator[Callable[[], torch.Tensor]]:
     """The losses of an epoch's steps, on windows drawn from one animal after the other; each of several processes draws its own."""
     names = list(clips)
     own = rng.spawn(parallel.processes())[parallel.process_number()] if parallel.processes() > 1 else rng
-    for step in range(config.steps):
+    for step in range(steps):
         name = names[step % len(names)]
         window = clips[name][0].draw(own, config.windows, config.window_s, config.left_out_s)
         yield partial(objective, name, window)
@@ -246,12 +267,14 @@ def validation_losses(
     """Mean negative log-likelihood of validation trials, the start of each left out, of each unit of each animal."""
     losses = {}
     for name, (_, validation) in clips.items():
-        rows = rng_for(0, "validation trials", name).permutation(validation.rows)[:VALIDATION_TRIALS]
+        most = VALIDATION_PICTURES if validation.pictures else VALIDATION_TRIALS
+        read = replace(validation, rows=rng_for(0, "validation trials", name).permutation(validation.rows)[:most])
         found = []
-        for row in rows:
-            window = validation.read(int(row))
+        for window in read.whole():
             window.counted[:, : frames_of(config.left_out_s, validation.frame_rate_hz)] = False
             if window.counted.any():
-                found.append(objective.of_units(name, window))
-        losses[name] = torch.stack(found).mean(0)
+                weight = window.counted.sum() if validation.pictures else 1  # trials count alike, however long they are
+                found.append((float(weight), objective.of_units(name, window)))
+        weights = torch.tensor([weight for weight, _ in found], device=found[0][1].device)
+        losses[name] = torch.einsum("w,wu->u", weights / weights.sum(), torch.stack([of_units for _, of_units in found]))
     return losses

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data import Clips, Window
@@ -117,11 +116,11 @@ def evidence(twin: Twin, name: str, clips: Clips, left_out_s: float = 0.0, progr
     squares, curvature = torch.zeros_like(start[..., 0]), torch.zeros_like(start[..., 0])
     lowest, highest = (torch.full(start.shape[:1], end, device=twin.device) for end in (torch.inf, -torch.inf))
     every, repeated = (1, 1.0) if clips.pictures else spacing(_correlations(twin, name, clips, left_out_s))
-    for _, window in tqdm(clips.whole(), total=len(clips.rows), desc="readouts", unit="trial", disable=not progress, leave=False):
+    for window in clips.whole("readouts" if progress else None):
         frames = _counted(window, clips, left_out_s)[::every]
         if not len(frames):
             continue
-        answers = torch.from_numpy(window.responses[0, frames]).to(twin.device)
+        answers = torch.from_numpy(window.responses.reshape(-1, len(start))[frames]).to(twin.device)
         lowest, highest = torch.minimum(lowest, answers.amin(0)), torch.maximum(highest, answers.amax(0))
         for seen, score, bend in _derivatives(twin, name, window, frames):
             for output in range(start.shape[1]):
@@ -189,14 +188,15 @@ def _derivatives(
     entries = _entries(animal)
     with torch.no_grad():
         features, modulation, _ = twin.see(name, *tensors(window, twin.device))
-    responses = torch.from_numpy(window.responses[0]).to(twin.device)
+    responses = torch.from_numpy(window.responses).flatten(0, 1).to(twin.device)
+    modulation = modulation.flatten(0, 1)
     for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
         with torch.no_grad():
             seen = animal.readout.seen(features[rows])
             seen = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1)
             drives = torch.einsum("fue,uoe->fuo", seen, entries)
         drives.requires_grad_(True)
-        answers = animal.answer(drives, modulation[0, rows])
+        answers = animal.answer(drives, modulation[rows])
         score = torch.autograd.grad(twin.family.log_likelihood(answers, animal.shape, responses[rows]).sum(), drives, create_graph=True)[0]
         bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
         yield seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
@@ -232,6 +232,6 @@ def _correlations(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Flo
 
 
 def _counted(window: Window, clips: Clips, left_out_s: float) -> Int[np.ndarray, " frames"]:
-    """Frames whose responses count."""
-    frames = np.flatnonzero(window.counted[0])
+    """Frames whose responses count, those of one clip or of many pictures in a row."""
+    frames = np.flatnonzero(window.counted)
     return frames[frames >= frames_of(left_out_s, clips.frame_rate_hz)]

@@ -4,22 +4,29 @@ from graphtwin.twin.model.convolution import Convolution
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, TwinConfig, tensors
+from graphtwin.twin.model.picture_drive import LEAST_SHARE, PictureDrive
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, SPIKE, ResponseFamily
+from graphtwin.twin.model.scattering import BLOCKS, CELLS, scattered
 
 __all__ = [
     "AnimalHead",
     "AnimalStart",
+    "BLOCKS",
+    "CELLS",
     "COMPONENTS",
     "Convolution",
     "ConvolutionalConfig",
     "DenseLstmConfig",
     "FAMILIES",
+    "LEAST_SHARE",
     "MODULATORS",
+    "PictureDrive",
     "Readout",
     "ResponseFamily",
     "SPIKE",
     "Twin",
     "TwinConfig",
+    "scattered",
     "tensors",
 ]

@@ -26,6 +26,11 @@ class Convolution(nn.Module):
         kernels = self.kernels.view(self.shape).permute(0, 3, 1, 2)
         return functional.conv2d(frames, kernels, self.bias, stride=self.stride, padding=self.padding)
 
+    def of_still(self, frames: Float[torch.Tensor, "frames height width"]) -> Float[torch.Tensor, "frames outputs h w"]:
+        """What `forward` gives where all inputs are the same, as stacked frames of a picture that stands still are."""
+        kernels = self.kernels.view(self.shape).sum(3)[:, None]
+        return functional.conv2d(frames[:, None], kernels, self.bias, stride=self.stride, padding=self.padding)
+
 
 def with_past(
     frames: Float[torch.Tensor, "clips frames ..."], past: int, state: State, name: str, outgoing: State

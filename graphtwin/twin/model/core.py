@@ -94,12 +94,13 @@ class GatedMemory(nn.Module):
             self.inputs.bias[channels:] = torch.linspace(-3.0, 1.0, channels)  # time constants of one to twenty frames
             self.behaviour.weight.zero_()
 
-    def forward(self, x: torch.Tensor, modulation: torch.Tensor, state: State, outgoing: State) -> torch.Tensor:
-        """Memory of [clips x frames, channels, height, width]; modulation is [clips, frames, modulators]."""
+    def forward(self, x: torch.Tensor, modulation: torch.Tensor, state: State, outgoing: State, held: int = 1) -> torch.Tensor:
+        """Memory of [clips x frames, channels, height, width], each of which lasts `held`; modulation is [clips, frames, modulators]."""
         clips = len(modulation)
         both = self.inputs(x) + self.behaviour(modulation).flatten(0, 1)[:, :, None, None]
         candidate, gate = both.unflatten(0, (clips, -1)).float().chunk(2, dim=2)
         gate = torch.sigmoid(gate)
+        gate = gate if held == 1 else 1 - (1 - gate) ** held
         kept, added = (1 - gate).unbind(1), (gate * torch.tanh(candidate)).unbind(1)
         memory = state.get("memory", torch.zeros_like(kept[0]))
         history = []
@@ -133,6 +134,7 @@ class ConvolutionalCore(nn.Module):
         video: Float[torch.Tensor, "clips frames height width"],
         modulation: Float[torch.Tensor, "clips frames modulators"],
         state: State | None = None,
+        held: int = 1,
     ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], State]:
         """Features of every frame, and the state after the last one.
 
@@ -140,16 +142,21 @@ class ConvolutionalCore(nn.Module):
             video: Standardised grey levels.
             modulation: Numbers a frame that say how the animal behaves.
             state: State that an earlier call returned for the frames before; None starts a clip.
+            held: Number of frames that a clip of one frame stands still before its features are told; 1 for videos.
         """
         outgoing: State = {}
         state = state or {}
         clips = len(video)
-        seen = with_past(video, STACKED - 1, state, "frames", outgoing).unfold(1, STACKED, 1).flatten(0, 1).permute(0, 3, 1, 2)
-        x = self.second(functional.silu(self.first(seen)))
+        if held > 1:
+            first = self.first.of_still(video[:, 0])
+        else:
+            seen = with_past(video, STACKED - 1, state, "frames", outgoing).unfold(1, STACKED, 1).flatten(0, 1).permute(0, 3, 1, 2)
+            first = self.first(seen)
+        x = self.second(functional.silu(first))
         x = normalised(x) if self.normalised else x
         for block in self.blocks:
             x = block(x, clips, state, outgoing)
         x = functional.silu(x)
         if self.memory is not None:
-            x = torch.cat([x, self.memory(x, modulation, state, outgoing)], dim=1)
+            x = torch.cat([x, self.memory(x, modulation, state, outgoing, held)], dim=1)
         return self.norm(self.mix(x).float()), outgoing

@@ -75,14 +75,14 @@ class AttentionLstm(nn.Module):
         self.attention = Convolution(config.hidden, 3 * config.hidden, 1) if config.heads else None
         self.gathered = Convolution(config.hidden, 4 * config.hidden, 1, scale=0.3) if config.heads else None
 
-    def forward(self, x: torch.Tensor, modulation: torch.Tensor, state: State, outgoing: State) -> torch.Tensor:
-        """Hidden state of every frame, [clips x frames, hidden, height, width]."""
+    def forward(self, x: torch.Tensor, modulation: torch.Tensor, state: State, outgoing: State, held: int = 1) -> torch.Tensor:
+        """Hidden state of every frame, [clips x frames, hidden, height, width]; a frame that is held for several has that of the last."""
         behaviour = modulation.flatten(0, 1)[:, :, None, None].expand(-1, -1, *x.shape[2:])
         driven = self.inputs(torch.cat([x, behaviour.to(x.dtype)], dim=1)).unflatten(0, (len(modulation), -1)).unbind(1)
         start = x.new_zeros(len(modulation), self.hidden, *x.shape[2:], dtype=torch.float32)
         hidden, cell = state.get("hidden", start), state.get("cell", start)
         history = []
-        for drive in driven:
+        for drive in driven * held:
             gates = drive + self.recurrent(hidden)
             if self.attention is not None and self.gathered is not None:
                 gates = gates + self.gathered(self._attend(hidden))
@@ -91,7 +91,7 @@ class AttentionLstm(nn.Module):
             hidden = torch.sigmoid(shown) * torch.tanh(cell)
             history.append(hidden)
         outgoing["hidden"], outgoing["cell"] = hidden.detach(), cell.detach()
-        return torch.stack(history, dim=1).flatten(0, 1)
+        return torch.stack(history[-len(driven) :], dim=1).flatten(0, 1)
 
     def _attend(self, hidden: torch.Tensor) -> torch.Tensor:
         """Every place's mean of all places by the likeness of query and key, head by head."""
@@ -121,6 +121,7 @@ class DenseLstmCore(nn.Module):
         video: Float[torch.Tensor, "clips frames height width"],
         modulation: Float[torch.Tensor, "clips frames modulators"],
         state: State | None = None,
+        held: int = 1,
     ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], State]:
         """Features of every frame, and the state after the last one; see `ConvolutionalCore`."""
         outgoing: State = {}
@@ -129,4 +130,4 @@ class DenseLstmCore(nn.Module):
         x = functional.gelu(self.first(video.flatten(0, 1)[:, None]))
         x = self.near(x, clips, state, outgoing)
         x = self.far(functional.gelu(self.halve(x)), clips, state, outgoing)
-        return self.norm(self.mix(self.lstm(x, modulation, state, outgoing)).float()), outgoing
+        return self.norm(self.mix(self.lstm(x, modulation, state, outgoing, held)).float()), outgoing

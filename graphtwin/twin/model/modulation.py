@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from graphtwin.twin.data import PICTURES_HZ
 from graphtwin.twin.model.convolution import State
 
 TIME_CONSTANTS_S = (1 / 30, 1 / 3, 2.0)  # over which behaviour is averaged; the first is the present frame alone at 30 Hz and below
-PICTURES_HZ = 30.0  # single pictures have no frame rate: each counts as one frame of a video
 
 
 class Modulation(nn.Module):

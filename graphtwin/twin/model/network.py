@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import torch
@@ -18,9 +19,11 @@ from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
 from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, FamilyName
 
+PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
 MODULATORS = 8  # numbers a frame that say how the animal behaves
 COMPONENTS = 8  # components, at most, of the mixture that readouts are draws from
 
@@ -68,6 +71,7 @@ class AnimalStart:
 class AnimalHead(nn.Module):
     """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution.
 
+    An animal that sees single pictures has a ridge on their energies beside its readouts, see `picture_drive`; others have None.
     `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
     """
 
@@ -87,6 +91,7 @@ class AnimalHead(nn.Module):
         self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
+        self.pictures = PictureDrive(units) if np.isnan(start.frame_rate_hz) else None
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
         with torch.no_grad():
@@ -106,11 +111,17 @@ class AnimalHead(nn.Module):
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
     def answer(
-        self, drives: Float[torch.Tensor, "*frames units outputs"], modulation: Float[torch.Tensor, "*frames modulators"]
+        self,
+        drives: Float[torch.Tensor, "*frames units outputs"],
+        modulation: Float[torch.Tensor, "*frames modulators"],
+        of_pictures: Float[torch.Tensor, "*frames units"] | None = None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
-        """Numbers of every unit's response distribution, the first a rate, from what its readout gives."""
+        """Numbers of every unit's response distribution, the first a rate, from what its readout gives and what its ridge expects."""
+        rate = functional.softplus(drives[..., 0])
+        if self.pictures is not None and of_pictures is not None:
+            rate = torch.lerp(rate, of_pictures, self.pictures.share)
         gain = torch.exp(modulation @ self.gain.T)
-        return torch.cat([(functional.softplus(drives[..., 0]) * gain)[..., None], drives[..., 1:]], dim=-1)
+        return torch.cat([(rate * gain)[..., None], drives[..., 1:]], dim=-1)
 
 
 class Twin(nn.Module):
@@ -194,7 +205,8 @@ class Twin(nn.Module):
         """
         features, modulation, left = self.see(name, video, behaviour, eye_position, state)
         animal = self.animal(name)
-        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation), left
+        of_pictures = animal.pictures(video) if animal.pictures is not None and animal.pictures.share > 0 else None
+        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_pictures), left
 
     def see(
         self,
@@ -204,14 +216,18 @@ class Twin(nn.Module):
         eye_position: Float[torch.Tensor, "clips frames 2"],
         state: State | None = None,
     ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], Float[torch.Tensor, "clips frames modulators"], State]:
-        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`."""
+        """What readouts are given: features of every map position, and modulation; and the state. Arguments are those of `forward`.
+
+        A clip of one frame, shown to an animal that saw single pictures, is a picture: it stands still for `PICTURE_FRAMES` frames.
+        """
         outgoing: State = {}
-        state = state or {}
         animal = self.animal(name)
+        picture = state is None and video.shape[1] == 1 and not isfinite(animal.frame_rate_hz)
+        state = state or {}
         modulation = animal.modulation(behaviour, state, outgoing)
         view = animal.view(video, eye_position, state, outgoing)
         with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
-            features, left = self.core(view, modulation, state)
+            features, left = self.core(view, modulation, state, PICTURE_FRAMES if picture else 1)
         return features, modulation, outgoing | left
 
     def log_likelihood(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,10 +12,10 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.twin.data import Clips
+from graphtwin.twin.data import Clips, joined_clips
 from graphtwin.twin.model import Twin
 from graphtwin.twin.population.latent_model import PopulationConfig
-from graphtwin.twin.scores import LEFT_OUT_S, predict_trials
+from graphtwin.twin.scores import LEFT_OUT_S, predict_trials, stimuli_together
 
 
 class RecordedPopulationConfig(BaseModel):
@@ -81,14 +82,18 @@ def read_population(
     shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]
     read: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
     places = 0
-    for rows in tqdm(shown, desc="stimuli", unit="stimulus", disable=not progress, leave=False):
-        windows = [clips.read(int(row)) for row in rows]
-        counted = np.logical_and.reduce([window.counted[0, : min(w.counted.shape[1] for w in windows)] for window in windows])
-        kept = np.flatnonzero(counted)
-        kept = kept[kept >= first_frame][::every]
-        for row, window in zip(rows, windows, strict=True):
-            read[int(row)] = predict_trials(twin, clips.name, window)[0, kept], window.responses[0, kept], places + np.arange(len(kept))
-        places += len(kept)
+    for together in tqdm(list(stimuli_together(shown, clips.pictures)), desc="stimuli", disable=not progress, leave=False):
+        windows = {int(row): clips.read(int(row)) for row in np.concatenate(together)}
+        seen = [joined_clips(list(windows.values()))] if clips.pictures else windows.values()
+        answers = dict(zip(windows, chain.from_iterable(predict_trials(twin, clips.name, window) for window in seen), strict=True))
+        for rows in together:
+            of_stimulus = [windows[int(row)].counted[0] for row in rows]
+            counted = np.logical_and.reduce([one[: min(map(len, of_stimulus))] for one in of_stimulus])
+            kept = np.flatnonzero(counted)
+            kept = kept[kept >= first_frame][::every]
+            for row in map(int, rows):
+                read[row] = answers[row][kept], windows[row].responses[0, kept], places + np.arange(len(kept))
+            places += len(kept)
     if not shown:
         raise ValueError(
             f"{clips.name}: none of {len(clips.repeats())} stimuli was shown twice. "

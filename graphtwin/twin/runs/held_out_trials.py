@@ -1,13 +1,14 @@
-"""How well a twin predicts trials that no fit read: scores of units, and of kinds of stimulus."""
+"""How well a twin, or any model, predicts trials that no fit read: scores of units and of kinds of stimulus, beside simple models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
@@ -15,22 +16,27 @@ from graphtwin.sources.formats import Recording
 from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
+    from graphtwin.twin.data import Clips
     from graphtwin.twin.fit import FittedTwin
+    from graphtwin.twin.scores import EnergyRidge, StimulusSums
 
 SCORED_TIERS = ("test", "oracle")  # tiers of repeated clips in the releases of 2022 and 2023
 
 
 @dataclass(frozen=True)
 class Scored:
-    """How well a twin predicts held-out trials.
+    """How well a model predicts held-out trials.
 
     Attributes:
-        units: Scores of units, one row each: keys, scores with their 95 % intervals over stimuli, bits per response.
+        units: Scores of units, one row each: keys, scores with their 95 % intervals over stimuli, bits per response, what is to be known
+            of the unit's scores, and the ridge's scores (`ridge_*`).
         kinds: Scores of kinds of stimulus, one row a kind and score: medians over units with their intervals; see `score_kinds`.
+        baselines: The model against a ridge on energies and against the mean response; see `compare`.
     """
 
     units: pd.DataFrame
     kinds: pd.DataFrame
+    baselines: pd.DataFrame
 
 
 def score_twin(
@@ -54,17 +60,78 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
-    from graphtwin.twin.scores import LEFT_OUT_S, score_kinds, score_units, stimuli_of, sums_of
+    from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, sums_of
 
     fitted, recording = load_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or held_out_tiers(recording, fitted))
     train = fitted.training(recording)
+    left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
+    sums = sums_of(fitted.twin, test, left_out_s, train, progress)
+    head = fitted.twin.animal(recording.name)
+    delay_s = float(head.delay_s) + fitted.config.expected_delay_s
+    ridge = fit_energy_ridge(train, head.readout.mean_positions().detach().cpu().double().numpy(), delay_s, seed, progress)
+    return _scored(sums, ridge, train, test, tiers, left_out_s, "twin", seed)
+
+
+def score_predictions(
+    predictions: str | Path | Float[np.ndarray, ...],
+    folder: str | Path,
+    tiers: tuple[str, ...] | None = None,
+    left_out_s: float | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Scored:
+    """Score what any model predicts of a recording's held-out trials.
+
+    Args:
+        predictions: Array, or .npy file of it: (trials, units) of pictures, (trials, frames, units) of movies, in the units of the
+            recording, a row a trial with responses of these tiers, in the order of their numbers; a trial that is shorter than others ends
+            in NaN.
+        folder: Folder or file of the recording.
+        tiers: Tiers that are scored; None takes `test` and `oracle`, those that exist.
+        left_out_s: Seconds at the start of each clip that do not count; None leaves 5/3 s out, 50 frames at 30 Hz.
+        seed: Seed of the intervals.
+        progress: Show a progress bar.
+    """
+    from graphtwin.coordinates import frames_of
+    from graphtwin.twin.data import clips_of, held_out_clips, locate_fields
+    from graphtwin.twin.runs.video import read_video
+    from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, showings
+
+    recording = open_recording(folder)
+    origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
+    array = read_video(predictions) if isinstance(predictions, (str, Path)) else predictions
+    train, validation = clips_of(recording, seed=seed)
+    test = held_out_clips(train, tiers or SCORED_TIERS)
+    left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
+    answers = answers_of(array, test, origin)
+    sums = gather_sums(showings(test, answers, progress), frames_of(left_out_s, test.frame_rate_hz))
+    fields = locate_fields(train, progress=progress)
+    learned = replace(train, rows=np.sort(np.concatenate([train.rows, validation.rows])))
+    ridge = fit_energy_ridge(learned, fields.centres, fields.delay_s, seed, progress)
+    return _scored(sums, ridge, learned, test, tiers, left_out_s, "model", seed)
+
+
+def _scored(
+    sums: StimulusSums,
+    ridge: EnergyRidge,
+    train: Clips,
+    test: Clips,
+    tiers: tuple[str, ...] | None,
+    left_out_s: float,
+    model: str,
+    seed: int,
+) -> Scored:
+    """Tables of a model's sums and those of the simple models on the same trials."""
+    from graphtwin.twin.scores import MEAN, RIDGE, compare, mean_response_sums, ridge_sums, score_kinds, score_units, stimuli_of
+
     stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
     main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
     main = main if main.any() else np.ones(len(main), dtype=bool)
-    sums = sums_of(fitted.twin, test, LEFT_OUT_S if left_out_s is None else left_out_s, train, progress)
-    return Scored(score_units(sums.of(main), recording.units, seed), score_kinds(sums, stimuli, kinds, seed=seed))
+    others = {RIDGE: ridge_sums(ridge, test, left_out_s), MEAN: mean_response_sums(sums, ridge.mean)}
+    units = score_units(sums.of(main), test.recording.units, seed, others={RIDGE: others[RIDGE].of(main)})
+    return Scored(units, score_kinds(sums, stimuli, kinds, seed=seed), compare(sums, others, stimuli, main, model, seed))
 
 
 def held_out_tiers(recording: Recording, fitted: FittedTwin) -> tuple[str, ...]:

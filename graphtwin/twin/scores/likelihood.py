@@ -69,6 +69,6 @@ def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames uni
 def baseline_of(family: ResponseFamily, train: Clips) -> Baseline:
     """Intercept and bins of the training responses, every so many frames where there are many."""
     step = max(1, int(train.n_frames().sum()) // MOST_FRAMES)
-    parts = [window.responses[0][window.counted[0]][::step] for _, window in train.whole()]
+    parts = [window.responses[window.counted][::step] for window in train.whole()]
     responses = torch.from_numpy(np.concatenate(parts))
     return Baseline(intercept(family, responses[::THINNED]), response_bins(responses))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.data import TOGETHER, Clips, Window, joined_clips
 from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of
 from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums
@@ -38,26 +38,62 @@ def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: 
         baseline: Baseline from which log-likelihoods are counted; None leaves them out.
         progress: Show a progress bar.
     """
-    for rows in tqdm(clips.repeats().values(), desc="stimuli", unit="stimulus", disable=not progress, leave=False):
-        windows = [clips.read(int(row)) for row in rows]
-        frames = min(window.video.shape[1] for window in windows)
-        counted = np.logical_and.reduce([window.counted[0, :frames] for window in windows])
-        parts = [_answered(twin, clips.name, window, baseline) for window in windows]
-        kept = [np.stack([part[:frames][counted] for part in several]) for several in zip(*parts, strict=True)]
-        yield Shown(*kept)
+
+    def answered(rows: np.ndarray, windows: list[Window]) -> list[tuple[np.ndarray, ...]]:
+        together = [joined_clips(windows)] if clips.pictures else windows
+        return [of_row for window in together for of_row in zip(*_answered(twin, clips.name, window, baseline), strict=True)]
+
+    return showings(clips, answered, progress)
+
+
+def showings(
+    clips: Clips, answered: Callable[[np.ndarray, list[Window]], Sequence[Sequence[np.ndarray]]], progress: bool = False
+) -> Iterator[Shown]:
+    """Every stimulus with what some model answers to it.
+
+    Args:
+        clips: Clips whose stimuli are shown, in the order of `clips.repeats()`.
+        answered: Function from rows and their windows to the arrays of `Shown` of each row, (frames, units); rows are the showings of one
+            clip, or of many pictures.
+        progress: Show a progress bar.
+    """
+    stimuli = list(clips.repeats().values())
+    with tqdm(total=len(stimuli), desc="stimuli", unit="stimulus", disable=not progress, leave=False) as bar:
+        for together in stimuli_together(stimuli, clips.pictures):
+            rows = np.concatenate(together)
+            windows = [clips.read(int(row)) for row in rows]
+            parts = dict(zip(rows, zip(windows, answered(rows, windows), strict=True), strict=True))
+            for of_stimulus in together:
+                yield _shown([parts[row] for row in of_stimulus])
+            bar.update(len(together))
+
+
+def stimuli_together(stimuli: list[Int[np.ndarray, " repeats"]], pictures: bool) -> Iterator[list[Int[np.ndarray, " repeats"]]]:
+    """Stimuli that are answered at once: clips one by one, pictures many."""
+    last = np.cumsum([len(rows) for rows in stimuli]) // TOGETHER if pictures else np.arange(len(stimuli))
+    for part in np.unique(last):
+        yield [stimuli[at] for at in np.flatnonzero(last == part)]
+
+
+def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"]]]]) -> Shown:
+    """One stimulus: the frames that all its showings have and that count in all of them."""
+    frames = min(window.video.shape[1] for window, _ in repeats)
+    counted = np.logical_and.reduce([window.counted[0, :frames] for window, _ in repeats])
+    of_repeats = zip(*(parts for _, parts in repeats), strict=True)
+    return Shown(*(np.stack([part[:frames][counted] for part in several]) for several in of_repeats))
 
 
 @torch.no_grad()
-def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "frames units"]]:
-    """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of one whole clip."""
+def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "clips frames units"]]:
+    """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of whole clips."""
     numbers, _ = twin(name, *tensors(window, twin.device))
-    found = [window.responses[0], twin.mean(name, numbers)[0].cpu().numpy()]
+    found = [window.responses, twin.mean(name, numbers).cpu().numpy()]
     if baseline is not None:
         y, numbers, shape = torch.from_numpy(window.responses), numbers.cpu(), twin.animal(name).shape.cpu()
         constant = baseline.intercept
         of_constant = twin.family.log_likelihood(constant.numbers.expand(*y.shape, -1), constant.shape, y)
-        found.append((twin.family.log_likelihood(numbers, shape, y) - of_constant)[0].numpy())
-        found.append(baseline.bins.gain(twin.family, numbers, shape, y)[0].numpy())
+        found.append((twin.family.log_likelihood(numbers, shape, y) - of_constant).numpy())
+        found.append(baseline.bins.gain(twin.family, numbers, shape, y).numpy())
     return found
 
 

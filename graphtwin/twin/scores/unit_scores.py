@@ -5,7 +5,7 @@ Every score is a function of sums over frames of a stimulus, which makes an inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,7 +17,10 @@ from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
 
 LEFT_OUT_S = 5 / 3  # seconds at the start of a clip that the field's metric leaves out: 50 frames at 30 Hz
+SENSORIUM_EPSILON = 1e-8  # what the Sensorium competitions add to standard deviations
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
+LOW_CEILING = 0.3  # cc_max below which cc_norm is said to scatter
+PREDICTED = ("single_trial_correlation", "cc_abs", "cc_norm", "feve")  # scores that say how well, not how well noise allows it
 SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
 
 
@@ -148,6 +151,18 @@ def single_trial_correlation(s: dict[str, np.ndarray]) -> Float[np.ndarray, " un
     return _correlation(s["n"], s["y"], s["yy"], s["p"], s["pp"], s["yp"])
 
 
+def sensorium_correlation(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
+    """The single-trial correlation of the Sensorium competitions of 2022 and 2023: 0 where it is not defined, so that no unit is left out.
+
+    The standard deviations are those of the population, each with 1e-8 added. The competitions report its mean over units: in 2022 over
+    single trials of pictures, in 2023 over the frames of all trials, the first 50 left out. Source: `corr` of neuralpredictors, as
+    sinzlab/sensorium and ecker-lab/sensorium_2023 call it; Willeke et al. 2022, arXiv:2206.08666.
+    """
+    covariance = (s["yp"] - s["y"] * s["p"] / s["n"]) / s["n"]
+    deviations = (np.sqrt(_variance(s["n"], s[of], s[of * 2], 0)) + SENSORIUM_EPSILON for of in ("y", "p"))
+    return np.nan_to_num(covariance / np.prod(list(deviations), axis=0))
+
+
 def cc_abs(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     """Pearson correlation of the mean prediction with the mean response over repeats: the correlation to the average."""
     return _correlation(s["frames"], s["mean_y"], s["mean_yy"], s["mean_p"], s["mean_pp"], s["mean_yp"])
@@ -159,7 +174,7 @@ def cc_max(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     Schoppe et al. 2016, doi:10.3389/fncom.2016.00010; with t_s repeats of sample s the number of repeats is
     sqrt((sum t_s - S) / sum((t_s - 1) / t_s^2)). Repeats that differ much raise it: 2, 5 and 20 of three clips give .95 where .89 is true.
     """
-    if s["spread"] <= 0:
+    if s["spread"] <= 0 or s["repeat_n"].max() <= 1:
         return np.full(len(s["y"]), np.nan)
     repeats = np.sqrt((s["n"] - s["frames"]) / s["spread"])
     mean_power = _variance(s["frames"], s["mean_y"], s["mean_yy"], 1)
@@ -203,25 +218,56 @@ def binned_bits_per_response(s: dict[str, np.ndarray]) -> Float[np.ndarray, " un
     return np.asarray(s["binned_gain"] / s["n"] / np.log(2))
 
 
-def score_units(sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicates: int = 200) -> pd.DataFrame:
-    """One row a unit: session, scan_idx, unit_id, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli.
+def score_units(
+    sums: StimulusSums, units: pd.DataFrame, seed: int = 0, replicates: int = 200, others: Mapping[str, StimulusSums] | None = None
+) -> pd.DataFrame:
+    """One row a unit: its key, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli, and a note.
+
+    `sensorium_correlation` has no interval. `note` says what is to be known of a unit's ceiling; see `notes_of`.
 
     Args:
         sums: Sums of the stimuli scored.
         units: Table with the units' keys, in the order of the responses.
         seed: Seed of the resampling.
         replicates: Number of resamples; below 2 stimuli there are no columns of intervals, below 5 they are NaN.
+        others: Sums of other models by name, whose scores stand beside as `ridge_cc_abs` does.
     """
-    found = all_scores(sums, np.ones(len(sums.n)))
+    every = np.ones(len(sums.n))
+    found = all_scores(sums, every)
     table = units[["session", "scan_idx", "unit_id"]].reset_index(drop=True).assign(**found)
-    if len(sums.n) < 2 or replicates < 1:
-        return table
-    drawn = draw_counts(rng_for(seed, "resampled stimuli"), len(sums.n), replicates)
-    samples = [all_scores(sums, weight) for weight in drawn]
-    for name in SCORES:
-        ends = percentile_intervals(np.stack([sample[name] for sample in samples]), len(sums.n) - 1.0)
-        table = table.assign(**{f"{name}_low": ends[0], f"{name}_high": ends[1]})
-    return table
+    if len(sums.n) >= 2 and replicates >= 1:
+        drawn = draw_counts(rng_for(seed, "resampled stimuli"), len(sums.n), replicates)
+        samples = [all_scores(sums, weight) for weight in drawn]
+        for name in SCORES:
+            ends = percentile_intervals(np.stack([sample[name] for sample in samples]), len(sums.n) - 1.0)
+            table = table.assign(**{f"{name}_low": ends[0], f"{name}_high": ends[1]})
+    table = table.assign(sensorium_correlation=sensorium_correlation(sums.weighted(every)))
+    for other, theirs in (others or {}).items():
+        beside = all_scores(theirs, every)
+        table = table.assign(**{f"{other}_{name}": beside[name] for name in PREDICTED})
+    return table.assign(note=notes_of(found, sums.weighted(every)))
+
+
+def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[str]:
+    """What is to be known of each unit's scores, in words; empty where there is nothing.
+
+    Args:
+        found: Scores of the units, as `all_scores` gives them.
+        s: Sums over stimuli.
+    """
+    silent = _variance(s["n"], s["y"], s["yy"], 0) <= 1e-12
+    once = np.full(len(silent), s["rated"] <= 0)
+    without_noise = np.sqrt(s["frames"] / np.maximum(s["frames"] - 1, 1)) + 1e-6  # the ceiling of repeats that are all the same
+    told = (
+        ("responses never change: no score", silent),
+        ("no stimulus was shown twice: no ceiling and no FEVE", once),
+        ("no signal: its repeats agree no better than chance, so cc_max is 0 and cc_norm has no value", found["cc_max"] == 0),
+        ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > without_noise),
+        ("a low ceiling: cc_norm scatters", (found["cc_max"] > 0) & (found["cc_max"] < LOW_CEILING)),
+        ("cc_norm above 1: the ceiling is an estimate", found["cc_norm"] > 1),
+        (f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE", ~once & np.isnan(found["feve"])),
+    )
+    return ["; ".join(words for words, holds in told if holds[unit]) if not silent[unit] else told[0][0] for unit in range(len(silent))]
 
 
 def all_scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:

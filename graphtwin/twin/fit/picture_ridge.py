@@ -1,0 +1,166 @@
+"""A ridge on the energies of single pictures, in closed form, and how much of a twin's prediction is left to it.
+
+Few pictures teach a core little, but a ridge on energies that need no learning a good deal (see `model.scattering`). Every unit looks
+through a Gaussian window over the picture; its window and penalty are those of the least error by generalised cross-validation over the
+training pictures (Golub, Heath & Wahba 1979, doi:10.1080/00401706.1979.10489751). Patterns of energies that the ridges of many units have
+in common are kept (reduced rank: Izenman 1975, doi:10.1016/0047-259X(75)90042-1). The share of the prediction that the ridge has is that
+under which validation responses are most likely, so that a core with much data keeps all of it; then the ridge is fitted again, to the
+pictures of both tiers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, Twin, scattered, tensors
+
+FEWEST, MOST = 10, 1500  # pictures that the ridge is fitted to; where there are more, as many of them: time grows with their cube
+WEIGHTS = (0.3, 1.0, 0.2)  # variance a priori that comes from energies, from energies of energies, and from luminance
+CENTRES = (-0.6, -0.3, 0.0, 0.3, 0.6)  # of windows, along either axis, the edges of the picture at -1 and 1
+WIDTHS = (0.3, 0.5, 1.0)  # standard deviations of windows
+PENALTIES = tuple(10.0 ** np.arange(-3.0, 1.7, 0.4))  # noise variances that are tried, times the mean variance a priori
+SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
+MOST_TRIALS = 400  # validation trials, at most, that choose the share
+FLOOR = 1e-6  # least deviation: quotients stay finite
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of an animal, each once.
+
+    Attributes:
+        energies: What each holds, as `scattered` gives it.
+        responses: Mean response of each unit to it over its repeats, standardised.
+    """
+
+    energies: Float[torch.Tensor, "pictures channels cells"]
+    responses: Float[torch.Tensor, "pictures units"]
+
+
+@torch.no_grad()
+def join_pictures(twin: Twin, name: str, training: Clips, validation: Clips) -> float:
+    """Fit the ridge of an animal that sees pictures and choose its share; returns the share.
+
+    Args:
+        twin: Fitted twin, readouts settled; the animal's `pictures` are set in place.
+        name: Name of the animal.
+        training: Trials that the ridge is fitted to.
+        validation: Trials that choose the share; then the ridge is fitted to these too.
+    """
+    drive = twin.animal(name).pictures
+    if drive is None or len(training.repeats()) < FEWEST:
+        return 0.0
+    fitted, held = (pictures_of(clips, most) for clips, most in ((training, MOST), (validation, MOST // 5)))
+    fit_ridge(drive, fitted)
+    share = likeliest_share(twin, name, validation)
+    if share > 0:
+        both = (torch.cat([getattr(part, field) for part in (fitted, held)]) for field in ("energies", "responses"))
+        fit_ridge(drive, Pictures(*both))
+    drive.share.fill_(share)
+    return share
+
+
+def pictures_of(clips: Clips, most: int) -> Pictures:
+    """Pictures of clips, spread over all where there are more than `most`; those without a response that counts are left out."""
+    shown = list(clips.repeats().values())
+    energies, responses = [], []
+    for rows in shown[:: max(1, -(-len(shown) // most))]:
+        windows = [clips.read(int(row)) for row in rows]
+        answers = [window.responses[window.counted] for window in windows if window.counted.any()]
+        if answers:
+            energies.append(scattered(torch.from_numpy(windows[0].video[:, -1])))
+            responses.append(torch.from_numpy(np.concatenate(answers).mean(0)))
+    return Pictures(torch.cat(energies), torch.stack(responses))
+
+
+def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
+    """Set patterns, weights and bias of a drive, in place, to the ridges of the least error.
+
+    Args:
+        drive: Drive of the animal's units.
+        pictures: Pictures with the responses to them.
+    """
+    deviation, mean = torch.std_mean(pictures.energies, dim=0)
+    scale = _prior_deviations()[:, None] / deviation.clamp(min=FLOOR)
+    seen = ((pictures.energies - mean) * scale).permute(2, 0, 1)
+    middle = pictures.responses.mean(0)
+    dual, through = least_error(seen @ seen.mT, pictures.responses - middle)
+    pulls = [dual * window for window in through]
+    expected = torch.stack([of @ (of.T @ pull) for of, pull in zip(seen, pulls, strict=True)]).sum(0)
+    common = torch.linalg.svd(expected, full_matrices=False)[2][: drive.weights.shape[1]]
+    drive.patterns.zero_()[: len(common)] = torch.stack([common @ pull.T @ of for of, pull in zip(seen, pulls, strict=True)], -1) * scale
+    drive.weights.zero_()[:, : len(common)] = common.T
+    drive.bias.copy_(middle - drive.weights @ (drive.patterns.flatten(1) @ mean.flatten()))
+    drive.least.copy_(LEAST_SHARE * middle.clamp(min=0))
+
+
+def least_error(
+    products: Float[torch.Tensor, "cells pictures pictures"], responses: Float[torch.Tensor, "pictures units"]
+) -> tuple[Float[torch.Tensor, "pictures units"], Float[torch.Tensor, "cells units"]]:
+    """Weights of the pictures in each unit's ridge, and of the cells in what it sees, for the window and penalty of the least error.
+
+    Args:
+        products: Scalar products of what two pictures hold in a cell.
+        responses: Responses about their mean.
+    """
+    count = len(responses)
+    dual, chosen = torch.zeros_like(responses), responses.new_zeros(len(products), responses.shape[1])
+    least = responses.new_full(responses.shape[1:], torch.inf)
+    for window in _windows().to(products):
+        kernel = torch.einsum("c,cij->ij", window, products)
+        size = kernel.trace().clamp(min=FLOOR) / count
+        variances, axes = (part[..., 1:] for part in torch.linalg.eigh(kernel / size))  # the first axis is the mean, fitted apart
+        turned = axes.T @ responses
+        held = 1 / (variances.clamp(min=0) + kernel.new_tensor(PENALTIES)[:, None])  # shape: (penalties, pictures)
+        errors = held.square() @ turned.square() * count / held.sum(1, keepdim=True).square()
+        error, penalty = errors.min(0)
+        better = error < least
+        least[better] = error[better]
+        dual[:, better] = axes @ (held[penalty[better]].T * turned[:, better])
+        chosen[:, better] = (window / size)[:, None].expand(-1, int(better.sum()))
+    return dual, chosen
+
+
+@torch.no_grad()
+def likeliest_share(twin: Twin, name: str, clips: Clips) -> float:
+    """The share of the prediction, of those tried, under which the responses of some trials are most likely.
+
+    Args:
+        twin: Twin in eval mode whose ridge is fitted.
+        name: Name of the animal.
+        clips: Trials that neither the twin nor its ridge was fitted to.
+    """
+    total = np.zeros(len(SHARES))
+    for row in clips.rows[:: max(1, -(-len(clips.rows) // MOST_TRIALS))]:
+        window = clips.read(int(row))
+        counted, responses = torch.from_numpy(window.counted), torch.from_numpy(window.responses)
+        of_core, of_ridge = (_numbers(twin, name, window, share)[counted][None] for share in (0.0, 1.0))
+        for at, share in enumerate(SHARES):
+            total[at] += float(twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None]).sum())
+    return float(SHARES[int(total.argmax())])
+
+
+def _numbers(twin: Twin, name: str, window: Window, share: float) -> Float[torch.Tensor, "clips frames units outputs"]:
+    """Numbers of the response distributions with some share of the ridge."""
+    drive = twin.animal(name).pictures
+    assert drive is not None
+    drive.share.fill_(share)
+    return torch.as_tensor(twin(name, *tensors(window, twin.device))[0])
+
+
+def _prior_deviations() -> Float[torch.Tensor, " channels"]:
+    """Standard deviation a priori of the weight of every channel, standardised, by its kind."""
+    return torch.cat([torch.full((channels,), (variance / channels) ** 0.5) for channels, variance in zip(BLOCKS, WEIGHTS, strict=True)])
+
+
+def _windows() -> Float[torch.Tensor, "windows cells"]:
+    """Weight of every cell in each of the windows that are tried."""
+    at = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
+    windows = [np.exp(-((at[:, None] - y) ** 2 + (at - x) ** 2) / (2 * sd**2)).ravel() for sd, y, x in product(WIDTHS, CENTRES, CENTRES)]
+    return torch.tensor(np.stack(windows), dtype=torch.float32)

@@ -1,0 +1,94 @@
+"""What pictures hold before anything is learned: luminance, Gabor energies, and energies of these energies, averaged over a grid of cells.
+
+Energies are moduli of complex Gabor filters (Adelson & Bergen 1985, doi:10.1364/JOSAA.2.000284); filters of lower frequency over their
+maps give energies of second order (scattering: Bruna & Mallat 2013, doi:10.1109/TPAMI.2012.230). These tell corners and textures from
+gratings of the same power, as V2 and V4 do (Freeman et al. 2013, doi:10.1038/nn.3402; Okazawa et al. 2015, doi:10.1073/pnas.1415146112).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.nn import functional
+
+CELLS = 6  # cells along each side of a picture, over which energies are averaged
+SCALES, ORIENTATIONS = 8, 8
+LOWEST, HIGHEST = 1.44, 16.8  # centre frequencies of the filters, cycles a height of the picture, evenly spaced as logarithms between
+FINEST = 0.35  # highest centre frequency, cycles a pixel
+ROWS = 48  # rows that hold the highest frequency: pictures with twice as many are averaged down
+SHARPNESS = 2.5  # centre frequency of a filter over the standard deviation of its window in frequency
+COARSEST = 3  # scales from this one on are filtered again, at every second orientation, by scales lower by two or more
+ROOT = 0.5  # power of energies: large ones are compressed
+PICTURES_TOGETHER = 8  # pictures whose maps are in memory at once
+BLOCKS = (
+    SCALES * ORIENTATIONS,
+    sum(scale - 1 for scale in range(COARSEST, SCALES)) * ORIENTATIONS * ORIENTATIONS // 2,
+    4,
+)  # channels: energies, energies of energies, luminance of the quarters of a cell
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Gabor filters over the frequencies of a padded picture, and the same over the lower half of its frequencies."""
+
+    fine: Float[torch.Tensor, "scales orientations rows columns"]
+    coarse: Float[torch.Tensor, "scales orientations half_rows half_columns"]
+
+
+def scattered(pictures: Float[torch.Tensor, "pictures height width"]) -> Float[torch.Tensor, "pictures channels cells"]:
+    """Energies, energies of energies and luminance of standardised pictures, see `BLOCKS`; cells run row by row."""
+    smaller = max(1, pictures.shape[1] // ROWS)
+    pictures = functional.avg_pool2d(pictures[:, None].float(), smaller)[:, 0]
+    return torch.cat([_scattered(part) for part in pictures.split(PICTURES_TOGETHER)])
+
+
+def _scattered(pictures: torch.Tensor) -> torch.Tensor:
+    height, width = pictures.shape[1:]
+    margin = 2 * (height // 8)
+    margins = min(margin, 2 * ((width - 1) // 2))
+    padded = functional.pad(pictures[:, None], (margins, margins, margin, margin), mode="reflect")[:, 0]
+    filters = _filters(height, *padded.shape[1:])
+    fine, coarse = filters.fine.to(pictures.device), filters.coarse.to(pictures.device)
+    maps = torch.fft.ifft2(torch.fft.fft2(padded)[:, None, None] * fine).abs()
+    inside = maps[..., margin : margin + height, margins : margins + width]
+    first = _averaged(inside.square()).sqrt()
+    second = []
+    for scale in range(COARSEST, SCALES):
+        spectrum = _lower_half(torch.fft.fft2(maps[:, scale]))[:, :, None, None]
+        again = torch.fft.ifft2(spectrum * coarse[: scale - 1, ::2]).abs()
+        second.append(_averaged(again[..., margin // 2 : (margin + height) // 2, margins // 2 : (margins + width) // 2]))
+    halves = functional.adaptive_avg_pool2d(pictures[:, None], 2 * CELLS).unflatten(2, (CELLS, 2)).unflatten(4, (CELLS, 2))
+    luminance = halves[:, 0].permute(0, 2, 4, 1, 3).flatten(1, 2).flatten(2)
+    energies = torch.cat([part.flatten(1, -3).flatten(2) for part in (first, *second)], dim=1)
+    return torch.cat([energies**ROOT, luminance], dim=1)
+
+
+@lru_cache(maxsize=4)
+def _filters(height: int, rows: int, columns: int) -> Filters:
+    """Filters for pictures of `height` pixels that were padded to `rows` x `columns`."""
+    down, right = np.meshgrid(np.fft.fftfreq(rows), np.fft.fftfreq(columns), indexing="ij")
+    made = []
+    for frequency in np.geomspace(LOWEST, min(HIGHEST, FINEST * height), SCALES) / height:
+        for angle in np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS:
+            apart = (right - frequency * np.cos(angle)) ** 2 + (down - frequency * np.sin(angle)) ** 2
+            made.append(np.exp(-apart * (SHARPNESS / frequency) ** 2 / 2))
+    fine = torch.tensor(np.stack(made), dtype=torch.float32).unflatten(0, (SCALES, ORIENTATIONS))
+    return Filters(fine, _lower_half(fine))
+
+
+def _lower_half(spectrum: torch.Tensor) -> torch.Tensor:
+    """The frequencies below half of the highest, along both axes: maps at half the resolution, times 4."""
+    for axis in (-2, -1):
+        quarter = spectrum.shape[axis] // 4
+        spectrum = torch.cat([spectrum.narrow(axis, 0, quarter), spectrum.narrow(axis, spectrum.shape[axis] - quarter, quarter)], axis)
+    return spectrum
+
+
+def _averaged(maps: torch.Tensor) -> torch.Tensor:
+    """Means over the cells of the grid, of maps of any number of leading axes."""
+    flat = functional.adaptive_avg_pool2d(maps.flatten(0, -3), CELLS)
+    return flat.unflatten(0, maps.shape[:-2])

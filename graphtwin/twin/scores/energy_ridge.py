@@ -1,0 +1,202 @@
+"""A ridge regression of responses on motion and Gabor energies: the simple model that a twin has to beat.
+
+It sees what the twin sees of a recording, the same pixels and behaviour, the answers as late, but does not follow the eye. A unit reads a
+window around its place, or the whole picture; which of these, and how strong the penalty is, each unit's held-out folds of training and
+validation stimuli decide, by squared error. Blocks of features (a frequency, grey levels, behaviour) have the same variance, so that no
+block is penalised for having many features. Only sums of products are kept, so that memory does not grow with the frames: folds x features
+x (features + units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from jaxtyping import Float, Int
+from tqdm import tqdm
+
+from graphtwin.coordinates import frames_of
+from graphtwin.execute import rng_for
+from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.scores.pooled_energies import PooledEnergies, pooled_energies
+from graphtwin.twin.scores.prediction import showings
+from graphtwin.twin.scores.ridge_by_folds import FoldSums, no_sums, ridge_of
+from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, StimulusSums, gather_sums
+
+FOLDS = 4  # folds of stimuli that choose penalty and window; fewer where there are fewer stimuli
+EVERY_S = 0.1  # seconds between frames of a movie that are fitted; responses in between are averaged
+REACHES = (0.2, 0.35)  # heights around its place that a unit's window reaches to each side; choices
+STEP = 0.75  # reaches from the middle of a window to the next: units share them, since each costs a decomposition
+MOST_WHOLE = 2000  # features above which windows alone are tried: bounds time
+PICTURES_TOGETHER = 64  # pictures whose energies are taken at once: bounds memory
+ROWS_TOGETHER = 512  # rows of features that are multiplied at once
+
+
+@dataclass(frozen=True)
+class EnergyRidge:
+    """A fitted ridge.
+
+    Attributes:
+        bank: Filters of the energies.
+        lag: Frames from picture to answer.
+        weights: Weight of every feature, then of every channel of behaviour.
+        constant: Response where all features are 0.
+        mean: Mean response of each unit in training.
+        least: Least prediction of each unit: 0 where no response is negative.
+        reaches: Heights that the unit's window reaches to each side; infinite where its folds chose the whole picture.
+    """
+
+    bank: PooledEnergies
+    lag: int
+    weights: Float[np.ndarray, "features units"]
+    constant: Float[np.ndarray, " units"]
+    mean: Float[np.ndarray, " units"]
+    least: Float[np.ndarray, " units"]
+    reaches: Float[np.ndarray, " units"]
+
+    def energies(self, window: Window) -> Float[np.ndarray, "frames features"]:
+        """Energies that the answers of all frames of one clip are to."""
+        return _energies(self.bank, window, np.arange(window.video.shape[1]), self.lag)
+
+    def predict(self, window: Window, energies: Float[np.ndarray, "frames features"]) -> Float[np.ndarray, "frames units"]:
+        """Responses to one clip, standardised as those of `Window`; repeats of a clip share the `energies` of its first showing."""
+        behaviour, seen = window.behaviour[0][: len(energies)], energies.shape[1]
+        answered = energies @ self.weights[:seen] + behaviour @ self.weights[seen:] + self.constant
+        return np.maximum(answered, self.least)
+
+
+def fit_energy_ridge(
+    clips: Clips, positions: Float[np.ndarray, "units 2"], delay_s: float, seed: int = 0, progress: bool = False
+) -> EnergyRidge:
+    """The ridge of a recording, its penalties by folds of the stimuli.
+
+    Args:
+        clips: Clips that may be learned from, those that stopped the twin's fit among them.
+        positions: Places of the units' fields, x rightwards and y downwards, edges of the video at -1 and 1.
+        delay_s: Seconds from picture to answer.
+        seed: Seed of the folds.
+        progress: Show a progress bar.
+    """
+    height, width = clips.read(int(clips.rows[0])).video.shape[2:]
+    bank = pooled_energies(height, width, clips.frame_rate_hz)
+    lag, n_energies = frames_of(delay_s, clips.frame_rate_hz), len(bank.block)
+    n_features, stimuli = n_energies + len(clips.recording.behaviour), len(clips.repeats())
+    fold_of = rng_for(seed, "folds of the ridge", clips.name).permutation(stimuli) % min(FOLDS, stimuli)
+    folds = [no_sums(n_features, clips.n_units) for _ in np.unique(fold_of)]
+    origin, least = np.zeros(n_features, dtype=np.float32), np.zeros(clips.n_units)
+    for fold, x, y in _together(_samples(clips, bank, lag, progress), fold_of):
+        origin = origin if origin.any() else x.mean(0)  # sums about a value that is near the mean lose no digits
+        folds[fold].add(x - origin, y)
+        least = np.minimum(least, y.min(0))
+    block = np.append(bank.block, np.full(n_features - n_energies, bank.block.max() + 1))
+    weights, reaches = _by_window(folds, block, bank.place * [width / height, 1.0], positions * [width / height, 1.0])
+    rows = sum(fold.n for fold in folds)
+    mean = (np.sum([fold.y for fold in folds], axis=0) / rows).astype(np.float32)
+    constant = (mean - (origin + np.sum([fold.x for fold in folds], axis=0) / rows) @ weights).astype(np.float32)
+    return EnergyRidge(bank, lag, weights, constant, mean, np.where(least < 0, -np.inf, 0.0).astype(np.float32), reaches)
+
+
+def ridge_sums(ridge: EnergyRidge, clips: Clips, left_out_s: float = LEFT_OUT_S) -> StimulusSums:
+    """What the ridge's scores are made of, a row a stimulus in the order of `clips.repeats()`.
+
+    Args:
+        ridge: Fitted ridge of the recording.
+        clips: Held-out clips on the scales of the training trials.
+        left_out_s: Seconds at the start of each clip that do not count.
+    """
+
+    def answered(_: np.ndarray, windows: list[Window]) -> list[list[np.ndarray]]:
+        if clips.pictures:
+            album = ridge.bank.of(np.concatenate([window.video[0] for window in windows]), np.arange(len(windows)))
+            energies = [of_picture[None] for of_picture in album]
+        else:
+            energies = [ridge.energies(min(windows, key=lambda window: window.video.shape[1]))] * len(windows)
+        return [[window.responses[0], ridge.predict(window, of)] for window, of in zip(windows, energies, strict=True)]
+
+    return gather_sums(showings(clips, answered), frames_of(left_out_s, clips.frame_rate_hz))
+
+
+def _by_window(
+    folds: list[FoldSums], block: Int[np.ndarray, " features"], place: Float[np.ndarray, "energies 2"], positions: np.ndarray
+) -> tuple[Float[np.ndarray, "features units"], Float[np.ndarray, " units"]]:
+    """Weights of each unit with the lowest held-out error: on windows around its place, or on all features; and how far its window reaches.
+
+    Args:
+        folds: Sums of each fold.
+        block: Number of the block of every feature; behaviour comes last and is in every window.
+        place: Place of every energy, in half heights of the video.
+        positions: Places of the units, in half heights of the video.
+    """
+    weights = np.zeros((len(block), len(positions)), dtype=np.float32)
+    error, reaches = np.full(len(positions), np.inf), np.full(len(positions), np.inf)
+    for reach in (*REACHES, np.inf) if len(block) <= MOST_WHOLE else REACHES:
+        step = 2 * STEP * min(reach, 1e3)
+        middles, of_unit = np.unique(np.round(positions / step), axis=0, return_inverse=True)
+        for number, middle in enumerate(middles * step):
+            near = (np.abs(place - middle) <= 2 * reach).all(1)
+            features = np.flatnonzero(np.append(near, np.ones(len(block) - len(near), dtype=bool)))
+            units = np.flatnonzero(of_unit.ravel() == number)
+            ridge = ridge_of(folds, block, features, units)
+            better = ridge.error < error[units]
+            chosen = units[better]
+            weights[:, chosen], error[chosen], reaches[chosen] = ridge.weights[:, better], ridge.error[better], reach
+    return weights, reaches
+
+
+def _samples(
+    clips: Clips, bank: PooledEnergies, lag: int, progress: bool
+) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
+    """Number of a stimulus, features and responses of one of its showings, for all stimuli."""
+    shown = enumerate(tqdm(clips.repeats().values(), desc="ridge", unit="stimulus", disable=not progress, leave=False))
+    if clips.pictures:
+        while album := list(islice(shown, PICTURES_TOGETHER)):
+            yield from _of_album(clips, bank, album)
+        return
+    every = max(1, frames_of(EVERY_S, clips.frame_rate_hz))
+    for number, rows in shown:
+        energies: np.ndarray | None = None
+        for row in rows:
+            window = clips.read(int(row))
+            at = np.arange(lag + every, window.video.shape[1] - every, every)
+            around = at + np.arange(every)[:, None] - every // 2
+            if energies is None or len(energies) != len(at):
+                energies = _energies(bank, window, at, lag)
+            counted = window.counted[0][around].all(0)
+            x = np.concatenate([energies, window.behaviour[0][at]], axis=1)
+            yield number, x[counted], window.responses[0][around].mean(0)[counted]
+
+
+def _of_album(
+    clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndarray]]
+) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
+    """The samples of some pictures, whose energies are taken together."""
+    showings = [(number, clips.read(int(row))) for number, rows in album for row in rows]
+    first = {number: window.video[0, -1] for number, window in reversed(showings)}
+    pictures = dict(zip(first, bank.of(np.stack(list(first.values())), np.arange(len(first))), strict=True))
+    for number, window in showings:
+        answered = window.counted[0]
+        x = np.concatenate([np.tile(pictures[number], (int(answered.sum()), 1)), window.behaviour[0][answered]], axis=1)
+        yield number, x, window.responses[0][answered]
+
+
+def _together(
+    samples: Iterator[tuple[int, np.ndarray, np.ndarray]], fold_of: Int[np.ndarray, " stimuli"]
+) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
+    """The samples of each fold, many rows at once: products of single rows take a hundred times as long."""
+    waiting: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {int(fold): [] for fold in np.unique(fold_of)}
+    for number, x, y in samples:
+        some = waiting[int(fold_of[number])]
+        some.append((x, y))
+        if sum(len(rows) for rows, _ in some) >= ROWS_TOGETHER:
+            yield int(fold_of[number]), np.concatenate([x for x, _ in some]), np.concatenate([y for _, y in some])
+            some.clear()
+    for fold, some in waiting.items():
+        if some:
+            yield fold, np.concatenate([x for x, _ in some]), np.concatenate([y for _, y in some])
+
+
+def _energies(bank: PooledEnergies, window: Window, at: Int[np.ndarray, " shown"], lag: int) -> Float[np.ndarray, "shown features"]:
+    """Energies `lag` frames before frames `at` of one clip; before it begins its first frame."""
+    return bank.of(window.video[0], np.maximum(at - lag, 0))

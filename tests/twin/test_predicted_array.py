@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
+from graphtwin.twin.scores.predicted_array import answers_of
+from graphtwin.twin.scores.prediction import showings
+from graphtwin.twin.scores.unit_scores import all_scores, gather_sums
+from tests.twin.planted_recording import Planted, plant
+
+
+@pytest.fixture(scope="module")
+def animal() -> Planted:
+    return plant(units=7, train=4, test=2, repeats=3, frames=80)
+
+
+@pytest.fixture(scope="module")
+def test_clips(animal: Planted) -> Clips:
+    return held_out_clips(clips_of(animal.recording)[0], ["test"])
+
+
+@pytest.fixture(scope="module")
+def truth(animal: Planted, test_clips: Clips) -> np.ndarray:
+    """The true rates of all test trials, (trials, frames, units)."""
+    return np.stack([animal.rates[row] for row in test_clips.rows])
+
+
+def test_true_rates_as_an_array_are_scored_as_numpy_scores_them(animal: Planted, test_clips: Clips, truth: np.ndarray):
+    sums = gather_sums(showings(test_clips, answers_of(truth, test_clips, "rates.npy")), 20)
+    y = np.concatenate([animal.trials[row].responses[20:] for row in test_clips.rows])  # type: ignore[index]
+    p = np.concatenate(list(truth[:, 20:]))
+    expected = [np.corrcoef(y[:, unit], p[:, unit])[0, 1] for unit in range(7)]
+    scores = all_scores(sums, np.ones(len(sums.n)))
+    assert scores["single_trial_correlation"] == pytest.approx(expected, abs=1e-5)
+    assert np.median(scores["feve"]) == pytest.approx(1.0, abs=0.3)
+
+
+WRONG = {
+    "transposed": (lambda a: a.transpose(2, 1, 0), r"F\.npy: shape \(7, 80, 6\), but \(trials, frames, units\) of what is scored are "
+                   r"\(6, 80, 7\): bring its axes into that order"),
+    "a frame short": (lambda a: a[:, 1:], r"shape \(6, 79, 7\).*are \(6, 80, 7\): give one prediction a frame from the first on"),
+    "a unit short": (lambda a: a[..., 1:], r"shape \(6, 80, 6\).*: give one prediction a unit, in the order of the recording's units"),
+    "a trial short": (lambda a: a[1:], r"shape \(5, 80, 7\).*: give one row a trial of tier test that has responses, in the order"),
+    "of one trial": (lambda a: a[0], r"shape \(80, 7\).*: give one row a trial of tier test"),
+    "NaN": (lambda a: np.where(np.arange(6)[:, None, None] == 2, np.nan, a),
+            r"F\.npy: 560 predictions of trial 6 \(row 2 of the array\) are NaN or infinite; give a number for each"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_arrays_of_another_form_are_refused_with_what_was_found_and_is_needed(test_clips: Clips, truth: np.ndarray, fault: str):
+    spoil, words = WRONG[fault]
+    with pytest.raises(ValueError, match=words):
+        answers_of(spoil(truth), test_clips, "F.npy")
+
+
+def test_trials_that_are_shorter_than_others_may_end_in_nan(animal: Planted, truth: np.ndarray):
+    trials = animal.recording.trials.copy()
+    row = int(np.flatnonzero(trials["tier"] == "test")[-1])
+    trials.loc[row, ["n_frames", "stimulus"]] = [60, "short"]
+    cut = {row: animal.trials[row]}
+    short = type(cut[row])(*(part[:60] for part in vars(cut[row]).values()))
+    recording = replace(animal.recording, trials=trials, open_trial=lambda at: short if at == row else animal.trials[at])
+    clips = held_out_clips(clips_of(recording)[0], ["test"])
+    padded = truth.copy()
+    padded[-1, 60:] = np.nan
+    sums = gather_sums(showings(clips, answers_of(padded, clips, "F.npy")), 20)
+    assert np.isfinite(sums.yp).all()
+    assert sums.frames.tolist() == [60, 60, 40]
