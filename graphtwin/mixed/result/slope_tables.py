@@ -23,7 +23,7 @@ def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame
         by: Name of a category of the formula, such as the projection; None for one slope over all.
 
     Returns:
-        A table with columns group, estimate, se, z, p, low and high (95 %), q, n_rows; one row a level.
+        A table with columns group, estimate, se, z (t and df of a Gaussian fit), p, low, high (95 %), q, n_rows; a row a level.
 
     Raises:
         ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
@@ -42,7 +42,7 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
         by: Name of a category of the formula.
 
     Returns:
-        A table with columns group, reference, estimate (group minus reference), se, z, p, low and high (95 %), q; one row for every two
+        A table with columns group, reference, estimate (group minus reference), se, z (t, df), p, low, high (95 %), q; one row for every two
         levels.
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
