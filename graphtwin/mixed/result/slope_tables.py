@@ -42,7 +42,7 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
         by: Name of a category of the formula.
 
     Returns:
-        A table with columns group, reference, estimate (group minus reference), se, z (t, df), p, low, high (95 %), q; one row for every two
+        A table with columns group, reference, estimate (group minus reference), se, z (t, df), p, low, high (95 %), q; a row for every two
         levels.
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
