@@ -94,7 +94,12 @@ def test_formulas_written_by_chance_give_the_terms_and_columns_of_formulaic(fram
     rng = random.Random(0)
     for _ in range(150):
         formula = rng.choice(["", "", "0 + ", "-1 +", "1 + "]) + written(rng, 2) + rng.choice(["", "", " - 1", " + 0"])
-        read = read_terms(formula)
+        try:
+            read = read_terms(formula)
+        except ValueError:  # formulaic takes away a call that isn't there in silence
+            with pytest.raises(ValueError, match="leaves out a term that isn't there"):
+                read_terms(formula)
+            continue
         assert read == terms._by_formulaic(formula), formula
         if len(read) > 30:
             continue
@@ -144,6 +149,38 @@ def test_missing_values_of_a_category_or_a_number_are_refused(frame, without_for
 def test_what_cannot_be_read_is_the_error_of_formulaic_in_one_sentence(frame, formula):
     with pytest.raises(ValueError, match=r"can't be read \(.*Write it as in `x \* kind \+ log\(size\)`"):
         expand(frame, [formula])
+
+
+@pytest.mark.parametrize("formula", ["x - x.mean()", "x + k - log(z)", "(x - I(z ** 2)) * k"])
+def test_a_difference_that_would_leave_out_nothing_is_refused(frame, formula):
+    with pytest.raises(ValueError, match=r"leaves out a term that isn't there, so nothing is subtracted. Write a difference as in I\(x - "):
+        expand(frame, [formula])
+
+
+def test_levels_that_are_listed_without_one_that_occurs_are_refused_and_all_of_them_are_in_their_order(frame):
+    assert made_here("C(k, levels=['c', 'a', 'b'])", frame)[0][1:] == [f"C(k, levels=['c', 'a', 'b'])[T.{level}]" for level in "ab"]
+    for written, lacking in (
+        ("C(k, levels=['c', 'b'])", "a, 1 of 3 that k"),
+        ("C(n, contr.sum, levels=[1, 2, 3])", "1, 2, 3, 3 of 3 that n"),
+    ):
+        with pytest.raises(ValueError, match=f"its levels lack {lacking} has"):
+            expand(frame, [f"x + {written}"])
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [("C(k, levels=m)", "levels must be a list of texts"), ("C(k, contr.treatment('zz'))", "'zz'"), ("C(k, nonsense)", "nonsense")],
+)
+def test_a_category_that_cannot_be_coded_is_named_in_a_sentence(frame, formula, words):
+    with pytest.raises(ValueError, match=r"formula: C\(k") as told:
+        expand(frame, [formula])
+    assert words in str(told.value)
+
+
+def test_a_call_and_a_column_of_its_name_are_one_factor():
+    formula = "(a + `log(a)`):log(a)"
+    assert [[factor.written for factor in term] for term in read_terms(formula)] == [["1"], ["log(a)"], ["a", "log(a)"]]
+    assert [[factor.written for factor in term] for term in terms._by_formulaic(formula)] == [["1"], ["log(a)"], ["a", "log(a)"]]
 
 
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial", "gaussian"])

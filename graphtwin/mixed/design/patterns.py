@@ -178,7 +178,7 @@ def _columns(terms: list[Term], patterns: pd.DataFrame, features: list[tuple[str
     plain = {name: _plain(factors[name], patterns[column]) for name, column in categories.items()}
     known = {name: category for name, category in plain.items() if category is not None}
     scaled = any(len(term) > 1 and any(factor.kind == "literal" for factor in term) for term in terms)
-    found = coded_by_formulaic(terms, patterns, set(plain)) if scaled or len(known) < len(plain) else coded(terms, known, len(patterns))
+    found = coded_by_formulaic(terms, patterns, categories) if scaled or len(known) < len(plain) else coded(terms, known, len(patterns))
     names: list[str] = []
     entries: list[np.ndarray] = []
     place: list[int] = []

@@ -112,6 +112,8 @@ class _Reader:
             number = self.number()
             summand = _terms([INTERCEPT]) if number else self.product()
             minus ^= number == "0"
+            if minus:
+                _require_terms(summand, found)
             found = {key: term for key, term in found.items() if key not in summand} if minus else _union(found, summand)
             more = self.ahead("+", "-")
         return found
@@ -160,6 +162,17 @@ class _Reader:
         return found if self.ahead(")") and self.take("operator") else _refuse()
 
 
+def _require_terms(taken: Terms, found: Terms) -> None:
+    """Refuse `x - f(x)` where f(x) was no term: it would be x alone, where most likely a difference was meant."""
+    for key, term in taken.items():
+        if key not in found and len(term) == 1 and term[0].kind == "python":
+            call = term[0].written
+            raise ValueError(
+                f"formula: - {call} leaves out a term that isn't there, so nothing is subtracted. "
+                f"Write a difference as in I(x - {call}), or leave it away."
+            )
+
+
 def _refuse() -> Terms:
     """Leave the formula to formulaic."""
     raise _NotPlain
@@ -185,7 +198,10 @@ def _interactions(*sides: Terms) -> Terms:
 
 def _multiplied(terms: Iterable[Term]) -> Term:
     """The factors of all terms, each once; with a number, and of nothing, there is no plain product."""
-    found = tuple(dict.fromkeys(factor for term in terms for factor in term))
+    first: dict[str, Factor] = {}
+    for factor in (factor for term in terms for factor in term):
+        first.setdefault(factor.written, factor)  # a call, and a column of that name, are the same to formulaic as well
+    found = tuple(first.values())
     if not found or INTERCEPT[0] in found:
         raise _NotPlain
     return found
