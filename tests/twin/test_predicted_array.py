@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
+from graphtwin.twin.runs import score_predictions
 from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import showings
 from graphtwin.twin.scores.unit_scores import all_scores, gather_sums
@@ -55,6 +57,13 @@ def test_arrays_of_another_form_are_refused_with_what_was_found_and_is_needed(te
     spoil, words = WRONG[fault]
     with pytest.raises(ValueError, match=words):
         answers_of(spoil(truth), test_clips, "F.npy")
+
+
+def test_a_file_without_numbers_is_refused_as_a_file_of_predictions(tmp_path: Path):
+    texts = tmp_path / "F.npy"
+    np.save(texts, np.array(["a", "b"]))
+    with pytest.raises(ValueError, match=r"F\.npy: holds <U1, no numbers\. Save the predictions with numpy\.save"):
+        score_predictions(texts, tmp_path)
 
 
 def test_trials_that_are_shorter_than_others_may_end_in_nan(animal: Planted, truth: np.ndarray):

@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.pairs import outcome_of
 from graphtwin.wiring.questions import Question, adjusted, analyse, claims, sentence
+from graphtwin.wiring.questions.claims import UNHELD
 from graphtwin.wiring.spatial import Places, geometry_terms, places_of, robust_slopes
 from graphtwin.wiring.spatial.geometry_terms import natural_spline
 from graphtwin.wiring.spatial.separable import FieldCovariance, field_covariance
@@ -298,3 +299,10 @@ def test_families_are_corrected_apart():
     assert found["p_adj"].to_list()[:3] == pytest.approx([0.02, 0.04, 0.03])
     assert found["q"].to_list()[:3] == pytest.approx([0.02, 0.04, 0.03])
     assert np.isnan(found["p_adj"].iloc[3])
+
+
+def test_the_sentence_says_that_distance_was_held_only_where_it_was():
+    entry = {"similarity": "a", "group": "all", "claimed": False, "why_not": ["the interval holds 0 (p = 0.4)"]}
+    unheld = entry | {"similarity": "b", "why_not": [*entry["why_not"], UNHELD]}
+    assert sentence([entry, unheld], "synapses").startswith("With distance and each axon's total held, no rule of a")
+    assert sentence([unheld], "synapses") == "With each axon's total held, no rule of b is claimed: the interval holds 0 (p = 0.4)."

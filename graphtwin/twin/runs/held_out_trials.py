@@ -99,9 +99,9 @@ def score_predictions(
     from graphtwin.twin.runs.video import read_video
     from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, showings
 
-    recording = open_recording(folder)
     origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
-    array = read_video(predictions) if isinstance(predictions, (str, Path)) else predictions
+    array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
+    recording = open_recording(folder)
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s

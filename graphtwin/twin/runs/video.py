@@ -38,21 +38,22 @@ def predict_video(
     return AnimalResponder(fitted, name).respond(video, progress)
 
 
-def read_video(path: str | Path) -> np.ndarray:
+def read_video(path: str | Path, what: str = "grey levels") -> np.ndarray:
     """The grey levels of a file, read as they are needed; an error in words where it is no file of numbers.
 
     Args:
         path: File of numbers, .npy.
+        what: What its numbers are, for errors.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: {'is a folder' if path.exists() else 'no such file'}. Give an .npy file of grey levels.")
+        raise FileNotFoundError(f"{path}: {'is a folder' if path.exists() else 'no such file'}. Give an .npy file of {what}.")
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, tokenize.TokenError, SyntaxError) as error:
-        raise ValueError(f"{path}: is no .npy file of numbers, or is cut short. Save the grey levels with numpy.save.") from error
+        raise ValueError(f"{path}: is no .npy file of numbers, or is cut short. Save the {what} with numpy.save.") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: holds {getattr(stored, 'dtype', 'several arrays')}, no numbers. Save the grey levels with numpy.save.")
+        raise ValueError(f"{path}: holds {getattr(stored, 'dtype', 'several arrays')}, no numbers. Save the {what} with numpy.save.")
     return stored
 
 

@@ -119,4 +119,5 @@ def sentence(entries: Sequence[dict[str, Any]], unit: str) -> str:
         by_reason = {reason: [group for group in mine if mine[group] == reason] for reason in mine.values()}
         reasons = "; ".join(f"in {', '.join(groups)}: {reason}" if many else reason for reason, groups in by_reason.items())
         said.append(f"no rule of {similarity} is claimed{' ' if many else ': '}{reasons}")
-    return f"With distance and each axon's total held, {'; '.join(said)}."
+    held = "distance and " if any(UNHELD not in entry["why_not"] for entry in entries) else ""
+    return f"With {held}each axon's total held, {'; '.join(said)}."
