@@ -68,8 +68,8 @@ def showings(
             bar.update(len(together))
 
 
-def stimuli_together(stimuli: list[Int[np.ndarray, " repeats"]], pictures: bool) -> Iterator[list[Int[np.ndarray, " repeats"]]]:
-    """Stimuli that are answered at once: clips one by one, pictures many."""
+def stimuli_together(stimuli: list[Int[np.ndarray, " _"]], pictures: bool) -> Iterator[list[Int[np.ndarray, " _"]]]:
+    """Stimuli, each the rows of its repeats, that are answered at once: clips one by one, pictures many."""
     last = np.cumsum([len(rows) for rows in stimuli]) // TOGETHER if pictures else np.arange(len(stimuli))
     for part in np.unique(last):
         yield [stimuli[at] for at in np.flatnonzero(last == part)]
