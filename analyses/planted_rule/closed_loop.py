@@ -103,7 +103,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
         if not is_finished(run):
             train_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
         with threads(1):
-            medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median()
+            medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median(numeric_only=True)
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)
             known = embed_twin(run, recording)
             answered = answers_to_gratings(run, known, make_animal(config_of(kind), N_NEURONS, number, 0))
