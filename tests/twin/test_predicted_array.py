@@ -20,19 +20,19 @@ def animal() -> Planted:
 
 
 @pytest.fixture(scope="module")
-def test_clips(animal: Planted) -> Clips:
+def held_out(animal: Planted) -> Clips:
     return held_out_clips(clips_of(animal.recording)[0], ["test"])
 
 
 @pytest.fixture(scope="module")
-def truth(animal: Planted, test_clips: Clips) -> np.ndarray:
+def truth(animal: Planted, held_out: Clips) -> np.ndarray:
     """The true rates of all test trials, (trials, frames, units)."""
-    return np.stack([animal.rates[row] for row in test_clips.rows])
+    return np.stack([animal.rates[row] for row in held_out.rows])
 
 
-def test_true_rates_as_an_array_are_scored_as_numpy_scores_them(animal: Planted, test_clips: Clips, truth: np.ndarray):
-    sums = gather_sums(showings(test_clips, answers_of(truth, test_clips, "rates.npy")), 20)
-    y = np.concatenate([animal.trials[row].responses[20:] for row in test_clips.rows])  # type: ignore[index]
+def test_true_rates_as_an_array_are_scored_as_numpy_scores_them(animal: Planted, held_out: Clips, truth: np.ndarray):
+    sums = gather_sums(showings(held_out, answers_of(truth, held_out, "rates.npy")), 20)
+    y = np.concatenate([animal.trials[row].responses[20:] for row in held_out.rows])  # type: ignore[index]
     p = np.concatenate(list(truth[:, 20:]))
     expected = [np.corrcoef(y[:, unit], p[:, unit])[0, 1] for unit in range(7)]
     scores = all_scores(sums, np.ones(len(sums.n)))
@@ -53,10 +53,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("fault", WRONG)
-def test_arrays_of_another_form_are_refused_with_what_was_found_and_is_needed(test_clips: Clips, truth: np.ndarray, fault: str):
+def test_arrays_of_another_form_are_refused_with_what_was_found_and_is_needed(held_out: Clips, truth: np.ndarray, fault: str):
     spoil, words = WRONG[fault]
     with pytest.raises(ValueError, match=words):
-        answers_of(spoil(truth), test_clips, "F.npy")
+        answers_of(spoil(truth), held_out, "F.npy")
 
 
 def test_a_file_without_numbers_is_refused_as_a_file_of_predictions(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from graphtwin.twin.data.clips import PICTURES_HZ, TOGETHER, ClipConfig, Clips, Window, clips_of, held_out_clips, joined_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
+from graphtwin.twin.data.motion_energy import drifting_wave
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.data.scales import Scales
 from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, require_view, view_of
@@ -18,6 +19,7 @@ __all__ = [
     "View",
     "Window",
     "clips_of",
+    "drifting_wave",
     "held_out_clips",
     "in_vivo_responses",
     "joined_clips",

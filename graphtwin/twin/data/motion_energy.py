@@ -87,15 +87,24 @@ def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.nd
     return np.asarray(window * np.exp(2j * np.pi * cycles * apart / wavelength), dtype=np.complex64)
 
 
-def _taps(frame_rate_hz: float) -> np.ndarray:
-    """Filter in time: a wave in a Gaussian window that adds up to 1, without its answer to what does not change."""
+def drifting_wave(frame_rate_hz: float) -> Complex[np.ndarray, " frames"]:
+    """Filter in time, centred, for what drifts: a complex wave of `DRIFT_HZ` in a Gaussian window that adds up to 1.
+
+    Args:
+        frame_rate_hz: Frames a second of the video; NaN for single pictures, whose filter is a single 1.
+    """
     if not np.isfinite(frame_rate_hz):
         return np.ones(1, dtype=np.complex64)
     half = max(int(np.ceil(2.5 * DRIFT_SD_S * frame_rate_hz)), 1)
     seconds = np.arange(-half, half + 1) / frame_rate_hz
     window = np.exp(-(seconds**2) / (2 * DRIFT_SD_S**2))
-    wave = window * np.exp(2j * np.pi * DRIFT_HZ * seconds)
-    return np.asarray((wave - window * wave.sum() / window.sum()) / window.sum(), dtype=np.complex64)
+    return np.asarray(window / window.sum() * np.exp(2j * np.pi * DRIFT_HZ * seconds), dtype=np.complex64)
+
+
+def _taps(frame_rate_hz: float) -> Complex[np.ndarray, " frames"]:
+    """The wave without its answer to what does not change."""
+    wave = drifting_wave(frame_rate_hz)
+    return wave if len(wave) == 1 else wave - np.abs(wave) * wave.sum()
 
 
 def _pool(pixels: int, points: int, deviation: float) -> np.ndarray:

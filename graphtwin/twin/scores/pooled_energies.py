@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 from scipy import fft
 
+from graphtwin.twin.data import drifting_wave
+
 CYCLES = (2.2, 3.1, 4.4, 6.2, 8.8, 12.5, 17.7)  # frequencies of filters of pictures, cycles a height: half an octave apart
 CYCLES_OF_MOVIES = (2.2, 4.4, 8.8)  # those of movies, whose filters are three times as many for what moves and what is still
 ORIENTATIONS, ORIENTATIONS_OF_MOVIES = 8, 4  # orientations of the filters, 22.5 or 45 degrees apart
@@ -24,7 +26,6 @@ POINTS_A_CYCLE, FEWEST = 1.15, 4  # points of a grid a height of the picture: so
 MOST, MOST_OF_MOVIES = 6, 10  # points at most: pictures are few, and bear fewer features than movies do
 GREY_POINTS = 8  # points a height of the grid of mean grey levels
 MARGIN = 0.25  # heights by which a picture is continued beyond its edges, mirrored
-DRIFT_HZ, DRIFT_SD_S = 2.6, 0.117  # temporal frequency of moving filters, and SD of their windows in time; as `motion_energy` has them
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def pooled_energies(height: int, width: int, frame_rate_hz: float = np.nan) -> P
         frame_rate_hz: Frames a second; NaN for single pictures, whose filters are of space alone.
     """
     margin = min(round(MARGIN * height), height - 1, width - 1)
-    taps = _taps(frame_rate_hz)
+    taps = drifting_wave(frame_rate_hz)
     still = len(taps) == 1
     cycles = [each for each in (CYCLES if still else CYCLES_OF_MOVIES) if each / height <= HIGHEST] or [CYCLES[0]]
     orientations = ORIENTATIONS if still else ORIENTATIONS_OF_MOVIES
@@ -145,13 +146,3 @@ def _means(samples: np.ndarray, pixels: int, points: int) -> Float[np.ndarray, "
 def _places(points: tuple[int, int]) -> Float[np.ndarray, "points 2"]:
     y, x = ((2 * np.arange(n) + 1) / n - 1 for n in points)
     return np.stack([np.tile(x, len(y)), np.repeat(y, len(x))], axis=1)
-
-
-def _taps(frame_rate_hz: float) -> Complex[np.ndarray, " frames"]:
-    """A wave in a Gaussian window of unit sum."""
-    if not np.isfinite(frame_rate_hz):
-        return np.ones(1, dtype=np.complex64)
-    half = max(int(np.ceil(2.5 * DRIFT_SD_S * frame_rate_hz)), 1)
-    seconds = np.arange(-half, half + 1) / frame_rate_hz
-    window = np.exp(-(seconds**2) / (2 * DRIFT_SD_S**2))
-    return np.asarray(window / window.sum() * np.exp(2j * np.pi * DRIFT_HZ * seconds), dtype=np.complex64)
