@@ -15,7 +15,7 @@ import pandas as pd
 from graphtwin.mixed.asked import Asked
 from graphtwin.mixed.design import hold, require_names
 from graphtwin.mixed.families import IDENTITY
-from graphtwin.mixed.likelihood import WithFields, covariance_changes, predictor_unit, require_scalar_factor
+from graphtwin.mixed.likelihood import WithFields, covariance_changes, predictor_unit
 from graphtwin.mixed.optimum import Optimum, find_optimum
 from graphtwin.mixed.random_effects import fitted_groupings, vanished_notes
 from graphtwin.mixed.result import HeldLikelihood, MixedFit, Satterthwaite, Source
@@ -65,14 +65,8 @@ def fit_mixed(
     """
     require_names(absorb=absorb, weights=weights, trials=trials)
     asked = Asked(formula, family, absorb, weights, trials, reml, quadrature)
-    chosen = asked.distribution
-    if reml and chosen.link is not IDENTITY:
-        raise ValueError(f"reml: the restricted likelihood is that of family gaussian, and the family is {family}. Leave reml out.")
-    ready = asked.prepared(table)
+    chosen, ready = asked.distribution, asked.prepared(table)
     design = ready.design
-    if design.fields and (reml or quadrature > 1):
-        raise ValueError(f"reml and quadrature: {', '.join(one.term.name for one in design.fields)} is fitted by Laplace. Leave them out.")
-    require_scalar_factor(design, quadrature)
     found = find_optimum(f"{formula} ({family})", design, asked)
     basis, model, maximum = found.basis, found.model, found.maximum
     vector, n_fixed = maximum.evaluation.point.vector, len(design.fixed.names)
