@@ -4,6 +4,7 @@ Model: L_d and log sizes have effects of axon and target; similarity plays no pa
 """
 
 import functools
+import re
 
 import numpy as np
 import pandas as pd
@@ -213,6 +214,22 @@ def test_the_conditional_model_of_a_question_is_fitted_once_and_again_only_where
     assert "fewer than 2 axons" in left_out["one axon"]
     assert fit.choices.groups == ("a", "b")
     assert set(outcome.table["where"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize("kind", ["co_travel", "size"])
+def test_a_group_whose_outcome_does_not_vary_is_left_out_with_its_reason(kind):
+    _, pairs = table(7)
+    flat = pairs["pre_nucleus_id"] < 6
+    pairs = pairs.assign(where=np.where(flat, "flat", "varied"))
+    pairs = pairs.assign(l_d_um=pairs["l_d_um"].where(~flat, 2.0), mean_synapse_size=pairs["mean_synapse_size"].where(~flat, 3.0))
+    outcome, fit, left_out = analysis.fit_groups(outcome_of(pairs, kind, [SIMILARITY], "where"))
+    alone, _, _ = analysis.fit_groups(outcome_of(pairs[~flat], kind, [SIMILARITY], "where"))
+    assert fit.choices.groups == ("varied",)
+    np.testing.assert_allclose(outcome.choices.n_synapses, alone.choices.n_synapses)
+    assert list(left_out) == ["flat"]
+    assert re.search(r"does not vary within any axon of flat \(\d+ pairs of 5 axons\)", left_out["flat"])
+    with pytest.raises(ValueError, match="does not vary within any axon of all"):
+        analysis.fit_groups(outcome_of(pairs[flat], kind, [SIMILARITY]))
 
 
 def near_everywhere():

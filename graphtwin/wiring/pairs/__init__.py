@@ -4,7 +4,7 @@ from graphtwin.wiring.pairs.candidate_set import ALL, CandidateSet, Exposure, ca
 from graphtwin.wiring.pairs.effect import EFFECT, with_effect_of_one_sd
 from graphtwin.wiring.pairs.inclusion import INCLUSIONS, Inclusion, include
 from graphtwin.wiring.pairs.measure import Measure, tuning_measures
-from graphtwin.wiring.pairs.outcomes import LOG_L_D, Outcome, OutcomeKind, outcome_of, within_axons
+from graphtwin.wiring.pairs.outcomes import LOG_L_D, NothingToExplain, Outcome, OutcomeKind, outcome_of, within_axons
 from graphtwin.wiring.pairs.pair_table import add_geometry, add_projections, build_pairs
 from graphtwin.wiring.pairs.planted import Planted, PlantedPairs, plant
 
@@ -17,6 +17,7 @@ __all__ = [
     "Inclusion",
     "LOG_L_D",
     "Measure",
+    "NothingToExplain",
     "Outcome",
     "OutcomeKind",
     "Planted",

@@ -31,6 +31,10 @@ LOG_L_D = "log_l_d"  # name of the offset's column
 PER_UNIT = ("estimate", "se", "se_model", "low", "high", "null_mean", "null_sd", "estimate_without", "change")
 
 
+class NothingToExplain(ValueError):
+    """The outcome does not vary within any axon of some groups; others may be fitted without them."""
+
+
 @dataclass(frozen=True)
 class OutcomeKind:
     """An outcome in general, whatever table it is asked of.
@@ -128,8 +132,8 @@ class Outcome:
         The outcome stands there over its dispersion; `per_unit` mends the slopes. Pairs for which a predictor is unknown are left out.
 
         Raises:
-            ValueError: The pairs are refused by `candidates`, as for a synapse without L_d; or the outcome does not vary within any axon of
-                a group.
+            ValueError: The pairs are refused by `candidates`, as for a synapse without L_d.
+            NothingToExplain: The outcome does not vary within any axon of a group.
         """
         if self.name == "synapse_density":
             choices = candidates(self.table, self.predictors, self.by)
@@ -228,11 +232,12 @@ def _near_one(choices: CandidateSet, value: Float[np.ndarray, " pairs"]) -> Floa
 def _of_groups(choices: CandidateSet, squared: Float[np.ndarray, " pairs"], least: float, name: str) -> Float[np.ndarray, " pairs"]:
     """Mean of squared deviations in each pair's group, over its pairs less its axons; a group where it is not above `least` is refused."""
     group, n_groups = choices.block_group, len(choices.groups)
-    free = np.bincount(group, np.diff(choices.start) - 1, n_groups)
+    n_axons, n_pairs = np.bincount(group, minlength=n_groups), np.bincount(group, np.diff(choices.start), n_groups)
+    free = n_pairs - n_axons
     total = np.bincount(group, choices.sum_blocks(squared), n_groups)
-    flat = [f"{choices.groups[g]} ({int(free[g])} pairs more than axons)" for g in np.flatnonzero(~(total > least * free))]
+    flat = [f"{choices.groups[g]} ({int(n_pairs[g])} pairs of {n_axons[g]} axons)" for g in np.flatnonzero(~(total > least * free))]
     if flat:
-        raise ValueError(
+        raise NothingToExplain(
             f"{name} does not vary within any axon of {', '.join(flat)}. There is nothing to explain; "
             f"check that each pair has its own value{choices.or_fewer_groups}."
         )

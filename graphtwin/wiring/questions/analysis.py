@@ -32,7 +32,7 @@ from graphtwin.wiring.conditional import (
     summarise_ranking,
 )
 from graphtwin.wiring.nulls import NullDistribution, permute_neurons, permute_within_axons, rewire_pairs
-from graphtwin.wiring.pairs import ALL, EFFECT, Measure, Outcome, quantile_bins, with_effect_of_one_sd
+from graphtwin.wiring.pairs import ALL, EFFECT, Measure, NothingToExplain, Outcome, quantile_bins, with_effect_of_one_sd
 from graphtwin.wiring.questions.binned_curves import curves
 from graphtwin.wiring.questions.question import Answer, Question, Step
 from graphtwin.wiring.questions.sensitivity import sensitivity
@@ -51,18 +51,22 @@ def fit_groups(outcome: Outcome) -> tuple[Outcome, ConditionalFit, dict[str, str
 
     Returns:
         The outcome of these groups, its fit, and the reason for every group that is left out: it has too few axons, a constant similarity
-        or separation.
+        or outcome, or separation.
 
     Raises:
         ValueError: The table is at fault and not a group; or no group can be fitted.
     """
-    choices = outcome.choices
     try:
-        return outcome, fit_conditional(choices), {}
-    except ValueError as reason:
-        if outcome.by is None or len(choices.groups) == 1:
-            raise
-        first = reason
+        choices = outcome.choices
+    except NothingToExplain as reason:
+        first: ValueError = reason
+    else:
+        try:
+            return outcome, fit_conditional(choices), {}
+        except ValueError as reason:
+            first = reason
+    if outcome.by is None:
+        raise first
     table = outcome.table if outcome.name == "synapse_density" else outcome.pairs
     left_out = {}
     for group, part in table.groupby(outcome.by, sort=True):
