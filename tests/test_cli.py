@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from graphtwin import __version__
 from graphtwin.cli.app import app
+from graphtwin.cli.scored import _of_kind, interval
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, SMALL, UNKNOWN_ID, Finished, finished_run, planted_export, posts
@@ -218,7 +219,19 @@ def test_the_report_is_written_again_from_what_the_folder_holds(finished, tmp_pa
 
 
 def test_an_interval_that_is_not_there_is_said_in_words():
-    from graphtwin.cli.twin import _interval
+    assert interval(0.123456, 0.2, 3) == "[0.123, 0.200]"
+    assert interval(float("nan"), float("nan"), 3) == "(no interval: too few to resample)"
 
-    assert _interval(0.123456, 0.2, 3) == "[0.123, 0.200]"
-    assert _interval(float("nan"), float("nan"), 3) == "(no interval: too few to resample)"
+
+@pytest.mark.parametrize(
+    ("norms", "stimuli", "words"),
+    [
+        (33, 150, "image (150 stimuli, trained on others): cc_norm 0.600 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
+        (0, 150, "image (150 stimuli, trained on others): cc_abs 0.500 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
+        (33, 4, "of 33 units, 0.100 bits of 33; over fewer than 5 stimuli a correlation says little"),
+    ],
+)
+def test_a_kind_without_repeats_has_cc_abs_and_few_stimuli_are_said(norms, stimuli, words):
+    rows = {"cc_norm": (0.6 if norms else np.nan, norms), "cc_abs": (0.5, 33), "bits_per_response": (0.1, 33)}
+    table = pd.DataFrame([{"score": name, "median": median, "n_units": n} for name, (median, n) in rows.items()])
+    assert _of_kind("image", table.assign(units_low=0.5, units_high=0.7, n_stimuli=stimuli, trained_on=True)).endswith(words)

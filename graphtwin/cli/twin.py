@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
+from graphtwin.cli.scored import interval, medians, say_scores
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from graphtwin.twin.runs import Scored
-
-# Scores whose medians are shown on the screen.
-SHOWN = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bits_per_response", "binned_bits_per_response")
-_NAMED = {"ridge": "a ridge on motion and Gabor energies", "mean response": "each unit's mean response"}
 EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
@@ -151,7 +143,7 @@ def _score(
             scored = score_twin(paths[0], recording, chosen, left_out_s, seed, device, progress=True)
         for table, file in zip((scored.units, scored.kinds, scored.baselines), files, strict=True):
             write_table(table, file)
-        _say_scores(scored, files)
+        say_scores(scored, files)
 
 
 def _recording_of(paths: list[Path], predictions: Path | None) -> Path:
@@ -161,25 +153,6 @@ def _recording_of(paths: list[Path], predictions: Path | None) -> Path:
         needed = "the recording alone, for --predictions need no twin" if predictions is not None else "a twin and a recording"
         raise ValueError(f"score: {len(paths)} path{'s'[: len(paths) != 1]} given ({', '.join(map(str, paths))}). Give {needed}.")
     return paths[-1]
-
-
-def _say_scores(scored: Scored, files: list[Path]) -> None:
-    """The lines of `score`: medians, who wins, Sensorium's number, what is to be known, and the files."""
-    units = scored.units
-    typer.echo(f"{files[0]}: {len(units)} units; {_medians(units, tuple(name for name in SHOWN if units[name].notna().any()))}")
-    for row in scored.baselines.query("kind == 'all' and score == 'cc_abs'").itertuples():
-        typer.echo(
-            f"  against {_NAMED[row.against]}: {row.verdict}; cc_abs {row.median:.3f} and {row.median_against:.3f}, difference "
-            f"{row.difference:+.3f} {_interval(row.units_low, row.units_high, 3)} over {row.n_units} units"
-        )
-    mean = units["sensorium_correlation"].mean()
-    typer.echo(f"  single-trial correlation as Sensorium computes it, mean over all {len(units)} units: {mean:.6f}")
-    for note, number in units["note"][units["note"] != ""].str.split("; ").explode().value_counts().items():
-        typer.echo(f"  {number} of {len(units)} units: {note}")
-    for kind, group in scored.kinds.groupby("kind", sort=False):
-        typer.echo(f"  {_words_of(str(kind), group)}")
-    typer.echo(f"{files[1]}: these medians with their intervals over units and over stimuli")
-    typer.echo(f"{files[2]}: all scores against the ridge and the mean response, of all stimuli and of each kind")
 
 
 @app.command("population")
@@ -208,7 +181,7 @@ def _population(
         write_table(found.scores, out)
         typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
         for row in found.scores.itertuples():
-            typer.echo(f"  {row.score}: {row.value:.4f} {_interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
+            typer.echo(f"  {row.score}: {row.value:.4f} {interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
 
 
 @app.command("predict")
@@ -271,7 +244,7 @@ def _tune(
 
         table = tune_twin(run, progress=True)
         write_table(table, out)
-        typer.echo(f"{out}: {len(table)} units; {_medians(table, ('gosi', 'gdsi', 'osi'))}")
+        typer.echo(f"{out}: {len(table)} units; {medians(table, ('gosi', 'gdsi', 'osi'))}")
 
 
 @app.command("correlate")
@@ -317,34 +290,6 @@ def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") ->
     elif shown is not None:
         require_recordings(shown)
     require_device(device)
-
-
-def _medians(table: pd.DataFrame, names: tuple[str, ...]) -> str:
-    """The median of each score with the number of units that have it, which are not always all."""
-    known = table[list(names)].notna().sum()
-    if known.nunique() == 1:
-        return f"medians over {known.iloc[0]}: " + ", ".join(_median(table[name]) for name in names)
-    return "medians: " + ", ".join(f"{_median(table[name])} ({known[name]} units)" for name in names)
-
-
-def _median(values: pd.Series) -> str:
-    return f"{values.name} {values.median():.3f}" if values.notna().any() else f"{values.name} of no unit"
-
-
-def _words_of(kind: str, scores: pd.DataFrame) -> str:
-    """One line of the table of kinds."""
-    of = scores.set_index("score")
-    first, norm = of.iloc[0], of.loc["cc_norm"]
-    trained = "trained on others" if first["trained_on"] else "never trained on"
-    interval = _interval(norm["units_low"], norm["units_high"], 3)
-    bits = of.loc["bits_per_response"]
-    told = f"{kind} ({first['n_stimuli']} stimuli, {trained}): cc_norm {norm['median']:.3f} {interval} of {norm['n_units']} units"
-    return told + (f", {bits['median']:.3f} bits of {bits['n_units']}" if bits["n_units"] else "")
-
-
-def _interval(low: float, high: float, digits: int) -> str:
-    """The interval in brackets, or in words that there is none."""
-    return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) and math.isfinite(high) else "(no interval: too few to resample)"
 
 
 def _save(responses: object, path: Path) -> None:

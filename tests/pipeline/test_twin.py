@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import graphtwin
 from graphtwin.cli.app import app
-from graphtwin.cli.twin import _medians
+from graphtwin.cli.scored import medians
 from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -239,9 +239,9 @@ def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: lis
 def test_medians_on_the_screen_say_over_how_many_units_they_are():
     table = pd.DataFrame({"cc_norm": [0.2, np.nan, 0.4], "feve": np.nan, "gosi": [1.0, 2.0, 3.0], "osi": [1.0, 2.0, 4.0]})
     assert (
-        _medians(table, ("cc_norm", "feve", "gosi")) == "medians: cc_norm 0.300 (2 units), feve of no unit (0 units), gosi 2.000 (3 units)"
+        medians(table, ("cc_norm", "feve", "gosi")) == "medians: cc_norm 0.300 (2 units), feve of no unit (0 units), gosi 2.000 (3 units)"
     )
-    assert _medians(table, ("gosi", "osi")) == "medians over 3: gosi 2.000, osi 2.000"
+    assert medians(table, ("gosi", "osi")) == "medians over 3: gosi 2.000, osi 2.000"
 
 
 @pytest.fixture(scope="module")
