@@ -52,7 +52,8 @@ def window_of(units: int, clips: int, frames: int) -> Window:
     rng = np.random.default_rng(0)
     video = rng.standard_normal((clips, frames, HEIGHT, WIDTH), dtype=np.float32)
     others = [rng.standard_normal((clips, frames, 2), dtype=np.float32) for _ in range(2)]
-    return Window(video, *others, rng.poisson(0.3, (clips, frames, units)).astype(np.float32), np.ones((clips, frames), dtype=bool))
+    responses = rng.poisson(0.3, (clips, frames, units)).astype(np.float32)
+    return Window(video, *others, responses, np.ones((clips, frames), dtype=bool), np.ones(clips, dtype=np.float32))
 
 
 def core_seconds(step: Callable[[], object], repeats: int) -> float:

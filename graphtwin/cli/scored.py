@@ -29,7 +29,8 @@ def say_scores(scored: Scored, files: list[Path]) -> None:
             f"{row.difference:+.3f} {interval(row.units_low, row.units_high, 3)} over {row.n_units} units"
         )
     mean = units["sensorium_correlation"].mean()
-    typer.echo(f"  single-trial correlation as Sensorium computes it, mean over all {len(units)} units: {mean:.6f}")
+    if math.isfinite(mean):  # means over showings tell nothing of single trials
+        typer.echo(f"  single-trial correlation as Sensorium computes it, mean over all {len(units)} units: {mean:.6f}")
     for note, number in units["note"][units["note"] != ""].str.split("; ").explode().value_counts().items():
         typer.echo(f"  {number} of {len(units)} units: {note}")
     for kind, group in scored.kinds.groupby("kind", sort=False):

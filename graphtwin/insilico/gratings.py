@@ -66,7 +66,8 @@ class GratingResponses:
     """Answers of one animal's units to drifting gratings.
 
     Attributes:
-        mean: F0, the mean over whole cycles to half a frame, in the units of the recording.
+        mean: F0, the mean over whole cycles to half a frame, in the units of the recording; where these are signed, what it is above the
+            answer to the grey screen, 0 where it is below: tuning is of what gratings add.
         modulation: F1, the amplitude at the frequency of the drift, in the units of the recording.
     """
 
@@ -96,9 +97,11 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
         counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # number of frames that whole cycles last
         drift = drifting_grating(direction, spatial, temporal, size, onset + counted, responder.monitor)
         video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
-        answers = responder.respond(video)[2 * onset :]
+        answers = responder.respond(video)
+        rest, answers = answers[onset // 2 : onset].mean(0), answers[2 * onset :]
         wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
-        mean[:, *at], modulation[:, *at] = answers.mean(0), 2 * np.abs(wave @ answers) / len(answers)
+        mean[:, *at] = np.maximum(answers.mean(0) - rest, 0.0) if responder.signed else answers.mean(0)
+        modulation[:, *at] = 2 * np.abs(wave @ answers) / len(answers)
     return GratingResponses(mean, modulation)
 
 
@@ -156,11 +159,13 @@ def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.Da
     """
     degrees = np.arange(config.directions) * 360.0 / config.directions
     names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
-    of_directions = answers.mean.mean((2, 3))
-    share = answers.mean.mean(1) / answers.mean.mean(1).sum((1, 2), keepdims=True)
+    power = (answers.mean**2).sum((1, 2, 3))
+    of_directions = np.where(power[:, None] > 0, answers.mean.mean((2, 3)), np.nan)  # a unit that nothing drives prefers nothing
+    total = answers.mean.mean(1).sum((1, 2), keepdims=True)
+    share = np.divide(answers.mean.mean(1), total, out=np.full(answers.mean.mean(1).shape, np.nan), where=total > 0)
     told = {
         "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
         "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
-        "f1_f0": (answers.modulation * answers.mean).sum((1, 2, 3)) / (answers.mean**2).sum((1, 2, 3)),
+        "f1_f0": np.where(power > 0, (answers.modulation * answers.mean).sum((1, 2, 3)) / np.where(power > 0, power, 1.0), np.nan),
     }
     return describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told).join(pd.DataFrame(of_directions, columns=names))

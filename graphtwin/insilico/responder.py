@@ -25,6 +25,7 @@ class Responder(Protocol):
         size: Height and width of the videos, pixels.
         grey: Mean and standard deviation of the grey levels that the responder is used to.
         monitor: Screen on which the videos are seen.
+        signed: Whether answers may be below 0, so that their zero is no silence.
     """
 
     @property
@@ -39,6 +40,8 @@ class Responder(Protocol):
     def grey(self) -> tuple[float, float]: ...  # noqa: D102
     @property
     def monitor(self) -> Monitor: ...  # noqa: D102
+    @property
+    def signed(self) -> bool: ...  # noqa: D102
 
     def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
         """Expected responses to a video of any length, a row a frame."""

@@ -73,7 +73,7 @@ def test_weights_penalties_and_held_out_errors_are_those_of_scikit_learn():
     fold = np.arange(300) % 4
     folds = [no_sums(12, 5) for _ in range(4)]
     for number, sums in enumerate(folds):
-        sums.add(x[fold == number], y[fold == number])
+        sums.add(x[fold == number], y[fold == number], np.ones((fold == number).sum()))
     found = ridge_of(folds, np.zeros(12, dtype=np.int64), np.arange(12), np.arange(5))
     z = x / x.std(0) / np.sqrt(12)
     errors = np.zeros((len(PENALTIES), 5))
@@ -94,7 +94,7 @@ def test_features_left_out_and_features_that_never_change_have_no_weight():
     x[:, 3] = 7.0
     folds = [no_sums(12, 5) for _ in range(2)]
     for number, sums in enumerate(folds):
-        sums.add(x[number::2], y[number::2])
+        sums.add(x[number::2], y[number::2], np.ones(len(x[number::2])))
     found = ridge_of(folds, np.zeros(12, dtype=np.int64), np.arange(8), np.arange(5))
     assert not found.weights[[3, 8, 9, 10, 11]].any()
     assert np.abs(found.weights[[0, 1, 2, 4, 5, 6, 7]]).min() > 0

@@ -104,7 +104,7 @@ def test_the_ridge_predicts_planted_units_on_new_pictures(units: int):
     shown, rates = planted_pictures(200, units)
     energies, responses = scattered(torch.from_numpy(shown)), torch.from_numpy(rates / rates.std(0))
     drive = PictureDrive(units)
-    fit_ridge(drive, Pictures(energies[:150], responses[:150]))
+    fit_ridge(drive, Pictures(energies[:150], responses[:150], torch.ones(150)))
     found = drive.rates(energies[150:]).numpy()
     assert np.median([np.corrcoef(found[:, unit], rates[150:, unit])[0, 1] for unit in range(units)]) > 0.93
     assert (found > 0).all()
@@ -116,7 +116,7 @@ def test_a_unit_that_never_varies_is_expected_at_its_mean():
     responses[:, 1] = 2.0
     drive = PictureDrive(3)
     energies = scattered(torch.from_numpy(shown))
-    fit_ridge(drive, Pictures(energies, responses))
+    fit_ridge(drive, Pictures(energies, responses, torch.ones(40)))
     torch.testing.assert_close(drive.rates(energies)[:, 1], torch.full((40,), 2.0), rtol=1e-3, atol=1e-3)
 
 
@@ -124,7 +124,7 @@ def test_frames_that_stay_are_answered_as_every_frame_alone():
     shown, rates = planted_pictures(12, 2)
     energies = scattered(torch.from_numpy(shown))
     drive = PictureDrive(2)
-    fit_ridge(drive, Pictures(energies, torch.from_numpy(rates)))
+    fit_ridge(drive, Pictures(energies, torch.from_numpy(rates), torch.ones(12)))
     order = np.array([[0, 0, 0, 3], [3, 5, 5, 0]])
     torch.testing.assert_close(drive(torch.from_numpy(shown[order])), drive.rates(energies)[torch.from_numpy(order)])
 

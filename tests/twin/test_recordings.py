@@ -142,8 +142,13 @@ def test_a_silent_unit_is_not_blown_up(planted: Planted):
         silent = planted.trials[row].responses.copy()
         silent[:, 0] = 0
         spoil(planted, row, responses=silent)
+    hardly = planted.trials[0].responses.copy()
+    hardly[7, 1] = 1e6
+    spoil(planted, 0, responses=hardly)
     train, _ = clips_of(planted.recording)
-    assert train.scales.responses[0] == pytest.approx(0.01 * train.scales.responses[1:].sum() / 6, rel=1e-4)
+    assert train.scales.responses[0] == 1.0
+    assert train.scales.responses[1] == pytest.approx(1e6 * np.sqrt(1 / train.n_frames().sum()), rel=0.01)
+    assert max(float(window.responses.max()) for window in train.whole()) < 100.001
 
 
 def test_the_first_minutes_are_whole_trials(planted: Planted):

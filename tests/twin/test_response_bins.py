@@ -13,7 +13,7 @@ from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
 UNITS, FRAMES = 8, 3000
 SHAPES = {
     "poisson": [],
-    "gaussian": [-2.0, -1.0],
+    "gaussian": [-0.5],
     "zero_inflated_gamma": [0.2, -0.3, 1.0],
     "negative_binomial": [0.3],
 }

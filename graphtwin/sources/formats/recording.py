@@ -40,7 +40,8 @@ class Recording:
         units: One row a unit in the order of the responses: session, scan_idx, unit_id (unique together), x_um, y_um, z_um (as stored: z is
             the depth of the imaging plane below the surface; NaN where unknown), and what else the release says of a unit.
         trials: One row a trial: trial (its number in the release), tier (as the release calls it), stimulus (equal for repeats of the same
-            frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses.
+            frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses; and where it is declared n_repeats,
+            the number of showings that the trial's responses are the mean of (1: a single trial).
         behaviour: Names of the channels of behaviour, such as pupil_size, pupil_size_change, running.
         open_trial: Reads one trial; its argument is a row number of `trials`.
         monitor: Screen that the video filled; the one of the MICrONS and Sensorium recordings where nothing states another.

@@ -2,7 +2,8 @@
 
 Files are opened by memory map and never written. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with
 which video and responses must agree. Repeats are clips whose valid frames are the same, in whatever numbers they are stored. `config.json`
-may say what the layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names.
+may say what the layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names. Beyond the releases
+`meta/trials/n_repeats.npy` may say, a number a trial, how many showings the responses of each are the mean of.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def _trials(files: ArrayFiles, layout: ReleaseLayout, tiers: np.ndarray, n_units
     numbers = files.trials(layout.stimulus)
     if len(tiers) <= max(numbers):
         raise ValueError(f"{files.path}: tiers of {len(tiers)} trials, but there is data/{layout.stimulus}/{max(numbers)}.npy.")
-    kinds, images = (_of_trials(files, name, len(tiers)) for name in ("stimulus_type", "frame_image_id"))
+    kinds, images, n_repeats = (_of_trials(files, name, len(tiers)) for name in ("stimulus_type", "frame_image_id", "n_repeats"))
     rows = []
     sizes: dict[tuple[int, int], list[int]] = {}
     for number in tqdm(numbers, desc=f"reading {files.name}", unit="trial", delay=2, leave=False):
@@ -146,6 +147,8 @@ def _trials(files: ArrayFiles, layout: ReleaseLayout, tiers: np.ndarray, n_units
         raise ValueError(f"{files.path}: pictures of {len(sizes)} sizes: {told}. All fill the same monitor: bring them to one size.")
     trials = pd.DataFrame(rows, columns=["trial", "tier", "stimulus", "n_frames", "has_responses"])
     trials.insert(3, "kind", layout.stimulus.removesuffix("s") if kinds is None else kinds[numbers].astype(str))
+    if n_repeats is not None:
+        trials["n_repeats"] = n_repeats[numbers]
     return trials if images is None else trials.assign(stimulus=_stimuli(images[numbers].astype(str), trials["stimulus"], files))
 
 
@@ -272,11 +275,11 @@ def _fires(files: ArrayFiles, trials: pd.DataFrame, n_units: int) -> np.ndarray:
     """Whether each unit answers anything in training: by the statistics of the release, or by the responses where it has none."""
     largest = _largest_responses(files, n_units)
     if largest is not None:
-        return np.asarray((largest > 0).any(axis=1))
+        return np.asarray((largest != 0).any(axis=1))
     fires = np.zeros(n_units, dtype=bool)
     for number in trials["trial"][trials["has_responses"] & (trials["tier"] == "train")]:
         name = f"data/responses/{number}.npy"
-        fires |= (rows_as_frames(files.numbers(name), n_units, files.where(name)) > 0).any(axis=0)
+        fires |= (rows_as_frames(files.numbers(name), n_units, files.where(name)) != 0).any(axis=0)
     return fires
 
 

@@ -1,5 +1,6 @@
 """What fits and scores read of a recording, and where receptive fields lie in it."""
 
+from graphtwin.twin.data.averages import with_showings
 from graphtwin.twin.data.clips import PICTURES_HZ, TOGETHER, ClipConfig, Clips, Window, clips_of, held_out_clips, joined_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.motion_energy import drifting_wave
@@ -26,4 +27,5 @@ __all__ = [
     "locate_fields",
     "require_view",
     "view_of",
+    "with_showings",
 ]

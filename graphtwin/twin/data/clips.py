@@ -13,6 +13,7 @@ from tqdm import tqdm
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats import Recording, Trial
+from graphtwin.twin.data.averages import with_showings
 from graphtwin.twin.data.scales import Scales, checked, measure, scaled
 
 PICTURES_HZ = 30.0  # single pictures have no frame rate: where they are counted against clips, one stands for a frame of a video
@@ -40,8 +41,9 @@ class Window:
         video: Grey levels, z-scored over the training trials.
         behaviour: Channels of behaviour, z-scored; 0, the mean, where not measured.
         eye_position: Horizontal and vertical position of the eye, z-scored; 0 where tracking failed.
-        responses: Responses over each unit's standard deviation.
+        responses: Responses over each unit's standard deviation; their mean over training was taken off where responses are signed.
         counted: Whether the responses of a frame enter losses and scores.
+        n_repeats: Number of showings that the responses of each clip are the mean of.
     """
 
     video: Float[np.ndarray, "clips frames height width"]
@@ -49,6 +51,12 @@ class Window:
     eye_position: Float[np.ndarray, "clips frames 2"]
     responses: Float[np.ndarray, "clips frames units"]
     counted: Bool[np.ndarray, "clips frames"]
+    n_repeats: Float[np.ndarray, " clips"]
+
+    @property
+    def showings(self) -> Float[np.ndarray, "clips frames"]:
+        """Number of showings behind the responses of each frame, 0 where they do not count."""
+        return np.asarray(self.counted * self.n_repeats[:, None], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class Clips:
             cut = _cut(trial, slice(start, stop))
         else:
             cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
-        return self._standardised(cut, f"{self.name}, trial {row}")
+        return self._standardised(cut, float(self.recording.trials["n_repeats"].iloc[row]), f"{self.name}, trial {row}")
 
     def draw(self, rng: np.random.Generator, clips: int, window_s: float, left_out_s: float = 0.0) -> Window:
         """Windows from anywhere in the trials, every stretch of that length as likely as any other.
@@ -149,6 +157,13 @@ class Clips:
                 yield self.read(int(rows[0])) if len(rows) == 1 else joined_clips([self.read(int(row)) for row in rows])
                 bar.update(len(rows))
 
+    def signed(self) -> Clips:
+        """The same clips on scales that have the mean of training taken off responses, for families whose mean may be below 0.
+
+        These must be the training trials where the scales do not have it yet.
+        """
+        return self if self.scales.origin.any() else replace(self, scales=measure(self.recording, self.rows, signed=True))
+
     def repeats(self) -> dict[str, Int[np.ndarray, " repeats"]]:
         """Rows of each stimulus, in the order of their first showing."""
         shown = self.recording.trials["stimulus"].astype(str).to_numpy()[self.rows]
@@ -164,14 +179,14 @@ class Clips:
         kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
         return replace(self, rows=self.rows[:kept])
 
-    def _standardised(self, trial: Trial, origin: str) -> Window:
+    def _standardised(self, trial: Trial, n_repeats: float, origin: str) -> Window:
         video = np.asarray(trial.video, dtype=np.float32)
         if not np.isfinite(video).all():
             bad = int((~np.isfinite(video)).any((1, 2)).sum())
             raise ValueError(
                 f"{origin}: {bad} of {len(video)} video frames have NaN or infinite grey levels. Cut them off or drop the trial."
             )
-        responses = np.asarray(trial.responses, dtype=np.float32)
+        responses = np.asarray(trial.responses, dtype=np.float64)
         counted = np.asarray(np.isfinite(responses).all(1))
         mean, deviation = self.scales.video
         scales = self.scales
@@ -179,19 +194,22 @@ class Clips:
             ((video - mean) / deviation)[None],
             scaled(trial.behaviour, scales.behaviour)[None],
             scaled(trial.eye_position, scales.eye_position)[None],
-            np.ascontiguousarray(np.nan_to_num(responses, nan=0.0, posinf=0.0, neginf=0.0) / scales.responses.astype(np.float32))[None],
+            scaled(responses, np.stack([scales.origin, scales.responses]))[None],
             counted[None],
+            np.array([n_repeats], dtype=np.float32),
         )
 
 
-def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int = 0) -> tuple[Clips, Clips]:
+def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int = 0, signed: bool | None = None) -> tuple[Clips, Clips]:
     """Training and validation clips of a recording, without a stimulus in common.
 
     Args:
         recording: Recording as its loader returns it.
         config: Settings of the clips; None takes the defaults.
         seed: Seed of the choice of stimuli that validate, where no tier is made for it.
+        signed: Whether responses have their mean taken off; None where they are negative; see `measure`.
     """
+    recording = with_showings(recording)
     config = config or ClipConfig()
     train = _rows(recording, config.train_tiers)
     if not len(train):
@@ -209,7 +227,7 @@ def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int =
         is_kept = np.isin(stimulus[train], kept)
         train, validation = train[~is_kept], train[is_kept]
     refuse_leaks(recording, train, validation)
-    scales = measure(recording, train)
+    scales = measure(recording, train, signed)
     return Clips(recording, train, scales, config), Clips(recording, validation, scales, config)
 
 

@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from graphtwin.sources.formats import Recording, Trial
 
-RESPONSE_FLOOR = 0.01  # share of the units' mean standard deviation that divides at least: a unit that hardly fires is not blown up
+RESPONSE_FLOOR = 0.01  # share of a unit's largest response that divides at least: a unit that hardly fires is not blown up
+TRACE = 1e-3  # share of a unit's responses, summed without their sign, up to which those below 0 are what rounding or a filter left
 FAR_OFF = 30.0  # deviations of eye position, told by medians, that no eye makes
 log = logging.getLogger("graphtwin")
 
@@ -21,42 +23,81 @@ class Scales:
 
     Attributes:
         video: Mean and standard deviation of the grey levels.
-        responses: Standard deviation of each unit's responses, not below 1 % of the mean over units.
+        responses: Standard deviation of each unit's mean response over stimuli and their frames, not below 1 % of the largest such
+            mean. Single trials and their averages have the same.
+        origin: What is taken off each unit's responses: their mean where responses are signed, 0 where none is negative.
         behaviour: Mean and standard deviation of each channel of behaviour, (2, channels).
         eye_position: Mean and standard deviation of horizontal and vertical eye position, (2, 2).
         missing: Share of frames without behaviour, and share without eye position.
+        negative: Number of responses below 0, and of units that have more than a trace of them.
     """
 
     video: tuple[float, float]
     responses: Float[np.ndarray, " units"]
+    origin: Float[np.ndarray, " units"]
     behaviour: Float[np.ndarray, "2 channels"]
     eye_position: Float[np.ndarray, "2 2"]
     missing: tuple[float, float]
+    negative: tuple[int, int]
 
 
-def measure(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Scales:
-    """Means and standard deviations over trials, one trial in memory at a time; the log counts trials whose eye positions are far off."""
-    moments, eyes = [_Moments() for _ in range(4)], {}
-    for row in rows:
-        trial = checked(recording, int(row))
-        parts = (np.reshape(trial.video, (-1, 1)), trial.responses, trial.behaviour, trial.eye_position)
-        for moment, values in zip(moments, parts, strict=True):
-            moment.add(np.asarray(values, dtype=np.float64))
-        eyes[int(row)] = trial.eye_position[np.isfinite(trial.eye_position).all(1)].astype(np.float64)
-    _tell_eyes_far_off(recording.name, {row: seen for row, seen in eyes.items() if len(seen)})
+def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool | None = None) -> Scales:
+    """Means and standard deviations over trials; the repeats of a stimulus are in memory together.
+
+    Responses and pictures of a stimulus enter once, as the mean over its repeats. The log counts trials whose eye positions are far off.
+
+    Args:
+        recording: Recording with `n_repeats` of its trials, see `with_showings`.
+        rows: Training trials.
+        signed: Whether responses have their mean taken off; None where any unit has more than a trace of negative ones, see TRACE.
+    """
+    moments, eyes, signs = [_Moments() for _ in range(4)], {}, _Signs()
     video, responses, behaviour, eye = moments
+    stimuli, counts = (recording.trials[name].to_numpy()[rows] for name in ("stimulus", "n_repeats"))
+    for repeats in pd.Series(range(len(rows))).groupby(stimuli, sort=False).indices.values():
+        trials = [checked(recording, int(row)) for row in rows[repeats]]
+        video.add(np.reshape(trials[0].video, (-1, 1)).astype(np.float64))
+        responses.add(_mean_of([trial.responses for trial in trials], counts[repeats]))
+        for row, trial in zip(rows[repeats], trials, strict=True):
+            signs.add(np.asarray(trial.responses, dtype=np.float64))
+            behaviour.add(np.asarray(trial.behaviour, dtype=np.float64))
+            eye.add(np.asarray(trial.eye_position, dtype=np.float64))
+            eyes[int(row)] = trial.eye_position[np.isfinite(trial.eye_position).all(1)].astype(np.float64)
+    _tell_eyes_far_off(recording.name, {row: seen for row, seen in sorted(eyes.items()) if len(seen)})
     if not responses.deviation().any():
         raise ValueError(
             f"{recording.name}: no unit ever fires in {len(rows)} training trials. Check that their responses are not placeholders."
         )
-    floor = RESPONSE_FLOOR * responses.deviation().mean()
+    negative = signs.negative()
+    signed = negative[1] > 0 if signed is None else signed
+    origin = responses.mean() if signed else np.zeros_like(responses.mean())
     return Scales(
         (float(video.mean()[0]), max(float(video.deviation()[0]), 1e-6)),
-        np.maximum(responses.deviation(), floor),
+        _divisors(responses.deviation(), responses.largest_off(origin)),
+        origin,
         behaviour.scales(),
         eye.scales(),
         (behaviour.missing(), eye.missing()),
+        negative,
     )
+
+
+def _divisors(deviation: Float[np.ndarray, " units"], largest: Float[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
+    """What divides each unit's responses: their deviation; more for a unit that hardly fires or never changes; 1 for one that is silent.
+
+    It is a unit's own, so that one unit in other units of measurement leaves the others as they are.
+    """
+    varies = deviation > 1e-7 * largest
+    return np.where(largest > 0, np.where(varies, np.maximum(deviation, RESPONSE_FLOOR * largest), largest), 1.0)
+
+
+def _mean_of(responses: list[np.ndarray | None], counts: np.ndarray) -> Float[np.ndarray, "frames units"]:
+    """Mean over the repeats of a stimulus, each the mean of so many showings, of the frames that all have; a value that is missing in one
+    is missing.
+    """
+    values = [np.asarray(one, dtype=np.float64) for one in responses]
+    frames = min(len(one) for one in values)
+    return np.asarray(np.average([one[:frames] for one in values], axis=0, weights=counts))
 
 
 def _tell_eyes_far_off(name: str, eyes: dict[int, Float[np.ndarray, "frames 2"]]) -> None:
@@ -94,10 +135,31 @@ def scaled(values: np.ndarray, scales: np.ndarray) -> Float[np.ndarray, "frames 
     return np.nan_to_num((np.asarray(values, dtype=np.float64) - scales[0]) / scales[1], nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
 
 
+class _Signs:
+    """How much of each unit's responses is below 0, trial by trial."""
+
+    def __init__(self) -> None:
+        self.below: np.ndarray | float = 0.0
+        self.sizes: np.ndarray | float = 0.0
+        self.numbers: np.ndarray | int = 0
+
+    def add(self, values: np.ndarray) -> None:
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        self.below, self.sizes = self.below - np.minimum(values, 0).sum(0), self.sizes + np.abs(values).sum(0)
+        self.numbers = self.numbers + (values < 0).sum(0)
+
+    def negative(self) -> tuple[int, int]:
+        """Number of negative responses, and of units, where they are more than a trace."""
+        many = np.asarray(self.below > TRACE * self.sizes)
+        return int((self.numbers * many).sum()), int(many.sum())
+
+
 class _Moments:
     """Sums that grow trial by trial; a value that is not finite is left out and counted."""
 
     def __init__(self) -> None:
+        self.lowest: np.ndarray | float = np.inf
+        self.highest: np.ndarray | float = -np.inf
         self.count: np.ndarray | float = 0.0
         self.total: np.ndarray | float = 0.0
         self.squares: np.ndarray | float = 0.0
@@ -105,6 +167,8 @@ class _Moments:
 
     def add(self, values: np.ndarray) -> None:
         finite = np.isfinite(values)
+        self.lowest = np.minimum(self.lowest, np.where(finite, values, np.inf).min(0, initial=np.inf))
+        self.highest = np.maximum(self.highest, np.where(finite, values, -np.inf).max(0, initial=-np.inf))
         values = np.where(finite, values, 0.0)
         self.count, self.total, self.squares = self.count + finite.sum(0), self.total + values.sum(0), self.squares + (values**2).sum(0)
         self.rows += len(values)
@@ -114,6 +178,10 @@ class _Moments:
 
     def deviation(self) -> np.ndarray:
         return np.asarray(np.sqrt(np.maximum(self.squares / np.maximum(self.count, 1) - self.mean() ** 2, 0.0)))
+
+    def largest_off(self, origin: np.ndarray) -> np.ndarray:
+        """Largest distance of a value from some origin; 0 where there is none."""
+        return np.asarray(np.maximum(np.maximum(self.highest - origin, origin - self.lowest), 0.0))
 
     def scales(self) -> np.ndarray:
         """Mean and standard deviation, which is 1 where nothing varies."""

@@ -45,6 +45,11 @@ class AnimalResponder:
         return self.fitted.animals[self.name].scales.video
 
     @property
+    def signed(self) -> bool:
+        """Whether responses may be below 0, so that their zero is no silence."""
+        return self.fitted.twin.family.signed
+
+    @property
     def monitor(self) -> Monitor:
         """Screen on which the animal saw its stimuli."""
         return self.fitted.animals[self.name].monitor
@@ -59,13 +64,14 @@ class AnimalResponder:
         twin, known = self.fitted.twin, self.fitted.animals[self.name]
         mean, deviation = known.scales.video
         state: Any = None
+        scale, origin = (part.astype(np.float32) for part in (known.scales.responses, known.scales.origin))
         parts = []
         for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
             part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=twin.device)[None]
             rest = part.new_zeros(1, part.shape[1], len(known.behaviour)), part.new_zeros(1, part.shape[1], 2)
             with torch.no_grad():
                 numbers, state = twin(self.name, (part - mean) / deviation, *rest, state)
-                parts.append(twin.mean(self.name, numbers)[0].cpu().numpy() * known.scales.responses.astype(np.float32))
+                parts.append(twin.mean(self.name, numbers)[0].cpu().numpy() * scale + origin)
         return np.concatenate(parts)
 
 

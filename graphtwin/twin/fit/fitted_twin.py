@@ -15,11 +15,11 @@ from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.formats import Recording
-from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of
+from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
 
-FORMAT = "graphtwin functional twin 7"
+FORMAT = "graphtwin functional twin 8"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class FittedTwin:
                 "Give the recording it was trained on, or transfer the twin to this one."
             )
         _refuse_what_differs(recording, seen, monitor_is_stated=self.config.monitor is not None)
+        recording = with_showings(recording)
         shown = recording.trials["stimulus"].astype(str)
         trained = np.flatnonzero(shown.isin(seen.training) & recording.trials["has_responses"].astype(bool)).astype(np.int64)
         if not len(trained):
@@ -169,9 +170,11 @@ def _plain(seen: KnownAnimal) -> dict[str, Any]:
         "units": {name: torch.from_numpy(seen.units[name].to_numpy(np.int64)) for name in UNIT_KEY},
         "video": list(scales.video),
         "responses": torch.from_numpy(scales.responses),
+        "origin": torch.from_numpy(scales.origin),
         "behaviour": torch.from_numpy(scales.behaviour),
         "eye_position": torch.from_numpy(scales.eye_position),
         "missing": list(scales.missing),
+        "negative": list(scales.negative),
         "channels": list(seen.behaviour),
         "frame_rate_hz": seen.frame_rate_hz,
         "size": list(seen.size),
@@ -184,9 +187,11 @@ def _seen(values: dict[str, Any]) -> KnownAnimal:
     scales = Scales(
         (values["video"][0], values["video"][1]),
         values["responses"].numpy(),
+        values["origin"].numpy(),
         values["behaviour"].numpy(),
         values["eye_position"].numpy(),
         (values["missing"][0], values["missing"][1]),
+        (values["negative"][0], values["negative"][1]),
     )
     units = pd.DataFrame({name: values["units"][name].numpy() for name in UNIT_KEY})
     size = (values["size"][0], values["size"][1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,12 +20,14 @@ from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.model import AnimalStart, Convolution, Twin, TwinConfig, tensors
+from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, Twin, TwinConfig, tensors
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
 VALIDATION_PICTURES = 2_000  # single pictures that it reads, at most
+log = logging.getLogger("graphtwin")
 PASSES = 10  # passes over an animal's single pictures in an epoch, at most: few pictures are learned by heart in many
 
 
@@ -103,11 +106,13 @@ def train_foundation(
         device: Device on which torch computes, as "cuda"; the twin comes back on the CPU.
     """
     config = config or FoundationConfig()
-    clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
-    if len(clips) < len(recordings):
+    names = {recording.name for recording in recordings}
+    if len(names) < len(recordings):
         raise ValueError(
-            f"{len(recordings)} recordings have {len(clips)} names: {sorted(clips)}. Give each folder once, under its own name."
+            f"{len(recordings)} recordings have {len(names)} names: {sorted(names)}. Give each folder once, under its own name."
         )
+    clips = {recording.name: clips_of(recording, config.clips, seed) for recording in recordings}
+    config, clips = with_family(config, clips)
     if minutes is not None:
         clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
     starts = {name: start_of(both[0], config, progress) for name, both in clips.items()}
@@ -132,9 +137,33 @@ def train_foundation(
         optimisers(twin, config),
     )
     settled = _settle(twin, clips, config, progress)
+    for animal, (_, validation) in clips.items():
+        set_noise_variance(twin, animal, validation)
     twin.cpu()
     shares = {name: join_pictures(twin, name, *both) for name, both in clips.items()}
     return Trained(twin, config, clips, state, settled, shares)
+
+
+def with_family(config: FoundationConfig, clips: dict[str, tuple[Clips, Clips]]) -> tuple[FoundationConfig, dict[str, tuple[Clips, Clips]]]:
+    """Settings that name the family of responses, and clips on the scales that it asks for: signed families have means taken off.
+
+    Where the settings name none it is gaussian if a unit of any animal has more than a trace of negative responses in training, else
+    poisson; the log says which. Negative responses under a family that has none are an error.
+    """
+    negative = {name: training.scales.negative for name, (training, _) in clips.items() if training.scales.negative[1]}
+    told = "; ".join(f"{name}: {below} training responses are negative, in {units} units" for name, (below, units) in negative.items())
+    family = config.twin.family or ("gaussian" if negative else "poisson")
+    if negative and not FAMILIES[family].signed:
+        raise ValueError(
+            f"{told}. The family of responses is {family}, which has none below 0. Leave twin.family out or set twin.family=gaussian; a "
+            "core that was trained with another family cannot be kept for them. If they should not be negative, check how they were made."
+        )
+    if config.twin.family is None:
+        log.info("the family of responses is %s (%s).", family, told or "no unit has more than a trace of negative ones")
+    for name, (training, validation) in clips.items() if FAMILIES[family].signed else ():
+        scaled = training.signed()
+        clips = clips | {name: (scaled, replace(validation, scales=scaled.scales))}
+    return config.model_copy(update={"twin": config.twin.model_copy(update={"family": family})}), clips
 
 
 def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig, progress: bool) -> dict[str, float]:
@@ -174,10 +203,10 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     place = units[["x_um", "y_um", "z_um"]].to_numpy(np.float64)
     known = np.isfinite(place).all() and len(units) > 4
     cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
-    total, count = np.zeros(len(units)), 0
+    total, count = np.zeros(len(units)), 0.0
     for window in clips.whole():
-        total += window.responses[window.counted].sum(0)
-        count += int(window.counted.sum())
+        total += np.einsum("cf,cfu->u", window.showings, window.responses, dtype=np.float64)
+        count += float(window.showings.sum())
     fields = locate_fields(clips, config.receptive_fields, progress)
     delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
     monitor, channels = monitor_of(clips.recording, config), len(clips.recording.behaviour)
@@ -195,7 +224,7 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
     kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
     feature_weights = {name for name in free if name.endswith("readout.weights")}
     positions = {name for name in free if name.endswith(("readout.residual", "readout.retinotopy", "readout.log_spread"))}
-    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shape"))}
+    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shift", ".shape"))}
     perspectives = {name for name in free if ".perspective." in name}
     rest = set(free) - kernels - feature_weights - positions - readouts - perspectives
     groups = [
@@ -215,7 +244,7 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
 
 
 class Objective(nn.Module):
-    """A twin with its loss: the mean negative log-likelihood of the counted responses of a window, nats."""
+    """A twin with its loss: the mean negative log-likelihood of the counted responses of a window, nats a showing."""
 
     def __init__(self, twin: Twin) -> None:
         """The twin's weights are those of the objective."""
@@ -230,8 +259,11 @@ class Objective(nn.Module):
         """Loss of each unit of the animal."""
         device = self.twin.device
         numbers, _ = self.twin(name, *tensors(window, device))
-        likelihood = self.twin.log_likelihood(name, numbers, torch.from_numpy(window.responses).to(device))
-        return -likelihood[torch.from_numpy(window.counted).to(device)].mean(0)
+        responses, n_repeats, showings = (
+            torch.from_numpy(part).to(device) for part in (window.responses, window.n_repeats, window.showings)
+        )
+        likelihood = self.twin.log_likelihood(name, numbers, responses, n_repeats)
+        return -likelihood[showings > 0].sum(0) / showings.sum()
 
 
 def steps_of(clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> int:
@@ -273,7 +305,7 @@ def validation_losses(
         for window in read.whole():
             window.counted[:, : frames_of(config.left_out_s, validation.frame_rate_hz)] = False
             if window.counted.any():
-                weight = window.counted.sum() if validation.pictures else 1  # trials count alike, however long they are
+                weight = window.showings.sum() if validation.pictures else 1  # trials count alike, however long they are
                 found.append((float(weight), objective.of_units(name, window)))
         weights = torch.tensor([weight for weight, _ in found], device=found[0][1].device)
         losses[name] = torch.einsum("w,wu->u", weights / weights.sum(), torch.stack([of_units for _, of_units in found]))

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 
 from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, Twin, scattered, tensors
 
 FEWEST, MOST = 10, 1500  # pictures that the ridge is fitted to; where there are more, as many of them: time grows with their cube
@@ -37,10 +38,12 @@ class Pictures:
     Attributes:
         energies: What each holds, as `scattered` gives it.
         responses: Mean response of each unit to it over its repeats, standardised.
+        n_repeats: How often it was shown.
     """
 
     energies: Float[torch.Tensor, "pictures channels cells"]
     responses: Float[torch.Tensor, "pictures units"]
+    n_repeats: Float[torch.Tensor, " pictures"]
 
 
 @torch.no_grad()
@@ -59,45 +62,51 @@ def join_pictures(twin: Twin, name: str, training: Clips, validation: Clips) -> 
     fitted, held = (pictures_of(clips, most) for clips, most in ((training, MOST), (validation, MOST // 5)))
     fit_ridge(drive, fitted)
     share = likeliest_share(twin, name, validation)
-    if share > 0:
-        both = (torch.cat([getattr(part, field) for part in (fitted, held)]) for field in ("energies", "responses"))
-        fit_ridge(drive, Pictures(*both))
     drive.share.fill_(share)
+    set_noise_variance(twin, name, validation)
+    if share > 0:
+        fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in (fitted, held)]) for field in vars(fitted)}))
     return share
 
 
 def pictures_of(clips: Clips, most: int) -> Pictures:
     """Pictures of clips, spread over all where there are more than `most`; those without a response that counts are left out."""
     shown = list(clips.repeats().values())
-    energies, responses = [], []
+    energies, responses, n_repeats = [], [], []
     for rows in shown[:: max(1, -(-len(shown) // most))]:
         windows = [clips.read(int(row)) for row in rows]
-        answers = [window.responses[window.counted] for window in windows if window.counted.any()]
-        if answers:
+        showings = np.concatenate([window.showings.ravel() for window in windows])
+        if showings.any():
             energies.append(scattered(torch.from_numpy(windows[0].video[:, -1])))
-            responses.append(torch.from_numpy(np.concatenate(answers).mean(0)))
-    return Pictures(torch.cat(energies), torch.stack(responses))
+            answers = np.concatenate([window.responses[0] for window in windows])
+            responses.append(torch.from_numpy(np.average(answers, axis=0, weights=showings).astype(np.float32)))
+            n_repeats.append(float(showings.sum()))
+    return Pictures(torch.cat(energies), torch.stack(responses), torch.tensor(n_repeats))
 
 
 def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
     """Set patterns, weights and bias of a drive, in place, to the ridges of the least error.
 
+    Pictures that were shown more often have less noise: their squared errors weigh as much more (weighted least squares).
+
     Args:
         drive: Drive of the animal's units.
         pictures: Pictures with the responses to them.
     """
-    deviation, mean = torch.std_mean(pictures.energies, dim=0)
+    weight = pictures.n_repeats / pictures.n_repeats.mean()
+    deviation = pictures.energies.std(0)
+    mean, middle = (torch.einsum("p,p...->...", weight / len(weight), part) for part in (pictures.energies, pictures.responses))
     scale = _prior_deviations()[:, None] / deviation.clamp(min=FLOOR)
-    seen = ((pictures.energies - mean) * scale).permute(2, 0, 1)
-    middle = pictures.responses.mean(0)
-    dual, through = least_error(seen @ seen.mT, pictures.responses - middle)
+    root = weight.sqrt()[:, None]
+    seen = ((pictures.energies - mean) * scale * root[..., None]).permute(2, 0, 1)
+    dual, through = least_error(seen @ seen.mT, (pictures.responses - middle) * root)
     pulls = [dual * window for window in through]
     expected = torch.stack([of @ (of.T @ pull) for of, pull in zip(seen, pulls, strict=True)]).sum(0)
     common = torch.linalg.svd(expected, full_matrices=False)[2][: drive.weights.shape[1]]
     drive.patterns.zero_()[: len(common)] = torch.stack([common @ pull.T @ of for of, pull in zip(seen, pulls, strict=True)], -1) * scale
     drive.weights.zero_()[:, : len(common)] = common.T
     drive.bias.copy_(middle - drive.weights @ (drive.patterns.flatten(1) @ mean.flatten()))
-    drive.least.copy_(LEAST_SHARE * middle.clamp(min=0))
+    drive.least.copy_(torch.full_like(middle, -torch.inf) if drive.signed else LEAST_SHARE * middle.clamp(min=0))
 
 
 def least_error(
@@ -106,8 +115,8 @@ def least_error(
     """Weights of the pictures in each unit's ridge, and of the cells in what it sees, for the window and penalty of the least error.
 
     Args:
-        products: Scalar products of what two pictures hold in a cell.
-        responses: Responses about their mean.
+        products: Scalar products of what two pictures hold in a cell, both times the roots of their weights.
+        responses: Responses about their mean, times the same roots.
     """
     count = len(responses)
     dual, chosen = torch.zeros_like(responses), responses.new_zeros(len(products), responses.shape[1])
@@ -139,10 +148,10 @@ def likeliest_share(twin: Twin, name: str, clips: Clips) -> float:
     total = np.zeros(len(SHARES))
     for row in clips.rows[:: max(1, -(-len(clips.rows) // MOST_TRIALS))]:
         window = clips.read(int(row))
-        counted, responses = torch.from_numpy(window.counted), torch.from_numpy(window.responses)
+        counted, responses, n_repeats = (torch.from_numpy(part) for part in (window.counted, window.responses, window.n_repeats))
         of_core, of_ridge = (_numbers(twin, name, window, share)[counted][None] for share in (0.0, 1.0))
         for at, share in enumerate(SHARES):
-            total[at] += float(twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None]).sum())
+            total[at] += float(twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None], n_repeats).sum())
     return float(SHARES[int(total.argmax())])
 
 

@@ -189,6 +189,7 @@ def _derivatives(
     with torch.no_grad():
         features, modulation, _ = twin.see(name, *tensors(window, twin.device))
     responses = torch.from_numpy(window.responses).flatten(0, 1).to(twin.device)
+    showings = torch.from_numpy(window.showings).flatten().to(twin.device)
     modulation = modulation.flatten(0, 1)
     for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
         with torch.no_grad():
@@ -197,7 +198,8 @@ def _derivatives(
             drives = torch.einsum("fue,uoe->fuo", seen, entries)
         drives.requires_grad_(True)
         answers = animal.answer(drives, modulation[rows])
-        score = torch.autograd.grad(twin.family.log_likelihood(answers, animal.shape, responses[rows]).sum(), drives, create_graph=True)[0]
+        likelihood = twin.family.log_likelihood(answers, animal.shape, responses[rows], showings[rows, None])
+        score = torch.autograd.grad(likelihood.sum(), drives, create_graph=True)[0]
         bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
         yield seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
 

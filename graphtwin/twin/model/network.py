@@ -21,7 +21,7 @@ from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.readout import Readout
-from graphtwin.twin.model.response_families import FAMILIES, FamilyName
+from graphtwin.twin.model.response_families import FAMILIES, FamilyName, ResponseFamily
 
 PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
 MODULATORS = 8  # numbers a frame that say how the animal behaves
@@ -37,7 +37,10 @@ class TwinConfig(BaseModel):
         default_factory=ConvolutionalConfig, description="The core, which all animals share; `core.kind` chooses its architecture."
     )
     perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="How eye position changes what the eye sees.")
-    family: FamilyName = Field("poisson", description="Distribution of a response given stimulus and behaviour.")
+    family: FamilyName | None = Field(
+        None,
+        description="Distribution of a response given stimulus and behaviour; if absent, gaussian where any are negative, else poisson.",
+    )
     spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with, in half videos.")
     position_from_cortex: bool = Field(
         False, description="Whether readout positions are a learned function of cortical position, and a residual."
@@ -51,7 +54,7 @@ class AnimalStart:
 
     Attributes:
         positions: Positions of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
-        mean_response: Mean response of each unit, standardised.
+        mean_response: Mean response of each unit, standardised as `Window` has it.
         cortical: Positions of the units in cortex, standardised; None where they are unknown.
         behaviour: Number of channels of behaviour.
         delay_s: Seconds by which the units' answers lag behind what the core expects.
@@ -71,17 +74,21 @@ class AnimalStart:
 class AnimalHead(nn.Module):
     """All that belongs to one animal: perspective, delay, modulation, gain by behaviour, readouts, constants of the distribution.
 
+    Behaviour multiplies a rate. Signed responses have no zero that it could leave in place: it multiplies what the stimulus adds to the
+    unit's mean response, and moves the whole by a `shift` of its own, so that a constant added to the responses changes nothing else.
+
     An animal that sees single pictures has a ridge on their energies beside its readouts, see `picture_drive`; others have None.
     `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
     """
 
     delay_s: torch.Tensor
     reliability: torch.Tensor
+    mean_response: torch.Tensor | None
 
     def __init__(self, config: TwinConfig, start: AnimalStart) -> None:
         """Parts of one animal, its units answering at their mean rate."""
         super().__init__()
-        family = FAMILIES[config.family]
+        family = family_of(config)
         units = len(start.positions)
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
         self.perspective = Perspective(config.perspective, start.monitor)
@@ -91,12 +98,15 @@ class AnimalHead(nn.Module):
         self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
-        self.pictures = PictureDrive(units) if np.isnan(start.frame_rate_hz) else None
+        self.pictures = PictureDrive(units, family.signed) if np.isnan(start.frame_rate_hz) else None
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
+        self.shift = nn.Parameter(torch.zeros(units, MODULATORS)) if family.signed else None
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
-        with torch.no_grad():
-            rate = torch.as_tensor(start.mean_response, dtype=torch.float32).clamp(min=1e-3)
-            self.readout.bias[:, 0] = rate + torch.log(-torch.expm1(-rate))  # the bias at which softplus gives the rate
+        mean = torch.as_tensor(start.mean_response, dtype=torch.float32)
+        self.register_buffer("mean_response", mean if family.signed else None)
+        rate = mean.clamp(min=1e-3)
+        with torch.no_grad():  # the bias at which a unit answers at its mean
+            self.readout.bias[:, 0] = mean if family.signed else rate + torch.log(-torch.expm1(-rate))
 
     def view(
         self,
@@ -116,12 +126,16 @@ class AnimalHead(nn.Module):
         modulation: Float[torch.Tensor, "*frames modulators"],
         of_pictures: Float[torch.Tensor, "*frames units"] | None = None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
-        """Numbers of every unit's response distribution, the first a rate, from what its readout gives and what its ridge expects."""
-        rate = functional.softplus(drives[..., 0])
+        """Numbers of every unit's response distribution, the first its mean, from what its readout gives and what its ridge expects."""
+        mean = functional.softplus(drives[..., 0]) if self.mean_response is None else drives[..., 0]
         if self.pictures is not None and of_pictures is not None:
-            rate = torch.lerp(rate, of_pictures, self.pictures.share)
+            mean = torch.lerp(mean, of_pictures, self.pictures.share)
         gain = torch.exp(modulation @ self.gain.T)
-        return torch.cat([(rate * gain)[..., None], drives[..., 1:]], dim=-1)
+        if self.mean_response is None or self.shift is None:
+            mean = mean * gain
+        else:
+            mean = self.mean_response + (mean - self.mean_response) * gain + modulation @ self.shift.T
+        return torch.cat([mean[..., None], drives[..., 1:]], dim=-1)
 
 
 class Twin(nn.Module):
@@ -139,7 +153,7 @@ class Twin(nn.Module):
         """A twin of the animals named, drawn from torch's generator."""
         super().__init__()
         self.config = config
-        self.family = FAMILIES[config.family]
+        self.family = family_of(config)
         self.names = list(starts)
         self.core = build_core(config.core, MODULATORS)
         self.core_is_kept = False
@@ -231,14 +245,23 @@ class Twin(nn.Module):
         return features, modulation, outgoing | left
 
     def log_likelihood(
-        self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"], responses: Float[torch.Tensor, "clips frames units"]
+        self,
+        name: str,
+        numbers: Float[torch.Tensor, "clips frames units outputs"],
+        responses: Float[torch.Tensor, "clips frames units"],
+        n_repeats: Float[torch.Tensor, " clips"],
     ) -> Float[torch.Tensor, "clips frames units"]:
-        """Log-likelihood of every response, nats."""
-        return self.family.log_likelihood(numbers, self.animal(name).shape, responses)
+        """Log-likelihood of every response, nats; those of each clip are the mean of so many showings."""
+        return self.family.log_likelihood(numbers, self.animal(name).shape, responses, n_repeats[:, None, None])
 
     def mean(self, name: str, numbers: Float[torch.Tensor, "clips frames units outputs"]) -> Float[torch.Tensor, "clips frames units"]:
         """Expected responses, standardised."""
         return self.family.mean(numbers, self.animal(name).shape)
+
+
+def family_of(config: TwinConfig) -> ResponseFamily:
+    """The response family of the settings; poisson where neither they nor data have named one."""
+    return FAMILIES[config.family or "poisson"]
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -9,11 +9,11 @@ from torch import nn
 from graphtwin.twin.model.scattering import BLOCKS, CELLS, scattered
 
 MOST_RANKS = 64  # patterns of energies that the units of an animal have in common, at most
-LEAST_SHARE = 0.05  # of a unit's mean response, below which the ridge expects nothing
+LEAST_SHARE = 0.05  # of a unit's mean response, below which the ridge expects nothing of responses that are never negative
 
 
 class PictureDrive(nn.Module):
-    """Rates that are linear in the energies of a picture, through patterns that units share, and their share of what the twin predicts.
+    """Responses linear in the energies of a picture, through patterns that units share, and their share of what the twin predicts.
 
     No gradient reaches them: `fit.picture_ridge` sets them in closed form. The share is 0 until then.
     """
@@ -24,9 +24,10 @@ class PictureDrive(nn.Module):
     least: torch.Tensor
     share: torch.Tensor
 
-    def __init__(self, units: int) -> None:
-        """A drive of no share."""
+    def __init__(self, units: int, signed: bool = False) -> None:
+        """A drive of no share; responses that are signed are expected without a least one."""
         super().__init__()
+        self.signed = signed
         ranks = min(units, MOST_RANKS)
         self.register_buffer("patterns", torch.zeros(ranks, sum(BLOCKS), CELLS**2))
         self.register_buffer("weights", torch.zeros(units, ranks))

@@ -1,14 +1,14 @@
 """Response distributions: from the numbers a readout gives to log-likelihood, mean, variance and samples of a unit's response.
 
-Every family is a set of functions of `numbers` [..., units, outputs], what the model says of this frame, the first of them a rate above 0,
-and `shape` [units, shapes], constants of the unit that are fitted with it.
+Every family is a set of functions of `numbers` [..., units, outputs], what the model says of this frame, the first of them a rate above 0
+(`gaussian`: a mean of any sign), and `shape` [units, shapes], constants of the unit that are fitted with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,14 @@ SMALL = 1e-4  # least rate, and least distance of a chance from 0 and 1: logs st
 Numbers = Float[torch.Tensor, "*frames units outputs"]
 Shape = Float[torch.Tensor, "units shapes"]
 Values = Float[torch.Tensor, "*frames units"]
+Showings = torch.Tensor | float
+
+
+@runtime_checkable
+class LogLikelihood(Protocol):
+    """Log-likelihood of responses `y`, nats, each the mean of `n` showings, which broadcasts."""
+
+    def __call__(self, numbers: Numbers, shape: Shape, y: Values, n: Showings = 1.0) -> Values: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,15 @@ class ResponseFamily:
     Attributes:
         outputs: Count of the numbers that a readout gives a frame.
         shapes: Values at which the constants of a unit begin.
-        log_likelihood: Log-likelihood of responses, nats.
+        log_likelihood: Log-likelihood of responses.
         mean: Expected response.
         variance: Variance of the response.
         sample: One draw of every response.
         distribution: P(response <= values), in float64; that of whole numbers lies between them as below.
+        signed: Whether responses and their mean may be below 0.
+
+    The mean of n independent showings says what its sum does: counts of n showings are Poisson of n times the rate, or negative binomial of
+    n times mean and size; the variance of a Gaussian is an n-th. The mean of zero-inflated Gammas has no closed form: it counts n times.
 
     Counts as distributions of any response: a response is an event count rounded to the nearest whole number, P(Y <= y) = P(N <= y - 1/2),
     with the regularised incomplete Gamma function (negative binomial: Beta function), which goes through P(N <= n) at whole n, in between.
@@ -45,21 +57,22 @@ class ResponseFamily:
 
     outputs: int
     shapes: tuple[float, ...]
-    log_likelihood: Callable[[Numbers, Shape, Values], Values]
+    log_likelihood: LogLikelihood
     mean: Callable[[Numbers, Shape], Values]
     variance: Callable[[Numbers, Shape], Values]
     sample: Callable[[Numbers, Shape, np.random.Generator], Values]
     distribution: Callable[[Numbers, Shape, Values], Values]
+    signed: bool = False
 
 
 def _rate(numbers: Numbers, shape: Shape) -> Values:
     return numbers[..., 0].clamp(min=SMALL)
 
 
-def _poisson(numbers: Numbers, shape: Shape, y: Values) -> Values:
+def _poisson(numbers: Numbers, shape: Shape, y: Values, n: Showings = 1.0) -> Values:
     """Log-likelihood; responses that are no whole numbers have the Gamma function in place of the factorial."""
-    rate, y = _rate(numbers, shape), y.clamp(min=0)
-    return y * rate.log() - rate - torch.lgamma(y + 1)
+    rate, total = n * _rate(numbers, shape), n * y.clamp(min=0)
+    return total * rate.log() - rate - torch.lgamma(total + 1)
 
 
 def _poisson_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
@@ -71,29 +84,33 @@ def _poisson_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
     return torch.where(y < 0, 0.0, torch.special.gammaincc(y.clamp(min=0) + 0.5, rate))
 
 
+def _gaussian_mean(numbers: Numbers, shape: Shape) -> Values:
+    return numbers[..., 0]
+
+
 def _gaussian_variance(numbers: Numbers, shape: Shape) -> Values:
-    """Variance that grows with the mean, from a floor of the unit."""
-    return shape[:, 0].exp() + shape[:, 1].exp() * _rate(numbers, shape)
+    """Variance of the unit, the same whatever its mean: measures that are signed, as z-scores, have noise at all levels."""
+    return shape[:, 0].exp().expand(numbers.shape[:-1])
 
 
-def _gaussian(numbers: Numbers, shape: Shape, y: Values) -> Values:
-    variance = _gaussian_variance(numbers, shape)
-    return -0.5 * ((y - _rate(numbers, shape)) ** 2 / variance + variance.log() + float(np.log(2 * np.pi)))
+def _gaussian(numbers: Numbers, shape: Shape, y: Values, n: Showings = 1.0) -> Values:
+    variance = shape[:, 0].exp() / n
+    return -0.5 * ((y - numbers[..., 0]) ** 2 / variance + variance.log() + float(np.log(2 * np.pi)))
 
 
 def _gaussian_sample(numbers: Numbers, shape: Shape, rng: np.random.Generator) -> Values:
-    return _tensor(rng.normal(_rate(numbers, shape).numpy(), _gaussian_variance(numbers, shape).sqrt().numpy()))
+    return _tensor(rng.normal(numbers[..., 0].numpy(), _gaussian_variance(numbers, shape).sqrt().numpy()))
 
 
 def _gaussian_distribution(numbers: Numbers, shape: Shape, y: Values) -> Values:
-    return torch.special.ndtr((y.double() - _rate(numbers, shape)) / _gaussian_variance(numbers, shape).sqrt())
+    return torch.special.ndtr((y.double() - numbers[..., 0]) / _gaussian_variance(numbers, shape).sqrt())
 
 
-def _negative_binomial(numbers: Numbers, shape: Shape, y: Values) -> Values:
+def _negative_binomial(numbers: Numbers, shape: Shape, y: Values, n: Showings = 1.0) -> Values:
     """Log-likelihood with mean m and variance m + a m^2; the Gamma function in place of factorials."""
-    mean, size, y = _rate(numbers, shape), (-shape[:, 0]).exp(), y.clamp(min=0)
-    ways = torch.lgamma(y + size) - torch.lgamma(size) - torch.lgamma(y + 1)
-    return ways - size * torch.log1p(mean / size) + y * (mean / (size + mean)).log()
+    mean, size, total = n * _rate(numbers, shape), n * (-shape[:, 0]).exp(), n * y.clamp(min=0)
+    ways = torch.lgamma(total + size) - torch.lgamma(size) - torch.lgamma(total + 1)
+    return ways - size * torch.log1p(mean / size) + total * (mean / (size + mean)).log()
 
 
 def _negative_binomial_variance(numbers: Numbers, shape: Shape) -> Values:
@@ -124,13 +141,13 @@ def _gamma_parts(numbers: Numbers, shape: Shape) -> tuple[Values, torch.Tensor, 
     return q, k, rate / (q * k)
 
 
-def _gamma(numbers: Numbers, shape: Shape, y: Values) -> Values:
+def _gamma(numbers: Numbers, shape: Shape, y: Values, n: Showings = 1.0) -> Values:
     """Log-likelihood: uniform below the width of the spike, a Gamma from there on (Wei et al. 2020, doi:10.51628/001c.15818)."""
     q, k, theta = _gamma_parts(numbers, shape)
     above = y > SPIKE
     excess = torch.where(above, y - SPIKE, 1.0).clamp(min=SMALL)
     gamma = q.log() + (k - 1) * excess.log() - excess / theta - k * theta.log() - torch.lgamma(k)
-    return torch.where(above, gamma, torch.log1p(-q) - float(np.log(SPIKE)))
+    return n * torch.where(above, gamma, torch.log1p(-q) - float(np.log(SPIKE)))
 
 
 def _gamma_mean(numbers: Numbers, shape: Shape) -> Values:
@@ -162,7 +179,9 @@ def _tensor(values: np.ndarray) -> torch.Tensor:
 
 FAMILIES: dict[str, ResponseFamily] = {
     "poisson": ResponseFamily(1, (), _poisson, _rate, _rate, _poisson_sample, _poisson_distribution),
-    "gaussian": ResponseFamily(1, (-1.0, -1.0), _gaussian, _rate, _gaussian_variance, _gaussian_sample, _gaussian_distribution),
+    "gaussian": ResponseFamily(
+        1, (-0.5,), _gaussian, _gaussian_mean, _gaussian_variance, _gaussian_sample, _gaussian_distribution, signed=True
+    ),
     "zero_inflated_gamma": ResponseFamily(1, (0.0, 0.0, 1.0), _gamma, _gamma_mean, _gamma_variance, _gamma_sample, _gamma_distribution),
     "negative_binomial": ResponseFamily(
         1,

@@ -65,6 +65,18 @@ class RecordedPopulation:
         return RecordedPopulation(predicted, responses, self.trial, self.stimulus)
 
 
+def _require_single(clips: Clips) -> None:
+    """Raise where trials are means over showings, which have lost what units share beyond the stimulus."""
+    trials = clips.recording.trials.iloc[clips.rows]
+    means = trials["n_repeats"] > 1
+    if means.any():
+        tiers = "|".join(sorted(set(trials["tier"][means].astype(str))))
+        raise ValueError(
+            f"{clips.name}: {int(means.sum())} of {len(trials)} trials of tier {tiers} are means of about "
+            f"{trials['n_repeats'][means].median():g} showings. Noise that units share is told by single trials alone: export these."
+        )
+
+
 def read_population(
     twin: Twin, clips: Clips, config: RecordedPopulationConfig, repeated: bool = False, progress: bool = False
 ) -> RecordedPopulation:
@@ -77,6 +89,7 @@ def read_population(
         repeated: Read only stimuli that were shown at least twice.
         progress: Show a progress bar.
     """
+    _require_single(clips)
     every = 1 if clips.pictures else max(1, round(clips.frame_rate_hz / config.samples_hz))
     first_frame = frames_of(config.left_out_s, clips.frame_rate_hz)
     shown = [rows for rows in clips.repeats().values() if len(rows) > 1 or not repeated]

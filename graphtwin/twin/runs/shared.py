@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.held_out_trials import SCORED_TIERS
 from graphtwin.twin.runs.twin_folder import load_twin
+
+log = logging.getLogger("graphtwin")
 
 if TYPE_CHECKING:
     from graphtwin.twin.population import PopulationReport
@@ -39,6 +42,9 @@ def score_population(
 
     config = load_config(RecordedPopulationConfig, None, overrides)
     fitted, recording = load_twin(run), open_recording(folder)
+    if fitted.twin.family.signed and not any(word.startswith("population.kind=") for word in overrides or []):
+        config = config.model_copy(update={"population": config.population.model_copy(update={"kind": "continuous"})})
+        log.info("%s: responses are signed, and population.kind is continuous.", recording.name)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or SCORED_TIERS)
     parts = (fitted.training(recording), False), (test, True)

@@ -23,6 +23,7 @@ from graphtwin.twin.runs.twin_folder import (
     load_twin,
     require_twin_place,
     write_begun,
+    write_found,
     write_history,
 )
 
@@ -129,6 +130,7 @@ def _train(
                 write_begun(config, artifacts.provenance(seed, inputs) | asked, out)
             trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core.twin if core else None, device)
             if first:
+                write_found(trained, out)
                 write_twin(fitted_of(trained), out / FILE_NAME)
                 write_history(trained, out)
     return out

@@ -89,6 +89,12 @@ def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path)
     return artifacts.write_json(provenance, path)
 
 
+def write_found(trained: Trained, out: Path) -> Path:
+    """Write down what the data chose, beside what a training was begun with: the family of responses."""
+    path = out / "provenance.json"
+    return artifacts.write_json(_read_json(path) | {"family": trained.config.twin.family}, path)
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 

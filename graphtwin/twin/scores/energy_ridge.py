@@ -34,6 +34,10 @@ PICTURES_TOGETHER = 64  # pictures whose energies are taken at once: bounds memo
 ROWS_TOGETHER = 512  # rows of features that are multiplied at once
 
 
+# Number of a stimulus or a fold, features, responses, and of how many showings each row's responses are the mean
+Sample = tuple[int, np.ndarray, np.ndarray, np.ndarray]  # shapes: (), (rows, features), (rows, units), (rows,)
+
+
 @dataclass(frozen=True)
 class EnergyRidge:
     """A fitted ridge.
@@ -70,7 +74,7 @@ class EnergyRidge:
 def fit_energy_ridge(
     clips: Clips, positions: Float[np.ndarray, "units 2"], delay_s: float, seed: int = 0, progress: bool = False
 ) -> EnergyRidge:
-    """The ridge of a recording, its penalties by folds of the stimuli.
+    """The ridge of a recording, its penalties by folds of the stimuli; a mean of several showings counts as often.
 
     Args:
         clips: Clips that may be learned from, those that stopped the twin's fit among them.
@@ -86,9 +90,9 @@ def fit_energy_ridge(
     fold_of = rng_for(seed, "folds of the ridge", clips.name).permutation(stimuli) % min(FOLDS, stimuli)
     folds = [no_sums(n_features, clips.n_units) for _ in np.unique(fold_of)]
     origin, least = np.zeros(n_features, dtype=np.float32), np.zeros(clips.n_units)
-    for fold, x, y in _together(_samples(clips, bank, lag, progress), fold_of):
+    for fold, x, y, often in _together(_samples(clips, bank, lag, progress), fold_of):
         origin = origin if origin.any() else x.mean(0)  # sums about a value that is near the mean lose no digits
-        folds[fold].add(x - origin, y)
+        folds[fold].add(x - origin, y, often)
         least = np.minimum(least, y.min(0))
     block = np.append(bank.block, np.full(n_features - n_energies, bank.block.max() + 1))
     weights, reaches = _by_window(folds, block, bank.place * [width / height, 1.0], positions * [width / height, 1.0])
@@ -145,10 +149,8 @@ def _by_window(
     return weights, reaches
 
 
-def _samples(
-    clips: Clips, bank: PooledEnergies, lag: int, progress: bool
-) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
-    """Number of a stimulus, features and responses of one of its showings, for all stimuli."""
+def _samples(clips: Clips, bank: PooledEnergies, lag: int, progress: bool) -> Iterator[Sample]:
+    """The samples of one trial, for all stimuli."""
     shown = enumerate(tqdm(clips.repeats().values(), desc="ridge", unit="stimulus", disable=not progress, leave=False))
     if clips.pictures:
         while album := list(islice(shown, PICTURES_TOGETHER)):
@@ -165,12 +167,10 @@ def _samples(
                 energies = _energies(bank, window, at, lag)
             counted = window.counted[0][around].all(0)
             x = np.concatenate([energies, window.behaviour[0][at]], axis=1)
-            yield number, x[counted], window.responses[0][around].mean(0)[counted]
+            yield number, x[counted], window.responses[0][around].mean(0)[counted], window.showings[0][at][counted]
 
 
-def _of_album(
-    clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndarray]]
-) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
+def _of_album(clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndarray]]) -> Iterator[Sample]:
     """The samples of some pictures, whose energies are taken together."""
     showings = [(number, clips.read(int(row))) for number, rows in album for row in rows]
     first = {number: window.video[0, -1] for number, window in reversed(showings)}
@@ -178,23 +178,25 @@ def _of_album(
     for number, window in showings:
         answered = window.counted[0]
         x = np.concatenate([np.tile(pictures[number], (int(answered.sum()), 1)), window.behaviour[0][answered]], axis=1)
-        yield number, x, window.responses[0][answered]
+        yield number, x, window.responses[0][answered], window.showings[0][answered]
 
 
-def _together(
-    samples: Iterator[tuple[int, np.ndarray, np.ndarray]], fold_of: Int[np.ndarray, " stimuli"]
-) -> Iterator[tuple[int, Float[np.ndarray, "rows features"], Float[np.ndarray, "rows units"]]]:
+def _together(samples: Iterator[Sample], fold_of: Int[np.ndarray, " stimuli"]) -> Iterator[Sample]:
     """The samples of each fold, many rows at once: products of single rows take a hundred times as long."""
-    waiting: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {int(fold): [] for fold in np.unique(fold_of)}
-    for number, x, y in samples:
-        some = waiting[int(fold_of[number])]
-        some.append((x, y))
-        if sum(len(rows) for rows, _ in some) >= ROWS_TOGETHER:
-            yield int(fold_of[number]), np.concatenate([x for x, _ in some]), np.concatenate([y for _, y in some])
+    waiting: dict[int, list[Sample]] = {int(fold): [] for fold in np.unique(fold_of)}
+    for sample in samples:
+        some = waiting[int(fold_of[sample[0]])]
+        some.append(sample)
+        if sum(len(x) for _, x, _, _ in some) >= ROWS_TOGETHER:
+            yield _one(int(fold_of[sample[0]]), some)
             some.clear()
-    for fold, some in waiting.items():
-        if some:
-            yield fold, np.concatenate([x for x, _ in some]), np.concatenate([y for _, y in some])
+    yield from (_one(fold, some) for fold, some in waiting.items() if some)
+
+
+def _one(fold: int, some: list[Sample]) -> Sample:
+    """The samples of a fold as one."""
+    x, y, often = (np.concatenate(part) for part in list(zip(*some, strict=True))[1:])
+    return fold, x, y, often
 
 
 def _energies(bank: PooledEnergies, window: Window, at: Int[np.ndarray, " shown"], lag: int) -> Float[np.ndarray, "shown features"]:

@@ -21,9 +21,10 @@ REPLICATES = 400  # resamples of units behind an interval, and half as many of s
 
 
 def stimuli_of(clips: Clips) -> pd.DataFrame:
-    """One row a stimulus in the order of `clips.repeats()`: stimulus, kind, tier, n_repeats."""
+    """One row a stimulus in the order of `clips.repeats()`: stimulus, kind, tier, n_repeats (showings, those that a mean is of counted)."""
     trials = clips.recording.trials
-    shown = [(name, *trials.loc[trials.index[rows[0]], ["kind", "tier"]], len(rows)) for name, rows in clips.repeats().items()]
+    counts = trials["n_repeats"].to_numpy()
+    shown = [(name, *trials.loc[trials.index[rows[0]], ["kind", "tier"]], counts[rows].sum()) for name, rows in clips.repeats().items()]
     return pd.DataFrame(shown, columns=["stimulus", "kind", "tier", "n_repeats"])
 
 

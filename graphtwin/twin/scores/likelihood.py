@@ -10,10 +10,11 @@ from jaxtyping import Float
 
 from graphtwin.twin.data import Clips
 from graphtwin.twin.model import FAMILIES, ResponseFamily
-from graphtwin.twin.scores.response_bins import ResponseBins, response_bins
+from graphtwin.twin.scores.response_bins import BINS, ResponseBins, response_bins
 
 LEARNING_RATE, STEPS = 0.05, 400  # settings of Adam, which fits a few numbers a unit; a choice
 MOST_FRAMES = 6000  # frames of training that are looked at, or up to twice as many
+LEAST_VARIANCE = 1e-6  # least variance, of responses of variance 1
 THINNED = 3  # one in so many of the frames looked at tells the few constants of an intercept
 
 
@@ -36,21 +37,29 @@ class Baseline:
 
     Attributes:
         intercept: Intercept of the model's own family.
-        bins: Bins of the responses, the same for all families.
+        bins: Bins of the responses, the same for all families; None where training holds means, which tell nothing of single trials' bins.
     """
 
     intercept: Intercept
-    bins: ResponseBins
+    bins: ResponseBins | None
 
 
-def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames units"]) -> Intercept:
+def intercept(
+    family: ResponseFamily, responses: Float[torch.Tensor, "frames units"], n_repeats: Float[torch.Tensor, " frames"] | None = None
+) -> Intercept:
     """The constants of each unit that make its responses most likely.
 
     Args:
         family: Family of the distribution.
         responses: Responses of training frames.
+        n_repeats: Number of showings that each frame's responses are the mean of; None for single trials.
     """
-    mean = responses.mean(0).clamp(min=1e-3)
+    n = torch.ones(len(responses), 1) if n_repeats is None else n_repeats[:, None]
+    mean = (n * responses).sum(0) / n.sum()
+    if family is FAMILIES["gaussian"]:
+        variance = (n * (responses - mean) ** 2).mean(0)
+        return Intercept(mean[:, None], variance.clamp(min=LEAST_VARIANCE).log()[:, None])
+    mean = mean.clamp(min=1e-3)
     log_rate = mean.log().clone().requires_grad_()
     others = torch.zeros(len(mean), family.outputs - 1, requires_grad=True)
     shape = torch.tensor(family.shapes).repeat(len(mean), 1).requires_grad_()
@@ -60,7 +69,7 @@ def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames uni
     for _ in range(0 if family is FAMILIES["poisson"] else STEPS):  # a Poisson rate is the mean response
         optimiser.zero_grad()
         numbers = torch.cat([log_rate.exp()[:, None], others], dim=1)
-        (-family.log_likelihood(numbers.expand(len(responses), -1, -1), shape, responses).mean(0).sum()).backward()
+        (-family.log_likelihood(numbers.expand(len(responses), -1, -1), shape, responses, n).mean(0).sum()).backward()
         optimiser.step()
         schedule.step()
     return Intercept(torch.cat([log_rate.exp()[:, None], others], dim=1).detach(), shape.detach())
@@ -69,6 +78,7 @@ def intercept(family: ResponseFamily, responses: Float[torch.Tensor, "frames uni
 def baseline_of(family: ResponseFamily, train: Clips) -> Baseline:
     """Intercept and bins of the training responses, every so many frames where there are many."""
     step = max(1, int(train.n_frames().sum()) // MOST_FRAMES)
-    parts = [window.responses[window.counted][::step] for window in train.whole()]
-    responses = torch.from_numpy(np.concatenate(parts))
-    return Baseline(intercept(family, responses[::THINNED]), response_bins(responses))
+    parts = [(window.responses[window.counted][::step], window.showings[window.counted][::step]) for window in train.whole()]
+    responses, showings = (torch.from_numpy(np.concatenate(several)) for several in zip(*parts, strict=True))
+    bins = response_bins(responses, BINS, family.signed) if (showings == 1).all() else None
+    return Baseline(intercept(family, responses[::THINNED], showings[::THINNED]), bins)

@@ -60,12 +60,13 @@ def answers_of(
     """
     _require_predictions(predictions, clips, origin)
     place = {int(row): at for at, row in enumerate(clips.rows)}
-    scale = clips.scales.responses.astype(np.float64)
+    scales = clips.scales
 
     def answered(rows: np.ndarray, windows: list[Window]) -> list[list[np.ndarray]]:
         found = []
         for row, window in zip(rows, windows, strict=True):
-            predicted, responses = np.asarray(predictions[place[int(row)]], dtype=np.float64) / scale, window.responses[0]
+            predicted = (np.asarray(predictions[place[int(row)]], dtype=np.float64) - scales.origin) / scales.responses
+            responses = window.responses[0]
             found.append([responses, np.broadcast_to(predicted, responses.shape) if clips.pictures else predicted[: len(responses)]])
         return found
 

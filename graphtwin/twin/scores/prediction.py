@@ -80,7 +80,9 @@ def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"
     frames = min(window.video.shape[1] for window, _ in repeats)
     counted = np.logical_and.reduce([window.counted[0, :frames] for window, _ in repeats])
     of_repeats = zip(*(parts for _, parts in repeats), strict=True)
-    return Shown(*(np.stack([part[:frames][counted] for part in several]) for several in of_repeats))
+    averaged = any(float(window.n_repeats[0]) > 1 for window, _ in repeats)
+    parts = [np.stack([part[:frames][counted] for part in several]) for several in of_repeats]
+    return Shown(**dict(zip(("responses", "predictions", "log_likelihood", "log_probability"), parts, strict=False)), averaged=averaged)
 
 
 @torch.no_grad()
@@ -93,7 +95,8 @@ def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) 
         constant = baseline.intercept
         of_constant = twin.family.log_likelihood(constant.numbers.expand(*y.shape, -1), constant.shape, y)
         found.append((twin.family.log_likelihood(numbers, shape, y) - of_constant).numpy())
-        found.append(baseline.bins.gain(twin.family, numbers, shape, y).numpy())
+        if baseline.bins is not None:
+            found.append(baseline.bins.gain(twin.family, numbers, shape, y).numpy())
     return found
 
 

@@ -57,16 +57,17 @@ class ResponseBins:
         return (high - low).clamp(min=LEAST).log() - self.log_share[places, bins]
 
 
-def response_bins(responses: Float[torch.Tensor, "frames units"], most: int = BINS) -> ResponseBins:
+def response_bins(responses: Float[torch.Tensor, "frames units"], most: int = BINS, signed: bool = False) -> ResponseBins:
     """Bins of each unit with equally many responses, but where more are equal or in the spike.
 
     Args:
         responses: Responses of training frames.
         most: Bins of a unit at most.
+        signed: Whether responses are signed: there is no spike at their zero then.
     """
     y = responses.numpy()
     quantiles = np.quantile(y, np.arange(1, most) / most, axis=0, method="inverted_cdf").T
-    quantiles = np.where((quantiles >= 0) & (quantiles < SPIKE), SPIKE, quantiles)
+    quantiles = quantiles if signed else np.where((quantiles >= 0) & (quantiles < SPIKE), SPIKE, quantiles)
     ends = np.full(quantiles.shape, np.inf)
     for unit, values in enumerate(quantiles):
         own = np.unique(values)

@@ -28,14 +28,15 @@ class FoldSums:
     yy: Float[np.ndarray, " units"]
     xy: Float[np.ndarray, "features units"]
 
-    def add(self, x: Float[np.ndarray, "rows features"], y: Float[np.ndarray, "rows units"]) -> None:
-        """Add rows."""
-        self.n += len(x)
-        self.x += x.sum(0, dtype=np.float64)
-        self.xx += x.T @ x
-        self.y += y.sum(0, dtype=np.float64)
-        self.yy += (y * y).sum(0, dtype=np.float64)
-        self.xy += x.T @ y
+    def add(self, x: Float[np.ndarray, "rows features"], y: Float[np.ndarray, "rows units"], weight: Float[np.ndarray, " rows"]) -> None:
+        """Add rows, each so many times."""
+        often = x * weight[:, None]
+        self.n += float(weight.sum())
+        self.x += often.sum(0, dtype=np.float64)
+        self.xx += often.T @ x
+        self.y += weight @ y.astype(np.float64)
+        self.yy += weight @ (y * y).astype(np.float64)
+        self.xy += often.T @ y
 
     def about(self, x: Float[np.ndarray, " features"], y: Float[np.ndarray, " units"]) -> FoldSums:
         """The sums of features and responses less some values."""

@@ -35,12 +35,14 @@ class Shown:
             asks.
         log_probability: Log-probability of the responses' bins by the model less that by their shares in training, nats; None where nobody
             asks.
+        averaged: Whether any of the responses is the mean of several showings.
     """
 
     responses: Float[np.ndarray, "repeats frames units"]
     predictions: Float[np.ndarray, "repeats frames units"]
     log_likelihood: Float[np.ndarray, "repeats frames units"] | None = None
     log_probability: Float[np.ndarray, "repeats frames units"] | None = None
+    averaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class StimulusSums:
         n: Number of entries, repeats x frames.
         frames: Number of frames.
         rated: Number of entries of frames shown at least twice.
+        averaged: Number of entries that are means of several showings, or stand beside such.
         spread: Sum over frames of (t - 1) / t^2 for t repeats.
         noise: Variance over repeats (n - 1), summed over the entries of those frames: a frame counts as often as it was shown.
         gain: Log-likelihood above an intercept, nats; NaN where it is unknown.
@@ -63,6 +66,7 @@ class StimulusSums:
     n: Float[np.ndarray, " stimuli"]
     frames: Float[np.ndarray, " stimuli"]
     rated: Float[np.ndarray, " stimuli"]
+    averaged: Float[np.ndarray, " stimuli"]
     spread: Float[np.ndarray, " stimuli"]
     y: Float[np.ndarray, "stimuli units"]
     yy: Float[np.ndarray, "stimuli units"]
@@ -121,6 +125,7 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
         "n": np.float64(repeats * frames),
         "frames": np.float64(frames),
         "rated": np.float64(repeats * frames * (repeats > 1)),
+        "averaged": np.float64(repeats * frames * one.averaged),
         "spread": np.float64(frames * (repeats - 1) / repeats**2),
         "y": y.sum((0, 1)),
         "yy": (y * y).sum((0, 1)),
@@ -223,7 +228,8 @@ def score_units(
 ) -> pd.DataFrame:
     """One row a unit: its key, every score and the ends of its 95 % interval (`_low`, `_high`) over resampled stimuli, and a note.
 
-    `sensorium_correlation` has no interval. `note` says what is to be known of a unit's ceiling; see `notes_of`.
+    `sensorium_correlation` has no interval. What is said of single trials leaves out stimuli whose responses are means over showings.
+    `note` says what is to be known of a unit's ceiling; see `notes_of`.
 
     Args:
         sums: Sums of the stimuli scored.
@@ -241,7 +247,9 @@ def score_units(
         for name in SCORES:
             ends = percentile_intervals(np.stack([sample[name] for sample in samples]), len(sums.n) - 1.0)
             table = table.assign(**{f"{name}_low": ends[0], f"{name}_high": ends[1]})
-    table = table.assign(sensorium_correlation=sensorium_correlation(sums.weighted(every)))
+    single = sums.averaged == 0
+    as_sensorium = sensorium_correlation(sums.weighted(every * single)) if single.any() else np.full(len(table), np.nan)
+    table = table.assign(sensorium_correlation=as_sensorium)
     for other, theirs in (others or {}).items():
         beside = all_scores(theirs, every)
         table = table.assign(**{f"{other}_{name}": beside[name] for name in PREDICTED})
@@ -256,27 +264,35 @@ def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[
         s: Sums over stimuli.
     """
     silent = _variance(s["n"], s["y"], s["yy"], 0) <= 1e-12
-    once = np.full(len(silent), s["rated"] <= 0)
+    once, means = (np.full(len(silent), bool(holds)) for holds in (s["rated"] <= 0, s["averaged"] >= s["n"]))
+    bits = ~np.isnan(found["bits_per_response"])
     without_noise = np.sqrt(s["frames"] / np.maximum(s["frames"] - 1, 1)) + 1e-6  # the ceiling of repeats that are all the same
     told = (
         ("responses never change: no score", silent),
+        ("responses are means over showings: no single-trial correlation, FEVE and bits", means),
         ("no stimulus was shown twice: no ceiling and no FEVE", once),
+        ("training holds means over showings: no bits of bins", bits & np.isnan(found["binned_bits_per_response"])),
         ("no signal: its repeats agree no better than chance, so cc_max is 0 and cc_norm has no value", found["cc_max"] == 0),
         ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > without_noise),
         ("a low ceiling: cc_norm scatters", (found["cc_max"] > 0) & (found["cc_max"] < LOW_CEILING)),
         ("cc_norm above 1: the ceiling is an estimate", found["cc_norm"] > 1),
-        (f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE", ~once & np.isnan(found["feve"])),
+        (f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE", ~once & ~means & np.isnan(found["feve"])),
     )
     return ["; ".join(words for words, holds in told if holds[unit]) if not silent[unit] else told[0][0] for unit in range(len(silent))]
 
 
 def all_scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:
-    """Every score of every unit, each stimulus counted `weight` times."""
+    """Every score of every unit, each stimulus counted `weight` times.
+
+    Stimuli whose responses are means over showings have no part in what is said of single trials, and it is NaN without others.
+    """
     s = sums.weighted(weight)
-    functions = (single_trial_correlation, cc_abs, cc_max, cc_norm, feve, bits_per_response, binned_bits_per_response)
-    repeated = sums.rated > 0
-    of_repeated = s if repeated.all() else sums.weighted(weight * repeated)
-    return {function.__name__: function(of_repeated if function is feve else s) for function in functions}
+    single, rated = sums.averaged == 0, (sums.averaged == 0) & (sums.rated > 0)
+    of_single, of_rated = (s if some.all() else sums.weighted(weight * some) for some in (single, rated))
+    found = {function.__name__: function(s) for function in (cc_abs, cc_max, cc_norm)}
+    for function in (single_trial_correlation, bits_per_response, binned_bits_per_response):
+        found[function.__name__] = function(of_single) if of_single["n"] > 0 else np.full(len(s["y"]), np.nan)
+    return {name: found[name] for name in SCORES if name in found} | {"feve": feve(of_rated)}
 
 
 def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray, ddof: int) -> np.ndarray:
