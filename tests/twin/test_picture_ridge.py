@@ -110,6 +110,18 @@ def test_the_ridge_predicts_planted_units_on_new_pictures(units: int):
     assert (found > 0).all()
 
 
+def test_pictures_shown_once_among_pictures_shown_often_weigh_less():
+    shown, rates = planted_pictures(200, 8)
+    energies, n_repeats = scattered(torch.from_numpy(shown)), np.where(np.arange(150) % 2, 8, 1)
+    means = np.random.default_rng(0).poisson(n_repeats[:, None] * rates[:150]) / n_repeats[:, None]
+    responses, drive, found = torch.tensor(means / means.std(0), dtype=torch.float32), PictureDrive(8), []
+    for counts in (n_repeats, np.ones(150)):
+        fit_ridge(drive, Pictures(energies[:150], responses, torch.tensor(counts, dtype=torch.float32)))
+        predicted = drive.rates(energies[150:]).numpy()
+        found.append(np.mean([np.corrcoef(predicted[:, unit], rates[150:, unit])[0, 1] for unit in range(8)]))
+    assert found[0] > found[1] + 0.02
+
+
 def test_a_unit_that_never_varies_is_expected_at_its_mean():
     shown, rates = planted_pictures(40, 3)
     responses = torch.from_numpy(rates)

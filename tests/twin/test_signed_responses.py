@@ -118,7 +118,7 @@ def test_negative_responses_are_found_said_and_refused_under_a_family_of_counts(
         clips_of(signed)
     with pytest.raises(
         ValueError,
-        match=r"still: \d+ training responses are negative, in 6 units\. The family of responses is poisson, which has none below 0\. Leave",
+        match=r"still: \d+ training responses are negative, in 6 units\. The family of responses is poisson, which has none below 0\.",
     ):
         trained_on(signed, "poisson")
     a_trace = clips_of(answering(signed, lambda _, y: np.maximum(y, -1e-5)))[0].scales

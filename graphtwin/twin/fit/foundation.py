@@ -271,7 +271,7 @@ def steps_of(clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) ->
     if not all(training.pictures for training, _ in clips.values()):
         return config.steps
     of_step = config.windows * max(1, frames_of(config.window_s, PICTURES_HZ))
-    most = max(len(training.rows) for training, _ in clips.values())
+    most = max(len(training.repeats()) for training, _ in clips.values())
     return min(config.steps, len(clips) * max(1, round(PASSES * most / of_step)))
 
 
