@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphtwin.checks import alignment, behaviour, repeats, responses, screen, shared_clips, units
+from graphtwin.checks import alignment, behaviour, one_scene, repeats, responses, screen, shared_clips, units
 from graphtwin.checks.digest import Digest, digest
 from graphtwin.checks.finding import Finding, some
 from graphtwin.sources.formats import Recording
@@ -30,6 +30,7 @@ QUICK: tuple[Check, ...] = (
     behaviour.units_of_behaviour,
     behaviour.eyes_elsewhere,
     shared_clips.shared_clips,
+    one_scene.stretches_of_one_scene,
 )
 # Checks that permute or fit.
 SLOW: tuple[Check, ...] = (behaviour.traces_of_other_trials, repeats.unreliable_repeats, alignment.misaligned)

@@ -93,7 +93,7 @@ def pair_correlations(of: Digest, trials: Int[np.ndarray, " trials"]) -> Float[n
 
 def averaged_trials(of: Digest) -> list[Finding]:
     """Means over trials among single trials: whole numbers here and fractions there, or less noise about the same mean."""
-    if len(of.answered) < 8:
+    if len(of.answered) < 8 or "n_repeats" in of.trials:  # then the recording says which are means
         return []
     found = [finding for finding in (_fractions(of), _quiet_trials(of)) if finding is not None]
     return found or _quiet_tiers(of)
@@ -109,7 +109,7 @@ def _average(of: Digest, trials: np.ndarray, what: str, sure: str) -> Finding:
         sure,
         "likelihoods, noise ceilings and reliability take them for single "
         "trials: an average has less noise than the model of responses says",
-        "export single trials everywhere, or averages everywhere and no score that needs repeats",
+        "export single trials everywhere, or say how many showings each trial is the mean of in meta/trials/n_repeats.npy",
     )
 
 

@@ -65,14 +65,14 @@ def _candidates(of: Digest, first: list[int], held: list[int]) -> list[tuple[int
         return []
     total = sum(len(of.seen[at].small) for at in first)
     every = max(1, total // FRAMES)
-    library = np.concatenate([_signatures(of.seen[at].small[::every]) for at in first])
+    library = np.concatenate([signatures(of.seen[at].small[::every]) for at in first])
     clip = np.concatenate([np.full(len(of.seen[at].small[::every]), n) for n, at in enumerate(first)])
     frame = np.concatenate([np.arange(0, len(of.seen[at].small), every) for at in first])
     found: dict[tuple[int, int], tuple[float, int]] = {}
     for at in held:
         small = of.seen[at].small
         probes = np.unique(np.linspace(0, len(small) - 1, min(PROBES, len(small))).astype(np.int64))
-        alike = _signatures(small[probes]) @ library.T
+        alike = signatures(small[probes]) @ library.T
         for probe, row in zip(probes.tolist(), alike, strict=True):
             for best in np.argsort(-row)[:3].tolist():
                 key = (first[clip[best]], at)
@@ -82,7 +82,7 @@ def _candidates(of: Digest, first: list[int], held: list[int]) -> list[tuple[int
     return [(a, b, shift) for (a, b), (_, shift) in ordered]
 
 
-def _signatures(small: Float[np.ndarray, "frames rows columns"]) -> Float[np.ndarray, "frames numbers"]:
+def signatures(small: Float[np.ndarray, "frames rows columns"]) -> Float[np.ndarray, "frames numbers"]:
     """A few numbers of each frame, of mean 0 and length 1; 0 where a frame is blank."""
     frames, rows, columns = small.shape
     down, across = max(1, rows // 6), max(1, columns // 8)

@@ -46,7 +46,7 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
     twin.forward = forward
     twin.mean = lambda name, numbers: numbers[..., 0]
     keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
-    scales = Scales((120.0, 50.0), np.full(units, 2.0), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0))
+    scales = Scales((120.0, 50.0), np.full(units, 2.0), np.zeros(units), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0), (0, 0, 0))
     known = KnownAnimal(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, Monitor(), frozenset())
     return FittedTwin(twin, config, {"planted": known})
 

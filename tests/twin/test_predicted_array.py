@@ -12,6 +12,7 @@ from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import showings
 from graphtwin.twin.scores.unit_scores import all_scores, gather_sums
 from tests.twin.planted_recording import Planted, plant
+from tests.twin.test_picture_ridge import planted_pictures, recorded
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,13 @@ def test_trials_that_are_shorter_than_others_may_end_in_nan(animal: Planted, tru
     sums = gather_sums(showings(clips, answers_of(padded, clips, "F.npy")), 20)
     assert np.isfinite(sums.yp).all()
     assert sums.frames.tolist() == [60, 60, 40]
+
+
+def test_a_square_array_that_predicts_better_transposed_is_said(caplog: pytest.LogCaptureFixture):
+    shown, rates = planted_pictures(96, 12)
+    clips = held_out_clips(clips_of(recorded(shown, rates))[0], ["test"])
+    truth = rates[-12:]
+    answers_of(truth, clips, "F.npy")
+    assert not caplog.text
+    answers_of(truth.T.copy(), clips, "F.npy")
+    assert "F.npy: has as many trials as units, and predicts better transposed: median correlation" in caplog.text

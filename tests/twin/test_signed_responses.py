@@ -118,11 +118,11 @@ def test_negative_responses_are_found_said_and_refused_under_a_family_of_counts(
         clips_of(signed)
     with pytest.raises(
         ValueError,
-        match=r"still: \d+ training responses are negative, in 6 units\. The family of responses is poisson, which has none below 0\.",
+        match=r"still: \d+ of 1440 training responses of 6 units are negative\. The family of responses is poisson, which has none",
     ):
         trained_on(signed, "poisson")
     a_trace = clips_of(answering(signed, lambda _, y: np.maximum(y, -1e-5)))[0].scales
-    assert a_trace.negative == (0, 0)
+    assert a_trace.negative == (0, 0, 0)
     assert not a_trace.origin.any()
 
 

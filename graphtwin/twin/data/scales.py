@@ -29,7 +29,7 @@ class Scales:
         behaviour: Mean and standard deviation of each channel of behaviour, (2, channels).
         eye_position: Mean and standard deviation of horizontal and vertical eye position, (2, 2).
         missing: Share of frames without behaviour, and share without eye position.
-        negative: Number of responses below 0, and of units that have more than a trace of them.
+        negative: Number of responses below 0, of all responses, and of units, where more than a trace of a unit's responses is below 0.
     """
 
     video: tuple[float, float]
@@ -38,7 +38,7 @@ class Scales:
     behaviour: Float[np.ndarray, "2 channels"]
     eye_position: Float[np.ndarray, "2 2"]
     missing: tuple[float, float]
-    negative: tuple[int, int]
+    negative: tuple[int, int, int]
 
 
 def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool | None = None) -> Scales:
@@ -69,7 +69,7 @@ def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool
             f"{recording.name}: no unit ever fires in {len(rows)} training trials. Check that their responses are not placeholders."
         )
     negative = signs.negative()
-    signed = negative[1] > 0 if signed is None else signed
+    signed = negative[2] > 0 if signed is None else signed
     origin = responses.mean() if signed else np.zeros_like(responses.mean())
     return Scales(
         (float(video.mean()[0]), max(float(video.deviation()[0]), 1e-6)),
@@ -142,16 +142,18 @@ class _Signs:
         self.below: np.ndarray | float = 0.0
         self.sizes: np.ndarray | float = 0.0
         self.numbers: np.ndarray | int = 0
+        self.rows = 0
 
     def add(self, values: np.ndarray) -> None:
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         self.below, self.sizes = self.below - np.minimum(values, 0).sum(0), self.sizes + np.abs(values).sum(0)
         self.numbers = self.numbers + (values < 0).sum(0)
+        self.rows += len(values)
 
-    def negative(self) -> tuple[int, int]:
-        """Number of negative responses, and of units, where they are more than a trace."""
+    def negative(self) -> tuple[int, int, int]:
+        """Number of negative responses, of all responses, and of units, where they are more than a trace."""
         many = np.asarray(self.below > TRACE * self.sizes)
-        return int((self.numbers * many).sum()), int(many.sum())
+        return int((self.numbers * many).sum()), self.rows * int(many.sum()), int(many.sum())
 
 
 class _Moments:

@@ -191,7 +191,7 @@ def _seen(values: dict[str, Any]) -> KnownAnimal:
         values["behaviour"].numpy(),
         values["eye_position"].numpy(),
         (values["missing"][0], values["missing"][1]),
-        (values["negative"][0], values["negative"][1]),
+        (values["negative"][0], values["negative"][1], values["negative"][2]),
     )
     units = pd.DataFrame({name: values["units"][name].numpy() for name in UNIT_KEY})
     size = (values["size"][0], values["size"][1])

@@ -150,8 +150,10 @@ def with_family(config: FoundationConfig, clips: dict[str, tuple[Clips, Clips]])
     Where the settings name none it is gaussian if a unit of any animal has more than a trace of negative responses in training, else
     poisson; the log says which. Negative responses under a family that has none are an error.
     """
-    negative = {name: training.scales.negative for name, (training, _) in clips.items() if training.scales.negative[1]}
-    told = "; ".join(f"{name}: {below} training responses are negative, in {units} units" for name, (below, units) in negative.items())
+    negative = {name: training.scales.negative for name, (training, _) in clips.items() if training.scales.negative[2]}
+    told = "; ".join(
+        f"{name}: {below} of {every} training responses of {units} units are negative" for name, (below, every, units) in negative.items()
+    )
     family = config.twin.family or ("gaussian" if negative else "poisson")
     if negative and not FAMILIES[family].signed:
         raise ValueError(

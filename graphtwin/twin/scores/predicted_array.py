@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Shaped
 
 from graphtwin.twin.data import Clips, Window
+
+TRANSPOSED = 0.15  # by how much the median correlation of an array must rise when it is transposed to be called so
+log = logging.getLogger("graphtwin")
 
 
 def _require_predictions(predictions: Shaped[np.ndarray, ...], clips: Clips, origin: str) -> None:
@@ -47,6 +51,26 @@ def _axes(clips: Clips) -> tuple[str, ...]:
     return ("trials", "units") if clips.pictures else ("trials", "frames", "units")
 
 
+def _say_if_transposed(predictions: Shaped[np.ndarray, ...], clips: Clips, origin: str) -> None:
+    """Warn where an array of as many trials as units predicts better the other way round: its shape cannot tell."""
+    if predictions.ndim != 2 or len(predictions) != predictions.shape[1]:
+        return
+    responses = np.stack([clips.read(int(row)).responses[0, 0] for row in clips.rows]).astype(np.float64)
+    as_given, turned = (_median_correlation(array.astype(np.float64), responses) for array in (predictions, predictions.T))
+    if turned > as_given + TRANSPOSED:
+        log.warning(
+            "%s: has as many trials as units, and predicts better transposed: median correlation %.2f, as given %.2f. A row is a trial.",
+            origin, turned, as_given,
+        )  # fmt: skip
+
+
+def _median_correlation(predictions: np.ndarray, responses: np.ndarray) -> float:
+    """Median over units of the correlation over trials; 0 where one of both never changes."""
+    one, other = (values - values.mean(0) for values in (predictions, responses))
+    size = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
+    return float(np.median(np.divide((one * other).sum(0), size, out=np.zeros(len(size)), where=size > 0)))
+
+
 def answers_of(
     predictions: Shaped[np.ndarray, ...], clips: Clips, origin: str
 ) -> Callable[[np.ndarray, list[Window]], list[list[np.ndarray]]]:
@@ -59,6 +83,7 @@ def answers_of(
         origin: Name of the array, for errors.
     """
     _require_predictions(predictions, clips, origin)
+    _say_if_transposed(predictions, clips, origin)
     place = {int(row): at for at, row in enumerate(clips.rows)}
     scales = clips.scales
 

@@ -271,6 +271,7 @@ def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[
         ("responses never change: no score", silent),
         ("responses are means over showings: no single-trial correlation, FEVE and bits", means),
         ("no stimulus was shown twice: no ceiling and no FEVE", once),
+        ("repeats are all the same: copies, or no noise to tell a ceiling from", ~once & ~silent & (s["noise"] <= 1e-12 * s["yy"])),
         ("training holds means over showings: no bits of bins", bits & np.isnan(found["binned_bits_per_response"])),
         ("no signal: its repeats agree no better than chance, so cc_max is 0 and cc_norm has no value", found["cc_max"] == 0),
         ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > without_noise),
