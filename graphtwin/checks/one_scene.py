@@ -39,7 +39,7 @@ def stretches_of_one_scene(of: Digest) -> list[Finding]:
         Finding(
             "one scene in several tiers",
             "warning",
-            f"{len({at for pair in seams for at in pair})} of {len(clips)} clips are stretches of a film that goes on in a clip of another tier",
+            f"{len({at for pair in seams for at in pair})} of {len(clips)} clips are stretches of a film that goes on in another tier",
             f"trials {some(named)}",
             f"the frames at a seam correlate by {alike:.3f} or more, neighbouring frames of a clip by {usual:.3f}",
             "what is held out is of the scene that was trained on, and its first frames nearly the same: scores say little of other scenes",

@@ -35,7 +35,7 @@ def shown(videos: list[np.ndarray]) -> Recording:
 def test_stretches_of_one_film_in_several_tiers_are_named_by_their_seams():
     whole = film(0, CLIPS * FRAMES)
     (finding,) = stretches_of_one_scene(digest(shown(list(whole.reshape(CLIPS, FRAMES, 18, 32)))))
-    assert finding.what.startswith("7 of 12 clips are stretches of a film that goes on in a clip of another tier")
+    assert finding.what.startswith("7 of 12 clips are stretches of a film that goes on in another tier")
     assert "4 (validation) goes on where 3 (train) ends" in finding.where
 
 
