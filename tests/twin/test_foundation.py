@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -124,11 +125,14 @@ def test_few_pictures_take_few_steps_and_many_those_of_the_settings():
     recording = plant().recording
     training, validation = clips_of(recording)
 
-    def clips_of_rows(count: int, frame_rate_hz: float) -> tuple[Clips, Clips]:
-        return replace(training, recording=replace(recording, frame_rate_hz=frame_rate_hz), rows=np.arange(count)), validation
+    def clips_of_rows(count: int, frame_rate_hz: float, repeats: int = 1) -> tuple[Clips, Clips]:
+        shown = pd.DataFrame({"stimulus": np.repeat(np.arange(count), repeats), "n_frames": 60})
+        of_rows = replace(recording, frame_rate_hz=frame_rate_hz, trials=shown)
+        return replace(training, recording=of_rows, rows=np.arange(len(shown))), validation
 
     few, many, movies = clips_of_rows(480, np.nan), clips_of_rows(9000, np.nan), clips_of_rows(5, HZ)
     settings = FoundationConfig()
     assert steps_of({"few": few}, settings) == 20  # 480 pictures are two steps of 240, ten times over
     assert steps_of({"few": few, "more": few}, settings) == 40
+    assert steps_of({"few": clips_of_rows(480, np.nan, 5)}, settings) == 20  # single trials take as many as their means
     assert steps_of({"many": many}, settings) == steps_of({"movies": movies, "few": few}, settings) == settings.steps
