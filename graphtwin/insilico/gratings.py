@@ -168,4 +168,5 @@ def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.Da
         "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
         "f1_f0": np.where(power > 0, (answers.modulation * answers.mean).sum((1, 2, 3)) / np.where(power > 0, power, 1.0), np.nan),
     }
-    return describe_tuning(of_directions, degrees)[DIRECTIONAL].assign(**told).join(pd.DataFrame(of_directions, columns=names))
+    tuned = describe_tuning(of_directions, degrees)[DIRECTIONAL].mask(pd.Series(power == 0), axis=0)
+    return tuned.assign(**told).join(pd.DataFrame(of_directions, columns=names))

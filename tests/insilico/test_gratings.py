@@ -28,9 +28,13 @@ SIZE, RATE = (36, 64), 30.0
 PREFERRED = np.array([0.0, 90.0, 225.0, 157.5])
 
 
-def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
-    """A twin whose units answer when a grating of 0.045 cycles a degree drifts their way, and whose last one never changes its mind."""
-    config = FoundationConfig(twin=TwinConfig(core=ConvolutionalConfig(first=2, hidden=4, blocks=0, features=2), bf16=False))
+def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = None) -> FittedTwin:
+    """A twin whose units answer when a grating of 0.045 cycles a degree drifts their way, and whose last one never changes its mind.
+
+    With `signed_from` its responses are signed, and that number is added to them.
+    """
+    core = ConvolutionalConfig(first=2, hidden=4, blocks=0, features=2)
+    config = FoundationConfig(twin=TwinConfig(core=core, bf16=False, family="poisson" if signed_from is None else "gaussian"))
     units = len(PREFERRED) + 1
     twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
     waves = np.stack([drifting_grating(angle, 0.045, 0.25, SIZE, 2, Monitor()) for angle in PREFERRED])
@@ -46,9 +50,20 @@ def motion_detectors(frame_rate_hz: float = RATE) -> FittedTwin:
     twin.forward = forward
     twin.mean = lambda name, numbers: numbers[..., 0]
     keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
-    scales = Scales((120.0, 50.0), np.full(units, 2.0), np.zeros(units), np.ones((2, 2)), np.ones((2, 2)), (0.0, 0.0), (0, 0, 0))
+    zero, ones = np.full(units, signed_from or 0.0), np.ones((2, 2))
+    scales = Scales((120.0, 50.0), np.full(units, 2.0), zero, ones, ones, (0.0, 0.0), (0, 0, 0))
     known = KnownAnimal(keys, scales, ("pupil_size", "running"), frame_rate_hz, SIZE, Monitor(), frozenset())
     return FittedTwin(twin, config, {"planted": known})
+
+
+def test_tuning_of_signed_responses_is_of_what_gratings_add_whatever_their_zero():
+    config = GratingConfig(cycles_per_degree=(0.045,), cycles_per_second=(2.0,), directions=8, counted_s=0.5, onset_s=0.2)
+    tables = [measure_tuning(responders(motion_detectors(signed_from=zero)), config) for zero in (-7.0, 3.0)]
+    number = ["gosi", "gdsi", "osi", "dsi", "preferred_direction", "f1_f0"]
+    np.testing.assert_allclose(tables[0][number], tables[1][number], rtol=1e-3, atol=1e-3)
+    of_rates = measure_tuning(responders(motion_detectors()), config)
+    assert (tables[0]["gdsi"][:4] > of_rates["gdsi"][:4]).all()  # a rate of 1 that is there without gratings is left out
+    assert tables[0].iloc[-1][number].isna().all()  # a unit that no grating drives prefers nothing
 
 
 def test_a_grating_drifts_its_way_at_its_frequency():
