@@ -47,7 +47,7 @@ TWIN = Kind(
     "twin",
     "a functional twin",
     "graphtwin twin train",
-    "`graphtwin twin score | population | predict | embed | tune | correlate | transfer` and graphtwin.twin",
+    "`graphtwin twin score | population | predict | embed | tune | correlate | agree | transfer` and graphtwin.twin",
     settings="clips",
 )
 SIMULATION = Kind("simulation", "a simulated cortex", "graphtwin simulate", "`graphtwin check`", settings="animals")
@@ -124,6 +124,9 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     if earlier := _before_kinds(folder):
         do = f"Make it again with `{earlier.command}`" if earlier in wanted else f"Give {needed}"
         raise ValueError(f"{folder}: is {earlier.is_a} of an earlier version, without {FILE}. {do}.")
+    inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and is_finished(path) and kind_of(path) in wanted)
+    if inside:
+        raise ValueError(f"{folder}: holds {len(inside)} folders of what is needed ({', '.join(inside[:4])}). Give one of them.")
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
 
 

@@ -16,6 +16,7 @@ UNIT_KEY = ["session", "scan_idx", "unit_id"]  # columns that name a unit, which
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
 ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # columns that name a response, which is of one cell to one orientation
 POSITION = ["x_um", "depth_um", "z_um"]  # columns of a position in the pia frame: depth 0 is the pia
+TWIN, TWIN_CORE = "twin", "twin_core"  # columns of the fingerprints of the twin that told a row, and of its core
 DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean response to a drift of 22.5 degrees
 PROOFREADING = ["non", "clean", "extended"]  # status words in order of completeness, as CAVE names them
 PROOFREAD = ("clean", "extended")  # status words of neurites that somebody corrected

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import check, graph, pairs, power, settings_table, simulation, twin
+from graphtwin.cli import check, graph, pairs, power, settings_table, simulation, twin, twin_made
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 for family in (graph, pairs, power, simulation, check, settings_table):
     app.add_typer(family.app)
+twin.app.add_typer(twin_made.app)
 app.add_typer(twin.app, name="twin")
 
 EXAMPLES = """[bold]Examples[/bold]

@@ -85,3 +85,21 @@ def require_recordings(*recordings: Path) -> None:
             raise ValueError(f"{path}: is {kind.is_a}, for {kind.used_by}, and no recording. Give the path of a recording.")
         if path.suffix.lower() == ".nwb":
             require_packages(f"{path}: recordings in NWB files", "h5py", "oasis")
+
+
+def require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:
+    """Raise where the twin, what it is shown or the device is not there.
+
+    Args:
+        run: Folder of a twin.
+        shown: Stimulus, .npy, or recording; None shows nothing.
+        device: Device on which torch is to compute.
+    """
+    from graphtwin.kinds import TWIN, require_kind
+
+    require_kind(run, TWIN)
+    if shown is not None and shown.suffix == ".npy":
+        require_files(shown)
+    elif shown is not None:
+        require_recordings(shown)
+    require_device(device)

@@ -1,4 +1,4 @@
-"""The command line of the functional twin: graphtwin twin train | transfer | score | population | predict | embed | tune | correlate."""
+"""The command line of the functional twin: graphtwin twin train | transfer | score | population; see `twin_made` for what a twin makes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings
+from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings, require_twin
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
-from graphtwin.cli.scored import interval, medians, say_scores
+from graphtwin.cli.scored import interval, say_scores
 
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -32,6 +32,10 @@ graphtwin twin embed runs/core --out embeddings.parquet
 graphtwin twin tune runs/core --out tuning.csv
 
 graphtwin twin correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy
+
+graphtwin twin train data/dynamic1* --seeds 3 --out runs/three
+
+graphtwin twin agree runs/three --out agreement.csv
 """
 
 app = typer.Typer(
@@ -53,19 +57,27 @@ def _train(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     minutes: Minutes = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Twins to train, one after the other, in folders seed-0, seed-1 ... of --out, for `agree`.")
+    ] = 1,
     set_: Overrides = None,
     resume: Resume = False,
     threads: Threads = 2,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
-    """Train one core for all animals, and for each the rest."""
+    """Train one core for all animals, and for each the rest; with --seeds several such twins."""
     with words():
-        _require_place(out, resume, force, recordings)
+        for place in [out] if seeds == 1 else [out / f"seed-{seed + at}" for at in range(seeds)]:
+            _require_place(place, resume, force, recordings)
         require_recordings(*recordings)
         require_device(device)
-        from graphtwin.twin.runs import train_twin
+        from graphtwin.twin.runs import train_twin, train_twins
 
+        if seeds > 1:
+            train_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force)
+            typer.echo(f"{out}: {seeds} twins; `graphtwin twin agree {out} --out agreement.csv` says what they agree on")
+            return
         folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
@@ -137,7 +149,7 @@ def _score(
 
             scored = score_predictions(predictions, recording, chosen, left_out_s, seed, progress=True)
         else:
-            _require_twin(paths[0], recording, device)
+            require_twin(paths[0], recording, device)
             from graphtwin.twin.runs import score_twin
 
             scored = score_twin(paths[0], recording, chosen, left_out_s, seed, device, progress=True)
@@ -172,7 +184,7 @@ def _population(
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force, inputs=(recording,))
-        _require_twin(run, recording, device)
+        require_twin(run, recording, device)
         from graphtwin import execute
         from graphtwin.twin.runs import score_population
 
@@ -182,89 +194,6 @@ def _population(
         typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
         for row in found.scores.itertuples():
             typer.echo(f"  {row.score}: {row.value:.4f} {interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
-
-
-@app.command("predict")
-def _predict(
-    run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width), a frame for each of the twin's.")],
-    out: Annotated[Path, typer.Option(help="File for the responses: .npy (frames, units).")],
-    animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
-    device: Where = "auto",
-    force: Force = False,
-) -> None:
-    """Predict responses to a video, of an animal at rest."""
-    with words():
-        from graphtwin.artifacts import ARRAYS, require_new, write_atomic
-
-        require_new(out, ARRAYS, force, (stimulus,))
-        _require_twin(run, stimulus, device)
-        from graphtwin.twin.runs import predict_video, read_video
-
-        responses = predict_video(run, read_video(stimulus), animal, device, progress=True)
-        write_atomic(out, lambda temporary: _save(responses, temporary))
-        typer.echo(f"{out}: {len(responses)} frames, {responses.shape[1]} units")
-
-
-@app.command("embed")
-def _embed(
-    run: Run,
-    out: Annotated[Path, typer.Option(help="File for the table: .parquet, or .csv without --stimulus.")],
-    stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
-    force: Force = False,
-) -> None:
-    """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
-    with words():
-        from graphtwin.artifacts import require_new, write_table
-
-        if stimulus is not None and out.suffix != ".parquet":
-            raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
-        require_new(out, force=force, inputs=(stimulus,))
-        _require_twin(run, stimulus)
-        from graphtwin.twin.runs import embed_twin
-
-        table = embed_twin(run, stimulus, progress=True)
-        write_table(table, out)
-        typer.echo(f"{out}: {len(table)} units")
-
-
-@app.command("tune")
-def _tune(
-    run: Run,
-    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
-    force: Force = False,
-) -> None:
-    """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
-    with words():
-        from graphtwin.artifacts import require_new, write_table
-
-        require_new(out, force=force)
-        _require_twin(run)
-        from graphtwin.twin.runs import tune_twin
-
-        table = tune_twin(run, progress=True)
-        write_table(table, out)
-        typer.echo(f"{out}: {len(table)} units; {medians(table, ('gosi', 'gdsi', 'osi'))}")
-
-
-@app.command("correlate")
-def _correlate(
-    run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
-    out: Annotated[Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
-    force: Force = False,
-) -> None:
-    """Correlate the responses of all pairs of units to the same clips, in silico."""
-    with words():
-        from graphtwin.artifacts import ARRAYS, require_new
-
-        require_new(out, ARRAYS, force, (stimulus,))
-        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
-        _require_twin(run, stimulus)
-        from graphtwin.twin.runs import correlate_twin
-
-        n_units, n_bins = correlate_twin(run, stimulus, out, True, force)
-        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
 
 
 def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:
@@ -278,23 +207,3 @@ def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> 
 def _is_first() -> bool:
     """Whether this is the first of the processes that torchrun started, or a process alone."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> None:
-    """Look whether the twin, what it is shown and the device are there."""
-    from graphtwin.kinds import TWIN, require_kind
-
-    require_kind(run, TWIN)
-    if shown is not None and shown.suffix == ".npy":
-        require_files(shown)
-    elif shown is not None:
-        require_recordings(shown)
-    require_device(device)
-
-
-def _save(responses: object, path: Path) -> None:
-    """Write an array under exactly this name."""
-    import numpy as np
-
-    with path.open("wb") as file:
-        np.save(file, responses)  # type: ignore[arg-type]

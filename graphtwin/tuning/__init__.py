@@ -18,6 +18,7 @@ from graphtwin.tuning.similarity import (
     stacked,
     unit_vectors,
 )
+from graphtwin.tuning.twin_stamps import require_one_twin
 from graphtwin.tuning.units import speaking_units
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "normalise",
     "orientation_difference",
     "permute_embeddings",
+    "require_one_twin",
     "require_varied",
     "rf_distance",
     "rows_of_animal",

@@ -1,6 +1,7 @@
 """The embeddings table: learned from direction responses or brought from elsewhere, checked against the cortex, one row a unit.
 
-Columns: session, scan_idx, unit_id, nucleus_id, embedding_0 ... (float32), reliability in [0, 1] or NaN.
+Columns: session, scan_idx, unit_id, nucleus_id, embedding_0 ... (float32), reliability in [0, 1] or NaN; twin and twin_core where the
+table that was brought names the twin that made it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from graphtwin.tuning.animals import ANIMAL, rows_of_animal
 from graphtwin.tuning.curves import direction_degrees
 from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_basis
 from graphtwin.tuning.selection import HeldOut, hold_out_directions
+from graphtwin.tuning.twin_stamps import require_one_twin
 
 Normalisation = Literal["within_scan", "length", "none"]
 log = logging.getLogger("graphtwin")
@@ -160,7 +162,8 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
         animal: Animal that the source names, whose rows alone are taken where the table has a column `animal`; empty where it names none.
 
     Raises:
-        ValueError: Columns or ids do not fit, rows are of another animal or of several, none is of a unit of the cortex, or all are equal.
+        ValueError: Columns or ids do not fit, rows are of another animal or of several, or of several twins, none is of a unit of the
+            cortex, or all are equal.
     """
     names = embedding_columns(frame)
     if not names:
@@ -191,8 +194,10 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     rows.append(_funnel_row("covered units", len(units), covered, "the table has no vector for these units"))
     if known.empty:
         raise ValueError(f"{origin}: none of {len(frame)} rows matches a unit of the cortex by {key}. Check that ids are of this data set.")
+    require_one_twin(known, origin)
     reliability = _numbers(known, ["reliability"], origin)[:, 0] if "reliability" in known else np.full(len(known), np.nan)
-    return _table(known, known[names].to_numpy(np.float64), reliability), pd.DataFrame(rows)
+    table = _table(known, known[names].to_numpy(np.float64), reliability)
+    return table.join(known[[name for name in (schema.TWIN, schema.TWIN_CORE) if name in known]]), pd.DataFrame(rows)
 
 
 def require_varied(values: Float[np.ndarray, "units features"], origin: str) -> None:

@@ -18,6 +18,7 @@ from numba import njit
 from graphtwin import schema
 from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.tuning.twin_stamps import require_one_twin
 
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
 CACHE_BYTES = 2**21  # vectors of no more bytes fit a core's cache (2 MiB), and their pairs need no order
@@ -172,6 +173,8 @@ def add_similarities(
         return found
     screen = monitor if monitor is not None else MINNIE65_MONITOR
     rows, place = np.unique(np.concatenate([pre[known], post[known]]), return_inverse=True)
+    if wanted and schema.TWIN in neurons:
+        require_one_twin(neurons.iloc[rows].dropna(subset=schema.TWIN), origin)  # a neuron without a unit has no twin, and no function
     a, b = np.split(place, 2)
     for name in wanted:
         column = stacked(neurons[SIMILARITIES[name].column].iloc[rows], origin)

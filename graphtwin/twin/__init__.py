@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
+    from graphtwin.twin.runs import agree_twins as agree
     from graphtwin.twin.runs import correlate_twin as correlate
     from graphtwin.twin.runs import embed_twin as embed
     from graphtwin.twin.runs import load_twin as load
@@ -14,10 +15,24 @@ if TYPE_CHECKING:
     from graphtwin.twin.runs import score_population, score_predictions
     from graphtwin.twin.runs import score_twin as score
     from graphtwin.twin.runs import train_twin as train
+    from graphtwin.twin.runs import train_twins as train_seeds
     from graphtwin.twin.runs import transfer_twin as transfer
     from graphtwin.twin.runs import tune_twin as tune
 
-__all__ = ["correlate", "embed", "load", "predict", "score", "score_population", "score_predictions", "train", "transfer", "tune"]
+__all__ = [
+    "agree",
+    "correlate",
+    "embed",
+    "load",
+    "predict",
+    "score",
+    "score_population",
+    "score_predictions",
+    "train",
+    "train_seeds",
+    "transfer",
+    "tune",
+]
 
 __getattr__ = public_names(
     __name__,
@@ -31,6 +46,8 @@ __getattr__ = public_names(
         "predict": ("graphtwin.twin.runs.video", "predict_video"),
         "embed": ("graphtwin.twin.runs.in_silico", "embed_twin"),
         "tune": ("graphtwin.twin.runs.in_silico", "tune_twin"),
+        "train_seeds": ("graphtwin.twin.runs.trainings", "train_twins"),
+        "agree": ("graphtwin.twin.runs.certificates", "agree_twins"),
         "correlate": ("graphtwin.twin.runs.in_silico", "correlate_twin"),
     },
 )

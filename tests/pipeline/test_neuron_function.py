@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
-from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
+from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, twin_of, with_function, without_published
 from graphtwin.tuning.similarity import add_similarities
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,24 @@ def test_units_of_two_animals_with_the_same_numbers_are_not_joined():
     assert len(with_function(NEURONS, both, "e.parquet")) == 3  # the third is no neuron here
     with pytest.raises(ValueError, match=r"e\.parquet: rows of 2 animals, 'dynamic17797-1-1-Video-a', 'static2222-1-1-b'"):
         with_function(NEURONS, both.assign(animal=[*both["animal"][:1], both["animal"][2], both["animal"][2]]), "e.parquet")
+
+
+def test_embeddings_of_two_twins_are_refused_together_and_the_neurons_name_the_one_they_have():
+    known = with_function(NEURONS, EMBEDDED.assign(twin="t1", twin_core="c1"), "e.parquet")
+    assert twin_of(PAIRS, known, "pairs and neurons") == {"twin": ["t1"], "twin_core": ["c1"]}
+    with_function(
+        NEURONS, EMBEDDED.assign(twin=["t1", "t1", "t2"], twin_core=["c1", "c1", "c2"]), "e.parquet"
+    )  # no neuron here has the third
+    with pytest.raises(ValueError, match=r"e\.parquet: its 2 rows are of 2 twins.*1 of t1 \(core c1\), 1 of t2 \(core c2\)"):
+        with_function(NEURONS, EMBEDDED.assign(twin=["t1", "t2", "t2"], twin_core=["c1", "c2", "c2"]), "e.parquet")
+    assert twin_of(PAIRS, with_function(NEURONS, EMBEDDED, "e.parquet"), "pairs and neurons") == {}
+
+
+def test_pairs_whose_similarities_another_twin_told_than_the_neurons_are_refused():
+    known = with_function(NEURONS, EMBEDDED.assign(twin="t1", twin_core="c1"), "e.parquet")
+    with pytest.raises(ValueError, match=r"pairs and neurons: .*2 of t1 \(core c1\), 2 of t2 \(core c2\)"):
+        twin_of(PAIRS.assign(twin="t2", twin_core="c2"), known, "pairs and neurons")
+    assert "twin" not in without_published(PAIRS.assign(twin="t2", twin_core="c2"))  # the twin's embeddings take the place of both
 
 
 def test_units_that_gratings_drive_alike_are_tuned_alike():

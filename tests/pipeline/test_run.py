@@ -309,14 +309,16 @@ def test_embeddings_that_are_brought_are_the_ones_used(finished, tmp_path, monke
     path = tmp_path / f"readout{suffix}"
     if suffix == ".npy":
         np.save(path, matrix)
-        units.to_csv(tmp_path / "readout.ids.csv", index=False)
+        units.assign(twin="t1", twin_core="c1").to_csv(tmp_path / "readout.ids.csv", index=False)
     else:
         units.assign(**{f"embedding_{i}": matrix[:, i] for i in range(3)}).to_parquet(path)
     (study,) = stop_before_fits(monkeypatch, finished.toml, tmp_path / "out", embeddings_file=path)
     used = pd.read_parquet(tmp_path / "out" / "embeddings_uncorrected.parquet")
     np.testing.assert_array_equal(used[["embedding_0", "embedding_1", "embedding_2"]].to_numpy(), matrix)
     assert [name for name in study.features if name.startswith("feature_embedding")] == [f"feature_embedding_{i}" for i in range(3)]
-    inputs = json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"]
+    provenance = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert (provenance.get("twin"), provenance.get("twin_core")) == ((["t1"], ["c1"]) if suffix == ".npy" else (None, None))
+    inputs = provenance["inputs"]
     assert all(inputs[str(file)] == sha256(file) for file in tmp_path.glob("readout*"))  # and the ids beside a matrix
 
 

@@ -73,6 +73,7 @@ def run(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Path], run: Path, tmp_path: Path):
     assert sorted(path.name for path in run.iterdir()) == [
         "config.toml",
+        "fingerprint.json",
         "history.csv",
         "kind.json",
         "manifest.json",

@@ -30,7 +30,7 @@ from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_job
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import FOLDS as DECODED_FROM
-from graphtwin.tuning import check_embeddings, features_as_embeddings, learn_embeddings, normalise, scan_leakage
+from graphtwin.tuning import check_embeddings, features_as_embeddings, learn_embeddings, normalise, require_one_twin, scan_leakage
 from graphtwin.wiring.questions import compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
@@ -78,7 +78,7 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     study = make_study(settings, cortex, embedded["embeddings"])
     scope = scope_of(study)
     begin()
-    _write_begun(folder, settings, inputs)
+    _write_begun(folder, settings, inputs, require_one_twin(embedded["embeddings"], str(read.embeddings_file)))
     cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
     artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
     artifacts.write_tables(embedded, folder)
@@ -97,11 +97,11 @@ def _prepared(settings: Settings) -> Settings:
     return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
 
 
-def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str]) -> None:
+def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str], twin: dict[str, list[str]]) -> None:
     """Write what a run is begun with; one that goes on keeps its settings."""
     if not (folder / "config.toml").exists():
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
-    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs), folder / "provenance.json")
+    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs) | twin, folder / "provenance.json")
 
 
 def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:

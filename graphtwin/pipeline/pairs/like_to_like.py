@@ -16,7 +16,7 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
 from graphtwin.folders import written
 from graphtwin.kinds import LIKE_TO_LIKE
-from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, with_function, without_published
+from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, twin_of, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_neurons, read_pairs
 from graphtwin.tuning import SIMILARITIES, add_similarities, speaking_units
@@ -124,6 +124,7 @@ def _answer(config: LikeToLikeConfig) -> Answer:
 
         pairs = doing("reading the pairs", lambda: _read_pairs(config))
         neurons = doing("reading the neurons", lambda: _read_neurons(config, answer))
+        answer.twin = twin_of(pairs, neurons, " and ".join(dict.fromkeys(_origins(config))))
         monitor = _monitor(neurons, config, answer)
         pairs = doing("similarities", lambda: _with_neurons(pairs, neurons, config, monitor))
         steps = doing("inclusion", lambda: _steps(pairs, neurons, config, monitor, answer))
@@ -333,7 +334,8 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     artifacts.write_json(said, out / "notes.json")
     artifacts.write_json(answer.claims, out / "claims.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
-    artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": _plain(config)}, out / "provenance.json")
+    told = {"question": _plain(config)} | answer.twin
+    artifacts.write_json(artifacts.provenance(config.seed, inputs) | told, out / "provenance.json")
 
 
 def _plain(config: LikeToLikeConfig) -> dict[str, Any]:

@@ -7,14 +7,23 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
-from graphtwin.tuning import SIMILARITIES, TOLD_BY_GRATINGS, embedding_columns, require_varied, rows_of_animal, tuning_features
+from graphtwin.tuning import (
+    SIMILARITIES,
+    TOLD_BY_GRATINGS,
+    embedding_columns,
+    require_one_twin,
+    require_varied,
+    rows_of_animal,
+    tuning_features,
+)
 
 # Column of the neuron table, as published: column of the embeddings table.
 NUMBERS = {"gosi_cvt_monet_full": "gosi", "osi_cvt_monet_full": "osi", "pref_ori_cvt_monet_full": "preferred_orientation"}
 VECTORS = {"in_silico_resp": "in_silico_resp", "in_vivo_mean_resp": "in_vivo_mean_resp"}
 READOUT, PLACE = "readout_cvt", "position_stim_cvt"  # columns of the published neuron table
 TUNING = "in_silico_tuning"
-OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS, *MONITOR_COLUMNS)  # columns that a twin's embeddings replace
+STAMPS = (schema.TWIN, schema.TWIN_CORE)
+OF_THE_TWIN = (READOUT, PLACE, TUNING, *VECTORS, *NUMBERS, *MONITOR_COLUMNS, *STAMPS)  # columns that a twin's embeddings replace
 
 
 def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -24,12 +33,12 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
         neurons: Table of neurons: nucleus_id and, where units are known, session, scan_idx, unit_id: the unit that stands for the nucleus.
         embedded: An embeddings table by unit or by nucleus_id: embedding_*, and what there is of rf_x, rf_y, in_silico_resp,
             in_vivo_mean_resp, gosi, osi, preferred_orientation and the other numbers that gratings tell (see `curves.tuning_features`),
-            monitor_width_cm, monitor_height_cm, monitor_distance_cm.
+            monitor_width_cm, monitor_height_cm, monitor_distance_cm, twin, twin_core.
         origin: Name of the embeddings table, for errors.
 
     Returns:
         The neurons with readout_cvt, position_stim_cvt, in_silico_tuning, in_silico_resp, in_vivo_mean_resp, gosi_, osi_ and
-        pref_ori_cvt_monet_full and the monitor of the twin; those that the embeddings table lacks are gone.
+        pref_ori_cvt_monet_full, the monitor and the fingerprints of the twin; those that the embeddings table lacks are gone.
     """
     names = embedding_columns(embedded)
     if not names:
@@ -39,6 +48,7 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     embedded = embedded.assign(**{name: schema.as_ids(embedded[name], f"{origin}, column {name}") for name in key})
     is_joined = pd.MultiIndex.from_frame(embedded[key]).isin(pd.MultiIndex.from_frame(neurons[key]))
     rows_of_animal(embedded, is_joined, "", origin)
+    require_one_twin(embedded[is_joined], origin)
     schema.require_unique(embedded, key, origin)
     values = embedded[names].to_numpy(np.float64)
     require_varied(values[np.isfinite(values).all(axis=1)], origin)
@@ -54,6 +64,9 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
     for name in MONITOR_COLUMNS:
         if name in embedded:
             known[name] = embedded[name].to_numpy(np.float64)
+    for name in STAMPS:
+        if name in embedded:
+            known[name] = embedded[name].to_numpy()
     joined = neurons.drop(columns=[name for name in OF_THE_TWIN if name in neurons]).merge(known, on=key, how="left", validate="m:1")
     if joined[READOUT].isna().all():
         raise ValueError(
@@ -93,5 +106,19 @@ def monitor_of_neurons(neurons: pd.DataFrame | None, given: Monitor | None, orig
 
 
 def without_published(pairs: pd.DataFrame) -> pd.DataFrame:
-    """The pairs without similarities that come from what a twin replaces."""
-    return pairs.drop(columns=[name for name, of in SIMILARITIES.items() if of.column in OF_THE_TWIN and name in pairs])
+    """The pairs without similarities that come from what a twin replaces, and without the name of the twin that told them."""
+    told = [name for name, of in SIMILARITIES.items() if of.column in OF_THE_TWIN]
+    return pairs.drop(columns=[name for name in (*told, *STAMPS) if name in pairs])
+
+
+def twin_of(pairs: pd.DataFrame, neurons: pd.DataFrame | None, origin: str) -> dict[str, list[str]]:
+    """Fingerprints of the one twin that told similarities and function; see `require_one_twin`.
+
+    Args:
+        pairs: Pair table, with columns twin and twin_core where a twin told its similarities.
+        neurons: Table of neurons, likewise; a neuron that names no twin has no function.
+        origin: Name of both tables, for errors.
+    """
+    named = [table for table in (pairs, neurons) if table is not None and schema.TWIN in table]
+    rows = [table[[name for name in STAMPS if name in table]].dropna(subset=schema.TWIN) for table in named]
+    return require_one_twin(pd.concat(rows, ignore_index=True), origin) if rows else {}

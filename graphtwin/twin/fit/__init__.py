@@ -1,8 +1,10 @@
 """Training, what readouts have in common, and a fitted twin apart from its data."""
 
 from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
+from graphtwin.twin.fit.fingerprint import stamps
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Objective, Trained, optimisers, train_foundation
+from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "fitted_of",
     "optimisers",
     "read_twin",
+    "reference_clip",
     "responders",
+    "stamps",
     "train_foundation",
     "write_twin",
 ]

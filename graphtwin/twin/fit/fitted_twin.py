@@ -123,7 +123,7 @@ def write_twin(fitted: FittedTwin, path: Path) -> Path:
     content = {
         "format": FORMAT,
         "config": fitted.config.model_dump(mode="json"),
-        "animals": {name: _plain(seen) for name, seen in fitted.animals.items()},
+        "animals": {name: plain_animal(seen) for name, seen in fitted.animals.items()},
         "weights": fitted.twin.state_dict(),
     }
     return write_tensors(content, path)
@@ -164,7 +164,8 @@ def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> Anima
     )
 
 
-def _plain(seen: KnownAnimal) -> dict[str, Any]:
+def plain_animal(seen: KnownAnimal) -> dict[str, Any]:
+    """What a twin knows of an animal in tensors, numbers and words, as its file holds it."""
     scales = seen.scales
     return {
         "units": {name: torch.from_numpy(seen.units[name].to_numpy(np.int64)) for name in UNIT_KEY},

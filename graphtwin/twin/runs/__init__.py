@@ -1,14 +1,17 @@
 """The functional twin on files: train, transfer, score, predict, embed."""
 
+from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import correlate_twin, embed_twin, tune_twin
 from graphtwin.twin.runs.shared import score_population
-from graphtwin.twin.runs.trainings import train_twin, transfer_twin
+from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
 from graphtwin.twin.runs.twin_folder import load_twin
-from graphtwin.twin.runs.video import predict_video, read_video
+from graphtwin.twin.runs.video import predict_video, read_video, write_prediction
 
 __all__ = [
+    "Certificate",
     "Scored",
+    "agree_twins",
     "correlate_twin",
     "embed_twin",
     "held_out_tiers",
@@ -18,7 +21,12 @@ __all__ = [
     "score_population",
     "score_predictions",
     "score_twin",
+    "places_of_seeds",
     "train_twin",
+    "train_twins",
     "transfer_twin",
     "tune_twin",
+    "twins_in",
+    "write_certificate",
+    "write_prediction",
 ]

@@ -29,7 +29,7 @@ class Scored:
 
     Attributes:
         units: Scores of units, one row each: keys, scores with their 95 % intervals over stimuli, bits per response, what is to be known
-            of the unit's scores, and the ridge's scores (`ridge_*`).
+            of the unit's scores, the ridge's scores (`ridge_*`), and the fingerprints of the twin (`twin`, `twin_core`) where it is one.
         kinds: Scores of kinds of stimulus, one row a kind and score: medians over units with their intervals; see `score_kinds`.
         baselines: The model against a ridge on energies and against the mean response; see `compare`.
     """
@@ -60,6 +60,7 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
+    from graphtwin.twin.fit import stamps
     from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, sums_of
 
     fitted, recording = load_twin(run), open_recording(folder)
@@ -71,7 +72,8 @@ def score_twin(
     head = fitted.twin.animal(recording.name)
     delay_s = float(head.delay_s) + fitted.config.expected_delay_s
     ridge = fit_energy_ridge(train, head.readout.mean_positions().detach().cpu().double().numpy(), delay_s, seed, progress)
-    return _scored(sums, ridge, train, test, tiers, left_out_s, "twin", seed)
+    scored = _scored(sums, ridge, train, test, tiers, left_out_s, "twin", seed)
+    return replace(scored, units=scored.units.assign(**stamps(fitted)))
 
 
 def score_predictions(
@@ -96,12 +98,13 @@ def score_predictions(
     """
     from graphtwin.coordinates import frames_of
     from graphtwin.twin.data import clips_of, held_out_clips, locate_fields
-    from graphtwin.twin.runs.video import read_video
+    from graphtwin.twin.runs.video import read_video, stamps_beside
     from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, showings
 
     origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
     array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
     recording = open_recording(folder)
+    told = stamps_beside(Path(predictions), recording.name) if isinstance(predictions, (str, Path)) else {}
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
@@ -110,7 +113,8 @@ def score_predictions(
     fields = locate_fields(train, progress=progress)
     learned = replace(train, rows=np.sort(np.concatenate([train.rows, validation.rows])))
     ridge = fit_energy_ridge(learned, fields.centres, fields.delay_s, seed, progress)
-    return _scored(sums, ridge, learned, test, tiers, left_out_s, "model", seed)
+    scored = _scored(sums, ridge, learned, test, tiers, left_out_s, "model", seed)
+    return replace(scored, units=scored.units.assign(**told))
 
 
 def _scored(

@@ -30,7 +30,7 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
     """The embeddings table of all animals of a twin, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
 
     Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
-    (`in_silico_resp`, a vector a unit) where one is given.
+    (`in_silico_resp`, a vector a unit) where one is given. `twin` and `twin_core` are the fingerprints of the twin and its core.
 
     Args:
         run: Folder of the twin.
@@ -38,10 +38,10 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
         progress: Show progress bars.
     """
     from graphtwin.insilico import TUNING, measure_tuning
-    from graphtwin.twin.fit import embed_units, responders
+    from graphtwin.twin.fit import embed_units, responders, stamps
 
     fitted = load_twin(run)
-    table = embed_units(fitted)
+    table = embed_units(fitted).assign(**stamps(fitted))
     of_pictures = [name for name, seen in fitted.animals.items() if not np.isfinite(seen.frame_rate_hz)]
     if of_pictures:
         told = ", ".join(of_pictures), len(fitted.animals)
@@ -56,11 +56,12 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 
 
 def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
-    """Tuning of all units of a twin to drifting gratings; see `measure_tuning`."""
+    """Tuning of all units of a twin to drifting gratings, with the fingerprints `twin` and `twin_core`; see `measure_tuning`."""
     from graphtwin.insilico import measure_tuning
-    from graphtwin.twin.fit import responders
+    from graphtwin.twin.fit import responders, stamps
 
-    return measure_tuning(responders(load_twin(run)), progress=progress)
+    fitted = load_twin(run)
+    return measure_tuning(responders(fitted), progress=progress).assign(**stamps(fitted))
 
 
 def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False, force: bool = False) -> tuple[int, int]:
@@ -69,11 +70,12 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
     Args:
         run: Folder of the twin.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
-        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units.
+        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units and, by its fingerprints, the twin.
         progress: Show a progress bar.
         force: Whether these files may be replaced where they are there.
     """
     from graphtwin.insilico import correlation_blocks
+    from graphtwin.twin.fit import stamps
 
     ids = out.with_suffix(".ids.csv")
     require_new(out, ARRAYS, force, (stimulus,))
@@ -91,7 +93,7 @@ def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = 
 
     write_atomic(out, write)
     units = [seen.units.assign(animal=animal) for animal, seen in fitted.animals.items()]
-    write_table(pd.concat(units, ignore_index=True), ids)
+    write_table(pd.concat(units, ignore_index=True).assign(**stamps(fitted)), ids)
     return n_units, n_bins
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
 from graphtwin.checks import check_recording, warn
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.folders import written
-from graphtwin.kinds import TWIN
+from graphtwin.kinds import FILE, TWIN, is_finished, kind_of
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import (
@@ -21,14 +22,19 @@ from graphtwin.twin.runs.twin_folder import (
     core_of,
     identity_of,
     load_twin,
+    require_begun_alike,
     require_twin_place,
     write_begun,
     write_found,
     write_history,
+    write_stamps,
 )
 
 if TYPE_CHECKING:
+    from graphtwin.sources.formats import Recording
     from graphtwin.twin.fit import FoundationConfig
+
+log = logging.getLogger("graphtwin")
 
 
 def train_twin(
@@ -42,7 +48,7 @@ def train_twin(
     device: Device = "auto",
     force: bool = False,
 ) -> Path:
-    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json.
+    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json, fingerprint.json.
 
     Args:
         folders: Folders or files of recordings.
@@ -59,6 +65,66 @@ def train_twin(
 
     config = load_config(FoundationConfig, None, overrides)
     return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force)
+
+
+def train_twins(
+    folders: Sequence[str | Path],
+    out: str | Path,
+    seeds: int,
+    overrides: list[str] | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    threads: int = 2,
+    device: Device = "auto",
+    force: bool = False,
+) -> list[Path]:
+    """Train twins that differ in their seed alone, one after the other, in folders `seed-0`, `seed-1` ... for `agree_twins` to compare.
+
+    Each is the twin that `train_twin` makes of this seed. One that is finished is left as it is where the training goes on.
+
+    Args:
+        folders: Folders or files of recordings.
+        out: Folder in which those of the twins lie.
+        seeds: Number of twins.
+        overrides: Settings of `FoundationConfig`, as `fit.epochs=20`.
+        minutes: Minutes of each recording's training trials that are used; None uses all.
+        seed: Seed of the first twin; each next one has the next number.
+        resume: Go on with the twins that are begun, and begin the others.
+        threads: Threads of torch.
+        device: Device on which torch computes.
+        force: Take away the twins that are there, each as its turn comes, and begin anew.
+
+    Returns:
+        The folders of the twins.
+    """
+    from graphtwin.twin.fit import FoundationConfig
+
+    config = load_config(FoundationConfig, None, overrides)
+    places = places_of_seeds(out, seeds, seed)
+    for number, place in enumerate(places, seed):
+        if resume and is_finished(place):
+            require_twin_place(place, config, resume, force, folders)
+            recordings = [open_recording(folder) for folder in folders]
+            require_begun_alike(_provenance(recordings, None, minutes, number, threads, device_of(device)), place)
+            log.info("%s: finished already.", place)
+        else:
+            train_twin(folders, place, overrides, minutes, number, resume and (place / FILE).exists(), threads, device, force)
+    return places
+
+
+def places_of_seeds(out: str | Path, seeds: int, seed: int = 0) -> list[Path]:
+    """The folders of twins of several seeds; an error where the folder that is to hold them is something else.
+
+    Args:
+        out: Folder in which those of the twins lie.
+        seeds: Number of twins.
+        seed: Seed of the first of them.
+    """
+    out = Path(out)
+    if (kind := kind_of(out)) is not None:
+        raise FileExistsError(f"{out}: is {kind.is_a}, and {seeds} twins go into folders inside of --out. Name another --out.")
+    return [out / f"seed-{number}" for number in range(seed, seed + seeds)]
 
 
 def transfer_twin(
@@ -90,6 +156,14 @@ def transfer_twin(
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
     return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
+
+
+def _provenance(
+    recordings: Sequence[Recording], onto: Path | None, minutes: float | None, seed: int, threads: int, device: str
+) -> dict[str, Any]:
+    """What a training is made from."""
+    inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
+    return artifacts.provenance(seed, inputs) | {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
 
 
 def _train(
@@ -124,13 +198,12 @@ def _train(
             if begin is not None:
                 for recording in recordings:
                     warn(check_recording(recording, quick=True), recording.name)
-                inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
-                asked = {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
                 begin()
-                write_begun(config, artifacts.provenance(seed, inputs) | asked, out)
+                write_begun(config, _provenance(recordings, onto, minutes, seed, threads, device), out)
             trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core.twin if core else None, device)
             if first:
                 write_found(trained, out)
                 write_twin(fitted_of(trained), out / FILE_NAME)
                 write_history(trained, out)
+                write_stamps(fitted_of(trained), out)
     return out

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphtwin.twin.fit import FittedTwin, FoundationConfig, Trained
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
+STAMPS = "fingerprint.json"  # file of the fingerprints of twin and core, for people and scripts; commands compute them from the twin
 # Arguments that the numbers of a training depend on, beside its settings and inputs: sums of several threads differ in their last digit.
 DECIDED = ("seed", "minutes", "threads", "device")
 CHECKPOINT = Path(WORK) / "fit.pt"  # file of the state after an epoch, from which a stopped training goes on
@@ -78,6 +79,13 @@ def core_of(run: Path | None) -> dict[str, str]:
 
 def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path) -> Path:
     """Write down what a training is begun with; an error where it goes on with another of what its numbers depend on."""
+    require_begun_alike(provenance, out)
+    artifacts.write_text(dump_toml(config), out / "config.toml")
+    return artifacts.write_json(provenance, out / "provenance.json")
+
+
+def require_begun_alike(provenance: dict[str, Any], out: Path) -> None:
+    """Raise where a folder holds a training that was begun with another of what its numbers depend on; a new one holds none."""
     path = out / "provenance.json"
     if path.exists():
         then, now = ({name: told[name] for name in DECIDED} | told["inputs"] for told in (_read_json(path), provenance))
@@ -85,8 +93,6 @@ def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path)
         changed = [f"{name} was {_said(then, name)}, is {_said(now, name)}" for name in names if then.get(name) != now.get(name)]
         if changed:
             raise ValueError(f"{out}: cannot go on with other arguments: {'; '.join(changed)}. Give the same, or name another --out.")
-    artifacts.write_text(dump_toml(config), out / "config.toml")
-    return artifacts.write_json(provenance, path)
 
 
 def write_found(trained: Trained, out: Path) -> Path:
@@ -110,3 +116,10 @@ def write_history(trained: Trained, out: Path) -> Path:
     rows = [*({"stage": "epoch"} | row for row in trained.state.history), last]
     history = pd.DataFrame(rows).rename_axis("epoch").reset_index()
     return artifacts.write_table(history, out / "history.csv")
+
+
+def write_stamps(fitted: FittedTwin, out: Path) -> Path:
+    """Fingerprints of the twin and its core, by which its folder is found from a table that it made."""
+    from graphtwin.twin.fit import stamps
+
+    return artifacts.write_json(stamps(fitted), out / STAMPS)

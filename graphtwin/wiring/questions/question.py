@@ -58,6 +58,7 @@ class Answer:
         absent: Why a table is not there, or not for all, by its name.
         left_out: Similarity, group and reason of every group that has no robust slope.
         claims: What is claimed, an entry a similarity and group.
+        twin: Fingerprints of the twin that told the function of the neurons, by column; empty where the tables name none.
     """
 
     tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Answer:
     absent: dict[str, str] = field(default_factory=dict)
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
+    twin: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table; those of one name are stacked."""

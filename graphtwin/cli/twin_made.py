@@ -1,0 +1,140 @@
+"""The command line of what a twin makes: graphtwin twin predict | embed | tune | correlate | agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphtwin.cli.beforehand import Force, require_recordings, require_twin
+from graphtwin.cli.refusals import words
+from graphtwin.cli.scored import medians
+from graphtwin.cli.twin import Run, Where
+
+AGREE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin twin train data/dynamic1* --seeds 3 --out runs/three
+
+graphtwin twin agree runs/three --out agreement.csv
+
+graphtwin twin agree runs/a runs/b --recording data/dynamic1-1-1-Video-0f2a --out agreement.parquet
+"""
+
+app = typer.Typer(rich_markup_mode="rich")
+
+
+@app.command("predict")
+def _predict(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width), a frame for each of the twin's.")],
+    out: Annotated[Path, typer.Option(help="File for the responses: .npy (frames, units).")],
+    animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Predict responses to a video, of an animal at rest."""
+    with words():
+        from graphtwin.artifacts import ARRAYS, require_new
+
+        require_new(out, ARRAYS, force, (stimulus,))
+        require_twin(run, stimulus, device)
+        from graphtwin.twin.runs import write_prediction
+
+        n_frames, n_units = write_prediction(run, stimulus, out, animal, device, True, force)
+        typer.echo(f"{out}: {n_frames} frames, {n_units} units; beside it .made.json says which twin made it")
+
+
+@app.command("embed")
+def _embed(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet, or .csv without --stimulus.")],
+    stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
+    force: Force = False,
+) -> None:
+    """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
+    with words():
+        from graphtwin.artifacts import require_new, write_table
+
+        if stimulus is not None and out.suffix != ".parquet":
+            raise ValueError(f"{out}: responses are vectors, which {out.suffix or 'no suffix'} does not hold. Name a .parquet file.")
+        require_new(out, force=force, inputs=(stimulus,))
+        require_twin(run, stimulus)
+        from graphtwin.twin.runs import embed_twin
+
+        table = embed_twin(run, stimulus, progress=True)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} units")
+
+
+@app.command("tune")
+def _tune(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
+    force: Force = False,
+) -> None:
+    """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
+    with words():
+        from graphtwin.artifacts import require_new, write_table
+
+        require_new(out, force=force)
+        require_twin(run)
+        from graphtwin.twin.runs import tune_twin
+
+        table = tune_twin(run, progress=True)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} units; {medians(table, ('gosi', 'gdsi', 'osi'))}")
+
+
+@app.command("correlate")
+def _correlate(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
+    out: Annotated[Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
+    force: Force = False,
+) -> None:
+    """Correlate the responses of all pairs of units to the same clips, in silico."""
+    with words():
+        from graphtwin.artifacts import ARRAYS, require_new
+
+        require_new(out, ARRAYS, force, (stimulus,))
+        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
+        require_twin(run, stimulus)
+        from graphtwin.twin.runs import correlate_twin
+
+        n_units, n_bins = correlate_twin(run, stimulus, out, True, force)
+        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+
+
+@app.command("agree", epilog=AGREE_EXAMPLES)
+def _agree(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more twins of the same animals, or one that --seeds filled.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv; twins and provenance beside it as .made.json.")],
+    recording: Annotated[
+        list[Path] | None, typer.Option(help="Recording whose held-out trials are predicted; may be repeated (default: none are).")
+    ] = None,
+    stimulus: Annotated[
+        Path | None, typer.Option(help="Clips over which units are correlated, as for `correlate` (default: moving discs).")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Certify what twins of several seeds agree on: a row a unit and quantity, and what is not to be taken to an experiment."""
+    with words():
+        from graphtwin.artifacts import require_new
+
+        recordings = recording or []
+        require_new(out, force=force, inputs=(stimulus, *recordings))
+        require_recordings(*recordings)
+        from graphtwin.twin.runs import twins_in, write_certificate
+
+        for run in twins_in(runs):
+            require_twin(run, stimulus)
+        found = write_certificate(runs, out, recordings, stimulus, True, force)
+        typer.echo(f"{out}: {len(found.twins)} twins, {found.summary['n_units'].max()} units")
+        for row in found.summary.itertuples():
+            typer.echo(
+                f"  {row.quantity}: agreement {row.agreement:.3f}, difference {row.difference:.3g} {row.difference_in} (medians over "
+                f"{row.n_known}); {row.n_flagged} of {row.n_units} units are not to be taken to an experiment"
+            )
+        for name, why in found.untold.items():
+            typer.echo(f"  {name}: not compared, for {why}")
