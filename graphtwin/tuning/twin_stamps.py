@@ -28,17 +28,10 @@ def require_one_twin(frame: pd.DataFrame, origin: str) -> dict[str, list[str]]:
     if TWIN not in frame or frame[TWIN].isna().all():
         return {}
     by = TWIN_CORE if TWIN_CORE in frame and frame.loc[frame[TWIN].notna(), TWIN_CORE].notna().all() else TWIN
-    rows = (
-        frame[by]
-        .where(frame[TWIN].notna())
-        .fillna(NAMELESS)
-        .astype(str)
-        .value_counts()
-        .sort_index()
-        .sort_values(ascending=False, kind="stable")
-    )
+    named = frame[by].where(frame[TWIN].notna()).fillna(NAMELESS).astype(str)
+    rows = named.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     if len(rows) > 1:
-        twins = frame[TWIN].fillna(NAMELESS).groupby(frame[by].fillna(NAMELESS)).unique()
+        twins = frame[TWIN].fillna(NAMELESS).groupby(named).unique()
         told = [f"{number} of {_named(name, list(twins[name]), by)}" for name, number in rows.items()]
         raise ValueError(
             f"{origin}: its {len(frame)} rows are of {len(rows)} twins that share no core: {', '.join(told[:4])}"

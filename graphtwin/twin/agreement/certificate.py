@@ -49,7 +49,7 @@ def _of_quantity(fits: list[Derived], name: str, of: Quantity) -> pd.DataFrame:
         difference_in=of.unit,
         n_fits=n_fits,
         flagged=flagged,
-        note=_notes(flagged, n_fits, len(fits), mean),
+        note=_notes(flagged, n_fits, len(fits), mean, of),
     )
 
 
@@ -75,10 +75,15 @@ def _mean(of_pairs: Float[np.ndarray, "pairs units"]) -> Float[np.ndarray, " uni
 
 
 def _notes(
-    flagged: Bool[np.ndarray, " units"], known: Int[np.ndarray, " units"], fits: int, agreement: Float[np.ndarray, " units"]
+    flagged: Bool[np.ndarray, " units"],
+    known: Int[np.ndarray, " units"],
+    fits: int,
+    agreement: Float[np.ndarray, " units"],
+    of: Quantity,
 ) -> list[str]:
     """The words for each flag, and what it is for where it is not for a low agreement; none where there is no flag."""
-    counted = [f"{WARNING}: {number} of {fits} fits say something of this unit" for number in range(fits)] + [WARNING]
+    why = "" if np.isfinite(of.least) else f": on simulated animals no agreement kept its error below {of.tolerated:g} {of.unit}"
+    counted = [f"{WARNING}: {number} of {fits} fits say something of this unit" for number in range(fits)] + [WARNING + why]
     alone = f"{WARNING}: too few other units, or too little variation, to compare fits"
     compared = np.isfinite(agreement) | (known < fits)
     told = [counted[number] if of_fits else alone for number, of_fits in zip(known, compared, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 import numpy as np
 from jaxtyping import Float
@@ -33,8 +34,8 @@ class Quantity:
         agreement: How far two fits agree on each unit, see `unit_agreement`.
         difference: How far two fits lie apart on each unit, in the quantity's own unit.
         unit: Unit of the difference, in words.
-        least: Agreement below which the quantity is flagged. On simulated animals (`analyses/twin_agreement`) it is the least from which on
-            nine of ten units have an error of less than `tolerated`; infinite where no agreement promises that.
+        least: Agreement below which the quantity is flagged. On simulated animals (`analyses/twin_agreement`) it is the least above which
+            nine of ten units have an error that is tolerated; infinite, so that every unit is flagged, where no agreement promises that.
         tolerated: Error that was tolerated there, in the unit of the difference.
     """
 
@@ -76,18 +77,18 @@ def _correlation(correlated: Callable[[np.ndarray, np.ndarray], np.ndarray], lea
 
 
 QUANTITIES = {
-    "embedding": _correlation(similarity_agreement, 0.9, 0.5),
-    "preferred_orientation": _angle(180.0, 0.9, 15.0),
-    "preferred_direction": _angle(360.0, 0.9, 30.0),
-    "gosi": _number(0.5, 0.1),
-    "gdsi": _number(0.5, 0.1),
+    "embedding": _correlation(similarity_agreement, inf, 0.5),
+    "preferred_orientation": _angle(180.0, 0.832, 20.0),
+    "preferred_direction": _angle(360.0, 0.919, 45.0),
+    "gosi": _number(inf, 0.2),
+    "gdsi": _number(0.584, 0.12),
     "rf_position": Quantity(
         lambda first, second, monitor: less_than_chance(partial(field_distance, monitor=monitor), first, second),
         field_distance,
         "degrees of visual angle",
-        0.9,
-        5.0,
+        0.977,
+        2.0,
     ),
-    "in_silico_correlation": _correlation(similarity_agreement, 0.9, 0.3),
-    "predicted_response": _correlation(response_agreement, 0.9, 0.3),
+    "in_silico_correlation": _correlation(similarity_agreement, 0.915, 0.35),
+    "predicted_response": _correlation(response_agreement, 0.934, 0.4),
 }
