@@ -154,6 +154,14 @@ def test_animals_are_compared_each_among_its_own_units():
     pd.testing.assert_frame_equal(certify(both).query("animal == 'one'").reset_index(drop=True), certify(alone))
 
 
+def test_twins_may_have_their_animals_in_another_order():
+    one = fit(0, animals=("one", "two"))
+    rows = np.roll(np.arange(2 * UNITS), UNITS)
+    units = one.units.iloc[rows].reset_index(drop=True)
+    other = replace(one, units=units, monitors=dict(reversed(one.monitors.items())), values={k: v[rows] for k, v in one.values.items()})
+    assert (certify([one, other])["agreement"] == 1).all()
+
+
 def test_fits_of_other_animals_or_units_and_a_fit_alone_are_refused_in_words():
     one = fit(0)
     with pytest.raises(ValueError, match=r"b: lacks one and has two as well, of the 1 animals of a \(one\).*twins of the same recordings"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -25,13 +26,17 @@ def certify(fits: Sequence[Derived]) -> pd.DataFrame:
         something of the unit); flagged, and note, the words for it.
     """
     fits = list(fits)
-    if len(fits) < 2:
-        raise ValueError(
-            f"{len(fits)} fit of these animals: agreement is between two or more. Train others with --seeds, and give them all."
-        )
-    require_alike(fits)
+    require_alike([(fit.name, fit.units) for fit in fits])
+    fits = [_in_order(fit, list(fits[0].monitors)) for fit in fits]
     tables = [_of_quantity(fits, name, of) for name, of in QUANTITIES.items() if all(name in fit.values for fit in fits)]
     return pd.concat(tables, ignore_index=True)
+
+
+def _in_order(fit: Derived, animals: list[str]) -> Derived:
+    """A fit with its animals in this order."""
+    rows = np.concatenate([np.flatnonzero(fit.units["animal"] == animal) for animal in animals])
+    units = fit.units.iloc[rows].reset_index(drop=True)
+    return replace(fit, units=units, values={name: values[rows] for name, values in fit.values.items()})
 
 
 def _of_quantity(fits: list[Derived], name: str, of: Quantity) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,8 +84,7 @@ def derive(
     else:
         untold["predicted_response"] = "no recording was given, whose held-out trials would be predicted"
     monitors = {animal: seen.monitor for animal, seen in fitted.animals.items()}
-    units = embedded[[*UNIT_KEY, "animal"]].reset_index(drop=True)
-    return Derived(name, stamps(fitted), units, monitors, values, untold)
+    return Derived(name, stamps(fitted), units_of(fitted), monitors, values, untold)
 
 
 def moving_discs(animal: AnimalResponder) -> Iterator[Float[np.ndarray, "frames height width"]]:
@@ -128,23 +127,30 @@ def binned_late(responses: Float[np.ndarray, "frames units"], frame_rate_hz: flo
     return np.asarray(late[: whole * per_bin].reshape(whole, per_bin, responses.shape[1]).mean(1).T)
 
 
-def require_alike(fits: list[Derived]) -> None:
-    """Raise unless all fits have the same animals, with the same units in the same order."""
-    first = fits[0]
-    animals = set(first.monitors)
-    for other in fits[1:]:
-        found = set(other.monitors)
-        if found != animals:
-            lacking, more = sorted(animals - found), sorted(found - animals)
+def units_of(fitted: FittedTwin) -> pd.DataFrame:
+    """Units of all animals of a twin, one animal after the other: session, scan_idx, unit_id, animal."""
+    return pd.concat([seen.units[UNIT_KEY].assign(animal=name) for name, seen in fitted.animals.items()], ignore_index=True)
+
+
+def require_alike(fits: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """Raise unless there are two or more fits, of the same animals, with the same units in the same order.
+
+    Args:
+        fits: Name of each fit and its units, see `units_of`.
+    """
+    same = "Fits are compared on the same units: give twins of the same recordings."
+    if len(fits) < 2:
+        raise ValueError(f"{len(fits)} fit of these animals: agreement is between two or more. Give more, or train some with --seeds.")
+    (first, units), *others = fits
+    known = set(units["animal"])
+    for name, theirs in others:
+        found = set(theirs["animal"])
+        if found != known:
+            lacking, more = sorted(known - found), sorted(found - known)
             told = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"has {', '.join(more)} as well"] * bool(more)
-            raise ValueError(
-                f"{other.name}: {' and '.join(told)}, of the {len(animals)} animals of {first.name} ({', '.join(sorted(animals))}). "
-                "Fits are compared on the same units: give twins of the same recordings."
-            )
-        for name in first.monitors:
-            one, two = (fit.units[fit.units["animal"] == name][UNIT_KEY].to_numpy() for fit in (first, other))
+            listed = f"of the {len(known)} animals of {first} ({', '.join(sorted(known))})"
+            raise ValueError(f"{name}: {' and '.join(told)}, {listed}. {same}")
+        for animal in known:
+            one, two = (table[table["animal"] == animal][UNIT_KEY].to_numpy() for table in (units, theirs))
             if not np.array_equal(one, two):
-                raise ValueError(
-                    f"{other.name}: {name} has {len(two)} units, not the {len(one)} of {first.name} in the same order. "
-                    "Fits are compared on the same units: give twins of the same recordings."
-                )
+                raise ValueError(f"{name}: {animal} has {len(two)} units, not the {len(one)} of {first} in the same order. {same}")

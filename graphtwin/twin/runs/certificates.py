@@ -61,15 +61,16 @@ def agree_twins(
         stimulus: Clips over which units are correlated in silico, as `correlate_twin` takes them; None shows moving discs.
         progress: Show progress bars.
     """
-    from graphtwin.twin.agreement import certify, derive, summarise
+    from graphtwin.twin.agreement import certify, derive, require_alike, summarise, units_of
 
+    twins = {str(run): load_twin(run) for run in twins_in(runs)}
+    require_alike([(name, units_of(fitted)) for name, fitted in twins.items()])
     shown = None if stimulus is None else partial(_clips_to, stimulus=stimulus)
     opened = [open_recording(recording) for recording in recordings]
     fits: list[Derived] = []
-    for run in twins_in(runs):
-        fitted = load_twin(run)
+    for name, fitted in twins.items():
         held_out = {recording.name: fitted.clips(recording, held_out_tiers(recording, fitted)) for recording in opened}
-        fits.append(derive(fitted, str(run), shown, held_out, progress=progress))
+        fits.append(derive(fitted, name, shown, held_out, progress=progress))
     units = certify(fits)
     _warn_of_what_is_shared(fits)
     return Certificate(units, summarise(units), fits[0].untold, {fit.name: fit.stamps for fit in fits})
