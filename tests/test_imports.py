@@ -108,7 +108,20 @@ def test_public_names_come_from_the_rooms_that_define_them():
 
 
 VERBS = {
-    "twin": ["correlate", "embed", "load", "predict", "score", "score_population", "score_predictions", "train", "transfer", "tune"],
+    "twin": [
+        "agree",
+        "correlate",
+        "embed",
+        "load",
+        "predict",
+        "score",
+        "score_population",
+        "score_predictions",
+        "train",
+        "train_seeds",
+        "transfer",
+        "tune",
+    ],
     "graph": ["load", "predict_neurons", "predict_pairs", "score_all"],
 }
 

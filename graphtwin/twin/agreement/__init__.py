@@ -1,7 +1,29 @@
 """How far fits of the same animals agree on what is derived of each unit, and what is therefore not to be taken to an experiment."""
 
 from graphtwin.twin.agreement.certificate import certify, summarise
-from graphtwin.twin.agreement.derived import Derived, derive, require_alike, units_of
+from graphtwin.twin.agreement.derived import (
+    TOLD_BY_GRATINGS,
+    Derived,
+    binned_late,
+    derive,
+    moving_discs,
+    require_alike,
+    shown_once,
+    units_of,
+)
 from graphtwin.twin.agreement.quantities import QUANTITIES, WARNING
 
-__all__ = ["Derived", "QUANTITIES", "WARNING", "certify", "derive", "require_alike", "summarise", "units_of"]
+__all__ = [
+    "Derived",
+    "QUANTITIES",
+    "TOLD_BY_GRATINGS",
+    "WARNING",
+    "binned_late",
+    "certify",
+    "derive",
+    "moving_discs",
+    "require_alike",
+    "shown_once",
+    "summarise",
+    "units_of",
+]
