@@ -5,27 +5,40 @@ python benchmarks/bench_twin.py [PYTHON of an environment with neuralpredictors]
 One baseline stands for the common design: a factorised 3D core (Tran et al. 2018, arXiv:1711.11248) of 32, 64 and 128 channels at the
 full resolution of the video, and a Gaussian readout through `grid_sample`, trained with AdamW in fp32. The other, where an environment
 for it is named, is the stacked 2D core of neuralpredictors (`neuralpredictors_baseline.py`).
+
+Rows of pictures are a recording of single pictures on disk, of 48 x 48 pixels: 420 to train on and 100 to test, each of these seven times.
+They are read as `twin train` and `twin score` read them, and again without keeping what was read and every trial answered by itself.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.twin.data import Window
+from graphtwin.sources import open_recording
+from graphtwin.sources.formats import KeptArrays, Recording
+from graphtwin.twin.data import Clips, Window, clips_of, held_out_clips
 from graphtwin.twin.fit import FoundationConfig, Objective, optimisers
+from graphtwin.twin.fit.readout_prior import evidence
 from graphtwin.twin.model import AnimalStart, Twin, tensors
+from graphtwin.twin.scores.prediction import shown
 
 HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
 UNITS = (1_000, 8_000)
+SIDE, TRAINED, TESTED, REPEATS = 48, 420, 100, 7  # pixels of a picture; pictures; showings of each that is tested
+PICTURE_UNITS = (50, 400)
 
 
 class Baseline(nn.Module):
@@ -111,6 +124,60 @@ def by_neuralpredictors(python: str, units: int) -> float:
     return float(done.stdout.split()[0])
 
 
+def picture_folder(folder: Path, units: int) -> Path:
+    """A recording of single pictures."""
+    rng = np.random.default_rng(0)
+    number = [*range(TRAINED), *np.repeat(np.arange(TRAINED, TRAINED + TESTED), REPEATS).tolist()]
+    album = rng.uniform(0, 255, (TRAINED + TESTED, 1, SIDE, SIDE)).astype(np.float32)
+    for kind in ("images", "responses", "behavior", "pupil_center"):
+        (folder / "data" / kind).mkdir(parents=True)
+    for trial, of in enumerate(number):
+        np.save(folder / f"data/images/{trial}.npy", album[of])
+        np.save(folder / f"data/responses/{trial}.npy", rng.poisson(2.0, units).astype(np.float32))
+        np.save(folder / f"data/behavior/{trial}.npy", np.zeros(3, dtype=np.float32))
+        np.save(folder / f"data/pupil_center/{trial}.npy", np.zeros(2, dtype=np.float32))
+    for kind in ("trials", "neurons"):
+        (folder / "meta" / kind).mkdir(parents=True)
+    np.save(folder / "meta/trials/tiers.npy", np.array(["train" if of < TRAINED else "test" for of in number]))
+    np.save(folder / "meta/neurons/unit_ids.npy", np.arange(units))
+    np.save(folder / "meta/neurons/cell_motor_coordinates.npy", np.zeros((units, 3)))
+    return folder
+
+
+def of_pictures(recording: Recording, together: bool) -> Iterator[tuple[str, float]]:
+    """Presentations a core-second in training, in a pass of settling and in scoring, and trials a core-second in reading."""
+    config = FoundationConfig()
+    training, _ = clips_of(recording)
+    test = held_out_clips(training, ["test"])
+    torch.manual_seed(0)
+    units = len(recording.units)
+    twin = Twin(config.twin, {recording.name: AnimalStart(np.zeros((units, 2)), np.full(units, 0.3), None, 3)})
+    rng, fitted, objective = np.random.default_rng(0), optimisers(twin, config), Objective(twin)
+    step = step_of(lambda: objective(recording.name, training.draw(rng, config.windows, config.window_s)), fitted)
+    pictures = len(training.draw(rng, config.windows, config.window_s).video)
+    yield "training", pictures / core_seconds(step, 3)
+    twin.eval()
+    yield "settling", len(training.rows) / core_seconds(lambda: evidence(twin, recording.name, training), 2)
+    drive = twin.animal(recording.name).pictures
+    assert drive is not None
+    drive.share.fill_(0.5)
+    one_by_one = [replace(test, rows=test.rows[at : at + 1]) for at in range(len(test.rows))]
+    scored: list[Clips] = [test] if together else one_by_one
+    yield "scoring", len(test.rows) / core_seconds(lambda: [list(shown(twin, part)) for part in scored], 1)
+    yield "reading", len(test.rows) / core_seconds(lambda: [test.read(int(row)) for row in test.rows], 2)
+
+
+def picture_rows(units: int) -> None:
+    """Print what pictures cost, and what they would cost read again and answered one by one."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = picture_folder(Path(made) / "static1-1-1", units)
+        now = dict(of_pictures(open_recording(folder), together=True))
+        with mock.patch("graphtwin.sources.loaders.sensorium.KeptArrays", return_value=KeptArrays(most=0)):
+            again = dict(of_pictures(open_recording(folder), together=False))
+        for name, rate in now.items():
+            print(f"pictures, {units:,} units: {name} {rate:,.0f} a core-second, {rate / again[name]:.1f} x read again, one by one")
+
+
 def main(python: str | None = None) -> None:
     torch.set_num_threads(1)
     for units in UNITS:
@@ -123,6 +190,9 @@ def main(python: str | None = None) -> None:
         if python is not None:
             library = by_neuralpredictors(python, units)
             print(f"{units:,} units: {training / library:.0f} x the stacked 2D core of neuralpredictors ({library:.1f})")
+    for units in PICTURE_UNITS:
+        picture_rows(units)
+    print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MB")
 
 
 if __name__ == "__main__":

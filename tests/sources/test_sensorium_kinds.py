@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from graphtwin.sources.doors import open_recording
+from graphtwin.sources.formats.kept_arrays import MOST_BYTES, KeptArrays
 from graphtwin.sources.loaders.sensorium import read_sensorium
 
 N_UNITS, N_FRAMES, HEIGHT, WIDTH = 5, 20, 4, 6
@@ -345,3 +347,41 @@ def test_one_name_for_pictures_that_differ_makes_no_repeats(tmp_path: Path, capl
     with caplog.at_level(logging.WARNING, "graphtwin"):
         assert read_sensorium(pictures).trials["stimulus"].nunique() == 3
     assert "1 of 2 names in frame_image_id are given to pictures that differ" in caplog.text
+
+
+@pytest.mark.parametrize("most", [0, 3 * HEIGHT * WIDTH * 4, MOST_BYTES], ids=["none", "three pictures", "all"])
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_pictures_that_are_kept_are_bit_by_bit_those_that_are_opened_again(tmp_path: Path, monkeypatch, most: int, packed: bool):
+    pictures = picture_folder(tmp_path / "static1-1-1")
+    if packed:
+        shutil.make_archive(str(pictures), "zip", pictures)
+    monkeypatch.setattr("graphtwin.sources.loaders.sensorium.KeptArrays", lambda: KeptArrays(most))
+    recording = read_sensorium(pictures.with_suffix(".zip") if packed else pictures)
+    for row, number in enumerate(recording.trials["trial"]):
+        for _ in range(2):
+            trial = recording.open_trial(row)
+            opened = (trial.video, trial.responses, trial.behaviour, trial.eye_position)
+            for values, kind in zip(opened, ("images", "responses", "behavior", "pupil_center"), strict=True):
+                stored = np.load(pictures / f"data/{kind}/{number}.npy")
+                assert values is not None
+                assert values.dtype == stored.dtype
+                assert values.tobytes() == stored.tobytes()
+
+
+def test_arrays_are_kept_up_to_a_bound_and_go_to_no_other_process():
+    stored = {name: np.arange(10.0) + at for at, name in enumerate("abc")}
+    read: list[str] = []
+    kept = KeptArrays(most=160)
+
+    def read_one(name: str) -> np.ndarray:
+        read.append(name)
+        return stored[name]
+
+    for name in "abcabc":
+        np.testing.assert_array_equal(kept.of(name, read_one), stored[name])
+    assert read == ["a", "b", "c", "c"]
+    assert kept.size == 160
+    assert not kept.of("a", stored.__getitem__).flags.writeable
+    other = pickle.loads(pickle.dumps(kept))
+    assert other.most == 160
+    assert not other.arrays

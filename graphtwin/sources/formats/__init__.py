@@ -11,6 +11,7 @@ from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interp
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
+from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.measures import metres_a_second
@@ -46,6 +47,7 @@ from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_fil
 
 __all__ = [
     "ArrayFiles",
+    "KeptArrays",
     "DECLARED",
     "LONGEST_STEP_S",
     "PLANES",

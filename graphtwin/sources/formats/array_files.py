@@ -22,6 +22,8 @@ import numpy as np
 
 from graphtwin import schema
 from graphtwin.config import nearest_of
+from graphtwin.sources.formats.kept_arrays import KeptArrays
+from graphtwin.sources.formats.npy_header import header_of
 
 log = logging.getLogger("graphtwin")
 
@@ -30,7 +32,6 @@ TOPS = ("data", "meta")  # folders of a recording that hold its arrays
 DEEPEST = 4  # folders above an array, at most: meta/statistics/responses/all
 LEFTOVERS = ("__macosx", "thumbs.db", "desktop.ini")  # what file managers leave, beside what begins with a dot
 MOST_DEFLATED = 1100  # bytes that a byte of a .zip unpacks to at most: 1032 by the format
-POINTER = b"version https://git-lfs"  # first bytes of a file whose content Git LFS has not brought yet
 UNREADABLE = (
     ValueError,
     EOFError,
@@ -53,11 +54,13 @@ class ArrayFiles:
         path: Folder, or .zip.
         stored: Name of each array as it is stored, in the folder or the archive; `data/videos/000.NPY` is `data/videos/0.npy` here.
         settings_name: Name of the settings in the archive; empty where there are none.
+        kept: Arrays that stay in memory once they were read; None where each is read again, of a folder by memory map.
     """
 
     path: Path
     stored: dict[str, str]
     settings_name: str = ""
+    kept: KeptArrays | None = None
 
     @property
     def name(self) -> str:
@@ -96,6 +99,9 @@ class ArrayFiles:
 
     def array(self, name: str) -> np.ndarray:
         """One array of numbers or text, of a folder as a memory map; an error that names the file where it is missing or broken."""
+        return self._read(name) if self.kept is None else self.kept.of(name, self._read)
+
+    def _read(self, name: str) -> np.ndarray:
         if name not in self.stored:
             raise FileNotFoundError(
                 f"{self.path}/{name}: this file is missing ({nearest_of(name, self.stored, 'nearest {} ')}of {len(self.stored)} arrays). "
@@ -148,7 +154,7 @@ class ArrayFiles:
     def _mapped(self, name: str) -> np.ndarray | str:
         path = self.path / self.stored[name]
         with path.open("rb") as file:
-            header = _header(file, os.fstat(file.fileno()).st_size)
+            header = header_of(file, os.fstat(file.fileno()).st_size)
             if isinstance(header, str):
                 return header
             shape, in_columns, dtype = header
@@ -162,7 +168,7 @@ class ArrayFiles:
             if member.file_size > MOST_DEFLATED * (member.compress_size + 1000):
                 raise ValueError(f"{member.compress_size} packed bytes cannot hold {member.file_size}")
             with archive.open(member) as file:
-                header = _header(file, member.file_size)
+                header = header_of(file, member.file_size)
                 if isinstance(header, str):
                     return header
                 shape, in_columns, dtype = header
@@ -175,27 +181,6 @@ def _whole(numbers: np.ndarray) -> np.ndarray:
     if numbers.dtype.kind == "f":
         return np.isfinite(numbers) & (np.abs(numbers) <= 2.0**53) & (np.trunc(numbers) == numbers)
     return np.asarray(numbers <= np.iinfo(np.int64).max, dtype=bool)
-
-
-def _header(file: Any, size: int) -> tuple[tuple[int, ...], bool, np.dtype] | str:
-    """Shape, order and dtype of an .npy file whose content follows, or in words why it is not read."""
-    start = file.read(len(POINTER))
-    if start == POINTER:
-        return "is a pointer of Git LFS, without its content. Fetch it: `git lfs pull`."
-    file.seek(0)
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        return f"is an .npy file of version {version}, for columns with names. Save an array of numbers or text."
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, in_columns, dtype = read(file)
-    if dtype.hasobject:
-        return "holds Python objects as a pickle, which is never opened. Save it again as numbers or text, without dtype object."
-    if dtype.kind not in "biufcSU" or dtype.subdtype is not None:
-        return f"holds {dtype}, where numbers or text are expected. Save a plain array."
-    promised, left = math.prod(shape) * dtype.itemsize, size - file.tell()
-    if min(shape, default=1) < 0 or promised > left:
-        raise ValueError(f"its header promises {promised} bytes of shape {shape}, but {left} follow")
-    return shape, in_columns, dtype
 
 
 def array_files(path: Path) -> ArrayFiles:

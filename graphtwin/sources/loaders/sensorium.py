@@ -1,9 +1,10 @@
 """Recordings of the Sensorium releases: `static*` of 2022 (images) and `dynamic*` of 2023 (video), as a folder or as the .zip beside it.
 
-Files are opened by memory map and never written. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with
-which video and responses must agree. Repeats are clips whose valid frames are the same, in whatever numbers they are stored. `config.json`
-may say what the layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names. Beyond the releases
-`meta/trials/n_repeats.npy` may say, a number a trial, how many showings the responses of each are the mean of.
+Files are never written. Those of video are opened by memory map; those of pictures, once they were looked at, stay in memory as far as they
+fit. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with which video and responses must agree. Repeats are
+clips whose valid frames are the same, in whatever numbers they are stored. `config.json` may say what the layout does not: frame rate,
+monitor, names of behaviour, colour channel, folders under other names. Beyond the releases `meta/trials/n_repeats.npy` may say, a number a
+trial, how many showings the responses of each are the mean of.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import logging
 import re
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +24,7 @@ import pandas as pd
 from graphtwin.sources.formats import (
     DECLARED,
     ArrayFiles,
+    KeptArrays,
     Recording,
     ReleaseLayout,
     Trial,
@@ -62,6 +65,8 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     settings = files.settings()
     files = linked(files, settings)
     layout = layout_of(files, settings)
+    if layout.stimulus == "images":
+        files = replace(files, kept=KeptArrays())
     tiers = _tiers(files)
     units = _units(files)
     trials = _trials(files, layout, tiers, len(units))

@@ -53,14 +53,14 @@ def _scattered(pictures: torch.Tensor) -> torch.Tensor:
     padded = functional.pad(pictures[:, None], (margins, margins, margin, margin), mode="reflect")[:, 0]
     filters = _filters(height, *padded.shape[1:])
     fine, coarse = filters.fine.to(pictures.device), filters.coarse.to(pictures.device)
-    maps = torch.fft.ifft2(torch.fft.fft2(padded)[:, None, None] * fine).abs()
-    inside = maps[..., margin : margin + height, margins : margins + width]
-    first = _averaged(inside.square()).sqrt()
-    second = []
+    squares = _squared(torch.fft.ifft2(torch.fft.fft2(padded)[:, None, None] * fine))
+    first = _averaged(squares[..., margin : margin + height, margins : margins + width]).sqrt()
+    maps, second = squares[:, COARSEST:].sqrt_(), []
     for scale in range(COARSEST, SCALES):
-        spectrum = _lower_half(torch.fft.fft2(maps[:, scale]))[:, :, None, None]
-        again = torch.fft.ifft2(spectrum * coarse[: scale - 1, ::2]).abs()
-        second.append(_averaged(again[..., margin // 2 : (margin + height) // 2, margins // 2 : (margins + width) // 2]))
+        spectrum = _lower_half(torch.fft.fft2(maps[:, scale - COARSEST]))[:, :, None, None]
+        again = torch.fft.ifft2(spectrum * coarse[: scale - 1, ::2])
+        inside = again[..., margin // 2 : (margin + height) // 2, margins // 2 : (margins + width) // 2]
+        second.append(_averaged(_squared(inside).sqrt_()))
     halves = functional.adaptive_avg_pool2d(pictures[:, None], 2 * CELLS).unflatten(2, (CELLS, 2)).unflatten(4, (CELLS, 2))
     luminance = halves[:, 0].permute(0, 2, 4, 1, 3).flatten(1, 2).flatten(2)
     energies = torch.cat([part.flatten(1, -3).flatten(2) for part in (first, *second)], dim=1)
@@ -88,7 +88,13 @@ def _lower_half(spectrum: torch.Tensor) -> torch.Tensor:
     return spectrum
 
 
+def _squared(waves: torch.Tensor) -> torch.Tensor:
+    """Squared moduli; torch's own moduli of complex numbers take three times as long."""
+    real, imaginary = torch.view_as_real(waves).unbind(-1)
+    return torch.addcmul(real * real, imaginary, imaginary)
+
+
 def _averaged(maps: torch.Tensor) -> torch.Tensor:
     """Means over the cells of the grid, of maps of any number of leading axes."""
-    flat = functional.adaptive_avg_pool2d(maps.flatten(0, -3), CELLS)
-    return flat.unflatten(0, maps.shape[:-2])
+    down, across = (functional.adaptive_avg_pool1d(torch.eye(side, device=maps.device), CELLS) for side in maps.shape[-2:])
+    return down.T @ (maps @ across)

@@ -60,13 +60,15 @@ def intercept(
         variance = (n * (responses - mean) ** 2).mean(0)
         return Intercept(mean[:, None], variance.clamp(min=LEAST_VARIANCE).log()[:, None])
     mean = mean.clamp(min=1e-3)
+    if family is FAMILIES["poisson"]:  # whose rate is the mean response
+        return Intercept(mean[:, None], torch.tensor(family.shapes).repeat(len(mean), 1))
     log_rate = mean.log().clone().requires_grad_()
     others = torch.zeros(len(mean), family.outputs - 1, requires_grad=True)
     shape = torch.tensor(family.shapes).repeat(len(mean), 1).requires_grad_()
     free = [part for part in (log_rate, others, shape) if part.numel()]
     optimiser = torch.optim.Adam(free, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
-    for _ in range(0 if family is FAMILIES["poisson"] else STEPS):  # a Poisson rate is the mean response
+    for _ in range(STEPS):
         optimiser.zero_grad()
         numbers = torch.cat([log_rate.exp()[:, None], others], dim=1)
         (-family.log_likelihood(numbers.expand(len(responses), -1, -1), shape, responses, n).mean(0).sum()).backward()

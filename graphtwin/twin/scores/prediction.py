@@ -25,8 +25,24 @@ def predict_trials(twin: Twin, name: str, window: Window) -> Float[np.ndarray, "
         name: Name of the animal.
         window: Window of whole clips.
     """
-    numbers, _ = twin(name, *tensors(window, twin.device))
-    return np.asarray(twin.mean(name, numbers).cpu().numpy())
+    return np.asarray(twin.mean(name, numbers_of(twin, name, window)).cpu().numpy())
+
+
+@torch.no_grad()
+def numbers_of(twin: Twin, name: str, window: Window) -> Float[torch.Tensor, "clips frames units outputs"]:
+    """Numbers of the response distributions; clips of the same frames, behaviour and eye position are answered once.
+
+    Args:
+        twin: Twin in eval mode.
+        name: Name of the animal.
+        window: Window of whole clips.
+    """
+    seen: dict[tuple[bytes, ...], int] = {}
+    parts = (window.video, window.behaviour, window.eye_position)
+    answer_of = [seen.setdefault(tuple(part[clip].tobytes() for part in parts), len(seen)) for clip in range(len(window.video))]
+    first = np.unique(answer_of, return_index=True)[1]
+    numbers, _ = twin(name, *tensors(Window(**{part: values[first] for part, values in vars(window).items()}), twin.device))
+    return torch.as_tensor(numbers)[answer_of]
 
 
 def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: bool = False) -> Iterator[Shown]:
@@ -88,7 +104,7 @@ def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"
 @torch.no_grad()
 def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "clips frames units"]]:
     """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of whole clips."""
-    numbers, _ = twin(name, *tensors(window, twin.device))
+    numbers = numbers_of(twin, name, window)
     found = [window.responses, twin.mean(name, numbers).cpu().numpy()]
     if baseline is not None:
         y, numbers, shape = torch.from_numpy(window.responses), numbers.cpu(), twin.animal(name).shape.cpu()
