@@ -385,3 +385,12 @@ def test_arrays_are_kept_up_to_a_bound_and_go_to_no_other_process():
     other = pickle.loads(pickle.dumps(kept))
     assert other.most == 160
     assert not other.arrays
+
+
+def test_a_picture_that_is_trained_on_under_another_name_is_told(tmp_path: Path, caplog):
+    pictures = picture_folder(tmp_path / "static1-1-1")
+    save(pictures / "data/images/2.npy", np.load(pictures / "data/images/0.npy"))
+    save(pictures / "meta/trials/frame_image_id.npy", np.array([7, 8, 9]))
+    with caplog.at_level(logging.WARNING):
+        assert read_sensorium(pictures).trials["stimulus"].tolist() == ["7", "8", "9"]
+    assert "1 of 1 pictures of tier test are shown in training, pixel by pixel, under other names in frame_image_id" in caplog.text

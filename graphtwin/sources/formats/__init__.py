@@ -13,6 +13,7 @@ from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
+from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.measures import metres_a_second
 from graphtwin.sources.formats.nwb_file import (
@@ -46,6 +47,8 @@ from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
 
 __all__ = [
+    "require_no_leakage",
+    "tell_shown_elsewhere",
     "ArrayFiles",
     "KeptArrays",
     "DECLARED",

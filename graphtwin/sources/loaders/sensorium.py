@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -36,8 +35,10 @@ from graphtwin.sources.formats import (
     linked,
     monitor_in,
     picture,
+    require_no_leakage,
     rows_as_frames,
     session_number,
+    tell_shown_elsewhere,
 )
 
 log = logging.getLogger("graphtwin")
@@ -70,7 +71,7 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     tiers = _tiers(files)
     units = _units(files)
     trials = _trials(files, layout, tiers, len(units))
-    _require_no_leakage(trials, files.name, leakage_is_error)
+    require_no_leakage(trials, files.name, leakage_is_error)
     units["fires"] = _fires(files, trials, len(units))
     _say(files, layout, settings, trials, units)
     return Recording(
@@ -154,7 +155,10 @@ def _trials(files: ArrayFiles, layout: ReleaseLayout, tiers: np.ndarray, n_units
     trials.insert(3, "kind", layout.stimulus.removesuffix("s") if kinds is None else kinds[numbers].astype(str))
     if n_repeats is not None:
         trials["n_repeats"] = n_repeats[numbers]
-    return trials if images is None else trials.assign(stimulus=_stimuli(images[numbers].astype(str), trials["stimulus"], files))
+    if images is None:
+        return trials
+    tell_shown_elsewhere(trials, files.name)
+    return trials.assign(stimulus=_stimuli(images[numbers].astype(str), trials["stimulus"], files))
 
 
 def _of_trials(files: ArrayFiles, name: str, n_trials: int) -> np.ndarray | None:
@@ -249,22 +253,6 @@ def _open(files: ArrayFiles, layout: ReleaseLayout, n_units: int, trials: np.nda
                 f"{int(np.flatnonzero(wrong)[0])}. Leave the trial out: responses are never filled in."
             )
     return Trial(as_floats(video), responses, as_floats(behaviour[:n]), as_floats(eye[:n]))
-
-
-def _require_no_leakage(trials: pd.DataFrame, name: str, is_error: bool) -> None:
-    """Raise, or warn, when a clip is in training and in another tier: a model would be scored on what it was trained on."""
-    tiers = trials[trials["tier"] != "none"].groupby("stimulus")["tier"].unique()
-    shared = tiers[tiers.map(lambda found: "train" in found and len(found) > 1)]
-    if len(shared) == 0:
-        return
-    others = sorted({str(tier) for found in shared for tier in found} - {"train"})
-    words = (
-        f"{name}: {len(shared)} of {len(tiers)} clips are shown in training and also in {others}: "
-        "scores there would be of clips trained on. Leave these trials out of one of both"
-    )
-    if is_error:
-        raise ValueError(f"{words}, or read with leakage_is_error=False.")
-    warnings.warn(f"{words}.", stacklevel=3)
 
 
 def _largest_responses(files: ArrayFiles, n_units: int) -> np.ndarray | None:
