@@ -11,7 +11,7 @@ from graphtwin.twin.data.clips import clips_of, held_out_clips
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
 from graphtwin.twin.population.noise_correlations import measured_noise_correlations, repeat_residuals, resampled_agreement
-from graphtwin.twin.population.recorded import RecordedPopulation, RecordedPopulationConfig, read_population
+from graphtwin.twin.population.recorded import RecordedPopulation, RecordedPopulationConfig, as_counts, read_population
 from graphtwin.twin.population.recorded_scores import PopulationReport, score_recorded_population
 from tests.twin.planted_population import planted_population, quick_config
 from tests.twin.planted_recording import plant
@@ -113,3 +113,12 @@ def test_the_interval_of_an_agreement_over_pairs_holds_it_and_is_wider_than_pair
     r = np.corrcoef(truth[pairs], noisy[pairs])[0, 1]
     assert np.quantile(drawn, 0.025) < r < np.quantile(drawn, 0.975)
     assert drawn.std() > (1 - r**2) / np.sqrt(len(pairs[0]))
+
+
+def test_counts_that_were_standardised_are_counted_again_and_others_stay_fractions():
+    rng = np.random.default_rng(0)
+    counts, deviation = rng.poisson([0.2, 3.0, 400.0], (500, 3)).astype(np.float64), np.array([0.031, 1.7, 19.3])
+    standardised = (counts.astype(np.float32) / deviation.astype(np.float32)).astype(np.float32)
+    np.testing.assert_array_equal(as_counts(standardised, deviation), counts)
+    means = counts[:, :1] + 1 / 7
+    assert (as_counts((means / deviation[:1]).astype(np.float32), deviation[:1]) % 1 > 0.1).all()

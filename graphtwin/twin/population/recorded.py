@@ -36,7 +36,7 @@ class RecordedPopulation:
 
     Attributes:
         predicted: Expected responses of the twin, standardised.
-        responses: Responses of single trials, standardised.
+        responses: Responses of single trials, standardised; as they were counted where the model is one of counts.
         trial: Number of each sample's trial, from 0.
         stimulus: Number of each sample's stimulus and place in it; repeats have the same.
     """
@@ -119,4 +119,18 @@ def read_population(
         )
     parts = [read[row] for row in sorted(read)]
     predicted, responses, stimulus = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if config.population.kind == "counts":
+        responses = as_counts(responses, clips.scales.responses)
     return RecordedPopulation(predicted, responses, np.repeat(np.arange(len(parts)), [len(part[2]) for part in parts]), stimulus)
+
+
+def as_counts(responses: Float[np.ndarray, "samples units"], deviation: Float[np.ndarray, " units"]) -> Float[np.ndarray, "samples units"]:
+    """Standardised responses as they were counted; those that were no counts stay fractions, which the population model refuses.
+
+    Args:
+        responses: Responses over each unit's deviation, in single precision.
+        deviation: Deviation that divided them.
+    """
+    counted = responses.astype(np.float64) * deviation
+    whole = np.round(counted)
+    return np.where(np.abs(counted - whole) < 1e-5 * np.maximum(whole, 1.0), whole, counted).astype(np.float32)
