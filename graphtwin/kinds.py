@@ -47,9 +47,10 @@ TWIN = Kind(
     "twin",
     "a functional twin",
     "graphtwin twin train",
-    "`graphtwin twin score | population | predict | embed | tune | correlate | agree | transfer` and graphtwin.twin",
+    "`graphtwin twin score | population | predict | embed | tune | correlate | agree | transfer | ablate` and graphtwin.twin",
     settings="clips",
 )
+ABLATION = Kind("twin ablation", "an ablation of a twin", "graphtwin twin ablate", "whoever reads its table, ablations.csv")
 SIMULATION = Kind("simulation", "a simulated cortex", "graphtwin simulate", "`graphtwin check`", settings="animals")
 LIKE_TO_LIKE = Kind(
     "like-to-like analysis",
@@ -67,7 +68,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, SIMULATION, LIKE_TO_LIKE, POWER, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.folders import written
-from graphtwin.kinds import FILE, LIKE_TO_LIKE, MEASURED, POWER, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
+from graphtwin.kinds import ABLATION, FILE, LIKE_TO_LIKE, MEASURED, POWER, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
 from graphtwin.wiring.pairs.planted import Planted, plant
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
+KINDS |= {"ablation": ABLATION}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
@@ -60,6 +61,7 @@ FOLDERS = {
     "simulation": (of_kind(SIMULATION), "is a simulated cortex"),
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "power": (of_kind(POWER), "is a power analysis"),
+    "ablation": (of_kind(ABLATION), "is an ablation of a twin"),
     "measured": (of_kind(MEASURED), "is what was measured of a simulated cortex"),
     "earlier run": (
         filled(config_toml=EARLIER["run"], twin_pt="weights"),
@@ -90,6 +92,7 @@ READERS = {
     "predict neurons": ("predict {folder} --neurons {neurons} --out {new}.csv", {"run"}),
     "check": ("check {folder} --out {new}.csv", {"simulation"}),
     "twin transfer": ("twin transfer {folder} {recording} --out {new}", {"twin"}),
+    "twin ablate": ("twin ablate {folder} {recording} --out {new}", {"twin"}),
     "twin score": ("twin score {folder} {recording} --out {new}.csv", {"twin"}),
     "twin population": ("twin population {folder} {recording} --out {new}.csv", {"twin"}),
     "twin predict": ("twin predict {folder} --stimulus {movie} --out {new}.npy", {"twin"}),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import check, graph, pairs, power, settings_table, simulation, twin, twin_made
+from graphtwin.cli import ablate, check, graph, pairs, power, settings_table, simulation, twin, twin_made
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ app = typer.Typer(
 for family in (graph, pairs, power, simulation, check, settings_table):
     app.add_typer(family.app)
 twin.app.add_typer(twin_made.app)
+twin.app.add_typer(ablate.app)
 app.add_typer(twin.app, name="twin")
 
 EXAMPLES = """[bold]Examples[/bold]

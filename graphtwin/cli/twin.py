@@ -44,6 +44,7 @@ app = typer.Typer(
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fit.epochs=20; may be repeated.")]
 Minutes = Annotated[float | None, typer.Option(min=0.0, help="Minutes of each recording's training trials (default: all).")]
+Images = Annotated[int | None, typer.Option(min=1, help="Pictures of each recording's training trials, with all repeats (default: all).")]
 Seed = Annotated[int, typer.Option(min=0, help="The root of every random draw.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the numerical libraries.")]
@@ -56,6 +57,7 @@ def _train(
     recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     minutes: Minutes = None,
+    images: Images = None,
     seed: Seed = 0,
     seeds: Annotated[
         int, typer.Option(min=1, help="Twins to train, one after the other, in folders seed-0, seed-1 ... of --out, for `agree`.")
@@ -75,10 +77,10 @@ def _train(
         from graphtwin.twin.runs import train_twin, train_twins
 
         if seeds > 1:
-            train_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force)
+            train_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force, images)
             typer.echo(f"{out}: {seeds} twins; `graphtwin twin agree {out} --out agreement.csv` says what they agree on")
             return
-        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force)
+        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force, images)
         typer.echo(
             f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
         )
@@ -90,6 +92,7 @@ def _transfer(
     recording: Annotated[Path, typer.Argument(help="The new animal.")],
     out: Annotated[Path, typer.Option(help="Folder to write for the new animal.")],
     minutes: Minutes = None,
+    images: Images = None,
     seed: Seed = 0,
     resume: Resume = False,
     threads: Threads = 2,
@@ -107,7 +110,7 @@ def _transfer(
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
-        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force)
+        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force, images)
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 

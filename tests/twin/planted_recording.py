@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 
 from graphtwin.sources.formats.recording import Recording, Trial
 
@@ -63,23 +63,29 @@ def plant(
     seed: int = 0,
     rate: float = 0.4,
     name: str = "planted",
+    gain: float = 0.3,
+    gaze_px: float = 0.0,
 ) -> Planted:
-    """An animal of complex cells: Poisson responses to training clips, and to test clips that are shown several times."""
+    """An animal of complex cells: Poisson responses to training clips, and to test clips that are shown several times.
+
+    Running of SD 1.2 changes the logarithm of all rates by `gain`, and an SD of horizontal eye position shifts what all see by `gaze_px`.
+    """
     rng = np.random.default_rng(seed)
     gabors, centres = fields(rng, units, height, width)
     kept, rates, rows = [], [], []
     shown = [("train", 1)] * train + [("test", repeats)] * test
     for stimulus, (tier, times) in enumerate(shown):
         video = movie(rng, frames, height, width)
-        drive = ((video.reshape(frames, -1) - 128) / 40 @ gabors.reshape(2 * units, -1).T).reshape(frames, units, 2)
-        energy = np.roll((drive**2).sum(2), LAG, axis=0)
-        energy[:LAG] = energy[LAG]
         for _ in range(times):
+            look = gaussian_filter(rng.standard_normal(frames), 15, mode="wrap") * 7.3 if gaze_px else np.zeros(frames)  # of SD 1
+            seen = np.stack([shift(frame, (0, -gaze_px * to), order=1, mode="nearest") for frame, to in zip(video, look, strict=True)])
+            drive = ((seen.reshape(frames, -1) - 128) / 40 @ gabors.reshape(2 * units, -1).T).reshape(frames, units, 2)
+            energy = np.roll((drive**2).sum(2), LAG, axis=0)
+            energy[:LAG] = energy[LAG]
             running = gaussian_filter(rng.standard_normal(frames), 20, mode="wrap") * 10
-            gain = np.exp(0.3 * running)[:, None]
-            expected = rate * gain * energy**1.5 / (energy**1.5).mean()
+            expected = rate * np.exp(gain * running)[:, None] * energy**1.5 / (energy**1.5).mean()
             behaviour = np.column_stack([rng.standard_normal(frames) * 0.1 + 5, running]).astype(np.float32)
-            eye = np.column_stack([np.full(frames, 10.0), np.full(frames, 20.0)]).astype(np.float32)
+            eye = np.column_stack([10.0 + look, np.full(frames, 20.0)]).astype(np.float32)
             kept.append(Trial(video, rng.poisson(expected).astype(np.float32), behaviour, eye))
             rates.append(expected)
             rows.append((len(rows), tier, f"clip {stimulus}", "movie", frames, True))

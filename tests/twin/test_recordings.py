@@ -116,6 +116,20 @@ def test_a_step_reads_as_many_pictures_as_its_windows_have_frames_and_a_pass_rea
         train.first_minutes(3.0)
 
 
+def test_the_first_pictures_come_with_all_their_repeats(planted: Planted):
+    pictures = [Trial(*(values[:1] for values in vars(trial).values())) for trial in planted.trials]
+    recording = replace(planted.recording, frame_rate_hz=float("nan"), open_trial=lambda row: pictures[row])
+    shown = [f"picture {at}" for at in (2, 0, 2, 1, 0)]
+    clips = Clips(recording, np.arange(5), clips_of(recording)[0].scales, ClipConfig())
+    named = replace(clips, recording=replace(recording, trials=recording.trials.assign(stimulus=(shown * len(pictures))[: len(pictures)])))
+    assert named.first_images(2).rows.tolist() == [0, 1, 2, 4]
+    assert named.first_images(9).rows.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="0 pictures leave nothing to learn from"):
+        named.first_images(0)
+    with pytest.raises(ValueError, match="its trials are clips, of which minutes are taken"):
+        clips_of(planted.recording)[0].first_images(3)
+
+
 def test_eye_position_that_was_lost_is_the_mean_and_counted(planted: Planted):
     row = int(clips_of(planted.recording)[0].rows[0])
     lost = planted.trials[row].eye_position.copy()

@@ -172,12 +172,20 @@ class Clips:
     def first_minutes(self, minutes: float) -> Clips:
         """The first trials that together last this long, the last of them whole."""
         if self.pictures:
-            raise ValueError(f"{self.name}: single pictures have no length to cut {minutes:g} minutes from. Leave minutes out.")
+            raise ValueError(f"{self.name}: single pictures have no length to cut {minutes:g} minutes from. Give images instead.")
         if minutes <= 0:
             raise ValueError(f"{self.name}: {minutes:g} minutes leave no trial to learn from. Give a number above 0, or leave minutes out.")
         seconds = np.cumsum(self.n_frames()) / self.frame_rate_hz
         kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
         return replace(self, rows=self.rows[:kept])
+
+    def first_images(self, images: int) -> Clips:
+        """The trials of the first different pictures, all repeats of them."""
+        if not self.pictures:
+            raise ValueError(f"{self.name}: its trials are clips, of which minutes are taken. Leave images out, or give minutes.")
+        if images < 1:
+            raise ValueError(f"{self.name}: {images} pictures leave nothing to learn from. Give 1 or more, or leave images out.")
+        return replace(self, rows=np.sort(np.concatenate(list(self.repeats().values())[:images])))
 
     def _standardised(self, trial: Trial, n_repeats: float, origin: str) -> Window:
         video = np.asarray(trial.video, dtype=np.float32)

@@ -1,5 +1,6 @@
 """Training, what readouts have in common, and a fitted twin apart from its data."""
 
+from graphtwin.twin.fit.ablations import PARTS
 from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
 from graphtwin.twin.fit.fingerprint import stamps
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
@@ -8,6 +9,7 @@ from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 
 __all__ = [
+    "PARTS",
     "AnimalResponder",
     "FittedTwin",
     "FoundationConfig",

@@ -61,6 +61,9 @@ class FoundationConfig(BaseModel):
     readout_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the weights, biases and gains of readouts.")
     position_learning_rate: float = Field(0.002, gt=0, description="Learning rate of readout positions.")
     perspective_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the way from eye position to view.")
+    settle: bool = Field(
+        True, description="Whether readouts become, after the fit, their posterior means under what those of all units have in common."
+    )
     readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
 
 
@@ -92,6 +95,7 @@ def train_foundation(
     minutes: float | None = None,
     onto: Twin | None = None,
     device: str = "cpu",
+    images: int | None = None,
 ) -> Trained:
     """A twin of the animals recorded: one core for all, the rest of each its own.
 
@@ -104,6 +108,7 @@ def train_foundation(
         minutes: Minutes of each animal's training trials that are used; None uses all.
         onto: Twin whose core, and what it expects of readouts, are kept as they are; None trains a core from the start.
         device: Device on which torch computes, as "cuda"; the twin comes back on the CPU.
+        images: Different pictures of each animal's training trials that are used, all repeats of them; None uses all.
     """
     config = config or FoundationConfig()
     names = {recording.name for recording in recordings}
@@ -115,6 +120,8 @@ def train_foundation(
     config, clips = with_family(config, clips)
     if minutes is not None:
         clips = {name: (training.first_minutes(minutes), validation) for name, (training, validation) in clips.items()}
+    if images is not None:
+        clips = {name: (training.first_images(images), validation) for name, (training, validation) in clips.items()}
     starts = {name: start_of(both[0], config, progress) for name, both in clips.items()}
     with torch_seeded(int(seed_for(seed, "weights").generate_state(1, np.uint32)[0])):
         twin = Twin(config.twin, starts)
@@ -176,6 +183,9 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
     """
     objective = Objective(twin)
     fitted = validation_losses(objective, clips, config)
+    if not config.settle:
+        loss = float(torch.stack([losses.mean() for losses in fitted.values()]).mean())
+        return {"fitted": loss, "settled": loss, "share_of_units": 0.0}
     readouts = {name: twin.animal(name).readout for name in clips}
     before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
     known = ReadoutPrior(*(part.cpu().double() for part in twin.prior())) if twin.core_is_kept else None

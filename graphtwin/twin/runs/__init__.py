@@ -1,5 +1,6 @@
 """The functional twin on files: train, transfer, score, predict, embed."""
 
+from graphtwin.twin.runs.ablated import ablate_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import correlate_twin, embed_twin, tune_twin
@@ -11,6 +12,7 @@ from graphtwin.twin.runs.video import predict_video, read_video, write_predictio
 __all__ = [
     "Certificate",
     "Scored",
+    "ablate_twin",
     "agree_twins",
     "correlate_twin",
     "embed_twin",

@@ -47,6 +47,7 @@ def train_twin(
     threads: int = 2,
     device: Device = "auto",
     force: bool = False,
+    images: int | None = None,
 ) -> Path:
     """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json, fingerprint.json.
 
@@ -60,11 +61,12 @@ def train_twin(
         threads: Threads of torch.
         device: Device on which torch computes.
         force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
+        images: Different pictures of each recording's training trials that are used; None uses all.
     """
     from graphtwin.twin.fit import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force)
+    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force, images)
 
 
 def train_twins(
@@ -78,6 +80,7 @@ def train_twins(
     threads: int = 2,
     device: Device = "auto",
     force: bool = False,
+    images: int | None = None,
 ) -> list[Path]:
     """Train twins that differ in their seed alone, one after the other, in folders `seed-0`, `seed-1` ... for `agree_twins` to compare.
 
@@ -94,6 +97,7 @@ def train_twins(
         threads: Threads of torch.
         device: Device on which torch computes.
         force: Take away the twins that are there, each as its turn comes, and begin anew.
+        images: Number of pictures of each recording that are used, of those of its training trials; None uses all.
 
     Returns:
         The folders of the twins.
@@ -106,10 +110,10 @@ def train_twins(
         if resume and is_finished(place):
             require_twin_place(place, config, resume, force, folders)
             recordings = [open_recording(folder) for folder in folders]
-            require_begun_alike(_provenance(recordings, None, minutes, number, threads, device_of(device)), place)
+            require_begun_alike(_provenance(recordings, None, minutes, images, number, threads, device_of(device)), place)
             log.info("%s: finished already.", place)
         else:
-            train_twin(folders, place, overrides, minutes, number, resume and (place / FILE).exists(), threads, device, force)
+            train_twin(folders, place, overrides, minutes, number, resume and (place / FILE).exists(), threads, device, force, images)
     return places
 
 
@@ -138,6 +142,7 @@ def transfer_twin(
     device: Device = "auto",
     monitor: Monitor | None = None,
     force: bool = False,
+    images: int | None = None,
 ) -> Path:
     """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
 
@@ -152,18 +157,25 @@ def transfer_twin(
         device: Device on which torch computes.
         monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
         force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
+        images: Different pictures of each recording's training trials that are used; None uses all.
     """
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force)
+    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
 
 
 def _provenance(
-    recordings: Sequence[Recording], onto: Path | None, minutes: float | None, seed: int, threads: int, device: str
+    recordings: Sequence[Recording],
+    onto: Path | None,
+    minutes: float | None,
+    images: int | None,
+    seed: int,
+    threads: int,
+    device: str,
 ) -> dict[str, Any]:
     """What a training is made from."""
     inputs = {recording.name: identity_of(recording) for recording in recordings} | core_of(onto)
-    return artifacts.provenance(seed, inputs) | {"minutes": minutes, "threads": threads, "device": device.split(":")[0]}
+    return artifacts.provenance(seed, inputs) | {"minutes": minutes, "images": images, "threads": threads, "device": device.split(":")[0]}
 
 
 def _train(
@@ -177,6 +189,7 @@ def _train(
     device: str,
     onto: Path | None,
     force: bool,
+    images: int | None,
 ) -> Path:
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
@@ -199,8 +212,9 @@ def _train(
                 for recording in recordings:
                     warn(check_recording(recording, quick=True), recording.name)
                 begin()
-                write_begun(config, _provenance(recordings, onto, minutes, seed, threads, device), out)
-            trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, core.twin if core else None, device)
+                write_begun(config, _provenance(recordings, onto, minutes, images, seed, threads, device), out)
+            kept = core.twin if core else None
+            trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, kept, device, images)
             if first:
                 write_found(trained, out)
                 write_twin(fitted_of(trained), out / FILE_NAME)

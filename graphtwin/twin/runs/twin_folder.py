@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FILE_NAME = "twin.pt"  # file of the twin in its folder
 STAMPS = "fingerprint.json"  # file of the fingerprints of twin and core, for people and scripts; commands compute them from the twin
 # Arguments that the numbers of a training depend on, beside its settings and inputs: sums of several threads differ in their last digit.
-DECIDED = ("seed", "minutes", "threads", "device")
+DECIDED = ("seed", "minutes", "images", "threads", "device")
 CHECKPOINT = Path(WORK) / "fit.pt"  # file of the state after an epoch, from which a stopped training goes on
 
 

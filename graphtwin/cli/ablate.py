@@ -1,0 +1,65 @@
+"""The command line of ablations: graphtwin twin ablate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphtwin.cli.beforehand import Force, require_device, require_recordings
+from graphtwin.cli.refusals import words
+from graphtwin.cli.scored import interval
+from graphtwin.cli.twin import Resume, Run, Threads, Where
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin twin ablate runs/core data/dynamic1* data/dynamic2* --out runs/core_ablated
+
+graphtwin twin ablate runs/new_mouse data/dynamic3-1-1-Video-0f2a --without pretraining --without behaviour --out runs/ablated
+"""
+
+app = typer.Typer(rich_markup_mode="rich")
+
+
+@app.command("ablate", epilog=EXAMPLES)
+def _ablate(
+    run: Run,
+    recordings: Annotated[list[Path], typer.Argument(help="Every recording that the twin was fitted on.")],
+    out: Annotated[Path, typer.Option(help="Folder to write: a refit a part, and ablations.csv.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="gaze, behaviour, recurrence, normalisation, prior or pretraining; may be repeated (default: all that the twin has).",
+        ),
+    ] = None,
+    tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
+    resume: Resume = False,
+    threads: Threads = 2,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Fit a twin again without some of its parts, each alone, and print what they are worth on held-out trials.
+
+    Without gaze the eye counts as not recorded, without behaviour so do its channels; without recurrence the core has no gated memory and
+    sees nine frames alone, without normalisation its channels are not divided by what all of them do nearby; without prior readouts stay as
+    gradients left them; without pretraining the core begins anew. Intervals hold for these two fits: another seed is in none of them.
+    """
+    with words():
+        from graphtwin.kinds import ABLATION, TWIN, require_kind, require_place
+
+        require_kind(run, TWIN)
+        require_place(out, ABLATION, resume, force, [run, *recordings])
+        require_recordings(*recordings)
+        require_device(device)
+        from graphtwin.twin.runs import ablate_twin
+
+        found = ablate_twin(run, recordings, out, without, tuple(tier) if tier else None, resume, threads, device, force)
+        typer.echo(f"{out}: {found['without'].nunique()} refits and ablations.csv; cc_abs of the whole twin less that without")
+        for row in found.query("kind == 'all' and score == 'cc_abs'").itertuples():
+            typer.echo(
+                f"  {row.animal}, {row.without}: {row.difference:+.3f} {interval(row.units_low, row.units_high, 3)} over {row.n_units} "
+                f"units, {interval(row.stimuli_low, row.stimuli_high, 3)} over stimuli ({row.median_whole:.3f} and "
+                f"{row.median_without:.3f}); {row.verdict}"
+            )
