@@ -64,11 +64,11 @@ def difference(table: pd.DataFrame, without: str) -> pd.Series:
 
 def test_behaviour_is_worth_what_it_was_planted_to_do(opened: dict[str, Recording], tmp_path: Path):
     for name, gain in (("moved", 0.8), ("unmoved", 0.0)):
-        opened[name] = plant(units=15, train=16, test=8, repeats=3, name=name, gain=gain).recording
-        run = run_of([opened[name]], settings(epochs=4, steps=40), tmp_path / name)
+        opened[name] = plant(units=10, train=12, test=6, repeats=3, name=name, gain=gain).recording
+        run = run_of([opened[name]], settings(epochs=3, steps=30), tmp_path / name)
         table = ablate_twin(run, [name], tmp_path / f"{name}_ablated", ["behaviour"], threads=1, device="cpu")
         found = difference(table, "behaviour")
-        assert found["n_units"] == 15
+        assert found["n_units"] == 10
         if gain:
             assert found["units_low"] > 0.05
             assert found["stimuli_low"] > 0.05
@@ -79,22 +79,22 @@ def test_behaviour_is_worth_what_it_was_planted_to_do(opened: dict[str, Recordin
 
 
 def test_gaze_is_worth_what_it_was_planted_to_do(opened: dict[str, Recording], tmp_path: Path):
-    for name, gaze_px in (("looking", 3.0), ("staring", 0.0)):
-        planted = plant(units=15, train=24, test=8, repeats=3, name=name, gain=0.0, gaze_px=gaze_px, rate=2.0).recording
+    for name, gaze_px in (("looking", 2.0), ("staring", 0.0)):
+        planted = plant(units=16, train=24, test=6, repeats=3, name=name, gain=0.0, gaze_px=gaze_px, rate=2.0).recording
         looks = np.random.default_rng(0).standard_normal((len(planted.trials), 120, 2)).astype(np.float32)
 
         def looking(row: int, planted: Recording = planted, looks: np.ndarray = looks) -> Any:
             return replace(planted.open_trial(row), eye_position=looks[row])
 
         opened[name] = planted if gaze_px else replace(planted, open_trial=looking)  # an eye that moves, and nothing follows it
-        run = run_of([opened[name]], settings(epochs=4, steps=40), tmp_path / name)
+        run = run_of([opened[name]], settings(epochs=3, steps=30), tmp_path / name)
         found = difference(ablate_twin(run, [name], tmp_path / f"{name}_ablated", ["gaze"], threads=1, device="cpu"), "gaze")
         if gaze_px:
             assert found["units_low"] > 0.02
             assert found["verdict"] == "the whole twin wins"
         else:
-            assert found["units_low"] < 0.01
-            assert abs(found["difference"]) < 0.03
+            assert found["units_low"] < 0 < found["units_high"]
+            assert abs(found["difference"]) < 0.05
 
 
 @pytest.fixture(scope="module")
