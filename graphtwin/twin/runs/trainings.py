@@ -97,7 +97,7 @@ def train_twins(
         threads: Threads of torch.
         device: Device on which torch computes.
         force: Take away the twins that are there, each as its turn comes, and begin anew.
-        images: Number of pictures of each recording that are used, of those of its training trials; None uses all.
+        images: Different pictures of each recording's training trials that are used; None uses all.
 
     Returns:
         The folders of the twins.
