@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -60,6 +60,8 @@ class Digest:
         seen: What is kept of each trial that was read, in the order of `Recording.trials`.
         chosen: Units whose responses are kept, spread over the recording.
         unread: Words of each trial that the loader refused to open, by row.
+        not_held: Ids of units that were not held in some frame that was read (NaN). Checks look at the others; `recording`, and every
+            number of a unit, are of these.
         mean, deviation, zeros, lowest, highest: A number for each trial read and each unit: mean, SD, share of frames at 0, smallest and
             largest response. NaN without responses.
     """
@@ -73,6 +75,7 @@ class Digest:
     lowest: Float[np.ndarray, "trials units"]
     highest: Float[np.ndarray, "trials units"]
     unread: dict[int, str] = field(default_factory=dict)
+    not_held: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -151,7 +154,25 @@ def digest(recording: Recording, quick: bool = False) -> Digest:
         numbers.append(_numbers(trial, n_units))
     stacked = np.stack(numbers) if numbers else np.empty((0, 5, n_units), dtype=np.float32)
     mean, deviation, zeros, lowest, highest = (stacked[:, at] for at in range(5))
-    return Digest(recording, seen, chosen, mean, deviation, zeros, lowest, highest, unread)
+    return _of_held(Digest(recording, seen, chosen, mean, deviation, zeros, lowest, highest, unread))
+
+
+def _of_held(of: Digest) -> Digest:
+    """The digest of the units that were held in every frame read; where there are none, that of a recording without responses."""
+    held = np.isfinite(of.mean[of.answered]).all(0)
+    if held.all():
+        return of
+    ids = tuple(of.recording.units["unit_id"].to_numpy()[~held].tolist())
+    if not held.any():
+        none = np.zeros(0, dtype=bool)
+        blank = [replace(one, responses=None, mark="", empty_frames=none, held_frames=none) for one in of.seen]
+        return replace(of, seen=blank, not_held=ids)
+    kept = held[of.chosen]
+    some = [one if one.responses is None else replace(one, responses=one.responses[:, kept]) for one in of.seen]
+    numbers = {name: getattr(of, name)[:, held] for name in ("mean", "deviation", "zeros", "lowest", "highest")}
+    recording = replace(of.recording, units=of.recording.units[held].reset_index(drop=True))
+    chosen = (np.cumsum(held) - 1)[of.chosen[kept]]
+    return replace(of, recording=recording, seen=some, chosen=chosen, not_held=ids, **numbers)
 
 
 def _rows(recording: Recording, quick: bool) -> Int[np.ndarray, " rows"]:

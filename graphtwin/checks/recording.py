@@ -47,8 +47,11 @@ def check_recording(recording: Recording, quick: bool = False) -> list[Finding]:
     """
     seen = digest(recording, quick)
     found = [_unreadable(seen)] if seen.unread else []
+    found += [_not_held(seen, len(recording.units))] if seen.not_held else []
     for check in QUICK if quick else (*QUICK, *SLOW):
         found += check(seen)
+    if len(seen.not_held) == len(recording.units):  # no response is left to look at
+        found = [one for one in found if one.check != "trials without responses"]
     return _without_echoes(found)
 
 
@@ -62,6 +65,18 @@ def _unreadable(seen: Digest) -> Finding:
         "certain: the loader refuses them",
         "fits and scores end there",
         "correct the files as the sentence says, or leave the trials out",
+    )
+
+
+def _not_held(seen: Digest, n_units: int) -> Finding:
+    return Finding(
+        "units not held throughout",
+        "note",
+        f"{len(seen.not_held)} of {n_units} units have NaN for a response in some of the frames read: they were not held there",
+        f"units {some(seen.not_held)}",
+        "certain: NaN is read so",
+        "what is missing counts in no fit and no score; checks of responses look at the other units alone",
+        "nothing, where units come and go; else export the responses again",
     )
 
 

@@ -168,7 +168,8 @@ def _quiet_trials(of: Digest) -> Finding | None:
 def _middle(values: Float[np.ndarray, " values"]) -> float:
     """Mean of the middle half of some values, never 0."""
     low, high = np.quantile(values, [0.25, 0.75])
-    return float(max(values[(values >= low) & (values <= high)].mean(), 1e-6))
+    within = values[(values >= low) & (values <= high)]
+    return float(max((within if len(within) else values).mean(), 1e-6))  # of two values none lies between their quartiles
 
 
 def _quiet_tiers(of: Digest) -> list[Finding]:

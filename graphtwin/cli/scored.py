@@ -28,9 +28,10 @@ def say_scores(scored: Scored, files: list[Path]) -> None:
             f"  against {_NAMED[row.against]}: {row.verdict}; cc_abs {row.median:.3f} and {row.median_against:.3f}, difference "
             f"{row.difference:+.3f} {interval(row.units_low, row.units_high, 3)} over {row.n_units} units"
         )
-    mean = units["sensorium_correlation"].mean()
-    if math.isfinite(mean):  # means over showings tell nothing of single trials
-        typer.echo(f"  single-trial correlation as Sensorium computes it, mean over all {len(units)} units: {mean:.6f}")
+    single = units["sensorium_correlation"].dropna()
+    if len(single):  # means over showings tell nothing of single trials
+        whom = f"all {len(units)} units" if len(single) == len(units) else f"the {len(single)} of {len(units)} units that were held"
+        typer.echo(f"  single-trial correlation as Sensorium computes it, mean over {whom}: {single.mean():.6f}")
     for note, number in units["note"][units["note"] != ""].str.split("; ").explode().value_counts().items():
         typer.echo(f"  {number} of {len(units)} units: {note}")
     for kind, group in scored.kinds.groupby("kind", sort=False):

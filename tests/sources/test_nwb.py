@@ -118,6 +118,19 @@ def test_activity_is_deconvolved_once_a_field_at_the_first_trial(written):
     assert calls == [((200, 6), 6.329)] * 2
 
 
+def test_a_trace_of_nan_stays_a_unit_that_was_not_held_and_the_others_are_deconvolved(copy):
+    plain = read_nwb(copy, UNITS, deconvolve=lambda traces, rate: 2 * traces).open_trial(1).responses
+    with h5py.File(copy, "r+") as file:
+        series = next(name for name in file["processing/ophys/Fluorescence"])
+        data = file[f"processing/ophys/Fluorescence/{series}/data"]
+        data[:, 1] = np.nan
+    found = read_nwb(copy, UNITS, deconvolve=lambda traces, rate: 2 * traces).open_trial(1).responses
+    lost = np.isnan(found).all(0)
+    assert lost.sum() == 1
+    np.testing.assert_array_equal(found[:, ~lost], plain[:, ~lost])
+    assert np.isnan(read_nwb(copy, UNITS, deconvolve=None).open_trial(1).responses).all(0).tolist() == lost.tolist()
+
+
 def test_what_cannot_be_deconvolved_is_told_with_its_file_and_series(written):
     def refused(traces, rate_hz):
         return oasis(traces[:50], rate_hz)

@@ -215,8 +215,22 @@ def test_infinite_responses_are_an_error_when_they_are_opened(folder: Path):
 
     _change(folder / "data/responses/0.npy", spoil)
     recording = read_sensorium(folder)
-    with pytest.raises(ValueError, match=r"data/responses/0\.npy: 1 of 6 frames have NaN or infinite responses, first frame 3\. Leave the"):
+    words = r"data/responses/0\.npy: 1 responses are infinite, of 1 of 3 units in 1 of 6 frames, first frame 3\. Set to NaN what was not"
+    with pytest.raises(ValueError, match=words):
         recording.open_trial(0)
+
+
+def test_responses_that_are_no_number_are_handed_over_as_not_held(folder: Path):
+    def spoil(array: np.ndarray) -> np.ndarray:
+        array[1, 3] = np.nan
+        return array
+
+    _change(folder / "data/responses/0.npy", spoil)
+    _change(folder / "data/responses/1.npy", lambda array: array * np.nan)
+    recording = read_sensorium(folder)
+    responses = recording.open_trial(0).responses
+    assert np.argwhere(np.isnan(responses)).tolist() == [[3, 1]]
+    assert recording.trials["has_responses"].tolist() == [True, False, True, True, True]
 
 
 def test_responses_of_other_units_are_refused(folder: Path):

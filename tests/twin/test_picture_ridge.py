@@ -75,7 +75,7 @@ def test_the_least_error_is_that_of_the_hat_matrix():
     responses = rng.standard_normal((20, 3)) + seen[14] @ rng.standard_normal((5, 3))
     responses -= responses.mean(0)
     products = seen @ seen.transpose(0, 2, 1)
-    dual, through = least_error(torch.tensor(products), torch.tensor(responses))
+    dual, through, _ = least_error(torch.tensor(products), torch.tensor(responses))
     for unit in range(3):
         kernel = np.einsum("c,cij->ij", through[:, unit].numpy(), products)
         errors = []

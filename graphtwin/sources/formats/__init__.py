@@ -41,6 +41,7 @@ from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, rea
 from graphtwin.sources.formats.recording import Recording, Trial, session_number
 from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
 from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
+from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
 from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.source_tables import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
@@ -64,6 +65,7 @@ __all__ = [
     "SUFFIXES",
     "SYNAPTIC",
     "Scale",
+    "SideChannels",
     "SourceTables",
     "Stated",
     "Table",
@@ -120,6 +122,7 @@ __all__ = [
     "session_of",
     "scales_of",
     "shown_at",
+    "side_channels_in",
     "suffix_of",
     "times_of",
     "valid_rows",

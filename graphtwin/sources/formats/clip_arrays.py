@@ -22,12 +22,12 @@ def picture(stored: np.ndarray, channel: int | None, where: str) -> np.ndarray:
     return _one(stored, 0 if stored.shape[0] <= MOST_CHANNELS else 2, channel, where)[None]
 
 
-def clip(stored: np.ndarray, lengths: tuple[int, int], channel: int | None, where: str) -> np.ndarray:
+def clip(stored: np.ndarray, lengths: tuple[int, ...], channel: int | None, where: str) -> np.ndarray:
     """(height, width, frames) of one clip, whose frames are its last axis, as the releases have them, or its first.
 
     Args:
         stored: The clip as it is stored; with a fourth axis where it has colour channels.
-        lengths: Frames of the trial's behaviour with its padding, and without: the axis of the clip that has as many is that of frames.
+        lengths: Frames of the trial's other files, with their padding and without: the axis of the clip that has as many is that of frames.
         channel: Colour channel that is read; None where the recording names none.
         where: Path of the array, for errors.
     """

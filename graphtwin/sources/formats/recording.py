@@ -19,9 +19,11 @@ class Trial:
 
     Attributes:
         video: Grey levels as stored; a picture is a video of one frame.
-        responses: Deconvolved activity a unit, arbitrary units; None where the release withholds it.
-        behaviour: Behaviour as stored, a column for each channel that `Recording.behaviour` names.
-        eye_position: Horizontal and vertical position of the eye, pixels of the eye camera as stored; NaN where tracking failed.
+        responses: Deconvolved activity or counts of each unit, arbitrary units; NaN where a unit was not held, None where the release
+            withholds all.
+        behaviour: Behaviour as stored, a column for each channel that `Recording.behaviour` names; without columns where none was recorded.
+        eye_position: Horizontal and vertical position of the eye, pixels of the eye camera as stored; NaN where tracking failed, and
+            throughout where it was not recorded.
     """
 
     video: Float[np.ndarray, "frames height width"]
@@ -42,7 +44,7 @@ class Recording:
         trials: One row a trial: trial (its number in the release), tier (as the release calls it), stimulus (equal for repeats of the same
             frames), kind (of stimulus, as the release calls it), n_frames (valid ones), has_responses; and where it is declared n_repeats,
             the number of showings that the trial's responses are the mean of (1: a single trial).
-        behaviour: Names of the channels of behaviour, such as pupil_size, pupil_size_change, running.
+        behaviour: Names of the channels of behaviour, such as pupil_size, pupil_size_change, running; () where none was recorded.
         open_trial: Reads one trial; its argument is a row number of `trials`.
         monitor: Screen that the video filled; the one of the MICrONS and Sensorium recordings where nothing states another.
     """

@@ -79,12 +79,14 @@ def layout_of(files: ArrayFiles, settings: dict[str, Any]) -> ReleaseLayout:
         )
     rate = found.frame_rate_hz if found.stimulus == "images" else _frame_rate(files, settings)
     behaviour, channel, where = settings.get("behavior"), settings.get("channel"), f"{files.path}/config.json"
-    names = tuple(behaviour) if isinstance(behaviour, list) and behaviour and all(isinstance(name, str) for name in behaviour) else None
+    names = tuple(behaviour) if isinstance(behaviour, list) and all(isinstance(name, str) for name in behaviour) else None
     if behaviour is not None and (names is None or len(set(names)) < len(names)):
-        raise ValueError(f"{where}: behavior is {behaviour!r}. It lists the channels in their order, as {list(found.behaviour)}.")
+        raise ValueError(
+            f"{where}: behavior is {behaviour!r}. It lists the channels in their order, as {list(found.behaviour)}, or [] for none."
+        )
     if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 0):
         raise ValueError(f"{where}: channel is {channel!r}. It is the number of a colour channel, counted from 0.")
-    return ReleaseLayout(found.stimulus, names or found.behaviour, rate, channel)
+    return ReleaseLayout(found.stimulus, found.behaviour if names is None else names, rate, channel)
 
 
 def _frame_rate(files: ArrayFiles, settings: dict[str, Any]) -> float:

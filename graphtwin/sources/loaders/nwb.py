@@ -90,9 +90,11 @@ def read_nwb(
 
     Traces are interpolated linearly from the time each field was measured, pupil and treadmill from their own times (NaN in gaps), and of
     the movie the picture is taken that was on the screen. Activity that was deconvolved counts the events since the frame before: it lags
-    them by half a frame, and by what the indicator takes to rise. Frames before or after imaging or movie are cut off; a trial without any,
-    or at times that the file calls invalid, is left out and counted in the log. The behaviour is pupil_size (major radius, in the unit that
-    the file states: px) and running (cm/s). The release has no tiers: "". A session without numbers gets one that stands for its name.
+    them by half a frame, and by what the indicator takes to rise. NaN in a trace says that its unit was not held: between such samples it
+    is NaN too; a trace that has a gap cannot be deconvolved, one that is NaN throughout stays so. Frames before or after imaging or movie
+    are cut off; a trial without any, or at times that the file calls invalid, is left out and counted in the log. The behaviour is
+    pupil_size (major radius, in the unit that the file states: px) and running (cm/s). The release has no tiers: "". A session without
+    numbers gets one that stands for its name.
 
     Args:
         path: NWB file.
@@ -128,10 +130,14 @@ def read_nwb(
         own_rate = float(1 / np.median(np.diff(fields[place].times_s)))
         traces = _scaled(traces.reshape(len(traces), -1), fields[place].scale)
         log.info("%s: resting level, noise and penalty of each trace are those of the whole scan, held-out trials among them.", path)
+        traces = traces if traces.dtype.kind == "f" else traces.astype(np.float64)
+        held = ~np.isnan(traces).all(axis=0)
+        found = np.full(traces.shape, np.nan, dtype=np.float32)
         try:
-            return deconvolve(traces if traces.dtype.kind == "f" else traces.astype(np.float64), own_rate).astype(np.float32)
+            found[:, held] = deconvolve(traces[:, held] if not held.all() else traces, own_rate)
         except ValueError as error:
             raise ValueError(f"{path}, {fields[place].series}: {error}") from error
+        return found
 
     def open_trial(row: int) -> Trial:
         at = moments[row]

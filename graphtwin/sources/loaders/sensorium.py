@@ -1,10 +1,12 @@
 """Recordings of the Sensorium releases: `static*` of 2022 (images) and `dynamic*` of 2023 (video), as a folder or as the .zip beside it.
 
 Files are never written. Those of video are opened by memory map; those of pictures, once they were looked at, stay in memory as far as they
-fit. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with which video and responses must agree. Repeats are
-clips whose valid frames are the same, in whatever numbers they are stored. `config.json` may say what the layout does not: frame rate,
-monitor, names of behaviour, colour channel, folders under other names. Beyond the releases `meta/trials/n_repeats.npy` may say, a number a
-trial, how many showings the responses of each are the mean of.
+fit. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with which video and responses must agree, or that of
+the video where no behaviour was recorded. NaN of a unit among valid frames says that it was not held there; a trial that held no unit has
+no responses. Behaviour, eye position and cortical positions may be absent, in all trials or in none: they were then not recorded, see
+`side_channels`. Repeats are clips whose valid frames are the same, in whatever numbers they are stored. `config.json` may say what the
+layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names. Beyond the releases
+`meta/trials/n_repeats.npy` may say, a number a trial, how many showings the responses of each are the mean of.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from graphtwin.sources.formats import (
     KeptArrays,
     Recording,
     ReleaseLayout,
+    SideChannels,
     Trial,
     array_files,
     as_floats,
@@ -38,12 +41,14 @@ from graphtwin.sources.formats import (
     require_no_leakage,
     rows_as_frames,
     session_number,
+    side_channels_in,
     tell_shown_elsewhere,
 )
 
 log = logging.getLogger("graphtwin")
 
 RELEASED = re.compile(r"(?:static|dynamic)\d+-(\d+)-(\d+)(?![^-])")  # name of a released recording: animal, session, scan
+PLACES = "meta/neurons/cell_motor_coordinates.npy"
 NEURON_COLUMNS = {"unit_ids": "unit_id", "sessions": "session", "fields": "field", "area": "brain_area"}
 
 
@@ -59,8 +64,8 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
 
     Raises:
         FileNotFoundError: A file that every recording has is missing.
-        ValueError: A file cannot be read; lengths or numbers of units disagree; a value within the valid frames is not finite; pictures
-            have several sizes, or several colour channels of which none is named.
+        ValueError: A file cannot be read; lengths or numbers of units disagree; a value of video or behaviour within the valid frames is
+            not finite, or a response is infinite; pictures have several sizes, or several colour channels of which none is named.
     """
     files = array_files(Path(path))
     settings = files.settings()
@@ -70,18 +75,22 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
         files = replace(files, kept=KeptArrays())
     tiers = _tiers(files)
     units = _units(files)
-    trials = _trials(files, layout, tiers, len(units))
+    numbers = files.trials(layout.stimulus)
+    if len(tiers) <= max(numbers):
+        raise ValueError(f"{files.path}: tiers of {len(tiers)} trials, but there is data/{layout.stimulus}/{max(numbers)}.npy.")
+    side = side_channels_in(files, layout, numbers, declared=bool(settings.get("behavior")))
+    trials = _trials(files, layout, side, numbers, tiers, len(units))
     require_no_leakage(trials, files.name, leakage_is_error)
     units["fires"] = _fires(files, trials, len(units))
-    _say(files, layout, settings, trials, units)
+    _say(files, layout, side, settings, trials, units)
     return Recording(
         name=files.name,
         frame_rate_hz=layout.frame_rate_hz,
         units=units,
         trials=trials,
-        behaviour=layout.behaviour,
+        behaviour=side.names,
         monitor=monitor_in(files, settings),
-        open_trial=partial(_open, files, layout, len(units), trials[["trial", "n_frames", "has_responses"]].to_numpy(np.int64)),
+        open_trial=partial(_open, files, layout, side, len(units), trials[["trial", "n_frames", "has_responses"]].to_numpy(np.int64)),
     )
 
 
@@ -100,7 +109,7 @@ def _tiers(files: ArrayFiles) -> np.ndarray:
 def _units(files: ArrayFiles) -> pd.DataFrame:
     """One row a unit; where no file names session and scan, they are those of the recording's name, or a number that stands for it."""
     ids = files.whole_numbers("meta/neurons/unit_ids.npy")
-    place = files.numbers("meta/neurons/cell_motor_coordinates.npy")
+    place = files.numbers(PLACES) if PLACES in files else np.full((len(ids), 3), np.nan)
     if place.shape != (len(ids), 3):
         raise ValueError(
             f"{files.path}/meta/neurons: {len(ids)} unit_ids, but cell_motor_coordinates are {place.shape}. They must be (units, 3)."
@@ -134,18 +143,17 @@ def _session_and_scan(files: ArrayFiles) -> tuple[int, int]:
     return number, 0
 
 
-def _trials(files: ArrayFiles, layout: ReleaseLayout, tiers: np.ndarray, n_units: int) -> pd.DataFrame:
+def _trials(
+    files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, numbers: list[int], tiers: np.ndarray, n_units: int
+) -> pd.DataFrame:
     """One row a trial that has a picture; all pictures have one size."""
     from tqdm import tqdm
 
-    numbers = files.trials(layout.stimulus)
-    if len(tiers) <= max(numbers):
-        raise ValueError(f"{files.path}: tiers of {len(tiers)} trials, but there is data/{layout.stimulus}/{max(numbers)}.npy.")
     kinds, images, n_repeats = (_of_trials(files, name, len(tiers)) for name in ("stimulus_type", "frame_image_id", "n_repeats"))
     rows = []
     sizes: dict[tuple[int, int], list[int]] = {}
     for number in tqdm(numbers, desc=f"reading {files.name}", unit="trial", delay=2, leave=False):
-        n_frames, shown, size, has_responses = _look(files, layout, number, n_units)
+        n_frames, shown, size, has_responses = _look(files, layout, side, number, n_units)
         sizes.setdefault(size, []).append(number)
         rows.append((number, str(tiers[number]), shown, n_frames, has_responses))
     if len(sizes) > 1:
@@ -182,38 +190,41 @@ def _stimuli(named: np.ndarray, shown: pd.Series, files: ArrayFiles) -> np.ndarr
     return named
 
 
-def _look(files: ArrayFiles, layout: ReleaseLayout, number: int, n_units: int) -> tuple[int, str, tuple[int, int], bool]:
+def _look(
+    files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, number: int, n_units: int
+) -> tuple[int, str, tuple[int, int], bool]:
     """Number of valid frames, a name for what they show, height and width, and whether responses are there; errors where files disagree."""
-    of_behaviour = f"data/behavior/{number}.npy"
-    behaviour = rows_as_frames(files.numbers(of_behaviour), len(layout.behaviour), files.where(of_behaviour))
-    n_frames = finite_run(behaviour, files.where(of_behaviour))
-    name = f"data/{layout.stimulus}/{number}.npy"
-    video = _video(files, layout, number, (len(behaviour), n_frames))  # shape: (height, width, frames)
+    lengths, name = side.lengths(files, number, n_units), f"data/{layout.stimulus}/{number}.npy"
+    video = _video(files, layout, number, lengths)  # shape: (height, width, frames)
     pixels = video.reshape(-1, video.shape[-1])
-    padded_alike = video.dtype.kind != "f" and video.shape[-1] == len(behaviour)  # integers have no NaN to be padded with
-    shown = n_frames if padded_alike else finite_run(pixels.T, files.where(name))
+    padded, n_frames = lengths if side.names else (video.shape[-1], finite_run(pixels.T, files.where(name)))
+    padded_alike = video.dtype.kind != "f" and video.shape[-1] == padded  # integers have no NaN to be padded with
+    shown = n_frames if padded_alike or not side.names else finite_run(pixels.T, files.where(name))
     if shown != n_frames:
         raise ValueError(
             f"{files.where(name)}: {shown} finite frames, but data/behavior/{number}.npy has {n_frames}. Cut both to one length."
         )
     stimulus = hashlib.blake2b(_grey_levels(pixels[:, :n_frames]).tobytes(), digest_size=8).hexdigest()
-    of_eye, answers = f"data/pupil_center/{number}.npy", f"data/responses/{number}.npy"
-    eye = rows_as_frames(files.numbers(of_eye), 2, files.where(of_eye))
-    if len(eye) < n_frames:
-        raise ValueError(f"{files.where(of_eye)}: {len(eye)} frames, but {n_frames} were shown. Cut all files of the trial to one length.")
+    side.eye_position(files, number, n_frames)
+    answers = f"data/responses/{number}.npy"
     size = (video.shape[0], video.shape[1])
     if answers not in files:
         return n_frames, stimulus, size, False
     responses = rows_as_frames(files.numbers(answers), n_units, files.where(answers))
-    if not responses[:n_frames].any():
+    if not responses[:n_frames].any() or not _holds(responses[:n_frames]):
         return n_frames, stimulus, size, False
-    without_nan = responses.dtype.kind != "f" and len(responses) == len(behaviour)  # padded like the behaviour
+    without_nan = responses.dtype.kind != "f" and len(responses) == padded  # padded like the behaviour
     if len(responses) < n_frames or (len(responses) > n_frames and np.isfinite(responses[n_frames]).any() and not without_nan):
         finite = int(np.isfinite(responses).any(axis=1).sum())  # frames in which any unit has a response
         raise ValueError(
             f"{files.where(answers)}: responses to {finite} frames, but {n_frames} were shown. Responses and frames must have one length."
         )
     return n_frames, stimulus, size, True
+
+
+def _holds(responses: np.ndarray) -> bool:
+    """Whether any response is a number; the first unit, which is read in one piece, mostly tells."""
+    return bool(np.isfinite(responses[:, 0]).any() or np.isfinite(responses).any())
 
 
 def _grey_levels(pixels: np.ndarray) -> np.ndarray:
@@ -228,7 +239,7 @@ def _grey_levels(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype("<f4")
 
 
-def _video(files: ArrayFiles, layout: ReleaseLayout, number: int, lengths: tuple[int, int]) -> np.ndarray:
+def _video(files: ArrayFiles, layout: ReleaseLayout, number: int, lengths: tuple[int, ...]) -> np.ndarray:
     """(height, width, frames) of a trial; an image is one frame."""
     name = f"data/{layout.stimulus}/{number}.npy"
     if layout.stimulus == "images":
@@ -236,23 +247,24 @@ def _video(files: ArrayFiles, layout: ReleaseLayout, number: int, lengths: tuple
     return clip(files.numbers(name), lengths, layout.channel, files.where(name))
 
 
-def _open(files: ArrayFiles, layout: ReleaseLayout, n_units: int, trials: np.ndarray, row: int) -> Trial:
-    """Read one trial without its padding; responses that are not finite are an error here, when they are asked for."""
+def _open(files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, n_units: int, trials: np.ndarray, row: int) -> Trial:
+    """Read one trial without its padding; infinite responses are an error here, when they are asked for."""
     number, n, has_responses = trials[row].tolist()
-    kinds = {"behavior": len(layout.behaviour), "pupil_center": 2}
-    names = {kind: f"data/{kind}/{number}.npy" for kind in (*kinds, "responses")}
-    behaviour, eye = (rows_as_frames(files.numbers(names[kind]), rows, files.where(names[kind])) for kind, rows in kinds.items())
-    video = np.moveaxis(_video(files, layout, number, (len(behaviour), n)), -1, 0)[:n]
+    behaviour = side.behaviour(files, number)
+    video = np.moveaxis(_video(files, layout, number, side.lengths(files, number, n_units)), -1, 0)[:n]
+    moved = np.zeros((n, 0), dtype=np.float32) if behaviour is None else as_floats(behaviour[:n])
     responses = None
     if has_responses:
-        responses = as_floats(rows_as_frames(files.numbers(names["responses"]), n_units, files.where(names["responses"]))[:n])
-        wrong = ~np.isfinite(responses).all(axis=1)
-        if wrong.any():
+        name = f"data/responses/{number}.npy"
+        responses = as_floats(rows_as_frames(files.numbers(name), n_units, files.where(name))[:n])
+        endless = np.isinf(responses)
+        if endless.any():
             raise ValueError(
-                f"{files.where(names['responses'])}: {int(wrong.sum())} of {n} frames have NaN or infinite responses, first frame "
-                f"{int(np.flatnonzero(wrong)[0])}. Leave the trial out: responses are never filled in."
+                f"{files.where(name)}: {int(endless.sum())} responses are infinite, of {int(endless.any(0).sum())} of {n_units} units in "
+                f"{int(endless.any(1).sum())} of {n} frames, first frame {int(np.flatnonzero(endless.any(1))[0])}. Set to NaN what was not "
+                "measured: it is left out, and never filled in."
             )
-    return Trial(as_floats(video), responses, as_floats(behaviour[:n]), as_floats(eye[:n]))
+    return Trial(as_floats(video), responses, moved, side.eye_position(files, number, n))
 
 
 def _largest_responses(files: ArrayFiles, n_units: int) -> np.ndarray | None:
@@ -268,15 +280,17 @@ def _fires(files: ArrayFiles, trials: pd.DataFrame, n_units: int) -> np.ndarray:
     """Whether each unit answers anything in training: by the statistics of the release, or by the responses where it has none."""
     largest = _largest_responses(files, n_units)
     if largest is not None:
-        return np.asarray((largest != 0).any(axis=1))
+        return np.asarray((np.nan_to_num(largest) != 0).any(axis=1))
     fires = np.zeros(n_units, dtype=bool)
     for number in trials["trial"][trials["has_responses"] & (trials["tier"] == "train")]:
         name = f"data/responses/{number}.npy"
-        fires |= (rows_as_frames(files.numbers(name), n_units, files.where(name)) != 0).any(axis=0)
+        fires |= (np.nan_to_num(rows_as_frames(files.numbers(name), n_units, files.where(name))) != 0).any(axis=0)
     return fires
 
 
-def _say(files: ArrayFiles, layout: ReleaseLayout, settings: dict[str, Any], trials: pd.DataFrame, units: pd.DataFrame) -> None:
+def _say(
+    files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, settings: dict[str, Any], trials: pd.DataFrame, units: pd.DataFrame
+) -> None:
     """Tell the log what was found, what of it is not used, and how many units never fire."""
     name, told = files.name, trials["tier"].value_counts().sort_index()
     rate = "" if layout.stimulus == "images" else f" Its clips have {layout.frame_rate_hz:g} frames a second."
@@ -284,6 +298,10 @@ def _say(files: ArrayFiles, layout: ReleaseLayout, settings: dict[str, Any], tri
         f"{name}: {len(units)} units, {len(trials)} trials of {trials['stimulus'].nunique()} stimuli "
         f"({', '.join(f'{tier} {n}' for tier, n in told.items())}); {int((~trials['has_responses']).sum())} trials have no responses.{rate}"
     )
+    placed = np.isfinite(units[["x_um", "y_um", "z_um"]].to_numpy()).any()
+    lacking = side.lacking if placed else (*side.lacking, f"cortical positions (no numbers in {PLACES})")
+    if lacking:
+        log.info("%s: not recorded: %s. A twin does without; nothing is filled in.", name, ", ".join(lacking))
     unread = sorted(set(settings) - set(DECLARED))
     if unread:
         log.info("%s: config.json names %s, which is not used.", name, ", ".join(unread))

@@ -14,7 +14,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.data.averages import with_showings
-from graphtwin.twin.data.scales import Scales, checked, measure, scaled
+from graphtwin.twin.data.scales import Scales, checked, measure, refuse_infinite, scaled
 
 PICTURES_HZ = 30.0  # single pictures have no frame rate: where they are counted against clips, one stands for a frame of a video
 TOGETHER = 256  # pictures that are read and answered at once: bounds memory
@@ -41,9 +41,11 @@ class Window:
         video: Grey levels, z-scored over the training trials.
         behaviour: Channels of behaviour, z-scored; 0, the mean, where not measured.
         eye_position: Horizontal and vertical position of the eye, z-scored; 0 where tracking failed.
-        responses: Responses over each unit's standard deviation; their mean over training was taken off where responses are signed.
-        counted: Whether the responses of a frame enter losses and scores.
+        responses: Responses over each unit's standard deviation; their mean over training was taken off where responses are signed. 0
+            where the unit was not held.
+        counted: Whether responses of a frame enter losses and scores: those of the units held in it, one at least.
         n_repeats: Number of showings that the responses of each clip are the mean of.
+        held: Whether a unit was held, in frames that count; None where all were, which is the usual case and costs nothing.
     """
 
     video: Float[np.ndarray, "clips frames height width"]
@@ -52,11 +54,31 @@ class Window:
     responses: Float[np.ndarray, "clips frames units"]
     counted: Bool[np.ndarray, "clips frames"]
     n_repeats: Float[np.ndarray, " clips"]
+    held: Bool[np.ndarray, "clips frames units"] | None = None
 
     @property
     def showings(self) -> Float[np.ndarray, "clips frames"]:
         """Number of showings behind the responses of each frame, 0 where they do not count."""
         return np.asarray(self.counted * self.n_repeats[:, None], dtype=np.float32)
+
+    @property
+    def cells(self) -> Bool[np.ndarray, "clips frames units"]:
+        """Whether each response enters losses and scores; to be read, not written: where all units are held it is a view of `counted`."""
+        return np.broadcast_to(self.counted[..., None], self.responses.shape) if self.held is None else self.counted[..., None] & self.held
+
+    def showings_of_units(self) -> Float[np.ndarray, " units"]:
+        """Number of showings behind the responses of each unit that count."""
+        if self.held is None:
+            return np.full(self.responses.shape[2], self.showings.sum(), dtype=np.float32)
+        return np.einsum("cf,cfu->u", self.showings, self.held, dtype=np.float32)
+
+    def known(self) -> Float[np.ndarray, "clips frames units"]:
+        """Responses, NaN where a unit was not held."""
+        return self.responses if self.held is None else np.where(self.held, self.responses, np.float32(np.nan))
+
+    def of_units(self, units: Int[np.ndarray, " some"]) -> Window:
+        """The window with the responses of some units."""
+        return replace(self, responses=self.responses[..., units], held=None if self.held is None else self.held[..., units])
 
 
 @dataclass(frozen=True)
@@ -109,14 +131,14 @@ class Clips:
             start: First frame, at the rate of the windows.
             stop: Frame after the last; None reads to the end.
         """
-        trial = checked(self.recording, row)
+        trial, origin = checked(self.recording, row), f"{self.name}, trial {row}"
         if self.pictures:
             cut = _cut(trial, slice(0, 1))
         elif self.frame_rate_hz == self.recording.frame_rate_hz and self.config.latency_s == 0:
             cut = _cut(trial, slice(start, stop))
         else:
-            cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s)
-        return self._standardised(cut, float(self.recording.trials["n_repeats"].iloc[row]), f"{self.name}, trial {row}")
+            cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s, origin)
+        return self._standardised(cut, float(self.recording.trials["n_repeats"].iloc[row]), origin)
 
     def draw(self, rng: np.random.Generator, clips: int, window_s: float, left_out_s: float = 0.0) -> Window:
         """Windows from anywhere in the trials, every stretch of that length as likely as any other.
@@ -195,7 +217,9 @@ class Clips:
                 f"{origin}: {bad} of {len(video)} video frames have NaN or infinite grey levels. Cut them off or drop the trial."
             )
         responses = np.asarray(trial.responses, dtype=np.float64)
-        counted = np.asarray(np.isfinite(responses).all(1))
+        refuse_infinite(responses, origin)
+        held = np.isfinite(responses)
+        counted = np.asarray(held.any(1))
         mean, deviation = self.scales.video
         scales = self.scales
         return Window(
@@ -205,6 +229,7 @@ class Clips:
             scaled(responses, np.stack([scales.origin, scales.responses]))[None],
             counted[None],
             np.array([n_repeats], dtype=np.float32),
+            None if held[counted].all() else held[None],
         )
 
 
@@ -261,7 +286,11 @@ def refuse_leaks(recording: Recording, train: Int[np.ndarray, " train"], held: I
 
 def joined_clips(windows: list[Window]) -> Window:
     """Windows of the same length, one after the other along clips."""
-    return Window(**{name: np.concatenate([vars(window)[name] for window in windows]) for name in vars(windows[0])})
+    parts = {name: np.concatenate([vars(window)[name] for window in windows]) for name in vars(windows[0]) if name != "held"}
+    if all(window.held is None for window in windows):
+        return Window(**parts)
+    # frames that do not count are held by nobody
+    return Window(**parts, held=np.concatenate([window.cells if window.held is None else window.held for window in windows]))
 
 
 def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
@@ -278,23 +307,28 @@ def _cut(trial: Trial, frames: slice) -> Trial:
     return Trial(trial.video[frames], trial.responses[frames], trial.behaviour[frames], trial.eye_position[frames])  # type: ignore[index]
 
 
-def _resampled(trial: Trial, start: int, stop: int | None, recorded_hz: float, hz: float, latency_s: float) -> Trial:
+def _resampled(trial: Trial, start: int, stop: int | None, recorded_hz: float, hz: float, latency_s: float, origin: str) -> Trial:
     """Frames of a trial at another rate: picture on screen and eye position then, mean response and behaviour `latency_s` later."""
     last = int(np.floor((len(trial.video) / recorded_hz - latency_s) * hz + 1e-6))
     begins = np.arange(start, last if stop is None else min(stop, last)) / hz
     shown = np.floor(begins * recorded_hz + 1e-6).astype(np.int64)
     answered = np.append(begins, begins[-1] + 1 / hz) + latency_s
-    responses, behaviour = (_averaged(values, answered * recorded_hz) for values in (trial.responses, trial.behaviour))
+    edges = answered * recorded_hz
+    first, past = int(edges[0] + 1e-6), int(np.ceil(edges[-1] - 1e-6))  # samples that are read
+    read = [np.asarray(values[first:past], dtype=np.float64) for values in (trial.responses, trial.behaviour) if values is not None]
+    refuse_infinite(read[0], origin)  # `checked` has refused trials without responses
+    responses, behaviour = (_averaged(values, edges - first) for values in read)
     return Trial(trial.video[shown], responses, behaviour, np.asarray(trial.eye_position[shown], dtype=np.float32))
 
 
-def _averaged(values: np.ndarray | None, edges: np.ndarray) -> np.ndarray:
-    """Mean of a signal that is constant within samples, between successive edges given in samples; only samples between them are read."""
-    assert values is not None  # `checked` has refused trials without responses
-    low = int(edges[0] + 1e-6)
-    read = np.asarray(values[low : int(np.ceil(edges[-1] - 1e-6))], dtype=np.float64)
-    whole = np.vstack([np.zeros(read.shape[1]), np.cumsum(read, 0)])
-    index = np.clip((edges - low + 1e-9).astype(np.int64), 0, len(read))
-    part = np.clip(edges - low - index, 0.0, 1.0)[:, None]
-    integral = whole[index] + part * np.vstack([read, np.zeros(read.shape[1])])[index]
-    return (np.diff(integral, axis=0) / np.diff(edges)[:, None]).astype(np.float32)
+def _averaged(values: Float[np.ndarray, "samples channels"], edges: Float[np.ndarray, " _"]) -> Float[np.ndarray, "bins channels"]:
+    """Mean of a signal that is constant within samples, between successive edges given in samples; NaN where one of them is unknown."""
+    unknown = ~np.isfinite(values)
+    if unknown.any():
+        means, share = _averaged(np.where(unknown, 0.0, values), edges), _averaged(unknown.astype(np.float64), edges)
+        return np.where(share > 1e-6, np.float32(np.nan), means)
+    whole = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, 0)])
+    index = np.clip((edges + 1e-9).astype(np.int64), 0, len(values))
+    part = np.clip(edges - index, 0.0, 1.0)[:, None]
+    integral = whole[index] + part * np.vstack([values, np.zeros(values.shape[1])])[index]
+    return np.asarray(np.diff(integral, axis=0) / np.diff(edges)[:, None], dtype=np.float32)

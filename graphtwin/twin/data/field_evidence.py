@@ -24,20 +24,33 @@ MEDIAN_SQUARE = 0.455  # median square of a standard normal number
 
 
 class Tally:
-    """Sums over samples, from which correlations are made."""
+    """Sums over samples, from which correlations are made.
+
+    A unit's correlations are those over the samples in which it was held, with energies scaled by their deviation in all samples.
+    `energy_of` (units, features) has the sums of energies over the samples of each unit once one is missing, and is None before.
+    """
 
     def __init__(self, n_units: int, channels: int, rows: int, columns: int) -> None:
         """Sums of units' responses with energies at each place of a grid, of no samples yet."""
         self.shape = (channels, rows, columns)
         self.count = 0
+        self.held = np.zeros(n_units, dtype=np.int64)
+        self.energy_of: np.ndarray | None = None
         self.cross = np.zeros((n_units, channels * rows * columns), dtype=np.float32)
         self.products = np.zeros((rows * columns, channels, channels))
         self.energy = np.zeros(channels * rows * columns)
         self.response, self.response_squares = np.zeros(n_units), np.zeros(n_units)
 
     def add(self, energies: Float[np.ndarray, "samples channels rows columns"], responses: Float[np.ndarray, "samples units"]) -> None:
-        """Add samples of energies and responses."""
+        """Add samples of energies and responses; NaN where a unit was not held."""
         flat = energies.reshape(len(energies), -1)
+        held = np.isfinite(responses)
+        if not held.all() and self.energy_of is None:
+            self.energy_of = np.tile(self.energy.astype(np.float32), (len(self.held), 1))
+        if self.energy_of is not None:
+            self.energy_of += held.T.astype(np.float32) @ flat
+            responses = np.where(held, responses, np.float32(0.0))
+        self.held += held.sum(0)
         self.cross += responses.T @ flat
         placed = np.ascontiguousarray(energies.reshape(*energies.shape[:2], -1).transpose(2, 1, 0))
         self.products += placed @ placed.transpose(0, 2, 1)
@@ -48,15 +61,18 @@ class Tally:
 
     def evidence(self) -> FieldEvidence:
         """Correlations; 0 for a unit or energy that never changes."""
-        n, channels = max(self.count, 1), self.shape[0]
-        mean = self.response / n
-        deviation = np.sqrt(np.maximum(self.response_squares / n - mean**2, 0.0))
+        n, channels, of_unit = max(self.count, 1), self.shape[0], np.maximum(self.held, 1)
+        mean = self.response / of_unit
+        deviation = np.sqrt(np.maximum(self.response_squares / of_unit - mean**2, 0.0))
         energy = (self.energy / n).reshape(channels, -1).T
         products = self.products / n - energy[:, :, None] * energy[:, None, :]
         scale = np.sqrt(np.maximum(np.einsum("pkk->pk", products), 1e-12))
         among = products / scale[:, :, None] / scale[:, None, :]
         per_unit = np.where(deviation > 1e-6, 1 / np.maximum(deviation, 1e-6), 0.0).astype(np.float32)
-        cross = (self.cross / n).reshape(len(mean), channels, -1).transpose(2, 1, 0) - (energy[:, :, None] * mean).astype(np.float32)
+        shares = of_unit.astype(np.float32)[:, None]
+        cross = (self.cross / shares).reshape(len(mean), channels, -1).transpose(2, 1, 0)
+        own = energy[:, :, None] if self.energy_of is None else (self.energy_of / shares).reshape(cross.shape[::-1]).transpose(2, 1, 0)
+        cross = cross - (own * mean).astype(np.float32)
         return FieldEvidence(cross * per_unit / scale[:, :, None].astype(np.float32), among.astype(np.float32), *self.shape[1:])
 
 

@@ -10,7 +10,9 @@ from graphtwin.twin.data.clips import Clips
 
 
 def in_vivo_responses(clips: Clips, least_repeats: int = 2) -> Float[np.ndarray, "units bins"]:
-    """Mean over repeats of what was measured, in each bin of every clip that was shown again, one trial in memory at a time.
+    """Mean over repeats of what was measured, in each bin of every clip that was shown again, one clip in memory at a time.
+
+    A bin is NaN for a unit that was held in no repeat of it.
 
     Args:
         clips: Trials of a recording of videos, such as those of its tier of repeated clips.
@@ -20,9 +22,12 @@ def in_vivo_responses(clips: Clips, least_repeats: int = 2) -> Float[np.ndarray,
     for rows in clips.repeats().values():
         if len(rows) < least_repeats:
             continue
-        trials = [binned(clips.read(int(row)).responses[0], clips.frame_rate_hz) for row in rows]
+        trials = [binned(clips.read(int(row)).known()[0], clips.frame_rate_hz) for row in rows]
         shortest = min(trial.shape[1] for trial in trials)
-        found.append(np.mean([trial[:, :shortest] for trial in trials], axis=0))
+        together = np.stack([trial[:, :shortest] for trial in trials])
+        held = np.isfinite(together)
+        mean = np.where(held, together, 0.0).sum(0) / np.maximum(held.sum(0), 1)
+        found.append(together.mean(0) if held.all() else np.where(held.any(0), mean, np.nan))
     if not found:
         raise ValueError(
             f"{clips.name}: none of {len(clips.repeats())} clips was shown {least_repeats} times or more. "

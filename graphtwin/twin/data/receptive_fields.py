@@ -99,10 +99,10 @@ def _samples(
     lags: list[int],
     gaze: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Energies, roots of the mean of three responses at each lag, and eye positions, a trial each."""
+    """Energies, roots of the mean of three responses at each lag, NaN where one was not held, and eye positions, a trial each."""
     bank: EnergyBank | None = None
     for window in windows:
-        parts = (window.video, window.eye_position, window.responses, window.counted)
+        parts = (window.video, window.eye_position, window.known(), window.counted)
         video, eye, responses, counted = (values.reshape(-1, *values.shape[2:]) for values in parts)  # pictures are the frames of a clip
         if clips.pictures:
             at = np.flatnonzero(counted)
@@ -140,7 +140,7 @@ def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
     """The lag in frames at which units correlate most with the energy that correlates most with them over all lags; a parabola's peak."""
     lags = list(range(frames_of(config.longest_delay_s, few.frame_rate_hz) + 1))
     chosen = _spread(few.n_units, UNITS_OF_LAG)
-    windows = (replace(window, responses=window.responses[..., chosen]) for window in few.whole())
+    windows = (window.of_units(chosen) for window in few.whole())
     found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))
     if not found:
         return 0.0
@@ -163,7 +163,7 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     all units, whose residuals are regressed on the entries of grad D e' together. Without measured eye movements it is 0.
     """
     chosen = _spread(few.n_units, UNITS_OF_GAZE)
-    windows = (replace(window, responses=window.responses[..., chosen]) for window in few.whole())
+    windows = (window.of_units(chosen) for window in few.whole())
     tally, found = None, []
     for energies, responses, eye in _samples(windows, few, config, config.wavelengths[:1], [lag], gaze):
         tally = tally or Tally(len(chosen), *energies.shape[1:])
@@ -181,12 +181,15 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     information, told = np.eye(4) / (GAZE_PRIOR * height) ** 2, np.zeros(4)
     independent = prior.samples / len(energies)
     told_of = np.flatnonzero(evidence.with_units.any((0, 1)))
-    standardised = _standardised(responses).T * np.sqrt(len(responses))
+    held = np.isfinite(responses).T
+    standardised = _standardised(responses).T * np.sqrt(held.sum(1, keepdims=True))
     for unit, response in zip(told_of, standardised[told_of], strict=True):
         place = int(odds[:, unit].argmax())
         row, column = divmod(place, COLUMNS)
-        drive, right, down = (values[:, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
-        by_eye = np.column_stack([right[:, None] * eye, down[:, None] * eye])
+        seen = slice(None) if held[unit].all() else held[unit]
+        drive, right, down = (values[seen, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
+        response, looked = response[seen], eye[seen]
+        by_eye = np.column_stack([right[:, None] * looked, down[:, None] * looked])
         apart, _ = np.linalg.qr(np.column_stack([np.ones(len(drive)), drive, right, down]))
         by_eye, residual = by_eye - apart @ (apart.T @ by_eye), response - apart @ (apart.T @ response)
         information += independent * by_eye.T @ by_eye
@@ -195,6 +198,11 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and length 1; those that never change stay 0."""
-    centred = values - values.mean(0)
+    """Columns of mean 0 and length 1; those that never change stay 0. Unknown values are the mean of the known ones of their column."""
+    known = np.isfinite(values)
+    if known.all():
+        centred = values - values.mean(0)
+    else:
+        mean = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+        centred = np.where(known, values - mean, 0.0).astype(values.dtype)
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-6))

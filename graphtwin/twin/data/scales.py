@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.sources.formats import Recording, Trial
 
@@ -23,8 +23,8 @@ class Scales:
 
     Attributes:
         video: Mean and standard deviation of the grey levels.
-        responses: Standard deviation of each unit's mean response over stimuli and their frames, not below 1 % of the largest such
-            mean. Single trials and their averages have the same.
+        responses: Standard deviation of each unit's mean response over stimuli and their frames, where it was held, not below 1 % of the
+            largest such mean. Single trials and their averages have the same.
         origin: What is taken off each unit's responses: their mean where responses are signed, 0 where none is negative.
         behaviour: Mean and standard deviation of each channel of behaviour, (2, channels).
         eye_position: Mean and standard deviation of horizontal and vertical eye position, (2, 2).
@@ -40,11 +40,17 @@ class Scales:
     missing: tuple[float, float]
     negative: tuple[int, int, int]
 
+    @property
+    def eye_recorded(self) -> bool:
+        """Whether an eye position is known in any frame."""
+        return self.missing[1] < 1.0
+
 
 def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool | None = None) -> Scales:
     """Means and standard deviations over trials; the repeats of a stimulus are in memory together.
 
-    Responses and pictures of a stimulus enter once, as the mean over its repeats. The log counts trials whose eye positions are far off.
+    Responses and pictures of a stimulus enter once, as the mean over its repeats. The log counts trials whose eye positions are far off,
+    and names units that were never held.
 
     Args:
         recording: Recording with `n_repeats` of its trials, see `with_showings`.
@@ -59,6 +65,7 @@ def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool
         video.add(np.reshape(trials[0].video, (-1, 1)).astype(np.float64))
         responses.add(_mean_of([trial.responses for trial in trials], counts[repeats]))
         for row, trial in zip(rows[repeats], trials, strict=True):
+            refuse_infinite(np.asarray(trial.responses), f"{recording.name}, trial {row}")
             signs.add(np.asarray(trial.responses, dtype=np.float64))
             behaviour.add(np.asarray(trial.behaviour, dtype=np.float64))
             eye.add(np.asarray(trial.eye_position, dtype=np.float64))
@@ -68,6 +75,7 @@ def measure(recording: Recording, rows: Int[np.ndarray, " trials"], signed: bool
         raise ValueError(
             f"{recording.name}: no unit ever fires in {len(rows)} training trials. Check that their responses are not placeholders."
         )
+    _tell_never_held(recording, np.asarray(responses.count) > 0, len(rows))
     negative = signs.negative()
     signed = negative[2] > 0 if signed is None else signed
     origin = responses.mean() if signed else np.zeros_like(responses.mean())
@@ -92,12 +100,37 @@ def _divisors(deviation: Float[np.ndarray, " units"], largest: Float[np.ndarray,
 
 
 def _mean_of(responses: list[np.ndarray | None], counts: np.ndarray) -> Float[np.ndarray, "frames units"]:
-    """Mean over the repeats of a stimulus, each the mean of so many showings, of the frames that all have; a value that is missing in one
-    is missing.
-    """
+    """Mean over the repeats of a stimulus, each the mean of so many showings, of the frames that all have; NaN where no repeat has one."""
     values = [np.asarray(one, dtype=np.float64) for one in responses]
     frames = min(len(one) for one in values)
-    return np.asarray(np.average([one[:frames] for one in values], axis=0, weights=counts))
+    together = np.stack([one[:frames] for one in values])
+    held = np.isfinite(together)
+    if held.all():
+        return np.asarray(np.average(together, axis=0, weights=counts))
+    often = held * np.asarray(counts, dtype=np.float64)[:, None, None]
+    total = often.sum(0)
+    return np.divide((often * np.where(held, together, 0.0)).sum(0), total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
+def _tell_never_held(recording: Recording, held: Bool[np.ndarray, " units"], n_trials: int) -> None:
+    """Warn of units whose responses are NaN in all training trials: nothing can be learned of them."""
+    if not held.all():
+        never = recording.units["unit_id"].to_numpy()[~held]
+        log.warning(
+            "%s: %d of %d units are held in none of %d training trials (NaN throughout), first unit_id %s: they have no readout of their "
+            "own, and what is predicted of them is worth nothing.",
+            recording.name, len(never), len(held), n_trials, ", ".join(map(str, never[:5])),
+        )  # fmt: skip
+
+
+def refuse_infinite(responses: Float[np.ndarray, "frames units"], origin: str) -> None:
+    """Raise where a response is infinite; NaN is no fault: the unit was not held there."""
+    if np.isinf(responses).any():
+        endless = np.isinf(responses)
+        raise ValueError(
+            f"{origin}: {int(endless.sum())} responses of {int(endless.any(0).sum())} of {endless.shape[1]} units are infinite, in "
+            f"{int(endless.any(1).sum())} of {len(endless)} frames. Set to NaN what was not measured: it is left out then."
+        )
 
 
 def _tell_eyes_far_off(name: str, eyes: dict[int, Float[np.ndarray, "frames 2"]]) -> None:

@@ -161,6 +161,7 @@ def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> Anima
         len(seen.behaviour),
         frame_rate_hz=seen.seen_rate_hz(config.clips),
         monitor=seen.monitor,
+        eye=seen.scales.eye_recorded,
     )
 
 

@@ -184,7 +184,7 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
     objective = Objective(twin)
     fitted = validation_losses(objective, clips, config)
     if not config.settle:
-        loss = float(torch.stack([losses.mean() for losses in fitted.values()]).mean())
+        loss = float(torch.stack([_mean_of_held(losses) for losses in fitted.values()]).mean())
         return {"fitted": loss, "settled": loss, "share_of_units": 0.0}
     readouts = {name: twin.animal(name).readout for name in clips}
     before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
@@ -195,15 +195,15 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
         for part, value in zip(twin.prior(), found, strict=True):
             part.copy_(value)
     settled = validation_losses(objective, clips, config)
-    kept = {name: settled[name] <= fitted[name] for name in clips}
+    kept = {name: (settled[name] <= fitted[name]) | fitted[name].isnan() for name in clips}  # of units that validation says nothing of too
     with torch.no_grad():
         for name, (weights, bias) in before.items():
             readouts[name].weights[~kept[name]] = weights[~kept[name]]
             readouts[name].bias[~kept[name]] = bias[~kept[name]]
-    ends = [torch.where(kept[name], settled[name], fitted[name]).mean() for name in clips]
+    ends = [_mean_of_held(torch.where(kept[name], settled[name], fitted[name])) for name in clips]
     share = torch.cat(list(kept.values())).double().mean()
     return {
-        "fitted": float(torch.stack([losses.mean() for losses in fitted.values()]).mean()),
+        "fitted": float(torch.stack([_mean_of_held(losses) for losses in fitted.values()]).mean()),
         "settled": float(torch.stack(ends).mean()),
         "share_of_units": float(share),
     }
@@ -215,14 +215,15 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     place = units[["x_um", "y_um", "z_um"]].to_numpy(np.float64)
     known = np.isfinite(place).all() and len(units) > 4
     cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
-    total, count = np.zeros(len(units)), 0.0
+    total, count = np.zeros(len(units)), np.zeros(len(units))
     for window in clips.whole():
         total += np.einsum("cf,cfu->u", window.showings, window.responses, dtype=np.float64)
-        count += float(window.showings.sum())
+        count += window.showings_of_units()
     fields = locate_fields(clips, config.receptive_fields, progress)
     delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
     monitor, channels = monitor_of(clips.recording, config), len(clips.recording.behaviour)
-    return AnimalStart(fields.centres, total / max(count, 1), cortical, channels, delay_s, clips.frame_rate_hz, monitor)
+    mean, eye = total / np.maximum(count, 1), clips.scales.eye_recorded
+    return AnimalStart(fields.centres, mean, cortical, channels, delay_s, clips.frame_rate_hz, monitor, eye)
 
 
 def monitor_of(recording: Recording, config: FoundationConfig) -> Monitor:
@@ -264,18 +265,27 @@ class Objective(nn.Module):
         self.twin = twin
 
     def forward(self, name: str, window: Window) -> torch.Tensor:
-        """Loss of one animal's window."""
-        return self.of_units(name, window).mean()
+        """Loss of one animal's window: every response that counts weighs the same; 0 where none does."""
+        losses, counts = self._sums(name, window)
+        return losses.mean() if counts is None else (losses * counts).sum() / counts.sum().clamp(min=1)
 
     def of_units(self, name: str, window: Window) -> Float[torch.Tensor, " units"]:
-        """Loss of each unit of the animal."""
+        """Loss of each unit of the animal; 0 of a unit that was not held."""
+        return self._sums(name, window)[0]
+
+    def _sums(self, name: str, window: Window) -> tuple[Float[torch.Tensor, " units"], Float[torch.Tensor, " units"] | None]:
+        """Loss of each unit, and the number of responses that it is the mean of; None where that is the same for all, and above 0."""
         device = self.twin.device
         numbers, _ = self.twin(name, *tensors(window, device))
         responses, n_repeats, showings = (
             torch.from_numpy(part).to(device) for part in (window.responses, window.n_repeats, window.showings)
         )
         likelihood = self.twin.log_likelihood(name, numbers, responses, n_repeats)
-        return -likelihood[showings > 0].sum(0) / showings.sum()
+        if window.held is None and window.counted.any():
+            return -likelihood[showings > 0].sum(0) / showings.sum(), None
+        counts = torch.from_numpy(window.showings_of_units()).to(likelihood)
+        cells = torch.from_numpy(window.cells.copy()).to(device)
+        return -torch.where(cells, likelihood, 0.0).sum((0, 1)) / counts.clamp(min=1), counts
 
 
 def steps_of(clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> int:
@@ -301,14 +311,19 @@ def batches(
 
 def validation_loss(objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig) -> float:
     """Mean over animals of the negative log-likelihood of validation trials, the start of each left out."""
-    return float(np.mean([float(losses.mean()) for losses in validation_losses(objective, clips, config).values()]))
+    return float(np.mean([float(_mean_of_held(losses)) for losses in validation_losses(objective, clips, config).values()]))
+
+
+def _mean_of_held(losses: Float[torch.Tensor, " units"]) -> torch.Tensor:
+    """Mean over units of the losses that are known."""
+    return losses[~losses.isnan()].mean()
 
 
 @torch.no_grad()
 def validation_losses(
     objective: Objective, clips: dict[str, tuple[Clips, Clips]], config: FoundationConfig
 ) -> dict[str, Float[torch.Tensor, " units"]]:
-    """Mean negative log-likelihood of validation trials, the start of each left out, of each unit of each animal."""
+    """Mean negative log-likelihood of validation trials, the start of each left out, of each unit of each animal; NaN if never held."""
     losses = {}
     for name, (_, validation) in clips.items():
         most = VALIDATION_PICTURES if validation.pictures else VALIDATION_TRIALS
@@ -317,8 +332,21 @@ def validation_losses(
         for window in read.whole():
             window.counted[:, : frames_of(config.left_out_s, validation.frame_rate_hz)] = False
             if window.counted.any():
-                weight = window.showings.sum() if validation.pictures else 1  # trials count alike, however long they are
-                found.append((float(weight), objective.of_units(name, window)))
-        weights = torch.tensor([weight for weight, _ in found], device=found[0][1].device)
-        losses[name] = torch.einsum("w,wu->u", weights / weights.sum(), torch.stack([of_units for _, of_units in found]))
+                counts = window.showings_of_units()
+                weight = counts if validation.pictures else counts > 0  # trials count alike, however long they are
+                found.append((torch.from_numpy(weight.astype(np.float32)), objective.of_units(name, window)))
+        if not found:
+            raise ValueError(
+                f"{name}: no unit is held in any of {len(read.rows)} validation trials after their first {config.left_out_s:g} s. Nothing "
+                "tells when to stop: name another tier (clips.validation_tiers), or leave less out (left_out_s)."
+            )
+        weights, of_units = (torch.stack(parts) for parts in zip(*found, strict=True))
+        losses[name] = _weighed(weights.to(of_units), of_units)
     return losses
+
+
+def _weighed(weights: Float[torch.Tensor, "windows units"], losses: Float[torch.Tensor, "windows units"]) -> Float[torch.Tensor, " units"]:
+    """Weighted mean over windows; NaN where all weights are 0."""
+    if (weights == weights[:, :1]).all():
+        return torch.einsum("w,wu->u", weights[:, 0] / weights[:, 0].sum(), losses)
+    return (weights * losses).sum(0) / weights.sum(0)

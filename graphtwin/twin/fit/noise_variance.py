@@ -30,13 +30,14 @@ def set_noise_variance(twin: Twin, name: str, clips: Clips) -> None:
     if not twin.family.signed:
         return
     animal = twin.animal(name)
-    squares, samples = np.zeros(clips.n_units), 0
+    squares, samples = np.zeros(clips.n_units), np.zeros(clips.n_units)
     for row in clips.rows[:: max(1, -(-len(clips.rows) // MOST_TRIALS))]:
         window = clips.read(int(row))
         numbers, _ = twin(name, *tensors(window, twin.device))
         error = window.responses - twin.mean(name, numbers).cpu().numpy()
+        error = error if window.held is None else np.where(window.held, error, 0.0)
         squares += np.einsum("cf,cfu->u", window.showings, error**2, dtype=np.float64)
-        samples += int(window.counted.sum())
-    if samples:
-        variance = (squares + PRIOR_SAMPLES * squares.mean() / samples) / (samples + PRIOR_SAMPLES)
+        samples += window.cells.sum((0, 1))
+    if samples.any():
+        variance = (squares + PRIOR_SAMPLES * squares.sum() / samples.sum()) / (samples + PRIOR_SAMPLES)
         animal.shape[:, 0] = torch.from_numpy(np.log(np.maximum(variance, LEAST_VARIANCE))).to(animal.shape)

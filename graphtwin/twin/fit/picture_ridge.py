@@ -6,6 +6,10 @@ training pictures (Golub, Heath & Wahba 1979, doi:10.1080/00401706.1979.10489751
 in common are kept (reduced rank: Izenman 1975, doi:10.1016/0047-259X(75)90042-1). The share of the prediction that the ridge has is that
 under which validation responses are most likely, so that a core with much data keeps all of it; then the ridge is fitted again, to the
 pictures of both tiers.
+
+A unit that comes and goes is fitted to the pictures that it was held in, all units of one pattern of holding together. Patterns of many
+units go first, for as long as they take together what `MOST` pictures take; units of the others choose window and penalty with their mean
+in place of what is missing, and have the closed form on what they were held in under these.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.fit.noise_variance import set_noise_variance
@@ -41,7 +45,7 @@ class Pictures:
 
     Attributes:
         energies: What each holds, as `scattered` gives it.
-        responses: Mean response of each unit to it over its repeats, standardised.
+        responses: Mean response of each unit to it over its repeats, standardised; NaN where it was held in none.
         n_repeats: How often it was shown.
     """
 
@@ -82,10 +86,19 @@ def pictures_of(clips: Clips, most: int) -> Pictures:
         showings = np.concatenate([window.showings.ravel() for window in windows])
         if showings.any():
             energies.append(scattered(torch.from_numpy(windows[0].video[:, -1])))
-            answers = np.concatenate([window.responses[0] for window in windows])
-            responses.append(torch.from_numpy(np.average(answers, axis=0, weights=showings).astype(np.float32)))
+            responses.append(torch.from_numpy(_mean_over(windows, showings).astype(np.float32)))
             n_repeats.append(float(showings.sum()))
     return Pictures(torch.cat(energies), torch.stack(responses), torch.tensor(n_repeats))
+
+
+def _mean_over(windows: list[Window], showings: Float[np.ndarray, " repeats"]) -> Float[np.ndarray, " units"]:
+    """Mean response to a picture over its repeats, each as many showings; NaN for a unit that was held in none."""
+    answers = np.concatenate([window.responses[0] for window in windows])
+    if all(window.held is None for window in windows):
+        return np.asarray(np.average(answers, axis=0, weights=showings))
+    often = showings[:, None] * np.concatenate([window.cells[0] for window in windows])
+    total = often.sum(0)
+    return np.divide((often * answers).sum(0), total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
@@ -101,24 +114,87 @@ def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
     weight = pictures.n_repeats / (pictures.n_repeats + MISFIT_SHOWINGS)
     weight = weight / weight.mean()
     deviation = pictures.energies.std(0)
-    mean, middle = (torch.einsum("p,p...->...", weight / len(weight), part) for part in (pictures.energies, pictures.responses))
+    mean = torch.einsum("p,p...->...", weight / len(weight), pictures.energies)
+    held = pictures.responses.isfinite()
+    middle = _mean_of_held(pictures.responses, weight)
     scale = _prior_deviations()[:, None] / deviation.clamp(min=FLOOR)
     root = weight.sqrt()[:, None]
     seen = ((pictures.energies - mean) * scale * root[..., None]).permute(2, 0, 1)
-    dual, through = least_error(seen @ seen.mT, (pictures.responses - middle) * root)
+    about = torch.where(held, pictures.responses - middle, 0.0) * root
+    products = seen @ seen.mT
+    dual, through = least_error(products, about)[:2] if held.all() else _of_held(products, about, held, root[:, 0])
     pulls = [dual * window for window in through]
     expected = torch.stack([of @ (of.T @ pull) for of, pull in zip(seen, pulls, strict=True)]).sum(0)
     common = torch.linalg.svd(expected, full_matrices=False)[2][: drive.weights.shape[1]]
     drive.patterns.zero_()[: len(common)] = torch.stack([common @ pull.T @ of for of, pull in zip(seen, pulls, strict=True)], -1) * scale
     drive.weights.zero_()[:, : len(common)] = common.T
-    drive.bias.copy_(middle - drive.weights @ (drive.patterns.flatten(1) @ mean.flatten()))
+    constant = middle - drive.weights @ (drive.patterns.flatten(1) @ mean.flatten())
+    if not held.all():  # the pictures that a unit was held in have another mean
+        often = torch.where(held, root, 0.0)
+        constant = constant - (often * (expected @ common.T @ common)).sum(0) / often.square().sum(0).clamp(min=FLOOR)
+    drive.bias.copy_(constant)
     drive.least.copy_(torch.full_like(middle, -torch.inf) if drive.signed else LEAST_SHARE * middle.clamp(min=0))
+
+
+def _mean_of_held(
+    responses: Float[torch.Tensor, "pictures units"], weight: Float[torch.Tensor, " pictures"]
+) -> Float[torch.Tensor, " units"]:
+    """Weighted mean response of each unit over the pictures that it was held in; 0 where there is none."""
+    held = responses.isfinite()
+    if held.all():
+        return torch.einsum("p,pu->u", weight / len(weight), responses)
+    often = weight[:, None] * held
+    return (often * responses.nan_to_num()).sum(0) / often.sum(0).clamp(min=FLOOR)
+
+
+def _of_held(
+    products: Float[torch.Tensor, "cells pictures pictures"],
+    responses: Float[torch.Tensor, "pictures units"],
+    held: Bool[torch.Tensor, "pictures units"],
+    root: Float[torch.Tensor, " pictures"],
+) -> tuple[Float[torch.Tensor, "pictures units"], Float[torch.Tensor, "cells units"]]:
+    """What `least_error` gives, each unit fitted to the pictures that it was held in; nothing where these are fewer than `FEWEST`.
+
+    Args:
+        products: Scalar products of what two pictures hold in a cell, both times the roots of their weights.
+        responses: Responses about their mean, times the same roots, 0 where a unit was not held.
+        held: Whether each unit was held.
+        root: The roots of the pictures' weights.
+    """
+    dual, through = torch.zeros_like(responses), responses.new_zeros(len(products), responses.shape[1])
+    patterns, pattern_of, common = torch.unique(held.T, dim=0, return_inverse=True, return_counts=True)
+    left, rare = float(MOST**3), torch.zeros(held.shape[1], dtype=torch.bool)
+    for number in common.argsort(descending=True, stable=True).tolist():
+        units, rows = torch.where(pattern_of == number)[0], torch.where(patterns[number])[0]
+        left -= len(rows) ** 3
+        if len(rows) >= FEWEST and left >= 0:
+            among = _about_mean(products[:, rows][..., rows], root[rows])
+            dual[rows[:, None], units], through[:, units], _ = least_error(among, responses[rows][:, units])
+        rare[units] = len(rows) >= FEWEST and left < 0
+    units = torch.where(rare)[0]
+    if not len(units):
+        return dual, through
+    _, through[:, units], penalties = least_error(products, responses[:, units])
+    for unit, of_cells, penalty in zip(units.tolist(), through[:, units].T, penalties, strict=True):
+        rows = torch.where(held[:, unit])[0]
+        kernel = _about_mean(torch.einsum("c,cij->ij", of_cells, products[:, rows][..., rows]), root[rows])
+        dual[rows, unit] = torch.linalg.solve(kernel + penalty * torch.eye(len(rows)).to(kernel), responses[rows, unit])
+    return dual, through
+
+
+def _about_mean(
+    products: Float[torch.Tensor, "*cells pictures pictures"], root: Float[torch.Tensor, " pictures"]
+) -> Float[torch.Tensor, "*cells pictures pictures"]:
+    """Scalar products of the same pictures about their weighted mean, which the roots of weights are the direction of."""
+    direction = (root / root.norm()).to(products)
+    across = (products @ direction)[..., None] * direction
+    return products - across - across.mT + (across.mT @ direction)[..., None] * direction
 
 
 def least_error(
     products: Float[torch.Tensor, "cells pictures pictures"], responses: Float[torch.Tensor, "pictures units"]
-) -> tuple[Float[torch.Tensor, "pictures units"], Float[torch.Tensor, "cells units"]]:
-    """Weights of the pictures in each unit's ridge, and of the cells in what it sees, for the window and penalty of the least error.
+) -> tuple[Float[torch.Tensor, "pictures units"], Float[torch.Tensor, "cells units"], Float[torch.Tensor, " units"]]:
+    """For the window and penalty of the least error: weights of pictures in each unit's ridge, of cells in what it sees; the penalty.
 
     Args:
         products: Scalar products of what two pictures hold in a cell, both times the roots of their weights.
@@ -126,6 +202,7 @@ def least_error(
     """
     count = len(responses)
     dual, chosen = torch.zeros_like(responses), responses.new_zeros(len(products), responses.shape[1])
+    penalties = responses.new_zeros(responses.shape[1])
     least = responses.new_full(responses.shape[1:], torch.inf)
     for window in _windows().to(products):
         kernel = torch.einsum("c,cij->ij", window, products)
@@ -136,10 +213,11 @@ def least_error(
         errors = held.square() @ turned.square() * count / held.sum(1, keepdim=True).square()
         error, penalty = errors.min(0)
         better = error < least
+        penalties[better] = kernel.new_tensor(PENALTIES)[penalty[better]]
         least[better] = error[better]
         dual[:, better] = axes @ (held[penalty[better]].T * turned[:, better])
         chosen[:, better] = (window / size)[:, None].expand(-1, int(better.sum()))
-    return dual, chosen
+    return dual, chosen, penalties
 
 
 @torch.no_grad()
@@ -155,9 +233,11 @@ def likeliest_share(twin: Twin, name: str, clips: Clips) -> float:
     for row in clips.rows[:: max(1, -(-len(clips.rows) // MOST_TRIALS))]:
         window = clips.read(int(row))
         counted, responses, n_repeats = (torch.from_numpy(part) for part in (window.counted, window.responses, window.n_repeats))
+        cells = torch.from_numpy(window.cells.copy())[counted][None]
         of_core, of_ridge = (_numbers(twin, name, window, share)[counted][None] for share in (0.0, 1.0))
         for at, share in enumerate(SHARES):
-            total[at] += float(twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None], n_repeats).sum())
+            likelihood = twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None], n_repeats)
+            total[at] += float(likelihood.sum() if window.held is None else likelihood[cells].sum())
     return float(SHARES[int(total.argmax())])
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data import Clips, Window
@@ -121,7 +121,9 @@ def evidence(twin: Twin, name: str, clips: Clips, left_out_s: float = 0.0, progr
         if not len(frames):
             continue
         answers = torch.from_numpy(window.responses.reshape(-1, len(start))[frames]).to(twin.device)
-        lowest, highest = torch.minimum(lowest, answers.amin(0)), torch.maximum(highest, answers.amax(0))
+        held = _held(window, frames)
+        low, high = (answers if held is None else torch.where(held.to(answers.device), answers, end) for end in (torch.inf, -torch.inf))
+        lowest, highest = torch.minimum(lowest, low.amin(0)), torch.maximum(highest, high.amax(0))
         for seen, score, bend in _derivatives(twin, name, window, frames):
             for output in range(start.shape[1]):
                 precision[:, output] += torch.bmm((seen * bend[..., output, None].clamp(min=0)).transpose(1, 2), seen)
@@ -183,7 +185,10 @@ def _set(animal: AnimalHead, entries: Float[torch.Tensor, "units outputs entries
 def _derivatives(
     twin: Twin, name: str, window: Window, frames: Int[np.ndarray, " frames"]
 ) -> Iterator[tuple[Float[torch.Tensor, "units frames entries"], Slopes, Slopes]]:
-    """Features that every unit sees, a 1 after them; the log-likelihood's slope by drives, and the slope's fall; a few frames at once."""
+    """Features that every unit sees, a 1 after them; the log-likelihood's slope by drives, and the slope's fall; a few frames at once.
+
+    Slope and fall are 0 in frames in which a unit was not held: they say nothing of its readout.
+    """
     animal = twin.animal(name)
     entries = _entries(animal)
     with torch.no_grad():
@@ -191,6 +196,7 @@ def _derivatives(
     responses = torch.from_numpy(window.responses).flatten(0, 1).to(twin.device)
     showings = torch.from_numpy(window.showings).flatten().to(twin.device)
     modulation = modulation.flatten(0, 1)
+    held = None if window.held is None else torch.from_numpy(window.held).flatten(0, 1).to(twin.device)
     for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
         with torch.no_grad():
             seen = animal.readout.seen(features[rows])
@@ -201,7 +207,9 @@ def _derivatives(
         likelihood = twin.family.log_likelihood(answers, animal.shape, responses[rows], showings[rows, None])
         score = torch.autograd.grad(likelihood.sum(), drives, create_graph=True)[0]
         bend = [-torch.autograd.grad(score[..., at].sum(), drives, retain_graph=True)[0][..., at] for at in range(score.shape[-1])]
-        yield seen.transpose(0, 1), score.detach().transpose(0, 1), torch.stack(bend, dim=-1).transpose(0, 1)
+        told = score.detach(), torch.stack(bend, dim=-1)
+        score, fall = told if held is None else (torch.where(held[rows][..., None], part, 0.0) for part in told)
+        yield seen.transpose(0, 1), score.transpose(0, 1), fall.transpose(0, 1)
 
 
 def spacing(correlations: Float[torch.Tensor, " lags"]) -> tuple[int, float]:
@@ -224,13 +232,21 @@ def _correlations(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Flo
         if not len(frames):
             continue
         score = torch.cat([score[..., 0] for _, score, _ in _derivatives(twin, name, window, frames)], dim=1)
-        scaled = score / score.square().mean(1, keepdim=True).sqrt().clamp(min=FLOOR)
+        known = _held(window, frames)
+        held = torch.ones(score.shape, dtype=torch.bool) if known is None else known.T
+        power = score.square().sum(1, keepdim=True) / held.sum(1, keepdim=True).clamp(min=1).to(score)
+        scaled = score / power.sqrt().clamp(min=FLOOR)
         for lag in range(min(LAGS + 1, scaled.shape[1])):
             apart = scaled[:, lag:] * scaled[:, : scaled.shape[1] - lag]
             products[lag] += float(apart.sum())
-            pairs[lag] += apart.numel()
+            pairs[lag] += int((held[:, lag:] & held[:, : held.shape[1] - lag]).sum())
     found = products / pairs.clamp(min=1.0)
     return found / found[0].clamp(min=FLOOR)
+
+
+def _held(window: Window, frames: Int[np.ndarray, " frames"]) -> Bool[torch.Tensor, "frames units"] | None:
+    """Whether each unit was held in frames of one clip or of many pictures in a row; None where all were."""
+    return None if window.held is None else torch.from_numpy(window.held.reshape(-1, window.held.shape[-1])[frames])
 
 
 def _counted(window: Window, clips: Clips, left_out_s: float) -> Int[np.ndarray, " frames"]:

@@ -15,22 +15,29 @@ TIME_CONSTANTS_S = (1 / 30, 1 / 3, 2.0)  # over which behaviour is averaged; the
 
 
 class Modulation(nn.Module):
-    """Behaviour at several time constants through a small network, to numbers a frame that act on core and readouts."""
+    """Behaviour at several time constants through a small network, to numbers a frame that act on core and readouts.
+
+    Of an animal without channels of behaviour there is no network: all numbers are 0, which acts on nothing.
+    """
 
     keep: torch.Tensor
 
     def __init__(self, channels: int, modulators: int, frame_rate_hz: float, hidden: int = 16) -> None:
         """Weights for `channels` of behaviour, sampled at the frame rate (NaN for pictures), to `modulators` numbers."""
         super().__init__()
+        self.modulators = modulators
         rate = frame_rate_hz if math.isfinite(frame_rate_hz) else PICTURES_HZ
         self.register_buffer("keep", torch.tensor([1 - 1 / max(1.0, constant * rate) for constant in TIME_CONSTANTS_S]))
-        self.inputs = nn.Linear(channels * len(TIME_CONSTANTS_S), hidden)
-        self.out = nn.Linear(hidden, modulators)
+        if channels:
+            self.inputs = nn.Linear(channels * len(TIME_CONSTANTS_S), hidden)
+            self.out = nn.Linear(hidden, modulators)
 
     def forward(
         self, behaviour: Float[torch.Tensor, "clips frames channels"], state: State, outgoing: State
     ) -> Float[torch.Tensor, "clips frames modulators"]:
         """Modulation of every frame; the first frame of a clip counts as having lasted."""
+        if not behaviour.shape[2]:
+            return behaviour.new_zeros(*behaviour.shape[:2], self.modulators)
         mean = state["behaviour"] if "behaviour" in state else behaviour[:, 0, :, None].expand(-1, -1, len(self.keep))
         history = []
         for now in behaviour.unbind(1):

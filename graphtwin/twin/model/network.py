@@ -60,6 +60,7 @@ class AnimalStart:
         delay_s: Seconds by which the units' answers lag behind what the core expects.
         frame_rate_hz: Frames a second of the animal's videos; NaN for single pictures, whose answers have no delay.
         monitor: Screen that the videos fill.
+        eye: Whether eye position was recorded; where it was not, the view does not follow it.
     """
 
     positions: Float[np.ndarray, "units 2"]
@@ -69,6 +70,7 @@ class AnimalStart:
     delay_s: float = 0.0
     frame_rate_hz: float = np.nan
     monitor: Monitor = MINNIE65_MONITOR
+    eye: bool = True
 
 
 class AnimalHead(nn.Module):
@@ -91,7 +93,8 @@ class AnimalHead(nn.Module):
         family = family_of(config)
         units = len(start.positions)
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
-        self.perspective = Perspective(config.perspective, start.monitor)
+        follows = config.perspective if start.eye else config.perspective.model_copy(update={"learn": False})
+        self.perspective = Perspective(follows, start.monitor)
         self.frame_rate_hz = start.frame_rate_hz
         self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))

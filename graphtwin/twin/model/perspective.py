@@ -18,7 +18,7 @@ class PerspectiveConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    learn: bool = Field(True, description="Whether the view follows the eye; false takes the eye to rest.")
+    learn: bool = Field(True, description="Whether the view follows the eye, where its position was recorded; false takes the eye to rest.")
 
 
 class Perspective(nn.Module):

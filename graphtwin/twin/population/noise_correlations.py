@@ -49,14 +49,16 @@ def predicted_noise_correlations(
 def measured_noise_correlations(residuals: Float[np.ndarray, "samples units"]) -> Float[np.ndarray, "units units"]:
     """Correlation of what a mean leaves of single responses, pooled over samples; NaN is left out pair by pair.
 
+    Pairs that were never held together have none (NaN).
+
     The mean is taken as given: a covariance is the mean product. Where residuals are those from a model's prediction, signal that the model
     misses counts as noise and is shared by units with the same tuning; residuals from repeats have none of that.
     """
     seen = np.isfinite(residuals).astype(float)
     values = np.where(seen > 0, residuals, 0.0)
-    both = np.maximum(seen.T @ seen, 1.0)
+    both = seen.T @ seen
     variance = (values**2).sum(0) / np.maximum(seen.sum(0), 1.0)
-    return _scaled(values.T @ values / both, variance)
+    return _scaled(np.where(both > 0, values.T @ values / np.maximum(both, 1.0), np.nan), variance)
 
 
 def repeat_residuals(
@@ -119,7 +121,9 @@ def compare_noise_correlations(
     pairs = np.triu_indices(len(predicted), 1)
     expected, measured = predicted[pairs], measured_noise_correlations(residuals)[pairs]
     use = np.isfinite(expected) & np.isfinite(measured)
-    agreement = _correlation(halves[0][pairs][use], halves[1][pairs][use])
+    one, other = (half[pairs][use] for half in halves)
+    in_both = np.isfinite(one) & np.isfinite(other)
+    agreement = _correlation(one[in_both], other[in_both])
     reliability = 2 * agreement / (1 + agreement) if agreement > 0 else np.nan
     square = float((expected[use] ** 2).sum())
     slope = float((expected[use] * measured[use]).sum() / square) if square > 0 else np.nan

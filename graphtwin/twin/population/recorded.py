@@ -36,7 +36,8 @@ class RecordedPopulation:
 
     Attributes:
         predicted: Expected responses of the twin, standardised.
-        responses: Responses of single trials, standardised; as they were counted where the model is one of counts.
+        responses: Responses of single trials, standardised; as they were counted where the model is one of counts. NaN where a unit was not
+            held.
         trial: Number of each sample's trial, from 0.
         stimulus: Number of each sample's stimulus and place in it; repeats have the same.
     """
@@ -49,6 +50,11 @@ class RecordedPopulation:
     def of_units(self, units: Int[np.ndarray, " some"]) -> RecordedPopulation:
         """Samples of some units."""
         return RecordedPopulation(self.predicted[:, units], self.responses[:, units], self.trial, self.stimulus)
+
+    def of_held(self) -> RecordedPopulation:
+        """Samples in which a unit was held."""
+        kept = np.isfinite(self.responses).any(1)
+        return self if kept.all() else RecordedPopulation(*(part[kept] for part in vars(self).values()))
 
     def repeats_dealt(self, seed: int) -> RecordedPopulation:
         """The null: each unit's repeats of a stimulus in an order of its own, responses with their predictions.
@@ -100,12 +106,15 @@ def read_population(
         seen = [joined_clips(list(windows.values()))] if clips.pictures else windows.values()
         answers = dict(zip(windows, chain.from_iterable(predict_trials(twin, clips.name, window) for window in seen), strict=True))
         for rows in together:
-            of_stimulus = [windows[int(row)].counted[0] for row in rows]
+            with_units = [int(row) for row in rows if windows[int(row)].counted.any()]
+            if len(with_units) < (2 if repeated else 1):
+                continue
+            of_stimulus = [windows[row].counted[0] for row in with_units]
             counted = np.logical_and.reduce([one[: min(map(len, of_stimulus))] for one in of_stimulus])
             kept = np.flatnonzero(counted)
             kept = kept[kept >= first_frame][::every]
-            for row in map(int, rows):
-                read[row] = answers[row][kept], windows[row].responses[0, kept], places + np.arange(len(kept))
+            for row in with_units:
+                read[row] = answers[row][kept], windows[row].known()[0, kept], places + np.arange(len(kept))
             places += len(kept)
     if not shown:
         raise ValueError(

@@ -42,7 +42,7 @@ class PopulationReport:
     """A latent population model of a recording, and its scores.
 
     Attributes:
-        units: Columns of the recording; units that never fire in the training trials are left out.
+        units: Columns of the recording; units that never fire in the training trials, or are held in no repeated one, are left out.
         model: Population model of the columns in `units`.
         scores: One row a score: score, value, low, high (95 %), resampled (what the interval resamples), null (the same score where each
             unit's repeats were dealt anew), ceiling (of a correlation of noise correlations), n.
@@ -69,15 +69,17 @@ def score_recorded_population(
         seed: Seed of fits, halves of the population, null and intervals.
         progress: Show progress bars.
     """
-    fires = train.responses.max(0) > (config.spike_width if config.kind == "zero_inflated" else 0.0)
-    fires = train.responses.std(0) > 0 if config.kind == "continuous" else fires
-    units = np.flatnonzero(fires)
+    highest, lowest = np.fmax.reduce(train.responses, 0), np.fmin.reduce(train.responses, 0)
+    fires = highest > (config.spike_width if config.kind == "zero_inflated" else 0.0)
+    fires = highest > lowest if config.kind == "continuous" else fires
+    units = np.flatnonzero(fires & np.isfinite(test.responses).any(0))
     if len(units) < LEAST_UNITS:
         raise ValueError(
-            f"{len(units)} of {len(fires)} units fire in the training trials; noise that units share needs {LEAST_UNITS} at least. "
+            f"{len(units)} of {len(fires)} units fire in the training trials and are held in repeated ones; noise that units share needs "
+            f"{LEAST_UNITS} at least. "
             "Give a recording with more units."
         )
-    train, test = train.of_units(units), test.of_units(units)
+    train, test = (part.of_units(units).of_held() for part in (train, test))
     model = fit_population(train.predicted, train.responses, config, seed, progress=progress)
     dealt = test.repeats_dealt(seed)
     residuals, null = (noise(model, part) for part in (test, dealt))
@@ -143,7 +145,8 @@ def _gains(model: PopulationModel, of: RecordedPopulation, seed: int) -> dict[st
         told = conditional(model, x, _only(y, known), y)
         given[:, new], response[:, new] = told.log_density[:, new], told.response[:, new]
     alone = predict_means(model, x).response
-    bits = {"marginal": np.nanmean(marginal - nothing, axis=1), "joint": joint / y.shape[1], "half": np.nanmean(given - marginal, axis=1)}
+    per_response = joint / np.isfinite(y).sum(1)
+    bits = {"marginal": np.nanmean(marginal - nothing, axis=1), "joint": per_response, "half": np.nanmean(given - marginal, axis=1)}
     correlation = _single_response_correlations(response, y) - _single_response_correlations(alone, y)
     return {name: values / np.log(2) for name, values in bits.items()} | {"correlation": correlation}
 

@@ -5,6 +5,10 @@ window around its place, or the whole picture; which of these, and how strong th
 validation stimuli decide, by squared error. Blocks of features (a frequency, grey levels, behaviour) have the same variance, so that no
 block is penalised for having many features. Only sums of products are kept, so that memory does not grow with the frames: folds x features
 x (features + units).
+
+Units that come and go are fitted to the trials that they were held in. Units that share their trials share sums; of more than `GROUPS`
+ways of being held, the rarer ones read all trials, with their mean in place of what is missing, and their weights are divided by the share
+of frames that they were held in.
 """
 
 from __future__ import annotations
@@ -20,11 +24,13 @@ from tqdm import tqdm
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.scores.holding import holding_groups
 from graphtwin.twin.scores.pooled_energies import PooledEnergies, pooled_energies
 from graphtwin.twin.scores.prediction import showings
 from graphtwin.twin.scores.ridge_by_folds import FoldSums, no_sums, ridge_of
 from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, StimulusSums, gather_sums
 
+GROUPS = 6  # ways of being held that have sums of their own, each of features x features a fold: bounds memory and time
 FOLDS = 4  # folds of stimuli that choose penalty and window; fewer where there are fewer stimuli
 EVERY_S = 0.1  # seconds between frames of a movie that are fitted; responses in between are averaged
 REACHES = (0.2, 0.35)  # heights around its place that a unit's window reaches to each side; choices
@@ -88,17 +94,29 @@ def fit_energy_ridge(
     lag, n_energies = frames_of(delay_s, clips.frame_rate_hz), len(bank.block)
     n_features, stimuli = n_energies + len(clips.recording.behaviour), len(clips.repeats())
     fold_of = rng_for(seed, "folds of the ridge", clips.name).permutation(stimuli) % min(FOLDS, stimuli)
-    folds = [no_sums(n_features, clips.n_units) for _ in np.unique(fold_of)]
+    groups = holding_groups(clips, GROUPS)
+    folds = [[no_sums(n_features, len(group.units)) for _ in np.unique(fold_of)] for group in groups]
     origin, least = np.zeros(n_features, dtype=np.float32), np.zeros(clips.n_units)
     for fold, x, y, often in _together(_samples(clips, bank, lag, progress), fold_of):
+        if not len(y):
+            continue
         origin = origin if origin.any() else x.mean(0)  # sums about a value that is near the mean lose no digits
-        folds[fold].add(x - origin, y, often)
-        least = np.minimum(least, y.min(0))
+        for group, sums in zip(groups, folds, strict=True):
+            sums[fold].add(*group.rows(x - origin, y, often))
+        least = np.fmin(least, np.fmin.reduce(y, 0))
     block = np.append(bank.block, np.full(n_features - n_energies, bank.block.max() + 1))
-    weights, reaches = _by_window(folds, block, bank.place * [width / height, 1.0], positions * [width / height, 1.0])
-    rows = sum(fold.n for fold in folds)
-    mean = (np.sum([fold.y for fold in folds], axis=0) / rows).astype(np.float32)
-    constant = (mean - (origin + np.sum([fold.x for fold in folds], axis=0) / rows) @ weights).astype(np.float32)
+    weights, constant = np.zeros((n_features, clips.n_units), dtype=np.float32), np.zeros(clips.n_units, dtype=np.float32)
+    mean, reaches = np.zeros(clips.n_units, dtype=np.float32), np.full(clips.n_units, np.inf)
+    for group, every in zip(groups, folds, strict=True):
+        units, sums, rows = group.units, [fold for fold in every if fold.n], sum(fold.n for fold in every)
+        if rows < 2:
+            continue  # units that were not held are expected at 0
+        places = bank.place * [width / height, 1.0], positions[units] * [width / height, 1.0]
+        found, reaches[units] = _by_window(sums, block, *places)
+        weights[:, units] = found / group.share.astype(np.float32)
+        mean[units] = (np.sum([fold.y for fold in sums], axis=0) / rows).astype(np.float32)
+        middle = origin + np.sum([fold.x for fold in sums], axis=0) / rows
+        constant[units] = (mean[units] - middle @ weights[:, units]).astype(np.float32)
     return EnergyRidge(bank, lag, weights, constant, mean, np.where(least < 0, -np.inf, 0.0).astype(np.float32), reaches)
 
 
@@ -167,7 +185,7 @@ def _samples(clips: Clips, bank: PooledEnergies, lag: int, progress: bool) -> It
                 energies = _energies(bank, window, at, lag)
             counted = window.counted[0][around].all(0)
             x = np.concatenate([energies, window.behaviour[0][at]], axis=1)
-            yield number, x[counted], window.responses[0][around].mean(0)[counted], window.showings[0][at][counted]
+            yield number, x[counted], window.known()[0][around].mean(0)[counted], window.showings[0][at][counted]
 
 
 def _of_album(clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndarray]]) -> Iterator[Sample]:
@@ -178,7 +196,7 @@ def _of_album(clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndar
     for number, window in showings:
         answered = window.counted[0]
         x = np.concatenate([np.tile(pictures[number], (int(answered.sum()), 1)), window.behaviour[0][answered]], axis=1)
-        yield number, x, window.responses[0][answered], window.showings[0][answered]
+        yield number, x, window.known()[0][answered], window.showings[0][answered]
 
 
 def _together(samples: Iterator[Sample], fold_of: Int[np.ndarray, " stimuli"]) -> Iterator[Sample]:

@@ -51,13 +51,15 @@ def intercept(
 
     Args:
         family: Family of the distribution.
-        responses: Responses of training frames.
+        responses: Responses of training frames; NaN where a unit was not held.
         n_repeats: Number of showings that each frame's responses are the mean of; None for single trials.
     """
+    held, known = responses.isfinite(), responses.nan_to_num()
     n = torch.ones(len(responses), 1) if n_repeats is None else n_repeats[:, None]
-    mean = (n * responses).sum(0) / n.sum()
+    weight, frames = n * held, held.sum(0).clamp(min=1)
+    mean = (weight * known).sum(0) / weight.sum(0).clamp(min=1)
     if family is FAMILIES["gaussian"]:
-        variance = (n * (responses - mean) ** 2).mean(0)
+        variance = (weight * (known - mean) ** 2).sum(0) / frames
         return Intercept(mean[:, None], variance.clamp(min=LEAST_VARIANCE).log()[:, None])
     mean = mean.clamp(min=1e-3)
     if family is FAMILIES["poisson"]:  # whose rate is the mean response
@@ -71,7 +73,8 @@ def intercept(
     for _ in range(STEPS):
         optimiser.zero_grad()
         numbers = torch.cat([log_rate.exp()[:, None], others], dim=1)
-        (-family.log_likelihood(numbers.expand(len(responses), -1, -1), shape, responses, n).mean(0).sum()).backward()
+        likelihood = family.log_likelihood(numbers.expand(len(known), -1, -1), shape, known, n)
+        (-(torch.where(held, likelihood, 0.0).sum(0) / frames).sum()).backward()
         optimiser.step()
         schedule.step()
     return Intercept(torch.cat([log_rate.exp()[:, None], others], dim=1).detach(), shape.detach())
@@ -80,7 +83,7 @@ def intercept(
 def baseline_of(family: ResponseFamily, train: Clips) -> Baseline:
     """Intercept and bins of the training responses, every so many frames where there are many."""
     step = max(1, int(train.n_frames().sum()) // MOST_FRAMES)
-    parts = [(window.responses[window.counted][::step], window.showings[window.counted][::step]) for window in train.whole()]
+    parts = [(window.known()[window.counted][::step], window.showings[window.counted][::step]) for window in train.whole()]
     responses, showings = (torch.from_numpy(np.concatenate(several)) for several in zip(*parts, strict=True))
     bins = response_bins(responses, BINS, family.signed) if (showings == 1).all() else None
     return Baseline(intercept(family, responses[::THINNED], showings[::THINNED]), bins)

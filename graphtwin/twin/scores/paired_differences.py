@@ -24,7 +24,7 @@ RIDGE, MEAN = "ridge", "mean response"
 
 def mean_response_sums(sums: StimulusSums, mean: Float[np.ndarray, " units"]) -> StimulusSums:
     """The sums of the same stimuli for one who predicts each unit's mean response in training, whatever is shown."""
-    n, frames = sums.n[:, None], sums.frames[:, None]
+    n, frames = sums.n, sums.frames
     unknown = np.full(sums.y.shape, np.nan)
     told = {"p": n * mean, "pp": n * mean**2, "yp": mean * sums.y}
     averaged = {"mean_p": frames * mean, "mean_pp": frames * mean**2, "mean_yp": mean * sums.mean_y}
@@ -81,8 +81,9 @@ def _scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dict[s
     """Scores that are compared; a correlation is 0 where responses vary and predictions do not."""
     found = all_scores(sums, weight)
     s = sums.weighted(weight)
-    constant = s["pp"] - s["p"] ** 2 / s["n"] <= 1e-9 * (1e-12 + s["pp"])
-    varies = s["yy"] - s["y"] ** 2 / s["n"] > 1e-12
+    n = np.maximum(s["n"], 1)
+    constant = s["pp"] - s["p"] ** 2 / n <= 1e-9 * (1e-12 + s["pp"])
+    varies = s["yy"] - s["y"] ** 2 / n > 1e-12
     for name in ("single_trial_correlation", "cc_abs"):
         found[name] = np.where(constant & varies, 0.0, found[name])
     found["cc_norm"] = np.where(found["cc_max"] > 0, np.where(constant & varies, 0.0, found["cc_norm"]), np.nan)

@@ -41,7 +41,7 @@ def numbers_of(twin: Twin, name: str, window: Window) -> Float[torch.Tensor, "cl
     parts = (window.video, window.behaviour, window.eye_position)
     answer_of = [seen.setdefault(tuple(part[clip].tobytes() for part in parts), len(seen)) for clip in range(len(window.video))]
     first = np.unique(answer_of, return_index=True)[1]
-    numbers, _ = twin(name, *tensors(Window(**{part: values[first] for part, values in vars(window).items()}), twin.device))
+    numbers, _ = twin(name, *(part[first] for part in tensors(window, twin.device)))
     return torch.as_tensor(numbers)[answer_of]
 
 
@@ -92,12 +92,14 @@ def stimuli_together(stimuli: list[Int[np.ndarray, " _"]], pictures: bool) -> It
 
 
 def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"]]]]) -> Shown:
-    """One stimulus: the frames that all its showings have and that count in all of them."""
-    frames = min(window.video.shape[1] for window, _ in repeats)
-    counted = np.logical_and.reduce([window.counted[0, :frames] for window, _ in repeats])
-    of_repeats = zip(*(parts for _, parts in repeats), strict=True)
-    averaged = any(float(window.n_repeats[0]) > 1 for window, _ in repeats)
-    parts = [np.stack([part[:frames][counted] for part in several]) for several in of_repeats]
+    """One stimulus: the frames that all its showings have; responses are NaN where a unit was not held."""
+    held = [one for one in repeats if one[0].counted.any()] or repeats
+    frames = min(window.video.shape[1] for window, _ in held)
+    of_repeats = zip(*(parts for _, parts in held), strict=True)
+    averaged = any(float(window.n_repeats[0]) > 1 for window, _ in held)
+    parts = [np.stack([np.ascontiguousarray(part[:frames]) for part in several]) for several in of_repeats]
+    cells = np.stack([window.cells[0, :frames] for window, _ in held])
+    parts[0] = parts[0] if cells.all() else np.where(cells, parts[0], np.nan)
     return Shown(**dict(zip(("responses", "predictions", "log_likelihood", "log_probability"), parts, strict=False)), averaged=averaged)
 
 

@@ -61,19 +61,25 @@ def response_bins(responses: Float[torch.Tensor, "frames units"], most: int = BI
     """Bins of each unit with equally many responses, but where more are equal or in the spike.
 
     Args:
-        responses: Responses of training frames.
+        responses: Responses of training frames; NaN where a unit was not held.
         most: Bins of a unit at most.
         signed: Whether responses are signed: there is no spike at their zero then.
     """
-    y = responses.numpy()
-    quantiles = np.quantile(y, np.arange(1, most) / most, axis=0, method="inverted_cdf").T
+    y, held = responses.numpy(), responses.isfinite().numpy()
+    shares = np.arange(1, most) / most
+    if held.all():
+        quantiles = np.quantile(y, shares, axis=0, method="inverted_cdf").T
+    else:
+        known = (of[there] if there.any() else np.zeros(1) for of, there in zip(y.T, held.T, strict=True))
+        quantiles = np.stack([np.quantile(of, shares, method="inverted_cdf") for of in known])
     quantiles = quantiles if signed else np.where((quantiles >= 0) & (quantiles < SPIKE), SPIKE, quantiles)
     ends = np.full(quantiles.shape, np.inf)
     for unit, values in enumerate(quantiles):
         own = np.unique(values)
         ends[unit, : len(own)] = own
     bins = _bin_of(torch.from_numpy(ends), responses)
-    counts = torch.stack([torch.bincount(of, minlength=most) for of in bins.T]) + 0.5
+    counted = zip(bins.T, torch.from_numpy(held).T, strict=True)
+    counts = torch.stack([torch.bincount(of[there], minlength=most) for of, there in counted]) + 0.5
     exist = torch.cat([torch.ones(len(ends), 1), torch.from_numpy(np.isfinite(ends)).double()], dim=1)
     counts = counts * exist
     return ResponseBins(torch.from_numpy(ends), (counts / counts.sum(1, keepdim=True)).log())
