@@ -20,6 +20,7 @@ from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.twin.fit.movie_ridge import join_movies
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
@@ -147,7 +148,7 @@ def train_foundation(
     for animal, (_, validation) in clips.items():
         set_noise_variance(twin, animal, validation)
     twin.cpu()
-    shares = {name: join_pictures(twin, name, *both) for name, both in clips.items()}
+    shares = {name: (join_pictures if both[0].pictures else join_movies)(twin, name, *both) for name, both in clips.items()}
     return Trained(twin, config, clips, state, settled, shares)
 
 

@@ -243,9 +243,7 @@ def likeliest_share(twin: Twin, name: str, clips: Clips) -> float:
 
 def _numbers(twin: Twin, name: str, window: Window, share: float) -> Float[torch.Tensor, "clips frames units outputs"]:
     """Numbers of the response distributions with some share of the ridge."""
-    drive = twin.animal(name).pictures
-    assert drive is not None
-    drive.share.fill_(share)
+    twin.animal(name).ridge().share.fill_(share)
     return torch.as_tensor(twin(name, *tensors(window, twin.device))[0])
 
 

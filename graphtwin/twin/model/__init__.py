@@ -3,11 +3,12 @@
 from graphtwin.twin.model.convolution import Convolution
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
+from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, TwinConfig, tensors
 from graphtwin.twin.model.picture_drive import LEAST_SHARE, PictureDrive
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, SPIKE, ResponseFamily
-from graphtwin.twin.model.scattering import BLOCKS, CELLS, scattered
+from graphtwin.twin.model.scattering import BLOCKS, CELLS, FINE_CELLS, energies_of_frames, scattered
 
 __all__ = [
     "AnimalHead",
@@ -19,14 +20,18 @@ __all__ = [
     "ConvolutionalConfig",
     "DenseLstmConfig",
     "FAMILIES",
+    "FINE_CELLS",
     "LEAST_SHARE",
     "MODULATORS",
+    "MovieDrive",
     "PictureDrive",
     "Readout",
     "ResponseFamily",
     "SPIKE",
     "Twin",
     "TwinConfig",
+    "energies_of_frames",
     "scattered",
+    "taps_of",
     "tensors",
 ]

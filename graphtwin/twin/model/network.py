@@ -18,6 +18,7 @@ from graphtwin.twin.data import Window
 from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
 from graphtwin.twin.model.modulation import Modulation
+from graphtwin.twin.model.movie_drive import MovieDrive
 from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.readout import Readout
@@ -79,7 +80,7 @@ class AnimalHead(nn.Module):
     Behaviour multiplies a rate. Signed responses have no zero that it could leave in place: it multiplies what the stimulus adds to the
     unit's mean response, and moves the whole by a `shift` of its own, so that a constant added to the responses changes nothing else.
 
-    An animal that sees single pictures has a ridge on their energies beside its readouts, see `picture_drive`; others have None.
+    Beside the readouts stands a ridge on energies: `pictures` of an animal that sees single pictures, else `movies`; the other is None.
     `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
     """
 
@@ -101,7 +102,8 @@ class AnimalHead(nn.Module):
         self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
-        self.pictures = PictureDrive(units, family.signed) if np.isnan(start.frame_rate_hz) else None
+        still = np.isnan(start.frame_rate_hz)
+        self.pictures, self.movies = (PictureDrive(units, family.signed), None) if still else (None, MovieDrive(units, start.frame_rate_hz, family.signed))
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
         self.shift = nn.Parameter(torch.zeros(units, MODULATORS)) if family.signed else None
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
@@ -123,16 +125,29 @@ class AnimalHead(nn.Module):
         delay = frames_of(float(self.delay_s), self.frame_rate_hz)
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
+    def ridge(self) -> PictureDrive | MovieDrive:
+        """The ridge on energies."""
+        return self.pictures or self.movies  # type: ignore[return-value]
+
+    def of_ridge(
+        self, video: Float[torch.Tensor, "clips frames height width"], state: State, outgoing: State
+    ) -> Float[torch.Tensor, "clips frames units"] | None:
+        """What the ridge expects; None where it has no share."""
+        ridge = self.ridge()
+        if ridge.share == 0:
+            return None
+        return ridge(video, state, outgoing)
+
     def answer(
         self,
         drives: Float[torch.Tensor, "*frames units outputs"],
         modulation: Float[torch.Tensor, "*frames modulators"],
-        of_pictures: Float[torch.Tensor, "*frames units"] | None = None,
+        of_ridge: Float[torch.Tensor, "*frames units"] | None = None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
         """Numbers of every unit's response distribution, the first its mean, from what its readout gives and what its ridge expects."""
         mean = functional.softplus(drives[..., 0]) if self.mean_response is None else drives[..., 0]
-        if self.pictures is not None and of_pictures is not None:
-            mean = torch.lerp(mean, of_pictures, self.pictures.share)
+        if of_ridge is not None:
+            mean = torch.lerp(mean, of_ridge, self.ridge().share)
         gain = torch.exp(modulation @ self.gain.T)
         if self.mean_response is None or self.shift is None:
             mean = mean * gain
@@ -222,8 +237,8 @@ class Twin(nn.Module):
         """
         features, modulation, left = self.see(name, video, behaviour, eye_position, state)
         animal = self.animal(name)
-        of_pictures = animal.pictures(video) if animal.pictures is not None and animal.pictures.share > 0 else None
-        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_pictures), left
+        of_ridge = animal.of_ridge(video, state or {}, left)
+        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_ridge), left
 
     def see(
         self,

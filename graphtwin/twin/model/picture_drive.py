@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from graphtwin.twin.model.convolution import State
 from graphtwin.twin.model.scattering import BLOCKS, CELLS, scattered
 
 MOST_RANKS = 64  # patterns of energies that the units of an animal have in common, at most
@@ -35,8 +36,10 @@ class PictureDrive(nn.Module):
         self.register_buffer("least", torch.zeros(units))
         self.register_buffer("share", torch.zeros(()))
 
-    def forward(self, video: Float[torch.Tensor, "clips frames height width"]) -> Float[torch.Tensor, "clips frames units"]:
-        """Rates for every frame, each taken as a picture; frames like the one before are computed once."""
+    def forward(
+        self, video: Float[torch.Tensor, "clips frames height width"], state: State, outgoing: State
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """Rates for every frame, each taken as a picture without a past; frames like the one before are computed once."""
         frames = video.flatten(0, 1)
         differs = (frames[1:] != frames[:-1]).flatten(1).any(1)
         first = torch.cat([differs.new_ones(1), differs])

@@ -24,6 +24,8 @@ SHARPNESS = 2.5  # centre frequency of a filter over the standard deviation of i
 COARSEST = 3  # scales from this one on are filtered again, at every second orientation, by scales lower by two or more
 ROOT = 0.5  # power of energies: large ones are compressed
 PICTURES_TOGETHER = 8  # pictures whose maps are in memory at once
+FINE_CELLS = (10, 16)  # cells down and across a frame of a movie, over which energies are averaged
+FINE_CHANNELS = SCALES * ORIENTATIONS + 4  # energies, and luminance of the quarters of a cell
 BLOCKS = (
     SCALES * ORIENTATIONS,
     sum(scale - 1 for scale in range(COARSEST, SCALES)) * ORIENTATIONS * ORIENTATIONS // 2,
@@ -41,30 +43,59 @@ class Filters:
 
 def scattered(pictures: Float[torch.Tensor, "pictures height width"]) -> Float[torch.Tensor, "pictures channels cells"]:
     """Energies, energies of energies and luminance of standardised pictures, see `BLOCKS`; cells run row by row."""
-    smaller = max(1, pictures.shape[1] // ROWS)
-    pictures = functional.avg_pool2d(pictures[:, None].float(), smaller)[:, 0]
-    return torch.cat([_scattered(part) for part in pictures.split(PICTURES_TOGETHER)])
+    return torch.cat([_scattered(part) for part in _no_larger(pictures).split(PICTURES_TOGETHER)])
+
+
+def energies_of_frames(frames: Float[torch.Tensor, "frames height width"]) -> Float[torch.Tensor, "frames channels cells"]:
+    """Energies and luminance of standardised frames of a movie over the grid of `FINE_CELLS`, whose cells run row by row."""
+    found = []
+    for part in _no_larger(frames).split(PICTURES_TOGETHER):
+        (height, width), (margin, margins) = part.shape[1:], _margins(*part.shape[1:])
+        inside = _squares(part)[..., margin : margin + height, margins : margins + width]
+        energies = _averaged(inside, FINE_CELLS).sqrt().flatten(1, 2).flatten(2)
+        found.append(torch.cat([energies**ROOT, _luminance(part, FINE_CELLS)], dim=1))
+    return torch.cat(found)
+
+
+def _no_larger(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures averaged down to at most twice `ROWS` rows."""
+    return functional.avg_pool2d(pictures[:, None].float(), max(1, pictures.shape[1] // ROWS))[:, 0]
 
 
 def _scattered(pictures: torch.Tensor) -> torch.Tensor:
     height, width = pictures.shape[1:]
-    margin = 2 * (height // 8)
-    margins = min(margin, 2 * ((width - 1) // 2))
-    padded = functional.pad(pictures[:, None], (margins, margins, margin, margin), mode="reflect")[:, 0]
-    filters = _filters(height, *padded.shape[1:])
-    fine, coarse = filters.fine.to(pictures.device), filters.coarse.to(pictures.device)
-    squares = _squared(torch.fft.ifft2(torch.fft.fft2(padded)[:, None, None] * fine))
-    first = _averaged(squares[..., margin : margin + height, margins : margins + width]).sqrt()
-    maps, second = squares[:, COARSEST:].sqrt_(), []
+    margin, margins = _margins(height, width)
+    squares = _squares(pictures)
+    coarse, second = _filters(height, *squares.shape[-2:]).coarse.to(pictures.device), []
+    first = _averaged(squares[..., margin : margin + height, margins : margins + width], (CELLS, CELLS)).sqrt()
+    maps = squares[:, COARSEST:].sqrt_()
     for scale in range(COARSEST, SCALES):
         spectrum = _lower_half(torch.fft.fft2(maps[:, scale - COARSEST]))[:, :, None, None]
         again = torch.fft.ifft2(spectrum * coarse[: scale - 1, ::2])
         inside = again[..., margin // 2 : (margin + height) // 2, margins // 2 : (margins + width) // 2]
-        second.append(_averaged(_squared(inside).sqrt_()))
-    halves = functional.adaptive_avg_pool2d(pictures[:, None], 2 * CELLS).unflatten(2, (CELLS, 2)).unflatten(4, (CELLS, 2))
-    luminance = halves[:, 0].permute(0, 2, 4, 1, 3).flatten(1, 2).flatten(2)
+        second.append(_averaged(_squared(inside).sqrt_(), (CELLS, CELLS)))
     energies = torch.cat([part.flatten(1, -3).flatten(2) for part in (first, *second)], dim=1)
-    return torch.cat([energies**ROOT, luminance], dim=1)
+    return torch.cat([energies**ROOT, _luminance(pictures, (CELLS, CELLS))], dim=1)
+
+
+def _squares(pictures: torch.Tensor) -> torch.Tensor:
+    """Squared moduli of every scale and orientation, over pictures with their margins."""
+    margin, margins = _margins(*pictures.shape[1:])
+    padded = functional.pad(pictures[:, None], (margins, margins, margin, margin), mode="reflect")[:, 0]
+    fine = _filters(pictures.shape[1], *padded.shape[1:]).fine.to(pictures.device)
+    return _squared(torch.fft.ifft2(torch.fft.fft2(padded)[:, None, None] * fine))
+
+
+def _margins(height: int, width: int) -> tuple[int, int]:
+    """Pixels by which a picture is continued beyond its upper and its left edge, mirrored."""
+    margin = 2 * (height // 8)
+    return margin, min(margin, 2 * ((width - 1) // 2))
+
+
+def _luminance(pictures: torch.Tensor, cells: tuple[int, int]) -> torch.Tensor:
+    """Mean grey levels of the quarters of every cell."""
+    quarters = functional.adaptive_avg_pool2d(pictures[:, None], (2 * cells[0], 2 * cells[1]))[:, 0]
+    return quarters.unflatten(1, (cells[0], 2)).unflatten(3, (cells[1], 2)).permute(0, 2, 4, 1, 3).flatten(1, 2).flatten(2)
 
 
 @lru_cache(maxsize=4)
@@ -94,7 +125,9 @@ def _squared(waves: torch.Tensor) -> torch.Tensor:
     return torch.addcmul(real * real, imaginary, imaginary)
 
 
-def _averaged(maps: torch.Tensor) -> torch.Tensor:
-    """Means over the cells of the grid, of maps of any number of leading axes."""
-    down, across = (functional.adaptive_avg_pool1d(torch.eye(side, device=maps.device), CELLS) for side in maps.shape[-2:])
+def _averaged(maps: torch.Tensor, cells: tuple[int, int]) -> torch.Tensor:
+    """Means over the cells of a grid, of maps of any number of leading axes."""
+    down, across = (
+        functional.adaptive_avg_pool1d(torch.eye(side, device=maps.device), of) for side, of in zip(maps.shape[-2:], cells, strict=True)
+    )
     return down.T @ (maps @ across)
