@@ -158,7 +158,7 @@ def of_pictures(recording: Recording, together: bool) -> Iterator[tuple[str, flo
     yield "training", pictures / core_seconds(step, 3)
     twin.eval()
     yield "settling", len(training.rows) / core_seconds(lambda: evidence(twin, recording.name, training), 2)
-    drive = twin.animal(recording.name).pictures
+    drive = twin.animal(recording.name).ridge
     assert drive is not None
     drive.share.fill_(0.5)
     one_by_one = [replace(test, rows=test.rows[at : at + 1]) for at in range(len(test.rows))]

@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
+from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.movie_ridge import PENALTIES, Rows, choose, fit_movies, join_movies, rows_of, windows_of
+from graphtwin.twin.fit.movie_ridge import PENALTIES, Rows, choose, fit_movies, rows_of, windows_of
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
@@ -168,7 +169,9 @@ def test_rows_are_means_of_what_is_seen_and_answered():
     video, taps = torch.from_numpy(window.video[0]), taps_of(0.16, HZ)
     energies = energies_of_frames(video)
     begin = 10 + 3  # the second bin of 3 frames after 0.4 s
-    expected = torch.stack([sum(tap * energies[begin + late - back] for late in range(3) for back, tap in enumerate(of)) / 3 for of in taps])
+    expected = torch.stack(
+        [sum(tap * energies[begin + late - back] for late in range(3) for back, tap in enumerate(of)) / 3 for of in taps]
+    )
     torch.testing.assert_close(rows.energies[0][1], expected, rtol=1e-4, atol=1e-5)
     both = np.mean([training.read(row).responses[0, begin : begin + 3].mean(0) for row in (0, 1)], axis=0)
     np.testing.assert_allclose(rows.responses[1].numpy(), both, rtol=1e-5)
@@ -195,8 +198,8 @@ def test_frames_that_nobody_counts_are_no_part_of_a_mean():
 def test_too_few_rows_leave_the_core_alone():
     training, validation = clips_of(recorded(scenes=3, frames=20))
     twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), None, 2, frame_rate_hz=HZ)})
-    assert join_movies(twin, "scenes", training, validation) == 0.0
-    assert float(twin.animal("scenes").ridge().share) == 0.0
+    assert join_ridge(twin, "scenes", training, validation, 0.4) == 0.0
+    assert float(twin.animal("scenes").ridge.share) == 0.0
 
 
 def test_few_scenes_are_predicted_by_the_ridge_where_the_core_cannot(tmp_path: Path):
@@ -216,7 +219,7 @@ def test_few_scenes_are_predicted_by_the_ridge_where_the_core_cannot(tmp_path: P
     assert trained.shares["scenes"] > 0.5
     path = write_twin(fitted_of(trained), tmp_path / "twin.pt")
     assert score(read_twin(path).twin) == pytest.approx(with_ridge, abs=1e-6)
-    trained.twin.animal("scenes").ridge().share.fill_(0.0)
+    trained.twin.animal("scenes").ridge.share.fill_(0.0)
     assert with_ridge > score(trained.twin) + 0.15
 
 

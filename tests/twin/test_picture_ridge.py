@@ -12,11 +12,12 @@ from scipy.ndimage import gaussian_filter
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import clips_of, held_out_clips
+from graphtwin.twin.fit.energy_share import SHARES, fullest_share, join_ridge
 from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.picture_ridge import PENALTIES, Pictures, fit_ridge, join_pictures, least_error, likeliest_share
+from graphtwin.twin.fit.picture_ridge import PENALTIES, Pictures, fit_pictures, fit_ridge, least_error
 from graphtwin.twin.model.core import ConvolutionalConfig
-from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
+from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.scattering import BLOCKS, ORIENTATIONS, SCALES, scattered
 from graphtwin.twin.scores.prediction import predict_trials
@@ -138,7 +139,7 @@ def test_frames_that_stay_are_answered_as_every_frame_alone():
     drive = PictureDrive(2)
     fit_ridge(drive, Pictures(energies, torch.from_numpy(rates), torch.ones(12)))
     order = np.array([[0, 0, 0, 3], [3, 5, 5, 0]])
-    torch.testing.assert_close(drive(torch.from_numpy(shown[order])), drive.rates(energies)[torch.from_numpy(order)])
+    torch.testing.assert_close(drive(torch.from_numpy(shown[order]), {}, {}), drive.rates(energies)[torch.from_numpy(order)])
 
 
 def recorded(shown: np.ndarray, rates: np.ndarray, noise: int = 0) -> Recording:
@@ -166,19 +167,44 @@ def test_a_ridge_that_predicts_has_its_share_and_one_that_does_not_has_none():
     shown, rates = planted_pictures(160, 5)
     training, validation = clips_of(recorded(shown, rates))
     twin = untrained(training.recording)
-    assert join_pictures(twin, "still", training, validation) >= 0.8
-    drive = twin.animal("still").pictures
-    assert drive is not None
+    assert join_ridge(twin, "still", training, validation, 0.4) >= 0.8
+    drive = twin.animal("still").ridge
     drive.patterns.copy_(drive.patterns[:, :, torch.randperm(36, generator=torch.Generator().manual_seed(1))].flip(1) * 3)
-    assert likeliest_share(twin, "still", validation) <= 0.1
+    assert fullest_share(twin, "still", validation, 0.4) <= 0.2
+
+
+def test_the_share_is_the_largest_within_a_standard_error_of_the_best():
+    """Brute force over pictures, one after the other."""
+    shown, rates = planted_pictures(120, 5)
+    training, validation = clips_of(recorded(shown, rates, noise=2))
+    twin = untrained(training.recording)
+    drive = twin.animal("still").ridge
+    assert isinstance(drive, PictureDrive)
+    fit_pictures(drive, [replace(training, rows=training.rows[:14])])
+    likely = np.zeros((len(validation.rows), len(SHARES)))
+    for picture, row in enumerate(validation.rows):
+        window = validation.read(int(row))
+        for at, share in enumerate(SHARES):
+            drive.share.fill_(share)
+            with torch.no_grad():
+                numbers, _ = twin("still", *tensors(window, twin.device))
+                likely[picture, at] = twin.log_likelihood("still", numbers, torch.from_numpy(window.responses), torch.ones(1)).sum()
+    best = likely.sum(0).argmax()
+    allowed = []
+    for at, share in enumerate(SHARES):
+        worse = likely[:, best] - likely[:, at]
+        if worse.sum() <= np.sqrt(len(worse)) * worse.std(ddof=1):
+            allowed.append(share)
+    assert fullest_share(twin, "still", validation, 0.4) == pytest.approx(max([*allowed, SHARES[best]]))
+    assert max(allowed, default=0) > SHARES[best]
 
 
 def test_fewer_than_ten_pictures_are_left_to_the_core():
     shown, rates = planted_pictures(10, 3)
     training, validation = clips_of(recorded(shown, rates))
     twin = untrained(training.recording)
-    assert join_pictures(twin, "still", replace(training, rows=training.rows[:6]), validation) == 0.0
-    assert twin.animal("still").pictures is not None
+    assert join_ridge(twin, "still", replace(training, rows=training.rows[:6]), validation, 0.4) == 0.0
+    assert twin.animal("still").ridge.share == 0
 
 
 @pytest.mark.slow

@@ -20,9 +20,8 @@ from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig, FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
-from graphtwin.twin.fit.movie_ridge import join_movies
+from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.noise_variance import set_noise_variance
-from graphtwin.twin.fit.picture_ridge import join_pictures
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, Twin, TwinConfig, tensors
 
@@ -76,7 +75,7 @@ class Trained:
         clips: Training and validation clips of each animal.
         state: State of the fit, with its history.
         settled: Validation loss before readouts were settled (`fitted`) and after, and the share of units whose readouts were.
-        shares: Share of each animal's prediction that is left to the ridge on pictures; 0 where it sees videos.
+        shares: Share of each animal's prediction that is left to the ridge on energies.
     """
 
     twin: Twin
@@ -148,7 +147,7 @@ def train_foundation(
     for animal, (_, validation) in clips.items():
         set_noise_variance(twin, animal, validation)
     twin.cpu()
-    shares = {name: (join_pictures if both[0].pictures else join_movies)(twin, name, *both) for name, both in clips.items()}
+    shares = {name: join_ridge(twin, name, *both, config.left_out_s) for name, both in clips.items()}
     return Trained(twin, config, clips, state, settled, shares)
 
 

@@ -3,13 +3,13 @@
 Every unit looks through Gaussian windows over the frame and at a few times before its answer. How strong the penalty is, and how far each
 window can be trusted, the squared error on stimuli that were left out says: a fold holds whole stimuli, because neighbouring frames of a
 scene are alike. Predictions are averages over windows with their posterior probabilities, given how often the units of this animal look
-there (empirical Bayes; Hoeting et al. 1999, doi:10.1214/ss/1009212519). The means of responses within `BIN_S` over the repeats of a stimulus
-are one row; of many rows as many as `MOST_ROWS` are taken, spread over all, because time grows with their cube.
+there (empirical Bayes; Hoeting et al. 1999, doi:10.1214/ss/1009212519). Means of responses within `BIN_S`, over the repeats of a
+stimulus, are one row; of many rows `MOST_ROWS` are taken, spread over all, because time grows with their cube.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -20,8 +20,7 @@ from jaxtyping import Float, Int
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.twin.data import Clips
-from graphtwin.twin.fit.picture_ridge import likeliest_share
-from graphtwin.twin.model import FINE_CELLS, LEAST_SHARE, MovieDrive, Twin, energies_of_frames, taps_of
+from graphtwin.twin.model import FINE_CELLS, LEAST_SHARE, MovieDrive, energies_of_frames, taps_of
 
 BIN_S = 0.12  # seconds over which responses are averaged
 LEFT_OUT_S = 0.4  # seconds at the start of each stimulus that are no rows
@@ -73,27 +72,7 @@ class Chosen:
     penalty: Float[torch.Tensor, "windows units"]
 
 
-@torch.no_grad()
-def join_movies(twin: Twin, name: str, training: Clips, validation: Clips) -> float:
-    """Fit the ridge of an animal that sees movies and choose its share; returns the share.
-
-    Args:
-        twin: Fitted twin, readouts settled; the animal's `movies` are set in place.
-        name: Name of the animal.
-        training: Trials that the ridge is fitted to.
-        validation: Trials that choose the share; then the ridge is fitted to these too.
-    """
-    drive = twin.animal(name).movies
-    if drive is None or not fit_movies(drive, [training]):
-        return 0.0
-    share = likeliest_share(twin, name, validation)
-    if share > 0:
-        fit_movies(drive, [training, validation])
-    drive.share.fill_(share)
-    return share
-
-
-def fit_movies(drive: MovieDrive, clips: list[Clips], seed: int = 0) -> bool:
+def fit_movies(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
     """Set a drive, in place, to the ridges on the stimuli of some clips; False, and nothing set, where they are too few.
 
     Args:
@@ -118,7 +97,7 @@ def fit_movies(drive: MovieDrive, clips: list[Clips], seed: int = 0) -> bool:
     return True
 
 
-def rows_of(clips: list[Clips]) -> Rows:
+def rows_of(clips: Sequence[Clips]) -> Rows:
     """Rows of the stimuli of some clips of one recording."""
     hz = clips[0].frame_rate_hz
     size, skipped = max(1, frames_of(BIN_S, hz)), frames_of(LEFT_OUT_S, hz)
@@ -191,7 +170,9 @@ def windows_of(aspect: float) -> Float[torch.Tensor, "windows cells"]:
     made = []
     for sd, apart in WINDOWS:
         downs, rights = (_places(side, apart) for side in (1.0, aspect))
-        made += [np.exp(-((y[:, None] - down) ** 2 + (x * aspect - right) ** 2) / (2 * sd**2)).ravel() for down, right in product(downs, rights)]
+        made += [
+            np.exp(-((y[:, None] - down) ** 2 + (x * aspect - right) ** 2) / (2 * sd**2)).ravel() for down, right in product(downs, rights)
+        ]
     return torch.tensor(np.stack(made), dtype=torch.float32)
 
 
@@ -211,7 +192,10 @@ def _folds(rows: Rows, seed: int) -> Int[torch.Tensor, " rows"]:
 
 
 def choose(
-    products: Float[torch.Tensor, "cells rows rows"], rows: Rows, windows: Float[torch.Tensor, "windows cells"], fold: Int[torch.Tensor, " rows"]
+    products: Float[torch.Tensor, "cells rows rows"],
+    rows: Rows,
+    windows: Float[torch.Tensor, "windows cells"],
+    fold: Int[torch.Tensor, " rows"],
 ) -> Chosen:
     """Penalties, and posterior probabilities of the windows, by the squared error on left-out stimuli.
 

@@ -1,11 +1,9 @@
-"""A ridge on the energies of single pictures, in closed form, and how much of a twin's prediction is left to it.
+"""A ridge on the energies of single pictures, in closed form.
 
 Few pictures teach a core little, but a ridge on energies that need no learning a good deal (see `model.scattering`). Every unit looks
 through a Gaussian window over the picture; its window and penalty are those of the least error by generalised cross-validation over the
 training pictures (Golub, Heath & Wahba 1979, doi:10.1080/00401706.1979.10489751). Patterns of energies that the ridges of many units have
-in common are kept (reduced rank: Izenman 1975, doi:10.1016/0047-259X(75)90042-1). The share of the prediction that the ridge has is that
-under which validation responses are most likely, so that a core with much data keeps all of it; then the ridge is fitted again, to the
-pictures of both tiers.
+in common are kept (reduced rank: Izenman 1975, doi:10.1016/0047-259X(75)90042-1).
 
 A unit that comes and goes is fitted to the pictures that it was held in, all units of one pattern of holding together. Patterns of many
 units go first, for as long as they take together what `MOST` pictures take; units of the others choose window and penalty with their mean
@@ -14,6 +12,7 @@ in place of what is missing, and have the closed form on what they were held in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,8 +21,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from graphtwin.twin.data import Clips, Window
-from graphtwin.twin.fit.noise_variance import set_noise_variance
-from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, Twin, scattered, tensors
+from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, scattered
 
 FEWEST, MOST = 10, 1500  # pictures that the ridge is fitted to; where there are more, as many of them: time grows with their cube
 WEIGHTS = (0.3, 1.0, 0.2)  # variance a priori that comes from energies, from energies of energies, and from luminance
@@ -34,8 +32,6 @@ PENALTIES = tuple(10.0 ** np.arange(-3.0, 1.7, 0.4))  # noise variances that are
 # that. Of 3, equal weights and weights by showings alone, on validation: mean correlation .508, .511, .503 (190923) and .730, .732, .733
 # (190925); on planted units of which half the pictures were shown once and half 8 times .888, .837 and .892.
 MISFIT_SHOWINGS = 3.0
-SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
-MOST_TRIALS = 400  # validation trials, at most, that choose the share
 FLOOR = 1e-6  # least deviation: quotients stay finite
 
 
@@ -54,27 +50,18 @@ class Pictures:
     n_repeats: Float[torch.Tensor, " pictures"]
 
 
-@torch.no_grad()
-def join_pictures(twin: Twin, name: str, training: Clips, validation: Clips) -> float:
-    """Fit the ridge of an animal that sees pictures and choose its share; returns the share.
+def fit_pictures(drive: PictureDrive, clips: Sequence[Clips]) -> bool:
+    """Set a drive, in place, to the ridges on the pictures of some tiers; False, and nothing set, where they are too few.
 
     Args:
-        twin: Fitted twin, readouts settled; the animal's `pictures` are set in place.
-        name: Name of the animal.
-        training: Trials that the ridge is fitted to.
-        validation: Trials that choose the share; then the ridge is fitted to these too.
+        drive: Drive of the animal's units.
+        clips: Trials of training, and of validation where these are fitted too.
     """
-    drive = twin.animal(name).pictures
-    if drive is None or len(training.repeats()) < FEWEST:
-        return 0.0
-    fitted, held = (pictures_of(clips, most) for clips, most in ((training, MOST), (validation, MOST // 5)))
-    fit_ridge(drive, fitted)
-    share = likeliest_share(twin, name, validation)
-    drive.share.fill_(share)
-    set_noise_variance(twin, name, validation)
-    if share > 0:
-        fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in (fitted, held)]) for field in vars(fitted)}))
-    return share
+    if len(clips[0].repeats()) < FEWEST:
+        return False
+    parts = [pictures_of(of_tier, most) for of_tier, most in zip(clips, (MOST, MOST // 5), strict=False)]
+    fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in parts]) for field in vars(parts[0])}))
+    return True
 
 
 def pictures_of(clips: Clips, most: int) -> Pictures:
@@ -218,33 +205,6 @@ def least_error(
         dual[:, better] = axes @ (held[penalty[better]].T * turned[:, better])
         chosen[:, better] = (window / size)[:, None].expand(-1, int(better.sum()))
     return dual, chosen, penalties
-
-
-@torch.no_grad()
-def likeliest_share(twin: Twin, name: str, clips: Clips) -> float:
-    """The share of the prediction, of those tried, under which the responses of some trials are most likely.
-
-    Args:
-        twin: Twin in eval mode whose ridge is fitted.
-        name: Name of the animal.
-        clips: Trials that neither the twin nor its ridge was fitted to.
-    """
-    total = np.zeros(len(SHARES))
-    for row in clips.rows[:: max(1, -(-len(clips.rows) // MOST_TRIALS))]:
-        window = clips.read(int(row))
-        counted, responses, n_repeats = (torch.from_numpy(part) for part in (window.counted, window.responses, window.n_repeats))
-        cells = torch.from_numpy(window.cells.copy())[counted][None]
-        of_core, of_ridge = (_numbers(twin, name, window, share)[counted][None] for share in (0.0, 1.0))
-        for at, share in enumerate(SHARES):
-            likelihood = twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses[counted][None], n_repeats)
-            total[at] += float(likelihood.sum() if window.held is None else likelihood[cells].sum())
-    return float(SHARES[int(total.argmax())])
-
-
-def _numbers(twin: Twin, name: str, window: Window, share: float) -> Float[torch.Tensor, "clips frames units outputs"]:
-    """Numbers of the response distributions with some share of the ridge."""
-    twin.animal(name).ridge().share.fill_(share)
-    return torch.as_tensor(twin(name, *tensors(window, twin.device))[0])
 
 
 def _prior_deviations() -> Float[torch.Tensor, " channels"]:

@@ -80,7 +80,7 @@ class AnimalHead(nn.Module):
     Behaviour multiplies a rate. Signed responses have no zero that it could leave in place: it multiplies what the stimulus adds to the
     unit's mean response, and moves the whole by a `shift` of its own, so that a constant added to the responses changes nothing else.
 
-    Beside the readouts stands a ridge on energies: `pictures` of an animal that sees single pictures, else `movies`; the other is None.
+    Beside the readouts stands a `ridge` on energies, of single pictures or of movies as the animal saw them.
     `reliability` (units) is how much of each readout its unit's responses tell, 0 to 1; 0 before readouts were settled.
     """
 
@@ -102,8 +102,8 @@ class AnimalHead(nn.Module):
         self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
-        still = np.isnan(start.frame_rate_hz)
-        self.pictures, self.movies = (PictureDrive(units, family.signed), None) if still else (None, MovieDrive(units, start.frame_rate_hz, family.signed))
+        still, signed = np.isnan(start.frame_rate_hz), family.signed
+        self.ridge = PictureDrive(units, signed) if still else MovieDrive(units, start.frame_rate_hz, signed)
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
         self.shift = nn.Parameter(torch.zeros(units, MODULATORS)) if family.signed else None
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
@@ -125,18 +125,11 @@ class AnimalHead(nn.Module):
         delay = frames_of(float(self.delay_s), self.frame_rate_hz)
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
-    def ridge(self) -> PictureDrive | MovieDrive:
-        """The ridge on energies."""
-        return self.pictures or self.movies  # type: ignore[return-value]
-
     def of_ridge(
         self, video: Float[torch.Tensor, "clips frames height width"], state: State, outgoing: State
     ) -> Float[torch.Tensor, "clips frames units"] | None:
         """What the ridge expects; None where it has no share."""
-        ridge = self.ridge()
-        if ridge.share == 0:
-            return None
-        return ridge(video, state, outgoing)
+        return self.ridge(video, state, outgoing) if self.ridge.share > 0 else None
 
     def answer(
         self,
@@ -147,7 +140,7 @@ class AnimalHead(nn.Module):
         """Numbers of every unit's response distribution, the first its mean, from what its readout gives and what its ridge expects."""
         mean = functional.softplus(drives[..., 0]) if self.mean_response is None else drives[..., 0]
         if of_ridge is not None:
-            mean = torch.lerp(mean, of_ridge, self.ridge().share)
+            mean = torch.lerp(mean, of_ridge, self.ridge.share)
         gain = torch.exp(modulation @ self.gain.T)
         if self.mean_response is None or self.shift is None:
             mean = mean * gain

@@ -1,0 +1,91 @@
+"""How much of a twin's prediction is left to the ridge on energies that stands beside its core.
+
+Where data are few the ridge knows more than a core, where they are many less. Held-out responses decide: of the shares under which they are
+about as likely as under the best of all, the largest, within one standard error over stimuli (Breiman et al. 1984, Classification and
+Regression Trees, 3.4.3), so that few held-out stimuli do not talk the simpler model down. Then the ridge is fitted again, to the stimuli of
+both tiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from graphtwin.coordinates import frames_of
+from graphtwin.execute import rng_for
+from graphtwin.twin.data import Clips, Window
+from graphtwin.twin.fit.movie_ridge import fit_movies
+from graphtwin.twin.fit.noise_variance import set_noise_variance
+from graphtwin.twin.fit.picture_ridge import fit_pictures
+from graphtwin.twin.model import PictureDrive, Twin, tensors
+
+SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
+MOST_PICTURES, MOST_CLIPS = 400, 20  # held-out trials that choose the share, at most
+PIECE_S = 1.0  # seconds of a clip that count as one stimulus: neighbouring frames are alike
+
+
+@torch.no_grad()
+def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_out_s: float) -> float:
+    """Fit the ridge of an animal and choose its share; returns the share, 0 where there are too few stimuli for a ridge.
+
+    Args:
+        twin: Fitted twin, readouts settled; the animal's `ridge` is set in place.
+        name: Name of the animal.
+        training: Trials that the ridge is fitted to.
+        validation: Trials that choose the share; then the ridge is fitted to these too.
+        left_out_s: Seconds at the start of each clip that do not count.
+    """
+    ridge = twin.animal(name).ridge
+
+    def fitted(*clips: Clips) -> bool:
+        return fit_pictures(ridge, clips) if isinstance(ridge, PictureDrive) else fit_movies(ridge, clips)
+
+    if not fitted(training):
+        return 0.0
+    share = fullest_share(twin, name, validation, left_out_s)
+    ridge.share.fill_(share)
+    set_noise_variance(twin, name, validation)
+    if share > 0:
+        fitted(training, validation)
+    return share
+
+
+@torch.no_grad()
+def fullest_share(twin: Twin, name: str, clips: Clips, left_out_s: float) -> float:
+    """The largest share of the prediction, of those tried, that is within a standard error of the best.
+
+    Args:
+        twin: Twin in eval mode whose ridge is fitted.
+        name: Name of the animal.
+        clips: Trials that neither the twin nor its ridge was fitted to.
+        left_out_s: Seconds at the start of each clip that do not count.
+    """
+    pieces = np.stack(list(_likelihoods(twin, name, clips, left_out_s)))
+    worse = pieces[:, [int(pieces.sum(0).argmax())]] - pieces
+    error = worse.std(0, ddof=1) / len(pieces) ** 0.5 if len(pieces) > 1 else np.zeros(len(SHARES))
+    return float(np.array(SHARES)[worse.mean(0) <= error].max())
+
+
+def _likelihoods(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Iterator[Float[np.ndarray, " shares"]]:
+    """Log-likelihood of every picture, or of every second of clips, under each of the shares, summed over units."""
+    most = MOST_PICTURES if clips.pictures else MOST_CLIPS
+    rows = rng_for(0, "trials that choose a share", name).permutation(clips.rows)[:most]
+    skipped = frames_of(left_out_s, clips.frame_rate_hz)
+    piece = max(1, frames_of(PIECE_S, clips.frame_rate_hz))
+    for window in replace(clips, rows=rows).whole():
+        of_core, of_ridge = (_numbers(twin, name, window, share) for share in (0.0, 1.0))
+        responses, n_repeats, counted = (torch.from_numpy(part) for part in (window.responses, window.n_repeats, window.counted))
+        told = [twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses, n_repeats) for share in SHARES]
+        found = torch.stack([(of_share.sum(-1) * counted) for of_share in told], -1)[:, skipped:]
+        for part in found.split(piece, dim=1):
+            yield from part.sum(1).numpy()
+
+
+def _numbers(twin: Twin, name: str, window: Window, share: float) -> Float[torch.Tensor, "clips frames units outputs"]:
+    """Numbers of the response distributions with some share of the ridge."""
+    twin.animal(name).ridge.share.fill_(share)
+    return torch.as_tensor(twin(name, *tensors(window, twin.device))[0])
