@@ -226,3 +226,12 @@ def test_few_scenes_are_predicted_by_the_ridge_where_the_core_cannot(tmp_path: P
 def test_channels_and_cells_of_frames_of_any_size_are_the_same():
     for size in ((12, 20), (36, 64), (144, 256)):
         assert energies_of_frames(torch.zeros(2, *size)).shape == (2, FINE_CHANNELS, FINE_CELLS[0] * FINE_CELLS[1])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_a_small_share_of_movies_is_left_to_the_core(share: float, monkeypatch: pytest.MonkeyPatch):
+    training, validation = clips_of(recorded())
+    twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), None, 2, frame_rate_hz=HZ)}).eval()
+    monkeypatch.setattr("graphtwin.twin.fit.energy_share.fullest_share", lambda *_: share)
+    assert join_ridge(twin, "scenes", training, validation, 0.4) == pytest.approx(share if share > 0.2 else 0.0)
+    assert float(twin.animal("scenes").ridge.share) == pytest.approx(share if share > 0.2 else 0.0)

@@ -25,6 +25,7 @@ from graphtwin.twin.model import PictureDrive, Twin, tensors
 
 SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
 MOST_PICTURES, MOST_CLIPS = 400, 20  # held-out trials that choose the share, at most
+LEAST = 0.2  # share below which a movie is left to the core: a frame's energies take ten times as long as its core
 PIECE_S = 1.0  # seconds of a clip that count as one stimulus: neighbouring frames are alike
 
 
@@ -47,6 +48,7 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
     if not fitted(training):
         return 0.0
     share = fullest_share(twin, name, validation, left_out_s)
+    share = 0.0 if share < LEAST and not training.pictures else share
     ridge.share.fill_(share)
     set_noise_variance(twin, name, validation)
     if share > 0:
