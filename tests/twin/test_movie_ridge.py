@@ -235,3 +235,24 @@ def test_a_small_share_of_movies_is_left_to_the_core(share: float, monkeypatch: 
     monkeypatch.setattr("graphtwin.twin.fit.energy_share.fullest_share", lambda *_: share)
     assert join_ridge(twin, "scenes", training, validation, 0.4) == pytest.approx(share if share > 0.2 else 0.0)
     assert float(twin.animal("scenes").ridge.share) == pytest.approx(share if share > 0.2 else 0.0)
+
+
+def test_a_unit_that_was_away_in_some_trials_is_read_in_the_others():
+    recording = recorded(scenes=3, frames=60, repeats=2)
+    opened = recording.open_trial
+
+    def away(row: int) -> Trial:
+        trial = opened(row)
+        responses = trial.responses.copy()
+        responses[:, 2] = np.nan if row == 0 else responses[:, 2]
+        responses[:, 3] = np.nan
+        return Trial(trial.video, responses, trial.behaviour, trial.eye_position)
+
+    training, _ = clips_of(Recording(recording.name, HZ, recording.units, recording.trials, recording.behaviour, away))
+    rows = rows_of([training])
+    second = training.read(1).responses[0]
+    np.testing.assert_allclose(rows.responses[1, 2].numpy(), second[13:16, 2].mean(), rtol=1e-5)
+    assert (rows.responses[:, 3] == 0).all()
+    drive = MovieDrive(6, HZ)
+    fit_movies(drive, [training])
+    assert drive(torch.from_numpy(training.read(0).video), {}, {}).isfinite().all()

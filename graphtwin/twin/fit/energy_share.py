@@ -80,9 +80,9 @@ def _likelihoods(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Iter
     piece = max(1, frames_of(PIECE_S, clips.frame_rate_hz))
     for window in replace(clips, rows=rows).whole():
         of_core, of_ridge = (_numbers(twin, name, window, share) for share in (0.0, 1.0))
-        responses, n_repeats, counted = (torch.from_numpy(part) for part in (window.responses, window.n_repeats, window.counted))
+        responses, n_repeats, cells = (torch.from_numpy(part) for part in (window.responses, window.n_repeats, window.cells.copy()))
         told = [twin.log_likelihood(name, torch.lerp(of_core, of_ridge, share), responses, n_repeats) for share in SHARES]
-        found = torch.stack([(of_share.sum(-1) * counted) for of_share in told], -1)[:, skipped:]
+        found = torch.stack([torch.where(cells, of_share, 0.0).sum(-1) for of_share in told], -1)[:, skipped:]
         for part in found.split(piece, dim=1):
             yield from part.sum(1).numpy()
 

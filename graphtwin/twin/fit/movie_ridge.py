@@ -44,7 +44,7 @@ class Rows:
 
     Attributes:
         energies: What was seen around each window in time before the bin; one entry for each span that is tried.
-        responses: Mean response of each unit in the bin, over repeats, standardised.
+        responses: Mean response of each unit in the bin, over repeats, standardised; its mean over bins where it was held in no repeat.
         stimulus: Number of the stimulus that the bin is of.
         apart_s: Seconds from one bin of a stimulus to the next that is a row.
         aspect: Width of the frame over its height.
@@ -119,23 +119,25 @@ def rows_of(clips: Sequence[Clips]) -> Rows:
             stimulus += [number] * len(begins)
     if not responses:
         return Rows((), torch.zeros(0, clips[0].n_units), torch.zeros(0, dtype=torch.int64), BIN_S, aspect)
-    joined = tuple(torch.cat(of_span) for of_span in energies)
-    return Rows(joined, torch.cat(responses), torch.tensor(stimulus), every * size / hz, aspect)
+    joined, means = tuple(torch.cat(of_span) for of_span in energies), torch.cat(responses)
+    known = torch.where(means.isfinite(), means, means.nanmean(0).nan_to_num())
+    return Rows(joined, known, torch.tensor(stimulus), every * size / hz, aspect)
 
 
 def _answers(
     clips: Clips, shown: Int[np.ndarray, " repeats"], begins: Int[np.ndarray, " bins"], size: int
 ) -> tuple[Float[torch.Tensor, "frames height width"], Float[torch.Tensor, "bins units"]]:
-    """Frames of a stimulus, and the mean responses in some of its bins over the repeats in which they count."""
-    total, count, video = 0.0, np.zeros(len(begins)), None
+    """Frames of a stimulus, and the mean responses in some of its bins over the repeats in which they count; NaN where none does."""
+    total, often, video = 0.0, np.zeros((len(begins), clips.n_units)), None
     for row in shown:
         window = clips.read(int(row))
         video = window.video[0] if video is None else video
         within = begins[:, None] + np.arange(size)
-        showings = window.showings[0][within]
-        total = total + (window.responses[0][within] * showings[..., None]).sum(1)
-        count += showings.sum(1)
-    return torch.from_numpy(video), torch.from_numpy((total / np.maximum(count, 1)[:, None]).astype(np.float32))
+        showings = window.cells[0][within] * window.n_repeats[0]
+        total = total + (window.responses[0][within] * showings).sum(1)
+        often += showings.sum(1)
+    means = np.divide(total, often, out=np.full(often.shape, np.nan), where=often > 0)
+    return torch.from_numpy(video), torch.from_numpy(means.astype(np.float32))
 
 
 def _seen(
