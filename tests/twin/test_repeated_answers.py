@@ -11,6 +11,7 @@ import torch
 
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.data import Clips, joined_clips
+from graphtwin.twin.data.averages import with_showings
 from graphtwin.twin.data.clips import ClipConfig
 from graphtwin.twin.data.scales import measure
 from graphtwin.twin.model import AnimalStart, Twin, TwinConfig
@@ -31,7 +32,7 @@ def repeated(behaves: bool) -> Clips:
     still = np.zeros((1, 2), dtype=np.float32)
     trials = trials.assign(n_frames=1, has_responses=True)
     recording = Recording("still", np.nan, units, trials, ("a", "b"), lambda at: Trial(album[order[at]], counts[at], moves[at], still))
-    rows = np.arange(len(order))
+    recording, rows = with_showings(recording), np.arange(len(order))
     return Clips(recording, rows, measure(recording, rows), ClipConfig())
 
 
