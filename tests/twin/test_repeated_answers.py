@@ -64,4 +64,4 @@ def test_every_repeat_keeps_the_responses_that_were_recorded():
         alone = next(shown(twin_that_moves(), replace(clips, rows=rows)))
         np.testing.assert_array_equal(stimulus.responses, alone.responses)
         recorded = np.stack([clips.recording.open_trial(int(row)).responses for row in rows])
-        np.testing.assert_array_equal(stimulus.responses, recorded / clips.scales.responses.astype(np.float32))
+        np.testing.assert_allclose(stimulus.responses, recorded / clips.scales.responses.astype(np.float32), rtol=1e-6)
