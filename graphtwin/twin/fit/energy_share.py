@@ -8,6 +8,7 @@ both tiers.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from graphtwin.twin.fit.movie_ridge import fit_movies
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.picture_ridge import fit_pictures
 from graphtwin.twin.model import PictureDrive, Twin, tensors
+
+log = logging.getLogger("graphtwin")
 
 SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
 MOST_PICTURES, MOST_CLIPS = 400, 20  # held-out trials that choose the share, at most
@@ -53,6 +56,9 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
     set_noise_variance(twin, name, validation)
     if share > 0:
         fitted(training, validation)
+    log.info(
+        "%s: %.0f %% of the prediction is left to the ridge on energies (%d validation trials).", name, 100 * share, len(validation.rows)
+    )
     return share
 
 
