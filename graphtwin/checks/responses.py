@@ -94,7 +94,7 @@ def missing_responses(of: Digest) -> list[Finding]:
             Finding(
                 "trials without responses",
                 "fault",
-                "no trial has responses",
+                "no trial has responses: they are missing, NaN, or 0 throughout",
                 f"all {len(of.seen)} trials",
                 "certain",
                 "nothing can be fitted",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -132,9 +132,13 @@ def _agree(
         found = write_certificate(runs, out, recordings, stimulus, True, force)
         typer.echo(f"{out}: {len(found.twins)} twins, {found.summary['n_units'].max()} units")
         for row in found.summary.itertuples():
-            typer.echo(
-                f"  {row.quantity}: agreement {row.agreement:.3f}, difference {row.difference:.3g} {row.difference_in} (medians over "
-                f"{row.n_known}); {row.n_flagged} of {row.n_units} units are not to be taken to an experiment"
-            )
+            typer.echo(f"  {row.quantity}: {_agreed(row)}; {row.n_flagged} of {row.n_units} units are not to be taken to an experiment")
         for name, why in found.untold.items():
             typer.echo(f"  {name}: not compared, for {why}")
+
+
+def _agreed(row: Any) -> str:
+    """How far twins agree on a quantity, or that nobody can say."""
+    if not row.n_known:
+        return "cannot be compared (similarities need 6 units at least, and values that differ)"
+    return f"agreement {row.agreement:.3f}, difference {row.difference:.3g} {row.difference_in} (medians over {row.n_known})"

@@ -104,6 +104,27 @@ def test_zeroed_and_absent_responses_are_no_responses(folder: Path):
     assert recording.open_trial(4).responses is None
 
 
+def test_trials_in_which_a_few_units_are_silent_are_answered(folder: Path):
+    """A unit on an electrode does not fire in every trial; those in which it does not are not left out of its mean."""
+    tiers = np.array(["train"] * 4 + ["final_test"])
+    np.save(folder / "meta/trials/tiers.npy", tiers)
+    for trial, spikes in enumerate([(0, 0, 0), (1, 0, 0), (0, 0, 0), (0, 2, 1), (0, 0, 0)]):
+        _change(folder / f"data/responses/{trial}.npy", lambda array, n=spikes: np.where(np.isnan(array), array, np.array(n)[:, None]))
+    recording = read_sensorium(folder, leakage_is_error=False)
+    assert recording.trials["has_responses"].tolist() == [True, True, True, True, False]  # a tier of zeros alone is kept back
+    silent = recording.open_trial(0).responses
+    assert silent is not None
+    assert silent.shape == (N_FRAMES, N_UNITS)
+    assert not silent.any()
+
+
+def test_zeros_where_others_answer_with_many_units_are_no_silence(folder: Path):
+    np.save(folder / "meta/trials/tiers.npy", np.array(["train"] * 5))
+    for trial, spikes in enumerate([(0, 0, 0), (1, 3, 0), (2, 1, 1), (0, 2, 1), (1, 0, 2)]):
+        _change(folder / f"data/responses/{trial}.npy", lambda array, n=spikes: np.where(np.isnan(array), array, np.array(n)[:, None]))
+    assert read_sensorium(folder).trials["has_responses"].tolist() == [False, True, True, True, True]
+
+
 def test_zeroed_behaviour_of_a_competition_is_read_as_zeros(folder: Path):
     _change(folder / "data/behavior/2.npy", lambda array: array * 0)
     assert not read_sensorium(folder).open_trial(2).behaviour.any()

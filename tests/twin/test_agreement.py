@@ -136,6 +136,15 @@ def test_units_that_a_fit_does_not_know_are_counted_flagged_and_named():
     assert said.loc["in_silico_correlation", ["n_units", "n_known", "n_flagged"]].tolist() == [UNITS, UNITS, 1]
 
 
+def test_a_quantity_that_no_unit_can_be_compared_on_is_summarised_without_a_number():
+    one, two = fit(0, "a"), fit(0, "b")
+    one.values["gdsi"][:] = np.nan
+    said = summarise(certify([one, two])).set_index("quantity").loc["gdsi"]
+    assert said["n_known"] == 0
+    assert np.isnan([said["agreement"], said["difference"]]).all()
+    assert said["n_flagged"] == UNITS
+
+
 def test_too_few_units_have_no_similarity_to_others_and_one_unit_no_chance():
     for units in (1, 2, 5):
         found = certify([fit(0, units=units), fit(0, units=units)]).set_index("quantity")

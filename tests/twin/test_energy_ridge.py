@@ -136,3 +136,13 @@ def test_rates_are_never_predicted_below_zero_and_one_stimulus_gives_a_ridge(ani
     assert predicted.shape == (150, 12)
     assert predicted.min() >= 0
     assert np.isfinite(predicted).all()
+
+
+def test_clips_shorter_than_the_lag_have_a_ridge_on_their_first_frame():
+    """An answer within the lag is to what was there before the clip, which is taken for its first frame."""
+    short = plant(units=4, train=10, test=2, repeats=2, frames=9, height=18, width=24)
+    train, _ = clips_of(short.recording)
+    ridge = fit_energy_ridge(train, short.centres, 8 / HZ)
+    responses = np.stack([train.read(int(row)).responses[0][2:5] for row in train.rows])  # the one tenth of a second within each clip
+    np.testing.assert_allclose(ridge.mean, responses.mean((0, 1)), rtol=1e-5)
+    assert ridge.weights.any()

@@ -214,5 +214,17 @@ def test_placeholders_for_responses_are_refused(planted: Planted):
 
 
 def test_windows_longer_than_every_trial_are_refused(planted: Planted):
-    with pytest.raises(ValueError, match=r"none of 4 trials has 50 frames \(longest 40\)"):
+    with pytest.raises(ValueError, match=r"none of 4 trials has 50 frames \(longest 40\), as a window of 1\.67 s has\. .* \(window_s\)"):
         clips_of(planted.recording)[0].draw(rng_for(0, "w"), 1, 50 / HZ)
+
+
+def test_two_trials_of_one_stimulus_are_counted_as_such(planted: Planted):
+    both = planted.recording.trials.iloc[:2].assign(stimulus="scene")
+    with pytest.raises(ValueError, match=r"2 trials of one stimulus with responses in tier train and no tier to validate on\. A fit needs"):
+        clips_of(replace(planted.recording, trials=both))
+
+
+def test_a_recording_without_any_response_says_so_and_names_no_other_tier(planted: Planted):
+    none = replace(planted.recording, trials=planted.recording.trials.assign(has_responses=False))
+    with pytest.raises(ValueError, match=r"no trial with responses in tier train, nor in any other: they are missing, NaN or 0 throughout"):
+        clips_of(none)

@@ -156,6 +156,13 @@ def test_validation_knows_no_loss_of_a_unit_that_it_does_not_hold(whole: Recordi
         validation_losses(Objective(twin), {"planted": (train, nothing)}, config())
 
 
+def test_validation_trials_that_are_left_out_whole_are_called_too_short(whole: Recording, twin: Twin):
+    train, validation = clips_of(whole)
+    without = config().model_copy(update={"left_out_s": 60.0})
+    with pytest.raises(ValueError, match=r"the longest of \d+ validation trials lasts \S+ s, of which the first 60 s are left out"):
+        validation_losses(Objective(twin), {"planted": (train, validation)}, without)
+
+
 def test_readouts_are_told_by_held_trials_alone(whole: Recording, twin: Twin):
     """Evidence of a unit that misses trials is that of the recording without them; the factor for repeating frames is common to all."""
     train = clips_of(whole)[0]

@@ -42,6 +42,7 @@ from graphtwin.sources.formats.recording import Recording, Trial, session_number
 from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
 from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
 from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
+from graphtwin.sources.formats.silent_trials import with_silence
 from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.source_tables import SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
@@ -123,6 +124,7 @@ __all__ = [
     "scales_of",
     "shown_at",
     "side_channels_in",
+    "with_silence",
     "suffix_of",
     "times_of",
     "valid_rows",

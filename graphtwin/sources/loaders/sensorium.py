@@ -3,7 +3,8 @@
 Files are never written. Those of video are opened by memory map; those of pictures, once they were looked at, stay in memory as far as they
 fit. Clips are padded with NaN: the valid frames are the finite run of the behaviour, with which video and responses must agree, or that of
 the video where no behaviour was recorded. NaN of a unit among valid frames says that it was not held there; a trial that held no unit has
-no responses. Behaviour, eye position and cortical positions may be absent, in all trials or in none: they were then not recorded, see
+no responses, nor has one of zeros alone unless units are silent now and then, see `silent_trials`. Behaviour, eye position and
+cortical positions may be absent, in all trials or in none: they were then not recorded, see
 `side_channels`. Repeats are clips whose valid frames are the same, in whatever numbers they are stored. `config.json` may say what the
 layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names. Beyond the releases
 `meta/trials/n_repeats.npy` may say, a number a trial, how many showings the responses of each are the mean of.
@@ -43,6 +44,7 @@ from graphtwin.sources.formats import (
     session_number,
     side_channels_in,
     tell_shown_elsewhere,
+    with_silence,
 )
 
 log = logging.getLogger("graphtwin")
@@ -160,6 +162,7 @@ def _trials(
         told = ", ".join(f"{size[0]} x {size[1]} in {len(of)} trials (first {of[0]})" for size, of in sizes.items())
         raise ValueError(f"{files.path}: pictures of {len(sizes)} sizes: {told}. All fill the same monitor: bring them to one size.")
     trials = pd.DataFrame(rows, columns=["trial", "tier", "stimulus", "n_frames", "has_responses"])
+    trials = with_silence(trials, files, n_units)
     trials.insert(3, "kind", layout.stimulus.removesuffix("s") if kinds is None else kinds[numbers].astype(str))
     if n_repeats is not None:
         trials["n_repeats"] = n_repeats[numbers]

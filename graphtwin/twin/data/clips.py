@@ -156,8 +156,8 @@ class Clips:
         places = (self.n_frames() - frames + 1).clip(min=0)
         if not places.any():
             raise ValueError(
-                f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}). "
-                "Ask for shorter windows."
+                f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}), as a window of "
+                f"{window_s:.3g} s has. Ask for shorter windows (window_s)."
             )
         drawn = rng.choice(places.sum(), clips, replace=clips > places.sum())
         trial = np.searchsorted(np.cumsum(places), drawn, side="right")
@@ -253,7 +253,8 @@ def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int =
         shown = np.unique(stimulus[train])
         if len(shown) < 2:
             raise ValueError(
-                f"{recording.name}: {len(train)} trial with responses in tier {'|'.join(config.train_tiers)} and no tier to validate on. "
+                f"{recording.name}: {'1 trial' if len(train) == 1 else f'{len(train)} trials of one stimulus'} with responses in tier "
+                f"{'|'.join(config.train_tiers)} and no tier to validate on. "
                 "A fit needs two stimuli at least: one is kept back to stop it."
             )
         kept = rng_for(seed, "validation stimuli", recording.name).permutation(shown)[: max(1, len(shown) // 10)]
@@ -300,7 +301,10 @@ def _rows(recording: Recording, tiers: tuple[str, ...]) -> np.ndarray:
 
 def _missing_tier(recording: Recording, tiers: tuple[str, ...]) -> str:
     counts = recording.trials[recording.trials["has_responses"].astype(bool)]["tier"].value_counts().to_dict()
-    return f"{recording.name}: no trial with responses in tier {'|'.join(tiers)}. Tiers with responses: {counts}. Name one of those."
+    wanted = f"{recording.name}: no trial with responses in tier {'|'.join(tiers)}"
+    if not counts:
+        return f"{wanted}, nor in any other: they are missing, NaN or 0 throughout. Give the recording with its responses."
+    return f"{wanted}. Tiers with responses: {counts}. Name one of those."
 
 
 def _cut(trial: Trial, frames: slice) -> Trial:

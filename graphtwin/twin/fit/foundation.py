@@ -336,13 +336,24 @@ def validation_losses(
                 weight = counts if validation.pictures else counts > 0  # trials count alike, however long they are
                 found.append((torch.from_numpy(weight.astype(np.float32)), objective.of_units(name, window)))
         if not found:
-            raise ValueError(
-                f"{name}: no unit is held in any of {len(read.rows)} validation trials after their first {config.left_out_s:g} s. Nothing "
-                "tells when to stop: name another tier (clips.validation_tiers), or leave less out (left_out_s)."
-            )
+            raise ValueError(_nothing_to_validate(read, config.left_out_s))
         weights, of_units = (torch.stack(parts) for parts in zip(*found, strict=True))
         losses[name] = _weighed(weights.to(of_units), of_units)
     return losses
+
+
+def _nothing_to_validate(clips: Clips, left_out_s: float) -> str:
+    """Why no response of some validation trials counts, and what to do."""
+    longest = int(clips.n_frames().max())
+    if longest <= frames_of(left_out_s, clips.frame_rate_hz):
+        return (
+            f"{clips.name}: the longest of {len(clips.rows)} validation trials lasts {longest / clips.frame_rate_hz:.3g} s, of which the "
+            f"first {left_out_s:g} s are left out. Nothing tells when to stop: leave less out (left_out_s)."
+        )
+    return (
+        f"{clips.name}: no unit is held in any of {len(clips.rows)} validation trials after their first {left_out_s:g} s. Nothing tells "
+        "when to stop: name another tier (clips.validation_tiers), or leave less out (left_out_s)."
+    )
 
 
 def _weighed(weights: Float[torch.Tensor, "windows units"], losses: Float[torch.Tensor, "windows units"]) -> Float[torch.Tensor, " units"]:

@@ -179,7 +179,10 @@ def _samples(clips: Clips, bank: PooledEnergies, lag: int, progress: bool) -> It
         energies: np.ndarray | None = None
         for row in rows:
             window = clips.read(int(row))
-            at = np.arange(lag + every, window.video.shape[1] - every, every)
+            frames = window.video.shape[1]
+            at = np.arange(lag + every if lag + 2 * every < frames else every, frames - every, every)
+            if not len(at):
+                continue  # shorter than what is averaged
             around = at + np.arange(every)[:, None] - every // 2
             if energies is None or len(energies) != len(at):
                 energies = _energies(bank, window, at, lag)

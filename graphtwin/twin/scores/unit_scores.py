@@ -136,7 +136,8 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
     y, p = one.responses[:, first_frame:].astype(np.float64), one.predictions[:, first_frame:].astype(np.float64)
     if not y.shape[1]:
         raise ValueError(
-            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {first_frame} are left out. Leave fewer out."
+            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {first_frame} are left out. Leave fewer out "
+            "(--left-out-s)."
         )
     if np.isnan(y).any():
         return _of_held(one, y, p, first_frame)
