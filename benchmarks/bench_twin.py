@@ -30,10 +30,9 @@ from torch.nn import functional
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import KeptArrays, Recording
 from graphtwin.twin.data import Clips, Window, clips_of, held_out_clips
-from graphtwin.twin.fit import FoundationConfig, Objective, optimisers
-from graphtwin.twin.fit.readout_prior import evidence
+from graphtwin.twin.fit import FoundationConfig, Objective, evidence, optimisers
 from graphtwin.twin.model import AnimalStart, Twin, tensors
-from graphtwin.twin.scores.prediction import shown
+from graphtwin.twin.scores import shown
 
 HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
 UNITS = (1_000, 8_000)
@@ -159,7 +158,6 @@ def of_pictures(recording: Recording, together: bool) -> Iterator[tuple[str, flo
     twin.eval()
     yield "settling", len(training.rows) / core_seconds(lambda: evidence(twin, recording.name, training), 2)
     drive = twin.animal(recording.name).ridge
-    assert drive is not None
     drive.share.fill_(0.5)
     one_by_one = [replace(test, rows=test.rows[at : at + 1]) for at in range(len(test.rows))]
     scored: list[Clips] = [test] if together else one_by_one

@@ -1,7 +1,8 @@
-"""Errors of every command in one line."""
+"""What every command says on the screen beside its results: errors in one line, and what its log tells."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,24 @@ TORCH_LACKS_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate memory|CUD
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
 
 
+class Screen(logging.Handler):
+    """What the package logs, on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message, beside whatever progress bars are there."""
+        typer.echo(f"graphtwin: {record.getMessage()}", err=True)
+
+
 @contextmanager
 def words() -> Iterator[None]:
-    """Errors that a person can mend end in one message, without a traceback.
+    """Errors that a person can mend end in one message, without a traceback; what the package logs meanwhile is written to the screen.
 
     The exit code is 2 where what was asked for cannot be done, 1 where the machine failed on the way.
     """
+    log, screen = logging.getLogger("graphtwin"), Screen(logging.INFO)
+    level = log.level
+    log.addHandler(screen)
+    log.setLevel(logging.INFO)
     try:
         yield
     except BrokenPipeError:  # a reader such as `head` had enough: nothing to mend
@@ -36,6 +49,9 @@ def words() -> Iterator[None]:
             raise
         asked = ASKED_FOR.search(str(error))
         _end(_of_memory(f"{asked[1]} were asked for at once" if asked else ""), 1, error)
+    finally:
+        log.removeHandler(screen)
+        log.setLevel(level)
 
 
 def _told(error: Exception) -> str:

@@ -15,7 +15,7 @@ from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
 from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.movie_ridge import PENALTIES, Rows, choose, fit_movies, rows_of, windows_of
+from graphtwin.twin.fit.movie_ridge import PENALTIES, Rows, choose, fit_clips, rows_of, windows_of
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
@@ -97,14 +97,14 @@ def test_the_ridge_predicts_planted_units_in_a_scene_that_it_never_saw(units: in
     recording = recorded(units=units, scale=30.0)
     training, validation = clips_of(recording)
     drive = MovieDrive(units, HZ)
-    assert fit_movies(drive, [training, validation])
+    assert fit_clips(drive, [training, validation])
     assert np.median(correlations(drive, held_out_clips(training, ("test",)))) > 0.6
 
 
 def test_units_that_nothing_drives_are_expected_near_their_mean():
     training, validation = clips_of(recorded(tells=False))
     drive = MovieDrive(6, HZ)
-    fit_movies(drive, [training, validation])
+    fit_clips(drive, [training, validation])
     windows = list(validation.whole())
     found = drive(torch.from_numpy(windows[0].video), {}, {})[0]
     mean = torch.from_numpy(np.mean([window.responses[0] for window in windows], axis=0))
@@ -152,7 +152,7 @@ def test_errors_are_those_of_a_ridge_fitted_without_the_fold():
 def test_pieces_of_a_movie_are_answered_as_the_whole():
     training, validation = clips_of(recorded(scenes=4, frames=120))
     drive = MovieDrive(6, HZ)
-    fit_movies(drive, [training, validation])
+    fit_clips(drive, [training, validation])
     video = torch.from_numpy(training.read(0).video)
     whole, pieces, state = drive(video, {}, {}), [], {}
     for start, stop in ((0, 1), (1, 40), (40, 120)):
@@ -254,5 +254,5 @@ def test_a_unit_that_was_away_in_some_trials_is_read_in_the_others():
     np.testing.assert_allclose(rows.responses[1, 2].numpy(), second[13:16, 2].mean(), rtol=1e-5)
     assert (rows.responses[:, 3] == 0).all()
     drive = MovieDrive(6, HZ)
-    fit_movies(drive, [training])
+    fit_clips(drive, [training])
     assert drive(torch.from_numpy(training.read(0).video), {}, {}).isfinite().all()

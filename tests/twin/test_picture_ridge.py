@@ -180,7 +180,7 @@ def test_the_share_is_the_largest_within_a_standard_error_of_the_best():
     twin = untrained(training.recording)
     drive = twin.animal("still").ridge
     assert isinstance(drive, PictureDrive)
-    fit_pictures(drive, [replace(training, rows=training.rows[:14])])
+    assert next(fit_pictures(drive, replace(training, rows=training.rows[:14]), validation)) == "training"
     likely = np.zeros((len(validation.rows), len(SHARES)))
     for picture, row in enumerate(validation.rows):
         window = validation.read(int(row))

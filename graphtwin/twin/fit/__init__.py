@@ -7,6 +7,7 @@ from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, wri
 from graphtwin.twin.fit.foundation import FoundationConfig, Objective, Trained, optimisers, train_foundation
 from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
+from graphtwin.twin.fit.readout_prior import evidence
 
 __all__ = [
     "PARTS",
@@ -16,6 +17,7 @@ __all__ = [
     "Objective",
     "Trained",
     "embed_units",
+    "evidence",
     "fitted_of",
     "optimisers",
     "read_twin",

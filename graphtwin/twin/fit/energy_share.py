@@ -44,18 +44,16 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
         left_out_s: Seconds at the start of each clip that do not count.
     """
     ridge = twin.animal(name).ridge
-
-    def fitted(*clips: Clips) -> bool:
-        return fit_pictures(ridge, clips) if isinstance(ridge, PictureDrive) else fit_movies(ridge, clips)
-
-    if not fitted(training):
+    both = training, validation
+    fits = fit_pictures(ridge, *both) if isinstance(ridge, PictureDrive) else fit_movies(ridge, *both)
+    if next(fits, None) is None:
         return 0.0
     share = fullest_share(twin, name, validation, left_out_s)
     share = 0.0 if share < LEAST and not training.pictures else share
     ridge.share.fill_(share)
     set_noise_variance(twin, name, validation)
     if share > 0:
-        fitted(training, validation)
+        next(fits)
     log.info(
         "%s: %.0f %% of the prediction is left to the ridge on energies (%d validation trials).", name, 100 * share, len(validation.rows)
     )

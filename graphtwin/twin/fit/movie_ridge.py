@@ -72,7 +72,24 @@ class Chosen:
     penalty: Float[torch.Tensor, "windows units"]
 
 
-def fit_movies(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
+def fit_movies(drive: MovieDrive, training: Clips, validation: Clips) -> Iterator[str]:
+    """Set a drive, in place, to the ridges on the clips of training, and when asked again to those of both tiers.
+
+    Args:
+        drive: Drive of the animal's units.
+        training: Trials of training.
+        validation: Trials of validation.
+
+    Yields:
+        What the drive was fitted to; nothing where there are too few clips.
+    """
+    if fit_clips(drive, [training]):
+        yield "training"
+        fit_clips(drive, [training, validation])
+        yield "both tiers"
+
+
+def fit_clips(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
     """Set a drive, in place, to the ridges on the stimuli of some clips; False, and nothing set, where they are too few.
 
     Args:

@@ -12,7 +12,7 @@ in place of what is missing, and have the closed form on what they were held in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -50,18 +50,25 @@ class Pictures:
     n_repeats: Float[torch.Tensor, " pictures"]
 
 
-def fit_pictures(drive: PictureDrive, clips: Sequence[Clips]) -> bool:
-    """Set a drive, in place, to the ridges on the pictures of some tiers; False, and nothing set, where they are too few.
+def fit_pictures(drive: PictureDrive, training: Clips, validation: Clips) -> Iterator[str]:
+    """Set a drive, in place, to the ridges on the pictures of training, and when asked again to those of both tiers.
 
     Args:
         drive: Drive of the animal's units.
-        clips: Trials of training, and of validation where these are fitted too.
+        training: Trials of training.
+        validation: Trials of validation, fewer of which are read.
+
+    Yields:
+        What the drive was fitted to; nothing where training has too few pictures.
     """
-    if len(clips[0].repeats()) < FEWEST:
-        return False
-    parts = [pictures_of(of_tier, most) for of_tier, most in zip(clips, (MOST, MOST // 5), strict=False)]
-    fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in parts]) for field in vars(parts[0])}))
-    return True
+    if len(training.repeats()) < FEWEST:
+        return
+    fitted = pictures_of(training, MOST)
+    fit_ridge(drive, fitted)
+    yield "training"
+    parts = [fitted, pictures_of(validation, MOST // 5)]
+    fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in parts]) for field in vars(fitted)}))
+    yield "both tiers"
 
 
 def pictures_of(clips: Clips, most: int) -> Pictures:

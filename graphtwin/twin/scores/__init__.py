@@ -4,7 +4,7 @@ from graphtwin.twin.scores.energy_ridge import EnergyRidge, fit_energy_ridge, ri
 from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds, stimuli_of
 from graphtwin.twin.scores.paired_differences import DECIDES, MEAN, RIDGE, compare, mean_response_sums
 from graphtwin.twin.scores.predicted_array import answers_of
-from graphtwin.twin.scores.prediction import predict_trials, showings, stimuli_together, sums_of
+from graphtwin.twin.scores.prediction import predict_trials, showings, shown, stimuli_together, sums_of
 from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, all_scores, gather_sums, score_units
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "score_kinds",
     "score_units",
     "showings",
+    "shown",
     "stimuli_of",
     "stimuli_together",
     "sums_of",
