@@ -15,7 +15,7 @@ from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
 from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.movie_ridge import PENALTIES, Rows, choose, fit_clips, rows_of, windows_of
+from graphtwin.twin.fit.movie_ridge import PENALTIES, WINDOWS, Rows, choose, fit_clips, rows_of, windows_of
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
@@ -116,7 +116,7 @@ def test_a_window_is_trusted_where_units_look():
     rows = rows_of([training, validation])
     energies = rows.energies[0]
     seen = ((energies - energies.mean(0)) / energies.std(0)).flatten(1, 2).permute(2, 0, 1)
-    windows = windows_of(rows.aspect)
+    windows = windows_of(rows.aspect, WINDOWS)
     chosen = choose(seen @ seen.mT, rows, windows, rows.stimulus % 4)
     looks = (windows.T / windows.sum(1) @ chosen.posterior).unflatten(0, FINE_CELLS)  # shape: (down, across, units)
     for unit in range(6):

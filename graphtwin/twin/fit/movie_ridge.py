@@ -29,7 +29,8 @@ FEWEST_ROWS = 20  # rows below which nothing is fitted
 BINS_TOGETHER = 16  # bins whose frames' energies are in memory at once
 FOLDS = 4  # folds of stimuli; fewer where there are fewer stimuli, parts of it where there is one
 SPANS_S = (0.16, 0.32)  # seconds before an answer at which a unit still looks
-WINDOWS = ((0.12, 0.2), (0.2, 0.3), (0.35, 0.5), (1.0, 9.0))  # windows' SD, and from one to the next, in half heights of the frame
+WIDE = ((0.35, 0.5), (1.0, 9.0))  # SD of the windows by which a span is chosen, and from one to the next, in half heights of the frame
+WINDOWS = ((0.12, 0.2), (0.2, 0.3), *WIDE)  # those of all
 PENALTIES = tuple(10.0 ** np.arange(-2.0, 3.5, 0.9))  # noise variances that are tried, times the mean variance a priori
 ALIKE_S = 1.0  # seconds within which errors are alike: rows within count as one
 STEPS = 30  # of finding how often units look through each window
@@ -101,17 +102,24 @@ def fit_clips(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
     if len(rows.responses) < FEWEST_ROWS:
         return False
     fold = _folds(rows, seed)
-    windows = windows_of(rows.aspect)
-    found = []
-    for energies in rows.energies:
-        mean, deviation = energies.mean(0), energies.std(0).clamp(min=FLOOR)
-        seen = ((energies - mean) / deviation).flatten(1, 2).permute(2, 0, 1).contiguous()  # shape: (cells, rows, lags and channels)
-        products = seen @ seen.mT
-        found.append((products, seen, mean, deviation, choose(products, rows, windows, fold)))
-    at = int(torch.stack([one[-1].error.log().mean() for one in found]).argmin())
+    spans = [standardised(energies) for energies in rows.energies]
+    products = [seen @ seen.mT for seen, _, _ in spans]
+    wide = windows_of(rows.aspect, WIDE)
+    at = int(torch.stack([choose(of_span, rows, wide, fold).error.log().mean() for of_span in products]).argmin())
     drive.span_s.fill_(SPANS_S[at])
-    _set(drive, rows, windows, *found[at])
+    windows = windows_of(rows.aspect, WINDOWS)
+    _set(drive, rows, windows, products[at], *spans[at], choose(products[at], rows, windows, fold))
     return True
+
+
+def standardised(
+    energies: Float[torch.Tensor, "rows lags channels cells"],
+) -> tuple[
+    Float[torch.Tensor, "cells rows features"], Float[torch.Tensor, "lags channels cells"], Float[torch.Tensor, "lags channels cells"]
+]:
+    """Energies less their mean over their deviation, cell by cell, with mean and deviation."""
+    mean, deviation = energies.mean(0), energies.std(0).clamp(min=FLOOR)
+    return ((energies - mean) / deviation).flatten(1, 2).permute(2, 0, 1).contiguous(), mean, deviation
 
 
 def rows_of(clips: Sequence[Clips]) -> Rows:
@@ -179,15 +187,16 @@ def _over_bin(taps: Float[torch.Tensor, "lags taps"], size: int) -> Float[torch.
     return padded.unfold(1, size, 1).mean(2)
 
 
-def windows_of(aspect: float) -> Float[torch.Tensor, "windows cells"]:
+def windows_of(aspect: float, grids: Sequence[tuple[float, float]]) -> Float[torch.Tensor, "windows cells"]:
     """Weight of every cell of a frame in each of the windows that are tried.
 
     Args:
         aspect: Width of the frame over its height.
+        grids: SD of windows, and from one to the next, in half heights of the frame.
     """
     y, x = ((np.arange(cells) + 0.5) / cells * 2 - 1 for cells in FINE_CELLS)
     made = []
-    for sd, apart in WINDOWS:
+    for sd, apart in grids:
         downs, rights = (_places(side, apart) for side in (1.0, aspect))
         made += [
             np.exp(-((y[:, None] - down) ** 2 + (x * aspect - right) ** 2) / (2 * sd**2)).ravel() for down, right in product(downs, rights)
