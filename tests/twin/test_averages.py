@@ -75,6 +75,16 @@ def test_means_are_found_in_their_tiers_and_said(caplog: pytest.LogCaptureFixtur
     assert not caplog.text
 
 
+def test_a_small_tier_of_means_is_told_by_the_fractions_of_the_others():
+    whole = shown_often(("train", "test"))
+    tiers = whole.trials["tier"]
+    kept = whole.trials[(tiers != "test") | (whole.trials["trial"].isin(whole.trials.index[tiers == "test"][:2]))].index.to_numpy()
+    few = replace(whole, trials=whole.trials.loc[kept].reset_index(drop=True), open_trial=lambda row: whole.open_trial(int(kept[row])))
+    found = with_showings(few).trials
+    assert (found.loc[found["tier"] == "test", "n_repeats"] > 1).all()
+    assert (found.loc[found["tier"] == "validation", "n_repeats"] == 1).all()
+
+
 def test_declared_numbers_are_taken_as_they_are_and_impossible_ones_refused(caplog: pytest.LogCaptureFixture):
     declared = shown_often(("train",), declared=True, unit=0.37)
     with caplog.at_level(logging.INFO, "graphtwin"):

@@ -17,7 +17,7 @@ from graphtwin.sources.formats import Recording
 MOST_SHOWINGS = 64  # means of more showings are not found
 PILOT = 8  # trials of a tier that tell whether the others are looked at
 SURE = 0.9  # share of values, and of a tier's trials, that must be fractions of one whole number each
-FEWEST_FRACTIONS = 20  # fractions of a tier without which nothing is found
+FEWEST_FRACTIONS = 20  # fractions in all tiers together without which nothing is found
 MOST_VALUES = 4096  # values of a trial that are looked at
 ROUNDING = 1e-3  # distance from a whole number that rounding makes
 EXACT = 2.0**20  # numbers beyond are too coarse in 32 bits to be told from whole ones
@@ -35,8 +35,10 @@ def with_showings(recording: Recording) -> Recording:
     counts = _declared(recording) if declared else np.ones(len(recording.trials))
     tiers, answered = recording.trials["tier"].astype(str).to_numpy(), recording.trials["has_responses"].to_numpy(bool)
     of_tier = {tier: np.flatnonzero(answered & (tiers == tier)) for tier in dict.fromkeys(tiers[answered])}
-    for rows in [] if declared else of_tier.values():
-        counts[rows] = _found(recording, rows)
+    found = {} if declared else {tier: _found(recording, rows) for tier, rows in of_tier.items()}
+    if sum(fractions for _, fractions in found.values()) >= FEWEST_FRACTIONS:
+        for tier, (showings, _) in found.items():
+            counts[of_tier[tier]] = showings
     if any((counts[rows] > 1).any() for rows in of_tier.values()):
         said = ", ".join(f"tier {tier} holds {_said(counts[rows])}" for tier, rows in of_tier.items())
         log.info("%s: %s (%s).", recording.name, said, "declared by n_repeats" if declared else "found: fractions of whole numbers")
@@ -56,14 +58,14 @@ def _declared(recording: Recording) -> Float[np.ndarray, " trials"]:
     return counts
 
 
-def _found(recording: Recording, rows: Int[np.ndarray, " trials"]) -> Float[np.ndarray, " trials"]:
-    """Showings behind each trial of a tier; 1 throughout where the tier holds no means of counts."""
+def _found(recording: Recording, rows: Int[np.ndarray, " trials"]) -> tuple[Float[np.ndarray, " trials"], int]:
+    """Showings behind each trial of a tier, and the fractions that tell; 1 throughout and none where the tier holds no means of counts."""
+    single = np.ones(len(rows)), 0
     pilot = rows[np.unique(np.linspace(0, len(rows) - 1, min(PILOT, len(rows))).astype(np.int64))]
     if not any(showings_in(recording.open_trial(int(row)).responses)[0] > 1 for row in pilot):
-        return np.ones(len(rows))
+        return single
     told = np.array([showings_in(recording.open_trial(int(row)).responses) for row in rows])
-    sure = (told[:, 0] > 0).mean() >= SURE and told[:, 1].sum() >= FEWEST_FRACTIONS
-    return np.maximum(told[:, 0], 1).astype(np.float64) if sure else np.ones(len(rows))
+    return (np.maximum(told[:, 0], 1).astype(np.float64), int(told[:, 1].sum())) if (told[:, 0] > 0).mean() >= SURE else single
 
 
 def showings_in(responses: np.ndarray | None) -> tuple[int, int]:
