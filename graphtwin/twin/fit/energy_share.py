@@ -1,9 +1,10 @@
 """How much of a twin's prediction is left to the ridge on energies that stands beside its core.
 
-Where data are few the ridge knows more than a core, where they are many less. Held-out responses decide: of the shares under which they are
-about as likely as under the best of all, the largest, within one standard error over stimuli (Breiman et al. 1984, Classification and
-Regression Trees, 3.4.3), so that few held-out stimuli do not talk the simpler model down. Then the ridge is fitted again, to the stimuli of
-both tiers.
+Where data are few the ridge knows more than a core, where they are many less. Held-out responses decide: the largest share under which they
+are not less likely than under the best, by a paired t test over stimuli, so that few held-out stimuli do not talk the simpler model down.
+It was chosen on macaque V4, a quarter of the training pictures held out, 20 to 80 others fitted: over 24 such fits the mean correlation was
+.290 at the likeliest share, .317 at the largest within a standard error, .327 by this test and .326 of the ridge alone. Then the ridge is
+fitted again, to the stimuli of both tiers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy import stats
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
@@ -27,13 +29,14 @@ from graphtwin.twin.model import PictureDrive, Twin, tensors
 log = logging.getLogger("graphtwin")
 
 SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
+LEVEL = 0.05  # of the test, one-sided
 MOST_PICTURES, MOST_CLIPS = 400, 20  # held-out trials that choose the share, at most
 LEAST = 0.2  # share below which a movie is left to the core: a frame's energies take ten times as long as its core
 PIECE_S = 1.0  # seconds of a clip that count as one stimulus: neighbouring frames are alike
 
 
 @torch.no_grad()
-def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_out_s: float) -> float:
+def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_out_s: float, progress: bool = False) -> float:
     """Fit the ridge of an animal and choose its share; returns the share, 0 where there are too few stimuli for a ridge.
 
     Args:
@@ -42,9 +45,10 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
         training: Trials that the ridge is fitted to.
         validation: Trials that choose the share; then the ridge is fitted to these too.
         left_out_s: Seconds at the start of each clip that do not count.
+        progress: Show progress bars.
     """
     ridge = twin.animal(name).ridge
-    both = training, validation
+    both = training, validation, progress
     fits = fit_pictures(ridge, *both) if isinstance(ridge, PictureDrive) else fit_movies(ridge, *both)
     if next(fits, None) is None:
         return 0.0
@@ -62,7 +66,7 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
 
 @torch.no_grad()
 def fullest_share(twin: Twin, name: str, clips: Clips, left_out_s: float) -> float:
-    """The largest share of the prediction, of those tried, that is within a standard error of the best.
+    """The largest share of the prediction, of those tried, that is not significantly worse than the best.
 
     Args:
         twin: Twin in eval mode whose ridge is fitted.
@@ -72,8 +76,10 @@ def fullest_share(twin: Twin, name: str, clips: Clips, left_out_s: float) -> flo
     """
     pieces = np.stack(list(_likelihoods(twin, name, clips, left_out_s)))
     worse = pieces[:, [int(pieces.sum(0).argmax())]] - pieces
-    error = worse.std(0, ddof=1) / len(pieces) ** 0.5 if len(pieces) > 1 else np.zeros(len(SHARES))
-    return float(np.array(SHARES)[worse.mean(0) <= error].max())
+    if len(pieces) == 1:  # which tells of no share that it is worse
+        return SHARES[-1]
+    error = worse.std(0, ddof=1) / len(pieces) ** 0.5
+    return float(np.array(SHARES)[worse.mean(0) <= error * stats.t.ppf(1 - LEVEL, len(pieces) - 1)].max())
 
 
 def _likelihoods(twin: Twin, name: str, clips: Clips, left_out_s: float) -> Iterator[Float[np.ndarray, " shares"]]:

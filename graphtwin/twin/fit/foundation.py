@@ -147,7 +147,7 @@ def train_foundation(
     for animal, (_, validation) in clips.items():
         set_noise_variance(twin, animal, validation)
     twin.cpu()
-    shares = {name: join_ridge(twin, name, *both, config.left_out_s) for name, both in clips.items()}
+    shares = {name: join_ridge(twin, name, *both, config.left_out_s, progress) for name, both in clips.items()}
     return Trained(twin, config, clips, state, settled, shares)
 
 

@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
@@ -73,32 +74,34 @@ class Chosen:
     penalty: Float[torch.Tensor, "windows units"]
 
 
-def fit_movies(drive: MovieDrive, training: Clips, validation: Clips) -> Iterator[str]:
+def fit_movies(drive: MovieDrive, training: Clips, validation: Clips, progress: bool = False) -> Iterator[str]:
     """Set a drive, in place, to the ridges on the clips of training, and when asked again to those of both tiers.
 
     Args:
         drive: Drive of the animal's units.
         training: Trials of training.
         validation: Trials of validation.
+        progress: Show progress bars.
 
     Yields:
         What the drive was fitted to; nothing where there are too few clips.
     """
-    if fit_clips(drive, [training]):
+    if fit_clips(drive, [training], progress=progress):
         yield "training"
-        fit_clips(drive, [training, validation])
+        fit_clips(drive, [training, validation], progress=progress)
         yield "both tiers"
 
 
-def fit_clips(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
+def fit_clips(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0, progress: bool = False) -> bool:
     """Set a drive, in place, to the ridges on the stimuli of some clips; False, and nothing set, where they are too few.
 
     Args:
         drive: Drive of the animal's units.
         clips: Clips of one recording.
         seed: Seed of the folds.
+        progress: Show progress bars.
     """
-    rows = rows_of(clips)
+    rows = rows_of(clips, progress)
     if len(rows.responses) < FEWEST_ROWS:
         return False
     fold = _folds(rows, seed)
@@ -108,7 +111,7 @@ def fit_clips(drive: MovieDrive, clips: Sequence[Clips], seed: int = 0) -> bool:
     at = int(torch.stack([choose(of_span, rows, wide, fold).error.log().mean() for of_span in products]).argmin())
     drive.span_s.fill_(SPANS_S[at])
     windows = windows_of(rows.aspect, WINDOWS)
-    _set(drive, rows, windows, products[at], *spans[at], choose(products[at], rows, windows, fold))
+    _set(drive, rows, windows, products[at], *spans[at], choose(products[at], rows, windows, fold, progress))
     return True
 
 
@@ -122,7 +125,7 @@ def standardised(
     return ((energies - mean) / deviation).flatten(1, 2).permute(2, 0, 1).contiguous(), mean, deviation
 
 
-def rows_of(clips: Sequence[Clips]) -> Rows:
+def rows_of(clips: Sequence[Clips], progress: bool = False) -> Rows:
     """Rows of the stimuli of some clips of one recording."""
     hz = clips[0].frame_rate_hz
     size, skipped = max(1, frames_of(BIN_S, hz)), frames_of(LEFT_OUT_S, hz)
@@ -131,7 +134,8 @@ def rows_of(clips: Sequence[Clips]) -> Rows:
     energies: list[list[torch.Tensor]] = [[] for _ in SPANS_S]
     responses, stimulus, number, aspect = [], [], 0, 1.0
     for part, of_part in zip(clips, lengths, strict=True):
-        for shown, frames in zip(part.repeats().values(), of_part, strict=True):
+        stimuli = tqdm(part.repeats().values(), desc="energies", unit="stimulus", disable=not progress, leave=False)
+        for shown, frames in zip(stimuli, of_part, strict=True):
             begins = np.arange(skipped + number % every * size, frames - size + 1, every * size)
             number += 1
             if not len(begins):
@@ -224,6 +228,7 @@ def choose(
     rows: Rows,
     windows: Float[torch.Tensor, "windows cells"],
     fold: Int[torch.Tensor, " rows"],
+    progress: bool = False,
 ) -> Chosen:
     """Penalties, and posterior probabilities of the windows, by the squared error on left-out stimuli.
 
@@ -232,8 +237,10 @@ def choose(
         rows: Rows with their responses.
         windows: Windows as of `windows_of`.
         fold: Fold of each row.
+        progress: Show a progress bar.
     """
-    found = [_errors(kernel, rows.responses, fold).min(0) for kernel, _ in _kernels(products, windows)]
+    shown = tqdm(_kernels(products, windows), total=len(windows), desc="ridge", unit="window", disable=not progress, leave=False)
+    found = [_errors(kernel, rows.responses, fold).min(0) for kernel, _ in shown]
     least, at = (torch.stack(parts) for parts in zip(*found, strict=True))
     independent = len(fold) * min(1.0, rows.apart_s / ALIKE_S)
     log_likelihood = -independent / 2 * (least / least.amin(0).clamp(min=FLOOR)).clamp(min=FLOOR).log()

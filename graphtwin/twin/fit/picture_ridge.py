@@ -19,6 +19,7 @@ from itertools import product
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from tqdm import tqdm
 
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, scattered
@@ -50,32 +51,34 @@ class Pictures:
     n_repeats: Float[torch.Tensor, " pictures"]
 
 
-def fit_pictures(drive: PictureDrive, training: Clips, validation: Clips) -> Iterator[str]:
+def fit_pictures(drive: PictureDrive, training: Clips, validation: Clips, progress: bool = False) -> Iterator[str]:
     """Set a drive, in place, to the ridges on the pictures of training, and when asked again to those of both tiers.
 
     Args:
         drive: Drive of the animal's units.
         training: Trials of training.
         validation: Trials of validation, fewer of which are read.
+        progress: Show progress bars.
 
     Yields:
         What the drive was fitted to; nothing where training has too few pictures.
     """
     if len(training.repeats()) < FEWEST:
         return
-    fitted = pictures_of(training, MOST)
-    fit_ridge(drive, fitted)
+    fitted = pictures_of(training, MOST, progress)
+    fit_ridge(drive, fitted, progress)
     yield "training"
-    parts = [fitted, pictures_of(validation, MOST // 5)]
-    fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in parts]) for field in vars(fitted)}))
+    parts = [fitted, pictures_of(validation, MOST // 5, progress)]
+    fit_ridge(drive, Pictures(**{field: torch.cat([getattr(part, field) for part in parts]) for field in vars(fitted)}), progress)
     yield "both tiers"
 
 
-def pictures_of(clips: Clips, most: int) -> Pictures:
+def pictures_of(clips: Clips, most: int, progress: bool = False) -> Pictures:
     """Pictures of clips, spread over all where there are more than `most`; those without a response that counts are left out."""
     shown = list(clips.repeats().values())
     energies, responses, n_repeats = [], [], []
-    for rows in shown[:: max(1, -(-len(shown) // most))]:
+    some = shown[:: max(1, -(-len(shown) // most))]
+    for rows in tqdm(some, desc="energies", unit="picture", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
         showings = np.concatenate([window.showings.ravel() for window in windows])
         if showings.any():
@@ -95,7 +98,7 @@ def _mean_over(windows: list[Window], showings: Float[np.ndarray, " repeats"]) -
     return np.divide((often * answers).sum(0), total, out=np.full(len(total), np.nan), where=total > 0)
 
 
-def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
+def fit_ridge(drive: PictureDrive, pictures: Pictures, progress: bool = False) -> None:
     """Set patterns, weights and bias of a drive, in place, to the ridges of the least error.
 
     Pictures that were shown more often have less noise, and weigh more (weighted least squares): by one over what the ridge misses of the
@@ -104,6 +107,7 @@ def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
     Args:
         drive: Drive of the animal's units.
         pictures: Pictures with the responses to them.
+        progress: Show a progress bar.
     """
     weight = pictures.n_repeats / (pictures.n_repeats + MISFIT_SHOWINGS)
     weight = weight / weight.mean()
@@ -116,7 +120,7 @@ def fit_ridge(drive: PictureDrive, pictures: Pictures) -> None:
     seen = ((pictures.energies - mean) * scale * root[..., None]).permute(2, 0, 1)
     about = torch.where(held, pictures.responses - middle, 0.0) * root
     products = seen @ seen.mT
-    dual, through = least_error(products, about)[:2] if held.all() else _of_held(products, about, held, root[:, 0])
+    dual, through = least_error(products, about, progress)[:2] if held.all() else _of_held(products, about, held, root[:, 0])
     pulls = [dual * window for window in through]
     expected = torch.stack([of @ (of.T @ pull) for of, pull in zip(seen, pulls, strict=True)]).sum(0)
     common = torch.linalg.svd(expected, full_matrices=False)[2][: drive.weights.shape[1]]
@@ -186,19 +190,20 @@ def _about_mean(
 
 
 def least_error(
-    products: Float[torch.Tensor, "cells pictures pictures"], responses: Float[torch.Tensor, "pictures units"]
+    products: Float[torch.Tensor, "cells pictures pictures"], responses: Float[torch.Tensor, "pictures units"], progress: bool = False
 ) -> tuple[Float[torch.Tensor, "pictures units"], Float[torch.Tensor, "cells units"], Float[torch.Tensor, " units"]]:
     """For the window and penalty of the least error: weights of pictures in each unit's ridge, of cells in what it sees; the penalty.
 
     Args:
         products: Scalar products of what two pictures hold in a cell, both times the roots of their weights.
         responses: Responses about their mean, times the same roots.
+        progress: Show a progress bar.
     """
     count = len(responses)
     dual, chosen = torch.zeros_like(responses), responses.new_zeros(len(products), responses.shape[1])
     penalties = responses.new_zeros(responses.shape[1])
     least = responses.new_full(responses.shape[1:], torch.inf)
-    for window in _windows().to(products):
+    for window in tqdm(_windows().to(products), desc="ridge", unit="window", disable=not progress, leave=False):
         kernel = torch.einsum("c,cij->ij", window, products)
         size = kernel.trace().clamp(min=FLOOR) / count
         variances, axes = (part[..., 1:] for part in torch.linalg.eigh(kernel / size))  # the first axis is the mean, fitted apart
