@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from graphtwin import __version__
@@ -40,6 +41,13 @@ def words(result: Result) -> str:
 
 def run_small(source: object, out: object, *more: object) -> Result:
     return invoke("run", "--source", source, "--out", out, *(part for setting in SMALL for part in ("--set", setting)), *more)
+
+
+@pytest.mark.parametrize("name", [command.name for command in get_command(app).commands["twin"].commands.values()])
+def test_every_command_of_the_twin_shows_examples_of_its_own(name):
+    shown = CliRunner().invoke(app, ["twin", name, "--help"]).output.split("Examples")[1].split("graphtwin ")[1:]
+    assert shown
+    assert all(words.startswith(f"twin {name} ") for words in shown)
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["predict"]])

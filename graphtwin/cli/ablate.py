@@ -11,18 +11,12 @@ from graphtwin.cli.beforehand import Force, require_device, require_recordings
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import interval
 from graphtwin.cli.twin import Resume, Run, Threads, Where
-
-EXAMPLES = """[bold]Examples[/bold]
-
-graphtwin twin ablate runs/core data/dynamic1* data/dynamic2* --out runs/core_ablated
-
-graphtwin twin ablate runs/new_mouse data/dynamic3-1-1-Video-0f2a --without pretraining --without behaviour --out runs/ablated
-"""
+from graphtwin.cli.twin_examples import examples_of
 
 app = typer.Typer(rich_markup_mode="rich")
 
 
-@app.command("ablate", epilog=EXAMPLES)
+@app.command("ablate", epilog=examples_of("ablate"))
 def _ablate(
     run: Run,
     recordings: Annotated[list[Path], typer.Argument(help="Every recording that the twin was fitted on.")],

@@ -12,34 +12,10 @@ from graphtwin.cli.beforehand import Force, require_device, require_files, requi
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import interval, say_scores
-
-EXAMPLES = """[bold]Examples[/bold]
-
-graphtwin twin train data/dynamic1* data/dynamic2* --out runs/core
-
-graphtwin twin transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse
-
-graphtwin twin score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv
-
-graphtwin twin score data/dynamic3-1-1-Video-0f2a --predictions any_model.npy --tier oracle --out scores.csv
-
-graphtwin twin population runs/new_mouse data/dynamic3-1-1-Video-0f2a --out population.csv
-
-graphtwin twin predict runs/new_mouse --stimulus movie.npy --out responses.npy
-
-graphtwin twin embed runs/core --out embeddings.parquet
-
-graphtwin twin tune runs/core --out tuning.csv
-
-graphtwin twin correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy
-
-graphtwin twin train data/dynamic1* --seeds 3 --out runs/three
-
-graphtwin twin agree runs/three --out agreement.csv
-"""
+from graphtwin.cli.twin_examples import examples_of
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="The functional twin: from video to the responses of neurons.", epilog=EXAMPLES
+    no_args_is_help=True, rich_markup_mode="rich", help="The functional twin: from video to the responses of neurons.", epilog=examples_of()
 )
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fit.epochs=20; may be repeated.")]
@@ -52,7 +28,7 @@ Where = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where torch
 Run = Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`.")]
 
 
-@app.command("train")
+@app.command("train", epilog=examples_of("train"))
 def _train(
     recordings: Annotated[list[Path], typer.Argument(help="Sensorium folders (dynamic*, static*) or NWB files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
@@ -86,7 +62,7 @@ def _train(
         )
 
 
-@app.command("transfer")
+@app.command("transfer", epilog=examples_of("transfer"))
 def _transfer(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="The new animal.")],
@@ -114,7 +90,7 @@ def _transfer(
         typer.echo(f"{folder}: {recording.name} on the core of {run}")
 
 
-@app.command("score")
+@app.command("score", epilog=examples_of("score"))
 def _score(
     paths: Annotated[
         list[Path],
@@ -170,14 +146,16 @@ def _recording_of(paths: list[Path], predictions: Path | None) -> Path:
     return paths[-1]
 
 
-@app.command("population")
+@app.command("population", epilog=examples_of("population"))
 def _population(
     run: Run,
     recording: Annotated[Path, typer.Argument(help="A recording whose animal the twin has, with repeated stimuli.")],
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
     tier: Annotated[list[str] | None, typer.Option(help="Tiers of repeated stimuli; may be repeated (default: test and oracle).")] = None,
     seed: Seed = 0,
-    set_: Overrides = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as population.kind=counts; may be repeated.")
+    ] = None,
     threads: Threads = 2,
     device: Where = "auto",
     force: Force = False,

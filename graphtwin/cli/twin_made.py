@@ -11,20 +11,12 @@ from graphtwin.cli.beforehand import Force, require_recordings, require_twin
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import medians
 from graphtwin.cli.twin import Run, Where
-
-AGREE_EXAMPLES = """[bold]Examples[/bold]
-
-graphtwin twin train data/dynamic1* --seeds 3 --out runs/three
-
-graphtwin twin agree runs/three --out agreement.csv
-
-graphtwin twin agree runs/a runs/b --recording data/dynamic1-1-1-Video-0f2a --out agreement.parquet
-"""
+from graphtwin.cli.twin_examples import examples_of
 
 app = typer.Typer(rich_markup_mode="rich")
 
 
-@app.command("predict")
+@app.command("predict", epilog=examples_of("predict"))
 def _predict(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Grey levels, .npy (frames, height, width), a frame for each of the twin's.")],
@@ -45,7 +37,7 @@ def _predict(
         typer.echo(f"{out}: {n_frames} frames, {n_units} units; beside it .made.json says which twin made it")
 
 
-@app.command("embed")
+@app.command("embed", epilog=examples_of("embed"))
 def _embed(
     run: Run,
     out: Annotated[Path, typer.Option(help="File for the table: .parquet, or .csv without --stimulus.")],
@@ -67,7 +59,7 @@ def _embed(
         typer.echo(f"{out}: {len(table)} units")
 
 
-@app.command("tune")
+@app.command("tune", epilog=examples_of("tune"))
 def _tune(
     run: Run,
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
@@ -86,7 +78,7 @@ def _tune(
         typer.echo(f"{out}: {len(table)} units; {medians(table, ('gosi', 'gdsi', 'osi'))}")
 
 
-@app.command("correlate")
+@app.command("correlate", epilog=examples_of("correlate"))
 def _correlate(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
@@ -106,7 +98,7 @@ def _correlate(
         typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
 
 
-@app.command("agree", epilog=AGREE_EXAMPLES)
+@app.command("agree", epilog=examples_of("agree"))
 def _agree(
     runs: Annotated[list[Path], typer.Argument(help="Folders of two or more twins of the same animals, or one that --seeds filled.")],
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv; twins and provenance beside it as .made.json.")],
