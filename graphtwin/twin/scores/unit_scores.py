@@ -150,6 +150,19 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
         "rated": np.array([float(repeats * frames * (repeats > 1))]),
         "averaged": np.array([float(repeats * frames * one.averaged)]),
         "spread": np.array([float(frames * (repeats - 1) / repeats**2)]),
+        **_products(y, p, mean_y, mean_p),
+        "noise": noise,
+        "gain": _summed(one.log_likelihood, first_frame, y.shape[2]),
+        "binned_gain": _summed(one.log_probability, first_frame, y.shape[2]),
+        "repeat_n": np.full((repeats, 1), float(frames)),
+        "repeat_y": y.sum(1),
+        "repeat_yy": (y * y).sum(1),
+    }
+
+
+def _products(y: np.ndarray, p: np.ndarray, mean_y: np.ndarray, mean_p: np.ndarray) -> dict[str, Float[np.ndarray, " units"]]:
+    """Sums over (repeats, frames, units) of responses y, predictions p and their products, and over (frames, units) of those of means."""
+    return {
         "y": y.sum((0, 1)),
         "yy": (y * y).sum((0, 1)),
         "p": p.sum((0, 1)),
@@ -160,12 +173,6 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
         "mean_p": mean_p.sum(0),
         "mean_pp": (mean_p**2).sum(0),
         "mean_yp": (mean_y * mean_p).sum(0),
-        "noise": noise,
-        "gain": _summed(one.log_likelihood, first_frame, y.shape[2]),
-        "binned_gain": _summed(one.log_probability, first_frame, y.shape[2]),
-        "repeat_n": np.full((repeats, 1), float(frames)),
-        "repeat_y": y.sum(1),
-        "repeat_yy": (y * y).sum(1),
     }
 
 
@@ -183,16 +190,7 @@ def _of_held(one: Shown, y: np.ndarray, p: np.ndarray, first_frame: int) -> dict
         "rated": (times * several).sum(0).astype(np.float64),
         "averaged": times.sum(0) * float(one.averaged),
         "spread": ((times - 1) / of_frame**2 * several).sum(0),
-        "y": y.sum((0, 1)),
-        "yy": (y * y).sum((0, 1)),
-        "p": p.sum((0, 1)),
-        "pp": (p * p).sum((0, 1)),
-        "yp": (y * p).sum((0, 1)),
-        "mean_y": mean_y.sum(0),
-        "mean_yy": (mean_y**2).sum(0),
-        "mean_p": mean_p.sum(0),
-        "mean_pp": (mean_p**2).sum(0),
-        "mean_yp": (mean_y * mean_p).sum(0),
+        **_products(y, p, mean_y, mean_p),
         "noise": (times * several * variance).sum(0),
         "gain": _summed(one.log_likelihood, first_frame, y.shape[2], held),
         "binned_gain": _summed(one.log_probability, first_frame, y.shape[2], held),
