@@ -25,6 +25,7 @@ from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, scattered
 
 FEWEST, MOST = 10, 1500  # pictures that the ridge is fitted to; where there are more, as many of them: time grows with their cube
+PICTURES_TOGETHER = 32  # pictures whose energies are taken at once
 WEIGHTS = (0.3, 1.0, 0.2)  # variance a priori that comes from energies, from energies of energies, and from luminance
 CENTRES = (-0.6, -0.3, 0.0, 0.3, 0.6)  # of windows, along either axis, the edges of the picture at -1 and 1
 WIDTHS = (0.3, 0.5, 1.0)  # standard deviations of windows
@@ -76,15 +77,18 @@ def fit_pictures(drive: PictureDrive, training: Clips, validation: Clips, progre
 def pictures_of(clips: Clips, most: int, progress: bool = False) -> Pictures:
     """Pictures of clips, spread over all where there are more than `most`; those without a response that counts are left out."""
     shown = list(clips.repeats().values())
-    energies, responses, n_repeats = [], [], []
     some = shown[:: max(1, -(-len(shown) // most))]
+    energies, responses, n_repeats, waiting = [], [], [], []
     for rows in tqdm(some, desc="energies", unit="picture", disable=not progress, leave=False):
         windows = [clips.read(int(row)) for row in rows]
         showings = np.concatenate([window.showings.ravel() for window in windows])
         if showings.any():
-            energies.append(scattered(torch.from_numpy(windows[0].video[:, -1])))
+            waiting.append(windows[0].video[0, -1])
             responses.append(torch.from_numpy(_mean_over(windows, showings).astype(np.float32)))
             n_repeats.append(float(showings.sum()))
+        if len(waiting) == PICTURES_TOGETHER or (waiting and rows is some[-1]):
+            energies.append(scattered(torch.from_numpy(np.stack(waiting))))
+            waiting.clear()
     return Pictures(torch.cat(energies), torch.stack(responses), torch.tensor(n_repeats))
 
 
