@@ -27,6 +27,7 @@ BIN_S = 0.12  # seconds over which responses are averaged
 LEFT_OUT_S = 0.4  # seconds at the start of each stimulus that are no rows
 MOST_ROWS = 400
 FEWEST_ROWS = 20  # rows below which nothing is fitted
+WINDOWS_TOGETHER = 16  # windows whose kernels are in memory at once
 BINS_TOGETHER = 16  # bins whose frames' energies are in memory at once
 FOLDS = 4  # folds of stimuli; fewer where there are fewer stimuli, parts of it where there is one
 SPANS_S = (0.16, 0.32)  # seconds before an answer at which a unit still looks
@@ -255,24 +256,24 @@ def choose(
 
 def _kernels(products: torch.Tensor, windows: torch.Tensor) -> Iterator[tuple[Float[torch.Tensor, "rows rows"], torch.Tensor]]:
     """Scalar products of what two rows hold in each window, over their mean size, and that size."""
-    for window in windows:
-        kernel = torch.einsum("c,cij->ij", window, products)
-        size = (kernel.trace() / len(kernel)).clamp(min=FLOOR)
-        yield kernel / size, size
+    for some in windows.split(WINDOWS_TOGETHER):
+        for kernel in (some @ products.flatten(1)).unflatten(1, products.shape[1:]):
+            size = (kernel.trace() / len(kernel)).clamp(min=FLOOR)
+            yield kernel / size, size
 
 
 def _errors(
     kernel: Float[torch.Tensor, "rows rows"], responses: Float[torch.Tensor, "rows units"], fold: Int[torch.Tensor, " rows"]
 ) -> Float[torch.Tensor, "penalties units"]:
     """Squared error of left-out stimuli at each penalty."""
-    errors = responses.new_zeros(len(PENALTIES), responses.shape[1])
-    for number in torch.unique(fold):
+    errors, penalties = responses.new_zeros(len(PENALTIES), responses.shape[1]), responses.new_tensor(PENALTIES)[:, None]
+    for number in range(int(fold.max()) + 1):
         held, kept = fold == number, fold != number
         middle = responses[kept].mean(0)
         variances, axes, across = _decomposed(kernel[kept][:, kept], kernel[held][:, kept])
-        told = axes.T @ (responses[kept] - middle)
-        for row, penalty in zip(errors, PENALTIES, strict=True):
-            row += (responses[held] - middle - across @ (told / (variances + penalty)[:, None])).square().sum(0)
+        shrunk = (across / (variances + penalties)[:, None]).flatten(0, 1)  # all penalties in one product
+        found = (shrunk @ (axes.T @ (responses[kept] - middle))).unflatten(0, (len(penalties), -1))
+        errors += found.sub_(responses[held] - middle).square_().sum(1)
     return errors
 
 
