@@ -8,6 +8,8 @@ for it is named, is the stacked 2D core of neuralpredictors (`neuralpredictors_b
 
 Rows of pictures are a recording of single pictures on disk, of 48 x 48 pixels: 420 to train on and 100 to test, each of these seven times.
 They are read as `twin train` and `twin score` read them, and again without keeping what was read and every trial answered by itself.
+
+Rows of energies are what the ridges beside cores see, against products with the whole spectrum of every frame, a filter each.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -31,7 +34,7 @@ from graphtwin.sources import open_recording
 from graphtwin.sources.formats import KeptArrays, Recording
 from graphtwin.twin.data import Clips, Window, clips_of, held_out_clips
 from graphtwin.twin.fit import FoundationConfig, Objective, evidence, optimisers
-from graphtwin.twin.model import AnimalStart, Twin, tensors
+from graphtwin.twin.model import FINE_CELLS, AnimalStart, Twin, energies_of_frames, scattered, tensors
 from graphtwin.twin.scores import shown
 
 HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
@@ -176,6 +179,30 @@ def picture_rows(units: int) -> None:
             print(f"pictures, {units:,} units: {name} {rate:,.0f} a core-second, {rate / again[name]:.1f} x read again, one by one")
 
 
+def by_whole_spectra(frames: torch.Tensor, margin: int, filters: torch.Tensor) -> torch.Tensor:
+    """Squared moduli of filters, each given by its whole spectrum, averaged over the cells of frames."""
+    spectrum = torch.fft.fft2(functional.pad(frames[:, None], (margin,) * 4, mode="reflect"))
+    real, imaginary = torch.view_as_real(torch.fft.ifft2(spectrum * filters)).unbind(-1)
+    squares = torch.addcmul(real * real, imaginary, imaginary)[..., margin:-margin, margin:-margin]
+    down, across = (
+        functional.adaptive_avg_pool1d(torch.eye(side), cells) for side, cells in zip(squares.shape[-2:], FINE_CELLS, strict=True)
+    )
+    return torch.as_tensor(down.T @ (squares @ across))
+
+
+def energy_rows() -> None:
+    """Print what energies of frames and of pictures cost."""
+    for size in ((HEIGHT, WIDTH), (2 * HEIGHT, 2 * WIDTH)):
+        frames, margin = torch.randn(64, *size), 2 * (size[0] // 8)
+        filters = torch.rand(64, *(side + 2 * margin for side in size))
+        seconds = core_seconds(partial(energies_of_frames, frames), 4)
+        direct = partial(by_whole_spectra, margin=margin, filters=filters)
+        whole = core_seconds(lambda part=frames[:8], of=direct: of(part), 4) * 8  # type: ignore[misc]
+        print(f"energies, {size[0]} x {size[1]} pixels: {64 / seconds:,.0f} frames a core-second, {whole / seconds:.1f} x whole spectra")
+    seconds = core_seconds(lambda: scattered(torch.randn(64, SIDE, SIDE)), 4)
+    print(f"energies and energies of energies, {SIDE} x {SIDE} pixels: {64 / seconds:,.0f} pictures a core-second")
+
+
 def main(python: str | None = None) -> None:
     torch.set_num_threads(1)
     for units in UNITS:
@@ -188,6 +215,7 @@ def main(python: str | None = None) -> None:
         if python is not None:
             library = by_neuralpredictors(python, units)
             print(f"{units:,} units: {training / library:.0f} x the stacked 2D core of neuralpredictors ({library:.1f})")
+    energy_rows()
     for units in PICTURE_UNITS:
         picture_rows(units)
     print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MB")

@@ -31,7 +31,7 @@ log = logging.getLogger("graphtwin")
 SHARES = tuple(np.linspace(0.0, 1.0, 11))  # shares of the prediction that are tried
 LEVEL = 0.05  # of the test, one-sided
 MOST_PICTURES, MOST_CLIPS = 400, 20  # held-out trials that choose the share, at most
-LEAST = 0.2  # share below which a movie is left to the core: a frame's energies take ten times as long as its core
+LEAST = 0.2  # share below which a movie is left to the core: a frame's energies take twice as long as its core
 PIECE_S = 1.0  # seconds of a clip that count as one stimulus: neighbouring frames are alike
 
 

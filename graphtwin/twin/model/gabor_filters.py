@@ -80,15 +80,18 @@ class GaborFilters:
         down_real, down_imaginary = (part.to(maps.device) for part in self.down)
         a, b = real @ down_real, imaginary @ down_real[:-1]
         c, d = real[1:] @ down_imaginary, imaginary[1:] @ down_imaginary[:-1]
-        upright, level = a[:1].square().add_(b[:1].square()), a[-1:].square().add_(c[-1:].square())
-        one = (a[1:-1] - d).square_().add_((b[1:] + c[:-1]).square_())
-        mirrored = (a[1:-1] + d).square_().add_((b[1:] - c[:-1]).square_())
+        upright, level = _squared(a[:1], b[:1]), _squared(a[-1:], c[-1:])
+        one, mirrored = _squared(a[1:-1] - d, b[1:] + c[:-1]), _squared(d.add_(a[1:-1]), b[1:] - c[:-1])
         return torch.cat([upright, one, level, mirrored.flip(0)]).view(-1, right, count, a.shape[2])
 
     def means(self, values: Float[torch.Tensor, "orientations right maps low"]) -> Float[torch.Tensor, "maps orientations cells"]:
         """Means over the cells, which run row by row, of values at the points of the filters."""
         some = values @ self.cells_down.to(values.device)
         return torch.einsum("xr,ormy->moyx", self.cells_across.to(values.device), some).flatten(2)
+
+
+def _squared(real: torch.Tensor, imaginary: torch.Tensor) -> torch.Tensor:
+    return torch.addcmul(real * real, imaginary, imaginary)
 
 
 def gabor_filters(
