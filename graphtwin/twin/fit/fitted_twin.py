@@ -19,7 +19,7 @@ from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_ou
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
 
-FORMAT = "graphtwin functional twin 8"
+FORMAT = "graphtwin functional twin 9"
 
 
 @dataclass(frozen=True)
