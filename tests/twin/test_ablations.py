@@ -44,7 +44,7 @@ def run_of(recordings: list[Recording], config: FoundationConfig, out: Path, ont
     with written(out, TWIN) as begin:
         begin()
         inputs = {one.name: identity_of(one) for one in recordings} | core_of(onto)
-        write_begun(config, provenance(0, inputs) | {"minutes": None, "images": None, "threads": 1, "device": "cpu"}, out)
+        write_begun(config, provenance(0, inputs) | {"minutes": None, "images": None, "threads": 1, "device": "cpu"}, {}, out)
         write_twin(fitted_of(train_foundation(recordings, config, onto=core)), out / FILE_NAME)
     return out
 

@@ -53,6 +53,15 @@ def test_a_picture_gives_the_last_numbers_of_a_clip_that_stands_still(core: str)
     assert core == "feedforward" or not torch.allclose(of_clip[:, 0], of_clip[:, -1], atol=1e-4)  # a memory needs its frames
 
 
+def test_from_pictures_a_core_learns_nothing_of_time():
+    twin = twin_of("recurrent", float("nan"))
+    numbers, _ = twin.train()("mouse", *(part[:, :1] for part in clip(clips=6)))
+    numbers.square().sum().backward()
+    gradient = twin.core.first.kernels.grad.view(*twin.core.first.shape)
+    assert gradient.abs().max() > 1e-3
+    torch.testing.assert_close(gradient, gradient.mean(-1, keepdim=True).expand_as(gradient))  # every frame of a kernel is moved alike
+
+
 @torch.no_grad()
 def test_one_frame_of_a_video_is_no_picture():
     video, behaviour, eye = clip(frames=1)

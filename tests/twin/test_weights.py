@@ -12,7 +12,7 @@ from graphtwin.coordinates import MINNIE65_MONITOR, MONITOR_COLUMNS, Monitor
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import ClipConfig, held_out_clips
-from graphtwin.twin.data.views import View, require_view, view_of
+from graphtwin.twin.data.views import View, doubt_of_core, require_view, view_of
 from graphtwin.twin.fit.animal_responder import responders
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of, train_foundation
@@ -176,14 +176,27 @@ def test_pictures_of_another_size_rate_or_screen_than_the_twin_was_trained_on_ar
     assert len(fitted.clips(replace(animal.recording, frame_rate_hz=30.1), ("test",)).rows) == 8  # rates of a microscope differ by little
 
 
-def test_one_core_sees_pictures_of_one_size_and_videos_of_one_rate(animal: Planted, fitted: FittedTwin):
-    views = fitted.views()
+def test_one_core_sees_pictures_of_one_size_and_videos_of_one_rate(animal: Planted):
+    views = {"planted": View((16, 24), 30.0)}
     require_view("new", view_of(animal.recording), views)
     require_view("held", View((16, 24), float("nan")), views)
     require_view("resampled", view_of(replace(animal.recording, frame_rate_hz=60.0), 30.0), views)
     for view in (view_of(scaled_up(animal.recording)), View((16, 24), 15.0), View((24, 16), 30.0), View((32, 48), float("nan"))):
         with pytest.raises(ValueError, match="but planted has 30 frames a second of 16 x 24 pixels"):
             require_view("new", view, views)
+
+
+def test_a_core_of_pictures_takes_no_movies_and_a_core_of_movies_takes_pictures_with_a_word():
+    movie, picture = View((16, 24), 30.0), View((16, 24), float("nan"))
+    cores = {"movies": {"a": movie}, "pictures": {"b": picture}, "both": {"a": movie, "b": picture}}
+    with pytest.raises(ValueError, match=r"new: 30 frames a second .*trained on single pictures of 16 x 24 pixels alone \(b\).*of time"):
+        doubt_of_core("new", movie, cores["pictures"])
+    said = doubt_of_core("new", picture, cores["movies"])
+    assert said.startswith(
+        "new: single pictures of 16 x 24 pixels, and the core was trained on 30 frames a second of 16 x 24 pixels alone (a)"
+    )
+    rest = [("movies", movie), ("pictures", picture), ("both", movie), ("both", picture)]
+    assert [doubt_of_core("new", view, cores[name]) for name, view in rest] == [""] * 4
 
 
 def test_no_invertible_map_of_the_core_changes_the_cosines_of_embeddings(fitted: FittedTwin):

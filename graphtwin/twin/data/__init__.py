@@ -6,7 +6,7 @@ from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.motion_energy import drifting_wave
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.data.scales import Scales
-from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, require_view, view_of
+from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, doubt_of_core, require_view, view_of
 
 __all__ = [
     "ADVICE",
@@ -20,6 +20,7 @@ __all__ = [
     "View",
     "Window",
     "clips_of",
+    "doubt_of_core",
     "drifting_wave",
     "held_out_clips",
     "in_vivo_responses",

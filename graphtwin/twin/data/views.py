@@ -1,4 +1,7 @@
-"""The form of the pictures that a core sees: its kernels are so many pixels wide and frames long, and stand for angles and times."""
+"""The form of the pictures that a core sees: its kernels are so many pixels wide and frames long, and stand for angles and times.
+
+Single pictures stand still before the core, so that only the sum over frames of its kernels is learned from them.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,16 @@ class View:
 
     def joins(self, other: View) -> bool:
         """Whether one core can see both: the same, or single pictures, which are held while they are shown, beside videos of their size."""
-        one_is_held = np.isnan(self.frame_rate_hz) or np.isnan(other.frame_rate_hz)
-        return self.same(other) or (self.size == other.size and bool(one_is_held))
+        return self.same(other) or (self.size == other.size and (self.still or other.still))
+
+    @property
+    def still(self) -> bool:
+        """Whether these are single pictures."""
+        return bool(np.isnan(self.frame_rate_hz))
 
     def __str__(self) -> str:
         """The view in words."""
-        shown = "single pictures" if np.isnan(self.frame_rate_hz) else f"{self.frame_rate_hz:.4g} frames a second"
+        shown = "single pictures" if self.still else f"{self.frame_rate_hz:.4g} frames a second"
         return f"{shown} of {self.size[0]} x {self.size[1]} pixels"
 
 
@@ -66,3 +73,27 @@ def require_view(name: str, view: View, known: dict[str, View]) -> None:
     for other, seen in known.items():
         if not view.joins(seen):
             raise ValueError(f"{name}: {view}, but {other} has {seen}. {ADVICE}")
+
+
+def doubt_of_core(name: str, view: View, seen: dict[str, View]) -> str:
+    """What is doubtful where a core is kept for a recording whose like it never saw, in words; empty where nothing is.
+
+    Movies are refused by a core of pictures alone: its kernels go from frame to frame as they were drawn. Pictures are taken by a core of
+    movies, for a picture is a scene that stands still; but its channels were chosen for what moves.
+
+    Args:
+        name: Name of the recording.
+        view: View of the recording.
+        seen: View of each animal that the core was trained on.
+    """
+    if view.still in {other.still for other in seen.values()}:
+        return ""
+    trained = f"{view}, and the core was trained on {next(iter(seen.values()))} alone ({', '.join(seen)})"
+    if not view.still:
+        raise ValueError(
+            f"{name}: {trained}. From pictures that stand still it has learned nothing of time. Train a core on movies, with these "
+            "pictures beside them if they are to be kept (graphtwin twin train)."
+        )
+    return (
+        f"{name}: {trained}, not on pictures that stand still: whether it serves them is to be seen. Hold it against a twin of their own."
+    )

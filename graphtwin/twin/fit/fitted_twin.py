@@ -61,10 +61,6 @@ class FittedTwin:
         """Trials of an animal of this twin, on its scales; an error where units or pictures differ or a stimulus was trained on."""
         return held_out_clips(self.training(recording), tiers)
 
-    def views(self) -> dict[str, View]:
-        """What the core sees of each animal's pictures."""
-        return {name: View(seen.size, seen.seen_rate_hz(self.config.clips)) for name, seen in self.animals.items()}
-
     def training(self, recording: Recording) -> Clips:
         """The trials that the twin was fitted on or stopped by, and no others; an error where units or the form of pictures differ."""
         if recording.name not in self.animals:

@@ -24,6 +24,7 @@ from graphtwin.twin.runs.twin_folder import (
     load_twin,
     require_begun_alike,
     require_twin_place,
+    seen_by_core,
     write_begun,
     write_found,
     write_history,
@@ -194,7 +195,7 @@ def _train(
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
-    from graphtwin.twin.data import require_view, view_of
+    from graphtwin.twin.data import doubt_of_core, require_view, view_of
     from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
@@ -204,15 +205,19 @@ def _train(
         command = "graphtwin twin transfer" if onto else TWIN.command
         with written(out, TWIN, resume, force, command) if first else nullcontext() as begin:
             recordings = [open_recording(folder) for folder in folders]
-            core = None if onto is None else load_twin(onto)
             views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
+            saw = views if onto is None else seen_by_core(onto)
             for name, view in views.items():
-                require_view(name, view, core.views() if core else views)
+                require_view(name, view, saw)
+            doubts = [doubt_of_core(name, view, saw) for name, view in views.items()]
+            core = None if onto is None else load_twin(onto)
             if begin is not None:
+                for doubt in filter(None, doubts):
+                    log.warning("%s", doubt)
                 for recording in recordings:
                     warn(check_recording(recording, quick=True), recording.name)
                 begin()
-                write_begun(config, _provenance(recordings, onto, minutes, images, seed, threads, device), out)
+                write_begun(config, _provenance(recordings, onto, minutes, images, seed, threads, device), saw, out)
             kept = core.twin if core else None
             trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, kept, device, images)
             if first:

@@ -19,6 +19,7 @@ from graphtwin.kinds import TWIN, require_kind, require_place
 
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
+    from graphtwin.twin.data import View
     from graphtwin.twin.fit import FittedTwin, FoundationConfig, Trained
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
@@ -77,11 +78,32 @@ def core_of(run: Path | None) -> dict[str, str]:
     return {} if run is None else {"core": artifacts.sha256(run / FILE_NAME)}
 
 
-def write_begun(config: FoundationConfig, provenance: dict[str, Any], out: Path) -> Path:
-    """Write down what a training is begun with; an error where it goes on with another of what its numbers depend on."""
+def write_begun(config: FoundationConfig, provenance: dict[str, Any], core_saw: dict[str, View], out: Path) -> Path:
+    """Write down what a training is begun with; an error where it goes on with another of what its numbers depend on.
+
+    Args:
+        config: Settings of the training.
+        provenance: What it is made from.
+        core_saw: View of each animal that its core was, or is, trained on.
+        out: Folder of the training.
+    """
     require_begun_alike(provenance, out)
     artifacts.write_text(dump_toml(config), out / "config.toml")
-    return artifacts.write_json(provenance, out / "provenance.json")
+    told = {name: {"size": view.size, "frame_rate_hz": None if view.still else view.frame_rate_hz} for name, view in core_saw.items()}
+    return artifacts.write_json(provenance | {"core_saw": told}, out / "provenance.json")
+
+
+def seen_by_core(run: Path) -> dict[str, View]:
+    """The view of each animal that the core of a twin was trained on; of a twin that was transferred these are not its own animals.
+
+    Args:
+        run: Folder of the twin.
+    """
+    from graphtwin.twin.data import View
+
+    told = _read_json(run / "provenance.json")["core_saw"]
+    rates = {name: np.nan if seen["frame_rate_hz"] is None else float(seen["frame_rate_hz"]) for name, seen in told.items()}
+    return {name: View((seen["size"][0], seen["size"][1]), rates[name]) for name, seen in told.items()}
 
 
 def require_begun_alike(provenance: dict[str, Any], out: Path) -> None:
