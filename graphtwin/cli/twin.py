@@ -11,7 +11,7 @@ import typer
 from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings, require_twin
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
-from graphtwin.cli.scored import interval, say_scores
+from graphtwin.cli.scored import say_population, say_scores
 from graphtwin.cli.twin_examples import examples_of
 
 app = typer.Typer(
@@ -172,9 +172,7 @@ def _population(
         with execute.threads(threads):
             found = score_population(run, recording, tuple(tier) if tier else None, set_, seed, device, progress=True)
         write_table(found.scores, out)
-        typer.echo(f"{out}: {len(found.units)} units that fire, {found.model.loadings.shared.shape[1]} shared latents")
-        for row in found.scores.itertuples():
-            typer.echo(f"  {row.score}: {row.value:.4f} {interval(row.low, row.high, 4)}; repeats dealt anew {row.null:.4f}")
+        say_population(found, out)
 
 
 def _require_place(out: Path, resume: bool, force: bool, inputs: list[Path]) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import graphtwin
 from graphtwin.cli.app import app
-from graphtwin.cli.scored import medians
+from graphtwin.cli.scored import medians, say_population
 from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -83,8 +83,10 @@ def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Pat
     said = command("score", run, animals[0], "--out", tmp_path / "s.csv", "--left-out-s", 20 / 30)
     scores = pd.read_csv(tmp_path / "s.csv")
     known = scores[["cc_abs", "cc_norm"]].notna().sum()
-    assert re.search(rf"8 units; medians.*cc_abs \S+ \({known['cc_abs']} units\)|8 units; medians over {known['cc_abs']}: ", said)
-    assert re.search(rf"video \(2 stimuli, trained on others\): cc_norm \S+ \[.*\] of {known['cc_norm']} units, \S+ bits of 8", said)
+    assert re.search(r"8 units, 2 stimuli shown 3 times; medians.*cc_abs.*; over fewer than 5 stimuli a correlation says little", said)
+    assert re.search(
+        rf"video \(2 stimuli shown 3 times, trained on others\): cc_norm \S+ \[.*\] of {known['cc_norm']} units, \S+ bits of 8", said
+    )
     assert {"unit_id", "single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "cc_norm_low"} <= set(scores)
     assert "8 units" in command("embed", run, "--out", tmp_path / "e.parquet")
     table = pd.read_parquet(tmp_path / "e.parquet")
@@ -279,6 +281,38 @@ def test_an_animal_whose_pictures_the_core_never_saw_the_like_of_is_not_fitted_o
     assert not list(tmp_path.iterdir())
 
 
+def write_pictures(folder: Path, seed: int = 3, units: int = 6) -> Path:
+    """Noise beside pictures of the size of the movies, in the layout of the 2022 release."""
+    rng = np.random.default_rng(seed)
+    tiers = ["train"] * 30 + ["validation"] * 6 + ["test"] * 6
+    for row in range(len(tiers)):
+        arrays = {"images": rng.normal(128, 40, (1, 16, 24)), "responses": rng.poisson(2.0, units), "behavior": rng.normal(size=3)}
+        for kind, values in (arrays | {"pupil_center": rng.normal(size=2)}).items():
+            path = folder / "data" / kind / f"{row}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, values.astype(np.float32))
+    told = {"trials/tiers": tiers, "trials/frame_image_id": range(len(tiers)), "neurons/unit_ids": range(units)}
+    for name, values in (told | {"neurons/cell_motor_coordinates": rng.normal(size=(units, 3))}).items():
+        path = folder / "meta" / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.asarray(values))
+    return folder
+
+
+def test_what_a_core_never_saw_the_like_of_is_said_or_refused_and_later_transfers_know_of_it(
+    animals: list[Path], run: Path, tmp_path: Path
+):
+    pictures = write_pictures(tmp_path / "static3-1-1")
+    said = command("transfer", run, pictures, "--out", tmp_path / "still", "--threads", 1).replace("\n", " ")
+    assert "static3-1-1: single pictures of 16 x 24 pixels, and the core was trained on 30 frames a second" in said
+    assert "exit 0" in command("transfer", tmp_path / "still", animals[1], "--out", tmp_path / "again", "--minutes", 0.1, "--threads", 1)
+    assert "exit 0" in command("train", pictures, "--out", tmp_path / "core", "--threads", 1, *settings())
+    said = command("transfer", tmp_path / "core", animals[1], "--out", tmp_path / "none", "--threads", 1).replace("\n", " ")
+    assert said.startswith("exit 2")
+    assert "trained on single pictures of 16 x 24 pixels alone (static3-1-1). From pictures that stand still it has learned nothing" in said
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_animal_that_saw_pictures_alone_is_shown_no_clips():
     pictures = SimpleNamespace(name="static1", size=(16, 24), frame_rate_hz=float("nan"))
     with pytest.raises(ValueError, match=r"static1: the twin was trained on single pictures.*Give a twin of videos"):
@@ -291,10 +325,30 @@ def test_what_units_share_is_scored_from_a_run_and_a_recording(animals: list[Pat
     assert "8 units that fire" in said
     table = pd.read_csv(tmp_path / "p.csv")
     assert {"score", "value", "low", "high", "null", "ceiling", "resampled", "n"} == set(table)
+    assert "nan" not in said
+    none = command("population", run, animals[0], "--out", tmp_path / "n.csv", "--threads", 1, *quick, "--set", "population.n_latents=0")
+    assert "8 units that fire, no shared latent (n_latents=0 asks for none): nothing is added to single units" in none
+    assert "nan" not in none
+    assert none.count("above a constant") == 1
+    assert "shared latents add" not in none
     assert table["score"].iloc[-1] == "r of predicted with measured noise correlations, pairs never fitted together"
     assert "no trial with responses in tier bonus" in command(
         "population", run, animals[0], "--out", tmp_path / "q.csv", "--tier", "bonus", "--threads", 1
     )
+
+
+def test_scores_of_shared_latents_that_are_not_defined_are_left_out_and_said(capsys: pytest.CaptureFixture[str]):
+    scores = pd.DataFrame(
+        {"score": ["bits", "bits added", "r of all"], "value": [0.2, 0.0, np.nan], "low": 0.1, "high": 0.3, "null": np.nan}
+    )
+    for n_latents, lines in ((0, 2), (1, 4)):
+        model = SimpleNamespace(loadings=SimpleNamespace(shared=np.zeros((5, n_latents))), config=SimpleNamespace(n_latents=8))
+        say_population(SimpleNamespace(units=np.arange(5), model=model, scores=scores), Path("p.csv"))  # type: ignore[arg-type]
+        said = capsys.readouterr().out.splitlines()
+        assert len(said) == lines
+        assert not any("nan" in line for line in said)
+        assert ("none of up to 8 helped to predict the training trials that stop the fit" in said[0]) == (n_latents == 0)
+    assert said[-1] == "  r of all: not defined, since what is predicted or measured does not differ between pairs"
 
 
 def test_a_training_warns_of_faults_that_reading_does_not_show_and_goes_on(animals, tmp_path, monkeypatch, caplog):

@@ -26,7 +26,8 @@ def both(seed: int, errors: tuple[float, float], stimuli: int = 12, frames: int 
 
 
 def stimuli(n: int) -> pd.DataFrame:
-    return pd.DataFrame({"stimulus": [f"s{at}" for at in range(n)], "kind": ["movie"] * (n // 2) + ["noise"] * (n - n // 2)})
+    kind = ["movie"] * (n // 2) + ["noise"] * (n - n // 2)
+    return pd.DataFrame({"stimulus": [f"s{at}" for at in range(n)], "kind": kind, "n_repeats": 5})
 
 
 @pytest.mark.parametrize(("errors", "verdict"), [((0.5, 1.0), "twin wins"), ((1.0, 0.5), "ridge wins")])
@@ -47,6 +48,15 @@ def test_two_models_that_miss_alike_are_told_apart_at_the_nominal_rate():
         table = compare(*_named(both(seed, (0.8, 0.8), stimuli=3, frames=20)), stimuli(3), np.ones(3, dtype=bool))
         told.append(table.query("kind == 'all' and score == 'cc_abs'")["verdict"].item() != "cannot be told apart")
     assert np.mean(told) <= 0.17  # 5 % expected; binomial 99.7 % bound, n = 30
+
+
+def test_below_five_stimuli_who_wins_is_said_of_these_alone():
+    for n, words in ((4, "twin wins on these 4 stimuli alone"), (5, "twin wins")):
+        table = compare(*_named(both(2, (0.2, 2.0), stimuli=n)), stimuli(n), np.ones(n, dtype=bool)).query("kind == 'all'")
+        assert table["verdict"].iloc[0] == words
+        assert (table["n_stimuli"] == n).all()
+        assert (table["n_repeats"] == 5).all()
+        assert table["stimuli_low"].isna().all() == (n < 5)
 
 
 def test_below_five_units_nobody_wins_and_it_is_said():

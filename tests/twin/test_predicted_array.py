@@ -10,6 +10,7 @@ from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
 from graphtwin.twin.runs import score_predictions
 from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import showings
+from graphtwin.twin.scores.short_trials import long_enough
 from graphtwin.twin.scores.unit_scores import all_scores, gather_sums
 from tests.twin.planted_recording import Planted, plant
 from tests.twin.test_picture_ridge import planted_pictures, recorded
@@ -39,6 +40,31 @@ def test_true_rates_as_an_array_are_scored_as_numpy_scores_them(animal: Planted,
     scores = all_scores(sums, np.ones(len(sums.n)))
     assert scores["single_trial_correlation"] == pytest.approx(expected, abs=1e-5)
     assert np.median(scores["feve"]) == pytest.approx(1.0, abs=0.3)
+
+
+def test_trials_that_end_before_anything_counts_are_left_out_with_their_number(
+    animal: Planted, held_out: Clips, truth: np.ndarray, caplog: pytest.LogCaptureFixture
+):
+    """Three trials of one of three stimuli are cut to 15 frames; the first 20 of each do not count."""
+    both = plant(units=7, train=4, test=3, repeats=3, frames=80)
+    short = held_out_clips(clips_of(both.recording)[0], ["test"]).rows[3:6]
+    trials = both.recording.trials.assign(n_frames=np.where(np.isin(np.arange(len(both.recording.trials)), short), 15, 80))
+    clips = held_out_clips(clips_of(replace(both.recording, trials=trials))[0], ["test"])
+    kept = long_enough(clips, 20 / 30)
+    assert kept.rows.tolist() == np.setdiff1d(clips.rows, short).tolist()
+    assert (
+        "3 of 9 trials of tier test last 0.5 s, and the first 0.667 s of each do not count: these trials are left out, and with"
+        in caplog.text
+    )
+    assert "with them 1 of 3 stimuli" in caplog.text
+    whole = gather_sums(showings(clips, answers_of(np.stack([both.rates[row] for row in clips.rows]), clips, "F")), 0)
+    some = gather_sums(showings(kept, answers_of(np.stack([both.rates[row] for row in clips.rows]), clips, "F")), 20)
+    assert (len(whole.n), len(some.n)) == (3, 2)
+    assert long_enough(held_out, 20 / 30) is held_out
+    with pytest.raises(
+        ValueError, match=r"6 of 6 trials of tier test last 2\.67 s, and the first 3 s of each do not count: nothing is left"
+    ):
+        long_enough(held_out, 3.0)
 
 
 WRONG = {

@@ -141,7 +141,9 @@ def test_intervals_hold_the_true_ceiling_about_as_often_as_they_say():
 
 
 def test_clips_that_are_too_short_are_refused():
-    with pytest.raises(ValueError, match=r"a clip has 40 frames, of which the first 50 are left out\. Leave fewer out \(--left-out-s\)"):
+    with pytest.raises(
+        ValueError, match=r"a clip has 40 frames, of which the first 50 are left out\. Leave fewer out, or leave the clip out"
+    ):
         gather_sums(stimuli(np.random.default_rng(0), [2], frames=40), 50)
     with pytest.raises(ValueError, match="no stimulus"):
         gather_sums([])

@@ -24,6 +24,7 @@ from graphtwin.twin.model.scattering import BLOCKS
 from graphtwin.twin.population.noise_correlations import measured_noise_correlations
 from graphtwin.twin.scores.energy_ridge import fit_energy_ridge
 from graphtwin.twin.scores.generalisation import medians
+from graphtwin.twin.scores.holding import held_in
 from graphtwin.twin.scores.likelihood import baseline_of
 from graphtwin.twin.scores.paired_differences import compare, mean_response_sums
 from graphtwin.twin.scores.prediction import sums_of
@@ -236,13 +237,42 @@ def test_a_unit_that_is_held_in_no_scored_trial_has_no_score_and_is_in_no_median
     assert table.drop(index=6)[["cc_abs", "single_trial_correlation", "feve"]].notna().all().all()
     assert {row["n_units"] for row in medians(sums) if row["score"] == "cc_abs"} == {UNITS - 1}
     null = mean_response_sums(sums, np.ones(UNITS))
-    stimuli = pd.DataFrame({"kind": "movie", "tier": "test"}, index=range(3))
+    stimuli = pd.DataFrame({"kind": "movie", "tier": "test", "n_repeats": 4}, index=range(3))
     rows = compare(sums, {"mean response": null}, stimuli, np.ones(3, dtype=bool))
     assert rows.query("kind == 'all' and score == 'cc_abs'")["n_units"].item() == UNITS - 1
     for one in shown:
         one.responses[:] = np.nan
     with pytest.raises(ValueError, match=r"no unit is held in any of the 3 stimuli"):
         gather_sums(shown)
+
+
+def test_a_unit_that_nothing_was_fitted_to_has_its_ceiling_and_a_note_and_is_in_no_median():
+    sums = gather_sums(repeated(np.random.default_rng(1), [4, 4, 4, 4, 4]))
+    fitted = np.arange(UNITS) != 2
+    units = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(UNITS)})
+    told = sums.predicting(fitted)
+    table = score_units(told, units, replicates=5, others={"ridge": told})
+    of_prediction = ["single_trial_correlation", "cc_abs", "cc_norm", "feve", "sensorium_correlation", "ridge_cc_abs"]
+    assert table.loc[2, of_prediction].isna().all()
+    assert table.loc[2, "cc_max"] == score_units(sums, units, replicates=5).loc[2, "cc_max"] > 0
+    assert table.loc[2, "note"] == "not held in training: nothing was fitted to it, and how well it is predicted has no score"
+    assert table.drop(index=2)[of_prediction].notna().all().all()
+    assert not table.drop(index=2)["note"].str.contains("training").any()
+    assert {row["n_units"] for row in medians(told) if row["score"] == "cc_abs"} == {UNITS - 1}
+    stimuli = pd.DataFrame({"kind": "movie", "tier": "test", "n_repeats": 4}, index=range(5))
+    rows = compare(sums, {"ridge": told}, stimuli, np.ones(5, dtype=bool))  # a model of somebody else may predict it, our ridge does not
+    assert rows.query("kind == 'all' and score == 'cc_abs'")["n_units"].item() == UNITS - 1
+    of_other = score_units(sums, units, replicates=5, others={"ridge": told})
+    assert of_other.loc[2, "note"] == "not held in training: there is no ridge on energies to compare it with"
+    assert of_other["cc_abs"].notna().all()
+
+
+def test_units_are_held_in_the_trials_that_are_asked_for(whole: Recording):
+    held = np.ones((len(whole.trials), UNITS), dtype=bool)
+    train = clips_of(whole)[0]
+    held[train.rows, 3], held[train.rows[:-1], 5] = False, False
+    assert held_in(train).all()
+    assert np.flatnonzero(~held_in(replace(train, recording=spoilt(train.recording, held)))).tolist() == [3]
 
 
 def test_bits_are_counted_from_what_a_unit_held_in_training(whole: Recording, twin: Twin):

@@ -155,9 +155,10 @@ def _refit(
 
 def _sums(fitted: FittedTwin, recording: Recording, tiers: tuple[str, ...] | None) -> StimulusSums:
     """What the scores of held-out trials are made of, without likelihoods: families of two trainings have no common constant."""
-    from graphtwin.twin.scores import sums_of
+    from graphtwin.twin.scores import LEFT_OUT_S, held_in, long_enough, sums_of
 
-    return sums_of(fitted.twin, fitted.clips(recording, tiers or SCORED_TIERS), progress=True)
+    test = long_enough(fitted.clips(recording, tiers or SCORED_TIERS), LEFT_OUT_S)
+    return sums_of(fitted.twin, test, progress=True).predicting(held_in(fitted.training(recording)))
 
 
 def _compared(
@@ -165,10 +166,10 @@ def _compared(
 ) -> pd.DataFrame:
     """Differences of one recording and part."""
     from graphtwin.twin.fit import PARTS
-    from graphtwin.twin.scores import compare, stimuli_of
+    from graphtwin.twin.scores import LEFT_OUT_S, compare, long_enough, stimuli_of
 
     read = PARTS[name].recording(recording)
-    stimuli = stimuli_of(refit.clips(read, tiers or SCORED_TIERS))
+    stimuli = stimuli_of(long_enough(refit.clips(read, tiers or SCORED_TIERS), LEFT_OUT_S))
     every = np.ones(len(stimuli), dtype=bool)
     table = compare(whole, {f"the twin without {name}": _sums(refit, read, tiers)}, stimuli, every, "the whole twin", seed)
     renamed = table.drop(columns="against").rename(columns={"median": "median_whole", "median_against": "median_without"})

@@ -61,18 +61,18 @@ def score_twin(
         progress: Show a progress bar.
     """
     from graphtwin.twin.fit import stamps
-    from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, sums_of
+    from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of
 
     fitted, recording = load_twin(run), open_recording(folder)
     fitted.twin.to(device_of(device))
-    test = fitted.clips(recording, tiers or held_out_tiers(recording, fitted))
-    train = fitted.training(recording)
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
+    test = long_enough(fitted.clips(recording, tiers or held_out_tiers(recording, fitted)), left_out_s)
+    train = fitted.training(recording)
     sums = sums_of(fitted.twin, test, left_out_s, train, progress)
     head = fitted.twin.animal(recording.name)
     delay_s = float(head.delay_s) + fitted.config.expected_delay_s
     ridge = fit_energy_ridge(train, head.readout.mean_positions().detach().cpu().double().numpy(), delay_s, seed, progress)
-    scored = _scored(sums, ridge, train, test, tiers, left_out_s, "twin", seed)
+    scored = _scored(sums.predicting(held_in(train)), ridge, train, test, tiers, left_out_s, "twin", seed)
     return replace(scored, units=scored.units.assign(**stamps(fitted)))
 
 
@@ -99,7 +99,7 @@ def score_predictions(
     from graphtwin.coordinates import frames_of
     from graphtwin.twin.data import clips_of, held_out_clips, locate_fields
     from graphtwin.twin.runs.video import read_video, stamps_beside
-    from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, showings
+    from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings
 
     origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
     array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
@@ -108,7 +108,7 @@ def score_predictions(
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
-    answers = answers_of(array, test, origin)
+    answers, test = answers_of(array, test, origin), long_enough(test, left_out_s)
     sums = gather_sums(showings(test, answers, progress), frames_of(left_out_s, test.frame_rate_hz))
     fields = locate_fields(train, progress=progress)
     learned = replace(train, rows=np.sort(np.concatenate([train.rows, validation.rows])))
@@ -128,12 +128,14 @@ def _scored(
     seed: int,
 ) -> Scored:
     """Tables of a model's sums and those of the simple models on the same trials."""
-    from graphtwin.twin.scores import MEAN, RIDGE, compare, mean_response_sums, ridge_sums, score_kinds, score_units, stimuli_of
+    from graphtwin.twin.scores import MEAN, RIDGE, compare, held_in, mean_response_sums, ridge_sums, score_kinds, score_units, stimuli_of
 
     stimuli, kinds = stimuli_of(test), frozenset(stimuli_of(train)["kind"])
     main = stimuli["tier"].isin(tiers or SCORED_TIERS).to_numpy(bool)
     main = main if main.any() else np.ones(len(main), dtype=bool)
-    others = {RIDGE: ridge_sums(ridge, test, left_out_s), MEAN: mean_response_sums(sums, ridge.mean)}
+    simple = {RIDGE: ridge_sums(ridge, test, left_out_s), MEAN: mean_response_sums(sums, ridge.mean)}
+    held = held_in(train)
+    others = {name: of.predicting(held) for name, of in simple.items()}
     units = score_units(sums.of(main), test.recording.units, seed, others={RIDGE: others[RIDGE].of(main)})
     return Scored(units, score_kinds(sums, stimuli, kinds, seed=seed), compare(sums, others, stimuli, main, model, seed))
 

@@ -39,6 +39,7 @@ def score_population(
         progress: Show progress bars.
     """
     from graphtwin.twin.population import RecordedPopulationConfig, read_population, score_recorded_population
+    from graphtwin.twin.scores import long_enough
 
     config = load_config(RecordedPopulationConfig, None, overrides)
     fitted, recording = load_twin(run), open_recording(folder)
@@ -47,6 +48,6 @@ def score_population(
         log.info("%s: responses are signed, and population.kind is continuous.", recording.name)
     fitted.twin.to(device_of(device))
     test = fitted.clips(recording, tiers or SCORED_TIERS)
-    parts = (fitted.training(recording), False), (test, True)
+    parts = [(long_enough(clips, config.left_out_s), repeated) for clips, repeated in ((fitted.training(recording), False), (test, True))]
     read = [read_population(fitted.twin, clips, config, repeated, progress) for clips, repeated in parts]
     return score_recorded_population(read[0], read[1], config.population, seed, progress)

@@ -2,9 +2,11 @@
 
 from graphtwin.twin.scores.energy_ridge import EnergyRidge, fit_energy_ridge, ridge_sums
 from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds, stimuli_of
+from graphtwin.twin.scores.holding import held_in
 from graphtwin.twin.scores.paired_differences import DECIDES, MEAN, RIDGE, compare, mean_response_sums
 from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import predict_trials, showings, shown, stimuli_together, sums_of
+from graphtwin.twin.scores.short_trials import long_enough
 from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, all_scores, gather_sums, score_units
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "draws",
     "fit_energy_ridge",
     "gather_sums",
+    "held_in",
+    "long_enough",
     "mean_response_sums",
     "median_of",
     "predict_trials",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.twin.data import Clips
 
@@ -37,6 +37,20 @@ class HoldingGroup:
             return x, np.where(missing, self.fill, own).astype(own.dtype), often
         kept = ~missing.any(1)
         return x[kept], own[kept], often[kept]
+
+
+def held_in(clips: Clips) -> Bool[np.ndarray, " units"]:
+    """Whether each unit was held in any of the trials; those are read until all are known to be.
+
+    Args:
+        clips: Trials that something was fitted to.
+    """
+    held = np.zeros(clips.n_units, dtype=bool)
+    for row in clips.rows:
+        if held.all():
+            break
+        held |= np.isfinite(np.asarray(clips.recording.open_trial(int(row)).responses)).any(0)
+    return held
 
 
 def holding_groups(clips: Clips, most: int) -> list[HoldingGroup]:

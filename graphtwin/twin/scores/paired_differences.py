@@ -1,8 +1,8 @@
 """A model against simple ones: paired differences of scores over units, on the same trials, and in words which wins.
 
 A difference is the median over units of the model's score less the other's. A model wins where the interval over resampled units lies on
-its side of 0; the interval over resampled stimuli stands beside it. Where a model predicts the same for all frames its correlation counts
-as 0, since it tells no stimulus from another.
+its side of 0, and on these stimuli alone where they are fewer than five; the interval over resampled stimuli stands beside. Where a model
+predicts the same for all frames its correlation counts as 0, since it tells no stimulus from another.
 """
 
 from __future__ import annotations
@@ -45,15 +45,17 @@ def compare(
         seed: Seed of the intervals.
 
     Returns:
-        kind, against, score, n_units (that have it from both), median, median_against, difference (median over units), units_low,
-        units_high, stimuli_low, stimuli_high, share_better (of units that the model predicts better), verdict.
+        kind, against, n_stimuli, n_repeats (showings of a stimulus, median), score, n_units (that have it from both), median,
+        median_against, difference (median over units), units_low, units_high, stimuli_low, stimuli_high, share_better (of units that the
+        model predicts better), verdict.
     """
     groups = {"all": main} | {kind: (stimuli["kind"] == kind).to_numpy(bool) for kind in stimuli["kind"].unique()}
     rows = []
     for kind, chosen in groups.items():
+        shown = {"n_stimuli": int(chosen.sum()), "n_repeats": stimuli["n_repeats"][chosen].median()}
         for name, other in others.items():
             for row in _differences(sums.of(chosen), other.of(chosen), seed):
-                rows.append({"kind": kind, "against": name, **row, "verdict": _verdict(row, model, name)})
+                rows.append({"kind": kind, "against": name, **shown, **row, "verdict": _verdict(row | shown, model, name)})
     return pd.DataFrame(rows)
 
 
@@ -102,6 +104,7 @@ def _verdict(row: Mapping[str, Any], model: str, other: str) -> str:
     """Which of both wins, in words."""
     if row["n_units"] < FEWEST_UNITS:
         return f"cannot be told apart: units are {row['n_units']}, and there is no interval below {FEWEST_UNITS}"
+    few = "" if row["n_stimuli"] >= FEWEST_UNITS else f" on these {row['n_stimuli']} stimuli alone"
     if row["units_low"] > 0:
-        return f"{model} wins"
-    return f"{other} wins" if row["units_high"] < 0 else "cannot be told apart"
+        return f"{model} wins{few}"
+    return f"{other} wins{few}" if row["units_high"] < 0 else "cannot be told apart"

@@ -25,6 +25,7 @@ SCORES = ("single_trial_correlation", "cc_abs", "cc_max", "cc_norm", "feve", "bi
 
 
 NUMBERS = ("n", "frames", "rated", "averaged", "spread", "repeat_n")  # numbers of frames: the same for all units that were held throughout
+PREDICTIONS = ("p", "pp", "yp", "mean_p", "mean_pp", "mean_yp", "gain", "binned_gain")  # sums that predictions enter
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class StimulusSums:
         averaged: Number of entries that are means of several showings, or stand beside such.
         spread: Sum over frames of (t - 1) / t^2 for t repeats.
         noise: Variance over repeats (n - 1), summed over the entries of those frames: a frame counts as often as it was shown.
+        p: Prediction, as the sums of products that it is in: NaN of a unit that nothing was fitted to.
         gain: Log-likelihood above an intercept, nats; NaN where it is unknown.
         binned_gain: Log-probability of bins above their shares, nats; NaN where it is unknown.
         repeat_n: Number of frames of each repeat, (stimuli, repeats, units).
@@ -106,6 +108,13 @@ class StimulusSums:
         """Sums of some stimuli."""
         return StimulusSums(**{field.name: getattr(self, field.name)[stimuli] for field in fields(self)})
 
+    def predicting(self, units: Bool[np.ndarray, " units"]) -> StimulusSums:
+        """Sums without the predictions of other units, which have no score that says how well then."""
+        if units.all():
+            return self
+        told = {name: np.where(units, getattr(self, name), np.nan) for name in PREDICTIONS}
+        return StimulusSums(**(vars(self) | told))
+
 
 def gather_sums(shown: Iterable[Shown], first_frame: int = 0) -> StimulusSums:
     """The sums of stimuli, one in memory at a time.
@@ -136,8 +145,8 @@ def _of_stimulus(one: Shown, first_frame: int) -> dict[str, Any]:
     y, p = one.responses[:, first_frame:].astype(np.float64), one.predictions[:, first_frame:].astype(np.float64)
     if not y.shape[1]:
         raise ValueError(
-            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {first_frame} are left out. Leave fewer out "
-            "(--left-out-s)."
+            f"scores: a clip has {one.responses.shape[1]} frames, of which the first {first_frame} are left out. Leave fewer out, or leave "
+            "the clip out."
         )
     if np.isnan(y).any():
         return _of_held(one, y, p, first_frame)
@@ -224,7 +233,8 @@ def sensorium_correlation(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units
     n = np.maximum(s["n"], 1)
     covariance = (s["yp"] - s["y"] * s["p"] / n) / n
     deviations = (np.sqrt(_variance(s["n"], s[of], s[of * 2], 0)) + SENSORIUM_EPSILON for of in ("y", "p"))
-    return np.where(s["n"] > 0, np.nan_to_num(covariance / np.prod(list(deviations), axis=0)), np.nan)
+    known = (s["n"] > 0) & ~np.isnan(s["p"])
+    return np.where(known, np.nan_to_num(covariance / np.prod(list(deviations), axis=0)), np.nan)
 
 
 def cc_abs(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
@@ -313,16 +323,20 @@ def score_units(
     for other, theirs in (others or {}).items():
         beside = all_scores(theirs, every)
         table = table.assign(**{f"{other}_{name}": beside[name] for name in PREDICTED})
-    return table.assign(note=notes_of(found, sums.weighted(every)))
+    s = sums.weighted(every)
+    alone = np.any([np.isnan(theirs.p).all(0) for theirs in (others or {}).values()], axis=0) & ~np.isnan(s["p"])
+    return table.assign(note=notes_of(found, s, alone))
 
 
-def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[str]:
+def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray], alone: bool | Bool[np.ndarray, " units"] = False) -> list[str]:
     """What is to be known of each unit's scores, in words; empty where there is nothing.
 
     Args:
         found: Scores of the units, as `all_scores` gives them.
         s: Sums over stimuli.
+        alone: Whether a unit is predicted, but not by the model that it is compared with.
     """
+    unfitted = np.isnan(s["p"])
     never = np.broadcast_to(s["n"] <= 0, s["y"].shape)
     silent = _variance(s["n"], s["y"], s["yy"], 0) <= 1e-12
     once, means = (np.broadcast_to(holds, s["y"].shape) for holds in (s["rated"] <= 0, s["averaged"] >= s["n"]))
@@ -331,6 +345,8 @@ def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[
     told = (
         ("not held in these trials: no score", never),
         ("responses never change: no score", silent & ~never),
+        ("not held in training: nothing was fitted to it, and how well it is predicted has no score", unfitted & ~never & ~silent),
+        ("not held in training: there is no ridge on energies to compare it with", np.broadcast_to(alone, never.shape)),
         ("responses are means over showings: no single-trial correlation, FEVE and bits", means),
         ("no stimulus was shown twice: no ceiling and no FEVE", once),
         ("repeats are all the same: copies, or no noise to tell a ceiling from", ~once & ~silent & (s["noise"] <= 1e-12 * s["yy"])),
@@ -339,7 +355,10 @@ def notes_of(found: Mapping[str, np.ndarray], s: dict[str, np.ndarray]) -> list[
         ("a ceiling above 1: repeats agree by chance more than noise allows", found["cc_max"] > without_noise),
         ("a low ceiling: cc_norm scatters", (found["cc_max"] > 0) & (found["cc_max"] < LOW_CEILING)),
         ("cc_norm above 1: the ceiling is an estimate", found["cc_norm"] > 1),
-        (f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE", ~once & ~means & np.isnan(found["feve"])),
+        (
+            f"less than {LEAST_EXPLAINABLE:.0%} of the variance is explainable: no FEVE",
+            ~once & ~means & ~unfitted & np.isnan(found["feve"]),
+        ),
     )
     said = [[words for words, holds in told if holds[unit]] for unit in range(len(silent))]
     return ["; ".join(words[:1] if silent[unit] else words) for unit, words in enumerate(said)]
