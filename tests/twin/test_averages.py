@@ -75,6 +75,22 @@ def test_means_are_found_in_their_tiers_and_said(caplog: pytest.LogCaptureFixtur
     assert not caplog.text
 
 
+def test_a_mean_that_is_0_throughout_counts_as_its_tier_does_and_is_said(caplog: pytest.LogCaptureFixture):
+    whole = shown_often(("train",))
+    silent = np.flatnonzero(whole.trials["tier"] == "train")[[3, 40]]
+
+    def opened(row: int) -> Trial:
+        trial = whole.open_trial(row)
+        return replace(trial, responses=np.zeros_like(trial.responses)) if row in silent else trial
+
+    with caplog.at_level(logging.INFO, "graphtwin"):
+        trials = with_showings(replace(whole, open_trial=opened)).trials
+    told = np.setdiff1d(np.flatnonzero(trials["tier"] == "train"), silent)
+    assert trials["n_repeats"].iloc[silent].tolist() == [trials["n_repeats"].iloc[told].median()] * 2 != [1.0, 1.0]
+    assert "120 means of about 5 showings; of the 2 that are 0 throughout nobody can tell" in caplog.text
+    assert (trials.loc[trials["tier"] == "test", "n_repeats"] == 1).all()
+
+
 def test_a_small_tier_of_means_is_told_by_the_fractions_of_the_others():
     whole = shown_often(("train", "test"))
     tiers = whole.trials["tier"]
