@@ -43,6 +43,6 @@ def stretches_of_one_scene(of: Digest) -> list[Finding]:
             f"trials {some(named)}",
             f"the frames at a seam correlate by {alike:.3f} or more, neighbouring frames of a clip by {usual:.3f}",
             "what is held out is of the scene that was trained on, and its first frames nearly the same: scores say little of other scenes",
-            "hold out whole scenes, or leave seconds out at the seams and say that scores are within a scene",
+            "give a scene to one tier (meta/trials/tiers.npy), or cut seconds off at the seams and say that scores are within a scene",
         )
     ]

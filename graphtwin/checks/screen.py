@@ -62,7 +62,7 @@ def picture_shapes(of: Digest) -> list[Finding]:
                 "fields and tuning lie at wrong places, and horizontal is taken for vertical"
                 if turned
                 else "places of fields, in degrees, are stretched",
-                "exchange height and width" if turned else "name the monitor that the pictures filled (config.json, or --monitor)",
+                "exchange height and width" if turned else "name the monitor that the pictures filled (monitor in config.json)",
             )
         )
     return found + _cut_anew(of) + _blank_part(of)

@@ -159,7 +159,7 @@ def test_units_that_never_fire_are_counted_and_marked(folder: Path, caplog: pyte
 def test_a_clip_in_training_and_in_a_test_is_leakage(folder: Path):
     _change(folder / "meta/trials/tiers.npy", lambda _: np.array(["train", "train", "oracle", "train", "encore"]))
     words = r"1 of 4 clips are shown in training and also in \['oracle'\]: scores there would be of clips trained on\. Leave these"
-    with pytest.raises(ValueError, match=words + r".* or read with leakage_is_error=False\."):
+    with pytest.raises(ValueError, match=words + r".*: give them tier none in meta/trials/tiers\.npy\."):
         read_sensorium(folder)
     with pytest.warns(UserWarning, match=words):
         assert len(read_sensorium(folder, leakage_is_error=False).trials) == 5

@@ -25,11 +25,11 @@ def require_no_leakage(trials: pd.DataFrame, name: str, is_error: bool) -> None:
     others = sorted({str(tier) for found in shared for tier in found} - {"train"})
     words = (
         f"{name}: {len(shared)} of {len(tiers)} clips are shown in training and also in {others}: "
-        "scores there would be of clips trained on. Leave these trials out of one of both"
+        "scores there would be of clips trained on. Leave these trials out of one of both: give them tier none in meta/trials/tiers.npy."
     )
     if is_error:
-        raise ValueError(f"{words}, or read with leakage_is_error=False.")
-    warnings.warn(f"{words}.", stacklevel=3)
+        raise ValueError(words)
+    warnings.warn(words, stacklevel=3)
 
 
 def tell_shown_elsewhere(trials: pd.DataFrame, name: str) -> None:
@@ -46,6 +46,6 @@ def tell_shown_elsewhere(trials: pd.DataFrame, name: str) -> None:
         if both:
             log.warning(
                 "%s: %d of %d pictures of tier %s are shown in training, pixel by pixel, under other names in frame_image_id: scores there "
-                "are in part of pictures trained on. Leave their trials out of one of both.",
+                "are in part of pictures trained on. Leave their trials out of one of both: give them tier none in meta/trials/tiers.npy.",
                 name, both, shown, tier,
             )  # fmt: skip
