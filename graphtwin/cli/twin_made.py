@@ -110,7 +110,11 @@ def _agree(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Certify what twins of several seeds agree on: a row a unit and quantity, and what is not to be taken to an experiment."""
+    """Certify what twins of several seeds agree on: a row a unit and quantity, and what is not to be taken to an experiment.
+
+    Fits of a recording begin with the same receptive fields (reverse correlation): that their rf_position agrees is in part that of their
+    starts, and says less of the error than the other numbers do.
+    """
     with words():
         from graphtwin.artifacts import require_new
 
@@ -133,4 +137,5 @@ def _agreed(row: Any) -> str:
     """How far twins agree on a quantity, or that nobody can say."""
     if not row.n_known:
         return "cannot be compared (similarities need 6 units at least, and values that differ)"
-    return f"agreement {row.agreement:.3f}, difference {row.difference:.3g} {row.difference_in} (medians over {row.n_known})"
+    told = f"agreement {row.agreement:.3f}, difference {row.difference:.3g} {row.difference_in} (medians over {row.n_known})"
+    return f"{told}, {row.caveat}" if row.caveat else told

@@ -77,6 +77,7 @@ def test_twins_are_certified_on_every_quantity_and_the_twins_are_named(animal: P
     table = pd.read_csv(tmp_path / "a.csv")
     assert table.groupby("quantity").size().to_dict() == dict.fromkeys(graphtwin.twin.agreement.QUANTITIES, 8)
     assert table["note"].notna().equals(table["flagged"])
+    assert table["caveat"].notna().equals(table["quantity"] == "rf_position")
     made = json.loads((tmp_path / "a.csv.made.json").read_text())
     fingerprints = [json.loads((twins / f"seed-{seed}" / "fingerprint.json").read_text()) for seed in range(3)]
     assert list(made["twins"].values()) == fingerprints

@@ -59,6 +59,10 @@ def test_twins_of_nothing_agree_at_chance_and_are_flagged():
     assert of.mean().abs().max() < 4 * (of.std() / np.sqrt(UNITS)).max()
     assert found.groupby("quantity")["flagged"].mean().min() > 0.8
     assert found.loc[found["flagged"], "note"].str.startswith(WARNING).all()
+    of_fields = found["quantity"] == "rf_position"
+    assert found.loc[of_fields, "caveat"].str.startswith("in part the agreement of their starts").all()
+    assert (found.loc[~of_fields, "caveat"] == "").all()
+    assert (summarise(found)["caveat"] != "").tolist() == (summarise(found)["quantity"] == "rf_position").tolist()
 
 
 def test_turned_axes_of_an_embedding_change_no_agreement():

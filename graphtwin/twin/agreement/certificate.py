@@ -23,7 +23,7 @@ def certify(fits: Sequence[Derived]) -> pd.DataFrame:
     Returns:
         session, scan_idx, unit_id, animal, quantity; agreement (mean over pairs of fits: 1 where they say the same, about 0 as of two
         units dealt anew) and lowest (of a pair); difference (mean over pairs) and difference_in (its unit); n_fits (fits that say
-        something of the unit); flagged, and note, the words for it.
+        something of the unit); flagged, and note, the words for it; caveat, what agreement is in part owed to.
     """
     fits = list(fits)
     require_alike([(fit.name, fit.units) for fit in fits])
@@ -55,6 +55,7 @@ def _of_quantity(fits: list[Derived], name: str, of: Quantity) -> pd.DataFrame:
         n_fits=n_fits,
         flagged=flagged,
         note=_notes(flagged, n_fits, len(fits), mean, of),
+        caveat=of.caveat,
     )
 
 
@@ -96,7 +97,8 @@ def _notes(
 
 
 def summarise(certificate: pd.DataFrame) -> pd.DataFrame:
-    """One row a quantity: n_units, n_known (units that fits could be compared on), median agreement and difference, n_flagged, least.
+    """One row a quantity: n_units, n_known (units that fits could be compared on), median agreement and difference, n_flagged, least,
+    caveat.
 
     Args:
         certificate: Table as `certify` returns it.
@@ -114,6 +116,7 @@ def summarise(certificate: pd.DataFrame) -> pd.DataFrame:
                 "difference_in": of["difference_in"].iloc[0],
                 "n_flagged": int(of["flagged"].sum()),
                 "least": QUANTITIES[str(name)].least,
+                "caveat": QUANTITIES[str(name)].caveat,
             }
         )
     return pd.DataFrame(rows)

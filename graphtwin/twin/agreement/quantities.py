@@ -37,6 +37,7 @@ class Quantity:
         least: Agreement below which the quantity is flagged. On simulated animals (`analyses/twin_agreement`) it is the least above which
             nine of ten units have an error that is tolerated; infinite, so that every unit is flagged, where no agreement promises that.
         tolerated: Error that was tolerated there, in the unit of the difference.
+        caveat: What its agreement is in part owed to, other than that fits are right; empty where nothing is known.
     """
 
     agreement: Compared
@@ -44,6 +45,7 @@ class Quantity:
     unit: str
     least: float
     tolerated: float
+    caveat: str = ""
 
 
 def _angle(period: float, least: float, tolerated: float) -> Quantity:
@@ -88,6 +90,7 @@ QUANTITIES = {
         "degrees of visual angle",
         0.977,
         2.0,
+        "in part the agreement of their starts: fits of a recording begin with the same fields, by reverse correlation",
     ),
     "in_silico_correlation": _correlation(similarity_agreement, 0.915, 0.35),
     "predicted_response": _correlation(response_agreement, 0.934, 0.4),
