@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,17 +17,17 @@ from graphtwin.cli.twin_examples import examples_of
 app = typer.Typer(rich_markup_mode="rich")
 
 
+Part = StrEnum("Part", ["gaze", "behaviour", "recurrence", "normalisation", "prior", "pretraining"])
+
+
 @app.command("ablate", epilog=examples_of("ablate"))
 def _ablate(
     run: Run,
     recordings: Annotated[list[Path], typer.Argument(help="Every recording that the twin was fitted on.")],
     out: Annotated[Path, typer.Option(help="Folder to write: a refit a part, and ablations.csv.")],
     without: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PART",
-            help="gaze, behaviour, recurrence, normalisation, prior or pretraining; may be repeated (default: all that the twin has).",
-        ),
+        list[Part] | None,
+        typer.Option(help="What is left out; may be repeated (default: all that the twin has)."),
     ] = None,
     tier: Annotated[list[str] | None, typer.Option(help="Tiers to score; may be repeated (default: test and oracle).")] = None,
     resume: Resume = False,
@@ -49,7 +50,8 @@ def _ablate(
         require_device(device)
         from graphtwin.twin.runs import ablate_twin
 
-        found = ablate_twin(run, recordings, out, without, tuple(tier) if tier else None, resume, threads, device, force)
+        parts = [str(part) for part in without] if without else None
+        found = ablate_twin(run, recordings, out, parts, tuple(tier) if tier else None, resume, threads, device, force)
         typer.echo(f"{out}: {found['without'].nunique()} refits and ablations.csv; cc_abs of the whole twin less that without")
         for row in found.query("kind == 'all' and score == 'cc_abs'").itertuples():
             typer.echo(

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -311,6 +314,31 @@ def test_what_a_core_never_saw_the_like_of_is_said_or_refused_and_later_transfer
     assert said.startswith("exit 2")
     assert "trained on single pictures of 16 x 24 pixels alone (static3-1-1). From pictures that stand still it has learned nothing" in said
     assert not (tmp_path / "none").exists()
+
+
+def test_what_names_and_settings_tell_is_refused_before_torch_is_loaded(animals: list[Path], run: Path, tmp_path: Path):
+    """All in one process: a single import of torch by any would be seen."""
+    wrong = {
+        f"train {animals[0]} --out new --set step=3": "unknown key 'step', nearest 'steps'",
+        f"train {animals[0]} --out new --set clips.train_tiers=['trian']": "no trial with responses in tier trian. Tiers with responses",
+        f"train {animals[0]} --out new --images 3": "its trials are clips, of which minutes are taken",
+        f"score {run} {animals[1]} --out s.csv": "not an animal of this twin (dynamic1-1-1-Video-00)",
+        f"score {run} {animals[0]} --tier oracle --tier tset --out s.csv": "no trial with responses in tier tset",
+        f"population {run} {animals[0]} --out s.csv --set population.kin=counts": "unknown key 'population.kin', nearest 'kind'",
+        f"population {run} {animals[0]} --out s.csv --tier bonus": "no trial with responses in tier bonus",
+        f"ablate {run} {animals[1]} --out new": "was fitted on 1 recordings, and 1 are given; dynamic1-1-1-Video-00 is not given",
+        f"ablate {run} {animals[0]} --out new --tier bonus": "no trial with responses in tier bonus",
+    }
+    code = (
+        "import sys; from typer.testing import CliRunner; from graphtwin.cli.app import app\n"
+        f"for line in {list(wrong)!r}: print(CliRunner().invoke(app, ['twin', *line.split()]).output.splitlines()[-1])\n"
+        "print(*{'torch'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ)
+    for said, words in zip(told.stdout.splitlines(), [*wrong.values(), ""], strict=True):
+        assert words in said
+    assert told.stdout.splitlines()[-1] == ""
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_animal_that_saw_pictures_alone_is_shown_no_clips():

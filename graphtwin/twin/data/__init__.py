@@ -1,7 +1,18 @@
 """What fits and scores read of a recording, and where receptive fields lie in it."""
 
 from graphtwin.twin.data.averages import with_showings
-from graphtwin.twin.data.clips import PICTURES_HZ, TOGETHER, ClipConfig, Clips, Window, clips_of, held_out_clips, joined_clips
+from graphtwin.twin.data.clips import (
+    PICTURES_HZ,
+    TOGETHER,
+    ClipConfig,
+    Clips,
+    Window,
+    clips_of,
+    held_out_clips,
+    joined_clips,
+    require_amount,
+    require_tiers,
+)
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.motion_energy import drifting_wave
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
@@ -26,6 +37,8 @@ __all__ = [
     "in_vivo_responses",
     "joined_clips",
     "locate_fields",
+    "require_amount",
+    "require_tiers",
     "require_view",
     "view_of",
     "with_showings",

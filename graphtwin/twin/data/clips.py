@@ -157,7 +157,7 @@ class Clips:
         if not places.any():
             raise ValueError(
                 f"{self.name}: none of {len(self.rows)} trials has {frames} frames (longest {self.n_frames().max()}), as a window of "
-                f"{window_s:.3g} s has. Ask for shorter windows (window_s)."
+                f"{window_s:.3g} s has. Ask `graphtwin twin train` for shorter windows (window_s)."
             )
         drawn = rng.choice(places.sum(), clips, replace=clips > places.sum())
         trial = np.searchsorted(np.cumsum(places), drawn, side="right")
@@ -193,20 +193,14 @@ class Clips:
 
     def first_minutes(self, minutes: float) -> Clips:
         """The first trials that together last this long, the last of them whole."""
-        if self.pictures:
-            raise ValueError(f"{self.name}: single pictures have no length to cut {minutes:g} minutes from. Give images instead.")
-        if minutes <= 0:
-            raise ValueError(f"{self.name}: {minutes:g} minutes leave no trial to learn from. Give a number above 0, or leave minutes out.")
+        require_amount(self.recording, minutes=minutes)
         seconds = np.cumsum(self.n_frames()) / self.frame_rate_hz
         kept = int(np.searchsorted(seconds, 60.0 * minutes - 1e-6)) + 1
         return replace(self, rows=self.rows[:kept])
 
     def first_images(self, images: int) -> Clips:
         """The trials of the first different pictures, all repeats of them."""
-        if not self.pictures:
-            raise ValueError(f"{self.name}: its trials are clips, of which minutes are taken. Leave images out, or give minutes.")
-        if images < 1:
-            raise ValueError(f"{self.name}: {images} pictures leave nothing to learn from. Give 1 or more, or leave images out.")
+        require_amount(self.recording, images=images)
         return replace(self, rows=np.sort(np.concatenate(list(self.repeats().values())[:images])))
 
     def _standardised(self, trial: Trial, n_repeats: float, origin: str) -> Window:
@@ -233,6 +227,37 @@ class Clips:
         )
 
 
+def require_amount(recording: Recording, minutes: float | None = None, images: int | None = None) -> None:
+    """Raise where minutes are asked for of pictures, or images of clips, or too few of them.
+
+    Args:
+        recording: Recording that is to be learned from.
+        minutes: Minutes of its training trials; None asks for all.
+        images: Different pictures of its training trials; None asks for all.
+    """
+    name, pictures = recording.name, not np.isfinite(recording.frame_rate_hz)
+    if minutes is not None and pictures:
+        raise ValueError(f"{name}: single pictures have no length to cut {minutes:g} minutes from. Give images instead.")
+    if minutes is not None and minutes <= 0:
+        raise ValueError(f"{name}: {minutes:g} minutes leave no trial to learn from. Give a number above 0, or leave minutes out.")
+    if images is not None and not pictures:
+        raise ValueError(f"{name}: its trials are clips, of which minutes are taken. Leave images out, or give minutes.")
+    if images is not None and images < 1:
+        raise ValueError(f"{name}: {images} pictures leave nothing to learn from. Give 1 or more, or leave images out.")
+
+
+def require_tiers(recording: Recording, *tiers: tuple[str, ...]) -> None:
+    """Raise for the first of several sets of tiers in which no trial has responses.
+
+    Args:
+        recording: Recording as its loader returns it.
+        tiers: Sets of tiers, of each of which one at least must have such trials.
+    """
+    for names in tiers:
+        if not len(_rows(recording, names)):
+            raise ValueError(_missing_tier(recording, names))
+
+
 def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int = 0, signed: bool | None = None) -> tuple[Clips, Clips]:
     """Training and validation clips of a recording, without a stimulus in common.
 
@@ -244,9 +269,8 @@ def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int =
     """
     recording = with_showings(recording)
     config = config or ClipConfig()
+    require_tiers(recording, config.train_tiers)
     train = _rows(recording, config.train_tiers)
-    if not len(train):
-        raise ValueError(_missing_tier(recording, config.train_tiers))
     validation = _rows(recording, config.validation_tiers)
     stimulus = recording.trials["stimulus"].astype(str).to_numpy()
     if not len(validation):
@@ -267,9 +291,9 @@ def clips_of(recording: Recording, config: ClipConfig | None = None, seed: int =
 
 def held_out_clips(train: Clips, tiers: Iterable[str]) -> Clips:
     """The trials of other tiers on the scales of the training trials; an error where a stimulus was trained on."""
-    rows = _rows(train.recording, tuple(tiers))
-    if not len(rows):
-        raise ValueError(_missing_tier(train.recording, tuple(tiers)))
+    names = tuple(tiers)
+    require_tiers(train.recording, names)
+    rows = _rows(train.recording, names)
     refuse_leaks(train.recording, train.rows, rows)
     return replace(train, rows=rows)
 

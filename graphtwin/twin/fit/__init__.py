@@ -4,10 +4,11 @@ from graphtwin.twin.fit.ablations import PARTS
 from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
 from graphtwin.twin.fit.fingerprint import stamps
 from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, Objective, Trained, optimisers, train_foundation
+from graphtwin.twin.fit.foundation import Objective, Trained, optimisers, train_foundation
 from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 from graphtwin.twin.fit.readout_prior import evidence
+from graphtwin.twin.settings import FoundationConfig
 
 __all__ = [
     "PARTS",

@@ -16,8 +16,9 @@ from graphtwin.coordinates import Monitor
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources.formats import Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of
+from graphtwin.twin.fit.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
+from graphtwin.twin.settings import FoundationConfig
 
 FORMAT = "graphtwin functional twin 9"
 

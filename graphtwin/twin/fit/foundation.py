@@ -11,60 +11,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from graphtwin import parallel
 from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.sources.formats import Recording
-from graphtwin.training import FitConfig, FitState, fit
-from graphtwin.twin.data import PICTURES_HZ, ClipConfig, Clips, ReverseCorrelationConfig, Window, clips_of, locate_fields
+from graphtwin.training import FitState, fit
+from graphtwin.twin.data import PICTURES_HZ, Clips, Window, clips_of, locate_fields
 from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, Twin, TwinConfig, tensors
+from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, Twin, tensors
+from graphtwin.twin.settings import FoundationConfig
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
 VALIDATION_PICTURES = 2_000  # single pictures that it reads, at most
 log = logging.getLogger("graphtwin")
 PASSES = 10  # passes over an animal's single pictures in an epoch, at most: few pictures are learned by heart in many
-
-
-class FoundationConfig(BaseModel):
-    """How the functional twin is made and trained (`graphtwin twin train`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    twin: TwinConfig = Field(default_factory=TwinConfig, description="What the twin is made of.")
-    monitor: Monitor | None = Field(None, description="Screen that the animals saw; if absent, as each recording says.")
-    clips: ClipConfig = Field(default_factory=ClipConfig, description="Which trials are fitted, and at which frame rate.")
-    receptive_fields: ReverseCorrelationConfig = Field(
-        default_factory=ReverseCorrelationConfig, description="How receptive fields are found before the fit."
-    )
-    fit: FitConfig = Field(
-        default_factory=lambda: FitConfig(epochs=12, patience=6, learning_rate=3e-3, weight_decay=0.0),
-        description="How long the fit is; its learning rate is that of biases and modulation.",
-    )
-    expected_delay_s: float = Field(
-        4.4 / 30, ge=0, description="Seconds from stimulus to answer that the core sees best; answers that come later are delayed."
-    )
-    steps: int = Field(
-        90, ge=1, description="Steps of an epoch, each on windows of one animal; the animals take turns. Few pictures take fewer."
-    )
-    windows: int = Field(
-        4, ge=1, description="Windows of a recording that a step reads; of single pictures as many as have their frames at 30 Hz."
-    )
-    window_s: float = Field(2.0, gt=0, description="Length of a window, in seconds.")
-    left_out_s: float = Field(0.4, ge=0, description="Seconds at the start of each window that do not count in the loss.")
-    kernel_learning_rate: float = Field(0.02, gt=0, description="Learning rate of the core's kernels, by orthogonalised momentum.")
-    readout_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the weights, biases and gains of readouts.")
-    position_learning_rate: float = Field(0.002, gt=0, description="Learning rate of readout positions.")
-    perspective_learning_rate: float = Field(0.01, gt=0, description="Learning rate of the way from eye position to view.")
-    settle: bool = Field(
-        True, description="Whether readouts become, after the fit, their posterior means under what those of all units have in common."
-    )
-    readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
 
 
 @dataclass(frozen=True)
@@ -348,11 +312,11 @@ def _nothing_to_validate(clips: Clips, left_out_s: float) -> str:
     if longest <= frames_of(left_out_s, clips.frame_rate_hz):
         return (
             f"{clips.name}: the longest of {len(clips.rows)} validation trials lasts {longest / clips.frame_rate_hz:.3g} s, of which the "
-            f"first {left_out_s:g} s are left out. Nothing tells when to stop: leave less out (left_out_s)."
+            f"first {left_out_s:g} s are left out. Nothing tells when to stop: ask `graphtwin twin train` to leave less out (left_out_s)."
         )
     return (
         f"{clips.name}: no unit is held in any of {len(clips.rows)} validation trials after their first {left_out_s:g} s. Nothing tells "
-        "when to stop: name another tier (clips.validation_tiers), or leave less out (left_out_s)."
+        "when to stop: name another tier to `graphtwin twin train` (clips.validation_tiers), or leave less out (left_out_s)."
     )
 
 

@@ -1,14 +1,13 @@
 """The network of the functional twin: core, perspective, modulation, readouts and response distributions."""
 
 from graphtwin.twin.model.convolution import Convolution
-from graphtwin.twin.model.core import ConvolutionalConfig
-from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
-from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, TwinConfig, tensors
+from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, tensors
 from graphtwin.twin.model.picture_drive import LEAST_SHARE, PictureDrive
 from graphtwin.twin.model.readout import Readout
-from graphtwin.twin.model.response_families import FAMILIES, SPIKE, ResponseFamily
+from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
 from graphtwin.twin.model.scattering import BLOCKS, CELLS, FINE_CELLS, energies_of_frames, scattered
+from graphtwin.twin.settings import SPIKE, ConvolutionalConfig, DenseLstmConfig, TwinConfig
 
 __all__ = [
     "AnimalHead",

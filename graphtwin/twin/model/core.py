@@ -7,38 +7,17 @@ momentum needs.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
 from graphtwin.twin.model.convolution import Convolution, State, with_past
-from graphtwin.twin.model.dense_lstm import DenseLstmConfig, DenseLstmCore
+from graphtwin.twin.model.dense_lstm import DenseLstmCore
+from graphtwin.twin.settings import ConvolutionalConfig, DenseLstmConfig
 
 STACKED = 9  # frames the first kernel sees, the present one the last of them: 0.3 s at 30 Hz
 SEMI_SATURATION = 0.5  # energy at which normalisation sets in
-
-
-class ConvolutionalConfig(BaseModel):
-    """The default core, recurrent or purely feed-forward (`twin.core.kind`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["recurrent", "feedforward"] = Field(
-        "recurrent", description="Architecture of the core: feedforward is recurrent without its recurrence, dense_lstm the published one."
-    )
-    size: int = Field(6, ge=2, description="Side of the first kernel, in pixels; if even, positions lie in the middle of what they see.")
-    first: int = Field(32, ge=1, description="Channels of the first convolution, at half the resolution of the video.")
-    hidden: int = Field(40, ge=4, description="Channels of the hidden layers, at a quarter of the resolution.")
-    blocks: int = Field(1, ge=0, description="Residual blocks, each of which shifts a quarter of the channels in time.")
-    features: int = Field(48, ge=1, description="Channels of the core's output, which readouts weigh.")
-    normalised: bool = Field(True, description="Whether channels are divided by what all of them do nearby (divisive normalisation).")
-
-
-CoreConfig = Annotated[ConvolutionalConfig | DenseLstmConfig, Field(discriminator="kind")]
 
 
 def build_core(config: ConvolutionalConfig | DenseLstmConfig, modulators: int) -> nn.Module:

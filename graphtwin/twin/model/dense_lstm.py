@@ -5,30 +5,15 @@ Source: Wang et al. 2025, doi:10.1038/s41586-025-08829-y (one stream here; the r
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
 from graphtwin.twin.model.convolution import Convolution, State, with_past
+from graphtwin.twin.settings import DenseLstmConfig
 
 STACKED = 3  # frames of every causal kernel, as published
-
-
-class DenseLstmConfig(BaseModel):
-    """The core as published: dense blocks and a recurrence with attention (Wang et al. 2025, doi:10.1038/s41586-025-08829-y)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["dense_lstm"] = Field("dense_lstm", description="Architecture: dense_lstm, as published.")
-    growth: int = Field(16, ge=1, description="Channels that a layer of a dense block adds.")
-    layers: int = Field(3, ge=1, description="Layers of a dense block; each of the two blocks halves the resolution first.")
-    hidden: int = Field(128, ge=1, description="Channels of the recurrent state (256 as published).")
-    heads: int = Field(4, ge=1, description="Heads of the attention within the recurrence; 0 leaves attention out.")
-    features: int = Field(64, ge=1, description="Channels of the core's output, which readouts weigh.")
 
 
 class CausalConvolution(nn.Module):

@@ -9,44 +9,24 @@ from math import isfinite
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor, frames_of
 from graphtwin.twin.data import Window
 from graphtwin.twin.model.convolution import State, with_past
-from graphtwin.twin.model.core import ConvolutionalConfig, CoreConfig, build_core
+from graphtwin.twin.model.core import build_core
 from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.movie_drive import MovieDrive
-from graphtwin.twin.model.perspective import Perspective, PerspectiveConfig
+from graphtwin.twin.model.perspective import Perspective
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.readout import Readout
-from graphtwin.twin.model.response_families import FAMILIES, FamilyName, ResponseFamily
+from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
+from graphtwin.twin.settings import TwinConfig
 
 PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
 MODULATORS = 8  # numbers a frame that say how the animal behaves
 COMPONENTS = 8  # components, at most, of the mixture that readouts are draws from
-
-
-class TwinConfig(BaseModel):
-    """What the functional twin is made of."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    core: CoreConfig = Field(
-        default_factory=ConvolutionalConfig, description="The core, which all animals share; `core.kind` chooses its architecture."
-    )
-    perspective: PerspectiveConfig = Field(default_factory=PerspectiveConfig, description="How eye position changes what the eye sees.")
-    family: FamilyName | None = Field(
-        None,
-        description="Distribution of a response given stimulus and behaviour; if absent, gaussian where any are negative, else poisson.",
-    )
-    spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with, in half videos.")
-    position_from_cortex: bool = Field(
-        False, description="Whether readout positions are a learned function of cortical position, and a residual."
-    )
-    bf16: bool = Field(True, description="Whether the core computes in bfloat16 where the processor has instructions for it.")
 
 
 @dataclass(frozen=True)

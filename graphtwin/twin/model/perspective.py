@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
 from graphtwin.coordinates import Monitor
+from graphtwin.twin.settings import PerspectiveConfig
 
 LARGEST_DEGREES = 25.0  # degrees that no learned rotation exceeds: beyond them the view would leave the monitor
-
-
-class PerspectiveConfig(BaseModel):
-    """What the eye may do to the view."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    learn: bool = Field(True, description="Whether the view follows the eye, where its position was recorded; false takes the eye to rest.")
 
 
 class Perspective(nn.Module):

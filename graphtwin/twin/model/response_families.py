@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.special import betainc
 
-FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
-SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
+from graphtwin.twin.settings import SPIKE
+
 SMALL = 1e-4  # least rate, and least distance of a chance from 0 and 1: logs stay finite in float32
 
 Numbers = Float[torch.Tensor, "*frames units outputs"]

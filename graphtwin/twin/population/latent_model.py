@@ -8,34 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, Field
 
-from graphtwin.training import FitConfig
-from graphtwin.twin.model import SPIKE
 from graphtwin.twin.population.latents import LatentPosterior, Loadings, infer_latents, log_evidence
-from graphtwin.twin.population.marginals import Kind, Marginals
+from graphtwin.twin.population.marginals import Marginals
 from graphtwin.twin.population.observations import Observations
+from graphtwin.twin.settings import PopulationConfig
 
 BATCH = 512  # samples of a step
-
-
-class PopulationConfig(BaseModel):
-    """What the units of a population share beyond the twin's predictions, and how it is fitted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Kind = Field(
-        "zero_inflated", description="Kind of responses: zero_inflated (deconvolved), counts, or continuous (any real number)."
-    )
-    spike_width: float = Field(SPIKE, gt=0, description="Responses up to here lie in the spike at zero (zero_inflated), in their own unit.")
-    n_latents: int = Field(8, ge=0, description="Shared latents at most; fewer where the training responses do not show so many.")
-    marginals: FitConfig = Field(
-        FitConfig(epochs=20, patience=5, learning_rate=0.03, weight_decay=0.0), description="How the distribution of each unit is fitted."
-    )
-    latents: FitConfig = Field(
-        FitConfig(epochs=12, patience=3, learning_rate=0.02, weight_decay=0.0), description="How the shared latents are fitted."
-    )
-    device: str = Field("cpu", description="Device on which torch computes: cpu or cuda.")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from torch import nn
 
 from graphtwin.twin.population.observations import FAR, Observations, standard_normal
 from graphtwin.twin.population.transformations import MonotoneSplines
+from graphtwin.twin.settings import Kind
 
-Kind = Literal["zero_inflated", "counts", "continuous"]
 N_NODES = 61  # nodes of the trapezoid rule over 9 standard deviations; smooth integrands are exact to float32
 HALF_RANGE = 4.5  # standard deviations to either side that the trapezoid rule reaches: beyond lies 7e-6 of a normal distribution
 MAX_SIGNAL = 0.97  # largest correlation of latent value and prediction with which the fit starts

@@ -7,27 +7,14 @@ from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.twin.data import Clips, joined_clips
 from graphtwin.twin.model import Twin
-from graphtwin.twin.population.latent_model import PopulationConfig
-from graphtwin.twin.scores import LEFT_OUT_S, predict_trials, stimuli_together
-
-
-class RecordedPopulationConfig(BaseModel):
-    """What is read of a recording, and how the latent population model is fitted to it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    samples_hz: float = Field(
-        7.5, gt=0, description="Samples that are read a second; microscopes are no faster, and films repeat their answers."
-    )
-    left_out_s: float = Field(LEFT_OUT_S, ge=0, description="Seconds at the start of each clip that do not count; pictures count whole.")
-    population: PopulationConfig = Field(default_factory=PopulationConfig, description="How the population model is fitted.")
+from graphtwin.twin.scores import predict_trials, stimuli_together
+from graphtwin.twin.settings import RecordedPopulationConfig
 
 
 @dataclass(frozen=True)

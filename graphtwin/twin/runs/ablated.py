@@ -13,7 +13,7 @@ import pandas as pd
 
 from graphtwin import artifacts
 from graphtwin.folders import WORK, written
-from graphtwin.kinds import ABLATION
+from graphtwin.kinds import ABLATION, TWIN, require_kind
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.held_out_trials import SCORED_TIERS
@@ -61,14 +61,18 @@ def ablate_twin(
         without.
     """
     from graphtwin import execute
+    from graphtwin.twin.data import require_tiers
 
     run, out = Path(run), Path(out)
-    fitted, begun = load_twin(run), json.loads((run / "provenance.json").read_text(encoding="utf-8"))
-    kept = "core" in begun["inputs"]
+    require_kind(run, TWIN)
+    begun = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+    recordings = [open_recording(folder) for folder in folders]
+    _require_the_same(run, recordings, begun["inputs"])
+    for recording in recordings:
+        require_tiers(recording, *((tier,) for tier in tiers or ()), tiers or SCORED_TIERS)
+    fitted, kept = load_twin(run), "core" in begun["inputs"]
     chosen = parts_of(fitted, kept, without, str(run))
     with execute.threads(threads), written(out, ABLATION, resume, force, inputs=[run, *folders]) as begin:
-        recordings = [open_recording(folder) for folder in folders]
-        _require_the_same(run, recordings, begun["inputs"])
         asked = {"twin": artifacts.sha256(run / FILE_NAME), "without": chosen, "tiers": tiers}
         _require_as_asked(out, asked)
         begin()

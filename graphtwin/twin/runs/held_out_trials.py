@@ -13,7 +13,7 @@ from jaxtyping import Float
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
-from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 
 if TYPE_CHECKING:
     from graphtwin.twin.data import Clips
@@ -60,10 +60,12 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
+    recording = open_animal(run, folder, tiers)
+
     from graphtwin.twin.fit import stamps
     from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of
 
-    fitted, recording = load_twin(run), open_recording(folder)
+    fitted = load_twin(run)
     fitted.twin.to(device_of(device))
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
     test = long_enough(fitted.clips(recording, tiers or held_out_tiers(recording, fitted)), left_out_s)
@@ -97,13 +99,16 @@ def score_predictions(
         progress: Show a progress bar.
     """
     from graphtwin.coordinates import frames_of
-    from graphtwin.twin.data import clips_of, held_out_clips, locate_fields
+    from graphtwin.twin.data import clips_of, held_out_clips, locate_fields, require_tiers
     from graphtwin.twin.runs.video import read_video, stamps_beside
+
+    recording = open_recording(folder)
+    require_tiers(recording, *((tier,) for tier in tiers or ()), tiers or SCORED_TIERS)
+
     from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings
 
     origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
     array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
-    recording = open_recording(folder)
     told = stamps_beside(Path(predictions), recording.name) if isinstance(predictions, (str, Path)) else {}
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphtwin.config import load_config
 from graphtwin.parallel import Device, device_of
-from graphtwin.sources import open_recording
 from graphtwin.twin.runs.held_out_trials import SCORED_TIERS
-from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 
 log = logging.getLogger("graphtwin")
 
@@ -38,11 +37,15 @@ def score_population(
         device: Device on which torch computes predictions.
         progress: Show progress bars.
     """
-    from graphtwin.twin.population import RecordedPopulationConfig, read_population, score_recorded_population
-    from graphtwin.twin.scores import long_enough
+    from graphtwin.twin.settings import RecordedPopulationConfig
 
     config = load_config(RecordedPopulationConfig, None, overrides)
-    fitted, recording = load_twin(run), open_recording(folder)
+    recording = open_animal(run, folder, tiers)
+
+    from graphtwin.twin.population import read_population, score_recorded_population
+    from graphtwin.twin.scores import long_enough
+
+    fitted = load_twin(run)
     if fitted.twin.family.signed and not any(word.startswith("population.kind=") for word in overrides or []):
         config = config.model_copy(update={"population": config.population.model_copy(update={"kind": "continuous"})})
         log.info("%s: responses are signed, and population.kind is continuous.", recording.name)

@@ -13,7 +13,7 @@ from graphtwin.checks import check_recording, warn
 from graphtwin.config import load_config
 from graphtwin.coordinates import Monitor
 from graphtwin.folders import written
-from graphtwin.kinds import FILE, TWIN, is_finished, kind_of
+from graphtwin.kinds import FILE, TWIN, is_finished, kind_of, require_kind
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import (
@@ -33,7 +33,7 @@ from graphtwin.twin.runs.twin_folder import (
 
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
-    from graphtwin.twin.fit import FoundationConfig
+    from graphtwin.twin.settings import FoundationConfig
 
 log = logging.getLogger("graphtwin")
 
@@ -64,10 +64,11 @@ def train_twin(
         force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
         images: Different pictures of each recording's training trials that are used; None uses all.
     """
-    from graphtwin.twin.fit import FoundationConfig
+    from graphtwin.twin.settings import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    return _train(folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force, images)
+    recordings = _opened(folders, config, minutes, images)
+    return _train(recordings, folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force, images)
 
 
 def train_twins(
@@ -103,7 +104,7 @@ def train_twins(
     Returns:
         The folders of the twins.
     """
-    from graphtwin.twin.fit import FoundationConfig
+    from graphtwin.twin.settings import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
     places = places_of_seeds(out, seeds, seed)
@@ -160,9 +161,13 @@ def transfer_twin(
         force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
         images: Different pictures of each recording's training trials that are used; None uses all.
     """
+    from graphtwin.twin.settings import FoundationConfig
+
+    require_kind(run, TWIN)
+    recordings = _opened([folder], load_config(FoundationConfig, Path(run) / "config.toml"), minutes, images, Path(run))
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train([folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
+    return _train(recordings, [folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
 
 
 def _provenance(
@@ -179,7 +184,26 @@ def _provenance(
     return artifacts.provenance(seed, inputs) | {"minutes": minutes, "images": images, "threads": threads, "device": device.split(":")[0]}
 
 
+def _opened(
+    folders: Sequence[str | Path], config: FoundationConfig, minutes: float | None, images: int | None, onto: Path | None = None
+) -> list[Recording]:
+    """The recordings of a training; what their names and forms tell is refused before torch is loaded and trials are read."""
+    from graphtwin.twin.data import doubt_of_core, require_amount, require_tiers, require_view, view_of
+
+    recordings = [open_recording(folder) for folder in folders]
+    views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
+    saw = views if onto is None else seen_by_core(onto)
+    for recording in recordings:
+        require_tiers(recording, config.clips.train_tiers)
+        require_amount(recording, minutes, images)
+        require_view(recording.name, views[recording.name], saw)
+        if doubt := doubt_of_core(recording.name, views[recording.name], saw):
+            log.warning("%s", doubt)
+    return recordings
+
+
 def _train(
+    recordings: Sequence[Recording],
     folders: Sequence[str | Path],
     out: Path,
     config: FoundationConfig,
@@ -195,7 +219,7 @@ def _train(
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
-    from graphtwin.twin.data import doubt_of_core, require_view, view_of
+    from graphtwin.twin.data import view_of
     from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
@@ -204,16 +228,10 @@ def _train(
             require_twin_place(out, config, resume, force, [*folders, *([onto] if onto else [])])
         command = "graphtwin twin transfer" if onto else TWIN.command
         with written(out, TWIN, resume, force, command) if first else nullcontext() as begin:
-            recordings = [open_recording(folder) for folder in folders]
             views = {recording.name: view_of(recording, config.clips.frame_rate_hz) for recording in recordings}
             saw = views if onto is None else seen_by_core(onto)
-            for name, view in views.items():
-                require_view(name, view, saw)
-            doubts = [doubt_of_core(name, view, saw) for name, view in views.items()]
             core = None if onto is None else load_twin(onto)
             if begin is not None:
-                for doubt in filter(None, doubts):
-                    log.warning("%s", doubt)
                 for recording in recordings:
                     warn(check_recording(recording, quick=True), recording.name)
                 begin()

@@ -16,11 +16,13 @@ from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml, read_toml
 from graphtwin.folders import WORK, require_as_written
 from graphtwin.kinds import TWIN, require_kind, require_place
+from graphtwin.sources import open_recording
 
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
     from graphtwin.twin.data import View
-    from graphtwin.twin.fit import FittedTwin, FoundationConfig, Trained
+    from graphtwin.twin.fit import FittedTwin, Trained
+    from graphtwin.twin.settings import FoundationConfig
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
 STAMPS = "fingerprint.json"  # file of the fingerprints of twin and core, for people and scripts; commands compute them from the twin
@@ -41,6 +43,25 @@ def load_twin(run: str | Path) -> FittedTwin:
     fitted = read_twin(Path(run) / FILE_NAME)
     require_as_written(run, FILE_NAME)
     return fitted
+
+
+def open_animal(run: str | Path, folder: str | Path, tiers: tuple[str, ...] | None = None) -> Recording:
+    """The recording of an animal that a twin has; what its names tell is refused before the twin is loaded.
+
+    Args:
+        run: Folder of the twin.
+        folder: Folder or file of the recording.
+        tiers: Tiers that were asked for, each of which must have trials with responses; None asks for none.
+    """
+    from graphtwin.twin.data import require_tiers
+
+    require_kind(run, TWIN)
+    recording = open_recording(folder)
+    known = [name for name in _read_json(Path(run) / "provenance.json")["inputs"] if name != "core"]
+    if recording.name not in known:
+        raise ValueError(f"{recording.name}: not an animal of this twin ({', '.join(known)}). Transfer the twin to it first.")
+    require_tiers(recording, *((tier,) for tier in tiers or ()))
+    return recording
 
 
 def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force: bool = False, inputs: Sequence[str | Path] = ()) -> None:
@@ -101,7 +122,9 @@ def seen_by_core(run: Path) -> dict[str, View]:
     """
     from graphtwin.twin.data import View
 
-    told = _read_json(run / "provenance.json")["core_saw"]
+    told = _read_json(run / "provenance.json").get("core_saw")
+    if told is None:
+        raise ValueError(f"{run}: its provenance.json has no core_saw, the views of its core: an earlier version wrote it. Train again.")
     rates = {name: np.nan if seen["frame_rate_hz"] is None else float(seen["frame_rate_hz"]) for name, seen in told.items()}
     return {name: View((seen["size"][0], seen["size"][1]), rates[name]) for name, seen in told.items()}
 

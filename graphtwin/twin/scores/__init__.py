@@ -7,7 +7,8 @@ from graphtwin.twin.scores.paired_differences import DECIDES, MEAN, RIDGE, compa
 from graphtwin.twin.scores.predicted_array import answers_of
 from graphtwin.twin.scores.prediction import predict_trials, showings, shown, stimuli_together, sums_of
 from graphtwin.twin.scores.short_trials import long_enough
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, all_scores, gather_sums, score_units
+from graphtwin.twin.scores.unit_scores import Shown, StimulusSums, all_scores, gather_sums, score_units
+from graphtwin.twin.settings import LEFT_OUT_S
 
 __all__ = [
     "DECIDES",

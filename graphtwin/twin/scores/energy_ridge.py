@@ -28,7 +28,8 @@ from graphtwin.twin.scores.holding import holding_groups
 from graphtwin.twin.scores.pooled_energies import PooledEnergies, pooled_energies
 from graphtwin.twin.scores.prediction import showings
 from graphtwin.twin.scores.ridge_by_folds import FoldSums, no_sums, ridge_of
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, StimulusSums, gather_sums
+from graphtwin.twin.scores.unit_scores import StimulusSums, gather_sums
+from graphtwin.twin.settings import LEFT_OUT_S
 
 GROUPS = 6  # ways of being held that have sums of their own, each of features x features a fold: bounds memory and time
 FOLDS = 4  # folds of stimuli that choose penalty and window; fewer where there are fewer stimuli

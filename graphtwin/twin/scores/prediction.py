@@ -13,7 +13,8 @@ from graphtwin.coordinates import frames_of
 from graphtwin.twin.data import TOGETHER, Clips, Window, joined_clips
 from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of
-from graphtwin.twin.scores.unit_scores import LEFT_OUT_S, Shown, StimulusSums, gather_sums
+from graphtwin.twin.scores.unit_scores import Shown, StimulusSums, gather_sums
+from graphtwin.twin.settings import LEFT_OUT_S
 
 
 @torch.no_grad()

@@ -16,7 +16,6 @@ from jaxtyping import Bool, Float
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_intervals
 
-LEFT_OUT_S = 5 / 3  # seconds at the start of a clip that the field's metric leaves out: 50 frames at 30 Hz
 SENSORIUM_EPSILON = 1e-8  # what the Sensorium competitions add to standard deviations
 LEAST_EXPLAINABLE = 0.15  # share of variance below which FEVE says nothing
 LOW_CEILING = 0.3  # cc_max below which cc_norm is said to scatter
