@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from tests.twin.planted_recording import plant
 pytestmark = pytest.mark.slow
 
 
+ROOT = Path(__file__).resolve().parents[2]
 FAST = ["steps=3", "windows=2", "window_s=0.8", "left_out_s=0.2", "fit.epochs=2"]
 CORE = 'twin.core={kind="recurrent", first=6, hidden=8, blocks=1, features=8}'
 
@@ -334,7 +334,8 @@ def test_what_names_and_settings_tell_is_refused_before_torch_is_loaded(animals:
         f"for line in {list(wrong)!r}: print(CliRunner().invoke(app, ['twin', *line.split()]).output.splitlines()[-1])\n"
         "print(*{'torch'} & set(sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ)
+    env = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=env)
     for said, words in zip(told.stdout.splitlines(), [*wrong.values(), ""], strict=True):
         assert words in said
     assert told.stdout.splitlines()[-1] == ""
