@@ -1,0 +1,146 @@
+"""Coloured oriented noise with coherent motion (Monet)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from graphtwin.coordinates import frames_of
+from graphtwin.execute import rng_for
+from graphtwin.insilico.stimuli.parameters import Contrast, CyclesPerDegree, Seconds, Seed
+from graphtwin.insilico.stimuli.screen import Screen
+from graphtwin.insilico.stimuli.stimulus import Stimulus
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import torch
+
+
+SD_OF_CONTRAST = 1 / 3  # standard deviation of the noise as a part of its contrast; what lies beyond the contrast, 0.3 %, is cut off
+
+
+class Monet(Stimulus):
+    """Noise of one band of spatial frequencies, oriented across a direction and drifting along it; both change from segment to segment.
+
+    Amplitudes fall as a squared cosine of log frequency from the middle of the band to nothing at `octaves` above and below it, and as a
+    Gaussian of the angle from the direction. All waves of a segment move with one velocity. Directions are equally spaced; every one comes
+    once, in random order, before any comes again. As in the stimuli of the MICrONS recordings: doi:10.1038/s41586-025-08790-w.
+    """
+
+    kind: Literal["monet"] = Field("monet", repr=False)
+    directions: int = Field(16, ge=1, description="Number of directions, at equal steps around the circle from 0 (rightwards).")
+    segment_s: float = Field(0.9375, gt=0, description="Length of each segment of one direction, seconds.")
+    cycles_per_degree: CyclesPerDegree = Field(0.04, description="Spatial frequency in the middle of the band, cycles per degree.")
+    octaves: float = Field(1.0, gt=0, le=4, description="Width of the band at half amplitude, octaves.")
+    orientation_sd_deg: float = Field(15.0, gt=0, le=90, description="Standard deviation of the angles about the direction, degrees.")
+    degrees_per_second: float = Field(40.0, ge=0, description="Speed, degrees per second; 0 stands still within a segment.")
+    contrast: Contrast = 1.0
+    seed: Seed = 0
+    duration_s: Seconds = 15.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether it drifts or has several segments."""
+        return self.degrees_per_second > 0 or self.segment_s < self.duration_s
+
+    @property
+    def highest_cycles_per_degree(self) -> float:
+        """Upper end of the band, cycles per degree."""
+        return self.cycles_per_degree * 2**self.octaves
+
+    def check(self, screen: Screen) -> None:
+        """Raise where pixels are too coarse for the band, frames too rare for its speed, or no wave of the band fits the screen."""
+        super().check(screen)
+        a_pixel, highest = max(screen.degrees_a_pixel), self.highest_cycles_per_degree
+        if highest * a_pixel > 0.5:
+            raise ValueError(
+                f"monet: its band reaches {highest:.3g} cycles per degree, {highest * a_pixel:.2f} a pixel; above half a cycle another "
+                f"frequency would be seen. Give cycles_per_degree of at most {0.5 / a_pixel / 2**self.octaves:.3g}, or fewer octaves."
+            )
+        if screen.shows_movies and 2 * highest * self.degrees_per_second >= screen.frame_rate_hz:
+            raise ValueError(
+                f"monet: at {self.degrees_per_second:g} degrees per second the band reaches {highest * self.degrees_per_second:.3g} "
+                f"cycles per second, not below half of the {screen.frame_rate_hz:.3g} frames a second. Give a slower drift or a lower band."
+            )
+        if screen.shows_movies and frames_of(self.segment_s, screen.frame_rate_hz) < 1:
+            raise ValueError(f"monet: segments of {self.segment_s:g} s are less than half a frame. Give longer ones.")
+        if not (_band(self, *_waves(screen)) > 0).any():
+            raise ValueError(
+                f"monet: no wave of {self.cycles_per_degree:g} cycles per degree within {self.octaves:g} octaves fits the screen of "
+                f"{screen.extent_deg[0]:.0f} x {screen.extent_deg[1]:.0f} degrees. Give a higher frequency or more octaves."
+            )
+
+    def directions_deg(self, segments: int) -> Float[np.ndarray, " segments"]:
+        """Direction of each segment, degrees.
+
+        Args:
+            segments: Number of segments.
+        """
+        rounds = range(math.ceil(segments / self.directions))
+        orders = [rng_for(self.seed, "monet", "directions", at).permutation(self.directions) for at in rounds]
+        return np.concatenate(orders)[:segments] * 360.0 / self.directions
+
+    @classmethod
+    def draw(
+        cls, stimuli: Sequence[Self], screen: Screen, frames: int, device: str | torch.device
+    ) -> Float[torch.Tensor, "clips frames height width"]:
+        """Contrast of several noises."""
+        import torch
+
+        found = torch.empty(len(stimuli), frames, screen.height, screen.width, device=device)
+        for clip, stimulus in zip(found, stimuli, strict=True):
+            torch.clamp(stimulus.noise(screen, frames, device), -stimulus.contrast, stimulus.contrast, out=clip)
+        return found
+
+    def noise(self, screen: Screen, frames: int, device: str | torch.device = "cpu") -> Float[torch.Tensor, "frames height width"]:
+        """The noise before anything is cut off: each segment a spectrum, whose waves turn from frame to frame.
+
+        Args:
+            screen: Screen that it is drawn on.
+            frames: Number of frames.
+            device: Device on which it is drawn.
+        """
+        import torch
+
+        rate, (x, y) = screen.frame_rate_hz if screen.shows_movies else 1.0, _waves(screen)
+        x = x[:, : int((x < self.highest_cycles_per_degree).sum())]
+        length = frames_of(self.segment_s, screen.frame_rate_hz) if screen.shows_movies else frames
+        segment, within = np.divmod(np.arange(frames), length)
+        angles = np.radians(self.directions_deg(segment[-1] + 1))
+        travelled = 2 * np.pi * self.degrees_per_second * within / rate
+        turns = (travelled * np.sin(angles[segment]))[:, None] * y[:, 0], (travelled * np.cos(angles[segment]))[:, None] * x[0]
+        in_y, in_x = (torch.as_tensor(np.exp(-1j * turn).astype(np.complex64), device=device) for turn in turns)
+        spectra = np.stack([_spectrum(self, at, angle, screen)[:, : x.size] for at, angle in enumerate(angles)])
+        waves = torch.as_tensor(spectra, device=device)[segment] * in_y[:, :, None] * in_x[:, None]
+        return torch.fft.irfft(torch.fft.ifft(waves, dim=1), n=screen.width, dim=2)
+
+
+def _waves(screen: Screen) -> tuple[Float[np.ndarray, "1 half"], Float[np.ndarray, "height 1"]]:
+    """Frequencies of the waves that fit the screen, cycles per degree rightwards and upwards."""
+    down, across = screen.degrees_a_pixel
+    return np.fft.rfftfreq(screen.width, across)[None], -np.fft.fftfreq(screen.height, down)[:, None]
+
+
+def _band(stimulus: Monet, x: Float[np.ndarray, "1 half"], y: Float[np.ndarray, "height 1"]) -> Float[np.ndarray, "height half"]:
+    """Amplitude of every wave by its frequency."""
+    frequency = np.hypot(x, y)
+    octave = np.log2(np.where(frequency > 0, frequency, 1e-9) / stimulus.cycles_per_degree) / stimulus.octaves
+    return np.where(np.abs(octave) < 1, np.cos(np.pi / 2 * octave) ** 2, 0.0)
+
+
+def _spectrum(stimulus: Monet, segment: int, angle: float, screen: Screen) -> np.ndarray:
+    """Waves of one segment: white noise, filtered, of the standard deviation that the contrast asks for."""
+    x, y = _waves(screen)
+    off = np.angle(np.exp(2j * (np.arctan2(y, x) - angle))) / 2
+    amplitude = _band(stimulus, x, y) * np.exp(-0.5 * (off / np.radians(stimulus.orientation_sd_deg)) ** 2)
+    white = rng_for(stimulus.seed, "monet", "noise", segment).standard_normal((screen.height, screen.width), dtype=np.float32)
+    waves = np.fft.rfft2(white) * amplitude
+    twice = np.where((x == 0) | (x == x[0, -1]) & (screen.width % 2 == 0), 1.0, 2.0)  # waves that stand for their mirror images too
+    sd = np.sqrt((np.abs(waves) ** 2 * twice).sum()) / white.size
+    return (waves * (SD_OF_CONTRAST * stimulus.contrast / sd)).astype(np.complex64)

@@ -1,0 +1,123 @@
+"""Natural pictures from files: one array of many, or a folder of images; brought to the shape of a screen in grey levels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from graphtwin.extras import require_packages
+from graphtwin.insilico.stimuli.screen import Screen
+
+if TYPE_CHECKING:
+    import torch
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")  # endings of the files of a folder that are taken as images
+log = logging.getLogger("graphtwin")
+
+
+def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndarray, "rows columns"]]:
+    """Some pictures in grey levels, each in its own size.
+
+    Args:
+        path: A .npy of pictures [pictures rows columns], or a folder of images, in the order of their names.
+        numbers: Numbers of the pictures, from 0.
+    """
+    place = Path(path)
+    if place.is_dir():
+        files = _files(place)
+        return [_image(file) for file in _chosen(files, numbers, path)]
+    if place.suffix != ".npy":
+        raise ValueError(f"{path}: no .npy and no folder of images. Give one of them.")
+    if not place.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Give the path of a .npy of pictures, or of a folder of images.")
+    album = np.load(place, mmap_mode="r")
+    if album.ndim != 3:
+        raise ValueError(f"{path}: an array of shape {album.shape}. Give grey levels [pictures rows columns].")
+    return [np.asarray(picture) for picture in _chosen(album, numbers, path)]
+
+
+def in_contrast(
+    pictures: Sequence[Num[np.ndarray, "rows columns"]], black: float, white: float, screen: Screen, path: str
+) -> Float[torch.Tensor, "pictures height width"]:
+    """Pictures in contrast, cut around their middle to the shape of the screen in degrees and averaged to its pixels.
+
+    Args:
+        pictures: Grey levels.
+        black: Grey level of contrast -1.
+        white: Grey level of contrast 1.
+        screen: Screen that they are shown on.
+        path: Name of the place that they come from, for errors and the log.
+    """
+    import torch
+
+    darkest, brightest = min(float(picture.min()) for picture in pictures), max(float(picture.max()) for picture in pictures)
+    if not (black <= darkest <= brightest <= white) or brightest - black < (white - black) / 100:
+        raise ValueError(
+            f"{path}: grey levels from {darkest:g} to {brightest:g}, and black is {black:g}, white {white:g}. "
+            "Give the levels of this file as black and white."
+        )
+    fitted = [_fitted(torch.as_tensor(np.array(picture, dtype=np.float32)), screen, path) for picture in pictures]
+    return torch.stack(fitted).sub_(black).mul_(2 / (white - black)).sub_(1)
+
+
+def _fitted(picture: torch.Tensor, screen: Screen, path: str) -> torch.Tensor:
+    """A picture of the screen's pixels; one that has them already is left as it is."""
+    import torch
+
+    rows, columns = picture.shape
+    if (rows, columns) == (screen.height, screen.width):
+        return picture
+    height, width = screen.extent_deg
+    taken = min(rows, round(columns * height / width)), min(columns, round(rows * width / height))
+    top, left = (rows - taken[0]) // 2, (columns - taken[1]) // 2
+    cut = picture[top : top + taken[0], left : left + taken[1]]
+    _say_resized(path, (rows, columns), taken, (screen.height, screen.width))
+    size = screen.height, screen.width
+    return torch.nn.functional.interpolate(cut[None, None], size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
+
+
+@lru_cache(maxsize=256)
+def _say_resized(path: str, size: tuple[int, int], taken: tuple[int, int], screen: tuple[int, int]) -> None:
+    """Tell in the log what was done to pictures of a size, once a file and size."""
+    told = path, *size, *taken, *screen
+    log.info("%s: pictures of %d x %d pixels, of which the middle %d x %d fill the screen of %d x %d.", *told)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Images of a folder by name."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    if not files:
+        raise FileNotFoundError(f"{folder}: no image ({', '.join(IMAGES)}). Give a folder that has some.")
+    return files
+
+
+def _image(file: Path) -> Num[np.ndarray, "rows columns"]:
+    """One image in grey levels."""
+    if file.suffix.lower() == ".npy":
+        picture = np.load(file)
+        if picture.ndim != 2:
+            raise ValueError(f"{file}: an array of shape {picture.shape}. Give grey levels [rows columns].")
+        return picture
+    require_packages("images in files", "PIL")
+    from PIL import Image
+
+    with Image.open(file) as opened:
+        return np.asarray(opened.convert("L"))
+
+
+def _chosen(album: Sequence, numbers: Sequence[int] | slice, path: str) -> list:
+    """Entries of these numbers."""
+    if isinstance(numbers, slice):
+        if numbers.stop > len(album):
+            raise ValueError(f"{path}: pictures up to number {numbers.stop - 1} are asked for, of {len(album)}. Ask for fewer.")
+        return list(album[numbers])
+    beyond = [number for number in numbers if number >= len(album)]
+    if beyond:
+        raise ValueError(f"{path}: no picture of number {beyond[0]} ({len(beyond)} of {len(numbers)} asked for), of {len(album)} from 0.")
+    return [album[number] for number in numbers]
