@@ -27,9 +27,9 @@ from tqdm import tqdm
 
 from graphtwin import schema
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.coordinates import Monitor
 from graphtwin.execute import rng_for, threads
-from graphtwin.insilico import GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
+from graphtwin.insilico import GratingConfig, GratingResponses, describe_gratings, measure_tuning
+from graphtwin.insilico.stimuli import DriftingGrating, Screen, render_batch
 from graphtwin.kinds import is_finished
 from graphtwin.pipeline.pairs import with_function
 from graphtwin.report.figures import STYLE, WIDTH
@@ -120,10 +120,12 @@ def answers_to_gratings(run: Path, known: pd.DataFrame, animal: Animal) -> dict[
     onset, counted = round(config.onset_s * FRAME_RATE_HZ), round(config.counted_s * FRAME_RATE_HZ)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(units), *shape))
+    screen = Screen(stimuli.HEIGHT, stimuli.WIDTH, frame_rate_hz=FRAME_RATE_HZ, grey=GREY, amplitude=GREY)
     for at in np.ndindex(shape):
         spatial, temporal = config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / FRAME_RATE_HZ
-        drift = drifting_grating(at[0] * 360 / shape[0], spatial, temporal, (stimuli.HEIGHT, stimuli.WIDTH), onset + counted, Monitor())
-        rates = visual_rates(neurons, (GREY + GREY * drift).astype(np.float32))[:, onset:]
+        frequencies = {"cycles_per_degree": spatial, "cycles_per_second": temporal * FRAME_RATE_HZ}
+        grating = DriftingGrating(direction_deg=at[0] * 360 / shape[0], duration_s=(onset + counted) / FRAME_RATE_HZ, **frequencies)
+        rates = visual_rates(neurons, render_batch([grating], screen)[0].numpy())[:, onset:]
         mean[:, *at] = rates.mean(1)
         modulation[:, *at] = 2 * np.abs(rates @ np.exp(-2j * np.pi * temporal * np.arange(counted))) / counted
     found = {}

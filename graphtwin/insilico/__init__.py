@@ -1,6 +1,6 @@
 """In silico experiments: stimuli shown to a responder, and what its answers say of units."""
 
-from graphtwin.insilico.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, drifting_grating, measure_tuning
+from graphtwin.insilico.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, measure_tuning
 from graphtwin.insilico.responder import Responder, clip_responses
 from graphtwin.insilico.signal_correlation import binned, correlation_blocks
 
@@ -13,6 +13,5 @@ __all__ = [
     "clip_responses",
     "correlation_blocks",
     "describe_gratings",
-    "drifting_grating",
     "measure_tuning",
 ]

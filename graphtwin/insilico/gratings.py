@@ -12,8 +12,9 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from graphtwin.coordinates import Monitor, frames_of
+from graphtwin.coordinates import frames_of
 from graphtwin.insilico.responder import Responder
+from graphtwin.insilico.stimuli import DriftingGrating, Screen, render_batch
 from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
@@ -38,27 +39,6 @@ class GratingConfig(BaseModel):
     counted_s: float = Field(1.0, gt=0, description="Seconds of each grating that count, rounded to whole cycles, one at least.")
     onset_s: float = Field(0.5, ge=0, description="Seconds of each grating that do not count, and of the grey screen before it.")
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
-
-
-def drifting_grating(
-    direction: float, cycles_per_degree: float, cycles_per_frame: float, size: tuple[int, int], frames: int, monitor: Monitor
-) -> Float[np.ndarray, "frames height width"]:
-    """A sine of amplitude 1 that drifts over the whole monitor.
-
-    Args:
-        direction: Direction of drift, degrees: 0 rightwards, 90 upwards.
-        cycles_per_degree: Spatial frequency at the centre of the monitor, cycles per degree.
-        cycles_per_frame: Temporal frequency of the drift, cycles per frame.
-        size: Height and width of the video, pixels.
-        frames: Length of the video, frames.
-        monitor: Screen that the video fills.
-    """
-    height, width = size
-    of_a_pixel = monitor.degrees_a_pixel(height, width)
-    degrees = [scale * (np.arange(pixels) - (pixels - 1) / 2) for scale, pixels in zip(of_a_pixel, size, strict=True)]
-    angle = np.radians(direction)
-    along = np.cos(angle) * degrees[1] - np.sin(angle) * degrees[0][:, None]
-    return np.cos(2 * np.pi * (cycles_per_degree * along - cycles_per_frame * np.arange(frames)[:, None, None])).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -90,13 +70,15 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
     grey, deviation = responder.grey
     onset = frames_of(config.onset_s, rate)
     before = np.full((onset, *size), grey, dtype=np.float32)
+    screen = Screen(*size, responder.monitor, rate, grey, config.contrast_sd * deviation)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(responder.units), *shape))
     for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False):
         direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
         counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # number of frames that whole cycles last
-        drift = drifting_grating(direction, spatial, temporal, size, onset + counted, responder.monitor)
-        video = np.concatenate([before, grey + config.contrast_sd * deviation * drift]).astype(np.float32)
+        drift = {"cycles_per_degree": spatial, "cycles_per_second": temporal * rate, "duration_s": (onset + counted) / rate}
+        shown = render_batch([DriftingGrating(direction_deg=direction, **drift)], screen)[0]
+        video = np.concatenate([before, shown.numpy()])
         answers = responder.respond(video)
         rest, answers = answers[onset // 2 : onset].mean(0), answers[2 * onset :]
         wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
@@ -105,24 +87,38 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
     return GratingResponses(mean, modulation)
 
 
-def slow_enough(config: GratingConfig, rate_hz: float) -> GratingConfig:
-    """The gratings that move by less than half a cycle a frame; others would seem to drift back. The log counts those left out.
+def seen_as_they_are(config: GratingConfig, responders: Sequence[Responder]) -> GratingConfig:
+    """The gratings of at most half a cycle a pixel that move by less than half a cycle a frame; others would seem coarser, or drift back.
+
+    The log counts those left out.
 
     Args:
         config: Settings of the gratings that are to be shown.
-        rate_hz: Frames a second of the videos; NaN leaves none out.
+        responders: Responders that are to see them; the coarsest pixels and the rarest frames decide. NaN frames a second leave none out.
     """
-    kept = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate_hz)
-    if not kept:
+    rate = min(responder.frame_rate_hz for responder in responders)
+    pixel = max(max(responder.monitor.degrees_a_pixel(*responder.size)) for responder in responders)
+    slow = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate)
+    coarse = tuple(cycles for cycles in config.cycles_per_degree if 2 * cycles * pixel <= 1)
+    if not slow:
         raise ValueError(
-            f"gratings: none of {len(config.cycles_per_second)} temporal frequencies is below half of the {rate_hz:.3g} frames a second "
+            f"gratings: none of {len(config.cycles_per_second)} temporal frequencies is below half of the {rate:.3g} frames a second "
             f"that the twin sees (slowest {min(config.cycles_per_second):g} Hz). Ask for a slower drift."
         )
-    left_out = [f"{cycles:g}" for cycles in config.cycles_per_second if cycles not in kept]
-    if left_out:
-        told = len(left_out), len(config.cycles_per_second), rate_hz, ", ".join(left_out)
-        log.warning("gratings: %d of %d temporal frequencies left out, too fast for %.3g frames a second: %s Hz.", *told)
-    return config.model_copy(update={"cycles_per_second": kept})
+    if not coarse:
+        raise ValueError(
+            f"gratings: none of {len(config.cycles_per_degree)} spatial frequencies is at most half a cycle a pixel of {pixel:.3g} degrees "
+            f"(coarsest {min(config.cycles_per_degree):g} cycles per degree). Ask for {0.5 / pixel:.2g} or less."
+        )
+    for what, all_of_them, kept, why, unit in (
+        ("temporal", config.cycles_per_second, slow, f"too fast for {rate:.3g} frames a second", "Hz"),
+        ("spatial", config.cycles_per_degree, coarse, f"too fine for pixels of {pixel:.3g} degrees", "cycles per degree"),
+    ):
+        left_out = [f"{cycles:g}" for cycles in all_of_them if cycles not in kept]
+        if left_out:
+            told = len(left_out), len(all_of_them), what, why, ", ".join(left_out), unit
+            log.warning("gratings: %d of %d %s frequencies left out, %s: %s %s.", *told)
+    return config.model_copy(update={"cycles_per_second": slow, "cycles_per_degree": coarse})
 
 
 def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
@@ -142,7 +138,7 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
         `describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
     """
-    config = slow_enough(config or GratingConfig(), min(responder.frame_rate_hz for responder in responders))
+    config = seen_as_they_are(config or GratingConfig(), responders)
     tables = []
     for responder in responders:
         found = describe_gratings(grating_responses(responder, config, progress), config)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from graphtwin.coordinates import Monitor
-from graphtwin.insilico.gratings import GratingConfig, drifting_grating, measure_tuning
+from graphtwin.insilico.gratings import GratingConfig, grating_responses, measure_tuning
 from graphtwin.insilico.responder import clip_responses
 from graphtwin.insilico.signal_correlation import binned, correlation_blocks
+from graphtwin.insilico.stimuli import DriftingGrating, Screen
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
@@ -28,6 +29,14 @@ SIZE, RATE = (36, 64), 30.0
 PREFERRED = np.array([0.0, 90.0, 225.0, 157.5])
 
 
+def drifting_grating(direction: float, cycles_per_frame: float, frames: int) -> np.ndarray:
+    """A grating of 0.045 cycles a degree in contrast."""
+    shown = DriftingGrating(
+        direction_deg=direction, cycles_per_degree=0.045, cycles_per_second=cycles_per_frame * RATE, duration_s=frames / RATE
+    )
+    return shown.render(Screen(*SIZE, frame_rate_hz=RATE)).numpy()
+
+
 def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = None) -> FittedTwin:
     """A twin whose units answer when a grating of 0.045 cycles a degree drifts their way, and whose last one never changes its mind.
 
@@ -37,7 +46,7 @@ def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = No
     config = FoundationConfig(twin=TwinConfig(core=core, bf16=False, family="poisson" if signed_from is None else "gaussian"))
     units = len(PREFERRED) + 1
     twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
-    waves = np.stack([drifting_grating(angle, 0.045, 0.25, SIZE, 2, Monitor()) for angle in PREFERRED])
+    waves = np.stack([drifting_grating(angle, 0.25, 2) for angle in PREFERRED])
     carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
@@ -66,15 +75,34 @@ def test_tuning_of_signed_responses_is_of_what_gratings_add_whatever_their_zero(
     assert tables[0].iloc[-1][number].isna().all()  # a unit that no grating drives prefers nothing
 
 
-def test_a_grating_drifts_its_way_at_its_frequency():
-    shown = drifting_grating(90.0, 0.05, 0.125, SIZE, 9, Monitor())
-    assert shown[8] == pytest.approx(shown[0], abs=1e-4)  # eight frames a cycle
-    assert shown[:, :, 0] == pytest.approx(shown[:, :, -1], abs=1e-5)  # upwards: all columns alike
-    lines = shown[:, :, 0]
-    degrees_a_row = np.degrees(31.0 / 36 / 15)
-    rows_a_frame = 0.125 / 0.05 / degrees_a_row
-    down = np.interp(np.arange(36) + rows_a_frame, np.arange(36), lines[0])
-    assert np.corrcoef(down[:30], lines[1][:30])[0, 1] > 0.95  # what was lower is there a frame later
+def test_gratings_are_shown_as_the_formula_says_each_after_grey():
+    """The whole video of each grating, against a cosine reckoned here in double precision."""
+    seen = []
+    animal = responders(motion_detectors())[0]
+
+    class Watcher:
+        name, units, frame_rate_hz, size, grey, monitor, signed = (
+            getattr(animal, name) for name in ("name", "units", "frame_rate_hz", "size", "grey", "monitor", "signed")
+        )
+
+        def respond(self, video: np.ndarray, progress: bool = False) -> np.ndarray:
+            seen.append(video)
+            return np.ones((len(video), len(animal.units)))
+
+    config = GratingConfig(directions=4, cycles_per_degree=(0.03, 0.06), cycles_per_second=(4.0,), counted_s=0.5, onset_s=0.2)
+    grating_responses(Watcher(), config)
+    assert len(seen) == 8
+    grey, deviation = animal.grey
+    down, across = Monitor().degrees_a_pixel(*SIZE)
+    up, right = -down * (np.arange(36) - 17.5)[:, None], across * (np.arange(64) - 31.5)
+    for number, video in enumerate(seen):
+        angle, spatial = np.radians(90.0 * (number // 2)), (0.03, 0.06)[number % 2]
+        time = np.arange(6 + 15)[:, None, None] * 4.0 / RATE
+        along = np.cos(angle) * right + np.sin(angle) * up
+        wanted = grey + config.contrast_sd * deviation * np.cos(2 * np.pi * (spatial * along - time))
+        assert video.dtype == np.float32
+        assert (video[:6] == np.float32(grey)).all()
+        np.testing.assert_allclose(video[6:], wanted, rtol=0, atol=2e-4)  # a few roundings of 255 in single precision
 
 
 def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
@@ -96,7 +124,7 @@ def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found()
 
 def test_units_that_add_light_and_dark_and_rectify_are_simple():
     fitted = motion_detectors()
-    filters = torch.as_tensor(drifting_grating(0.0, 0.045, 0.25, SIZE, 5, Monitor())).flatten(1)
+    filters = torch.as_tensor(drifting_grating(0.0, 0.25, 5)).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
         return torch.relu(video[0].flatten(1) @ filters.T)[None, :, :, None], {}
@@ -117,6 +145,15 @@ def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
     assert "1 of 3 temporal frequencies left out, too fast for 6.3 frames a second: 4 Hz" in caplog.text
     with pytest.raises(ValueError, match=r"none of 3 temporal frequencies is below half of the 2 frames a second"):
         measure_tuning(responders(motion_detectors(frame_rate_hz=2.0)))
+
+
+def test_gratings_too_fine_for_the_pixels_are_left_out_and_counted(caplog):
+    config = GratingConfig(directions=4, cycles_per_degree=(0.03, 0.2), cycles_per_second=(2.0,), counted_s=0.5, onset_s=0.2)
+    table = measure_tuning(responders(motion_detectors()), config)  # pixels of 3.29 degrees
+    assert table["spatial_frequency_cpd"].to_numpy() == pytest.approx(0.03)
+    assert "1 of 2 spatial frequencies left out, too fine for pixels of 3.29 degrees: 0.2 cycles per degree" in caplog.text
+    with pytest.raises(ValueError, match=r"none of 1 spatial frequencies is at most half a cycle a pixel of 3.29 degrees .* 0.15 or less"):
+        measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.2,)))
 
 
 def test_pictures_do_not_drift():

@@ -112,7 +112,7 @@ class Monet(Stimulus):
         x = x[:, : int((x < self.highest_cycles_per_degree).sum())]
         length = frames_of(self.segment_s, screen.frame_rate_hz) if screen.shows_movies else frames
         segment, within = np.divmod(np.arange(frames), length)
-        angles = np.radians(self.directions_deg(segment[-1] + 1))
+        angles = np.radians(self.directions_deg(int(segment[-1]) + 1))
         travelled = 2 * np.pi * self.degrees_per_second * within / rate
         turns = (travelled * np.sin(angles[segment]))[:, None] * y[:, 0], (travelled * np.cos(angles[segment]))[:, None] * x[0]
         in_y, in_x = (torch.as_tensor(np.exp(-1j * turn).astype(np.complex64), device=device) for turn in turns)

@@ -21,7 +21,7 @@ IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")  # endings o
 log = logging.getLogger("graphtwin")
 
 
-def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndarray, "rows columns"]]:
+def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndarray, "_ _"]]:
     """Some pictures in grey levels, each in its own size.
 
     Args:
@@ -43,7 +43,7 @@ def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndar
 
 
 def in_contrast(
-    pictures: Sequence[Num[np.ndarray, "rows columns"]], black: float, white: float, screen: Screen, path: str
+    pictures: Sequence[Num[np.ndarray, "_ _"]], black: float, white: float, screen: Screen, path: str
 ) -> Float[torch.Tensor, "pictures height width"]:
     """Pictures in contrast, cut around their middle to the shape of the screen in degrees and averaged to its pixels.
 
@@ -57,7 +57,8 @@ def in_contrast(
     import torch
 
     darkest, brightest = min(float(picture.min()) for picture in pictures), max(float(picture.max()) for picture in pictures)
-    if not (black <= darkest <= brightest <= white) or brightest - black < (white - black) / 100:
+    scaled = brightest - black <= (white - black) / 100 and any((picture % 1 != 0).any() for picture in pictures)  # to 0 to 1, it seems
+    if not black <= darkest <= brightest <= white or scaled:
         raise ValueError(
             f"{path}: grey levels from {darkest:g} to {brightest:g}, and black is {black:g}, white {white:g}. "
             "Give the levels of this file as black and white."
@@ -111,7 +112,7 @@ def _image(file: Path) -> Num[np.ndarray, "rows columns"]:
         return np.asarray(opened.convert("L"))
 
 
-def _chosen(album: Sequence, numbers: Sequence[int] | slice, path: str) -> list:
+def _chosen(album: Sequence | np.ndarray, numbers: Sequence[int] | slice, path: str) -> list:
     """Entries of these numbers."""
     if isinstance(numbers, slice):
         if numbers.stop > len(album):

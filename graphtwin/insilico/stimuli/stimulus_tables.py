@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeVar
 
+import numpy as np
 import tomli_w
 
 from graphtwin.config import set_at
@@ -59,14 +60,15 @@ def stimuli_of(tables: Sequence[Mapping[str, Any]], origin: str = "stimuli") -> 
     return found
 
 
-def series(base: Some, **values: Sequence[Any]) -> list[Some]:
+def series(base: Some, **values: Any) -> list[Some]:
     """A stimulus at every combination of some values of its parameters; the last parameter changes fastest.
 
     Args:
         base: Stimulus that has all other parameters.
-        values: Values by parameter; one of a part within is named with dots, as `**{"part.contrast": [0.1, 1.0]}`.
+        values: Lists of values by parameter; one of a part within is named with dots, as `**{"part.contrast": [0.1, 1.0]}`.
     """
-    empty = [name for name, choices in values.items() if isinstance(choices, str) or not isinstance(choices, Sequence) or not choices]
+    values = {name: choices.tolist() if isinstance(choices, np.ndarray) else choices for name, choices in values.items()}
+    empty = [name for name, choices in values.items() if not isinstance(choices, list | tuple | range) or not choices]
     if empty:
         raise ValueError(f"series of {base.kind}: {', '.join(empty)}: no list of values. Give one value at least.")
     found = []

@@ -88,11 +88,11 @@ class Trippy(Stimulus):
         import torch
 
         (height, width), (down, across) = screen.extent_deg, screen.degrees_a_pixel
-        rows, columns = (_smooth(extent, step, self.patch_deg) for extent, step in ((height, down), (width, across)))
+        rows, columns = (smoothing(extent, step, self.patch_deg) for extent, step in ((height, down), (width, across)))
+        times = np.ones((frames, 1))
         if self.moves:
-            times = _smooth(frames / screen.frame_rate_hz, 1 / screen.frame_rate_hz, self.phase_sd / (2 * math.pi * self.cycles_per_second))
-        else:
-            times = np.ones((frames, 1))
+            slowness = self.phase_sd / (2 * math.pi * self.cycles_per_second)  # seconds over which the phase is correlated
+            times = smoothing(frames / screen.frame_rate_hz, 1 / screen.frame_rate_hz, slowness)
         rng = rng_for(self.seed, "trippy")
         start = rng.uniform(0, 2 * math.pi)  # without it grey would be brighter than the middle on average
         noise = self.phase_sd * rng.standard_normal((times.shape[1], rows.shape[1], columns.shape[1]))
@@ -101,8 +101,14 @@ class Trippy(Stimulus):
         return (up @ in_time @ right.T).add_(start)
 
 
-def _smooth(extent: float, step: float, length: float) -> Float[np.ndarray, "places knots"]:
-    """A matrix that makes a smooth Gaussian process of variance 1 and correlation exp(-d^2 / (2 length^2)) out of white noise."""
+def smoothing(extent: float, step: float, length: float) -> Float[np.ndarray, "places knots"]:
+    """A matrix that makes a smooth Gaussian process of variance 1 and correlation exp(-d^2 / (2 length^2)) out of white noise.
+
+    Args:
+        extent: Length that the process is wanted over.
+        step: Distance between its places; the first is at 0.
+        length: Length of its correlation, in the same unit.
+    """
     places, between = np.arange(round(extent / step)) * step, length / 2
     knots = np.arange(-2 * length, extent + 2 * length + between, between)
     kernel = np.exp(-(((places[:, None] - knots) / length) ** 2))
