@@ -104,8 +104,10 @@ def growing_discs(
         screen: Screen that they lie on.
         device: Device on which they are made.
     """
-    distances = _distances(centres, screen, device).float()
-    return _inside(distances[:, None], distances.new_tensor(diameters)[:, :, None, None], screen)
+    a_pixel = _a_pixel(screen)
+    distances = (_distances(centres, screen, device) / a_pixel).float()
+    radii = distances.new_tensor(np.asarray(diameters, dtype=np.float64) / (2 * a_pixel) + 0.5)
+    return (radii[:, :, None, None] - distances[:, None]).clamp_(0, 1)
 
 
 def _distances(
@@ -119,5 +121,9 @@ def _distances(
 
 def _inside(distances: torch.Tensor, diameters: torch.Tensor, screen: Screen) -> torch.Tensor:
     """The part of each pixel that lies within a disc, its edge one pixel wide."""
-    a_pixel = float(np.sqrt(np.prod(screen.degrees_a_pixel)))
-    return ((diameters / 2 - distances) / a_pixel + 0.5).clamp(0, 1)
+    return ((diameters / 2 - distances) / _a_pixel(screen) + 0.5).clamp(0, 1)
+
+
+def _a_pixel(screen: Screen) -> float:
+    """Degrees that an edge is wide: the side of a square as large as a pixel."""
+    return float(np.sqrt(np.prod(screen.degrees_a_pixel)))

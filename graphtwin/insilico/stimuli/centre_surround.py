@@ -76,4 +76,4 @@ class CentreSurround(Stimulus):
         discs = [(stimulus.x_deg, stimulus.y_deg, stimulus.centre_diameter_deg, 0.0) for stimulus in stimuli]
         around = [(s.x_deg, s.y_deg, s.surround_diameter_deg, s.surround_inner_diameter_deg) for s in stimuli]
         centre = drawn(inner, screen, frames, device, rings(discs, screen, device))
-        return centre.add_(drawn(outer, screen, frames, device, rings(around, screen, device)))
+        return drawn(outer, screen, frames, device, rings(around, screen, device), onto=centre)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from pydantic import Field
 
 from graphtwin.coordinates import frames_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 
-SD_OF_CONTRAST = 1 / 3  # standard deviation of the noise as a part of its contrast; what lies beyond the contrast, 0.3 %, is cut off
+SD_OF_CONTRAST = 1 / 3  # standard deviation of the noise as a part of its contrast; what lies beyond the contrast, 0.2 %, is cut off
 
 
 class Monet(Stimulus):
@@ -82,8 +82,8 @@ class Monet(Stimulus):
         Args:
             segments: Number of segments.
         """
-        rounds = range(math.ceil(segments / self.directions))
-        orders = [rng_for(self.seed, "monet", "directions", at).permutation(self.directions) for at in rounds]
+        rng = rng_for(self.seed, "monet", "directions")
+        orders = [rng.permutation(self.directions) for _ in range(math.ceil(segments / self.directions))]
         return np.concatenate(orders)[:segments] * 360.0 / self.directions
 
     @classmethod
@@ -95,30 +95,33 @@ class Monet(Stimulus):
 
         found = torch.empty(len(stimuli), frames, screen.height, screen.width, device=device)
         for clip, stimulus in zip(found, stimuli, strict=True):
-            torch.clamp(stimulus.noise(screen, frames, device), -stimulus.contrast, stimulus.contrast, out=clip)
+            stimulus.noise(screen, frames, device, out=clip).clamp_(-stimulus.contrast, stimulus.contrast)
         return found
 
-    def noise(self, screen: Screen, frames: int, device: str | torch.device = "cpu") -> Float[torch.Tensor, "frames height width"]:
+    def noise(
+        self, screen: Screen, frames: int, device: str | torch.device = "cpu", out: torch.Tensor | None = None
+    ) -> Float[torch.Tensor, "frames height width"]:
         """The noise before anything is cut off: each segment a spectrum, whose waves turn from frame to frame.
 
         Args:
             screen: Screen that it is drawn on.
             frames: Number of frames.
             device: Device on which it is drawn.
+            out: Frames that it is drawn into; None makes new ones.
         """
         import torch
 
         rate, (x, y) = screen.frame_rate_hz if screen.shows_movies else 1.0, _waves(screen)
-        x = x[:, : int((x < self.highest_cycles_per_degree).sum())]
         length = frames_of(self.segment_s, screen.frame_rate_hz) if screen.shows_movies else frames
         segment, within = np.divmod(np.arange(frames), length)
         angles = np.radians(self.directions_deg(int(segment[-1]) + 1))
+        spectra = torch.as_tensor(_spectra(self, angles, screen), device=device)
+        x = x[:, : spectra.shape[2]]
         travelled = 2 * np.pi * self.degrees_per_second * within / rate
         turns = (travelled * np.sin(angles[segment]))[:, None] * y[:, 0], (travelled * np.cos(angles[segment]))[:, None] * x[0]
-        in_y, in_x = (torch.as_tensor(np.exp(-1j * turn).astype(np.complex64), device=device) for turn in turns)
-        spectra = np.stack([_spectrum(self, at, angle, screen)[:, : x.size] for at, angle in enumerate(angles)])
-        waves = torch.as_tensor(spectra, device=device)[segment] * in_y[:, :, None] * in_x[:, None]
-        return torch.fft.irfft(torch.fft.ifft(waves, dim=1), n=screen.width, dim=2)
+        in_y, in_x = (torch.as_tensor(-turn, dtype=torch.float32, device=device) for turn in turns)
+        drift = torch.polar(torch.ones_like(in_y), in_y)[:, :, None] * torch.polar(torch.ones_like(in_x), in_x)[:, None]
+        return torch.fft.irfft(torch.fft.ifft(drift.mul_(spectra[segment]), dim=1), n=screen.width, dim=2, out=out)
 
 
 def _waves(screen: Screen) -> tuple[Float[np.ndarray, "1 half"], Float[np.ndarray, "height 1"]]:
@@ -134,13 +137,15 @@ def _band(stimulus: Monet, x: Float[np.ndarray, "1 half"], y: Float[np.ndarray, 
     return np.where(np.abs(octave) < 1, np.cos(np.pi / 2 * octave) ** 2, 0.0)
 
 
-def _spectrum(stimulus: Monet, segment: int, angle: float, screen: Screen) -> np.ndarray:
-    """Waves of one segment: white noise, filtered, of the standard deviation that the contrast asks for."""
+def _spectra(stimulus: Monet, angles: Float[np.ndarray, " segments"], screen: Screen) -> Complex[np.ndarray, "segments height kept"]:
+    """Waves of all segments up to the end of the band: white noise, filtered, of the standard deviation that the contrast asks for."""
     x, y = _waves(screen)
-    off = np.angle(np.exp(2j * (np.arctan2(y, x) - angle))) / 2
-    amplitude = _band(stimulus, x, y) * np.exp(-0.5 * (off / np.radians(stimulus.orientation_sd_deg)) ** 2)
-    white = rng_for(stimulus.seed, "monet", "noise", segment).standard_normal((screen.height, screen.width), dtype=np.float32)
-    waves = np.fft.rfft2(white) * amplitude
-    twice = np.where((x == 0) | (x == x[0, -1]) & (screen.width % 2 == 0), 1.0, 2.0)  # waves that stand for their mirror images too
-    sd = np.sqrt((np.abs(waves) ** 2 * twice).sum()) / white.size
+    kept = int((x < stimulus.highest_cycles_per_degree).sum())
+    twice = np.where((x == 0) | (x == x[0, -1]) & (screen.width % 2 == 0), 1.0, 2.0)[:, :kept]  # waves that stand for mirror images too
+    x = x[:, :kept]
+    off = (np.arctan2(y, x) - angles[:, None, None] + np.pi / 2) % np.pi - np.pi / 2
+    amplitude = (_band(stimulus, x, y) * np.exp(-0.5 * (off / np.radians(stimulus.orientation_sd_deg)) ** 2)).astype(np.float32)
+    white = rng_for(stimulus.seed, "monet", "noise").standard_normal((len(angles), screen.height, screen.width), dtype=np.float32)
+    waves = np.fft.rfft2(white)[:, :, :kept] * amplitude
+    sd = np.sqrt((np.abs(waves) ** 2 * twice).sum((1, 2), keepdims=True)) / (screen.height * screen.width)
     return (waves * (SD_OF_CONTRAST * stimulus.contrast / sd)).astype(np.complex64)

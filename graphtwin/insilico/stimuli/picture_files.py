@@ -56,31 +56,33 @@ def in_contrast(
     """
     import torch
 
-    darkest, brightest = min(float(picture.min()) for picture in pictures), max(float(picture.max()) for picture in pictures)
-    scaled = brightest - black <= (white - black) / 100 and any((picture % 1 != 0).any() for picture in pictures)  # to 0 to 1, it seems
+    sizes = {picture.shape for picture in pictures}
+    alike = [np.stack(pictures)] if len(sizes) == 1 else [picture[None] for picture in pictures]
+    darkest, brightest = min(float(album.min()) for album in alike), max(float(album.max()) for album in alike)
+    scaled = brightest - black <= (white - black) / 100 and any((album % 1 != 0).any() for album in alike)  # to 0 to 1, it seems
     if not black <= darkest <= brightest <= white or scaled:
         raise ValueError(
             f"{path}: grey levels from {darkest:g} to {brightest:g}, and black is {black:g}, white {white:g}. "
             "Give the levels of this file as black and white."
         )
-    fitted = [_fitted(torch.as_tensor(np.array(picture, dtype=np.float32)), screen, path) for picture in pictures]
-    return torch.stack(fitted).sub_(black).mul_(2 / (white - black)).sub_(1)
+    fitted = [_fitted(torch.from_numpy(album.astype(np.float32)), screen, path) for album in alike]
+    return torch.cat(fitted).sub_(black).mul_(2 / (white - black)).sub_(1)
 
 
-def _fitted(picture: torch.Tensor, screen: Screen, path: str) -> torch.Tensor:
-    """A picture of the screen's pixels; one that has them already is left as it is."""
+def _fitted(album: torch.Tensor, screen: Screen, path: str) -> torch.Tensor:
+    """Pictures of the screen's pixels; those that have them already are left as they are."""
     import torch
 
-    rows, columns = picture.shape
+    rows, columns = album.shape[1:]
     if (rows, columns) == (screen.height, screen.width):
-        return picture
+        return album
     height, width = screen.extent_deg
     taken = min(rows, round(columns * height / width)), min(columns, round(rows * width / height))
     top, left = (rows - taken[0]) // 2, (columns - taken[1]) // 2
-    cut = picture[top : top + taken[0], left : left + taken[1]]
+    cut = album[:, None, top : top + taken[0], left : left + taken[1]]
     _say_resized(path, (rows, columns), taken, (screen.height, screen.width))
     size = screen.height, screen.width
-    return torch.nn.functional.interpolate(cut[None, None], size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
+    return torch.nn.functional.interpolate(cut, size, mode="bilinear", antialias=True, align_corners=False)[:, 0]
 
 
 @lru_cache(maxsize=256)

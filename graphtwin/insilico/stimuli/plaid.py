@@ -54,4 +54,4 @@ class Plaid(Stimulus):
     ) -> Float[torch.Tensor, "clips frames height width"]:
         """Contrast of several plaids."""
         first, second = zip(*(stimulus.waves for stimulus in stimuli), strict=True)
-        return drawn(first, screen, frames, device).add_(drawn(second, screen, frames, device))
+        return drawn(second, screen, frames, device, onto=drawn(first, screen, frames, device))

@@ -65,6 +65,7 @@ def drawn(
     frames: int,
     device: str | torch.device,
     windows: Float[torch.Tensor, "clips height width"] | None = None,
+    onto: Float[torch.Tensor, "clips frames height width"] | None = None,
 ) -> Float[torch.Tensor, "clips frames height width"]:
     """Waves that drift, one a clip. Phases are reckoned in double precision.
 
@@ -74,6 +75,7 @@ def drawn(
         frames: Number of frames of each.
         device: Device on which they are drawn.
         windows: What each wave is multiplied by; None leaves it over the whole screen.
+        onto: Clips that the waves are added to, in place; None draws them on grey.
     """
     import torch
 
@@ -91,4 +93,5 @@ def drawn(
     turns = torch.tensor([wave.cycles_per_second / rate for wave in waves], dtype=torch.float64, device=device)[:, None]
     time = (2 * np.pi * turns * torch.arange(frames, dtype=torch.float64, device=device))[:, :, None, None]
     even, odd = ((envelope * wave).float()[:, None] for wave in (space.cos(), space.sin()))
-    return (even * time.cos().float()).addcmul_(odd, time.sin().float())
+    cosine, sine = time.cos().float(), time.sin().float()
+    return (even * cosine if onto is None else onto.addcmul_(even, cosine)).addcmul_(odd, sine)

@@ -59,24 +59,30 @@ class RandomDots(Stimulus):
         if frames_of(self.lifetime_s, screen.frame_rate_hz) < 1:
             raise ValueError(f"random_dots: a lifetime of {self.lifetime_s:g} s is less than half a frame. Give a longer one.")
 
-    def places(self, screen: Screen, frames: int) -> Float[np.ndarray, "frames dots 2"]:
+    def places(self, screen: Screen, frames: int, device: str | torch.device = "cpu") -> Float[torch.Tensor, "2 frames dots"]:
         """Degrees right of and above the middle of the screen of every dot; the first ones are those that move together.
 
         Args:
             screen: Screen that they are drawn on.
             frames: Number of frames.
+            device: Device on which they are reckoned, in double precision.
         """
-        life, (height, width) = frames_of(self.lifetime_s, screen.frame_rate_hz), screen.extent_deg
-        torus = np.array([width, height]) + self.diameter_deg  # a dot has left before it comes in again
-        first_age = rng_for(self.seed, "random dots", "ages").permutation(self.dots) * life // self.dots
-        age = np.arange(frames)[:, None] + first_age
-        lives, dot = age // life, np.arange(self.dots)
-        drawn = rng_for(self.seed, "random dots", "lives").random((frames // life + 2, self.dots, 3))[lives, dot]
-        together = dot < round(self.coherence * self.dots)
-        heading = np.where(together, np.radians(self.direction_deg), 2 * np.pi * drawn[..., 2])
-        travelled = (self.degrees_per_second / screen.frame_rate_hz) * (age % life)
-        step = travelled[..., None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
-        return (drawn[..., :2] * torus + step) % torus - torus / 2
+        import torch
+
+        life, (height, width), rng = frames_of(self.lifetime_s, screen.frame_rate_hz), screen.extent_deg, rng_for(self.seed, "random dots")
+        first_age = rng.permutation(self.dots) * life // self.dots
+        drawn = rng.random((frames // life + 2, self.dots, 3))
+        torus = np.array([width, height])[:, None, None] + self.diameter_deg  # a dot has left before it comes in again
+        together = np.arange(self.dots) < round(self.coherence * self.dots)
+        heading = np.where(together, math.radians(self.direction_deg), 2 * np.pi * drawn[..., 2])
+        step = (self.degrees_per_second / screen.frame_rate_hz) * np.stack([np.cos(heading), np.sin(heading)])
+        life_of_age = torch.arange(frames, device=device)[:, None] + torch.as_tensor(first_age, device=device)
+        lives, age = life_of_age // life, life_of_age % life
+        born, a_frame = (torch.as_tensor(part, device=device).flatten(1) for part in (drawn[..., :2].transpose(2, 0, 1) * torus, step))
+        of_life = (lives * self.dots + torch.arange(self.dots, device=device)).flatten()
+        place = (born[:, of_life] + a_frame[:, of_life] * age.flatten()).view(2, frames, self.dots)
+        around = torch.as_tensor(torus, device=device)
+        return place - around * ((place / around).floor() + 0.5)
 
     @classmethod
     def draw(
@@ -87,33 +93,29 @@ class RandomDots(Stimulus):
 
         found = torch.zeros(len(stimuli), frames, screen.height, screen.width, device=device)
         for clip, stimulus in zip(found, stimuli, strict=True):
-            where, covered = _covered(stimulus.places(screen, frames), stimulus.diameter_deg, screen, device)
-            sign = torch.where(torch.arange(stimulus.dots, device=device) % 2 == 0, 1.0, -1.0)[None, :, None, None]
-            clip.view(-1).index_add_(0, where.flatten(), (sign * covered).flatten())
-            clip.clamp_(-1, 1).mul_(stimulus.contrast)
+            where, covered = _covered(stimulus.places(screen, frames, device), stimulus.diameter_deg, screen)
+            covered[..., 1::2].neg_()  # every other dot is black
+            clip.view(-1).scatter_add_(0, where.flatten(), covered.flatten())
+            clip.clamp_(-SHADES, SHADES).mul_(stimulus.contrast / SHADES)
         return found
 
 
-def _covered(
-    places: Float[np.ndarray, "frames dots 2"], diameter: float, screen: Screen, device: str | torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels around every dot as places in the flat movie, and how much of each is covered, 0 for those beyond the screen."""
+def _covered(places: Float[torch.Tensor, "2 frames dots"], diameter: float, screen: Screen) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels around every dot as places in the flat movie, and how much of each is covered, 0 to SHADES; 0 of those beyond the screen."""
     import torch
 
-    (down, across), a_pixel = screen.degrees_a_pixel, math.sqrt(math.prod(screen.degrees_a_pixel))
-    middle = torch.as_tensor(places, dtype=torch.float32, device=device)
-    column, row = middle[..., 0] / across + (screen.width - 1) / 2, (screen.height - 1) / 2 - middle[..., 1] / down
+    (down, across), a_pixel, device = screen.degrees_a_pixel, math.sqrt(math.prod(screen.degrees_a_pixel)), places.device
+    right, up = places.float()
+    column, row = right / across + (screen.width - 1) / 2, (screen.height - 1) / 2 - up / down
 
-    def around(place: torch.Tensor, degrees: float) -> tuple[torch.Tensor, torch.Tensor]:
-        reach = math.ceil((diameter / 2 + a_pixel / 2) / degrees)
-        near = place.round()[..., None] + torch.arange(-reach, reach + 1, device=device)
-        return near.long(), ((near - place[..., None]) * degrees) ** 2
+    def around(place: torch.Tensor, degrees: float, pixels: int) -> tuple[torch.Tensor, torch.Tensor]:
+        reach = (diameter / 2 + a_pixel / 2) / degrees  # pixels that the soft edge ends at
+        near = (place - reach).ceil() + torch.arange(math.ceil(2 * reach), device=device)[:, None, None]
+        apart = ((near - place) * (SHADES * degrees / a_pixel)) ** 2
+        return near.clamp(0, pixels - 1).long(), apart.masked_fill_((near < 0) | (near >= pixels), math.inf)
 
-    (rows, off_rows), (columns, off_columns) = around(row, down), around(column, across)
-    distance = (off_rows[..., :, None] + off_columns[..., None, :]).sqrt_()
-    covered = ((diameter / 2 - distance) / a_pixel + 0.5).clamp_(0, 1).mul_(SHADES).round_().div_(SHADES)
-    on_rows, on_columns = (rows >= 0) & (rows < screen.height), (columns >= 0) & (columns < screen.width)
-    covered *= on_rows[..., :, None] & on_columns[..., None, :]
-    first = torch.arange(len(places), device=device)[:, None, None] * screen.height
-    where = (first + rows.clamp(0, screen.height - 1))[..., :, None] * screen.width + columns.clamp(0, screen.width - 1)[..., None, :]
-    return where, covered
+    (rows, off_rows), (columns, off_columns) = around(row, down, screen.height), around(column, across, screen.width)
+    distance = (off_rows[:, None] + off_columns).sqrt_()
+    covered = distance.neg_().add_(SHADES * (diameter / 2 / a_pixel + 0.5)).clamp_(0, SHADES).round_()
+    first = torch.arange(places.shape[1], device=device)[:, None] * screen.height
+    return ((first + rows) * screen.width)[:, None] + columns, covered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from jaxtyping import Float
@@ -58,9 +59,9 @@ class Superposed(Stimulus):
         import torch
 
         shown = iter(rendered([part for stimulus in stimuli for part in stimulus.parts], screen, device))
-        sums = torch.stack([torch.stack([next(shown) for _ in stimulus.parts]).sum(0) for stimulus in stimuli])
-        beyond = sums.abs() > 1 + ROUNDING
-        if beyond.any():
+        sums = torch.stack([reduce(torch.Tensor.add_, [next(shown) for _ in stimulus.parts]) for stimulus in stimuli])
+        if max(-float(sums.min()), float(sums.max())) > 1 + ROUNDING:
+            beyond = sums.abs() > 1 + ROUNDING
             raise ValueError(
                 f"superposed: contrast reaches {float(sums.abs().max()):.3g} in {int(beyond.sum())} of {beyond.numel()} pixels of "
                 f"{len(stimuli)} stimuli, and the screen ends at 1. Give the parts less contrast."

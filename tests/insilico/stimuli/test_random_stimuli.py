@@ -57,8 +57,8 @@ def test_monet_shows_every_direction_once_a_round_each_for_its_time_at_its_contr
     alike = [np.corrcoef(shown[at].ravel(), shown[at + 1].ravel())[0, 1] for at in range(119)]
     assert np.flatnonzero(np.array(alike) < 0.5).tolist() == [12 * segment - 1 for segment in range(1, 10)]
     assert np.abs(noise.render(SCREEN).numpy()).max() == np.float32(0.6)
-    beyond = [(np.abs(Monet(**ONE, seed=seed).noise(SCREEN, 1).numpy()) > 1).mean() for seed in range(40)]
-    assert np.mean(beyond) == pytest.approx(0.0027, abs=0.0012)  # three standard deviations
+    beyond = [(np.abs(Monet(**ONE, seed=seed).noise(SCREEN, 1).numpy()) > 1).mean() for seed in range(200)]
+    assert 0.001 < np.mean(beyond) < 0.0027  # beyond three standard deviations: of Gaussian pixels 0.27 %, of one segment's fewer
 
 
 def test_trippy_has_the_local_frequencies_asked_for_in_all_orientations():
@@ -118,7 +118,7 @@ def test_one_dot_moves_at_its_speed_in_its_direction_and_is_as_large_as_asked():
     dot = RandomDots(direction_deg=30.0, degrees_per_second=40.0, coherence=1.0, lifetime_s=0.5, dots=1, diameter_deg=9.0, duration_s=4.0)
     shown = dot.render(SCREEN).numpy().astype(np.float64)
     right, up = (part.numpy() for part in SCREEN.places())
-    places = dot.places(SCREEN, 192)[:, 0]
+    places = dot.places(SCREEN, 192)[:, :, 0].numpy().T
     inside = (np.abs(places) + 5.5 < np.array(SCREEN.extent_deg)[::-1] / 2).all(1)
     weight = shown / np.maximum(shown.sum((1, 2), keepdims=True), 1e-9)
     centre = np.stack([(weight * right).sum((1, 2)), (weight * up).sum((1, 2))], axis=1)
@@ -133,7 +133,7 @@ def test_one_dot_moves_at_its_speed_in_its_direction_and_is_as_large_as_asked():
 
 def test_a_part_of_the_dots_moves_together_and_equally_many_come_back_in_every_frame():
     cloud = RandomDots(direction_deg=120.0, degrees_per_second=30.0, coherence=0.3, lifetime_s=0.25, dots=200, duration_s=2.0)
-    steps = np.diff(cloud.places(SCREEN, 96), axis=0) * 48.0
+    steps = np.diff(cloud.places(SCREEN, 96).permute(1, 2, 0).numpy(), axis=0) * 48.0
     velocity = 30.0 * np.array([np.cos(np.radians(120)), np.sin(np.radians(120))])
     ordered = np.abs(steps - velocity).max(2) < 1e-6
     speed = np.linalg.norm(steps, axis=2)
