@@ -1,17 +1,33 @@
 """In silico experiments: stimuli shown to a responder, and what its answers say of units."""
 
 from graphtwin.insilico.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, measure_tuning
-from graphtwin.insilico.responder import Responder, clip_responses
-from graphtwin.insilico.signal_correlation import binned, correlation_blocks
+from graphtwin.insilico.responders import (
+    Described,
+    DifferentiableResponder,
+    Responder,
+    State,
+    described,
+    differentiable,
+    require_differentiable,
+    state_channels,
+)
+from graphtwin.insilico.signal_correlation import binned, clip_responses, correlation_blocks
 
 __all__ = [
+    "Described",
+    "DifferentiableResponder",
     "GratingConfig",
     "GratingResponses",
     "Responder",
+    "State",
     "TUNING",
     "binned",
     "clip_responses",
     "correlation_blocks",
     "describe_gratings",
+    "described",
+    "differentiable",
     "measure_tuning",
+    "require_differentiable",
+    "state_channels",
 ]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.insilico.responder import Responder
+from graphtwin.insilico.responders import Responder
 from graphtwin.insilico.stimuli import DriftingGrating, Screen, render_batch
 from graphtwin.tuning import describe_tuning
 

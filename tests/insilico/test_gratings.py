@@ -11,8 +11,7 @@ import torch
 
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico.gratings import GratingConfig, grating_responses, measure_tuning
-from graphtwin.insilico.responder import clip_responses
-from graphtwin.insilico.signal_correlation import binned, correlation_blocks
+from graphtwin.insilico.signal_correlation import binned, clip_responses, correlation_blocks
 from graphtwin.insilico.stimuli import DriftingGrating, Screen
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips

@@ -16,7 +16,7 @@ from graphtwin.twin.data.clips import (
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.motion_energy import drifting_wave
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
-from graphtwin.twin.data.scales import Scales
+from graphtwin.twin.data.scales import Scales, scaled
 from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, doubt_of_core, require_view, view_of
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "require_amount",
     "require_tiers",
     "require_view",
+    "scaled",
     "view_of",
     "with_showings",
 ]

@@ -1,4 +1,4 @@
-"""The animals of a fitted twin as responders of in silico experiments; each rests and looks straight ahead."""
+"""The animals of a fitted twin as responders of in silico experiments; each rests and looks straight ahead unless it is told otherwise."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from graphtwin.coordinates import Monitor
+from graphtwin.insilico import State, state_channels
+from graphtwin.twin.data import scaled
 from graphtwin.twin.fit.fitted_twin import FittedTwin
 
 CHUNK = 300  # frames of a stimulus in memory at a time
@@ -19,7 +21,7 @@ CHUNK = 300  # frames of a stimulus in memory at a time
 
 @dataclass(frozen=True)
 class AnimalResponder:
-    """One animal of a twin in eval mode; see `insilico.responder.Responder`."""
+    """One animal of a twin in eval mode; see `insilico.DifferentiableResponder`."""
 
     fitted: FittedTwin
     name: str
@@ -54,25 +56,81 @@ class AnimalResponder:
         """Screen on which the animal saw its stimuli."""
         return self.fitted.animals[self.name].monitor
 
-    def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Channels of behaviour that were recorded of the animal."""
+        return self.fitted.animals[self.name].behaviour
+
+    @property
+    def device(self) -> torch.device:
+        """Device on which the twin computes."""
+        return self.fitted.twin.device
+
+    def respond(
+        self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
+    ) -> Float[np.ndarray, "frames units"]:
         """Expected responses to a video of any length, in the units of the recording.
 
         Args:
             video: Grey levels as in the recordings.
             progress: Show a progress bar.
+            state: Channels of behaviour in recorded units; None rests.
         """
-        twin, known = self.fitted.twin, self.fitted.animals[self.name]
-        mean, deviation = known.scales.video
-        state: Any = None
-        scale, origin = (part.astype(np.float32) for part in (known.scales.responses, known.scales.origin))
+        behaviour = self._behaviour(state, len(video))
+        memory: Any = None
         parts = []
         for start in tqdm(range(0, len(video), CHUNK), desc="video", unit="part", disable=not progress, leave=False):
-            part = torch.tensor(np.asarray(video[start : start + CHUNK], dtype=np.float32), device=twin.device)[None]
-            rest = part.new_zeros(1, part.shape[1], len(known.behaviour)), part.new_zeros(1, part.shape[1], 2)
+            part = self._tensor(video[start : start + CHUNK])[None]
             with torch.no_grad():
-                numbers, state = twin(self.name, (part - mean) / deviation, *rest, state)
-                parts.append(twin.mean(self.name, numbers)[0].cpu().numpy() * scale + origin)
+                answers, memory = self._answers(part, behaviour[start : start + CHUNK], memory)
+            parts.append(answers[0].cpu().numpy())
+            memory = memory if np.isfinite(self.frame_rate_hz) else None
         return np.concatenate(parts)
+
+    def respond_clips(
+        self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
+    ) -> Float[np.ndarray, "clips frames units"]:
+        """Expected responses to equally long clips in one forward pass, each from a rest of its own, in the units of the recording.
+
+        Args:
+            clips: Grey levels as in the recordings.
+            state: Channels of behaviour in recorded units; None rests.
+        """
+        with torch.no_grad():
+            return np.asarray(self.drive(self._tensor(clips), state).cpu().numpy())
+
+    def drive(
+        self, clips: Float[torch.Tensor, "clips frames height width"], state: State | None = None
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """The answers of `respond_clips`, differentiable in the clips.
+
+        Args:
+            clips: Grey levels as in the recordings, on the twin's device.
+            state: Channels of behaviour in recorded units; None rests.
+        """
+        return self._answers(clips, self._behaviour(state, clips.shape[1]))[0]
+
+    def _answers(
+        self, clips: Float[torch.Tensor, "clips frames height width"], behaviour: Float[torch.Tensor, "frames channels"], memory: Any = None
+    ) -> tuple[Float[torch.Tensor, "clips frames units"], Any]:
+        """Expected responses in the units of the recording, and what the twin remembers; single pictures are answered each alone."""
+        twin, scales = self.fitted.twin, self.fitted.animals[self.name].scales
+        alone = not np.isfinite(self.frame_rate_hz)
+        shown = clips.flatten(0, 1)[:, None] if alone else clips
+        told = behaviour.expand(len(clips), -1, -1)
+        told = told.flatten(0, 1)[:, None] if alone else told
+        mean, deviation = scales.video
+        numbers, left = twin(self.name, (shown - mean) / deviation, told, shown.new_zeros(*shown.shape[:2], 2), memory)
+        scale, origin = self._tensor(scales.responses), self._tensor(scales.origin)
+        answers = torch.addcmul(origin, twin.mean(self.name, numbers), scale)
+        return answers.reshape(*clips.shape[:2], answers.shape[-1]), left
+
+    def _behaviour(self, state: State | None, frames: int) -> Float[torch.Tensor, "frames channels"]:
+        """Standardised behaviour; 0 where it rests."""
+        return self._tensor(scaled(state_channels(self, state, frames), self.fitted.animals[self.name].scales.behaviour))
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(values, dtype=np.float32)).to(self.device)
 
 
 def responders(fitted: FittedTwin) -> list[AnimalResponder]:

@@ -1,0 +1,150 @@
+"""Whatever answers a stimulus: the units of a twin's animal, a simulated cortex, an ensemble, or a model of somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.config import nearest_of
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+
+if TYPE_CHECKING:
+    import torch
+
+# Channels of behaviour in recorded units, each one number or one a frame; channels that are not named rest, at their mean of training.
+State = Mapping[str, float | np.ndarray]
+
+
+@runtime_checkable
+class Responder(Protocol):
+    """What an in silico experiment asks of the one it is made on.
+
+    Attributes:
+        name: Name of the animal, or of whatever answers.
+        units: Units that answer, one row each with its key, in the order of the answers.
+        frame_rate_hz: Frames a second of the videos; NaN for a responder that knows single pictures only.
+        size: Height and width of the videos, pixels.
+        grey: Mean and standard deviation of the grey levels that the responder is used to.
+        monitor: Screen on which the videos are seen.
+        signed: Whether answers may be below 0, so that their zero is no silence.
+        state_names: Channels of behaviour that a `State` may name; empty for a responder without any.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def units(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def frame_rate_hz(self) -> float: ...  # noqa: D102
+    @property
+    def size(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def grey(self) -> tuple[float, float]: ...  # noqa: D102
+    @property
+    def monitor(self) -> Monitor: ...  # noqa: D102
+    @property
+    def signed(self) -> bool: ...  # noqa: D102
+    @property
+    def state_names(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def respond(
+        self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
+    ) -> Float[np.ndarray, "frames units"]:
+        """Expected responses to a video of any length, a row a frame; of single pictures each is answered without a past."""
+
+    def respond_clips(
+        self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
+    ) -> Float[np.ndarray, "clips frames units"]:
+        """Expected responses to equally long clips in one go, each as if nothing had been shown before; all in the same state."""
+
+
+@runtime_checkable
+class DifferentiableResponder(Responder, Protocol):
+    """A responder whose answers have gradients with respect to the stimulus.
+
+    Attributes:
+        device: Device on which it computes.
+    """
+
+    @property
+    def device(self) -> torch.device: ...  # noqa: D102
+
+    def drive(
+        self, clips: Float[torch.Tensor, "clips frames height width"], state: State | None = None
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """The answers of `respond_clips`, as a tensor that is differentiable in the grey levels of the clips."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Described:
+    """What a responder states of itself, for adapters to hold; see `Responder`."""
+
+    name: str
+    units: pd.DataFrame = field(repr=False)
+    frame_rate_hz: float
+    size: tuple[int, int]
+    grey: tuple[float, float]
+    monitor: Monitor = MINNIE65_MONITOR
+    signed: bool = False
+    state_names: tuple[str, ...] = ()
+
+
+def described(responder: Responder) -> Described:
+    """What a responder states of itself, without the responder."""
+    return Described(**{name: getattr(responder, name) for name in Described.__dataclass_fields__})
+
+
+def state_channels(responder: Responder, state: State | None, frames: int) -> Float[np.ndarray, "frames channels"]:
+    """A state as one number a frame of every channel that the responder knows, in its order; NaN where a channel rests.
+
+    Args:
+        responder: Responder whose channels are named.
+        state: State asked for; None rests.
+        frames: Length of the clips.
+
+    Raises:
+        ValueError: For a channel that the responder has not, for numbers that are not finite, and for traces of another length.
+    """
+    known = responder.state_names
+    found = np.full((frames, len(known)), np.nan)
+    for channel, value in (state or {}).items():
+        if channel not in known:
+            raise ValueError(
+                f"{responder.name}: state names {channel!r}{nearest_of(channel, known)}; the responder knows "
+                f"{', '.join(known) or 'no channel of behaviour'}. Leave it out, or name one of these."
+            )
+        trace = np.asarray(value, dtype=np.float64)
+        if trace.shape not in ((), (frames,)):
+            raise ValueError(
+                f"{responder.name}: state {channel!r} has shape {trace.shape}, but the clips have {frames} frames. Give one number, "
+                "or one a frame."
+            )
+        if not np.isfinite(trace).all():
+            unknown = int((~np.isfinite(trace)).sum())
+            raise ValueError(
+                f"{responder.name}: {unknown} of {trace.size} numbers of state {channel!r} are not finite. Leave it out: it rests."
+            )
+        found[:, known.index(channel)] = trace
+    return found
+
+
+def differentiable(responder: Responder) -> bool:
+    """Whether a responder has gradients; one that asks others, its `members`, has them where all of these do."""
+    return isinstance(responder, DifferentiableResponder) and all(differentiable(member) for member in getattr(responder, "members", ()))
+
+
+def require_differentiable(responder: Responder) -> DifferentiableResponder:
+    """The responder, when it has gradients; an error in words otherwise."""
+    if not differentiable(responder):
+        lacking = [member.name for member in getattr(responder, "members", ()) if not differentiable(member)] or [responder.name]
+        raise TypeError(
+            f"{responder.name}: {', '.join(lacking)} answers without gradients, which are needed here. Give a twin or a TorchResponder, "
+            "or choose a method that needs none."
+        )
+    assert isinstance(responder, DifferentiableResponder)
+    return responder
