@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.artifacts import write_atomic
-from graphtwin.coordinates import Monitor
 from graphtwin.insilico import GratingConfig, clip_responses, measure_tuning
 from graphtwin.kinds import is_finished
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
 from graphtwin.synthetic import SimulateConfig, steps
-from graphtwin.synthetic.function import responder, visual_rates
+from graphtwin.synthetic.function import SimulatedTruth, simulated_truth
 from graphtwin.tuning import unit_vectors
 from graphtwin.twin.agreement import TOLD_BY_GRATINGS, Derived, binned_late, derive, moving_discs, shown_once, units_of
 from graphtwin.twin.data import Clips
@@ -90,7 +88,7 @@ def _held_out(fitted: FittedTwin, recordings: list[Recording]) -> dict[str, Clip
 
 @dataclass(frozen=True)
 class Truth:
-    """A simulated animal's units as a responder without noise, behaviour and eye movements; see `insilico.Responder`."""
+    """What is true of a simulated animal's units, shown the grey levels that its twin is shown."""
 
     of: AnimalResponder
     recording: Recording
@@ -101,40 +99,17 @@ class Truth:
     def name(self) -> str:
         return self.recording.name
 
-    @property
-    def units(self) -> pd.DataFrame:
-        return self.of.units
-
-    @property
-    def frame_rate_hz(self) -> float:
-        return self.of.frame_rate_hz
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.of.size
-
-    @property
-    def grey(self) -> tuple[float, float]:
-        return self.of.grey
-
-    @property
-    def monitor(self) -> Monitor:
-        return self.of.monitor
-
     @cached_property
     def planted(self) -> tuple[pd.DataFrame, Float[np.ndarray, "units features"]]:
         """Tuning and features of the cell of each unit."""
         animal = self.config.animal(self.number)
-        cells = self.units.merge(animal.units, on=["session", "scan_idx", "unit_id"], how="left", validate="one_to_one")
+        cells = self.of.units.merge(animal.units, on=["session", "scan_idx", "unit_id"], how="left", validate="one_to_one")
         rows = np.searchsorted(animal.tissue.nucleus_id, cells["nucleus_id"])
         return animal.tuning.table.iloc[rows].reset_index(drop=True), np.asarray(animal.tuning.features[rows], dtype=np.float64)
 
-    def respond(self, video: Float[np.ndarray, "frames height width"], progress: bool = False) -> Float[np.ndarray, "frames units"]:
-        return visual_rates(self._ready, video).T
-
     @cached_property
-    def _ready(self) -> Any:
-        return responder(self.planted[0])
+    def responder(self) -> SimulatedTruth:
+        return replace(simulated_truth(self.name, self.of.units, self.planted[0]), grey=self.of.grey)
 
 
 def truth_of(run: Path, recordings: list[Recording], config: SimulateConfig, group: Group) -> Derived:
@@ -145,7 +120,7 @@ def truth_of(run: Path, recordings: list[Recording], config: SimulateConfig, gro
         Truth(AnimalResponder(fitted, recording.name), recording, config, number)
         for recording, number in zip(recordings, group.animals, strict=True)
     ]
-    monitors = {truth.name: truth.monitor for truth in truths}
+    monitors = {truth.name: truth.of.monitor for truth in truths}
     if not kept.exists():
         values = _true_values(truths, _held_out(fitted, recordings))
         write_atomic(kept, lambda path: np.savez(path, **values))
@@ -154,9 +129,9 @@ def truth_of(run: Path, recordings: list[Recording], config: SimulateConfig, gro
 
 
 def _true_values(truths: list[Truth], held_out: dict[str, Clips]) -> dict[str, np.ndarray]:
-    tuning = measure_tuning(truths, GRATINGS)
+    tuning = measure_tuning([truth.responder for truth in truths], GRATINGS)
     features = np.concatenate([truth.planted[1] for truth in truths])
-    shown = [clip_responses(truth, moving_discs(truth.of)) for truth in truths]
+    shown = [clip_responses(truth.responder, moving_discs(truth.of)) for truth in truths]
     predicted = [np.concatenate(list(_seen(truth, held_out[truth.name])), axis=1) for truth in truths]
     return {
         "embedding": features / np.linalg.norm(features, axis=1, keepdims=True),
@@ -170,4 +145,4 @@ def _true_values(truths: list[Truth], held_out: dict[str, Clips]) -> dict[str, n
 def _seen(truth: Truth, clips: Clips) -> Iterator[Float[np.ndarray, "units bins"]]:
     """Rates in the bins in which twins' predictions of held-out clips are compared."""
     for row in shown_once(clips).rows:
-        yield binned_late(truth.respond(clips.recording.open_trial(int(row)).video), clips.frame_rate_hz)
+        yield binned_late(truth.responder.respond(clips.recording.open_trial(int(row)).video), clips.frame_rate_hz)

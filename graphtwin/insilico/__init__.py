@@ -4,8 +4,12 @@ from graphtwin.insilico.gratings import TUNING, GratingConfig, GratingResponses,
 from graphtwin.insilico.responders import (
     Described,
     DifferentiableResponder,
+    Ensemble,
     Responder,
     State,
+    SubprocessResponder,
+    TorchResponder,
+    checked,
     described,
     differentiable,
     require_differentiable,
@@ -14,6 +18,10 @@ from graphtwin.insilico.responders import (
 from graphtwin.insilico.signal_correlation import binned, clip_responses, correlation_blocks
 
 __all__ = [
+    "Ensemble",
+    "SubprocessResponder",
+    "TorchResponder",
+    "checked",
     "Described",
     "DifferentiableResponder",
     "GratingConfig",

@@ -1,5 +1,8 @@
 """Whatever answers stimuli, behind one protocol: adapters for models of any kind, and what is looked at before their answers count."""
 
+from graphtwin.insilico.responders.answers import constant_units, named_units
+from graphtwin.insilico.responders.checked import Checked, checked
+from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import (
     Described,
     DifferentiableResponder,
@@ -10,14 +13,23 @@ from graphtwin.insilico.responders.responder import (
     require_differentiable,
     state_channels,
 )
+from graphtwin.insilico.responders.subprocess_responder import SubprocessResponder
+from graphtwin.insilico.responders.torch_responder import TorchResponder
 
 __all__ = [
+    "Checked",
     "Described",
     "DifferentiableResponder",
+    "Ensemble",
     "Responder",
     "State",
+    "SubprocessResponder",
+    "TorchResponder",
+    "checked",
+    "constant_units",
     "described",
     "differentiable",
+    "named_units",
     "require_differentiable",
     "state_channels",
 ]

@@ -6,6 +6,7 @@ from graphtwin.synthetic.function.imaging import RATE_HZ
 from graphtwin.synthetic.function.preferences import Tuning, TuningConfig, draw_tuning
 from graphtwin.synthetic.function.scans import ScanConfig, direction_columns, direction_responses, scan_units
 from graphtwin.synthetic.function.session import WITHHELD, MovieConfig, Played, Scan, play, prepare_scan, programme
+from graphtwin.synthetic.function.simulated_truth import SimulatedTruth, simulated_truth
 from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_DIRECTIONS, SCREEN, WIDTH, film, photographs
 from graphtwin.synthetic.function.visual_responder import responder, visual_rates
 
@@ -22,6 +23,7 @@ __all__ = [
     "SCREEN",
     "Scan",
     "ScanConfig",
+    "SimulatedTruth",
     "Tuning",
     "TuningConfig",
     "WIDTH",
@@ -40,6 +42,7 @@ __all__ = [
     "responder",
     "scan_units",
     "session",
+    "simulated_truth",
     "stimuli",
     "visual_rates",
 ]

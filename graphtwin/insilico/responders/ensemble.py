@@ -1,0 +1,127 @@
+"""Several responders that answer for the same units: their mean, and each of them for the spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.coordinates import Monitor
+from graphtwin.insilico.responders.responder import Responder, State, require_differentiable
+from graphtwin.schema import UNIT_KEY
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The mean over responders that agree in units, size, frame rate and screen, such as twins of one animal that differ in their seed.
+
+    Attributes:
+        members: Responders that are asked.
+        name: Name of the ensemble.
+    """
+
+    members: tuple[Responder, ...]
+    name: str = "ensemble"
+
+    def __post_init__(self) -> None:
+        """Refuse members that do not agree."""
+        if len(self.members) < 2:
+            raise ValueError(f"{self.name}: {len(self.members)} member. An ensemble is of two or more: give more responders.")
+        for at, member in enumerate(self.members[1:], 2):
+            differs = _differences(self.members[0], member)
+            if differs:
+                raise ValueError(
+                    f"{self.name}: member {at} of {len(self.members)} ({member.name}) differs from the first ({self.members[0].name}) in "
+                    f"{'; '.join(differs)}. Members must answer for the same units, on the same screen: leave it out."
+                )
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """Units of all members."""
+        return self.members[0].units
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second of all members; NaN for single pictures."""
+        return self.members[0].frame_rate_hz
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the videos, pixels."""
+        return self.members[0].size
+
+    @property
+    def grey(self) -> tuple[float, float]:
+        """Means over members of the grey levels' mean and standard deviation."""
+        mean, deviation = np.mean([member.grey for member in self.members], axis=0)
+        return float(mean), float(deviation)
+
+    @property
+    def monitor(self) -> Monitor:
+        """Screen of all members."""
+        return self.members[0].monitor
+
+    @property
+    def signed(self) -> bool:
+        """Whether answers of any member may be below 0."""
+        return any(member.signed for member in self.members)
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Channels of behaviour that all members know."""
+        return tuple(name for name in self.members[0].state_names if all(name in member.state_names for member in self.members))
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the first member, to which the others' gradients come."""
+        return self.members[0].device  # type: ignore[attr-defined]
+
+    def respond(
+        self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
+    ) -> Float[np.ndarray, "frames units"]:
+        """Mean over members; see `Responder.respond`."""
+        return np.asarray(np.mean([member.respond(video, progress, state) for member in self.members], axis=0))
+
+    def respond_clips(
+        self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
+    ) -> Float[np.ndarray, "clips frames units"]:
+        """Mean over members; see `Responder.respond_clips`."""
+        return np.asarray(self.respond_each(clips, state).mean(0))
+
+    def respond_each(
+        self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
+    ) -> Float[np.ndarray, "members clips frames units"]:
+        """What each member answers to equally long clips, in their order."""
+        return np.stack([member.respond_clips(clips, state) for member in self.members])
+
+    def drive(
+        self, clips: Float[torch.Tensor, "clips frames height width"], state: State | None = None
+    ) -> Float[torch.Tensor, "clips frames units"]:
+        """Mean over members; see `DifferentiableResponder.drive`."""
+        members = [require_differentiable(member) for member in self.members]
+        total = members[0].drive(clips, state)
+        for member in members[1:]:
+            total = total + member.drive(clips.to(member.device), state).to(total.device)
+        return total / len(members)
+
+
+def _differences(one: Responder, other: Responder) -> list[str]:
+    """In what a responder differs from another, in words."""
+    told = []
+    if not np.array_equal(one.units[UNIT_KEY].to_numpy(), other.units[UNIT_KEY].to_numpy()):
+        shared = len(one.units[UNIT_KEY].merge(other.units[UNIT_KEY]))
+        order = ", in another order" if shared == len(one.units) == len(other.units) else ""
+        told.append(f"units ({len(other.units)}, of which {shared} are among the {len(one.units)} of the first{order})")
+    if tuple(one.size) != tuple(other.size):
+        told.append("size ({} x {} pixels, not {} x {})".format(*other.size, *one.size))
+    if not np.isclose(one.frame_rate_hz, other.frame_rate_hz, rtol=1e-3, equal_nan=True):
+        told.append(f"frame rate ({other.frame_rate_hz:g} Hz, not {one.frame_rate_hz:g})")
+    if one.monitor != other.monitor:
+        told.append(f"screen ({other.monitor}, not {one.monitor})")
+    return told
