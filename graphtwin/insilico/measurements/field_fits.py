@@ -1,0 +1,175 @@
+"""Receptive fields as two-dimensional Gaussians in degrees of visual angle, fitted to all units at once."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.insilico.measurements.noise_maps import NoiseMaps
+
+ITERATIONS = 60  # steps of Levenberg and Marquardt
+UNITS_TOGETHER = 64  # units of a block: bounds memory
+LEAST_Z = 5.0  # deviations of a map's noise that its peak stands out by, below which a unit has no field
+LEAST_R2 = 0.3  # share of a map's variance around its peak that the Gaussian explains, below which a unit has no field
+log = logging.getLogger("graphtwin")
+
+
+def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
+    """Centre, size and elongation of each unit's field, one row a unit; NaN for a unit without one. The log counts these.
+
+    Space and lag are taken apart first. The Gaussian is fitted to the local energy of the linear map or to the map of squares, whichever
+    stands out more above its noise: of a Gabor it tells the envelope.
+
+    Args:
+        maps: Maps of the units.
+        name: Name of the responder, for the log.
+
+    Returns:
+        field_x_deg, field_y_deg (degrees right of and above the centre of the screen), field_sd_major_deg, field_sd_minor_deg (of the
+        amplitude, not of its square), field_angle_deg (of the major axis, 0 to 180 counterclockwise from the right), field_z (peak over
+        noise), field_r2 (explained variance of
+        the power within three deviations), field_squared (whether the map of squares was taken).
+    """
+    power, z, of_squares = _power(maps)
+    x, y = ((edges[:-1] + edges[1:]) / 2 for edges in maps.edges)
+    grid = np.stack([part.ravel() for part in np.meshgrid(x, y)])
+    flat = power.reshape(len(power), -1)
+    parts = [_fitted(flat[start : start + UNITS_TOGETHER], grid) for start in range(0, len(flat), UNITS_TOGETHER)]
+    found = pd.concat(parts, ignore_index=True).assign(field_z=z, field_squared=of_squares)
+    silent = np.isnan(z)
+    inside = found["field_x_deg"].between(x.min(), x.max()) & found["field_y_deg"].between(y.min(), y.max())
+    without = ~((z >= LEAST_Z) & (found["field_r2"] >= LEAST_R2) & inside).to_numpy()
+    places = [column for column in found if column.endswith("_deg")]
+    found.loc[without, places] = np.nan
+    found.loc[silent, ["field_r2"]] = np.nan
+    if without.any():
+        told = name, int(without.sum()), len(found), int(silent.sum()), LEAST_Z, LEAST_R2
+        log.warning("%s: %d of %d units have no field: %d answered nothing to noise; of the others no map has a peak of %g "
+                    "deviations that a Gaussian explains by %g. Show more patterns.", *told)  # fmt: skip
+    return found
+
+
+def _power(maps: NoiseMaps) -> tuple[Float[np.ndarray, "units rows columns"], Float[np.ndarray, " units"], np.ndarray]:
+    """Power of the better of a unit's two maps, its peak in deviations of the map's noise, and whether it is the map of squares."""
+    linear, squared = separable(maps.linear)[0], separable(maps.squared)[0]
+    if maps.method == "gradient":
+        polar, all_of_it = (maps.linear**2).sum((1, 2, 3)), maps.squared.sum((1, 2, 3))
+        of_squares, z = polar < all_of_it / 2, np.where(all_of_it > 0, np.inf, np.nan)
+    else:
+        z_linear, z_squared = _peak_z(linear), _peak_z(squared)
+        of_squares = np.nan_to_num(z_squared) > np.nan_to_num(z_linear)
+        z = np.where(of_squares, z_squared, z_linear)
+    return np.where(of_squares[:, None, None], squared, local_energy(linear)), z, of_squares
+
+
+def separable(
+    part: Float[np.ndarray, "units lags rows columns"],
+) -> tuple[Float[np.ndarray, "units rows columns"], Float[np.ndarray, "units lags"]]:
+    """The map and the time course, of unit length, whose product comes nearest to each map of space and lag; the course peaks above 0."""
+    flat = part.reshape(*part.shape[:2], -1).astype(np.float64)
+    course = np.linalg.eigh(flat @ flat.transpose(0, 2, 1))[1][:, :, -1]
+    peak = np.take_along_axis(course, np.abs(course).argmax(1)[:, None], axis=1)
+    course = course * np.sign(peak)
+    return np.einsum("ul,ulp->up", course, flat).reshape(len(part), *part.shape[2:]), course
+
+
+def local_energy(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units rows columns"]:
+    """Squared amplitude of the analytic signal along each map's dominant wave: the envelope of a Gabor, without its stripes."""
+    height, width = part.shape[1:]
+    spectrum = np.fft.fft2(part, s=(2 * height, 2 * width))
+    down, across = np.fft.fftfreq(2 * height)[:, None], np.fft.fftfreq(2 * width)
+    top = np.abs(spectrum).reshape(len(part), -1).argmax(1)
+    row, column = np.unravel_index(top, spectrum.shape[1:])
+    along = down[row][..., None] * down + across[column][:, None, None] * across
+    return np.abs(np.fft.ifft2(spectrum * (1 + np.sign(np.round(along, 12))))[:, :height, :width]) ** 2
+
+
+def _noise(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, " units"]:
+    """Deviation of a map where nothing is, told by its median size."""
+    return np.asarray(1.4826 * np.median(np.abs(part).reshape(len(part), -1), axis=1))
+
+
+def _peak_z(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, " units"]:
+    peak, noise = np.abs(part).reshape(len(part), -1).max(1), _noise(part)
+    return np.divide(peak, noise, out=np.full(len(part), np.nan), where=noise > 0)
+
+
+def _fitted(power: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
+    """Gaussians a exp(-|C (p - m)|^2 / 2) + b by Levenberg-Marquardt, C lower triangular; all units of a block at once."""
+    scale = np.maximum(power.max(1, keepdims=True), 1e-300)
+    wanted = power / scale
+    parameters = _start(wanted, grid)
+    error, damping = ((_model(parameters, grid)[0] - wanted) ** 2).sum(1), np.full(len(power), 1e-2)
+    for _ in range(ITERATIONS):
+        expected, slopes = _model(parameters, grid)
+        curvature = np.einsum("upi,upj->uij", slopes, slopes)
+        downhill = np.einsum("upi,up->ui", slopes, wanted - expected)
+        weight = np.einsum("uii->ui", curvature) + 1e-12
+        step = np.linalg.solve(curvature + damping[:, None, None] * np.eye(7) * weight[:, None, :], downhill[..., None])[..., 0]
+        tried = parameters + step
+        now = ((_model(tried, grid)[0] - wanted) ** 2).sum(1)
+        better = now < error
+        parameters[better], error[better] = tried[better], now[better]
+        damping = np.clip(np.where(better, damping / 4, damping * 4), 1e-9, 1e9)
+    return _described(parameters, _explained(parameters, wanted, grid))
+
+
+def _explained(
+    parameters: Float[np.ndarray, "units 7"], wanted: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]
+) -> Float[np.ndarray, " units"]:
+    """Share of the variance that the Gaussian explains within three deviations of its centre; 0 for one that is a dip."""
+    expected = _model(parameters, grid)[0]
+    a, b = parameters[:, :1], parameters[:, -1:]
+    within = (expected - b) / np.where(a > 0, a, np.inf) > np.exp(-4.5)
+    n = np.maximum(within.sum(1), 1)
+    mean = (wanted * within).sum(1) / n
+    left, all_of_it = (((wanted - part) ** 2 * within).sum(1) for part in (expected, mean[:, None]))
+    return np.asarray(1 - np.divide(left, all_of_it, out=np.ones(len(n)), where=all_of_it > 0))
+
+
+def _start(wanted: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]) -> Float[np.ndarray, "units 7"]:
+    """Peak after smoothing, and a round field whose area is that of the half maximum."""
+    apart = np.sqrt(((grid[:, :, None] - grid[:, None, :]) ** 2).sum(0))
+    pitch = np.sort(np.unique(np.round(apart[0], 6)))[1] if apart.shape[1] > 1 else 1.0
+    near = np.exp(-((apart / (1.5 * pitch)) ** 2) / 2)
+    smooth = wanted @ (near / near.sum(0))
+    peak = smooth.argmax(1)
+    area = (smooth > smooth.max(1, keepdims=True) / 2).sum(1) * pitch**2
+    width = np.maximum(np.sqrt(area / (2 * np.pi * np.log(2))), pitch / 2)
+    zero = np.zeros(len(wanted))
+    return np.column_stack([np.ones(len(wanted)), grid[0, peak], grid[1, peak], 1 / width, zero, 1 / width, zero])
+
+
+def _model(
+    parameters: Float[np.ndarray, "units 7"], grid: Float[np.ndarray, "xy places"]
+) -> tuple[Float[np.ndarray, "units places"], Float[np.ndarray, "units places 7"]]:
+    """The Gaussians and their derivatives; parameters are a, x, y, C11, C21, C22, b."""
+    a, x, y, c11, c21, c22, b = parameters.T[..., None]
+    right, up = grid[0] - x, grid[1] - y
+    u, v = c11 * right, c21 * right + c22 * up
+    bell = np.exp(-np.minimum((u**2 + v**2) / 2, 700))
+    tall = a * bell
+    slopes = [bell, tall * (u * c11 + v * c21), tall * v * c22, -tall * u * right, -tall * v * right, -tall * v * up, np.ones_like(bell)]
+    return tall + b, np.stack(slopes, axis=2)
+
+
+def _described(parameters: Float[np.ndarray, "units 7"], r2: Float[np.ndarray, " units"]) -> pd.DataFrame:
+    """Centres and axes; power is the square of the amplitude, whose deviations are sqrt(2) times as wide."""
+    zero = np.zeros(len(parameters))
+    factor = np.stack([np.stack([parameters[:, 3], zero], 1), np.stack([parameters[:, 4], parameters[:, 5]], 1)], 1)
+    values, vectors = np.linalg.eigh(factor.transpose(0, 2, 1) @ factor)  # ascending: the major axis first
+    major, minor = np.sqrt(2 / np.maximum(values, 1e-12)).T
+    angle = np.degrees(np.arctan2(vectors[:, 1, 0], vectors[:, 0, 0])) % 180
+    return pd.DataFrame(
+        {
+            "field_x_deg": parameters[:, 1],
+            "field_y_deg": parameters[:, 2],
+            "field_sd_major_deg": major,
+            "field_sd_minor_deg": minor,
+            "field_angle_deg": angle,
+            "field_r2": r2,
+        }
+    )

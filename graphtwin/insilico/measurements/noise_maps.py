@@ -1,0 +1,202 @@
+"""Where and when a unit sees: maps of space and lag from its answers to noise, by averages, ridge regression or gradients.
+
+With noise s of independent patches and answers r, a map is
+
+    average     linear_i = <(r - <r>) s_i>                      squared_i = <(r - <r>) (s_i^2 - 1)> / 2
+    ridge       the coefficients of s_i and (s_i^2 - 1) / sqrt(2) in a ridge regression, whose penalty generalised cross-validation chooses
+    gradient    linear_i = <dr / ds_i>                          squared_i = <(dr / ds_i)^2>
+
+For Gaussian noise and a differentiable unit averages estimate mean derivatives (Bussgang 1952; Schwartz et al. 2006, doi:10.1167/6.4.13).
+Units that do not care for polarity have no linear map, but one of squares: for the energy (w.s)^2 it is w^2, as is the square of the
+linear map of w.s. The penalty is that of Golub, Heath & Wahba 1979, doi:10.1080/00401706.1979.10489751.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from tqdm import tqdm
+
+from graphtwin.coordinates import frames_of
+from graphtwin.execute import rng_for
+from graphtwin.insilico.responders import Responder, State, require_differentiable
+
+Method = Literal["average", "ridge", "gradient"]
+FRAMES_TOGETHER = 240  # frames of a batch of clips
+PENALTIES = np.logspace(-3, 3, 13)  # of ridge regressions, as multiples of the mean eigenvalue of the kernel
+
+
+class NoiseConfig(BaseModel):
+    """Noise of square patches, each of a grey level of its own, all of them new when the pattern changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    patterns: int = Field(3000, ge=100, description="Patterns that are shown and count.")
+    patch_deg: float = Field(6.0, gt=0, description="Edge of a patch, degrees, rounded to whole pixels, one at least.")
+    held_s: float = Field(0.1, gt=0, description="Seconds for which a pattern stands, rounded to frames, one at least.")
+    lags: int = Field(4, ge=1, description="Patterns, the present one and those before it, on which an answer may depend.")
+    clip_patterns: int = Field(40, ge=2, description="Patterns of a clip, beside those at its start that do not count.")
+    contrast_sd: float = Field(1.0, gt=0, description="Standard deviation, in standard deviations of the grey levels of training.")
+    seed: int = Field(0, ge=0, description="Seed of the noise.")
+
+
+@dataclass(frozen=True)
+class NoiseMaps:
+    """Maps of all units, in the units of their answers per standard deviation of the noise (squared: per its square).
+
+    Attributes:
+        linear: What a patch adds by being lighter, at each lag.
+        squared: What a patch adds by being lighter or darker, at each lag.
+        lag_s: Seconds of each lag.
+        edges: Edges of the patches, degrees: from the left of the screen to its right, and from its upper edge down to its lower one.
+        method: How the maps were made.
+    """
+
+    linear: Float[np.ndarray, "units lags rows columns"]
+    squared: Float[np.ndarray, "units lags rows columns"]
+    lag_s: Float[np.ndarray, " lags"]
+    edges: tuple[Float[np.ndarray, " columns_and_one"], Float[np.ndarray, " rows_and_one"]]
+    method: Method
+
+
+def measure_noise_maps(
+    responder: Responder,
+    method: Method = "average",
+    config: NoiseConfig | None = None,
+    state: State | None = None,
+    units: Sequence[int] | None = None,
+    progress: bool = False,
+) -> NoiseMaps:
+    """Maps of the units of a responder, from noise that it is shown.
+
+    Args:
+        responder: Responder to videos or to single pictures; these have one lag.
+        method: How maps are made; gradients ask the responder for derivatives, once a unit and clip.
+        config: Settings of the noise; None takes the defaults.
+        state: State in which the noise is seen.
+        units: Rows of the units that are mapped; None takes all.
+        progress: Show a progress bar.
+    """
+    noise = _Noise(responder, config or NoiseConfig())
+    rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)
+    if method == "gradient":
+        linear, squared = _gradients(responder, noise, state, rows, progress)
+    else:
+        patterns, answers = _answered(responder, noise, state, rows, progress)
+        linear, squared = (_averages if method == "average" else _ridge)(patterns, answers)
+    maps = [part.reshape(len(rows), noise.lags, *noise.grid) for part in (linear, squared)]
+    return NoiseMaps(maps[0], maps[1], noise.held / noise.rate * np.arange(noise.lags), noise.edges(), method)
+
+
+class _Noise:
+    """The noise of some settings on the screen of a responder."""
+
+    def __init__(self, responder: Responder, config: NoiseConfig) -> None:
+        self.config, self.size, self.grey = config, responder.size, responder.grey
+        moves = bool(np.isfinite(responder.frame_rate_hz))
+        self.rate = responder.frame_rate_hz if moves else 1.0
+        self.held = max(1, frames_of(config.held_s, responder.frame_rate_hz)) if moves else 1
+        self.lags = config.lags if moves else 1
+        self.of_a_pixel = responder.monitor.degrees_a_pixel(*responder.size)
+        self.pixels = tuple(max(1, round(config.patch_deg / degrees)) for degrees in self.of_a_pixel)
+        self.grid = tuple(-(-side // edge) for side, edge in zip(self.size, self.pixels, strict=True))
+        self.patterns = config.clip_patterns + self.lags if moves else 1  # of a clip; the first lags do not count
+        self.clips = -(-config.patterns // (config.clip_patterns if moves else 1))
+        self.together = max(1, FRAMES_TOGETHER // (self.patterns * self.held))
+
+    def drawn(self, clip: int, count: int) -> Float[np.ndarray, "clips patterns patches"]:
+        """Patterns of some clips, of unit variance."""
+        rngs = (rng_for(self.config.seed, "noise map", at) for at in range(clip, clip + count))
+        return np.stack([rng.standard_normal((self.patterns, self.grid[0] * self.grid[1]), dtype=np.float32) for rng in rngs])
+
+    def shown(self, patterns: Float[np.ndarray, "clips patterns patches"]) -> Float[np.ndarray, "clips frames height width"]:
+        """Grey levels of the clips of some patterns."""
+        mean, deviation = self.grey
+        grid = patterns.reshape(*patterns.shape[:2], *self.grid).repeat(self.held, 1)
+        pixels = grid.repeat(self.pixels[0], 2).repeat(self.pixels[1], 3)[..., : self.size[0], : self.size[1]]
+        return (mean + self.config.contrast_sd * deviation * pixels).astype(np.float32)
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Edges of the patches in degrees, along the columns and down the rows."""
+        down, across = (
+            (np.minimum(np.arange(n + 1) * edge, side) - side / 2) * degrees
+            for n, edge, side, degrees in zip(self.grid, self.pixels, self.size, self.of_a_pixel, strict=True)
+        )
+        return across, -down
+
+
+def _answered(
+    responder: Responder, noise: _Noise, state: State | None, rows: np.ndarray, progress: bool
+) -> tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]:
+    """Patterns up to each that counts, lag after lag, and the mean answer while it stood."""
+    seen, given = [], []
+    for clip in tqdm(
+        range(0, noise.clips, noise.together), desc=f"noise to {responder.name}", unit="batch", disable=not progress, leave=False
+    ):
+        patterns = noise.drawn(clip, min(noise.together, noise.clips - clip))
+        answers = responder.respond_clips(noise.shown(patterns), state)[..., rows]
+        answers = answers.reshape(len(patterns), noise.patterns, noise.held, len(rows)).mean(2)
+        first = noise.lags if noise.patterns > 1 else 0
+        seen.append(np.concatenate([patterns[:, first - lag : noise.patterns - lag] for lag in range(noise.lags)], axis=2))
+        given.append(answers[:, first:])
+    samples = np.concatenate(seen).reshape(-1, noise.lags * noise.grid[0] * noise.grid[1])
+    return samples, np.concatenate(given).reshape(len(samples), -1).astype(np.float32)
+
+
+def _averages(patterns: Float[np.ndarray, "samples inputs"], answers: Float[np.ndarray, "samples units"]) -> tuple[np.ndarray, np.ndarray]:
+    centred = (answers - answers.mean(0)).T / len(answers)
+    return centred @ patterns, centred @ (patterns**2 - 1) / 2
+
+
+def _ridge(patterns: Float[np.ndarray, "samples inputs"], answers: Float[np.ndarray, "samples units"]) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge regressions on patterns and their squares, the penalty of each unit the one of least generalised cross-validation error."""
+    inputs = np.concatenate([patterns, (patterns**2 - 1) / np.sqrt(2)], axis=1)
+    inputs -= inputs.mean(0)
+    targets = answers - answers.mean(0)
+    values, vectors = np.linalg.eigh(np.asarray(inputs @ inputs.T, dtype=np.float64))
+    values, rotated = np.maximum(values, 0.0), vectors.T @ targets
+    best, weights = np.full(answers.shape[1], np.inf), np.zeros_like(rotated)
+    for penalty in PENALTIES * values.mean():
+        left = penalty / (values + penalty)
+        error = ((left[:, None] * rotated) ** 2).sum(0) / left.sum() ** 2
+        better = error < best
+        best[better] = error[better]
+        weights[:, better] = (rotated / (values + penalty)[:, None])[:, better]
+    found = (vectors @ weights).T.astype(np.float32) @ inputs
+    linear, squared = np.split(found, 2, axis=1)
+    return linear, squared / np.sqrt(2)
+
+
+def _gradients(
+    responder: Responder, noise: _Noise, state: State | None, rows: np.ndarray, progress: bool
+) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, "units inputs"]]:
+    """Means over clips of the derivatives, and of their squares, of the answers while the last pattern of a clip stood."""
+    import torch
+
+    differentiable = require_differentiable(responder)
+    deviation = noise.config.contrast_sd * noise.grey[1]
+    linear, squared = np.zeros((2, len(rows), noise.lags * noise.grid[0] * noise.grid[1]))
+    for clip in tqdm(
+        range(0, noise.clips, noise.together), desc=f"gradients of {responder.name}", unit="batch", disable=not progress, leave=False
+    ):
+        patterns = noise.drawn(clip, min(noise.together, noise.clips - clip))[:, -2 * noise.lags :]
+        shown = torch.as_tensor(noise.shown(patterns)).to(differentiable.device).requires_grad_()
+        answers = differentiable.drive(shown, state)[:, -noise.held :].mean(1).sum(0)
+        for at, unit in enumerate(rows):
+            (slope,) = torch.autograd.grad(answers[unit], shown, retain_graph=at + 1 < len(rows))
+            of_patches = _patch_sums(slope.cpu().numpy() * deviation, noise)[:, ::-1][:, : noise.lags].reshape(len(patterns), -1)
+            linear[at] += of_patches.sum(0)
+            squared[at] += (of_patches**2).sum(0)
+    return linear / noise.clips, squared / noise.clips
+
+
+def _patch_sums(slopes: Float[np.ndarray, "clips frames height width"], noise: _Noise) -> Float[np.ndarray, "clips patterns patches"]:
+    """Derivatives to the patches of each pattern: sums over their pixels and frames."""
+    starts = [np.arange(0, side, edge) for side, edge in zip(noise.size, noise.pixels, strict=True)]
+    in_patches = np.add.reduceat(np.add.reduceat(slopes, starts[0], axis=2), starts[1], axis=3)
+    return in_patches.reshape(len(slopes), -1, noise.held, noise.grid[0] * noise.grid[1]).sum(2)
