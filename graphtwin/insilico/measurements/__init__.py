@@ -1,6 +1,30 @@
 """What the answers of a responder say of its units: receptive fields, tuning, time courses, and how all of these depend on state."""
 
+from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
+from graphtwin.insilico.measurements.latencies import describe_kernels, measure_latencies
 from graphtwin.insilico.measurements.noise_maps import NoiseConfig, NoiseMaps, measure_noise_maps
+from graphtwin.insilico.measurements.series_answers import SeriesAnswers, answer_series, screen_of
+from graphtwin.insilico.measurements.size_and_contrast import PatchConfig, fit_naka_rushton, measure_contrasts, measure_sizes
+from graphtwin.insilico.measurements.state_dependence import StateConfig, compare_states, measure_state_dependence
 
-__all__ = ["NoiseConfig", "NoiseMaps", "fit_fields", "measure_noise_maps"]
+__all__ = [
+    "NoiseConfig",
+    "NoiseMaps",
+    "PatchConfig",
+    "SeriesAnswers",
+    "StateConfig",
+    "answer_series",
+    "compare_states",
+    "describe_kernels",
+    "fit_directions",
+    "fit_fields",
+    "fit_naka_rushton",
+    "measure_contrasts",
+    "measure_latencies",
+    "measure_noise_maps",
+    "measure_sizes",
+    "measure_state_dependence",
+    "screen_of",
+    "selectivity_tests",
+]

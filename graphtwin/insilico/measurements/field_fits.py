@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from graphtwin.insilico.measurements.curve_fits import fit_curves
 from graphtwin.insilico.measurements.noise_maps import NoiseMaps
 
-ITERATIONS = 60  # steps of Levenberg and Marquardt
+ITERATIONS = 60  # steps of a fit
 UNITS_TOGETHER = 64  # units of a block: bounds memory
 LEAST_Z = 5.0  # deviations of a map's noise that its peak stands out by, below which a unit has no field
 LEAST_R2 = 0.3  # share of a map's variance around its peak that the Gaussian explains, below which a unit has no field
@@ -98,22 +99,10 @@ def _peak_z(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, 
 
 
 def _fitted(power: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
-    """Gaussians a exp(-|C (p - m)|^2 / 2) + b by Levenberg-Marquardt, C lower triangular; all units of a block at once."""
+    """Gaussians a exp(-|C (p - m)|^2 / 2) + b, C lower triangular, of all units of a block at once."""
     scale = np.maximum(power.max(1, keepdims=True), 1e-300)
     wanted = power / scale
-    parameters = _start(wanted, grid)
-    error, damping = ((_model(parameters, grid)[0] - wanted) ** 2).sum(1), np.full(len(power), 1e-2)
-    for _ in range(ITERATIONS):
-        expected, slopes = _model(parameters, grid)
-        curvature = np.einsum("upi,upj->uij", slopes, slopes)
-        downhill = np.einsum("upi,up->ui", slopes, wanted - expected)
-        weight = np.einsum("uii->ui", curvature) + 1e-12
-        step = np.linalg.solve(curvature + damping[:, None, None] * np.eye(7) * weight[:, None, :], downhill[..., None])[..., 0]
-        tried = parameters + step
-        now = ((_model(tried, grid)[0] - wanted) ** 2).sum(1)
-        better = now < error
-        parameters[better], error[better] = tried[better], now[better]
-        damping = np.clip(np.where(better, damping / 4, damping * 4), 1e-9, 1e9)
+    parameters, _ = fit_curves(lambda tried: _model(tried, grid), _start(wanted, grid), wanted, ITERATIONS)
     return _described(parameters, _explained(parameters, wanted, grid))
 
 

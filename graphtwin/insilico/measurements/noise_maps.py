@@ -36,7 +36,7 @@ class NoiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    patterns: int = Field(3000, ge=100, description="Patterns that are shown and count.")
+    patterns: int = Field(12000, ge=100, description="Patterns that are shown and count.")
     patch_deg: float = Field(6.0, gt=0, description="Edge of a patch, degrees, rounded to whole pixels, one at least.")
     held_s: float = Field(0.1, gt=0, description="Seconds for which a pattern stands, rounded to frames, one at least.")
     lags: int = Field(4, ge=1, description="Patterns, the present one and those before it, on which an answer may depend.")
@@ -157,18 +157,23 @@ def _ridge(patterns: Float[np.ndarray, "samples inputs"], answers: Float[np.ndar
     """Ridge regressions on patterns and their squares, the penalty of each unit the one of least generalised cross-validation error."""
     inputs = np.concatenate([patterns, (patterns**2 - 1) / np.sqrt(2)], axis=1)
     inputs -= inputs.mean(0)
-    targets = answers - answers.mean(0)
-    values, vectors = np.linalg.eigh(np.asarray(inputs @ inputs.T, dtype=np.float64))
-    values, rotated = np.maximum(values, 0.0), vectors.T @ targets
+    targets = (answers - answers.mean(0)).astype(np.float64)
+    few_inputs = inputs.shape[1] < len(inputs)  # the smaller of both matrices of products is taken apart
+    values, vectors = np.linalg.eigh((inputs.T @ inputs if few_inputs else inputs @ inputs.T).astype(np.float64))
+    values = np.maximum(values, 1e-9 * values[-1])
+    rotated = vectors.T @ (inputs.T @ targets if few_inputs else targets)
+    of_targets = rotated**2 / values[:, None] if few_inputs else rotated**2  # squares of the targets along each vector
+    beyond = (targets**2).sum(0) - of_targets.sum(0)
     best, weights = np.full(answers.shape[1], np.inf), np.zeros_like(rotated)
     for penalty in PENALTIES * values.mean():
         left = penalty / (values + penalty)
-        error = ((left[:, None] * rotated) ** 2).sum(0) / left.sum() ** 2
+        free = len(inputs) - len(values) + left.sum()
+        error = ((left[:, None] ** 2 * of_targets).sum(0) + beyond) / free**2
         better = error < best
         best[better] = error[better]
         weights[:, better] = (rotated / (values + penalty)[:, None])[:, better]
-    found = (vectors @ weights).T.astype(np.float32) @ inputs
-    linear, squared = np.split(found, 2, axis=1)
+    found = (vectors @ weights).T
+    linear, squared = np.split(found if few_inputs else found.astype(np.float32) @ inputs, 2, axis=1)
     return linear, squared / np.sqrt(2)
 
 
