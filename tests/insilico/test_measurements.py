@@ -238,16 +238,17 @@ def test_selectivity_of_units_that_have_none_is_found_at_the_nominal_rate():
     assert (found["orientation_q"] < 0.05).sum() <= 2
 
 
-def test_selectivity_that_is_there_is_found_in_trials_and_in_one_curve_without_noise():
-    curves = np.stack([von_mises(50.0, 2.0, 4.0, 4.0, 3.0), von_mises(50.0, 2.0, 4.0, 0.0, 3.0), np.full(16, 5.0)])
-    trials = np.random.default_rng(0).poisson(curves[:, None].repeat(8, 1)).astype(float)
-    noisy, clean = selectivity_tests(trials, DEGREES), selectivity_tests(curves[:, None], DEGREES)
-    for found in (noisy, clean):
-        assert (found["orientation_p"][:2] < 0.01).all(), found
+def test_selectivity_that_is_there_is_found_in_trials_and_over_conditions_without_noise():
+    curves = np.stack([von_mises(50.0, 2.0, 4.0, 4.0, 3.0), von_mises(50.0, 2.0, 4.0, 2.0, 3.0), np.full(16, 5.0)])
+    conditions = curves[:, None] * np.array([1.0, 0.8, 0.5, 0.4, 0.2, 0.1])[:, None]
+    conditions[2] = 5.0
+    trials = np.random.default_rng(0).poisson(curves[:, None].repeat(20, 1)).astype(float)
+    for found in (selectivity_tests(trials, DEGREES), selectivity_tests(conditions, DEGREES)):
+        assert (found["orientation_p"][:2] < 0.01).all()
         assert found["direction_p"][1] < 0.01
         assert found["direction_p"][0] > 0.05
-    assert noisy.iloc[2]["orientation_p"] > 0.05
-    assert clean.iloc[2].isna().all()
+        assert np.isnan(found["orientation_p"][2]) or found["orientation_p"][2] > 0.05
+    assert selectivity_tests(conditions, DEGREES).iloc[2].isna().all()
 
 
 def running_units() -> TorchResponder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -22,7 +24,8 @@ def fit_directions(responses: Float[np.ndarray, "units repeats directions"], deg
     baseline + height e^{kappa (cos 2(theta - mu) - 1)}, through the means of opposite directions.
 
     Args:
-        responses: Answers, repeats being trials or whatever else was shown at each direction, such as spatial frequencies.
+        responses: Answers, 0 or above, repeats being trials or whatever else was shown at each direction, such as spatial frequencies;
+            of signed answers what stimuli add (`SeriesAnswers.driven`).
         degrees: Directions, evenly spaced around the circle, even in number.
 
     Returns:
@@ -81,13 +84,14 @@ def selectivity_tests(
     seed: int = 0,
     shuffles: int = SHUFFLES,
 ) -> pd.DataFrame:
-    """Whether units prefer an orientation and a direction, against answers whose directions were shuffled within each repeat.
+    """Whether units prefer an orientation, and a direction of it, against shuffled answers.
 
     Of a responder without noise, repeats are other conditions shown at each direction (spatial and temporal frequencies, phases): a unit
-    is selective when these agree on what it prefers, or when its one curve is smoother around the circle than in other orders. Of samples,
-    repeats are trials. The statistic is the length of the mean vector, |sum R e^{i n theta}|: n is 2 for orientation, where opposite
-    directions are averaged first, and 1 for direction. A unit whose answers do not vary has NaN. p is (1 + number of shuffles at least as
-    long) / (1 + shuffles), after Phipson & Smyth 2010, doi:10.2202/1544-6115.1585.
+    is selective when these agree on what it prefers. Of samples, repeats are trials. For orientation opposite directions are averaged, and
+    orientations are shuffled within each repeat: the statistic is the mean vector, |sum R e^{2 i theta}|. For direction opposite
+    directions trade places by chance in each repeat, which leaves orientation as it is: the statistic is |sum R e^{i theta}|. A unit whose
+    answers do not vary has NaN. p is (1 + number of shuffles at least as long) / (1 + shuffles), after Phipson & Smyth 2010,
+    doi:10.2202/1544-6115.1585.
 
     Args:
         responses: Answers.
@@ -98,11 +102,23 @@ def selectivity_tests(
     Returns:
         orientation_p, direction_p, and with the false discovery rate of Benjamini & Hochberg orientation_q, direction_q.
     """
-    half = len(degrees) // 2
-    opposite = (responses[:, :, :half] + responses[:, :, half:]) / 2
+    (units, repeats, _), half = responses.shape, len(degrees) // 2
+    values = responses.astype(np.float64)
+    together, apart = values[:, :, :half] + values[:, :, half:], values[:, :, :half] - values[:, :, half:]
+    wave = np.exp(1j * np.radians(degrees[:half]))
+    shuffled, traded = rng_for(seed, "shuffled orientations"), rng_for(seed, "traded directions")
+
+    def orders() -> np.ndarray:
+        return wave[shuffled.permuted(np.tile(np.arange(half), (repeats, 1)), axis=1)] ** 2
+
+    def signs() -> np.ndarray:
+        return wave * traded.choice([-1.0, 1.0], (repeats, half))
+
+    rounding = 1e-9 * np.abs(values).sum((1, 2))
+    silent = np.ptp(values.reshape(units, -1), axis=1) <= 1e-6 * np.abs(values).max((1, 2))
     named = {
-        "orientation": _shuffled_p(opposite, np.exp(2j * np.radians(degrees[:half])), rng_for(seed, "shuffled orientations"), shuffles),
-        "direction": _shuffled_p(responses, np.exp(1j * np.radians(degrees)), rng_for(seed, "shuffled directions"), shuffles),
+        "orientation": np.where(silent, np.nan, _p_of(together, np.tile(wave**2, (repeats, 1)), orders, shuffles, rounding)),
+        "direction": np.where(silent, np.nan, _p_of(apart, np.tile(wave, (repeats, 1)), signs, shuffles, rounding)),
     }
     return pd.DataFrame(
         {f"{name}_p": values for name, values in named.items()}
@@ -110,17 +126,15 @@ def selectivity_tests(
     )
 
 
-def _shuffled_p(
-    responses: Float[np.ndarray, "units repeats angles"], wave: np.ndarray, rng: np.random.Generator, shuffles: int
+def _p_of(
+    values: Float[np.ndarray, "units repeats angles"],
+    wave: np.ndarray,
+    drawn: Callable[[], np.ndarray],
+    shuffles: int,
+    rounding: Float[np.ndarray, " units"],
 ) -> Float[np.ndarray, " units"]:
-    """P of the length of the mean vector of each unit's answers, whose angles are shuffled within each repeat; NaN where none vary."""
-    repeats, angles = responses.shape[1:]
-    flat = responses.reshape(len(responses), -1).astype(np.float64)
-    observed = np.abs(flat @ np.tile(wave, repeats))
-    longer = np.zeros(len(flat))
-    for _ in range(shuffles):
-        order = rng.permuted(np.tile(np.arange(angles), (repeats, 1)), axis=1)
-        longer += np.abs(flat @ wave[order].ravel()) >= observed * (1 - 1e-9)
-    p = (1 + longer) / (1 + shuffles)
-    p[np.ptp(flat, axis=1) <= 1e-6 * np.abs(flat).max(1)] = np.nan
-    return p
+    """Share of draws of a wave (repeats, angles) along which values sum to a vector at least as long as along the wave itself."""
+    flat = values.reshape(len(values), -1)
+    observed = np.abs(flat @ wave.ravel())
+    longer = sum((np.abs(flat @ drawn().ravel()) >= observed - rounding).astype(np.int64) for _ in range(shuffles))
+    return np.asarray((1 + longer) / (1 + shuffles))

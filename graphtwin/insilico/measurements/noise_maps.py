@@ -36,7 +36,7 @@ class NoiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    patterns: int = Field(12000, ge=100, description="Patterns that are shown and count.")
+    patterns: int = Field(12000, ge=100, description="Patterns that are shown and count; of gradients the last one of each clip does.")
     patch_deg: float = Field(6.0, gt=0, description="Edge of a patch, degrees, rounded to whole pixels, one at least.")
     held_s: float = Field(0.1, gt=0, description="Seconds for which a pattern stands, rounded to frames, one at least.")
     lags: int = Field(4, ge=1, description="Patterns, the present one and those before it, on which an answer may depend.")
@@ -77,12 +77,12 @@ def measure_noise_maps(
     Args:
         responder: Responder to videos or to single pictures; these have one lag.
         method: How maps are made; gradients ask the responder for derivatives, once a unit and clip.
-        config: Settings of the noise; None takes the defaults.
-        state: State in which the noise is seen.
+        config: Settings of the noise; None takes the defaults, of gradients a twelfth of the patterns: each clip gives a whole map.
+        state: State in which the noise is seen, one number a channel.
         units: Rows of the units that are mapped; None takes all.
         progress: Show a progress bar.
     """
-    noise = _Noise(responder, config or NoiseConfig())
+    noise = _Noise(responder, config or NoiseConfig(patterns=1000 if method == "gradient" else 12000))
     rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)
     if method == "gradient":
         linear, squared = _gradients(responder, noise, state, rows, progress)

@@ -93,7 +93,7 @@ def compare_states(
     shift = second.mean(1) - gain * mean
     left = ((second - gain[:, None] * first - shift[:, None]) ** 2).sum(1)
     varied = ((second - second.mean(1, keepdims=True)) ** 2).sum(1)
-    before, after = fit_directions(one, degrees), fit_directions(two, degrees)
+    before, after = (fit_directions(part - np.minimum(part.min((1, 2), keepdims=True), 0), degrees) for part in (one, two))
     turn = {angle: (after[f"{angle}_deg"] - before[f"{angle}_deg"]).to_numpy() for angle in ("orientation", "direction")}
     return pd.DataFrame(
         {
