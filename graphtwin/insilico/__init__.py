@@ -1,6 +1,15 @@
 """In silico experiments: stimuli shown to a responder, and what its answers say of units."""
 
-from graphtwin.insilico.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, measure_tuning
+from graphtwin.insilico.measurements import (
+    TUNING,
+    GratingConfig,
+    GratingResponses,
+    binned,
+    clip_responses,
+    correlation_blocks,
+    describe_gratings,
+    measure_tuning,
+)
 from graphtwin.insilico.responders import (
     Described,
     DifferentiableResponder,
@@ -15,21 +24,20 @@ from graphtwin.insilico.responders import (
     require_differentiable,
     state_channels,
 )
-from graphtwin.insilico.signal_correlation import binned, clip_responses, correlation_blocks
 
 __all__ = [
-    "Ensemble",
-    "SubprocessResponder",
-    "TorchResponder",
-    "checked",
     "Described",
     "DifferentiableResponder",
+    "Ensemble",
     "GratingConfig",
     "GratingResponses",
     "Responder",
     "State",
+    "SubprocessResponder",
     "TUNING",
+    "TorchResponder",
     "binned",
+    "checked",
     "clip_responses",
     "correlation_blocks",
     "describe_gratings",

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from graphtwin.coordinates import Monitor
-from graphtwin.insilico.gratings import GratingConfig, grating_responses, measure_tuning
-from graphtwin.insilico.signal_correlation import binned, clip_responses, correlation_blocks
+from graphtwin.insilico.measurements.gratings import GratingConfig, grating_responses, measure_tuning
+from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses, correlation_blocks
 from graphtwin.insilico.stimuli import DriftingGrating, Screen
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
@@ -80,13 +80,16 @@ def test_gratings_are_shown_as_the_formula_says_each_after_grey():
     animal = responders(motion_detectors())[0]
 
     class Watcher:
-        name, units, frame_rate_hz, size, grey, monitor, signed = (
-            getattr(animal, name) for name in ("name", "units", "frame_rate_hz", "size", "grey", "monitor", "signed")
+        name, units, frame_rate_hz, size, grey, monitor, signed, state_names = (
+            getattr(animal, name) for name in ("name", "units", "frame_rate_hz", "size", "grey", "monitor", "signed", "state_names")
         )
 
-        def respond(self, video: np.ndarray, progress: bool = False) -> np.ndarray:
+        def respond(self, video: np.ndarray, progress: bool = False, state: None = None) -> np.ndarray:
             seen.append(video)
             return np.ones((len(video), len(animal.units)))
+
+        def respond_clips(self, clips: np.ndarray, state: None = None) -> np.ndarray:
+            return np.stack([self.respond(clip) for clip in clips])
 
     config = GratingConfig(directions=4, cycles_per_degree=(0.03, 0.06), cycles_per_second=(4.0,), counted_s=0.5, onset_s=0.2)
     grating_responses(Watcher(), config)

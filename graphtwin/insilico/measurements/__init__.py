@@ -2,20 +2,29 @@
 
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
+from graphtwin.insilico.measurements.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, measure_tuning
 from graphtwin.insilico.measurements.latencies import describe_kernels, measure_latencies
 from graphtwin.insilico.measurements.noise_maps import NoiseConfig, NoiseMaps, measure_noise_maps
 from graphtwin.insilico.measurements.series_answers import SeriesAnswers, answer_series, screen_of
+from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses, correlation_blocks
 from graphtwin.insilico.measurements.size_and_contrast import PatchConfig, fit_naka_rushton, measure_contrasts, measure_sizes
 from graphtwin.insilico.measurements.state_dependence import StateConfig, compare_states, measure_state_dependence
 
 __all__ = [
+    "GratingConfig",
+    "GratingResponses",
     "NoiseConfig",
     "NoiseMaps",
     "PatchConfig",
     "SeriesAnswers",
     "StateConfig",
+    "TUNING",
     "answer_series",
+    "binned",
+    "clip_responses",
     "compare_states",
+    "correlation_blocks",
+    "describe_gratings",
     "describe_kernels",
     "fit_directions",
     "fit_fields",
@@ -25,6 +34,7 @@ __all__ = [
     "measure_noise_maps",
     "measure_sizes",
     "measure_state_dependence",
+    "measure_tuning",
     "screen_of",
     "selectivity_tests",
 ]
