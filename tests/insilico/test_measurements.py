@@ -281,6 +281,22 @@ def test_a_responder_without_behaviour_has_no_states():
         measure_state_dependence(linear_units(np.stack([gabor(0, 0, 0)])), None, {"running": 1.0})
 
 
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda of: measure_noise_maps(of, "average", NoiseConfig(patterns=100)),
+        measure_latencies,
+        lambda of: answer_series(of, [StaticGrating()]),
+        lambda of: measure_sizes(of, PREFERRED),
+        lambda of: measure_noise_maps(of, "gradient", NoiseConfig(patterns=100)),
+    ],
+)
+def test_answers_that_are_no_numbers_are_refused_in_words_by_every_measurement(measure):
+    of = module_of(lambda contrast: torch.where(torch.arange(3) == 1, torch.nan, contrast[..., :3]), 3)
+    with pytest.raises(ValueError, match=r"planted: \d+ of \d+ answers are NaN or infinite, of 1 of 3 units .*unit_id 1-1-2\)"):
+        measure(of)
+
+
 def test_gain_and_shift_are_those_of_a_line_through_all_conditions():
     rng = np.random.default_rng(1)
     one = rng.gamma(2.0, 2.0, (5, 3, 16))

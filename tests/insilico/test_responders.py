@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -246,6 +247,15 @@ def test_a_program_that_knows_the_protocol_answers_through_files(tmp_path):
     assert not folder.exists()
     np.testing.assert_allclose(theirs.respond_clips(clips), 0.5 * means, rtol=1e-5)  # begun again
     theirs.close()
+
+
+def test_threads_that_ask_one_program_get_their_own_answers(tmp_path):
+    theirs = SubprocessResponder.started(server(tmp_path), limit_s=60.0)
+    clips = [noise(2, 3, seed) for seed in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(theirs.respond_clips, clips))
+    theirs.close()
+    np.testing.assert_allclose([answers[..., 0] for answers in found], [0.5 * one.mean((2, 3)) for one in clips], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

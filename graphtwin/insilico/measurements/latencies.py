@@ -12,7 +12,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.insilico.measurements.field_fits import separable
 from graphtwin.insilico.measurements.noise_maps import NoiseMaps
-from graphtwin.insilico.responders import Responder, State
+from graphtwin.insilico.responders import Responder, State, require_answers
 
 APPEARANCES = 60  # pictures of noise that appear
 REST_S, SHOWN_S = 0.5, 0.6  # seconds of grey before each, and seconds for which it is shown
@@ -40,9 +40,11 @@ def measure_latencies(responder: Responder, state: State | None = None, seed: in
         raise ValueError(f"{responder.name}: single pictures have no latency. Give a responder to videos.")
     change = np.zeros((frames_of(SHOWN_S, rate), len(responder.units)))
     for start in range(0, APPEARANCES, APPEARANCES_TOGETHER):
-        answers = responder.respond_clips(_appearing(responder, start, seed), state).astype(np.float64)
+        shown = _appearing(responder, start, seed)
+        answers = responder.respond_clips(shown, state)
+        require_answers(responder, answers, *shown.shape[:2])
         onset = frames_of(REST_S, rate)
-        change += ((answers[:, onset:] - answers[:, onset - 1 : onset]) ** 2).sum(0)
+        change += ((answers[:, onset:] - answers[:, onset - 1 : onset]).astype(np.float64) ** 2).sum(0)
     course = np.sqrt(change / APPEARANCES)
     silent = course.max(0) <= 0
     if silent.any():

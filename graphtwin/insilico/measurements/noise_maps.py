@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.insilico.responders import Responder, State, require_differentiable
+from graphtwin.insilico.responders import Responder, State, require_answers, require_differentiable
 
 Method = Literal["average", "ridge", "gradient"]
 FRAMES_TOGETHER = 240  # frames of a batch of clips
@@ -139,8 +139,10 @@ def _answered(
         range(0, noise.clips, noise.together), desc=f"noise to {responder.name}", unit="batch", disable=not progress, leave=False
     ):
         patterns = noise.drawn(clip, min(noise.together, noise.clips - clip))
-        answers = responder.respond_clips(noise.shown(patterns), state)[..., rows]
-        answers = answers.reshape(len(patterns), noise.patterns, noise.held, len(rows)).mean(2)
+        shown = noise.shown(patterns)
+        answers = responder.respond_clips(shown, state)
+        require_answers(responder, answers, *shown.shape[:2])
+        answers = answers[..., rows].reshape(len(patterns), noise.patterns, noise.held, len(rows)).mean(2)
         first = noise.lags if noise.patterns > 1 else 0
         seen.append(np.concatenate([patterns[:, first - lag : noise.patterns - lag] for lag in range(noise.lags)], axis=2))
         given.append(answers[:, first:])
@@ -191,7 +193,9 @@ def _gradients(
     ):
         patterns = noise.drawn(clip, min(noise.together, noise.clips - clip))[:, -2 * noise.lags :]
         shown = torch.as_tensor(noise.shown(patterns)).to(differentiable.device).requires_grad_()
-        answers = differentiable.drive(shown, state)[:, -noise.held :].mean(1).sum(0)
+        driven = differentiable.drive(shown, state)
+        require_answers(responder, driven.detach().cpu().numpy(), *shown.shape[:2])
+        answers = driven[:, -noise.held :].mean(1).sum(0)
         for at, unit in enumerate(rows):
             (slope,) = torch.autograd.grad(answers[unit], shown, retain_graph=at + 1 < len(rows))
             of_patches = _patch_sums(slope.cpu().numpy() * deviation, noise)[:, ::-1][:, : noise.lags].reshape(len(patterns), -1)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.insilico.responders import Responder, State
+from graphtwin.insilico.responders import Responder, State, require_answers
 from graphtwin.insilico.stimuli import Screen, Stimulus, render_batch
 
 FRAMES_TOGETHER = 240  # frames of a batch of clips
@@ -81,6 +81,7 @@ def answer_series(
                     constant_values=screen.grey,
                 )
                 answers = responder.respond_clips(clips, state)
+                require_answers(responder, answers, *clips.shape[:2])
                 mean[some] = answers[:, 2 * onset :].mean(1)
                 rests.append(answers[:, onset // 2 : onset].mean((0, 1)) if onset else np.zeros(answers.shape[2]))
                 bar.update(len(some))

@@ -39,7 +39,7 @@ class PatchConfig(BaseModel):
 def measure_sizes(
     responder: Responder, preferred: pd.DataFrame, config: PatchConfig | None = None, state: State | None = None, progress: bool = False
 ) -> pd.DataFrame:
-    """Size tuning at full contrast, one row a unit; NaN for units that have no place or that no disc drives.
+    """Size tuning at full contrast, one row a unit; NaN for units that have no place or that no disc drives above grey.
 
     The curve is R0 + E (1 - exp(-(d / e)^2)) - I (1 - exp(-(d / i)^2)), i > e, R0 the answer to grey: sums over a disc of diameter d of
     a Gaussian centre and surround, as in Sceniak, Hawken & Shapley 2001, doi:10.1152/jn.2001.85.5.1873.
@@ -68,7 +68,7 @@ def measure_sizes(
         shown = np.geomspace(diameters[0], diameters[-1], SIZES_SHOWN)
         above = _sizes(curves, shown)[0]
         peak = above.max(1)
-        found.loc[driven, "preferred_size_deg"] = shown[above.argmax(1)]
+        found.loc[driven, "preferred_size_deg"] = np.where(peak > 0, shown[above.argmax(1)], np.nan)
         found.loc[driven, "surround_suppression"] = 1 - np.divide(above[:, -1], peak, out=np.full(len(peak), np.nan), where=peak > 0)
         found.loc[driven, "size_r2"] = explained(error, wanted)
     return found.join(pd.DataFrame(answers, columns=[f"size_{diameter:g}" for diameter in config.diameters_deg]))

@@ -1,6 +1,6 @@
 """Whatever answers stimuli, behind one protocol: adapters for models of any kind, and what is looked at before their answers count."""
 
-from graphtwin.insilico.responders.answers import constant_units, named_units
+from graphtwin.insilico.responders.answers import require_answers
 from graphtwin.insilico.responders.checked import Checked, checked
 from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import (
@@ -26,10 +26,9 @@ __all__ = [
     "SubprocessResponder",
     "TorchResponder",
     "checked",
-    "constant_units",
     "described",
     "differentiable",
-    "named_units",
+    "require_answers",
     "require_differentiable",
     "state_channels",
 ]

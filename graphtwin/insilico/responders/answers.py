@@ -13,6 +13,21 @@ from graphtwin.schema import UNIT_KEY
 NAMED = 5  # units, at most, that a message names
 
 
+def require_answers(responder: Responder, answers: np.ndarray, clips: int, frames: int) -> None:
+    """Raise unless answers are floating numbers, all of them finite, one for every clip, frame and unit.
+
+    Args:
+        responder: Responder that answered.
+        answers: Its answers.
+        clips: Number of clips that were shown.
+        frames: Frames of each clip.
+    """
+    require_shape(responder, answers.shape, clips, frames)
+    if answers.dtype.kind != "f":
+        raise ValueError(f"{responder.name}: answers are {answers.dtype}, not real floating numbers. Give float32.")
+    require_finite(responder, answers)
+
+
 def require_shape(responder: Responder, found: Sequence[int], clips: int, frames: int) -> None:
     """Raise unless answers have one number for every clip, frame and unit.
 

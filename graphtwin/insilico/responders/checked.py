@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.insilico.responders.answers import constant_units, named_units, require_finite, require_shape
+from graphtwin.insilico.responders.answers import constant_units, named_units, require_answers, require_finite, require_shape
 from graphtwin.insilico.responders.responder import Described, Responder, State, described, require_differentiable
 from graphtwin.schema import UNIT_KEY
 
@@ -49,7 +49,7 @@ class Checked(Described):
         """See `Responder.respond`."""
         _require_size(self, video.shape)
         answers = np.asarray(self.responder.respond(video, progress=progress, state=state))
-        _require_answers(self, answers[None], 1, len(video))
+        require_answers(self, answers[None], 1, len(video))
         return answers
 
     def respond_clips(
@@ -58,7 +58,7 @@ class Checked(Described):
         """See `Responder.respond_clips`."""
         _require_size(self, clips.shape)
         answers = np.asarray(self.responder.respond_clips(clips, state=state))
-        _require_answers(self, answers, *clips.shape[:2])
+        require_answers(self, answers, *clips.shape[:2])
         return answers
 
     def drive(
@@ -98,13 +98,6 @@ def checked(responder: Responder, seed: int = 0) -> Checked:
     _tell_negative(seen, answers)
     _tell_company(seen, answers, seen.respond(clips[-1]))
     return seen
-
-
-def _require_answers(responder: Responder, answers: np.ndarray, clips: int, frames: int) -> None:
-    require_shape(responder, answers.shape, clips, frames)
-    if answers.dtype.kind != "f":
-        raise ValueError(f"{responder.name}: answers are {answers.dtype}, not real floating numbers. Give float32.")
-    require_finite(responder, answers)
 
 
 def _require_size(responder: Responder, shape: tuple[int, ...]) -> None:

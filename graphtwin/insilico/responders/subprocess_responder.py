@@ -9,7 +9,7 @@ The protocol, so that a laboratory can serve a model in MATLAB, Julia or JAX wit
 3. It waits for `clips_1.npy`: float32, C order, (clips, frames, height, width), grey levels. Where it has state_names, `state_1.npy`
    lies there already: float64 (frames, channels), in its own units, NaN where a channel rests.
 4. It writes `rates_1.npy`, floats (clips, frames, units), or `error_1.txt`, words that the user is to read.
-5. It waits for `clips_2.npy`, and so on, until a file `stop` appears; then it ends.
+5. It waits for `clips_2.npy`, and so on, until a file `stop` appears or the folder is gone; then it ends.
 
 Each file is written under another name, such as `rates_1.npy.part`, and renamed when it is whole: a file with its name is finished.
 """
@@ -21,6 +21,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -71,6 +72,7 @@ class _Program:
         self.command, self.limit_s = command, limit_s
         self.running: subprocess.Popen[bytes] | None = None
         self.asked = 0
+        self.one_at_a_time = threading.Lock()
 
     def __reduce__(self) -> tuple[type[_Program], tuple[tuple[str, ...], float]]:
         return _Program, (self.command, self.limit_s)
@@ -109,7 +111,11 @@ class _Program:
             raise
 
     def ask(self, clips: Float[np.ndarray, "clips frames height width"], state: Float[np.ndarray, "frames channels"]) -> np.ndarray:
-        """Its answers to some clips."""
+        """Its answers to some clips; threads that ask at once wait for one another."""
+        with self.one_at_a_time:
+            return self._asked(clips, state)
+
+    def _asked(self, clips: np.ndarray, state: np.ndarray) -> np.ndarray:
         if self.running is None:
             self.describe()
         self.asked += 1
