@@ -45,6 +45,13 @@ def test_centres_are_found_within_two_degrees(units, method):
         assert (found["field_squared"] == (units is energy_units)).all()
 
 
+def test_patches_larger_than_a_pixel_begin_elsewhere_in_each_clip_and_leave_centres_where_they_are():
+    maps = measure_noise_maps(energy_units(), "average", QUICK.model_copy(update={"patterns": 6000, "patch_deg": 13.0}))
+    assert maps.linear.shape == (6, 4, *SIZE)  # told by pixels, of which a patch has four
+    found = fit_fields(maps)
+    assert np.hypot(*(found[["field_x_deg", "field_y_deg"]].to_numpy() - PLANTED).T).max() < 2.0, found
+
+
 @pytest.mark.parametrize("method", ["average", "ridge", "gradient"])
 def test_maps_peak_at_the_planted_delay(method):
     maps = measure_noise_maps(simple_units(frames=2), method, QUICK if method != "gradient" else NoiseConfig(patterns=100, held_s=1 / 30))

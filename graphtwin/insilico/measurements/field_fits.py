@@ -37,8 +37,7 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     power, z, of_squares = _power(maps)
     x, y = ((edges[:-1] + edges[1:]) / 2 for edges in maps.edges)
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)])
-    flat = power.reshape(len(power), -1)
-    parts = [_fitted(flat[start : start + UNITS_TOGETHER], grid) for start in range(0, len(flat), UNITS_TOGETHER)]
+    parts = [_fitted(power[start : start + UNITS_TOGETHER], grid) for start in range(0, len(power), UNITS_TOGETHER)]
     found = pd.concat(parts, ignore_index=True).assign(field_z=z, field_squared=of_squares)
     silent = np.isnan(z)
     inside = found["field_x_deg"].between(x.min(), x.max()) & found["field_y_deg"].between(y.min(), y.max())
@@ -105,11 +104,11 @@ def _peak_z(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, 
     return np.divide(peak, noise, out=np.full(len(part), np.nan), where=noise > 0)
 
 
-def _fitted(power: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
+def _fitted(power: Float[np.ndarray, "units rows columns"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
     """Gaussians a exp(-|C (p - m)|^2 / 2) + b, C lower triangular, of all units of a block at once."""
-    scale = np.maximum(power.max(1, keepdims=True), 1e-300)
-    wanted = power / scale
-    parameters, _ = fit_curves(lambda tried: _model(tried, grid), _start(wanted, grid), wanted, ITERATIONS)
+    scaled = power / np.maximum(power.max((1, 2), keepdims=True), 1e-300)
+    wanted, start = scaled.reshape(len(scaled), -1), _start(_smooth(scaled), grid)
+    parameters, _ = fit_curves(lambda tried: _model(tried, grid), start, wanted, ITERATIONS)
     return _described(parameters, _explained(parameters, wanted, grid))
 
 
@@ -126,17 +125,14 @@ def _explained(
     return np.asarray(1 - np.divide(left, all_of_it, out=np.ones(len(n)), where=all_of_it > 0))
 
 
-def _start(wanted: Float[np.ndarray, "units places"], grid: Float[np.ndarray, "xy places"]) -> Float[np.ndarray, "units 7"]:
-    """Peak after smoothing, and a round field whose area is that of the half maximum."""
-    apart = np.sqrt(((grid[:, :, None] - grid[:, None, :]) ** 2).sum(0))
-    pitch = np.sort(np.unique(np.round(apart[0], 6)))[1] if apart.shape[1] > 1 else 1.0
-    near = np.exp(-((apart / (1.5 * pitch)) ** 2) / 2)
-    smooth = wanted @ (near / near.sum(0))
-    peak = smooth.argmax(1)
-    area = (smooth > smooth.max(1, keepdims=True) / 2).sum(1) * pitch**2
-    width = np.maximum(np.sqrt(area / (2 * np.pi * np.log(2))), pitch / 2)
-    zero = np.zeros(len(wanted))
-    return np.column_stack([np.ones(len(wanted)), grid[0, peak], grid[1, peak], 1 / width, zero, 1 / width, zero])
+def _start(smooth: Float[np.ndarray, "units rows columns"], grid: Float[np.ndarray, "xy places"]) -> Float[np.ndarray, "units 7"]:
+    """Peak of each smoothed map, and a round field whose area is that of the half maximum."""
+    flat = smooth.reshape(len(smooth), -1)
+    of_a_place = np.prod([np.ptp(one) / max(n - 1, 1) for one, n in zip(grid, smooth.shape[:0:-1], strict=True)])
+    peak, area = flat.argmax(1), (flat > flat.max(1, keepdims=True) / 2).sum(1) * of_a_place
+    width = np.sqrt(np.maximum(area, of_a_place) / (2 * np.pi * np.log(2)))
+    zero = np.zeros(len(flat))
+    return np.column_stack([np.ones(len(flat)), grid[0, peak], grid[1, peak], 1 / width, zero, 1 / width, zero])
 
 
 def _model(

@@ -13,7 +13,7 @@ linear map of w.s. The penalty is that of Golub, Heath & Wahba 1979, doi:10.1080
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,10 +50,11 @@ class NoiseMaps:
     """Maps of all units, in the units of their answers per standard deviation of the noise (squared: per its square).
 
     Attributes:
-        linear: What a patch adds by being lighter, at each lag.
-        squared: What a patch adds by being lighter or darker, at each lag.
+        linear: What a place adds by being lighter, at each lag; of averages all that is within a patch of it.
+        squared: What a place adds by being lighter or darker, at each lag.
         lag_s: Seconds of each lag.
-        edges: Edges of the patches, degrees: from the left of the screen to its right, and from its upper edge down to its lower one.
+        edges: Edges of the places of a map, degrees: from the left of the screen to its right, and from its upper edge down to its lower
+            one. Places are pixels for averages, for which the patches of each clip begin elsewhere, and else patches.
         method: How the maps were made.
     """
 
@@ -82,37 +83,49 @@ def measure_noise_maps(
         units: Rows of the units that are mapped; None takes all.
         progress: Show a progress bar.
     """
-    noise = _Noise(responder, config or NoiseConfig(patterns=1000 if method == "gradient" else 12000))
+    noise = _Noise(responder, config or NoiseConfig(patterns=1000 if method == "gradient" else 12000), shifted=method == "average")
     rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)
     if method == "gradient":
         linear, squared = _gradients(responder, noise, state, rows, progress)
     else:
-        patterns, answers = _answered(responder, noise, state, rows, progress)
-        linear, squared = (_averages if method == "average" else _ridge)(patterns, answers)
+        answered = _answered(responder, noise, state, rows, progress)
+        linear, squared = (_averages if method == "average" else _ridge)(answered)
     maps = [part.reshape(len(rows), noise.lags, *noise.grid) for part in (linear, squared)]
     return NoiseMaps(maps[0], maps[1], noise.held / noise.rate * np.arange(noise.lags), noise.edges(), method)
 
 
 class _Noise:
-    """The noise of some settings on the screen of a responder."""
+    """The noise of some settings on the screen of a responder; where it is shifted, the patches of each clip begin elsewhere.
 
-    def __init__(self, responder: Responder, config: NoiseConfig) -> None:
+    Shifted noise is told pixel by pixel: averages then are the map of single pixels, blurred alike in all directions by the patch.
+    """
+
+    def __init__(self, responder: Responder, config: NoiseConfig, shifted: bool) -> None:
         self.config, self.size, self.grey = config, responder.size, responder.grey
         moves = bool(np.isfinite(responder.frame_rate_hz))
         self.rate = responder.frame_rate_hz if moves else 1.0
         self.held = max(1, frames_of(config.held_s, responder.frame_rate_hz)) if moves else 1
         self.lags = config.lags if moves else 1
         self.of_a_pixel = responder.monitor.degrees_a_pixel(*responder.size)
-        self.pixels = tuple(max(1, round(config.patch_deg / degrees)) for degrees in self.of_a_pixel)
+        self.patch = tuple(max(1, round(config.patch_deg / degrees)) for degrees in self.of_a_pixel)
+        self.pixels = (1, 1) if shifted else self.patch
         self.grid = tuple(-(-side // edge) for side, edge in zip(self.size, self.pixels, strict=True))
         self.patterns = config.clip_patterns + self.lags if moves else 1  # of a clip; the first lags do not count
         self.clips = -(-config.patterns // (config.clip_patterns if moves else 1))
         self.together = max(1, FRAMES_TOGETHER // (self.patterns * self.held))
 
     def drawn(self, clip: int, count: int) -> Float[np.ndarray, "clips patterns patches"]:
-        """Patterns of some clips, of unit variance."""
-        rngs = (rng_for(self.config.seed, "noise map", at) for at in range(clip, clip + count))
-        return np.stack([rng.standard_normal((self.patterns, self.grid[0] * self.grid[1]), dtype=np.float32) for rng in rngs])
+        """Patterns of some clips, of unit variance: of all patches, or where these are shifted of all pixels."""
+        return np.stack([self._of_clip(rng_for(self.config.seed, "noise map", at)) for at in range(clip, clip + count)])
+
+    def _of_clip(self, rng: np.random.Generator) -> Float[np.ndarray, "patterns patches"]:
+        if self.pixels == self.patch:
+            return rng.standard_normal((self.patterns, self.grid[0] * self.grid[1]), dtype=np.float32)
+        (height, width), (down, across) = self.size, self.patch
+        top, left = rng.integers(down), rng.integers(across)
+        patches = rng.standard_normal((self.patterns, height // down + 2, width // across + 2), dtype=np.float32)
+        pixels = patches.repeat(down, 1).repeat(across, 2)
+        return pixels[:, top : top + height, left : left + width].reshape(self.patterns, -1)
 
     def shown(self, patterns: Float[np.ndarray, "clips patterns patches"]) -> Float[np.ndarray, "clips frames height width"]:
         """Grey levels of the clips of some patterns."""
@@ -132,9 +145,9 @@ class _Noise:
 
 def _answered(
     responder: Responder, noise: _Noise, state: State | None, rows: np.ndarray, progress: bool
-) -> tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]:
-    """Patterns up to each that counts, lag after lag, and the mean answer while it stood."""
-    seen, given = [], []
+) -> Iterator[tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]]:
+    """Patterns up to each that counts, lag after lag, and the mean answer while it stood, batch after batch."""
+    first = noise.lags if noise.patterns > 1 else 0
     for clip in tqdm(
         range(0, noise.clips, noise.together), desc=f"noise to {responder.name}", unit="batch", disable=not progress, leave=False
     ):
@@ -142,21 +155,32 @@ def _answered(
         shown = noise.shown(patterns)
         answers = responder.respond_clips(shown, state)
         require_answers(responder, answers, *shown.shape[:2])
-        answers = answers[..., rows].reshape(len(patterns), noise.patterns, noise.held, len(rows)).mean(2)
-        first = noise.lags if noise.patterns > 1 else 0
-        seen.append(np.concatenate([patterns[:, first - lag : noise.patterns - lag] for lag in range(noise.lags)], axis=2))
-        given.append(answers[:, first:])
-    samples = np.concatenate(seen).reshape(-1, noise.lags * noise.grid[0] * noise.grid[1])
-    return samples, np.concatenate(given).reshape(len(samples), -1).astype(np.float32)
+        means = answers[..., rows].reshape(len(patterns), noise.patterns, noise.held, len(rows)).mean(2)[:, first:]
+        seen = np.concatenate([patterns[:, first - lag : noise.patterns - lag] for lag in range(noise.lags)], axis=2)
+        yield seen.reshape(-1, seen.shape[2]), means.reshape(-1, len(rows)).astype(np.float32)
 
 
-def _averages(patterns: Float[np.ndarray, "samples inputs"], answers: Float[np.ndarray, "samples units"]) -> tuple[np.ndarray, np.ndarray]:
-    centred = (answers - answers.mean(0)).T / len(answers)
-    return centred @ patterns, centred @ (patterns**2 - 1) / 2
+def _averages(
+    answered: Iterable[tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]],
+) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, "units inputs"]]:
+    """Covariances of answers with patterns and with half of their squares; one batch is in memory at a time."""
+    sums: list[np.ndarray | float] = [0.0] * 5
+    samples = 0
+    for patterns, answers in answered:
+        about = answers.astype(np.float64)  # sums over samples are of many small differences
+        halves = patterns**2 / 2
+        parts = answers.T @ patterns, answers.T @ halves, about.sum(0), patterns.sum(0, dtype=np.float64), halves.sum(0, dtype=np.float64)
+        sums = [one + part for one, part in zip(sums, parts, strict=True)]
+        samples += len(answers)
+    linear, squared, total, of_patterns, of_halves = (np.asarray(one) / samples for one in sums)
+    return linear - np.outer(total, of_patterns), squared - np.outer(total, of_halves)
 
 
-def _ridge(patterns: Float[np.ndarray, "samples inputs"], answers: Float[np.ndarray, "samples units"]) -> tuple[np.ndarray, np.ndarray]:
+def _ridge(
+    answered: Iterable[tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]],
+) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, "units inputs"]]:
     """Ridge regressions on patterns and their squares, the penalty of each unit the one of least generalised cross-validation error."""
+    patterns, answers = (np.concatenate(part) for part in zip(*answered, strict=True))
     inputs = np.concatenate([patterns, (patterns**2 - 1) / np.sqrt(2)], axis=1)
     inputs -= inputs.mean(0)
     targets = (answers - answers.mean(0)).astype(np.float64)
