@@ -14,6 +14,8 @@ PACKAGES = {
     "cloudfiles": ("cloud-volume", "volumes"),
     "osteoid": ("cloud-volume", "volumes"),
     "zmesh": ("zmesh", "volumes"),
+    "dask": ("dask", "cluster"),
+    "distributed": ("distributed", "cluster"),
     "torch_geometric": ("torch-geometric", ""),
     "sklearn": ("scikit-learn", ""),
     "PIL": ("pillow", ""),

@@ -8,7 +8,7 @@ import torch
 import typer
 
 from graphtwin.cli.refusals import words
-from graphtwin.workers import WorkersKilled
+from graphtwin.execute import WorkersKilled
 
 
 def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
-from graphtwin.workers import WorkersKilled
+from graphtwin.execute import WorkersKilled
 
 # How torch says that memory was not enough, which is no MemoryError there: on the CPU, on a GPU, and what it was asked for.
 TORCH_LACKS_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|CUDA error: out of memory")

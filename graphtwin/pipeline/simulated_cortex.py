@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml, overridden, read_toml
-from graphtwin.execute import threads
+from graphtwin.execute import map_jobs, threads
 from graphtwin.extras import require_packages
 from graphtwin.folders import changed_files as files_changed
 from graphtwin.folders import clear_finished, written
@@ -24,7 +24,6 @@ from graphtwin.pipeline.check_volume import check_volume
 from graphtwin.sources.loaders import em_tables
 from graphtwin.synthetic import SimulateConfig, steps
 from graphtwin.synthetic.wiring import rule_of
-from graphtwin.workers import shared_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +145,7 @@ def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: 
         for wave in sorted({step.wave for step in missing}):
             now = sorted((step for step in missing if step.wave == wave), key=lambda step: -step.cost)
             with _quiet_workers(alone=len(now) == 1):
-                for name in shared_out(_do, [(step, config, folder) for step in now], workers):
+                for name in map_jobs(_do, [(step, config, folder) for step in now], workers=workers):
                     bar.update()
                     bar.set_postfix_str(name)
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_parquet
-from graphtwin.execute import threads
+from graphtwin.execute import map_jobs, threads
 from graphtwin.folders import WORK
 from graphtwin.graph.runs import Study, read_study, study_files
-from graphtwin.workers import shared_out
 
 # Studies that were read, by folder and times of writing: two runs may have had one name.
 _LOADED: dict[tuple[Path, tuple[int, ...]], Study] = {}
@@ -79,7 +78,7 @@ def run_jobs(jobs: list[Job], run: Path, workers: int, label: str) -> Results:
     assert len({job.key.stem for job in jobs}) == len(jobs), "two jobs share a file"
     missing = sorted((job for job in jobs if not _file(run, job).exists()), key=lambda job: -job.cost)
     if missing:
-        done = shared_out(_do, [(job, run) for job in missing], workers)
+        done = map_jobs(_do, [(job, run) for job in missing], workers=workers)
         for _ in tqdm(done, total=len(missing), desc=label, unit="job"):
             pass
     return {job.key: pd.read_parquet(_file(run, job)) for job in jobs}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts
+from graphtwin.execute import map_jobs
 from graphtwin.folders import written
 from graphtwin.kinds import POWER
 from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, asked_pairs
@@ -32,7 +33,6 @@ from graphtwin.wiring.power import (
 )
 from graphtwin.wiring.questions import Answer
 from graphtwin.wiring.spatial import places_of
-from graphtwin.workers import shared_out
 
 AT_ONCE = 5  # tables of a piece of work: a process then takes about a second
 FOUND = ["n_axons", "planted", "number", "estimate", "slope", "p"]
@@ -105,10 +105,10 @@ def _simulated(design: Design, cells: list[Cell], config: PowerConfig) -> pd.Dat
     from tqdm import tqdm
 
     firsts = range(0, config.tables, AT_ONCE)
-    pieces = [(design, cell, config.seed, first, min(AT_ONCE, config.tables - first)) for cell in reversed(cells) for first in firsts]
+    pieces = [(cell, config.seed, first, min(AT_ONCE, config.tables - first)) for cell in reversed(cells) for first in firsts]
     rows: list[tuple[Any, ...]] = []
     with tqdm(total=len(cells) * config.tables, desc="power", unit="table") as bar:
-        for part in shared_out(slopes_of_cell, pieces, config.workers):
+        for part in map_jobs(slopes_of_cell, pieces, common=(design,), workers=config.workers):
             rows += part
             bar.update(len({row[2] for row in part}))
     found = pd.DataFrame(rows, columns=FOUND)

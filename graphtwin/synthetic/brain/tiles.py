@@ -14,11 +14,11 @@ import pandas as pd
 from jaxtyping import Float, Int32, Int64
 
 from graphtwin.cortex.proximity import RADIUS_NM, Cable
+from graphtwin.execute import map_jobs
 from graphtwin.synthetic.brain.anatomy import pia_um
 from graphtwin.synthetic.brain.neurites import Neurite, grow_axon, grow_dendrite
 from graphtwin.synthetic.brain.sheet import ORIGIN_UM
 from graphtwin.synthetic.brain.tissue import Tissue
-from graphtwin.workers import shared_out
 
 TILE_UM = 1200.0  # largest edge of a tile: the dendrites of 2,000 cells of default density are then in memory
 CELL_UM = 50.0  # side of the squares that outlines of axons are made of
@@ -66,7 +66,7 @@ def grow_parts(tissue: Tissue, workers: int = 1, skeletons: bool = True) -> Iter
         workers: Number of processes.
         skeletons: Whether the parts hold the neurites themselves.
     """
-    return shared_out(grow_block, ((tissue, block, skeletons) for block in blocks(tissue)), workers, in_order=True)
+    return map_jobs(grow_block, ((block, skeletons) for block in blocks(tissue)), common=(tissue,), workers=workers, in_order=True)
 
 
 def blocks(tissue: Tissue) -> list[Int64[np.ndarray, " neurons"]]:

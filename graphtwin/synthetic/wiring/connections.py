@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
 
-from graphtwin.execute import rng_for
+from graphtwin.execute import map_jobs, rng_for
 from graphtwin.schema import PAIR_KEY
 from graphtwin.synthetic.brain import Tile, Tissue, grow_axon, grow_parts, lay_tiles, locate_on_neurites
 from graphtwin.synthetic.wiring.meetings import CONTACTS, Meeting, approach, pool_dendrites
 from graphtwin.synthetic.wiring.planted_rules import needs_features, rule_columns
 from graphtwin.tuning import rf_distance
 from graphtwin.wiring.conditional import WiringRule, draw_synapse_counts
-from graphtwin.workers import shared_out
 
 SYNAPSES_PER_TARGET = 10_000  # numbers of synapses that each target has room for
 # Mean and SD of a synapse's log size in cleft voxels: those of `data/minnie65/v661/synapse_pairs`, whose rows are pairs of 1.14 synapses on
@@ -70,7 +69,7 @@ def connect_parts(tissue: Tissue, rule: WiringRule, tiles: list[Tile], size_slop
         workers: Number of processes.
     """
     require_function(tissue, rule)
-    return shared_out(connect_tile, ((tissue, rule, tile, size_slope) for tile in tiles), workers, in_order=True)
+    return map_jobs(connect_tile, ((tile, size_slope) for tile in tiles), common=(tissue, rule), workers=workers, in_order=True)
 
 
 def require_function(tissue: Tissue, rule: WiringRule) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from graphtwin.artifacts import write_atomic, write_parquet
+from graphtwin.execute import map_jobs
 from graphtwin.synthetic.brain import Grown, Tile, Tissue, blocks, grow_block, lay_tiles
 from graphtwin.synthetic.wiring.connections import connect_tile, require_function
 from graphtwin.wiring.conditional import WiringRule
-from graphtwin.workers import shared_out
 
 PART = "part-{:05d}"
 FOLDERS = ("skeletons", "pairs", "synapses")  # folders of parts, in the order in which they are written
@@ -36,10 +36,10 @@ def write_parts(tissue: Tissue, rule: WiringRule, folder: str | Path, work: str 
     require_function(tissue, rule)
     rows = blocks(tissue)
     grown = [(_part(skeletons, n, "parquet"), _part(Path(work), n, "npz")) for n in range(len(rows))]
-    _write_missing(_write_block, [(tissue, *each) for each in zip(rows, grown, strict=True)], workers, "skeletons")
+    _write_missing(_write_block, (tissue,), list(zip(rows, grown, strict=True)), workers, "skeletons")
     tiles = lay_tiles(tissue, (_read_outline(outline) for _, outline in grown))
     connected = [(_part(pairs, n, "parquet"), _part(synapses, n, "parquet")) for n in range(len(tiles))]
-    _write_missing(_write_tile, [(tissue, rule, tile, paths) for tile, paths in zip(tiles, connected, strict=True)], workers, "tiles")
+    _write_missing(_write_tile, (tissue, rule), list(zip(tiles, connected, strict=True)), workers, "tiles")
     return [*(skeleton for skeleton, _ in grown), *(path for paths in connected for path in paths)]
 
 
@@ -47,13 +47,15 @@ def _part(folder: Path, number: int, suffix: str) -> Path:
     return folder / f"{PART.format(number)}.{suffix}"
 
 
-def _write_missing(write: Callable[..., None], arguments: Sequence[tuple[Any, ...]], workers: int, what: str) -> None:
+def _write_missing(
+    write: Callable[..., None], common: Sequence[Any], arguments: Sequence[tuple[Any, ...]], workers: int, what: str
+) -> None:
     """Write those parts, the last argument of each its files, of which a file is missing."""
     from tqdm import tqdm
 
     missing = [each for each in arguments if not all(path.exists() for path in each[-1])]
     with tqdm(total=len(arguments), initial=len(arguments) - len(missing), desc=what, unit="part") as bar:
-        for _ in shared_out(write, missing, workers, in_order=True):
+        for _ in map_jobs(write, missing, common=common, workers=workers, in_order=True):
             bar.update()
 
 

@@ -1,4 +1,4 @@
-"""Named randomness and bounded threads: the same numbers from one worker and from many."""
+"""Named randomness: each draw has a generator of its own, so that one worker and many give the same numbers."""
 
 from __future__ import annotations
 
@@ -52,28 +52,3 @@ def torch_seeded(seed: int, device: str | torch.device = "cpu") -> Iterator[None
         if index is not None:
             torch.cuda.default_generators[index].manual_seed(seed)
         yield
-
-
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Bound the threads of BLAS, OpenMP and, where it is loaded, torch, and restore them afterwards.
-
-    Args:
-        n: Largest number of threads; on a busy machine fewer are faster.
-    """
-    import sys
-
-    from threadpoolctl import threadpool_limits
-
-    if n < 1:
-        raise ValueError(f"threads = {n}: at least one thread is needed. Set threads to 1 or more.")
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else None
-    with threadpool_limits(limits=n):
-        if torch:
-            torch.set_num_threads(n)
-        try:
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)
