@@ -16,6 +16,7 @@ PACKAGES = {
     "zmesh": ("zmesh", "volumes"),
     "dask": ("dask", "cluster"),
     "distributed": ("distributed", "cluster"),
+    "zarr": ("zarr", "zarr"),
     "torch_geometric": ("torch-geometric", ""),
     "sklearn": ("scikit-learn", ""),
     "PIL": ("pillow", ""),

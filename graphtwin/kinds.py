@@ -61,6 +61,12 @@ LIKE_TO_LIKE = Kind(
     files=("notes.json", "models.json"),
 )
 POWER = Kind("power analysis", "a power analysis", "graphtwin power", "`graphtwin report`", resumes=False)
+CAMPAIGN = Kind(
+    "campaign",
+    "an in silico campaign",
+    "graphtwin insilico campaign",
+    "graphtwin.insilico.campaign.read_cells and whoever reads its cells",
+)
 MEASURED = Kind(
     "measured function",
     "what was measured of a simulated cortex",
@@ -68,7 +74,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, CAMPAIGN, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

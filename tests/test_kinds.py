@@ -15,7 +15,21 @@ from typer.testing import CliRunner
 import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.folders import written
-from graphtwin.kinds import ABLATION, FILE, LIKE_TO_LIKE, MEASURED, POWER, RUN, SIMULATION, TWIN, Kind, kind_of, require_place, write_kind
+from graphtwin.kinds import (
+    ABLATION,
+    CAMPAIGN,
+    FILE,
+    LIKE_TO_LIKE,
+    MEASURED,
+    POWER,
+    RUN,
+    SIMULATION,
+    TWIN,
+    Kind,
+    kind_of,
+    require_place,
+    write_kind,
+)
 from graphtwin.pipeline.graph.demonstration import prepare_demonstration
 from graphtwin.wiring.pairs.planted import Planted, plant
 
@@ -23,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
-KINDS |= {"ablation": ABLATION}
+KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:

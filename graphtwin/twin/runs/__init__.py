@@ -1,6 +1,7 @@
 """The functional twin on files: train, transfer, score, predict, embed."""
 
 from graphtwin.twin.runs.ablated import ablate_twin
+from graphtwin.twin.runs.campaigns import campaign_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import correlate_twin, embed_twin, tune_twin
@@ -14,6 +15,7 @@ __all__ = [
     "Scored",
     "ablate_twin",
     "agree_twins",
+    "campaign_twin",
     "correlate_twin",
     "embed_twin",
     "held_out_tiers",

@@ -1,0 +1,72 @@
+"""Shards on the disk: one Parquet file each, whole or not there, in a dataset that is partitioned by responder and state."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from graphtwin.artifacts import write_atomic
+from graphtwin.insilico.campaign.campaign_plan import Plan
+from graphtwin.insilico.campaign.cells import Asked, Shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CELLS = "cells"  # folder of the dataset
+log = logging.getLogger("graphtwin")
+
+
+def shard_file(folder: Path, asked: Asked, shard: Shard) -> Path:
+    """Path of a shard: cells/responder=NAME/state=NAME/shard-00000.parquet, as Hive partitions are named."""
+    of = {"responder": asked.responders[shard.responder].name, "state": asked.config.states[shard.state].name}
+    parts = [f"{name}={quote(value, safe='')}" for name, value in of.items()]
+    return folder.joinpath(CELLS, *parts, f"shard-{shard.number:05d}.parquet")
+
+
+def write_shard(folder: Path, asked: Asked, shard: Shard, content: bytes) -> Path:
+    """Write a shard whole."""
+    return write_atomic(shard_file(folder, asked, shard), lambda temporary: temporary.write_bytes(content))
+
+
+def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """The cells of a shard, each page checked against what was written.
+
+    Args:
+        path: File of the shard.
+        columns: Columns to read; None reads all.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns)
+
+
+def missing_shards(folder: Path, plan: Plan) -> list[Shard]:
+    """Shards that are not there, or damaged, of which the log tells; damaged ones are removed.
+
+    Args:
+        folder: Folder of the campaign.
+        plan: Plan of the campaign.
+    """
+    missing = []
+    for shard in plan.shards:
+        path = shard_file(folder, plan.asked, shard)
+        if path.exists() and not _is_whole(path, len(shard.stimuli) * len(plan.asked.columns[shard.responder])):
+            log.warning(
+                "%s: is cut short or damaged (%d bytes); its %d stimuli are shown again.", path, path.stat().st_size, len(shard.stimuli)
+            )
+            path.unlink()
+        if not path.exists():
+            missing.append(shard)
+    return missing
+
+
+def _is_whole(path: Path, rows: int) -> bool:
+    import pyarrow as pa
+
+    try:
+        return int(read_shard(path).num_rows) == rows
+    except (pa.ArrowException, OSError):
+        return False
