@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from graphtwin.execute import SchedulerGone, map_jobs
+from tests.insilico import test_campaign as campaign
 
 pytestmark = pytest.mark.slow
 distributed = pytest.importorskip("distributed")
@@ -60,6 +61,11 @@ def test_a_worker_that_is_killed_loses_nothing_and_gives_nothing_twice(scheduler
     assert sorted(map_jobs(killed_once, jobs, common=(WEIGHTS,), scheduler=scheduler)) == sorted(map_jobs(drawn, JOBS, common=(WEIGHTS,)))
     assert (tmp_path / "mark").exists()
     assert "a worker was lost" in caplog.text
+
+
+def test_a_campaign_on_a_cluster_writes_the_bytes_of_one_process(scheduler, tmp_path):
+    there = campaign.run(campaign.asked(), tmp_path / "there", scheduler=scheduler)
+    assert campaign.files(there) == campaign.files(campaign.run(campaign.asked(), tmp_path / "here"))
 
 
 def test_the_error_of_a_job_is_its_own_and_no_fault_of_the_cluster(scheduler):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,21 @@ def test_two_workers_of_which_one_is_killed_write_the_same_bytes_as_one(tmp_path
     assert files(out) == files(whole)
 
 
+@pytest.mark.slow
+def test_a_campaign_whose_own_process_is_killed_goes_on_to_the_same_bytes(tmp_path, whole):
+    code = (
+        "from pathlib import Path\nfrom tests.insilico.test_campaign import asked, pixels, run\n"
+        f"place = Path({str(tmp_path)!r})\n"
+        "run(asked(dense=True, bin_s=0.2), place / 'out', pixels(mark=place / 'mark', kills_at=1.0))"
+    )
+    root = str(Path(__file__).parents[2])
+    killed = subprocess.run([sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": root}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.rglob("shard-*.parquet"))) == 3  # those at rest, which come first
+    run(asked(dense=True, bin_s=0.2), tmp_path / "out", resume=True)
+    assert files(tmp_path / "out") == files(whole)
+
+
 def test_a_campaign_that_was_stopped_goes_on_and_shows_nothing_again(tmp_path, whole, monkeypatch):
     def full(path: Path, content: bytes) -> None:
         if len(list(tmp_path.rglob("shard-*.parquet"))) == 2:
@@ -184,7 +201,7 @@ def test_two_campaigns_in_one_folder_are_refused(tmp_path, whole, monkeypatch):
 def test_the_plan_counts_cells_frames_and_shards_before_anything_is_shown():
     plan = plan_of(asked(), [pixels()])
     assert (plan.n_cells, plan.n_frames, len(plan.shards)) == (42, 2 * (6 * 60 + 75), 2 * 3)
-    assert str(plan).startswith("42 cells (7 stimuli, 2 states, 1 responders), 870 frames, 6 shards, ")
+    assert str(plan).startswith("42 cells (7 stimuli, 2 states, 1 responder), 870 frames, 6 shards, ")
     assert plan.n_bytes > 0
 
 
@@ -230,6 +247,6 @@ def test_what_cannot_be_shown_is_refused_before_the_folder_is_begun(tmp_path, mo
 
 
 def test_dense_arrays_without_the_package_are_refused_with_what_installs_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "zarr", None)
+    monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ModuleNotFoundError, match=r"dense = true: .*pip install 'graphtwin\[zarr\]'"):
         run(asked(dense=True), tmp_path / "out")

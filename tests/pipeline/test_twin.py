@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.cli.scored import medians, say_population
+from graphtwin.insilico.campaign import read_cells
 from graphtwin.kinds import TWIN, write_kind
 from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -248,6 +249,24 @@ def test_medians_on_the_screen_say_over_how_many_units_they_are():
         medians(table, ("cc_norm", "feve", "gosi")) == "medians: cc_norm 0.300 (2 units), feve of no unit (0 units), gosi 2.000 (3 units)"
     )
     assert medians(table, ("gosi", "osi")) == "medians over 3: gosi 2.000, osi 2.000"
+
+
+def test_a_campaign_on_a_twin_keeps_a_row_a_unit_and_stimulus_and_names_the_twin(run, tmp_path):
+    (tmp_path / "campaign.toml").write_text(
+        "[[stimuli]]\nkind = 'drifting_grating'\ncycles_per_degree = 0.01\nseries = {contrast = [0.5, 1.0]}"
+    )
+    words = ["insilico", "campaign", str(run), str(tmp_path / "campaign.toml"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "16 cells (2 stimuli, 1 state, 1 responder), 90 frames, 1 shard, " in done.output
+    cells = read_cells(tmp_path / "out")
+    assert len(cells) == 16
+    assert cells["mean"].notna().all()
+    said = json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"]
+    assert said == json.loads((run / "fingerprint.json").read_text())
+    refused = CliRunner().invoke(app, [*words, "--workers", "2", "--scheduler", "tcp://there:1", "--force"])
+    assert refused.exit_code == 2
+    assert "the scheduler has its own workers. Give one of them." in refused.output
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ class CampaignConfig(BaseModel):
     contrast_sd: float = Field(2.0, gt=0, description="Contrast 1 in standard deviations of the grey levels that a responder is used to.")
     bin_s: float | None = Field(None, gt=0, description="Seconds of time bins whose mean responses are kept as well, from the onset on.")
     dense: bool = Field(False, description="Write the mean responses also as dense arrays (Zarr; needs the extra zarr).")
-    frames_a_shard: int = Field(3000, ge=1, description="Frames of a shard, at least, grey ones too: a second of work and more.")
+    frames_a_shard: int = Field(6000, ge=1, description="Frames of a shard, at least, grey ones too: by default two seconds of a core.")
     frames_a_batch: int = Field(256, ge=1, description="Frames that a responder answers in one go, at most; one clip at least.")
 
     def shown(self) -> list[Stimulus]:

@@ -42,10 +42,20 @@ class Plan:
     def __str__(self) -> str:
         """The plan in words."""
         asked = self.asked
-        states = asked.config.states
-        of = f"{len(asked.stimuli)} stimuli, {len(states)} state{'s'[: len(states) != 1]}, {len(asked.responders)} responders"
+        of = ", ".join(
+            [
+                _counted(asked.stimuli, "stimulus", "stimuli"),
+                _counted(asked.config.states, "state", "states"),
+                _counted(asked.responders, "responder", "responders"),
+            ]
+        )
         cost = f"{self.seconds / 3600:.3g} core-hours ({self.seconds / max(self.n_cells, 1) * 1e9 / 3600:.3g} for a billion cells)"
-        return f"{self.n_cells:,} cells ({of}), {self.n_frames:,} frames, {len(self.shards)} shards, {cost}, {self.n_bytes / 1e6:,.1f} MB"
+        shards = _counted(self.shards, "shard", "shards")
+        return f"{self.n_cells:,} cells ({of}), {self.n_frames:,} frames, {shards}, {cost}, {self.n_bytes / 1e6:,.1f} MB"
+
+
+def _counted(things: Sequence[object], one: str, many: str) -> str:
+    return f"{len(things):,} {one if len(things) == 1 else many}"
 
 
 def plan_of(config: CampaignConfig, responders: Sequence[Responder]) -> Plan:
@@ -159,8 +169,8 @@ def _trial(asked: Asked, responder: int) -> tuple[float, float]:
     frames = asked.frames(responder, 0)
     n = max(1, asked.config.frames_a_batch // frames)
     alike = [at for at in range(min(n * 8, len(asked.stimuli))) if asked.frames(responder, at) == frames][:n]
+    answer(asked, responder, 0, alike)  # what is loaded at the first time is no cost of the rest
     with threads(1):
-        answer(asked, responder, 0, alike)  # what is loaded at the first time is no cost of the rest
         began = time.process_time()
         answers = answer(asked, responder, 0, alike)
         seconds = time.process_time() - began

@@ -146,6 +146,8 @@ def answer_shard(asked: Asked, shard: Shard) -> tuple[Shard, bytes]:
         asked: What the campaign asks.
         shard: Piece of the campaign.
     """
+    import torch  # noqa: F401  # imported so that `threads` bounds it
+
     alike: dict[int, list[int]] = {}
     for at in shard.stimuli:
         alike.setdefault(asked.frames(shard.responder, at), []).append(at)

@@ -3,7 +3,7 @@
 from graphtwin.twin.fit.ablations import PARTS
 from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
 from graphtwin.twin.fit.fingerprint import stamps
-from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, fitted_of, read_twin, write_twin
 from graphtwin.twin.fit.foundation import Objective, Trained, optimisers, train_foundation
 from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
@@ -15,6 +15,7 @@ __all__ = [
     "AnimalResponder",
     "FittedTwin",
     "FoundationConfig",
+    "KnownAnimal",
     "Objective",
     "Trained",
     "embed_units",
