@@ -120,15 +120,16 @@ def answer(asked: Asked, responder: int, state: int, stimuli: Sequence[int]) -> 
     clips = render_batch(shown, screen).numpy()
     before = np.full((len(clips), grey, *clips.shape[2:]), screen.grey, dtype=np.float32)
     answers = asked.responders[responder].respond_clips(np.concatenate([before, clips], 1), state=config.states[state].channels)
-    late = answers[:, grey:, columns]
+    late = answers[:, grey:] if len(columns) == answers.shape[2] else answers[:, grey:, columns]
     mean, modulation = np.full((2, len(shown), len(columns)), np.nan, dtype=np.float32)
     binned = []
     for at, stimulus in enumerate(shown):
         first, n, turns = asked.counted(screen, stimulus)
-        counted = late[at, first : first + n]
-        mean[at] = counted.mean(0, dtype=np.float64)
+        angle = 2 * np.pi * turns * np.arange(n)
+        sums = np.stack([np.ones(n), np.cos(angle), np.sin(angle)]) @ late[at, first : first + n].astype(np.float64)
+        mean[at] = sums[0] / n
         if turns:
-            modulation[at] = 2 * np.abs(np.exp(-2j * np.pi * turns * np.arange(n)) @ counted) / n
+            modulation[at] = 2 * np.hypot(sums[1], sums[2]) / n
         if config.bin_s is not None:
             binned.append(_bins(late[at, first:], max(1, frames_of(config.bin_s, screen.frame_rate_hz))))
     return Answers(mean, modulation, binned)
