@@ -45,24 +45,26 @@ TOLD = 5  # last lines of what a program said, which an error repeats
 
 
 class _Unit(BaseModel):
+    """A unit in `responder.json`."""
+
     model_config = ConfigDict(extra="forbid")
-    session: int
-    scan_idx: int
-    unit_id: int
+    session: int = Field(description="Session of the unit.")
+    scan_idx: int = Field(description="Scan of the unit.")
+    unit_id: int = Field(description="Number of the unit within its scan.")
 
 
 class _Description(BaseModel):
     """`responder.json` of the protocol."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str = Field(min_length=1)
-    units: list[_Unit] = Field(min_length=1)
-    frame_rate_hz: float | None = Field(gt=0)
-    size: tuple[int, int]
-    grey: tuple[float, float]
-    monitor: Monitor = MINNIE65_MONITOR
-    signed: bool = False
-    state_names: tuple[str, ...] = ()
+    name: str = Field(min_length=1, description="Name of whatever answers.")
+    units: list[_Unit] = Field(min_length=1, description="Units that answer, in the order of the answers.")
+    frame_rate_hz: float | None = Field(gt=0, description="Frames a second; null for single pictures.")
+    size: tuple[int, int] = Field(description="Height and width of the videos, pixels.")
+    grey: tuple[float, float] = Field(description="Mean and standard deviation of the grey levels that the responder is used to.")
+    monitor: Monitor = Field(MINNIE65_MONITOR, description="Screen on which the videos are seen.")
+    signed: bool = Field(False, description="Whether answers may be below 0.")
+    state_names: tuple[str, ...] = Field((), description="Channels of behaviour.")
 
 
 class _Program:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Annulus(Stimulus):
     """A grating in a ring, or in a disc where the inner diameter is 0; grey elsewhere. Sizes in steps are a size series."""
 
-    kind: Literal["annulus"] = Field("annulus", repr=False)
+    kind: Literal["annulus"] = Field("annulus", repr=False, description="Name of this kind of stimulus.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     diameter_deg: Degrees = 40.0

@@ -21,7 +21,7 @@ class Disc(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    shape: Literal["disc"] = Field("disc", repr=False)
+    shape: Literal["disc"] = Field("disc", repr=False, description="Shape of the aperture.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     diameter_deg: Degrees = 40.0
@@ -33,7 +33,7 @@ class Gaussian(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    shape: Literal["gaussian"] = Field("gaussian", repr=False)
+    shape: Literal["gaussian"] = Field("gaussian", repr=False, description="Shape of the aperture.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     sd_deg: Degrees = Field(10.0, description="Standard deviation, degrees.")

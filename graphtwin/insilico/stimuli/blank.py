@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Blank(Stimulus):
     """The empty grey screen: a pause, or the control of an experiment."""
 
-    kind: Literal["blank"] = Field("blank", repr=False)
+    kind: Literal["blank"] = Field("blank", repr=False, description="Name of this kind of stimulus.")
     duration_s: Seconds = 1.0
 
     @property

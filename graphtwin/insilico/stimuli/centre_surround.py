@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class CentreSurround(Stimulus):
     """A grating in a disc, and one of another direction and contrast in the ring around it; same frequencies, same phase at the centre."""
 
-    kind: Literal["centre_surround"] = Field("centre_surround", repr=False)
+    kind: Literal["centre_surround"] = Field("centre_surround", repr=False, description="Name of this kind of stimulus.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     centre_diameter_deg: Degrees = 20.0

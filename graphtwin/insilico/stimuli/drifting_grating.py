@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class DriftingGrating(Stimulus):
     """A sine grating that drifts over the whole screen."""
 
-    kind: Literal["drifting_grating"] = Field("drifting_grating", repr=False)
+    kind: Literal["drifting_grating"] = Field("drifting_grating", repr=False, description="Name of this kind of stimulus.")
     direction_deg: Direction = 0.0
     cycles_per_degree: CyclesPerDegree = 0.04
     cycles_per_second: CyclesPerSecond = 2.0

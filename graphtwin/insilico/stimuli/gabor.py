@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Gabor(Stimulus):
     """A grating under a round Gaussian, which stands still or drifts beneath it; its phase is that at the centre of the Gaussian."""
 
-    kind: Literal["gabor"] = Field("gabor", repr=False)
+    kind: Literal["gabor"] = Field("gabor", repr=False, description="Name of this kind of stimulus.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     sd_deg: Degrees = Field(10.0, description="Standard deviation of the Gaussian, degrees.")

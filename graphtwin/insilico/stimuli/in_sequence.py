@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class InSequence(Stimulus):
     """Stimuli one after the other."""
 
-    kind: Literal["in_sequence"] = Field("in_sequence", repr=False)
+    kind: Literal["in_sequence"] = Field("in_sequence", repr=False, description="Name of this kind of stimulus.")
     parts: tuple[Part, ...] = Field(min_length=1, description="Stimuli, in the order in which they are shown.")
 
     @property

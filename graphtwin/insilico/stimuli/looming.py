@@ -27,7 +27,7 @@ class Looming(Stimulus):
     1999, doi:10.1523/JNEUROSCI.19-03-01122.1999.
     """
 
-    kind: Literal["looming"] = Field("looming", repr=False)
+    kind: Literal["looming"] = Field("looming", repr=False, description="Name of this kind of stimulus.")
     x_deg: Right = 0.0
     y_deg: Up = 0.0
     size_over_speed_s: float = Field(0.04, gt=0, description="Half the size of the object over its speed, l / v, seconds.")

@@ -33,7 +33,7 @@ class Monet(Stimulus):
     once, in random order, before any comes again. As in the stimuli of the MICrONS recordings: doi:10.1038/s41586-025-08790-w.
     """
 
-    kind: Literal["monet"] = Field("monet", repr=False)
+    kind: Literal["monet"] = Field("monet", repr=False, description="Name of this kind of stimulus.")
     directions: int = Field(16, ge=1, description="Number of directions, at equal steps around the circle from 0 (rightwards).")
     segment_s: float = Field(0.9375, gt=0, description="Length of each segment of one direction, seconds.")
     cycles_per_degree: CyclesPerDegree = Field(0.04, description="Spatial frequency in the middle of the band, cycles per degree.")

@@ -27,7 +27,7 @@ class NaturalClip(Stimulus):
     frame rate, every frame shows what the video shows then. The file belongs to the value.
     """
 
-    kind: Literal["natural_clip"] = Field("natural_clip", repr=False)
+    kind: Literal["natural_clip"] = Field("natural_clip", repr=False, description="Name of this kind of stimulus.")
     path: str = Field(description="A .npy of grey levels [frames rows columns], or a folder of images, in the order of their names.")
     first_frame: int = Field(0, ge=0, description="Number of the first frame that is shown, from 0.")
     frames_per_second: float = Field(30.0, gt=0, description="Frames of the file a second.")

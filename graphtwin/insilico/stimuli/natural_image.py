@@ -29,7 +29,7 @@ class NaturalImage(Stimulus):
     equal parameters give equal frames as long as it stays as it is.
     """
 
-    kind: Literal["natural_image"] = Field("natural_image", repr=False)
+    kind: Literal["natural_image"] = Field("natural_image", repr=False, description="Name of this kind of stimulus.")
     path: str = Field(description="A .npy of grey levels [pictures rows columns], or a folder of images, in the order of their names.")
     number: int = Field(0, ge=0, description="Number of the picture, from 0.")
     black: float = Field(0.0, description="Grey level of the file that is shown at contrast -1.")

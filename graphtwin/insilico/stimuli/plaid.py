@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Plaid(Stimulus):
     """The sum of two gratings of half the contrast each; their pattern moves in between their directions."""
 
-    kind: Literal["plaid"] = Field("plaid", repr=False)
+    kind: Literal["plaid"] = Field("plaid", repr=False, description="Name of this kind of stimulus.")
     direction_deg: Direction = 0.0
     apart_deg: float = Field(120.0, gt=0, le=180, description="Angle between the directions of the two gratings, degrees.")
     cycles_per_degree: CyclesPerDegree = 0.04

@@ -32,7 +32,7 @@ class RandomDots(Stimulus):
     come in again on the other side. Where dots overlap, contrasts add up to no more than that of one.
     """
 
-    kind: Literal["random_dots"] = Field("random_dots", repr=False)
+    kind: Literal["random_dots"] = Field("random_dots", repr=False, description="Name of this kind of stimulus.")
     direction_deg: Direction = 0.0
     degrees_per_second: float = Field(40.0, ge=0, description="Speed of all dots, degrees per second.")
     coherence: float = Field(0.5, ge=0, le=1, description="Part of the dots that moves in the direction, rounded to whole dots.")

@@ -28,7 +28,7 @@ class SparseNoise(Stimulus):
     Squares are whole pixels, as near to the side asked for as these allow; what the grid leaves of the screen at its edges stays grey.
     """
 
-    kind: Literal["sparse_noise"] = Field("sparse_noise", repr=False)
+    kind: Literal["sparse_noise"] = Field("sparse_noise", repr=False, description="Name of this kind of stimulus.")
     side_deg: Degrees = Field(6.5, description="Side of the squares, degrees, rounded to whole pixels.")
     squares: int = Field(8, ge=1, description="Number of squares in every picture, black or white with equal chance.")
     picture_s: float = Field(0.2, gt=0, description="Length of every picture, seconds.")

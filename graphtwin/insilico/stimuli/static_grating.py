@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class StaticGrating(Stimulus):
     """A sine grating that stands still on the whole screen."""
 
-    kind: Literal["static_grating"] = Field("static_grating", repr=False)
+    kind: Literal["static_grating"] = Field("static_grating", repr=False, description="Name of this kind of stimulus.")
     orientation_deg: Orientation = 0.0
     cycles_per_degree: CyclesPerDegree = 0.04
     phase_deg: Phase = 0.0

@@ -25,7 +25,7 @@ ROUNDING = 1e-5  # contrast above 1 that is rounding of sums
 class Superposed(Stimulus):
     """The sum of stimuli that last equally long; nothing is cut off where it is too bright or too dark, it is refused."""
 
-    kind: Literal["superposed"] = Field("superposed", repr=False)
+    kind: Literal["superposed"] = Field("superposed", repr=False, description="Name of this kind of stimulus.")
     parts: tuple[Part, ...] = Field(min_length=2, description="Stimuli whose contrasts are added.")
 
     @model_validator(mode="after")

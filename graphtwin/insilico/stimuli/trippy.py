@@ -33,7 +33,7 @@ class Trippy(Stimulus):
     the MICrONS recordings: doi:10.1038/s41586-025-08790-w.
     """
 
-    kind: Literal["trippy"] = Field("trippy", repr=False)
+    kind: Literal["trippy"] = Field("trippy", repr=False, description="Name of this kind of stimulus.")
     cycles_per_degree: CyclesPerDegree = Field(0.03, description="Root mean square of the local spatial frequency, cycles per degree.")
     cycles_per_second: CyclesPerSecond = Field(1.0, description="Root mean square of the local drift, cycles per second; 0 stands still.")
     patch_deg: Degrees = Field(30.0, description="Length over which the phase is correlated, l, degrees.")

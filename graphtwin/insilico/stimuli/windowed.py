@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Windowed(Stimulus):
     """A stimulus seen through an aperture, grey around it."""
 
-    kind: Literal["windowed"] = Field("windowed", repr=False)
+    kind: Literal["windowed"] = Field("windowed", repr=False, description="Name of this kind of stimulus.")
     part: Part = Field(description="Stimulus that is seen.")
     aperture: Aperture
 
