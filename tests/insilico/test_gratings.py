@@ -49,11 +49,11 @@ def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = No
     carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
-        seen = video[0].flatten(1).to(torch.complex64) @ carrier.T.conj()
-        before = torch.cat([seen[:1] if state is None else state["seen"], seen[:-1]])
+        seen = video.flatten(2).to(torch.complex64) @ carrier.T.conj()
+        before = torch.cat([seen[:, :1] if state is None else state["seen"], seen[:, :-1]], dim=1)
         drift = (before * seen.conj()).imag
-        rates = torch.cat([torch.clamp(drift, min=0) + 1.0, torch.ones(len(drift), 1)], dim=1)
-        return rates[None, :, :, None], {"seen": seen[-1:]}
+        rates = torch.cat([torch.clamp(drift, min=0) + 1.0, torch.ones(*drift.shape[:2], 1)], dim=2)
+        return rates[..., None], {"seen": seen[:, -1:]}
 
     twin.forward = forward
     twin.mean = lambda name, numbers: numbers[..., 0]
@@ -129,7 +129,7 @@ def test_units_that_add_light_and_dark_and_rectify_are_simple():
     filters = torch.as_tensor(drifting_grating(0.0, 0.25, 5)).flatten(1)
 
     def forward(name, video, behaviour, eye_position, state=None):
-        return torch.relu(video[0].flatten(1) @ filters.T)[None, :, :, None], {}
+        return torch.relu(video.flatten(2) @ filters.T)[..., None], {}
 
     fitted.twin.forward = forward
     table = measure_tuning(responders(fitted), GratingConfig(directions=4, cycles_per_degree=(0.045,)))

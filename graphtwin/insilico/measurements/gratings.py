@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
+from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
 from graphtwin.insilico.responders import Responder
-from graphtwin.insilico.stimuli import DriftingGrating, Screen, render_batch
+from graphtwin.insilico.stimuli import DriftingGrating
 from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
@@ -64,26 +65,38 @@ def grating_responses(responder: Responder, config: GratingConfig | None = None,
         progress: Show a progress bar.
     """
     config = config or GratingConfig()
-    rate, size = responder.frame_rate_hz, responder.size
+    rate = responder.frame_rate_hz
     if not np.isfinite(rate):
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, in which nothing drifts. Give a twin of videos.")
-    grey, deviation = responder.grey
     onset = frames_of(config.onset_s, rate)
-    before = np.full((onset, *size), grey, dtype=np.float32)
-    screen = Screen(*size, responder.monitor, rate, grey, config.contrast_sd * deviation)
+    screen = screen_of(responder, config.contrast_sd)
     shape = config.directions, len(config.cycles_per_degree), len(config.cycles_per_second)
     mean, modulation = np.empty((2, len(responder.units), *shape))
-    for at in tqdm(list(np.ndindex(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False):
-        direction, spatial, temporal = at[0] * 360.0 / shape[0], config.cycles_per_degree[at[1]], config.cycles_per_second[at[2]] / rate
-        counted = round(max(1, round(config.counted_s * temporal * rate)) / temporal)  # number of frames that whole cycles last
-        drift = {"cycles_per_degree": spatial, "cycles_per_second": temporal * rate, "duration_s": (onset + counted) / rate}
-        shown = render_batch([DriftingGrating(direction_deg=direction, **drift)], screen)[0]
-        video = np.concatenate([before, shown.numpy()])
-        answers = responder.respond(video)
-        rest, answers = answers[onset // 2 : onset].mean(0), answers[2 * onset :]
-        wave = np.exp(-2j * np.pi * temporal * np.arange(len(answers)))
-        mean[:, *at] = np.maximum(answers.mean(0) - rest, 0.0) if responder.signed else answers.mean(0)
-        modulation[:, *at] = 2 * np.abs(wave @ answers) / len(answers)
+    with tqdm(total=int(np.prod(shape)), desc=f"gratings to {responder.name}", unit="grating", disable=not progress, leave=False) as bar:
+        for last, hertz in enumerate(config.cycles_per_second):
+            turns = hertz / rate
+            counted = round(max(1, round(config.counted_s * hertz)) / turns)  # number of frames that whole cycles last
+            places = list(np.ndindex(shape[:2]))
+            together = max(1, FRAMES_TOGETHER // (2 * onset + counted))
+            for some in (places[start : start + together] for start in range(0, len(places), together)):
+                shown = [
+                    DriftingGrating(
+                        direction_deg=direction * 360.0 / shape[0],
+                        cycles_per_degree=config.cycles_per_degree[spatial],
+                        cycles_per_second=hertz,
+                        duration_s=(onset + counted) / rate,
+                    )
+                    for direction, spatial in some
+                ]
+                answers = answers_after_grey(responder, shown, screen, onset)
+                late = answers[:, 2 * onset :]
+                driven = late.mean(1)
+                rest = answers[:, onset // 2 : onset].mean(1) if onset else np.zeros_like(driven)
+                at = (slice(None), *np.transpose(some), last)
+                mean[at] = (np.maximum(driven - rest, 0.0) if responder.signed else driven).T
+                wave = np.exp(-2j * np.pi * turns * np.arange(counted))
+                modulation[at] = 2 * np.abs(np.einsum("f,cfu->uc", wave, late)) / counted
+                bar.update(len(some))
     return GratingResponses(mean, modulation)
 
 

@@ -13,7 +13,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.insilico.responders import Responder, State, require_answers
 from graphtwin.insilico.stimuli import Screen, Stimulus, render_batch
 
-FRAMES_TOGETHER = 240  # frames of a batch of clips
+FRAMES_TOGETHER = 180  # frames of a batch of clips; the memory of larger ones goes back to the system each time, which costs a third more
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,30 @@ def answer_series(
             rows = np.flatnonzero(lengths == length)
             together = max(1, FRAMES_TOGETHER // (onset + int(length)))
             for some in np.split(rows, range(together, len(rows), together)):
-                clips = np.pad(
-                    render_batch([stimuli[at] for at in some], screen).cpu().numpy(),
-                    ((0, 0), (onset, 0), (0, 0), (0, 0)),
-                    constant_values=screen.grey,
-                )
-                answers = responder.respond_clips(clips, state)
-                require_answers(responder, answers, *clips.shape[:2])
+                answers = answers_after_grey(responder, [stimuli[at] for at in some], screen, onset, state)
                 mean[some] = answers[:, 2 * onset :].mean(1)
                 rests.append(answers[:, onset // 2 : onset].mean((0, 1)) if onset else np.zeros(answers.shape[2]))
                 bar.update(len(some))
     return SeriesAnswers(mean, np.mean(rests, axis=0), responder.signed)
+
+
+def answers_after_grey(
+    responder: Responder, stimuli: Sequence[Stimulus], screen: Screen, grey_frames: int, state: State | None = None
+) -> Float[np.ndarray, "stimuli frames units"]:
+    """Answers to stimuli that last equally long, in one go, those to the grey screen before each among them.
+
+    Args:
+        responder: Responder whose units answer.
+        stimuli: Stimuli to show.
+        screen: Screen to draw them on.
+        grey_frames: Frames of the grey screen before each.
+        state: State in which they are seen.
+    """
+    before = ((0, 0), (grey_frames, 0), (0, 0), (0, 0))
+    clips = np.pad(render_batch(stimuli, screen).cpu().numpy(), before, constant_values=screen.grey)
+    answers = np.asarray(responder.respond_clips(clips, state))
+    require_answers(responder, answers, *clips.shape[:2])
+    return answers
 
 
 def _require_long_enough(stimuli: Sequence[Stimulus], lengths: np.ndarray, onset: int, screen: Screen) -> None:
