@@ -47,7 +47,7 @@ TWIN = Kind(
     "twin",
     "a functional twin",
     "graphtwin twin train",
-    "`graphtwin twin score | population | predict | embed | tune | correlate | agree | transfer | ablate` and graphtwin.twin",
+    "`graphtwin twin score | population | predict | embed | agree | transfer | ablate`, `graphtwin insilico` and graphtwin.twin",
     settings="clips",
 )
 ABLATION = Kind("twin ablation", "an ablation of a twin", "graphtwin twin ablate", "whoever reads its table, ablations.csv")
@@ -135,6 +135,18 @@ def require_kind(folder: str | Path, *wanted: Kind) -> Kind:
     if inside:
         raise ValueError(f"{folder}: holds {len(inside)} folders of what is needed ({', '.join(inside[:4])}). Give one of them.")
     raise ValueError(f"{folder}: holds {_count(folder)} and no {FILE}: nothing that graphtwin wrote. Give {needed}.")
+
+
+def folders_of(folder: str | Path, kind: Kind) -> list[Path]:
+    """The folder, or where it says no kind the folders seed-0, seed-1 ... in it that are of a kind, as `train --seeds` leaves them.
+
+    Args:
+        folder: Folder of that kind, or of several.
+        kind: Kind that is asked for.
+    """
+    folder = Path(folder)
+    inside = [path for path in folder.glob("seed-*") if kind_of(path) == kind] if kind_of(folder) is None else []
+    return sorted(inside, key=lambda path: (len(path.name), path.name)) or [folder]
 
 
 def require_place(

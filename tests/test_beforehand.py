@@ -74,8 +74,16 @@ SLIPS = {
     "twin predict twin --stimulus lost.npy --out new.npy": "lost.npy: no such file",
     "twin predict twin --stimulus movie.npy --out movie.npy --force": "movie.npy: is read by this command",
     "twin embed twin --stimulus lost.npy --out new.parquet": "lost.npy: no such file",
-    "twin tune lost --out new.csv": "lost: no such folder",
-    "twin correlate twin --stimulus lost.npy --out new.npy": "lost.npy: no such file",
+    "insilico tune lost --out new.csv": "lost: no such folder",
+    "insilico tune twin --state running --out new.csv": "--state running: is no channel and number. Give one as running=20",
+    "insilico tune twin --state running=fast --out new.csv": "--state running=fast: is no channel and number",
+    "insilico tune twin --state running=1 --state running=2 --out new.csv": "--state running=2: running is given twice",
+    "insilico fields run --out new.csv": "is a run of the graph model",
+    "insilico fields mine --out new.csv": "holds 1 file and no kind.json",
+    "insilico correlate twin --stimulus lost.npy --out new.npy": "lost.npy: no such file",
+    "insilico campaign twin lost.toml --out new": "lost.toml: no such file",
+    "insilico campaign twin pairs.csv --out run": "is a run of the graph model",
+    "insilico campaign twin pairs.csv --out new --workers 2 --scheduler tcp://there:1": "has its own workers. Give one of them",
 }
 
 
@@ -174,6 +182,10 @@ DEVICES = [
     "twin score twin mine --out new.csv --device cuda",
     "twin population twin mine --out new.csv --device cuda",
     "twin predict twin --stimulus movie.npy --out new.npy --device cuda",
+    "insilico tune twin --out new.csv --device cuda",
+    "insilico fields twin --out new.csv --device cuda",
+    "insilico correlate twin --stimulus movie.npy --out new.npy --device cuda",
+    "insilico campaign twin pairs.csv --out new --device cuda",
 ]
 
 

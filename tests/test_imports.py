@@ -112,6 +112,7 @@ VERBS = {
         "agree",
         "correlate",
         "embed",
+        "fields",
         "load",
         "predict",
         "score",

@@ -25,7 +25,7 @@ from graphtwin.twin.fit import AnimalResponder, FittedTwin
 from graphtwin.twin.runs import held_out_tiers, load_twin, train_twins
 
 SEEDS = 3
-GRATINGS = GratingConfig(cycles_per_degree=(0.045,), cycles_per_second=(2.0,))  # a ninth of those of `twin tune`, for time
+GRATINGS = GratingConfig(cycles_per_degree=(0.045,), cycles_per_second=(2.0,))  # a ninth of those of `insilico tune`, for time
 
 
 @dataclass(frozen=True)

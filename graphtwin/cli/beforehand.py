@@ -103,3 +103,17 @@ def require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> 
     elif shown is not None:
         require_recordings(shown)
     require_device(device)
+
+
+def require_twins(run: Path, shown: Path | None = None, device: str = "auto") -> None:
+    """Raise where a twin is not there, or one of several that a folder holds, what they are shown, or the device.
+
+    Args:
+        run: Folder of a twin, or of seed-0, seed-1 ...
+        shown: Stimulus, .npy, or recording; None shows nothing.
+        device: Device on which torch is to compute.
+    """
+    from graphtwin.kinds import TWIN, folders_of
+
+    for folder in folders_of(run, TWIN):
+        require_twin(folder, shown, device)

@@ -1,62 +1,210 @@
-"""The command line of in silico experiments: graphtwin insilico campaign."""
+"""The command line of in silico experiments: graphtwin insilico tune | fields | correlate | campaign."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files, require_twin
+from graphtwin.cli.beforehand import Force, require_files, require_twins
 from graphtwin.cli.refusals import words
+from graphtwin.cli.scored import medians
+from graphtwin.cli.twin import Where
 
-EXAMPLES = """[bold]Examples[/bold]
+if TYPE_CHECKING:
+    import pandas as pd
 
-graphtwin insilico campaign runs/core campaign.toml --out runs/campaign --workers 4
-
-graphtwin insilico campaign runs/core campaign.toml --out runs/campaign --scheduler tcp://10.0.0.1:8786 --resume
-
-[bold]A campaign.toml[/bold]
+EXAMPLES = (
+    "tune runs/core --out tuning.csv",
+    "tune runs/core --what direction --what size --what contrast --what latency --state running=20 --out tuning.csv",
+    "tune runs/three --animal dynamic1-1-1-Video-0f2a --out with_spread.parquet",
+    "fields runs/core --out fields.csv",
+    "fields runs/core --method gradient --out fields.csv",
+    "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
+    "campaign runs/core campaign.toml --out runs/campaign --workers 4",
+    "campaign runs/core campaign.toml --out runs/campaign --scheduler tcp://10.0.0.1:8786 --resume",
+)
+CAMPAIGN_FILE = """[bold]A campaign.toml[/bold]
 
 units = "units.csv"    # session, scan_idx, unit_id; left out: all units
 
 states = \\[{name = "rest"}, {name = "running", channels = {running = 20.0}}]
 
-stimuli = \\[{kind = "drifting_grating", duration_s = 1.5, series = {direction_deg = \\[0.0, 90.0], contrast = \\[0.25, 1.0]}}]
-"""
+stimuli = \\[{kind = "drifting_grating", duration_s = 1.5, series = {direction_deg = \\[0.0, 90.0], contrast = \\[0.25, 1.0]}}]"""
+What = StrEnum("What", ["direction", "size", "contrast", "latency"])
+FEW_Q = 0.05  # false discovery rate at which units are counted as selective
+
+
+def examples_of(command: str | None = None) -> str:
+    """The examples of one command, those of all without a name, as text for the end of a help page."""
+    chosen = [f"graphtwin insilico {line}" for line in EXAMPLES if command in (None, line.split()[0])]
+    return "\n\n".join(["[bold]Examples[/bold]", *chosen, *([CAMPAIGN_FILE] if command in (None, "campaign") else [])])
+
+
+Run = Annotated[
+    Path,
+    typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`, or one that `--seeds` filled."),
+]
+Animal = Annotated[str | None, typer.Option(help="Only animal whose units answer (default: all of the run).")]
+Table = Annotated[Path, typer.Option(help="File for the table, a row a unit: .parquet or .csv.")]
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="In silico experiments: stimuli shown to the units of a twin.", epilog=EXAMPLES
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="In silico experiments: stimuli shown to the units of a twin. Of several twins (train --seeds) the mean answers, and X_spread "
+    "beside each number X is how far they differ.",
+    epilog=examples_of(),
 )
 
 
-@app.callback()
-def _main() -> None:
-    """Go on to a command."""
+@app.command("tune", epilog=examples_of("tune"))
+def _tune(
+    run: Run,
+    out: Table,
+    what: Annotated[
+        list[What] | None,
+        typer.Option(help="What is measured; may be repeated (default: direction, with orientation, frequencies and F1/F0)."),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL=NUMBER", help="A state, as running=20: what it changes from rest is measured as well; may be repeated."
+        ),
+    ] = None,
+    animal: Animal = None,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Measure the tuning of units to gratings: direction and orientation with tests of selectivity, frequencies, size, contrast, latency.
+
+    Size and contrast are measured at each unit's field, which noise maps first, and with the grating that it prefers.
+    """
+    with words():
+        from graphtwin.artifacts import require_new, write_table
+
+        require_new(out, force=force)
+        channels = _channels(state or [])
+        require_twins(run, device=device)
+        from graphtwin.twin.runs import tune_twin
+
+        chosen = [str(one) for one in what] if what else ["direction"]
+        table = tune_twin(run, chosen, channels, animal, device, progress=True)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} units; {_told(table)}")
 
 
-@app.command("campaign", epilog=EXAMPLES)
+@app.command("fields", epilog=examples_of("fields"))
+def _fields(
+    run: Run,
+    out: Table,
+    method: Annotated[
+        Literal["average", "ridge", "gradient"],
+        typer.Option(help="How fields are told: by averages of noise, a ridge regression on it, or gradients (slow: once a unit)."),
+    ] = "average",
+    animal: Animal = None,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Measure the receptive field of each unit with noise: place, size and elongation in degrees; empty for a unit without one."""
+    with words():
+        from graphtwin.artifacts import require_new, write_table
+
+        require_new(out, force=force)
+        require_twins(run, device=device)
+        from graphtwin.twin.runs import fields_twin
+
+        table = fields_twin(run, method, animal, device, progress=True)
+        write_table(table, out)
+        known = int(table["field_x_deg"].notna().sum())
+        told = f"; {medians(table, ('field_sd_major_deg', 'field_sd_minor_deg'))}" if known else ""
+        typer.echo(f"{out}: {known} of {len(table)} units have a field{told}")
+
+
+@app.command("correlate", epilog=examples_of("correlate"))
+def _correlate(
+    run: Run,
+    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
+    out: Annotated[
+        Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv, of several twins X_spread.npy.")
+    ],
+    animal: Animal = None,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Correlate the responses of all pairs of units to the same clips."""
+    with words():
+        from graphtwin.artifacts import ARRAYS, require_new
+
+        require_new(out, ARRAYS, force, (stimulus,))
+        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
+        require_twins(run, stimulus, device)
+        from graphtwin.twin.runs import correlate_twin
+
+        n_units, n_bins = correlate_twin(run, stimulus, out, animal, device, progress=True, force=force)
+        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+
+
+@app.command("campaign", epilog=examples_of("campaign"))
 def _campaign(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`.")],
+    run: Run,
     campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN.toml", help="Stimuli, states, units, and what is kept of the answers.")],
-    out: Annotated[Path, typer.Option(help="Folder to write: cells/ (Parquet, a row a unit, stimulus and state), tables of both.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder to write: cells/ (Parquet, a row a unit, stimulus and state), tables of both, report.html.")
+    ],
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each on this machine; they change no byte.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers answer instead, as tcp://HOST:PORT.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the campaign in the folder: shards that are there stay.")] = False,
+    device: Where = "auto",
     force: Force = False,
 ) -> None:
     """Show many stimuli in many states to many units; what it costs is told before it starts."""
     with words():
+        from graphtwin.extras import require_packages
+        from graphtwin.folders import as_written
         from graphtwin.kinds import CAMPAIGN, require_place
 
         if scheduler is not None and workers > 1:
             raise ValueError(f"--workers {workers} and --scheduler {scheduler}: the scheduler has its own workers. Give one of them.")
         require_place(out, CAMPAIGN, resume, force, [run, campaign])
         require_files(campaign)
-        require_twin(run)
+        require_twins(run, device=device)
+        require_packages("graphtwin insilico campaign", "matplotlib", "jinja2")
+        from graphtwin.report import write_report
         from graphtwin.twin.runs import campaign_twin
 
-        folder = campaign_twin(run, campaign, out, workers, scheduler, resume, force, lambda plan: typer.echo(f"{out}: {plan}"), True)
-        typer.echo(f"{folder}: done; `graphtwin.insilico.campaign.read_cells` reads the cells, as does whatever reads Parquet")
+        folder = campaign_twin(
+            run, campaign, out, workers, scheduler, resume, force, device, lambda plan: typer.echo(f"{out}: {plan}"), True
+        )
+        page = folder / "report.html" if as_written(folder, "report.html") else write_report(folder)
+        typer.echo(f"{folder}: done; {page} shows it, and `graphtwin.insilico.campaign.read_cells` reads the cells")
+
+
+def _channels(state: list[str]) -> dict[str, float] | None:
+    """The state that --state gives, by channel; None where it was not given."""
+    found: dict[str, float] = {}
+    for given in state:
+        channel, _, number = given.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not channel or value - value != 0:  # no number, infinite or NaN
+            raise ValueError(f"--state {given}: is no channel and number. Give one as running=20.")
+        if channel in found:
+            raise ValueError(f"--state {given}: {channel} is given twice. Give it once.")
+        found[channel] = value
+    return found or None
+
+
+def _told(table: pd.DataFrame) -> str:
+    """Medians of what was measured, and how many units are selective."""
+    named = ("gosi", "gdsi", "preferred_size_deg", "surround_suppression", "c50", "latency_s", "gain", "shift")
+    parts = [medians(table, tuple(name for name in named if name in table))]
+    for name in ("orientation", "direction"):
+        if f"{name}_q" in table:
+            parts.append(f"{int((table[f'{name}_q'] <= FEW_Q).sum())} select {name} (q <= {FEW_Q})")
+    return "; ".join(parts)

@@ -14,8 +14,6 @@ EXAMPLES = (
     "ablate runs/new_mouse data/dynamic3-1-1-Video-0f2a --without pretraining --without behaviour --out runs/ablated",
     "predict runs/new_mouse --stimulus movie.npy --out responses.npy",
     "embed runs/core --out embeddings.parquet",
-    "tune runs/core --out tuning.csv",
-    "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
     "agree runs/three --out agreement.csv",
     "agree runs/a runs/b --recording data/dynamic1-1-1-Video-0f2a --out agreement.parquet",
 )

@@ -1,4 +1,4 @@
-"""The command line of what a twin makes: graphtwin twin predict | embed | tune | correlate | agree."""
+"""The command line of what a twin makes: graphtwin twin predict | embed | agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from graphtwin.cli.beforehand import Force, require_recordings, require_twin
 from graphtwin.cli.refusals import words
-from graphtwin.cli.scored import medians
 from graphtwin.cli.twin import Run, Where
 from graphtwin.cli.twin_examples import examples_of
 
@@ -59,45 +58,6 @@ def _embed(
         typer.echo(f"{out}: {len(table)} units")
 
 
-@app.command("tune", epilog=examples_of("tune"))
-def _tune(
-    run: Run,
-    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
-    force: Force = False,
-) -> None:
-    """Measure tuning to drifting gratings in silico: direction, orientation, spatial and temporal frequency, F1/F0; a row a unit."""
-    with words():
-        from graphtwin.artifacts import require_new, write_table
-
-        require_new(out, force=force)
-        require_twin(run)
-        from graphtwin.twin.runs import tune_twin
-
-        table = tune_twin(run, progress=True)
-        write_table(table, out)
-        typer.echo(f"{out}: {len(table)} units; {medians(table, ('gosi', 'gdsi', 'osi'))}")
-
-
-@app.command("correlate", epilog=examples_of("correlate"))
-def _correlate(
-    run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
-    out: Annotated[Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv.")],
-    force: Force = False,
-) -> None:
-    """Correlate the responses of all pairs of units to the same clips, in silico."""
-    with words():
-        from graphtwin.artifacts import ARRAYS, require_new
-
-        require_new(out, ARRAYS, force, (stimulus,))
-        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
-        require_twin(run, stimulus)
-        from graphtwin.twin.runs import correlate_twin
-
-        n_units, n_bins = correlate_twin(run, stimulus, out, True, force)
-        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
-
-
 @app.command("agree", epilog=examples_of("agree"))
 def _agree(
     runs: Annotated[list[Path], typer.Argument(help="Folders of two or more twins of the same animals, or one that --seeds filled.")],
@@ -106,7 +66,8 @@ def _agree(
         list[Path] | None, typer.Option(help="Recording whose held-out trials are predicted; may be repeated (default: none are).")
     ] = None,
     stimulus: Annotated[
-        Path | None, typer.Option(help="Clips over which units are correlated, as for `correlate` (default: moving discs).")
+        Path | None,
+        typer.Option(help="Clips over which units are correlated, as for `insilico correlate` (default: moving discs)."),
     ] = None,
     force: Force = False,
 ) -> None:

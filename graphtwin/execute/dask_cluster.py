@@ -54,6 +54,15 @@ def on_cluster(
         client.close(timeout=LOOKS_S)
 
 
+def require_cluster(scheduler: str) -> None:
+    """Raise where a scheduler does not answer, or has no worker.
+
+    Args:
+        scheduler: Address of the scheduler, as tcp://HOST:PORT.
+    """
+    _connected(scheduler).close(timeout=LOOKS_S)
+
+
 def _gone(scheduler: str, n_left: int) -> SchedulerGone:
     return SchedulerGone(
         f"{scheduler}: the scheduler is gone, with {n_left} pieces of work not done. What is done is kept: start a scheduler and workers "

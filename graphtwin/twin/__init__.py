@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphtwin.twin.runs import agree_twins as agree
     from graphtwin.twin.runs import correlate_twin as correlate
     from graphtwin.twin.runs import embed_twin as embed
+    from graphtwin.twin.runs import fields_twin as fields
     from graphtwin.twin.runs import load_twin as load
     from graphtwin.twin.runs import predict_video as predict
     from graphtwin.twin.runs import score_population, score_predictions
@@ -23,6 +24,7 @@ __all__ = [
     "agree",
     "correlate",
     "embed",
+    "fields",
     "load",
     "predict",
     "score",
@@ -45,10 +47,11 @@ __getattr__ = public_names(
         "score_population": ("graphtwin.twin.runs.shared", "score_population"),
         "predict": ("graphtwin.twin.runs.video", "predict_video"),
         "embed": ("graphtwin.twin.runs.in_silico", "embed_twin"),
-        "tune": ("graphtwin.twin.runs.in_silico", "tune_twin"),
+        "tune": ("graphtwin.twin.runs.measured", "tune_twin"),
         "train_seeds": ("graphtwin.twin.runs.trainings", "train_twins"),
         "agree": ("graphtwin.twin.runs.certificates", "agree_twins"),
-        "correlate": ("graphtwin.twin.runs.in_silico", "correlate_twin"),
+        "fields": ("graphtwin.twin.runs.measured", "fields_twin"),
+        "correlate": ("graphtwin.twin.runs.measured", "correlate_twin"),
     },
 )
 

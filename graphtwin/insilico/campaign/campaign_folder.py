@@ -12,13 +12,13 @@ import pandas as pd
 
 from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml
-from graphtwin.execute import map_jobs
+from graphtwin.execute import map_jobs, require_cluster
 from graphtwin.folders import WORK, written
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
 from graphtwin.insilico.campaign.campaign_plan import Plan, plan_of
 from graphtwin.insilico.campaign.cells import answer_shard
 from graphtwin.insilico.campaign.dense_responses import DENSE, require_dense, write_dense
-from graphtwin.insilico.campaign.shard_files import CELLS, missing_shards, write_shard
+from graphtwin.insilico.campaign.shard_files import missing_shards, write_shard
 from graphtwin.insilico.responders import Responder
 from graphtwin.kinds import CAMPAIGN
 from graphtwin.schema import UNIT_KEY
@@ -62,6 +62,8 @@ def run_campaign(
     out = Path(out)
     if config.dense:
         require_dense()
+    if scheduler is not None and "://" in scheduler:
+        require_cluster(scheduler)
     with written(out, CAMPAIGN, resume, force, inputs=[*inputs, config.units]) as begin:
         plan = plan_of(config, responders)
         facts = _facts(plan, identity)
@@ -75,28 +77,6 @@ def run_campaign(
         if config.dense and not (out / DENSE).exists():
             write_dense(out, plan)
     return out
-
-
-def read_cells(
-    folder: str | Path, responder: str | None = None, state: str | None = None, columns: list[str] | None = None
-) -> pd.DataFrame:
-    """Cells of a campaign, a row each: stimulus, session, scan_idx, unit_id, mean, what else was kept, responder, state.
-
-    Args:
-        folder: Folder of a finished campaign.
-        responder: Name of the responder whose cells are read; None reads those of all.
-        state: Name of the state; None reads all.
-        columns: Columns to read; None reads all.
-    """
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-
-    names = pa.schema([("responder", pa.string()), ("state", pa.string())])
-    cells = ds.dataset(Path(folder) / CELLS, format="parquet", partitioning=ds.partitioning(names, flavor="hive"))
-    wanted = ds.scalar(True)
-    for name, value in (("responder", responder), ("state", state)):
-        wanted = wanted if value is None else wanted & (ds.field(name) == value)
-    return cells.to_table(columns=columns, filter=wanted).to_pandas()
 
 
 def _do_shards(out: Path, plan: Plan, workers: int, scheduler: str | None, progress: bool) -> None:
@@ -149,7 +129,10 @@ def _write_tables(out: Path, plan: Plan, facts: dict[str, Any]) -> None:
     ]
     artifacts.write_parquet(pd.concat(units, ignore_index=True), out / "units.parquet")
     artifacts.write_text(dump_toml(asked.config), out / "campaign.toml")
-    artifacts.write_json(artifacts.provenance(asked.config.seed, facts["identity"]) | {"n_cells": plan.n_cells}, out / "provenance.json")
+    artifacts.write_json(
+        artifacts.provenance(asked.config.seed, facts["identity"]) | {"n_cells": plan.n_cells, "n_frames": plan.n_frames},
+        out / "provenance.json",
+    )
 
 
 def _flat(parameters: dict[str, Any], prefix: str = "") -> dict[str, Any]:

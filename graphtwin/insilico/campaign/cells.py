@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import threads
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Checked, Ensemble
 from graphtwin.insilico.stimuli import Screen, Stimulus, Windowed, render_batch
 from graphtwin.schema import UNIT_KEY
 
@@ -51,7 +51,7 @@ class Asked:
     """
 
     config: CampaignConfig
-    responders: tuple[Responder, ...]
+    responders: tuple[Checked, ...]
     columns: tuple[Int64[np.ndarray, " units"], ...]
     screens: tuple[Screen, ...]
     stimuli: tuple[Stimulus, ...]
@@ -60,6 +60,11 @@ class Asked:
     def drifts(self) -> bool:
         """Whether any stimulus has a temporal frequency, so that F1 is kept."""
         return any(temporal_hz(stimulus) > 0 for stimulus in self.stimuli)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether any responder is an ensemble, so that the spread of its members is kept."""
+        return any(isinstance(responder.responder, Ensemble) for responder in self.responders)
 
     def grey_frames(self, responder: int) -> int:
         """Grey frames before each stimulus; none for single pictures."""
@@ -90,11 +95,13 @@ class Answers:
     Attributes:
         mean: F0, the mean response over the frames that count, in the units of the recording.
         modulation: F1, the amplitude at the temporal frequency of the stimulus; NaN where it has none, or lasts less than a cycle.
+        spread: Standard deviation (n - 1) of the mean over the members of an ensemble; NaN for one responder alone.
         binned: For each stimulus, the mean response in each whole bin from the onset on; none where bins are not kept.
     """
 
     mean: Float[np.ndarray, "stimuli units"]
     modulation: Float[np.ndarray, "stimuli units"]
+    spread: Float[np.ndarray, "stimuli units"]
     binned: list[Float[np.ndarray, "units bins"]]
 
 
@@ -119,20 +126,23 @@ def answer(asked: Asked, responder: int, state: int, stimuli: Sequence[int]) -> 
     grey = asked.grey_frames(responder)
     clips = render_batch(shown, screen).numpy()
     before = np.full((len(clips), grey, *clips.shape[2:]), screen.grey, dtype=np.float32)
-    answers = asked.responders[responder].respond_clips(np.concatenate([before, clips], 1), state=config.states[state].channels)
-    late = answers[:, grey:] if len(columns) == answers.shape[2] else answers[:, grey:, columns]
-    mean, modulation = np.full((2, len(shown), len(columns)), np.nan, dtype=np.float32)
+    each = asked.responders[responder].respond_each(np.concatenate([before, clips], 1), state=config.states[state].channels)
+    each = each[:, :, grey:] if len(columns) == each.shape[3] else each[:, :, grey:, columns]
+    late = each[0] if len(each) == 1 else each.mean(0)
+    mean, modulation, spread = np.full((3, len(shown), len(columns)), np.nan, dtype=np.float32)
     binned = []
     for at, stimulus in enumerate(shown):
         first, n, turns = asked.counted(screen, stimulus)
         angle = 2 * np.pi * turns * np.arange(n)
         sums = np.stack([np.ones(n), np.cos(angle), np.sin(angle)]) @ late[at, first : first + n].astype(np.float64)
         mean[at] = sums[0] / n
+        if len(each) > 1:
+            spread[at] = each[:, at, first : first + n].mean(1, dtype=np.float64).std(0, ddof=1)
         if turns:
             modulation[at] = 2 * np.hypot(sums[1], sums[2]) / n
         if config.bin_s is not None:
             binned.append(_bins(late[at, first:], max(1, frames_of(config.bin_s, screen.frame_rate_hz))))
-    return Answers(mean, modulation, binned)
+    return Answers(mean, modulation, spread, binned)
 
 
 def _bins(responses: Float[np.ndarray, "frames units"], per_bin: int) -> Float[np.ndarray, "units bins"]:
@@ -165,13 +175,14 @@ def answer_shard(asked: Asked, shard: Shard) -> tuple[Shard, bytes]:
     answers = Answers(
         np.concatenate([part.mean for part in parts])[back],
         np.concatenate([part.modulation for part in parts])[back],
+        np.concatenate([part.spread for part in parts])[back],
         [binned[at] for at in back] if binned else [],
     )
     return shard, parquet_bytes(cell_table(asked, shard.responder, shard.stimuli, answers))
 
 
 def cell_table(asked: Asked, responder: int, stimuli: Sequence[int], answers: Answers) -> pa.Table:
-    """Cells as rows, stimulus after stimulus: stimulus, session, scan_idx, unit_id, mean, and f1 and binned where they are kept.
+    """Cells as rows, stimulus after stimulus: session, scan_idx, unit_id, mean; mean_spread, f1 and binned where they are kept.
 
     Args:
         asked: What the campaign asks.
@@ -185,6 +196,8 @@ def cell_table(asked: Asked, responder: int, stimuli: Sequence[int], answers: An
     columns = {"stimulus": pa.array(np.repeat(np.asarray(stimuli, dtype=np.int32), len(units)))}
     columns |= {name: pa.array(np.tile(units[name].to_numpy(np.int64), len(stimuli))) for name in UNIT_KEY}
     columns["mean"] = pa.array(answers.mean.ravel())
+    if asked.spreads:
+        columns["mean_spread"] = pa.array(answers.spread.ravel())
     if asked.drifts:
         columns["f1"] = pa.array(answers.modulation.ravel())
     if answers.binned:

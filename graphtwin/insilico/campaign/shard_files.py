@@ -20,9 +20,23 @@ log = logging.getLogger("graphtwin")
 
 def shard_file(folder: Path, asked: Asked, shard: Shard) -> Path:
     """Path of a shard: cells/responder=NAME/state=NAME/shard-00000.parquet, as Hive partitions are named."""
-    of = {"responder": asked.responders[shard.responder].name, "state": asked.config.states[shard.state].name}
-    parts = [f"{name}={quote(value, safe='')}" for name, value in of.items()]
-    return folder.joinpath(CELLS, *parts, f"shard-{shard.number:05d}.parquet")
+    place = _place(folder, asked.responders[shard.responder].name, asked.config.states[shard.state].name)
+    return place / f"shard-{shard.number:05d}.parquet"
+
+
+def files_of(folder: Path, responder: str, state: str) -> list[Path]:
+    """Shards of one responder in one state, in the order of their stimuli.
+
+    Args:
+        folder: Folder of the campaign.
+        responder: Name of the responder.
+        state: Name of the state.
+    """
+    return sorted(_place(folder, responder, state).glob("shard-*.parquet"), key=lambda path: (len(path.name), path.name))
+
+
+def _place(folder: Path, responder: str, state: str) -> Path:
+    return folder / CELLS / f"responder={quote(responder, safe='')}" / f"state={quote(state, safe='')}"
 
 
 def write_shard(folder: Path, asked: Asked, shard: Shard, content: bytes) -> Path:

@@ -2,17 +2,28 @@
 
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
-from graphtwin.insilico.measurements.gratings import TUNING, GratingConfig, GratingResponses, describe_gratings, measure_tuning
+from graphtwin.insilico.measurements.gratings import (
+    TUNING,
+    GratingConfig,
+    GratingResponses,
+    describe_gratings,
+    measure_tuning,
+    seen_as_they_are,
+)
 from graphtwin.insilico.measurements.latencies import describe_kernels, measure_latencies
-from graphtwin.insilico.measurements.noise_maps import NoiseConfig, NoiseMaps, measure_noise_maps
+from graphtwin.insilico.measurements.member_spread import with_members, with_spread
+from graphtwin.insilico.measurements.noise_maps import Method, NoiseConfig, NoiseMaps, measure_noise_maps
 from graphtwin.insilico.measurements.series_answers import SeriesAnswers, answer_series, screen_of
 from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses, correlation_blocks
 from graphtwin.insilico.measurements.size_and_contrast import PatchConfig, fit_naka_rushton, measure_contrasts, measure_sizes
 from graphtwin.insilico.measurements.state_dependence import StateConfig, compare_states, measure_state_dependence
+from graphtwin.insilico.measurements.still_gratings import measure_orientations
+from graphtwin.insilico.measurements.unit_tuning import measure_directions, tune_units
 
 __all__ = [
     "GratingConfig",
     "GratingResponses",
+    "Method",
     "NoiseConfig",
     "NoiseMaps",
     "PatchConfig",
@@ -30,11 +41,17 @@ __all__ = [
     "fit_fields",
     "fit_naka_rushton",
     "measure_contrasts",
+    "measure_directions",
     "measure_latencies",
     "measure_noise_maps",
+    "measure_orientations",
     "measure_sizes",
     "measure_state_dependence",
     "measure_tuning",
     "screen_of",
+    "seen_as_they_are",
     "selectivity_tests",
+    "tune_units",
+    "with_members",
+    "with_spread",
 ]

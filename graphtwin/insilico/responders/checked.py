@@ -12,6 +12,7 @@ from jaxtyping import Float
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.insilico.responders.answers import constant_units, named_units, require_answers, require_finite, require_shape
+from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import Described, Responder, State, described, require_differentiable
 from graphtwin.schema import UNIT_KEY
 
@@ -59,6 +60,18 @@ class Checked(Described):
         _require_size(self, clips.shape)
         answers = np.asarray(self.responder.respond_clips(clips, state=state))
         require_answers(self, answers, *clips.shape[:2])
+        return answers
+
+    def respond_each(
+        self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
+    ) -> Float[np.ndarray, "members clips frames units"]:
+        """What each member of an ensemble answers to equally long clips; of any other responder its answers alone."""
+        if not isinstance(self.responder, Ensemble):
+            return self.respond_clips(clips, state)[None]
+        _require_size(self, clips.shape)
+        answers = self.responder.respond_each(clips, state)
+        for each in answers:
+            require_answers(self, each, *clips.shape[:2])
         return answers
 
     def drive(

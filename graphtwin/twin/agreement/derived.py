@@ -62,7 +62,7 @@ def derive(
         name: Name of the fit, for errors.
         stimulus: Function from an animal to the clips over which units are correlated; None shows moving discs, the same for all twins.
         held_out: Held-out trials of animals by name, whose responses are predicted; those of other animals are not compared.
-        gratings: Gratings that tell tuning; None takes those of `twin tune`.
+        gratings: Gratings that tell tuning; None takes those of `insilico tune`.
         progress: Show progress bars.
     """
     embedded = embed_units(fitted)

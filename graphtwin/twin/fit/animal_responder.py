@@ -130,7 +130,7 @@ class AnimalResponder:
         return self._tensor(scaled(state_channels(self, state, frames), self.fitted.animals[self.name].scales.behaviour))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(values, dtype=np.float32)).to(self.device)
+        return torch.as_tensor(np.require(values, np.float32, "W")).to(self.device)  # a clip on the disk cannot be written: it is copied
 
 
 def responders(fitted: FittedTwin) -> list[AnimalResponder]:

@@ -1,10 +1,11 @@
-"""The functional twin on files: train, transfer, score, predict, embed."""
+"""The functional twin on files: train, transfer, score, predict, embed, and what is measured of it in silico."""
 
 from graphtwin.twin.runs.ablated import ablate_twin
 from graphtwin.twin.runs.campaigns import campaign_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
-from graphtwin.twin.runs.in_silico import correlate_twin, embed_twin, tune_twin
+from graphtwin.twin.runs.in_silico import embed_twin
+from graphtwin.twin.runs.measured import correlate_twin, fields_twin, tune_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
 from graphtwin.twin.runs.twin_folder import load_twin
@@ -18,6 +19,7 @@ __all__ = [
     "campaign_twin",
     "correlate_twin",
     "embed_twin",
+    "fields_twin",
     "held_out_tiers",
     "load_twin",
     "predict_video",

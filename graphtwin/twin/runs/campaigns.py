@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.parallel import Device
+from graphtwin.twin.runs.answering import answering
 
 
 def campaign_twin(
@@ -16,27 +17,31 @@ def campaign_twin(
     scheduler: str | None = None,
     resume: bool = False,
     force: bool = False,
+    device: Device = "auto",
     tell: Callable[[str], object] = print,
     progress: bool = False,
 ) -> Path:
     """Run a campaign on all animals of a twin, or on those that the campaign names; returns the folder.
 
+    Of a folder of several seeds the mean of the twins answers, and `mean_spread` in each cell says how far they differ.
+
     Args:
-        run: Folder of the twin.
+        run: Folder of a twin, or of several that `--seeds` filled.
         campaign: TOML file of the campaign.
         out: Folder to write.
         workers: Number of processes on this machine; it changes no byte.
         scheduler: Address of a Dask scheduler whose workers answer instead.
         resume: Go on with the campaign that is there.
         force: Take away a campaign that is there.
+        device: Device on which torch computes, here and in the workers; with a scheduler "auto" is "cpu", for workers may have no GPU.
         tell: Function that is told the plan in words.
         progress: Show a progress bar with the time left.
     """
     from graphtwin.insilico.campaign import read_campaign, run_campaign
-    from graphtwin.twin.fit import responders, stamps
 
-    config, fitted = read_campaign(campaign), load_twin(run)
+    config = read_campaign(campaign)
+    asked = answering(run, device="cpu" if scheduler is not None and device == "auto" else device)
     return run_campaign(
-        config, responders(fitted), out, identity=stamps(fitted), workers=workers, scheduler=scheduler, resume=resume, force=force,
+        config, asked.responders, out, identity=asked.stamps, workers=workers, scheduler=scheduler, resume=resume, force=force,
         inputs=(run, campaign), tell=tell, progress=progress,
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from graphtwin import artifacts
-from graphtwin.kinds import TWIN, kind_of
-from graphtwin.schema import TWIN as TWIN_COLUMN
-from graphtwin.schema import TWIN_CORE
+from graphtwin.kinds import TWIN, folders_of
 from graphtwin.sources import open_recording
+from graphtwin.twin.runs.answering import warn_of_what_is_shared
 from graphtwin.twin.runs.held_out_trials import held_out_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
 from graphtwin.twin.runs.twin_folder import FILE_NAME, load_twin
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
     from graphtwin.twin.agreement import Derived
     from graphtwin.twin.fit import AnimalResponder
-
-log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def agree_twins(
         held_out = {recording.name: fitted.clips(recording, held_out_tiers(recording, fitted)) for recording in opened}
         fits.append(derive(fitted, name, shown, held_out, progress=progress))
     units = certify(fits)
-    _warn_of_what_is_shared(fits)
+    warn_of_what_is_shared([fit.stamps for fit in fits])
     return Certificate(units, summarise(units), fits[0].untold, {fit.name: fit.stamps for fit in fits})
 
 
@@ -111,21 +107,8 @@ def twins_in(runs: Sequence[str | Path]) -> list[Path]:
     Args:
         runs: Folders of twins, or of several.
     """
-    found: list[Path] = []
-    for run in map(Path, runs):
-        inside = sorted(path for path in run.glob("seed-*") if kind_of(path) == TWIN) if kind_of(run) is None else []
-        found += inside or [run]
-    return found
+    return [folder for run in runs for folder in folders_of(run, TWIN)]
 
 
 def _clips_to(animal: AnimalResponder, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:
     return stimulus_clips(animal, stimulus, animal.fitted.animals[animal.name].frame_rate_hz)
-
-
-def _warn_of_what_is_shared(fits: list[Derived]) -> None:
-    """Say where fits agree because they are copies of one twin, or stand on one core, whose share of the error they cannot tell."""
-    twins, cores = ({fit.stamps[name] for fit in fits} for name in (TWIN_COLUMN, TWIN_CORE))
-    if len(twins) < len(fits):
-        log.warning("%d twins are %d: copies of one agree, and that says nothing. Train others with --seeds.", len(fits), len(twins))
-    elif len(cores) == 1:
-        log.warning("%d twins keep one core (%s): what its fit leaves to chance is not in their agreement.", len(fits), *cores)

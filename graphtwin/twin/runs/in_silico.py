@@ -1,4 +1,4 @@
-"""What a fitted twin knows of its units, as tables: embeddings, tuning, and responses to a fixed set of clips with their correlations."""
+"""What a fitted twin knows of its units, as one table: embeddings, tuning, and responses to a fixed set of clips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.artifacts import ARRAYS, require_new, write_atomic, write_table
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.twin_folder import load_twin
@@ -53,48 +52,6 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
     if stimulus is not None:
         table[RESPONSES] = list(respond_to(fitted, stimulus, progress))
     return table
-
-
-def tune_twin(run: str | Path, progress: bool = False) -> pd.DataFrame:
-    """Tuning of all units of a twin to drifting gratings, with the fingerprints `twin` and `twin_core`; see `measure_tuning`."""
-    from graphtwin.insilico import measure_tuning
-    from graphtwin.twin.fit import responders, stamps
-
-    fitted = load_twin(run)
-    return measure_tuning(responders(fitted), progress=progress).assign(**stamps(fitted))
-
-
-def correlate_twin(run: str | Path, stimulus: Path, out: Path, progress: bool = False, force: bool = False) -> tuple[int, int]:
-    """Write the in silico signal correlation of all pairs of units, block by block; returns the numbers of units and bins.
-
-    Args:
-        run: Folder of the twin.
-        stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
-        out: File `X.npy`, float32 (units, units); `X.ids.csv` beside it names the units and, by its fingerprints, the twin.
-        progress: Show a progress bar.
-        force: Whether these files may be replaced where they are there.
-    """
-    from graphtwin.insilico import correlation_blocks
-    from graphtwin.twin.fit import stamps
-
-    ids = out.with_suffix(".ids.csv")
-    require_new(out, ARRAYS, force, (stimulus,))
-    require_new(ids, force=force, inputs=(stimulus,))
-    fitted = load_twin(run)
-    responses = respond_to(fitted, stimulus, progress)
-    n_units, n_bins = responses.shape
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (n_units, n_units)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for block in correlation_blocks(responses):
-                block.astype("<f4").tofile(file)
-
-    write_atomic(out, write)
-    units = [seen.units.assign(animal=animal) for animal, seen in fitted.animals.items()]
-    write_table(pd.concat(units, ignore_index=True).assign(**stamps(fitted)), ids)
-    return n_units, n_bins
 
 
 def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:

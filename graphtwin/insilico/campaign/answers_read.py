@@ -1,0 +1,58 @@
+"""What a finished campaign holds, read back: its cells as a table, or one number of each as stimuli x units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32
+
+from graphtwin.insilico.campaign.shard_files import CELLS, files_of, read_shard
+
+
+def read_cells(
+    folder: str | Path, responder: str | None = None, state: str | None = None, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """Cells of a campaign, a row each: stimulus, session, scan_idx, unit_id, mean, what else was kept, responder, state.
+
+    Args:
+        folder: Folder of a finished campaign.
+        responder: Name of the responder whose cells are read; None reads those of all.
+        state: Name of the state; None reads all.
+        columns: Columns to read; None reads all.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    names = pa.schema([("responder", pa.string()), ("state", pa.string())])
+    cells = ds.dataset(Path(folder) / CELLS, format="parquet", partitioning=ds.partitioning(names, flavor="hive"))
+    wanted = ds.scalar(True)
+    for name, value in (("responder", responder), ("state", state)):
+        wanted = wanted if value is None else wanted & (ds.field(name) == value)
+    return cells.to_table(columns=columns, filter=wanted).to_pandas()
+
+
+def read_answers(
+    folder: str | Path, responder: str, state: str, units: Sequence[int] | None = None, column: str = "mean"
+) -> Float32[np.ndarray, "stimuli units"]:
+    """One number of every stimulus and unit, a shard in memory at a time.
+
+    Args:
+        folder: Folder of a finished campaign.
+        responder: Name of the responder.
+        state: Name of the state.
+        units: Places among the responder's rows of units.parquet of the units that are read; None reads all.
+        column: Name of the number: mean, mean_spread or f1.
+    """
+    parts = []
+    for path in files_of(Path(folder), responder, state):
+        shard = read_shard(path, ["stimulus", column])
+        n_stimuli = len(np.unique(shard["stimulus"].to_numpy()))
+        answers = shard[column].to_numpy().reshape(n_stimuli, -1)
+        parts.append(answers if units is None else answers[:, list(units)])
+    if not parts:
+        raise ValueError(f"{folder}: has no cells of responder {responder!r} in state {state!r}. Give names that units.parquet and its "
+                         "campaign.toml have.")  # fmt: skip
+    return np.concatenate(parts)

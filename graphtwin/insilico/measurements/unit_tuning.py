@@ -1,0 +1,92 @@
+"""The tuning of a responder's units in one table: directions, sizes, contrasts, latencies, and what a state of behaviour changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
+from graphtwin.insilico.measurements.field_fits import fit_fields
+from graphtwin.insilico.measurements.gratings import GratingConfig, describe_gratings, grating_responses, seen_as_they_are
+from graphtwin.insilico.measurements.latencies import measure_latencies
+from graphtwin.insilico.measurements.noise_maps import measure_noise_maps
+from graphtwin.insilico.measurements.size_and_contrast import measure_contrasts, measure_sizes
+from graphtwin.insilico.measurements.state_dependence import StateConfig, measure_state_dependence
+from graphtwin.insilico.measurements.still_gratings import measure_orientations
+from graphtwin.insilico.responders import Responder, State, state_channels
+
+WHAT = ("direction", "size", "contrast", "latency")
+
+
+def tune_units(
+    responder: Responder,
+    what: Sequence[str] = ("direction",),
+    state: State | None = None,
+    gratings: GratingConfig | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Tuning of all units, one row a unit in the order of the answers; each unit's size and contrast at its field and its best grating.
+
+    Args:
+        responder: Responder whose units answer.
+        what: What is measured. Size and contrast need direction and the fields that noise maps, which are then in the table as well.
+        state: State whose gain, shift and change of preference from rest are measured as well; None measures none.
+        gratings: Settings of the full-field gratings, see `seen_as_they_are`; None takes the defaults.
+        progress: Show progress bars.
+
+    Returns:
+        Columns of `measure_directions` (of single pictures `measure_orientations`), `fit_fields`, `measure_sizes`, `measure_contrasts`,
+        `measure_latencies` and `compare_states`, those that were asked for.
+    """
+    gratings = seen_as_they_are(gratings or GratingConfig(), [responder])
+    unknown = sorted(set(what) - set(WHAT))
+    if unknown:
+        raise ValueError(f"what: {unknown[0]!r} is not measured. Give some of {', '.join(WHAT)}.")
+    state_channels(responder, state, 1)  # a channel that is not there is told before anything is shown
+    moves = bool(np.isfinite(responder.frame_rate_hz))
+    if "latency" in what and not moves:
+        raise ValueError(f"{responder.name}: single pictures have no latency. Leave latency out, or give a responder to videos.")
+    patches = {"size", "contrast"} & set(what)
+    parts = []
+    if patches or "direction" in what:
+        parts.append((measure_directions if moves else measure_orientations)(responder, gratings, progress=progress))
+    if patches:
+        parts.append(fit_fields(measure_noise_maps(responder, progress=progress), responder.name))
+        preferred = pd.concat(parts, axis=1)
+        sizes = measure_sizes(responder, preferred, progress=progress)
+        preferred = preferred.join(sizes["preferred_size_deg"])
+        parts += [sizes] * ("size" in what)
+        parts += [measure_contrasts(responder, preferred, progress=progress)] if "contrast" in what else []
+    if "latency" in what:
+        parts.append(measure_latencies(responder))
+    if state:
+        shown = StateConfig(directions=max(8, gratings.directions), cycles_per_degree=gratings.cycles_per_degree)
+        parts.append(measure_state_dependence(responder, None, state, shown, progress))
+    return pd.concat(parts, axis=1)
+
+
+def measure_directions(responder: Responder, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
+    """Direction and orientation tuning to drifting gratings with von Mises fits and tests of selectivity, one row a unit.
+
+    Repeats of the tests are the spatial and temporal frequencies: a unit is selective where these agree on what it prefers.
+
+    Args:
+        responder: Responder to videos.
+        config: Settings of the gratings; None takes the defaults.
+        progress: Show a progress bar.
+
+    Returns:
+        gosi, gdsi, osi, dsi, direction_deg ... orientation_r2 (see `fit_directions`), orientation_p ... direction_q (see
+        `selectivity_tests`), spatial_frequency_cpd, temporal_frequency_hz, f1_f0, direction_000_0 ... (see `measure_tuning`).
+    """
+    config = config or GratingConfig()
+    answers = grating_responses(responder, config, progress)
+    degrees = np.arange(config.directions) * 360.0 / config.directions
+    by_unit = answers.mean.reshape(len(answers.mean), config.directions, -1).transpose(0, 2, 1)
+    told = describe_gratings(answers, config).drop(columns=["preferred_orientation", "preferred_direction"])
+    indices = ["gosi", "gdsi", "osi", "dsi"]
+    return pd.concat(
+        [told[indices], fit_directions(by_unit, degrees), selectivity_tests(by_unit, degrees), told.drop(columns=indices)], axis=1
+    )

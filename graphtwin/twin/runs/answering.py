@@ -1,0 +1,90 @@
+"""The responders that a folder holds: the animals of one twin, or of the twins of several seeds, which answer together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphtwin.config import nearest_of
+from graphtwin.kinds import TWIN, folders_of
+from graphtwin.parallel import Device, device_of
+from graphtwin.schema import TWIN as TWIN_COLUMN
+from graphtwin.schema import TWIN_CORE
+from graphtwin.twin.runs.twin_folder import load_twin
+
+if TYPE_CHECKING:
+    from graphtwin.insilico import Responder
+    from graphtwin.twin.fit import FittedTwin
+
+log = logging.getLogger("graphtwin")
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Who answers for the units of a folder.
+
+    Attributes:
+        responders: A responder an animal; an `Ensemble` where there are several twins.
+        stamps: Fingerprints of the twin and its core by the columns of tables; of several twins joined by +.
+        n_twins: Number of twins.
+        recorded_hz: Frames a second of the recordings of each animal.
+    """
+
+    responders: tuple[Responder, ...]
+    stamps: dict[str, str]
+    n_twins: int
+    recorded_hz: dict[str, float]
+
+
+def answering(run: str | Path, animal: str | None = None, device: Device = "auto") -> Answering:
+    """The responders of a finished twin, or of the twins that `graphtwin twin train --seeds` left in a folder.
+
+    Args:
+        run: Folder of a twin, or of seed-0, seed-1 ...
+        animal: Name of the only animal whose units answer; None takes all.
+        device: Device on which torch computes.
+    """
+    from graphtwin.insilico import Ensemble
+    from graphtwin.twin.agreement import require_alike, units_of
+    from graphtwin.twin.fit import responders, stamps
+
+    twins = {str(folder): load_twin(folder) for folder in folders_of(run, TWIN)}
+    names = _animals(twins, animal)
+    if len(twins) > 1:
+        require_alike([(name, units_of(fitted)) for name, fitted in twins.items()])
+    told = [stamps(fitted) for fitted in twins.values()]
+    warn_of_what_is_shared(told)
+    for fitted in twins.values():
+        fitted.twin.to(device_of(device))
+    asked: list[Responder] = []
+    for name in names:
+        members = [next(each for each in responders(fitted) if each.name == name) for fitted in twins.values()]
+        asked.append(members[0] if len(members) == 1 else Ensemble(tuple(members), name))
+    joined = {column: "+".join(dict.fromkeys(each[column] for each in told)) for column in told[0]}
+    first = next(iter(twins.values()))
+    return Answering(tuple(asked), joined, len(twins), {name: first.animals[name].frame_rate_hz for name in names})
+
+
+def _animals(twins: Mapping[str, FittedTwin], animal: str | None) -> list[str]:
+    """Names of the animals that are asked for."""
+    run, fitted = next(iter(twins.items()))
+    known = list(fitted.animals)
+    if animal is not None and animal not in known:
+        raise ValueError(f"{run}: animal {animal!r} is none of {len(known)}{nearest_of(animal, known)}. Give {', '.join(known)}.")
+    return known if animal is None else [animal]
+
+
+def warn_of_what_is_shared(stamps: Sequence[Mapping[str, str]]) -> None:
+    """Say where twins agree because they are copies of one, or stand on one core, whose share of the error they cannot tell.
+
+    Args:
+        stamps: Fingerprints of each twin and its core, by column.
+    """
+    twins, cores = ({told[name] for told in stamps} for name in (TWIN_COLUMN, TWIN_CORE))
+    if len(twins) < len(stamps):
+        log.warning("%d twins are %d: copies of one agree, and that says nothing. Train others with --seeds.", len(stamps), len(twins))
+    elif len(cores) == 1 < len(stamps):
+        log.warning("%d twins keep one core (%s): what its fit leaves to chance is not in their agreement.", len(stamps), *cores)

@@ -1,0 +1,112 @@
+"""The commands of in silico experiments on one twin, on twins of several seeds, and on a twin of pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import graphtwin
+from graphtwin.insilico.campaign import read_answers, read_cells
+from graphtwin.twin.runs import train_twin, train_twins
+from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
+from tests.pipeline.test_twin import command as any_command
+
+pytestmark = pytest.mark.slow
+KEYS = ["session", "scan_idx", "unit_id", "animal"]
+
+
+def command(*words: object) -> str:
+    return any_command(*words, family="insilico").replace("\n", " ")
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    place = tmp_path_factory.mktemp("recordings")
+    return [write(place / f"dynamic{number}-1-1-Video-00", number, units) for number, units in ((1, 5), (2, 4))]
+
+
+@pytest.fixture(scope="module")
+def twins(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two twins of two animals."""
+    out = tmp_path_factory.mktemp("runs") / "two"
+    train_twins(animals, out, 2, [*FAST, CORE], threads=1)
+    return out
+
+
+def test_tuning_of_one_twin_has_units_in_its_names_and_names_the_twin(twins: Path, tmp_path: Path):
+    run = twins / "seed-0"
+    assert "9 units; medians over" in command("tune", run, "--out", tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert list(table)[:4] == KEYS
+    assert {"orientation_deg", "direction_deg", "orientation_q", "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"} <= set(table)
+    assert not [name for name in table if name.endswith("_spread")]
+    assert table[["twin", "twin_core"]].drop_duplicates().to_dict("records") == [json.loads((run / "fingerprint.json").read_text())]
+    one = command("tune", run, "--animal", "dynamic2-1-1-Video-00", "--what", "latency", "--out", tmp_path / "l.parquet")
+    assert "4 units; medians" in one
+    assert list(pd.read_parquet(tmp_path / "l.parquet")) == [*KEYS, "latency_s", "time_to_peak_s", "twin", "twin_core"]
+    assert "'dynamic2' is none of 2" in command("tune", run, "--animal", "dynamic2", "--out", tmp_path / "n.csv")
+    assert "state names 'runing'" in command("tune", run, "--state", "runing=1", "--out", tmp_path / "n.csv")
+    state = command("tune", run, "--what", "latency", "--state", "running=2", "--out", tmp_path / "s.csv")
+    assert "exit 0" in state
+    assert {"gain", "shift", "orientation_change_deg"} <= set(pd.read_csv(tmp_path / "s.csv"))
+
+
+def test_several_twins_answer_together_and_each_number_has_their_spread(twins: Path, tmp_path: Path):
+    assert "exit 0" in command("tune", twins, "--what", "latency", "--out", tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert list(table) == [
+        *KEYS, "latency_s", "latency_s_spread", "time_to_peak_s", "time_to_peak_s_spread", "twin", "twin_core",
+    ]  # fmt: skip
+    members = [graphtwin.twin.tune(twins / f"seed-{seed}", ("latency",))["latency_s"] for seed in (0, 1)]
+    np.testing.assert_allclose(table["latency_s_spread"], np.std(members, axis=0, ddof=1), atol=1e-6)
+    told = [json.loads((twins / f"seed-{seed}" / "fingerprint.json").read_text()) for seed in (0, 1)]
+    assert set(table["twin"]) == {f"{told[0]['twin']}+{told[1]['twin']}"}
+
+
+def test_fields_of_units_are_counted(twins: Path, tmp_path: Path):
+    said = command("fields", twins / "seed-0", "--animal", "dynamic1-1-1-Video-00", "--out", tmp_path / "f.csv")
+    table = pd.read_csv(tmp_path / "f.csv")
+    assert f"{table['field_x_deg'].notna().sum()} of 5 units have a field" in said
+    assert {"field_y_deg", "field_sd_major_deg", "field_angle_deg", "twin"} <= set(table)
+
+
+def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_beside(twins: Path, tmp_path: Path):
+    np.save(tmp_path / "clips.npy", np.random.default_rng(0).uniform(0, 255, (2, 80, 16, 24)).astype(np.float32))
+    words = ("correlate", twins, "--stimulus", tmp_path / "clips.npy", "--out", tmp_path / "c.npy")
+    assert "9 x 9 units, responses in 6 bins" in command(*words)
+    each = []
+    for seed in (0, 1):
+        graphtwin.twin.correlate(twins / f"seed-{seed}", tmp_path / "clips.npy", tmp_path / f"{seed}.npy")
+        each.append(np.load(tmp_path / f"{seed}.npy"))
+    np.testing.assert_allclose(np.load(tmp_path / "c_spread.npy"), np.std(each, axis=0, ddof=1), atol=1e-5)
+    assert not (tmp_path / "0_spread.npy").exists()
+    assert "c.npy: exists" in command(*words)
+
+
+def test_a_campaign_on_several_twins_keeps_the_spread_of_each_cell(twins: Path, tmp_path: Path):
+    (tmp_path / "c.toml").write_text(
+        "[[stimuli]]\nkind = 'drifting_grating'\ncycles_per_degree = 0.01\nduration_s = 1.0\nseries = {direction_deg = [0.0, 90.0]}"
+    )
+    for run in (twins, twins / "seed-0", twins / "seed-1"):
+        assert "exit 0" in command("campaign", run, tmp_path / "c.toml", "--out", tmp_path / run.name)
+    name = "dynamic1-1-1-Video-00"
+    both, *each = (read_answers(tmp_path / run, name, "rest") for run in (twins.name, "seed-0", "seed-1"))
+    assert both.shape == (2, 5)
+    np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-5)
+    spread = read_answers(tmp_path / twins.name, name, "rest", column="mean_spread")
+    np.testing.assert_allclose(spread, np.std(each, axis=0, ddof=1), rtol=1e-3, atol=1e-6)
+    assert "mean_spread" not in read_cells(tmp_path / "seed-0")
+
+
+def test_a_twin_of_pictures_has_orientations_by_gratings_that_stand_still(tmp_path: Path):
+    pictures = write_pictures(tmp_path / "static3-1-1")
+    run = train_twin([pictures], tmp_path / "still", [*FAST, CORE], threads=1)
+    assert "6 units" in command("tune", run, "--out", tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert "orientation_deg" in table
+    assert "direction_deg" not in table
+    assert "single pictures have no latency" in command("tune", run, "--what", "latency", "--out", tmp_path / "l.csv")
