@@ -65,7 +65,7 @@ CAMPAIGN = Kind(
     "campaign",
     "an in silico campaign",
     "graphtwin insilico campaign",
-    "graphtwin.insilico.campaign.read_cells and whoever reads its cells",
+    "`graphtwin report`, graphtwin.insilico.campaign.read_cells and whoever reads its cells",
 )
 MEASURED = Kind(
     "measured function",

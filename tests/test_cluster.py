@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from graphtwin.execute import SchedulerGone, map_jobs
+from graphtwin.insilico.campaign import campaign_folder
 from tests.insilico import test_campaign as campaign
 
 pytestmark = pytest.mark.slow
@@ -73,25 +74,52 @@ def test_the_error_of_a_job_is_its_own_and_no_fault_of_the_cluster(scheduler):
         list(map_jobs(failing, [(0,)], scheduler=scheduler))
 
 
-def test_a_scheduler_that_vanishes_is_told_with_what_is_left_to_do():
+@pytest.fixture
+def vanishing() -> Iterator[tuple[str, subprocess.Popen]]:
+    """Address of a scheduler with one worker, and the process that both live in."""
     code = (
         "import sys, time, distributed\n"
         "if __name__ == '__main__':\n"
-        "    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)\n"
+        "    cluster = distributed.LocalCluster(\n"
+        "        n_workers=1, threads_per_worker=1, processes=False, protocol='tcp', dashboard_address=None)\n"
         "    print(cluster.scheduler_address, flush=True); time.sleep(99)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", code.replace("processes=False", "processes=False, protocol='tcp'")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as cluster:
-        address = cluster.stdout.readline().strip()
-        with pytest.raises(SchedulerGone, match=rf"{address}: the scheduler is gone, with \d pieces of work not done\. .* --resume"):
-            [cluster.kill() for _ in map_jobs(time.sleep, [(0.1,), (60,), (60,)], scheduler=address)]
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as cluster:
+        yield cluster.stdout.readline().strip(), cluster
+        cluster.kill()
+
+
+def test_a_scheduler_that_vanishes_is_told_with_what_is_left_to_do(vanishing):
+    address, cluster = vanishing
+    with pytest.raises(SchedulerGone, match=rf"{address}: the scheduler is gone, with \d pieces of work not done\. .* --resume"):
+        [cluster.kill() for _ in map_jobs(time.sleep, [(0.1,), (60,), (60,)], scheduler=address)]
+
+
+def test_a_campaign_whose_scheduler_vanishes_keeps_its_shards_and_goes_on_here(vanishing, tmp_path, monkeypatch):
+    address, cluster = vanishing
+    write = campaign_folder.write_shard
+    monkeypatch.setattr(campaign_folder, "write_shard", lambda *given: (write(*given), cluster.kill(), time.sleep(0.5)))
+    with pytest.raises(SchedulerGone, match="pieces of work not done"):
+        campaign.run(campaign.asked(stimuli=(campaign.LONGER,) * 12, frames_a_shard=1), tmp_path / "out", scheduler=address)
+    assert list(tmp_path.rglob("shard-*.parquet"))
+    monkeypatch.undo()
+    asked = campaign.asked(stimuli=(campaign.LONGER,) * 12, frames_a_shard=1)
+    gone_on = campaign.run(asked, tmp_path / "out", resume=True)
+    assert campaign.files(gone_on) == campaign.files(campaign.run(asked, tmp_path / "whole"))
 
 
 def test_an_address_where_no_scheduler_answers_is_told_with_how_to_start_one(monkeypatch):
     monkeypatch.setattr("graphtwin.execute.dask_cluster.WAITS_S", 0.5)
     with pytest.raises(ConnectionError, match=r"--scheduler tcp://127.0.0.1:9: no Dask scheduler answers there .*`dask scheduler`"):
         next(map_jobs(abs, [(1,)], scheduler="tcp://127.0.0.1:9"))
+
+
+def test_a_campaign_on_a_scheduler_that_does_not_answer_is_refused_before_its_folder_is_begun(monkeypatch, tmp_path):
+    monkeypatch.setattr("graphtwin.execute.dask_cluster.WAITS_S", 0.5)
+    with pytest.raises(ConnectionError, match="no Dask scheduler answers there"):
+        campaign.run(campaign.asked(), tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_extra_the_error_says_what_installs_it(monkeypatch):

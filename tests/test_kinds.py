@@ -76,6 +76,7 @@ FOLDERS = {
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "power": (of_kind(POWER), "is a power analysis"),
     "ablation": (of_kind(ABLATION), "is an ablation of a twin"),
+    "campaign": (of_kind(CAMPAIGN), "is an in silico campaign"),
     "measured": (of_kind(MEASURED), "is what was measured of a simulated cortex"),
     "earlier run": (
         filled(config_toml=EARLIER["run"], twin_pt="weights"),
@@ -101,7 +102,7 @@ FOLDERS = {
 }
 # What a command is given after the folder, and the kinds that it can use.
 READERS = {
-    "report": ("report {folder}", {"run", "like-to-like", "power"}),
+    "report": ("report {folder}", {"run", "like-to-like", "power", "campaign"}),
     "predict pairs": ("predict {folder} --pairs {pairs} --out {new}.csv", {"run"}),
     "predict neurons": ("predict {folder} --neurons {neurons} --out {new}.csv", {"run"}),
     "check": ("check {folder} --out {new}.csv", {"simulation"}),
@@ -125,6 +126,7 @@ WRITERS = {
     "twin train --resume": ("twin train {recording} --out {folder} --resume", "twin"),
     "like-to-like": ("like-to-like {table} --similarity signal_correlation --out {folder}", "like-to-like"),
     "power": ("power --axons 8 --effect 1 --out {folder}", "power"),
+    "insilico campaign": ("insilico campaign {pairs} {pairs} --out {folder}", "campaign"),
 }
 
 

@@ -126,12 +126,14 @@ def _predict(
 
 
 @app.command("report")
-def _report(folder: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run`, `like-to-like` or `power`.")]) -> None:
-    """Write the report of a run, a like-to-like or a power analysis again."""
+def _report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished `run`, `like-to-like`, `power` or `insilico campaign`.")],
+) -> None:
+    """Write the report of a run, a like-to-like or power analysis, or a campaign again."""
     with words():
-        from graphtwin.kinds import LIKE_TO_LIKE, POWER, RUN, require_kind
+        from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, require_kind
 
-        require_kind(folder, RUN, LIKE_TO_LIKE, POWER)
+        require_kind(folder, RUN, LIKE_TO_LIKE, POWER, CAMPAIGN)
         from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

@@ -52,7 +52,7 @@ class Asked:
 
     config: CampaignConfig
     responders: tuple[Checked, ...]
-    columns: tuple[Int64[np.ndarray, " units"], ...]
+    columns: tuple[Int64[np.ndarray, " _"], ...]
     screens: tuple[Screen, ...]
     stimuli: tuple[Stimulus, ...]
 

@@ -1,6 +1,7 @@
 """Figures, each with the sentence that says what it shows."""
 
 from graphtwin.report.figures import (
+    campaign_figures,
     embedding_figures,
     joint_figures,
     map_figures,
@@ -29,6 +30,7 @@ __all__ = [
     "STYLE",
     "VERMILLION",
     "WIDTH",
+    "campaign_figures",
     "draw_interval_rows",
     "embedding_figures",
     "joint_figures",

@@ -1,10 +1,12 @@
 """Self-contained pages of finished folders."""
 
+from graphtwin.report.pages.campaign_page import write_campaign
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.report.pages.power_page import write_power
 from graphtwin.report.pages.run_page import write_run
 
 __all__ = [
+    "write_campaign",
     "write_like_to_like",
     "write_power",
     "write_run",
