@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 
 import graphtwin
 from graphtwin.config import validate
+from graphtwin.insilico import SubprocessResponder, checked
+from graphtwin.insilico.campaign import read_campaign
+from graphtwin.insilico.stimuli import KINDS, from_toml
 from graphtwin.sources.formats.manifest import Manifest
 from tests.pipeline.planted_source import SMALL, Finished, few_trees, finished_run
 from tests.pipeline.test_twin import CORE, FAST, write
@@ -69,6 +73,37 @@ def test_the_python_of_the_functional_twin_runs_on_recordings_where_its_page_has
     assert len(pd.read_parquet(tmp_path / "embeddings.parquet")) == 14
 
 
+def test_the_python_of_in_silico_experiments_runs_as_printed(tmp_path, monkeypatch, capsys):
+    tuning, campaign, _ = blocks("python", "docs/in-silico.md")
+    monkeypatch.chdir(tmp_path)
+    ran: dict[str, Any] = {}
+    for code in (tuning, campaign):
+        exec(compile(code, "docs/in-silico.md", "exec"), ran)
+    assert np.abs((ran["table"]["orientation_deg"] - [0, 45, 90] + 90) % 180 - 90).max() < 2
+    assert ran["answers"].shape == (4, 3)
+    assert "core-hours" in capsys.readouterr().out
+
+
+def test_the_program_of_in_silico_experiments_answers_as_printed(tmp_path):
+    (tmp_path / "serve.py").write_text(blocks("python", "docs/in-silico.md")[2])
+    theirs = checked(SubprocessResponder.started([sys.executable, str(tmp_path / "serve.py")], limit_s=60.0))
+    clips = np.random.default_rng(0).uniform(0, 255, (2, 3, 36, 64)).astype(np.float32)
+    np.testing.assert_allclose(theirs.respond_clips(clips)[..., 0], clips.mean((2, 3)), rtol=1e-5)
+    theirs.responder.close()
+
+
+def test_the_toml_of_in_silico_experiments_is_stimuli_and_a_campaign(tmp_path):
+    stimuli, campaign = blocks("toml", "docs/in-silico.md")
+    assert len(from_toml(stimuli)) == 9
+    (tmp_path / "campaign.toml").write_text(campaign)
+    assert len(read_campaign(tmp_path / "campaign.toml").shown()) == 11
+
+
+def test_every_kind_of_stimulus_stands_on_the_page_of_in_silico_experiments():
+    page = (ROOT_FOLDER / "docs" / "in-silico.md").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"`{kind}`" not in page] == []
+
+
 def test_the_toml_for_own_data_is_a_manifest():
     (text,) = blocks("toml", "docs/your-own-data.md")
     manifest = validate(Manifest, tomllib.loads(text), "docs/your-own-data.md")
@@ -81,7 +116,16 @@ def test_the_public_names_of_the_readme_exist():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "ARCHITECTURE.md", "data/README.md", "analyses/minnie65/README.md", "analyses/functional_twin/README.md"]
+    "document",
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/in-silico.md",
+        "docs/functional-twin.md",
+        "data/README.md",
+        "analyses/minnie65/README.md",
+        "analyses/functional_twin/README.md",
+    ],
 )
 def test_links_to_files_lead_somewhere(document):
     path = ROOT_FOLDER / document
