@@ -67,6 +67,13 @@ CAMPAIGN = Kind(
     "graphtwin insilico campaign",
     "`graphtwin report`, graphtwin.insilico.campaign.read_cells and whoever reads its cells",
 )
+STIMULUS_SET = Kind(
+    "stimulus set",
+    "a set of optimised stimuli",
+    "graphtwin insilico optimise",
+    "whoever shows its frames in the order of order.csv",
+    resumes=False,
+)
 MEASURED = Kind(
     "measured function",
     "what was measured of a simulated cortex",
@@ -74,7 +81,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, CAMPAIGN, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

@@ -24,6 +24,7 @@ from graphtwin.kinds import (
     POWER,
     RUN,
     SIMULATION,
+    STIMULUS_SET,
     TWIN,
     Kind,
     kind_of,
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
-KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN}
+KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:

@@ -1,0 +1,172 @@
+"""What an optimised stimulus may be: its contrast, its grey levels and where it lies; any raw pattern is brought to it exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.coordinates import frames_of
+from graphtwin.insilico.responders import Responder
+
+if TYPE_CHECKING:
+    import torch
+
+ROUNDS = 200  # times, at most, that contrast is shared out anew among the pixels that are within the grey levels
+
+
+class OptimiseConfig(BaseModel):
+    """Settings of optimised stimuli: what they may be, how long they are shown, and how long they are sought."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contrast_sd: float = Field(
+        0.25,
+        gt=0,
+        allow_inf_nan=False,
+        description="Root mean square contrast over pixels and frames, in standard deviations of the grey levels that units are used to.",
+    )
+    darkest: float = Field(0.0, allow_inf_nan=False, description="Lowest grey level of a stimulus.")
+    brightest: float = Field(255.0, allow_inf_nan=False, description="Highest grey level of a stimulus.")
+    cycles_a_pixel: float = Field(0.25, gt=0, le=0.75, description="Finest structure of a stimulus in space; 0.5 is a line a pixel.")
+    cycles_a_frame: float = Field(0.25, ge=0, le=0.5, description="Fastest change of a video; 0.5 is another one every frame.")
+    moving: bool = Field(False, description="Seek videos; otherwise pictures, which stand still where the responder sees videos.")
+    duration_s: float = Field(0.5, gt=0, description="Seconds that a stimulus is shown; single pictures have no duration.")
+    onset_s: float = Field(0.2, ge=0, description="First seconds of a stimulus that do not count, and of the grey screen before it.")
+    starts: int = Field(16, ge=1, description="Patterns of noise, the best of which for a unit is where it begins.")
+    steps: int = Field(100, ge=1, description="Steps at most; one forward and one backward pass each.")
+    tolerance: float = Field(
+        1e-3, gt=0, description="A unit is done when five steps in a row gain less than this share of all gained so far."
+    )
+    batch: int = Field(100, ge=1, description="Stimuli that are answered together; fewer need less memory.")
+    seed: int = Field(0, ge=0, description="Seed of the noise.")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The contrast and the limits of stimuli around a background, in standard deviations of the grey levels that units are used to.
+
+    Attributes:
+        shape: Frames, height and width of a stimulus; one frame where it stands still.
+        grey: Mean and standard deviation of the grey levels that units are used to.
+        rms: Root mean square contrast over all pixels and frames.
+        limits: Darkest and brightest deviations.
+        mask: What is let through of each pixel, 0 to 1; None lets all through.
+    """
+
+    shape: tuple[int, int, int]
+    grey: tuple[float, float]
+    rms: float
+    limits: tuple[float, float]
+    mask: Float[np.ndarray, "height width"] | None = None
+
+    def room(
+        self, background: Float[torch.Tensor, "*stimuli frames height width"]
+    ) -> tuple[Float[torch.Tensor, "*stimuli frames height width"], Float[torch.Tensor, "*stimuli frames height width"]]:
+        """How much darker (below 0) and brighter than a background each pixel may be."""
+        return (self.limits[0] - background).clamp(max=0), (self.limits[1] - background).clamp(min=0)
+
+    def held(
+        self, raw: Float[torch.Tensor, "stimuli frames height width"], background: Float[torch.Tensor, "*stimuli frames height width"]
+    ) -> Float[torch.Tensor, "stimuli frames height width"]:
+        """The raw pattern times one number, cut at the limits, that number such that the contrast is the one asked for.
+
+        Gradients flow through that number. What is cut takes no part: the rest shares what contrast is left.
+
+        Args:
+            raw: Patterns; their size does not matter, but that they are not 0.
+            background: What the pattern is added to, deviations.
+        """
+        import torch
+
+        if self.mask is not None:
+            raw = raw * torch.as_tensor(self.mask, dtype=raw.dtype, device=raw.device)
+        low, high = self.room(background)
+        with torch.no_grad():
+            edge = torch.where(raw > 0, high, low).expand_as(raw)
+            free = (raw != 0).expand_as(raw).clone()
+            for _ in range(ROUNDS):
+                left = (self.energy - (edge.square() * ~free * (raw != 0)).sum((1, 2, 3), keepdim=True)).clamp(min=0)
+                scale = left.sqrt() / (raw.square() * free).sum((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-30)
+                beyond = free & ((scale * raw).abs() > edge.abs())
+                if not beyond.any():
+                    break
+                free &= ~beyond
+        size = (raw.square() * free).sum((1, 2, 3), keepdim=True).clamp(min=1e-30).sqrt()
+        return torch.where(free, left.sqrt() / size * raw, edge * (raw != 0))
+
+    @property
+    def energy(self) -> float:
+        """Sum of squared deviations over all pixels and frames."""
+        return self.rms**2 * float(np.prod(self.shape))
+
+    def require_possible(self, background: Float[np.ndarray, "*stimuli frames height width"]) -> None:
+        """Raise where the grey levels hold less contrast than is asked for, whatever the pattern.
+
+        Args:
+            background: What patterns are added to, deviations.
+        """
+        beyond = (background < self.limits[0] - 1e-6) | (background > self.limits[1] + 1e-6)
+        if beyond.any():
+            raise ValueError(
+                f"background: {int(beyond.sum())} of {beyond.size} pixels are beyond the grey levels {self._levels}. Give one within them."
+            )
+        let = np.ones(self.shape[1:]) if self.mask is None else self.mask > 0
+        least = np.minimum(self.limits[1] - background, background - self.limits[0]) * let
+        most = float(np.sqrt(np.square(least).mean((-3, -2, -1)).min()))
+        if self.rms > most:
+            seen = "" if self.mask is None else f", of which the mask lets {let.mean():.0%} through"
+            raise ValueError(
+                f"budget: a root mean square contrast of {self.rms:g} standard deviations, but grey levels {self._levels} around "
+                f"{self.grey[0]:g} hold {most:.3g} on {self.shape[1]} x {self.shape[2]} pixels{seen}. "
+                "Lower contrast_sd, or widen the levels."
+            )
+
+    @property
+    def _levels(self) -> str:
+        low, high = (self.grey[0] + self.grey[1] * limit for limit in self.limits)
+        return f"{low:g} to {high:g}"
+
+
+def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarray, "height width"] | None = None) -> Budget:
+    """What stimuli of a responder may be.
+
+    Args:
+        responder: Responder that sees them.
+        config: Settings.
+        mask: What is let through of each pixel, 0 to 1.
+    """
+    grey, deviation = responder.grey
+    if not config.darkest < grey < config.brightest:
+        raise ValueError(
+            f"{responder.name}: its mean grey level {grey:g} is not between {config.darkest:g} and {config.brightest:g}. "
+            "Give the range of its grey levels as darkest and brightest."
+        )
+    if mask is not None and (mask.shape != tuple(responder.size) or not ((mask >= 0) & (mask <= 1)).all() or not mask.any()):
+        raise ValueError(f"mask: shape {mask.shape}; numbers of 0 to 1, some above 0, are asked for, of shape {tuple(responder.size)}.")
+    shape = (shown_frames(responder, config)[1] if config.moving else 1, *responder.size)
+    limits = (config.darkest - grey) / deviation, (config.brightest - grey) / deviation
+    return Budget(shape, responder.grey, config.contrast_sd, limits, mask)
+
+
+def shown_frames(responder: Responder, config: OptimiseConfig) -> tuple[int, int]:
+    """Frames of the grey screen before a stimulus, which are also those of it that do not count, and frames of the stimulus.
+
+    Args:
+        responder: Responder that sees it.
+        config: Settings.
+    """
+    rate = responder.frame_rate_hz
+    if not np.isfinite(rate):
+        if config.moving:
+            raise ValueError(f"{responder.name}: knows single pictures only, and a video is asked for. Seek pictures: moving = false.")
+        return 0, 1
+    onset, frames = frames_of(config.onset_s, rate), frames_of(config.duration_s, rate)
+    if frames <= onset:
+        raise ValueError(
+            f"{responder.name}: a stimulus of {frames} frames at {rate:g} Hz, of which {onset} do not count. Give a longer duration_s."
+        )
+    return onset, frames

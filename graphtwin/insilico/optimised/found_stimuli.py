@@ -1,0 +1,204 @@
+"""Stimuli that were sought, what they do, and the search itself, which every question goes through."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from graphtwin.insilico.optimised.ascent import Ascent, Evaluate, ascend
+from graphtwin.insilico.optimised.objectives import Objective
+from graphtwin.insilico.optimised.stage import Stage
+from graphtwin.schema import UNIT_KEY
+
+if TYPE_CHECKING:
+    import torch
+
+FOUND, SILENT, FLAT = "optimised", "never responds", "no gradient at its start"
+log = logging.getLogger("graphtwin")
+
+
+@dataclass(frozen=True)
+class OptimisedStimuli:
+    """Stimuli of one question, a row each.
+
+    Attributes:
+        stage: Responder, settings, budget and background.
+        objective: What was asked for.
+        clips: Grey levels; one frame where a stimulus stands still. Of a row that was not optimised, its background alone.
+        answers: Mean answers of all units to each stimulus over the frames that count.
+        table: A row a stimulus: key of its unit, status, score, response of its unit and at rest, contrast, darkest, brightest, steps.
+        coefficients: Fourier coefficients of the patterns.
+    """
+
+    stage: Stage
+    objective: Objective
+    clips: Float[np.ndarray, "stimuli frames height width"]
+    answers: Float[np.ndarray, "stimuli units"]
+    table: pd.DataFrame
+    coefficients: Float[np.ndarray, "stimuli 2 frames height half_width"]
+
+    @property
+    def optimised(self) -> Bool[np.ndarray, " stimuli"]:
+        """Which rows were optimised."""
+        return (self.table["status"] == FOUND).to_numpy()
+
+    @property
+    def deviations(self) -> Float[np.ndarray, "stimuli frames height width"]:
+        """Stimuli in standard deviations of the grey levels that units are used to, from their mean."""
+        mean, deviation = self.stage.budget.grey
+        return (self.clips - mean) / deviation
+
+    @property
+    def patterns(self) -> Float[np.ndarray, "stimuli frames height width"]:
+        """What stimuli add to their backgrounds, deviations."""
+        return self.deviations - self.stage.background
+
+
+def optimise(
+    stage: Stage,
+    objective: Objective,
+    starts: Float[np.ndarray, "stimuli 2 frames height half_width"] | None = None,
+    progress: bool = False,
+) -> OptimisedStimuli:
+    """Seek the stimuli of one question, in batches; none depends on those it shares a batch with.
+
+    Args:
+        stage: Responder, settings, budget and background.
+        objective: What is asked for.
+        starts: Coefficients to begin at; None takes for each stimulus the noise that already does best.
+        progress: Show a progress bar.
+    """
+    import torch
+
+    n = len(objective.targets)
+    starts = _best_starts(stage, objective) if starts is None else starts
+    parts: list[Ascent] = []
+    for some in np.split(np.arange(n), range(stage.config.batch, n, stage.config.batch)):
+        begin = torch.as_tensor(starts[some], device=stage.device)
+        parts.append(ascend(_evaluated(stage, objective, some), begin, stage.config.steps, stage.config.tolerance, progress))
+    points = torch.cat([part.points for part in parts])
+    flat, steps = np.concatenate([part.flat for part in parts]), np.concatenate([part.steps for part in parts])
+    shown = _seen(stage, points, flat)
+    answers = stage.all_answers(shown, np.arange(n))
+    table = _table(stage, objective, shown, answers, flat)
+    table = table.assign(steps=steps, converged=np.concatenate([part.converged for part in parts]))
+    _say_missing(stage, table)
+    mean, deviation = stage.budget.grey
+    return OptimisedStimuli(stage, objective, (mean + deviation * shown).astype(np.float32), answers, table, points.cpu().numpy())
+
+
+def scores(
+    objective: Objective, answers: Float[np.ndarray, "some units"], shown: Float[np.ndarray, "some frames height width"], rows: np.ndarray
+) -> Float[np.ndarray, " some"]:
+    """Scores of stimuli that were answered.
+
+    Args:
+        objective: What is asked for.
+        answers: Mean answers.
+        shown: Stimuli, deviations.
+        rows: Number of the question that each is scored for.
+    """
+    import torch
+
+    told = torch.as_tensor(answers, dtype=torch.float32), torch.as_tensor(shown, dtype=torch.float32)
+    return np.asarray(objective.score(*told, rows))
+
+
+def _evaluated(stage: Stage, objective: Objective, some: np.ndarray) -> Evaluate:
+    """The function that a batch is raised by."""
+    import torch
+
+    def evaluate(points: torch.Tensor, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        asked = points.detach().requires_grad_()
+        shown = stage.stimuli(asked, some[rows])
+        answers = stage.answers(shown, some[rows])
+        if not answers.requires_grad:
+            raise ValueError(
+                f"{stage.responder.name}: its answers carry no gradient, though it says it has them. Let `drive` compute them with torch, "
+                "outside no_grad."
+            )
+        value = objective.score(answers, shown, some[rows])
+        (slope,) = torch.autograd.grad(value.sum(), asked)
+        wrong = ~slope.isfinite().flatten(1).all(1)
+        if wrong.any():
+            first = _named(stage, objective, int(some[rows][wrong.nonzero()[0, 0].item()]))
+            raise ValueError(
+                f"{stage.responder.name}: the gradient of {int(wrong.sum())} of {len(rows)} stimuli is NaN or infinite, though its answers "
+                f"are finite (first: {first}). Leave these units out, or find the operation whose derivative does not exist."
+            )
+        return value.detach(), slope
+
+    return evaluate
+
+
+def _best_starts(stage: Stage, objective: Objective) -> Float[np.ndarray, "stimuli 2 frames height half_width"]:
+    """For each stimulus the noise that does best."""
+    import torch
+
+    rows, found = np.arange(len(objective.targets)), []
+    for number, begin in enumerate(stage.starts):
+        with torch.no_grad():
+            shown = stage.stimuli(torch.as_tensor(begin, device=stage.device).expand(len(rows), *begin.shape), rows).cpu().numpy()
+        one_for_all = stage.background.ndim == 3
+        answers = np.repeat(stage.start_answers[[number]], len(rows), 0) if one_for_all else stage.all_answers(shown, rows)
+        found.append(scores(objective, answers, shown, rows))
+    return stage.starts[np.argmax(found, axis=0)]
+
+
+def _seen(stage: Stage, points: torch.Tensor, flat: np.ndarray) -> Float[np.ndarray, "stimuli frames height width"]:
+    """Stimuli of all points; where nothing was found, the background."""
+    import torch
+
+    with torch.no_grad():
+        parts = []
+        for some in np.split(np.arange(len(points)), range(stage.config.batch, len(points), stage.config.batch)):
+            keep = torch.as_tensor(~flat[some], device=points.device)[:, None, None, None]
+            parts.append(torch.where(keep, stage.stimuli(points[some], some), stage.behind(some)))
+        return np.asarray(torch.cat(parts).cpu().numpy())
+
+
+def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.ndarray, flat: np.ndarray) -> pd.DataFrame:
+    """What is known of each stimulus."""
+    targets, rows = objective.targets, np.arange(len(shown))
+    keys = stage.responder.units[list(UNIT_KEY)].reset_index(drop=True)
+    table = keys.reindex(np.where(targets >= 0, targets, -1)).reset_index(drop=True).astype("Int64")
+    constant = np.ptp(stage.start_answers, axis=0) <= 1e-6 * np.abs(stage.start_answers).max(0)
+    silent = flat & (targets >= 0) & constant[np.maximum(targets, 0)]
+    own = np.where(targets >= 0, answers[rows, np.maximum(targets, 0)], np.nan)
+    rest = np.where(targets >= 0, stage.rest[np.maximum(targets, 0)], np.nan)
+    mean, deviation = stage.budget.grey
+    pattern = shown - stage.background
+    return table.assign(
+        objective=objective.name,
+        status=np.where(silent, SILENT, np.where(flat, FLAT, FOUND)),
+        score=np.where(flat, np.nan, scores(objective, answers, shown, rows)),
+        response=np.where(flat, np.nan, own),
+        response_at_rest=rest,
+        contrast_sd=np.sqrt(np.square(pattern, dtype=np.float64).mean((1, 2, 3))),
+        darkest=mean + deviation * shown.min((1, 2, 3)),
+        brightest=mean + deviation * shown.max((1, 2, 3)),
+    )
+
+
+def _say_missing(stage: Stage, table: pd.DataFrame) -> None:
+    """Count in the log what was not optimised, and name the first units."""
+    for status in (SILENT, FLAT):
+        rows = table[table["status"] == status]
+        if len(rows):
+            named = ", ".join("-".join(map(str, key)) for key in rows[list(UNIT_KEY)].head(5).to_numpy())
+            log.warning(
+                "%s: %d of %d stimuli were not optimised: %s (session-scan_idx-unit_id %s%s; %d patterns of noise were tried).",
+                stage.responder.name, len(rows), len(table), status, named, ", ..." if len(rows) > 5 else "", stage.config.starts,
+            )  # fmt: skip
+
+
+def _named(stage: Stage, objective: Objective, row: int) -> str:
+    target = int(objective.targets[row])
+    if target < 0:
+        return f"stimulus {row}"
+    return "unit " + "-".join(map(str, stage.responder.units[list(UNIT_KEY)].to_numpy()[target]))
