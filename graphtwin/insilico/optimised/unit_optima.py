@@ -22,7 +22,7 @@ from graphtwin.insilico.responders import Responder, State
 
 def most_exciting(
     responder: Responder,
-    units: Sequence[int] | None = None,
+    units: Sequence[int] | np.ndarray | None = None,
     config: OptimiseConfig | None = None,
     mask: Float[np.ndarray, "height width"] | None = None,
     background: Float[np.ndarray, "*stimuli frames height width"] | None = None,
@@ -45,7 +45,7 @@ def most_exciting(
 
 def most_inhibiting(
     responder: Responder,
-    units: Sequence[int] | None = None,
+    units: Sequence[int] | np.ndarray | None = None,
     config: OptimiseConfig | None = None,
     mask: Float[np.ndarray, "height width"] | None = None,
     background: Float[np.ndarray, "*stimuli frames height width"] | None = None,

@@ -6,6 +6,7 @@ from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in,
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import embed_twin
 from graphtwin.twin.runs.measured import correlate_twin, fields_twin, tune_twin
+from graphtwin.twin.runs.optimisations import SetMade, optimise_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
 from graphtwin.twin.runs.twin_folder import load_twin
@@ -14,6 +15,7 @@ from graphtwin.twin.runs.video import predict_video, read_video, write_predictio
 __all__ = [
     "Certificate",
     "Scored",
+    "SetMade",
     "ablate_twin",
     "agree_twins",
     "campaign_twin",
@@ -22,6 +24,7 @@ __all__ = [
     "fields_twin",
     "held_out_tiers",
     "load_twin",
+    "optimise_twin",
     "predict_video",
     "read_video",
     "score_population",

@@ -1,0 +1,71 @@
+"""The command line of optimised stimuli: graphtwin insilico optimise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from graphtwin.cli.beforehand import Force, require_files, require_twin
+from graphtwin.cli.refusals import words
+from graphtwin.cli.twin import Where
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin insilico optimise runs/core --units 50 --out sets/exciting
+
+graphtwin insilico optimise runs/core --units units.csv --verify runs/other_seed --candidates pictures.npy --out sets/checked
+
+graphtwin insilico optimise runs/core --units 20 --set moving=true --set duration_s=1.0 --set contrast_sd=0.4 --out sets/videos
+
+graphtwin insilico optimise runs/core --units units.csv --what inhibiting --seeds 3 --out sets/inhibiting
+
+[bold]Settings[/bold] (--set KEY=VALUE): contrast_sd, darkest, brightest, cycles_a_pixel, cycles_a_frame, moving, duration_s, onset_s,
+starts, steps, tolerance, batch, seed
+"""
+
+app = typer.Typer()
+
+
+@app.command("optimise", epilog=EXAMPLES)
+def _optimise(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`.")],
+    units: Annotated[
+        str, typer.Option(metavar="FILE|N", help="Table with session, scan_idx, unit_id (.csv or .parquet), or how many units to draw.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write: frames, order, expected answers, checks, contact_sheet.png, set.json.")],
+    what: Annotated[Literal["exciting", "inhibiting"], typer.Option(help="What stimuli do to their unit.")] = "exciting",
+    verify: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Another twin of the animal, such as one of another seed, to rank stimuli on too.")
+    ] = None,
+    candidates: Annotated[
+        Path | None, typer.Option(help="Pictures to rank among: .npy [pictures rows columns] of grey levels (default: 1,000 Gabors).")
+    ] = None,
+    animal: Annotated[str | None, typer.Option(help="Animal of the twin (default: the only one).")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds that are compared; the stimuli of the first are kept.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each stimulus is in the order, once a block.")] = 10,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")] = None,
+    device: Where = "auto",
+    force: Force = False,
+) -> None:
+    """Optimise stimuli of units, check them, and write a set that a lab can show: frames, order, controls, expected answers."""
+    with words():
+        from graphtwin.kinds import STIMULUS_SET, require_place
+
+        require_place(out, STIMULUS_SET, force=force, inputs=[path for path in (run, verify, candidates) if path])
+        number = int(units) if units.isdecimal() else None
+        require_files(None if number is not None else Path(units), candidates)
+        for twin in (run, verify):
+            if twin is not None:
+                require_twin(twin, device=device)
+        from graphtwin.twin.runs import optimise_twin
+
+        wanted = Path(units) if number is None else number
+        made = optimise_twin(run, wanted, out, what, verify, candidates, animal, seeds, repeats, set_, device, True, force)
+        kept = made.found.optimised
+        typer.echo(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; contact_sheet.png shows them")
+        for asked, table in made.ranked.groupby("asked", sort=False):
+            share = (table.loc[table["score"].notna(), "percentile"] == 100).mean()
+            told = f"above all of {table['candidates'].iloc[0]} candidates for {share:.0%} of units"
+            typer.echo(f"  {asked} {table['responder'].iloc[0]}: {told}, {table['ratio'].median():.2f} x the best (median)")
