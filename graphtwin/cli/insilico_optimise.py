@@ -67,5 +67,7 @@ def _optimise(
         typer.echo(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; contact_sheet.png shows them")
         for asked, table in made.ranked.groupby("asked", sort=False):
             share = (table.loc[table["score"].notna(), "percentile"] == 100).mean()
-            told = f"above all of {table['candidates'].iloc[0]} candidates for {share:.0%} of units"
-            typer.echo(f"  {asked} {table['responder'].iloc[0]}: {told}, {table['ratio'].median():.2f} x the best (median)")
+            known = table["ratio"].dropna()
+            times = f", {known.median():.2f} x what the best adds to rest (median)" if len(known) else ""
+            told = f"above all of {table['candidates'].iloc[0]} candidates for {share:.0%} of units{times}"
+            typer.echo(f"  {asked} {table['responder'].iloc[0]}: {told}")

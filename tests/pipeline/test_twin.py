@@ -269,6 +269,55 @@ def test_a_campaign_on_a_twin_keeps_a_row_a_unit_and_stimulus_and_names_the_twin
     assert (tmp_path / "out" / "report.html").read_text() == page
 
 
+def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path: Path):
+    pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": [2, 8]}).to_csv(tmp_path / "units.csv", index=False)  # the eighth is silent
+    np.save(tmp_path / "pictures.npy", np.random.default_rng(0).integers(0, 256, (6, 20, 30)).astype(np.uint8))
+    words = ["insilico", "optimise", str(run), "--units", str(tmp_path / "units.csv"), "--out", str(tmp_path / "set")]
+    words += ["--candidates", str(tmp_path / "pictures.npy")]
+    words += [word for setting in ("steps=3", "starts=16", "onset_s=0.1", "duration_s=0.3") for word in ("--set", setting)]
+    done = CliRunner().invoke(app, [*words, "--verify", str(run), "--seeds", "2", "--repeats", "3"])
+    assert done.exit_code == 0, done.output
+    assert "1 of 2 units have a stimulus; contact_sheet.png shows them" in done.output
+    assert "verified on dynamic1-1-1-Video-00: above all of 6 candidates for 100% of units" in done.output
+    said = json.loads((tmp_path / "set" / "set.json").read_text())
+    assert said["fingerprint"] == json.loads((run / "fingerprint.json").read_text())
+    ranked, seeds, gradients = (pd.read_csv(tmp_path / "set" / f"{name}.csv") for name in ("ranked", "seeds", "gradients"))
+    assert ranked["asked"].to_list() == ["made on"] * 2 + ["verified on"] * 2
+    np.testing.assert_allclose(ranked["score"][:2], ranked["score"][2:], rtol=1e-5)
+    assert ranked["score"].isna().to_list() == [False, True] * 2
+    assert len(seeds) == 2
+    assert gradients["agrees"].to_list() == [True, False], gradients
+    again = CliRunner().invoke(app, words)
+    assert again.exit_code == 2
+    assert "a stimulus set is already there" in again.output
+    again = CliRunner().invoke(app, [*words, "--force", "--what", "inhibiting"])
+    assert again.exit_code == 0, again.output
+    stimuli = pd.read_csv(tmp_path / "set" / "stimuli.csv")
+    assert (stimuli["objective"].dropna() == "inhibiting").all()
+
+
+@pytest.mark.parametrize(
+    ("units", "more", "told"),
+    [
+        ("99", [], "99 units of dynamic1-1-1-Video-00: it has 8. Give a number from 1 to 8"),
+        ("units.csv", [], "1 of 2 units are not among the 8 of dynamic1-1-1-Video-00 (first 1-1-77)."),
+        ("nokey.csv", [], "its 1 rows lack scan_idx, unit_id. Give session, scan_idx, unit_id of each."),
+        ("1", ["--animal", "dynamic1-1-1-Video-0"], "has no animal 'dynamic1-1-1-Video-0' (nearest 'dynamic1-1-1-Video-00')"),
+        ("1", ["--set", "contrast=1"], "contrast"),
+        ("1", ["--candidates", "flat.npy"], "flat.npy: an array of shape (3, 3). Give grey levels [pictures rows columns]."),
+    ],
+)
+def test_units_candidates_and_settings_that_are_not_there_are_refused(units, more, told, run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("units.csv").write_text("session,scan_idx,unit_id\n1,1,1\n1,1,77\n")
+    Path("nokey.csv").write_text("session\n1\n")
+    np.save("flat.npy", np.zeros((3, 3)))
+    done = CliRunner().invoke(app, ["insilico", "optimise", str(run), "--units", units, "--out", "set", *more])
+    assert done.exit_code == 2, done.output
+    assert told in " ".join(done.output.split())
+    assert not Path("set").exists()
+
+
 @pytest.fixture(scope="module")
 def other_views(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The first animal again, under its name: with larger pictures, and at another rate; and the second with larger pictures."""

@@ -18,7 +18,8 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     import torch
 
-ANGLE, LARGEST, SMALLEST = 0.2, 0.7, 1e-4  # radians of the first step, and of the largest and smallest ones
+ANGLE, LARGEST, SMALLEST = 0.2, 0.7, 1e-6  # radians of the first step, and of the largest and smallest ones
+ANOTHER = 10.0  # share of the direction before from which on nothing of it is kept
 QUIET = 5  # steps in a row that gain next to nothing, after which a row is done
 Evaluate = Callable[["torch.Tensor", np.ndarray], tuple["torch.Tensor", "torch.Tensor"]]
 
@@ -100,5 +101,6 @@ def _tangent(way: torch.Tensor, here: torch.Tensor) -> torch.Tensor:
 
 
 def _conjugate(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
-    """What is kept of the direction before."""
-    return ((new * (new - old)).sum(1, keepdim=True) / old.square().sum(1, keepdim=True).clamp(min=1e-30)).clamp(min=0)
+    """What is kept of the direction before; nothing where the slope has become another one altogether, as at the edge of a plateau."""
+    kept = (new * (new - old)).sum(1, keepdim=True) / old.square().sum(1, keepdim=True).clamp(min=1e-30)
+    return kept * ((kept > 0) & (kept < ANOTHER))

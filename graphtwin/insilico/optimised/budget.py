@@ -31,12 +31,14 @@ class OptimiseConfig(BaseModel):
     )
     darkest: float = Field(0.0, allow_inf_nan=False, description="Lowest grey level of a stimulus.")
     brightest: float = Field(255.0, allow_inf_nan=False, description="Highest grey level of a stimulus.")
-    cycles_a_pixel: float = Field(0.25, gt=0, le=0.75, description="Finest structure of a stimulus in space; 0.5 is a line a pixel.")
-    cycles_a_frame: float = Field(0.25, ge=0, le=0.5, description="Fastest change of a video; 0.5 is another one every frame.")
+    cycles_a_pixel: float = Field(
+        0.35, gt=0, le=1.5, description="Spatial frequency at which amplitudes end; at half of it they are halved."
+    )
+    cycles_a_frame: float = Field(0.35, gt=0, le=1.5, description="Temporal frequency of videos at which amplitudes end, likewise.")
     moving: bool = Field(False, description="Seek videos; otherwise pictures, which stand still where the responder sees videos.")
     duration_s: float = Field(0.5, gt=0, description="Seconds that a stimulus is shown; single pictures have no duration.")
     onset_s: float = Field(0.2, ge=0, description="First seconds of a stimulus that do not count, and of the grey screen before it.")
-    starts: int = Field(16, ge=1, description="Patterns of noise, the best of which for a unit is where it begins.")
+    starts: int = Field(64, ge=1, description="Patterns of noise, the best of which for a unit is where it begins.")
     steps: int = Field(100, ge=1, description="Steps at most; one forward and one backward pass each.")
     tolerance: float = Field(
         1e-3, gt=0, description="A unit is done when five steps in a row gain less than this share of all gained so far."

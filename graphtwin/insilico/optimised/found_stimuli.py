@@ -18,7 +18,7 @@ from graphtwin.schema import UNIT_KEY
 if TYPE_CHECKING:
     import torch
 
-FOUND, SILENT, FLAT = "optimised", "never responds", "no gradient at its start"
+FOUND, SILENT, FLAT = "optimised", "never responds", "kept its start: no gradient there"
 log = logging.getLogger("graphtwin")
 
 
@@ -40,12 +40,12 @@ class OptimisedStimuli:
     clips: Float[np.ndarray, "stimuli frames height width"]
     answers: Float[np.ndarray, "stimuli units"]
     table: pd.DataFrame
-    coefficients: Float[np.ndarray, "stimuli 2 frames height half_width"]
+    coefficients: Float[np.ndarray, "stimuli 2 waves down across"]
 
     @property
     def optimised(self) -> Bool[np.ndarray, " stimuli"]:
-        """Which rows were optimised."""
-        return (self.table["status"] == FOUND).to_numpy()
+        """Which rows have a stimulus: all but those of units that never respond. One that silences its unit from the start has one."""
+        return (self.table["status"] != SILENT).to_numpy()
 
     @property
     def deviations(self) -> Float[np.ndarray, "stimuli frames height width"]:
@@ -62,7 +62,7 @@ class OptimisedStimuli:
 def optimise(
     stage: Stage,
     objective: Objective,
-    starts: Float[np.ndarray, "stimuli 2 frames height half_width"] | None = None,
+    starts: Float[np.ndarray, "stimuli 2 waves down across"] | None = None,
     progress: bool = False,
 ) -> OptimisedStimuli:
     """Seek the stimuli of one question, in batches; none depends on those it shares a batch with.
@@ -83,9 +83,11 @@ def optimise(
         parts.append(ascend(_evaluated(stage, objective, some), begin, stage.config.steps, stage.config.tolerance, progress))
     points = torch.cat([part.points for part in parts])
     flat, steps = np.concatenate([part.flat for part in parts]), np.concatenate([part.steps for part in parts])
-    shown = _seen(stage, points, flat)
+    silent = flat & _constant(stage, objective)
+    shown = _seen(stage, points, silent)
     answers = stage.all_answers(shown, np.arange(n))
-    table = _table(stage, objective, shown, answers, flat)
+    table = _table(stage, objective, shown, answers, silent)
+    table["status"] = np.where(silent, SILENT, np.where(flat, FLAT, FOUND))
     table = table.assign(steps=steps, converged=np.concatenate([part.converged for part in parts]))
     _say_missing(stage, table)
     mean, deviation = stage.budget.grey
@@ -136,7 +138,7 @@ def _evaluated(stage: Stage, objective: Objective, some: np.ndarray) -> Evaluate
     return evaluate
 
 
-def _best_starts(stage: Stage, objective: Objective) -> Float[np.ndarray, "stimuli 2 frames height half_width"]:
+def _best_starts(stage: Stage, objective: Objective) -> Float[np.ndarray, "stimuli 2 waves down across"]:
     """For each stimulus the noise that does best."""
     import torch
 
@@ -150,34 +152,38 @@ def _best_starts(stage: Stage, objective: Objective) -> Float[np.ndarray, "stimu
     return stage.starts[np.argmax(found, axis=0)]
 
 
-def _seen(stage: Stage, points: torch.Tensor, flat: np.ndarray) -> Float[np.ndarray, "stimuli frames height width"]:
-    """Stimuli of all points; where nothing was found, the background."""
+def _constant(stage: Stage, objective: Objective) -> Bool[np.ndarray, " stimuli"]:
+    """Whether the unit of each stimulus, or all units where it is for several, gave the same answer to all noise."""
+    constant = np.ptp(stage.start_answers, axis=0) <= 1e-6 * np.abs(stage.start_answers).max(0)
+    return np.where(objective.targets >= 0, constant[np.maximum(objective.targets, 0)], constant.all())
+
+
+def _seen(stage: Stage, points: torch.Tensor, silent: np.ndarray) -> Float[np.ndarray, "stimuli frames height width"]:
+    """Stimuli of all points; of units that never respond, the background."""
     import torch
 
     with torch.no_grad():
         parts = []
         for some in np.split(np.arange(len(points)), range(stage.config.batch, len(points), stage.config.batch)):
-            keep = torch.as_tensor(~flat[some], device=points.device)[:, None, None, None]
+            keep = torch.as_tensor(~silent[some], device=points.device)[:, None, None, None]
             parts.append(torch.where(keep, stage.stimuli(points[some], some), stage.behind(some)))
         return np.asarray(torch.cat(parts).cpu().numpy())
 
 
-def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.ndarray, flat: np.ndarray) -> pd.DataFrame:
+def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.ndarray, silent: np.ndarray) -> pd.DataFrame:
     """What is known of each stimulus."""
     targets, rows = objective.targets, np.arange(len(shown))
     keys = stage.responder.units[list(UNIT_KEY)].reset_index(drop=True)
     table = keys.reindex(np.where(targets >= 0, targets, -1)).reset_index(drop=True).astype("Int64")
-    constant = np.ptp(stage.start_answers, axis=0) <= 1e-6 * np.abs(stage.start_answers).max(0)
-    silent = flat & (targets >= 0) & constant[np.maximum(targets, 0)]
     own = np.where(targets >= 0, answers[rows, np.maximum(targets, 0)], np.nan)
     rest = np.where(targets >= 0, stage.rest[np.maximum(targets, 0)], np.nan)
     mean, deviation = stage.budget.grey
     pattern = shown - stage.background
     return table.assign(
         objective=objective.name,
-        status=np.where(silent, SILENT, np.where(flat, FLAT, FOUND)),
-        score=np.where(flat, np.nan, scores(objective, answers, shown, rows)),
-        response=np.where(flat, np.nan, own),
+        status=FOUND,
+        score=np.where(silent, np.nan, scores(objective, answers, shown, rows)),
+        response=np.where(silent, np.nan, own),
         response_at_rest=rest,
         contrast_sd=np.sqrt(np.square(pattern, dtype=np.float64).mean((1, 2, 3))),
         darkest=mean + deviation * shown.min((1, 2, 3)),

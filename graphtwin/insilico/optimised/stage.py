@@ -43,12 +43,16 @@ class Stage:
         return require_differentiable(self.responder).device
 
     @cached_property
-    def weights(self) -> torch.Tensor:
+    def amplitudes(self) -> Float[np.ndarray, "waves down across"]:
         """Amplitude of each frequency."""
+        return amplitudes(self.budget.shape, (self.config.cycles_a_pixel, self.config.cycles_a_frame))
+
+    @cached_property
+    def weights(self) -> torch.Tensor:
+        """These amplitudes on the device."""
         import torch
 
-        finest = self.config.cycles_a_pixel, self.config.cycles_a_frame
-        return torch.as_tensor(amplitudes(self.budget.shape, finest), dtype=torch.float32, device=self.device)
+        return torch.as_tensor(self.amplitudes, dtype=torch.float32, device=self.device)
 
     def behind(self, rows: np.ndarray) -> Float[torch.Tensor, "some frames height width"]:
         """Backgrounds of some stimuli."""
@@ -58,7 +62,7 @@ class Stage:
         return torch.as_tensor(taken, dtype=torch.float32, device=self.device).expand(len(rows), *self.budget.shape)
 
     def stimuli(
-        self, coefficients: Float[torch.Tensor, "some 2 frames height half_width"], rows: np.ndarray
+        self, coefficients: Float[torch.Tensor, "some 2 waves down across"], rows: np.ndarray
     ) -> Float[torch.Tensor, "some frames height width"]:
         """What is seen: patterns at the budget on their backgrounds."""
         behind = self.behind(rows)
@@ -111,9 +115,9 @@ class Stage:
         return np.concatenate(found)
 
     @cached_property
-    def starts(self) -> Float[np.ndarray, "starts 2 frames height half_width"]:
+    def starts(self) -> Float[np.ndarray, "starts 2 waves down across"]:
         """Coefficients of the noise at which stimuli may begin, the same for whatever is asked."""
-        return noise(self.config.seed, self.config.starts, self.budget.shape)
+        return noise(self.config.seed, self.config.starts, self.budget.shape, self.amplitudes)
 
     @cached_property
     def start_answers(self) -> Float[np.ndarray, "starts units"]:

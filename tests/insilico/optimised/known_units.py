@@ -11,7 +11,7 @@ from tests.insilico.known_responders import GREY, MONITOR, RATE, SIZE, gabor, un
 
 PIXELS = SIZE[0] * SIZE[1]
 # All that pixels can show, little contrast so that no grey level is at its limit.
-FREE = OptimiseConfig(contrast_sd=0.1, cycles_a_pixel=0.5, onset_s=0.1, duration_s=0.3, starts=4, steps=60)
+FREE = OptimiseConfig(contrast_sd=0.1, cycles_a_pixel=1.5, cycles_a_frame=1.5, onset_s=0.1, duration_s=0.3, starts=4, steps=60)
 FILTERS = np.stack([gabor(0, 0, 0), gabor(20, 10, 45, phase=1.0), gabor(-20, -10, 90), gabor(-30, 15, 120, 0.03)])
 
 

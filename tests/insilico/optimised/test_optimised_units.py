@@ -23,15 +23,17 @@ def test_what_excites_a_linear_unit_most_is_its_filter_at_the_budget():
     assert (found.table["steps"] < FREE.steps).all()
 
 
-def test_a_finest_frequency_gives_the_filter_without_what_is_finer():
-    limit = 0.2
-    found = most_exciting(linear(), config=FREE.model_copy(update={"cycles_a_pixel": limit}))
-    spectrum = np.fft.fft2(FILTERS)
-    keep = np.hypot(np.fft.fftfreq(SIZE[0])[:, None], np.fft.fftfreq(SIZE[1])[None, :]) <= limit
-    limited = np.fft.ifft2(spectrum * keep).real
-    assert min(cosine(one, unit) for one, unit in zip(found.patterns[:, 0], limited, strict=True)) > 0.98
-    power = np.abs(np.fft.fft2(found.patterns[:, 0])) ** 2
-    assert (power * ~keep).sum() < 1e-6 * power.sum()
+def test_nothing_is_finer_than_the_limit_and_what_is_half_as_fine_is_found_as_it_is():
+    fine = np.hypot(np.fft.fftfreq(SIZE[0])[:, None], np.fft.fftfreq(SIZE[1])[None, :])
+    window = np.hanning(SIZE[0])[:, None] * np.hanning(SIZE[1])
+    found = most_exciting(linear(), config=FREE.model_copy(update={"cycles_a_pixel": 0.2}))  # the filters have 0.2 to 0.26
+    power = np.abs(np.fft.fft2(window * found.patterns[:, 0])) ** 2
+    assert (power * (fine > 0.26)).sum() < 0.01 * power.sum()
+    free = np.abs(np.fft.fft2(window * FILTERS)) ** 2
+    assert (free * (fine > 0.26)).sum() > 0.2 * free.sum()
+    coarse = np.stack([gabor(0, 0, 0, 0.02, 12.0), gabor(20, 5, 60, 0.02, 12.0)])
+    found = most_exciting(linear(coarse), config=FREE.model_copy(update={"cycles_a_pixel": 0.35}))
+    assert min(cosine(one, unit) for one, unit in zip(found.patterns[:, 0], coarse, strict=True)) > 0.97
 
 
 def test_an_energy_unit_is_driven_as_by_its_own_best_gabor():
@@ -101,7 +103,7 @@ def test_a_background_that_drives_a_silent_unit_lets_it_be_inhibited(caplog: pyt
 
 def test_videos_drive_units_that_pictures_do_not():
     units = delayed()
-    video = most_exciting(units, config=FREE.model_copy(update={"moving": True, "cycles_a_frame": 0.5}))
+    video = most_exciting(units, config=FREE.model_copy(update={"moving": True}))
     picture = most_exciting(units, config=FREE)
     assert video.clips.shape == (4, 9, *SIZE)
     assert picture.clips.shape == (4, 1, *SIZE)
@@ -210,3 +212,22 @@ def test_settings_know_their_bounds():
         OptimiseConfig(contrast_sd=0)
     with pytest.raises(ValueError, match="diverse sets: size 1"):
         diverse(most_exciting(linear(), [0], FREE), size=1)
+
+
+def test_units_with_next_to_no_slope_where_they_begin_are_found_all_the_same():
+    of = linear(base=0.0)
+    steep = replace(of, module=lambda clips: torch.exp(15 * (torch.log1p(of.module(clips)) - 2.5)) * 1e-3)
+    found = most_exciting(steep, config=FREE.model_copy(update={"steps": 200}))
+    assert np.isfinite(found.clips).all()
+    assert min(cosine(one, unit) for one, unit in zip(found.patterns[:, 0], FILTERS, strict=True)) > 0.97
+
+
+def test_a_start_that_silences_a_unit_is_its_most_inhibiting_stimulus(caplog: pytest.LogCaptureFixture):
+    units = linear(base=0.0)
+    with caplog.at_level(logging.WARNING):
+        found = most_inhibiting(units, config=FREE.model_copy(update={"starts": 16}))
+    assert found.table["status"].str.startswith("kept its start").all()
+    assert found.optimised.all()
+    assert (found.table["response"] == 0).all()
+    np.testing.assert_allclose(found.table["contrast_sd"], 0.1, rtol=1e-4)
+    assert "4 of 4 stimuli were not optimised: kept its start: no gradient there" in caplog.text

@@ -1,0 +1,57 @@
+"""Most exciting stimuli of the default twin: 100 units in one batch against one by one, and what a step costs.
+
+python benchmarks/bench_optimised.py [UNITS] [cpu|cuda]
+
+The twin has random weights, for only its cost matters here; a few steps are taken, as many in both, so that costs can be compared. Seconds
+are on the wall: run it on a machine that is doing nothing else. One by one, as many units are timed as 60 s allow, and the rest is
+extrapolated. On a processor a forward pass of many clips costs what as many of one clip do, so that a batch gains what is fixed: Python,
+and kernels of single pictures. A GPU is idle with one clip.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import numpy as np
+
+from benchmarks.bench_campaign import default_twin
+from graphtwin.execute import threads
+from graphtwin.insilico.optimised import OptimiseConfig, most_exciting
+
+STEPS, LIMIT_S = 8, 60.0
+
+
+def seconds(responder, rows: np.ndarray, config: OptimiseConfig) -> float:
+    begun = time.perf_counter()
+    most_exciting(responder, rows, config)
+    return time.perf_counter() - begun
+
+
+def compare(name: str, responder, units: int, config: OptimiseConfig) -> None:
+    rows = np.arange(units)
+    seconds(responder, rows[:1], config)
+    together = seconds(responder, rows, config)
+    alone: list[float] = []
+    while len(alone) < units and sum(alone) < LIMIT_S:
+        alone.append(seconds(responder, rows[[len(alone)]], config))
+    each = float(np.mean(alone))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name}: {units} units together {together:.1f} s, one by one {each * units:.1f} s ({len(alone)} timed): "
+        f"{each * units / together:.1f} x (aim: 10); {1000 * together / units / STEPS:.0f} ms a unit and step; {peak:,.0f} MB"
+    )
+
+
+def main(units: int = 100, device: str = "cpu") -> None:
+    animal = default_twin(1000)
+    animal.fitted.twin.to(device)
+    config = OptimiseConfig(steps=STEPS, tolerance=1e-12, batch=units)
+    with threads(1):
+        compare("pictures", animal, units, config)
+        compare("videos", animal, units, config.model_copy(update={"moving": True}))
+
+
+if __name__ == "__main__":
+    main(*(kind(word) for kind, word in zip((int, str), sys.argv[1:], strict=False)))
