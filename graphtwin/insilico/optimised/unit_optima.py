@@ -1,7 +1,7 @@
 """Stimuli of single units: most exciting pictures and videos, most inhibiting ones, and sets that differ while they excite.
 
-Sources: Walker et al. 2019, doi:10.1038/s41593-019-0517-x; Bashivan et al. 2019, doi:10.1126/science.aav9436; of inhibiting stimuli and of
-sets Fu et al. 2024 and Ding et al. 2023, who ask likewise.
+Sources: Walker et al. 2019, doi:10.1038/s41593-019-0517-x; Bashivan et al. 2019, doi:10.1126/science.aav9436; sets that differ, Cadena et
+al. 2018 (ECCV).
 """
 
 from __future__ import annotations
