@@ -164,7 +164,7 @@ def of_pictures(recording: Recording, together: bool) -> Iterator[tuple[str, flo
     drive.share.fill_(0.5)
     one_by_one = [replace(test, rows=test.rows[at : at + 1]) for at in range(len(test.rows))]
     scored: list[Clips] = [test] if together else one_by_one
-    yield "scoring", len(test.rows) / core_seconds(lambda: [list(shown(twin, part)) for part in scored], 1)
+    yield "scoring", len(test.rows) / core_seconds(lambda: [list(shown([twin], part)) for part in scored], 1)
     yield "reading", len(test.rows) / core_seconds(lambda: [test.read(int(row)) for row in test.rows], 2)
 
 

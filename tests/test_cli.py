@@ -234,12 +234,14 @@ def test_an_interval_that_is_not_there_is_said_in_words():
 @pytest.mark.parametrize(
     ("norms", "stimuli", "words"),
     [
-        (33, 150, "image (150 stimuli, trained on others): cc_norm 0.600 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
-        (0, 150, "image (150 stimuli, trained on others): cc_abs 0.500 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
+        (33, 150, "image (150 stimuli shown 10 times, trained on others): cc_norm 0.600 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
+        (0, 150, "image (150 stimuli shown 10 times, trained on others): cc_abs 0.500 [0.500, 0.700] of 33 units, 0.100 bits of 33"),
         (33, 4, "of 33 units, 0.100 bits of 33; over fewer than 5 stimuli a correlation says little"),
     ],
 )
 def test_a_kind_without_repeats_has_cc_abs_and_few_stimuli_are_said(norms, stimuli, words):
     rows = {"cc_norm": (0.6 if norms else np.nan, norms), "cc_abs": (0.5, 33), "bits_per_response": (0.1, 33)}
     table = pd.DataFrame([{"score": name, "median": median, "n_units": n} for name, (median, n) in rows.items()])
-    assert _of_kind("image", table.assign(units_low=0.5, units_high=0.7, n_stimuli=stimuli, trained_on=True)).endswith(words)
+    assert _of_kind("image", table.assign(units_low=0.5, units_high=0.7, n_stimuli=stimuli, n_repeats=10.0, trained_on=True)).endswith(
+        words
+    )

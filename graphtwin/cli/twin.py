@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings, require_twin
+from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings, require_twin, require_twins
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import say_population, say_scores
@@ -36,7 +36,8 @@ def _train(
     images: Images = None,
     seed: Seed = 0,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Twins to train, one after the other, in folders seed-0, seed-1 ... of --out, for `agree`.")
+        int,
+        typer.Option(min=1, help="Twins to train one after the other, in seed-0, seed-1 ... of --out, for `agree` and `score`."),
     ] = 1,
     set_: Overrides = None,
     resume: Resume = False,
@@ -96,7 +97,8 @@ def _score(
         list[Path],
         typer.Argument(
             metavar="[RUN] RECORDING",
-            help="Folder of a finished `graphtwin twin train` or `transfer`, left out with --predictions; a recording whose animal it has.",
+            help="Folder of a finished `graphtwin twin train` or `transfer` (of `--seeds`: the mean of the twins is scored), left out with "
+            "--predictions; a recording whose animal it has.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
@@ -128,7 +130,7 @@ def _score(
 
             scored = score_predictions(predictions, recording, chosen, left_out_s, seed, progress=True)
         else:
-            require_twin(paths[0], recording, device)
+            require_twins(paths[0], recording, device)
             from graphtwin.twin.runs import score_twin
 
             scored = score_twin(paths[0], recording, chosen, left_out_s, seed, device, progress=True)

@@ -8,6 +8,7 @@ EXAMPLES = (
     "train data/static1-1-1-V4 --images 80 --out runs/few_pictures",
     "transfer runs/core data/dynamic3-1-1-Video-0f2a --minutes 2 --out runs/new_mouse",
     "score runs/new_mouse data/dynamic3-1-1-Video-0f2a --out scores.csv",
+    "score runs/three data/dynamic1-1-1-Video-0f2a --out scores.csv",
     "score data/dynamic3-1-1-Video-0f2a --predictions any_model.npy --tier oracle --out scores.csv",
     "population runs/new_mouse data/dynamic3-1-1-Video-0f2a --out population.csv",
     "ablate runs/core data/dynamic1* data/dynamic2* --out runs/core_ablated",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def test_twins_of_several_seeds_are_those_of_each_seed_alone(animal: Path, twins
     alone = train_twin([animal], tmp_path / "alone", [*FAST, CORE], seed=1, threads=1)
     assert same(alone, twins / "seed-1")
     assert not same(twins / "seed-0", twins / "seed-1")
+
+
+def test_twins_are_scored_together_where_they_were_trained_on_the_same_trials(animal: Path, twins: Path, tmp_path: Path):
+    said = command("score", twins, animal, "--out", tmp_path / "x.csv", "--left-out-s", 0.5).replace("\n", " ")
+    assert re.search(r"[12] of 3 twins .* were trained on other trials", said)
+    for number in (0, 1):
+        shutil.copytree(twins / "seed-0", tmp_path / "two" / f"seed-{number}")
+    assert "mean of 2 twins" in command("score", tmp_path / "two", animal, "--out", tmp_path / "two.csv", "--left-out-s", 0.5)
+    command("score", twins / "seed-0", animal, "--out", tmp_path / "one.csv", "--left-out-s", 0.5)
+    one, two = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two, rtol=1e-5)
 
 
 def test_a_killed_training_of_several_seeds_goes_on_to_the_same_weights(animal: Path, twins: Path, tmp_path: Path, monkeypatch):

@@ -59,9 +59,9 @@ def test_answers_to_repeats_are_those_of_every_trial_alone(behaves: bool):
 
 def test_every_repeat_keeps_the_responses_that_were_recorded():
     clips = repeated(behaves=False)
-    found = list(shown(twin_that_moves(), clips))
+    found = list(shown([twin_that_moves()], clips))
     for stimulus, rows in zip(found, clips.repeats().values(), strict=True):
-        alone = next(shown(twin_that_moves(), replace(clips, rows=rows)))
+        alone = next(shown([twin_that_moves()], replace(clips, rows=rows)))
         np.testing.assert_array_equal(stimulus.responses, alone.responses)
         recorded = np.stack([clips.recording.open_trial(int(row)).responses for row in rows])
         np.testing.assert_allclose(stimulus.responses, recorded / clips.scales.responses.astype(np.float32), rtol=1e-6)

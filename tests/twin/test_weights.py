@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import errno
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from graphtwin.twin.fit.readout_embeddings import embed_units
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import MODULATORS, TwinConfig
 from graphtwin.twin.model.response_families import FAMILIES
-from graphtwin.twin.scores.likelihood import intercept
+from graphtwin.twin.scores.likelihood import baseline_of, intercept
 from graphtwin.twin.scores.prediction import shown, sums_of
 from graphtwin.twin.scores.unit_scores import gather_sums, score_units
 from tests.test_training import Payload
@@ -83,8 +84,24 @@ def test_five_thirds_of_a_second_do_not_count_at_any_frame_rate(trained: Trained
     test = held_out_clips(training, ["test"])
     sums = sums_of(trained.twin, test)
     assert sums.frames.ravel().tolist() == [120 * rate / 30 - left_out] * 2
-    given = gather_sums(shown(trained.twin, test), left_out)
+    given = gather_sums(shown([trained.twin], test), left_out)
     np.testing.assert_array_equal(sums.yp, given.yp)
+
+
+def test_twins_that_answer_together_are_scored_by_their_mean_and_by_the_mixture_of_their_distributions(trained: Trained):
+    training, _ = trained.clips["planted"]
+    test, baseline = held_out_clips(training, ["test"]), baseline_of(trained.twin.family, training)
+    other = copy.deepcopy(trained.twin)
+    with torch.no_grad():
+        other.animal("planted").readout.weights.mul_(0.5)
+    one, two, both = (next(shown(twins, test, baseline)) for twins in ([trained.twin], [other], [trained.twin, other]))
+    assert np.abs(one.predictions - two.predictions).max() > 0.1
+    np.testing.assert_allclose(both.predictions, (one.predictions + two.predictions) / 2, rtol=1e-6)
+    for name in ("log_likelihood", "log_probability"):
+        mixture = np.log((np.exp(getattr(one, name).astype(np.float64)) + np.exp(getattr(two, name).astype(np.float64))) / 2)
+        np.testing.assert_allclose(getattr(both, name), mixture, atol=1e-5)
+    sums = sums_of(trained.twin, test, left_out_s=20 / HZ, train=training, others=[other])
+    np.testing.assert_array_equal(sums.yp, gather_sums(shown([trained.twin, other], test), 20).yp)
 
 
 def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_path: Path):

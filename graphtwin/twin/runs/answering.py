@@ -63,9 +63,22 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
     for name in names:
         members = [next(each for each in responders(fitted) if each.name == name) for fitted in twins.values()]
         asked.append(members[0] if len(members) == 1 else Ensemble(tuple(members), name))
-    joined = {column: "+".join(dict.fromkeys(each[column] for each in told)) for column in told[0]}
     first = next(iter(twins.values()))
-    return Answering(tuple(asked), joined, len(twins), {name: first.animals[name].frame_rate_hz for name in names})
+    return Answering(
+        tuple(asked), joined_stamps(list(twins.values())), len(twins), {name: first.animals[name].frame_rate_hz for name in names}
+    )
+
+
+def joined_stamps(twins: Sequence[FittedTwin]) -> dict[str, str]:
+    """Fingerprints of a twin and its core by the columns of tables; of several twins joined by +.
+
+    Args:
+        twins: Twins that answer together.
+    """
+    from graphtwin.twin.fit import stamps
+
+    told = [stamps(fitted) for fitted in twins]
+    return {column: "+".join(dict.fromkeys(each[column] for each in told)) for column in told[0]}
 
 
 def _animals(twins: Mapping[str, FittedTwin], animal: str | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from graphtwin.kinds import TWIN, folders_of
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
+from graphtwin.twin.runs.answering import joined_stamps
 from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 
 if TYPE_CHECKING:
@@ -48,10 +51,10 @@ def score_twin(
     device: Device = "auto",
     progress: bool = False,
 ) -> Scored:
-    """Score an animal's held-out trials.
+    """Score an animal's held-out trials; of several twins the mean prediction, and the mixture of their response distributions.
 
     Args:
-        run: Folder of a twin that has this animal.
+        run: Folder of a twin that has this animal, or of several that `graphtwin twin train --seeds` filled.
         folder: Folder or file of the recording.
         tiers: Tiers that are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses
             that no fit reads: what the twin was never trained on as well.
@@ -60,22 +63,40 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
-    recording = open_animal(run, folder, tiers)
+    folders = folders_of(run, TWIN)
+    recording, *_ = [open_animal(each, folder, tiers) for each in folders]
 
-    from graphtwin.twin.fit import stamps
     from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of
 
-    fitted = load_twin(run)
-    fitted.twin.to(device_of(device))
-    left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
+    fits = [load_twin(each) for each in folders]
+    for each in fits:
+        each.twin.to(device_of(device))
+    left_out_s, fitted = LEFT_OUT_S if left_out_s is None else left_out_s, fits[0]
     test = long_enough(fitted.clips(recording, tiers or held_out_tiers(recording, fitted)), left_out_s)
     train = fitted.training(recording)
-    sums = sums_of(fitted.twin, test, left_out_s, train, progress)
+    _require_same_scales(fits, folders, recording.name)
+    sums = sums_of(fitted.twin, test, left_out_s, train, progress, [each.twin for each in fits[1:]])
     head = fitted.twin.animal(recording.name)
     delay_s = float(head.delay_s) + fitted.config.expected_delay_s
     ridge = fit_energy_ridge(train, head.readout.mean_positions().detach().cpu().double().numpy(), delay_s, seed, progress)
-    scored = _scored(sums.predicting(held_in(train)), ridge, train, test, tiers, left_out_s, "twin", seed)
-    return replace(scored, units=scored.units.assign(**stamps(fitted)))
+    model = "twin" if len(fits) == 1 else f"mean of {len(fits)} twins"
+    scored = _scored(sums.predicting(held_in(train)), ridge, train, test, tiers, left_out_s, model, seed)
+    return replace(scored, units=scored.units.assign(**joined_stamps(fits)))
+
+
+def _require_same_scales(fits: Sequence[FittedTwin], folders: Sequence[Path], name: str) -> None:
+    """Raise unless all twins standardise the recording alike: scores take the responses on one scale."""
+    scales = [each.animals[name].scales for each in fits]
+    differ = [
+        str(folder)
+        for folder, theirs in zip(folders, scales, strict=True)
+        if not (np.allclose(theirs.responses, scales[0].responses) and np.allclose(theirs.origin, scales[0].origin))
+    ]
+    if differ:
+        raise ValueError(
+            f"{name}: {len(differ)} of {len(fits)} twins ({', '.join(differ)}) have other scales of responses than {folders[0]}: they were "
+            "trained on other trials. Score each alone, or train on a recording with a tier validation, which all seeds leave out."
+        )
 
 
 def score_predictions(
@@ -102,13 +123,13 @@ def score_predictions(
     from graphtwin.twin.data import clips_of, held_out_clips, locate_fields, require_tiers
     from graphtwin.twin.runs.video import read_video, stamps_beside
 
+    origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
+    array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
     recording = open_recording(folder)
     require_tiers(recording, *((tier,) for tier in tiers or ()), tiers or SCORED_TIERS)
 
     from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings
 
-    origin = str(predictions) if isinstance(predictions, (str, Path)) else "predictions"
-    array = read_video(predictions, "predictions") if isinstance(predictions, (str, Path)) else predictions
     told = stamps_beside(Path(predictions), recording.name) if isinstance(predictions, (str, Path)) else {}
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)

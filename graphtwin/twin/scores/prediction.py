@@ -46,11 +46,11 @@ def numbers_of(twin: Twin, name: str, window: Window) -> Float[torch.Tensor, "cl
     return torch.as_tensor(numbers)[answer_of]
 
 
-def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: bool = False) -> Iterator[Shown]:
+def shown(twins: Sequence[Twin], clips: Clips, baseline: Baseline | None = None, progress: bool = False) -> Iterator[Shown]:
     """Every stimulus with its responses and predictions; the frames that count are those of each window.
 
     Args:
-        twin: Twin in eval mode.
+        twins: Twin in eval mode, or several on the same scales: their mean prediction, and the mixture of their distributions.
         clips: Clips whose stimuli are shown, in the order of `clips.repeats()`.
         baseline: Baseline from which log-likelihoods are counted; None leaves them out.
         progress: Show a progress bar.
@@ -58,7 +58,7 @@ def shown(twin: Twin, clips: Clips, baseline: Baseline | None = None, progress: 
 
     def answered(rows: np.ndarray, windows: list[Window]) -> list[tuple[np.ndarray, ...]]:
         together = [joined_clips(windows)] if clips.pictures else windows
-        return [of_row for window in together for of_row in zip(*_answered(twin, clips.name, window, baseline), strict=True)]
+        return [of_row for window in together for of_row in zip(*_together(twins, clips.name, window, baseline), strict=True)]
 
     return showings(clips, answered, progress)
 
@@ -104,6 +104,13 @@ def _shown(repeats: list[tuple[Window, Sequence[Float[np.ndarray, "frames units"
     return Shown(**dict(zip(("responses", "predictions", "log_likelihood", "log_probability"), parts, strict=False)), averaged=averaged)
 
 
+def _together(twins: Sequence[Twin], name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "clips frames units"]]:
+    """The arrays of `_answered` for the mean of twins: expectations are averaged, and so are probabilities, by their logarithms."""
+    responses, predictions, *gains = zip(*(_answered(twin, name, window, baseline) for twin in twins), strict=True)
+    mixed = [np.logaddexp.reduce(gain) - np.log(len(twins)) for gain in gains]
+    return [responses[0], np.mean(predictions, axis=0), *mixed]
+
+
 @torch.no_grad()
 def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) -> list[Float[np.ndarray, "clips frames units"]]:
     """Responses, predictions, and where a baseline is given the log-likelihoods above its intercept and bins, of whole clips."""
@@ -119,7 +126,14 @@ def _answered(twin: Twin, name: str, window: Window, baseline: Baseline | None) 
     return found
 
 
-def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Clips | None = None, progress: bool = False) -> StimulusSums:
+def sums_of(
+    twin: Twin,
+    clips: Clips,
+    left_out_s: float = LEFT_OUT_S,
+    train: Clips | None = None,
+    progress: bool = False,
+    others: Sequence[Twin] = (),
+) -> StimulusSums:
     """What scores are made of, a row a stimulus in the order of `clips.repeats()`.
 
     Args:
@@ -128,6 +142,7 @@ def sums_of(twin: Twin, clips: Clips, left_out_s: float = LEFT_OUT_S, train: Cli
         left_out_s: Seconds at the start of each clip that do not count.
         train: Training clips, from which bits per response are counted; None leaves these NaN.
         progress: Whether a bar is shown.
+        others: Twins that answer together with the first, trained on the same trials: their mean is scored.
     """
     baseline = None if train is None else baseline_of(twin.family, train)
-    return gather_sums(shown(twin, clips, baseline, progress), frames_of(left_out_s, clips.frame_rate_hz))
+    return gather_sums(shown([twin, *others], clips, baseline, progress), frames_of(left_out_s, clips.frame_rate_hz))
