@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import tomli_w
 
-from graphtwin.config import set_at
 from graphtwin.insilico.stimuli.stimulus import Stimulus, stimulus_of
 
 Some = TypeVar("Some", bound=Stimulus)
@@ -56,11 +55,14 @@ def stimuli_of(tables: Sequence[Mapping[str, Any]], origin: str = "stimuli") -> 
     for number, table in enumerate(tables, 1):
         named = f"{origin}: stimulus {number}"
         base = stimulus_of({name: value for name, value in table.items() if name != "series"}, named)
-        found += series(base, **table["series"]) if "series" in table else [base]
+        varied = table.get("series", {})
+        if not isinstance(varied, Mapping):
+            raise ValueError(f"{named}: series = {varied!r} names no parameter. Give a table of lists, as {{contrast = [0.1, 1.0]}}.")
+        found += series(base, **varied) if varied else [base]
     return found
 
 
-def series(base: Some, **values: Any) -> list[Some]:
+def series(base: Some, /, **values: Any) -> list[Some]:
     """A stimulus at every combination of some values of its parameters; the last parameter changes fastest.
 
     Args:
@@ -75,6 +77,16 @@ def series(base: Some, **values: Any) -> list[Some]:
     for chosen in product(*values.values()):
         parameters = base.model_dump()
         for name, value in zip(values, chosen, strict=True):
-            set_at(parameters, name.split("."), value)
+            _set_within(parameters, name, value, base)
         found.append(stimulus_of(parameters, "series"))
     return found  # type: ignore[return-value]
+
+
+def _set_within(parameters: dict[str, Any], name: str, value: Any, base: Stimulus) -> None:
+    """Write a parameter, of a part by dots; what is no part has no parameters."""
+    *parts, last = name.split(".")
+    for depth, part in enumerate(parts, 1):
+        parameters = parameters.setdefault(part, {})
+        if not isinstance(parameters, dict):
+            raise ValueError(f"series of {base.kind}: {name}: {'.'.join(parts[:depth])} is no part with parameters. Name a parameter.")
+    parameters[last] = value

@@ -248,6 +248,8 @@ REFUSED = [
     (lambda: series(Gabor(), sd_deg="abc"), "series of gabor: sd_deg: no list of values"),
     (lambda: series(Gabor(), sd_deg=3.0), "series of gabor: sd_deg: no list of values"),
     (lambda: series(Gabor(), sd=[3.0]), r"series \(gabor\): 1 setting is wrong: unknown key 'sd'"),
+    (lambda: series(Gabor(), **{"x_deg.part": [3.0]}), "series of gabor: x_deg.part: x_deg is no part with parameters"),
+    (lambda: series(Gabor(), **{"prt.x_deg": [3.0]}), r"series \(gabor\): 1 setting is wrong: unknown key 'prt'"),
     (lambda: Screen(height=0), "screen: 0 x 64 pixels. Give one row and one column at least."),
     (lambda: Screen(frame_rate_hz=0.0), "screen: 0 frames a second. Give more than 0, or NaN"),
     (lambda: Screen(amplitude=0.0), "screen: grey level 127.5, 0 levels at contrast 1"),
