@@ -29,6 +29,7 @@ from graphtwin.insilico.responders import (
     differentiable,
     require_differentiable,
     state_channels,
+    units_in,
 )
 
 __all__ = [
@@ -57,5 +58,6 @@ __all__ = [
     "seen_as_they_are",
     "state_channels",
     "tune_units",
+    "units_in",
     "with_members",
 ]

@@ -122,6 +122,23 @@ def test_only_the_units_of_a_table_are_kept(tmp_path):
         run(asked(units=tmp_path / "units.csv"), tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "units.csv: no such file"),
+        ("", "units.csv: .*0 bytes"),
+        ("session,scan_idx\n1,2\n", "units.csv: .*unit_id"),
+        ("session,scan_idx,unit_id\n1,2,ten\n", "units.csv: unit_id: .*ten"),
+    ],
+)
+def test_a_table_of_units_that_cannot_be_read_is_named_with_what_it_lacks(tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "units.csv").write_text(text)
+    with pytest.raises((ValueError, OSError), match=told):
+        run(asked(units=tmp_path / "units.csv"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_two_workers_of_which_one_is_killed_write_the_same_bytes_as_one(tmp_path, whole, caplog):
     responder = pixels(mark=tmp_path / "mark", kills_at=1.0)
@@ -212,6 +229,9 @@ def test_the_plan_counts_cells_frames_and_shards_before_anything_is_shown():
         ("[[stimuli]]\nkind = 'driftin_grating'", r"stimulus 1: kind 'driftin_grating' is not known \(nearest 'drifting_grating'\)"),
         ("[[stimuli]]\nkind = 'drifting_grating'\ncontrats = 1.0", r"unknown key 'contrats', nearest 'contrast'"),
         ("seed = 1", "stimuli: give a value"),
+        ("onset_s = inf\n[[stimuli]]\nkind = 'blank'", "onset_s = inf: give "),
+        ("[[stimuli]]\nkind = 'blank'\nseries = [1.0]", r"stimulus 1: series = \[1.0\] names no parameter. Give a table of lists"),
+        ("[[stimuli]]\nkind = 'blank'\nseries = {base = [1.0]}", "unknown key 'base'"),
         ("states = [{name = 'a'}, {name = 'a'}]\n[[stimuli]]\nkind = 'blank'", "states: a: 1 names are given twice"),
     ],
 )

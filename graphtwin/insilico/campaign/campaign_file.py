@@ -26,7 +26,7 @@ class StateConfig(BaseModel):
 class CampaignConfig(BaseModel):
     """A campaign: every stimulus in every state to every responder, and what is kept of the answers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
     stimuli: tuple[dict[str, Any], ...] = Field(
         min_length=1, description="Tables of a kind and its parameters; lists of values in `series` stand for every combination of them."

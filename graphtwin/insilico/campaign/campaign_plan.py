@@ -14,7 +14,7 @@ from graphtwin.config import nearest_of
 from graphtwin.execute import threads
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
 from graphtwin.insilico.campaign.cells import Asked, Shard, answer, cell_table, parquet_bytes
-from graphtwin.insilico.responders import Responder, checked, state_channels
+from graphtwin.insilico.responders import Responder, checked, state_channels, units_in
 from graphtwin.insilico.stimuli import Screen
 from graphtwin.schema import UNIT_KEY
 
@@ -81,7 +81,7 @@ def plan_of(config: CampaignConfig, responders: Sequence[Responder]) -> Plan:
 def _asked(config: CampaignConfig, responders: Sequence[Responder]) -> Asked:
     """Responders, units, screens and stimuli, looked at before anything is shown."""
     chosen = _chosen(config.responders, responders)
-    wanted = _units(config)
+    wanted = None if config.units is None else units_in(config.units)
     columns = [_columns(responder, wanted) for responder in chosen]
     if wanted is not None:
         known = pd.concat([responder.units[UNIT_KEY] for responder in chosen])
@@ -119,19 +119,6 @@ def _chosen(names: Sequence[str], responders: Sequence[Responder]) -> list[Respo
             f"responders: {unknown[0]!r} is none of {len(known)}{nearest_of(unknown[0], known)}. Give {', '.join(known)}, or leave it out."
         )
     return [known[name] for name in names or known]
-
-
-def _units(config: CampaignConfig) -> pd.DataFrame | None:
-    """Keys of the units that are kept; None keeps all."""
-    if config.units is None:
-        return None
-    table = pd.read_csv(config.units) if config.units.suffix == ".csv" else pd.read_parquet(config.units)
-    missing = [name for name in UNIT_KEY if name not in table]
-    if missing or not len(table):
-        raise ValueError(
-            f"{config.units}: its {len(table)} rows lack {', '.join(missing) or 'any unit'}. Give {', '.join(UNIT_KEY)} of each."
-        )
-    return table[UNIT_KEY].drop_duplicates(ignore_index=True)
 
 
 def _columns(responder: Responder, wanted: pd.DataFrame | None) -> Int64[np.ndarray, " units"]:

@@ -15,6 +15,7 @@ from graphtwin.insilico.responders.responder import (
 )
 from graphtwin.insilico.responders.subprocess_responder import SubprocessResponder
 from graphtwin.insilico.responders.torch_responder import TorchResponder
+from graphtwin.insilico.responders.unit_tables import units_in
 
 __all__ = [
     "Checked",
@@ -31,4 +32,5 @@ __all__ = [
     "require_answers",
     "require_differentiable",
     "state_channels",
+    "units_in",
 ]

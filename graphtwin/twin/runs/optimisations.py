@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -155,17 +155,15 @@ def _animal(fitted: FittedTwin, name: str | None, run: str | Path) -> AnimalResp
 
 def _rows(responder: AnimalResponder, units: str | Path | int, seed: int) -> np.ndarray:
     """Rows of the units that are asked for."""
-    keys, n = list(UNIT_KEY), len(responder.units)
+    from graphtwin.insilico import units_in
+
+    n = len(responder.units)
     if isinstance(units, int):
         if not 1 <= units <= n:
             raise ValueError(f"{units} units of {responder.name}: it has {n}. Give a number from 1 to {n}, or a table of units.")
         return np.sort(rng_for(seed, "units that stimuli are optimised for", responder.name).choice(n, units, replace=False))
-    table: Any = pd.read_csv(units) if Path(units).suffix == ".csv" else pd.read_parquet(units)
-    missing = [key for key in keys if key not in table]
-    if missing or not len(table):
-        raise ValueError(f"{units}: its {len(table)} rows lack {', '.join(missing) or 'any unit'}. Give {', '.join(keys)} of each.")
-    asked = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
-    rows = pd.MultiIndex.from_frame(responder.units[keys]).get_indexer(asked)
+    asked = pd.MultiIndex.from_frame(units_in(units))
+    rows = pd.MultiIndex.from_frame(responder.units[list(UNIT_KEY)]).get_indexer(asked)
     if (rows < 0).any():
         first = "-".join(map(str, asked[int(np.argmax(rows < 0))]))
         raise ValueError(
