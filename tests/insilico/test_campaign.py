@@ -17,7 +17,7 @@ import pytest
 
 from graphtwin.folders import alone, changed_files
 from graphtwin.insilico import Described
-from graphtwin.insilico.campaign import CampaignConfig, plan_of, read_campaign, read_cells, run_campaign
+from graphtwin.insilico.campaign import CampaignConfig, plan_of, read_answers, read_campaign, read_cells, run_campaign
 from graphtwin.kinds import CAMPAIGN, require_kind
 
 GRATINGS = {
@@ -199,6 +199,22 @@ def test_a_damaged_shard_is_told_and_answered_again(tmp_path, whole, how, monkey
     run(asked(dense=True, bin_s=0.2), tmp_path / "out", resume=True)
     assert "shard-00000.parquet: is cut short or damaged" in caplog.text
     assert files(tmp_path / "out") == files(whole)
+
+
+@pytest.mark.parametrize("state", ["rest", "running"])
+def test_a_campaign_that_lost_a_shard_gives_no_shifted_answers(tmp_path, state):
+    folder = run(asked(), tmp_path / "out")
+    assert read_answers(folder, "a/b", state).shape == (7, 3)
+    shard = sorted(folder.rglob(f"state={state}/shard-*.parquet"))[1]
+    damaged(shard, "cut in half")
+    for read in (read_cells, lambda folder: read_answers(folder, "a/b", state)):
+        with pytest.raises(ValueError, match=r"shard-00001.parquet: is cut short or damaged \(\d+ bytes\)"):
+            read(folder)
+    shard.unlink()
+    with pytest.raises(ValueError, match=r"out: holds 3\d of 42 cells: shards are missing"):
+        read_cells(folder)
+    with pytest.raises(ValueError, match=r"responder 'a/b' in state '\w+' has \d of 7 stimuli: shards are missing"):
+        read_answers(folder, "a/b", state)
 
 
 def test_two_campaigns_in_one_folder_are_refused(tmp_path, whole, monkeypatch):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32
 
-from graphtwin.insilico.campaign.shard_files import CELLS, files_of, read_shard
+from graphtwin.insilico.campaign.shard_files import CELLS, files_of, read_shard, rows_of
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+STIMULI = "stimuli.parquet"  # table of the stimuli by their numbers
+SHARDS_GONE = "shards are missing. Copy the folder again, or run the campaign again with --force."
 
 
 def read_cells(
@@ -31,6 +39,7 @@ def read_cells(
     wanted = ds.scalar(True)
     for name, value in (("responder", responder), ("state", state)):
         wanted = wanted if value is None else wanted & (ds.field(name) == value)
+    _require_all(Path(folder), cells)
     return cells.to_table(columns=columns, filter=wanted).to_pandas()
 
 
@@ -46,13 +55,24 @@ def read_answers(
         units: Places among the responder's rows of units.parquet of the units that are read; None reads all.
         column: Name of the number: mean, mean_spread or f1.
     """
-    parts = []
+    parts, there = [], []
     for path in files_of(Path(folder), responder, state):
         shard = read_shard(path, ["stimulus", column])
-        n_stimuli = len(np.unique(shard["stimulus"].to_numpy()))
-        answers = shard[column].to_numpy().reshape(n_stimuli, -1)
+        there.append(np.unique(shard["stimulus"].to_numpy()))
+        answers = shard[column].to_numpy().reshape(len(there[-1]), -1)
         parts.append(answers if units is None else answers[:, list(units)])
     if not parts:
         raise ValueError(f"{folder}: has no cells of responder {responder!r} in state {state!r}. Give names that units.parquet and its "
                          "campaign.toml have.")  # fmt: skip
+    n = rows_of(Path(folder) / STIMULI)
+    if not np.array_equal(np.concatenate(there), np.arange(n)):
+        raise ValueError(f"{folder}: responder {responder!r} in state {state!r} has {sum(map(len, there))} of {n} stimuli: {SHARDS_GONE}")
     return np.concatenate(parts)
+
+
+def _require_all(folder: Path, cells: ds.Dataset) -> None:
+    """Raise where cells are missing, or where a shard cannot be read."""
+    found = sum(rows_of(Path(path)) for path in cells.files)
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["n_cells"]
+    if found != told:
+        raise ValueError(f"{folder}: holds {found} of {told} cells: {SHARDS_GONE}")

@@ -14,6 +14,7 @@ from graphtwin import artifacts
 from graphtwin.config import changed_settings, dump_toml
 from graphtwin.execute import map_jobs, require_cluster
 from graphtwin.folders import WORK, written
+from graphtwin.insilico.campaign.answers_read import STIMULI
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
 from graphtwin.insilico.campaign.campaign_plan import Plan, plan_of
 from graphtwin.insilico.campaign.cells import answer_shard
@@ -122,7 +123,7 @@ def _write_tables(out: Path, plan: Plan, facts: dict[str, Any]) -> None:
     """Write what the numbers in the cells stand for, and where they come from."""
     asked = plan.asked
     rows = [{"stimulus": at, **_flat(stimulus.model_dump(mode="json"))} for at, stimulus in enumerate(asked.stimuli)]
-    artifacts.write_parquet(pd.DataFrame(rows), out / "stimuli.parquet")
+    artifacts.write_parquet(pd.DataFrame(rows), out / STIMULI)
     units = [
         responder.units[UNIT_KEY].iloc[columns].assign(responder=responder.name)
         for responder, columns in zip(asked.responders, asked.columns, strict=True)

@@ -51,10 +51,36 @@ def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
         path: File of the shard.
         columns: Columns to read; None reads all.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return file.read(columns)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(columns)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path) from error
+
+
+def rows_of(path: Path) -> int:
+    """Number of rows of a Parquet file, as it says of itself.
+
+    Args:
+        path: File.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> ValueError:
+    return ValueError(
+        f"{path}: is cut short or damaged ({path.stat().st_size} bytes). Copy the folder again; a campaign that has not finished goes on "
+        "with --resume, one that has is run again with --force."
+    )
 
 
 def missing_shards(folder: Path, plan: Plan) -> list[Shard]:
@@ -78,9 +104,7 @@ def missing_shards(folder: Path, plan: Plan) -> list[Shard]:
 
 
 def _is_whole(path: Path, rows: int) -> bool:
-    import pyarrow as pa
-
     try:
         return int(read_shard(path).num_rows) == rows
-    except (pa.ArrowException, OSError):
+    except ValueError:
         return False
