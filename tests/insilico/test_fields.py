@@ -94,6 +94,18 @@ def test_units_that_answer_by_chance_have_no_field():
     assert found["field_x_deg"].notna().mean() <= 0.02
 
 
+def test_a_map_that_slopes_over_the_whole_screen_is_no_field_of_a_million_degrees(caplog):
+    """Squares grow towards one edge and are alike along the other: the Gaussian that explains them has no end."""
+    edges = np.linspace(-105, 105, 33), np.linspace(59, -59, 19)
+    rows = np.exp(-0.5 * ((np.arange(18) - 12) / 2.0) ** 2)[:, None] * np.ones(32)
+    noise = 0.01 * np.random.default_rng(0).standard_normal((2, 3, 18, 32))
+    squared = noise + rows * np.array([0.1, 1.0, 0.1])[:, None, None]
+    found = fit_fields(NoiseMaps(noise[::-1], squared, np.arange(3) / 30, edges, "average"))
+    assert (found["field_r2"] > 0.9).all()
+    assert found[["field_x_deg", "field_sd_major_deg"]].isna().all(axis=None)
+    assert "2 of 2 units have no field" in caplog.text
+
+
 def test_fields_of_chosen_units_alone_are_those_of_all():
     alone = measure_noise_maps(simple_units(), "gradient", NoiseConfig(patterns=100), units=[4, 1])
     everything = measure_noise_maps(simple_units(), "gradient", NoiseConfig(patterns=100))

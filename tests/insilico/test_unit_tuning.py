@@ -60,6 +60,13 @@ def test_each_part_that_is_asked_for_gives_its_columns_and_no_other():
         tune_units(of, state={"running": 20.0})
 
 
+@pytest.mark.parametrize("rate", [30.0, float("nan")])
+def test_a_unit_that_never_responds_prefers_nothing_and_is_counted(rate, caplog):
+    found = tune_units(replace(oriented(), frame_rate_hz=rate), gratings=FEW)
+    assert found["orientation_deg"].isna().tolist() == [False] * 4 + [True]
+    assert "planted: nothing is told of 1 of 5 units: they give the same answer to all gratings" in caplog.text
+
+
 def test_the_gain_of_a_state_is_told_beside_the_tuning():
     of = energies([0.0, 60.0])
     moved = module_of(lambda contrast, behaviour: of(contrast) * (1 + 0.05 * behaviour), 2, state_names=("running",), rest=(0.0,))

@@ -21,6 +21,8 @@ log = logging.getLogger("graphtwin")
 def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     """Centre, size and elongation of each unit's field, one row a unit; NaN for a unit without one. The log counts these.
 
+    A field whose Gaussian is wider than the screen is none: its size and centre are not told by what can be shown.
+
     Space and lag are taken apart first. The Gaussian is fitted to the local energy of the linear map or to the map of squares, whichever
     stands out more above its noise: of a Gabor it tells the envelope.
 
@@ -41,14 +43,16 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     found = pd.concat(parts, ignore_index=True).assign(field_z=z, field_squared=of_squares)
     silent = np.isnan(z)
     inside = found["field_x_deg"].between(x.min(), x.max()) & found["field_y_deg"].between(y.min(), y.max())
-    without = ~((z >= LEAST_Z) & (found["field_r2"] >= LEAST_R2) & inside).to_numpy()
+    widest = max(float(np.ptp(edges)) for edges in maps.edges)  # a Gaussian as wide as the screen is a slope across it
+    has = (z >= LEAST_Z) & (found["field_r2"] >= LEAST_R2) & inside & (found["field_sd_major_deg"] <= widest)
+    without = ~has.to_numpy()
     places = [column for column in found if column.endswith("_deg")]
     found.loc[without, places] = np.nan
     found.loc[silent, ["field_r2"]] = np.nan
     if without.any():
         told = name, int(without.sum()), len(found), int(silent.sum()), LEAST_Z, LEAST_R2
         log.warning("%s: %d of %d units have no field: %d answered nothing to noise; of the others no map has a peak of %g "
-                    "deviations that a Gaussian explains by %g. Show more patterns.", *told)  # fmt: skip
+                    "deviations that a Gaussian smaller than the screen explains by %g. Show more patterns.", *told)  # fmt: skip
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from graphtwin.insilico.measurements.still_gratings import measure_orientations
 from graphtwin.insilico.responders import Responder, State, state_channels
 
 WHAT = ("direction", "size", "contrast", "latency")
+log = logging.getLogger("graphtwin")
 
 
 def tune_units(
@@ -52,6 +54,7 @@ def tune_units(
     parts = []
     if patches or "direction" in what:
         parts.append((measure_directions if moves else measure_orientations)(responder, gratings, progress=progress))
+        _tell_untuned(responder, parts[-1])
     if patches:
         parts.append(fit_fields(measure_noise_maps(responder, progress=progress), responder.name))
         preferred = pd.concat(parts, axis=1)
@@ -65,6 +68,14 @@ def tune_units(
         shown = StateConfig(directions=max(8, gratings.directions), cycles_per_degree=gratings.cycles_per_degree)
         parts.append(measure_state_dependence(responder, None, state, shown, progress))
     return pd.concat(parts, axis=1)
+
+
+def _tell_untuned(responder: Responder, table: pd.DataFrame) -> None:
+    untuned = int(table["orientation_deg"].isna().sum())
+    if untuned:
+        log.warning(
+            "%s: nothing is told of %d of %d units: they give the same answer to all gratings.", responder.name, untuned, len(table)
+        )
 
 
 def measure_directions(responder: Responder, config: GratingConfig | None = None, progress: bool = False) -> pd.DataFrame:
