@@ -283,6 +283,9 @@ def test_what_goes_wrong_on_the_other_side_is_told_in_words(tmp_path, answer, wo
 def test_a_program_that_does_not_begin_is_told_in_words(tmp_path):
     with pytest.raises(ValueError, match="cannot be started"):
         SubprocessResponder.started(["no-such-program-at-all"])
+    for command in ("python serve.py", []):
+        with pytest.raises(ValueError, match=r"no list of words. Give the program and its arguments, as \['python', 'serve.py'\]"):
+            SubprocessResponder.started(command)
     with pytest.raises(ValueError, match=r"responder.json: .*frame_rte_hz"):
         SubprocessResponder.started(server(tmp_path, told=TOLD | {"frame_rte_hz": 3}), limit_s=60.0)
 

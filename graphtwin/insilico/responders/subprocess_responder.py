@@ -41,6 +41,7 @@ from graphtwin.insilico.responders.responder import Described, State, state_chan
 
 LONGEST_WAIT_S = 0.02  # seconds between two looks for a file, at most
 STOP_S = 5.0  # seconds that a program has to end by itself
+EXAMPLE = ["python", "serve.py"]
 TOLD = 5  # last lines of what a program said, which an error repeats
 
 
@@ -207,6 +208,8 @@ class SubprocessResponder(Described):
             command: Program and its arguments; the path of a folder is added to them.
             limit_s: Seconds within which the program must begin, and within which it must answer each time.
         """
+        if isinstance(command, str) or not command:
+            raise ValueError(f"responder program {command!r}: no list of words. Give the program and its arguments, as {EXAMPLE}.")
         program = _Program(tuple(command), limit_s)
         told = program.describe()
         units = pd.DataFrame([unit.model_dump() for unit in told.units])
