@@ -13,6 +13,7 @@ import pytest
 
 import graphtwin
 from graphtwin.twin.runs import load_twin, train_twin
+from graphtwin.twin.runs.answering import warn_of_ridges
 from tests.pipeline.test_twin import CORE, FAST, command, settings, write
 
 pytestmark = pytest.mark.slow
@@ -102,6 +103,19 @@ def test_copies_agree_exactly_and_are_said_to_be_copies(twins: Path, tmp_path: P
     assert (found.units["agreement"].dropna() == 1).all()
     assert "2 twins are 1: copies of one agree, and that says nothing" in caplog.text
     assert found.untold == {"predicted_response": "no recording was given, whose held-out trials would be predicted"}
+
+
+def test_what_twins_have_of_the_same_ridge_is_said_beside_their_agreement(twins: Path, caplog):
+    fits = [load_twin(twins / f"seed-{seed}") for seed in (0, 1)]
+    for share, fitted in zip((0.0, 0.4), fits, strict=True):
+        fitted.twin.animal("dynamic1-1-1-Video-00").ridge.share.fill_(share)
+    warn_of_ridges(fits)
+    assert not caplog.text
+    fits[0].twin.animal("dynamic1-1-1-Video-00").ridge.share.fill_(0.6)
+    warn_of_ridges(fits[:1])
+    assert not caplog.text
+    warn_of_ridges(fits)
+    assert "dynamic1-1-1-Video-00: 40 % of the answers of all 2 twins and more are of the ridge" in caplog.text
 
 
 def test_twins_of_other_animals_are_refused_in_words(twins: Path, tmp_path: Path):

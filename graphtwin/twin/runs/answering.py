@@ -57,6 +57,7 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
         require_alike([(name, units_of(fitted)) for name, fitted in twins.items()])
     told = [stamps(fitted) for fitted in twins.values()]
     warn_of_what_is_shared(told)
+    warn_of_ridges(list(twins.values()))
     for fitted in twins.values():
         fitted.twin.to(device_of(device))
     asked: list[Responder] = []
@@ -101,3 +102,18 @@ def warn_of_what_is_shared(stamps: Sequence[Mapping[str, str]]) -> None:
         log.warning("%d twins are %d: copies of one agree, and that says nothing. Train others with --seeds.", len(stamps), len(twins))
     elif len(cores) == 1 < len(stamps):
         log.warning("%d twins keep one core (%s): what its fit leaves to chance is not in their agreement.", len(stamps), *cores)
+
+
+def warn_of_ridges(twins: Sequence[FittedTwin]) -> None:
+    """Say how much of what twins answer is of a ridge on the same recording, on which all fits agree whether it is right or not.
+
+    Args:
+        twins: Twins of the same animals that differ in their seeds.
+    """
+    for name in twins[0].animals if len(twins) > 1 else ():
+        shares = [float(fitted.twin.animal(name).ridge.share) for fitted in twins]
+        if min(shares) > 0:
+            log.warning(
+                "%s: %.0f %% of the answers of all %d twins and more are of the ridge, the same in fits of one recording: what it gets "
+                "wrong is not in their agreement or spread.", name, 100 * min(shares), len(twins),
+            )  # fmt: skip

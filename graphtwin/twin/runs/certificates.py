@@ -13,7 +13,7 @@ import pandas as pd
 from graphtwin import artifacts
 from graphtwin.kinds import TWIN, folders_of
 from graphtwin.sources import open_recording
-from graphtwin.twin.runs.answering import warn_of_what_is_shared
+from graphtwin.twin.runs.answering import warn_of_ridges, warn_of_what_is_shared
 from graphtwin.twin.runs.held_out_trials import held_out_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
 from graphtwin.twin.runs.twin_folder import FILE_NAME, load_twin
@@ -69,6 +69,7 @@ def agree_twins(
         fits.append(derive(fitted, name, shown, held_out, progress=progress))
     units = certify(fits)
     warn_of_what_is_shared([fit.stamps for fit in fits])
+    warn_of_ridges(list(twins.values()))
     return Certificate(units, summarise(units), fits[0].untold, {fit.name: fit.stamps for fit in fits})
 
 
