@@ -97,6 +97,8 @@ def test_every_cell_is_there_once_and_tables_say_what_its_numbers_stand_for(whol
 
 
 def test_a_state_and_bins_are_kept_apart(whole):
+    with pytest.raises(ValueError, match="has no cells of responder 'zz' in state None"):
+        read_cells(whole, "zz")
     rest, running = (read_cells(whole, "a/b", state) for state in ("rest", "running"))
     assert np.allclose(running["mean"] - rest["mean"], 5.0, atol=1e-3)
     assert [len(bins) for bins in rest["binned"]] == [5] * 18 + [7] * 3  # of 6 frames, in 30 and 45 after the onset

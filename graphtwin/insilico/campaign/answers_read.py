@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 STIMULI = "stimuli.parquet"  # table of the stimuli by their numbers
+NO_CELLS = "has no cells of responder {!r} in state {!r}. Give names that its units.parquet and campaign.toml have."
 SHARDS_GONE = "shards are missing. Copy the folder again, or run the campaign again with --force."
 
 
@@ -40,7 +41,10 @@ def read_cells(
     for name, value in (("responder", responder), ("state", state)):
         wanted = wanted if value is None else wanted & (ds.field(name) == value)
     _require_all(Path(folder), cells)
-    return cells.to_table(columns=columns, filter=wanted).to_pandas()
+    found = cells.to_table(columns=columns, filter=wanted).to_pandas()
+    if not len(found):
+        raise ValueError(f"{folder}: {NO_CELLS.format(responder, state)}")
+    return found
 
 
 def read_answers(
@@ -62,8 +66,7 @@ def read_answers(
         answers = shard[column].to_numpy().reshape(len(there[-1]), -1)
         parts.append(answers if units is None else answers[:, list(units)])
     if not parts:
-        raise ValueError(f"{folder}: has no cells of responder {responder!r} in state {state!r}. Give names that units.parquet and its "
-                         "campaign.toml have.")  # fmt: skip
+        raise ValueError(f"{folder}: {NO_CELLS.format(responder, state)}")
     n = rows_of(Path(folder) / STIMULI)
     if not np.array_equal(np.concatenate(there), np.arange(n)):
         raise ValueError(f"{folder}: responder {responder!r} in state {state!r} has {sum(map(len, there))} of {n} stimuli: {SHARDS_GONE}")
