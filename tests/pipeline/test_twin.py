@@ -301,7 +301,7 @@ def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path
     [
         ("99", [], "99 units of dynamic1-1-1-Video-00: it has 8. Give a number from 1 to 8"),
         ("units.csv", [], "1 of 2 units are not among the 8 of dynamic1-1-1-Video-00 (first 1-1-77)."),
-        ("nokey.csv", [], "its 1 rows lack scan_idx, unit_id. Give session, scan_idx, unit_id of each."),
+        ("nokey.csv", [], "2 columns are missing: 'scan_idx', 'unit_id'. The table has ['session']."),
         ("1", ["--animal", "dynamic1-1-1-Video-0"], "has no animal 'dynamic1-1-1-Video-0' (nearest 'dynamic1-1-1-Video-00')"),
         ("1", ["--set", "contrast=1"], "contrast"),
         ("1", ["--candidates", "flat.npy"], "flat.npy: an array of shape (3, 3). Give grey levels [pictures rows columns]."),
