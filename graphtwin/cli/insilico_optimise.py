@@ -40,7 +40,7 @@ def _optimise(
         Path | None, typer.Option(metavar="RUN", help="Another twin of the animal, such as one of another seed, to rank stimuli on too.")
     ] = None,
     candidates: Annotated[
-        Path | None, typer.Option(help="Pictures to rank among: .npy [pictures rows columns] of grey levels (default: 1,000 Gabors).")
+        Path | None, typer.Option(help="Pictures to rank among: .npy (pictures, rows, columns) of grey levels (default: 1,000 Gabors).")
     ] = None,
     animal: Annotated[str | None, typer.Option(help="Animal of the twin (default: the only one).")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds that are compared; the stimuli of the first are kept.")] = 1,
@@ -71,3 +71,7 @@ def _optimise(
             times = f", {known.median():.2f} x what the best adds to rest (median)" if len(known) else ""
             told = f"above all of {table['candidates'].iloc[0]} candidates for {share:.0%} of units{times}"
             typer.echo(f"  {asked} {table['responder'].iloc[0]}: {told}")
+        if verify is None:
+            typer.echo(
+                "  not ranked on another twin: an optimum may be a fault of the one it was made on. Give --verify RUN before an experiment."
+            )

@@ -279,6 +279,8 @@ def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path
     assert done.exit_code == 0, done.output
     assert "1 of 2 units have a stimulus; contact_sheet.png shows them" in done.output
     assert "verified on dynamic1-1-1-Video-00: above all of 6 candidates for 100% of units" in done.output
+    assert "ranking on it verifies nothing" in " ".join(done.output.split())
+    assert "not ranked on another twin" not in done.output
     said = json.loads((tmp_path / "set" / "set.json").read_text())
     assert said["fingerprint"] == json.loads((run / "fingerprint.json").read_text())
     ranked, seeds, gradients = (pd.read_csv(tmp_path / "set" / f"{name}.csv") for name in ("ranked", "seeds", "gradients"))
@@ -292,6 +294,7 @@ def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path
     assert "a stimulus set is already there" in again.output
     again = CliRunner().invoke(app, [*words, "--force", "--what", "inhibiting"])
     assert again.exit_code == 0, again.output
+    assert "not ranked on another twin" in again.output
     stimuli = pd.read_csv(tmp_path / "set" / "stimuli.csv")
     assert (stimuli["objective"].dropna() == "inhibiting").all()
 

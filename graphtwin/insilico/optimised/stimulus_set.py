@@ -152,11 +152,12 @@ def _said(shown: _Shown, repeats: int, seed: int, identity: Mapping[str, str]) -
     stage, responder = shown.stage, shown.stage.responder
     onset, frames = shown_frames(responder, stage.config)
     down, across = responder.monitor.degrees_a_pixel(*responder.size)
+    axes = "stimuli, frames, rows from the top, columns from the left; one frame: held still"
     return {
         "what": "Grey levels to be shown on the whole screen, each stimulus between grey screens, in the order of order.csv.",
         "files": {
-            "frames_uint8.npy": "grey levels, rounded: stimuli, frames, rows from the top, columns from the left; one frame: held still",
-            "frames_float32.npy": "the same, not rounded",
+            "frames_uint8.npy": f"0 is grey level {stage.config.darkest:g}, 255 is {stage.config.brightest:g}: {axes}",
+            "frames_float32.npy": f"grey levels, not rounded: {axes}",
             "stimuli.csv": "a row a stimulus: role (optimised, control, grey), the unit that it is for, what it does, how it was found",
             "order.csv": "a row a presentation: block, stimulus, seconds from the start",
             "expected.csv": "a row a stimulus and unit: mean answer over the frames that count, by each responder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from graphtwin.config import nearest_of, overridden
 from graphtwin.execute import rng_for
 from graphtwin.parallel import Device, device_of
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import TWIN_CORE, UNIT_KEY
 from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ def optimise_twin(
     config = overridden(OptimiseConfig, {}, overrides, "optimise")
     fitted = _on(load_twin(run), device)
     responder = _animal(fitted, animal, run)
-    other = None if verify_on is None else _animal(_on(load_twin(verify_on), device), responder.name, verify_on)
+    other = None
+    if verify_on is not None:
+        judge = _on(load_twin(verify_on), device)
+        other = _animal(judge, responder.name, verify_on)
+        _say_what_is_shared(stamps(fitted), stamps(judge), verify_on)
     rows = _rows(responder, units, config.seed)
     pictures = None if candidates is None else _pictures(candidates, responder, config)
     seek = most_exciting if what == "exciting" else most_inhibiting
@@ -102,6 +107,16 @@ def optimise_twin(
         found, out, controls, [other] if other else [], checks, stamps(fitted), repeats, config.seed, force, (run, verify_on, candidates)
     )
     return SetMade(folder, found, ranked)
+
+
+def _say_what_is_shared(made_on: Mapping[str, str], verified_on: Mapping[str, str], verify_on: str | Path) -> None:
+    """Say where the twin that judges stimuli shares the faults of the one that they are made on."""
+    if verified_on == made_on:
+        log.warning("%s: is the twin that stimuli are made on; ranking on it verifies nothing. Give a twin of another seed.", verify_on)
+    elif verified_on[TWIN_CORE] == made_on[TWIN_CORE]:
+        log.warning(
+            "%s: stands on the core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on
+        )
 
 
 def _ranked(

@@ -148,6 +148,7 @@ def test_grey_levels_of_other_screens_are_stretched_to_bytes_and_said_to_be(tmp_
     np.testing.assert_allclose(frames / 255, exact, atol=0.002)
     said = json.loads((folder / "set.json").read_text())
     assert (said["budget"]["darkest"], said["budget"]["brightest"]) == (0, 1)
+    assert said["files"]["frames_uint8.npy"].startswith("0 is grey level 0, 255 is 1: ")
 
 
 def test_a_set_leaves_out_what_was_not_optimised_and_is_refused_when_nothing_was(tmp_path: Path):
