@@ -74,18 +74,19 @@ def test_the_python_of_the_functional_twin_runs_on_recordings_where_its_page_has
 
 
 def test_the_python_of_in_silico_experiments_runs_as_printed(tmp_path, monkeypatch, capsys):
-    tuning, campaign, _ = blocks("python", "docs/in-silico.md")
+    tuning, campaign, optimised, _ = blocks("python", "docs/in-silico.md")
     monkeypatch.chdir(tmp_path)
     ran: dict[str, Any] = {}
-    for code in (tuning, campaign):
+    for code in (tuning, campaign, optimised):
         exec(compile(code, "docs/in-silico.md", "exec"), ran)
+    assert ran["found"].clips.shape[0] == 2
     assert np.abs((ran["table"]["orientation_deg"] - [0, 45, 90] + 90) % 180 - 90).max() < 2
     assert ran["answers"].shape == (4, 3)
     assert "core-hours" in capsys.readouterr().out
 
 
 def test_the_program_of_in_silico_experiments_answers_as_printed(tmp_path):
-    (tmp_path / "serve.py").write_text(blocks("python", "docs/in-silico.md")[2])
+    (tmp_path / "serve.py").write_text(blocks("python", "docs/in-silico.md")[3])
     theirs = checked(SubprocessResponder.started([sys.executable, str(tmp_path / "serve.py")], limit_s=60.0))
     clips = np.random.default_rng(0).uniform(0, 255, (2, 3, 36, 64)).astype(np.float32)
     np.testing.assert_allclose(theirs.respond_clips(clips)[..., 0], clips.mean((2, 3)), rtol=1e-5)
