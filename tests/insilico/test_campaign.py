@@ -274,7 +274,7 @@ def test_random_stimuli_without_a_seed_take_that_of_the_campaign(tmp_path):
         ({"onset_s": 2.0}, r"stimulus 0 of 7 to a/b: drifting_grating: lasts 1.5 s, of which the first 2 \(onset_s\) do not count"),
         (
             {"stimuli": ({"kind": "drifting_grating", "cycles_per_second": 15.0, "cycles_per_degree": 0.01},)},
-            "stimulus 0 of 1 to a/b: .*not below half of the 30",
+            "campaign: stimulus 0 of 1 to a/b: .*not below half of the 30",
         ),
     ],
 )
@@ -282,6 +282,18 @@ def test_what_cannot_be_shown_is_refused_before_the_folder_is_begun(tmp_path, mo
     with pytest.raises(ValueError, match=told):
         run(asked(**more), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_stimulus_that_cannot_be_shown_is_told_with_the_file_that_asks_for_it(tmp_path):
+    with pytest.raises(ValueError, match=r"two\.toml: stimulus 0 of 7 to a/b: drifting_grating: lasts 1\.5 s"):
+        plan_of(asked(onset_s=2.0), [pixels()], "two.toml")
+
+
+def test_a_column_that_cells_lack_is_told_with_those_that_they_have(whole):
+    with pytest.raises(ValueError, match=r"shard-00000\.parquet: has no column 'meen' \(nearest 'mean'\); it has stimulus, .*mean"):
+        read_answers(whole, "a/b", "rest", column="meen")
+    with pytest.raises(ValueError, match=r"has no column 'mean_spread'.* several twins give mean_spread"):
+        read_answers(whole, "a/b", "rest", column="mean_spread")
 
 
 def test_dense_arrays_without_the_package_are_refused_with_what_installs_it(tmp_path, monkeypatch):

@@ -41,6 +41,7 @@ def run_campaign(
     inputs: Iterable[str | Path] = (),
     tell: Callable[[str], object] = print,
     progress: bool = False,
+    origin: str = "campaign",
 ) -> Path:
     """Run a campaign, or go on with one that was stopped; the plan is told before anything is shown.
 
@@ -59,6 +60,7 @@ def run_campaign(
         inputs: Files and folders that are read.
         tell: Function that is told the plan in words.
         progress: Show a progress bar with the time left.
+        origin: What errors of stimuli name, such as the file of the campaign.
     """
     out = Path(out)
     if config.dense:
@@ -66,7 +68,7 @@ def run_campaign(
     if scheduler is not None and "://" in scheduler:
         require_cluster(scheduler)
     with written(out, CAMPAIGN, resume, force, inputs=[*inputs, config.units]) as begin:
-        plan = plan_of(config, responders)
+        plan = plan_of(config, responders, origin)
         facts = _facts(plan, identity)
         if resume and (out / BEGUN).exists():
             _require_same(out, facts)

@@ -58,14 +58,15 @@ def _counted(things: Sequence[object], one: str, many: str) -> str:
     return f"{len(things):,} {one if len(things) == 1 else many}"
 
 
-def plan_of(config: CampaignConfig, responders: Sequence[Responder]) -> Plan:
+def plan_of(config: CampaignConfig, responders: Sequence[Responder], origin: str = "campaign") -> Plan:
     """The plan of a campaign, for which each responder answers noise once and the first batch of the campaign twice.
 
     Args:
         config: Settings of the campaign.
         responders: Responders that there are; those that the campaign names are taken.
+        origin: What errors of stimuli name, such as the file of the campaign.
     """
-    asked = _asked(config, responders)
+    asked = _asked(config, responders, origin)
     shards = _shards(asked)
     n_cells = sum(len(asked.columns[shard.responder]) * len(shard.stimuli) for shard in shards)
     n_frames = sum(sum(asked.frames(shard.responder, at) for at in shard.stimuli) for shard in shards)
@@ -78,7 +79,7 @@ def plan_of(config: CampaignConfig, responders: Sequence[Responder]) -> Plan:
     return Plan(asked, shards, n_cells, n_frames, sum(cost for cost, _ in costs), round(sum(size for _, size in costs)))
 
 
-def _asked(config: CampaignConfig, responders: Sequence[Responder]) -> Asked:
+def _asked(config: CampaignConfig, responders: Sequence[Responder], origin: str) -> Asked:
     """Responders, units, screens and stimuli, looked at before anything is shown."""
     chosen = _chosen(config.responders, responders)
     wanted = None if config.units is None else units_in(config.units)
@@ -107,7 +108,7 @@ def _asked(config: CampaignConfig, responders: Sequence[Responder]) -> Asked:
                 stimulus.check(screen)
                 asked.counted(screen, stimulus)
             except ValueError as error:
-                raise ValueError(f"stimulus {number} of {len(asked.stimuli)} to {responder.name}: {error}") from error
+                raise ValueError(f"{origin}: stimulus {number} of {len(asked.stimuli)} to {responder.name}: {error}") from error
     return asked
 
 

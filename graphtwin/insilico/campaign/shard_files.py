@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from graphtwin.artifacts import write_atomic
+from graphtwin.config import nearest_of
 from graphtwin.insilico.campaign.campaign_plan import Plan
 from graphtwin.insilico.campaign.cells import Asked, Shard
 
@@ -56,9 +57,17 @@ def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read(columns)
+            known = file.schema_arrow.names
+            unknown = [name for name in columns or () if name not in known]
+            found = None if unknown else file.read(columns)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path) from error
+    if found is None:
+        raise ValueError(
+            f"{path}: has no column {unknown[0]!r}{nearest_of(unknown[0], known)}; it has {', '.join(known)}. Name one of "
+            "these, or run the campaign on what gives it: several twins give mean_spread, stimuli that drift f1, bin_s bins."
+        )
+    return found
 
 
 def rows_of(path: Path) -> int:

@@ -43,5 +43,5 @@ def campaign_twin(
     asked = answering(run, device="cpu" if scheduler is not None and device == "auto" else device)
     return run_campaign(
         config, asked.responders, out, identity=asked.stamps, workers=workers, scheduler=scheduler, resume=resume, force=force,
-        inputs=(run, campaign), tell=tell, progress=progress,
+        inputs=(run, campaign), tell=tell, progress=progress, origin=str(campaign),
     )  # fmt: skip
