@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli import ablate, check, graph, insilico, insilico_optimise, pairs, power, settings_table, simulation, twin, twin_made
+from graphtwin.cli import (
+    ablate,
+    check,
+    graph,
+    insilico,
+    insilico_control,
+    insilico_optimise,
+    pairs,
+    power,
+    settings_table,
+    simulation,
+    twin,
+    twin_made,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +38,7 @@ twin.app.add_typer(twin_made.app)
 twin.app.add_typer(ablate.app)
 app.add_typer(twin.app, name="twin")
 insilico.app.add_typer(insilico_optimise.app)
+insilico.app.add_typer(insilico_control.app)
 app.add_typer(insilico.app, name="insilico")
 
 EXAMPLES = """[bold]Examples[/bold]

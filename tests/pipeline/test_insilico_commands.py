@@ -87,6 +87,34 @@ def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_besid
     assert "c.npy: exists" in command(*words)
 
 
+def test_control_writes_a_set_that_names_who_is_driven_and_held_and_is_judged_on_other_twins(twins: Path, tmp_path: Path, caplog):
+    name, few = "dynamic1-1-1-Video-00", ("--set", "steps=2", "--set", "starts=2", "--set", "duration_s=0.4")
+    units = graphtwin.twin.tune(twins / "seed-0", ("latency",), animal=name)[KEYS[:3]]
+    for file, rows in (("d", [0]), ("h", [1, 2]), ("both", [0, 1]), ("none", []), ("all", range(5))):
+        units.iloc[list(rows)].to_csv(tmp_path / f"{file}.csv", index=False)
+    units.assign(unit_id=99).head(1).to_csv(tmp_path / "unknown.csv", index=False)
+    words = ("control", twins / "seed-0", "--drive", tmp_path / "d.csv", "--animal", name, *few)
+    for held, told in {
+        "both": "both.csv: 1 of 2 units are among those that",
+        "unknown": "unknown.csv: 1 of 1 units are not among the 5 of dynamic1-1-1-Video-00",
+        "none": "none.csv: the table has no rows",
+    }.items():
+        assert told in command(*words, "--hold", tmp_path / f"{held}.csv", "--out", tmp_path / "refused")
+    assert "drives all 5 units" in command(*words[:2], "--drive", tmp_path / "all.csv", "--animal", name, "--out", tmp_path / "refused")
+    assert "has 2 animals" in command(*words[:4], "--out", tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    more = ("--hold", tmp_path / "h.csv", "--verify", twins, "--repeats", "2", "--out", tmp_path / "set")
+    said = command(*words, *more)
+    assert "2 stimuli; contact_sheet.png shows them" in said
+    assert "verified on dynamic1-1-1-Video-00, control: driven units" in said
+    assert "is a twin that stimuli are made on; judging on it verifies nothing" in caplog.text
+    judged = pd.read_csv(tmp_path / "set" / "control.csv")
+    assert judged["asked"].tolist() == ["made on", "verified on"] * 2
+    assert judged["objective"].tolist() == ["control"] * 2 + ["driving"] * 2
+    assert pd.read_csv(tmp_path / "set" / "groups.csv")["group"].tolist() == ["driven", "held", "held"]
+    assert (tmp_path / "set" / "contact_sheet.png").stat().st_size > 1000
+
+
 def test_a_campaign_on_several_twins_keeps_the_spread_of_each_cell(twins: Path, tmp_path: Path):
     (tmp_path / "c.toml").write_text(
         "[[stimuli]]\nkind = 'drifting_grating'\ncycles_per_degree = 0.01\nduration_s = 1.0\nseries = {direction_deg = [0.0, 90.0]}"

@@ -37,7 +37,7 @@ def verify(
         that do less; `ratio` of the scores of the stimulus and of the best candidate, each less that of the background alone.
     """
     stage, n = found.stage, len(found.clips)
-    rows = _same_units(found, responder)
+    rows = same_units(found, responder)
     if stage.background.ndim == 4:
         raise ValueError(f"candidates: the {n} stimuli have a background each. Rank stimuli that share one, such as the grey screen.")
     shown = at_budget(stage, candidates)
@@ -92,8 +92,13 @@ def gabor_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np
     return np.asarray(render_batch(drawn, screen)[:, :1])
 
 
-def _same_units(found: OptimisedStimuli, responder: Responder) -> np.ndarray:
-    """Rows of a responder's units in the order of those that stimuli were made with; all must be there."""
+def same_units(found: OptimisedStimuli, responder: Responder) -> np.ndarray:
+    """Rows of a responder's units in the order of those that stimuli were made with; all must be there.
+
+    Args:
+        found: Stimuli.
+        responder: Responder that is to see them.
+    """
     mine, theirs = (pd.MultiIndex.from_frame(one.units[list(UNIT_KEY)]) for one in (found.stage.responder, responder))
     rows = theirs.get_indexer(mine)
     missing = int((rows < 0).sum())

@@ -87,6 +87,18 @@ def control(
     return replace(found, table=found.table.assign(driven=means, held_away=farthest, held=farthest <= within))
 
 
+def drive_alone(found: OptimisedStimuli, progress: bool = False) -> OptimisedStimuli:
+    """Stimuli of `control` that went on with nothing held: what holding costs, and what held units do without it.
+
+    Args:
+        found: Stimuli of `control`.
+        progress: Show a progress bar.
+    """
+    if not isinstance(found.objective, Control):
+        raise ValueError(f"control: {found.objective.name} stimuli drive and hold no groups of units. Give those of `control`.")
+    return optimise(found.stage, replace(found.objective, weight=0.0, name="driving"), found.coefficients, progress)
+
+
 def metamers(
     responder: Responder,
     references: Float[np.ndarray, "references frames height width"],

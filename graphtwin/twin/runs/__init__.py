@@ -3,6 +3,7 @@
 from graphtwin.twin.runs.ablated import ablate_twin
 from graphtwin.twin.runs.campaigns import campaign_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
+from graphtwin.twin.runs.controls import ControlMade, control_twin
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import embed_twin
 from graphtwin.twin.runs.measured import correlate_twin, fields_twin, tune_twin
@@ -14,11 +15,13 @@ from graphtwin.twin.runs.video import predict_video, read_video, write_predictio
 
 __all__ = [
     "Certificate",
+    "ControlMade",
     "Scored",
     "SetMade",
     "ablate_twin",
     "agree_twins",
     "campaign_twin",
+    "control_twin",
     "correlate_twin",
     "embed_twin",
     "fields_twin",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from graphtwin.insilico.optimised import control, metamers, most_discriminating, most_exciting
-from tests.insilico.known_responders import GREY, SIZE, gabor
+from graphtwin.insilico.optimised import control, drive_alone, judge_control, metamers, most_discriminating, most_exciting
+from tests.insilico.known_responders import GREY, SIZE, gabor, unit_table
 from tests.insilico.optimised.known_units import FREE, cosine, energy, linear, pairs_of
 
 # Two units that see the same place and 30 degrees of orientation apart, so that driving one drives the other, and one elsewhere.
@@ -39,6 +41,28 @@ def test_control_drives_some_units_and_holds_the_rest_within_the_tolerance():
 def test_units_that_are_not_held_are_free():
     found = control(linear(NEAR), [[0]], hold=[[2]], within=0.3, config=FREE)
     assert cosine(found.patterns[0, 0], NEAR[0]) > 0.97
+
+
+def test_without_holding_the_driven_unit_goes_farther_and_so_does_the_one_that_was_held():
+    found = control(linear(NEAR), [[0]], [[1]], within=0.3, config=FREE)
+    free = drive_alone(found)
+    assert cosine(free.patterns[0, 0], NEAR[0]) > 0.98
+    held, alone = (judge_control(one, one.stage.responder, within=0.3).iloc[0] for one in (found, free))
+    assert [held["held"], alone["held"], held["held_share"], alone["held_share"]] == [True, False, 1.0, 0.0]
+    assert alone["driven"] > 1.1 * held["driven"]
+    np.testing.assert_allclose([held["driven"], held["held_away"]], found.table[["driven", "held_away"]].iloc[0], rtol=1e-5)
+
+
+def test_control_is_judged_on_another_responder_in_its_own_units_order_and_spread():
+    """The other twin has the units in another order, and answers with twice the gain and another base: nothing changes."""
+    found = control(linear(NEAR), [[0]], [[1]], within=0.3, config=FREE)
+    other = replace(linear(2 * NEAR[::-1], base=11.0), units=unit_table(3).iloc[::-1].reset_index(drop=True))
+    ours, theirs = (judge_control(found, one, within=0.3) for one in (found.stage.responder, other))
+    np.testing.assert_allclose(theirs[["driven", "held_away"]], ours[["driven", "held_away"]], rtol=1e-4)
+    blind = linear(np.stack([NEAR[0], NEAR[2], NEAR[2]]))
+    assert judge_control(found, blind, within=0.3)["held_away"][0] < 0.3
+    with pytest.raises(ValueError, match=r"control: exciting stimuli drive and hold no groups of units\. Give those of `control`"):
+        judge_control(most_exciting(linear(NEAR), [0], FREE), other)
 
 
 def test_metamers_are_answered_alike_and_look_otherwise():

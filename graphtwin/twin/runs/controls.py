@@ -1,0 +1,164 @@
+"""Stimuli that drive some units of a twin and hold others, in a folder that a lab can show: see `insilico.optimised.control`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from graphtwin.config import overridden
+from graphtwin.parallel import Device
+from graphtwin.schema import TWIN, TWIN_CORE, UNIT_KEY
+from graphtwin.twin.runs.answering import Answering, answering
+
+if TYPE_CHECKING:
+    from graphtwin.insilico import Responder
+    from graphtwin.insilico.optimised import OptimisedStimuli
+
+log = logging.getLogger("graphtwin")
+
+
+@dataclass(frozen=True)
+class ControlMade:
+    """What `control_twin` made.
+
+    Attributes:
+        folder: The stimulus set.
+        judged: A row a stimulus and responder that was asked; see `insilico.optimised.judge_control`.
+    """
+
+    folder: Path
+    judged: pd.DataFrame
+
+
+def control_twin(
+    run: str | Path,
+    drive: str | Path,
+    out: str | Path,
+    hold: str | Path | None = None,
+    verify_on: str | Path | None = None,
+    within: float = 0.5,
+    animal: str | None = None,
+    seeds: int = 1,
+    repeats: int = 10,
+    overrides: list[str] | None = None,
+    device: Device = "auto",
+    progress: bool = False,
+    force: bool = False,
+) -> ControlMade:
+    """Seek stimuli that drive some units of one animal while others stay at rest, check them, and write them as a set.
+
+    Beside what `insilico.optimised.write_stimulus_set` writes there are `groups.csv` (driven and held units), `control.csv` (what each
+    stimulus does to both). The set also shows stimuli of objective `driving`, which went on with nothing held.
+
+    Args:
+        run: Folder of the twin, or of several that `--seeds` filled, whose mean answers.
+        drive: Table, .csv or .parquet, with session, scan_idx, unit_id of the units to drive, all of them by each stimulus.
+        out: Folder to write.
+        hold: Such a table of the units to hold; None holds all others.
+        verify_on: Folder of another twin of the same animal, on which stimuli are judged too.
+        within: How far a held unit may go, in standard deviations of its answers to noise of the same contrast.
+        animal: Name of the animal; None takes the only one.
+        seeds: Seeds, of each of which there is a stimulus.
+        repeats: Blocks of the order, in each of which every stimulus is shown once.
+        overrides: Settings of `OptimiseConfig` as `key=value`.
+        device: Device on which torch computes.
+        progress: Show a progress bar.
+        force: Take away a set that is there.
+    """
+    from graphtwin.insilico.optimised import (
+        OptimiseConfig,
+        control,
+        drive_alone,
+        gradient_agrees,
+        judge_control,
+        write_stimulus_set,
+    )
+
+    config = overridden(OptimiseConfig, {}, overrides, "control")
+    if not 0 < within < np.inf:
+        raise ValueError(f"within = {within:g}: how far a held unit may go. Give a number of its deviations above 0.")
+    asked = answering(run, animal, device)
+    responder = _only(asked, run)
+    driven = _rows(responder, drive)
+    held = _held(responder, driven, drive, hold)
+    judges = [("made on", responder)]
+    if verify_on is not None:
+        other = answering(verify_on, responder.name, device)
+        _say_what_is_shared(asked, other, verify_on)
+        judges.append(("verified on", other.responders[0]))
+    sets: list[OptimisedStimuli] = []
+    for number in range(seeds):
+        one = config.model_copy(update={"seed": config.seed + number})
+        held_too = control(responder, [driven.tolist()], [held.tolist()], within, one, progress=progress)
+        sets += [held_too, drive_alone(held_too, progress)]
+    judged = []
+    for found in sets:
+        for name, judge in judges:
+            about = found.table[["objective", "status"]].assign(seed=found.stage.config.seed, asked=name)
+            judged.append(pd.concat([about, judge_control(found, judge, within)], axis=1))
+    checks = {
+        "control": pd.concat(judged, ignore_index=True),
+        "groups": _groups(responder, driven, held),
+        "gradients": pd.concat([gradient_agrees(found) for found in sets], ignore_index=True),
+    }
+    also = [judge for _, judge in judges[1:]]
+    inputs = (run, verify_on, drive, hold)
+    folder = write_stimulus_set(sets, out, None, also, checks, asked.stamps, repeats, config.seed, force, inputs)
+    return ControlMade(folder, checks["control"])
+
+
+def _only(asked: Answering, run: str | Path) -> Responder:
+    if len(asked.responders) > 1:
+        names = ", ".join(each.name for each in asked.responders[:5])
+        raise ValueError(f"{run}: has {len(asked.responders)} animals ({names}). Name one as animal.")
+    return asked.responders[0]
+
+
+def _rows(responder: Responder, table: str | Path) -> Int[np.ndarray, " units"]:
+    """Rows of the units that a table names, each of which must be there."""
+    from graphtwin.insilico import units_in
+
+    keys = units_in(table)
+    rows = pd.MultiIndex.from_frame(responder.units[list(UNIT_KEY)]).get_indexer(pd.MultiIndex.from_frame(keys))
+    if (rows < 0).any():
+        first = "-".join(map(str, keys.to_numpy()[int(np.argmax(rows < 0))]))
+        raise ValueError(
+            f"{table}: {int((rows < 0).sum())} of {len(rows)} units are not among the {len(responder.units)} of {responder.name} (first "
+            f"{first}). Take them out of the table."
+        )
+    return np.asarray(rows)
+
+
+def _held(responder: Responder, driven: Int[np.ndarray, " driven"], drive: str | Path, hold: str | Path | None) -> np.ndarray:
+    """Rows of the units to hold: none of them driven, and one at least."""
+    if hold is None:
+        others = np.setdiff1d(np.arange(len(responder.units)), driven)
+        if not len(others):
+            raise ValueError(f"{drive}: drives all {len(driven)} units of {responder.name}, and leaves none to hold. Name fewer.")
+        return others
+    held = _rows(responder, hold)
+    both = np.intersect1d(driven, held)
+    if len(both):
+        first = "-".join(map(str, responder.units[list(UNIT_KEY)].to_numpy()[both[0]]))
+        raise ValueError(f"{hold}: {len(both)} of {len(held)} units are among those that {drive} drives (first {first}). Name each once.")
+    return held
+
+
+def _groups(responder: Responder, driven: np.ndarray, held: np.ndarray) -> pd.DataFrame:
+    keys = responder.units[list(UNIT_KEY)].reset_index(drop=True)
+    return pd.concat([keys.loc[driven].assign(group="driven"), keys.loc[held].assign(group="held")], ignore_index=True)
+
+
+def _say_what_is_shared(made_on: Answering, verified_on: Answering, verify_on: str | Path) -> None:
+    """Say where the twins that judge stimuli share the faults of those that they are made on."""
+    ours, theirs = ({name: set(one.stamps[name].split("+")) for name in (TWIN, TWIN_CORE)} for one in (made_on, verified_on))
+    if ours[TWIN] & theirs[TWIN]:
+        log.warning("%s: is a twin that stimuli are made on; judging on it verifies nothing. Give a twin of another seed.", verify_on)
+    elif ours[TWIN_CORE] & theirs[TWIN_CORE]:
+        log.warning("%s: stands on a core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on)
