@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files, require_twins
+from graphtwin.cli.beforehand import Force, require_files, require_recordings, require_twins
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import medians
 from graphtwin.cli.twin import Where
@@ -23,6 +23,8 @@ EXAMPLES = (
     "fields runs/core --out fields.csv",
     "fields runs/core --method gradient --out fields.csv",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
+    "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --neighbours 20 --workers 4 --out alike.parquet",
+    "correlate runs/core --what noise --recording data/dynamic1-1-1-Video-0f2a --stimulus clips.npy --out noise.npy",
     "campaign runs/core campaign.toml --out runs/campaign --workers 4",
     "campaign runs/core campaign.toml --out runs/campaign --scheduler tcp://10.0.0.1:8786 --resume",
 )
@@ -48,6 +50,10 @@ Run = Annotated[
     typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`, or one that `--seeds` filled."),
 ]
 Animal = Annotated[str | None, typer.Option(help="Only animal whose units answer (default: all of the run).")]
+States = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CHANNEL=NUMBER", help="State in which all is seen, as running=20 (default: rest); may be repeated."),
+]
 Table = Annotated[Path, typer.Option(help="File for the table, a row a unit: .parquet or .csv.")]
 
 app = typer.Typer(
@@ -127,23 +133,46 @@ def _correlate(
     run: Run,
     stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
     out: Annotated[
-        Path, typer.Option(help="File for the matrix: .npy (units, units); ids beside it as .ids.csv, of several twins X_spread.npy.")
+        Path,
+        typer.Option(
+            help="File: .npy for the matrix (units, units), ids beside it as .ids.csv, of several twins X_spread.npy; "
+            ".parquet for the most alike of each unit."
+        ),
     ],
+    what: Annotated[
+        Literal["signal", "noise"], typer.Option(help="Correlations of mean answers, or of responses given the stimulus.")
+    ] = "signal",
+    recording: Annotated[
+        Path | None, typer.Option(help="Recording of an animal, whose training trials tell what noise its units share (noise only).")
+    ] = None,
+    state: States = None,
+    neighbours: Annotated[int, typer.Option(min=1, help="Most alike units of each unit in a .parquet.")] = 50,
+    precision: Annotated[Literal["float32", "float16"], typer.Option(help="Numbers of a .npy; the second is right to .0005.")] = "float32",
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each on this machine.")] = 1,
     animal: Animal = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
-    """Correlate the responses of all pairs of units to the same clips."""
+    """Correlate all pairs of units: their mean answers to the same clips, or what noise they share.
+
+    A matrix is written tile by tile and need not fit memory. Noise is what the latent population model of `twin population` expects.
+    """
     with words():
         from graphtwin.artifacts import ARRAYS, require_new
 
-        require_new(out, ARRAYS, force, (stimulus,))
-        require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus,))
+        require_new(out, (*ARRAYS, ".parquet"), force, (stimulus, recording))
+        if out.suffix in ARRAYS:
+            require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus, recording))
+        channels = _channels(state or [])
         require_twins(run, stimulus, device)
-        from graphtwin.twin.runs import correlate_twin
+        if recording is not None:
+            require_recordings(recording)
+        from graphtwin.twin.runs import CorrelateConfig, correlate_twin
 
-        n_units, n_bins = correlate_twin(run, stimulus, out, animal, device, progress=True, force=force)
-        typer.echo(f"{out}: {n_units} x {n_units} units, responses in {n_bins} bins")
+        config = CorrelateConfig(what, recording, precision, neighbours, workers)
+        n_units, n_told = correlate_twin(run, stimulus, out, animal, device, True, force, channels, config)
+        of = f"{n_units} x {n_units} units" if out.suffix in ARRAYS else f"the most alike of {n_units} units"
+        typer.echo(f"{out}: {of}, " + (f"responses in {n_told} bins" if what == "signal" else f"noise at {n_told} samples of the stimulus"))
 
 
 @app.command("campaign", epilog=examples_of("campaign"))

@@ -51,7 +51,7 @@ __getattr__ = public_names(
         "train_seeds": ("graphtwin.twin.runs.trainings", "train_twins"),
         "agree": ("graphtwin.twin.runs.certificates", "agree_twins"),
         "fields": ("graphtwin.twin.runs.measured", "fields_twin"),
-        "correlate": ("graphtwin.twin.runs.measured", "correlate_twin"),
+        "correlate": ("graphtwin.twin.runs.correlations", "correlate_twin"),
     },
 )
 

@@ -11,7 +11,7 @@ import torch
 
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico.measurements.gratings import GratingConfig, grating_responses, measure_tuning
-from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses, correlation_blocks
+from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses
 from graphtwin.insilico.stimuli import DriftingGrating, Screen
 from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
@@ -194,15 +194,3 @@ def test_measured_responses_are_means_over_repeats_of_repeated_clips_alone():
     assert in_vivo_responses(everything, 1).shape == (5, 6 * 6)
     with pytest.raises(ValueError, match="none of 2 clips was shown 4 times or more"):
         in_vivo_responses(clips, 4)
-
-
-def test_correlations_of_all_pairs_are_pearsons_whatever_the_blocks():
-    responses = np.random.default_rng(1).gamma(1.0, 1.0, (23, 60)).astype(np.float32)
-    responses[7] = 3.3
-    found = np.concatenate(list(correlation_blocks(responses)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        wanted = np.corrcoef(responses)
-    wanted[7] = wanted[:, 7] = np.nan
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(np.concatenate(list(correlation_blocks(responses, 5))), found, atol=1e-6)

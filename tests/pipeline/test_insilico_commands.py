@@ -74,7 +74,7 @@ def test_fields_of_units_are_counted(twins: Path, tmp_path: Path):
     assert {"field_y_deg", "field_sd_major_deg", "field_angle_deg", "twin"} <= set(table)
 
 
-def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_beside(twins: Path, tmp_path: Path):
+def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_beside(twins: Path, animals: list[Path], tmp_path: Path):
     np.save(tmp_path / "clips.npy", np.random.default_rng(0).uniform(0, 255, (2, 80, 16, 24)).astype(np.float32))
     words = ("correlate", twins, "--stimulus", tmp_path / "clips.npy", "--out", tmp_path / "c.npy")
     assert "9 x 9 units, responses in 6 bins" in command(*words)
@@ -85,6 +85,16 @@ def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_besid
     np.testing.assert_allclose(np.load(tmp_path / "c_spread.npy"), np.std(each, axis=0, ddof=1), atol=1e-5)
     assert not (tmp_path / "0_spread.npy").exists()
     assert "c.npy: exists" in command(*words)
+    alike = (*words[:-1], tmp_path / "alike.parquet", "--neighbours", "3", "--state", "running=5")
+    assert "the most alike of 9 units" in command(*alike)
+    table = pd.read_parquet(tmp_path / "alike.parquet")
+    assert table.groupby(KEYS).size().tolist() == [3] * 9
+    assert {"animal", "rank", "neighbour_unit_id", "neighbour_animal", "correlation", "correlation_spread", "twin"} <= set(table)
+    command(*words[:-1], tmp_path / "running.npy", "--state", "running=5")
+    running = np.sort(np.load(tmp_path / "running.npy") - 2 * np.eye(9), axis=1)[:, :-4:-1]
+    np.testing.assert_allclose(table["correlation"].to_numpy().reshape(9, 3), running, atol=1e-6)
+    assert "a twin alone tells each unit's noise apart" in command(*words[:-1], tmp_path / "n.npy", "--what", "noise")
+    assert "signal correlations need no recording" in command(*words[:-1], tmp_path / "n.npy", "--recording", animals[0])
 
 
 def test_control_writes_a_set_that_names_who_is_driven_and_held_and_is_judged_on_other_twins(twins: Path, tmp_path: Path, caplog):

@@ -222,7 +222,9 @@ def test_tuning_and_responses_to_clips_stand_in_the_embeddings_table(animals: li
 
 def test_tables_that_cannot_hold_what_is_asked_are_refused_in_words(animals: list[Path], run: Path, tmp_path: Path):
     assert "responses are vectors" in command("embed", run, "--stimulus", animals[0], "--out", tmp_path / "e.csv")
-    assert "Name an .npy file" in command("correlate", run, "--stimulus", animals[0], "--out", tmp_path / "c.csv", family="insilico")
+    assert "Name a .npy or .parquet file" in command(
+        "correlate", run, "--stimulus", animals[0], "--out", tmp_path / "c.csv", family="insilico"
+    )
     np.save(tmp_path / "small.npy", np.zeros((80, 8, 8)))
     assert "but the twin sees (frames, 16, 24)" in command(
         "correlate", run, "--stimulus", tmp_path / "small.npy", "--out", tmp_path / "c.npy", family="insilico"

@@ -1,5 +1,13 @@
 """What the answers of a responder say of its units: receptive fields, tuning, time courses, and how all of these depend on state."""
 
+from graphtwin.insilico.measurements.correlation_tiles import (
+    Precision,
+    SignalTiles,
+    Tiles,
+    correlated,
+    nearest_units,
+    write_all_pairs,
+)
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
 from graphtwin.insilico.measurements.gratings import (
@@ -14,7 +22,7 @@ from graphtwin.insilico.measurements.latencies import describe_kernels, measure_
 from graphtwin.insilico.measurements.member_spread import with_members, with_spread
 from graphtwin.insilico.measurements.noise_maps import Method, NoiseConfig, NoiseMaps, measure_noise_maps
 from graphtwin.insilico.measurements.series_answers import SeriesAnswers, answer_series, screen_of
-from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses, correlation_blocks
+from graphtwin.insilico.measurements.signal_correlation import binned, clip_responses
 from graphtwin.insilico.measurements.size_and_contrast import PatchConfig, fit_naka_rushton, measure_contrasts, measure_sizes
 from graphtwin.insilico.measurements.state_dependence import StateConfig, compare_states, measure_state_dependence
 from graphtwin.insilico.measurements.still_gratings import measure_orientations
@@ -27,14 +35,17 @@ __all__ = [
     "NoiseConfig",
     "NoiseMaps",
     "PatchConfig",
+    "Precision",
     "SeriesAnswers",
+    "SignalTiles",
     "StateConfig",
     "TUNING",
+    "Tiles",
     "answer_series",
     "binned",
     "clip_responses",
     "compare_states",
-    "correlation_blocks",
+    "correlated",
     "describe_gratings",
     "describe_kernels",
     "fit_directions",
@@ -48,10 +59,12 @@ __all__ = [
     "measure_sizes",
     "measure_state_dependence",
     "measure_tuning",
+    "nearest_units",
     "screen_of",
     "seen_as_they_are",
     "selectivity_tests",
     "tune_units",
     "with_members",
     "with_spread",
+    "write_all_pairs",
 ]

@@ -30,11 +30,10 @@ from graphtwin.twin.population.noise_correlations import (
     repeat_residuals,
     resampled_agreement,
 )
+from graphtwin.twin.population.noise_of_stimuli import LEAST_UNITS, POOLED, firing
 from graphtwin.twin.population.recorded import RecordedPopulation
 
 REPLICATES = 400  # resamples of trials or units behind an interval
-LEAST_UNITS = 4  # units that a score needs: two halves, and a pair in each
-POOLED = 500  # samples, about, spread over the test trials, that predicted noise correlations are pooled over
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,7 @@ def score_recorded_population(
         seed: Seed of fits, halves of the population, null and intervals.
         progress: Show progress bars.
     """
-    highest, lowest = np.fmax.reduce(train.responses, 0), np.fmin.reduce(train.responses, 0)
-    fires = highest > (config.spike_width if config.kind == "zero_inflated" else 0.0)
-    fires = highest > lowest if config.kind == "continuous" else fires
+    fires = firing(train, config)
     units = np.flatnonzero(fires & np.isfinite(test.responses).any(0))
     if len(units) < LEAST_UNITS:
         raise ValueError(

@@ -4,9 +4,10 @@ from graphtwin.twin.runs.ablated import ablate_twin
 from graphtwin.twin.runs.campaigns import campaign_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.controls import ControlMade, control_twin
+from graphtwin.twin.runs.correlations import CorrelateConfig, correlate_twin
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import embed_twin
-from graphtwin.twin.runs.measured import correlate_twin, fields_twin, tune_twin
+from graphtwin.twin.runs.measured import fields_twin, tune_twin
 from graphtwin.twin.runs.optimisations import SetMade, optimise_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
@@ -16,6 +17,7 @@ from graphtwin.twin.runs.video import predict_video, read_video, write_predictio
 __all__ = [
     "Certificate",
     "ControlMade",
+    "CorrelateConfig",
     "Scored",
     "SetMade",
     "ablate_twin",
