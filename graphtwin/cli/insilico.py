@@ -22,6 +22,7 @@ EXAMPLES = (
     "tune runs/three --animal dynamic1-1-1-Video-0f2a --out with_spread.parquet",
     "fields runs/core --out fields.csv",
     "fields runs/core --method gradient --out fields.csv",
+    "fields runs/core --method covariance --state running=20 --out subspaces.csv",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --neighbours 20 --workers 4 --out alike.parquet",
     "correlate runs/core --what noise --recording data/dynamic1-1-1-Video-0f2a --stimulus clips.npy --out noise.npy",
@@ -106,9 +107,13 @@ def _fields(
     run: Run,
     out: Table,
     method: Annotated[
-        Literal["average", "ridge", "gradient"],
-        typer.Option(help="How fields are told: by averages of noise, a ridge regression on it, or gradients (slow: once a unit)."),
+        Literal["average", "ridge", "gradient", "covariance"],
+        typer.Option(
+            help="How fields are told: by averages of noise, a ridge regression on it, gradients (slow: once a unit), or the covariance of "
+            "what is answered, which tells the patterns that a unit squares as well (slow: half a second a unit)."
+        ),
     ] = "average",
+    state: States = None,
     animal: Animal = None,
     device: Where = "auto",
     force: Force = False,
@@ -121,11 +126,14 @@ def _fields(
         require_twins(run, device=device)
         from graphtwin.twin.runs import fields_twin
 
-        table = fields_twin(run, method, animal, device, progress=True)
+        table = fields_twin(run, method, animal, device, True, _channels(state or []))
         write_table(table, out)
         known = int(table["field_x_deg"].notna().sum())
         told = f"; {medians(table, ('field_sd_major_deg', 'field_sd_minor_deg'))}" if known else ""
         typer.echo(f"{out}: {known} of {len(table)} units have a field{told}")
+        if method == "covariance":
+            excited, suppressed = (int((table[f"{name}_dimensions"] > 0).sum()) for name in ("excitatory", "suppressive"))
+            typer.echo(f"  {excited} units square patterns that excite them, {suppressed} some that suppress them")
 
 
 @app.command("correlate", epilog=examples_of("correlate"))

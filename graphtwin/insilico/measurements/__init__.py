@@ -8,6 +8,7 @@ from graphtwin.insilico.measurements.correlation_tiles import (
     nearest_units,
     write_all_pairs,
 )
+from graphtwin.insilico.measurements.covariance_fields import CovarianceConfig, Subspaces, describe_subspaces, measure_subspaces
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
 from graphtwin.insilico.measurements.gratings import (
@@ -29,6 +30,7 @@ from graphtwin.insilico.measurements.still_gratings import measure_orientations
 from graphtwin.insilico.measurements.unit_tuning import measure_directions, tune_units
 
 __all__ = [
+    "CovarianceConfig",
     "GratingConfig",
     "GratingResponses",
     "Method",
@@ -39,6 +41,7 @@ __all__ = [
     "SeriesAnswers",
     "SignalTiles",
     "StateConfig",
+    "Subspaces",
     "TUNING",
     "Tiles",
     "answer_series",
@@ -48,6 +51,7 @@ __all__ = [
     "correlated",
     "describe_gratings",
     "describe_kernels",
+    "describe_subspaces",
     "fit_directions",
     "fit_fields",
     "fit_naka_rushton",
@@ -58,6 +62,7 @@ __all__ = [
     "measure_orientations",
     "measure_sizes",
     "measure_state_dependence",
+    "measure_subspaces",
     "measure_tuning",
     "nearest_units",
     "screen_of",

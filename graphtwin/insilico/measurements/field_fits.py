@@ -39,8 +39,7 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     power, z, of_squares = _power(maps)
     x, y = ((edges[:-1] + edges[1:]) / 2 for edges in maps.edges)
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)])
-    parts = [_fitted(power[start : start + UNITS_TOGETHER], grid) for start in range(0, len(power), UNITS_TOGETHER)]
-    found = pd.concat(parts, ignore_index=True).assign(field_z=z, field_squared=of_squares)
+    found = fit_gaussians(power, grid).assign(field_z=z, field_squared=of_squares)
     silent = np.isnan(z)
     inside = found["field_x_deg"].between(x.min(), x.max()) & found["field_y_deg"].between(y.min(), y.max())
     widest = max(float(np.ptp(edges)) for edges in maps.edges)  # a Gaussian as wide as the screen is a slope across it
@@ -56,6 +55,17 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     return found
 
 
+def fit_gaussians(power: Float[np.ndarray, "units rows columns"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
+    """The Gaussian of each unit's power: field_x_deg, field_y_deg, field_sd_major_deg, field_sd_minor_deg, field_angle_deg, field_r2.
+
+    Args:
+        power: Power of each unit at each place.
+        grid: Degrees right and up of each place.
+    """
+    parts = [_fitted(power[start : start + UNITS_TOGETHER], grid) for start in range(0, len(power), UNITS_TOGETHER)]
+    return pd.concat(parts, ignore_index=True)
+
+
 def _power(maps: NoiseMaps) -> tuple[Float[np.ndarray, "units rows columns"], Float[np.ndarray, " units"], np.ndarray]:
     """Power of the better of a unit's two maps, its peak in deviations of the map's noise, and whether it is the map of squares."""
     linear, squared = separable(maps.linear)[0], separable(maps.squared)[0]
@@ -63,7 +73,7 @@ def _power(maps: NoiseMaps) -> tuple[Float[np.ndarray, "units rows columns"], Fl
         polar, all_of_it = (maps.linear**2).sum((1, 2, 3)), maps.squared.sum((1, 2, 3))
         of_squares, z = polar < all_of_it / 2, np.where(all_of_it > 0, np.inf, np.nan)
     else:
-        z_linear, z_squared = _peak_z(linear), _peak_z(_smooth(squared))
+        z_linear, z_squared = _peak_z(linear), _peak_z(smoothed(squared))
         of_squares = np.nan_to_num(z_squared) > np.nan_to_num(z_linear)
         z = np.where(of_squares, z_squared, z_linear)
     return np.where(of_squares[:, None, None], squared, local_energy(linear)), z, of_squares
@@ -91,7 +101,7 @@ def local_energy(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndar
     return np.abs(np.fft.ifft2(spectrum * (1 + np.sign(np.round(along, 12))))[:, :height, :width]) ** 2
 
 
-def _smooth(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units rows columns"]:
+def smoothed(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units rows columns"]:
     """Means over neighbours with weights 1, 2, 1 along both sides: a map of squares has no stripes that these would take away."""
     padded = np.pad(part, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
@@ -111,7 +121,7 @@ def _peak_z(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, 
 def _fitted(power: Float[np.ndarray, "units rows columns"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:
     """Gaussians a exp(-|C (p - m)|^2 / 2) + b, C lower triangular, of all units of a block at once."""
     scaled = power / np.maximum(power.max((1, 2), keepdims=True), 1e-300)
-    wanted, start = scaled.reshape(len(scaled), -1), _start(_smooth(scaled), grid)
+    wanted, start = scaled.reshape(len(scaled), -1), _start(smoothed(scaled), grid)
     parameters, _ = fit_curves(lambda tried: _model(tried, grid), start, wanted, ITERATIONS)
     return _described(parameters, _explained(parameters, wanted, grid))
 

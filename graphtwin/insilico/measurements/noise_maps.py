@@ -83,18 +83,18 @@ def measure_noise_maps(
         units: Rows of the units that are mapped; None takes all.
         progress: Show a progress bar.
     """
-    noise = _Noise(responder, config or NoiseConfig(patterns=1000 if method == "gradient" else 12000), shifted=method == "average")
+    noise = PatchNoise(responder, config or NoiseConfig(patterns=1000 if method == "gradient" else 12000), shifted=method == "average")
     rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)
     if method == "gradient":
         linear, squared = _gradients(responder, noise, state, rows, progress)
     else:
-        answered = _answered(responder, noise, state, rows, progress)
+        answered = answered_noise(responder, noise, state, rows, progress)
         linear, squared = (_averages if method == "average" else _ridge)(answered)
     maps = [part.reshape(len(rows), noise.lags, *noise.grid) for part in (linear, squared)]
-    return NoiseMaps(maps[0], maps[1], noise.held / noise.rate * np.arange(noise.lags), noise.edges(), method)
+    return NoiseMaps(maps[0], maps[1], noise.lag_s, noise.edges(), method)
 
 
-class _Noise:
+class PatchNoise:
     """The noise of some settings on the screen of a responder; where it is shifted, the patches of each clip begin elsewhere.
 
     Shifted noise is told pixel by pixel: averages then are the map of single pixels, blurred alike in all directions by the patch.
@@ -113,6 +113,11 @@ class _Noise:
         self.patterns = config.clip_patterns + self.lags if moves else 1  # of a clip; the first lags do not count
         self.clips = -(-config.patterns // (config.clip_patterns if moves else 1))
         self.together = max(1, FRAMES_TOGETHER // (self.patterns * self.held))
+
+    @property
+    def lag_s(self) -> Float[np.ndarray, " lags"]:
+        """Seconds of each lag."""
+        return self.held / self.rate * np.arange(self.lags)
 
     def drawn(self, clip: int, count: int) -> Float[np.ndarray, "clips patterns patches"]:
         """Patterns of some clips, of unit variance: of all patches, or where these are shifted of all pixels."""
@@ -143,10 +148,18 @@ class _Noise:
         return across, -down
 
 
-def _answered(
-    responder: Responder, noise: _Noise, state: State | None, rows: np.ndarray, progress: bool
+def answered_noise(
+    responder: Responder, noise: PatchNoise, state: State | None, rows: np.ndarray, progress: bool
 ) -> Iterator[tuple[Float[np.ndarray, "samples inputs"], Float[np.ndarray, "samples units"]]]:
-    """Patterns up to each that counts, lag after lag, and the mean answer while it stood, batch after batch."""
+    """Patterns up to each that counts, lag after lag, and the mean answer while it stood, batch after batch.
+
+    Args:
+        responder: Responder that answers.
+        noise: Noise that it is shown.
+        state: State in which it is seen.
+        rows: Rows of the units whose answers are kept.
+        progress: Show a progress bar.
+    """
     first = noise.lags if noise.patterns > 1 else 0
     for clip in tqdm(
         range(0, noise.clips, noise.together), desc=f"noise to {responder.name}", unit="batch", disable=not progress, leave=False
@@ -204,7 +217,7 @@ def _ridge(
 
 
 def _gradients(
-    responder: Responder, noise: _Noise, state: State | None, rows: np.ndarray, progress: bool
+    responder: Responder, noise: PatchNoise, state: State | None, rows: np.ndarray, progress: bool
 ) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, "units inputs"]]:
     """Means over clips of the derivatives, and of their squares, of the answers while the last pattern of a clip stood."""
     import torch
@@ -228,7 +241,7 @@ def _gradients(
     return linear / noise.clips, squared / noise.clips
 
 
-def _patch_sums(slopes: Float[np.ndarray, "clips frames height width"], noise: _Noise) -> Float[np.ndarray, "clips patterns patches"]:
+def _patch_sums(slopes: Float[np.ndarray, "clips frames height width"], noise: PatchNoise) -> Float[np.ndarray, "clips patterns patches"]:
     """Derivatives to the patches of each pattern: sums over their pixels and frames."""
     starts = [np.arange(0, side, edge) for side, edge in zip(noise.size, noise.pixels, strict=True)]
     in_patches = np.add.reduceat(np.add.reduceat(slopes, starts[0], axis=2), starts[1], axis=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -46,21 +46,31 @@ def tune_twin(
 
 
 def fields_twin(
-    run: str | Path, method: Method = "average", animal: str | None = None, device: Device = "auto", progress: bool = False
+    run: str | Path,
+    method: Method | Literal["covariance"] = "average",
+    animal: str | None = None,
+    device: Device = "auto",
+    progress: bool = False,
+    state: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Receptive fields of all units of a twin, one row a unit, as `tune_twin` gives tuning; see `insilico.fit_fields`.
 
+    By covariance the patterns that each unit squares are told as well; see `insilico.describe_subspaces`.
+
     Args:
         run: Folder of a twin, or of several that `--seeds` filled.
-        method: How maps are made of what noise tells: average, ridge or gradient.
+        method: How fields are told by noise: average, ridge, gradient or covariance.
         animal: Name of the only animal that is measured; None measures all.
         device: Device on which torch computes.
         progress: Show progress bars.
+        state: State of behaviour in which noise is seen, one number a channel.
     """
-    from graphtwin.insilico import fit_fields, measure_noise_maps
+    from graphtwin.insilico import describe_subspaces, fit_fields, measure_noise_maps, measure_subspaces
 
     def fields(responder: Responder) -> pd.DataFrame:
-        return fit_fields(measure_noise_maps(responder, method, progress=progress), responder.name)
+        if method == "covariance":
+            return describe_subspaces(measure_subspaces(responder, state=state, progress=progress), responder.name)
+        return fit_fields(measure_noise_maps(responder, method, state=state, progress=progress), responder.name)
 
     return _table(answering(run, animal, device), fields)
 
