@@ -20,6 +20,7 @@ EXAMPLES = (
     "tune runs/core --out tuning.csv",
     "tune runs/core --what direction --what size --what contrast --what latency --state running=20 --out tuning.csv",
     "tune runs/three --animal dynamic1-1-1-Video-0f2a --out with_spread.parquet",
+    "tune runs/core --what adaptation --what adapter --out adaptation.csv",
     "fields runs/core --out fields.csv",
     "fields runs/core --method gradient --out fields.csv",
     "fields runs/core --method covariance --state running=20 --out subspaces.csv",
@@ -36,7 +37,7 @@ units = "units.csv"    # session, scan_idx, unit_id; left out: all units
 states = \\[{name = "rest"}, {name = "running", channels = {running = 20.0}}]
 
 stimuli = \\[{kind = "drifting_grating", duration_s = 1.5, series = {direction_deg = \\[0.0, 90.0], contrast = \\[0.25, 1.0]}}]"""
-What = StrEnum("What", ["direction", "size", "contrast", "latency"])
+What = StrEnum("What", ["direction", "size", "contrast", "latency", "adaptation", "adapter"])
 FEW_Q = 0.05  # false discovery rate at which units are counted as selective
 
 
@@ -84,7 +85,9 @@ def _tune(
     device: Where = "auto",
     force: Force = False,
 ) -> None:
-    """Measure the tuning of units to gratings: direction and orientation with tests of selectivity, frequencies, size, contrast, latency.
+    """Measure the tuning of units to gratings: direction and orientation with tests of selectivity, frequencies, size, contrast, time.
+
+    Time is latency, adaptation (how answers to a grating that stays or comes again decay), adapter (what a long one does to tuning).
 
     Size and contrast are measured at each unit's field, which noise maps first, and with the grating that it prefers.
     """
@@ -239,7 +242,9 @@ def _channels(state: list[str]) -> dict[str, float] | None:
 
 def _told(table: pd.DataFrame) -> str:
     """Medians of what was measured, and how many units are selective."""
-    named = ("gosi", "gdsi", "preferred_size_deg", "surround_suppression", "c50", "latency_s", "gain", "shift")
+    of_gratings = ("gosi", "gdsi", "preferred_size_deg", "surround_suppression", "c50")
+    of_time = ("latency_s", "adaptation_index", "adaptation_tau_s", "adapter_shift_deg")
+    named = (*of_gratings, *of_time, "gain", "shift")
     parts = [medians(table, tuple(name for name in named if name in table))]
     for name in ("orientation", "direction"):
         if f"{name}_q" in table:

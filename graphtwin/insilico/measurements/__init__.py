@@ -1,5 +1,7 @@
 """What the answers of a responder say of its units: receptive fields, tuning, time courses, and how all of these depend on state."""
 
+from graphtwin.insilico.measurements.adaptation import AdaptationConfig, measure_adaptation
+from graphtwin.insilico.measurements.adapted_tuning import AdapterConfig, measure_adapted_tuning
 from graphtwin.insilico.measurements.correlation_tiles import (
     Precision,
     SignalTiles,
@@ -30,6 +32,8 @@ from graphtwin.insilico.measurements.still_gratings import measure_orientations
 from graphtwin.insilico.measurements.unit_tuning import measure_directions, tune_units
 
 __all__ = [
+    "AdaptationConfig",
+    "AdapterConfig",
     "CovarianceConfig",
     "GratingConfig",
     "GratingResponses",
@@ -55,6 +59,8 @@ __all__ = [
     "fit_directions",
     "fit_fields",
     "fit_naka_rushton",
+    "measure_adaptation",
+    "measure_adapted_tuning",
     "measure_contrasts",
     "measure_directions",
     "measure_latencies",

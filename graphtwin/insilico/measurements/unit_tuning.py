@@ -1,4 +1,4 @@
-"""The tuning of a responder's units in one table: directions, sizes, contrasts, latencies, and what a state of behaviour changes."""
+"""The tuning of a responder's units in one table: directions, sizes, contrasts, latencies, adaptation, and what a state changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from graphtwin.insilico.measurements.adaptation import measure_adaptation
+from graphtwin.insilico.measurements.adapted_tuning import measure_adapted_tuning
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
 from graphtwin.insilico.measurements.gratings import GratingConfig, describe_gratings, grating_responses, seen_as_they_are
@@ -18,7 +20,8 @@ from graphtwin.insilico.measurements.state_dependence import StateConfig, measur
 from graphtwin.insilico.measurements.still_gratings import measure_orientations
 from graphtwin.insilico.responders import Responder, State, state_channels
 
-WHAT = ("direction", "size", "contrast", "latency")
+WHAT = ("direction", "size", "contrast", "latency", "adaptation", "adapter")
+OF_TIME = ("latency", "adaptation", "adapter")  # what single pictures have not
 log = logging.getLogger("graphtwin")
 
 
@@ -40,7 +43,8 @@ def tune_units(
 
     Returns:
         Columns of `measure_directions` (of single pictures `measure_orientations`), `fit_fields`, `measure_sizes`, `measure_contrasts`,
-        `measure_latencies` and `compare_states`, those that were asked for.
+        `measure_latencies`, `measure_adaptation` (with a state what it adds to its indices), `measure_adapted_tuning` and `compare_states`,
+        those that were asked for.
     """
     gratings = seen_as_they_are(gratings or GratingConfig(), [responder])
     unknown = sorted(set(what) - set(WHAT))
@@ -48,8 +52,9 @@ def tune_units(
         raise ValueError(f"what: {unknown[0]!r} is not measured. Give some of {', '.join(WHAT)}.")
     state_channels(responder, state, 1)  # a channel that is not there is told before anything is shown
     moves = bool(np.isfinite(responder.frame_rate_hz))
-    if "latency" in what and not moves:
-        raise ValueError(f"{responder.name}: single pictures have no latency. Leave latency out, or give a responder to videos.")
+    lacking = [name for name in OF_TIME if name in what and not moves]
+    if lacking:
+        raise ValueError(f"{responder.name}: single pictures have no {lacking[0]}. Leave {lacking[0]} out, or give a responder to videos.")
     patches = {"size", "contrast"} & set(what)
     parts = []
     if patches or "direction" in what:
@@ -64,10 +69,24 @@ def tune_units(
         parts += [measure_contrasts(responder, preferred, progress=progress)] if "contrast" in what else []
     if "latency" in what:
         parts.append(measure_latencies(responder))
+    if "adaptation" in what:
+        parts.append(_adaptation(responder, state, progress))
+    if "adapter" in what:
+        parts.append(measure_adapted_tuning(responder, progress=progress))
     if state:
         shown = StateConfig(directions=max(8, gratings.directions), cycles_per_degree=gratings.cycles_per_degree)
         parts.append(measure_state_dependence(responder, None, state, shown, progress))
     return pd.concat(parts, axis=1)
+
+
+def _adaptation(responder: Responder, state: State | None, progress: bool) -> pd.DataFrame:
+    """Adaptation at rest; beside each index what a state adds to it."""
+    resting = measure_adaptation(responder, progress=progress)
+    if not state:
+        return resting
+    indices = ["adaptation_index", "repetition_index"]
+    changed = measure_adaptation(responder, state=state, progress=progress)[indices] - resting[indices]
+    return pd.concat([resting, changed.add_suffix("_change")], axis=1)
 
 
 def _tell_untuned(responder: Responder, table: pd.DataFrame) -> None:

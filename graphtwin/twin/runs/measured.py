@@ -32,7 +32,7 @@ def tune_twin(
 
     Args:
         run: Folder of a twin, or of several that `--seeds` filled.
-        what: What is measured: direction, size, contrast, latency.
+        what: What is measured: direction, size, contrast, latency, adaptation, adapter.
         state: State of behaviour, one number a channel, whose gain, shift and change of preference from rest are measured as well.
         animal: Name of the only animal that is measured; None measures all.
         device: Device on which torch computes.
