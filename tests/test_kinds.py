@@ -117,6 +117,7 @@ READERS = {
     "insilico fields": ("insilico fields {folder} --out {new}.csv", {"twin"}),
     "insilico correlate": ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", {"twin"}),
     "insilico campaign": ("insilico campaign {folder} {pairs} --out {new}", {"twin"}),
+    "insilico control": ("insilico control {folder} --drive {pairs} --out {new}", {"twin"}),
 }
 WRITERS = {
     "run": ("run --out {folder}", "run"),

@@ -113,7 +113,7 @@ def _fields(
         Literal["average", "ridge", "gradient", "covariance"],
         typer.Option(
             help="How fields are told: by averages of noise, a ridge regression on it, gradients (slow: once a unit), or the covariance of "
-            "what is answered, which tells the patterns that a unit squares as well (slow: half a second a unit)."
+            "what is answered, which tells the patterns that a unit squares as well (a tenth of a second a unit more)."
         ),
     ] = "average",
     state: States = None,
@@ -175,6 +175,11 @@ def _correlate(
         if out.suffix in ARRAYS:
             require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus, recording))
         channels = _channels(state or [])
+        if what == "noise" and recording is None:
+            raise ValueError(
+                "--what noise: a twin alone tells each unit's noise apart from that of the others. Give --recording, whose training trials "
+                "tell what its units share."
+            )
         require_twins(run, stimulus, device)
         if recording is not None:
             require_recordings(recording)

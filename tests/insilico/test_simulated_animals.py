@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from graphtwin.insilico.measurements import (
     NoiseConfig,
     fit_directions,
     fit_fields,
+    measure_adaptation,
     measure_noise_maps,
     measure_state_dependence,
     measure_tuning,
@@ -45,6 +47,16 @@ def test_orientations_are_within_five_degrees_and_directions_too_where_one_is_pr
     opposite = (found["direction_deg"] - truth.planted["direction_deg"] + 180) % 360 - 180
     assert (opposite.abs() < 5)[selective].mean() >= 0.9
     assert selective.sum() > 50
+
+
+def test_answers_decay_the_more_and_the_faster_the_stronger_planted_adaptation_is(truth: SimulatedTruth):
+    """Adaptation divides by 1 + a L, L the leaky mean of the answer over 1 s: divided answers come to rest sooner than L."""
+    found = measure_adaptation(truth)
+    known = found["adaptation_tau_s"].notna()
+    assert known.mean() > 0.8
+    assert found["adaptation_tau_s"][known].between(0.3, 1.0).all()
+    assert spearmanr(found["adaptation_index"], truth.planted["adaptation"])[0] > 0.7
+    assert spearmanr(found["adaptation_tau_s"][known], truth.planted["adaptation"][known])[0] < -0.7
 
 
 def test_the_planted_gain_of_running_is_found_in_every_unit(truth: SimulatedTruth):

@@ -93,7 +93,6 @@ def test_correlations_of_several_twins_are_of_their_mean_with_their_spread_besid
     command(*words[:-1], tmp_path / "running.npy", "--state", "running=5")
     running = np.sort(np.load(tmp_path / "running.npy") - 2 * np.eye(9), axis=1)[:, :-4:-1]
     np.testing.assert_allclose(table["correlation"].to_numpy().reshape(9, 3), running, atol=1e-6)
-    assert "a twin alone tells each unit's noise apart" in command(*words[:-1], tmp_path / "n.npy", "--what", "noise")
     assert "signal correlations need no recording" in command(*words[:-1], tmp_path / "n.npy", "--recording", animals[0])
 
 

@@ -20,7 +20,7 @@ from graphtwin.twin.runs.in_silico import stimulus_clips
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Precision, Responder, State, Tiles
-    from graphtwin.sources import Recording
+    from graphtwin.sources.formats import Recording
 
 Kind = Literal["signal", "noise"]
 NEIGHBOURS = ".parquet"  # ending of a file of the most alike of each unit
