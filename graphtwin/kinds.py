@@ -71,7 +71,7 @@ STIMULUS_SET = Kind(
     "stimulus set",
     "a set of optimised stimuli",
     "graphtwin insilico optimise",
-    "whoever shows its frames in the order of order.csv",
+    "`graphtwin report` and whoever shows its frames in the order of order.csv",
     resumes=False,
 )
 MEASURED = Kind(

@@ -49,17 +49,20 @@ def _control(
     Beside each there is one that drives the same units and holds none, to compare with.
     """
     with words():
+        from graphtwin.extras import require_packages
         from graphtwin.kinds import STIMULUS_SET, require_place
 
         require_place(out, STIMULUS_SET, force=force, inputs=[path for path in (run, verify, drive, hold) if path])
         require_files(drive, hold)
+        require_packages("graphtwin insilico control", "matplotlib", "jinja2")
         for twin in (run, verify):
             if twin is not None:
                 require_twins(twin, device=device)
+        from graphtwin.report import write_report
         from graphtwin.twin.runs import control_twin
 
         made = control_twin(run, drive, out, hold, verify, within, animal, seeds, repeats, set_, device, True, force)
-        typer.echo(f"{out}: {len(made.judged) // (1 + (verify is not None))} stimuli; contact_sheet.png shows them, control.csv says more")
+        typer.echo(f"{out}: {len(made.judged) // (1 + (verify is not None))} stimuli; {write_report(made.folder)} shows them")
         for asked, objective, name, driven, away, share in made.judged[
             ["asked", "objective", "responder", "driven", "held_away", "held_share"]
         ].itertuples(index=False):

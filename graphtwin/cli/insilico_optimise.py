@@ -51,20 +51,23 @@ def _optimise(
 ) -> None:
     """Optimise stimuli of units, check them, and write a set that a lab can show: frames, order, controls, expected answers."""
     with words():
+        from graphtwin.extras import require_packages
         from graphtwin.kinds import STIMULUS_SET, require_place
 
         require_place(out, STIMULUS_SET, force=force, inputs=[path for path in (run, verify, candidates) if path])
         number = int(units) if units.isdecimal() else None
         require_files(None if number is not None else Path(units), candidates)
+        require_packages("graphtwin insilico optimise", "matplotlib", "jinja2")
         for twin in (run, verify):
             if twin is not None:
                 require_twin(twin, device=device)
+        from graphtwin.report import write_report
         from graphtwin.twin.runs import optimise_twin
 
         wanted = Path(units) if number is None else number
         made = optimise_twin(run, wanted, out, what, verify, candidates, animal, seeds, repeats, set_, device, True, force)
         kept = made.found.optimised
-        typer.echo(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; contact_sheet.png shows them")
+        typer.echo(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; {write_report(made.folder)} shows them")
         for asked, table in made.ranked.groupby("asked", sort=False):
             share = (table.loc[table["score"].notna(), "percentile"] == 100).mean()
             known = table["ratio"].dropna()

@@ -114,7 +114,9 @@ def test_control_writes_a_set_that_names_who_is_driven_and_held_and_is_judged_on
     assert not (tmp_path / "refused").exists()
     more = ("--hold", tmp_path / "h.csv", "--verify", twins, "--repeats", "2", "--out", tmp_path / "set")
     said = command(*words, *more)
-    assert "2 stimuli; contact_sheet.png shows them" in said
+    assert "2 stimuli;" in said
+    text = (tmp_path / "set" / "report.html").read_text()
+    assert all(part in text for part in ("2 optimised stimuli of dynamic1-1-1-Video-00", "data:image/png", "driving, verified on"))
     assert "verified on dynamic1-1-1-Video-00, control: driven units" in said
     assert "is a twin that stimuli are made on; judging on it verifies nothing" in caplog.text
     judged = pd.read_csv(tmp_path / "set" / "control.csv")

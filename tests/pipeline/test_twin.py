@@ -279,7 +279,8 @@ def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path
     words += [word for setting in ("steps=3", "starts=16", "onset_s=0.1", "duration_s=0.3") for word in ("--set", setting)]
     done = CliRunner().invoke(app, [*words, "--verify", str(run), "--seeds", "2", "--repeats", "3"])
     assert done.exit_code == 0, done.output
-    assert "1 of 2 units have a stimulus; contact_sheet.png shows them" in done.output
+    assert "1 of 2 units have a stimulus;" in done.output
+    assert "above all of 6 candidates for 100%" in (tmp_path / "set" / "report.html").read_text()
     assert "verified on dynamic1-1-1-Video-00: above all of 6 candidates for 100% of units" in done.output
     assert "ranking on it verifies nothing" in " ".join(done.output.split())
     assert "not ranked on another twin" not in done.output
