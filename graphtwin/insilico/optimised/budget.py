@@ -142,6 +142,11 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
         mask: What is let through of each pixel, 0 to 1.
     """
     grey, deviation = responder.grey
+    if config.darkest >= config.brightest:
+        raise ValueError(
+            f"{responder.name}: darkest grey level {config.darkest:g} is not below the brightest, {config.brightest:g}. Give the range "
+            "that its screen shows."
+        )
     if not config.darkest < grey < config.brightest:
         raise ValueError(
             f"{responder.name}: its mean grey level {grey:g} is not between {config.darkest:g} and {config.brightest:g}. "
@@ -149,6 +154,12 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
         )
     if mask is not None and (mask.shape != tuple(responder.size) or not ((mask >= 0) & (mask <= 1)).all() or not mask.any()):
         raise ValueError(f"mask: shape {mask.shape}; numbers of 0 to 1, some above 0, are asked for, of shape {tuple(responder.size)}.")
+    side = max(responder.size)
+    if config.cycles_a_pixel * side < 1:
+        raise ValueError(
+            f"{responder.name}: cycles_a_pixel {config.cycles_a_pixel:g} ends below one cycle across its {side} pixels, so that pictures "
+            f"are even. Give more than {1 / side:.2g}."
+        )
     shape = (shown_frames(responder, config)[1] if config.moving else 1, *responder.size)
     limits = (config.darkest - grey) / deviation, (config.brightest - grey) / deviation
     return Budget(shape, responder.grey, config.contrast_sd, limits, mask)

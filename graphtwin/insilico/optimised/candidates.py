@@ -14,6 +14,7 @@ from graphtwin.insilico.optimised.stage import Stage
 from graphtwin.insilico.responders import Responder
 from graphtwin.insilico.stimuli import Gabor, render_batch
 from graphtwin.schema import UNIT_KEY
+from graphtwin.statistics import NORMAL_95
 
 SIZES_DEG = (4.0, 16.0)  # standard deviations of Gabors, smallest and largest
 
@@ -62,6 +63,20 @@ def verify(
     )
     told.loc[~found.optimised, ["score", "percentile", "ratio"]] = np.nan
     return told
+
+
+def share_above(ranked: pd.DataFrame) -> tuple[float, float, float]:
+    """Share of the units whose stimulus does more than every candidate, and its 95 % interval over units (Wilson 1927).
+
+    Args:
+        ranked: What `verify` says; rows that were not optimised do not count.
+    """
+    above = ranked.loc[ranked["percentile"].notna(), "percentile"] == 100
+    if not len(above):
+        return np.nan, np.nan, np.nan
+    share, z, n = float(above.mean()), NORMAL_95, len(above)
+    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return share, float((middle - half) / (1 + z**2 / n)), float((middle + half) / (1 + z**2 / n))
 
 
 def gabor_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np.ndarray, "count 1 height width"]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from graphtwin.insilico.optimised.ascent import Ascent, Evaluate, ascend
 from graphtwin.insilico.optimised.objectives import Objective
+from graphtwin.insilico.optimised.spectrum import coefficients_of
 from graphtwin.insilico.optimised.stage import Stage
 from graphtwin.schema import UNIT_KEY
 
@@ -92,6 +93,26 @@ def optimise(
     _say_missing(stage, table)
     mean, deviation = stage.budget.grey
     return OptimisedStimuli(stage, objective, (mean + deviation * shown).astype(np.float32), answers, table, points.cpu().numpy())
+
+
+def replaced(found: OptimisedStimuli, patterns: Float[np.ndarray, "stimuli frames height width"]) -> OptimisedStimuli:
+    """Other patterns in the place of those that were found, brought to the same budget, and what they do.
+
+    Args:
+        found: Stimuli.
+        patterns: What is added to the backgrounds instead; their size does not matter. Rows that were not optimised stay as they are.
+    """
+    import torch
+
+    stage, rows, kept = found.stage, np.arange(len(found.clips)), found.optimised
+    raw, behind = torch.as_tensor(patterns, dtype=torch.float32, device=stage.device), stage.behind(rows)
+    shown = np.where(kept[:, None, None, None], (behind + stage.budget.held(raw, behind)).cpu().numpy(), behind.cpu().numpy())
+    answers = stage.all_answers(shown, rows)
+    table = _table(stage, found.objective, shown, answers, ~kept)
+    table = table.assign(**{name: found.table[name].to_numpy() for name in ("status", "steps", "converged")})
+    mean, deviation = stage.budget.grey
+    points = coefficients_of(patterns, stage.budget.shape, stage.amplitudes)
+    return OptimisedStimuli(stage, found.objective, (mean + deviation * shown).astype(np.float32), answers, table, points)
 
 
 def scores(

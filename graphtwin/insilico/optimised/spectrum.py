@@ -81,6 +81,21 @@ def noise(
     return np.stack([_windowed(rng, shape, weights) for rng in rngs])
 
 
+def coefficients_of(
+    drawn: Float[np.ndarray, "some frames height width"], shape: tuple[int, int, int], weights: Float[np.ndarray, "waves down across"]
+) -> Float[np.ndarray, "some 2 waves down across"]:
+    """Coefficients of some patterns, as nearly as the limit allows; beyond its end a pattern is taken to be 0.
+
+    Args:
+        drawn: Patterns, of the size that is seen or of that of the transform.
+        shape: Frames, height and width that are seen.
+        weights: `amplitudes` of that shape.
+    """
+    waves = np.fft.rfftn(drawn, s=transformed(shape), axes=(1, 2, 3), norm="ortho")
+    found = np.divide(waves, weights, out=np.zeros(waves.shape, dtype=complex), where=weights > 1e-3)
+    return np.stack([found.real, found.imag], 1).astype(np.float32)
+
+
 def _windowed(rng: np.random.Generator, shape: tuple[int, int, int], weights: np.ndarray) -> Float[np.ndarray, "2 waves down across"]:
     size = transformed(shape)
     height, width = size[1:]
@@ -88,5 +103,4 @@ def _windowed(rng: np.random.Generator, shape: tuple[int, int, int], weights: np
     away = (np.arange(height)[:, None] + 0.5 - middle[0]) ** 2 + (np.arange(width)[None, :] + 0.5 - middle[1]) ** 2
     drawn = rng.standard_normal((2, *weights.shape))
     pattern = np.fft.irfftn((drawn[0] + 1j * drawn[1]) * weights, s=size, axes=(0, 1, 2), norm="ortho") * np.exp(-away / (2 * sd**2))
-    found = np.divide(np.fft.rfftn(pattern, norm="ortho"), weights, out=np.zeros(weights.shape, dtype=complex), where=weights > 1e-3)
-    return np.stack([found.real, found.imag]).astype(np.float32)
+    return coefficients_of(pattern[None], shape, weights)[0]

@@ -148,6 +148,11 @@ def test_a_unit_that_never_responds_is_flagged_and_named(caplog: pytest.LogCaptu
     [
         ({"contrast_sd": 4.0}, r"budget: a root mean square contrast of 4 standard deviations, but grey levels 0 to 255 around 120 hold 3"),
         ({"darkest": 130.0}, r"its mean grey level 120 is not between 130 and 255"),
+        (
+            {"darkest": 200.0, "brightest": 100.0},
+            r"darkest grey level 200 is not below the brightest, 100\. Give the range that its screen",
+        ),
+        ({"cycles_a_pixel": 0.03}, r"cycles_a_pixel 0\.03 ends below one cycle across its 32 pixels, .* Give more than 0\.031"),
         ({"moving": True}, "knows single pictures only, and a video is asked for"),
     ],
 )
