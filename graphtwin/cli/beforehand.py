@@ -12,6 +12,8 @@ Force = Annotated[
     bool, typer.Option("--force", help="Write over what is there: a file, or a folder of the same kind, which is removed and begun anew.")
 ]
 
+DEAD_LEAVES = "dead-leaves"  # in the place of pictures: our stand-in for natural ones
+
 
 class ToldCommand(TyperCommand):
     """A command that is told which of its words were given and which are defaults, by `require_one_answer`."""
@@ -28,6 +30,24 @@ def require_files(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"{path}: {'is a folder, and a file is needed' if path.is_dir() else 'no such file'}. Name a file.")
+
+
+def require_candidates(path: Path) -> None:
+    """Raise where pictures, a folder of images or a recording are not there.
+
+    Args:
+        path: File .npy, or folder of images, or a recording.
+    """
+    from graphtwin.config import nearest_of
+    from graphtwin.insilico.stimuli import has_images
+
+    if not path.exists() and not path.with_name(f"{path.name}.zip").exists():
+        nearest = nearest_of(str(path), [DEAD_LEAVES])
+        raise FileNotFoundError(f"{path}: no such .npy, folder of images or recording{nearest}. Give one of these, or {DEAD_LEAVES}.")
+    if path.suffix == ".npy":
+        require_files(path)
+    elif not (path.is_dir() and has_images(path)):
+        require_recordings(path)
 
 
 def require_one_answer(context: typer.Context, set_: list[str] | None, **parameters: str) -> None:

@@ -302,15 +302,56 @@ def test_optimised_stimuli_of_a_twin_are_a_set_that_names_it(run: Path, tmp_path
     assert (stimuli["objective"].dropna() == "inhibiting").all()
 
 
+def test_several_seeds_answer_together_and_paths_are_verified_on_another(run: Path, tmp_path: Path):
+    for seed in (0, 1):
+        shutil.copytree(run, tmp_path / "seeds" / f"seed-{seed}")
+    np.save(tmp_path / "pictures.npy", np.random.default_rng(0).integers(0, 256, (6, 16, 24)).astype(np.uint8))
+    pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": [2]}).to_csv(tmp_path / "units.csv", index=False)
+    words = [
+        "insilico",
+        "optimise",
+        str(tmp_path / "seeds"),
+        "--units",
+        str(tmp_path / "units.csv"),
+        "--what",
+        "invariant",
+        "--verify",
+        str(run),
+    ]
+    words += ["--candidates", str(tmp_path / "pictures.npy"), "--out", str(tmp_path / "set")]
+    words += [word for setting in ("steps=1", "starts=16", "onset_s=0.1", "duration_s=0.3") for word in ("--set", setting)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "2 twins are 1: copies of one agree" in " ".join(done.output.split())
+    assert "1 of 1 twins is one that stimuli are made on" in " ".join(done.output.split())
+    assert "(a linear unit: 64)" in done.output
+    stimuli, paths, verified, ranked = (
+        pd.read_csv(tmp_path / "set" / f"{name}.csv") for name in ("stimuli", "paths", "paths_verified", "ranked")
+    )
+    assert (stimuli["role"] == "optimised").sum() == len(verified) == 8
+    assert len(paths) == 1
+    np.testing.assert_allclose(ranked["score"][0], ranked["score"][1], rtol=1e-4)  # the mean of two copies is what one answers
+    np.testing.assert_allclose(verified["share"] / verified["share"].max(), verified["share_verified"], atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("units", "more", "told"),
     [
         ("99", [], "99 units of dynamic1-1-1-Video-00: it has 8. Give a number from 1 to 8"),
         ("units.csv", [], "1 of 2 units are not among the 8 of dynamic1-1-1-Video-00 (first 1-1-77)."),
         ("nokey.csv", [], "2 columns are missing: 'scan_idx', 'unit_id'. The table has ['session']."),
-        ("1", ["--animal", "dynamic1-1-1-Video-0"], "has no animal 'dynamic1-1-1-Video-0' (nearest 'dynamic1-1-1-Video-00')"),
+        ("1", ["--animal", "dynamic1-1-1-Video-0"], "animal 'dynamic1-1-1-Video-0' is none of 1 (nearest 'dynamic1-1-1-Video-00')"),
         ("1", ["--set", "contrast=1"], "contrast"),
+        ("-1", [], "-1 units of dynamic1-1-1-Video-00: it has 8. Give a number from 1 to 8"),
+        ("1", ["--set", "darkest=200", "--set", "brightest=100"], "darkest grey level 200 is not below the brightest, 100"),
+        ("1", ["--set", "contrast_sd=9"], "budget: a root mean square contrast of 9 standard deviations, but grey levels 0 to 255"),
         ("1", ["--candidates", "flat.npy"], "flat.npy: an array of shape (3, 3). Give grey levels [pictures rows columns]."),
+        ("1", ["--candidates", "even.npy"], "even.npy: none of its 4 pictures has contrast. Give pictures that show something."),
+        ("1", ["--candidates", "nan.npy"], "nan.npy: 1 of 4 pictures have NaN or infinite grey levels. Leave them out."),
+        ("1", ["--candidates", "cut.npy"], "cut.npy: is no .npy file of numbers, or is cut short."),
+        ("1", ["--candidates", "broken"], "broken/b.npy: is no picture, or is cut short"),
+        ("1", ["--candidates", "empty"], "empty: is no .npy of pictures, no folder of images and no recording that can be read"),
+        ("1", ["--candidates", "dead_leaves"], "no such .npy, folder of images or recording (nearest 'dead-leaves')"),
     ],
 )
 def test_units_candidates_and_settings_that_are_not_there_are_refused(units, more, told, run: Path, tmp_path: Path, monkeypatch):
@@ -318,6 +359,14 @@ def test_units_candidates_and_settings_that_are_not_there_are_refused(units, mor
     Path("units.csv").write_text("session,scan_idx,unit_id\n1,1,1\n1,1,77\n")
     Path("nokey.csv").write_text("session\n1\n")
     np.save("flat.npy", np.zeros((3, 3)))
+    np.save("even.npy", np.full((4, 16, 24), 90, dtype=np.uint8))
+    unknown = np.arange(4 * 16 * 24, dtype=np.float64).reshape(4, 16, 24) % 256
+    unknown[2, 3, 4] = np.nan
+    np.save("nan.npy", unknown)
+    Path("cut.npy").write_bytes(Path("nan.npy").read_bytes()[:900])
+    for folder in ("broken", "empty"):
+        Path(folder).mkdir()
+    Path("broken/b.npy").write_bytes(Path("flat.npy").read_bytes()[:150])
     done = CliRunner().invoke(app, ["insilico", "optimise", str(run), "--units", units, "--out", "set", *more])
     assert done.exit_code == 2, done.output
     assert told in " ".join(done.output.split())

@@ -17,6 +17,7 @@ from graphtwin.insilico.stimuli.looming import Looming
 from graphtwin.insilico.stimuli.monet import Monet
 from graphtwin.insilico.stimuli.natural_clip import NaturalClip
 from graphtwin.insilico.stimuli.natural_image import NaturalImage, natural_images
+from graphtwin.insilico.stimuli.picture_files import count_pictures, has_images
 from graphtwin.insilico.stimuli.plaid import Plaid
 from graphtwin.insilico.stimuli.random_dots import RandomDots
 from graphtwin.insilico.stimuli.rendering import render_batch
@@ -52,7 +53,9 @@ __all__ = [
     "Superposed",
     "Trippy",
     "Windowed",
+    "count_pictures",
     "from_toml",
+    "has_images",
     "natural_images",
     "render_batch",
     "series",

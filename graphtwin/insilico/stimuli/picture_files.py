@@ -42,6 +42,25 @@ def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndar
     return [np.asarray(picture) for picture in _chosen(album, numbers, path)]
 
 
+def has_images(folder: Path) -> bool:
+    """Whether a folder has files that are taken as images.
+
+    Args:
+        folder: Folder.
+    """
+    return any(file.suffix.lower() in IMAGES for file in folder.iterdir())
+
+
+def count_pictures(path: str) -> int:
+    """How many pictures there are, none of which is opened.
+
+    Args:
+        path: A .npy of pictures [pictures rows columns], or a folder of images.
+    """
+    place = Path(path)
+    return len(_files(place)) if place.is_dir() else len(np.load(place, mmap_mode="r", allow_pickle=False))
+
+
 def in_contrast(
     pictures: Sequence[Num[np.ndarray, "_ _"]], black: float, white: float, screen: Screen, path: str
 ) -> Float[torch.Tensor, "pictures height width"]:
@@ -58,6 +77,9 @@ def in_contrast(
 
     sizes = {picture.shape for picture in pictures}
     alike = [np.stack(pictures)] if len(sizes) == 1 else [picture[None] for picture in pictures]
+    bad = sum(int((~np.isfinite(album)).any((1, 2)).sum()) for album in alike)
+    if bad:
+        raise ValueError(f"{path}: {bad} of {len(pictures)} pictures have NaN or infinite grey levels. Leave them out.")
     darkest, brightest = min(float(album.min()) for album in alike), max(float(album.max()) for album in alike)
     scaled = brightest - black <= (white - black) / 100 and any((album % 1 != 0).any() for album in alike)  # to 0 to 1, it seems
     if not black <= darkest <= brightest <= white or scaled:
@@ -103,15 +125,21 @@ def _files(folder: Path) -> list[Path]:
 def _image(file: Path) -> Num[np.ndarray, "rows columns"]:
     """One image in grey levels."""
     if file.suffix.lower() == ".npy":
-        picture = np.load(file)
+        try:
+            picture = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{file}: is no picture, or is cut short ({error}). Save it anew, or take it out of the folder.") from error
         if picture.ndim != 2:
             raise ValueError(f"{file}: an array of shape {picture.shape}. Give grey levels [rows columns].")
         return picture
     require_packages("images in files", "PIL")
     from PIL import Image
 
-    with Image.open(file) as opened:
-        return np.asarray(opened.convert("L"))
+    try:
+        with Image.open(file) as opened:
+            return np.asarray(opened.convert("L"))
+    except OSError as error:
+        raise ValueError(f"{file}: is no picture, or is cut short ({error}). Save it anew, or take it out of the folder.") from error
 
 
 def _chosen(album: Sequence | np.ndarray, numbers: Sequence[int] | slice, path: str) -> list:

@@ -1,9 +1,8 @@
-"""Optimised stimuli of the units of a twin, in a folder that a lab can show: see `insilico.optimised`."""
+"""Optimised stimuli of the units of twins that answer together, in a folder that a lab can show: see `insilico.optimised`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,20 +11,20 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.config import nearest_of, overridden
+from graphtwin.config import overridden
 from graphtwin.execute import rng_for
-from graphtwin.parallel import Device, device_of
-from graphtwin.schema import TWIN_CORE, UNIT_KEY
-from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.parallel import Device
+from graphtwin.schema import TWIN, TWIN_CORE, UNIT_KEY
+from graphtwin.twin.runs.answering import Answering, answering
+from graphtwin.twin.runs.candidate_pictures import candidate_pictures
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
-    from graphtwin.insilico.optimised import OptimiseConfig, OptimisedStimuli
-    from graphtwin.twin.fit import AnimalResponder, FittedTwin
+    from graphtwin.insilico.optimised import OptimisedStimuli
 
 GABORS = 1000  # candidates, where none are given
 MOST_CONTROLS = 20  # best candidates that are shown beside optimised stimuli, those of most units first
-What = Literal["exciting", "inhibiting"]
+What = Literal["exciting", "inhibiting", "invariant"]
 log = logging.getLogger("graphtwin")
 
 
@@ -35,13 +34,15 @@ class SetMade:
 
     Attributes:
         folder: The stimulus set.
-        found: Optimised stimuli.
+        found: Optimised stimuli; of paths the optima that they begin at.
         ranked: Them among candidates: on the twin they were made with, and on the one they were verified on.
+        paths: Of invariance paths a row a unit, see `insilico.optimised.InvariancePaths`.
     """
 
     folder: Path
     found: OptimisedStimuli
     ranked: pd.DataFrame
+    paths: pd.DataFrame | None = None
 
 
 def optimise_twin(
@@ -61,13 +62,16 @@ def optimise_twin(
 ) -> SetMade:
     """Optimise stimuli of units of one animal, check them, and write what `insilico.optimised.write_stimulus_set` writes.
 
+    Of a folder of several seeds the mean of the twins answers. Where pictures are verified on others, these choose for each unit between
+    the optimum, the Gabor most like it, and the picture halfway between them.
+
     Args:
-        run: Folder of the twin.
+        run: Folder of the twin, or of several that `--seeds` filled.
         units: Table, .csv or .parquet, with session, scan_idx, unit_id; or a number of units, drawn at random.
         out: Folder to write.
-        what: Whether stimuli excite or inhibit.
-        verify_on: Folder of a twin of the same animal, on which stimuli are ranked too.
-        candidates: A .npy of pictures [pictures rows columns] in grey levels, to rank among; None draws Gabors.
+        what: Whether stimuli excite or inhibit, or are invariance paths of those that excite.
+        verify_on: Folder of a twin of the same animal, or of several, on which stimuli are chosen and ranked.
+        candidates: Pictures to rank among, see `candidate_pictures`; None draws Gabors.
         animal: Name of the animal; None takes the only one.
         seeds: Seeds, whose optima are compared where there are several; those of the first are kept.
         repeats: Blocks of the order, in each of which every stimulus is shown once.
@@ -80,47 +84,83 @@ def optimise_twin(
         OptimiseConfig,
         agreement_of_seeds,
         gradient_agrees,
+        invariance_paths,
         most_exciting,
         most_inhibiting,
+        shares_along,
+        stage_of,
         write_stimulus_set,
     )
-    from graphtwin.twin.fit import stamps
 
     config = overridden(OptimiseConfig, {}, overrides, "optimise")
-    fitted = _on(load_twin(run), device)
-    responder = _animal(fitted, animal, run)
-    other = None
+    asked = _one_animal(run, animal, device)
+    responder, other = asked.responders[0], None
     if verify_on is not None:
-        judge = _on(load_twin(verify_on), device)
-        other = _animal(judge, responder.name, verify_on)
-        _say_what_is_shared(stamps(fitted), stamps(judge), verify_on)
-    rows = _rows(responder, units, config.seed)
-    pictures = None if candidates is None else _pictures(candidates, responder, config)
-    seek = most_exciting if what == "exciting" else most_inhibiting
+        judge = _one_animal(verify_on, responder.name, device)
+        other = judge.responders[0]
+        _say_what_is_shared(asked, judge, verify_on)
+    rows, stage = _rows(responder, units, config.seed), stage_of(responder, config)
+    pictures = None if candidates is None else candidate_pictures(candidates, stage, config.seed)
+    seek = most_inhibiting if what == "inhibiting" else most_exciting
     all_seeds = [config.model_copy(update={"seed": config.seed + number}) for number in range(seeds)]
-    found, *others = (seek(responder, rows, one, progress=progress) for one in all_seeds)
+    sought, *others = (seek(responder, rows, one, progress=progress) for one in all_seeds)
+    found = sought if other is None or config.moving else _chosen(sought, other)
     ranked, controls = _ranked(found, responder, other, pictures)
-    checks = {"ranked": ranked, "gradients": gradient_agrees(found)}
+    checks = {"ranked": ranked, "gradients": gradient_agrees(sought)}
     if others:
-        checks["seeds"] = agreement_of_seeds([found, *others])
+        checks["seeds"] = agreement_of_seeds([sought, *others])
+    shown, table = [found], None
+    if what == "invariant":
+        paths = invariance_paths(found, progress=progress)
+        shown, table = paths.points, paths.table
+        checks["paths"] = table
+        if other is not None:
+            checks["paths_verified"] = shares_along(paths, other)
     folder = write_stimulus_set(
-        found, out, controls, [other] if other else [], checks, stamps(fitted), repeats, config.seed, force, (run, verify_on, candidates)
-    )
-    return SetMade(folder, found, ranked)
+        shown, out, controls, [other] if other else [], checks, asked.stamps, repeats, config.seed, force,
+        [path for path in (run, verify_on, candidates) if path is not None and Path(path).exists()],
+    )  # fmt: skip
+    return SetMade(folder, found, ranked, table)
 
 
-def _say_what_is_shared(made_on: Mapping[str, str], verified_on: Mapping[str, str], verify_on: str | Path) -> None:
-    """Say where the twin that judges stimuli shares the faults of the one that they are made on."""
-    if verified_on == made_on:
-        log.warning("%s: is the twin that stimuli are made on; ranking on it verifies nothing. Give a twin of another seed.", verify_on)
-    elif verified_on[TWIN_CORE] == made_on[TWIN_CORE]:
+def _chosen(sought: OptimisedStimuli, judge: Responder) -> OptimisedStimuli:
+    """Of the optimum of each unit, its Gabor and the picture between them, what a judge answers most."""
+    from graphtwin.insilico.optimised import best_of, gabors_like, halfway
+
+    gabors = gabors_like(sought)
+    found = best_of({"free": sought, "halfway": halfway(sought, gabors), "gabor": gabors}, judge)
+    counts = found.table.loc[found.optimised, "shape"].value_counts()
+    told = ", ".join(f"{count} {shape}" for shape, count in counts.items()) or "none"
+    log.info("%s: pictures that do most on the twin they are verified on: %s.", judge.name, told)
+    return found
+
+
+def _one_animal(run: str | Path, animal: str | None, device: Device) -> Answering:
+    """Who answers for one animal, the one that is named or the only one."""
+    asked = answering(run, animal, device)
+    known = [one.name for one in asked.responders]
+    if len(known) > 1:
+        raise ValueError(f"{run}: has {len(known)} animals ({', '.join(known[:5])}). Name one as animal.")
+    return asked
+
+
+def _say_what_is_shared(made_on: Answering, verified_on: Answering, verify_on: str | Path) -> None:
+    """Say where the twins that judge stimuli share the faults of those that they are made on."""
+    twins, cores = ([set(told.stamps[column].split("+")) for told in (verified_on, made_on)] for column in (TWIN, TWIN_CORE))
+    both = len(twins[0] & twins[1])
+    if both:
+        log.warning(
+            "%s: %d of %d twins is one that stimuli are made on; ranking on it verifies nothing. Give twins of other seeds.",
+            verify_on, both, len(twins[0]),
+        )  # fmt: skip
+    elif cores[0] & cores[1]:
         log.warning(
             "%s: stands on the core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on
         )
 
 
 def _ranked(
-    found: OptimisedStimuli, responder: AnimalResponder, other: Responder | None, pictures: np.ndarray | None
+    found: OptimisedStimuli, responder: Responder, other: Responder | None, pictures: np.ndarray | None
 ) -> tuple[pd.DataFrame, Float[np.ndarray, "controls one height width"]]:
     """Stimuli among candidates, and the candidates that do best."""
     from graphtwin.insilico.optimised import gabor_candidates, verify
@@ -134,41 +174,7 @@ def _ranked(
     return pd.concat(tables, ignore_index=True), shown[np.sort(best)]
 
 
-def _pictures(path: str | Path, responder: AnimalResponder, config: OptimiseConfig) -> Float[np.ndarray, "pictures one height width"]:
-    """Pictures of a file, cut and averaged to the pixels of the responder; those without contrast are left out."""
-    from graphtwin.insilico.stimuli import NaturalImage, Screen, render_batch
-
-    album = np.load(path, mmap_mode="r")
-    if album.ndim != 3 or not len(album):
-        raise ValueError(f"{path}: an array of shape {album.shape}. Give grey levels [pictures rows columns].")
-    low, high = config.darkest, config.brightest
-    screen = Screen(*responder.size, responder.monitor, np.nan, (low + high) / 2, (high - low) / 2)
-    levels = {"black": low, "white": high}
-    drawn = np.asarray(render_batch([NaturalImage(path=str(path), number=at, **levels) for at in range(len(album))], screen))
-    flat = drawn.std((1, 2, 3)) <= 1e-6 * (high - low)
-    if flat.any():
-        log.warning("%s: %d of %d pictures have no contrast and are left out.", path, int(flat.sum()), len(drawn))
-    return drawn[~flat]
-
-
-def _on(fitted: FittedTwin, device: Device) -> FittedTwin:
-    fitted.twin.to(device_of(device))
-    return fitted
-
-
-def _animal(fitted: FittedTwin, name: str | None, run: str | Path) -> AnimalResponder:
-    """An animal of a twin by its name, or the only one."""
-    from graphtwin.twin.fit import AnimalResponder
-
-    known = list(fitted.animals)
-    if name is None and len(known) > 1:
-        raise ValueError(f"{run}: has {len(known)} animals ({', '.join(known[:5])}). Name one as animal.")
-    if name is not None and name not in known:
-        raise ValueError(f"{run}: has no animal {name!r}{nearest_of(name, known)}; it has {', '.join(known[:5])}. Name one of them.")
-    return AnimalResponder(fitted, name or known[0])
-
-
-def _rows(responder: AnimalResponder, units: str | Path | int, seed: int) -> np.ndarray:
+def _rows(responder: Responder, units: str | Path | int, seed: int) -> np.ndarray:
     """Rows of the units that are asked for."""
     from graphtwin.insilico import units_in
 
