@@ -76,7 +76,7 @@ def share_above(ranked: pd.DataFrame) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     share, z, n = float(above.mean()), NORMAL_95, len(above)
     middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return share, float((middle - half) / (1 + z**2 / n)), float((middle + half) / (1 + z**2 / n))
+    return share, float((middle - half) / (1 + z**2 / n)), min(float((middle + half) / (1 + z**2 / n)), 1.0)
 
 
 def gabor_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np.ndarray, "count 1 height width"]:
