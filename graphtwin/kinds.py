@@ -42,7 +42,13 @@ class Kind:
     files: tuple[str, ...] = ()
 
 
-RUN = Kind("run", "a run of the graph model", "graphtwin run", "`graphtwin predict | report` and graphtwin.graph", settings="axon_folds")
+RUN = Kind(
+    "run",
+    "a run of the graph model",
+    "graphtwin run",
+    "`graphtwin predict | report | insilico next` and graphtwin.graph",
+    settings="axon_folds",
+)
 TWIN = Kind(
     "twin",
     "a functional twin",

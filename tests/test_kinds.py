@@ -118,6 +118,7 @@ READERS = {
     "insilico correlate": ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", {"twin"}),
     "insilico campaign": ("insilico campaign {folder} {pairs} --out {new}", {"twin"}),
     "insilico control": ("insilico control {folder} --drive {pairs} --out {new}", {"twin"}),
+    "insilico next": ("insilico next {folder} --budget 1 --out {new}.csv", {"twin", "run"}),
 }
 WRITERS = {
     "run": ("run --out {folder}", "run"),

@@ -12,6 +12,7 @@ from graphtwin.cli import (
     graph,
     insilico,
     insilico_control,
+    insilico_next,
     insilico_optimise,
     pairs,
     power,
@@ -39,6 +40,7 @@ twin.app.add_typer(ablate.app)
 app.add_typer(twin.app, name="twin")
 insilico.app.add_typer(insilico_optimise.app)
 insilico.app.add_typer(insilico_control.app)
+insilico.app.add_typer(insilico_next.app)
 app.add_typer(insilico.app, name="insilico")
 
 EXAMPLES = """[bold]Examples[/bold]

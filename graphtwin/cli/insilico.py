@@ -1,4 +1,4 @@
-"""The command line of in silico experiments: graphtwin insilico tune | fields | correlate | campaign."""
+"""The command line of in silico experiments: graphtwin insilico tune | fields | correlate | campaign; others have files of their own."""
 
 from __future__ import annotations
 

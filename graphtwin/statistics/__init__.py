@@ -1,4 +1,4 @@
-"""The bootstrap and its interval, permutation p and false discovery rates: one rule each for the whole package."""
+"""Bootstrap and interval, permutation p, false discovery rates, expected information: one rule each for the whole package."""
 
 from graphtwin.statistics.bootstrap import (
     FEWEST_UNITS,
@@ -17,14 +17,20 @@ from graphtwin.statistics.bootstrap import (
     resampled,
 )
 from graphtwin.statistics.error_bars import NORMAL_95, conformal_quantile
+from graphtwin.statistics.expected_information import Chosen, most_informative, require_budget, told_together
+from graphtwin.statistics.next_experiments import NextExperiments, next_experiments
 from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, holm, one_sided_p, two_sided_p, with_q
 from graphtwin.statistics.replicates import replicate
+from graphtwin.statistics.slope_information import Rows, most_telling_rows, slope_covariance
 
 __all__ = [
+    "Chosen",
     "FEWEST_UNITS",
     "NORMAL_95",
+    "NextExperiments",
     "ROUNDING",
     "Resampled",
+    "Rows",
     "benjamini_hochberg",
     "cluster_counts",
     "cluster_rows",
@@ -32,16 +38,22 @@ __all__ = [
     "draw_counts",
     "draw_units",
     "holm",
+    "most_informative",
+    "most_telling_rows",
     "named_counts",
+    "next_experiments",
     "one_sided_p",
     "percentile_interval",
     "percentile_intervals",
     "replicate",
+    "require_budget",
     "resample_mean",
     "resample_metric",
     "resample_ratio",
     "resample_units",
     "resampled",
+    "slope_covariance",
+    "told_together",
     "two_sided_p",
     "with_q",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 
 import graphtwin
 from graphtwin.insilico.campaign import read_answers, read_cells
-from graphtwin.twin.runs import train_twin, train_twins
+from graphtwin.insilico.stimuli import from_toml
+from graphtwin.twin.runs import load_twin, next_stimuli, train_twin, train_twins
 from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
 from tests.pipeline.test_twin import command as any_command
 
@@ -149,3 +151,60 @@ def test_a_twin_of_pictures_has_orientations_by_gratings_that_stand_still(tmp_pa
     assert "orientation_deg" in table
     assert "direction_deg" not in table
     assert "single pictures have no latency" in command("tune", run, "--what", "latency", "--out", tmp_path / "l.csv")
+
+
+def shared(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let twins that `next` loads leave a share of the prediction to their ridge."""
+    from graphtwin.twin.runs import next_stimuli as room
+
+    def loaded(run: Path):
+        fitted = load_twin(run)
+        for name in fitted.animals:
+            fitted.twin.animal(name).ridge.share.fill_(share)
+        return fitted
+
+    monkeypatch.setattr(sys.modules[room.__module__], "load_twin", loaded)
+
+
+def test_stimuli_to_show_next_are_chosen_and_saved_to_be_shown(twins: Path, animals: list[Path], tmp_path: Path, monkeypatch):
+    shared(0.0, monkeypatch)
+    (tmp_path / "films.toml").write_text(
+        "[[stimulus]]\nkind = 'drifting_grating'\ncycles_per_degree = 0.01\nduration_s = 1.0\nseries = {contrast = [0.01, 0.5, 1.0]}\n"
+        "[[stimulus]]\nkind = 'static_grating'\ncycles_per_degree = 0.01\nduration_s = 1.0\nseries = {orientation_deg = [0.0, 60.0]}"
+    )
+    words = ("next", twins / "seed-0", "--recording", animals[0], "--candidates", tmp_path / "films.toml")
+    assert "stimuli: 3 of 5 are expected to tell" in command(*words, "--budget", 3, "--out", tmp_path / "n.csv")
+    table = pd.read_csv(tmp_path / "n.csv")
+    assert list(table) == [
+        "order", "candidate", "stimulus", "duration_s", "twin", "twin_core", "information_bits", "alone_bits", "total_bits",
+    ]  # fmt: skip
+    films = from_toml((tmp_path / "films.toml").read_text())
+    assert from_toml((tmp_path / "n.toml").read_text()) == [films[at] for at in table["candidate"]]
+    assert table["alone_bits"][0] == table["information_bits"][0]
+    assert (table["information_bits"][1:] <= table["alone_bits"][1:] + 1e-9).all()
+    assert 0 not in table["candidate"].to_list()  # hardly any contrast
+    found = next_stimuli(twins / "seed-0", animals[0], tmp_path / "films.toml", 3)
+    assert found.experiments.total_bits > found.experiments.random_bits[0]
+    assert found.n_units == 5
+    again = next_stimuli(twins / "seed-0", animals[0], tmp_path / "films.toml", 9, repeats=True)
+    assert len(again.experiments.table) == 9
+    assert "from 1 to 5" in command(*words, "--budget", 9, "--out", tmp_path / "m.csv")
+
+
+def test_films_that_were_trained_on_or_do_not_fit_are_no_candidates(twins: Path, animals: list[Path], tmp_path: Path, monkeypatch):
+    shared(0.0, monkeypatch)
+    run, out = twins / "seed-0", tmp_path / "n.csv"
+    shown = next_stimuli(run, animals[0], animals[0], 2).experiments
+    assert shown.candidates == 2  # five of training are left out
+    assert next_stimuli(run, animals[0], animals[0], 2, repeats=True).experiments.candidates == 7
+    for name, shape, said in (
+        ("size", (2, 40, 9, 9), "sees (frames, 16, 24)"),
+        ("short", (2, 4, 16, 24), "2 of 2 tell nothing of any unit"),
+    ):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
+        words = ("next", run, "--recording", animals[0], "--candidates", tmp_path / f"{name}.npy", "--budget", 1, "--out", out)
+        assert said in command(*words)
+    assert not out.exists()
+    shared(1.0, monkeypatch)
+    with pytest.raises(ValueError, match="all of the prediction is left to the ridge"):
+        next_stimuli(run, animals[0], animals[0], 2)

@@ -7,7 +7,8 @@ from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, fitted_of, r
 from graphtwin.twin.fit.foundation import Objective, Trained, optimisers, train_foundation
 from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
-from graphtwin.twin.fit.readout_prior import evidence
+from graphtwin.twin.fit.readout_information import expected_information, posterior_precision
+from graphtwin.twin.fit.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, posterior_means
 from graphtwin.twin.settings import FoundationConfig
 
 __all__ = [
@@ -17,11 +18,16 @@ __all__ = [
     "FoundationConfig",
     "KnownAnimal",
     "Objective",
+    "ReadoutEvidence",
+    "ReadoutPrior",
     "Trained",
     "embed_units",
     "evidence",
+    "expected_information",
     "fitted_of",
     "optimisers",
+    "posterior_means",
+    "posterior_precision",
     "read_twin",
     "reference_clip",
     "responders",

@@ -85,6 +85,16 @@ def posterior_mean(precision: Precision, pull: Pull, mixture: Mixture) -> Float[
     return torch.cat([torch.einsum("uk,uke->ue", known.share, known.mean) for known in _posteriors(precision, pull, mixture)])
 
 
+def posterior_covariance(precision: Precision, pull: Pull, mixture: Mixture) -> Float[torch.Tensor, "units entries entries"]:
+    """Posterior covariance of each unit's readout, that between components included."""
+    found = []
+    for known in _posteriors(precision, pull, mixture):
+        apart = known.mean - torch.einsum("uk,uke->ue", known.share, known.mean)[:, None]
+        within = torch.einsum("uk,ukij->uij", known.share, torch.cholesky_inverse(known.factor))
+        found.append(within + torch.einsum("uk,uki,ukj->uij", known.share, apart, apart))
+    return torch.cat(found)
+
+
 def share_known(precision: Precision, pull: Pull, mixture: Mixture, entries: int) -> Float[torch.Tensor, " units"]:
     """How much of the variance that readouts have by the mixture a unit's responses take off, 0 to 1.
 

@@ -14,7 +14,7 @@ other, as where slow imaging was interpolated: frames are read as far apart as t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -44,11 +44,16 @@ class ReadoutEvidence:
         start: Readouts around which the evidence holds.
         precision: Minus the second derivative of the log-likelihood.
         pull: The first derivative, plus precision times start.
+        every: Frames from one that was read to the next.
+        excess: By what precision and pull were divided: how much more scores vary than the family expects, times how many of the frames
+            that were read say what one says alone.
     """
 
     start: Float[torch.Tensor, "units outputs entries"]
     precision: Float[torch.Tensor, "units outputs entries entries"]
     pull: Float[torch.Tensor, "units outputs entries"]
+    every: int = 1
+    excess: Float[torch.Tensor, "#units #outputs"] = field(default_factory=lambda: torch.ones(1, 1, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -135,9 +140,8 @@ def evidence(twin: Twin, name: str, clips: Clips, left_out_s: float = 0.0, progr
     varies = (highest > lowest).float()[:, None]
     precision = (precision * (varies * curvature / clamped / excess).clamp(min=0)[..., None, None]).cpu().double()
     at = start.cpu().double()
-    return ReadoutEvidence(
-        at, precision, (first * (varies / excess)[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at)
-    )
+    pull = (first * (varies / excess)[..., None]).cpu().double() + torch.einsum("uoij,uoj->uoi", precision, at)
+    return ReadoutEvidence(at, precision, pull, every, excess.cpu().double())
 
 
 def fit_prior(told: Sequence[ReadoutEvidence], components: int = COMPONENTS, progress: bool = False) -> ReadoutPrior:

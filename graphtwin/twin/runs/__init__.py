@@ -8,6 +8,7 @@ from graphtwin.twin.runs.correlations import CorrelateConfig, correlate_twin
 from graphtwin.twin.runs.held_out_trials import Scored, held_out_tiers, score_predictions, score_twin
 from graphtwin.twin.runs.in_silico import embed_twin
 from graphtwin.twin.runs.measured import fields_twin, tune_twin
+from graphtwin.twin.runs.next_stimuli import NextStimuli, next_stimuli
 from graphtwin.twin.runs.optimisations import SetMade, optimise_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
@@ -18,6 +19,7 @@ __all__ = [
     "Certificate",
     "ControlMade",
     "CorrelateConfig",
+    "NextStimuli",
     "Scored",
     "SetMade",
     "ablate_twin",
@@ -29,6 +31,7 @@ __all__ = [
     "fields_twin",
     "held_out_tiers",
     "load_twin",
+    "next_stimuli",
     "optimise_twin",
     "predict_video",
     "read_video",

@@ -18,6 +18,7 @@ from graphtwin.twin.runs.video import read_video, require_video
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
+    from graphtwin.sources.formats import Recording
     from graphtwin.twin.fit import FittedTwin
 
 MOST_CLIPS = 40  # clips of a recording, at most, that are a stimulus
@@ -77,8 +78,6 @@ def stimulus_clips(
             responder's rate, since nothing says theirs; or a recording, whose first 40 different clips are taken, whatever their tier.
         recorded_hz: Frames a second of the recordings that the responder was trained on, where it sees them resampled.
     """
-    from graphtwin.twin.data import SAME_RATE
-
     size = responder.size
     if not np.isfinite(responder.frame_rate_hz):
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, which are no clips. Give a twin of videos.")
@@ -89,17 +88,47 @@ def stimulus_clips(
             yield clip
         return
     recording = open_recording(stimulus)
-    rate, recorded = responder.frame_rate_hz, recording.frame_rate_hz
-    if not np.isfinite(recorded):
-        raise ValueError(f"{stimulus}: shows single pictures; signal correlations need clips. Give a recording of videos, or an .npy.")
-    if min(abs(recorded / known - 1) for known in (rate, recorded_hz or rate)) > SAME_RATE:
-        raise ValueError(
-            f"{stimulus}: has {recorded:.4g} frames a second, but {responder.name} was trained on {recorded_hz or rate:.4g}. Resample "
-            "its clips and give them as .npy."
-        )
-    as_it_is = abs(recorded / rate - 1) <= SAME_RATE  # else the twin was trained on such recordings, resampled as is done here
+    require_rate(stimulus, recording, responder, recorded_hz or responder.frame_rate_hz)
     for row in np.flatnonzero(~recording.trials["stimulus"].duplicated())[:MOST_CLIPS]:
-        video = recording.open_trial(int(row)).video
-        clip = video if as_it_is else video[(np.arange(int(len(video) * rate / recorded)) * recorded / rate).astype(int)]
+        clip = recorded_clip(recording, int(row), responder.frame_rate_hz)
         require_video(clip, size)
         yield clip
+
+
+def require_rate(stimulus: Path, recording: Recording, responder: Responder, recorded_hz: float) -> None:
+    """Raise where a recording shows pictures to a responder of clips or clips to one of pictures, or at a rate that it was not trained on.
+
+    Args:
+        stimulus: Place of the recording, for errors.
+        recording: Recording whose stimuli are to be shown.
+        responder: Responder that they are shown to.
+        recorded_hz: Frames a second of the recordings that the responder was trained on, which it may see resampled.
+    """
+    from graphtwin.twin.data import SAME_RATE
+
+    rate, recorded = responder.frame_rate_hz, recording.frame_rate_hz
+    if np.isfinite(recorded) and not np.isfinite(rate):
+        raise ValueError(f"{stimulus}: shows clips, but {responder.name} was trained on single pictures. Give a recording of pictures.")
+    if np.isfinite(rate) and not np.isfinite(recorded):
+        raise ValueError(f"{stimulus}: shows single pictures; {responder.name} needs clips. Give a recording of videos, or an .npy.")
+    if np.isfinite(rate) and min(abs(recorded / known - 1) for known in (rate, recorded_hz)) > SAME_RATE:
+        raise ValueError(
+            f"{stimulus}: has {recorded:.4g} frames a second, but {responder.name} was trained on {recorded_hz:.4g}. Resample "
+            "its clips and give them as .npy."
+        )
+
+
+def recorded_clip(recording: Recording, row: int, rate_hz: float) -> Float[np.ndarray, "frames height width"]:
+    """The video of a trial at the rate of a twin, resampled as is done where one is trained; a single picture is one frame.
+
+    Args:
+        recording: Recording with the trial.
+        row: Row of `recording.trials`.
+        rate_hz: Frames a second that the twin sees; NaN for one of single pictures.
+    """
+    from graphtwin.twin.data import SAME_RATE
+
+    video, recorded = recording.open_trial(row).video, recording.frame_rate_hz
+    if not np.isfinite(rate_hz) or abs(recorded / rate_hz - 1) <= SAME_RATE:
+        return video
+    return video[(np.arange(int(len(video) * rate_hz / recorded)) * recorded / rate_hz).astype(int)]
