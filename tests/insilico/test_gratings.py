@@ -107,19 +107,20 @@ def test_gratings_are_shown_as_the_formula_says_each_after_grey():
         np.testing.assert_allclose(video[6:], wanted, rtol=0, atol=2e-4)  # a few roundings of 255 in single precision
 
 
-def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found():
+def test_the_preferred_direction_and_orientation_of_motion_detectors_are_found(caplog):
     table = measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.03, 0.045), counted_s=1.0, onset_s=0.2))
     known = table.iloc[: len(PREFERRED)]
     apart = np.abs((known["preferred_direction"] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
     assert (np.abs((known["preferred_orientation"] - PREFERRED + 90) % 180 - 90) < 6).all()
     assert (known["gdsi"] > 0.3).all()
-    assert table.iloc[-1][["gosi", "gdsi", "osi", "dsi"]].to_numpy(float) == pytest.approx(0, abs=1e-6)
+    assert "1 of 5 units give the same answer to all gratings" in caplog.text
+    untold = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "spatial_frequency_cpd", "temporal_frequency_hz", "direction_000_0"]
+    assert table.iloc[-1][untold].isna().all()
     geometric_means = np.sqrt(0.03 * 0.045), 2.0  # of all frequencies shown
     assert (known["spatial_frequency_cpd"] > geometric_means[0] + 0.002).all()  # nearer 0.045
     assert (known["temporal_frequency_hz"] > geometric_means[1] + 0.1).all()  # the faster the drift, the more they answer
     assert (known["f1_f0"] < 0.1).all()
-    assert table.iloc[-1][["spatial_frequency_cpd", "temporal_frequency_hz"]].to_numpy(float) == pytest.approx(geometric_means)
     assert [name for name in table if name.startswith("direction_")][:2] == ["direction_000_0", "direction_022_5"]
     assert table[UNIT_KEY].to_numpy().tolist() == [[1, 1, unit] for unit in range(1, 6)]
 
@@ -143,7 +144,7 @@ def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
     apart = np.abs((table["preferred_direction"].iloc[: len(PREFERRED)] - PREFERRED + 180) % 360 - 180)
     assert (apart < 6).all()
     assert (table["gdsi"].iloc[:3] > 0.8).all()
-    assert table["temporal_frequency_hz"].iloc[-1] == pytest.approx(np.sqrt(2.0))
+    assert table["temporal_frequency_hz"].iloc[:-1].between(1.0, 2.0).all()  # means of the two that are left
     assert "1 of 3 temporal frequencies left out, too fast for 6.3 frames a second: 4 Hz" in caplog.text
     with pytest.raises(ValueError, match=r"none of 3 temporal frequencies is below half of the 2 frames a second"):
         measure_tuning(responders(motion_detectors(frame_rate_hz=2.0)))
@@ -152,7 +153,7 @@ def test_a_drift_too_fast_for_the_frames_is_left_out_and_counted(caplog):
 def test_gratings_too_fine_for_the_pixels_are_left_out_and_counted(caplog):
     config = GratingConfig(directions=4, cycles_per_degree=(0.03, 0.2), cycles_per_second=(2.0,), counted_s=0.5, onset_s=0.2)
     table = measure_tuning(responders(motion_detectors()), config)  # pixels of 3.29 degrees
-    assert table["spatial_frequency_cpd"].to_numpy() == pytest.approx(0.03)
+    assert table["spatial_frequency_cpd"].iloc[:-1].to_numpy() == pytest.approx(0.03)
     assert "1 of 2 spatial frequencies left out, too fine for pixels of 3.29 degrees: 0.2 cycles per degree" in caplog.text
     with pytest.raises(ValueError, match=r"none of 1 spatial frequencies is at most half a cycle a pixel of 3.29 degrees .* 0.15 or less"):
         measure_tuning(responders(motion_detectors()), GratingConfig(cycles_per_degree=(0.2,)))

@@ -20,6 +20,7 @@ from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
 TUNING = [*DIRECTIONAL, "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"]  # columns of what gratings tell of a unit
+SAME = 1e-6  # of the largest answer: a unit whose answers to all gratings differ by less gives the same answer to all of them
 log = logging.getLogger("graphtwin")
 
 
@@ -155,12 +156,16 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
     tables = []
     for responder in responders:
         found = describe_gratings(grating_responses(responder, config, progress), config)
+        if alike := int(found["gosi"].isna().sum()):
+            log.warning(
+                "%s: %d of %d units give the same answer to all gratings: nothing is told of them.", responder.name, alike, len(found)
+            )
         tables.append(pd.concat([responder.units.assign(animal=responder.name), found], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 
 def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.DataFrame:
-    """The columns of `measure_tuning` from answers to gratings, whoever gave them.
+    """The columns of `measure_tuning` from answers to gratings, whoever gave them; NaN for a unit that answers all gratings alike.
 
     Args:
         answers: Answers of all units to the gratings.
@@ -169,13 +174,16 @@ def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.Da
     degrees = np.arange(config.directions) * 360.0 / config.directions
     names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]
     power = (answers.mean**2).sum((1, 2, 3))
-    of_directions = np.where(power[:, None] > 0, answers.mean.mean((2, 3)), np.nan)  # a unit that nothing drives prefers nothing
+    alike = np.ptp(answers.mean, axis=(1, 2, 3)) <= SAME * np.abs(answers.mean).max((1, 2, 3), initial=0)  # which prefers nothing
+    of_directions = np.where(alike[:, None], np.nan, answers.mean.mean((2, 3)))
     total = answers.mean.mean(1).sum((1, 2), keepdims=True)
-    share = np.divide(answers.mean.mean(1), total, out=np.full(answers.mean.mean(1).shape, np.nan), where=total > 0)
+    share = np.divide(
+        answers.mean.mean(1), total, out=np.full(answers.mean.mean(1).shape, np.nan), where=(total > 0) & ~alike[:, None, None]
+    )
     told = {
         "spatial_frequency_cpd": np.exp(share.sum(2) @ np.log(config.cycles_per_degree)),
         "temporal_frequency_hz": np.exp(share.sum(1) @ np.log(config.cycles_per_second)),
         "f1_f0": np.where(power > 0, (answers.modulation * answers.mean).sum((1, 2, 3)) / np.where(power > 0, power, 1.0), np.nan),
     }
-    tuned = describe_tuning(of_directions, degrees)[DIRECTIONAL].mask(pd.Series(power == 0), axis=0)
+    tuned = describe_tuning(of_directions, degrees)[DIRECTIONAL].mask(pd.Series(alike), axis=0)
     return tuned.assign(**told).join(pd.DataFrame(of_directions, columns=names))
