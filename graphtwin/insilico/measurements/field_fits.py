@@ -23,8 +23,9 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
 
     A field whose Gaussian is wider than the screen is none: its size and centre are not told by what can be shown.
 
-    Space and lag are taken apart first. The Gaussian is fitted to the local energy of the linear map or to the map of squares, whichever
-    stands out more above its noise: of a Gabor it tells the envelope.
+    Space and lag are taken apart first. The Gaussian is fitted to the map of squares where that stands out enough for a field, or more than
+    the linear map; else to the local energy of the linear map: of a Gabor both tell the envelope. Of a simulated animal's twin centres were
+    1.3 degrees off in squares and 3.4 in linear maps (medians of 1,035 units). What patches blurred is taken off the widths.
 
     Args:
         maps: Maps of the units.
@@ -40,6 +41,9 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
     x, y = ((edges[:-1] + edges[1:]) / 2 for edges in maps.edges)
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)])
     found = fit_gaussians(power, grid).assign(field_z=z, field_squared=of_squares)
+    blur = maps.blur_deg2 * np.where(of_squares, 2, 1)  # a square's width is told by its root, sqrt(2) times as wide
+    for side in ("field_sd_major_deg", "field_sd_minor_deg"):
+        found[side] = np.sqrt((found[side] ** 2 - blur).where(lambda left: left > 0))  # none where patches hid it
     silent = np.isnan(z)
     inside = found["field_x_deg"].between(x.min(), x.max()) & found["field_y_deg"].between(y.min(), y.max())
     widest = max(float(np.ptp(edges)) for edges in maps.edges)  # a Gaussian as wide as the screen is a slope across it
@@ -74,7 +78,7 @@ def _power(maps: NoiseMaps) -> tuple[Float[np.ndarray, "units rows columns"], Fl
         of_squares, z = polar < all_of_it / 2, np.where(all_of_it > 0, np.inf, np.nan)
     else:
         z_linear, z_squared = _peak_z(linear), _peak_z(smoothed(squared))
-        of_squares = np.nan_to_num(z_squared) > np.nan_to_num(z_linear)
+        of_squares = np.nan_to_num(z_squared) > np.minimum(np.nan_to_num(z_linear), LEAST_Z)
         z = np.where(of_squares, z_squared, z_linear)
     return np.where(of_squares[:, None, None], squared, local_energy(linear)), z, of_squares
 
