@@ -61,8 +61,8 @@ Table = Annotated[Path, typer.Option(help="File for the table, a row a unit: .pa
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="In silico experiments: stimuli shown to the units of a twin. Of several twins (train --seeds) the mean answers, and X_spread "
-    "beside each number X is how far they differ.",
+    help="In silico experiments: stimuli shown to the units of a twin. Of several twins (train --seeds) the mean answers, and beside "
+    "each number X stand X_spread, how far they differ, where known its 95 % interval X_low, X_high, and X_flag, why not to rely on it.",
     epilog=examples_of(),
 )
 

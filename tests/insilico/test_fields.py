@@ -50,6 +50,7 @@ def test_patches_larger_than_a_pixel_begin_elsewhere_in_each_clip_and_leave_cent
     assert maps.linear.shape == (6, 4, *SIZE)  # told by pixels, of which a patch has four
     found = fit_fields(maps)
     assert np.hypot(*(found[["field_x_deg", "field_y_deg"]].to_numpy() - PLANTED).T).max() < 2.0, found
+    assert found["field_sd_major_deg"].between(6.5, 10.5).all()  # planted: 8; what patches blur is taken off
 
 
 @pytest.mark.parametrize("method", ["average", "ridge", "gradient"])

@@ -12,18 +12,22 @@ from graphtwin.twin.agreement.derived import (
     units_of,
 )
 from graphtwin.twin.agreement.quantities import QUANTITIES, WARNING
+from graphtwin.twin.agreement.stated_errors import STATED, moderated_spread, with_intervals
 
 __all__ = [
     "Derived",
     "QUANTITIES",
+    "STATED",
     "TOLD_BY_GRATINGS",
     "WARNING",
     "binned_late",
     "certify",
     "derive",
+    "moderated_spread",
     "moving_discs",
     "require_alike",
     "shown_once",
     "summarise",
     "units_of",
+    "with_intervals",
 ]

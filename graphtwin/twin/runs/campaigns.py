@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from graphtwin.parallel import Device
-from graphtwin.twin.runs.answering import answering
+from graphtwin.twin.runs.answering import answering, rare_state
 
 
 def campaign_twin(
@@ -41,6 +42,8 @@ def campaign_twin(
 
     config = read_campaign(campaign)
     asked = answering(run, device="cpu" if scheduler is not None and device == "auto" else device)
+    for responder, state in product(asked.responders, config.states):
+        rare_state(asked, responder.name, state.channels)
     return run_campaign(
         config, asked.responders, out, identity=asked.stamps, workers=workers, scheduler=scheduler, resume=resume, force=force,
         inputs=(run, campaign), tell=tell, progress=progress, origin=str(campaign),

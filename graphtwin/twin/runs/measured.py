@@ -11,7 +11,7 @@ import pandas as pd
 
 from graphtwin.parallel import Device
 from graphtwin.schema import UNIT_KEY
-from graphtwin.twin.runs.answering import Answering, answering
+from graphtwin.twin.runs.answering import Answering, answering, rare_state
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Method, Responder
@@ -28,7 +28,8 @@ def tune_twin(
     """Tuning of all units of a twin, one row a unit, with its fingerprints `twin` and `twin_core`; see `insilico.tune_units`.
 
     Of a folder of several seeds the mean of the twins answers, and X_spread beside each number X says how far the twins differ on the unit
-    (see `insilico.with_spread`).
+    (see `insilico.with_spread`); X_low and X_high, where it is known how far twins err, are its 95 % interval, and X_flag says why it
+    should not be taken to an experiment (see `agreement.with_intervals`).
 
     Args:
         run: Folder of a twin, or of several that `--seeds` filled.
@@ -42,7 +43,8 @@ def tune_twin(
 
     asked = answering(run, animal, device)
     gratings = seen_as_they_are(GratingConfig(), asked.responders)
-    return _table(asked, partial(tune_units, what=tuple(what), state=state, gratings=gratings, progress=progress))
+    rare = {each.name: rare_state(asked, each.name, state or {}) for each in asked.responders}
+    return _table(asked, partial(tune_units, what=tuple(what), state=state, gratings=gratings, progress=progress), rare)
 
 
 def fields_twin(
@@ -75,11 +77,22 @@ def fields_twin(
     return _table(answering(run, animal, device), fields)
 
 
-def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame]) -> pd.DataFrame:
+def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Units of all responders with what is measured of them, and the fingerprints of who answered."""
     from graphtwin.insilico import with_members
+    from graphtwin.twin.agreement import with_intervals
 
-    found = pd.concat([with_members(responder, measure) for responder in asked.responders], ignore_index=True)
+    parts = [
+        with_intervals(
+            with_members(responder, measure),
+            asked.n_twins,
+            responder.name,
+            rare=(rare or {}).get(responder.name, ""),
+            shared=asked.shared[responder.name],
+        )
+        for responder in asked.responders
+    ]
+    found = pd.concat(parts, ignore_index=True)
     return pd.concat([_units(asked), found], axis=1).assign(**asked.stamps)
 
 
