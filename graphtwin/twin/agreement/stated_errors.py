@@ -50,8 +50,8 @@ STATED: dict[str, Stated] = {
     "spatial_frequency_cpd": Stated(8.6, 0.01),
     "temporal_frequency_hz": Stated(3.9, 0.5),
     "f1_f0": Stated(20.0, 0.3),
-    "field_x_deg": Stated(4.0, 4.0),
-    "field_y_deg": Stated(4.0, 4.0),
+    "field_x_deg": Stated(5.4, 4.0),
+    "field_y_deg": Stated(5.4, 4.0),
     "gain": Stated(4.6, 0.2),
 }
 

@@ -74,10 +74,13 @@ def fields_twin(
             return describe_subspaces(measure_subspaces(responder, state=state, progress=progress), responder.name)
         return fit_fields(measure_noise_maps(responder, method, state=state, progress=progress), responder.name)
 
-    return _table(answering(run, animal, device), fields)
+    asked = answering(run, animal, device)
+    for each in asked.responders:
+        rare_state(asked, each.name, state or {})
+    return _table(asked, fields, stated=method == "average")  # how far twins err was measured of averages alone
 
 
-def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare: Mapping[str, str] | None = None) -> pd.DataFrame:
+def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare: Mapping[str, str] | None = None, stated: bool = True) -> pd.DataFrame:
     """Units of all responders with what is measured of them, and the fingerprints of who answered."""
     from graphtwin.insilico import with_members
     from graphtwin.twin.agreement import with_intervals
@@ -90,6 +93,8 @@ def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare:
             rare=(rare or {}).get(responder.name, ""),
             shared=asked.shared[responder.name],
         )
+        if stated
+        else with_members(responder, measure)
         for responder in asked.responders
     ]
     found = pd.concat(parts, ignore_index=True)
