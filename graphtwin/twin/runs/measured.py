@@ -80,8 +80,10 @@ def fields_twin(
     return _table(asked, fields, stated=method == "average")  # how far twins err was measured of averages alone
 
 
-def _table(asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare: Mapping[str, str] | None = None, stated: bool = True) -> pd.DataFrame:
-    """Units of all responders with what is measured of them, and the fingerprints of who answered."""
+def _table(
+    asked: Answering, measure: Callable[[Responder], pd.DataFrame], rare: Mapping[str, str] | None = None, stated: bool = True
+) -> pd.DataFrame:
+    """Units of all responders with what is measured of them, intervals where these are `stated`, and the fingerprints of who answered."""
     from graphtwin.insilico import with_members
     from graphtwin.twin.agreement import with_intervals
 
