@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -70,7 +71,7 @@ class Monet(Stimulus):
             )
         if screen.shows_movies and frames_of(self.segment_s, screen.frame_rate_hz) < 1:
             raise ValueError(f"monet: segments of {self.segment_s:g} s are less than half a frame. Give longer ones.")
-        if not (_band(self, *_waves(screen)) > 0).any():
+        if not (_band(self.cycles_per_degree, self.octaves, screen) > 0).any():
             raise ValueError(
                 f"monet: no wave of {self.cycles_per_degree:g} cycles per degree within {self.octaves:g} octaves fits the screen of "
                 f"{screen.extent_deg[0]:.0f} x {screen.extent_deg[1]:.0f} degrees. Give a higher frequency or more octaves."
@@ -124,16 +125,18 @@ class Monet(Stimulus):
         return torch.fft.irfft(torch.fft.ifft(drift.mul_(spectra[segment]), dim=1), n=screen.width, dim=2, out=out)
 
 
+@lru_cache(maxsize=8)
 def _waves(screen: Screen) -> tuple[Float[np.ndarray, "1 half"], Float[np.ndarray, "height 1"]]:
     """Frequencies of the waves that fit the screen, cycles per degree rightwards and upwards."""
     down, across = screen.degrees_a_pixel
     return np.fft.rfftfreq(screen.width, across)[None], -np.fft.fftfreq(screen.height, down)[:, None]
 
 
-def _band(stimulus: Monet, x: Float[np.ndarray, "1 half"], y: Float[np.ndarray, "height 1"]) -> Float[np.ndarray, "height half"]:
-    """Amplitude of every wave by its frequency."""
-    frequency = np.hypot(x, y)
-    octave = np.log2(np.where(frequency > 0, frequency, 1e-9) / stimulus.cycles_per_degree) / stimulus.octaves
+@lru_cache(maxsize=64)
+def _band(cycles_per_degree: float, octaves: float, screen: Screen) -> Float[np.ndarray, "height half"]:
+    """Amplitude of every wave by its frequency; kept, for it is the same for all seeds of a series."""
+    frequency = np.hypot(*_waves(screen))
+    octave = np.log2(np.where(frequency > 0, frequency, 1e-9) / cycles_per_degree) / octaves
     return np.where(np.abs(octave) < 1, np.cos(np.pi / 2 * octave) ** 2, 0.0)
 
 
@@ -144,7 +147,8 @@ def _spectra(stimulus: Monet, angles: Float[np.ndarray, " segments"], screen: Sc
     twice = np.where((x == 0) | (x == x[0, -1]) & (screen.width % 2 == 0), 1.0, 2.0)[:, :kept]  # waves that stand for mirror images too
     x = x[:, :kept]
     off = (np.arctan2(y, x) - angles[:, None, None] + np.pi / 2) % np.pi - np.pi / 2
-    amplitude = (_band(stimulus, x, y) * np.exp(-0.5 * (off / np.radians(stimulus.orientation_sd_deg)) ** 2)).astype(np.float32)
+    band = _band(stimulus.cycles_per_degree, stimulus.octaves, screen)[:, :kept]
+    amplitude = (band * np.exp(-0.5 * (off / np.radians(stimulus.orientation_sd_deg)) ** 2)).astype(np.float32)
     white = rng_for(stimulus.seed, "monet", "noise").standard_normal((len(angles), screen.height, screen.width), dtype=np.float32)
     waves = np.fft.rfft2(white)[:, :, :kept] * amplitude
     sd = np.sqrt((np.abs(waves) ** 2 * twice).sum((1, 2), keepdims=True)) / (screen.height * screen.width)

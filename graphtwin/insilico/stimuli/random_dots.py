@@ -78,11 +78,14 @@ class RandomDots(Stimulus):
         step = (self.degrees_per_second / screen.frame_rate_hz) * np.stack([np.cos(heading), np.sin(heading)])
         life_of_age = torch.arange(frames, device=device)[:, None] + torch.as_tensor(first_age, device=device)
         lives, age = life_of_age // life, life_of_age % life
-        born, a_frame = (torch.as_tensor(part, device=device).flatten(1) for part in (drawn[..., :2].transpose(2, 0, 1) * torus, step))
         of_life = (lives * self.dots + torch.arange(self.dots, device=device)).flatten()
-        place = (born[:, of_life] + a_frame[:, of_life] * age.flatten()).view(2, frames, self.dots)
+        born, a_frame = (
+            torch.as_tensor(part, device=device).flatten(1).index_select(1, of_life).view(2, frames, self.dots)
+            for part in (drawn[..., :2].transpose(2, 0, 1) * torus, step)
+        )
+        place = born.add_(a_frame.mul_(age))
         around = torch.as_tensor(torus, device=device)
-        return place - around * ((place / around).floor() + 0.5)
+        return place.sub_((place / around).floor_().add_(0.5).mul_(around))
 
     @classmethod
     def draw(
