@@ -183,6 +183,19 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def unfinished(folder: str | Path) -> Iterator[None]:
+    """Let one command make a finished folder one that goes on: what the block does is done when the folder counts as finished no more.
+
+    Args:
+        folder: Folder that is finished, of a kind that resumes.
+    """
+    folder = Path(folder)
+    with alone(folder):
+        (folder / MANIFEST).unlink()
+        yield
+
+
+@contextmanager
 def amended(folder: str | Path, *files: str) -> Iterator[None]:
     """Let one command add files to a finished folder, or write them again; they are in its manifest when the block has ended well.
 

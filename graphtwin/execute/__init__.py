@@ -8,17 +8,15 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.execute.bounded_threads import threads
-    from graphtwin.execute.dask_cluster import require_cluster
-    from graphtwin.execute.jobs_shared_out import map_jobs
+    from graphtwin.execute.jobs_shared_out import map_jobs, require_scheduler
     from graphtwin.execute.killed import SchedulerGone, WorkersKilled
     from graphtwin.execute.named_randomness import rng_for, seed_for, torch_seeded
 
-__all__ = ["SchedulerGone", "WorkersKilled", "map_jobs", "require_cluster", "rng_for", "seed_for", "threads", "torch_seeded"]
+__all__ = ["SchedulerGone", "WorkersKilled", "map_jobs", "require_scheduler", "rng_for", "seed_for", "threads", "torch_seeded"]
 
 MODULES = {
     "bounded_threads": ["threads"],
-    "dask_cluster": ["require_cluster"],
-    "jobs_shared_out": ["map_jobs"],
+    "jobs_shared_out": ["map_jobs", "require_scheduler"],
     "killed": ["SchedulerGone", "WorkersKilled"],
     "named_randomness": ["rng_for", "seed_for", "torch_seeded"],
 }  # a command that only tells of killed workers needs no numpy

@@ -49,6 +49,22 @@ def map_jobs(
     return _results(in_processes(work, left, common, min(workers, len(left)), in_order))
 
 
+def require_scheduler(scheduler: str) -> None:
+    """Raise where nothing would do the jobs: no Dask scheduler with a worker at an address, no backend of a name.
+
+    Args:
+        scheduler: Address of a Dask scheduler, as tcp://HOST:PORT, or the name of a backend that was registered with joblib.
+    """
+    if "://" in scheduler:
+        from graphtwin.execute.dask_cluster import require_cluster
+
+        require_cluster(scheduler)
+    else:
+        from graphtwin.execute.local_processes import require_backend
+
+        require_backend(scheduler)
+
+
 def _results(numbered: Numbered) -> Iterator[Any]:
     for _, result in numbered:
         yield result

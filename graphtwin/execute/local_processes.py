@@ -66,6 +66,18 @@ def on_backend(
         in_order: Whether results come in the order of the jobs.
     """
     import joblib
+
+    require_backend(backend)
+    pool = joblib.Parallel(n_jobs=workers, backend=backend, return_as="generator" if in_order else "generator_unordered")
+    yield from pool([joblib.delayed(_numbered)(number, work, None, (*common, *job)) for number, job in left.items()])
+
+
+def require_backend(backend: str) -> None:
+    """Raise where no backend of this name was registered with joblib.
+
+    Args:
+        backend: Name of the backend.
+    """
     from joblib.parallel import BACKENDS
 
     if backend not in BACKENDS:
@@ -73,8 +85,6 @@ def on_backend(
             f"scheduler {backend!r}: neither an address, as tcp://HOST:PORT, nor a backend that was registered with joblib "
             f"({', '.join(BACKENDS)}). Give one of these."
         )
-    pool = joblib.Parallel(n_jobs=workers, backend=backend, return_as="generator" if in_order else "generator_unordered")
-    yield from pool([joblib.delayed(_numbered)(number, work, None, (*common, *job)) for number, job in left.items()])
 
 
 def _numbered(number: int, work: Callable[..., Any], shared: Path | None, job: Sequence[Any]) -> tuple[int, Any]:

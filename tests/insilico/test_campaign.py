@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -203,6 +204,21 @@ def test_a_damaged_shard_is_told_and_answered_again(tmp_path, whole, how, monkey
     assert files(tmp_path / "out") == files(whole)
 
 
+@pytest.mark.parametrize("lost", ["cells", "dense.zarr"])
+def test_a_finished_campaign_of_which_something_is_damaged_is_mended_by_resume(tmp_path, whole, lost, caplog):
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    with pytest.raises(FileExistsError, match="a campaign is already there"):
+        run(asked(dense=True, bin_s=0.2), out, resume=True)
+    damaged(max((out / lost).rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0), "cut in half")
+    with pytest.raises(ValueError, match=r"different now: settings.grey_s was 0.5, is 0.25\. Use the same"):
+        run(asked(dense=True, bin_s=0.2, grey_s=0.25), out, resume=True)
+    assert (out / "manifest.json").exists()
+    run(asked(dense=True, bin_s=0.2), out, resume=True)
+    assert f"1 files of a finished campaign are not as they were written ({lost}/" in caplog.text
+    assert files(out) == files(whole)
+
+
 @pytest.mark.parametrize("state", ["rest", "running"])
 def test_a_campaign_that_lost_a_shard_gives_no_shifted_answers(tmp_path, state):
     folder = run(asked(), tmp_path / "out")
@@ -294,6 +310,12 @@ def test_a_column_that_cells_lack_is_told_with_those_that_they_have(whole):
         read_answers(whole, "a/b", "rest", column="meen")
     with pytest.raises(ValueError, match=r"has no column 'mean_spread'.* several twins give mean_spread"):
         read_answers(whole, "a/b", "rest", column="mean_spread")
+
+
+def test_a_scheduler_that_is_none_is_refused_before_the_folder_is_begun(tmp_path):
+    with pytest.raises(ValueError, match=r"scheduler '127.0.0.1:1': neither an address, as tcp://HOST:PORT, nor a backend"):
+        run(asked(), tmp_path / "out", scheduler="127.0.0.1:1")
+    assert not (tmp_path / "out").exists()
 
 
 def test_dense_arrays_without_the_package_are_refused_with_what_installs_it(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STIMULI = "stimuli.parquet"  # table of the stimuli by their numbers
 NO_CELLS = "has no cells of responder {!r} in state {!r}. Give names that its units.parquet and campaign.toml have."
-SHARDS_GONE = "shards are missing. Copy the folder again, or run the campaign again with --force."
+SHARDS_GONE = "shards are missing. Copy the folder again, or give the command of the campaign with --resume, which answers them again."
 
 
 def read_cells(

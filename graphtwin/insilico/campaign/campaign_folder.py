@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,17 @@ from typing import Any
 import pandas as pd
 
 from graphtwin import artifacts
-from graphtwin.config import changed_settings, dump_toml
-from graphtwin.execute import map_jobs, require_cluster
-from graphtwin.folders import WORK, written
+from graphtwin.config import changed_settings, dump_toml, read_toml
+from graphtwin.execute import map_jobs, require_scheduler
+from graphtwin.folders import WORK, changed_files, unfinished, written
 from graphtwin.insilico.campaign.answers_read import STIMULI
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
 from graphtwin.insilico.campaign.campaign_plan import Plan, plan_of
 from graphtwin.insilico.campaign.cells import answer_shard
 from graphtwin.insilico.campaign.dense_responses import DENSE, require_dense, write_dense
-from graphtwin.insilico.campaign.shard_files import missing_shards, write_shard
+from graphtwin.insilico.campaign.shard_files import CELLS, missing_shards, write_shard
 from graphtwin.insilico.responders import Responder
-from graphtwin.kinds import CAMPAIGN
+from graphtwin.kinds import CAMPAIGN, is_finished, kind_of
 from graphtwin.schema import UNIT_KEY
 
 BEGUN = Path(WORK) / "begun.json"  # file of what a campaign was begun with; one that goes on must be the same
@@ -65,13 +66,15 @@ def run_campaign(
     out = Path(out)
     if config.dense:
         require_dense()
-    if scheduler is not None and "://" in scheduler:
-        require_cluster(scheduler)
+    if scheduler is not None:
+        require_scheduler(scheduler)
+    if resume:
+        _reopen(out, config, responders, identity)
     with written(out, CAMPAIGN, resume, force, inputs=[*inputs, config.units]) as begin:
         plan = plan_of(config, responders, origin)
         facts = _facts(plan, identity)
         if resume and (out / BEGUN).exists():
-            _require_same(out, facts)
+            _require_same(out, json.loads((out / BEGUN).read_text(encoding="utf-8")), facts)
         begin()
         artifacts.write_json(facts, out / BEGUN)
         tell(str(plan))
@@ -109,9 +112,48 @@ def _facts(plan: Plan, identity: Mapping[str, str]) -> dict[str, Any]:
     return json.loads(json.dumps({"settings": settings, "identity": dict(identity), "units": units}))
 
 
-def _require_same(out: Path, facts: dict[str, Any]) -> None:
+def _reopen(out: Path, config: CampaignConfig, responders: Sequence[Responder], identity: Mapping[str, str]) -> None:
+    """Let a finished campaign go on of which cells are lost or damaged, which are removed once it is known to be the same campaign.
+
+    Args:
+        out: Folder of the campaign; nothing is done where it has not finished, or all of its cells are as they were written.
+        config: Settings of the campaign.
+        responders: Responders that there are.
+        identity: What tells the responders from others.
+    """
+    if not is_finished(out) or kind_of(out) is not CAMPAIGN:
+        return
+    known = {name: how for name, how in changed_files(out).items() if how != "not registered"}
+    lost = {name: how for name, how in known.items() if name.startswith((f"{CELLS}/", f"{DENSE}/"))}
+    if not lost:
+        return
+    before = _facts_of(out)
+    _require_same(out, before, _facts(plan_of(config, responders), identity))
+    named = "; ".join(f"{name}: {how}" for name, how in list(lost.items())[:4])
+    log.warning("%s: %d files of a finished campaign are not as they were written (%s); they are made again.", out, len(lost), named)
+    with unfinished(out):
+        artifacts.write_json(before, out / BEGUN)
+        for name in lost:
+            (out / name).unlink(missing_ok=True)
+        if any(name.startswith(DENSE) for name in lost):
+            shutil.rmtree(out / DENSE)
+
+
+def _facts_of(out: Path) -> dict[str, Any]:
+    """The facts of a finished campaign, from the tables that say them."""
+    config = CampaignConfig.model_validate(read_toml(out / "campaign.toml"))
+    units = pd.read_parquet(out / "units.parquet")
+    provenance = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    return {
+        "settings": json.loads(json.dumps(config.model_dump(mode="json", exclude={"units"}))),
+        "identity": provenance["inputs"],
+        "units": {str(name): of[UNIT_KEY].to_numpy().tolist() for name, of in units.groupby("responder", sort=False)},
+    }
+
+
+def _require_same(out: Path, before: dict[str, Any], facts: dict[str, Any]) -> None:
     """Raise where a campaign that is to go on was begun with something else."""
-    before = json.loads((out / BEGUN).read_text(encoding="utf-8"))
+    before = dict(before)
     then, now = before.pop("units"), facts["units"]
     changed = changed_settings(before, {name: facts[name] for name in before})
     changed += [f"the units of {name}" for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]

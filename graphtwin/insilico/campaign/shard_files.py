@@ -87,8 +87,8 @@ def rows_of(path: Path) -> int:
 
 def _damaged(path: Path) -> ValueError:
     return ValueError(
-        f"{path}: is cut short or damaged ({path.stat().st_size} bytes). Copy the folder again; a campaign that has not finished goes on "
-        "with --resume, one that has is run again with --force."
+        f"{path}: is cut short or damaged ({path.stat().st_size} bytes). Copy the folder again, or give the command of the campaign "
+        "with --resume, which answers these cells again."
     )
 
 
