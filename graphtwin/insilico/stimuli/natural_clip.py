@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from graphtwin.insilico.stimuli.parameters import Seconds
-from graphtwin.insilico.stimuli.picture_files import in_contrast, read_pictures
+from graphtwin.insilico.stimuli.picture_files import in_contrast, read_pictures, require_pictures
 from graphtwin.insilico.stimuli.screen import Screen
 from graphtwin.insilico.stimuli.stimulus import Stimulus
 
@@ -46,6 +46,16 @@ class NaturalClip(Stimulus):
         """Yes."""
         return True
 
+    def check(self, screen: Screen) -> None:
+        """Raise where the file has not as many frames."""
+        super().check(screen)
+        require_pictures(self.path, slice(self.first_frame, self.first_frame + self._of_file(self.frames(screen), screen)[-1] + 1))
+
+    def _of_file(self, frames: int, screen: Screen) -> list[int]:
+        """The frame of the file, from the first that is shown, in every frame of the screen."""
+        a_frame = self.frames_per_second / screen.frame_rate_hz
+        return [math.floor(frame * a_frame + 1e-6) for frame in range(frames)]  # a rate that is no binary fraction stays in step
+
     @classmethod
     def draw(
         cls, stimuli: Sequence[Self], screen: Screen, frames: int, device: str | torch.device
@@ -55,8 +65,7 @@ class NaturalClip(Stimulus):
 
         found = torch.empty(len(stimuli), frames, screen.height, screen.width, device=device)
         for clip, stimulus in zip(found, stimuli, strict=True):
-            a_frame = stimulus.frames_per_second / screen.frame_rate_hz
-            shown = [math.floor(frame * a_frame + 1e-6) for frame in range(frames)]  # a rate that is no binary fraction stays in step
+            shown = stimulus._of_file(frames, screen)
             pictures = read_pictures(stimulus.path, slice(stimulus.first_frame, stimulus.first_frame + shown[-1] + 1))
             fitted = in_contrast(pictures, stimulus.black, stimulus.white, screen, stimulus.path).to(device)
             torch.index_select(fitted, 0, torch.tensor(shown, device=device), out=clip)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from graphtwin.artifacts import ARRAYS, require_new, write_atomic
 from graphtwin.insilico.stimuli.parameters import Seconds
-from graphtwin.insilico.stimuli.picture_files import in_contrast, read_pictures
+from graphtwin.insilico.stimuli.picture_files import in_contrast, read_pictures, require_pictures
 from graphtwin.insilico.stimuli.screen import Screen
 from graphtwin.insilico.stimuli.stimulus import Stimulus
 
@@ -46,6 +46,11 @@ class NaturalImage(Stimulus):
     def moves(self) -> bool:
         """No."""
         return False
+
+    def check(self, screen: Screen) -> None:
+        """Raise where the file has no picture of this number."""
+        super().check(screen)
+        require_pictures(self.path, [self.number])
 
     @classmethod
     def draw(

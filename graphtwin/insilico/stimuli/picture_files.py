@@ -28,10 +28,32 @@ def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndar
         path: A .npy of pictures [pictures rows columns], or a folder of images, in the order of their names.
         numbers: Numbers of the pictures, from 0.
     """
+    album = _album(path)
+    return [_image(entry) if isinstance(entry, Path) else np.asarray(entry) for entry in _chosen(album, numbers, path)]
+
+
+def require_pictures(path: str, numbers: Sequence[int] | slice) -> None:
+    """Raise where a file or folder has not these pictures; none is read, and what a place holds is looked up once while it stays as it is.
+
+    Args:
+        path: A .npy of pictures [pictures rows columns], or a folder of images, in the order of their names.
+        numbers: Numbers of the pictures, from 0.
+    """
+    place = Path(path)
+    changed = place.stat().st_mtime_ns if place.exists() else 0
+    _chosen(range(_n_pictures(path, changed)), numbers, path)
+
+
+@lru_cache(maxsize=64)
+def _n_pictures(path: str, changed: int) -> int:
+    return len(_album(path))
+
+
+def _album(path: str) -> Sequence[Path] | Num[np.ndarray, "pictures _ _"]:
+    """The images of a folder as files, or an array of pictures that is not read yet."""
     place = Path(path)
     if place.is_dir():
-        files = _files(place)
-        return [_image(file) for file in _chosen(files, numbers, path)]
+        return _files(place)
     if place.suffix != ".npy":
         raise ValueError(f"{path}: no .npy and no folder of images. Give one of them.")
     if not place.is_file():
@@ -39,7 +61,7 @@ def read_pictures(path: str, numbers: Sequence[int] | slice) -> list[Num[np.ndar
     album = np.load(place, mmap_mode="r")
     if album.ndim != 3:
         raise ValueError(f"{path}: an array of shape {album.shape}. Give grey levels [pictures rows columns].")
-    return [np.asarray(picture) for picture in _chosen(album, numbers, path)]
+    return np.asarray(album)
 
 
 def has_images(folder: Path) -> bool:
