@@ -15,6 +15,7 @@ from graphtwin.config import nearest_of
 UNIT_KEY = ["session", "scan_idx", "unit_id"]  # columns that name a unit, which is one mask of one scan
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
 ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # columns that name a response, which is of one cell to one orientation
+IMAGED_AT = ["x_um", "y_um", "z_um"]  # columns of the place of a unit in the coordinates of its recording, such as those of the motors
 POSITION = ["x_um", "depth_um", "z_um"]  # columns of a position in the pia frame: depth 0 is the pia
 TWIN, TWIN_CORE = "twin", "twin_core"  # columns of the fingerprints of the twin that told a row, and of its core
 DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean response to a drift of 22.5 degrees

@@ -315,13 +315,13 @@ def test_a_column_that_cells_lack_is_told_with_those_that_they_have(whole):
 def test_pictures_that_a_file_lacks_are_told_before_anything_is_shown(tmp_path):
     album = str(tmp_path / "album.npy")
     pictures = {"kind": "natural_image", "path": album, "duration_s": 1.0, "series": {"number": [0, 1, 5]}}
-    with pytest.raises(FileNotFoundError, match="album.npy: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"album\.npy: no such file"):
         run(asked(stimuli=(pictures,)), tmp_path / "out")
     np.save(album, np.zeros((4, 6, 8)))
-    with pytest.raises(ValueError, match="stimulus 2 of 3 to a/b: .*no picture of number 5 .1 of 1 asked for., of 4 from 0"):
+    with pytest.raises(ValueError, match=r"stimulus 2 of 3 to a/b: .*no picture of number 5 .1 of 1 asked for., of 4 from 0"):
         run(asked(stimuli=(pictures,)), tmp_path / "out")
     clips = {"kind": "natural_clip", "path": album, "duration_s": 1.0}
-    with pytest.raises(ValueError, match="stimulus 0 of 1 to a/b: .*pictures up to number 29 are asked for, of 4"):
+    with pytest.raises(ValueError, match=r"stimulus 0 of 1 to a/b: .*pictures up to number 29 are asked for, of 4"):
         run(asked(stimuli=(clips,)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -13,6 +13,7 @@ import pytest
 import graphtwin
 from graphtwin.insilico.campaign import read_answers, read_cells
 from graphtwin.insilico.stimuli import from_toml
+from graphtwin.schema import IMAGED_AT
 from graphtwin.twin.runs import load_twin, next_stimuli, train_twin, train_twins
 from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
 from tests.pipeline.test_twin import command as any_command
@@ -46,10 +47,11 @@ def test_tuning_of_one_twin_has_units_in_its_names_and_names_the_twin(twins: Pat
     assert list(table)[:4] == KEYS
     assert {"orientation_deg", "direction_deg", "orientation_q", "spatial_frequency_cpd", "temporal_frequency_hz", "f1_f0"} <= set(table)
     assert not [name for name in table if name.endswith("_spread")]
+    assert table[IMAGED_AT].notna().all(axis=None)  # the recordings say where their units lie
     assert table[["twin", "twin_core"]].drop_duplicates().to_dict("records") == [json.loads((run / "fingerprint.json").read_text())]
     one = command("tune", run, "--animal", "dynamic2-1-1-Video-00", "--what", "latency", "--out", tmp_path / "l.parquet")
     assert "4 units; medians" in one
-    assert list(pd.read_parquet(tmp_path / "l.parquet")) == [*KEYS, "latency_s", "time_to_peak_s", "twin", "twin_core"]
+    assert list(pd.read_parquet(tmp_path / "l.parquet")) == [*KEYS, *IMAGED_AT, "latency_s", "time_to_peak_s", "twin", "twin_core"]
     assert "'dynamic2' is none of 2" in command("tune", run, "--animal", "dynamic2", "--out", tmp_path / "n.csv")
     assert "state names 'runing'" in command("tune", run, "--state", "runing=1", "--out", tmp_path / "n.csv")
     state = command("tune", run, "--what", "latency", "--state", "running=2", "--out", tmp_path / "s.csv")
@@ -61,7 +63,7 @@ def test_several_twins_answer_together_and_each_number_has_their_spread(twins: P
     assert "exit 0" in command("tune", twins, "--what", "latency", "--out", tmp_path / "t.csv")
     table = pd.read_csv(tmp_path / "t.csv")
     assert list(table) == [
-        *KEYS, "latency_s", "latency_s_spread", "time_to_peak_s", "time_to_peak_s_spread", "twin", "twin_core",
+        *KEYS, *IMAGED_AT, "latency_s", "latency_s_spread", "time_to_peak_s", "time_to_peak_s_spread", "twin", "twin_core",
     ]  # fmt: skip
     members = [graphtwin.twin.tune(twins / f"seed-{seed}", ("latency",))["latency_s"] for seed in (0, 1)]
     np.testing.assert_allclose(table["latency_s_spread"], np.std(members, axis=0, ddof=1), atol=1e-6)

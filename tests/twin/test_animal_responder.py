@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,11 @@ import torch
 
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import torch_seeded
-from graphtwin.insilico import DifferentiableResponder, checked
+from graphtwin.insilico import DifferentiableResponder, checked, placed_units
+from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.twin.data import Scales, Window
 from graphtwin.twin.fit.animal_responder import AnimalResponder
-from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal
+from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, read_twin, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
@@ -90,3 +93,19 @@ def test_the_gradient_is_the_slope_of_the_answers(rate):
     (slope,) = torch.autograd.grad(animal.drive(shown, {"running": 11.0}).sum(), shown)
     up, down = (animal.respond_clips(clips + step * along, {"running": 11.0}).sum(dtype=np.float64) for step in (0.05, -0.05))
     assert float((slope.numpy() * along).sum()) == pytest.approx((up - down) / 0.1, rel=0.03)
+
+
+def test_a_twin_keeps_where_its_units_lie_and_says_it_of_no_animal_whose_recording_does_not(tmp_path):
+    animal = random_twin()
+    assert list(placed_units(read_back(animal, tmp_path / "unplaced.pt"))) == UNIT_KEY
+    known = animal.fitted.animals["random"]
+    place = np.random.default_rng(2).uniform(0, 500, (UNITS, 3))
+    known.units[IMAGED_AT] = place
+    found = placed_units(read_back(animal, tmp_path / "placed.pt"))
+    np.testing.assert_array_equal(found[IMAGED_AT], place)
+    np.testing.assert_array_equal(found[UNIT_KEY], known.units[UNIT_KEY])
+
+
+def read_back(animal: AnimalResponder, path: Path) -> AnimalResponder:
+    write_twin(animal.fitted, path)
+    return AnimalResponder(read_twin(path), "random")

@@ -21,7 +21,7 @@ from graphtwin.insilico.campaign.campaign_plan import Plan, plan_of
 from graphtwin.insilico.campaign.cells import answer_shard
 from graphtwin.insilico.campaign.dense_responses import DENSE, require_dense, write_dense
 from graphtwin.insilico.campaign.shard_files import CELLS, missing_shards, write_shard
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, placed_units
 from graphtwin.kinds import CAMPAIGN, is_finished, kind_of
 from graphtwin.schema import UNIT_KEY
 
@@ -169,7 +169,7 @@ def _write_tables(out: Path, plan: Plan, facts: dict[str, Any]) -> None:
     rows = [{"stimulus": at, **_flat(stimulus.model_dump(mode="json"))} for at, stimulus in enumerate(asked.stimuli)]
     artifacts.write_parquet(pd.DataFrame(rows), out / STIMULI)
     units = [
-        responder.units[UNIT_KEY].iloc[columns].assign(responder=responder.name)
+        placed_units(responder).iloc[columns].assign(responder=responder.name)
         for responder, columns in zip(asked.responders, asked.columns, strict=True)
     ]
     artifacts.write_parquet(pd.concat(units, ignore_index=True), out / "units.parquet")

@@ -16,6 +16,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
 from graphtwin.insilico.responders import Responder
 from graphtwin.insilico.stimuli import DriftingGrating
+from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
@@ -160,7 +161,7 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
             log.warning(
                 "%s: %d of %d units give the same answer to all gratings: nothing is told of them.", responder.name, alike, len(found)
             )
-        tables.append(pd.concat([responder.units.assign(animal=responder.name), found], axis=1))
+        tables.append(pd.concat([responder.units[UNIT_KEY].assign(animal=responder.name), found], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 

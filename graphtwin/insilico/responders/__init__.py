@@ -15,7 +15,7 @@ from graphtwin.insilico.responders.responder import (
 )
 from graphtwin.insilico.responders.subprocess_responder import SubprocessResponder
 from graphtwin.insilico.responders.torch_responder import TorchResponder
-from graphtwin.insilico.responders.unit_tables import units_in
+from graphtwin.insilico.responders.unit_tables import placed_units, units_in
 
 __all__ = [
     "Checked",
@@ -29,6 +29,7 @@ __all__ = [
     "checked",
     "described",
     "differentiable",
+    "placed_units",
     "require_answers",
     "require_differentiable",
     "state_channels",

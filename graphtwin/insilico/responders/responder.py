@@ -26,7 +26,7 @@ class Responder(Protocol):
 
     Attributes:
         name: Name of the animal, or of whatever answers.
-        units: Units that answer, one row each with its key, in the order of the answers.
+        units: Units that answer, one row each with its key, in the order of the answers; x_um, y_um, z_um too, where known.
         frame_rate_hz: Frames a second of the videos; NaN for a responder that knows single pictures only.
         size: Height and width of the videos, pixels.
         grey: Mean and standard deviation of the grey levels that the responder is used to.

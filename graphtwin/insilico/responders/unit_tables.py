@@ -1,4 +1,4 @@
-"""Tables of units that somebody asks for, as files."""
+"""Tables of units: those that somebody asks for, as files, and those that answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from graphtwin.schema import UNIT_KEY, as_ids, require_columns
+from graphtwin.insilico.responders.responder import Responder
+from graphtwin.schema import IMAGED_AT, UNIT_KEY, as_ids, require_columns
 
 
 def units_in(path: str | Path) -> pd.DataFrame:
@@ -20,3 +21,13 @@ def units_in(path: str | Path) -> pd.DataFrame:
     table = read_file(Path(path))
     require_columns(table, UNIT_KEY, str(path))
     return pd.DataFrame({name: as_ids(table[name], f"{path}: {name}") for name in UNIT_KEY}).drop_duplicates(ignore_index=True)
+
+
+def placed_units(responder: Responder) -> pd.DataFrame:
+    """The keys of the units of a responder in the order of their answers, and x_um, y_um, z_um where it says of any where it lies.
+
+    Args:
+        responder: Responder whose units are told.
+    """
+    placed = set(IMAGED_AT) <= set(responder.units) and responder.units[IMAGED_AT].notna().all(axis=1).any()
+    return responder.units[[*UNIT_KEY, *(IMAGED_AT if placed else [])]].reset_index(drop=True)

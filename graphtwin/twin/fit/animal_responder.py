@@ -28,7 +28,7 @@ class AnimalResponder:
 
     @property
     def units(self) -> pd.DataFrame:
-        """session, scan_idx, unit_id in the order of the responses."""
+        """session, scan_idx, unit_id in the order of the responses, and x_um, y_um, z_um, NaN where the recording does not say."""
         return self.fitted.animals[self.name].units
 
     @property

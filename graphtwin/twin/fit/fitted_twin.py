@@ -13,14 +13,14 @@ import torch
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.sources.formats import Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
 from graphtwin.twin.fit.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.settings import FoundationConfig
 
-FORMAT = "graphtwin functional twin 9"
+FORMAT = "graphtwin functional twin 10"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class KnownAnimal:
     """What a twin knows of an animal it was fitted on.
 
     Attributes:
-        units: session, scan_idx, unit_id in the order of the responses.
+        units: session, scan_idx, unit_id in the order of the responses, and x_um, y_um, z_um, NaN where the recording does not say.
         scales: Scales of the training trials.
         behaviour: Names of the channels of behaviour.
         frame_rate_hz: Frames a second of the recording; NaN for pictures.
@@ -107,7 +107,7 @@ def fitted_of(trained: Trained) -> FittedTwin:
     for name, (training, validation) in trained.clips.items():
         first = training.read(int(training.rows[0]), 0, 1)
         size = (first.video.shape[2], first.video.shape[3])
-        units = training.recording.units[UNIT_KEY].reset_index(drop=True)
+        units = training.recording.units[[*UNIT_KEY, *IMAGED_AT]].reset_index(drop=True)
         recording = training.recording
         used = frozenset(training.repeats()) | frozenset(validation.repeats())
         rate, monitor = float(recording.frame_rate_hz), monitor_of(recording, trained.config)
@@ -167,6 +167,7 @@ def plain_animal(seen: KnownAnimal) -> dict[str, Any]:
     scales = seen.scales
     return {
         "units": {name: torch.from_numpy(seen.units[name].to_numpy(np.int64)) for name in UNIT_KEY},
+        "imaged_at": torch.from_numpy(seen.units.reindex(columns=IMAGED_AT).to_numpy(np.float64)),
         "video": list(scales.video),
         "responses": torch.from_numpy(scales.responses),
         "origin": torch.from_numpy(scales.origin),
@@ -193,6 +194,7 @@ def _seen(values: dict[str, Any]) -> KnownAnimal:
         (values["negative"][0], values["negative"][1], values["negative"][2]),
     )
     units = pd.DataFrame({name: values["units"][name].numpy() for name in UNIT_KEY})
+    units[IMAGED_AT] = values["imaged_at"].numpy()
     size = (values["size"][0], values["size"][1])
     monitor, training = Monitor.model_validate(values["monitor"]), frozenset(values["training"])
     return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, monitor, training)

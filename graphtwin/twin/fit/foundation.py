@@ -16,6 +16,7 @@ from torch import nn
 from graphtwin import parallel
 from graphtwin.coordinates import Monitor, frames_of
 from graphtwin.execute import rng_for, seed_for, torch_seeded
+from graphtwin.schema import IMAGED_AT
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, Clips, Window, clips_of, locate_fields
@@ -176,7 +177,7 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
     """What an animal's part of the model begins with: fields by reverse correlation, mean responses, positions in cortex."""
     units = clips.recording.units
-    place = units[["x_um", "y_um", "z_um"]].to_numpy(np.float64)
+    place = units[IMAGED_AT].to_numpy(np.float64)
     known = np.isfinite(place).all() and len(units) > 4
     cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
     total, count = np.zeros(len(units)), np.zeros(len(units))

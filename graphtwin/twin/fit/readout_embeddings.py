@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.fit.fitted_twin import FittedTwin
 from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
 from graphtwin.twin.model import MODULATORS
@@ -45,7 +46,7 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
         columns = np.where(differs, own / np.where(differs, length, 1.0), 0.0).astype(np.float32)
         position = readout.mean_positions().detach().numpy()
         known = fitted.twin.animal(name).reliability.double().cpu().numpy()
-        told = seen.units.assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
+        told = seen.units[UNIT_KEY].assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
         told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1], **seen.monitor.stamp())
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
     return pd.concat(tables, ignore_index=True)
