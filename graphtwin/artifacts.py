@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Libraries whose versions go into provenance: those that can change a number.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "torch", "torch-geometric", "pydantic")
 TABLES, ARRAYS = (".parquet", ".csv"), (".npy",)  # endings of the files that commands write beside folders
+PAGES = (".html",)  # endings of files of pages
 WRITING = ".writing-"  # how the names of files and folders begin that are not whole yet
 SYNCED_AT_ONCE = 16  # files that wait for the disk together: it then takes a tenth of the time of one after the other
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # numbers of the errors of a disk, or of a share of it, that takes no more
@@ -44,7 +45,7 @@ def require_new(path: Path, suffixes: tuple[str, ...] = TABLES, force: bool = Fa
         inputs: Files that the command reads, of which the file must be none.
     """
     if path.suffix not in suffixes:
-        what, article = ("array", "an") if suffixes == ARRAYS else ("table", "a")
+        what, article = ("array", "an") if suffixes == ARRAYS else ("page", "a") if suffixes == PAGES else ("table", "a")
         raise ValueError(f"{path}: {path.suffix or 'no suffix'} is no {what} this writes. Name {article} {' or '.join(suffixes)} file.")
     if path.is_dir():
         raise FileExistsError(f"{path}: is a folder. Name a file.")

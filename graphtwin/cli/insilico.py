@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLES = (
-    "tune runs/core --out tuning.csv",
+    "tune runs/core --out tuning.csv --page tuning.html",
     "tune runs/core --what direction --what size --what contrast --what latency --state running=20 --out tuning.csv",
     "tune runs/three --animal dynamic1-1-1-Video-0f2a --out with_spread.parquet",
     "tune runs/core --what adaptation --what adapter --out adaptation.csv",
     "fields runs/core --out fields.csv",
+    "fields runs/core --out fields.csv --page fields.html",
     "fields runs/core --method gradient --out fields.csv",
     "fields runs/core --method covariance --state running=20 --out subspaces.csv",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
@@ -57,6 +58,7 @@ States = Annotated[
     typer.Option(metavar="CHANNEL=NUMBER", help="State in which all is seen, as running=20 (default: rest); may be repeated."),
 ]
 Table = Annotated[Path, typer.Option(help="File for the table, a row a unit: .parquet or .csv.")]
+Page = Annotated[Path | None, typer.Option(help="File for a page of the table, .html: numbers, maps over cortex and screen.")]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,6 +84,7 @@ def _tune(
         ),
     ] = None,
     animal: Animal = None,
+    page: Page = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -95,6 +98,7 @@ def _tune(
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force)
+        _require_page(page, force)
         channels = _channels(state or [])
         require_twins(run, device=device)
         from graphtwin.twin.runs import tune_twin
@@ -102,6 +106,7 @@ def _tune(
         chosen = [str(one) for one in what] if what else ["direction"]
         table = tune_twin(run, chosen, channels, animal, device, progress=True)
         write_table(table, out)
+        _write_page(table, out, page)
         typer.echo(f"{out}: {len(table)} units; {_told(table)}")
 
 
@@ -118,6 +123,7 @@ def _fields(
     ] = "average",
     state: States = None,
     animal: Animal = None,
+    page: Page = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -126,11 +132,13 @@ def _fields(
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force)
+        _require_page(page, force)
         require_twins(run, device=device)
         from graphtwin.twin.runs import fields_twin
 
         table = fields_twin(run, method, animal, device, True, _channels(state or []))
         write_table(table, out)
+        _write_page(table, out, page)
         known = int(table["field_x_deg"].notna().sum())
         told = f"; {medians(table, ('field_sd_major_deg', 'field_sd_minor_deg'))}" if known else ""
         typer.echo(f"{out}: {known} of {len(table)} units have a field{told}")
@@ -226,6 +234,24 @@ def _campaign(
         )
         page = folder / "report.html" if as_written(folder, "report.html") else write_report(folder)
         typer.echo(f"{folder}: done; {page} shows it, and `graphtwin.insilico.campaign.read_cells` reads the cells")
+
+
+def _require_page(page: Path | None, force: bool) -> None:
+    """Raise, before anything is measured, where a page that is asked for cannot be drawn or is there already."""
+    if page is not None:
+        from graphtwin.artifacts import PAGES, require_new
+        from graphtwin.extras import require_packages
+
+        require_new(page, PAGES, force)
+        require_packages("--page", "matplotlib", "jinja2")
+
+
+def _write_page(table: pd.DataFrame, out: Path, page: Path | None) -> None:
+    if page is not None:
+        from graphtwin.report import write_measured
+
+        write_measured(table, out.name, page)
+        typer.echo(f"{page}: shows it")
 
 
 def _channels(state: list[str]) -> dict[str, float] | None:

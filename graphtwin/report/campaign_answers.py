@@ -11,7 +11,6 @@ from jaxtyping import Float, Int64
 
 from graphtwin.insilico.campaign import read_answers
 from graphtwin.report.folder import RunFolder
-from graphtwin.schema import UNIT_KEY
 
 MOST_CELLS = 4_000_000  # answers of one responder in one state that are in memory at once, at most; of more units some are shown
 
@@ -24,7 +23,7 @@ class StateAnswers:
         responder: Name of the responder.
         state: Name of the state.
         channels: Channels of behaviour that the state sets, in recorded units.
-        units: Keys of the units that are shown, in the order of the answers.
+        units: Keys of the units that are shown, in the order of the answers, and where they lie, where that is known.
         n_units: Number of units of the responder in the campaign.
         mean: Mean answers.
         spread: Standard deviation of the mean over the twins of an ensemble; none where one responder answered.
@@ -57,9 +56,8 @@ def answers_in(run: RunFolder) -> list[StateAnswers]:
             read = (run.path, str(responder), state["name"], rows.tolist())
             spread = read_answers(*read, "mean_spread") if _keeps_spread(run) else None
             mean = read_answers(*read)
-            found.append(
-                StateAnswers(str(responder), state["name"], state.get("channels", {}), of[UNIT_KEY].iloc[rows], len(of), mean, spread)
-            )
+            shown, channels = of.drop(columns="responder").iloc[rows], state.get("channels", {})
+            found.append(StateAnswers(str(responder), state["name"], channels, shown, len(of), mean, spread))
     return found
 
 

@@ -13,11 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from graphtwin.report.campaign_answers import StateAnswers
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, RULE, VERMILLION
+from graphtwin.report.figures.place_figures import draw_cortex, draw_mosaic, fields_of_places, preferences
 from graphtwin.report.words import join_words, number_text, plain
+from graphtwin.schema import UNIT_KEY
 
 OF_STATES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)  # colours of states, in their order
 POLAR_UNITS, POLAR_PER_ROW = 12, 4  # units whose direction tuning is drawn, and those of a row
-FEWEST_DIRECTIONS = 4
+FEWEST_DIRECTIONS, HALF_CIRCLE = 4, 180.0
+FEWEST_PLACES = 9
 MOST_PANELS, MOST_ROWS, MOST_COLUMNS = 3, 300, 400  # responders, units and stimuli of the map of answers, at most
 BINS = 60  # bins of the histogram of answers
 
@@ -55,14 +58,14 @@ def draw_directions(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> B
             axes.tick_params(axis="y", labelsize=6)
             axes.grid(color=RULE, linewidth=0.6)
             axes.spines["polar"].set_color(RULE)
-            key = "-".join(str(part) for part in names[name].units.iloc[at])
+            key = _key(names[name], at)
             axes.set_title(plain(key), fontsize=7.5, loc="center")
         if len(states) > 1:
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(states))
 
     _, name, at = best[0]
     curve = curves[name, first][:, at]
-    key = "-".join(str(part) for part in names[name].units.iloc[at])
+    key = _key(names[name], at)
     sentence = (
         f"Unit {key} is moved most by direction: it answers {number_text(curve.max())} to {degrees[curve.argmax()]:g}° and "
         f"{number_text(curve.min())} to {degrees[curve.argmin()]:g}°."
@@ -75,6 +78,52 @@ def draw_directions(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> B
     )
     svg = draw_svg("directions", title, (WIDTH, 1.9 * n_rows + 0.3), fill)
     return Drawn("directions", title, sentence, caption, svg, ("stimuli.parquet", "units.parquet"))
+
+
+def draw_tuning_over_cortex(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> Block:
+    """Orientation and direction that units of the first responder prefer, where they lie in cortex; in the first state.
+
+    Args:
+        answers: Answers of every responder in every state.
+        stimuli: Table of the stimuli, a row each.
+    """
+    directions = _directions(stimuli)
+    if directions is None or np.ptp(directions.dropna()) <= HALF_CIRCLE:
+        return Absent("cortex", "Preference over the cortex", f"no kind of stimulus is shown in {FEWEST_DIRECTIONS} directions all around.")
+    degrees, curves = _curves(answers[:1], directions)
+    return draw_cortex(answers[0].units, preferences(degrees, curves[answers[0].responder, answers[0].state]))
+
+
+def draw_fields(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> Block:
+    """Fields of the units of the first responder from the kind of stimulus that is shown at most places; in the first state.
+
+    Args:
+        answers: Answers of every responder in every state.
+        stimuli: Table of the stimuli, a row each.
+    """
+    placed = _places(stimuli)
+    if placed is None:
+        return Absent("mosaic", "Mosaic of receptive fields", f"no kind of stimulus is shown at {FEWEST_PLACES} places or more.")
+    kind, places = placed
+    mean = [answers[0].mean[rows].mean(0, dtype=np.float64) for rows in places.groupby(["x", "y"]).indices.values()]
+    x, y = np.array(list(places.groupby(["x", "y"]).indices)).T
+    rows = np.array(mean)
+    return draw_mosaic(fields_of_places(x, y, rows), f"from its answers to {kind} at {len(x)} places")
+
+
+def _places(stimuli: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
+    """The kind of stimulus that is shown at most places, and the place of each stimulus, NaN of other kinds; None where places are few."""
+    found = []
+    for kind, of in stimuli.groupby("kind", sort=False):
+        for prefix in ("", "aperture."):
+            names = [f"{prefix}{name}" for name in ("x_deg", "y_deg")]
+            if set(names) <= set(of) and len(of[names].dropna().drop_duplicates()) >= FEWEST_PLACES:
+                found.append((str(kind), of[names].set_axis(["x", "y"], axis=1).reindex(stimuli.index)))
+    return max(found, key=lambda pair: len(pair[1].drop_duplicates()), default=None)
+
+
+def _key(of: StateAnswers, at: int) -> str:
+    return "-".join(str(part) for part in of.units[UNIT_KEY].iloc[at])
 
 
 def _directions(stimuli: pd.DataFrame) -> pd.Series | None:

@@ -46,6 +46,8 @@ def render_campaign(run: RunFolder) -> str:
     if stimuli is not None and answers:
         figures = [
             campaign_figures.draw_directions(answers, stimuli),
+            campaign_figures.draw_tuning_over_cortex(answers, stimuli),
+            campaign_figures.draw_fields(answers, stimuli),
             campaign_figures.draw_map(answers, told),
             campaign_figures.draw_histogram(answers),
         ]
