@@ -104,36 +104,8 @@ def _table(
 
 
 def _units(asked: Answering) -> pd.DataFrame:
-    """session, scan_idx, unit_id, animal of all units that answer."""
-    return pd.concat([each.units[UNIT_KEY].assign(animal=each.name) for each in asked.responders], ignore_index=True)
     """session, scan_idx, unit_id, animal of all units that answer, and x_um, y_um, z_um where recordings say where they lie."""
     from graphtwin.insilico import placed_units
 
     found = pd.concat([placed_units(each).assign(animal=each.name) for each in asked.responders], ignore_index=True)
     return found[[*UNIT_KEY, "animal", *(name for name in IMAGED_AT if name in found)]]
-
-
-def _binned_answers(asked: Answering, stimulus: Path, progress: bool) -> Float[np.ndarray, "twins units bins"]:
-    """Answers of each twin to the same clips, units of one animal after those of the other."""
-    from graphtwin.insilico import clip_responses
-
-    parts = []
-    for responder in asked.responders:
-        members = getattr(responder, "members", (responder,))
-        clips = [stimulus_clips(member, stimulus, asked.recorded_hz[responder.name]) for member in members]
-        parts.append([clip_responses(member, shown, progress) for member, shown in zip(members, clips, strict=True)])
-    return np.concatenate([np.stack(part) for part in parts], axis=1)
-
-
-def _write_blocks(path: Path, blocks: Iterable[Float[np.ndarray, "rows units"]]) -> Path:
-    """Write a square matrix block after block of rows, as .npy."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            for number, block in enumerate(blocks):
-                if not number:
-                    header = {"descr": "<f4", "fortran_order": False, "shape": (block.shape[1], block.shape[1])}
-                    np.lib.format.write_array_header_1_0(file, header)
-                block.astype("<f4").tofile(file)
-
-    return write_atomic(path, write)
