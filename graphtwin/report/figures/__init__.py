@@ -16,6 +16,7 @@ from graphtwin.report.figures import (
 )
 from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_interval_rows
 from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION
+from graphtwin.report.figures.place_figures import Preference
 from graphtwin.report.figures.slope_figures import SIGNIFICANT
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "MUTED",
     "ORANGE",
     "PURPLE",
+    "Preference",
     "RULE",
     "SIGNIFICANT",
     "STYLE",

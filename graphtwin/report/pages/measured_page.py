@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import place_figures, population_figures
-from graphtwin.report.figures.drawing import Block
-from graphtwin.report.figures.place_figures import Preference
+from graphtwin.report.figures import Block, Preference, place_figures, population_figures
 from graphtwin.report.pages.run_page import page
 from graphtwin.report.words import number_text
 from graphtwin.schema import IMAGED_AT, TWIN, TWIN_CORE, UNIT_KEY
