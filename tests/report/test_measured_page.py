@@ -29,7 +29,7 @@ def text_of(page: str) -> str:
 
 
 def test_columns_of_keys_places_curves_and_spreads_are_no_numbers_of_their_own():
-    names = ["gosi", "gdsi", "orientation_deg", "direction_deg", "orientation_q", "preferred_size_deg"]
+    names = ["gosi", "gdsi", "orientation_deg", "direction_deg", "preferred_size_deg"]
     assert measured_columns(tuning()) == names
 
 

@@ -93,7 +93,7 @@ def draw_cortex(units: pd.DataFrame, preferred: list[Preference]) -> Block:
         "dot how selective the unit is (gOSI, gDSI). Neighbours that are alike make a map; salt and pepper has none."
     )
     sentence = f"{sentence[:1].upper()}{sentence[1:]}."
-    return Drawn("cortex", title, sentence, caption, draw_svg("cortex", title, (WIDTH, 3.4), fill), ("units.parquet",))
+    return Drawn("cortex", title, sentence, caption, draw_svg("cortex", title, (WIDTH, 3.4), fill))
 
 
 def smoothness(place: Float[np.ndarray, "units 3"], preferred: Preference) -> tuple[float, float]:

@@ -79,8 +79,10 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
         for axes in grid[len(drawn) :]:
             axes.set_axis_off()
 
-    most = max(drawn, key=lambda name: int(table[name].notna().sum()))
     fewest = min(drawn, key=lambda name: int(table[name].notna().sum()))
-    sentence = f"{int(table[most].notna().sum()):,} of {len(table):,} units have {most}, and {int(table[fewest].notna().sum()):,} {fewest}."
+    number = int(table[fewest].notna().sum())
+    sentence = (
+        f"Of {len(table):,} units {number:,} have {fewest}, which fewest have." if number < len(table) else "All units have all numbers."
+    )
     caption = "Units that have the number; the central 99 % of each are drawn."
     return Drawn("distributions", title, sentence, caption, draw_svg("distributions", title, (WIDTH, 1.25 * n_rows + 0.2), fill))

@@ -16,7 +16,7 @@ from graphtwin.report.words import number_text
 from graphtwin.schema import IMAGED_AT, TWIN, TWIN_CORE, UNIT_KEY
 
 TEMPLATE = "measured.html.j2"
-OF_A_CURVE = re.compile(r"_\d[\d_]*$|_(low|high|flag|spread)$")  # ends of points of a curve, and of what is said of another column
+OF_A_CURVE = re.compile(r"_\d[\d_]*$|_(low|high|flag|spread|p|q)$")  # ends of points of a curve, and of what is said of another column
 SPREAD = "_spread"
 
 

@@ -67,7 +67,7 @@ class FittedTwin:
         if recording.name not in self.animals:
             raise ValueError(f"{recording.name}: not an animal of this twin ({', '.join(self.animals)}). Transfer the twin to it first.")
         seen = self.animals[recording.name]
-        if not recording.units[UNIT_KEY].reset_index(drop=True).equals(seen.units):
+        if not recording.units[UNIT_KEY].reset_index(drop=True).equals(seen.units[UNIT_KEY]):
             raise ValueError(
                 f"{recording.name}: {len(recording.units)} units, not the {len(seen.units)} in the same order that the twin was fitted on. "
                 "Give the recording it was trained on, or transfer the twin to this one."
