@@ -42,17 +42,17 @@ class Stated:
 
 
 STATED: dict[str, Stated] = {
-    "orientation_deg": Stated(2.7, 10.0, "orientation_q"),
+    "orientation_deg": Stated(2.8, 10.0, "orientation_q"),
     "direction_deg": Stated(4.0, 30.0, "direction_q"),
-    "gosi": Stated(11.5, 0.2),
-    "gdsi": Stated(3.6, 0.12),
-    "orientation_width_deg": Stated(5.2, 10.0, "orientation_q"),
-    "spatial_frequency_cpd": Stated(8.6, 0.01),
-    "temporal_frequency_hz": Stated(3.9, 0.5),
-    "f1_f0": Stated(20.0, 0.3),
-    "field_x_deg": Stated(5.4, 4.0),
-    "field_y_deg": Stated(5.4, 4.0),
-    "gain": Stated(4.6, 0.2),
+    "gosi": Stated(13.6, 0.2),
+    "gdsi": Stated(3.1, 0.12),
+    "orientation_width_deg": Stated(4.3, 10.0, "orientation_q"),
+    "spatial_frequency_cpd": Stated(7.4, 0.01),
+    "temporal_frequency_hz": Stated(3.5, 0.5),
+    "f1_f0": Stated(17.6, 0.3),
+    "field_x_deg": Stated(4.4, 4.0),
+    "field_y_deg": Stated(4.2, 4.0),
+    "gain": Stated(3.5, 0.2),
 }
 
 
