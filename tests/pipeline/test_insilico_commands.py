@@ -122,7 +122,7 @@ def test_control_writes_a_set_that_names_who_is_driven_and_held_and_is_judged_on
     text = (tmp_path / "set" / "report.html").read_text()
     assert all(part in text for part in ("2 optimised stimuli of dynamic1-1-1-Video-00", "data:image/png", "driving, verified on"))
     assert "verified on dynamic1-1-1-Video-00, control: driven units" in said
-    assert "is a twin that stimuli are made on; judging on it verifies nothing" in caplog.text
+    assert "is one that stimuli are made on; ranking on it verifies nothing" in caplog.text
     judged = pd.read_csv(tmp_path / "set" / "control.csv")
     assert judged["asked"].tolist() == ["made on", "verified on"] * 2
     assert judged["objective"].tolist() == ["control"] * 2 + ["driving"] * 2

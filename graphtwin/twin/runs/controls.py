@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,12 @@ from jaxtyping import Int
 
 from graphtwin.config import overridden
 from graphtwin.parallel import Device
-from graphtwin.schema import TWIN, TWIN_CORE, UNIT_KEY
-from graphtwin.twin.runs.answering import Answering, answering
+from graphtwin.schema import UNIT_KEY
+from graphtwin.twin.runs.one_animal import of_one_animal, rows_in, say_what_is_shared
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
     from graphtwin.insilico.optimised import OptimisedStimuli
-
-log = logging.getLogger("graphtwin")
 
 
 @dataclass(frozen=True)
@@ -83,14 +80,14 @@ def control_twin(
     config = overridden(OptimiseConfig, {}, overrides, "control")
     if not 0 < within < np.inf:
         raise ValueError(f"within = {within:g}: how far a held unit may go. Give a number of its deviations above 0.")
-    asked = answering(run, animal, device)
-    responder = _only(asked, run)
-    driven = _rows(responder, drive)
+    asked = of_one_animal(run, animal, device)
+    responder = asked.responders[0]
+    driven = rows_in(responder, drive)
     held = _held(responder, driven, drive, hold)
     judges = [("made on", responder)]
     if verify_on is not None:
-        other = answering(verify_on, responder.name, device)
-        _say_what_is_shared(asked, other, verify_on)
+        other = of_one_animal(verify_on, responder.name, device)
+        say_what_is_shared(asked, other, verify_on)
         judges.append(("verified on", other.responders[0]))
     sets: list[OptimisedStimuli] = []
     for number in range(seeds):
@@ -113,28 +110,6 @@ def control_twin(
     return ControlMade(folder, checks["control"])
 
 
-def _only(asked: Answering, run: str | Path) -> Responder:
-    if len(asked.responders) > 1:
-        names = ", ".join(each.name for each in asked.responders[:5])
-        raise ValueError(f"{run}: has {len(asked.responders)} animals ({names}). Name one as animal.")
-    return asked.responders[0]
-
-
-def _rows(responder: Responder, table: str | Path) -> Int[np.ndarray, " units"]:
-    """Rows of the units that a table names, each of which must be there."""
-    from graphtwin.insilico import units_in
-
-    keys = units_in(table)
-    rows = pd.MultiIndex.from_frame(responder.units[list(UNIT_KEY)]).get_indexer(pd.MultiIndex.from_frame(keys))
-    if (rows < 0).any():
-        first = "-".join(map(str, keys.to_numpy()[int(np.argmax(rows < 0))]))
-        raise ValueError(
-            f"{table}: {int((rows < 0).sum())} of {len(rows)} units are not among the {len(responder.units)} of {responder.name} (first "
-            f"{first}). Take them out of the table."
-        )
-    return np.asarray(rows)
-
-
 def _held(responder: Responder, driven: Int[np.ndarray, " driven"], drive: str | Path, hold: str | Path | None) -> np.ndarray:
     """Rows of the units to hold: none of them driven, and one at least."""
     if hold is None:
@@ -142,7 +117,7 @@ def _held(responder: Responder, driven: Int[np.ndarray, " driven"], drive: str |
         if not len(others):
             raise ValueError(f"{drive}: drives all {len(driven)} units of {responder.name}, and leaves none to hold. Name fewer.")
         return others
-    held = _rows(responder, hold)
+    held = rows_in(responder, hold)
     both = np.intersect1d(driven, held)
     if len(both):
         first = "-".join(map(str, responder.units[list(UNIT_KEY)].to_numpy()[both[0]]))
@@ -153,12 +128,3 @@ def _held(responder: Responder, driven: Int[np.ndarray, " driven"], drive: str |
 def _groups(responder: Responder, driven: np.ndarray, held: np.ndarray) -> pd.DataFrame:
     keys = responder.units[list(UNIT_KEY)].reset_index(drop=True)
     return pd.concat([keys.loc[driven].assign(group="driven"), keys.loc[held].assign(group="held")], ignore_index=True)
-
-
-def _say_what_is_shared(made_on: Answering, verified_on: Answering, verify_on: str | Path) -> None:
-    """Say where the twins that judge stimuli share the faults of those that they are made on."""
-    ours, theirs = ({name: set(one.stamps[name].split("+")) for name in (TWIN, TWIN_CORE)} for one in (made_on, verified_on))
-    if ours[TWIN] & theirs[TWIN]:
-        log.warning("%s: is a twin that stimuli are made on; judging on it verifies nothing. Give a twin of another seed.", verify_on)
-    elif ours[TWIN_CORE] & theirs[TWIN_CORE]:
-        log.warning("%s: stands on a core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on)

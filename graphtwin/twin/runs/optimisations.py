@@ -14,9 +14,8 @@ from jaxtyping import Float
 from graphtwin.config import overridden
 from graphtwin.execute import rng_for
 from graphtwin.parallel import Device
-from graphtwin.schema import TWIN, TWIN_CORE, UNIT_KEY
-from graphtwin.twin.runs.answering import Answering, answering
 from graphtwin.twin.runs.candidate_pictures import candidate_pictures
+from graphtwin.twin.runs.one_animal import of_one_animal, rows_in, say_what_is_shared
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
@@ -93,12 +92,12 @@ def optimise_twin(
     )
 
     config = overridden(OptimiseConfig, {}, overrides, "optimise")
-    asked = _one_animal(run, animal, device)
+    asked = of_one_animal(run, animal, device)
     responder, other = asked.responders[0], None
     if verify_on is not None:
-        judge = _one_animal(verify_on, responder.name, device)
+        judge = of_one_animal(verify_on, responder.name, device)
         other = judge.responders[0]
-        _say_what_is_shared(asked, judge, verify_on)
+        say_what_is_shared(asked, judge, verify_on)
     rows, stage = _rows(responder, units, config.seed), stage_of(responder, config)
     pictures = None if candidates is None else candidate_pictures(candidates, stage, config.seed)
     seek = most_inhibiting if what == "inhibiting" else most_exciting
@@ -135,30 +134,6 @@ def _chosen(sought: OptimisedStimuli, judge: Responder) -> OptimisedStimuli:
     return found
 
 
-def _one_animal(run: str | Path, animal: str | None, device: Device) -> Answering:
-    """Who answers for one animal, the one that is named or the only one."""
-    asked = answering(run, animal, device)
-    known = [one.name for one in asked.responders]
-    if len(known) > 1:
-        raise ValueError(f"{run}: has {len(known)} animals ({', '.join(known[:5])}). Name one as animal.")
-    return asked
-
-
-def _say_what_is_shared(made_on: Answering, verified_on: Answering, verify_on: str | Path) -> None:
-    """Say where the twins that judge stimuli share the faults of those that they are made on."""
-    twins, cores = ([set(told.stamps[column].split("+")) for told in (verified_on, made_on)] for column in (TWIN, TWIN_CORE))
-    both = len(twins[0] & twins[1])
-    if both:
-        log.warning(
-            "%s: %d of %d twins is one that stimuli are made on; ranking on it verifies nothing. Give twins of other seeds.",
-            verify_on, both, len(twins[0]),
-        )  # fmt: skip
-    elif cores[0] & cores[1]:
-        log.warning(
-            "%s: stands on the core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on
-        )
-
-
 def _ranked(
     found: OptimisedStimuli, responder: Responder, other: Responder | None, pictures: np.ndarray | None
 ) -> tuple[pd.DataFrame, Float[np.ndarray, "controls one height width"]]:
@@ -176,18 +151,9 @@ def _ranked(
 
 def _rows(responder: Responder, units: str | Path | int, seed: int) -> np.ndarray:
     """Rows of the units that are asked for."""
-    from graphtwin.insilico import units_in
-
     n = len(responder.units)
     if isinstance(units, int):
         if not 1 <= units <= n:
             raise ValueError(f"{units} units of {responder.name}: it has {n}. Give a number from 1 to {n}, or a table of units.")
         return np.sort(rng_for(seed, "units that stimuli are optimised for", responder.name).choice(n, units, replace=False))
-    asked = pd.MultiIndex.from_frame(units_in(units))
-    rows = pd.MultiIndex.from_frame(responder.units[list(UNIT_KEY)]).get_indexer(asked)
-    if (rows < 0).any():
-        first = "-".join(map(str, asked[int(np.argmax(rows < 0))]))
-        raise ValueError(
-            f"{units}: {int((rows < 0).sum())} of {len(rows)} units are not among the {n} of {responder.name} (first {first})."
-        )
-    return rows
+    return rows_in(responder, units)
