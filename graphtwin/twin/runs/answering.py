@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from graphtwin.config import nearest_of
 from graphtwin.kinds import TWIN, folders_of
 from graphtwin.parallel import Device, device_of
+from graphtwin.schema import IMAGED_AT, TWIN_CORE, UNIT_KEY
 from graphtwin.schema import TWIN as TWIN_COLUMN
-from graphtwin.schema import TWIN_CORE
 from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
@@ -75,6 +77,18 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
     behaviour = {name: behaviour_of(first, name) for name in names}
     shared = {name: shared_by(list(twins.values()), told, name) for name in names}
     return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared)
+
+
+def answering_units(asked: Answering) -> pd.DataFrame:
+    """session, scan_idx, unit_id, animal of all units that answer, and x_um, y_um, z_um where recordings say where they lie.
+
+    Args:
+        asked: Who answers.
+    """
+    from graphtwin.insilico import placed_units
+
+    found = pd.concat([placed_units(each).assign(animal=each.name) for each in asked.responders], ignore_index=True)
+    return found[[*UNIT_KEY, "animal", *(name for name in IMAGED_AT if name in found)]]
 
 
 def shared_by(twins: Sequence[FittedTwin], stamps: Sequence[Mapping[str, str]], animal: str) -> str:

@@ -15,7 +15,7 @@ from graphtwin.artifacts import ARRAYS, require_new, write_table
 from graphtwin.parallel import Device
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
-from graphtwin.twin.runs.answering import Answering, answering
+from graphtwin.twin.runs.answering import Answering, answering, answering_units
 from graphtwin.twin.runs.in_silico import stimulus_clips
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def correlate_twin(
         mean, spread, n_told = _signal(asked, stimulus, state, progress)
     else:
         mean, spread, n_told = _noise(asked, stimulus, recording, state, progress)
-    units = pd.concat([each.units[UNIT_KEY].assign(animal=each.name) for each in asked.responders], ignore_index=True)
+    units = answering_units(asked)
     if out.suffix == NEIGHBOURS:
         number, value = nearest_units(mean, config.neighbours, config.workers, progress)
         write_table(_neighbours(units, number, value, spread).assign(**asked.stamps), out)
@@ -201,6 +201,7 @@ def _neighbours(units: pd.DataFrame, number: np.ndarray, value: np.ndarray, spre
     """A row a unit and neighbour; units that are alike to none have no rows."""
     row, rank = np.nonzero(number >= 0)
     other = number[row, rank]
+    units = units[[*UNIT_KEY, "animal"]]
     table = units.iloc[row].reset_index(drop=True).assign(rank=rank + 1)
     theirs = units.iloc[other].reset_index(drop=True).add_prefix("neighbour_")
     table = pd.concat([table, theirs], axis=1).assign(correlation=value[row, rank])

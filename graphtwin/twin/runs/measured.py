@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from graphtwin.parallel import Device
-from graphtwin.schema import IMAGED_AT, UNIT_KEY
-from graphtwin.twin.runs.answering import Answering, answering, rare_state
+from graphtwin.twin.runs.answering import Answering, answering, answering_units, rare_state
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Method, Responder
@@ -100,12 +99,4 @@ def _table(
         for responder in asked.responders
     ]
     found = pd.concat(parts, ignore_index=True)
-    return pd.concat([_units(asked), found], axis=1).assign(**asked.stamps)
-
-
-def _units(asked: Answering) -> pd.DataFrame:
-    """session, scan_idx, unit_id, animal of all units that answer, and x_um, y_um, z_um where recordings say where they lie."""
-    from graphtwin.insilico import placed_units
-
-    found = pd.concat([placed_units(each).assign(animal=each.name) for each in asked.responders], ignore_index=True)
-    return found[[*UNIT_KEY, "animal", *(name for name in IMAGED_AT if name in found)]]
+    return pd.concat([answering_units(asked), found], axis=1).assign(**asked.stamps)
