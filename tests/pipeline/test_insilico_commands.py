@@ -200,12 +200,15 @@ def test_films_that_were_trained_on_or_do_not_fit_are_no_candidates(twins: Path,
     assert shown.candidates == 2  # five of training are left out
     assert next_stimuli(run, animals[0], animals[0], 2, repeats=True).experiments.candidates == 7
     for name, shape, said in (
-        ("size", (2, 40, 9, 9), "sees (frames, 16, 24)"),
+        ("size", (2, 40, 9, 9), "size.npy, number 0: shape (40, 9, 9), but the twin sees (frames, 16, 24)"),
         ("short", (2, 4, 16, 24), "2 of 2 tell nothing of any unit"),
     ):
         np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
         words = ("next", run, "--recording", animals[0], "--candidates", tmp_path / f"{name}.npy", "--budget", 1, "--out", out)
         assert said in command(*words)
+    (tmp_path / "fast.toml").write_text("[[stimulus]]\nkind = 'blank'\n[[stimulus]]\nkind = 'drifting_grating'\ncycles_per_second = 40.0\n")
+    fast = command("next", run, "--recording", animals[0], "--candidates", tmp_path / "fast.toml", "--budget", 1, "--out", out)
+    assert f"fast.toml: stimulus 1 of 2 to {animals[0].name}: drifting_grating: " in fast
     assert not out.exists()
     shared(1.0, monkeypatch)
     with pytest.raises(ValueError, match="all of the prediction is left to the ridge"):

@@ -34,26 +34,28 @@ class Candidates:
         source: Recording, array of clips or list of stimuli that `table` numbers.
         rows: Number of each stimulus in `source`.
         responder: Responder that they are drawn for.
+        origin: File or folder that they are from, for errors.
     """
 
     table: pd.DataFrame
     source: Recording | np.ndarray | list[Stimulus]
     rows: list[int]
     responder: Responder
+    origin: Path
 
     def clips(self) -> Iterator[Float[np.ndarray, "frames height width"]]:
         """Grey levels of each stimulus, one in memory at a time; an error where a clip is of another size."""
         from graphtwin.insilico.measurements import screen_of
         from graphtwin.insilico.stimuli import render_batch
 
-        for row in self.rows:
+        for row, number in zip(self.rows, self.table["candidate"], strict=True):
             if isinstance(self.source, np.ndarray):
                 clip = np.array(self.source[row], dtype=np.float32)
             elif isinstance(self.source, list):
                 clip = np.asarray(render_batch([self.source[row]], screen_of(self.responder)).cpu())[0]
             else:
                 clip = np.array(recorded_clip(self.source, row, self.responder.frame_rate_hz), dtype=np.float32)
-            require_video(clip, self.responder.size)
+            require_video(clip, self.responder.size, f"{self.origin}, number {number}")
             yield clip
 
     def toml(self, order: np.ndarray) -> str | None:
@@ -78,6 +80,7 @@ def read_candidates(path: str | Path, responder: Responder, recorded_hz: float, 
     rate = responder.frame_rate_hz
     if path.suffix == ".toml":
         drawn = _of_toml(path)
+        _require_shown(path, drawn, responder)
         lasts = [one.duration_s if np.isfinite(rate) else np.nan for one in drawn]
         return _named(path, drawn, list(range(len(drawn))), [str(one.kind) for one in drawn], lasts, responder)
     if path.suffix == ".npy":
@@ -98,7 +101,7 @@ def read_candidates(path: str | Path, responder: Responder, recorded_hz: float, 
     rows = [int(row) for row in new]
     lasts = list(recording.trials["n_frames"].iloc[rows] / recording.frame_rate_hz)
     found = _named(path, recording, rows, list(shown.iloc[rows]), lasts, responder)
-    return Candidates(found.table.assign(candidate=recording.trials["trial"].iloc[rows].to_numpy()), recording, rows, responder)
+    return Candidates(found.table.assign(candidate=recording.trials["trial"].iloc[rows].to_numpy()), recording, rows, responder, path)
 
 
 def _of_toml(path: Path) -> list[Stimulus]:
@@ -112,8 +115,20 @@ def _of_toml(path: Path) -> list[Stimulus]:
     return from_toml(path.read_text(encoding="utf-8"), str(path))
 
 
+def _require_shown(path: Path, drawn: list[Stimulus], responder: Responder) -> None:
+    """Raise where the screen of the responder cannot show one of the stimuli."""
+    from graphtwin.insilico.measurements import screen_of
+
+    screen = screen_of(responder)
+    for number, stimulus in enumerate(drawn):
+        try:
+            stimulus.check(screen)
+        except ValueError as error:
+            raise ValueError(f"{path}: stimulus {number} of {len(drawn)} to {responder.name}: {error}") from error
+
+
 def _named(path: Path, source: object, rows: list[int], names: list[str], lasts: list[float], responder: Responder) -> Candidates:
     if not rows:
         raise ValueError(f"{path}: holds no stimulus that could be shown next. Give others, or --repeats for those that were shown before.")
     table = pd.DataFrame({"candidate": rows, "stimulus": names, "duration_s": lasts})
-    return Candidates(table, source, rows, responder)  # type: ignore[arg-type]
+    return Candidates(table, source, rows, responder, path)  # type: ignore[arg-type]

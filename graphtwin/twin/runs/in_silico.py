@@ -83,15 +83,15 @@ def stimulus_clips(
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, which are no clips. Give a twin of videos.")
     if stimulus.suffix == ".npy":
         stored = read_video(stimulus)
-        for clip in stored if stored.ndim == 4 else [stored]:
-            require_video(clip, size)
+        for number, clip in enumerate(stored if stored.ndim == 4 else [stored]):
+            require_video(clip, size, f"{stimulus}, clip {number}" if stored.ndim == 4 else str(stimulus))
             yield clip
         return
     recording = open_recording(stimulus)
     require_rate(stimulus, recording, responder, recorded_hz or responder.frame_rate_hz)
     for row in np.flatnonzero(~recording.trials["stimulus"].duplicated())[:MOST_CLIPS]:
         clip = recorded_clip(recording, int(row), responder.frame_rate_hz)
-        require_video(clip, size)
+        require_video(clip, size, f"{stimulus}, trial {recording.trials['trial'].iloc[row]}")
         yield clip
 
 

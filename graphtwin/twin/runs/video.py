@@ -44,7 +44,7 @@ def _answers(fitted: FittedTwin, video: np.ndarray, name: str, progress: bool) -
     from graphtwin.twin.fit import AnimalResponder
 
     fitted.twin.animal(name)
-    require_video(video, fitted.animals[name].size)
+    require_video(video, fitted.animals[name].size, "stimulus")
     return AnimalResponder(fitted, name).respond(video, progress)
 
 
@@ -139,10 +139,10 @@ def read_video(path: str | Path, what: str = "grey levels") -> np.ndarray:
     return stored
 
 
-def require_video(video: np.ndarray, size: tuple[int, int]) -> None:
-    """Raise unless the video has frames of this size with finite grey levels."""
+def require_video(video: np.ndarray, size: tuple[int, int], origin: str) -> None:
+    """Raise unless the video has frames of this size with finite grey levels; `origin` says in errors where it is from."""
     if video.ndim != 3 or video.shape[1:] != size:
-        raise ValueError(f"stimulus: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
+        raise ValueError(f"{origin}: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
     bad = int((~np.isfinite(video)).any((1, 2)).sum())
     if bad:
-        raise ValueError(f"stimulus: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
+        raise ValueError(f"{origin}: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
