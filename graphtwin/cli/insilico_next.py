@@ -62,6 +62,8 @@ def _next(
         if budget < 1:
             raise ValueError(f"--budget {budget}: chooses nothing. Give 1 or more.")
         if chosen == "stimuli":
+            if candidates is not None and candidates.suffix == ".toml":
+                require_new(out.with_suffix(".toml"), (".toml",), force, (candidates,))
             _stimuli(run, out, budget, candidates, recording, repeats, seed, device)
         else:
             _of_run(run, out, budget, chosen, candidates, materialization, seed)

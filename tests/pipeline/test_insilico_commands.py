@@ -193,6 +193,18 @@ def test_stimuli_to_show_next_are_chosen_and_saved_to_be_shown(twins: Path, anim
     assert "from 1 to 5" in command(*words, "--budget", 9, "--out", tmp_path / "m.csv")
 
 
+def test_the_stimuli_that_next_saves_replace_no_candidates_and_no_other_file(twins: Path, animals: list[Path], tmp_path: Path):
+    given, other = tmp_path / "films.toml", tmp_path / "other.toml"
+    given.write_text("[[stimulus]]\nkind = 'drifting_grating'\ncycles_per_degree = 0.01\nduration_s = 1.0\n")
+    other.write_text("mine = 1\n")
+    before = given.read_bytes()
+    words = ("next", twins / "seed-0", "--recording", animals[0], "--candidates", given, "--budget", 1)
+    assert "films.toml: is read by this command" in command(*words, "--force", "--out", tmp_path / "films.csv")
+    assert "other.toml: exists, and nothing is written over" in command(*words, "--out", tmp_path / "other.csv")
+    assert (given.read_bytes(), other.read_text()) == (before, "mine = 1\n")
+    assert not list(tmp_path.glob("*.csv"))
+
+
 def test_films_that_were_trained_on_or_do_not_fit_are_no_candidates(twins: Path, animals: list[Path], tmp_path: Path, monkeypatch):
     shared(0.0, monkeypatch)
     run, out = twins / "seed-0", tmp_path / "n.csv"
