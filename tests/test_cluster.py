@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -94,6 +95,17 @@ def test_a_scheduler_that_vanishes_is_told_with_what_is_left_to_do(vanishing):
     address, cluster = vanishing
     with pytest.raises(SchedulerGone, match=rf"{address}: the scheduler is gone, with \d pieces of work not done\. .* --resume"):
         [cluster.kill() for _ in map_jobs(time.sleep, [(0.1,), (60,), (60,)], scheduler=address)]
+
+
+def test_of_a_scheduler_that_vanishes_no_traceback_of_its_client_is_logged(vanishing, monkeypatch):
+    address, cluster = vanishing
+    told: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("distributed.client"), "handlers", [handler := logging.Handler()])
+    monkeypatch.setattr(handler, "emit", told.append)
+    with pytest.raises(SchedulerGone):
+        [cluster.kill() for _ in map_jobs(time.sleep, [(0.1,), (60,), (60,)], scheduler=address)]
+    assert [record.getMessage() for record in told if record.exc_info] == []
+    assert not logging.getLogger("distributed.client").filters
 
 
 def test_a_campaign_whose_scheduler_vanishes_keeps_its_shards_and_goes_on_here(vanishing, tmp_path, monkeypatch):

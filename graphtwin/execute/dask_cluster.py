@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,7 @@ def on_cluster(
             log.warning("%s: workers were lost with what jobs have in common; %d jobs are begun again.", scheduler, len(left))
         raise WorkersKilled(f"{scheduler}: all workers were lost {TRIES} times, with {len(left)} pieces of work not done. {REMEDY}")
     finally:
-        client.close(timeout=LOOKS_S)
+        _close(client)
 
 
 def require_cluster(scheduler: str) -> None:
@@ -61,6 +62,20 @@ def require_cluster(scheduler: str) -> None:
         scheduler: Address of the scheduler, as tcp://HOST:PORT.
     """
     _connected(scheduler).close(timeout=LOOKS_S)
+
+
+def _close(client: Client) -> None:
+    """Close a client; that its search for a scheduler that is gone ends with it is no error, which distributed would log as one."""
+    told = logging.getLogger("distributed.client")
+    told.addFilter(_is_not_cancelled)
+    try:
+        client.close(timeout=LOOKS_S)
+    finally:
+        told.removeFilter(_is_not_cancelled)
+
+
+def _is_not_cancelled(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _gone(scheduler: str, n_left: int) -> SchedulerGone:
