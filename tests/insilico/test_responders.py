@@ -148,6 +148,8 @@ def test_silent_units_negative_rates_and_answers_that_depend_on_company_are_told
     [
         ({"units": unit_table(3).iloc[:, :2]}, "its table of 3 units lacks unit_id"),
         ({"units": unit_table(3).assign(unit_id=7)}, "2 of 3 units repeat a key"),
+        ({"units": unit_table(3).assign(unit_id=["left", "mid", "right"])}, "linear: unit_id: 3 of 3 ids"),
+        ({"units": unit_table(3).assign(unit_id=[1.0, np.nan, 3.0])}, "linear: unit_id: 1 of 3 ids are missing"),
         ({"frame_rate_hz": -30.0}, "a frame rate of -30 Hz"),
         ({"grey": (120.0, 0.0)}, "grey levels of mean 120 and standard deviation 0"),
     ],

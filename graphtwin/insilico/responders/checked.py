@@ -14,7 +14,7 @@ from graphtwin.execute import rng_for
 from graphtwin.insilico.responders.answers import constant_units, named_units, require_answers, require_finite, require_shape
 from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import Described, Responder, State, described, require_differentiable
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import UNIT_KEY, as_ids
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +129,8 @@ def _require_description(responder: Responder) -> None:
         raise ValueError(
             f"{name}: its table of {len(units)} units lacks {', '.join(missing) or 'rows'}. Each unit that answers needs a key."
         )
+    for column in UNIT_KEY:
+        as_ids(units[column], f"{name}: {column}")
     twice = int(units.duplicated(UNIT_KEY).sum())
     if twice:
         raise ValueError(f"{name}: {twice} of {len(units)} units repeat a key ({', '.join(UNIT_KEY)}). Give each unit a key of its own.")
