@@ -191,6 +191,15 @@ def test_the_contrast_curve_is_the_planted_one():
     assert (found["contrast_r2"] > 0.999).all()
 
 
+def test_answers_that_do_not_saturate_have_no_half_and_are_counted(caplog):
+    energy = energies([0.0, 90.0])
+    preferred = PREFERRED[:2].assign(field_x_deg=0.0, field_y_deg=0.0, direction_deg=[0.0, 90.0], spatial_frequency_cpd=0.04)
+    found = measure_contrasts(module_of(energy, 2), preferred.assign(preferred_size_deg=90.0))  # energies grow as contrast squared
+    assert found[["c50", "contrast_rmax"]].isna().all(axis=None)
+    assert found["contrast_exponent"].to_numpy() == pytest.approx(2.0, rel=0.05)
+    assert "answers of 2 of 2 units do not saturate up to contrast 1" in caplog.text
+
+
 def test_a_contrast_curve_is_that_of_least_squares_by_scipy():
     contrasts = np.array([0.03, 0.06, 0.12, 0.25, 0.5, 1.0])
     rng = np.random.default_rng(0)

@@ -19,7 +19,14 @@ def tuning() -> pd.DataFrame:
     key = {"session": 1, "scan_idx": np.repeat([1, 2], N // 2), "unit_id": np.arange(N), "animal": np.repeat(["a & <b>", "c"], N // 2)}
     angle = RNG.uniform(0, 360, N)
     told = {"gosi": RNG.uniform(0.2, 0.9, N), "gdsi": RNG.uniform(0, 0.5, N), "orientation_deg": angle % 180, "direction_deg": angle}
-    more = {"orientation_q": np.repeat([0.01, 0.5], N // 2), "direction_022_5": 1.0, "gosi_spread": 0.125, "twin": "t1", "twin_core": "c1"}
+    more = {
+        "orientation_q": np.repeat([0.01, 0.5], N // 2),
+        "direction_022_5": 1.0,
+        "gosi_spread": 0.125,
+        "gosi_flag": np.repeat(["wide interval", "", ""], N // 3),
+        "twin": "t1",
+        "twin_core": "c1",
+    }
     place = dict(zip(["x_um", "y_um", "z_um"], RNG.uniform(0, 500, (3, N)), strict=True))
     return pd.DataFrame(key | place | told | more).assign(preferred_size_deg=np.where(np.arange(N) < 4, np.nan, 20.0))
 
@@ -39,7 +46,7 @@ def test_the_page_of_tuning_counts_units_and_draws_a_map(tmp_path):
     assert "60 units were measured: 30 of a &amp; &lt;b&gt;, 30 of c." in text
     assert "30 units select orientation (false discovery rate 0.05)" in text
     assert re.search(r"preferred_size_deg 56 20[.0]* 20[.0]* 20[.0]* ", text)
-    assert re.search(r"gosi 60 [\d. ]+ 0\.125", text)
+    assert re.search(r"gosi 60 [\d. ]+ 0\.125 20 ", text)
     assert all(f'<figure id="{key}">' in page for key in ("angles", "cortex", "distributions"))
     assert 'id="mosaic"' not in page
 

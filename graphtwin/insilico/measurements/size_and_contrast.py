@@ -89,7 +89,8 @@ def measure_contrasts(
         progress: Show a progress bar.
 
     Returns:
-        c50 (contrast of half of Rmax, which may lie beyond 1), contrast_exponent, contrast_rmax (units of the answers), contrast_r2,
+        c50 (contrast of half of Rmax) and contrast_rmax (units of the answers), NaN where answers do not saturate: half of Rmax would lie
+        beyond the highest contrast that was shown, where nothing tells it; contrast_exponent, contrast_r2,
         contrast_DD (mean answers, contrast in percent).
     """
     config = config or PatchConfig()
@@ -115,6 +116,13 @@ def measure_contrasts(
         table.loc[driven, ["c50", "contrast_exponent"]] = np.exp(parameters[:, 1:3])
         table.loc[driven, "contrast_rmax"] = parameters[:, 0] * scale
         table.loc[driven, "contrast_r2"] = explained(error, above)
+        beyond = (table["c50"] > max(config.contrasts)).to_numpy()
+        table.loc[beyond, ["c50", "contrast_rmax"]] = np.nan
+        if beyond.any():
+            log.warning(
+                "%s: answers of %d of %d units do not saturate up to contrast %g: their c50 and contrast_rmax are left empty.",
+                responder.name, int(beyond.sum()), len(table), max(config.contrasts),
+            )  # fmt: skip
     return table.join(pd.DataFrame(answers, columns=[f"contrast_{100 * contrast:g}" for contrast in config.contrasts]))
 
 

@@ -15,7 +15,7 @@ from graphtwin.report.words import number_text
 
 FEW_Q = 0.05  # false discovery rate at which units are counted as selective
 BARS, BINS, PER_ROW = 24, 30, 4  # bars around the circle, bins of a histogram, and histograms of a row
-CENTRAL = (0.005, 0.995)  # quantiles between which a histogram is drawn
+CENTRAL, MANY = (0.005, 0.995), 200  # quantiles between which a histogram is drawn, of as many units
 
 
 def draw_angles(preferred: Sequence[Preference]) -> Block:
@@ -71,7 +71,7 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
         for axes, name in zip(grid, drawn, strict=False):
             values = table[name].to_numpy(np.float64)
             values = values[np.isfinite(values)]
-            low, high = np.quantile(values, CENTRAL)
+            low, high = np.quantile(values, CENTRAL) if len(values) >= MANY else (values.min(), values.max())
             axes.hist(values[(values >= low) & (values <= high)], BINS, color=BLUE, alpha=0.75)
             axes.set_title(name, fontsize=7)
             axes.tick_params(labelsize=6)
@@ -84,5 +84,5 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
     sentence = (
         f"Of {len(table):,} units {number:,} have {fewest}, which fewest have." if number < len(table) else "All units have all numbers."
     )
-    caption = "Units that have the number; the central 99 % of each are drawn."
+    caption = f"Units that have the number; of {MANY} and more the central 99 % are drawn."
     return Drawn("distributions", title, sentence, caption, draw_svg("distributions", title, (WIDTH, 1.25 * n_rows + 0.2), fill))

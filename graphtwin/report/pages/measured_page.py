@@ -17,7 +17,7 @@ from graphtwin.schema import IMAGED_AT, TWIN, TWIN_CORE, UNIT_KEY
 
 TEMPLATE = "measured.html.j2"
 OF_A_CURVE = re.compile(r"_\d[\d_]*$|_(low|high|flag|spread|p|q)$")  # ends of points of a curve, and of what is said of another column
-SPREAD = "_spread"
+SPREAD, FLAG = "_spread", "_flag"
 
 
 def write_measured(table: pd.DataFrame, name: str, out: str | Path) -> Path:
@@ -76,7 +76,16 @@ def _row(table: pd.DataFrame, column: str) -> dict[str, str]:
     quartiles = np.quantile(held, [0.25, 0.5, 0.75]) if len(held) else np.full(3, np.nan)
     spread = table[f"{column}{SPREAD}"].median() if f"{column}{SPREAD}" in table else np.nan
     lower, median, upper, over = (number_text(float(value)) if np.isfinite(value) else "" for value in (*quartiles, spread))
-    return {"column": column, "units": f"{len(held):,}", "lower": lower, "median": median, "upper": upper, "spread": over}
+    flagged = f"{int((table[f'{column}{FLAG}'].fillna('') != '').sum()):,}" if f"{column}{FLAG}" in table else ""
+    return {
+        "column": column,
+        "units": f"{len(held):,}",
+        "flagged": flagged,
+        "lower": lower,
+        "median": median,
+        "upper": upper,
+        "spread": over,
+    }
 
 
 def _blocks(table: pd.DataFrame, numbers: Sequence[str]) -> list[Block]:
