@@ -1,4 +1,4 @@
-"""One picture of all stimuli of a set, each with what it is for."""
+"""One picture of all stimuli of a set, each with what it is for, and one video of them where they move."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.schema import UNIT_KEY
 
 ACROSS, MOST = 8, 200  # stimuli of a row, and of the whole picture
+PIXELS = 128  # width of a stimulus that moves, at most, by whole multiples of its own pixels
 
 
 def write_contact_sheet(
@@ -40,6 +41,33 @@ def write_contact_sheet(
         axis.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         axis.set_title(_label(row), fontsize=7, pad=2)
     return write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", metadata={"Software": None}))
+
+
+def write_moving_sheet(
+    levels: Float[np.ndarray, "stimuli frames height width"], limits: tuple[float, float], frame_rate_hz: float, path: str | Path
+) -> Path:
+    """Write stimuli that move as a GIF, side by side in the places of the contact sheet, again and again; without labels.
+
+    Args:
+        levels: Grey levels.
+        limits: Grey levels of black and white.
+        frame_rate_hz: Frames a second; a GIF tells time in hundredths of a second.
+        path: File to write.
+    """
+    from PIL import Image
+
+    low, high = limits
+    shown = np.rint(np.clip((levels[:MOST] - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    n, frames, height, width = shown.shape
+    down, apart, larger = -(-n // ACROSS), 2, max(1, PIXELS // width)
+    tiles = np.full((frames, down, ACROSS, height * larger + apart, width * larger + apart), 255, dtype=np.uint8)
+    for at in range(n):
+        tiles[:, at // ACROSS, at % ACROSS, :-apart, :-apart] = shown[at].repeat(larger, axis=1).repeat(larger, axis=2)
+    pictures = [Image.fromarray(tile) for tile in tiles.transpose(0, 1, 3, 2, 4).reshape(frames, down * tiles.shape[3], -1)]
+    lasts = 10 * max(2, round(100 / frame_rate_hz))  # ms; browsers slow down what is faster than two hundredths
+    return write_atomic(
+        path, lambda temporary: pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=lasts, loop=0)
+    )
 
 
 def _label(row: dict) -> str:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from graphtwin import artifacts
 from graphtwin.execute import rng_for
 from graphtwin.folders import written
-from graphtwin.insilico.optimised.contact_sheet import write_contact_sheet
+from graphtwin.insilico.optimised.contact_sheet import write_contact_sheet, write_moving_sheet
 from graphtwin.insilico.optimised.found_stimuli import OptimisedStimuli
 from graphtwin.insilico.optimised.population_optima import at_budget
 from graphtwin.insilico.optimised.stage import Stage, shown_frames
@@ -50,7 +50,8 @@ def write_stimulus_set(
 
     It holds `frames_uint8.npy` and `frames_float32.npy` (grey levels [stimuli frames height width]), `stimuli.csv` (a row a stimulus, in
     that order), `order.csv` (a row a presentation: every block has each stimulus once), `expected.csv` (a row a stimulus and unit, a
-    column a responder), `set.json` (screen, timing, budget, where it comes from), `contact_sheet.png`, and a table for each check.
+    column a responder), `set.json` (screen, timing, budget, where it comes from), `contact_sheet.png`, of
+    videos `contact_sheet.gif`, and a table for each check.
 
     Args:
         found: Optimised stimuli, of one responder with the same settings; those that were not optimised are left out.
@@ -82,7 +83,10 @@ def write_stimulus_set(
         for name, table in (checks or {}).items():
             artifacts.write_table(table, out / f"{name}.csv")
         artifacts.write_json(_said(shown, repeats, seed, identity or {}), out / "set.json")
-        write_contact_sheet(levels, shown.table, (stage.config.darkest, stage.config.brightest), out / "contact_sheet.png")
+        limits = (stage.config.darkest, stage.config.brightest)
+        write_contact_sheet(levels, shown.table, limits, out / "contact_sheet.png")
+        if levels.shape[1] > 1:
+            write_moving_sheet(levels, limits, stage.responder.frame_rate_hz, out / "contact_sheet.gif")
     return out
 
 
@@ -162,6 +166,11 @@ def _said(shown: _Shown, repeats: int, seed: int, identity: Mapping[str, str]) -
             "order.csv": "a row a presentation: block, stimulus, seconds from the start",
             "expected.csv": "a row a stimulus and unit: mean answer over the frames that count, by each responder",
             "contact_sheet.png": "the middle frame of each stimulus",
+            **(
+                {"contact_sheet.gif": "all stimuli as they move, in the places of contact_sheet.png"}
+                if len(shown.deviations[0]) > 1
+                else {}
+            ),
         },
         "responder": responder.name,
         "fingerprint": dict(identity),

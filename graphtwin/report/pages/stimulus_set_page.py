@@ -16,7 +16,7 @@ from graphtwin.report.words import number_text
 from graphtwin.schema import UNIT_KEY
 
 TEMPLATE = "stimulus_set.html.j2"
-SHEET = "contact_sheet.png"
+SHEET, MOVING = "contact_sheet.png", "contact_sheet.gif"
 MOST_STIMULI = 60  # rows of the table of stimuli; stimuli.csv has all
 
 
@@ -36,11 +36,12 @@ def write_stimulus_set_page(folder: Path) -> Path:
 def render_stimulus_set(run: RunFolder) -> str:
     """The page as HTML."""
     said, files = run.json("set") or {}, run.files()
-    stimuli, sheet = _csv(run, "stimuli"), run.path / SHEET
+    stimuli = _csv(run, "stimuli")
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
         rule=set_sentences(said, stimuli, _csv(run, "order")),
-        sheet=base64.b64encode(sheet.read_bytes()).decode() if sheet.is_file() else None,
+        sheet=_picture(run, SHEET),
+        moving=_picture(run, MOVING),
         stimuli=[] if stimuli is None else optimised_rows(stimuli),
         n_stimuli=0 if stimuli is None else len(stimuli),
         checks=check_rows({name: _csv(run, name) for name in ("ranked", "control", "gradients", "seeds")}),
@@ -112,6 +113,12 @@ def _median(numbers: pd.Series) -> str:
 
 def _check(name: str, told: str) -> dict[str, str]:
     return {"check": name, "told": told}
+
+
+def _picture(run: RunFolder, name: str) -> str | None:
+    """A picture as it stands in a page; None where it is not there."""
+    file = run.path / name
+    return base64.b64encode(file.read_bytes()).decode() if file.is_file() else None
 
 
 def _or_nothing(value: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from graphtwin.insilico.optimised import (
     agreement_of_seeds,
@@ -125,6 +126,12 @@ def test_a_set_can_be_shown_as_it_lies_in_its_folder(tmp_path: Path):
     assert said["budget"]["contrast_rms_grey_levels"] == pytest.approx(4.0)
     assert said["screen"]["frame_rate_hz"] == RATE
     assert (folder / "contact_sheet.png").stat().st_size > 5000
+    with Image.open(folder / "contact_sheet.gif") as moving:  # stimulus 2 stands third in its first row
+        assert moving.n_frames == frames.shape[1]
+        moving.seek(3)
+        larger = moving.width // 8 // SIZE[1]
+        tile = np.asarray(moving.convert("L"))[: SIZE[0] * larger : larger, 2 * moving.width // 8 :: larger][:, : SIZE[1]]
+    np.testing.assert_allclose(tile, frames[2, 3], atol=1)
     assert len(pd.read_csv(folder / "verified.csv")) == 4
 
 
