@@ -25,7 +25,7 @@ EXAMPLES = (
     "fields runs/core --out fields.csv --page fields.html",
     "fields runs/core --method gradient --out fields.csv",
     "fields runs/core --method covariance --state running=20 --out subspaces.csv",
-    "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy",
+    "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy --page correlations.html",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --neighbours 20 --workers 4 --out alike.parquet",
     "correlate runs/core --what noise --recording data/dynamic1-1-1-Video-0f2a --stimulus clips.npy --out noise.npy",
     "campaign runs/core campaign.toml --out runs/campaign --workers 4",
@@ -169,6 +169,7 @@ def _correlate(
     precision: Annotated[Literal["float32", "float16"], typer.Option(help="Numbers of a .npy; the second is right to .0005.")] = "float32",
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each on this machine.")] = 1,
     animal: Animal = None,
+    page: Annotated[Path | None, typer.Option(help="File for a page of a .npy, .html: histogram, and by distance in cortex.")] = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -182,6 +183,11 @@ def _correlate(
         require_new(out, (*ARRAYS, ".parquet"), force, (stimulus, recording))
         if out.suffix in ARRAYS:
             require_new(out.with_suffix(".ids.csv"), force=force, inputs=(stimulus, recording))
+        elif page is not None:
+            raise ValueError(
+                f"--page {page}: is drawn of a matrix, and {out} is a table of neighbours. Name an .npy, or leave the page out."
+            )
+        _require_page(page, force)
         channels = _channels(state or [])
         if what == "noise" and recording is None:
             raise ValueError(
@@ -195,6 +201,13 @@ def _correlate(
 
         config = CorrelateConfig(what, recording, precision, neighbours, workers)
         n_units, n_told = correlate_twin(run, stimulus, out, animal, device, True, force, channels, config)
+        if page is not None:
+            import pandas as pd
+
+            from graphtwin.report import write_correlated
+
+            write_correlated(out, pd.read_csv(out.with_suffix(".ids.csv")), what, page)
+            typer.echo(f"{page}: shows it")
         of = f"{n_units} x {n_units} units" if out.suffix in ARRAYS else f"the most alike of {n_units} units"
         typer.echo(f"{out}: {of}, " + (f"responses in {n_told} bins" if what == "signal" else f"noise at {n_told} samples of the stimulus"))
 

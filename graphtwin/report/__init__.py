@@ -8,10 +8,10 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.report.finished import like_to_like, power, write_report
-    from graphtwin.report.pages import write_measured
+    from graphtwin.report.pages import write_correlated, write_measured
     from graphtwin.report.tables import print_results
 
-__all__ = ["like_to_like", "power", "print_results", "write_measured", "write_report"]
+__all__ = ["like_to_like", "power", "print_results", "write_correlated", "write_measured", "write_report"]
 
 __getattr__ = public_names(
     __name__,
@@ -19,6 +19,7 @@ __getattr__ = public_names(
         "write_report": ("graphtwin.report.finished", "write_report"),
         "like_to_like": ("graphtwin.report.finished", "like_to_like"),
         "power": ("graphtwin.report.finished", "power"),
+        "write_correlated": ("graphtwin.report.pages", "write_correlated"),
         "write_measured": ("graphtwin.report.pages", "write_measured"),
         "print_results": ("graphtwin.report.tables", "print_results"),
     },

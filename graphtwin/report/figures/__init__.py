@@ -2,6 +2,7 @@
 
 from graphtwin.report.figures import (
     campaign_figures,
+    correlation_figures,
     embedding_figures,
     joint_figures,
     map_figures,
@@ -35,6 +36,7 @@ __all__ = [
     "VERMILLION",
     "WIDTH",
     "campaign_figures",
+    "correlation_figures",
     "draw_interval_rows",
     "embedding_figures",
     "joint_figures",

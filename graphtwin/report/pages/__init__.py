@@ -1,6 +1,7 @@
 """Self-contained pages of finished folders."""
 
 from graphtwin.report.pages.campaign_page import write_campaign
+from graphtwin.report.pages.correlated_page import write_correlated
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.report.pages.measured_page import write_measured
 from graphtwin.report.pages.power_page import write_power
@@ -9,6 +10,7 @@ from graphtwin.report.pages.stimulus_set_page import write_stimulus_set_page
 
 __all__ = [
     "write_campaign",
+    "write_correlated",
     "write_like_to_like",
     "write_measured",
     "write_power",
