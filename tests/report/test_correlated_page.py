@@ -23,7 +23,7 @@ def page_of(place: Path, placed: bool) -> str:
 
 def test_correlations_that_fall_with_distance_are_said_to(tmp_path):
     text = page_of(tmp_path, True)
-    assert "Signal correlations of 60 units of 1 animals." in text
+    assert "Signal correlations of 60 units of 1 animal." in text
     near, far = re.search(r"The median correlation is ([\d.]+) at \d+ µm and ([\d.]+) at \d+ µm", text).groups()
     assert float(near) > 0.7
     assert float(far) < 0.02

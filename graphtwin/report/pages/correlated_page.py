@@ -32,10 +32,11 @@ def write_correlated(matrix: str | Path, units: pd.DataFrame, what: str, out: st
     values = drawn[one, other].astype(np.float64)
     shown = units.iloc[rows].reset_index(drop=True)
     chosen = "" if len(rows) == len(held) else f" Pairs of {len(rows):,} of them are drawn, evenly chosen."
+    animals = units["animal"].nunique()
     rendered = page(TEMPLATE).render(
         name=Path(matrix).name,
         facts=[(column, value) for column in (TWIN, TWIN_CORE) if column in units for value in units[column].unique()],
-        rule=f"{what.capitalize()} correlations of {len(held):,} units of {units['animal'].nunique()} animals.{chosen}",
+        rule=f"{what.capitalize()} correlations of {len(held):,} units of {animals} {'animal' if animals == 1 else 'animals'}.{chosen}",
         blocks=[
             correlation_figures.draw_correlations(values),
             correlation_figures.draw_by_distance(shown, np.stack([one, other], 1), values),
