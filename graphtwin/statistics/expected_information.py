@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from graphtwin.shapes import Float, Int
 
 Precision = Float[np.ndarray, "parameters entries entries"]
 Information = Float[np.ndarray, "candidates parameters entries entries"]

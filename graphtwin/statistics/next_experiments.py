@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+
+from graphtwin.shapes import Float
 
 
 @dataclass(frozen=True)

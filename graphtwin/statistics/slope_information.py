@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from graphtwin.shapes import Float, Int
 from graphtwin.statistics.expected_information import Chosen, require_budget
 
 WEAK = 1e-6  # prior precision of slopes, so that few rows leave no slope without a variance
