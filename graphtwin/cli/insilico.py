@@ -39,7 +39,6 @@ states = \\[{name = "rest"}, {name = "running", channels = {running = 20.0}}]
 
 stimuli = \\[{kind = "drifting_grating", duration_s = 1.5, series = {direction_deg = \\[0.0, 90.0], contrast = \\[0.25, 1.0]}}]"""
 What = StrEnum("What", ["direction", "size", "contrast", "latency", "adaptation", "adapter"])
-FEW_Q = 0.05  # false discovery rate at which units are counted as selective
 
 
 def examples_of(command: str | None = None) -> str:
@@ -286,11 +285,13 @@ def _channels(state: list[str]) -> dict[str, float] | None:
 
 def _told(table: pd.DataFrame) -> str:
     """Medians of what was measured, and how many units are selective."""
+    from graphtwin.insilico import SELECTIVE_Q
+
     of_gratings = ("gosi", "gdsi", "preferred_size_deg", "surround_suppression", "c50")
     of_time = ("latency_s", "adaptation_index", "adaptation_tau_s", "adapter_shift_deg")
     named = (*of_gratings, *of_time, "gain", "shift")
     parts = [medians(table, tuple(name for name in named if name in table))]
     for name in ("orientation", "direction"):
         if f"{name}_q" in table:
-            parts.append(f"{int((table[f'{name}_q'] <= FEW_Q).sum())} select {name} (q <= {FEW_Q})")
+            parts.append(f"{int((table[f'{name}_q'] <= SELECTIVE_Q).sum())} select {name} (q <= {SELECTIVE_Q})")
     return "; ".join(parts)

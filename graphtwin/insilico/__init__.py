@@ -1,6 +1,7 @@
 """In silico experiments: stimuli shown to a responder, and what its answers say of units."""
 
 from graphtwin.insilico.measurements import (
+    SELECTIVE_Q,
     TUNING,
     GratingConfig,
     GratingResponses,
@@ -48,6 +49,7 @@ __all__ = [
     "Method",
     "Precision",
     "Responder",
+    "SELECTIVE_Q",
     "State",
     "SubprocessResponder",
     "TUNING",

@@ -11,7 +11,7 @@ from graphtwin.insilico.measurements.correlation_tiles import (
     write_all_pairs,
 )
 from graphtwin.insilico.measurements.covariance_fields import CovarianceConfig, Subspaces, describe_subspaces, measure_subspaces
-from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
+from graphtwin.insilico.measurements.direction_fits import SELECTIVE_Q, fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
 from graphtwin.insilico.measurements.gratings import (
     TUNING,
@@ -42,6 +42,7 @@ __all__ = [
     "NoiseMaps",
     "PatchConfig",
     "Precision",
+    "SELECTIVE_Q",
     "SeriesAnswers",
     "SignalTiles",
     "StateConfig",

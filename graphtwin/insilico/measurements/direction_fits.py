@@ -14,6 +14,7 @@ from graphtwin.statistics import benjamini_hochberg
 from graphtwin.tuning import fit_von_mises
 
 SHUFFLES = 999
+SELECTIVE_Q = 0.05  # false discovery rate up to which a unit counts as selective
 STARTS = np.array([0.0, 45.0, 90.0, 135.0])  # orientations that a fit starts from, degrees
 
 

@@ -13,7 +13,6 @@ from graphtwin.report.figures.palette import BLUE, RULE
 from graphtwin.report.figures.place_figures import Preference
 from graphtwin.report.words import number_text
 
-FEW_Q = 0.05  # false discovery rate at which units are counted as selective
 BARS, BINS, PER_ROW = 24, 30, 4  # bars around the circle, bins of a histogram, and histograms of a row
 CENTRAL, MANY = (0.005, 0.995), 200  # quantiles between which a histogram is drawn, of as many units
 

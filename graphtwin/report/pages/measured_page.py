@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.artifacts import write_text
+from graphtwin.insilico import SELECTIVE_Q
 from graphtwin.report.figures import Block, Preference, place_figures, population_figures
 from graphtwin.report.pages.run_page import page
 from graphtwin.report.words import number_text
@@ -62,9 +63,9 @@ def _sentences(table: pd.DataFrame) -> list[str]:
     found = [f"{len(table):,} units were measured: {of}."]
     for name in ("orientation", "direction"):
         if f"{name}_q" in table:
-            selective = int((table[f"{name}_q"] <= population_figures.FEW_Q).sum())
+            selective = int((table[f"{name}_q"] <= SELECTIVE_Q).sum())
             found.append(
-                f"{selective:,} units select {name} (false discovery rate {population_figures.FEW_Q:g}); a model answers without noise, so "
+                f"{selective:,} units select {name} (false discovery rate {SELECTIVE_Q:g}); a model answers without noise, so "
                 "that a weak preference is found to be one."
             )
     return found

@@ -21,7 +21,8 @@ from jaxtyping import Float
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
-LEAST_Q = 0.05  # false discovery rate above which a unit prefers no orientation, or no direction
+from graphtwin.insilico import SELECTIVE_Q
+
 SMALLEST, LARGEST = 1e-3, 1e4  # degrees of freedom of the units' common variance between which they are sought; beyond all units have one
 log = logging.getLogger("graphtwin")
 
@@ -79,8 +80,8 @@ def with_intervals(table: pd.DataFrame, members: int, name: str, rare: str = "",
     """The table with X_low, X_high and X_flag after each X_spread of a quantity in STATED; the log counts the flags of each.
 
     Angles of an interval go on beyond 0 and their period. X_flag is empty, or says why a number should not be taken to an experiment: "wide
-    interval", "no preference" (its false discovery rate is above LEAST_Q), "too few twins tell it", what is given as `rare`, of gain, or
-    what is given as `shared`: then no interval is stated.
+    interval", "no preference" (its false discovery rate is above SELECTIVE_Q), "too few twins tell it", what is given as `rare`, of gain,
+    or what is given as `shared`: then no interval is stated.
 
     Args:
         table: A row a unit of one animal, as `insilico.with_spread` makes it.
@@ -111,7 +112,7 @@ def _flags(table: pd.DataFrame, quantity: str, half: Float[np.ndarray, " units"]
     """Why the number of each unit is flagged; empty where it is not, or where there is no number."""
     stated, known = STATED[quantity], table[quantity].notna().to_numpy()
     untested = stated.tested and stated.tested in table
-    undecided = table[stated.tested].to_numpy(np.float64) > LEAST_Q if untested else np.zeros(len(table), dtype=bool)
+    undecided = table[stated.tested].to_numpy(np.float64) > SELECTIVE_Q if untested else np.zeros(len(table), dtype=bool)
     reasons = [
         (np.full(len(table), bool(shared)), shared),
         (~np.isfinite(half), "too few twins tell it"),

@@ -73,3 +73,9 @@ def say_what_is_shared(made_on: Answering, judge: Answering, verify_on: str | Pa
         log.warning(
             "%s: stands on the core that stimuli are made on, whose faults it shares. Give a twin with a core of its own.", verify_on
         )
+    elif ridges := [name for name, shared in made_on.shared.items() if shared == judge.shared.get(name) == "one ridge"]:
+        log.warning(
+            "%s: leans on a ridge on fixed energies, as do the twins that stimuli are made on; trained on one recording these are one "
+            "and the same, whose faults they share in %s. `graphtwin twin agree` says how much of each twin is its ridge.",
+            verify_on, ", ".join(ridges),
+        )  # fmt: skip
