@@ -71,12 +71,24 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
     asked: list[Responder] = []
     for name in names:
         members = [next(each for each in responders(fitted) if each.name == name) for fitted in twins.values()]
+        _say_screen(members[0])
         asked.append(members[0] if len(members) == 1 else Ensemble(tuple(members), name))
     first = next(iter(twins.values()))
     hertz = {name: first.animals[name].frame_rate_hz for name in names}
     behaviour = {name: behaviour_of(first, name) for name in names}
     shared = {name: shared_by(list(twins.values()), told, name) for name in names}
     return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared)
+
+
+def _say_screen(responder: Responder) -> None:
+    """Say in the log of which screen degrees are: where a recording states none it is that of the MICrONS recordings."""
+    height, width = (
+        pixels * degrees for pixels, degrees in zip(responder.size, responder.monitor.degrees_a_pixel(*responder.size), strict=True)
+    )
+    log.info(
+        "%s: degrees are those of a screen of %.0f x %.0f (across x up), %s. Where the animal saw another, train again with "
+        "--set monitor.width_cm, height_cm and distance_cm.", responder.name, width, height, responder.monitor,
+    )  # fmt: skip
 
 
 def answering_units(asked: Answering) -> pd.DataFrame:
