@@ -89,6 +89,12 @@ SOURCE = {
     ),
     "queried_post": pa.DataFrameSchema({"post_root_id": _ID}, unique=["post_root_id"]),
     "queried_pre": pa.DataFrameSchema({"pre_root_id": _ID}, unique=["pre_root_id"]),
+    "exposure": pa.DataFrameSchema(
+        {
+            **{name: _optional(_ID) for name in ("pre_root_id", "post_root_id", *PAIR_KEY)},
+            "exposure": pa.Column("float64", pa.Check.ge(0)),
+        }
+    ),
 }
 
 # Tables that the cortex and the stages above it exchange, by name.
@@ -123,6 +129,16 @@ WALLS = {
     "queried": pa.DataFrameSchema(
         {"materialization": _ID, "nucleus_id": _ID, "side": pa.Column(object, pa.Check.isin(["pre", "post"]))},
         unique=["materialization", "nucleus_id", "side"],
+    ),
+    "exposure": pa.DataFrameSchema(
+        {
+            "materialization": _ID,
+            **dict.fromkeys(PAIR_KEY, _ID),
+            "exposure": pa.Column("float64", pa.Check.ge(0)),
+            "measure": pa.Column("category"),
+            "unit": pa.Column("category"),
+        },
+        unique=["materialization", *PAIR_KEY],
     ),
     "embeddings": pa.DataFrameSchema(
         {

@@ -56,6 +56,7 @@ class Export:
     frames: dict[str, pd.DataFrame]
     materialization: dict[str, int] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    stated: dict[str, list[str]] = field(default_factory=dict)  # further lines of the TOML by role
 
     def write(self, suffix: str = ".csv") -> Path:
         """Write every table and the TOML that names them; returns the TOML."""
@@ -65,7 +66,7 @@ class Export:
             _write(frame, self.folder / f"{role}{suffix}")
             renames = ", ".join(f'{ours} = "{theirs}"' for ours, theirs in self.columns.get(role, {}).items())
             lines += ["[[tables]]", f'role = "{role}"', f'file = "{role}{suffix}"']
-            lines += [f"materialization = {self.materialization.get(role, 7)}", f"columns = {{ {renames} }}"]
+            lines += [f"materialization = {self.materialization.get(role, 7)}", f"columns = {{ {renames} }}", *self.stated.get(role, [])]
         toml = self.folder / "tables.toml"
         toml.write_text("\n".join(lines))
         return toml

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
+from graphtwin.cortex.exposures import exposures, no_exposures
 from graphtwin.cortex.funnel import BELOW_PIA, Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.sources import SourceTables, Table
@@ -41,8 +42,10 @@ class Cortex:
             single synapses, n_synapses (missing where another lists pairs).
         queried: materialization, nucleus_id, side: the nuclei whose outputs ("pre") or inputs ("post") were looked for.
         funnel: What every step kept and dropped; see `cortex.funnel`.
-        provenance: Name of the source, its materializations, and the sha256 of every file read.
+        provenance: Name of the source, its materializations, measure and unit of its exposures, and the sha256 of every file read.
         animal: Animal that the source names, of which embeddings must be; empty where it names none.
+        exposure: materialization, pre_nucleus_id, post_nucleus_id (unique together), exposure (in `unit`), measure, unit. A pair without a
+            row has exposure 0 where its axon and its target have other rows, and else none that is known.
     """
 
     neurons: pd.DataFrame
@@ -54,6 +57,7 @@ class Cortex:
     funnel: pd.DataFrame
     provenance: dict[str, str] = field(default_factory=dict)
     animal: str = ""
+    exposure: pd.DataFrame = field(default_factory=no_exposures)
 
 
 def build(tables: SourceTables) -> Cortex:
@@ -68,6 +72,7 @@ def build(tables: SourceTables) -> Cortex:
     neurons = _neurons(tables, mapped, units, funnel)
     synapses = [_synapses(_pairs(table, funnel), table.materialization, mapped, tables, funnel) for table in tables.of(*SYNAPTIC)]
     queried = _queried(tables, mapped, funnel)
+    exposed = exposures(tables, mapped, funnel)
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
         units=schema.check(units, schema.WALLS["units"], "cortex units"),
@@ -78,6 +83,7 @@ def build(tables: SourceTables) -> Cortex:
         funnel=funnel.frame(),
         provenance=tables.provenance,
         animal=tables.animal,
+        exposure=schema.check(exposed, schema.WALLS["exposure"], "cortex exposures"),
     )
 
 

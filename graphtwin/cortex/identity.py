@@ -80,7 +80,7 @@ def _by_name(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
 def _wanted(tables: SourceTables) -> pd.DataFrame:
     """Every (materialization, root id) that some table needs a nucleus for."""
     parts = [table.frame[["root_id"]].assign(materialization=table.materialization) for table in tables.of(*NAMING_ROLES, *ROOT_ROLES)]
-    for table in tables.of(*SYNAPTIC, "queried_post", "queried_pre"):
+    for table in tables.of(*SYNAPTIC, "queried_post", "queried_pre", "exposure"):
         for name in {"pre_root_id", "post_root_id"} & set(table.frame):
             parts.append(pd.DataFrame({"materialization": table.materialization, "root_id": table.frame[name].unique()}))
     wanted = pd.concat(parts, ignore_index=True)[KEY].drop_duplicates()

@@ -38,6 +38,7 @@ def baseline_features(
     neurons: pd.DataFrame,
     in_degree: pd.Series,
     similarity: Mapping[str, Num[np.ndarray, " pairs"]] | None = None,
+    exposure: Float[np.ndarray, " pairs"] | None = None,
 ) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
     """Geometry, labels, proofreading and in-degree of each pair; NaN where a position, a label or a similarity is unknown.
 
@@ -49,6 +50,7 @@ def baseline_features(
         neurons: The cortex's neurons; an id it lacks has unknown everything.
         in_degree: Observed inputs of each queried cell (index: nucleus_id), counted on TRAINING axons only; other cells are unknown.
         similarity: Extra features of every pair by name, such as signal_correlation and orientation_difference.
+        exposure: Exposure of every pair over the median of exposures above 0; NaN where it was not measured, None where none was.
     """
     index = pd.Index(neurons["nucleus_id"])
     pre, post = index.get_indexer(pre_ids), index.get_indexer(post_ids)
@@ -59,6 +61,9 @@ def baseline_features(
         code = _codes(neurons[label])
         columns |= {f"pre_{label}": code[pre], f"post_{label}": code[post]}
     columns |= {name: np.asarray(values, dtype=np.float32) for name, values in (similarity or {}).items()}
+    if exposure is not None:
+        exposed = np.where(np.isnan(exposure), np.nan, exposure > 0).astype(np.float32)
+        columns |= {"log_exposure": np.log1p(exposure).astype(np.float32), "exposed": exposed}
     return np.stack(list(columns.values()), axis=1), list(columns)
 
 
@@ -147,7 +152,7 @@ def _odds(pilot: LogisticRegression, distance_um: Float32[np.ndarray, " pairs"])
     return np.concatenate([np.exp(_distance_terms(block) @ slope + level) for block in blocks])
 
 
-PairModel = Literal["majority", "distance", "logistic", "boosting"]
+PairModel = Literal["majority", "distance", "exposure", "logistic", "boosting"]
 # A fitted baseline: the probabilities of pairs, from their features and the probability with which negatives like them were kept.
 PairBaseline = Callable[[Float32[np.ndarray, "others features"], Float32[np.ndarray, " others"]], Float[np.ndarray, " others"]]
 
@@ -162,7 +167,8 @@ def fit_pair_baseline(
     """A baseline that gives the probability of a connection among all pairs: the thinning is undone.
 
     Args:
-        model: "majority" (prevalence), "distance" (falling function of soma distance), "logistic" (quadratic in geometry) or "boosting".
+        model: "majority" (prevalence), "distance" (falling function of soma distance), "exposure" (rising function of exposure), "logistic"
+            (quadratic in geometry) or "boosting".
         train: Features and outcomes of the drawn pairs.
         names: Names of the columns, from `baseline_features`.
         drawn: Probabilities with which the training pairs were kept.
@@ -173,10 +179,10 @@ def fit_pair_baseline(
     if model == "majority":
         rate = np.average(connected, weights=weight)
         return lambda asked, _: np.full(len(asked), rate)
-    if model == "distance":
-        column = names.index("distance_um")
-        falling = _fit_distance(features[:, column].astype(np.float64), connected, weight)
-        return lambda asked, _: falling(asked[:, column].astype(np.float64))
+    if model in ("distance", "exposure"):
+        column = names.index("distance_um" if model == "distance" else "log_exposure")
+        curve = _fit_monotone(features[:, column].astype(np.float64), connected, weight, rising=model == "exposure")
+        return lambda asked, _: curve(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     fitted = _logistic([name for name, kept in zip(names, known, strict=True) if kept]) if model == "logistic" else _boosting(seed)
     fitted.fit(features[:, known], connected)
@@ -227,16 +233,16 @@ def _constant(value: float) -> SimpleImputer:
     return SimpleImputer(strategy="constant", fill_value=value, keep_empty_features=True)
 
 
-def _fit_distance(distance_um: np.ndarray, connected: np.ndarray, weight: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Best falling function of distance; pairs of unknown distance have the rate of the training pairs of unknown distance."""
-    known = np.isfinite(distance_um)
+def _fit_monotone(value: np.ndarray, connected: np.ndarray, weight: np.ndarray, rising: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """Best rising, or falling, function of a value; pairs of unknown value have the rate of the training pairs of unknown value."""
+    known = np.isfinite(value)
     counted = connected & ~known
     unknown_rate = weight[counted].sum() / weight[~known].sum() if (~known).any() else np.average(connected, weights=weight)
     if not known.any():
-        return lambda asked_um: np.full(len(asked_um), unknown_rate)
-    falling = IsotonicRegression(increasing=False, out_of_bounds="clip")
-    falling.fit(distance_um[known], connected[known].astype(np.float64), sample_weight=weight[known])
-    return lambda asked_um: np.where(np.isfinite(asked_um), falling.predict(np.nan_to_num(asked_um)), unknown_rate)
+        return lambda asked: np.full(len(asked), unknown_rate)
+    curve = IsotonicRegression(increasing=rising, out_of_bounds="clip")
+    curve.fit(value[known], connected[known].astype(np.float64), sample_weight=weight[known])
+    return lambda asked: np.where(np.isfinite(asked), curve.predict(np.nan_to_num(asked)), unknown_rate)
 
 
 @dataclass(frozen=True)

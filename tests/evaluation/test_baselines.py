@@ -91,6 +91,26 @@ def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem
     assert auc["logistic"] <= roc_auc_score(connected[~TRAINED], truth[~TRAINED])
 
 
+def test_exposure_is_learned_as_a_rising_function_and_what_was_not_measured_has_its_own_rate():
+    draw = np.random.default_rng(2)
+    exposure = draw.gamma(0.3, 3.0, len(PRE)) * (draw.random(len(PRE)) < 0.6)
+    connected = draw.random(len(PRE)) < np.minimum(0.3 * np.sqrt(exposure), 0.9)  # never where they do not meet
+    exposure[draw.random(len(PRE)) < 0.1] = np.nan
+    features, names = baseline_features(PRE, POST, NEURONS, pd.Series(dtype=float), exposure=exposure)
+    alone = fitted("exposure", connected, features, names)
+    held, known = exposure[~TRAINED], np.isfinite(exposure[~TRAINED])
+    order = np.argsort(held[known])
+    assert (np.diff(alone[known][order]) >= 0).all()
+    assert (alone[held == 0] == 0).all()
+    assert alone[~known] == pytest.approx(connected[TRAINED][np.isnan(exposure[TRAINED])].mean())
+    assert alone[known].mean() == pytest.approx(connected[~TRAINED][known].mean(), rel=0.05)
+    by_distance = roc_auc_score(connected[~TRAINED], fitted("distance", connected, features, names))
+    for model in ("logistic", "boosting"):
+        found = roc_auc_score(connected[~TRAINED], fitted(model, connected, features, names, 2000))
+        assert found > roc_auc_score(connected[~TRAINED], alone) - 0.02
+        assert found > by_distance + 0.2
+
+
 def test_thinning_the_negatives_costs_no_accuracy_and_no_calibration(problem):
     connected, _, in_degree, _ = problem
     features, names = baseline_features(PRE, POST, NEURONS, in_degree)

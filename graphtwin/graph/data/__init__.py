@@ -4,6 +4,7 @@ from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, exposure, local_rates, own_connections, pair_set, popularity
+from graphtwin.graph.data.pair_exposure import PairExposure
 
 __all__ = [
     "BANDWIDTHS_UM",
@@ -11,6 +12,7 @@ __all__ = [
     "Edges",
     "MIN_MEMBERS",
     "NodeInputs",
+    "PairExposure",
     "PairSet",
     "build_graph",
     "exposure",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from graphtwin import schema
 from graphtwin.cortex import Csr, nearest_relation
 from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.pair_exposure import PairExposure, pair_exposure
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class CorticalGraph:
         synapses: Edges from axon to target (weight: summed size), for each materialization.
         queried_post: Whether the inputs of each neuron were looked for, for each materialization. Absence of a synapse is data for these
             targets only.
+        exposures: How much each axon could have met each cell, for each materialization that the source has this of.
     """
 
     nucleus_id: Int[np.ndarray, " neurons"]
     similar: Csr
     synapses: dict[int, Csr]
     queried_post: dict[int, Bool[np.ndarray, " neurons"]]
+    exposures: dict[int, PairExposure] = field(default_factory=dict)
 
     @property
     def n_neurons(self) -> int:
@@ -67,7 +70,9 @@ class CorticalGraph:
         return csr.rows[onto], csr.indices[onto], csr.weight[onto]
 
 
-def build_graph(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, k_similar: int) -> CorticalGraph:
+def build_graph(
+    inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, k_similar: int, exposure: pd.DataFrame | None = None
+) -> CorticalGraph:
     """The graph of the neurons of a study; of its synapses only those given, so that what is held out cannot be seen.
 
     Args:
@@ -75,6 +80,7 @@ def build_graph(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFram
         synapses: Synapses of the cortex, or the training part of them: materialization, pre_nucleus_id, post_nucleus_id, size.
         queried: Queried cells of the cortex: materialization, nucleus_id, side.
         k_similar: Number of nearest neurons by function, for each neuron that has one.
+        exposure: Exposures of the cortex; None without.
     """
     at = np.flatnonzero(inputs.has_function & (np.abs(inputs.function).sum(1) > 0))
     similar = nearest_relation(inputs.function[at], at, len(inputs.nucleus_id), k_similar, "cosine")
@@ -86,6 +92,7 @@ def build_graph(inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFram
             int(version): _relation(inputs, pairs, int(version)) for version, pairs in synapses.groupby("materialization", sort=True)
         },
         queried_post={int(version): np.isin(inputs.nucleus_id, cells.to_numpy(np.int64)) for version, cells in looked_for},
+        exposures=_exposures(inputs, exposure),
     )
 
 
@@ -101,6 +108,12 @@ def _relation(inputs: NodeInputs, pairs: pd.DataFrame, materialization: int) -> 
             "or leave these pairs out."
         )
     return Csr.from_edges(pre, post, pairs["size"].to_numpy(np.float64), len(inputs.nucleus_id))
+
+
+def _exposures(inputs: NodeInputs, table: pd.DataFrame | None) -> dict[int, PairExposure]:
+    """The exposures of every materialization that has them."""
+    versions = [] if table is None else table["materialization"].unique().tolist()
+    return {version: found for version in versions if (found := pair_exposure(inputs, table, version)) is not None}
 
 
 def _no_edges(n_neurons: int) -> Csr:

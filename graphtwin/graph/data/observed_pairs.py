@@ -6,7 +6,8 @@ without any may have been lost at its first branch. Absence is never assumed els
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import no_type_check
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import sparse
 
 from graphtwin.graph.data.cortical_graph import CorticalGraph
 from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.pair_exposure import PairExposure
 
 # Widths (SD) of the Gaussian kernels of local connection rates; a choice.
 BANDWIDTHS_UM = (25.0, 50.0, 100.0)
@@ -29,16 +31,23 @@ class PairSet:
     Attributes:
         pre, post: Rows of the observed axons and of the queried cells, rising.
         size: Synapse size of each pair of an axon and a cell, in the unit of the synapse table; absent where not connected (CSR).
+        exposed: Exposures of all pairs of neurons; None where the source has none.
     """
 
     materialization: int
     pre: Int[np.ndarray, " axons"]
     post: Int[np.ndarray, " cells"]
     size: sparse.csr_array
+    exposed: PairExposure | None = None
+
+    @cached_property
+    def exposure(self) -> sparse.csr_array | None:
+        """Exposure of each pair of an axon and a cell, aligned with `size`; absent where 0 or unknown (CSR). None without exposures."""
+        return None if self.exposed is None else self.exposed.between(self.pre, self.post)
 
     def of_axons(self, keep: Bool[np.ndarray, " axons"]) -> PairSet:
         """The pairs of some of the axons with all queried cells."""
-        return PairSet(self.materialization, self.pre[keep], self.post, self.size[np.flatnonzero(keep)])
+        return replace(self, pre=self.pre[keep], size=self.size[np.flatnonzero(keep)])
 
     @property
     def prevalence(self) -> float:
@@ -58,7 +67,8 @@ def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
     row, column, size = graph.synapses_between(materialization, queried)
     pre = np.unique(row)
     at = np.searchsorted(pre, row), np.searchsorted(post, column)
-    return PairSet(materialization, pre, post, sparse.csr_array((size, at), shape=(len(pre), len(post))))
+    size = sparse.csr_array((size, at), shape=(len(pre), len(post)))
+    return PairSet(materialization, pre, post, size, graph.exposures.get(materialization))
 
 
 @dataclass(frozen=True)

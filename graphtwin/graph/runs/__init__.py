@@ -7,7 +7,7 @@ from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.next_neurons import next_neurons
 from graphtwin.graph.runs.next_pairs import next_pairs
 from graphtwin.graph.runs.pair_answers import predict_pairs
-from graphtwin.graph.runs.rivals import BASELINES, LABEL_BASELINES, POSITION_BASELINES, TUNED, WITH_TUNING, fit_pair_rivals
+from graphtwin.graph.runs.rivals import BASELINES, LABEL_BASELINES, POSITION_BASELINES, TUNED, WITH_TUNING, fit_pair_rivals, pair_baselines
 from graphtwin.graph.runs.study import Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "make_study",
     "next_neurons",
     "next_pairs",
+    "pair_baselines",
     "predict_neurons",
     "predict_pairs",
     "read_study",

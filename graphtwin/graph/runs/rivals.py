@@ -26,7 +26,7 @@ from graphtwin.graph.data import PairSet
 from graphtwin.graph.runs.study import Study
 from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
 
-BASELINES: tuple[PairModel, ...] = ("majority", "distance", "logistic", "boosting")
+BASELINES: tuple[PairModel, ...] = ("majority", "distance", "exposure", "logistic", "boosting")
 TUNED: tuple[PairModel, ...] = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
 WITH_TUNING = " + tuning"  # ending of the labels of those
 LABEL_BASELINES: dict[LabelModel, str] = {
@@ -41,6 +41,12 @@ POSITION_BASELINES: dict[PositionModel, str] = {
     "ridge": "ridge, function",
     "boosting": "boosting, function",
 }
+
+
+def pair_baselines(study: Study) -> tuple[PairModel, ...]:
+    """The baselines that a study can have: exposure is one where the source has exposures."""
+    return tuple(model for model in BASELINES if model != "exposure" or study.pairs.exposed is not None)
+
 
 PairRivals = Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], dict[str, Float[np.ndarray, " pairs"]]]
 
@@ -77,7 +83,9 @@ def _features(
 ) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
     ids = study.inputs.nucleus_id
     similar = tuning_similarity(study, pre, post) if tuned else None
-    return baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, similar)
+    exposed = study.pairs.exposed
+    exposure = None if exposed is None else exposed.of(pre, post) / exposed.typical
+    return baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, similar, exposure)
 
 
 def drawn_pairs(study: Study, training: PairSet) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:

@@ -29,7 +29,7 @@ from graphtwin.parallel import device_of
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
-TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel")
+TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel", "exposure")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Study:
     @cached_property
     def graph(self) -> CorticalGraph:
         """Functional neighbours, synapses and queried cells of these neurons; every relation that a fit reads comes from here."""
-        return build_graph(self.inputs, self.cortex.synapses, self.cortex.queried, self.settings.k_similar)
+        return build_graph(self.inputs, self.cortex.synapses, self.cortex.queried, self.settings.k_similar, self.cortex.exposure)
 
     @cached_property
     def similar(self) -> Edges:

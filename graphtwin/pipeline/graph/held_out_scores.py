@@ -46,14 +46,17 @@ POSITION_PAIRS = [
     (FROM_EVERYTHING, "scan alone"),
 ]
 PAIR_PAIRS = [
+    (GRAPH_MODEL, "exposure"),
     (GRAPH_MODEL, "boosting"),
     (GRAPH_MODEL, "boosting + tuning"),
     (GRAPH_MODEL, "logistic"),
     (GRAPH_MODEL, "distance"),
     (GRAPH_MODEL, NO_FUNCTION),
     ("boosting + tuning", "boosting"),
+    ("boosting", "exposure"),
 ]
-SUBSET_MODELS = ("distance", "logistic", "boosting", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL)
+WITHIN_EXPOSURE = "within exposure"  # subset of pairs whose exposure is above 0
+SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL)
 
 
 def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -133,7 +136,7 @@ def _design(study: Study, task: str, split: str, cluster: str, subset: str = "al
 
 
 def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics and paired differences of connectivity, on all pairs, on those of known distance and on proofread axons.
+    """Metrics and paired differences of connectivity, on all pairs, within exposure, on those of known distance and on proofread axons.
 
     Args:
         study: The study, which tells proofreading status and settings.
@@ -146,13 +149,15 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
     proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
     subsets = {"all": np.ones(len(table), bool)}
+    if connectivity.EXPOSURE in table:
+        subsets[WITHIN_EXPOSURE] = table[connectivity.EXPOSURE].to_numpy() > 0
     if split == "axon":
         subsets |= {"known positions": np.isfinite(table["distance_um"].to_numpy()), "proofread axons": proofread}
     for subset, rows in subsets.items():
         part = table[rows] if not rows.all() else table
         if not part["connected"].any():
             continue
-        kept = models if subset == "all" else [name for name in models if name in SUBSET_MODELS]
+        kept = models if subset in ("all", WITHIN_EXPOSURE) else [name for name in models if name in SUBSET_MODELS]
         cluster_name, cluster = clusters(study, split, part["pre_nucleus_id"])
         scores = score_pairs(
             part["connected"].to_numpy(),

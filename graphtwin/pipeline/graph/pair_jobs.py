@@ -15,13 +15,14 @@ from scipy import sparse
 from graphtwin.evaluation import folds_by_axon, folds_by_block
 from graphtwin.graph.data import PairSet
 from graphtwin.graph.model import fit_pairs, pair_probabilities
-from graphtwin.graph.runs import BASELINES, GRAPH_MODEL, NO_FUNCTION, TUNED, WITH_TUNING, Study, draws_of, fit_pair_rivals
+from graphtwin.graph.runs import GRAPH_MODEL, NO_FUNCTION, TUNED, WITH_TUNING, Study, draws_of, fit_pair_rivals, pair_baselines
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 from graphtwin.wiring.nulls import rewire
 
 Split = Literal["axon", "block"]
 SPLITS: tuple[Split, ...] = ("axon", "block")
 TASK = "pairs"
+EXPOSURE = "pair_exposure"  # column of the exposure of each pair: "exposure" is the model that knows nothing else
 
 
 def pair_folds(study: Study, split: str) -> tuple[Int[np.ndarray, " axons"], Int[np.ndarray, " cells"]]:
@@ -45,7 +46,7 @@ def sides(study: Study, split: str, fold: int | None) -> tuple[PairSet, np.ndarr
     kept = (cell != fold) & (cell >= 0)
     size = sparse.csr_array(pairs.size[np.flatnonzero(train)][:, np.flatnonzero(kept)])
     observed = np.diff(size.indptr) > 0
-    training = PairSet(pairs.materialization, pairs.pre[train], pairs.post[kept], size).of_axons(observed)
+    training = replace(pairs, pre=pairs.pre[train], post=pairs.post[kept], size=size).of_axons(observed)
     return training, pairs.pre[held], pairs.post[cell == fold]
 
 
@@ -118,12 +119,12 @@ def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
     """Probabilities of one fold's pairs by the baselines, learned from the axons that the graph model learns from."""
     training, pre, post = sides(study, key.split, key.fold)
     tuned = key.variant == "tuned"
-    found = fit_pair_rivals(study, training, TUNED if tuned else BASELINES, tuned)(*outer(pre, post))
+    found = fit_pair_rivals(study, training, TUNED if tuned else pair_baselines(study), tuned)(*outer(pre, post))
     return pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
 
 
 def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
-    """All held-out pairs of a split with every model's probability, `connected`, `size`, fold and soma distance (um)."""
+    """All held-out pairs of a split with every model's probability, `connected`, `size`, fold, soma distance (um) and exposure, if any."""
     inputs, pairs, frames = study.inputs, study.pairs, []
     for fold in range(n_pair_folds(study, split)):
         _, pre, post = sides(study, split, fold)
@@ -142,7 +143,9 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
             "fold": np.full(len(i), fold),
             "distance_um": np.linalg.norm(inputs.position[i] - inputs.position[j], axis=1).astype(np.float32),
         }
-        columns |= {model: baselines[model].to_numpy() for model in BASELINES}
+        if pairs.exposed is not None:
+            columns[EXPOSURE] = pairs.exposed.of(i, j).astype(np.float32)
+        columns |= {model: baselines[model].to_numpy() for model in pair_baselines(study)}
         if split == "axon":
             tuned = results[key("baselines", "tuned")]
             columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}

@@ -15,6 +15,7 @@ from graphtwin.artifacts import sha256
 from graphtwin.config import nearest_of
 from graphtwin.coordinates import PiaFrame, pia_from_voxels
 from graphtwin.sources.formats.cave import valid_rows
+from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.mean_responses import require_responses
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
 from graphtwin.sources.formats.table_files import read_file
@@ -34,7 +35,7 @@ CAVE = {
 ROLE_NAMES = {"cell_types_coarse": {"cell_class": "cell_type"}, "synapse_list": {"synapse_id": "id"}}
 VOXELS = ["pt_position_x", "pt_position_y", "pt_position_z"]  # columns of a position in CAVE's exports, where it is split
 ANOTHER_DIRECTION = re.compile(r"direction_?-?\d+([._]\d+)?", re.IGNORECASE)  # a direction, whether named as the house does or not
-ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", "orientation_index", *schema.UNIT_KEY]
+ID_COLUMNS = ["nucleus_id", "root_id", "synapse_id", "pre_root_id", "post_root_id", *schema.PAIR_KEY, "orientation_index", *schema.UNIT_KEY]
 
 log = logging.getLogger("graphtwin")
 
@@ -96,6 +97,8 @@ def read_placed(path: Path, role: str, columns: dict[str, str], frame: PiaFrame,
     table = _select(table, role, str(path))
     if role.startswith("queried"):
         table = table.drop_duplicates()  # A list of cells is a set: the file may serve another role and name a cell several times.
+    if role == "exposure":
+        table = pairs_of_cells(table, str(path))
     checked = schema.check(table, wanted, str(path))
     if role == "responses":
         require_responses(checked, str(path))

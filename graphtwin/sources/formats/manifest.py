@@ -16,6 +16,7 @@ from graphtwin.config import read_toml, validate
 from graphtwin.coordinates import PiaFrame
 from graphtwin.sources.formats import export
 from graphtwin.sources.formats.agreement import require_agreement
+from graphtwin.sources.formats.exposure_tables import EXPOSURE_COLUMNS, in_both_directions
 from graphtwin.sources.formats.positions import Stated
 from graphtwin.sources.formats.source_tables import SYNAPTIC, Role, SourceTables, Table
 
@@ -43,6 +44,9 @@ class TableEntry(BaseModel):
     voxel_nm: Edges | None = Field(
         None, description="Nanometres a unit of the table's positions along x, y and z, where they are not those of [frame]."
     )
+    measure: str = Field("", description="What a table of role exposure measures: L_d, contact area, or any other amount.")
+    unit: str = Field("", description="Unit of the exposure, such as um or um2.")
+    symmetric: bool | None = Field(None, description="Whether a row of exposure speaks for both directions, as an area of contact does.")
 
 
 class Frame(BaseModel):
@@ -85,7 +89,9 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         read, from_voxels = export.read_placed(
             paths[entry.file], entry.role, entry.columns, frame, Stated(of_table=entry.voxel_nm, of_frame=of_frame)
         )
-        tables.append(Table(entry.role, entry.materialization, entry.file, read))
+        if entry.role == "exposure":
+            read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
+        tables.append(Table(entry.role, entry.materialization, entry.file, read, *_measured(entry, str(toml))))
         moved += [entry.file] if from_voxels else []
     pia_stated = not moved or "pia_um" in in_frame
     if not pia_stated:
@@ -95,6 +101,7 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))
     _require_matching_roots(source, str(toml))
+    _require_exposed(source, str(toml))
     return source
 
 
@@ -106,6 +113,34 @@ def _path_of(toml: Path, file: str) -> Path:
         )
     path = toml.parent / file
     return path if path.exists() else toml.resolve().parent / file if toml.is_symlink() else path
+
+
+def _measured(entry: TableEntry, origin: str) -> tuple[str, str]:
+    """Measure and unit of a table of exposure, from the TOML or by the column that it is read from; no other role may have them."""
+    if entry.role != "exposure":
+        given = [name for name in ("measure", "unit", "symmetric") if getattr(entry, name) not in ("", None)]
+        if given:
+            raise ValueError(f"{origin}: {entry.file} of role {entry.role!r} has {given}, which are of role 'exposure' alone. Remove them.")
+        return "", ""
+    usual = EXPOSURE_COLUMNS.get(entry.columns.get("exposure", ""), ("exposure", "1"))
+    return entry.measure or usual[0], entry.unit or usual[1]
+
+
+def _require_exposed(source: SourceTables, origin: str) -> None:
+    """Raise where exposures of one materialization measure different things, or are of one without synapses."""
+    wired = {table.materialization for table in source.of(*SYNAPTIC)}
+    for table in source.of("exposure"):
+        said = {(other.measure, other.unit) for other in source.of("exposure") if other.materialization == table.materialization}
+        if len(said) > 1:
+            raise ValueError(
+                f"{origin}: exposures of materialization {table.materialization} are of {len(said)} measures and units, {sorted(said)}. "
+                "Keep one: a pair has one exposure."
+            )
+        if wired and table.materialization not in wired:
+            raise ValueError(
+                f"{origin}: {table.origin} holds exposures of materialization {table.materialization}, synapses are of {sorted(wired)}. "
+                "Export both at one materialization; a table of nucleus ids takes that of the synapses."
+            )
 
 
 def _require_roles(source: SourceTables, origin: str) -> None:

@@ -22,18 +22,26 @@ Role = Literal[
     "synapse_list",
     "queried_post",
     "queried_pre",
+    "exposure",
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 
 
 @dataclass(frozen=True)
 class Table:
-    """One checked table: house column names, ids int64, positions in um of the pia frame."""
+    """One checked table: house column names, ids int64, positions in um of the pia frame.
+
+    Attributes:
+        measure: Quantity that a table of role `exposure` holds, such as "contact area"; empty for other roles.
+        unit: Unit of that quantity, such as "um2".
+    """
 
     role: str
     materialization: int
     origin: str
     frame: pd.DataFrame
+    measure: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class SourceTables:
     def provenance(self) -> dict[str, str]:
         """Name, materializations and file hashes: what a run writes down, and compares when it goes on."""
         versions = sorted({table.materialization for table in self.tables})
-        return {"name": self.name, "materializations": ",".join(map(str, versions)), **self.sha256}
+        measured = sorted({f"{table.measure} ({table.unit})" for table in self.of("exposure")})
+        exposure = {"exposure": ", ".join(measured)} if measured else {}
+        return {"name": self.name, "materializations": ",".join(map(str, versions)), **exposure, **self.sha256}
 
     def of(self, *roles: str) -> list[Table]:
         """The tables of these roles: roles in the order given, tables in the order of the TOML."""
