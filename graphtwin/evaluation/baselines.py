@@ -103,7 +103,7 @@ class DrawnPairs:
 
     def keep_at(self, distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
         """Probability with which a negative at a distance between somata (um; NaN if unknown) was kept."""
-        return np.minimum(self.level * np.sqrt(_odds(self.pilot, distance_um)), 1).astype(np.float32)
+        return _kept(self.level, np.sqrt(_odds(self.pilot, distance_um)))
 
 
 def draw_pairs(
@@ -132,10 +132,15 @@ def draw_pairs(
     pilot = LogisticRegression().fit(_distance_terms(distance_um[some]), connected[some])
     root = np.sqrt(_odds(pilot, distance_um))
     level = float(min(share / root[~connected].mean(), 1 / root[~connected].max())) if share < 1 else np.inf
-    keep = np.minimum(level * root, 1).astype(np.float32)
+    keep = _kept(level, root)
     keep[connected] = 1
     rows = np.flatnonzero(rng.random(len(connected), dtype=np.float32) < keep)
     return DrawnPairs(rows, keep[rows], pilot, level)
+
+
+def _kept(level: float, root: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
+    """Probability of being kept: 1 where nothing is thinned, whose level is infinite, even at odds that are too small for a float."""
+    return np.ones_like(root) if np.isinf(level) else np.minimum(level * root, 1).astype(np.float32)
 
 
 def _distance_terms(distance_um: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs 3"]:

@@ -140,6 +140,13 @@ def test_every_connected_pair_is_drawn_and_the_weights_of_the_negatives_count_al
     np.testing.assert_array_equal(drawn.keep_at(distance)[drawn.rows][negative], drawn.keep[negative])
 
 
+def test_nothing_is_lost_of_few_pairs_however_far_apart_they_lie():
+    distance_um = np.linspace(1, 20_000, 400, dtype=np.float32)  # odds at the far end are below what a float holds
+    drawn = draw_pairs(distance_um, distance_um < 200, 0)
+    assert drawn.rows.tolist() == list(range(400))
+    assert (drawn.keep_at(distance_um) == 1).all()
+
+
 def test_a_training_side_without_a_synapse_is_refused():
     distance = np.ones(9, np.float32)
     with pytest.raises(ValueError, match="none of 9 training pairs is connected"):
