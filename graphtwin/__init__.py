@@ -18,6 +18,7 @@ _PUBLIC = {
     "write_report": ("graphtwin.report.finished", "write_report"),
     "like_to_like": ("graphtwin.report.finished", "like_to_like"),
     "power": ("graphtwin.report.finished", "power"),
+    "find_types": ("graphtwin.report.finished", "find_types"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),

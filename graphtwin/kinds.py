@@ -67,6 +67,7 @@ LIKE_TO_LIKE = Kind(
     files=("notes.json", "models.json"),
 )
 POWER = Kind("power analysis", "a power analysis", "graphtwin power", "`graphtwin report`", resumes=False)
+TYPES = Kind("search for types", "a search for types", "graphtwin types", "`graphtwin report`", resumes=False)
 CAMPAIGN = Kind(
     "campaign",
     "an in silico campaign",
@@ -87,7 +88,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, CAMPAIGN, STIMULUS_SET, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

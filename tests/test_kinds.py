@@ -26,6 +26,7 @@ from graphtwin.kinds import (
     SIMULATION,
     STIMULUS_SET,
     TWIN,
+    TYPES,
     Kind,
     kind_of,
     require_place,
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
-KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET}
+KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET, "types": TYPES}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
@@ -76,6 +77,7 @@ FOLDERS = {
     "simulation": (of_kind(SIMULATION), "is a simulated cortex"),
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "power": (of_kind(POWER), "is a power analysis"),
+    "types": (of_kind(TYPES), "is a search for types"),
     "ablation": (of_kind(ABLATION), "is an ablation of a twin"),
     "campaign": (of_kind(CAMPAIGN), "is an in silico campaign"),
     "measured": (of_kind(MEASURED), "is what was measured of a simulated cortex"),
@@ -103,9 +105,10 @@ FOLDERS = {
 }
 # What a command is given after the folder, and the kinds that it can use.
 READERS = {
-    "report": ("report {folder}", {"run", "like-to-like", "power", "campaign"}),
+    "report": ("report {folder}", {"run", "like-to-like", "power", "types", "campaign", "stimulus set"}),
     "predict pairs": ("predict {folder} --pairs {pairs} --out {new}.csv", {"run"}),
     "predict neurons": ("predict {folder} --neurons {neurons} --out {new}.csv", {"run"}),
+    "types": ("types {folder} --out {new}", {"run"}),
     "check": ("check {folder} --out {new}.csv", {"simulation"}),
     "twin transfer": ("twin transfer {folder} {recording} --out {new}", {"twin"}),
     "twin ablate": ("twin ablate {folder} {recording} --out {new}", {"twin"}),
@@ -129,6 +132,7 @@ WRITERS = {
     "twin train --resume": ("twin train {recording} --out {folder} --resume", "twin"),
     "like-to-like": ("like-to-like {table} --similarity signal_correlation --out {folder}", "like-to-like"),
     "power": ("power --axons 8 --effect 1 --out {folder}", "power"),
+    "types": ("types {table} --out {folder}", "types"),
     "insilico campaign": ("insilico campaign {pairs} {pairs} --out {folder}", "campaign"),
 }
 

@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | insilico | predict | like-to-like | power | proximity | pairs | simulate | check | report ..."""
+"""The command line: graphtwin run | twin | insilico | predict | like-to-like | power | types | proximity | pairs | simulate | check ..."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from graphtwin.cli import (
     simulation,
     twin,
     twin_made,
+    types,
 )
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app = typer.Typer(
     "anew; a folder of any other kind is left alone. Each folder says in its kind.json what it is.",
 )
 
-for family in (graph, pairs, power, simulation, check, settings_table):
+for family in (graph, pairs, power, types, simulation, check, settings_table):
     app.add_typer(family.app)
 twin.app.add_typer(twin_made.app)
 twin.app.add_typer(ablate.app)

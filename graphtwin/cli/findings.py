@@ -1,4 +1,4 @@
-"""What was found, on the screen: of a like-to-like folder, of power, and of pairs or neurons that were predicted."""
+"""What was found, on the screen: of a like-to-like folder, of power, of types, and of pairs or neurons that were predicted."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def print_power(folder: Path) -> None:
     typer.echo(table[columns].to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="-"))
     said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
     for line in (*said["scales"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
+        typer.echo(line)
+
+
+def print_types(folder: Path) -> None:
+    """Print whether there are types, what known ones say of them, what was left out, and where the page is."""
+    import json
+
+    said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+    for line in (*said["found"], *(f"Note: {note}" for note in said["notes"]), f"Report: {folder / 'report.html'}"):
         typer.echo(line)
 
 

@@ -127,13 +127,13 @@ def _predict(
 
 @app.command("report")
 def _report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a finished `run`, `like-to-like`, `power` or `insilico campaign`.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished `run`, `like-to-like`, `power`, `types`, `campaign` or `optimise`.")],
 ) -> None:
-    """Write the report of a run, a like-to-like or power analysis, or a campaign again."""
+    """Write the page of a finished folder again."""
     with words():
-        from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, require_kind
+        from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, STIMULUS_SET, TYPES, require_kind
 
-        require_kind(folder, RUN, LIKE_TO_LIKE, POWER, CAMPAIGN)
+        require_kind(folder, RUN, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET)
         from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

@@ -26,6 +26,7 @@ COMMANDS = {
     "population": ("graphtwin.twin.population.recorded:RecordedPopulationConfig", "graphtwin twin population"),
     "like-to-like": ("graphtwin.pipeline.pairs.like_to_like:LikeToLikeConfig", "graphtwin like-to-like"),
     "power": ("graphtwin.pipeline.power_question:PowerConfig", "graphtwin power"),
+    "types": ("graphtwin.clusters:TypesConfig", "graphtwin types"),
     "simulate": ("graphtwin.synthetic.steps:SimulateConfig", "graphtwin simulate"),
 }
 WIDTH = 80  # columns of characters on the narrowest terminal in use
@@ -69,7 +70,7 @@ class Setting:
 @app.command("settings", epilog=EXAMPLES)
 def _settings(
     command: Annotated[
-        Literal["run", "twin", "population", "like-to-like", "power", "simulate"] | None,
+        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate"] | None,
         typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,
 ) -> None:

@@ -9,8 +9,9 @@ from graphtwin.public import public_names
 if TYPE_CHECKING:
     from graphtwin.pipeline.power_question import PowerConfig, require_design
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
+    from graphtwin.pipeline.types_of_embeddings import run_types
 
-__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "simulate"]
+__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate"]
 
 __getattr__ = public_names(
     __name__,
@@ -18,6 +19,7 @@ __getattr__ = public_names(
         "PowerConfig": ("graphtwin.pipeline.power_question", "PowerConfig"),
         "require_design": ("graphtwin.pipeline.power_question", "require_design"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
+        "run_types": ("graphtwin.pipeline.types_of_embeddings", "run_types"),
         "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),
         "check_anatomy": ("graphtwin.pipeline.simulated_cortex", "check_anatomy"),
     },

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.report.finished import like_to_like, power, write_report
+    from graphtwin.report.finished import find_types, like_to_like, power, write_report
     from graphtwin.report.pages import write_correlated, write_measured
     from graphtwin.report.tables import print_results
 
-__all__ = ["like_to_like", "power", "print_results", "write_correlated", "write_measured", "write_report"]
+__all__ = ["find_types", "like_to_like", "power", "print_results", "write_correlated", "write_measured", "write_report"]
 
 __getattr__ = public_names(
     __name__,
     {
         "write_report": ("graphtwin.report.finished", "write_report"),
         "like_to_like": ("graphtwin.report.finished", "like_to_like"),
+        "find_types": ("graphtwin.report.finished", "find_types"),
         "power": ("graphtwin.report.finished", "power"),
         "write_correlated": ("graphtwin.report.pages", "write_correlated"),
         "write_measured": ("graphtwin.report.pages", "write_measured"),

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graphtwin.clusters import TypesConfig
 from graphtwin.config import overridden
 from graphtwin.folders import amended
-from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, STIMULUS_SET, require_kind
-from graphtwin.pipeline import PowerConfig
+from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, STIMULUS_SET, TYPES, require_kind
+from graphtwin.pipeline import PowerConfig, run_types
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like, run_power
-from graphtwin.report.pages import write_campaign, write_like_to_like, write_power, write_run, write_stimulus_set_page
+from graphtwin.report.pages import write_campaign, write_like_to_like, write_power, write_run, write_stimulus_set_page, write_types
 
 PAGES = {
     RUN: write_run,
     LIKE_TO_LIKE: write_like_to_like,
     POWER: write_power,
+    TYPES: write_types,
     CAMPAIGN: write_campaign,
     STIMULUS_SET: write_stimulus_set_page,
 }
@@ -26,7 +28,7 @@ def write_report(folder: str | Path) -> Path:
     """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
 
     Args:
-        folder: Folder that `graphtwin run`, `like-to-like`, `power`, `insilico campaign`, `optimise` or `control` wrote.
+        folder: Folder that `graphtwin run`, `like-to-like`, `power`, `types`, `insilico campaign`, `optimise` or `control` wrote.
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
@@ -84,3 +86,32 @@ def power(
     effects = tuple(effect) if isinstance(effect, Sequence) else (effect,)
     config = overridden(PowerConfig, {"pairs": pairs, "effect": effects, **asked}, overrides, "power")
     return run_power(config, Path(out), force, write_power)
+
+
+def find_types(
+    embeddings: str | Path,
+    out: str | Path,
+    known: str | Path | None = None,
+    source: str | None = None,
+    column: str = "cell_type",
+    overrides: list[str] | None = None,
+    force: bool = False,
+    **asked: Any,
+) -> Path:
+    """Whether neurons fall into types by their embeddings, or function is a continuum, as `graphtwin types` does.
+
+    Args:
+        embeddings: Path of a table with embedding_* columns, of an `.npy` with its ids beside it, or of the folder of a run.
+        out: Folder to write: new, empty, or of a search that has not finished, which is begun anew.
+        known: Path of a table of known types, with nucleus_id or session, scan_idx and unit_id; None takes those of the run, if it is one.
+        source: Name or TOML of a source that knows the types, in the place of `known`.
+        column: Name of the column of known types.
+        overrides: Settings of `TypesConfig` as `key=value`.
+        force: Take away a search that is in the folder, once types are looked for.
+        asked: Fields of `TypesConfig` by name: components, seeds, continua, permutations, seed.
+
+    Returns:
+        The folder.
+    """
+    config = overridden(TypesConfig, asked, overrides, "types")
+    return run_types(Path(embeddings), Path(out), None if known is None else Path(known), source, column, config, force, write_types)

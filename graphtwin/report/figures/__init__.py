@@ -12,6 +12,7 @@ from graphtwin.report.figures import (
     population_figures,
     power_figures,
     slope_figures,
+    types_figures,
     verdict_figures,
     wiring_figures,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "population_figures",
     "power_figures",
     "slope_figures",
+    "types_figures",
     "verdict_figures",
     "wiring_figures",
 ]

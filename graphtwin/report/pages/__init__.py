@@ -7,6 +7,7 @@ from graphtwin.report.pages.measured_page import write_measured
 from graphtwin.report.pages.power_page import write_power
 from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.pages.stimulus_set_page import write_stimulus_set_page
+from graphtwin.report.pages.types_page import write_types
 
 __all__ = [
     "write_campaign",
@@ -16,4 +17,5 @@ __all__ = [
     "write_power",
     "write_run",
     "write_stimulus_set_page",
+    "write_types",
 ]
