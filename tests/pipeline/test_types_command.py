@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,17 @@ def test_types_are_found_compared_with_known_ones_and_drawn(given: Path, tmp_pat
     asked_of = json.loads((out / "provenance.json").read_text(encoding="utf-8"))["question"]
     assert asked_of["seeds"] == 2
     assert asked_of["known"] == "class"
+
+
+def test_the_python_of_the_page_runs_as_printed(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    for name in ("embeddings.csv", "types.csv"):
+        shutil.copy(given / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "types.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(code, {})
+    assert "type_found" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "types" / "report.html").is_file()
 
 
 def test_bad_questions_are_told_in_words_and_leave_no_folder(given: Path, tmp_path: Path):
