@@ -17,7 +17,7 @@ from graphtwin.kinds import RUN, TYPES, kind_of, require_kind
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import load
 from graphtwin.sources.formats import read_file
-from graphtwin.sources.loaders.brought_embeddings import files, read_embeddings
+from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import check_embeddings, embedding_columns, normalise, scan_labels, speaking_units
 
 KNOWN = "known_type"  # column of the answer: the type that the table of known types gives a neuron
@@ -52,7 +52,7 @@ def run_types(
     config = config or TypesConfig()
     with written(out, TYPES, force=force, inputs=(embeddings, known)) as begin:
         path = _table_of(Path(embeddings))
-        frame, notes = read_embeddings(path), []
+        frame, notes = embedding_files.read_embeddings(path), []
         if source is not None:
             tables = load(source)
             cortex = build(tables)
@@ -72,7 +72,7 @@ def run_types(
         _write(units, types, found, agreement, out)
         said = {"notes": notes, "found": sentences(found, len(units), agreement)}
         artifacts.write_json(said, out / "notes.json")
-        inputs = {str(file): artifacts.sha256(file) for file in (*files(path), *([known] if known else []))}
+        inputs = {str(file): artifacts.sha256(file) for file in (*embedding_files.files(path), *([known] if known else []))}
         inputs |= cortex.provenance if source is not None else {}
         asked = {"question": config.model_dump() | {"known": None if types is None else column}}
         artifacts.write_json(artifacts.provenance(config.seed, inputs) | asked, out / "provenance.json")
