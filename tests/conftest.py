@@ -16,7 +16,34 @@ from filelock import FileLock
 from graphtwin import sources
 from graphtwin.cortex import cortex as cortex_room
 
+# Files that take longest, so that no process is left alone with one of them when all others are done.
+LONGEST = (
+    "twin/test_foundation.py",
+    "twin/test_ablations.py",
+    "twin/test_functional_twin_study.py",
+    "pipeline/test_agree.py",
+    "pipeline/test_twin.py",
+    "pipeline/test_like_to_like.py",
+    "pipeline/test_power_command.py",
+    "test_readme.py",
+    "test_kinds.py",
+    "test_settings.py",
+    "test_cli.py",
+    "pipeline/test_odd_pictures.py",
+    "pipeline/test_insilico_commands.py",
+    "pipeline/test_simulate.py",
+    "pipeline/test_run.py",
+    "twin/test_weights.py",
+    "twin/test_readout_prior.py",
+    "mixed/test_spatial_fields.py",
+)
 ROOT = 864691135000000000  # Root ids lie far above 2^53, as real ones do.
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; the order within a file stays."""
+    of_file = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: of_file.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
