@@ -78,6 +78,7 @@ SOURCE = {
     "proofreading": pa.DataFrameSchema({"root_id": _ID, "axon_status": _STATUS, "dendrite_status": _STATUS}, unique=["root_id"]),
     "areas": pa.DataFrameSchema({**_UNIT, "brain_area": _LABEL}, unique=UNIT_KEY),
     "responses": pa.DataFrameSchema({**_UNIT, DIRECTION: pa.Column(float, coerce=True, regex=True, nullable=True)}, unique=UNIT_KEY),
+    "function": pa.DataFrameSchema({name: _optional(_ID) for name in (*UNIT_KEY, "nucleus_id")}),  # and a column a response
     "orientation_responses": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
     "synapses": pa.DataFrameSchema(
         {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
@@ -113,7 +114,21 @@ WALLS = {
         unique=["nucleus_id"],
     ),
     "units": pa.DataFrameSchema(
-        {**_UNIT, "nucleus_id": _ID, "brain_area": _LABEL, DIRECTION: pa.Column(float, regex=True)}, unique=UNIT_KEY
+        {**_UNIT, "nucleus_id": _ID, "brain_area": _LABEL, DIRECTION: pa.Column(float, regex=True, nullable=True, required=False)},
+        unique=UNIT_KEY,
+    ),
+    "function": pa.DataFrameSchema({**_UNIT, "nucleus_id": _ID}, unique=UNIT_KEY),  # and a column a response
+    "function_columns": pa.DataFrameSchema(
+        {
+            "column": pa.Column(object),
+            "table": pa.Column(object),
+            "position": pa.Column("float64", nullable=True),
+            "period": pa.Column("float64", nullable=True),
+            "axis": pa.Column(object, pa.Check.isin(["free", "circular", "linear"])),
+            "noise": pa.Column(object, pa.Check.isin(["", "gaussian", "gamma"])),
+            "what": pa.Column(object),
+        },
+        unique=["column"],
     ),
     "orientations": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
     "root_ids": pa.DataFrameSchema({"materialization": _ID, "root_id": _ID, "nucleus_id": _ID}, unique=["materialization", "root_id"]),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
+from graphtwin.cortex.answers import OF_NUCLEUS, join_function, join_responses, no_columns, no_function
 from graphtwin.cortex.exposures import exposures, no_exposures
 from graphtwin.cortex.funnel import BELOW_PIA, Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
@@ -34,7 +35,8 @@ class Cortex:
         neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame; where the source states no pia, depth_um is a place along y and
             the funnel says so), cell_class, cell_type, layer, axon_status, dendrite_status,
             is_functional.
-        units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units).
+        units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units; NaN
+            where a unit of `function` has none); units with function alone have session 0 and scan 0 where they are named by nucleus.
         orientations: nucleus_id, orientation_index (unique together), rate, rate_error: mean response to an orientation and its standard
             error over trials (arbitrary units), of nuclei in `units` that have all orientations; empty where the source has no such table.
         root_ids: materialization, root_id (unique together), nucleus_id.
@@ -46,6 +48,10 @@ class Cortex:
         animal: Animal that the source names, of which embeddings must be; empty where it names none.
         exposure: materialization, pre_nucleus_id, post_nucleus_id (unique together), exposure (in `unit`), measure, unit. A pair without a
             row has exposure 0 where its axon and its target have other rows, and else none that is known.
+        function: session, scan_idx, unit_id (unique together), nucleus_id, and a column a response of any kind under the name that the
+            source gave it, NaN where nothing was measured; without rows where the source has no such table.
+        function_columns: column (in the order of `function`), table, position, period, axis ("free", "circular" or "linear"), noise
+            ("gaussian", "gamma", or empty where the source states none) and what, a sentence of the source.
     """
 
     neurons: pd.DataFrame
@@ -58,6 +64,8 @@ class Cortex:
     provenance: dict[str, str] = field(default_factory=dict)
     animal: str = ""
     exposure: pd.DataFrame = field(default_factory=no_exposures)
+    function: pd.DataFrame = field(default_factory=no_function)
+    function_columns: pd.DataFrame = field(default_factory=no_columns)
 
 
 def build(tables: SourceTables) -> Cortex:
@@ -68,7 +76,10 @@ def build(tables: SourceTables) -> Cortex:
     """
     funnel = Funnel("cortex")
     mapped = root_ids(tables, funnel)
-    units = _units(tables, funnel)
+    nuclei = _of_units(tables, "coregistration", "nucleus_id", funnel)
+    nuclei = nuclei.reindex(columns=[*schema.UNIT_KEY, "nucleus_id"]).astype({"nucleus_id": np.int64})  # without coregistration no column
+    function, columns = join_function(tables, nuclei, funnel)
+    units = _units(tables, join_responses(tables, funnel), function, nuclei, funnel)
     neurons = _neurons(tables, mapped, units, funnel)
     synapses = [_synapses(_pairs(table, funnel), table.materialization, mapped, tables, funnel) for table in tables.of(*SYNAPTIC)]
     queried = _queried(tables, mapped, funnel)
@@ -84,16 +95,26 @@ def build(tables: SourceTables) -> Cortex:
         provenance=tables.provenance,
         animal=tables.animal,
         exposure=schema.check(exposed, schema.WALLS["exposure"], "cortex exposures"),
+        function=schema.check(function, schema.WALLS["function"], "cortex function"),
+        function_columns=schema.check(columns, schema.WALLS["function_columns"], "cortex columns of function"),
     )
 
 
-def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
-    """Units with responses and a nucleus; several units may share one nucleus."""
-    responses = _responses(tables, funnel)
-    nuclei = _of_units(tables, "coregistration", "nucleus_id", funnel).astype({"nucleus_id": "Int64"})  # a gap would make float64 of int64
-    answered = len(nuclei.merge(responses[schema.UNIT_KEY], on=schema.UNIT_KEY))
-    funnel.record("coregistered units", "with responses", len(nuclei), answered, "no table of responses lists the unit", "units")
-    joined = responses.merge(nuclei, on=schema.UNIT_KEY, how="left")
+def _units(tables: SourceTables, responses: pd.DataFrame, function: pd.DataFrame, nuclei: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
+    """Units with a nucleus and with responses to directions or function; of a source that has neither, all units that it names.
+
+    Several units may share one nucleus.
+    """
+    answering = pd.concat([responses[schema.UNIT_KEY], function[schema.UNIT_KEY]]).drop_duplicates()
+    if len(nuclei):
+        answered = len(nuclei.merge(answering, on=schema.UNIT_KEY))
+        funnel.record("coregistered units", "with responses", len(nuclei), answered, "no table of responses lists the unit", "units")
+    named = pd.concat([nuclei, function[[*schema.UNIT_KEY, "nucleus_id"]]]).drop_duplicates(schema.UNIT_KEY)
+    if answering.empty:
+        answering = (named if len(named) else _of_nuclei(tables))[schema.UNIT_KEY]
+        named = named if len(named) else _of_nuclei(tables)
+    named = named.astype({"nucleus_id": "Int64"})  # a gap would make float64 of int64
+    joined = answering.merge(named, on=schema.UNIT_KEY, how="left").merge(responses, on=schema.UNIT_KEY, how="left")
     kept = funnel.keep(joined, joined["nucleus_id"].notna(), "units", "coregistered", "the coregistration does not list the unit", "units")
     kept = kept.astype({"nucleus_id": np.int64})
     funnel.record(
@@ -113,6 +134,15 @@ def _units(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     return kept[[*schema.UNIT_KEY, "nucleus_id", "brain_area", *directions]].sort_values(schema.UNIT_KEY, ignore_index=True)
 
 
+def _of_nuclei(tables: SourceTables) -> pd.DataFrame:
+    """A unit for each nucleus that a table names, where no table names units: embeddings by nucleus_id are theirs."""
+    named = [table.frame["nucleus_id"] for table in tables.of(*NAMING_ROLES)]
+    nuclei = np.unique(np.concatenate([np.empty(0, np.int64), *named]))
+    return pd.DataFrame(
+        {**{name: np.full(len(nuclei), zero) for name, zero in OF_NUCLEUS.items()}, "unit_id": nuclei, "nucleus_id": nuclei}
+    )
+
+
 def _of_units(tables: SourceTables, role: str, column: str, funnel: Funnel) -> pd.DataFrame:
     """One known value a unit from all tables of a role; later tables that disagree are counted."""
     believed = pd.DataFrame({name: np.empty(0, np.int64) for name in schema.UNIT_KEY})
@@ -130,27 +160,6 @@ def _count_agreement(what: str, origin: str, agrees: pd.Series, unit: str, funne
     if len(agrees):
         step, reason = "agrees with an earlier table", "the earlier table is believed"
         funnel.record(f"{what} in {origin}", step, len(agrees), int(agrees.sum()), reason, unit)
-
-
-def _responses(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
-    """All response tables together; a unit in two of them must have the same responses in both."""
-    parts = tables.of("responses")
-    together = pd.concat([table.frame for table in parts], ignore_index=True)
-    directions = [name for name in together if name not in schema.UNIT_KEY]
-    if together[directions].isna().to_numpy().any():
-        raise ValueError(
-            f"{[table.origin for table in parts]}: the response tables have different directions. Export all with the same columns."
-        )
-    spread = together.groupby(schema.UNIT_KEY)[directions].transform("max") - together.groupby(schema.UNIT_KEY)[directions].transform("min")
-    differing = (spread.to_numpy() > 1e-5).any(axis=1)
-    if differing.any():
-        first = together.loc[differing, schema.UNIT_KEY].drop_duplicates().head(3).to_dict("records")
-        raise ValueError(
-            f"{[table.origin for table in parts]}: {int(differing.sum())} rows give a unit other responses than another table, "
-            f"first {first}. Keep one response table for each unit."
-        )
-    kept = ~together.duplicated(schema.UNIT_KEY)
-    return funnel.keep(together, kept, "units", "distinct units with responses", "the same unit in a second table, same responses", "units")
 
 
 def _orientations(tables: SourceTables, units: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
@@ -182,7 +191,7 @@ def _orientations(tables: SourceTables, units: pd.DataFrame, funnel: Funnel) -> 
 def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, funnel: Funnel) -> pd.DataFrame:
     """One row a nucleus that any table names, with the first known value of each label."""
     named = [table.frame["nucleus_id"] for table in tables.of(*NAMING_ROLES)]
-    nuclei = np.unique(np.concatenate([*named, mapped["nucleus_id"]])).astype(np.int64)
+    nuclei = np.unique(np.concatenate([*named, units["nucleus_id"], mapped["nucleus_id"]])).astype(np.int64)
     neurons = pd.DataFrame({"nucleus_id": nuclei})
     positions = nucleus_positions(tables).set_index("nucleus_id").reindex(nuclei)
     for name in schema.POSITION:

@@ -59,7 +59,7 @@ def attach(
 
 def _by_name(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     """Roots that a table ties to a nucleus by name; the first table that names one nucleus is believed."""
-    parts = []
+    parts = [pd.DataFrame({name: np.empty(0, np.int64) for name in (*KEY, "nucleus_id")})]
     for table in tables.of(*NAMING_ROLES):
         named = table.frame[["root_id", "nucleus_id"]].drop_duplicates()
         named = named[named["root_id"] > 0].assign(materialization=table.materialization)
@@ -79,7 +79,8 @@ def _by_name(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
 
 def _wanted(tables: SourceTables) -> pd.DataFrame:
     """Every (materialization, root id) that some table needs a nucleus for."""
-    parts = [table.frame[["root_id"]].assign(materialization=table.materialization) for table in tables.of(*NAMING_ROLES, *ROOT_ROLES)]
+    parts = [pd.DataFrame({name: np.empty(0, np.int64) for name in KEY})]
+    parts += [table.frame[["root_id"]].assign(materialization=table.materialization) for table in tables.of(*NAMING_ROLES, *ROOT_ROLES)]
     for table in tables.of(*SYNAPTIC, "queried_post", "queried_pre", "exposure"):
         for name in {"pre_root_id", "post_root_id"} & set(table.frame):
             parts.append(pd.DataFrame({"materialization": table.materialization, "root_id": table.frame[name].unique()}))
@@ -89,9 +90,10 @@ def _wanted(tables: SourceTables) -> pd.DataFrame:
 
 def _by_unit(tables: SourceTables, missing: pd.DataFrame, mapped: pd.DataFrame) -> pd.DataFrame:
     """Roots of functional units whose nucleus the coregistration knows."""
-    units = pd.concat([table.frame for table in tables.of("coregistration")])[[*schema.UNIT_KEY, "nucleus_id"]].drop_duplicates(
-        schema.UNIT_KEY
-    )
+    matched = [table.frame[[*schema.UNIT_KEY, "nucleus_id"]] for table in tables.of("coregistration")]
+    if not matched:
+        return _unambiguous([], missing)
+    units = pd.concat(matched).drop_duplicates(schema.UNIT_KEY)
     parts = [
         table.frame[[*schema.UNIT_KEY, "root_id"]].merge(units, on=schema.UNIT_KEY).assign(materialization=table.materialization)
         for table in tables.of("unit_roots")

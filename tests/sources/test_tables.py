@@ -217,11 +217,13 @@ def test_axons_of_unlisted_cells_are_expected_where_only_functional_cells_are_li
         tables.load_folder(with_more_axons(export, 30))
 
 
-@pytest.mark.parametrize("role", ["coregistration", "responses"])
-def test_a_source_without_units_or_responses_is_an_error(export, role):
-    del export.frames[role]
-    with pytest.raises(ValueError, match=rf"the tables \['{role}'\] are missing"):
+def test_responses_without_a_coregistration_are_an_error_and_a_coregistration_alone_is_none(export):
+    coregistration = export.frames.pop("coregistration")
+    with pytest.raises(ValueError, match=r"responses\.csv has 5 units, and no table of role 'coregistration' says which nuclei they are"):
         tables.load_folder(export.write())
+    export.frames["coregistration"] = coregistration
+    del export.frames["responses"]
+    assert not tables.load_folder(export.write()).of("responses")
 
 
 def test_a_missing_file_is_an_error_that_names_the_nearest(export):

@@ -29,7 +29,7 @@ from graphtwin.parallel import device_of
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
-TABLES = ("neurons", "units", "orientations", "root_ids", "synapses", "queried", "funnel", "exposure")
+TABLES = ("neurons", "units", "function", "function_columns", "orientations", "root_ids", "synapses", "queried", "funnel", "exposure")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interp
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
+from graphtwin.sources.formats.function_table import KEYS, describe_columns, telling
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
@@ -51,9 +52,11 @@ from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_fil
 __all__ = [
     "require_no_leakage",
     "tell_shown_elsewhere",
+    "telling",
     "ArrayFiles",
     "KeptArrays",
     "DECLARED",
+    "KEYS",
     "LONGEST_STEP_S",
     "PLANES",
     "ROUNDING_S",
@@ -79,6 +82,7 @@ __all__ = [
     "cloudpath_of",
     "compartment_of_edges",
     "damaged",
+    "describe_columns",
     "edges_of",
     "find_movie",
     "finite_run",

@@ -16,6 +16,7 @@ from graphtwin.config import nearest_of
 from graphtwin.coordinates import PiaFrame, pia_from_voxels
 from graphtwin.sources.formats.cave import valid_rows
 from graphtwin.sources.formats.exposure_tables import pairs_of_cells
+from graphtwin.sources.formats.function_table import KEYS, read_function
 from graphtwin.sources.formats.mean_responses import require_responses
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
 from graphtwin.sources.formats.table_files import read_file
@@ -64,30 +65,44 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
     return found
 
 
-def read_table(path: Path, role: str, columns: dict[str, str], frame: PiaFrame, stated: Stated | None = None) -> pd.DataFrame:
+Columns = dict[str, str] | list[str]  # the file's name of a column by ours, or the columns of responses
+
+
+def read_table(path: Path, role: str, columns: Columns, frame: PiaFrame, stated: Stated | None = None) -> pd.DataFrame:
     """The table that `read_placed` gives."""
     return read_placed(path, role, columns, frame, stated)[0]
 
 
-def read_placed(path: Path, role: str, columns: dict[str, str], frame: PiaFrame, stated: Stated | None = None) -> tuple[pd.DataFrame, bool]:
+def read_placed(
+    path: Path, role: str, columns: Columns, frame: PiaFrame, stated: Stated | None = None, wired: bool = True
+) -> tuple[pd.DataFrame, bool]:
     """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
 
     Args:
         path: Table file, of any format that `read_file` takes.
         role: What the table says: a key of `schema.SOURCE`.
-        columns: The file's name of a column by the house's name, where it is not CAVE's usual one.
+        columns: The file's name of a column by the house's name, where it is not CAVE's usual one; of role `function` also a list of the
+            columns that are responses.
         frame: Voxel size and pose of the pia, for positions given in voxels.
         stated: Edges of a voxel that the source states; none where it leaves the usual ones.
+        wired: Whether the source has wiring, which names cells by root ids; where it has none, cells that have a nucleus_id need none, and
+            0 stands for it.
 
     Returns:
         The columns of the role, and whether its positions were moved to the pia frame here, from voxels.
     """
     wanted, moved = schema.SOURCE[role], False
-    table = _rename(valid_rows(read_file(path, columns.values()), str(path)), role, columns, str(path))
+    renamed = _renamed(role, columns, str(path))
+    table = _rename(valid_rows(read_file(path, renamed.values()), str(path)), role, renamed, str(path))
+    if role == "function":
+        answers = [name for name in renamed if name not in KEYS]
+        return schema.check(read_function(table, answers, str(path)), wanted, str(path)), False
     if schema.POSITION[0] in wanted.columns:
         moved = not set(schema.POSITION) & set(table)
         table = _positions(table, frame, stated or Stated(), str(path))
         moved = moved and schema.POSITION[0] in table
+    if not wired and "root_id" in wanted.columns and "root_id" not in table and "nucleus_id" in table:
+        table = table.assign(root_id=np.int64(0))
     schema.require_columns(table, schema.required(wanted), str(path))
     ids = [name for name in ID_COLUMNS if name in wanted.columns and name in table]
     table = table.assign(**{name: schema.as_ids(table[name], f"{path}, column {name}") for name in ids})
@@ -105,6 +120,15 @@ def read_placed(path: Path, role: str, columns: dict[str, str], frame: PiaFrame,
     return checked.reset_index(drop=True), moved
 
 
+def _renamed(role: str, columns: Columns, origin: str) -> dict[str, str]:
+    """The file's name of a column by ours; a list, as of the columns of responses, leaves them their names."""
+    if not isinstance(columns, list):
+        return columns
+    if role != "function":
+        raise ValueError(f"{origin}: `columns` is a list, which role {role!r} does not take. Write {{ our name = the file's name }}.")
+    return {name: name for name in columns}
+
+
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
     """The table with house names: those said in the TOML first, then CAVE's usual ones."""
     _require_known_names(role, columns, origin)
@@ -118,6 +142,8 @@ def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str
 
 def _require_known_names(role: str, columns: dict[str, str], origin: str) -> None:
     """Raise when `columns` of the TOML gives a name that the role does not have: it would be left out without a word."""
+    if role == "function":
+        return  # a response has the name that the source gives it
     known = [name for name, column in schema.SOURCE[role].columns.items() if not column.regex]
     known += [*VOXELS, "pt_position"] if schema.POSITION[0] in known else []
     unknown = [name for name in columns if name not in known and not (role == "responses" and re.match(schema.DIRECTION, name))]

@@ -17,6 +17,7 @@ from graphtwin.coordinates import PiaFrame
 from graphtwin.sources.formats import export
 from graphtwin.sources.formats.agreement import require_agreement
 from graphtwin.sources.formats.exposure_tables import EXPOSURE_COLUMNS, in_both_directions
+from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
 from graphtwin.sources.formats.positions import Stated
 from graphtwin.sources.formats.source_tables import SYNAPTIC, Role, SourceTables, Table
 
@@ -39,14 +40,26 @@ class TableEntry(BaseModel):
 
     role: Role = Field(description="What the table says.")
     file: str = Field(description="Path of the table, relative to the folder of the TOML.")
-    materialization: int = Field(ge=1, description="Materialization that the root ids of the table are of.")
-    columns: dict[str, str] = Field({}, description="The file's name of a column by ours, where the export does not use CAVE's usual one.")
+    materialization: int | None = Field(
+        None, ge=1, description="Materialization that the root ids of the table are of; may be left out where nothing is wired."
+    )
+    columns: dict[str, str] | list[str] = Field(
+        {}, description="The file's name of a column by ours, where the export does not use CAVE's usual one; or the columns of responses."
+    )
     voxel_nm: Edges | None = Field(
         None, description="Nanometres a unit of the table's positions along x, y and z, where they are not those of [frame]."
     )
     measure: str = Field("", description="What a table of role exposure measures: L_d, contact area, or any other amount.")
     unit: str = Field("", description="Unit of the exposure, such as um or um2.")
     symmetric: bool | None = Field(None, description="Whether a row of exposure speaks for both directions, as an area of contact does.")
+    noise: Noise | None = Field(None, description="Noise of a table of function; if absent, chosen on held-out columns.")
+    axis: Axis | None = Field(None, description="Whether the columns of a table of function lie on a circle or on a line.")
+    positions: dict[str, float] = Field({}, description="Place of each column of a table of function on its axis.")
+    period: float | None = Field(None, gt=0, allow_inf_nan=False, description="Length of the circle, in the unit of `positions`.")
+    what: str = Field("", description="What the values of a table of function are, in a sentence.")
+
+
+OF_FUNCTION = ("noise", "axis", "positions", "period", "what")  # settings of an entry that only a table of function has
 
 
 class Frame(BaseModel):
@@ -81,17 +94,19 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     manifest = validate(Manifest, given, str(toml))
     in_frame = given.get("frame", {})  # what is stated: the model has defaults for the rest
     frame = PiaFrame(**manifest.frame.model_dump())
+    wired = _require_entries(manifest, str(toml))
+    usual = next((entry.materialization for entry in manifest.tables if entry.materialization is not None), 1)
     of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
     paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
     tables, moved = [], []
     for entry in manifest.tables:
         read, from_voxels = export.read_placed(
-            paths[entry.file], entry.role, entry.columns, frame, Stated(of_table=entry.voxel_nm, of_frame=of_frame)
+            paths[entry.file], entry.role, entry.columns, frame, Stated(of_table=entry.voxel_nm, of_frame=of_frame), wired
         )
         if entry.role == "exposure":
             read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
-        tables.append(Table(entry.role, entry.materialization, entry.file, read, *_measured(entry, str(toml))))
+        tables.append(_table(entry, read, usual, str(toml)))
         moved += [entry.file] if from_voxels else []
     pia_stated = not moved or "pia_um" in in_frame
     if not pia_stated:
@@ -103,6 +118,36 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     _require_matching_roots(source, str(toml))
     _require_exposed(source, str(toml))
     return source
+
+
+def _require_entries(manifest: Manifest, origin: str) -> bool:
+    """Whether anything in the source is wired; an error where an entry says what its role does not have, or lacks a materialization."""
+    for entry in manifest.tables:
+        foreign = [name for name in OF_FUNCTION if name in entry.model_fields_set]
+        if entry.role != "function" and foreign:
+            raise ValueError(
+                f"{origin}: {entry.file} of role {entry.role!r} has {', '.join(foreign)}, which only a table of role 'function' has. "
+                "Move them to that entry, or leave them out."
+            )
+    wired = any(entry.role in (*SYNAPTIC, "queried_post", "queried_pre", "exposure") for entry in manifest.tables)
+    lacking = [entry.file for entry in manifest.tables if entry.materialization is None and entry.role != "function"]
+    if wired and lacking:
+        raise ValueError(
+            f"{origin}: {len(lacking)} of {len(manifest.tables)} entries have no `materialization`, first {lacking[0]}. Root ids change "
+            "with it: say of which each table is (1 for a volume that was segmented once)."
+        )
+    return wired
+
+
+def _table(entry: TableEntry, frame: pd.DataFrame, usual: int, origin: str) -> Table:
+    """The table of an entry, of the usual materialization where it states none; of function with what is stated of its columns."""
+    materialization = entry.materialization or usual
+    measured = _measured(entry, origin)
+    if entry.role != "function":
+        return Table(entry.role, materialization, entry.file, frame, *measured)
+    answers = frame[[name for name in frame if name not in KEYS]]
+    stated = describe_columns(answers, entry.noise, entry.axis, entry.positions, entry.period, entry.what, entry.file)
+    return Table(entry.role, materialization, entry.file, frame, columns=stated)
 
 
 def _path_of(toml: Path, file: str) -> Path:
@@ -122,7 +167,8 @@ def _measured(entry: TableEntry, origin: str) -> tuple[str, str]:
         if given:
             raise ValueError(f"{origin}: {entry.file} of role {entry.role!r} has {given}, which are of role 'exposure' alone. Remove them.")
         return "", ""
-    usual = EXPOSURE_COLUMNS.get(entry.columns.get("exposure", ""), ("exposure", "1"))
+    named = entry.columns.get("exposure", "") if isinstance(entry.columns, dict) else ""
+    usual = EXPOSURE_COLUMNS.get(named, ("exposure", "1"))
     return entry.measure or usual[0], entry.unit or usual[1]
 
 
@@ -144,22 +190,24 @@ def _require_exposed(source: SourceTables, origin: str) -> None:
 
 
 def _require_roles(source: SourceTables, origin: str) -> None:
-    """Raise when nothing ties units to nuclei, or when there are no responses."""
-    roles = {table.role for table in source.tables}
-    missing = [role for role in ("coregistration", "responses") if role not in roles]
-    if missing:
-        raise ValueError(
-            f"{origin}: the tables {missing} are missing (it names {sorted(roles)}). "
-            "Add a [[tables]] entry for each: units reach their nuclei through the coregistration, every analysis starts from responses."
-        )
-    matched = pd.MultiIndex.from_frame(pd.concat([table.frame[schema.UNIT_KEY] for table in source.of("coregistration")]))
-    answered = source.of("responses")
-    if not any(pd.MultiIndex.from_frame(table.frame[schema.UNIT_KEY]).isin(matched).any() for table in answered):
-        first = answered[0].frame[schema.UNIT_KEY].head(2).to_dict("records")
-        raise ValueError(
-            f"{origin}: none of the {sum(len(table.frame) for table in answered)} units with responses, first {first}, is in the "
-            f"coregistration, first {matched[:2].tolist()}. Check that both are of one animal, and number sessions, scans and units alike."
-        )
+    """Raise when the units of responses or of function reach no nucleus."""
+    matched = [table.frame[schema.UNIT_KEY] for table in source.of("coregistration")]
+    for table in source.of("responses", "function"):
+        units = table.frame
+        if not set(schema.UNIT_KEY) <= set(units) or "nucleus_id" in units:
+            continue
+        if not matched:
+            raise ValueError(
+                f"{origin}: {table.origin} has {len(units)} units, and no table of role 'coregistration' says which nuclei they are (it "
+                f"names {sorted({t.role for t in source.tables})}). Add it, or name the rows of a table of function by nucleus_id."
+            )
+        coregistered = pd.MultiIndex.from_frame(pd.concat(matched))
+        if not pd.MultiIndex.from_frame(units[schema.UNIT_KEY]).isin(coregistered).any():
+            first = units[schema.UNIT_KEY].head(2).to_dict("records")
+            raise ValueError(
+                f"{origin}: {table.origin}: none of the {len(units)} units with responses, first {first}, is in the coregistration, first "
+                f"{coregistered[:2].tolist()}. Check that both are of one animal, and number sessions, scans and units alike."
+            )
 
 
 def _require_queried_masks(source: SourceTables, origin: str) -> None:

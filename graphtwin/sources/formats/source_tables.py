@@ -17,6 +17,7 @@ Role = Literal[
     "proofreading",
     "areas",
     "responses",
+    "function",
     "orientation_responses",
     "synapses",
     "synapse_list",
@@ -32,8 +33,14 @@ class Table:
     """One checked table: house column names, ids int64, positions in um of the pia frame.
 
     Attributes:
+        role: What the table says.
+        materialization: Materialization that its root ids are of.
+        origin: Name of the file.
+        frame: The table. Of role `function`: its key (session, scan_idx, unit_id; or nucleus_id) and a column a response.
         measure: Quantity that a table of role `exposure` holds, such as "contact area"; empty for other roles.
         unit: Unit of that quantity, such as "um2".
+        columns: What is stated of the columns of a table of role `function`, a row a column as `function_table.describe_columns` writes
+            it; None where nothing is.
     """
 
     role: str
@@ -42,6 +49,7 @@ class Table:
     frame: pd.DataFrame
     measure: str = ""
     unit: str = ""
+    columns: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
