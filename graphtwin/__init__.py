@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "load": ("graphtwin.sources", "load"),
     "build": ("graphtwin.cortex.cortex", "build"),
-    "learn_embeddings": ("graphtwin.tuning.embeddings", "learn_embeddings"),
+    "learn_embeddings": ("graphtwin.tuning.learned", "learn_embeddings"),
     "run": ("graphtwin.pipeline.graph.main_job", "run"),
     "write_report": ("graphtwin.report.finished", "write_report"),
     "like_to_like": ("graphtwin.report.finished", "like_to_like"),

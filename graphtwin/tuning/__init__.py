@@ -1,17 +1,21 @@
 """What responses say of a unit, without torch: tuning curves, direction embeddings, and similarities of pairs."""
 
 from graphtwin.tuning.animals import rows_of_animal
+from graphtwin.tuning.basis import fit_basis
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS, VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
-from graphtwin.tuning.directions import DirectionConfig, fit_basis
-from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, learn_embeddings, normalise, require_varied, scan_labels
+from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, normalise, require_varied, scan_labels
 from graphtwin.tuning.features import features_as_embeddings, node_features
 from graphtwin.tuning.leakage import FOLDS, scan_leakage
+from graphtwin.tuning.learned import learn_embeddings
+from graphtwin.tuning.noise import Noise
 from graphtwin.tuning.permutation import permute_embeddings
-from graphtwin.tuning.selection import choose
+from graphtwin.tuning.selection import BasisConfig, are_directions, choose
 from graphtwin.tuning.similarity import (
+    FEWEST_SHARED,
     SIMILARITIES,
     add_similarities,
     feature_similarity,
+    function_correlation,
     orientation_difference,
     rf_distance,
     signal_correlation,
@@ -22,12 +26,15 @@ from graphtwin.tuning.twin_stamps import require_one_twin
 from graphtwin.tuning.units import speaking_units
 
 __all__ = [
-    "DirectionConfig",
+    "BasisConfig",
+    "FEWEST_SHARED",
     "FOLDS",
+    "Noise",
     "SIMILARITIES",
     "TOLD_BY_GRATINGS",
     "VonMises",
     "add_similarities",
+    "are_directions",
     "check_embeddings",
     "choose",
     "describe_tuning",
@@ -37,6 +44,7 @@ __all__ = [
     "features_as_embeddings",
     "fit_basis",
     "fit_von_mises",
+    "function_correlation",
     "learn_embeddings",
     "node_features",
     "normalise",

@@ -1,4 +1,4 @@
-"""The embeddings table: learned from direction responses or brought from elsewhere, checked against the cortex, one row a unit.
+"""The embeddings table: learned from responses or brought from elsewhere, checked against the cortex, one row a unit.
 
 Columns: session, scan_idx, unit_id, nucleus_id, embedding_0 ... (float32), reliability in [0, 1] or NaN; twin and twin_core where the
 table that was brought names the twin that made it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,9 +17,6 @@ from jaxtyping import Bool, Float, Int
 from graphtwin import schema
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning.animals import ANIMAL, rows_of_animal
-from graphtwin.tuning.curves import direction_degrees
-from graphtwin.tuning.directions import DirectionBasis, DirectionConfig, fit_basis
-from graphtwin.tuning.selection import HeldOut, hold_out_directions
 from graphtwin.tuning.twin_stamps import require_one_twin
 
 Normalisation = Literal["within_scan", "length", "none"]
@@ -29,70 +25,22 @@ log = logging.getLogger("graphtwin")
 MIN_UNITS_PER_SCAN = 20  # scans with fewer units are standardised with the moments of all units: their own would be noise
 
 
-@dataclass(frozen=True)
-class LearnedEmbeddings:
-    """Embeddings learned from direction responses, with all that was learned on the way.
-
-    Attributes:
-        embeddings: The embeddings table, standardised within scan.
-        uncorrected: The embeddings table with the weights as fitted, for the leakage comparison.
-        basis: The basis fitted to all responses, rows in the order of `embeddings`.
-        degrees: Stimulus directions, degrees.
-        held_out: Choice of rank and smoothness, and the scores on held-out directions.
-        funnel: Units without a usable curve, counted.
-    """
-
-    embeddings: pd.DataFrame
-    uncorrected: pd.DataFrame
-    basis: DirectionBasis
-    degrees: Float[np.ndarray, " directions"]
-    held_out: HeldOut
-    funnel: pd.DataFrame
-
-
-def learn_embeddings(units: pd.DataFrame, config: DirectionConfig | None = None) -> LearnedEmbeddings:
-    """Embedding of every unit with direction responses: its readout weights, standardised within its scan.
-
-    Rows are fitted in the order of their key, so that the order of the table changes nothing. Reliability is the share of a unit's
-    variance over held-out directions that the shared basis predicts, clipped to [0, 1]; it knows neither depth nor labels.
-    """
-    config = config or DirectionConfig()
-    columns = [name for name in units.columns if re.fullmatch(schema.DIRECTION, str(name))]
-    if not columns:
-        raise ValueError(
-            f"units: no direction_DDD_D column among {list(units.columns)[:12]}. Give responses, or bring embeddings with --embeddings."
-        )
-    schema.require_unique(units, UNIT_KEY, "units")
-    degrees = direction_degrees(columns)
-    usable, funnel = _usable(units.sort_values(UNIT_KEY, ignore_index=True), columns)
-    responses = usable[columns].to_numpy(np.float64)
-    held_out = hold_out_directions(responses, degrees, config)
-    basis = fit_basis(responses, held_out.rank, held_out.smoothness)
-    reliability = np.clip(held_out.explained, 0.0, 1.0)
-    scale = np.sqrt((basis.weights**2).sum(1).mean())
-    raw = _table(usable, basis.weights / scale, reliability)
-    return LearnedEmbeddings(normalise(raw, "within_scan"), raw, basis, degrees, held_out, funnel)
-
-
-def _usable(units: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Units with at least half of the directions finite and some response; a count of the others."""
-    values = units[columns].to_numpy(np.float64)
-    finite = np.isfinite(values)
-    enough = finite.mean(1) >= 0.5
-    responding = (np.where(finite, values, 0.0) > 0).sum(1) > len(columns) // 2
-    rows = [
-        _funnel_row("finite responses", len(units), int(enough.sum()), "fewer than half of the directions have a finite response"),
-        _funnel_row("responding", int(enough.sum()), int((enough & responding).sum()), "no response to most directions"),
-    ]
-    return units[enough & responding].reset_index(drop=True), pd.DataFrame(rows)
-
-
-def _funnel_row(step: str, before: int, after: int, reason: str, unit: str = "units", table: str = "embeddings") -> dict[str, object]:
+def funnel_row(step: str, before: int, after: int, reason: str, unit: str = "units", table: str = "embeddings") -> dict[str, object]:
+    """One step of the funnel: what went in, what is left, and why the rest did not come along."""
     counts = {"n_before": before, "n_after": after, "n_dropped": before - after}
     return {"stage": "tuning", "table": table, "step": step, **counts, "reason": reason, "unit": unit}
 
 
-def _table(keys: pd.DataFrame, values: np.ndarray, reliability: np.ndarray) -> pd.DataFrame:
+def embeddings_table(
+    keys: pd.DataFrame, values: Float[np.ndarray, "units features"], reliability: Float[np.ndarray, " units"]
+) -> pd.DataFrame:
+    """The embeddings table of units with these vectors.
+
+    Args:
+        keys: session, scan_idx, unit_id, nucleus_id of each row.
+        values: Vector of each unit.
+        reliability: Reliability of each unit, 0 to 1 or NaN.
+    """
     names = [f"embedding_{index}" for index in range(values.shape[1])]
     vectors = pd.DataFrame(values.astype(np.float32), columns=names)
     table = pd.concat([keys[[*UNIT_KEY, "nucleus_id"]].reset_index(drop=True), vectors], axis=1)
@@ -178,7 +126,7 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     if ANIMAL in frame and not animal:
         named = ", ".join(map(str, frame[ANIMAL].dropna().unique()[:4]))
         log.warning("%s: is of animal %s. The source names none, so that only numbers of session and scan join them.", origin, named)
-    rows = [] if own.all() else [_funnel_row("of the animal", len(frame), int(own.sum()), f"another animal than {animal!r}", "rows")]
+    rows = [] if own.all() else [funnel_row("of the animal", len(frame), int(own.sum()), f"another animal than {animal!r}", "rows")]
     frame = frame[own]
     if key == UNIT_KEY:
         schema.require_unit_order(frame, units, origin, "the coregistration")
@@ -187,16 +135,16 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     with np.errstate(over="ignore"):
         complete = np.isfinite(values.astype(np.float32)).all(1)
     require_varied(values[complete], origin)
-    rows += [_funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN, infinite or too large", "rows")]
+    rows += [funnel_row("finite", len(frame), int(complete.sum()), "an entry of the vector is NaN, infinite or too large", "rows")]
     known, unknown = _join_units(frame.assign(**dict(zip(names, values.T, strict=True)))[complete], units, key, origin)
-    rows.append(_funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
+    rows.append(funnel_row("known to the cortex", int(complete.sum()), int(complete.sum()) - unknown, f"no unit has this {key}", "rows"))
     covered = units[UNIT_KEY].merge(known[UNIT_KEY], on=UNIT_KEY).shape[0]
-    rows.append(_funnel_row("covered units", len(units), covered, "the table has no vector for these units"))
+    rows.append(funnel_row("covered units", len(units), covered, "the table has no vector for these units"))
     if known.empty:
         raise ValueError(f"{origin}: none of {len(frame)} rows matches a unit of the cortex by {key}. Check that ids are of this data set.")
     require_one_twin(known, origin)
     reliability = _numbers(known, ["reliability"], origin)[:, 0] if "reliability" in known else np.full(len(known), np.nan)
-    table = _table(known, known[names].to_numpy(np.float64), reliability)
+    table = embeddings_table(known, known[names].to_numpy(np.float64), reliability)
     return table.join(known[[name for name in (schema.TWIN, schema.TWIN_CORE) if name in known]]), pd.DataFrame(rows)
 
 

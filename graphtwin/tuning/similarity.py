@@ -20,6 +20,7 @@ from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.tuning.twin_stamps import require_one_twin
 
+FEWEST_SHARED = 5  # columns that two neurons with gaps must both show for their correlation to mean something
 ROWS_TOGETHER = 32  # postsynaptic rows that stay in the cache while axons pass by
 CACHE_BYTES = 2**21  # vectors of no more bytes fit a core's cache (2 MiB), and their pairs need no order
 FARTHEST_POSITION = 2.0  # a receptive field may lie beside the monitor, whose edges are at -1 and 1, but not this far
@@ -30,6 +31,21 @@ def signal_correlation(
 ) -> Float[np.ndarray, " pairs"]:
     """Pearson correlation of the response vectors of rows a and b; NaN where a row is constant or has NaN."""
     return _cosine(responses, responses.mean(1, dtype=np.float64), a, b)
+
+
+def function_correlation(
+    responses: Float[np.ndarray, "neurons responses"], a: Int[np.ndarray, " pairs"], b: Int[np.ndarray, " pairs"]
+) -> Float[np.ndarray, " pairs"]:
+    """Pearson correlation of rows a and b over the columns that both show; NaN where these are fewer than 5, or a row is constant there.
+
+    Without gaps it is the signal correlation. A row of NaN alone is correlated with nothing.
+    """
+    gaps = np.isnan(responses)
+    if not (gaps.any(axis=1) & ~gaps.all(axis=1)).any():
+        return signal_correlation(responses, a, b)
+    middle = np.where(gaps.all(axis=1), 0.0, np.nansum(responses, axis=1) / np.maximum((~gaps).sum(axis=1), 1))
+    centred = (responses - middle[:, None]).astype(np.float64)  # so that sums of squares lose no digits
+    return np.clip(_shared_correlations(centred, np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)), -1.0, 1.0)
 
 
 def unit_vectors(responses: Float[np.ndarray, "neurons responses"]) -> Float[np.ndarray, "neurons responses"]:
@@ -101,7 +117,7 @@ class Definition:
 
 
 def _correlation(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
-    return signal_correlation(values, a, b)
+    return function_correlation(values, a, b)
 
 
 def _features(values: np.ndarray, a: np.ndarray, b: np.ndarray, _: Monitor) -> np.ndarray:
@@ -227,4 +243,24 @@ def _dots(vectors, centre, a, b, order):
         for value in range(vectors.shape[1]):
             total += (first[value] - first_centre) * (second[value] - second_centre)
         out[pair] = total
+    return out
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _shared_correlations(values, a, b):
+    """Correlation of rows a and b over the columns in which neither is NaN."""
+    out = np.full(len(a), np.nan)
+    for pair in range(len(a)):
+        n, x, y, xx, yy, xy = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for column in range(values.shape[1]):
+            first, second = values[a[pair], column], values[b[pair], column]
+            if first == first and second == second:
+                n += 1
+                x, y = x + first, y + second
+                xx, yy, xy = xx + first * first, yy + second * second, xy + first * second
+        if n >= FEWEST_SHARED:
+            left, right = xx - x * x / n, yy - y * y / n
+            if left > 1e-12 * xx and right > 1e-12 * yy:
+                out[pair] = (xy - x * y / n) / np.sqrt(left * right)
     return out

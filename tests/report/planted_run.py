@@ -12,9 +12,9 @@ from graphtwin import artifacts
 from graphtwin.cortex.cortex import Cortex
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.verdicts import Comparison, judge
-from graphtwin.tuning.directions import DirectionConfig
-from graphtwin.tuning.embeddings import LearnedEmbeddings, learn_embeddings
 from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.tuning.learned import LearnedEmbeddings, learn_embeddings
+from graphtwin.tuning.selection import BasisConfig
 from graphtwin.tuning.units import speaking_units
 from graphtwin.wiring.questions.matched import compare_with_matched
 from graphtwin.wiring.questions.queried_pairs import conditional_like_to_like
@@ -78,7 +78,7 @@ def write_run(folder: Path, cortex: Cortex, n_axons: int = 40, n_posts: int = 10
 
 
 def write_embeddings(folder: Path, cortex: Cortex, quick: bool) -> LearnedEmbeddings:
-    config = DirectionConfig(ranks=(2, 3), smoothness=(0.0, 0.1), folds=2) if quick else DirectionConfig()
+    config = BasisConfig(ranks=(2, 3), smoothness=(0.0, 0.1), folds=2) if quick else BasisConfig()
     learned = learn_embeddings(cortex.units, config)
     components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
     decoders = ("linear",) if quick else ("linear", "boosting")
@@ -89,7 +89,7 @@ def write_embeddings(folder: Path, cortex: Cortex, quick: bool) -> LearnedEmbedd
     tables = {
         "embeddings": learned.embeddings,
         "embeddings_uncorrected": learned.uncorrected,
-        "basis": pd.DataFrame({"direction_degrees": learned.degrees, **components}),
+        "basis": learned.columns.assign(**components),
         "embedding_scores": learned.held_out.scores,
         "embedding_grid": learned.held_out.grid,
         "scan_leakage": pd.concat(leakage),

@@ -1,15 +1,15 @@
 import pandas as pd
 import pytest
 
-from graphtwin.tuning.directions import DirectionConfig
-from graphtwin.tuning.embeddings import LearnedEmbeddings, learn_embeddings
+from graphtwin.tuning.learned import LearnedEmbeddings, learn_embeddings
+from graphtwin.tuning.selection import BasisConfig
 from tests.tuning.planted import planted_units
 
 
 @pytest.fixture(scope="session")
-def small_config() -> DirectionConfig:
+def small_config() -> BasisConfig:
     """Few candidates: enough to choose between, quick to fit."""
-    return DirectionConfig(ranks=(2, 4), smoothness=(0.1,), folds=2)
+    return BasisConfig(ranks=(2, 4), smoothness=(0.1,), folds=2)
 
 
 @pytest.fixture(scope="session")

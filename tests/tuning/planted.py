@@ -30,3 +30,23 @@ def planted_units(n: int, seed: int, scans: int = 4, scan_effect: float = 0.0) -
         {"session": scan // 2 + 4, "scan_idx": scan % 2 + 1, "unit_id": np.arange(n) + 1, "nucleus_id": np.arange(n) + 1000}
     )
     return pd.concat([keys, pd.DataFrame(responses * np.exp(scan_effect * tilt), columns=columns)], axis=1)
+
+
+def planted_function(n: int, d: int, rank: int, seed: int, gaps: float = 0.0, noise=0.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Responses (n, d) of any sign with a gain and an offset a neuron, gaps at random, the orthonormal basis and the noiseless responses.
+
+    `noise` is the standard deviation beside curves of variance 1 a component: one, or one a neuron (n, 1) or a column (d).
+    """
+    rng = np.random.default_rng(seed)
+    basis = rng.normal(size=(rank, d))
+    basis = np.linalg.qr((basis - basis.mean(1, keepdims=True)).T)[0].T
+    curve = rng.normal(size=(n, rank)) * np.linspace(1.0, 0.6, rank) @ basis * np.sqrt(d)
+    gain, offset = np.exp(0.5 * rng.normal(size=(n, 1))), 3.0 * rng.normal(size=(n, 1))
+    values = offset + gain * (curve + noise * rng.normal(size=(n, d)))
+    return np.where(rng.random((n, d)) < gaps, np.nan, values), basis, offset + gain * curve
+
+
+def any_columns(d: int, **stated) -> pd.DataFrame:
+    """What is stated of columns of any kind: nothing but what is given."""
+    unknown = {"table": "t", "position": np.nan, "period": np.nan, "axis": "free", "noise": "", "what": ""}
+    return pd.DataFrame({"column": [f"c{index}" for index in range(d)], **(unknown | stated)})

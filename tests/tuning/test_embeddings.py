@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from graphtwin import schema
-from graphtwin.tuning.embeddings import align_scans, check_embeddings, embedding_columns, learn_embeddings, normalise
+from graphtwin.tuning.embeddings import align_scans, check_embeddings, embedding_columns, normalise
+from graphtwin.tuning.learned import learn_embeddings
 
 KEY = ["session", "scan_idx", "unit_id"]
 

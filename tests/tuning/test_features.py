@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 
-from graphtwin.tuning.embeddings import learn_embeddings
 from graphtwin.tuning.features import features_as_embeddings, node_features, rank_within_scan
 from graphtwin.tuning.leakage import scan_leakage
+from graphtwin.tuning.learned import learn_embeddings
 
 
 def features_of(frame):

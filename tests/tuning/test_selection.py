@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
 
-from graphtwin.tuning.directions import DirectionConfig
-from graphtwin.tuning.selection import REFERENCES, choose, hold_out_directions, interpolate_circle
-from tests.tuning.planted import DEGREES, planted_responses
+from graphtwin.tuning.learned import direction_columns
+from graphtwin.tuning.references import OF_DIRECTIONS, interpolate_circle
+from graphtwin.tuning.selection import BasisConfig, choose, hold_out
+from tests.tuning.planted import planted_responses, planted_units
+
+COLUMNS = direction_columns(planted_units(1, seed=0))
 
 
 @pytest.fixture(scope="module")
 def held_out():
-    config = DirectionConfig(ranks=(2, 4), smoothness=(0.0, 0.1))
-    return hold_out_directions(planted_responses(600, seed=11)[0], DEGREES, config)
+    config = BasisConfig(ranks=(2, 4), smoothness=(0.0, 0.1))
+    return hold_out(planted_responses(600, seed=11)[0], COLUMNS, config)
 
 
 def test_the_planted_rank_wins_on_held_out_directions(held_out):
@@ -18,7 +21,7 @@ def test_the_planted_rank_wins_on_held_out_directions(held_out):
 
 def test_the_shared_basis_beats_every_single_neuron_reading_of_planted_curves(held_out):
     differences = held_out.scores[held_out.scores["metric"] == "variance_explained"].set_index("model")
-    assert all(differences.loc[f"shared_basis - {name}", "low"] > 0 for name in REFERENCES)
+    assert all(differences.loc[f"shared_basis - {name}", "low"] > 0 for name in OF_DIRECTIONS)
 
 
 def test_the_score_of_the_own_mean_is_zero(held_out):
@@ -28,17 +31,17 @@ def test_the_score_of_the_own_mean_is_zero(held_out):
 
 def test_neurons_without_tuning_have_no_predictable_direction():
     flat = np.random.default_rng(0).gamma(10.0, 0.1, size=(400, 16))
-    scores = hold_out_directions(flat, DEGREES, DirectionConfig(ranks=(2, 4), smoothness=(0.0,))).scores
+    scores = hold_out(flat, COLUMNS, BasisConfig(ranks=(2, 4), smoothness=(0.0,))).scores
     ours = scores[(scores["model"] == "shared_basis") & (scores["metric"] == "variance_explained")].iloc[0]
     assert -0.1 < ours["estimate"] < 0.02
 
 
 def test_a_hidden_value_changes_no_prediction_of_itself():
     responses, _ = planted_responses(200, seed=12)
-    config = DirectionConfig(ranks=(2,), smoothness=(0.0,))
+    config = BasisConfig(ranks=(2,), smoothness=(0.0,))
     spoiled = responses.copy()
     spoiled[3, 5] *= 1.5
-    before, after = (hold_out_directions(values, DEGREES, config).predictions for values in (responses, spoiled))
+    before, after = (hold_out(values, COLUMNS, config).predictions for values in (responses, spoiled))
     for name in before:
         assert before[name][3, 5] == pytest.approx(after[name][3, 5], rel=1e-6), name
 

@@ -103,12 +103,23 @@ def test_orientation_is_only_compared_where_both_cells_are_tuned():
     columns = [f"direction_{int(d):03d}_{int(d % 1 * 10)}" for d in degrees]
     units = pd.DataFrame([tuned, flat, np.roll(tuned, 4)], columns=columns).assign(nucleus_id=[7, 8, 9], session=4, scan_idx=2)
     neurons = pd.DataFrame({"nucleus_id": [7, 8], "layer": ["L4", None]})
-    correlation, orientation = tuning_measures(units, neurons)
+    correlation, orientation = tuning_measures(units, neurons, pd.DataFrame())
     assert correlation.nucleus_id.tolist() == [7, 8, 9]
     assert orientation.nucleus_id.tolist() == [7, 9]
     assert orientation.likeness(np.array([0]), np.array([1]))[0] == pytest.approx(90, abs=1e-6)
     with pytest.raises(ValueError, match="1 of 3 rows repeat the key"):
-        tuning_measures(units.assign(nucleus_id=[7, 8, 7]), neurons)
+        tuning_measures(units.assign(nucleus_id=[7, 8, 7]), neurons, pd.DataFrame())
+
+
+def test_function_of_any_kind_is_compared_over_shared_columns_and_cells_that_share_too_few_are_left_out():
+    values = np.random.default_rng(0).normal(size=(4, 12))
+    values[0, 0], values[3, 4:] = np.nan, np.nan
+    keys = pd.DataFrame({"session": 0, "scan_idx": 0, "unit_id": [7, 8, 9, 10], "nucleus_id": [7, 8, 9, 10]})
+    function = keys.join(pd.DataFrame(values, columns=[f"c{index}" for index in range(12)]))
+    (measure,) = tuning_measures(keys, pd.DataFrame({"nucleus_id": [7, 8], "layer": ["L4", None]}), function)
+    assert (measure.name, measure.nucleus_id.tolist()) == ("signal_correlation", [7, 8, 9])
+    expected = np.corrcoef(values[0, 1:], values[1, 1:])[0, 1]
+    assert measure.likeness(np.array([0]), np.array([1]))[0] == pytest.approx(expected)
 
 
 def test_two_axons_are_too_few_for_a_test():

@@ -24,7 +24,7 @@ from graphtwin.evaluation import (
 )
 from graphtwin.graph.data import PairSet
 from graphtwin.graph.runs.study import Study
-from graphtwin.tuning import describe_tuning, direction_degrees, orientation_difference, signal_correlation
+from graphtwin.tuning import describe_tuning, direction_degrees, function_correlation, orientation_difference, signal_correlation
 
 BASELINES: tuple[PairModel, ...] = ("majority", "distance", "exposure", "logistic", "boosting")
 TUNED: tuple[PairModel, ...] = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
@@ -100,10 +100,19 @@ def drawn_pairs(study: Study, training: PairSet) -> tuple[DrawnPairs, tuple[np.n
 
 
 def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:
-    """Signal correlation and orientation difference (degrees) of pairs; None where the source has no direction responses."""
+    """Signal correlation of pairs, over function of any kind where there is any, and orientation difference (degrees) over directions.
+
+    None where the source has neither.
+    """
     responses, columns = study.responses
+    found = {"signal_correlation": function_correlation(study.function, pre, post)} if study.function.shape[1] else {}
+    return {**_of_directions(responses, columns, pre, post), **found} or None
+
+
+def _of_directions(responses: np.ndarray, columns: list[str], pre: np.ndarray, post: np.ndarray) -> dict[str, np.ndarray]:
+    """Signal correlation and orientation difference (degrees) of pairs; none where the source has no direction responses."""
     if not columns:
-        return None
+        return {}
     known = np.isfinite(responses).all(1)
     preferred = np.full(len(responses), np.nan)
     tuning = describe_tuning(responses[known], direction_degrees(columns))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from graphtwin.config import load_config
 from graphtwin.cortex import Cortex
@@ -101,8 +101,15 @@ class Study:
         return pd.concat([embedded, others]).sort_values("nucleus_id", ignore_index=True)
 
     @cached_property
+    def function(self) -> Float[np.ndarray, "neurons columns"]:
+        """Function of any kind of each neuron of `inputs`: of the unit that speaks for it, NaN without; no column without such a table."""
+        names = list(self.cortex.function_columns["column"])
+        unit = self.features[[*UNIT_KEY, "nucleus_id"]].merge(self.cortex.function[[*UNIT_KEY, *names]], on=UNIT_KEY, how="left")
+        return unit.set_index("nucleus_id")[names].reindex(self.inputs.nucleus_id).to_numpy(np.float64)
+
+    @cached_property
     def responses(self) -> tuple[np.ndarray, list[str]]:
-        """Responses of each neuron of `inputs` (NaN without), and their columns."""
+        """Responses to directions of each neuron of `inputs` (NaN without), and their columns."""
         names = [name for name in self.cortex.units if str(name).startswith("direction_")]
         unit = self.features[["session", "scan_idx", "unit_id", "nucleus_id"]].merge(
             self.cortex.units.drop(columns="nucleus_id"), how="left"
@@ -138,7 +145,7 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
         cortex: The joined tables.
         embeddings: The embeddings table, learned or brought.
     """
-    features = node_features(cortex.units, embeddings, cortex.orientations)
+    features = node_features(cortex.units, embeddings, cortex.orientations, cortex.function)
     features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
     return Study(settings, cortex, speaking_units(features, origin="embedded units"), target_materialization(settings, cortex))
 

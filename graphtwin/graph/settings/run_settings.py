@@ -9,14 +9,14 @@ from pydantic import Field
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
 from graphtwin.graph.settings.network_settings import NeuronConfig, PairConfig
-from graphtwin.tuning import DirectionConfig
+from graphtwin.tuning import BasisConfig
 
 
 class Settings(RunConfig):
     """What a run of the graph model depends on beside its data (`graphtwin run`)."""
 
     embeddings_file: Path | None = Field(
-        None, description="Table of embeddings to use; if absent they are learned from direction responses."
+        None, description="Table of embeddings to use; if absent they are learned from the source's function or responses to directions."
     )
     materialization: int | None = Field(None, description="Materialization whose pairs are predicted; if absent, the one with the most.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
@@ -28,7 +28,11 @@ class Settings(RunConfig):
     rewired: int = Field(1, ge=1, description="Graphs rewired with all degrees kept, on each of which the model is trained.")
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
-    directions: DirectionConfig = Field(DirectionConfig(), description="How embeddings are learned from direction responses.")
+    directions: BasisConfig = Field(BasisConfig(), description="How embeddings are learned from direction responses.")
+    function: BasisConfig = Field(
+        BasisConfig(ranks=(1, 2, 3, 4, 6, 8, 12, 16, 24), smoothness=(0.0, 0.1, 1.0, 10.0)),
+        description="How embeddings are learned from function of any kind.",
+    )
     neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
     pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
 
@@ -73,7 +77,8 @@ def load_settings(overrides: list[str] | None = None, **given: Any) -> Settings:
         set_at(values, path, value)
     seed = next((value for path, value in reversed(parsed) if path == ["seed"]), given.get("seed"))
     if isinstance(seed, int) and seed >= 0:
-        set_at(values, ["directions", "seed"], seed)  # every draw follows the run's seed, unless another one is set
+        for learned in ("directions", "function"):
+            set_at(values, [learned, "seed"], seed)  # every draw follows the run's seed, unless another one is set
     return overridden(Settings, values | given, overrides, "configuration")
 
 

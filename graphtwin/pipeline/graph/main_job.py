@@ -110,14 +110,18 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
         brought = embedding_files.read_embeddings(settings.embeddings_file)
         raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file), cortex.animal)
         return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
-    learned = learn_embeddings(cortex.units, settings.directions)
+    if len(cortex.function):
+        learned = learn_embeddings(cortex.function, settings.function, cortex.function_columns)
+    else:
+        learned = learn_embeddings(cortex.units, settings.directions)
     components = {f"component_{index}": values for index, values in enumerate(learned.basis.basis)}
     return {
         "embeddings": learned.embeddings,
         "embeddings_uncorrected": learned.uncorrected,
         "embedding_scores": learned.held_out.scores,
         "embedding_grid": learned.held_out.grid,
-        "basis": pd.DataFrame(components).assign(direction_degrees=learned.degrees),
+        "embedding_noise": learned.held_out.noises,
+        "basis": learned.columns.assign(**components),
         "funnel": learned.funnel,
     }
 

@@ -184,7 +184,7 @@ def compare_with_matched(
     summary, axons = [], []
     for materialization, pairs in cortex.synapses.groupby("materialization", sort=True):
         queried = cortex.queried.query("materialization == @materialization and side == 'post'")["nucleus_id"].to_numpy(np.int64)
-        for measure in tuning_measures(units, cortex.neurons):
+        for measure in tuning_measures(units, cortex.neurons, cortex.function):
             matches = match_partners(pairs, queried, cortex.neurons, measure, n_matched)
             per_axon = axon_table(matches, measure, cortex.neurons)
             permuted = permuted_differences(matches, measure, seed, n_permutations)

@@ -106,7 +106,7 @@ def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_r
     frames = []
     for materialization, made in cortex.synapses.groupby("materialization", sort=True):
         asked = cortex.queried.query("materialization == @materialization and side == 'post'")["nucleus_id"].to_numpy(np.int64)
-        for measure in tuning_measures(units, cortex.neurons):
+        for measure in tuning_measures(units, cortex.neurons, cortex.function):
             pairs = queried_pairs(made, asked, cortex.neurons, measure)
             if pairs.loc[pairs["n_synapses"] > 0, "pre_nucleus_id"].nunique() >= MIN_AXONS:
                 frames.append(slopes_of(pairs, measure, cortex.neurons, seed, n_replicates).assign(materialization=materialization))

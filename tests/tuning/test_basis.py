@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from graphtwin.tuning.directions import DirectionConfig, circular_roughness, direction_folds, fit_basis
-from tests.tuning.planted import planted_basis, planted_responses
+from graphtwin.tuning.basis import fit_basis
+from graphtwin.tuning.column_folds import column_folds
+from graphtwin.tuning.roughness import axis_roughness
+from graphtwin.tuning.selection import BasisConfig
+from tests.tuning.planted import DEGREES, planted_basis, planted_responses
 
 
 def test_a_planted_basis_is_recovered():
@@ -44,25 +47,25 @@ def test_scaling_a_neuron_changes_its_gain_alone():
     scale = np.exp(np.random.default_rng(0).normal(size=200))
     straight, scaled = fit_basis(responses, 4, 0.1), fit_basis(responses * scale[:, None], 4, 0.1)
     np.testing.assert_allclose(scaled.weights, straight.weights, atol=1e-8)
-    np.testing.assert_allclose(scaled.log_gain - straight.log_gain, np.log(scale), atol=1e-8)
+    np.testing.assert_allclose(scaled.offset - straight.offset, np.log(scale), atol=1e-8)
 
 
 def test_a_direction_that_was_not_recorded_is_predicted_from_the_others():
     responses, mean = planted_responses(800, seed=7)
-    hidden = direction_folds(800, 16, 4, np.random.default_rng(0)) == 0
+    hidden = column_folds(np.ones((800, 16), dtype=bool), 4, np.random.default_rng(0)) == 0
     fit = fit_basis(np.where(hidden, np.nan, responses), 4, 0.0)
     error, spread = ((np.log(fit.response()) - np.log(mean))[hidden] ** 2).mean(), np.log(mean)[hidden].var()
     assert error < 0.15 * spread
 
 
 def test_every_neuron_loses_the_same_share_of_its_directions_a_fold():
-    folds = direction_folds(101, 16, 4, np.random.default_rng(0))
+    folds = column_folds(np.ones((101, 16), dtype=bool), 4, np.random.default_rng(0))
     assert all(((folds == fold).sum(1) == 4).all() for fold in range(4))
     assert len(np.unique(folds, axis=0)) <= 16  # patterns: the cost of a fit stays linear in neurons
 
 
 def test_roughness_sees_no_constant_and_charges_fast_changes_most():
-    roughness = circular_roughness(16)
+    roughness = axis_roughness(DEGREES, 360.0)
     np.testing.assert_allclose(roughness @ np.ones(16), 0.0, atol=1e-12)
     alternating = np.tile([1.0, -1.0], 8) / 4
     assert alternating @ roughness @ alternating == pytest.approx(1.0)
@@ -81,10 +84,10 @@ def test_responses_the_model_cannot_carry_are_refused(spoil, message):
 
 
 def test_a_rank_the_directions_cannot_carry_is_refused():
-    with pytest.raises(ValueError, match="rank 16 with 16 directions: choose 1 to 15"):
+    with pytest.raises(ValueError, match="rank 16 with 16 columns: choose 1 to 15"):
         fit_basis(planted_responses(20, seed=9)[0], 16, 0.0)
 
 
 def test_an_unknown_setting_is_refused():
     with pytest.raises(ValueError, match="rank_list"):
-        DirectionConfig(rank_list=(2,))
+        BasisConfig(rank_list=(2,))
