@@ -56,8 +56,8 @@ class HeldOut:
         noise, rank, smoothness: Noise, rank and smoothness chosen over all folds.
         noises: Mean negative log density (nats) of each kind of noise that was tried on each fold: noise, fold, deviance; empty where one
             was stated.
-        grid: Mean deviance of each candidate on each fold: noise, rank, smoothness, fold, deviance (half the Gamma deviance; of Gaussian
-            noise (z^2 + log variance) / 2 in the neuron's own units, z up to 5).
+        grid: Mean deviance of each candidate on each fold, those with the chosen noise first: noise, rank, smoothness, fold,
+            deviance (half the Gamma deviance; of Gaussian noise (z^2 + log variance) / 2 in the neuron's own units, z up to 5).
         scores: One row a model and metric: model, metric, estimate, low, high, n; 95 % intervals that resample neurons; `A - B` rows are
             paired differences.
         explained: Each neuron's held-out variance explained by the basis, against its own mean; at most 1, can be negative.
@@ -109,8 +109,8 @@ def hold_out(responses: Float[np.ndarray, "neurons columns"], columns: pd.DataFr
     small = trial.of(drawn)
     noises = _score_noises(small)
     chosen = _best_noise(noises, columns, None)
-    kinds = {_best_noise(noises, columns, fold) for fold in range(trial.n_folds)} | {chosen}
-    grid = pd.concat([_score_grid(small, noise) for noise in sorted(kinds, key=lambda noise: noise.label)], ignore_index=True)
+    kinds = dict.fromkeys([chosen, *(_best_noise(noises, columns, fold) for fold in range(trial.n_folds))])
+    grid = pd.concat([_score_grid(small, noise) for noise in kinds], ignore_index=True)
     rank, smoothness = choose(grid[grid["noise"] == chosen.label])
     scored = np.arange(n) if responses.size <= SCORED_ENTRIES else drawn
     errors, ours = _predict(trial, noises, grid, scored)

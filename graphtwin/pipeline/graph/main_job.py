@@ -120,7 +120,7 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
         "embeddings_uncorrected": learned.uncorrected,
         "embedding_scores": learned.held_out.scores,
         "embedding_grid": learned.held_out.grid,
-        "embedding_noise": learned.held_out.noises,
+        **({"embedding_noise": learned.held_out.noises} if len(learned.held_out.noises) else {}),
         "basis": learned.columns.assign(**components),
         "funnel": learned.funnel,
     }

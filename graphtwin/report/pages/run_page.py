@@ -127,7 +127,8 @@ def run_sections(run: RunFolder) -> list[Section]:
         Section(
             "embedding",
             "Functional embedding",
-            "What the models know of a neuron's function: a few weights on functions of stimulus direction that all neurons share.",
+            "What the models know of a neuron's function: a few weights on functions of direction, or of whatever was "
+            "shown, that all neurons share.",
             [*embedding_figures.draw_embedding(run), *map_figures.draw_embedding_map(run)],
         ),
         Section(

@@ -58,6 +58,16 @@ def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], 
     return frame[(pre != post) & frame[measure.name].notna().to_numpy()]
 
 
+def _with_geometry(pairs: pd.DataFrame, measure: Measure, seed: int, n_replicates: int) -> pd.DataFrame:
+    """The slope with the geometry held fixed and its null; a note alone where the geometry tells all, as of cells in two far clumps."""
+    try:
+        held = fit_conditional(queried_choices(pairs, measure.name, True))
+    except ValueError as separated:
+        return pd.DataFrame([{"similarity": measure.name, "model": WITH_GEOMETRY, "note": str(separated)}])
+    null = permute_neurons(held.choices, measure, seed, n_replicates)
+    return held.to_frame().assign(model=WITH_GEOMETRY, p_null=null.p_value()[0], note="")
+
+
 def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
     """Slope of the measure alone, with the geometry held fixed, and the robust slope, whose error knows of smooth tissue.
 
@@ -73,10 +83,9 @@ def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed
         rate_ratio, what one SD multiplies the rate by, with its interval; p_null of the permutation (of "with geometry" only), p_spatial
         and geometry, what is held (of "robust" only); n_pairs, n_axons, and note: why there is no robust slope, empty where there is one.
     """
-    alone, held = (fit_conditional(queried_choices(pairs, measure.name, with_geometry)) for with_geometry in (False, True))
-    null = permute_neurons(held.choices, measure, seed, n_replicates)
-    fitted = [alone.to_frame().assign(model=ALONE), held.to_frame().assign(model=WITH_GEOMETRY, p_null=null.p_value()[0])]
-    table = pd.concat(fitted, ignore_index=True).rename(columns={"z": "t"}).assign(note="")
+    alone = fit_conditional(queried_choices(pairs, measure.name, False)).to_frame().assign(model=ALONE, note="")
+    held = _with_geometry(pairs, measure, seed, n_replicates)
+    table = pd.concat([alone, held], ignore_index=True).rename(columns={"z": "t"})
     robust, reasons = robust_slopes(outcome_of(pairs, "synapse_density", [measure.name]), places_of(neurons), seed)
     lacking = pd.DataFrame([{"similarity": measure.name, "note": reason} for reason in reasons.values()])
     robust = pd.concat([frame for frame in (robust.assign(note=""), lacking) if len(frame)], ignore_index=True).assign(model=ROBUST)
