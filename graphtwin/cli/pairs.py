@@ -38,7 +38,7 @@ graphtwin pairs synapses_pni_2.feather proximity.parquet --neurons neurons.csv -
 """
 
 # Parameters of like-to-like that are settings too.
-ASKED = ("pairs", "similarity", "neurons", "embeddings", "outcome", "by", "inclusion", "nulls", "seed", "workers", "monitor")
+ASKED = ("pairs", "similarity", "neurons", "embeddings", "function", "outcome", "by", "inclusion", "nulls", "seed", "workers", "monitor")
 LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin like-to-like edge_data_v1.pkl --neurons node_data_v1.pkl --similarity in_silico_sig_corr_cvt --out runs/like
@@ -63,6 +63,9 @@ def _like_to_like(
     embeddings: Annotated[
         Path | None, typer.Option(help="Table of `graphtwin twin embed`: function of the neurons, in place of what both tables say of it.")
     ] = None,
+    function: Annotated[
+        Path | None, typer.Option(help="Table of responses to anything, by unit or nucleus_id, in place of what both tables say of it.")
+    ] = None,
     outcome: Annotated[str, typer.Option(help="synapse_density, co_travel or size.")] = "synapse_density",
     by: Annotated[str, typer.Option(help="proj_hva, proj_hva_layer or none.")] = "proj_hva",
     inclusion: Annotated[str, typer.Option(help="published or none.")] = "published",
@@ -80,14 +83,14 @@ def _like_to_like(
         from graphtwin.extras import require_packages
         from graphtwin.kinds import LIKE_TO_LIKE, require_place
 
-        require_files(pairs, neurons, embeddings)
+        require_files(pairs, neurons, embeddings, function)
         require_one_answer(context, set_, **{name: name for name in ASKED})
-        require_place(out, LIKE_TO_LIKE, force=force, inputs=(pairs, neurons, embeddings))
+        require_place(out, LIKE_TO_LIKE, force=force, inputs=(pairs, neurons, embeddings, function))
         require_packages("graphtwin like-to-like", "matplotlib", "jinja2")
         from graphtwin.report import like_to_like
 
-        asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "outcome": outcome, "by": by, "inclusion": inclusion}
-        asked |= {"nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
+        asked: dict[str, Any] = {"neurons": neurons, "embeddings": embeddings, "function": function, "outcome": outcome, "by": by}
+        asked |= {"inclusion": inclusion, "nulls": nulls, "seed": seed, "workers": workers, "monitor": monitor_in(monitor)}
         print_findings(like_to_like(pairs, similarity, out, set_, force, **asked))
 
 

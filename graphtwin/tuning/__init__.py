@@ -9,7 +9,7 @@ from graphtwin.tuning.leakage import FOLDS, scan_leakage
 from graphtwin.tuning.learned import learn_embeddings
 from graphtwin.tuning.noise import Noise
 from graphtwin.tuning.permutation import permute_embeddings
-from graphtwin.tuning.selection import BasisConfig, are_directions, choose
+from graphtwin.tuning.selection import ANY_COLUMNS, BasisConfig, are_directions, choose
 from graphtwin.tuning.similarity import (
     FEWEST_SHARED,
     SIMILARITIES,
@@ -26,6 +26,7 @@ from graphtwin.tuning.twin_stamps import require_one_twin
 from graphtwin.tuning.units import speaking_units
 
 __all__ = [
+    "ANY_COLUMNS",
     "BasisConfig",
     "FEWEST_SHARED",
     "FOLDS",

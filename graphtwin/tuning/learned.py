@@ -14,7 +14,7 @@ from graphtwin.tuning.basis import Basis, fit_basis
 from graphtwin.tuning.curves import direction_degrees
 from graphtwin.tuning.embeddings import embeddings_table, funnel_row, normalise
 from graphtwin.tuning.roughness import roughness_of
-from graphtwin.tuning.selection import BasisConfig, HeldOut, hold_out
+from graphtwin.tuning.selection import ANY_COLUMNS, BasisConfig, HeldOut, hold_out
 
 FEWEST_SEEN = 3  # columns in which a unit must have been measured, or all where there are two: with fewer no column is left to be held out
 HALF = 0.5  # share of the directions in which a unit must have been measured
@@ -51,11 +51,11 @@ def learn_embeddings(units: pd.DataFrame, config: BasisConfig | None = None, col
     Args:
         units: Table of units: session, scan_idx, unit_id, nucleus_id and responses: to directions (direction_DDD_D), or those that
             `columns` names.
-        config: What is tried on held-out columns.
+        config: What is tried on held-out columns; the usual by default.
         columns: What is stated of each column of responses, as the cortex' `function_columns`; None for directions.
     """
-    config = config or BasisConfig()
     of_directions = columns is None
+    config = config or (BasisConfig() if of_directions else ANY_COLUMNS)
     columns = direction_columns(units) if columns is None else columns
     schema.require_unique(units, UNIT_KEY, "units")
     usable, funnel = _usable(units.sort_values(UNIT_KEY, ignore_index=True), columns, of_directions)

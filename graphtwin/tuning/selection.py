@@ -48,6 +48,10 @@ class BasisConfig(BaseModel):
     )
 
 
+# What is tried for columns of any kind: from one component on, and as smooth as columns may be that lie densely on an axis.
+ANY_COLUMNS = BasisConfig(ranks=(1, 2, 3, 4, 6, 8, 12, 16, 24), smoothness=(0.0, 0.1, 1.0, 10.0))
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Held-out columns predicted by every model.

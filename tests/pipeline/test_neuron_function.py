@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
-from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, twin_of, with_function, without_published
+from graphtwin.pipeline.pairs.neuron_function import embedded_function, monitor_of_neurons, twin_of, with_function, without_published
+from graphtwin.sources.loaders import read_function_table
 from graphtwin.tuning.similarity import add_similarities
+from tests.tuning.planted import planted_function
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +43,23 @@ def test_similarities_are_those_of_the_units_that_stand_for_the_nuclei():
     assert found.loc[102, names].to_numpy(float) == pytest.approx([0.0, -1.0, 10.42581, 20.0], abs=1e-4)
     assert found.loc[103, names].isna().all()  # unit 5 of another scan: what was published of it is gone too
     assert found["mine"].tolist() == [1.0, 2.0]
+
+
+def test_function_of_any_kind_gives_signal_correlation_over_shared_columns_and_a_learned_readout(tmp_path):
+    values, _, _ = planted_function(30, 10, 1, seed=0, gaps=0.2)
+    table = pd.DataFrame(values, columns=[f"odour {index}" for index in range(10)])
+    table.insert(0, "nucleus_id", np.arange(101, 131))
+    table.to_csv(tmp_path / "function.csv", index=False)
+    function, columns = read_function_table(tmp_path / "function.csv")
+    known = with_function(NEURONS, embedded_function(function, columns, NEURONS.assign(nucleus_id=[101, 102, 500]), "f.csv"), "f.csv")
+    names = ["signal_correlation", "feature_similarity"]
+    found = add_similarities(PAIRS, known, names).set_index("post_nucleus_id")
+    shared = np.isfinite(values[0]) & np.isfinite(values[1])
+    assert found.loc[102, "signal_correlation"] == pytest.approx(np.corrcoef(values[0, shared], values[1, shared])[0, 1])
+    assert abs(found.loc[102, "feature_similarity"]) <= 1
+    assert found.loc[103, names].isna().all()
+    with pytest.raises(ValueError, match="none of its 30 rows is one of the 3 neurons by nucleus_id"):
+        embedded_function(function, columns, NEURONS.assign(nucleus_id=[1, 2, 3]), "f.csv")
 
 
 def test_units_of_two_animals_with_the_same_numbers_are_not_joined():

@@ -210,6 +210,23 @@ def test_types_of_held_out_neurons_are_told_better_than_by_the_raw_columns(n, wa
     assert np.corrcoef(frame["feature_amplitude"], raw.std(1))[0, 1] > 0.8
 
 
+def test_where_a_neuron_was_measured_tells_nothing_of_its_type():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
+    rng = np.random.default_rng(3)
+    kind = np.arange(150) % 2
+    measured = rng.random((150, 30)) < np.where((np.arange(30) < 15) == (kind == 0)[:, None], 0.9, 0.3)
+    columns = any_columns(30, noise="gaussian")
+    keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(150), "nucleus_id": np.arange(150)})
+    units = keys.join(pd.DataFrame(np.where(measured, rng.normal(size=(150, 30)), np.nan), columns=columns["column"]))
+    learned = learn_embeddings(units, BasisConfig(ranks=(2,), folds=2), columns)
+    frame = node_features(keys, learned.embeddings, None, units)
+    found = [cross_val_score(LogisticRegression(), x, kind, cv=4).mean() for x in (measured, frame.filter(like="feature_").to_numpy())]
+    assert found[0] > 0.95
+    assert found[1] < 0.62  # 0.5 by chance, binomial 99 % interval to 0.61
+
+
 def test_units_with_too_few_values_or_without_change_are_left_out_and_counted():
     units, columns, _ = retina_like(40)
     names = list(columns["column"])

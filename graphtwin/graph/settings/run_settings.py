@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
 from graphtwin.graph.settings.network_settings import NeuronConfig, PairConfig
-from graphtwin.tuning import BasisConfig
+from graphtwin.tuning import ANY_COLUMNS, BasisConfig
 
 
 class Settings(RunConfig):
@@ -29,10 +29,7 @@ class Settings(RunConfig):
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
     directions: BasisConfig = Field(BasisConfig(), description="How embeddings are learned from direction responses.")
-    function: BasisConfig = Field(
-        BasisConfig(ranks=(1, 2, 3, 4, 6, 8, 12, 16, 24), smoothness=(0.0, 0.1, 1.0, 10.0)),
-        description="How embeddings are learned from function of any kind.",
-    )
+    function: BasisConfig = Field(ANY_COLUMNS, description="How embeddings are learned from function of any kind.")
     neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
     pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
 

@@ -16,9 +16,9 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.cortex import Funnel
 from graphtwin.folders import written
 from graphtwin.kinds import LIKE_TO_LIKE
-from graphtwin.pipeline.pairs.neuron_function import monitor_of_neurons, twin_of, with_function, without_published
+from graphtwin.pipeline.pairs.neuron_function import embedded_function, monitor_of_neurons, twin_of, with_function, without_published
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
-from graphtwin.sources.loaders import read_neurons, read_pairs
+from graphtwin.sources.loaders import read_function_table, read_neurons, read_pairs
 from graphtwin.tuning import SIMILARITIES, add_similarities, speaking_units
 from graphtwin.wiring.pairs import INCLUSIONS, Inclusion, Outcome, add_geometry, add_projections, include, outcome_of
 from graphtwin.wiring.questions import (
@@ -67,6 +67,7 @@ class LikeToLikeConfig(BaseModel):
     pairs: Path = Field(description="Pair table: .pkl as published, .parquet, .feather or .csv.")
     neurons: Path | None = Field(None, description="Neuron table, for similarities, reliability, positions and responses.")
     embeddings: Path | None = Field(None, description="Embeddings table of a twin, in place of the function that both tables tell.")
+    function: Path | None = Field(None, description="Table of function of any kind, in place of the function that both tables tell.")
     similarity: tuple[str, ...] = Field(
         min_length=1, description="Columns of the pairs, or similarities that are computed from the neurons."
     )
@@ -99,8 +100,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, d
     Returns:
         The folder.
     """
-    read = (config.pairs, config.neurons, config.embeddings)
-    with written(out, LIKE_TO_LIKE, force=force, inputs=read) as begin:
+    with written(out, LIKE_TO_LIKE, force=force, inputs=_read(config)) as begin:
         answer = _answer(config)
         begin()
         _write(answer, config, out)
@@ -172,9 +172,12 @@ def _steps(
 def _read_pairs(config: LikeToLikeConfig) -> pd.DataFrame:
     """The pairs; without a neuron table they must have the similarities."""
     pairs = read_pairs(config.pairs)
-    if config.embeddings is not None:
+    told = config.embeddings or config.function
+    if told is not None:
+        if config.embeddings is not None and config.function is not None:
+            raise ValueError(f"{config.embeddings} and {config.function}: both would tell the neurons' function. Give one of them.")
         if config.neurons is None:
-            raise ValueError(f"{config.embeddings}: embeddings are of units. Give --neurons, which says what nucleus each unit is.")
+            raise ValueError(f"{told}: it tells the function of units. Give --neurons, which says what nucleus each unit is.")
         pairs = without_published(pairs)
     _require_similarities(pairs, config)
     missing = [name for name in config.similarity if name not in pairs]
@@ -215,6 +218,9 @@ def _read_neurons(config: LikeToLikeConfig, answer: Answer) -> pd.DataFrame | No
     funnel = Funnel("neurons")
     funnel.record("units of nuclei", "speak for their nucleus", len(units), len(neurons), f"another has a larger {RELIABILITY}", "units")
     answer.add("funnel", funnel.frame())
+    if config.function is not None:
+        embedded = embedded_function(*read_function_table(config.function), neurons, str(config.function))
+        return with_function(neurons, embedded, str(config.function))
     if config.embeddings is None:
         return neurons
     return with_function(neurons, read_embeddings(config.embeddings), str(config.embeddings))
@@ -247,7 +253,8 @@ def _with_neurons(pairs: pd.DataFrame, neurons: pd.DataFrame | None, config: Lik
 
 def _origins(config: LikeToLikeConfig) -> tuple[str, str]:
     """Files that pairs and neurons come from, for errors; the function of neurons comes from the embeddings where they are given."""
-    return str(config.pairs), str(config.neurons) if config.embeddings is None else f"{config.neurons} with {config.embeddings}"
+    told = config.embeddings or config.function
+    return str(config.pairs), str(config.neurons) if told is None else f"{config.neurons} with {told}"
 
 
 def _similarities(pairs: pd.DataFrame) -> list[str]:
@@ -333,9 +340,14 @@ def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
     artifacts.write_json(said, out / "notes.json")
     artifacts.write_json(answer.claims, out / "claims.json")
-    inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons, config.embeddings) if path is not None}
+    inputs = {str(path): artifacts.sha256(path) for path in _read(config)}
     told = {"question": _plain(config)} | answer.twin
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | told, out / "provenance.json")
+
+
+def _read(config: LikeToLikeConfig) -> list[Path]:
+    """The files that are read."""
+    return [path for path in (config.pairs, config.neurons, config.embeddings, config.function) if path is not None]
 
 
 def _plain(config: LikeToLikeConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from graphtwin.tuning import (
     SIMILARITIES,
     TOLD_BY_GRATINGS,
     embedding_columns,
+    learn_embeddings,
     require_one_twin,
     require_varied,
     rows_of_animal,
@@ -74,6 +75,32 @@ def with_function(neurons: pd.DataFrame, embedded: pd.DataFrame, origin: str) ->
             "Give embeddings of the recordings that the neuron table names."
         )
     return joined
+
+
+def embedded_function(function: pd.DataFrame, columns: pd.DataFrame, neurons: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """A table of function as an embeddings table: what was measured as responses, and the readout of the basis that it teaches.
+
+    Args:
+        function: Table of function by unit or by nucleus_id, with a column a response.
+        columns: What is known of each column, as `function_table.describe_columns` writes it.
+        neurons: Table of neurons: nucleus_id and, for a table by unit, session, scan_idx, unit_id.
+        origin: Name of the table of function, for errors.
+    """
+    key = schema.UNIT_KEY if set(schema.UNIT_KEY) <= set(function) else ["nucleus_id"]
+    schema.require_columns(neurons, key, f"neurons that {origin} is joined to")
+    units = function if key == schema.UNIT_KEY else function.assign(session=0, scan_idx=0, unit_id=function["nucleus_id"])
+    if "nucleus_id" not in units:
+        units = units.merge(neurons[[*key, "nucleus_id"]], on=key)
+    known = units["nucleus_id"].isin(neurons["nucleus_id"])
+    if not known.any():
+        raise ValueError(
+            f"{origin}: none of its {len(function)} rows is one of the {len(neurons)} neurons by {', '.join(key)}. Give function of these "
+            "neurons, with the ids that the neuron table has."
+        )
+    embedded = learn_embeddings(units, None, columns).embeddings
+    measured = embedded[schema.UNIT_KEY].merge(units, on=schema.UNIT_KEY)[list(columns["column"])].to_numpy(np.float64)
+    told = embedded.assign(**{name: list(measured) for name in VECTORS.values()})
+    return told if key == schema.UNIT_KEY else told.drop(columns=schema.UNIT_KEY)
 
 
 def monitor_of_neurons(neurons: pd.DataFrame | None, given: Monitor | None, origin: str) -> tuple[Monitor, str]:

@@ -11,7 +11,7 @@ from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interp
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
-from graphtwin.sources.formats.function_table import KEYS, describe_columns, telling
+from graphtwin.sources.formats.function_table import KEYS, describe_columns, read_function, telling
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
@@ -106,6 +106,7 @@ __all__ = [
     "read_asked",
     "read_box",
     "read_file",
+    "read_function",
     "read_info",
     "read_npz",
     "read_pickle",

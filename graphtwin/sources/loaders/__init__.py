@@ -4,6 +4,7 @@ from graphtwin.sources.loaders import brought_embeddings, em_tables, minnie65, s
 from graphtwin.sources.loaders.annotations import read_points
 from graphtwin.sources.loaders.brought_embeddings import read_embeddings
 from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches
+from graphtwin.sources.loaders.function_of_units import read_function_table
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
 from graphtwin.sources.loaders.published import OUTCOMES, bundled, published_slopes, read_neurons, read_pairs
@@ -27,6 +28,7 @@ __all__ = [
     "read_connections",
     "read_coregistration",
     "read_embeddings",
+    "read_function_table",
     "read_matches",
     "read_neurons",
     "read_nwb",
