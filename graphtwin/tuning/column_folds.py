@@ -26,11 +26,12 @@ def column_folds(
     if folds > n_columns:
         raise ValueError(f"{folds} folds of {n_columns} columns: choose at most {n_columns}.")
     found = np.empty(measured.shape, dtype=np.int64)
+    groups = _groups(n_columns, columns)
+    parts = [np.arange(len(at)) * folds // len(at) if in_runs else rng.permutation(np.arange(len(at)) % folds) for at, in_runs in groups]
     turn = rng.permutation(np.arange(n_neurons) % n_columns)
     gaps = ~measured.all(1)
-    for at, in_runs in _groups(n_columns, columns):
+    for (at, in_runs), partition in zip(groups, parts, strict=True):
         place = np.arange(len(at))
-        partition = place * folds // len(at) if in_runs else rng.permutation(place % folds)
         found[:, at] = partition[(place[None, :] + turn[:, None]) % len(at)]
         order = place if in_runs else np.argsort(partition, kind="stable")
         seen = measured[np.ix_(gaps, at[order])]

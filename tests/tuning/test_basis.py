@@ -64,6 +64,13 @@ def test_every_neuron_loses_the_same_share_of_its_directions_a_fold():
     assert len(np.unique(folds, axis=0)) <= 16  # patterns: the cost of a fit stays linear in neurons
 
 
+def test_the_draw_of_folds_is_the_partition_then_the_turns():
+    rng = np.random.default_rng(7)
+    partition, turn = rng.permutation(np.arange(16) % 4), rng.permutation(np.arange(40) % 16)
+    expected = partition[(np.arange(16)[None] + turn[:, None]) % 16]
+    np.testing.assert_array_equal(column_folds(np.ones((40, 16), dtype=bool), 4, np.random.default_rng(7)), expected)
+
+
 def test_roughness_sees_no_constant_and_charges_fast_changes_most():
     roughness = axis_roughness(DEGREES, 360.0)
     np.testing.assert_allclose(roughness @ np.ones(16), 0.0, atol=1e-12)
