@@ -155,6 +155,10 @@ WALLS = {
         },
         unique=["materialization", *PAIR_KEY],
     ),
+    "ceiling": pa.DataFrameSchema(
+        {"animal": pa.Column(object), **dict.fromkeys(PAIR_KEY, _ID), "size": pa.Column("float64", pa.Check.gt(0))},
+        unique=["animal", *PAIR_KEY],
+    ),
     "embeddings": pa.DataFrameSchema(
         {
             **_UNIT,

@@ -42,6 +42,9 @@ def _run(
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/ and the name of the source).")] = None,
+    ceiling: Annotated[
+        Path | None, typer.Option(help="TOML of another animal of the same neurons: its wiring is the ceiling of predictions.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as pairs.fit.epochs=20; may be repeated.")
@@ -57,8 +60,8 @@ def _run(
         from graphtwin.sources import require_source
 
         require_source(source, ("synthetic",))
-        require_files(embeddings)
-        require_one_answer(context, set_, source="source", embeddings_file="embeddings", seed="seed")
+        require_files(embeddings, ceiling)
+        require_one_answer(context, set_, source="source", embeddings_file="embeddings", ceiling="ceiling", seed="seed")
         place = out or Path("runs") / Path(source).stem
         if any(setting.partition("=")[0].strip() == "out" for setting in set_ or ()):
             raise ValueError("--set out: the folder is named by --out.")
@@ -67,6 +70,7 @@ def _run(
         from graphtwin.graph.settings import load_settings
 
         given = {"source": source, "seed": seed, "out": place, **({"embeddings_file": embeddings} if embeddings else {})}
+        given |= {"ceiling": ceiling} if ceiling else {}
         load_settings(set_, **given)  # a slip is told before torch is loaded
         from graphtwin.pipeline.graph import run as run_pipeline
         from graphtwin.report import print_results, write_report

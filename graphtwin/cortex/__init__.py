@@ -3,6 +3,7 @@
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.cortex.funnel import Funnel, depth_is_below_pia
 from graphtwin.cortex.neighbours import Csr, nearest_relation
+from graphtwin.cortex.other_animals import wiring_as_ceiling
 
 __all__ = [
     "Cortex",
@@ -11,4 +12,5 @@ __all__ = [
     "build",
     "depth_is_below_pia",
     "nearest_relation",
+    "wiring_as_ceiling",
 ]

@@ -12,6 +12,7 @@ from graphtwin.cortex.answers import OF_NUCLEUS, join_function, join_responses, 
 from graphtwin.cortex.exposures import exposures, no_exposures
 from graphtwin.cortex.funnel import BELOW_PIA, Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
+from graphtwin.cortex.other_animals import no_other_wiring, other_wiring
 from graphtwin.sources import SourceTables, Table
 from graphtwin.sources.formats import SYNAPTIC
 
@@ -52,6 +53,7 @@ class Cortex:
             source gave it, NaN where nothing was measured; without rows where the source has no such table.
         function_columns: column (in the order of `function`), table, position, period, axis ("free", "circular" or "linear"), noise
             ("gaussian", "gamma", or empty where the source states none) and what, a sentence of the source.
+        ceiling: animal, pre_nucleus_id, post_nucleus_id (unique together), size: connected pairs of other animals of the same neurons.
     """
 
     neurons: pd.DataFrame
@@ -66,6 +68,7 @@ class Cortex:
     exposure: pd.DataFrame = field(default_factory=no_exposures)
     function: pd.DataFrame = field(default_factory=no_function)
     function_columns: pd.DataFrame = field(default_factory=no_columns)
+    ceiling: pd.DataFrame = field(default_factory=no_other_wiring)
 
 
 def build(tables: SourceTables) -> Cortex:
@@ -84,6 +87,7 @@ def build(tables: SourceTables) -> Cortex:
     synapses = [_synapses(_pairs(table, funnel), table.materialization, mapped, tables, funnel) for table in tables.of(*SYNAPTIC)]
     queried = _queried(tables, mapped, funnel)
     exposed = exposures(tables, mapped, funnel)
+    ceiling = other_wiring(tables, mapped, funnel)
     return Cortex(
         neurons=schema.check(neurons, schema.WALLS["neurons"], "cortex neurons"),
         units=schema.check(units, schema.WALLS["units"], "cortex units"),
@@ -97,6 +101,7 @@ def build(tables: SourceTables) -> Cortex:
         exposure=schema.check(exposed, schema.WALLS["exposure"], "cortex exposures"),
         function=schema.check(function, schema.WALLS["function"], "cortex function"),
         function_columns=schema.check(columns, schema.WALLS["function_columns"], "cortex columns of function"),
+        ceiling=schema.check(ceiling, schema.WALLS["ceiling"], "cortex wiring of other animals"),
     )
 
 

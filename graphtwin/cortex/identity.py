@@ -8,11 +8,12 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.sources import SourceTables
-from graphtwin.sources.formats import SYNAPTIC
+from graphtwin.sources.formats import OF_ANOTHER, SYNAPTIC
 
 KEY = ["materialization", "root_id"]  # columns that name a cell: a root id does so at one materialization only
 NAMING_ROLES = ("coregistration", "cell_types_fine", "cell_types_coarse", "nuclei")  # tables that say which nucleus a root id is
 ROOT_ROLES = ("somata", "unit_roots", "proofreading")  # tables that name cells by root id alone
+OTHERS = tuple(f"{role}{OF_ANOTHER}" for role in SYNAPTIC)  # tables of synapses of other animals
 # Distance below which two positions are those of one nucleus: they agree to rounding; neighbouring somata are 4.8 um apart and more.
 SAME_POSITION_UM = 1e-3
 
@@ -81,7 +82,7 @@ def _wanted(tables: SourceTables) -> pd.DataFrame:
     """Every (materialization, root id) that some table needs a nucleus for."""
     parts = [pd.DataFrame({name: np.empty(0, np.int64) for name in KEY})]
     parts += [table.frame[["root_id"]].assign(materialization=table.materialization) for table in tables.of(*NAMING_ROLES, *ROOT_ROLES)]
-    for table in tables.of(*SYNAPTIC, "queried_post", "queried_pre", "exposure"):
+    for table in tables.of(*SYNAPTIC, *OTHERS, "queried_post", "queried_pre", "exposure"):
         for name in {"pre_root_id", "post_root_id"} & set(table.frame):
             parts.append(pd.DataFrame({"materialization": table.materialization, "root_id": table.frame[name].unique()}))
     wanted = pd.concat(parts, ignore_index=True)[KEY].drop_duplicates()

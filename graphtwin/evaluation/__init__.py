@@ -12,6 +12,8 @@ from graphtwin.evaluation.baselines import (
     fit_pair_baseline,
     fit_position_baseline,
 )
+from graphtwin.evaluation.ceiling_shares import ceiling_shares, rank_models
+from graphtwin.evaluation.headline import EVERY, WITHIN_EXPOSURE, headline_subset
 from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
@@ -31,6 +33,7 @@ from graphtwin.evaluation.verdicts import (
 __all__ = [
     "About",
     "DrawnPairs",
+    "EVERY",
     "FEWEST_PERMUTATIONS",
     "Finding",
     "LEVEL",
@@ -42,7 +45,9 @@ __all__ = [
     "ScoreDesign",
     "Scores",
     "Verdict",
+    "WITHIN_EXPOSURE",
     "baseline_features",
+    "ceiling_shares",
     "comparison_of",
     "confusion_counts",
     "draw_pairs",
@@ -53,10 +58,12 @@ __all__ = [
     "folds_by_block",
     "folds_by_neuron",
     "folds_by_scan",
+    "headline_subset",
     "interval_coverage",
     "judge",
     "median_absolute_error",
     "p_of_better",
+    "rank_models",
     "rank_pairs",
     "resampled_ranking",
     "score_labels",

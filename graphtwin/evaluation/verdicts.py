@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from graphtwin.evaluation.headline import EVERY
 from graphtwin.statistics import one_sided_p
 
 NAMES = {
@@ -46,6 +47,7 @@ class Comparison:
     n_clusters: int
     cluster: str
     unit: str = "1"
+    subset: str = EVERY
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Verdict:
         task: What was predicted.
         about: What the first model has and the second lacks; None where no models were compared.
         finding: Whether what the first model has adds to the prediction, or that this could not be tested; or that the task was skipped, or
-            a model chosen.
+            a model chosen, or that it was measured how far models come to a ceiling.
         p_value: One-sided p of permutations; None where there are none, or none that changed anything.
         sentence: The finding in words, with the numbers.
         split: What was held out.
@@ -67,7 +69,7 @@ class Verdict:
 
     task: str
     about: About | None
-    finding: Literal["adds", "unclear", "untested", "harms", "skipped", "chosen"]
+    finding: Literal["adds", "unclear", "untested", "harms", "skipped", "chosen", "measured"]
     p_value: float | None
     sentence: str
     split: str | None = None
@@ -100,6 +102,7 @@ def comparison_of(row: Mapping[str, Any], first: str, second: str) -> Comparison
         n_clusters=int(row["n_clusters"]),
         cluster=row["cluster"],
         unit=row["unit"],
+        subset=row.get("subset", EVERY),
     )
 
 
@@ -182,8 +185,9 @@ def _claim(c: Comparison, what: str, finding: Finding, untested: str) -> str:
 
 def _numbers(c: Comparison) -> str:
     unit = "" if c.unit == "1" else f" {c.unit}"
+    where = "" if c.subset == EVERY else f" {c.subset}"
     text = (
-        f"{NAMES.get(c.metric, c.metric)} of {c.first} minus {c.second} is {_signed(c.difference)}{unit} "
+        f"{NAMES.get(c.metric, c.metric)}{where} of {c.first} minus {c.second} is {_signed(c.difference)}{unit} "
         f"(95 % interval {_signed(c.low)} to {_signed(c.high)}{unit}, {c.n_clusters} {c.cluster}s)"
     )
     if c.low <= 0 <= c.high:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from graphtwin.evaluation import LOWER_IS_BETTER
+from graphtwin.evaluation import EVERY, LOWER_IS_BETTER, WITHIN_EXPOSURE, headline_subset
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, unit_text
@@ -51,6 +51,7 @@ METRICS = {
 }
 HELD_OUT = {"neuron": "Neurons held out", "axon": "Axons held out", "scan": "Scans held out", "block": "Blocks of tissue held out"}
 FIRST_SPLITS = ("neuron", "axon")  # splits that the headline speaks of: neurons or axons are held out first
+FIRST_SUBSETS = {WITHIN_EXPOSURE: 0, EVERY: 1}  # order of the subsets of a split; others come after them
 NOMINAL_COVERAGE = 0.95  # coverage that the error bars promise, as a share
 MOST_COLUMNS = 5  # most columns in the table of a task without key metrics
 TERMINAL_COLUMNS = 3  # metrics with their intervals that fit a wide terminal; one fewer in others
@@ -144,8 +145,8 @@ def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
         return None
     split = next((name for name in FIRST_SPLITS if (rows["split"] == name).any()), rows["split"].iloc[0])
     rows = rows[rows["split"] == split]
-    subset = "all" if (rows["subset"] == "all").any() else rows["subset"].iloc[0]
-    return rows[rows["subset"] == subset]
+    subset = headline_subset(rows, task, split)
+    return rows[rows["subset"] == (subset if (rows["subset"] == subset).any() else rows["subset"].iloc[0])]
 
 
 def look_up(metrics: pd.DataFrame | None, task: str, model: str, metric: str) -> Value | None:
@@ -199,6 +200,36 @@ def results(metrics: pd.DataFrame | None, of_depth: str = TASKS["depth"]) -> lis
     return [_task_table(metrics[metrics["task"] == task], task, title) for task, title in named]
 
 
+def ceilings(table: pd.DataFrame | None) -> list[TaskTable]:
+    """A table for each other animal whose wiring is a ceiling: models, AUC and average precision, and shares of the way to it."""
+    if table is None:
+        return []
+    found = []
+    for animal, rows in table.groupby("animal", sort=True):
+        first = rows.iloc[0]
+        columns = [words for metric in dict.fromkeys(rows["metric"]) for words in (METRICS[metric], "share of the way")]
+        cells = [(str(model), _ceiling_cells(part)) for model, part in rows.groupby("model", sort=False)]
+        where = "" if first["subset"] == EVERY else f", {first['subset']}"
+        title = (
+            f"{HELD_OUT['axon']}{where}, neurons with a synapse in {animal} (n = {int(first['n']):,}, {int(first['n_connected']):,} "
+            f"connected; intervals resample {int(first['n_axons']):,} axons)"
+        )
+        words = f"Ceiling: from {first['reference']} alone to the wiring of {animal}"
+        found.append(TaskTable("ceiling", words, columns, [Group("axon", str(first["subset"]), title, cells)]))
+    return found
+
+
+def _ceiling_cells(rows: pd.DataFrame) -> list[Cell]:
+    """Score and share of each metric of a model."""
+    cells = []
+    for row in rows.to_dict("records"):
+        for name, ends in (("estimate", ("low", "high")), ("share", ("share_low", "share_high"))):
+            low, high = row[ends[0]], row[ends[1]]
+            interval = f"[{number_text(low)}, {number_text(high)}]" if np.isfinite([low, high]).all() else ""
+            cells.append(Cell(number_text(row[name]) if np.isfinite(row[name]) else "–", interval, False))
+    return cells
+
+
 def _task_table(rows: pd.DataFrame, task: str, title: str) -> TaskTable:
     there = list(dict.fromkeys(rows["metric"]))
     columns = [metric for metric in KEY_METRICS.get(task, []) if metric in there] or there[:MOST_COLUMNS]
@@ -209,7 +240,7 @@ def _task_table(rows: pd.DataFrame, task: str, title: str) -> TaskTable:
         for (split, subset), part in rows.groupby(["split", "subset"], sort=False, dropna=False)
     ]
     first = {split: place for place, split in enumerate(HELD_OUT)}
-    groups.sort(key=lambda group: (first.get(group.split, len(first)), group.subset != "all"))
+    groups.sort(key=lambda group: (first.get(group.split, len(first)), FIRST_SUBSETS.get(group.subset, 2)))
     return TaskTable(task, title, names, groups)
 
 
@@ -224,7 +255,7 @@ def _group(rows: pd.DataFrame, split: str, subset: str, columns: list[str]) -> G
         by_metric = part.drop_duplicates("metric").set_index("metric")
         cells.append((str(model), [_cell(by_metric, metric, best[metric] == model) for metric in columns]))
     largest = rows.loc[rows["n"].idxmax()]
-    of_subset = "" if subset == "all" else f", {subset}"
+    of_subset = "" if subset == EVERY else f", {subset}"
     n_clusters = int(largest["n_clusters"])
     intervals = f"intervals resample {n_clusters:,} {largest['cluster']}s"
     if n_clusters < FEWEST_UNITS:
@@ -296,7 +327,7 @@ def _rich_table(table: TaskTable, n_columns: int) -> object:
     for name in table.columns[:n_columns]:
         drawn.add_column(escape(name), justify="right", no_wrap=True)
     for place, group in enumerate(table.groups):
-        split = group.split if group.subset == "all" else f"{group.split}, {group.subset}"
+        split = group.split if group.subset == EVERY else f"{group.split}, {group.subset}"
         for model, cells in group.rows:
             shown = cells[:n_columns]
             if place == 0 or is_graph_model(model) or any(cell.is_best for cell in shown):

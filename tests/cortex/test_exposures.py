@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.cortex.cortex import Cortex, build
-from graphtwin.graph.data import build_graph, node_inputs, pair_set
+from graphtwin.graph.data import build_graph, node_inputs, pair_exposures, pair_set
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.sources.loaders import table_folder as tables
 from tests.conftest import ROOT
@@ -94,11 +94,12 @@ def test_exposures_that_fit_nothing_else_are_refused(export):
 
 def test_a_pair_without_a_row_is_exposed_to_nothing_where_both_were_measured_and_unknown_elsewhere(export):
     cortex = exposed(export)
-    graph = build_graph(all_nodes(cortex), cortex.synapses, cortex.queried, 1, cortex.exposure)
+    nodes = all_nodes(cortex)
+    graph = build_graph(nodes, cortex.synapses, cortex.queried, 1, pair_exposures(nodes, cortex.exposure))
     found = graph.exposures[7].of(np.array([0, 0, 0, 1, 3, 2, 4]), np.array([1, 4, 3, 1, 4, 0, 1]))
     np.testing.assert_array_equal(found, [2.0, 0.0, np.nan, 0.0, 0.0, np.nan, np.nan])  # 3 has no row as target, 2 and 4 none as axon
     assert graph.exposures[7].typical == 2.0
     pairs = pair_set(graph, 7)
     assert pairs.exposure.toarray().tolist() == [[0.0, 2.0, 0.5, 0.0], [3.0, 0.0, 0.0, 0.0]]  # axons 0 and 1 onto 0, 1, 2 and 4
     assert pairs.of_axons(np.array([False, True])).exposure.toarray().tolist() == [[3.0, 0.0, 0.0, 0.0]]
-    assert build_graph(all_nodes(cortex), cortex.synapses, cortex.queried, 1).exposures == {}
+    assert build_graph(nodes, cortex.synapses, cortex.queried, 1).exposures == {}

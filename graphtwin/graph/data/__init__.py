@@ -4,7 +4,7 @@ from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, exposure, local_rates, own_connections, pair_set, popularity
-from graphtwin.graph.data.pair_exposure import PairExposure
+from graphtwin.graph.data.pair_exposure import PairExposure, pair_exposures, within_reach
 
 __all__ = [
     "BANDWIDTHS_UM",
@@ -19,8 +19,10 @@ __all__ = [
     "local_rates",
     "node_inputs",
     "own_connections",
+    "pair_exposures",
     "pair_set",
     "popularity",
     "similar_edges",
     "synapse_edges",
+    "within_reach",
 ]

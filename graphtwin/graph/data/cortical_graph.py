@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from graphtwin import schema
 from graphtwin.cortex import Csr, nearest_relation
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.pair_exposure import PairExposure, pair_exposure
+from graphtwin.graph.data.pair_exposure import PairExposure
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class CorticalGraph:
 
 
 def build_graph(
-    inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, k_similar: int, exposure: pd.DataFrame | None = None
+    inputs: NodeInputs, synapses: pd.DataFrame, queried: pd.DataFrame, k_similar: int, exposures: dict[int, PairExposure] | None = None
 ) -> CorticalGraph:
     """The graph of the neurons of a study; of its synapses only those given, so that what is held out cannot be seen.
 
@@ -80,7 +80,7 @@ def build_graph(
         synapses: Synapses of the cortex, or the training part of them: materialization, pre_nucleus_id, post_nucleus_id, size.
         queried: Queried cells of the cortex: materialization, nucleus_id, side.
         k_similar: Number of nearest neurons by function, for each neuron that has one.
-        exposure: Exposures of the cortex; None without.
+        exposures: How much each axon could have met each cell, by materialization; None without.
     """
     at = np.flatnonzero(inputs.has_function & (np.abs(inputs.function).sum(1) > 0))
     similar = nearest_relation(inputs.function[at], at, len(inputs.nucleus_id), k_similar, "cosine")
@@ -92,7 +92,7 @@ def build_graph(
             int(version): _relation(inputs, pairs, int(version)) for version, pairs in synapses.groupby("materialization", sort=True)
         },
         queried_post={int(version): np.isin(inputs.nucleus_id, cells.to_numpy(np.int64)) for version, cells in looked_for},
-        exposures=_exposures(inputs, exposure),
+        exposures=exposures or {},
     )
 
 
@@ -108,12 +108,6 @@ def _relation(inputs: NodeInputs, pairs: pd.DataFrame, materialization: int) -> 
             "or leave these pairs out."
         )
     return Csr.from_edges(pre, post, pairs["size"].to_numpy(np.float64), len(inputs.nucleus_id))
-
-
-def _exposures(inputs: NodeInputs, table: pd.DataFrame | None) -> dict[int, PairExposure]:
-    """The exposures of every materialization that has them."""
-    versions = [] if table is None else table["materialization"].unique().tolist()
-    return {version: found for version in versions if (found := pair_exposure(inputs, table, version)) is not None}
 
 
 def _no_edges(n_neurons: int) -> Csr:

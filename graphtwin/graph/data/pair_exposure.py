@@ -58,17 +58,35 @@ class PairExposure:
         return key[order], value.data[order]
 
 
-def pair_exposure(inputs: NodeInputs, table: pd.DataFrame, materialization: int) -> PairExposure | None:
-    """The exposures of one materialization among the neurons of a study; None where the table has none.
+def within_reach(inputs: NodeInputs, reach_um: float) -> PairExposure:
+    """An exposure of 1 between somata within reach, and of 0 beyond; unknown where a position is.
+
+    Args:
+        inputs: The neurons.
+        reach_um: Distance of somata up to which an axon and a cell can meet, um.
+    """
+    from scipy.spatial import cKDTree
+
+    placed = np.isfinite(inputs.position).all(axis=1)
+    rows, n = np.flatnonzero(placed), len(placed)
+    near = rows[cKDTree(inputs.position[placed]).query_pairs(reach_um, output_type="ndarray").reshape(-1, 2)]
+    both = np.concatenate([near, near[:, ::-1]])
+    value = sparse.csr_array((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(n, n))
+    return PairExposure(value, placed, placed, f"somata within {reach_um:g} um", "1")
+
+
+def pair_exposures(inputs: NodeInputs, table: pd.DataFrame) -> dict[int, PairExposure]:
+    """The exposures of every materialization that has them, among the neurons of a study.
 
     Args:
         inputs: The neurons.
         table: Exposures of the cortex.
-        materialization: Materialization whose exposures are wanted.
     """
-    table = table[table["materialization"] == materialization]
-    if table.empty:
-        return None
+    return {int(version): _of_one(inputs, rows) for version, rows in table.groupby("materialization", sort=True)}
+
+
+def _of_one(inputs: NodeInputs, table: pd.DataFrame) -> PairExposure:
+    """The exposures of one materialization."""
     ends = [inputs.rows(table[name].to_numpy(np.int64)) for name in PAIR_KEY]
     measured = np.zeros((2, len(inputs.nucleus_id)), dtype=bool)
     for side, rows in zip(measured, ends, strict=True):

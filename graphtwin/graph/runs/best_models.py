@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from graphtwin.evaluation import EVERY, headline_subset
 from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 
 # Task -> what is held out, and the metric that decides.
@@ -31,6 +32,7 @@ class Best:
         others: Number of models that it was the best of, itself among them.
         next_best: Label of the second, None where there is one model.
         next_estimate: Score of the second.
+        subset: Rows that it was the best on: pairs within exposure, or all.
     """
 
     task: str
@@ -43,12 +45,14 @@ class Best:
     others: int
     next_best: str | None
     next_estimate: float
+    subset: str = EVERY
 
     def __str__(self) -> str:
         """The choice in words, with the score that it rests on."""
         score = f"{self.metric.replace('_', ' ')} {self.estimate:.4f} [{self.low:.4f}, {self.high:.4f}]"
         then = f", next {self.next_best} {self.next_estimate:.4f}" if self.next_best else ""
-        return f"{self.task.replace('_', ' ')}: {self.model}, best of {self.others} on held-out {self.held_out}s ({score}{then})"
+        where = "" if self.subset == EVERY else f" {self.subset}"
+        return f"{self.task.replace('_', ' ')}: {self.model}, best of {self.others} on held-out {self.held_out}s{where} ({score}{then})"
 
 
 def best_models(metrics: pd.DataFrame) -> dict[str, Best]:
@@ -65,7 +69,8 @@ def best_models(metrics: pd.DataFrame) -> dict[str, Best]:
 
 def _best(metrics: pd.DataFrame, task: str) -> Best | None:
     split, metric = JUDGED_BY[task]
-    rows = metrics[(metrics["task"] == task) & (metrics["split"] == split) & (metrics["subset"] == "all") & (metrics["metric"] == metric)]
+    subset = headline_subset(metrics, task, split)
+    rows = metrics[(metrics["task"] == task) & (metrics["split"] == split) & (metrics["subset"] == subset) & (metrics["metric"] == metric)]
     rows = rows.dropna(subset="estimate")
     if rows.empty:
         return None
@@ -83,4 +88,5 @@ def _best(metrics: pd.DataFrame, task: str) -> Best | None:
         others=len(ordered),
         next_best=None if second is None else str(second["model"]),
         next_estimate=float("nan") if second is None else float(second["estimate"]),
+        subset=subset,
     )

@@ -39,7 +39,8 @@ def predict_pairs(
 
     Returns:
         The id columns; probability; expected_size (summed cleft size given a connection, in the unit of the synapse table: voxels for
-        minnie65); both NaN where the run does not know a cell; model: which one gave the probability; fitted_on: whether the pair was among
+        minnie65); both NaN where the run does not know a cell; exposure (in the unit of its table; only of a run that has exposures), NaN
+        where the axon or the cell was not measured; model: which one gave the probability; fitted_on: whether the pair was among
         those that the model was fitted on, so that its probability is no prediction of something unseen; note: empty, or what is not known.
     """
     graph = run if isinstance(run, FittedGraph) else load_graph(run)
@@ -58,6 +59,7 @@ def predict_pairs(
             probability=probability,
             expected_size=size,
             model=np.where(known, graph.pair_model, OVERALL_RATE if fill_unknown else ""),
+            **_exposures(study, rows, known),
             fitted_on=fitted_on(study, *rows),
             note=_pair_notes(study, rows, keys, fill_unknown),
         )
@@ -82,6 +84,28 @@ def fitted_on(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray
     return np.isin(pre, study.pairs.pre) & np.isin(post, study.pairs.post) & (pre != post)
 
 
+def _exposures(study: Study, rows: list[np.ndarray], known: Bool[np.ndarray, " pairs"]) -> dict[str, np.ndarray]:
+    """The column of exposures, NaN where unknown; none of a run without exposures."""
+    exposed = study.pairs.exposed
+    if exposed is None:
+        return {}
+    found = np.full(len(known), np.nan)
+    found[known] = exposed.of(rows[0][known], rows[1][known])
+    return {"exposure": found}
+
+
+def _exposure_remarks(study: Study, rows: list[np.ndarray]) -> list[tuple[np.ndarray, str]]:
+    """Words for pairs that cannot meet, and for those of which it is not known whether they can."""
+    exposed, known = study.pairs.exposed, (rows[0] >= 0) & (rows[1] >= 0)
+    if exposed is None:
+        return []
+    value = _exposures(study, rows, known)["exposure"]
+    return [
+        (value == 0, f"exposure 0 ({exposed.measure}): axon and cell were measured and do not meet"),
+        (known & np.isnan(value), f"exposure unknown ({exposed.measure}): the axon or the cell was not measured"),
+    ]
+
+
 def _pair_notes(study: Study, rows: list[np.ndarray], keys: list[str], fill_unknown: bool) -> np.ndarray:
     """Words for what is unknown of each pair; empty where nothing is."""
     inputs = study.inputs
@@ -90,6 +114,7 @@ def _pair_notes(study: Study, rows: list[np.ndarray], keys: list[str], fill_unkn
     by_root = " (its root id belongs to no nucleus, to several, or to none of the run)" if "root_id" in keys[0] else ""
     given = "overall rate given" if fill_unknown else "left empty"
     remarks = [
+        *_exposure_remarks(study, rows),
         (rows[0] < 0, f"pre neuron unknown to the run{by_root}: {given}"),
         (rows[1] < 0, f"post neuron unknown to the run{by_root}: {given}"),
         (~placed[rows[0]], "pre neuron lacks a position"),

@@ -17,19 +17,25 @@ from graphtwin.graph.data import (
     CorticalGraph,
     Edges,
     NodeInputs,
+    PairExposure,
     PairSet,
     build_graph,
     node_inputs,
+    pair_exposures,
     pair_set,
     similar_edges,
     synapse_edges,
+    within_reach,
 )
 from graphtwin.graph.settings import Settings
 from graphtwin.parallel import device_of
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
-TABLES = ("neurons", "units", "function", "function_columns", "orientations", "root_ids", "synapses", "queried", "funnel", "exposure")
+TABLES = (
+    *("neurons", "units", "function", "function_columns", "orientations"),
+    *("root_ids", "synapses", "queried", "funnel", "exposure", "ceiling"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,16 @@ class Study:
         return np.isfinite(self.inputs.position).all(axis=1) if task == "position" else self.classes(task)[0] >= 0
 
     @cached_property
+    def exposures(self) -> dict[int, PairExposure]:
+        """How much each axon could have met each cell, by materialization: as the source says, or by the reach of the settings."""
+        if self.settings.reach_um is not None:
+            return {self.materialization: within_reach(self.inputs, self.settings.reach_um)}
+        return pair_exposures(self.inputs, self.cortex.exposure)
+
+    @cached_property
     def graph(self) -> CorticalGraph:
         """Functional neighbours, synapses and queried cells of these neurons; every relation that a fit reads comes from here."""
-        return build_graph(self.inputs, self.cortex.synapses, self.cortex.queried, self.settings.k_similar, self.cortex.exposure)
+        return build_graph(self.inputs, self.cortex.synapses, self.cortex.queried, self.settings.k_similar, self.exposures)
 
     @cached_property
     def similar(self) -> Edges:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
 from graphtwin.graph.settings.network_settings import NeuronConfig, PairConfig
@@ -19,6 +19,11 @@ class Settings(RunConfig):
         None, description="Table of embeddings to use; if absent they are learned from the source's function or responses to directions."
     )
     materialization: int | None = Field(None, description="Materialization whose pairs are predicted; if absent, the one with the most.")
+    exposure: Literal["reach"] | None = Field(
+        None, description="What bounds who can connect: reach, of somata; if absent, the exposures of the source, if it has any."
+    )
+    reach_um: float | None = Field(None, gt=0, description="Distance of somata up to which a pair can meet, micrometres (exposure reach).")
+    ceiling: Path | None = Field(None, description="TOML of another animal of the same neurons, whose wiring is the ceiling.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
     neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
@@ -32,6 +37,13 @@ class Settings(RunConfig):
     function: BasisConfig = Field(ANY_COLUMNS, description="How embeddings are learned from function of any kind.")
     neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
     pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
+
+    @model_validator(mode="after")
+    def _reach_has_a_length(self) -> Settings:
+        """A reach, and its length, are given together."""
+        if (self.exposure == "reach") != (self.reach_um is not None):
+            raise ValueError('exposure = "reach" and reach_um go together: give both, the length in um, or neither')
+        return self
 
 
 PRESETS: dict[str, dict[str, Any]] = {

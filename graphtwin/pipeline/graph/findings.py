@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, judge
+from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, headline_subset, judge
 from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
 from graphtwin.pipeline.graph.held_out_scores import PERMUTATIONS
 from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
-WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance")
+WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance", "exposure")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
 
 def _rows(table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """The rows of a table of results that a question is about."""
-    key = {"task": asked.task, "split": asked.split, "subset": "all", "metric": asked.metric}
+    subset = headline_subset(table, asked.task, asked.split)
+    key = {"task": asked.task, "split": asked.split, "subset": subset, "metric": asked.metric}
     return table[np.logical_and.reduce([table[name] == value for name, value in key.items()])]
 
 

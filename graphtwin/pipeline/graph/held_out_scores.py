@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import (
+    EVERY,
+    WITHIN_EXPOSURE,
     ScoreDesign,
     Scores,
     Verdict,
+    headline_subset,
     rank_pairs,
     resampled_ranking,
     score_labels,
@@ -55,7 +58,6 @@ PAIR_PAIRS = [
     ("boosting + tuning", "boosting"),
     ("boosting", "exposure"),
 ]
-WITHIN_EXPOSURE = "within exposure"  # subset of pairs whose exposure is above 0
 SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL)
 
 
@@ -145,12 +147,12 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
     """
     metrics: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
-    models = [name for name in (*BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table]
+    models = model_columns(table)
     status = study.cortex.neurons.set_index("nucleus_id")["axon_status"]
     proofread = status.isin(["clean", "extended"]).reindex(table["pre_nucleus_id"]).to_numpy(bool)
     subsets = {"all": np.ones(len(table), bool)}
     if connectivity.EXPOSURE in table:
-        subsets[WITHIN_EXPOSURE] = table[connectivity.EXPOSURE].to_numpy() > 0
+        subsets[WITHIN_EXPOSURE] = within(table)
     if split == "axon":
         subsets |= {"known positions": np.isfinite(table["distance_um"].to_numpy()), "proofread axons": proofread}
     for subset, rows in subsets.items():
@@ -170,6 +172,19 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
         )
         _collect(scores, PAIR_PAIRS, metrics, differences)
     return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def model_columns(table: pd.DataFrame) -> list[str]:
+    """The models that a table of held-out pairs has probabilities of."""
+    return [name for name in (*BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table]
+
+
+def within(table: pd.DataFrame) -> np.ndarray:
+    """Which pairs are within exposure; none where the source has no exposures, or none of a connected pair."""
+    if connectivity.EXPOSURE not in table:
+        return np.zeros(len(table), bool)
+    found = table[connectivity.EXPOSURE].to_numpy() > 0
+    return found if table.loc[found, "connected"].any() else np.zeros(len(table), bool)
 
 
 def size_scores(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -238,13 +253,14 @@ def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tup
     """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
     folds = range(min(study.settings.null_folds, study.settings.axon_folds))
     part = pairs[pairs["fold"].isin(folds)]
-    observed = _ranking(part, part[GRAPH_MODEL].to_numpy(np.float64))
+    shown = within(part) if within(part).any() else np.ones(len(part), bool)
+    observed = _ranking(part[shown], part.loc[shown, GRAPH_MODEL].to_numpy(np.float64))
     rows = []
     for null, variant, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
             keys = [JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate) for fold in folds]
             probability = np.concatenate([results[key]["probability"] for key in keys])
-            found = _ranking(part, probability.astype(np.float64))
+            found = _ranking(part[shown], probability.astype(np.float64)[shown])
             rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
 
@@ -259,12 +275,14 @@ def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
 
 def chosen_for_pairs(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
     """Which model answers for pairs, in words, and whether the graph model that is kept uses function: where it is no worse with it."""
-    of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision'")
+    subset = headline_subset(metrics, "connectivity", "axon")
+    of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == @subset and metric == 'average_precision'")
     precision = of_axons.set_index("model")["estimate"]
     function = bool(precision[GRAPH_MODEL] >= precision[NO_FUNCTION])
     best = best_models(metrics)["connectivity"]
     text = (
-        f"connectivity: `graphtwin predict` uses {best.model}, whose average precision on held-out axons is {best.estimate:.4f} against "
+        f"connectivity: `graphtwin predict` uses {best.model}, whose average precision on held-out axons"
+        f"{'' if subset == EVERY else f' {subset}'} is {best.estimate:.4f} against "
         f"{best.next_estimate:.4f} of {best.next_best}, the next of {best.others} models; it was chosen on these same axons."
     )
     return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", best.model, best.next_best)

@@ -15,7 +15,7 @@ import pandas as pd
 from graphtwin import artifacts, folders, kinds, sources
 from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
-from graphtwin.cortex import Cortex, build
+from graphtwin.cortex import Cortex, build, wiring_as_ceiling
 from graphtwin.execute import threads
 from graphtwin.graph.runs import Study, make_study, read_study, target_materialization
 from graphtwin.graph.settings import Settings, load_settings
@@ -25,6 +25,7 @@ from graphtwin.pipeline.graph import findings, run_folder
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.ceiling_scores import ceiling_table, ceiling_verdicts
 from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
@@ -72,7 +73,7 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     inputs = run_folder.inputs_of(read, tables)
     if not force:
         run_folder.require_same_inputs(folder, inputs)
-    cortex = build(tables)
+    cortex = _with_ceiling(build(tables), read)
     target_materialization(settings, cortex)  # without pairs nothing else is worth the time
     embedded = _embed(read, cortex)
     study = make_study(settings, cortex, embedded["embeddings"])
@@ -87,6 +88,15 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     _write_results(study, scope, results, folder)
     if settings.source == synthetic_source.NAME:
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
+
+
+def _with_ceiling(cortex: Cortex, settings: Settings) -> Cortex:
+    """The cortex with the wiring of the animal that the settings name as its ceiling, beside that of animals which its source has."""
+    if settings.ceiling is None:
+        return cortex
+    tables = sources.load(settings.ceiling)
+    wiring = wiring_as_ceiling(cortex.neurons, build(tables).synapses, tables.animal or tables.name)
+    return replace(cortex, ceiling=pd.concat([cortex.ceiling, wiring], ignore_index=True))
 
 
 def _prepared(settings: Settings) -> Settings:
@@ -186,9 +196,17 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
+    ceiling = ceiling_table(study, pairs["axon"])
+    if len(ceiling):
+        _write_both(ceiling, folder / "ceiling")
     function, choice = scores.chosen_for_pairs(metrics)
     save_graph(folder, results, function)
-    said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results[CONDITIONAL]), choice]
+    said = [
+        *findings.verdicts(metrics, differences, nulls),
+        *findings.wiring_verdict(results[CONDITIONAL]),
+        *ceiling_verdicts(ceiling),
+        choice,
+    ]
     artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
 

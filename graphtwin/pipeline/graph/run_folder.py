@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from graphtwin import artifacts, kinds
+from graphtwin import artifacts, kinds, sources
 from graphtwin.config import changed_settings, dump_toml, read_toml
 from graphtwin.graph.settings import Settings
 from graphtwin.sources import SourceTables
@@ -35,7 +35,9 @@ def require_run_place(folder: Path, settings: Settings, resume: bool, force: boo
 def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:
     """The inputs of a run: the source's name, materializations and file hashes, and the hash of embeddings that are brought."""
     brought = embeddings.files(settings.embeddings_file) if settings.embeddings_file is not None else []
-    return tables.provenance | {str(file): artifacts.sha256(file) for file in brought}
+    other = sources.load(settings.ceiling).provenance if settings.ceiling is not None else {}
+    of_ceiling = {f"ceiling: {name}": value for name, value in other.items()}
+    return tables.provenance | of_ceiling | {str(file): artifacts.sha256(file) for file in brought}
 
 
 def require_same_inputs(folder: Path, inputs: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from graphtwin.cortex import Funnel
@@ -145,6 +146,7 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
     steps.record(
         name, "of a functional nucleus", len(axons), int(axons.sum()), "no function: trains the graph model, is not scored", "axons"
     )
+    _count_exposed(study, steps)
     for split in scope.pair_splits:
         sides = [connectivity.sides(study, split, fold)[1:] for fold in range(connectivity.n_pair_folds(study, split))]
         scored = sum(len(connectivity.outer(pre, post)[0]) for pre, post in sides)
@@ -152,6 +154,21 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         why = "a cell of unknown position, or cells of two blocks"
         steps.record(f"pairs of functional axons, split by {split}", "with both cells held out", every, scored, why, "pairs")
     return steps.frame()
+
+
+def _count_exposed(study: Study, steps: Funnel) -> None:
+    """Record axons without a measured exposure, pairs that cannot meet, and synapses where they are said not to."""
+    pairs, exposed = study.pairs, study.pairs.exposed
+    if exposed is None:
+        return
+    measured, of = exposed.axons[pairs.pre], f"{exposed.measure}, {study.materialization}"
+    why = "no exposure of the axon is known: none of its pairs is within exposure"
+    steps.record(f"axons with {of}", "with a measured exposure", len(measured), int(measured.sum()), why, "axons")
+    linked = pairs.size.tocoo()
+    value = exposed.of(pairs.pre[linked.row], pairs.post[linked.col])
+    zero, unknown = int((value == 0).sum()), int(np.isnan(value).sum())
+    why = f"{zero} at exposure 0, {unknown} of an axon or cell that was not measured; they stay among all pairs"
+    steps.record(f"connected pairs with {of}", "within exposure", len(value), int((value > 0).sum()), why, "pairs")
 
 
 def _why_masked(study: Study, scope: Scope, task: str) -> str:

@@ -16,13 +16,14 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import look_up
 from graphtwin.report.words import number_text, per_cent, plain
 
-KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um"]
+KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um", "pair_exposure"]
 FIRST_RANKED = 30  # pairs at which the precision curve begins: precision of fewer pairs is noise
 
 
 def draw_pair_figures(run: RunFolder) -> list[Block]:
     """All figures of connectivity."""
-    models = [name for name in run.columns("predictions/connectivity") if name not in KNOWN_COLUMNS]
+    there = run.columns("predictions/connectivity")
+    models = [name for name in there if name not in KNOWN_COLUMNS]
     pairs = run.table("predictions/connectivity", ["pre_nucleus_id", "connected", "fold", *models])
     if pairs is None or not pairs["connected"].any():
         reason = "no predictions/connectivity.parquet" if pairs is None else "none of the held-out pairs is connected"
@@ -31,10 +32,18 @@ def draw_pair_figures(run: RunFolder) -> list[Block]:
             Absent("calibration", "Connectivity: are the probabilities right?", f"{reason}."),
             draw_size(run),
         ]
+    exposure = run.table("predictions/connectivity", ["pair_exposure"]) if "pair_exposure" in there else None
+    pairs = pairs if exposure is None else within_exposure(pairs, exposure["pair_exposure"].to_numpy())
     connected = pairs["connected"].to_numpy(bool)
     fold = pairs["fold"].to_numpy(np.int64)
     ranked = {name: rank_model(connected, pairs[name].to_numpy(), fold) for name in models if np.isfinite(pairs[name]).any()}
     return [draw_ranking(ranked, run.table("metrics"), n_axons(pairs)), draw_calibration(ranked, run.table("metrics")), draw_size(run)]
+
+
+def within_exposure(pairs: pd.DataFrame, exposure: np.ndarray) -> pd.DataFrame:
+    """The pairs that could have met, as the headline has them; all where none of these is connected."""
+    found = pairs[exposure > 0]
+    return found if found["connected"].any() else pairs
 
 
 def n_axons(pairs: pd.DataFrame) -> int:

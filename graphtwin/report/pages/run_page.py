@@ -22,7 +22,7 @@ from graphtwin.report.figures import (
     wiring_figures,
 )
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import TASKS, results, skipped, task_title
+from graphtwin.report.tables import TASKS, ceilings, results, skipped, task_title
 from graphtwin.report.words import join_words
 
 TEMPLATE = "run.html.j2"
@@ -33,6 +33,7 @@ FINDINGS = {
     "harms": "worse",
     "skipped": "not scored",
     "chosen": "for predictions",
+    "measured": "ceiling",
 }
 
 UNPLACED = (
@@ -94,6 +95,7 @@ def render_run(run: RunFolder) -> str:
         unplaced=None if run.depth_is_below_pia() else UNPLACED,
         differences=verdict_figures.draw_differences(run),
         tables=results(run.table("metrics"), task_title(run, "depth")),
+        ceilings=ceilings(run.table("ceiling")),
         skipped=skipped(run),
         funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
         funnel_main=funnel_steps(main_steps(funnel)),
@@ -161,7 +163,7 @@ def run_sections(run: RunFolder) -> list[Section]:
 def headline(verdicts: list[dict[str, Any]]) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
     # A skipped task or a choice compares nothing.
-    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen")]
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen", "measured")]
     about = [verdict for verdict in verdicts if verdict["about"] == "function"]
     of_function = bool(about)
     about = about or verdicts

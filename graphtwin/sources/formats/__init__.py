@@ -45,7 +45,7 @@ from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scale
 from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
 from graphtwin.sources.formats.silent_trials import with_silence
 from graphtwin.sources.formats.skeleton_files import read_npz
-from graphtwin.sources.formats.source_tables import SYNAPTIC, SourceTables, Table
+from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
 
@@ -58,6 +58,7 @@ __all__ = [
     "DECLARED",
     "KEYS",
     "LONGEST_STEP_S",
+    "OF_ANOTHER",
     "PLANES",
     "ROUNDING_S",
     "RawSkeleton",

@@ -19,7 +19,7 @@ from graphtwin.sources.formats.agreement import require_agreement
 from graphtwin.sources.formats.exposure_tables import EXPOSURE_COLUMNS, in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
 from graphtwin.sources.formats.positions import Stated
-from graphtwin.sources.formats.source_tables import SYNAPTIC, Role, SourceTables, Table
+from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
 
 CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they are functional
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
@@ -51,6 +51,7 @@ class TableEntry(BaseModel):
     )
     measure: str = Field("", description="What a table of role exposure measures: L_d, contact area, or any other amount.")
     unit: str = Field("", description="Unit of the exposure, such as um or um2.")
+    animal: str = Field("", description="Animal of a table of synapses; that of another than the volume's is the ceiling of predictions.")
     symmetric: bool | None = Field(None, description="Whether a row of exposure speaks for both directions, as an area of contact does.")
     noise: Noise | None = Field(None, description="Noise of a table of function; if absent, chosen on held-out columns.")
     axis: Axis | None = Field(None, description="Whether the columns of a table of function lie on a circle or on a line.")
@@ -106,7 +107,8 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         )
         if entry.role == "exposure":
             read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
-        tables.append(_table(entry, read, usual, str(toml)))
+        role = entry.role if _is_of_volume(entry, manifest, str(toml)) else f"{entry.role}{OF_ANOTHER}"
+        tables.append(_table(entry, role, read, usual, str(toml)))
         moved += [entry.file] if from_voxels else []
     pia_stated = not moved or "pia_um" in in_frame
     if not pia_stated:
@@ -139,12 +141,12 @@ def _require_entries(manifest: Manifest, origin: str) -> bool:
     return wired
 
 
-def _table(entry: TableEntry, frame: pd.DataFrame, usual: int, origin: str) -> Table:
-    """The table of an entry, of the usual materialization where it states none; of function with what is stated of its columns."""
+def _table(entry: TableEntry, role: str, frame: pd.DataFrame, usual: int, origin: str) -> Table:
+    """The table of an entry in its role, of the usual materialization where it states none; of function with what is stated of its columns."""
     materialization = entry.materialization or usual
     measured = _measured(entry, origin)
     if entry.role != "function":
-        return Table(entry.role, materialization, entry.file, frame, *measured)
+        return Table(role, materialization, entry.file, frame, *measured, animal=entry.animal)
     answers = frame[[name for name in frame if name not in KEYS]]
     stated = describe_columns(answers, entry.noise, entry.axis, entry.positions, entry.period, entry.what, entry.file)
     return Table(entry.role, materialization, entry.file, frame, columns=stated)
@@ -170,6 +172,21 @@ def _measured(entry: TableEntry, origin: str) -> tuple[str, str]:
     named = entry.columns.get("exposure", "") if isinstance(entry.columns, dict) else ""
     usual = EXPOSURE_COLUMNS.get(named, ("exposure", "1"))
     return entry.measure or usual[0], entry.unit or usual[1]
+
+
+def _is_of_volume(entry: TableEntry, manifest: Manifest, origin: str) -> bool:
+    """Whether a table is of the animal of the volume, and not of another one; an error where that cannot be told."""
+    if not entry.animal:
+        return True
+    if entry.role not in SYNAPTIC:
+        raise ValueError(f"{origin}: {entry.file} of role {entry.role!r} has an animal, which tables of synapses alone have. Remove it.")
+    synaptic = [other for other in manifest.tables if other.role in SYNAPTIC]
+    if not manifest.animal and all(other.animal for other in synaptic):
+        raise ValueError(
+            f"{origin}: every table of synapses names an animal ({sorted({other.animal for other in synaptic})}), and the TOML not "
+            "which is the volume's. Write `animal = ...` above the tables."
+        )
+    return entry.animal == manifest.animal
 
 
 def _require_exposed(source: SourceTables, origin: str) -> None:

@@ -26,6 +26,7 @@ Role = Literal[
     "exposure",
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
+OF_ANOTHER = "_of_another"  # ending of the role of a synaptic table of another animal, which no TOML writes
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Table:
         unit: Unit of that quantity, such as "um2".
         columns: What is stated of the columns of a table of role `function`, a row a column as `function_table.describe_columns` writes
             it; None where nothing is.
+        animal: Animal of a table of synapses as the source names it; empty where it does not.
     """
 
     role: str
@@ -50,6 +52,7 @@ class Table:
     measure: str = ""
     unit: str = ""
     columns: pd.DataFrame | None = None
+    animal: str = ""
 
 
 @dataclass(frozen=True)
