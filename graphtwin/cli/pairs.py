@@ -37,6 +37,13 @@ PAIRS_EXAMPLES = """[bold]From skeletons to a rule[/bold]
 graphtwin pairs synapses_pni_2.feather proximity.parquet --neurons neurons.csv --out pairs.csv
 """
 
+CONTACTS_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin contacts file:///data/segmentation --out contacts.parquet
+
+graphtwin contacts gs://bucket/seg --mip 2 --axons axons.csv --cells cells.csv --least 0.05 --out contacts.parquet
+"""
+
 # Parameters of like-to-like that are settings too.
 ASKED = ("pairs", "similarity", "neurons", "embeddings", "function", "outcome", "by", "inclusion", "nulls", "seed", "workers", "monitor")
 LIKE_TO_LIKE_EXAMPLES = """[bold]Examples[/bold]
@@ -109,6 +116,33 @@ class ManyValues(TyperCommand):
                 given.append(current)
             given.append(word)
         return super().parse_args(ctx, given)
+
+
+@app.command("contacts", epilog=CONTACTS_EXAMPLES)
+def _contacts(
+    volume: Annotated[str, typer.Argument(help="Precomputed segmentation: a folder, or a path with file://, gs://, s3:// or https://.")],
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
+    axons: Annotated[Path | None, typer.Option(help="Table of root ids of axons (default: all segments).")] = None,
+    cells: Annotated[Path | None, typer.Option(help="Table of root ids of cells (default: all segments).")] = None,
+    mip: Annotated[int, typer.Option(min=0, help="Number of the resolution, 0 for the finest.")] = 0,
+    least: Annotated[float, typer.Option(min=0, help="Smallest area that is written, um2.")] = 0.0,
+    force: Force = False,
+) -> None:
+    """Contact area of segments, for an exposure: who touches whom, and how much, from voxels alone.
+
+    The area corrects for the staircase of voxels, which stands beside it. The table is read as the role exposure of a source by
+    columns = { exposure = "contact_area_um2" }, with symmetric = true where neither axons nor cells are given. A measurement that was
+    stopped goes on when it is asked again.
+    """
+    with words():
+        from graphtwin.extras import require_packages
+
+        require_files(axons, cells)
+        require_packages("contacts of a volume", "cloudvolume")
+        from graphtwin.pipeline.contacts import write_contacts
+
+        table = write_contacts(volume, out, axons, cells, mip, least, force)
+        typer.echo(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.1f} um2 of contact")
 
 
 @app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)

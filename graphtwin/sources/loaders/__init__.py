@@ -3,7 +3,7 @@
 from graphtwin.sources.loaders import brought_embeddings, em_tables, minnie65, skeletons, table_folder
 from graphtwin.sources.loaders.annotations import read_points
 from graphtwin.sources.loaders.brought_embeddings import read_embeddings
-from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches
+from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches, read_roots
 from graphtwin.sources.loaders.function_of_units import read_function_table
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
@@ -35,6 +35,7 @@ __all__ = [
     "read_pairs",
     "read_points",
     "read_proximities",
+    "read_roots",
     "read_sensorium",
     "skeletons",
     "table_folder",

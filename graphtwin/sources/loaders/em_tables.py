@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 
 from graphtwin import schema
 from graphtwin.sources.formats import Stated, edges_of, read_file, require_tissue, require_voxels, valid_rows, with_points
 
 Edges = tuple[float, float, float]
 VOXEL_NM: Edges = (4.0, 4.0, 40.0)  # edges of a voxel of minnie65's tables along x, y and z
+ROOTS = ("root_id", "pt_root_id", "pre_root_id", "pre_pt_root_id", "post_root_id", "post_pt_root_id")  # columns that name segments
 SIDES = {"pre": "pre_pt_position", "ctr": "ctr_pt_position", "post": "post_pt_position"}  # CAVE's name of a place of a synapse by ours
 
 
@@ -47,6 +49,20 @@ def read_synapses(path: str | Path, voxel_nm: Edges | None = None) -> pd.DataFra
     """
     columns = {"synapse_id": "id", "pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id"}
     return _read(Path(path), columns, {f"{side}_": name for side, name in SIDES.items()}, voxel_nm, ["size"])
+
+
+def read_roots(path: str | Path) -> Int64[np.ndarray, " ids"]:
+    """The segments that a table names, rising and each once.
+
+    Args:
+        path: Table file with one of the columns of `ROOTS`, or with one column alone.
+    """
+    table = read_file(Path(path))
+    there = [name for name in ROOTS if name in table] or ([str(table.columns[0])] if len(table.columns) == 1 else [])
+    if len(there) != 1:
+        found = f"{there} are there" if there else f"it has {[str(name) for name in table.columns]}"
+        raise ValueError(f"{path}: segments are named by one of the columns {', '.join(ROOTS)}; {found}. Leave one of them.")
+    return np.unique(schema.as_ids(table[there[0]], f"{path}, column {there[0]}").to_numpy(np.int64))
 
 
 def _read(path: Path, ids: dict[str, str], places: dict[str, str], voxel_nm: Edges | None, numbers: Sequence[str] = ()) -> pd.DataFrame:

@@ -174,12 +174,13 @@ class Volume:
             ) from error
 
 
-def open_volume(path: str | Path, resolution_nm: tuple[float, float, float] | None = None) -> Volume:
+def open_volume(path: str | Path, resolution_nm: tuple[float, float, float] | None = None, mip: int = 0) -> Volume:
     """Open a segmentation.
 
     Args:
         path: Folder of the segmentation, or a path with file://, gs://, s3:// or https://.
-        resolution_nm: Edge lengths of a voxel at the resolution to open, nm; None takes the finest.
+        resolution_nm: Edge lengths of a voxel at the resolution to open, nm; None takes the one of a number.
+        mip: Number of the resolution to open, 0 for the finest, where no edge lengths are given.
     """
     cloudpath = cloudpath_of(path)
     info = read_info(cloudpath)
@@ -190,7 +191,9 @@ def open_volume(path: str | Path, resolution_nm: tuple[float, float, float] | No
     scales = [scale.resolution_nm for scale in known]
     if resolution_nm is not None and tuple(resolution_nm) not in scales:
         raise ValueError(f"{path}: no resolution of {list(resolution_nm)} nm; it has {[list(scale) for scale in scales]}.")
-    mip = 0 if resolution_nm is None else scales.index(tuple(resolution_nm))
+    if not 0 <= mip < len(scales):
+        raise ValueError(f"{path}: no resolution of number {mip}; it has {len(scales)}: {[list(scale) for scale in scales]} nm, from 0.")
+    mip = mip if resolution_nm is None else scales.index(tuple(resolution_nm))
     from cloudvolume import CloudVolume
 
     refusals: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, AttributeError, IndexError, *damaged())
