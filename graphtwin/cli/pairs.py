@@ -184,7 +184,10 @@ def _proximity(
 @app.command("pairs", epilog=PAIRS_EXAMPLES)
 def _pairs(
     synapses: Annotated[Path, typer.Argument(help="A row a synapse, or a row a connected pair with n_synapses: .parquet, .feather, .csv.")],
-    proximities: Annotated[Path, typer.Argument(help="Table of `graphtwin proximity`: pairs that come near each other, with l_d_um.")],
+    proximities: Annotated[
+        Path,
+        typer.Argument(help="Table of `graphtwin proximity` (l_d_um) or `graphtwin contacts` (contact_area_um2)."),
+    ],
     neurons: Annotated[Path, typer.Option(help="A row a neuron: nucleus_id, queried_pre, queried_post, and what else is known.")],
     out: Annotated[Path, typer.Option(help="File for the pair table: .parquet or .csv.")],
     force: Force = False,

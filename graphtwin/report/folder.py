@@ -14,15 +14,21 @@ import pyarrow.parquet as pq
 from graphtwin.cortex import depth_is_below_pia
 from graphtwin.folders import WORK
 from graphtwin.kinds import MANIFEST
+from graphtwin.sources.formats import L_D, ExposureNames
 
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A finished run on disk."""
+    """A finished run on disk.
+
+    Attributes:
+        exposure: How its tables call what synapses are proportional to; they are read as those of L_d.
+    """
 
     path: Path
+    exposure: ExposureNames = L_D
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -43,7 +49,7 @@ class RunFolder:
         if not file.is_file():
             return None
         frame = pd.read_parquet(file, columns=None if columns is None else list(columns))
-        return None if frame.empty else frame
+        return None if frame.empty else self.exposure.back(frame)
 
     def columns(self, name: str) -> list[str]:
         """The columns of `<name>.parquet`, none when it is not there."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphtwin import artifacts, schema
 from graphtwin.cortex import Funnel
+from graphtwin.sources.formats import EXPOSURES, L_D
 from graphtwin.sources.loaders import ROOT_KEY, read_connections, read_neurons, read_proximities
 from graphtwin.wiring.pairs import build_pairs
 
@@ -24,7 +25,7 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, for
 
     Args:
         synapses: Table with one row a synapse or a connected pair, in a format of `read_connections`.
-        proximities: Table that `graphtwin proximity` writes, in a format of `read_proximities`.
+        proximities: Table that `graphtwin proximity` or `graphtwin contacts` writes, in a format of `read_proximities`.
         neurons: Table of neurons: nucleus_id, queried_pre, queried_post; root_id where a table names cells by it; brain_area or hva, layer,
             axon_status and positions where known. Further columns, such as function, are for `graphtwin like-to-like --neurons`.
         out: A .parquet or .csv for the pair table; its name with `.made.json` gets provenance and funnel.
@@ -43,14 +44,16 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, for
         _count_sizes(connections, synapses, funnel)
         found = _by_nucleus(connections, cells, synapses, funnel)
         bar.update()
-        near = _by_nucleus(read_proximities(proximities), cells, proximities, funnel)
+        measured = read_proximities(proximities)
+        names = EXPOSURES[measured.attrs.get("exposure", L_D.column)]
+        near = _by_nucleus(measured, cells, proximities, funnel)
         _require_same_volume(found, near, synapses, proximities)
         bar.update()
         pairs, lost = build_pairs(found, near, cells, _queried(cells, neurons))
         _require_axons_that_meet(pairs, synapses, proximities)
         bar.update()
-    steps = pd.concat([funnel.frame(), lost], ignore_index=True)
-    artifacts.write_table(pairs, out)
+    steps = names.put(pd.concat([funnel.frame(), lost], ignore_index=True))
+    artifacts.write_table(pairs.rename(columns={L_D.column: names.column}), out)
     inputs = {str(path): artifacts.sha256(path) for path in (synapses, proximities, neurons)}
     artifacts.write_json(artifacts.provenance(0, inputs) | {"funnel": steps.to_dict("records")}, made)
     return steps

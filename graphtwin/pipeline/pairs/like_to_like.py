@@ -17,6 +17,7 @@ from graphtwin.cortex import Funnel
 from graphtwin.folders import written
 from graphtwin.kinds import LIKE_TO_LIKE
 from graphtwin.pipeline.pairs.neuron_function import embedded_function, monitor_of_neurons, twin_of, with_function, without_published
+from graphtwin.sources.formats import EXPOSURES, L_D
 from graphtwin.sources.loaders import read_embeddings as read_embeddings
 from graphtwin.sources.loaders import read_function_table, read_neurons, read_pairs
 from graphtwin.tuning import SIMILARITIES, add_similarities, speaking_units
@@ -101,7 +102,11 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, d
         The folder.
     """
     with written(out, LIKE_TO_LIKE, force=force, inputs=_read(config)) as begin:
-        answer = _answer(config)
+        answer = Answer()
+        try:
+            _answer(config, answer)
+        except ValueError as error:
+            raise type(error)(answer.exposure.said(str(error))) from error
         begin()
         _write(answer, config, out)
         if draw is not None:
@@ -109,11 +114,10 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, d
     return out
 
 
-def _answer(config: LikeToLikeConfig) -> Answer:
-    """The answer to a question, step after step."""
+def _answer(config: LikeToLikeConfig, answer: Answer) -> None:
+    """Fill in the answer to a question, step after step."""
     from tqdm import tqdm
 
-    answer = Answer()
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 
         def doing(step: str, work: Callable[[], T]) -> T:
@@ -123,6 +127,7 @@ def _answer(config: LikeToLikeConfig) -> Answer:
             return done
 
         pairs = doing("reading the pairs", lambda: _read_pairs(config))
+        answer.exposure = EXPOSURES[pairs.attrs.get("exposure", L_D.column)]
         neurons = doing("reading the neurons", lambda: _read_neurons(config, answer))
         answer.twin = twin_of(pairs, neurons, " and ".join(dict.fromkeys(_origins(config))))
         monitor = _monitor(neurons, config, answer)
@@ -132,7 +137,6 @@ def _answer(config: LikeToLikeConfig) -> Answer:
         for step, work in steps.items():
             answer.merge(doing(step, work))
     _conclude(answer, config)
-    return answer
 
 
 def asked_pairs(config: LikeToLikeConfig, answer: Answer) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -333,15 +337,16 @@ def _conclude(answer: Answer, config: LikeToLikeConfig) -> None:
 
 def _write(answer: Answer, config: LikeToLikeConfig, out: Path) -> None:
     """Tables as Parquet and CSV, models and notes as JSON, with provenance."""
-    for name, frame in answer.frames().items():
+    put = answer.exposure.put
+    for name, frame in ((name, put(frame)) for name, frame in answer.frames().items()):
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
-    artifacts.write_json({name: fit.entries() for name, fit in answer.models.items()}, out / "models.json")
+    artifacts.write_json({name: put(fit.entries()) for name, fit in answer.models.items()}, out / "models.json")
     said = {"notes": answer.notes, "rule": " ".join(answer.rule), "scales": answer.rule, "absent": answer.absent}
-    artifacts.write_json(said, out / "notes.json")
-    artifacts.write_json(answer.claims, out / "claims.json")
+    artifacts.write_json(put(said), out / "notes.json")
+    artifacts.write_json(put(answer.claims), out / "claims.json")
     inputs = {str(path): artifacts.sha256(path) for path in _read(config)}
-    told = {"question": _plain(config)} | answer.twin
+    told = {"question": _plain(config), "exposure": answer.exposure.column} | answer.twin
     artifacts.write_json(artifacts.provenance(config.seed, inputs) | told, out / "provenance.json")
 
 

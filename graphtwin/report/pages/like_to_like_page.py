@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from graphtwin.artifacts import write_text
@@ -11,6 +12,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.methods import methods
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import join_words, number_text, p_text
+from graphtwin.sources.formats import EXPOSURES, L_D
 
 TEMPLATE = "like_to_like.html.j2"
 KEY = ["similarity", "group"]
@@ -31,7 +33,8 @@ def write_like_to_like(folder: Path) -> Path:
         The path of the report.
     """
     run = RunFolder.open(folder)
-    return write_text(render_like_to_like(run), run.path / "report.html")
+    names = EXPOSURES[(run.json("provenance") or {}).get("exposure", L_D.column)]
+    return write_text(names.said(render_like_to_like(replace(run, exposure=names))), run.path / "report.html")
 
 
 def render_like_to_like(run: RunFolder) -> str:

@@ -33,7 +33,7 @@ def methods(run: RunFolder) -> list[str]:
             f"The published slopes are of the generalised linear mixed model {models}, fitted by maximum Laplace likelihood; their "
             "intervals and p are of the normal distribution."
         )
-    replaced = sum(fit["formula"].startswith("l_d_um ~") and fit["family"] == "gamma" for fit in fits.values())
+    replaced = sum(fit["formula"].startswith(f"{run.exposure.column} ~") and fit["family"] == "gamma" for fit in fits.values())
     if replaced:
         said.append(
             "Where no pair has a co-travel of 0 the published Tweedie model has no fit; the gamma model, its limit at power 2, replaces it."

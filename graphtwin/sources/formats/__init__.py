@@ -11,6 +11,8 @@ from graphtwin.sources.formats.common_frames import ROUNDING_S, brackets, interp
 from graphtwin.sources.formats.compartments import SYNAPSE, RawSkeleton, compartment_of_edges, notes_on_codes
 from graphtwin.sources.formats.deconvolution import oasis
 from graphtwin.sources.formats.export import verified_sha256
+from graphtwin.sources.formats.exposure_names import EXPOSURES, L_D, ExposureNames, exposure_in
+from graphtwin.sources.formats.exposure_tables import in_both_directions, pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, describe_columns, read_function, telling
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
@@ -57,6 +59,12 @@ __all__ = [
     "KeptArrays",
     "DECLARED",
     "KEYS",
+    "EXPOSURES",
+    "ExposureNames",
+    "L_D",
+    "exposure_in",
+    "in_both_directions",
+    "pairs_of_cells",
     "LONGEST_STEP_S",
     "OF_ANOTHER",
     "PLANES",

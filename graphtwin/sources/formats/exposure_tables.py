@@ -10,8 +10,6 @@ import pandas as pd
 
 from graphtwin import schema
 
-# Columns that other commands write an exposure into, with its measure and unit.
-EXPOSURE_COLUMNS = {"l_d_um": ("L_d", "um"), "contact_area_um2": ("contact area", "um2")}
 ROOT_PAIR = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 ONE_WAY = 30  # pairs of cells measured as axon and as cell from which on none the other way round is no accident
 

@@ -16,7 +16,8 @@ from graphtwin.config import read_toml, validate
 from graphtwin.coordinates import PiaFrame
 from graphtwin.sources.formats import export
 from graphtwin.sources.formats.agreement import require_agreement
-from graphtwin.sources.formats.exposure_tables import EXPOSURE_COLUMNS, in_both_directions
+from graphtwin.sources.formats.exposure_names import EXPOSURES
+from graphtwin.sources.formats.exposure_tables import in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
 from graphtwin.sources.formats.positions import Stated
 from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
@@ -142,7 +143,7 @@ def _require_entries(manifest: Manifest, origin: str) -> bool:
 
 
 def _table(entry: TableEntry, role: str, frame: pd.DataFrame, usual: int, origin: str) -> Table:
-    """The table of an entry in its role, of the usual materialization where it states none; of function with what is stated of its columns."""
+    """The table of an entry in its role; of function with what is stated of its columns."""
     materialization = entry.materialization or usual
     measured = _measured(entry, origin)
     if entry.role != "function":
@@ -169,9 +170,8 @@ def _measured(entry: TableEntry, origin: str) -> tuple[str, str]:
         if given:
             raise ValueError(f"{origin}: {entry.file} of role {entry.role!r} has {given}, which are of role 'exposure' alone. Remove them.")
         return "", ""
-    named = entry.columns.get("exposure", "") if isinstance(entry.columns, dict) else ""
-    usual = EXPOSURE_COLUMNS.get(named, ("exposure", "1"))
-    return entry.measure or usual[0], entry.unit or usual[1]
+    usual = EXPOSURES.get(entry.columns.get("exposure", "")) if isinstance(entry.columns, dict) else None
+    return entry.measure or (usual.measure if usual else "exposure"), entry.unit or (usual.unit if usual else "1")
 
 
 def _is_of_volume(entry: TableEntry, manifest: Manifest, origin: str) -> bool:

@@ -19,6 +19,7 @@ from graphtwin import schema
 from graphtwin.coordinates import MINNIE65, PiaFrame, pia_from_voxels
 from graphtwin.sources.formats import (
     SUFFIXES,
+    exposure_in,
     in_small_letters,
     read_file,
     read_pickle,
@@ -57,17 +58,19 @@ def read_pairs(path: str | Path) -> pd.DataFrame:
 
     Args:
         path: Table file (.pkl, .parquet, .feather, or text) with pre_nucleus_id, post_nucleus_id, n_synapses, and dend_len (L_d, mm) or
-            l_d_um (um).
+            l_d_um (um), or another exposure in its place: contact_area_um2.
 
     Returns:
         pre_nucleus_id, post_nucleus_id (int64, unique together), n_synapses (int64), synapse_size and mean_synapse_size (NaN where unknown,
-        the mean NaN without a synapse), l_d_um, population (from n_synapses and L_d), proj_hva and proj_hva_layer where the file has them,
-        and all its further columns as they are: the similarities, NaN where unknown.
+        the mean NaN without a synapse), l_d_um (the exposure; `attrs["exposure"]` is its column), population (from n_synapses and
+        L_d), proj_hva and proj_hva_layer where the file has them, and all its further columns as they are: the similarities, NaN where
+        unknown.
     """
     path = Path(path)
     table = _read(path)
     schema.require_columns(table, [*schema.PAIR_KEY, "n_synapses"], str(path))
-    l_d_um = _l_d_um(table, str(path))
+    names = exposure_in([*table.columns, *(["l_d_um"] if "dend_len" in table else [])], str(path))
+    l_d_um = _l_d_um(table, str(path)) if names.is_l_d else _amounts(table, names.column, str(path))
     for name in schema.PAIR_KEY:
         table[name] = schema.as_ids(table[name], f"{path}, column {name}")
     schema.require_unique(table, schema.PAIR_KEY, str(path))
@@ -80,7 +83,9 @@ def read_pairs(path: str | Path) -> pd.DataFrame:
         if name in table:
             table[name] = _text(table[name])
     _require_finite_similarities(table, str(path))
-    return table.drop(columns="dend_len", errors="ignore")
+    table = table.drop(columns=["dend_len", *([] if names.is_l_d else [names.column])], errors="ignore")
+    table.attrs["exposure"] = names.column
+    return table
 
 
 def read_neurons(path: str | Path, frame: PiaFrame = MINNIE65) -> pd.DataFrame:
@@ -169,16 +174,23 @@ def _l_d_um(table: pd.DataFrame, origin: str) -> pd.Series:
     if "dend_len" not in table and "l_d_um" not in table:
         schema.require_columns(table, ["dend_len"], origin)
     name, unit = ("dend_len", "mm") if "dend_len" in table else ("l_d_um", "um")
-    length = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
-    wrong = ~np.isfinite(length) | (length < 0)
-    if wrong.any():
-        raise ValueError(
-            f"{origin}: {int(wrong.sum())} of {len(table)} values of {name} are negative, infinite or no number, "
-            f"first {table.loc[wrong, name].head(3).tolist()}. L_d is a length, 0 where axon and dendrite never come close."
-        )
+    length = _amounts(table, name, origin)
     l_d_um = length if unit == "um" else 1000 * length
     require_l_d_um(l_d_um, origin, name, unit)
     return l_d_um
+
+
+def _amounts(table: pd.DataFrame, name: str, origin: str) -> pd.Series:
+    """A column of exposures as float64."""
+    value = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+    wrong = ~np.isfinite(value) | (value < 0)
+    if wrong.any():
+        what = "L_d is a length" if name in ("dend_len", "l_d_um") else f"{name} is an amount"
+        raise ValueError(
+            f"{origin}: {int(wrong.sum())} of {len(table)} values of {name} are negative, infinite or no number, "
+            f"first {table.loc[wrong, name].head(3).tolist()}. {what}, 0 where axon and dendrite never come close."
+        )
+    return value
 
 
 def _counts(table: pd.DataFrame, origin: str) -> pd.Series:

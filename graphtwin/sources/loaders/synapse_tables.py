@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import schema
-from graphtwin.sources.formats import read_file, require_l_d_um, valid_rows
+from graphtwin.sources.formats import (
+    ExposureNames,
+    exposure_in,
+    in_both_directions,
+    pairs_of_cells,
+    read_file,
+    require_l_d_um,
+    valid_rows,
+)
 
 ROOT_KEY = ["pre_root_id", "post_root_id"]  # columns that name the two cells of a pair by root ids
 CAVE = {"pre_root_id": "pre_pt_root_id", "post_root_id": "post_pt_root_id", "synapse_id": "id"}  # CAVE's name by ours
@@ -49,12 +57,17 @@ def read_connections(path: str | Path) -> pd.DataFrame:
 def read_proximities(path: str | Path) -> pd.DataFrame:
     """A table of proximities, as `graphtwin proximity` writes it: the columns of its key, and l_d_um.
 
+    Contact areas, as `graphtwin contacts` writes them, take the place of L_d, in both directions; their names are in `attrs["exposure"]`.
+
     Args:
         path: Table file (.parquet, .feather, or text); its cells are named as `read_connections` says.
     """
     path = Path(path)
     table = _house_names(read_file(path))
     key = _key_of(table, path)
+    names = exposure_in(list(table.columns), str(path))
+    if not names.is_l_d:
+        return _other_exposure(table, key, names, path)
     schema.require_columns(table, ["l_d_um"], str(path))
     _require_numbers(table, ["l_d_um"], path)
     table = _with_ids(table[[*key, "l_d_um"]], key, path)
@@ -66,6 +79,14 @@ def read_proximities(path: str | Path) -> pd.DataFrame:
         )
     require_l_d_um(table["l_d_um"], str(path))
     return table
+
+
+def _other_exposure(table: pd.DataFrame, key: list[str], names: ExposureNames, path: Path) -> pd.DataFrame:
+    """Amounts of another kind in the place of L_d, each pair in both directions."""
+    table = _with_ids(table[[*key, names.column]], key, path).rename(columns={names.column: "exposure"})
+    both = in_both_directions(pairs_of_cells(table, str(path)), True, str(path)).rename(columns={"exposure": "l_d_um"})
+    both.attrs["exposure"] = names.column
+    return both
 
 
 def _house_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from graphtwin.mixed import MixedFit
+from graphtwin.sources.formats import L_D, ExposureNames
 from graphtwin.wiring.conditional import ConditionalFit
 from graphtwin.wiring.pairs import Measure, Outcome
 from graphtwin.wiring.spatial import Places
@@ -59,6 +60,7 @@ class Answer:
         left_out: Similarity, group and reason of every group that has no robust slope.
         claims: What is claimed, an entry a similarity and group.
         twin: Fingerprints of the twin that told the function of the neurons, by column; empty where the tables name none.
+        exposure: How what synapses are proportional to is called where the answer is written.
     """
 
     tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Answer:
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
     twin: dict[str, list[str]] = field(default_factory=dict)
+    exposure: ExposureNames = L_D
 
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table; those of one name are stacked."""
