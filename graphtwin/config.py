@@ -194,6 +194,8 @@ def _laid_over(default: Any, given: Any) -> Any:
 
 def _explain(model: type[BaseModel], problem: Any, set_names: Collection[str]) -> str:
     """One pydantic error in the words of the configuration: which setting, its value, what to give instead."""
+    if not problem["loc"]:  # settings that do not go together
+        return str(problem["msg"]).removeprefix("Value error, ")
     *parents, last = problem["loc"]
     if problem["type"] == "extra_forbidden":
         names, models, _ = _place(model, parents)

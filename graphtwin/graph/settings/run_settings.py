@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, model_validator
 
 from graphtwin.config import RunConfig, overridden, parse_override, set_at
 from graphtwin.graph.settings.network_settings import NeuronConfig, PairConfig
@@ -22,9 +22,7 @@ class Settings(RunConfig):
     exposure: Literal["reach"] | None = Field(
         None, description="What bounds who can connect: reach, of somata; if absent, the exposures of the source, if it has any."
     )
-    reach_um: float | None = Field(
-        None, gt=0, validate_default=True, description="Distance of somata up to which a pair can meet, micrometres (exposure reach)."
-    )
+    reach_um: float | None = Field(None, gt=0, description="Distance of somata up to which a pair can meet, micrometres (exposure reach).")
     ceiling: Path | None = Field(None, description="TOML of another animal of the same neurons, whose wiring is the ceiling.")
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
     neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
@@ -40,13 +38,12 @@ class Settings(RunConfig):
     neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
     pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
 
-    @field_validator("reach_um")
-    @classmethod
-    def _require_reach_with_length(cls, reach_um: float | None, given: ValidationInfo) -> float | None:
+    @model_validator(mode="after")
+    def _require_reach_with_length(self) -> Settings:
         """A reach, and its length, are given together."""
-        if (given.data.get("exposure") == "reach") != (reach_um is not None):
+        if (self.exposure == "reach") != (self.reach_um is not None):
             raise ValueError("exposure = reach and reach_um go together: give both, the length in um, or neither")
-        return reach_um
+        return self
 
 
 PRESETS: dict[str, dict[str, Any]] = {
