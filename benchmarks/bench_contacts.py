@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from graphtwin.cortex.em import Cutout, block_of, contacts_in
-from graphtwin.pipeline.contacts import write_contacts
+from graphtwin.pipeline import write_contacts
 
 SHAPE, CELLS, SIZE = (512, 512, 128), 2000, np.array([16.0, 16, 40])
 

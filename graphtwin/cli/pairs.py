@@ -139,7 +139,7 @@ def _contacts(
 
         require_files(axons, cells)
         require_packages("contacts of a volume", "cloudvolume")
-        from graphtwin.pipeline.contacts import write_contacts
+        from graphtwin.pipeline import write_contacts
 
         table = write_contacts(volume, out, axons, cells, mip, least, force)
         typer.echo(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.1f} um2 of contact")

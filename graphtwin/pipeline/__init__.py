@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
+    from graphtwin.pipeline.contacts import write_contacts
     from graphtwin.pipeline.power_question import PowerConfig, require_design
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
     from graphtwin.pipeline.types_of_embeddings import run_types
 
-__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate"]
+__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate", "write_contacts"]
 
 __getattr__ = public_names(
     __name__,
     {
+        "write_contacts": ("graphtwin.pipeline.contacts", "write_contacts"),
         "PowerConfig": ("graphtwin.pipeline.power_question", "PowerConfig"),
         "require_design": ("graphtwin.pipeline.power_question", "require_design"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
