@@ -108,7 +108,9 @@ def test_every_kind_of_stimulus_stands_on_the_page_of_in_silico_experiments():
 def test_the_toml_for_own_data_is_a_manifest():
     text, *entries = blocks("toml", "docs/your-own-data.md")
     manifest = validate(Manifest, tomllib.loads(text), "docs/your-own-data.md")
-    told = [validate(Manifest, {"name": "of an entry alone"} | tomllib.loads(entry), "docs/your-own-data.md").tables[0] for entry in entries]
+    told = [
+        validate(Manifest, {"name": "of an entry alone"} | tomllib.loads(entry), "docs/your-own-data.md").tables[0] for entry in entries
+    ]
     assert [table.role for table in told] == ["function", "exposure", "synapses"]
     assert told[1].symmetric
     assert told[2].animal == "Witvliet 7"
