@@ -38,6 +38,17 @@ def um_from_voxels(voxels: Float[np.ndarray, "points 3"], voxel_nm: tuple[float,
     return voxels * (np.asarray(voxel_nm, dtype=np.float64) / 1000.0)
 
 
+def house_order(axes: tuple[str, str, str]) -> tuple[int, int, int]:
+    """Places of x, y and z in the order of `schema.POSITION`: depth, where an axis has that name, is the second.
+
+    Args:
+        axes: Names of the axes along x, y and z.
+    """
+    depth = axes.index("depth") if "depth" in axes else 1
+    first, third = (place for place in range(3) if place != depth)
+    return first, depth, third
+
+
 def pia_from_voxels(voxels: Float[np.ndarray, "points 3"], frame: PiaFrame) -> Float[np.ndarray, "points 3"]:
     """Positions x, depth, z in micrometres, in the pia frame; NaN stays NaN.
 

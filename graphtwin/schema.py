@@ -16,12 +16,13 @@ UNIT_KEY = ["session", "scan_idx", "unit_id"]  # columns that name a unit, which
 PAIR_KEY = ["pre_nucleus_id", "post_nucleus_id"]  # columns that name a pair, which is directed, from axon to target
 ORIENTATION_KEY = ["nucleus_id", "orientation_index"]  # columns that name a response, which is of one cell to one orientation
 IMAGED_AT = ["x_um", "y_um", "z_um"]  # columns of the place of a unit in the coordinates of its recording, such as those of the motors
-POSITION = ["x_um", "depth_um", "z_um"]  # columns of a position in the pia frame: depth 0 is the pia
+POSITION = ["x_um", "depth_um", "z_um"]  # columns of a position in the pia frame: depth 0 is the pia; a source may name its axes otherwise
+DEPTH = "depth"  # name of the axis from the surface down; an axis of another name is none
+AXES = ("x", DEPTH, "z")  # names of the axes of `POSITION` where a source gives no others
 TWIN, TWIN_CORE = "twin", "twin_core"  # columns of the fingerprints of the twin that told a row, and of its core
 DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean response to a drift of 22.5 degrees
 PROOFREADING = ["non", "clean", "extended"]  # status words in order of completeness, as CAVE names them
 PROOFREAD = ("clean", "extended")  # status words of neurites that somebody corrected
-CELL_CLASSES = ["excitatory", "inhibitory"]
 SWAPPED = 0.5  # share of units, of the shorter table, found with session and scan_idx exchanged, from which on they are exchanged
 LARGEST_ID = 2**63 - 1  # the largest int64
 EXACT = 2**53  # largest number up to which a float64 holds every whole number
@@ -35,7 +36,6 @@ _ID = pa.Column("int64", pa.Check.ge(0))
 _UM = pa.Column("float64", pa.Check.in_range(-1e5, 1e5), nullable=True)
 _LABEL = pa.Column(object, nullable=True)
 _STATUS = pa.Column(object, pa.Check.isin(PROOFREADING), nullable=True)
-_CLASS = pa.Column(object, pa.Check.isin(CELL_CLASSES), nullable=True)
 _POSITIONS = dict.fromkeys(POSITION, _UM)
 _UNIT = dict.fromkeys(UNIT_KEY, _ID)
 _RATE = pa.Column("float64", pa.Check.in_range(0, 1e9), coerce=True)
@@ -57,10 +57,10 @@ SOURCE = {
         {"nucleus_id": _ID, "root_id": _ID, "cell_type": _LABEL, **{name: _optional(_UM) for name in POSITION}}, unique=["nucleus_id"]
     ),
     "cell_types_coarse": pa.DataFrameSchema(
-        {"nucleus_id": _ID, "root_id": _ID, "cell_class": _CLASS, **{name: _optional(_UM) for name in POSITION}}, unique=["nucleus_id"]
+        {"nucleus_id": _ID, "root_id": _ID, "cell_class": _LABEL, **{name: _optional(_UM) for name in POSITION}}, unique=["nucleus_id"]
     ),
     "somata": pa.DataFrameSchema(
-        {"root_id": _ID, "layer": _LABEL, "cell_class": _optional(_CLASS), **{name: _optional(_UM) for name in POSITION}},
+        {"root_id": _ID, "layer": _LABEL, "cell_class": _optional(_LABEL), **{name: _optional(_UM) for name in POSITION}},
         unique=["root_id"],
     ),
     "nuclei": pa.DataFrameSchema(
@@ -68,7 +68,7 @@ SOURCE = {
             "nucleus_id": _ID,
             "root_id": _ID,
             "layer": _optional(_LABEL),
-            "cell_class": _optional(_CLASS),
+            "cell_class": _optional(_LABEL),
             "axon_status": _optional(_STATUS),
             "dendrite_status": _optional(_STATUS),
             **{name: _optional(_UM) for name in POSITION},
@@ -104,7 +104,7 @@ WALLS = {
         {
             "nucleus_id": _ID,
             **_POSITIONS,
-            "cell_class": _CLASS,
+            "cell_class": _LABEL,
             "cell_type": _LABEL,
             "layer": _LABEL,
             "axon_status": _STATUS,
@@ -159,6 +159,7 @@ WALLS = {
         {"animal": pa.Column(object), **dict.fromkeys(PAIR_KEY, _ID), "size": pa.Column("float64", pa.Check.gt(0))},
         unique=["animal", *PAIR_KEY],
     ),
+    "axes": pa.DataFrameSchema({"axis": pa.Column(object)}, unique=["axis"]),
     "embeddings": pa.DataFrameSchema(
         {
             **_UNIT,

@@ -146,7 +146,7 @@ def impossible_places(source: SourceTables) -> list[Finding]:
     """Depths at which there is no cortex, and scans whose units lie beside all cells."""
     found = []
     placed = [table for table in source.tables if set(schema.POSITION) <= set(table.frame)]
-    if source.pia_stated:
+    if source.axes == schema.AXES:  # a frame of cortex
         for table in placed:
             depth = table.frame["depth_um"].dropna()
             off = (depth < DEPTH_UM[0]) | (depth > DEPTH_UM[1])

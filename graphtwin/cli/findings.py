@@ -60,6 +60,6 @@ def print_predicted(table: pd.DataFrame, graph: FittedGraph, out: Path) -> None:
     typer.echo(f"  {fitted} are {what} the run was fitted on (fitted_on): no prediction of something unseen")
     if empty:
         typer.echo(f"  {empty} are left empty, of neurons that the run knows nothing of: --fill-unknown gives overall rates")
-    for task in ("connectivity",) if of_pairs else ("cell_type", "layer", "depth"):
-        if task in graph.best:
+    for task in graph.best:
+        if (task == "connectivity") == of_pairs:
             typer.echo(f"  {graph.best[task]}")

@@ -1,7 +1,7 @@
 """Neurons and units joined and checked, and the graph they make."""
 
 from graphtwin.cortex.cortex import Cortex, build
-from graphtwin.cortex.funnel import Funnel, depth_is_below_pia
+from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.neighbours import Csr, nearest_relation
 from graphtwin.cortex.other_animals import wiring_as_ceiling
 
@@ -10,7 +10,6 @@ __all__ = [
     "Csr",
     "Funnel",
     "build",
-    "depth_is_below_pia",
     "nearest_relation",
     "wiring_as_ceiling",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.cortex.answers import OF_NUCLEUS, join_function, join_responses, no_columns, no_function
 from graphtwin.cortex.exposures import exposures, no_exposures
-from graphtwin.cortex.funnel import BELOW_PIA, Funnel
+from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, root_ids
 from graphtwin.cortex.other_animals import no_other_wiring, other_wiring
 from graphtwin.sources import SourceTables, Table
@@ -33,9 +33,8 @@ class Cortex:
     """Checked tables keyed by nucleus_id; unknown values are NaN or None, never filled in.
 
     Attributes:
-        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame; where the source states no pia, depth_um is a place along y and
-            the funnel says so), cell_class, cell_type, layer, axon_status, dendrite_status,
-            is_functional.
+        neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame; along other axes where `axes` names others), cell_class,
+            cell_type, layer, axon_status, dendrite_status, is_functional.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units; NaN
             where a unit of `function` has none); units with function alone have session 0 and scan 0 where they are named by nucleus.
         orientations: nucleus_id, orientation_index (unique together), rate, rate_error: mean response to an orientation and its standard
@@ -54,6 +53,7 @@ class Cortex:
         function_columns: column (in the order of `function`), table, position, period, axis ("free", "circular" or "linear"), noise
             ("gaussian", "gamma", or empty where the source states none) and what, a sentence of the source.
         ceiling: animal, pre_nucleus_id, post_nucleus_id (unique together), size: connected pairs of other animals of the same neurons.
+        axes: axis: names of the axes of x_um, depth_um and z_um, in this order; the second is "depth" where it is one.
     """
 
     neurons: pd.DataFrame
@@ -69,6 +69,7 @@ class Cortex:
     function: pd.DataFrame = field(default_factory=no_function)
     function_columns: pd.DataFrame = field(default_factory=no_columns)
     ceiling: pd.DataFrame = field(default_factory=no_other_wiring)
+    axes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"axis": list(schema.AXES)}))
 
 
 def build(tables: SourceTables) -> Cortex:
@@ -102,6 +103,7 @@ def build(tables: SourceTables) -> Cortex:
         function=schema.check(function, schema.WALLS["function"], "cortex function"),
         function_columns=schema.check(columns, schema.WALLS["function_columns"], "cortex columns of function"),
         ceiling=schema.check(ceiling, schema.WALLS["ceiling"], "cortex wiring of other animals"),
+        axes=schema.check(pd.DataFrame({"axis": list(tables.axes)}), schema.WALLS["axes"], "cortex axes"),
     )
 
 
@@ -204,11 +206,9 @@ def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, fu
     _count_moved(tables, positions, funnel)
     for label, roles in LABELS.items():
         neurons[label] = _label(tables, mapped, label, roles, nuclei, funnel)
-    neurons["is_functional"] = np.isin(nuclei, units["nucleus_id"])
+    has_function = bool(tables.of("coregistration", "responses", "function"))  # else units are cells that embeddings may be brought for
+    neurons["is_functional"] = np.isin(nuclei, units["nucleus_id"]) & has_function
     _count_neurons(neurons, funnel)
-    if not tables.pia_stated:
-        reason = "no pia declared (pia_um under [frame]): depth_um is a place along y; kept"
-        funnel.record("nuclei", BELOW_PIA, int(neurons["depth_um"].notna().sum()), 0, reason, "nuclei")
     return neurons
 
 
@@ -245,7 +245,8 @@ def _count_moved(tables: SourceTables, positions: pd.DataFrame, funnel: Funnel) 
 
 def _count_neurons(neurons: pd.DataFrame, funnel: Funnel) -> None:
     """Record how many nuclei, and how many functional ones, have each label."""
-    for table, rows in (("nuclei", neurons), ("functional nuclei", neurons[neurons["is_functional"]])):
+    functional = neurons[neurons["is_functional"]]
+    for table, rows in (("nuclei", neurons), *([("functional nuclei", functional)] if len(functional) else [])):
         for label, reason in {"depth_um": "no table gives its position", **dict.fromkeys(LABELS, "no table gives it")}.items():
             known = int(rows[label].notna().sum())
             funnel.record(

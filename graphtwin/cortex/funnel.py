@@ -9,18 +9,6 @@ import pandas as pd
 # Columns of the funnel, one row a step: how many went in, how many were lost and why.
 COLUMNS = ["stage", "table", "step", "n_before", "n_after", "n_dropped", "reason", "unit"]
 
-# The step that is there where depths are not below the pia: it loses every nucleus with a position, and drops none.
-BELOW_PIA = "with a depth below the pia"
-
-
-def depth_is_below_pia(funnel: pd.DataFrame) -> bool:
-    """Whether the source states where the pia lies; where it does not, depth_um is a place along y alone.
-
-    Args:
-        funnel: The funnel of a cortex, or of a run.
-    """
-    return not (funnel["step"] == BELOW_PIA).any()
-
 
 @dataclass
 class Funnel:

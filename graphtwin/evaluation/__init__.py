@@ -17,7 +17,7 @@ from graphtwin.evaluation.headline import EVERY, WITHIN_EXPOSURE, headline_subse
 from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
-from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tiles
+from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles
 from graphtwin.evaluation.verdicts import (
     FEWEST_PERMUTATIONS,
     LEVEL,
@@ -69,5 +69,6 @@ __all__ = [
     "score_labels",
     "score_pairs",
     "score_positions",
+    "tile_side_um",
     "tiles",
 ]

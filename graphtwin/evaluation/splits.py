@@ -15,7 +15,9 @@ from jaxtyping import Float, Int, Shaped
 
 from graphtwin.execute import rng_for
 
-TILE_UM = 100.0  # side of a square of tissue whose neurons are resampled together; a choice
+TILE_NEURONS = 300  # neurons in a tile of tissue, which are resampled together: a choice, by which the tiles of minnie65 are 100 um wide
+FEWEST_TILES = 20  # tiles that a small source is cut into, so that there is something to resample
+TILE_SIDES_UM = tuple(step * 10.0**power for power in range(4) for step in (1.0, 2.0, 5.0))  # sides that a tile may have, um
 
 
 def hashed_order(ids: Int[np.ndarray, " rows"], seed: int, name: str) -> Shaped[np.ndarray, " rows"]:
@@ -70,29 +72,49 @@ def folds_by_scan(
     return fold_of_scan[row.ravel()]
 
 
-def folds_by_block(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " rows"], n_folds: int) -> Int[np.ndarray, " rows"]:
-    """Block of tissue each neuron lies in: columns through all depths, cut in x and z (um) so that each holds as many neurons.
+def folds_by_block(position: Float[np.ndarray, "rows axes"], n_folds: int) -> Int[np.ndarray, " rows"]:
+    """Block of tissue each neuron lies in, cut along the axes given so that each holds as many neurons; -1 where unknown.
 
-    The wider side is cut first, again and again, until there are `n_folds` blocks. Nothing is random. -1 where the position is unknown.
+    The widest side is cut first, again and again, until there are `n_folds` blocks. Nothing is random.
+
+    Args:
+        position: Position of each neuron along the axes that are cut, um: in cortex those beside depth, so that blocks are columns.
+        n_folds: Number of blocks.
     """
     _check_folds(n_folds)
-    fold = np.full(len(x_um), -1, dtype=np.int64)
-    known = np.flatnonzero(np.isfinite(x_um) & np.isfinite(z_um))
-    _cut(np.stack([x_um, z_um], 1), known, n_folds, 0, fold)
+    fold = np.full(len(position), -1, dtype=np.int64)
+    known = np.flatnonzero(np.isfinite(position).all(axis=1))
+    _cut(position, known, n_folds, 0, fold)
     return fold
 
 
-def tiles(x_um: Float[np.ndarray, " rows"], z_um: Float[np.ndarray, " rows"], side_um: float = TILE_UM) -> Int[np.ndarray, " rows"]:
-    """Square of tissue each neuron lies in, through all depths: neurons of one tile are no independent draws. -1 where unknown."""
-    known = np.isfinite(x_um) & np.isfinite(z_um)
-    square = np.floor(np.stack([x_um, z_um], 1)[known] / side_um)
-    tile = np.full(len(x_um), -1, dtype=np.int64)
-    tile[known] = np.unique(square, axis=0, return_inverse=True)[1].ravel()
+def tiles(position: Float[np.ndarray, "rows axes"], side_um: float) -> Int[np.ndarray, " rows"]:
+    """Square or cube of tissue each neuron lies in: neurons of one tile are no independent draws. -1 where the place is unknown.
+
+    Args:
+        position: Position of each neuron along the axes that are cut, um.
+        side_um: Side of a tile, um, as `tile_side_um` chooses it.
+    """
+    known = np.isfinite(position).all(axis=1)
+    tile = np.full(len(position), -1, dtype=np.int64)
+    tile[known] = np.unique(np.floor(position[known] / side_um), axis=0, return_inverse=True)[1].ravel()
     return tile
 
 
+def tile_side_um(position: Float[np.ndarray, "rows axes"]) -> float:
+    """Side of a tile (um; 1, 2 or 5 times a power of ten) with about `TILE_NEURONS` neurons in it, or a twentieth of all if less.
+
+    Args:
+        position: Position of each neuron of a study along the axes that are cut, um; NaN where unknown.
+    """
+    known = position[np.isfinite(position).all(axis=1)]
+    wanted = max(min(TILE_NEURONS, len(known) / FEWEST_TILES), 1.0)
+    held = [len(known) / max(tiles(known, side).max(initial=0) + 1, 1) for side in TILE_SIDES_UM]
+    return TILE_SIDES_UM[int(np.argmin(np.abs(np.log(np.maximum(held, 1.0) / wanted))))]
+
+
 def _cut(position: np.ndarray, members: np.ndarray, n_parts: int, first_fold: int, fold: np.ndarray) -> None:
-    """Give `members` the folds first_fold .. first_fold + n_parts - 1, cutting the wider side in proportion."""
+    """Give `members` the folds first_fold .. first_fold + n_parts - 1, cutting the widest side in proportion."""
     if n_parts == 1 or len(members) == 0:
         fold[members] = first_fold
         return

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from graphtwin.cortex import depth_is_below_pia
 from graphtwin.folders import WORK
 from graphtwin.kinds import MANIFEST
+from graphtwin.schema import AXES, DEPTH
 from graphtwin.sources.formats import L_D, ExposureNames
 
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
@@ -66,10 +66,18 @@ class RunFolder:
         file = self.path / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
-    def depth_is_below_pia(self) -> bool:
-        """Whether the source said where the pia lies; where it did not, depths are places along y."""
-        funnel = self.table("tables/funnel", ["step"])
-        return funnel is None or depth_is_below_pia(funnel)
+    def axes(self) -> tuple[str, ...]:
+        """Names of the three axes of positions."""
+        table = self.table("tables/axes")
+        return AXES if table is None else tuple(table["axis"])
+
+    def places(self) -> list[str]:
+        """Tasks of position that verdicts and figures are about: depth where there is one, else every axis."""
+        return [DEPTH] if DEPTH in self.axes() else list(self.axes())
+
+    def lacks(self, what: str) -> bool:
+        """Whether metrics.json says that the source has no such thing: "function", or "connectivity" of what is not wired."""
+        return "skipped" in (self.json("metrics") or {}).get(what, {})
 
     def files(self) -> list[tuple[str, int]]:
         """Tables, settings and weights of the run as (path inside the folder, bytes), sorted; pieces of work and manifests are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ from graphtwin.evaluation import EVERY, LOWER_IS_BETTER, WITHIN_EXPOSURE, headli
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, unit_text
+from graphtwin.schema import AXES, DEPTH
 from graphtwin.statistics import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 TASKS = {
+    "function": "Function",
     "cell_type": "Cell type",
     "layer": "Layer",
     "depth": "Depth",
@@ -27,12 +30,10 @@ TASKS = {
     "size": "Synapse size",
     "like_to_like": "Like-to-like wiring",
 }
-ALONG_Y = "Place along y (no pia declared)"  # name of the task depth where the source does not say where the pia lies
+OF_PLACE = ["r2", "r2_within_scan", "median_absolute_error", "interval_coverage"]  # key metrics of depth, or of the axes of a source
 KEY_METRICS = {
     "cell_type": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
     "layer": ["balanced_accuracy", "balanced_accuracy_within_scan", "log_loss", "calibration_error"],
-    "depth": ["r2", "r2_within_scan", "median_absolute_error", "interval_coverage"],
-    "lateral": ["r2", "r2_within_scan", "median_absolute_error", "interval_coverage"],
     "connectivity": ["auc", "average_precision", "auc_within_distance", "auc_within_axon", "calibration_error"],
 }
 METRICS = {
@@ -111,12 +112,12 @@ class Skipped:
     task: str
     split: str
     reason: str
+    name: str
 
     @property
     def title(self) -> str:
         """Task and split in words."""
-        task = TASKS.get(self.task, self.task)
-        return f"{task}, {HELD_OUT.get(self.split, self.split).lower()}" if self.split else task
+        return f"{self.name}, {HELD_OUT.get(self.split, self.split).lower()}" if self.split else self.name
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,20 @@ class TaskTable:
 
 
 def task_title(run: RunFolder, task: str) -> str:
-    """The task in words; depth is called so only where the source said where the pia lies."""
-    if task == "depth" and not run.depth_is_below_pia():
-        return ALONG_Y
-    return TASKS.get(task, task.replace("_", " ").capitalize())
+    """The task in words; an axis that is no depth by the name that the source gives it."""
+    return title_of(task, run.axes())
+
+
+def title_of(task: str, axes: Sequence[str]) -> str:
+    """The task in words.
+
+    Args:
+        task: Name of the task in the tables of metrics.
+        axes: Names of the axes of positions.
+    """
+    if task in TASKS:
+        return TASKS[task]
+    return f"Position along {task}" if task in axes else task.replace("_", " ").capitalize()
 
 
 def main_rows(metrics: pd.DataFrame | None, task: str) -> pd.DataFrame | None:
@@ -167,9 +178,9 @@ def skipped(run: RunFolder) -> list[Skipped]:
     found = []
     for task, splits in (run.json("metrics") or {}).items():
         if "skipped" in splits:
-            found.append(Skipped(task, "", splits["skipped"]))
+            found.append(Skipped(task, "", splits["skipped"], task_title(run, task)))
         else:
-            found += [Skipped(task, split, what["skipped"]) for split, what in splits.items() if "skipped" in what]
+            found += [Skipped(task, split, what["skipped"], task_title(run, task)) for split, what in splits.items() if "skipped" in what]
     return found
 
 
@@ -184,20 +195,28 @@ def why_no_table(run: RunFolder, table: str, otherwise: str) -> str:
     return reasons.get(table, otherwise)
 
 
-def results(metrics: pd.DataFrame | None, of_depth: str = TASKS["depth"]) -> list[TaskTable]:
+def results(metrics: pd.DataFrame | None, axes: Sequence[str] = AXES) -> list[TaskTable]:
     """A table for each task that was scored, known tasks first.
 
     Args:
         metrics: The metrics of a run; None where it has none.
-        of_depth: Title of the task depth, as `task_title` gives it.
+        axes: Names of the axes of positions.
     """
     if metrics is None:
         return []
     found = list(dict.fromkeys(metrics["task"]))
-    ordered = [task for task in TASKS if task in found] + [task for task in found if task not in TASKS]
-    titles = TASKS | {"depth": of_depth}
-    named = [(task, titles.get(task, task.replace("_", " ").capitalize())) for task in ordered]
-    return [_task_table(metrics[metrics["task"] == task], task, title) for task, title in named]
+    return [_task_table(metrics[metrics["task"] == task], task, title_of(task, axes)) for task in in_order(found, axes)]
+
+
+def in_order(tasks: Sequence[str], axes: Sequence[str]) -> list[str]:
+    """Tasks in the order of the page: those of neurons with the axes where depth would be, then pairs, then others.
+
+    Args:
+        tasks: Names of tasks, each once.
+        axes: Names of the axes of positions.
+    """
+    known = [name for task in TASKS for name in ([task, *(axis for axis in axes if axis not in TASKS)] if task == DEPTH else [task])]
+    return [task for task in known if task in tasks] + [task for task in tasks if task not in known]
 
 
 def ceilings(table: pd.DataFrame | None) -> list[TaskTable]:
@@ -232,7 +251,8 @@ def _ceiling_cells(rows: pd.DataFrame) -> list[Cell]:
 
 def _task_table(rows: pd.DataFrame, task: str, title: str) -> TaskTable:
     there = list(dict.fromkeys(rows["metric"]))
-    columns = [metric for metric in KEY_METRICS.get(task, []) if metric in there] or there[:MOST_COLUMNS]
+    wanted = KEY_METRICS.get(task, OF_PLACE if "r2" in there else [])
+    columns = [metric for metric in wanted if metric in there] or there[:MOST_COLUMNS]
     units = rows.drop_duplicates("metric").set_index("metric")["unit"]
     names = [f"{METRICS.get(name, name.replace('_', ' '))}{_in_unit(units[name])}" for name in columns]
     groups = [
@@ -298,7 +318,7 @@ def print_results(run: Path, console: Console | None = None) -> None:
 
     console = console or Console()
     folder = RunFolder.open(run)
-    tables = results(folder.table("metrics"), task_title(folder, "depth"))
+    tables = results(folder.table("metrics"), folder.axes())
     if not tables:
         console.print(f"{escape(str(folder.path / 'metrics.parquet'))} is absent: no results to show.", soft_wrap=True)
     for table in tables:
@@ -306,8 +326,6 @@ def print_results(run: Path, console: Console | None = None) -> None:
         console.print()
     for verdict in folder.json("verdicts") or []:
         console.print(f"• {escape(str(verdict['sentence']))}", highlight=False)
-    if not folder.depth_is_below_pia():
-        console.print("• depth: a place along y and no depth below the pia, for the source declares no pia.", highlight=False)
     for one in skipped(folder):
         if one.split:
             console.print(f"• {escape(one.title)}: not scored, since {escape(one.reason)}.", highlight=False)

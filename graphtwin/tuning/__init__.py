@@ -3,7 +3,7 @@
 from graphtwin.tuning.animals import rows_of_animal
 from graphtwin.tuning.basis import fit_basis
 from graphtwin.tuning.curves import TOLD_BY_GRATINGS, VonMises, describe_tuning, direction_degrees, fit_von_mises, tuning_features
-from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, normalise, require_varied, scan_labels
+from graphtwin.tuning.embeddings import check_embeddings, embedding_columns, no_embeddings, normalise, require_varied, scan_labels
 from graphtwin.tuning.features import features_as_embeddings, node_features
 from graphtwin.tuning.leakage import FOLDS, scan_leakage
 from graphtwin.tuning.learned import learn_embeddings
@@ -47,6 +47,7 @@ __all__ = [
     "fit_von_mises",
     "function_correlation",
     "learn_embeddings",
+    "no_embeddings",
     "node_features",
     "normalise",
     "orientation_difference",

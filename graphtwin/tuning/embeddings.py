@@ -148,6 +148,11 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
     return table.join(known[[name for name in (schema.TWIN, schema.TWIN_CORE) if name in known]]), pd.DataFrame(rows)
 
 
+def no_embeddings() -> pd.DataFrame:
+    """The embeddings table of a source without function: the keys and no row."""
+    return _table(pd.DataFrame({name: np.empty(0, np.int64) for name in (*UNIT_KEY, "nucleus_id")}), np.empty((0, 0)), np.empty(0))
+
+
 def require_varied(values: Float[np.ndarray, "units features"], origin: str) -> None:
     """Raise where embeddings of several units are all the same vector, which tells no unit from another.
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from graphtwin import schema
-from graphtwin.cortex import depth_is_below_pia
 from graphtwin.cortex.cortex import build
 from graphtwin.sources.loaders import table_folder as tables
 
@@ -314,14 +313,21 @@ def test_position_gives_a_root_the_nucleus_that_the_tables_name(bundle, cortex):
     assert (coarse.frame["nucleus_id"].to_numpy()[index[here]] == named.loc[somata.frame["root_id"][here]].to_numpy()).all()
 
 
-@pytest.mark.parametrize(("line", "stated"), [("", False), ("pia_um = 0.0\n", True)])
-def test_the_funnel_says_where_depths_are_not_below_the_pia(export, line, stated):
+@pytest.mark.parametrize(
+    ("line", "axes"),
+    [
+        ("", ["x", "y", "z"]),
+        ("pia_um = 0.0\n", ["x", "depth", "z"]),
+        ('axes = ["left-right", "dorsoventral", "anteroposterior"]\n', ["left-right", "dorsoventral", "anteroposterior"]),
+        ('axes = ["nasotemporal", "dorsoventral", "depth"]\n', ["nasotemporal", "depth", "dorsoventral"]),
+    ],
+)
+def test_axes_have_the_names_of_the_source_and_depth_is_the_second_only_where_there_is_one(export, line, axes):
     toml = export.write()
     toml.write_text(toml.read_text().replace("[[tables]]", f"{line}[[tables]]", 1))
     found = build(tables.load_folder(toml))
-    assert depth_is_below_pia(found.funnel) == stated
-    if not stated:
-        assert step(found, "nuclei", "with a depth below the pia") == (6, 0, 6)
+    assert found.axes["axis"].tolist() == axes
+    assert "pia" not in " ".join(found.funnel["reason"])
 
 
 def test_the_animal_of_the_source_comes_along(export):

@@ -58,7 +58,7 @@ def test_blocks_of_tissue_are_equally_full_and_connected(n_folds):
     rng = np.random.default_rng(4)
     x, z = rng.uniform(0, 1000, 4000), rng.uniform(0, 500, 4000)
     x[:7] = np.nan
-    folds = splits.folds_by_block(x, z, n_folds)
+    folds = splits.folds_by_block(np.column_stack([x, z]), n_folds)
     assert (folds[:7] == -1).all()
     sizes = np.bincount(folds[7:])
     assert len(sizes) == n_folds
@@ -71,10 +71,34 @@ def test_blocks_of_tissue_are_equally_full_and_connected(n_folds):
 
 def test_a_tile_holds_neurons_of_one_square_of_tissue_at_any_depth():
     x, z = np.array([-1.0, 5.0, 99.0, 101.0, 5.0, np.nan, 5.0]), np.array([5.0, 5.0, 99.0, 5.0, 205.0, 5.0, np.nan])
-    tile = splits.tiles(x, z)
+    tile = splits.tiles(np.column_stack([x, z]), 100.0)
     assert tile[1] == tile[2]
     assert len(set(tile[[0, 1, 3, 4]])) == 4
     assert (tile[5:] == -1).all()
+
+
+def test_a_worm_is_cut_across_its_length_whatever_axis_that_is():
+    rng = np.random.default_rng(5)
+    for longest in range(3):
+        position = rng.uniform(0, 60, (90, 3))
+        position[:, longest] = np.linspace(0, 1000, 90)
+        np.testing.assert_array_equal(splits.folds_by_block(position, 3), np.repeat([0, 1, 2], 30))
+
+
+@pytest.mark.parametrize("extent_um", [(1000, 0), (0, 1000), (700, 500)])
+def test_neurons_in_a_plane_or_on_a_line_fill_every_block(extent_um):
+    position = np.random.default_rng(6).uniform(0, 1, (60, 2)) * extent_um
+    assert np.ptp(np.bincount(splits.folds_by_block(position, 3))) <= 3
+
+
+@pytest.mark.parametrize(
+    ("n", "extent_um", "side_um"),
+    [(18_000, (1200, 500), 100.0), (400, (600, 450), 100.0), (400, (60, 45), 10.0), (300, (1000, 0), 50.0), (50_000, (1200, 500), 50.0)],
+)
+def test_tiles_hold_about_300_neurons_or_a_twentieth_of_a_small_source(n, extent_um, side_um):
+    position = np.random.default_rng(7).uniform(0, 1, (n, 2)) * extent_um
+    assert splits.tile_side_um(position) == side_um
+    assert splits.tile_side_um(np.concatenate([position, np.full((9, 2), np.nan)])) == side_um
 
 
 def test_one_fold_is_refused():

@@ -153,5 +153,5 @@ def test_without_a_rule_balanced_accuracy_is_at_chance():
 
 def test_a_fit_with_few_labels_is_an_error_in_words():
     inputs = planted()
-    with pytest.raises(ValueError, match=r"test: 10 labelled functional neurons to learn from; at least 20 are needed"):
+    with pytest.raises(ValueError, match=r"test: 10 labelled neurons to learn from; at least 20 are needed"):
         predicted(inputs, wired(inputs), train=np.arange(N) < 10)

@@ -121,7 +121,7 @@ def test_the_layer_sentence_holds_balanced_accuracy_over_and_within_scans(run):
 def test_the_depth_sentence_holds_median_error_and_coverage(run):
     frame = run.table("predictions/position").query("split == 'neuron' and target == 'depth' and model == 'graph model, function'")
     error = (frame["true_um"] - frame["mean_um"]).abs()
-    text = sentence(neuron_figures.draw_depth(run))
+    text = sentence(neuron_figures.draw_place(run, "depth"))
     assert f"{error.median():.1f} µm" in text
     assert words.per_cent((error <= 1.96 * frame["sd_um"]).mean()) in text
     normal = frame.assign(true_um=np.random.default_rng(0).normal(0, 1, len(frame)), mean_um=0.0, sd_um=1.0)
@@ -304,7 +304,7 @@ ABSENT = [
     ("scan_leakage", map_figures.draw_leakage, "no scan_leakage.parquet"),
     ("predictions/cell_type", neuron_figures.draw_confusion, "no neuron with a known cell type"),
     ("metrics", neuron_figures.draw_layer, "layer was not scored"),
-    ("predictions/position", neuron_figures.draw_depth, "no neuron of known depth"),
+    ("predictions/position", lambda run: neuron_figures.draw_place(run, "depth"), "no neuron was predicted whose depth is known"),
     ("predictions/connectivity", lambda run: pair_figures.draw_pair_figures(run)[0], "no predictions/connectivity.parquet"),
     ("predictions/size", pair_figures.draw_size, "fewer than three connected pairs"),
     ("differences", verdict_figures.draw_differences, "no paired differences"),
@@ -347,8 +347,8 @@ def test_neurons_without_error_bars_are_counted_and_no_coverage_is_drawn_for_the
     without = frame["model"].eq("graph model, function") & frame["split"].eq("neuron")
     artifacts.write_parquet(frame.assign(sd_um=frame["sd_um"].where(~without)), spoilt / "predictions/position.parquet")
     n = int((without & frame["target"].eq("depth")).sum())
-    text = sentence(neuron_figures.draw_depth(RunFolder.open(spoilt)))
+    text = sentence(neuron_figures.draw_place(RunFolder.open(spoilt), "depth"))
     assert f"{n:,} of {n:,} neurons have no error bar, since their fit kept back too few neurons to set its width" in text
     artifacts.write_parquet(frame.assign(sd_um=np.nan), spoilt / "predictions/position.parquet")
-    block = neuron_figures.draw_depth(RunFolder.open(spoilt))
+    block = neuron_figures.draw_place(RunFolder.open(spoilt), "depth")
     assert "error bars" not in block.caption

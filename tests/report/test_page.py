@@ -9,8 +9,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from graphtwin import artifacts
-from graphtwin.cortex.funnel import BELOW_PIA
-from graphtwin.report import print_results
 from graphtwin.report.figures import Drawn, verdict_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages import run_page as page
@@ -146,28 +144,23 @@ def test_a_crash_leaves_the_old_report(finished, monkeypatch):
     assert (finished / "report.html").read_bytes() == before
 
 
-def test_a_page_calls_depth_so_only_where_the_source_says_where_the_pia_lies(spoilt, html):
-    assert "no pia declared" not in html
-    funnel = pd.read_parquet(spoilt / "tables" / "funnel.parquet")
-    pd.concat([funnel, funnel.tail(1).assign(stage="cortex", table="nuclei", step=BELOW_PIA)]).to_parquet(
-        spoilt / "tables" / "funnel.parquet", index=False
-    )
+def test_a_page_calls_axes_as_the_source_does_and_none_depth_that_is_not(spoilt, html):
+    named = {"depth": "dorsoventral", "x": "left-right", "z": "anteroposterior"}
+    for name, column in (("metrics", "task"), ("differences", "task"), ("permutations", "task"), ("predictions/position", "target")):
+        frame = pd.read_parquet(spoilt / f"{name}.parquet")
+        frame[column] = frame[column].replace(named)
+        artifacts.write_parquet(frame[frame[column] != "lateral"] if column == "task" else frame, spoilt / f"{name}.parquet")
+    text = (spoilt / "verdicts.json").read_text(encoding="utf-8").replace("depth", "dorsoventral")
+    (spoilt / "verdicts.json").write_text(text, encoding="utf-8")
+    artifacts.write_parquet(pd.DataFrame({"axis": [named["x"], named["depth"], named["z"]]}), spoilt / "tables" / "axes.parquet")
+    (spoilt / "tables" / "funnel.parquet").unlink()
     page.write_run(spoilt)
-    unplaced = (spoilt / "report.html").read_text(encoding="utf-8")
-    assert "The source declares no pia" in unplaced
-    assert "<caption>Place along y (no pia declared)</caption>" in unplaced
-    assert "misses place along y by" in unplaced
+    written = (spoilt / "report.html").read_text(encoding="utf-8")
+    assert "depth" not in re.sub(r"<pre>.*?</pre>", "", written, flags=re.DOTALL).lower()
+    assert "<caption>Position along dorsoventral</caption>" in written
+    assert "misses position along dorsoventral by" in written
+    assert "Position along left-right: predicted against true" in written
     assert "misses depth by" in html
-    assert "misses depth by" not in unplaced
-
-
-def test_the_terminal_says_that_depth_is_none_where_no_pia_is_declared(spoilt, capsys):
-    funnel = pd.read_parquet(spoilt / "tables" / "funnel.parquet")
-    print_results(spoilt)
-    assert "no depth below the pia" not in capsys.readouterr().out
-    funnel.assign(step=BELOW_PIA).to_parquet(spoilt / "tables" / "funnel.parquet", index=False)
-    print_results(spoilt)
-    assert "no depth below the pia" in capsys.readouterr().out
 
 
 def test_no_title_of_a_panel_is_cut_at_the_edge_of_its_figure(finished, tmp_path, monkeypatch):

@@ -252,7 +252,7 @@ def test_voxels_beside_positions_in_the_pia_frame_need_the_pose_of_the_pia(volum
         tables.load_folder(volume.write())
     toml = volume.write()
     toml.write_text(toml.read_text().replace("[[tables]]", f"tilt_deg = 5.0\npia_um = {MINNIE65.pia_um}\n[[tables]]", 1))
-    assert tables.load_folder(toml).pia_stated
+    assert tables.load_folder(toml).axes == ("x", "depth", "z")
 
 
 def test_a_few_cells_that_were_corrected_are_no_other_frame(volume):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin import sources
+from graphtwin import schema, sources
 from graphtwin.sources.loaders import minnie65
 from graphtwin.sources.loaders import table_folder as tables
 
@@ -379,11 +379,11 @@ def test_the_animal_that_the_toml_names_is_kept(export):
 
 
 @pytest.mark.parametrize(("line", "stated"), [("", False), ("tilt_deg = 5.0\n", False), ("pia_um = 0.0\n", True)])
-def test_a_source_that_states_no_pia_says_that_its_depths_are_not_below_it(export, caplog, line, stated):
+def test_a_source_of_voxels_has_a_depth_only_where_it_states_the_pia(export, caplog, line, stated):
     toml = export.write()
     toml.write_text(toml.read_text().replace("[[tables]]", f"{line}[[tables]]", 1))
-    assert tables.load_folder(toml).pia_stated == stated
-    assert ("places along y, not below the pia" in caplog.text) != stated
+    assert tables.load_folder(toml).axes == ("x", "depth" if stated else "y", "z")
+    assert ("along x, y and z, none of which is a depth" in caplog.text) != stated
 
 
 def test_positions_that_come_in_the_pia_frame_state_the_pia(export):
@@ -391,7 +391,33 @@ def test_positions_that_come_in_the_pia_frame_state_the_pia(export):
         of_frame = {f"pt_position_{axis}": f"pial_{axis}_um" for axis in "xyz"}
         export.frames[role] = export.frames[role].rename(columns=of_frame)
         export.frames[role][list(of_frame.values())] *= 0.01
-    assert tables.load_folder(export.write()).pia_stated
+    assert tables.load_folder(export.write()).axes == schema.AXES
+
+
+def with_axes(export, *axes):
+    toml = export.write()
+    toml.write_text(toml.read_text().replace("[frame]", f"[frame]\naxes = {list(axes)}", 1))
+    return toml
+
+
+def test_positions_may_be_named_by_the_axes_and_a_depth_is_put_where_depth_belongs(export):
+    voxels = tables.load_folder(export.write()).of("coregistration")[0].frame[schema.POSITION].to_numpy()
+    moved = tables.load_folder(with_axes(export, "nasotemporal", "dorsoventral", "depth")).of("coregistration")[0].frame
+    np.testing.assert_array_equal(moved[schema.POSITION].to_numpy(), voxels[:, [0, 2, 1]])
+    frame = export.frames["coregistration"]
+    named = dict(zip([f"pt_position_{axis}" for axis in "xyz"], ["nasotemporal_um", "dorsoventral_um", "depth_um"], strict=True))
+    for role in ("coregistration", "cell_types_coarse", "somata"):
+        export.frames[role] = export.frames[role].rename(columns=named)
+        export.frames[role][list(named.values())] = export.frames[role][list(named.values())] * 0.01
+    found = tables.load_folder(with_axes(export, "nasotemporal", "dorsoventral", "depth")).of("coregistration")[0].frame
+    np.testing.assert_allclose(found["depth_um"], frame["pt_position_z"] * 0.01)
+    np.testing.assert_allclose(found["z_um"], frame["pt_position_y"] * 0.01)
+
+
+@pytest.mark.parametrize("axes", [("a", "a", "b"), ("a", "", "b"), ("a", "layer", "b")])
+def test_axes_that_cannot_be_told_apart_or_are_called_like_a_task_are_refused(export, axes):
+    with pytest.raises(ValueError, match=r"give three different names, none of them empty or of cell_type, layer"):
+        tables.load_folder(with_axes(export, *axes))
 
 
 def test_a_toml_is_loaded_by_its_path(export):

@@ -57,7 +57,7 @@ class NeuronPrediction:
 
     Attributes:
         cell_type, layer: Probability of each class, rows x classes.
-        position, position_sd: Mean and standard deviation of the position: x, depth and z in um. The deviation is NaN where fewer than 19
+        position, position_sd: Mean and standard deviation of the position along three axes, um. The deviation is NaN where fewer than 19
             neurons were kept back to set it.
     """
 
@@ -88,7 +88,7 @@ def fit_neurons(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> FittedNeurons:
-    """Learn cell type, layer and position of functional neurons.
+    """Learn cell type, layer and position of the neurons that are asked about (`NodeInputs.subjects`).
 
     Args:
         inputs: All neurons, held-out ones among them: their features are seen, their labels are not.
@@ -102,7 +102,7 @@ def fit_neurons(
         checkpoint: File of the checkpoint that `training.fit` writes and reads; the member's number is added.
         progress: Show a bar.
     """
-    rows = np.flatnonzero(inputs.has_function)
+    rows = np.flatnonzero(inputs.subjects)
     targets = Targets(
         torch.as_tensor(inputs.cell_type[rows], device=device),
         torch.as_tensor(inputs.layer[rows], device=device),
@@ -113,7 +113,7 @@ def fit_neurons(
     candidates = np.flatnonzero((train & labelled)[rows])
     if len(candidates) < MIN_LABELLED:
         raise ValueError(
-            f"{name}: {len(candidates)} labelled functional neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels."
+            f"{name}: {len(candidates)} labelled neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels."
         )
     networks, states = [], []
     for member in range(config.members):
@@ -130,7 +130,8 @@ def _layer_weight(inputs: NodeInputs, train: np.ndarray, rows: np.ndarray, evide
     if not inputs.layers:
         return torch.zeros(len(rows), device=device)
     label = np.where(train, inputs.layer, -1)[rows]
-    weight = np.ones(len(rows)) if "scan" in evidence else scan_contrast(label, inputs.scan[rows], len(inputs.layers))
+    one_scan = "scan" in evidence or len(inputs.scans) < 2
+    weight = np.ones(len(rows)) if one_scan else scan_contrast(label, inputs.scan[rows], len(inputs.layers))
     total = np.bincount(label[label >= 0], weight[label >= 0], minlength=len(inputs.layers))
     scaled = weight * (label >= 0).sum() / np.maximum(total[label.clip(min=0)], 1e-9) / max((total > 0).sum(), 1)
     return torch.as_tensor(np.where(label >= 0, scaled, 0.0), dtype=torch.float32, device=device)
@@ -154,11 +155,11 @@ def _fit_member(
     held = rng_for(seed, name, "validation").random(len(candidates)) < VALIDATION
     fitted, kept = (torch.as_tensor(rows, device=device) for rows in (candidates[~held], candidates[held]))
     shown = train.copy()
-    shown[np.flatnonzero(inputs.has_function)[candidates[held]]] = False
+    shown[np.flatnonzero(inputs.subjects)[candidates[held]]] = False
     world = neuron_world(inputs, edges, evidence, shown, device)
     relations = tuple(sorted(relation for relation in world.edges if relation != "similar"))
     with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
-        network = NeuronNetwork(config, evidence, inputs, relations, shown & inputs.has_function).to(device)
+        network = NeuronNetwork(config, evidence, inputs, relations, shown & inputs.subjects).to(device)
     view = network.view(world.own, world.told, world.edges)
     if evidence == FUNCTION:  # elsewhere scan and partners say more, and a start that has already fitted function keeps them small
         network.read_landmarks(view.rows(fitted), targets.rows(fitted))

@@ -23,7 +23,7 @@ LANDMARK_SCALE = 5.0  # factor of landmark coordinates as inputs of the heads: a
 LANDMARK_PENALTY = 10.0  # ridge penalty of the first readout of the landmarks, in neurons: as if ten more had said nothing
 DROPOUT = 0.2  # share of hidden units that a step leaves out
 INPUT_DROPOUT = 0.05  # share of the encoder's inputs that a step leaves out, and half the share of what the heads read directly
-TOLD = 4  # number of columns a partner tells besides its labels: x, depth and z, and whether they are known
+TOLD = 4  # number of columns a partner tells besides its labels: the place along three axes, and whether it is known
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class NeuronWorld:
     """Tensors of one view of the graph: what functional neurons bring, what training neurons tell their partners, and the edges.
 
     Attributes:
-        rows: Rows of `NodeInputs` that have a function; `own` has one row for each.
+        rows: Rows of `NodeInputs` that are asked about; `own` has one row for each.
         told: What each neuron tells its partners: labels, position and its mask; 0 where held out or unknown.
     """
 
@@ -87,7 +87,7 @@ def neuron_world(
     centre = inputs.position[known].mean(0) if known.any() else np.zeros(3)
     place = np.where(known[:, None], (inputs.position - centre) / 100.0, 0.0)
     told = np.column_stack([inputs.context * shown[:, None], place, known])
-    rows = np.flatnonzero(inputs.has_function)
+    rows = np.flatnonzero(inputs.subjects)
     used = {name: index for name, index in edges.items() if name == "similar" or "synapses" in evidence}
     return NeuronWorld(
         rows=rows,
@@ -127,7 +127,7 @@ class NeuronNetwork(nn.Module):
         self.skipped = inputs.function.shape[1]
         n_own = self.skipped + 1 + (len(inputs.scans) if "scan" in evidence else 0)
         self.encoder = Encoder(n_own, inputs.context.shape[1] + TOLD, relations, config.hidden, DROPOUT)
-        self.landmarks = Landmarks(_landmarks(inputs.function[train & inputs.has_function], config.landmarks))
+        self.landmarks = Landmarks(_landmarks(inputs.function[train & inputs.subjects], config.landmarks))
         self.input_dropout, self.direct_dropout = nn.Dropout(INPUT_DROPOUT), nn.Dropout(2 * INPUT_DROPOUT)
         width = config.hidden + config.landmarks + n_own - self.skipped + self.encoder.n_heard
         self.cell_type = LabelHead(width, class_weight(inputs.cell_type[train], len(inputs.cell_types)))
@@ -196,7 +196,7 @@ class NeuronNetwork(nn.Module):
 def _landmarks(functions: Float[np.ndarray, "neurons features"], n: int) -> torch.Tensor:
     """Functions of n neurons drawn by torch's generator; some come twice where there are fewer."""
     if not len(functions):
-        raise ValueError("neurons: no training neuron has a function. Hold out fewer neurons.")
+        raise ValueError("neurons: no neuron is left to learn from. Hold out fewer neurons.")
     return torch.as_tensor(functions[torch.randperm(max(n, len(functions))).numpy()[:n] % len(functions)])
 
 

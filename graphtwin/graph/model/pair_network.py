@@ -143,7 +143,7 @@ class Cells:
 def encode(network: PairNetwork, world: World, roles: Roles) -> Cells:
     """Axons and targets encoded once for any number of their pairs: function, labels, position and its mask."""
     encoded = network.encoder(network.forget(world.own), world.context, world.edges)
-    encoded = torch.cat([encoded, torch.zeros_like(encoded[:1])])
+    encoded = torch.cat([encoded, encoded.new_zeros(1, encoded.shape[1])])
     known = world.known[:, None]
     depth = torch.where(known, (world.position[:, 1:2] - world.centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
     fixed = torch.cat([world.context, depth, known.float()], dim=1)

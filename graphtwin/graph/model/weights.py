@@ -36,7 +36,7 @@ def restore_neurons(
     everyone = np.ones(len(inputs.nucleus_id), dtype=bool)
     world = neuron_world(inputs, edges, evidence, everyone, device)
     relations = tuple(sorted(name for name in world.edges if name != "similar"))
-    networks = [NeuronNetwork(config, evidence, inputs, relations, everyone & inputs.has_function) for _ in weights]
+    networks = [NeuronNetwork(config, evidence, inputs, relations, everyone & inputs.subjects) for _ in weights]
     for network, state in zip(networks, weights, strict=True):
         _load(network, state, device)
     return FittedNeurons(tuple(networks), world, tuple(FitState() for _ in networks))

@@ -1,26 +1,32 @@
 """A run of the graph model on disk: what its fits read, and the models that are asked."""
 
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, FittedGraph, load_graph
-from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, draws_of, is_graph_model
+from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
+from graphtwin.graph.runs.model_labels import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, draws_of, is_graph_model, label_of
 from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.next_neurons import next_neurons
 from graphtwin.graph.runs.next_pairs import next_pairs
 from graphtwin.graph.runs.pair_answers import predict_pairs
-from graphtwin.graph.runs.rivals import BASELINES, LABEL_BASELINES, POSITION_BASELINES, TUNED, WITH_TUNING, fit_pair_rivals, pair_baselines
-from graphtwin.graph.runs.study import Study, make_study, read_study, study_files, target_materialization
+from graphtwin.graph.runs.rivals import (
+    BASELINES,
+    TUNED,
+    WITH_TUNING,
+    fit_pair_rivals,
+    label_baselines,
+    neuron_side,
+    pair_baselines,
+    position_baselines,
+)
+from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
     "BASELINES",
     "Best",
-    "FROM_EVERYTHING",
     "FROM_FUNCTION",
     "FittedGraph",
     "GRAPH_MODEL",
-    "LABEL_BASELINES",
-    "NEURON_MODELS",
+    "LATERAL",
     "NO_FUNCTION",
-    "POSITION_BASELINES",
     "Study",
     "TUNED",
     "WITH_TUNING",
@@ -28,11 +34,15 @@ __all__ = [
     "draws_of",
     "fit_pair_rivals",
     "is_graph_model",
+    "label_baselines",
+    "label_of",
     "load_graph",
     "make_study",
+    "neuron_side",
     "next_neurons",
     "next_pairs",
     "pair_baselines",
+    "position_baselines",
     "predict_neurons",
     "predict_pairs",
     "read_study",

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graphtwin.evaluation import EVERY, headline_subset
-from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
+from graphtwin.graph.runs.model_labels import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, is_graph_model
 
 # Task -> what is held out, and the metric that decides.
 JUDGED_BY = {
     "connectivity": ("axon", "average_precision"),
     "cell_type": ("neuron", "balanced_accuracy"),
     "layer": ("neuron", "balanced_accuracy"),
-    "depth": ("neuron", "r2"),
 }
-# Of models with the same score the first of these answers, then the first in the table.
-FIRST = (GRAPH_MODEL, NO_FUNCTION, FROM_EVERYTHING, FROM_FUNCTION)
+PLACE_JUDGED_BY = ("neuron", "r2")  # of depth, or of the axes that a source names
 
 
 @dataclass(frozen=True)
@@ -64,18 +62,28 @@ def best_models(metrics: pd.DataFrame) -> dict[str, Best]:
     Args:
         metrics: The run's table of metrics.
     """
-    return {task: found for task in JUDGED_BY if (found := _best(metrics, task)) is not None}
+    places = metrics.loc[(metrics["metric"] == PLACE_JUDGED_BY[1]) & (metrics["subset"] == "all"), "task"].unique()
+    judged = JUDGED_BY | dict.fromkeys(map(str, places), PLACE_JUDGED_BY)
+    return {task: found for task, (split, metric) in judged.items() if (found := _best(metrics, task, split, metric)) is not None}
 
 
-def _best(metrics: pd.DataFrame, task: str) -> Best | None:
-    split, metric = JUDGED_BY[task]
+def _place_among_equals(model: str) -> int:
+    """Of models with the same score that with the least number answers, then the first in the table: the graph model before others."""
+    first = (GRAPH_MODEL, NO_FUNCTION)
+    if model in first:
+        return first.index(model)
+    return 2 + (model == FROM_FUNCTION) if is_graph_model(model) else 4
+
+
+def _best(metrics: pd.DataFrame, task: str, split: str, metric: str) -> Best | None:
     subset = headline_subset(metrics, task, split)
     rows = metrics[(metrics["task"] == task) & (metrics["split"] == split) & (metrics["subset"] == subset) & (metrics["metric"] == metric)]
     rows = rows.dropna(subset="estimate")
     if rows.empty:
         return None
-    ties = rows["model"].map({model: -place for place, model in enumerate(reversed(FIRST), 1)}).fillna(0)
-    ordered = rows.assign(ties=ties).sort_values(["estimate", "ties"], ascending=[False, True], kind="stable")
+    ordered = rows.assign(ties=rows["model"].map(_place_among_equals)).sort_values(
+        ["estimate", "ties"], ascending=[False, True], kind="stable"
+    )
     first, second = ordered.iloc[0], ordered.iloc[1] if len(ordered) > 1 else None
     return Best(
         task=task,

@@ -14,9 +14,6 @@ from graphtwin import execute
 from graphtwin.artifacts import read_tensors
 from graphtwin.folders import require_as_written
 from graphtwin.graph.model import (
-    EVERYTHING,
-    FUNCTION,
-    Evidence,
     FittedNeurons,
     FittedPairs,
     predict_rows,
@@ -24,14 +21,10 @@ from graphtwin.graph.model import (
     restore_pairs,
 )
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, is_graph_model
-from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, depth_rival, fit_pair_rivals, label_rival
+from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, is_graph_model, label_of
+from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, fit_pair_rivals, label_rival, place_rival
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
-
-# The models of a run that answer for neurons, by what they may see.
-NEURON_MODELS: dict[str, tuple[Evidence, ...]] = {"function": FUNCTION, "everything": EVERYTHING}
-NETWORKS = {FROM_FUNCTION: "function", FROM_EVERYTHING: "everything"}  # label of a graph model of neurons -> its name above
 
 
 @dataclass(frozen=True)
@@ -40,15 +33,15 @@ class FittedGraph:
 
     Attributes:
         study: The data it was fitted on.
-        neurons: Fitted neuron networks by name: "function" and "everything"; none where the source has no labels.
-        pairs: The connectivity network, with function if that did better on held-out axons.
+        neurons: Fitted neuron networks by name, as in `Study.evidence`; none where the source has no labels.
+        pairs: The connectivity network, with function if that did better on held-out axons; None where connectivity was not scored.
         pairs_use_function: Whether it is the one with function.
         best: The model of each task that did best on what was held out, which answers.
     """
 
     study: Study
     neurons: dict[str, FittedNeurons]
-    pairs: FittedPairs
+    pairs: FittedPairs | None
     pairs_use_function: bool
     best: dict[str, Best]
 
@@ -70,23 +63,29 @@ class FittedGraph:
         with execute.threads(1):
             return fit_pair_rivals(self.study, self.study.pairs, models, self.pair_model.endswith(WITH_TUNING))
 
+    @property
+    def networks(self) -> dict[str, str]:
+        """Name in `neurons` of each graph model of neurons, by its label."""
+        return {label_of(evidence): name for name, evidence in self.study.evidence.items()}
+
     def neuron_model(self, task: str) -> str:
-        """Label of the model that answers for "cell_type", "layer" or "depth"."""
-        return self.best[task].model if task in self.best else FROM_EVERYTHING
+        """Label of the model that answers for "cell_type", "layer", or a task of `Study.places`."""
+        return self.best[task].model if task in self.best else list(self.networks)[-1]
 
     def probabilities(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows classes"]:
-        """Probability of each class of "cell_type" or "layer", for rows of `inputs` that have a function."""
-        if model in NETWORKS:
-            found: np.ndarray = getattr(predict_rows(self.neurons[NETWORKS[model]], rows), task)
+        """Probability of each class of "cell_type" or "layer", for rows of `inputs` that are asked about."""
+        if model in self.networks:
+            found: np.ndarray = getattr(predict_rows(self.neurons[self.networks[model]], rows), task)
             return found
         return label_rival(self.study, model, task)[rows]
 
-    def depths(self, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
-        """Mean and standard deviation of the depth (um), for rows of `inputs` that have a function."""
-        if model in NETWORKS:
-            found = predict_rows(self.neurons[NETWORKS[model]], rows)
-            return np.column_stack([found.position[:, 1], found.position_sd[:, 1]])
-        return depth_rival(self.study, model)[rows]
+    def places(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
+        """Mean and standard deviation of a task of `Study.places` (um), for rows of `inputs` that are asked about."""
+        axis = self.study.places[task]
+        if model in self.networks:
+            found = predict_rows(self.neurons[self.networks[model]], rows)
+            return np.column_stack([found.position[:, axis], found.position_sd[:, axis]])
+        return place_rival(self.study, model, axis)[rows]
 
 
 def load_graph(run: str | Path) -> FittedGraph:
@@ -104,10 +103,10 @@ def load_graph(run: str | Path) -> FittedGraph:
     settings = study.settings
     neurons = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, settings.neurons)
-        for name, evidence in NEURON_MODELS.items()
+        for name, evidence in study.evidence.items()
         if name in weights
     }
     with_function = bool(weights["pairs_use_function"])
     seen = study if with_function else study.without_function()
-    pairs = restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs)
+    pairs = restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs) if "pairs" in weights else None
     return FittedGraph(study, neurons, pairs, with_function, best_models(pd.read_parquet(run / "metrics.parquet")))

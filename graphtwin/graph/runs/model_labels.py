@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 GRAPH_MODEL = "graph model"
 NO_FUNCTION = f"{GRAPH_MODEL}, no function"
 FROM_FUNCTION = f"{GRAPH_MODEL}, function"
-FROM_EVERYTHING = f"{GRAPH_MODEL}, function + scan + synapses"
+
+
+def label_of(evidence: Sequence[str]) -> str:
+    """The graph model of neurons by what it may rest on, as in "graph model, function + scan + synapses".
+
+    Args:
+        evidence: Words for the evidence: function, scan and synapses, those that the source has.
+    """
+    return f"{GRAPH_MODEL}, {' + '.join(evidence)}"
 
 
 def draws_of(model: str) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from graphtwin.cortex import depth_is_below_pia
 from graphtwin.graph.runs.asked_ids import OF_NEURON, asked_nuclei
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
-from graphtwin.graph.runs.model_labels import FROM_EVERYTHING, FROM_FUNCTION
+from graphtwin.graph.runs.model_labels import FROM_FUNCTION, is_graph_model
 from graphtwin.graph.runs.study import Study
+from graphtwin.schema import DEPTH
 
 FREQUENCIES = "class frequencies"  # in place of a model's name, where a neuron has no function and the row is filled
 LABELS = ("cell_type", "layer")
@@ -25,9 +25,10 @@ def predict_neurons(
     materialization: int | None = None,
     fill_unknown: bool = False,
 ) -> pd.DataFrame:
-    """Cell type, layer and depth of neurons: the same rows in the same order, none dropped.
+    """Cell type, layer and place of neurons: the same rows in the same order, none dropped.
 
-    Each is of the model that did best on held-out neurons (balanced accuracy; R2 of depth), the baselines among the candidates:
+    The place is the depth where the source has one, else that along every axis that it names. Each is of the model that did best on
+    held-out neurons (balanced accuracy; R2 of a place), the baselines among the candidates:
     `graphtwin.graph.load(run).best` says which, and by how much. A baseline is fitted again from the tables in the run folder.
 
     Args:
@@ -35,36 +36,49 @@ def predict_neurons(
         neurons: Neurons to predict: nucleus_id; or pt_root_id or root_id with their materialization.
         origin: Name of the place that the neurons come from, for errors.
         materialization: Materialization that the root ids belong to; None for nucleus ids, and where the run knows of one only.
-        fill_unknown: Give neurons that the run does not know, or that have no function, the class frequencies and the mean depth of those
+        fill_unknown: Give neurons that the run does not know, or that have no function, the class frequencies and the mean place of those
             that were learned from, in place of nothing.
 
     Returns:
         The id column; cell_type and layer with `_probability`, and probability_<class> for every class (classes count equally); depth_um
-        with depth_um_sd; `_model` of each of the three; the same from function alone, by the graph model (`_from_function`); evidence: what
-        the prediction rests on; fitted_on: whether labels of the neuron itself were fitted on; note.
+        with depth_um_sd, or <axis>_um alike; `_model` of each; the same from function alone, by the graph model (`_from_function`), where
+        the source has function; evidence: what the prediction rests on; fitted_on: whether labels of the neuron itself were fitted on;
+        note.
     """
     graph = run if isinstance(run, FittedGraph) else load_graph(run)
     (ids,), keys = asked_nuclei(graph.study.cortex, neurons, OF_NEURON, materialization, origin)
     study = graph.study
     rows = study.inputs.rows(ids)
-    usable = (rows >= 0) & np.append(study.inputs.has_function, False)[rows]
-    models = {task: graph.neuron_model(task) for task in (*LABELS, "depth")}
+    usable = (rows >= 0) & np.append(study.inputs.subjects, False)[rows]
+    models = {task: graph.neuron_model(task) for task in (*LABELS, *_places(study))}
     best = _columns(graph, models, rows, usable, fill_unknown)
-    alone = _columns(graph, dict.fromkeys(models, FROM_FUNCTION), rows, usable, fill_unknown)
     chosen = {f"{task}_model": _said_model(study, task, model, usable, fill_unknown) for task, model in models.items()}
-    short = {f"{name}_from_function": alone[name] for name in (*LABELS, "depth_um", "depth_um_sd")}
+    columns = [*LABELS, *(f"{task}_um{end}" for task in _places(study) for end in ("", "_sd"))]
+    alone = _columns(graph, dict.fromkeys(models, FROM_FUNCTION), rows, usable, fill_unknown) if study.has_function else {}
+    short = {f"{name}_from_function": alone[name] for name in columns if name in alone}
     table = pd.DataFrame({keys[0]: neurons[keys[0]].to_numpy() if len(neurons) else ids} | best | chosen | short)
+    unbounded = np.any([np.isnan(best[f"{task}_um_sd"]) for task in _places(study)], axis=0)
     return table.assign(
         evidence=_evidence(study, models, rows, usable, fill_unknown),
         fitted_on=np.append(_labels_seen(study) != "", False)[rows],
-        note=_neuron_notes(study, rows, usable, np.isnan(best["depth_um_sd"]), keys[0], fill_unknown),
+        note=_neuron_notes(study, rows, usable, unbounded, keys[0], fill_unknown),
     )
+
+
+def _places(study: Study) -> list[str]:
+    """The tasks of position: depth where the source has one, also where no position is known; else the axes that the source names."""
+    return list(study.places) or ([DEPTH] if DEPTH in study.axes else list(study.axes))
+
+
+def _is_learned(study: Study, task: str) -> bool:
+    """Whether the run had enough labels of a task."""
+    return ("position" if task in study.axes else task) in study.tasks
 
 
 def _columns(
     graph: FittedGraph, models: dict[str, str], rows: Int[np.ndarray, " rows"], usable: Bool[np.ndarray, " rows"], fill_unknown: bool
 ) -> dict[str, np.ndarray]:
-    """Predictions of each task by its model where a neuron has a function; elsewhere nothing, or what neurons are like overall."""
+    """Predictions of each task by its model for neurons that can be asked about; elsewhere nothing, or what neurons are like overall."""
     inputs, n = graph.study.inputs, len(rows)
     columns: dict[str, np.ndarray] = {}
     for task in LABELS:
@@ -72,7 +86,7 @@ def _columns(
             columns |= {task: np.full(n, None, dtype=object), f"{task}_probability": np.full(n, np.nan)}
             continue
         codes, classes = graph.study.classes(task)
-        members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes)).astype(np.float64)
+        members = np.bincount(codes[inputs.subjects & (codes >= 0)], minlength=len(classes)).astype(np.float64)
         probability = np.tile(members / max(members.sum(), 1.0) if fill_unknown else np.nan, (n, 1 if fill_unknown else len(classes)))
         probability[usable] = graph.probabilities(task, models[task], rows[usable])
         known = np.isfinite(probability).all(axis=1)
@@ -80,27 +94,29 @@ def _columns(
         columns[task][known] = np.array(classes, dtype=object)[probability[known].argmax(1)]
         columns[f"{task}_probability"] = probability.max(axis=1, initial=-np.inf) if n == 0 else probability.max(axis=1)
         columns |= {f"probability_{value}": probability[:, index] for index, value in enumerate(classes)}
-    columns |= dict(zip(("depth_um", "depth_um_sd"), _depths(graph, models["depth"], rows, usable, fill_unknown).T, strict=True))
+    for task in _places(graph.study):
+        found = _place(graph, task, models[task], rows, usable, fill_unknown)
+        columns |= dict(zip((f"{task}_um", f"{task}_um_sd"), found.T, strict=True))
     return columns
 
 
-def _depths(
-    graph: FittedGraph, model: str, rows: Int[np.ndarray, " rows"], usable: Bool[np.ndarray, " rows"], fill_unknown: bool
+def _place(
+    graph: FittedGraph, task: str, model: str, rows: Int[np.ndarray, " rows"], usable: Bool[np.ndarray, " rows"], fill_unknown: bool
 ) -> Float[np.ndarray, "rows 2"]:
-    """Mean and standard deviation of the depth of each row (um)."""
+    """Mean and standard deviation of the place of each row along an axis (um)."""
     found = np.full((len(rows), 2), np.nan)
     if "position" not in graph.study.tasks:
         return found
     if fill_unknown:
-        depth = graph.study.inputs.position[graph.study.inputs.has_function, 1]
-        found[:] = np.nanmean(depth), np.nanstd(depth)
-    found[usable] = graph.depths(model, rows[usable])
+        place = graph.study.inputs.position[graph.study.inputs.subjects, graph.study.places[task]]
+        found[:] = np.nanmean(place), np.nanstd(place)
+    found[usable] = graph.places(task, model, rows[usable])
     return found
 
 
 def _said_model(study: Study, task: str, model: str, usable: Bool[np.ndarray, " rows"], fill_unknown: bool) -> np.ndarray:
     """Name of what gave each row's prediction of a task; empty where there is none."""
-    if ("position" if task == "depth" else task) not in study.tasks:
+    if not _is_learned(study, task):
         return np.full(len(usable), "", dtype=object)
     return np.where(usable, model, FREQUENCIES if fill_unknown else "").astype(object)
 
@@ -109,11 +125,11 @@ def _evidence(
     study: Study, models: dict[str, str], rows: Int[np.ndarray, " rows"], usable: Bool[np.ndarray, " rows"], fill_unknown: bool
 ) -> np.ndarray:
     """The evidence that each prediction rests on, in words; by task where tasks differ."""
-    learned = {task: model for task, model in models.items() if ("position" if task == "depth" else task) in study.tasks}
+    learned = {task: model for task, model in models.items() if _is_learned(study, task)}
     if not learned:
         return np.full(len(rows), "none")
     wired = np.append(study.graph.wired, False)[rows]
-    words = {task: _rests_on(model, wired) for task, model in learned.items()}
+    words = {task: _rests_on(study, model, wired) for task, model in learned.items()}
     together = np.array(
         [
             said[0] if len(set(said)) == 1 else "; ".join(f"{task.replace('_', ' ')}: {of}" for task, of in zip(words, said, strict=True))
@@ -124,10 +140,12 @@ def _evidence(
     return np.where(usable, together, FREQUENCIES if fill_unknown else "none").astype(object)
 
 
-def _rests_on(model: str, wired: Bool[np.ndarray, " rows"]) -> list[str]:
-    if model == FROM_EVERYTHING:
-        return ["function + scan + synapses" if linked else "function + scan" for linked in wired]
-    return [{"majority": FREQUENCIES, "scan alone": "scan"}.get(model, "function")] * len(wired)
+def _rests_on(study: Study, model: str, wired: Bool[np.ndarray, " rows"]) -> list[str]:
+    if is_graph_model(model) and model != FROM_FUNCTION:
+        said = study.evidence["everything"]
+        return [" + ".join(word for word in said if linked or word != "synapses") or FREQUENCIES for linked in wired]
+    otherwise = "function" if study.has_function else "synapses"
+    return [{"majority": FREQUENCIES, "scan alone": "scan"}.get(model, otherwise)] * len(wired)
 
 
 def _labels_seen(study: Study) -> np.ndarray:
@@ -154,10 +172,8 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, unbounded:
         notes[row] = f"{notes[row]}; {fitted}" if notes[row] else fitted
     if "position" in study.tasks:
         for row in np.flatnonzero(usable & unbounded):
-            bar = "no error bar of depth: too few neurons were kept back from the fit to set its width"
+            bar = f"no error bar of {' and '.join(_places(study))}: too few neurons were kept back from the fit to set its width"
             notes[row] = f"{notes[row]}; {bar}" if notes[row] else bar
     absent = [task.replace("_", " ") for task in (*LABELS, "position") if task not in study.tasks]
     lacking = [f"no {task}: the run had too few labels" for task in absent]
-    if "position" in study.tasks and not depth_is_below_pia(study.cortex.funnel):
-        lacking.append("depth_um is a place along y: the source declares no pia")
     return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)

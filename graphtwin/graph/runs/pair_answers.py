@@ -44,8 +44,13 @@ def predict_pairs(
         those that the model was fitted on, so that its probability is no prediction of something unseen; note: empty, or what is not known.
     """
     graph = run if isinstance(run, FittedGraph) else load_graph(run)
-    ids, keys = asked_nuclei(graph.study.cortex, pairs, OF_PAIR, materialization, origin)
     study = graph.study
+    if graph.pairs is None:
+        raise ValueError(
+            f"{origin}: the run scored no connectivity at materialization {study.wired_at} (its metrics.json says why), so that it has no "
+            "model of pairs. Ask it of neurons."
+        )
+    ids, keys = asked_nuclei(study.cortex, pairs, OF_PAIR, materialization, origin)
     rows = [study.inputs.rows(values) for values in ids]
     known = (rows[0] >= 0) & (rows[1] >= 0)
     filled = (study.pairs.prevalence, float(study.pairs.size.data.mean())) if fill_unknown else (np.nan, np.nan)
@@ -70,6 +75,7 @@ def _answered(
     graph: FittedGraph, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
 ) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]:
     """Probability by the best model, and expected size by the graph model."""
+    assert graph.pairs is not None  # refused before
     probability, size = pair_probabilities(graph.pairs, pre, post)
     if graph.pair_rival is not None:
         (probability,) = graph.pair_rival(pre, post).values()
@@ -110,7 +116,7 @@ def _pair_notes(study: Study, rows: list[np.ndarray], keys: list[str], fill_unkn
     """Words for what is unknown of each pair; empty where nothing is."""
     inputs = study.inputs
     placed = np.append(np.isfinite(inputs.position).all(1), True)
-    queried = np.append(study.graph.queried_targets(study.materialization), True)
+    queried = np.append(study.graph.queried_targets(study.wired_at), True)
     by_root = " (its root id belongs to no nucleus, to several, or to none of the run)" if "root_id" in keys[0] else ""
     given = "overall rate given" if fill_unknown else "left empty"
     remarks = [

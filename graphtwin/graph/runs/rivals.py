@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 from scipy.spatial.distance import cdist
 
 from graphtwin.evaluation import (
@@ -23,6 +23,7 @@ from graphtwin.evaluation import (
     fit_position_baseline,
 )
 from graphtwin.graph.data import PairSet
+from graphtwin.graph.runs.partner_features import partner_features
 from graphtwin.graph.runs.study import Study
 from graphtwin.tuning import describe_tuning, direction_degrees, function_correlation, orientation_difference, signal_correlation
 
@@ -46,6 +47,35 @@ POSITION_BASELINES: dict[PositionModel, str] = {
 def pair_baselines(study: Study) -> tuple[PairModel, ...]:
     """The baselines that a study can have: exposure is one where the source has exposures."""
     return tuple(model for model in BASELINES if model != "exposure" or study.pairs.exposed is not None)
+
+
+WORD, OF_PARTNERS = ", function", ", partners"  # endings of the labels of baselines of neurons: what they read
+
+
+def label_baselines(study: Study) -> dict[LabelModel, str]:
+    """The baselines of labels and what they are called: on partners where the source has no function; none of scans where there is one."""
+    return {model: _called(study, label) for model, label in LABEL_BASELINES.items() if model != "scan" or study.has_scans}
+
+
+def position_baselines(study: Study) -> dict[PositionModel, str]:
+    """The baselines of positions, as `label_baselines`, in the same order."""
+    return {model: _called(study, label) for model, label in POSITION_BASELINES.items() if model != "scan" or study.has_scans}
+
+
+def _called(study: Study, label: str) -> str:
+    return label if study.has_function else label.replace(WORD, OF_PARTNERS)
+
+
+def neuron_side(study: Study, rows: Int[np.ndarray, " rows"], shown: Bool[np.ndarray, " neurons"]) -> NeuronSide:
+    """What baselines read of some neurons: their function, or what their partners tell where the source has no function; and their scan.
+
+    Args:
+        study: The study.
+        rows: Rows of `inputs`.
+        shown: Which neurons may tell their labels to their partners.
+    """
+    features = study.inputs.function.astype(np.float64) if study.has_function else partner_features(study, shown)
+    return NeuronSide(features[rows], study.scan[rows])
 
 
 PairRivals = Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], dict[str, Float[np.ndarray, " pairs"]]]
@@ -127,36 +157,37 @@ def _of_directions(responses: np.ndarray, columns: list[str], pre: np.ndarray, p
 
 
 def label_rival(study: Study, label: str, task: str) -> Float[np.ndarray, "neurons classes"]:
-    """Probability of each class by a baseline fitted on all labelled functional neurons; a row a neuron of `inputs`, NaN without function.
+    """Probability of each class by a baseline fitted on all labelled neurons, NaN for neurons that are not asked about.
 
     Args:
-        study: The study, whose functional neurons are learned from and answered for.
-        label: Label of the baseline, one of `LABEL_BASELINES`.
+        study: The study, whose neurons are learned from and answered for.
+        label: Label of the baseline, one of `label_baselines`.
         task: Name of the label task: "layer" or "cell_type".
     """
-    model = next(name for name, said in LABEL_BASELINES.items() if said == label)
-    rows, side = _functional(study)
+    model = next(name for name, said in label_baselines(study).items() if said == label)
+    rows, side = _subjects(study)
     codes, classes = study.classes(task)
     found = np.full((len(codes), len(classes)), np.nan)
     found[rows] = fit_label_baseline(model, side, codes[rows], side, len(classes), study.settings.seed)
     return found
 
 
-def depth_rival(study: Study, label: str) -> Float[np.ndarray, "neurons 2"]:
-    """Mean and standard deviation of the depth (um) by a baseline; see `label_rival`.
+def place_rival(study: Study, label: str, axis: int) -> Float[np.ndarray, "neurons 2"]:
+    """Mean and standard deviation of the place along an axis (um) by a baseline; see `label_rival`.
 
     Args:
-        study: The study, whose functional neurons are learned from and answered for.
-        label: Label of the baseline, one of `POSITION_BASELINES`.
+        study: The study, whose neurons are learned from and answered for.
+        label: Label of the baseline, one of `position_baselines`.
+        axis: Column of `inputs.position`.
     """
-    model = next(name for name, said in POSITION_BASELINES.items() if said == label)
-    rows, side = _functional(study)
+    model = next(name for name, said in position_baselines(study).items() if said == label)
+    rows, side = _subjects(study)
     found = np.full((len(study.inputs.nucleus_id), 2), np.nan)
-    found[rows] = np.column_stack(fit_position_baseline(model, side, study.inputs.position[rows, 1], side, study.settings.seed))
+    found[rows] = np.column_stack(fit_position_baseline(model, side, study.inputs.position[rows, axis], side, study.settings.seed))
     return found
 
 
-def _functional(study: Study) -> tuple[Int[np.ndarray, " rows"], NeuronSide]:
-    """Rows of the functional neurons, and what the baselines read of them."""
-    rows = np.flatnonzero(study.inputs.has_function)
-    return rows, NeuronSide(study.inputs.function[rows].astype(np.float64), study.inputs.scan[rows])
+def _subjects(study: Study) -> tuple[Int[np.ndarray, " rows"], NeuronSide]:
+    """Rows of the neurons that are asked about, and what the baselines read of them."""
+    rows = np.flatnonzero(study.inputs.subjects)
+    return rows, neuron_side(study, rows, np.ones(len(study.inputs.subjects), dtype=bool))

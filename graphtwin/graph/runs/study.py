@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphtwin.config import load_config
 from graphtwin.cortex import Cortex
+from graphtwin.evaluation import tile_side_um
 from graphtwin.graph.data import (
     MIN_MEMBERS,
     CorticalGraph,
@@ -27,15 +28,17 @@ from graphtwin.graph.data import (
     synapse_edges,
     within_reach,
 )
+from graphtwin.graph.model import Evidence
 from graphtwin.graph.settings import Settings
 from graphtwin.parallel import device_of
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import DEPTH, UNIT_KEY
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
 TABLES = (
-    *("neurons", "units", "function", "function_columns", "orientations"),
+    *("neurons", "units", "function", "function_columns", "orientations", "axes"),
     *("root_ids", "synapses", "queried", "funnel", "exposure", "ceiling"),
 )
+LATERAL = "lateral"  # name of the task of the places beside depth
 
 
 @dataclass(frozen=True)
@@ -43,25 +46,83 @@ class Study:
     """A cortex with its functional features, as the fits read it.
 
     Attributes:
-        features: Functional features, one row a nucleus: keys, reliability, feature_*.
-        materialization: Materialization whose pairs are predicted.
+        features: Functional features, one row a nucleus: keys, reliability, feature_*; no row where the source has no function.
+        materialization: Materialization whose pairs are predicted; None where the source has no wiring.
     """
 
     settings: Settings
     cortex: Cortex
     features: pd.DataFrame
-    materialization: int
+    materialization: int | None
 
     @cached_property
     def inputs(self) -> NodeInputs:
         """Tensors of all neurons that take part; classes that cannot be learned count as unknown."""
-        return learnable(node_inputs(self.cortex, self.features))
+        least = self.settings.min_members
+        return learnable(node_inputs(self.cortex, self.features, least), least)
+
+    @property
+    def has_function(self) -> bool:
+        """Whether any neuron has a function."""
+        return bool(self.inputs.has_function.any())
+
+    @property
+    def is_wired(self) -> bool:
+        """Whether the source tells who contacts whom."""
+        return self.materialization is not None
+
+    @property
+    def has_scans(self) -> bool:
+        """Whether there are several scans, to be told apart or held out."""
+        return len(self.inputs.scans) > 1
+
+    @property
+    def scan(self) -> Int[np.ndarray, " neurons"]:
+        """Number of each neuron's scan; 0 for all where the source has no function."""
+        return self.inputs.scan.clip(min=0) if not self.has_function else self.inputs.scan
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the three axes of positions."""
+        return tuple(self.cortex.axes["axis"])
+
+    @property
+    def cut(self) -> list[int]:
+        """Axes along which tissue is cut into blocks and tiles: those beside depth, all where none is depth."""
+        return [place for place, name in enumerate(self.axes) if name != DEPTH]
+
+    @cached_property
+    def tile_side_um(self) -> float:
+        """Side of the tiles of tissue whose neurons are resampled together, um."""
+        return tile_side_um(self.inputs.position[:, self.cut])
+
+    @cached_property
+    def spread_axes(self) -> dict[str, int]:
+        """Axes along which the neurons that are asked about do not all lie at one place, and their columns in `inputs.position`."""
+        place = self.inputs.position[self.labelled("position") & self.inputs.subjects]
+        return {name: axis for axis, name in enumerate(self.axes) if len(place) and np.ptp(place[:, axis]) > 0}
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Tasks of position that verdicts and predictions are about, and their axes: depth where there is one, else every axis."""
+        return {name: axis for name, axis in self.spread_axes.items() if name == DEPTH or DEPTH not in self.axes}
+
+    @property
+    def evidence(self) -> dict[str, tuple[Evidence, ...]]:
+        """What each model of neurons may rest on: "function" alone, and "everything" that the source has beside it."""
+        function: tuple[Evidence, ...] = ("function",) if self.has_function else ()
+        others: tuple[Evidence, ...] = (*(("scan",) if self.has_scans else ()), *(("synapses",) if self.is_wired else ()))  # type: ignore[assignment]
+        found = {"function": function, "everything": (*function, *others) if others else ()}
+        return {name: evidence for name, evidence in found.items() if evidence}
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks among cell_type, layer and position whose labels enough functional neurons have to be learned."""
-        placed = int((self.labelled("position") & self.inputs.has_function).sum())
-        there = {"cell_type": self.inputs.cell_types, "layer": self.inputs.layers, "position": placed >= MIN_MEMBERS}
+        """The tasks among cell_type, layer and position whose labels enough neurons have to be learned, if anything is to tell them by."""
+        if not self.evidence:
+            return ()
+        placed = int((self.labelled("position") & self.inputs.subjects).sum())
+        spread = placed >= MIN_MEMBERS and bool(self.spread_axes)
+        there = {"cell_type": self.inputs.cell_types, "layer": self.inputs.layers, "position": spread}
         return tuple(task for task, enough in there.items() if enough)
 
     def classes(self, task: str) -> tuple[Int[np.ndarray, " neurons"], tuple[str, ...]]:
@@ -97,13 +158,23 @@ class Study:
 
     @cached_property
     def pairs(self) -> PairSet:
-        """Observed axons and queried cells of the target materialization."""
-        return pair_set(self.graph, self.materialization)
+        """Observed axons and queried cells of the target materialization; an error where the source has no wiring."""
+        return pair_set(self.graph, self.wired_at)
+
+    @property
+    def wired_at(self) -> int:
+        """The materialization whose pairs are predicted; an error where the source has no wiring."""
+        if self.materialization is None:
+            raise ValueError(
+                "run: its source has no wiring (tables of roles synapses and queried_post), so that nothing can be said of pairs. "
+                "Add these tables and run again."
+            )
+        return self.materialization
 
     @cached_property
-    def functional_axons(self) -> Bool[np.ndarray, " axons"]:
-        """Which observed axons belong to functional neurons: those are evaluated."""
-        return self.inputs.has_function[self.pairs.pre]
+    def scored_axons(self) -> Bool[np.ndarray, " axons"]:
+        """Which observed axons are evaluated: those of functional neurons, or all of them where the source has no function."""
+        return self.inputs.subjects[self.pairs.pre]
 
     @cached_property
     def units(self) -> pd.DataFrame:
@@ -156,11 +227,14 @@ def make_study(settings: Settings, cortex: Cortex, embeddings: pd.DataFrame) -> 
     Args:
         settings: Settings of the run.
         cortex: The joined tables.
-        embeddings: The embeddings table, learned or brought.
+        embeddings: The embeddings table, learned or brought; without a row where the source has no function.
     """
+    chosen = target_materialization(settings, cortex)
+    if embeddings.empty:
+        return Study(settings, cortex, embeddings[[*UNIT_KEY, "nucleus_id", "reliability"]], chosen)
     features = node_features(cortex.units, embeddings, cortex.orientations, cortex.function)
     features = features.assign(reliability=embeddings["reliability"].to_numpy(np.float64))
-    return Study(settings, cortex, speaking_units(features, origin="embedded units"), target_materialization(settings, cortex))
+    return Study(settings, cortex, speaking_units(features, origin="embedded units"), chosen)
 
 
 def study_files(run: Path) -> list[Path]:
@@ -179,16 +253,20 @@ def read_study(run: Path) -> Study:
     return make_study(settings, cortex, pd.read_parquet(run / "embeddings.parquet"))
 
 
-def learnable(inputs: NodeInputs) -> NodeInputs:
+def learnable(inputs: NodeInputs, min_members: int) -> NodeInputs:
     """The inputs without classes that cannot be learned and held out: their neurons count as unknown.
 
-    A class is kept that MIN_MEMBERS neurons with a function have, and only beside another one: of a single class there is nothing to tell.
+    A class is kept only beside another one: of a single class there is nothing to tell.
+
+    Args:
+        inputs: All neurons with their classes.
+        min_members: Least number of neurons, of those that are asked about, in a class.
     """
     kept = {}
     for task, classes in (("cell_type", inputs.cell_types), ("layer", inputs.layers)):
         codes = getattr(inputs, task)
-        members = np.bincount(codes[inputs.has_function & (codes >= 0)], minlength=len(classes))
-        enough = np.flatnonzero(members >= MIN_MEMBERS)
+        members = np.bincount(codes[inputs.subjects & (codes >= 0)], minlength=len(classes))
+        enough = np.flatnonzero(members >= min_members)
         enough = enough if len(enough) > 1 else enough[:0]
         code_of = np.full(len(classes) + 1, -1)  # the last entry answers for -1
         code_of[enough] = np.arange(len(enough))
@@ -196,13 +274,13 @@ def learnable(inputs: NodeInputs) -> NodeInputs:
     return replace(inputs, **kept)
 
 
-def target_materialization(settings: Settings, cortex: Cortex) -> int:
-    """The materialization asked for, or the one with the most observed pairs; an error where it has none."""
+def target_materialization(settings: Settings, cortex: Cortex) -> int | None:
+    """The materialization asked for, or the one with the most observed pairs; None where the source has none and none is asked for."""
     counts = cortex.synapses["materialization"].value_counts()
     chosen = settings.materialization
-    if chosen is None and len(counts):
-        return int(counts.index[0])
-    if chosen is None or chosen not in counts.index:
+    if chosen is None:
+        return int(counts.index[0]) if len(counts) else None
+    if chosen not in counts.index:
         raise ValueError(
             f"materialization {chosen}: no synaptic pairs in the source, which has {sorted(map(int, counts.index))}. "
             "Set materialization to one of these, or add its synapse table."

@@ -24,6 +24,9 @@ class Settings(RunConfig):
     )
     reach_um: float | None = Field(None, gt=0, description="Distance of somata up to which a pair can meet, micrometres (exposure reach).")
     ceiling: Path | None = Field(None, description="TOML of another animal of the same neurons, whose wiring is the ceiling.")
+    min_members: int = Field(
+        20, ge=2, description="Least number of neurons in a cell type or layer that is learned; labels of smaller ones count as unknown."
+    )
     axon_folds: int = Field(3, ge=2, description="Folds of axons, each held out once.")
     neuron_folds: int = Field(4, ge=2, description="Folds of neurons, each held out once.")
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")

@@ -10,17 +10,25 @@ import pandas as pd
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.folders import WORK
 from graphtwin.graph.model import fit_neurons, fit_pairs, weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs import NEURON_MODELS, Study
+from graphtwin.graph.runs import Study
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 
 NEURONS, PAIRS = "final neurons", "final pairs"
 PAIR_VARIANTS = {True: "as is", False: "no function"}  # names of the fits of pairs, by whether pairs are predicted with function
 
 
-def final_jobs() -> list[Job]:
-    """Fits on all labelled neurons and all observed axons."""
-    of_neurons = [Job(JobKey(NEURONS, "graph", variant), fit_final_neurons, 6) for variant in NEURON_MODELS]
-    return [*of_neurons, *(Job(JobKey(PAIRS, "graph", variant), fit_final_pairs, 12) for variant in PAIR_VARIANTS.values())]
+def final_jobs(study: Study, neurons: bool, pairs: bool) -> list[Job]:
+    """Fits on all labelled neurons and all observed axons.
+
+    Args:
+        study: The study, whose function and wiring say which fits there are.
+        neurons: Whether a task of neurons is scored.
+        pairs: Whether connectivity is scored.
+    """
+    variants = PAIR_VARIANTS.values() if study.has_function else [PAIR_VARIANTS[True]]
+    of_neurons = [Job(JobKey(NEURONS, "graph", variant), fit_final_neurons, 6) for variant in study.evidence]
+    of_pairs = [Job(JobKey(PAIRS, "graph", variant), fit_final_pairs, 12) for variant in variants]
+    return [*(of_neurons if neurons else []), *(of_pairs if pairs else [])]
 
 
 def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
@@ -31,7 +39,7 @@ def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
         study.inputs,
         study.all_edges,
         everyone,
-        NEURON_MODELS[key.variant],
+        study.evidence[key.variant],
         settings.neurons,
         settings.seed,
         f"final {key.variant}",
@@ -58,10 +66,10 @@ def save_graph(folder: Path, results: Results, function: bool) -> Path:
 
     Args:
         folder: Folder of the run.
-        results: Tables of all jobs that were done; a source without labels has final fits of pairs alone.
+        results: Tables of all jobs that were done; a source without labels has final fits of pairs alone, one without wiring of neurons.
         function: Whether pairs are predicted with function: where that did better on held-out axons.
     """
-    keys = {variant: JobKey(NEURONS, "graph", variant) for variant in NEURON_MODELS}
+    keys = {variant: JobKey(NEURONS, "graph", variant) for variant in ("function", "everything")}
     keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
     parts = {name: read_tensors(folder / WORK / f"{key.stem}.pt") for name, key in keys.items() if key in results}
     return write_tensors(parts | {"pairs_use_function": function}, folder / "graph.pt")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, headline_subset, judge
-from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
-from graphtwin.pipeline.graph.held_out_scores import PERMUTATIONS
+from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, is_graph_model
+from graphtwin.pipeline.graph.held_out_scores import OF_FUNCTION, WITHIN_SCAN
 from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
@@ -34,16 +34,31 @@ class Asked:
     what: str
 
 
-# Models of function never see the scan, whose depth was chosen: they are asked to tell neurons of one scan apart.
-ASKED = [
-    Asked("cell_type", "neuron", "balanced_accuracy_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
-    Asked("layer", "neuron", "balanced_accuracy_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
-    Asked("depth", "neuron", "r2_within_scan", FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"),
+OF_PAIRS = [
     Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, WITHOUT_FUNCTION, "function", "function"),
     Asked("connectivity", "axon", "auc", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
     Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
     Asked("connectivity", "axon", "average_precision", "boosting + tuning", ("boosting",), "function", "tuning similarity (function)"),
 ]
+
+
+def _of_neurons(metrics: pd.DataFrame) -> list[Asked]:
+    """The questions about neurons: what function tells of each task, or where the source has none what partners tell.
+
+    Models of function never see the scan, whose place was chosen: where there are several they tell neurons of one scan apart.
+    """
+    there = metrics[(metrics["split"] == "neuron") & (metrics["subset"] == "all") & metrics["model"].map(is_graph_model)]
+    places = [str(task) for task in there.loc[there["metric"].str.startswith("r2"), "task"].unique() if task != LATERAL]
+    found = []
+    for task in ("cell_type", "layer", *places):
+        rows, plain = there[there["task"] == task], "r2" if task in places else "balanced_accuracy"
+        metric = f"{plain}{WITHIN_SCAN}" if (rows["metric"] == f"{plain}{WITHIN_SCAN}").any() else plain
+        if (rows["model"] == FROM_FUNCTION).any():
+            found.append(Asked(task, "neuron", metric, FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"))
+        else:
+            models = map(str, rows["model"].unique())
+            found += [Asked(task, "neuron", metric, model, ("majority",), "structure", "what partners tell") for model in models]
+    return found
 
 
 def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFrame) -> list[Verdict]:
@@ -55,15 +70,17 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
         nulls: The graph model's metrics where function was permuted, as `null_table` returns them.
     """
     found = []
-    for asked in ASKED:
+    for asked in [*_of_neurons(metrics), *OF_PAIRS]:
         scored = _rows(metrics, asked).set_index("model")["estimate"]
+        if asked.about == "function" and asked.first == GRAPH_MODEL and NO_FUNCTION not in scored:
+            continue  # a source without function
         there = [name for name in asked.lacking if np.isfinite(scored.get(name, np.nan))]
         if asked.first not in scored or not there:
             continue
         best = (min if asked.metric in LOWER_IS_BETTER else max)(there, key=scored.__getitem__)
         row = _rows(differences, asked).set_index("model", drop=False).loc[f"{asked.first} - {best}"]
         same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
-        same = same[same["null"].isin(PERMUTATIONS if asked.about == "function" else ())]
+        same = same[same["null"].str.startswith(OF_FUNCTION) & (asked.about == "function")]
         null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
         found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what))
     return found

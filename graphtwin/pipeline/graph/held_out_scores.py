@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from graphtwin.evaluation import (
     EVERY,
     WITHIN_EXPOSURE,
+    About,
     ScoreDesign,
     Scores,
     Verdict,
@@ -22,7 +24,7 @@ from graphtwin.evaluation import (
     score_positions,
     tiles,
 )
-from graphtwin.graph.runs import BASELINES, FROM_EVERYTHING, FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, Study, best_models
+from graphtwin.graph.runs import BASELINES, FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, Study, best_models, is_graph_model
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey, Results
@@ -31,23 +33,10 @@ from graphtwin.statistics import cluster_counts, cluster_rows, resampled
 PERMUTED = "embeddings permuted within layer and scan"
 PERMUTED_IN_SCAN = "embeddings permuted within scan"  # where the layer, or what goes with it, is what is predicted
 REWIRED = "degree-preserving rewiring"
-PERMUTATIONS = (PERMUTED, PERMUTED_IN_SCAN)
+OF_FUNCTION = "embeddings permuted"  # how the names of nulls begin in which function is permuted; of one scan no scan is spoken of
 LABEL_NULLS = ("balanced_accuracy", "balanced_accuracy_within_scan")  # metrics of labels that are told of permuted function
-DEPTH_NULLS = ("r2", "r2_within_scan")
-LABEL_PAIRS = [
-    (FROM_FUNCTION, "majority"),
-    (FROM_FUNCTION, "scan alone"),
-    (FROM_FUNCTION, "logistic, function"),
-    (FROM_FUNCTION, "boosting, function"),
-    (FROM_EVERYTHING, "scan alone"),
-]
-POSITION_PAIRS = [
-    (FROM_FUNCTION, "majority"),
-    (FROM_FUNCTION, "scan alone"),
-    (FROM_FUNCTION, "ridge, function"),
-    (FROM_FUNCTION, "boosting, function"),
-    (FROM_EVERYTHING, "scan alone"),
-]
+PLACE_NULLS = ("r2", "r2_within_scan")
+WITHIN_SCAN = "_within_scan"  # ending of metrics that compare neurons of one scan
 PAIR_PAIRS = [
     (GRAPH_MODEL, "exposure"),
     (GRAPH_MODEL, "boosting"),
@@ -62,7 +51,7 @@ SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tun
 
 
 def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics and paired differences of cell type, layer, depth and lateral position, for every split.
+    """Metrics and paired differences of cell type, layer and places, for every split.
 
     Args:
         study: The study, which tells classes and scans.
@@ -74,11 +63,27 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
     for task, table in labels.items():
         for split, found in _plain(table).groupby("split", sort=False):
             scores = _label_scores(study, task, str(split), found)
-            _collect(scores, LABEL_PAIRS, metrics, differences)
+            _collect(scores, _neuron_pairs(scores), metrics, differences)
     for (split, target), found in _plain(positions).groupby(["split", "target"], sort=False):
         scores = _position_scores(study, str(split), str(target), found)
-        _collect(scores, POSITION_PAIRS, metrics, differences)
+        _collect(scores, _neuron_pairs(scores), metrics, differences)
     return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
+
+
+def _neuron_pairs(scores: Scores) -> list[tuple[str, str]]:
+    """Models of neurons that are compared: the graph model from least evidence with every baseline, that from more with the scan alone."""
+    graph = [model for model in scores.values if is_graph_model(model)]
+    least = FROM_FUNCTION if FROM_FUNCTION in graph else graph[0] if graph else ""
+    baselines = [model for model in scores.values if not is_graph_model(model)]
+    return [*((least, model) for model in baselines), *((model, "scan alone") for model in graph if model != least)]
+
+
+def _of_scans(study: Study, scores: Scores) -> Scores:
+    """The scores without those within scans where there is one scan, or none."""
+    if study.has_scans:
+        return scores
+    kept = {model: {name: value for name, value in of.items() if not name.endswith(WITHIN_SCAN)} for model, of in scores.values.items()}
+    return replace(scores, values=kept)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,23 +107,23 @@ def _label_scores(study: Study, task: str, split: str, found: pd.DataFrame, n_re
     by_model = _wide(found)
     first = next(iter(by_model.values()))
     true = pd.Categorical(first["true"], categories=list(classes)).codes.astype(np.int64)
-    scan = study.inputs.scan[study.rows_of(first["nucleus_id"])]
+    scan = study.scan[study.rows_of(first["nucleus_id"])]
     columns = [f"probability_{name}" for name in classes]
     probabilities = {model: part[columns].to_numpy(np.float64) for model, part in by_model.items()}
     name, cluster = clusters(study, split, first["nucleus_id"])
     fold, design = first["fold"].to_numpy(np.int64), _design(study, task, split, name, n_replicates=n_replicates)
-    return score_labels(true, probabilities, classes, cluster, scan, fold, design)
+    return _of_scans(study, score_labels(true, probabilities, classes, cluster, scan, fold, design))
 
 
 def _position_scores(study: Study, split: str, target: str, found: pd.DataFrame, n_replicates: int | None = None) -> Scores:
     by_model = _wide(found)
     first = next(iter(by_model.values()))
     predictions = {model: (part["mean_um"].to_numpy(np.float64), part["sd_um"].to_numpy(np.float64)) for model, part in by_model.items()}
-    task, subset = ("depth", "all") if target == "depth" else ("lateral", target)
+    task, subset = (target, "all") if target in study.places else (LATERAL, target)
     name, cluster = clusters(study, split, first["nucleus_id"])
-    scan, fold = study.inputs.scan[study.rows_of(first["nucleus_id"])], first["fold"].to_numpy(np.int64)
+    scan, fold = study.scan[study.rows_of(first["nucleus_id"])], first["fold"].to_numpy(np.int64)
     design = _design(study, task, split, name, subset, n_replicates)
-    return score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, scan, fold, design)
+    return _of_scans(study, score_positions(first["true_um"].to_numpy(np.float64), predictions, cluster, scan, fold, design))
 
 
 def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.ndarray]:
@@ -127,8 +132,7 @@ def clusters(study: Study, split: str, nucleus_id: pd.Series) -> tuple[str, np.n
     if split == "scan":
         return "scan", study.inputs.scan[rows]
     if split == "block":
-        position = study.inputs.position[rows]
-        return "tile", tiles(position[:, 0], position[:, 2])
+        return "tile", tiles(study.inputs.position[rows][:, study.cut], study.tile_side_um)
     return ("axon" if split == "axon" else "neuron"), nucleus_id.to_numpy(np.int64)
 
 
@@ -221,17 +225,27 @@ def _correlations(rank: pd.DataFrame, cluster: np.ndarray, counts: np.ndarray) -
 
 
 def null_table(
-    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, results: Results
+    study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame | None, results: Results
 ) -> pd.DataFrame:
-    """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric."""
+    """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric.
+
+    Args:
+        study: The study.
+        labels: Predicted labels, as `neuron_scores` takes them.
+        positions: Predicted positions, likewise.
+        pairs: Held-out pairs of the split by axon; None where connectivity is not scored.
+        results: Tables of all jobs.
+    """
     rows = []
-    for task, table in labels.items():
-        rows += _neuron_nulls(study, table, task, LABEL_NULLS)
-    depth = positions[positions["target"] == "depth"]
-    rows += _neuron_nulls(study, depth, "depth", DEPTH_NULLS) if len(depth) else []
-    return pd.DataFrame(
-        [*rows, *_pair_nulls(study, pairs, results)], columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"]
-    )
+    if study.has_function:
+        for task, table in labels.items():
+            rows += _neuron_nulls(study, table, task, LABEL_NULLS)
+        for target in study.places:
+            place = positions[positions["target"] == target]
+            rows += _neuron_nulls(study, place, target, PLACE_NULLS) if len(place) else []
+    rows += [] if pairs is None else _pair_nulls(study, pairs, results)
+    found = pd.DataFrame(rows, columns=["task", "model", "null", "replicate", "metric", "estimate", "observed"])
+    return found if study.has_scans else found.assign(null=found["null"].str.replace(r" (within|and) scan$", "", regex=True))
 
 
 def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -239,13 +253,15 @@ def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequenc
 
     def score(found: pd.DataFrame) -> dict[str, float]:
         named = found.assign(model=FROM_FUNCTION)
-        scores = _position_scores(study, "neuron", task, named, 0) if task == "depth" else _label_scores(study, task, "neuron", named, 0)
-        return {metric: scores.values[FROM_FUNCTION][metric].estimate for metric in metrics}
+        place = task in study.places
+        scores = _position_scores(study, "neuron", task, named, 0) if place else _label_scores(study, task, "neuron", named, 0)
+        found_in = scores.values[FROM_FUNCTION]
+        return {metric: found_in[metric].estimate for metric in metrics if metric in found_in}
 
     observed, rows = score(table[(table["model"] == FROM_FUNCTION) & (table["split"] == "neuron")]), []
     for replicate, found in _replicates(table):
         permuted = score(found)
-        rows += [(task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in metrics]
+        rows += [(task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in observed]
     return rows
 
 
@@ -256,7 +272,8 @@ def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tup
     shown = within(part) if within(part).any() else np.ones(len(part), bool)
     observed = _ranking(part[shown], part.loc[shown, GRAPH_MODEL].to_numpy(np.float64))
     rows = []
-    for null, variant, number in ((PERMUTED, "permuted", study.settings.permutations), (REWIRED, "rewired", study.settings.rewired)):
+    permutations = study.settings.permutations if study.has_function else 0
+    for null, variant, number in ((PERMUTED, "permuted", permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
             keys = [JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate) for fold in folds]
             probability = np.concatenate([results[key]["probability"] for key in keys])
@@ -278,14 +295,15 @@ def chosen_for_pairs(metrics: pd.DataFrame) -> tuple[bool, Verdict]:
     subset = headline_subset(metrics, "connectivity", "axon")
     of_axons = metrics.query("task == 'connectivity' and split == 'axon' and subset == @subset and metric == 'average_precision'")
     precision = of_axons.set_index("model")["estimate"]
-    function = bool(precision[GRAPH_MODEL] >= precision[NO_FUNCTION])
+    function = bool(precision[GRAPH_MODEL] >= precision.get(NO_FUNCTION, -np.inf))
     best = best_models(metrics)["connectivity"]
     text = (
         f"connectivity: `graphtwin predict` uses {best.model}, whose average precision on held-out axons"
         f"{'' if subset == EVERY else f' {subset}'} is {best.estimate:.4f} against "
         f"{best.next_estimate:.4f} of {best.next_best}, the next of {best.others} models; it was chosen on these same axons."
     )
-    return function, Verdict("connectivity", "function", "chosen", None, text, "axon", "average_precision", best.model, best.next_best)
+    about: About | None = "function" if NO_FUNCTION in precision else None
+    return function, Verdict("connectivity", about, "chosen", None, text, "axon", "average_precision", best.model, best.next_best)
 
 
 def _replicates(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,12 +27,21 @@ from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.ceiling_scores import ceiling_table, ceiling_verdicts
-from graphtwin.pipeline.graph.final_fits import NEURONS, final_jobs, save_graph
+from graphtwin.pipeline.graph.final_fits import final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
+from graphtwin.schema import DIRECTION
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import FOLDS as DECODED_FROM
-from graphtwin.tuning import check_embeddings, features_as_embeddings, learn_embeddings, normalise, require_one_twin, scan_leakage
+from graphtwin.tuning import (
+    check_embeddings,
+    features_as_embeddings,
+    learn_embeddings,
+    no_embeddings,
+    normalise,
+    require_one_twin,
+    scan_leakage,
+)
 from graphtwin.wiring.questions import compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
@@ -73,8 +83,8 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     inputs = run_folder.inputs_of(read, tables)
     if not force:
         run_folder.require_same_inputs(folder, inputs)
-    cortex = _with_ceiling(build(tables), read)
-    target_materialization(settings, cortex)  # without pairs nothing else is worth the time
+    cortex = _with_ceiling(_without_units(read, build(tables)), read)
+    target_materialization(settings, cortex)  # an error before anything is fitted where the one that is asked for has no pairs
     embedded = _embed(read, cortex)
     study = make_study(settings, cortex, embedded["embeddings"])
     scope = scope_of(study)
@@ -99,6 +109,14 @@ def _with_ceiling(cortex: Cortex, settings: Settings) -> Cortex:
     return replace(cortex, ceiling=pd.concat([cortex.ceiling, wiring], ignore_index=True))
 
 
+def _without_units(settings: Settings, cortex: Cortex) -> Cortex:
+    """The cortex without units where nothing tells their function: no responses of any kind, and no embeddings that are brought."""
+    if settings.embeddings_file is not None or len(cortex.function) or any(re.match(DIRECTION, str(name)) for name in cortex.units):
+        return cortex
+    funnel = cortex.funnel[cortex.funnel["unit"] != "units"]
+    return replace(cortex, units=cortex.units.head(0), funnel=funnel, neurons=cortex.neurons.assign(is_functional=False))
+
+
 def _prepared(settings: Settings) -> Settings:
     """Settings with what is read; a synthetic cortex and, without embeddings, its functional twin are made first, and read from disk."""
     if settings.source != synthetic_source.NAME:
@@ -120,6 +138,8 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
         brought = embedding_files.read_embeddings(settings.embeddings_file)
         raw, counted = check_embeddings(brought, cortex.units, str(settings.embeddings_file), cortex.animal)
         return {"embeddings": normalise(raw, "within_scan"), "embeddings_uncorrected": raw, "funnel": counted}
+    if cortex.units.empty:
+        return {"embeddings": no_embeddings(), "funnel": cortex.funnel.head(0)}
     if len(cortex.function):
         learned = learn_embeddings(cortex.function, settings.function, cortex.function_columns)
     else:
@@ -139,10 +159,10 @@ def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:
 def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     """Every piece of work whose labels the source has."""
     of_pairs = connectivity.pair_jobs(study, scope.pair_splits)
-    final = [job for job in final_jobs() if scope.tasks or job.key.task != NEURONS]
+    final = final_jobs(study, neurons=bool(scope.tasks), pairs=bool(scope.pair_splits))
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
     of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 75)]
-    return [*jobs, *of_wiring]
+    return [*jobs, *(of_wiring if study.has_function and scope.pair_splits else [])]
 
 
 def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
@@ -184,11 +204,13 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     if scope.tasks:
         scored.insert(0, scores.neuron_scores(study, labels, positions))
     metrics, differences = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
-    metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
-    nulls = scores.null_table(study, labels, positions, pairs["axon"], results)
-    for key in (MATCHED, CONDITIONAL):
+    if pairs:
+        metrics = pd.concat([metrics, scores.size_scores(study, pairs["axon"])], ignore_index=True)
+    nulls = scores.null_table(study, labels, positions, pairs.get("axon"), results)
+    for key in {MATCHED, CONDITIONAL} & results.keys():
         _write_both(results[key], folder / key.stem)
-    artifacts.write_atomic(folder / AXONS, lambda temporary: shutil.copyfile(folder / folders.WORK / AXONS, temporary))
+    if MATCHED in results:
+        artifacts.write_atomic(folder / AXONS, lambda temporary: shutil.copyfile(folder / folders.WORK / AXONS, temporary))
     leakage = of_task(results, LEAKAGE)
     if leakage:
         artifacts.write_parquet(pd.concat(leakage, ignore_index=True), folder / "scan_leakage.parquet")
@@ -196,19 +218,15 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     _write_both(differences, folder / "differences")
     _write_both(nulls, folder / "permutations")
     artifacts.write_json(say_skipped(scores.metrics_tree(metrics), scope), folder / "metrics.json")
-    ceiling = ceiling_table(study, pairs["axon"])
+    ceiling = ceiling_table(study, pairs["axon"]) if "axon" in pairs else pd.DataFrame()
     if len(ceiling):
         _write_both(ceiling, folder / "ceiling")
-    function, choice = scores.chosen_for_pairs(metrics)
+    function, choice = scores.chosen_for_pairs(metrics) if pairs else (True, None)
     save_graph(folder, results, function)
-    said = [
-        *findings.verdicts(metrics, differences, nulls),
-        *findings.wiring_verdict(results[CONDITIONAL]),
-        *ceiling_verdicts(ceiling),
-        choice,
-    ]
+    said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results.get(CONDITIONAL, pd.DataFrame()))]
+    said += [*(ceiling_verdicts(ceiling) if len(ceiling) else []), *([choice] if choice else [])]
     artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
-    _write_predictions(labels, positions, pairs["axon"], folder / "predictions")
+    _write_predictions(labels, positions, pairs.get("axon"), folder / "predictions")
 
 
 def _neuron_predictions(study: Study, scope: Scope, results: Results) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -220,9 +238,11 @@ def _neuron_predictions(study: Study, scope: Scope, results: Results) -> tuple[d
     return labels, neurons.position_table(study, scored["position"]) if found else pd.DataFrame({"target": []})
 
 
-def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame, folder: Path) -> None:
+def _write_predictions(labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame | None, folder: Path) -> None:
     for name, table in {**labels, **({"position": positions} if len(positions) else {})}.items():
         artifacts.write_parquet(table[table["permutation"] == neurons.REAL].drop(columns="permutation"), folder / f"{name}.parquet")
+    if pairs is None:
+        return
     linked = pairs[pairs["connected"]]
     artifacts.write_parquet(linked[["pre_nucleus_id", "post_nucleus_id", "fold", "size", "expected_size"]], folder / "size.parquet")
     artifacts.write_parquet(pairs.drop(columns="expected_size"), folder / "connectivity.parquet")

@@ -10,21 +10,16 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
-from graphtwin.evaluation import NeuronSide, fit_label_baseline, fit_position_baseline, folds_by_block, folds_by_neuron, folds_by_scan
-from graphtwin.graph.model import EVERYTHING, FUNCTION, Evidence, fit_neurons, predict_rows
-from graphtwin.graph.runs import FROM_EVERYTHING, FROM_FUNCTION, LABEL_BASELINES, POSITION_BASELINES, Study, draws_of
+from graphtwin.evaluation import fit_label_baseline, fit_position_baseline, folds_by_block, folds_by_neuron, folds_by_scan
+from graphtwin.graph.model import fit_neurons, predict_rows
+from graphtwin.graph.runs import Study, draws_of, label_baselines, label_of, neuron_side, position_baselines
 from graphtwin.pipeline.graph.jobs import Job, JobKey
 
 Split = Literal["neuron", "scan", "block"]
 SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # splits of the neuron tasks, by what is held out
-TARGETS = ("x", "depth", "z")  # axes of the position task, in the pia frame
 TASK = "neurons"
 REAL = -1  # number in place of a permutation's: function is as it was recorded
-VARIANTS: dict[str, tuple[str, tuple[Evidence, ...]]] = {
-    "function": (FROM_FUNCTION, FUNCTION),
-    "everything": (FROM_EVERYTHING, EVERYTHING),
-    "permuted": (f"{FROM_FUNCTION}, permuted", FUNCTION),
-}
+PERMUTED = "permuted"  # variant of the graph model from function whose function is permuted
 
 
 def n_folds(study: Study, split: str) -> int:
@@ -38,20 +33,21 @@ def neuron_folds(study: Study, split: str) -> Int[np.ndarray, " neurons"]:
     """Fold of every row of the inputs; -1 where a neuron takes no part."""
     inputs, folds = study.inputs, n_folds(study, split)
     fold = np.full(len(inputs.nucleus_id), -1)
-    rows = np.flatnonzero(inputs.has_function)
+    rows = np.flatnonzero(inputs.subjects)
     if split == "neuron":
-        layer = np.array([inputs.layers[code] if code >= 0 else "unknown" for code in inputs.layer[rows]], dtype=object)
-        fold[rows] = folds_by_neuron(inputs.nucleus_id[rows], folds, study.settings.seed, layer)
+        code, classes = study.classes("layer" if inputs.layers else "cell_type")
+        label = np.array([classes[number] if number >= 0 else "unknown" for number in code[rows]], dtype=object)
+        fold[rows] = folds_by_neuron(inputs.nucleus_id[rows], folds, study.settings.seed, label)
     elif split == "scan":
         scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
         fold[rows] = folds_by_scan(scans[:, 0], scans[:, 1], folds, study.settings.seed)
     else:
-        fold[rows] = folds_by_block(inputs.position[rows, 0], inputs.position[rows, 2], folds)
+        fold[rows] = folds_by_block(inputs.position[rows][:, study.cut], folds)
     return fold
 
 
 def training_rows(study: Study, split: str, fold: int | None) -> Bool[np.ndarray, " neurons"]:
-    """Functional neurons that teach while a fold is held out, the same ones for the graph model and for every baseline.
+    """Neurons that teach while a fold is held out, the same ones for the graph model and for every baseline.
 
     One on no side (fold -1) teaches nobody: where blocks of tissue are held out, a neuron of unknown position may lie in that block.
     """
@@ -70,29 +66,31 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
     for split, of_split in tasks.items():
         for fold in range(n_folds(study, split)):
             key = partial(JobKey, TASK, split=split, fold=fold)
-            jobs.append(Job(key("graph", "function"), neuron_graph_job, 3))
+            if study.has_function:
+                jobs.append(Job(key("graph", "function"), neuron_graph_job, 3))
             jobs.append(Job(key("baselines"), partial(neuron_baseline_job, tasks=of_split), 3))
-            if split == "neuron":
+            if "everything" in study.evidence and (split == "neuron" or not study.has_function):
                 jobs.append(Job(key("graph", "everything"), neuron_graph_job, 6))
-    for replicate in range(study.settings.permutations if "neuron" in tasks else 0):
+    for replicate in range(study.settings.permutations if "neuron" in tasks and study.has_function else 0):
         for fold in range(n_folds(study, "neuron")):
-            jobs.append(Job(JobKey(TASK, "graph", "permuted", "neuron", fold, replicate), neuron_graph_job, 3))
+            jobs.append(Job(JobKey(TASK, "graph", PERMUTED, "neuron", fold, replicate), neuron_graph_job, 3))
     return jobs
 
 
 def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """The graph model's predictions of one fold, long: a row a neuron with all tasks.
 
-    It learns from `training_rows`; cells without a function, which no split holds out, tell their labels where synapses are evidence.
+    It learns from `training_rows`; cells that are not asked about, which no split holds out, tell their labels where synapses are evidence.
     """
-    model, evidence = VARIANTS[key.variant]
+    evidence = study.evidence["function" if key.variant == PERMUTED else key.variant]
+    model = f"{label_of(evidence)}{f', {PERMUTED}' if key.variant == PERMUTED else ''}"
     seen = study if key.replicate is None else study.permuted(key.replicate, within_layer=False)
     edges = seen.all_edges if "synapses" in evidence else seen.similar
     settings = study.settings
     fitted = fit_neurons(
         seen.inputs,
         edges,
-        training_rows(study, key.split, key.fold) | ~study.inputs.has_function,
+        training_rows(study, key.split, key.fold) | ~study.inputs.subjects,
         evidence,
         settings.neurons,
         settings.seed,
@@ -110,10 +108,11 @@ def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFram
 def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
     """All baselines' predictions of one fold, learned from `training_rows`; of the tasks named."""
     inputs, seed = study.inputs, study.settings.seed
-    train, test = np.flatnonzero(training_rows(study, key.split, key.fold)), np.flatnonzero(neuron_folds(study, key.split) == key.fold)
-    sides = [NeuronSide(inputs.function[rows].astype(np.float64), inputs.scan[rows]) for rows in (train, test)]
-    frames = []
-    for label_model, position_model in zip(LABEL_BASELINES, POSITION_BASELINES, strict=True):
+    teach = training_rows(study, key.split, key.fold)
+    train, test = np.flatnonzero(teach), np.flatnonzero(neuron_folds(study, key.split) == key.fold)
+    sides = [neuron_side(study, rows, teach | ~inputs.subjects) for rows in (train, test)]
+    frames, called = [], label_baselines(study)
+    for label_model, position_model in zip(called, position_baselines(study), strict=True):
         if label_model == "boosting" and key.split != "neuron":
             continue  # the slowest, and never better than logistic here: it is shown where neurons are held out
         labels: dict[str, np.ndarray] = {}
@@ -125,7 +124,7 @@ def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tupl
             axes = inputs.position[train].T
             found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]
             position = np.column_stack([mean for mean, _ in found]), np.column_stack([sd for _, sd in found])
-        frames.append(_table(study, test, key, LABEL_BASELINES[label_model], labels, position))
+        frames.append(_table(study, test, key, called[label_model], labels, position))
     return pd.concat(frames, ignore_index=True).assign(permutation=REAL)
 
 
@@ -139,13 +138,14 @@ def _table(
 ) -> pd.DataFrame:
     """One row a neuron: its keys, a column a class for each label task, mean and sd (um) of a position."""
     inputs = study.inputs
-    scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
     columns = {"split": key.split, "fold": key.fold, "model": model, "nucleus_id": inputs.nucleus_id[rows]}
-    columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
+    if study.has_function:
+        scans = np.array(inputs.scans, dtype=np.int64)[inputs.scan[rows]]
+        columns |= {"session": scans[:, 0], "scan_idx": scans[:, 1]}
     for task, probability in labels.items():
         columns |= {f"{task}={name}": probability[:, i] for i, name in enumerate(study.classes(task)[1])}
     for part, values in zip(("mean", "sd"), position or (), strict=False):
-        columns |= {f"{target}_{part}_um": values[:, i] for i, target in enumerate(TARGETS)}
+        columns |= {f"{target}_{part}_um": values[:, i] for i, target in enumerate(study.axes)}
     return pd.DataFrame(columns)
 
 
@@ -161,21 +161,24 @@ def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
     true = codes[study.rows_of(found["nucleus_id"])]
     probability = found[[f"{task}={name}" for name in classes]].to_numpy(np.float64)
     names = np.array(classes, dtype=object)
-    table = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]].assign(
-        true=np.where(true >= 0, names[true], None), predicted=names[probability.argmax(1)]
-    )
+    table = found[_keys(found)].assign(true=np.where(true >= 0, names[true], None), predicted=names[probability.argmax(1)])
     table[[f"probability_{name}" for name in classes]] = probability
     return table[true >= 0].reset_index(drop=True)
 
 
 def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
-    """Predicted positions, long by target; neurons of unknown position are left out."""
+    """Predicted positions, long by target: the axes along which neurons differ; neurons of unknown position are left out."""
     true = study.inputs.position[study.rows_of(found["nucleus_id"])]
-    of_positions = dict(zip(LABEL_BASELINES.values(), POSITION_BASELINES.values(), strict=True))  # a job has both under one label
-    keys = found[["split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx"]].replace({"model": of_positions})
+    of_positions = dict(zip(label_baselines(study).values(), position_baselines(study).values(), strict=True))  # a job has one label
+    keys = found[_keys(found)].replace({"model": of_positions})
     parts = [
         keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
-        for axis, target in enumerate(TARGETS)
+        for target, axis in study.spread_axes.items()
     ]
     together = pd.concat(parts, ignore_index=True)
     return together[np.isfinite(together["true_um"])].reset_index(drop=True)
+
+
+def _keys(found: pd.DataFrame) -> list[str]:
+    """Columns that say of which neuron, model and fold a row is; its scan where the source has function."""
+    return [name for name in ("split", "fold", "model", "permutation", "nucleus_id", "session", "scan_idx") if name in found]

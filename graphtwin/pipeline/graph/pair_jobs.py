@@ -31,7 +31,7 @@ def pair_folds(study: Study, split: str) -> tuple[Int[np.ndarray, " axons"], Int
     if split == "axon":
         return folds_by_axon(study.inputs.nucleus_id[pairs.pre], settings.axon_folds, settings.seed), np.full(len(pairs.post), -1)
     both = np.concatenate([pairs.pre, pairs.post])
-    fold = folds_by_block(study.inputs.position[both, 0], study.inputs.position[both, 2], settings.block_folds)
+    fold = folds_by_block(study.inputs.position[both][:, study.cut], settings.block_folds)
     return fold[: len(pairs.pre)], fold[len(pairs.pre) :]
 
 
@@ -39,7 +39,7 @@ def sides(study: Study, split: str, fold: int | None) -> tuple[PairSet, np.ndarr
     """Training pairs, and the rows of held-out functional axons and of the cells they are scored on."""
     pairs = study.pairs
     axon, cell = pair_folds(study, split)
-    held = (axon == fold) & study.functional_axons
+    held = (axon == fold) & study.scored_axons
     if split == "axon":
         return pairs.of_axons(axon != fold), pairs.pre[held], pairs.post
     train = (axon != fold) & (axon >= 0)
@@ -75,14 +75,14 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
             jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 12)]
             if split == "axon" and fold < study.settings.null_folds:
                 jobs += null_jobs(study, fold)
-            if split == "axon":
+            if split == "axon" and study.has_function:
                 jobs += [Job(key("baselines", "tuned"), pair_baseline_job, 12), Job(key("graph", "no function"), pair_graph_job, 10)]
     return jobs
 
 
 def null_jobs(study: Study, fold: int) -> list[Job]:
     """Graph models of permuted function and of rewired graphs, for one fold of axons."""
-    kinds = {"permuted": study.settings.permutations, "rewired": study.settings.rewired}
+    kinds = {"permuted": study.settings.permutations if study.has_function else 0, "rewired": study.settings.rewired}
     return [
         Job(JobKey(TASK, "graph", variant, "axon", fold, replicate), pair_graph_job, 10)
         for variant, number in kinds.items()
@@ -146,7 +146,7 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         if pairs.exposed is not None:
             columns[EXPOSURE] = pairs.exposed.of(i, j).astype(np.float32)
         columns |= {model: baselines[model].to_numpy() for model in pair_baselines(study)}
-        if split == "axon":
+        if split == "axon" and study.has_function:
             tuned = results[key("baselines", "tuned")]
             columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}
             columns[NO_FUNCTION] = results[key("graph", "no function")]["probability"].to_numpy()

@@ -1,4 +1,4 @@
-"""Figures of what is said about single neurons: cell type, layer and depth."""
+"""Figures of what is said about single neurons: cell type, layer and place."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import ALONG_Y, FIRST_SPLITS, HELD_OUT, look_up, main_rows, why_not
+from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, task_title, why_not
 from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.schema import DEPTH
 from graphtwin.statistics import NORMAL_95
 
 N_BARS = 45  # number of error bars that can still be told apart in a panel
@@ -24,8 +25,8 @@ LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 
 
 def draw_neurons(run: RunFolder) -> list[Block]:
-    """The figures of cell type, layer and depth."""
-    return [draw_confusion(run), draw_layer(run), draw_depth(run)]
+    """The figures of cell type, layer and depth, or of the axes that the source names."""
+    return [draw_confusion(run), draw_layer(run), *(draw_place(run, task) for task in run.places())]
 
 
 def of_first_split(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -117,13 +118,17 @@ def _draw_matrix(axes: Axes, counts: np.ndarray, classes: list[str]) -> None:
 
 def draw_layer(run: RunFolder) -> Block:
     """Layer by every model, over all scans and inside each."""
-    title = "Layer: with and without what the scan gives away"
     metrics = run.table("metrics")
     rows = main_rows(metrics, "layer")
+    within = rows is None or (rows["metric"] == "balanced_accuracy_within_scan").any()
+    title = "Layer: with and without what the scan gives away" if within else "Layer: by every model"
     if rows is None:
         return Absent("layer", title, why_not(run, "layer", "layer was not scored (no such rows in metrics.parquet)."))
     models = [str(name) for name in dict.fromkeys(rows["model"])]
-    shown = [("balanced_accuracy", "balanced accuracy, all scans"), ("balanced_accuracy_within_scan", "balanced accuracy within scans")]
+    shown = [
+        ("balanced_accuracy", "balanced accuracy, all scans" if within else "balanced accuracy"),
+        ("balanced_accuracy_within_scan", "balanced accuracy within scans"),
+    ]
     shown = [(metric, label) for metric, label in shown if (rows["metric"] == metric).any()]
     n_classes = int(rows["metric"].str.startswith("recall ").groupby(rows["model"]).sum().max())
 
@@ -157,14 +162,20 @@ def layer_sentence(metrics: pd.DataFrame | None, models: list[str]) -> str:
     return f"Balanced accuracy of layer: {'; '.join(parts)}." if parts else "Only baselines were scored for layer."
 
 
-def draw_depth(run: RunFolder) -> Block:
-    """Depth predicted against true, with error bars and what they cover."""
-    below_pia = run.depth_is_below_pia()
-    title, place = ("Depth: predicted against true", "depth") if below_pia else (f"{ALONG_Y}: predicted against true", "place along y")
+def draw_place(run: RunFolder, task: str) -> Block:
+    """Depth, or the place along an axis, predicted against true, with error bars and what they cover.
+
+    Args:
+        run: The run folder.
+        task: Name of the axis.
+    """
+    title, place = f"{task_title(run, task)}: predicted against true", task if task == DEPTH else f"position along {task}"
+    key = DEPTH if task == DEPTH else f"place-{run.places().index(task)}"
     frame = run.table("predictions/position")
-    frame = None if frame is None else frame[(frame["target"] == "depth") & np.isfinite(frame["true_um"]) & np.isfinite(frame["mean_um"])]
+    frame = None if frame is None else frame[(frame["target"] == task) & np.isfinite(frame["true_um"]) & np.isfinite(frame["mean_um"])]
     if frame is None or frame.empty:
-        return Absent("depth", title, why_not(run, "depth", "no neuron of known depth was predicted (predictions/position.parquet)."))
+        seen = f"no neuron was predicted whose {place} is known and differs between neurons (predictions/position.parquet)."
+        return Absent(key, title, why_not(run, task, seen))
     frame, split = of_first_split(frame)
     models = shown_models(frame)
     parts = {model: frame[frame["model"] == model] for model in models}
@@ -177,9 +188,9 @@ def draw_depth(run: RunFolder) -> Block:
         limits = (float(low) - 25, float(high) + 25)
         for one, (model, rows) in zip(axes, parts.items(), strict=False):
             _draw_predicted(one, rows, model_style(model)["color"])
-            one.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"true {place} (µm)")
+            one.set(xlim=limits, ylim=limits, aspect="equal", xlabel=plain(f"true {place} (µm)"))
             one.set_title(_two_lines(model))
-        axes[0].set_ylabel(f"predicted {place} (µm)")
+        axes[0].set_ylabel(plain(f"predicted {place} (µm)"))
         if with_bars:
             _draw_coverage(axes[-1], with_bars)
 
@@ -188,12 +199,12 @@ def draw_depth(run: RunFolder) -> Block:
         caption += ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal "
         caption += "they are right"
     caption += "."
-    svg = draw_svg("depth", title, (WIDTH, 3.0), fill)
-    return Drawn("depth", title, depth_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
+    svg = draw_svg(key, title, (WIDTH, 3.0), fill)
+    return Drawn(key, title, place_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
 
 
-def depth_sentence(parts: dict[str, pd.DataFrame], place: str = "depth") -> str:
-    """Median error and coverage of each model, `place` being what the source lets depth be called."""
+def place_sentence(parts: dict[str, pd.DataFrame], place: str) -> str:
+    """Median error and coverage of each model, `place` being depth or the position along an axis."""
     said = []
     for model, rows in parts.items():
         true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))

@@ -9,25 +9,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphtwin.evaluation import FEWEST_PERMUTATIONS, LEVEL, LOWER_IS_BETTER, p_of_better
+from graphtwin.graph.runs import LATERAL
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
 from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import METRICS, TASKS, look_up, main_rows, task_title
+from graphtwin.report.tables import METRICS, in_order, look_up, main_rows, task_title
 from graphtwin.report.words import join_words, number_text, p_text, plain, unit_text
 
-# Metrics that the verdicts are about; within scans, since models of function never see the scan, whose depth was chosen.
-HEADLINE = {
-    "cell_type": ["balanced_accuracy_within_scan"],
-    "layer": ["balanced_accuracy_within_scan"],
-    "depth": ["r2_within_scan"],
-    "connectivity": ["auc", "average_precision"],
-}
+
+def headline_metrics(task: str, there: pd.Series) -> list[str]:
+    """Metrics that the verdicts on a task are about; within scans where there are several, since models of function never see the scan.
+
+    Args:
+        task: Name of the task.
+        there: Names of the metrics that it has.
+    """
+    if task == "connectivity":
+        return ["auc", "average_precision"]
+    if task == LATERAL:
+        return []
+    known = set(there)
+    ways = (("balanced_accuracy_within_scan", "balanced_accuracy"), ("r2_within_scan", "r2"))
+    return [next(name for name in way if name in known) for way in ways if known & set(way)]
 
 
 def draw_differences(run: RunFolder) -> Block:
     """Every paired difference in the headline metric of its task."""
     title = "Paired differences of models"
-    panels = _panels(run.table("differences"))
+    panels = _panels(run, run.table("differences"))
     if not panels:
         return Absent("differences", title, "no paired differences in the headline metrics (differences.parquet).")
 
@@ -54,13 +63,13 @@ def draw_differences(run: RunFolder) -> Block:
     )
 
 
-def _panels(differences: pd.DataFrame | None) -> list[tuple[str, str, pd.DataFrame]]:
+def _panels(run: RunFolder, differences: pd.DataFrame | None) -> list[tuple[str, str, pd.DataFrame]]:
     panels = []
-    for task in [] if differences is None else TASKS:
+    for task in [] if differences is None else in_order(list(dict.fromkeys(differences["task"])), run.axes()):
         rows = main_rows(differences, task)
         if rows is None:
             continue
-        for metric in HEADLINE.get(task, []):
+        for metric in headline_metrics(task, rows["metric"]):
             part = rows[rows["metric"] == metric]
             if len(part):
                 panels.append((task, metric, part))
@@ -101,7 +110,7 @@ def draw_permutations(run: RunFolder) -> Block:
     frame, metrics = run.table("permutations"), run.table("metrics")
     if frame is None:
         return Absent("permutations", title, "no permutations were run (permutations.parquet).")
-    strips = _strips(frame, metrics)
+    strips = _strips(run, frame, metrics)
     if not strips:
         return Absent("permutations", title, "no permuted model has its real counterpart in metrics.parquet.")
 
@@ -119,21 +128,23 @@ def draw_permutations(run: RunFolder) -> Block:
         f"n = {_replicates(strips)} replicates a panel; the least p that n replicates can reach is 1 / (n + 1)."
     )
     svg = draw_svg("permutations", title, (WIDTH, 1.75 * rows), fill)
-    return Drawn("permutations", title, permutations_sentence(strips), caption, svg, ("permutations.parquet",))
+    said = [(task_title(run, strip[0]), *strip[1:]) for strip in strips]
+    return Drawn("permutations", title, permutations_sentence(said), caption, svg, ("permutations.parquet",))
 
 
 Strip = tuple[str, str, str, str, float, np.ndarray]
 
 
-def _strips(frame: pd.DataFrame, metrics: pd.DataFrame | None) -> list[Strip]:
+def _strips(run: RunFolder, frame: pd.DataFrame, metrics: pd.DataFrame | None) -> list[Strip]:
     """(task, null, model, metric, observed, permuted estimates) of every headline metric that has both."""
     found = []
     for (task, null, model, metric), rows in frame.groupby(["task", "null", "model", "metric"], sort=False):
         known = look_up(metrics, task, model, metric)
         observed = float(rows["observed"].iloc[0]) if "observed" in rows else known.estimate if known is not None else None
-        if metric in HEADLINE.get(task, [metric]) and observed is not None:
+        if metric in headline_metrics(task, frame.loc[frame["task"] == task, "metric"]) and observed is not None:
             found.append((task, null, model, metric, observed, rows["estimate"].to_numpy(np.float64)))
-    return sorted(found, key=lambda strip: list(TASKS).index(strip[0]) if strip[0] in TASKS else len(TASKS))
+    order = in_order(list(dict.fromkeys(strip[0] for strip in found)), run.axes())
+    return sorted(found, key=lambda strip: order.index(strip[0]))
 
 
 def _replicates(strips: list[Strip]) -> str:
@@ -165,7 +176,7 @@ def permutations_sentence(strips: list[Strip]) -> str:
         numbers = f"{number_text(observed, unit)} against {number_text(float(permuted.mean()), unit)}{of}, {p_text(p)}"
         able = len(permuted) >= FEWEST_PERMUTATIONS and np.isfinite(p)
         found = "untested" if not able else "better" if p <= LEVEL else "not"
-        said[found].append(f"{TASKS.get(task, task).lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
+        said[found].append(f"{task.lower()}{kind} ({METRICS.get(metric, metric)} {numbers})")
     few = f"fewer than {FEWEST_PERMUTATIONS} replicates, or replicates that change nothing, cannot have p ≤ {LEVEL}"
     untested = f"{'; '.join(said['untested'])}: {few}." if said["untested"] else ""
     n_tests = len(said["better"]) + len(said["not"])

@@ -54,10 +54,10 @@ def draw_conditional(run: RunFolder) -> Block:
     sentence = f"Alone, {clear} of {len(alone)} slopes have an interval without 0; with distance and offsets held fixed {left}."
     caption = (
         "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
-        "which cells it could have reached: distance, depth difference and their squares stand in for it (with geometry), or splines of "
-        "distance and of the offsets along and between the axes (robust). 95 % intervals clustered by axon, of the robust slope with what "
-        f"axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons. The p of equally smooth "
-        "function is too small where function is organised in layers: there the interval is what protects a claim."
+        f"which cells it could have reached: distance, difference in {run.axes()[1]} and their squares stand in (with geometry), or "
+        "splines of distance and of the offsets along and between the axes (robust). 95 % intervals clustered by axon, of the robust slope "
+        f"with what axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons. The p of "
+        "equally smooth function is too small where function is organised in layers: there the interval is what protects a claim."
     )
     svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
@@ -80,9 +80,9 @@ def draw_matched(run: RunFolder) -> Block:
             _draw_summary(row[1], summary[summary["measure"] == measure], measure)
 
     caption = (
-        "Left: each dot is an axon, its partners' mean against that of non-partners at the same lateral and depth offset; on the diagonal "
-        "there is no preference. Right: mean difference over axons with its 95 % bootstrap interval and the p-value of dealing the "
-        f"targets' function anew within scan and layer. {_sizes(summary)}."
+        f"Left: each dot is an axon, its partners' mean against that of non-partners at the same offset in {run.axes()[1]} and "
+        "beside it; on the diagonal there is no preference. Right: mean difference over axons with its 95 % bootstrap interval and "
+        f"the p-value of dealing the targets' function anew within scan and layer. {_sizes(summary)}."
     )
     svg = draw_svg("like-to-like", title, (WIDTH, 2.75 * len(measures)), fill)
     files = ("like_to_like.parquet", "like_to_like_axons.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from graphtwin.report.figures import (
     wiring_figures,
 )
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.tables import TASKS, ceilings, results, skipped, task_title
+from graphtwin.report.tables import ceilings, results, skipped, task_title, title_of
 from graphtwin.report.words import join_words
+from graphtwin.schema import AXES, DEPTH
 
 TEMPLATE = "run.html.j2"
 FINDINGS = {
@@ -35,11 +37,6 @@ FINDINGS = {
     "chosen": "for predictions",
     "measured": "ceiling",
 }
-
-UNPLACED = (
-    "The source declares no pia (pia_um under [frame] of its TOML): what tables, figures and verdicts call depth is here a place along y, "
-    "and no depth below the pia."
-)
 
 
 @dataclass(frozen=True)
@@ -90,11 +87,11 @@ def render_run(run: RunFolder) -> str:
     files = run.files()
     return page(TEMPLATE).render(
         name=run.path.resolve().name,
-        headline=headline(verdicts),
+        headline=headline(verdicts, run.axes()),
         verdicts=[_badge(verdict, task_title(run, verdict["task"])) for verdict in verdicts],
-        unplaced=None if run.depth_is_below_pia() else UNPLACED,
+        title=_title(run),
         differences=verdict_figures.draw_differences(run),
-        tables=results(run.table("metrics"), task_title(run, "depth")),
+        tables=results(run.table("metrics"), run.axes()),
         ceilings=ceilings(run.table("ceiling")),
         skipped=skipped(run),
         funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
@@ -124,43 +121,66 @@ def page(template: str) -> jinja2.Template:
 
 
 def run_sections(run: RunFolder) -> list[Section]:
-    """The chapters that hold figures, in the order of the page."""
+    """The chapters that hold figures, in the order of the page; none of what the source lacks."""
+    left_out = {"embedding"} if run.lacks("function") else set()
+    left_out |= {"connectivity"} if run.lacks("connectivity") else set()
+    left_out |= {"wiring"} if run.lacks("function") or run.lacks("connectivity") else set()
+    left_out |= {"permutation"} if run.table("permutations") is None and left_out else set()
+    return [section for section in _sections(run, left_out) if section.key not in left_out]
+
+
+def _title(run: RunFolder) -> str:
+    """The title of the page, by what the source has."""
+    if run.lacks("function"):
+        return "What wiring says of neurons and connections"
+    return "What function says of neurons" if run.lacks("connectivity") else "From functional responses to connectivity"
+
+
+def _sections(run: RunFolder, left_out: set[str]) -> list[Section]:
+    """All chapters; those that are left out without their figures."""
+    told = "What a neuron's partners say about it." if run.lacks("function") else "What function says about a neuron"
+    told += "" if run.lacks("function") else "." if run.lacks("connectivity") else " that electron microscopy can confirm."
+    place = DEPTH if DEPTH in run.axes() else "position"
+
+    def drawn(key: str, draw: Callable[[], list[Block]]) -> list[Block]:
+        return [] if key in left_out else draw()
+
     return [
         Section(
             "embedding",
             "Functional embedding",
             "What the models know of a neuron's function: a few weights on functions of direction, or of whatever was "
             "shown, that all neurons share.",
-            [*embedding_figures.draw_embedding(run), *map_figures.draw_embedding_map(run)],
+            drawn("embedding", lambda: [*embedding_figures.draw_embedding(run), *map_figures.draw_embedding_map(run)]),
         ),
         Section(
             "neurons",
-            "Cell type, layer and depth",
-            "What function says about a neuron that electron microscopy can confirm.",
+            f"Cell type, layer and {place}",
+            told,
             neuron_figures.draw_neurons(run),
         ),
         Section(
             "connectivity",
             "Connectivity",
             "Which queried cells an axon contacts, ranked for axons of which no synapse was seen in training.",
-            pair_figures.draw_pair_figures(run),
+            drawn("connectivity", lambda: pair_figures.draw_pair_figures(run)),
         ),
         Section(
             "permutation",
             "Permutation tests",
             "The same models after function was permuted or the graph rewired: what they still reach, they owe to something else.",
-            [verdict_figures.draw_permutations(run)],
+            drawn("permutation", lambda: [verdict_figures.draw_permutations(run)]),
         ),
         Section(
             "wiring",
             "Like-to-like wiring",
             "The classical question, asked of the observed pairs without any model of connectivity.",
-            wiring_figures.draw_wiring(run),
+            drawn("wiring", lambda: wiring_figures.draw_wiring(run)),
         ),
     ]
 
 
-def headline(verdicts: list[dict[str, Any]]) -> str:
+def headline(verdicts: list[dict[str, Any]], axes: Sequence[str] = AXES) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
     # A skipped task or a choice compares nothing.
     verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen", "measured")]
@@ -171,18 +191,18 @@ def headline(verdicts: list[dict[str, Any]]) -> str:
         return "This run holds no verdicts (verdicts.json)."
     by_finding = {finding: [v for v in about if v["finding"] == finding] for finding in FINDINGS}
     subject = "Function adds to the prediction" if of_function else "What was tested adds to the prediction"
-    parts = [f"{subject} in {len(by_finding['adds'])} of {len(about)} comparisons{_of_tasks(by_finding['adds'])}"]
+    parts = [f"{subject} in {len(by_finding['adds'])} of {len(about)} comparisons{_of_tasks(by_finding['adds'], axes)}"]
     if by_finding["unclear"]:
-        parts.append(f"there is no clear evidence in {len(by_finding['unclear'])}{_of_tasks(by_finding['unclear'])}")
+        parts.append(f"there is no clear evidence in {len(by_finding['unclear'])}{_of_tasks(by_finding['unclear'], axes)}")
     if by_finding["untested"]:
-        parts.append(f"it could not be tested in {len(by_finding['untested'])}{_of_tasks(by_finding['untested'])}")
+        parts.append(f"it could not be tested in {len(by_finding['untested'])}{_of_tasks(by_finding['untested'], axes)}")
     if by_finding["harms"]:
-        parts.append(f"the best model without it is better in {len(by_finding['harms'])}{_of_tasks(by_finding['harms'])}")
+        parts.append(f"the best model without it is better in {len(by_finding['harms'])}{_of_tasks(by_finding['harms'], axes)}")
     return "; ".join(parts) + "."
 
 
-def _of_tasks(verdicts: list[dict[str, Any]]) -> str:
-    names = dict.fromkeys(TASKS.get(verdict["task"], str(verdict["task"]).replace("_", " ")).lower() for verdict in verdicts)
+def _of_tasks(verdicts: list[dict[str, Any]], axes: Sequence[str]) -> str:
+    names = dict.fromkeys(title_of(str(verdict["task"]), axes).lower() for verdict in verdicts)
     return f" ({join_words(names)})" if names else ""
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from graphtwin import schema
 from graphtwin.artifacts import sha256
 from graphtwin.config import nearest_of
-from graphtwin.coordinates import PiaFrame, pia_from_voxels
+from graphtwin.coordinates import PiaFrame, house_order, pia_from_voxels
 from graphtwin.sources.formats.cave import valid_rows
 from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, read_function
@@ -74,7 +74,13 @@ def read_table(path: Path, role: str, columns: Columns, frame: PiaFrame, stated:
 
 
 def read_placed(
-    path: Path, role: str, columns: Columns, frame: PiaFrame, stated: Stated | None = None, wired: bool = True
+    path: Path,
+    role: str,
+    columns: Columns,
+    frame: PiaFrame,
+    stated: Stated | None = None,
+    wired: bool = True,
+    axes: tuple[str, str, str] | None = None,
 ) -> tuple[pd.DataFrame, bool]:
     """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
 
@@ -87,19 +93,20 @@ def read_placed(
         stated: Edges of a voxel that the source states; none where it leaves the usual ones.
         wired: Whether the source has wiring, which names cells by root ids; where it has none, cells that have a nucleus_id need none, and
             0 stands for it.
+        axes: Names of the axes along x, y and z, where the source gives them: columns such as dorsoventral_um are then positions.
 
     Returns:
         The columns of the role, and whether its positions were moved to the pia frame here, from voxels.
     """
     wanted, moved = schema.SOURCE[role], False
     renamed = _renamed(role, columns, str(path))
-    table = _rename(valid_rows(read_file(path, renamed.values()), str(path)), role, renamed, str(path))
+    table = _rename(_named(valid_rows(read_file(path, renamed.values()), str(path)), axes), role, renamed, str(path))
     if role == "function":
         answers = [name for name in renamed if name not in KEYS]
         return schema.check(read_function(table, answers, str(path)), wanted, str(path)), False
     if schema.POSITION[0] in wanted.columns:
         moved = not set(schema.POSITION) & set(table)
-        table = _positions(table, frame, stated or Stated(), str(path))
+        table = _positions(table, frame, stated or Stated(), str(path), house_order(axes or schema.AXES))
         moved = moved and schema.POSITION[0] in table
     if not wired and "root_id" in wanted.columns and "root_id" not in table and "nucleus_id" in table:
         table = table.assign(root_id=np.int64(0))
@@ -129,6 +136,12 @@ def _renamed(role: str, columns: Columns, origin: str) -> dict[str, str]:
     return {name: name for name in columns}
 
 
+def _named(table: pd.DataFrame, axes: tuple[str, str, str] | None) -> pd.DataFrame:
+    """The table with house names for positions along axes that the source names, where it has all three."""
+    columns = {} if axes is None else {f"{axes[place]}_um": ours for place, ours in zip(house_order(axes), schema.POSITION, strict=True)}
+    return table.rename(columns=columns) if set(columns) <= set(table.columns) else table
+
+
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
     """The table with house names: those said in the TOML first, then CAVE's usual ones."""
     _require_known_names(role, columns, origin)
@@ -155,7 +168,7 @@ def _require_known_names(role: str, columns: dict[str, str], origin: str) -> Non
         )
 
 
-def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str) -> pd.DataFrame:
+def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str, order: tuple[int, int, int]) -> pd.DataFrame:
     """Positions as x_um, depth_um and z_um: those in the pia frame where the file has them, else from voxels, split or in triples."""
     if set(schema.POSITION) & set(table.columns):
         schema.require_columns(table, schema.POSITION, f"{origin}, position in the pia frame")
@@ -170,7 +183,7 @@ def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str
     places = table[VOXELS].to_numpy(dtype=np.float64)
     require_voxels(places, edges, declared, origin)
     pia = pia_from_voxels(places, replace(frame, voxel_nm=edges))
-    return table.assign(**dict(zip(schema.POSITION, pia.T, strict=True)))
+    return table.assign(**dict(zip(schema.POSITION, pia.T[list(order)], strict=True)))
 
 
 def _select(table: pd.DataFrame, role: str, origin: str) -> pd.DataFrame:

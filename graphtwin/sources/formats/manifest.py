@@ -8,12 +8,12 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from graphtwin import schema
 from graphtwin.artifacts import sha256 as sha256_of
 from graphtwin.config import read_toml, validate
-from graphtwin.coordinates import PiaFrame
+from graphtwin.coordinates import PiaFrame, house_order
 from graphtwin.sources.formats import export
 from graphtwin.sources.formats.agreement import require_agreement
 from graphtwin.sources.formats.exposure_names import EXPOSURES
@@ -26,7 +26,8 @@ CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # rol
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
 # same. Where a source lists its functional cells alone, most axons are of others: 37 % are known in minnie65.
 LISTED, FUNCTIONAL_ALONE = 0.5, 0.1
-
+NO_PIA = ("x", "y", "z")  # names of the axes of voxels where nothing says where the pia lies
+TASK_NAMES = ("cell_type", "layer", "lateral", "position", "connectivity", "size", "like_to_like")  # what an axis may not be called
 
 log = logging.getLogger("graphtwin")
 
@@ -72,6 +73,17 @@ class Frame(BaseModel):
     voxel_nm: Edges = Field((4.0, 4.0, 40.0), description="Edges of a voxel along x, y and z, nanometres.")
     tilt_deg: float = Field(0.0, allow_inf_nan=False, description="Rotation in the x-y plane that brings y upright, degrees.")
     pia_um: float = Field(0.0, allow_inf_nan=False, description="Height of the pia along the rotated y axis, micrometres.")
+    axes: tuple[str, str, str] | None = Field(
+        None, description='Names of the three axes of positions, such as "dorsoventral"; "depth" is the one from the surface down.'
+    )
+
+    @field_validator("axes")
+    @classmethod
+    def _tell_axes_apart(cls, axes: tuple[str, str, str] | None) -> tuple[str, str, str] | None:
+        """Axes of different names, none of which is that of a task."""
+        if axes is not None and (len(set(axes)) < 3 or any(not name.strip() or name in TASK_NAMES for name in axes)):
+            raise ValueError(f"axes = {list(axes)}: give three different names, none of them empty or of {', '.join(TASK_NAMES)}")
+        return axes
 
 
 class Manifest(BaseModel):
@@ -95,26 +107,33 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     given = read_toml(toml)
     manifest = validate(Manifest, given, str(toml))
     in_frame = given.get("frame", {})  # what is stated: the model has defaults for the rest
-    frame = PiaFrame(**manifest.frame.model_dump())
     wired = _require_entries(manifest, str(toml))
     usual = next((entry.materialization for entry in manifest.tables if entry.materialization is not None), 1)
+    frame = PiaFrame(**manifest.frame.model_dump(exclude={"axes"}))
     of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
     paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
     tables, moved = [], []
     for entry in manifest.tables:
         read, from_voxels = export.read_placed(
-            paths[entry.file], entry.role, entry.columns, frame, Stated(of_table=entry.voxel_nm, of_frame=of_frame), wired
+            paths[entry.file],
+            entry.role,
+            entry.columns,
+            frame,
+            Stated(of_table=entry.voxel_nm, of_frame=of_frame),
+            wired,
+            manifest.frame.axes,
         )
         if entry.role == "exposure":
             read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
         role = entry.role if _is_of_volume(entry, manifest, str(toml)) else f"{entry.role}{OF_ANOTHER}"
         tables.append(_table(entry, role, read, usual, str(toml)))
         moved += [entry.file] if from_voxels else []
-    pia_stated = not moved or "pia_um" in in_frame
-    if not pia_stated:
-        log.warning("%s: [frame] has no pia_um: depths of %s are places along y, not below the pia.", toml, ", ".join(dict.fromkeys(moved)))
-    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, pia_stated)
+    axes = _axes(manifest.frame, bool(moved) and "pia_um" not in in_frame)
+    if axes == NO_PIA:
+        of = ", ".join(dict.fromkeys(moved))
+        log.warning("%s: [frame] has no pia_um: positions of %s are along x, y and z, none of which is a depth.", toml, of)
+    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, axes)
     require_agreement(source.tables, str(toml))
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))
@@ -151,6 +170,14 @@ def _table(entry: TableEntry, role: str, frame: pd.DataFrame, usual: int, origin
     answers = frame[[name for name in frame if name not in KEYS]]
     stated = describe_columns(answers, entry.noise, entry.axis, entry.positions, entry.period, entry.what, entry.file)
     return Table(entry.role, materialization, entry.file, frame, columns=stated)
+
+
+def _axes(frame: Frame, no_pia: bool) -> tuple[str, str, str]:
+    """Names of the axes in the order of `schema.POSITION`: those that the source gives, else depth only where the pia is known."""
+    if frame.axes is None:
+        return NO_PIA if no_pia else schema.AXES
+    first, second, third = (frame.axes[place] for place in house_order(frame.axes))
+    return first, second, third
 
 
 def _path_of(toml: Path, file: str) -> Path:

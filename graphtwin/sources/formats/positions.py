@@ -211,7 +211,7 @@ def require_tissue(um: Float[np.ndarray, "points 3"], cells: Shaped[np.ndarray, 
         slab = np.argpartition(np.abs(um[:, 0] - np.median(um[:, 0])), ENOUGH)[:ENOUGH]
         um, cells = um[slab], cells[slab]
     places = um[np.unique(cells, return_index=True)[1]]
-    if len(places) < MANY:
+    if len(places) < MANY or (np.ptp(places, axis=0) > 0).sum() < 3:  # in a plane or on a line they were put there, and tell no unit
         return
     apart = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
     if apart < CLOSEST_UM:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import pandas as pd
 
+from graphtwin.schema import AXES
+
 Role = Literal[
     "coregistration",
     "unit_roots",
@@ -64,14 +66,14 @@ class SourceTables:
         tables: Checked tables in the order of the TOML; where two name the same thing, the earlier one is believed.
         sha256: Hash of each file, by its path relative to the TOML.
         animal: Animal of the volume as the source names it; empty where it does not.
-        pia_stated: Whether depths are below the pia: positions come in the pia frame, or the TOML says where the pia lies.
+        axes: Names of the axes of positions, in the order of `schema.POSITION`; "depth" among them only where it is a depth.
     """
 
     name: str
     tables: tuple[Table, ...]
     sha256: dict[str, str] = field(default_factory=dict)
     animal: str = ""
-    pia_stated: bool = True
+    axes: tuple[str, str, str] = AXES
 
     @property
     def provenance(self) -> dict[str, str]:
