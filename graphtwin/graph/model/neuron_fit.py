@@ -39,6 +39,7 @@ __all__ = [
     "predict_rows",
 ]
 MIN_LABELLED = 20  # least number of labelled neurons: fewer leave three to stop the fit
+FEWEST_STEPS = 6  # steps of an epoch: where a few hundred neurons are one batch, sixteen epochs are sixteen steps and teach little
 VALIDATION = 0.15  # share of the training neurons that stop a fit and calibrate it
 
 
@@ -164,17 +165,18 @@ def _fit_member(
     if evidence == FUNCTION:  # elsewhere scan and partners say more, and a start that has already fitted function keeps them small
         network.read_landmarks(view.rows(fitted), targets.rows(fitted))
     checked, truth = view.rows(kept), targets.rows(kept)
+    batch = min(config.batch, -(-len(fitted) // FEWEST_STEPS))
 
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
         order = fitted[torch.as_tensor(rng.permutation(len(fitted)), device=device)]
-        for rows in order.split(config.batch):
+        for rows in order.split(batch):
             yield lambda rows=rows: network.loss(view.rows(rows), targets.rows(rows))  # type: ignore[misc]
 
     def validation_loss() -> float:
         with torch.no_grad():
             return float(network.loss(checked, truth))
 
-    n_batches = -(-len(fitted) // config.batch)
+    n_batches = -(-len(fitted) // batch)
     state = fit(network, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
     with torch.no_grad():
         _calibrate(network, network(checked), truth)
