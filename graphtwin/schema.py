@@ -110,6 +110,7 @@ WALLS = {
             "axon_status": _STATUS,
             "dendrite_status": _STATUS,
             "is_functional": pa.Column(bool),
+            "name": pa.Column(object, required=False),
         },
         unique=["nucleus_id"],
     ),

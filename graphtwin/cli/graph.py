@@ -90,9 +90,9 @@ def _predict(
     out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
     pairs: Annotated[
         Path | None,
-        typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_root_id, post_root_id (also pre_pt_root_id)."),
+        typer.Option(help="Pairs (Parquet or CSV): pre_nucleus_id, post_nucleus_id, or pre_root_id, post_root_id, or pre_name, post_name."),
     ] = None,
-    neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id, or root_id (also pt_root_id).")] = None,
+    neurons: Annotated[Path | None, typer.Option(help="Neurons (Parquet or CSV): nucleus_id, root_id (also pt_root_id), or name.")] = None,
     materialization: Annotated[
         int | None, typer.Option(help="Materialization of the root ids (default: that of the run, if it has one).")
     ] = None,
@@ -103,7 +103,7 @@ def _predict(
 ) -> None:
     """Predict pairs or neurons with the best model of a run: every row is answered, in its order.
 
-    The model is the one that did best on held-out axons (average precision) or neurons (balanced accuracy, R2 of depth), baselines among
+    The model is the one that did best on held-out axons (average precision) or neurons (balanced accuracy, R2 of a place), baselines among
     them: it is printed, and named in the table. Pairs and neurons that it was fitted on are marked in the column fitted_on.
     """
     with words():

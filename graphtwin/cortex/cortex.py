@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,7 @@ from graphtwin.sources.formats import SYNAPTIC
 # Distance up to which two tables agree on the position of a nucleus. In the bundle positions differ by rounding; more means another frame
 # or another cell.
 MOVED_UM = 1.0
+SYMMETRIC = 0.5  # share of pairs with an equal one in the other direction from which on they are no coincidence
 LABELS = {
     "cell_class": ("cell_types_coarse", "somata", "nuclei"),
     "cell_type": ("cell_types_fine",),
@@ -27,6 +29,8 @@ LABELS = {
     "dendrite_status": ("proofreading", "nuclei"),
 }
 
+log = logging.getLogger("graphtwin")
+
 
 @dataclass(frozen=True)
 class Cortex:
@@ -34,7 +38,7 @@ class Cortex:
 
     Attributes:
         neurons: nucleus_id (unique), x_um, depth_um, z_um (um, pia frame; along other axes where `axes` names others), cell_class,
-            cell_type, layer, axon_status, dendrite_status, is_functional.
+            cell_type, layer, axon_status, dendrite_status, is_functional; name where the source names neurons so.
         units: session, scan_idx, unit_id (unique together), nucleus_id, brain_area, direction_DDD_D (mean response, arbitrary units; NaN
             where a unit of `function` has none); units with function alone have session 0 and scan 0 where they are named by nucleus.
         orientations: nucleus_id, orientation_index (unique together), rate, rate_error: mean response to an orientation and its standard
@@ -200,6 +204,8 @@ def _neurons(tables: SourceTables, mapped: pd.DataFrame, units: pd.DataFrame, fu
     named = [table.frame["nucleus_id"] for table in tables.of(*NAMING_ROLES)]
     nuclei = np.unique(np.concatenate([*named, units["nucleus_id"], mapped["nucleus_id"]])).astype(np.int64)
     neurons = pd.DataFrame({"nucleus_id": nuclei})
+    if tables.names:
+        neurons["name"] = np.array(["", *tables.names], dtype=object)[nuclei]
     positions = nucleus_positions(tables).set_index("nucleus_id").reindex(nuclei)
     for name in schema.POSITION:
         neurons[name] = positions[name].to_numpy()
@@ -270,7 +276,7 @@ def _synapses(pairs: pd.DataFrame, materialization: int, mapped: pd.DataFrame, t
     table = f"synapses {materialization}"
     queried = np.concatenate([t.frame["post_root_id"] for t in tables.of("queried_post") if t.materialization == materialization])
     pairs = funnel.keep(
-        pairs, pairs["pre_root_id"] != pairs["post_root_id"], table, "not onto itself", "self pairs: segmentation artefacts", "pairs"
+        pairs, pairs["pre_root_id"] != pairs["post_root_id"], table, "not onto itself", "autapses, or artefacts of segmentation", "pairs"
     )
     pairs = funnel.keep(
         pairs, pairs["post_root_id"].isin(queried), table, "postsynaptic cell queried", "its inputs were not queried", "pairs"
@@ -286,7 +292,21 @@ def _synapses(pairs: pd.DataFrame, materialization: int, mapped: pd.DataFrame, t
     counts = [name for name in ("size", "n_synapses") if name in pairs]
     summed = pairs.groupby(schema.PAIR_KEY, as_index=False, sort=True)[counts].sum()
     funnel.record(table, "distinct pairs of nuclei", len(pairs), len(summed), "further roots of the same nuclei: sizes summed", "pairs")
+    _tell_symmetric(summed, table, funnel)
     return summed.assign(materialization=np.int64(materialization))[["materialization", *schema.PAIR_KEY, *counts]]
+
+
+def _tell_symmetric(pairs: pd.DataFrame, table: str, funnel: Funnel) -> None:
+    """Say where most pairs have the same size in both directions, as gap junctions have that are listed as synapses; all are kept."""
+    turned = pairs.rename(columns=dict(zip(schema.PAIR_KEY, schema.PAIR_KEY[::-1], strict=True)))
+    same = len(pairs.merge(turned[[*schema.PAIR_KEY, "size"]], on=[*schema.PAIR_KEY, "size"]))
+    if same and same >= SYMMETRIC * len(pairs):
+        log.warning(
+            "%s: %d of %d pairs have the same size in both directions, as gap junctions do. They are kept as they are: a pair is "
+            "predicted in each direction.", table, same, len(pairs),
+        )  # fmt: skip
+        reason = "the same size in both directions, as gap junctions; kept"
+        funnel.record(table, "of one direction, or of two sizes", len(pairs), len(pairs) - same, reason, "pairs")
 
 
 def _no_synapses() -> pd.DataFrame:

@@ -12,9 +12,9 @@ from jaxtyping import Int
 from graphtwin import schema
 from graphtwin.cortex import Cortex
 
-# Columns that name a neuron and the two of a pair: by nucleus, then by root id as CAVE names it and as the tables here do.
-OF_NEURON = (("nucleus_id",), ("pt_root_id",), ("root_id",))
-OF_PAIR = (tuple(schema.PAIR_KEY), ("pre_pt_root_id", "post_pt_root_id"), ("pre_root_id", "post_root_id"))
+# Columns that name a neuron and the two of a pair: by nucleus, by root id as CAVE names it and as the tables here do, by name.
+OF_NEURON = (("nucleus_id",), ("pt_root_id",), ("root_id",), ("name",))
+OF_PAIR = (tuple(schema.PAIR_KEY), ("pre_pt_root_id", "post_pt_root_id"), ("pre_root_id", "post_root_id"), ("pre_name", "post_name"))
 log = logging.getLogger("graphtwin")
 
 
@@ -38,6 +38,8 @@ def asked_nuclei(
     if len(there) > 1:
         unread = ", ".join(name for others in there[1:] for name in others)
         log.warning("%s: %s name the cells; %s are not read.", origin, " and ".join(columns), unread)
+    if columns == list(names[-1]):
+        return [_of_names(cortex, table[name], origin) for name in columns], columns
     ids = [_ids(table, name, origin) for name in columns]
     if there[0] != names[0]:
         return _of_roots(cortex, ids, materialization, origin, " and ".join(names[0])), columns
@@ -47,6 +49,14 @@ def asked_nuclei(
             "Leave --materialization out, or the nucleus ids if root ids are meant."
         )
     return ids, columns
+
+
+def _of_names(cortex: Cortex, names: pd.Series, origin: str) -> Int[np.ndarray, " rows"]:
+    """Nuclei of names, -1 where the run knows no such name."""
+    if "name" not in cortex.neurons:
+        raise ValueError(f"{origin}: names its cells by name, and the run knows them by ids alone. Give nucleus_id.")
+    known = cortex.neurons.set_index("name")["nucleus_id"]
+    return names.astype("string").str.strip().map(known).fillna(-1).to_numpy(np.int64)
 
 
 def _ids(frame: pd.DataFrame, name: str, origin: str) -> Int[np.ndarray, " rows"]:

@@ -73,6 +73,9 @@ def scope_of(study: Study) -> Scope:
         reasons |= {(task, split): reason for split, reason in why.items() if reason}
         for split in (split for split, reason in why.items() if not reason):
             scored.setdefault(split, []).append(task)
+    if any("position" in tasks for tasks in scored.values()):
+        flat = [axis for axis in study.axes if axis not in study.spread_axes and (axis == DEPTH or DEPTH not in study.axes)]
+        reasons |= {(axis, EVERYWHERE): f"all {_neuron(study)}s of known position lie at one place along it" for axis in flat}
     no_axons = _too_few_pairs(study, "axon") if study.is_wired else NO_WIRING
     no_blocks = None if no_axons else _too_few_pairs(study, "block")
     if no_axons and not scored:
@@ -84,7 +87,7 @@ def scope_of(study: Study) -> Scope:
         )
     reasons |= {("connectivity", EVERYWHERE): no_axons} if no_axons else {("connectivity", "block"): no_blocks} if no_blocks else {}
     pair_splits: tuple[connectivity.Split, ...] = () if no_axons else ("axon",) if no_blocks else ("axon", "block")
-    places = (DEPTH, LATERAL) if DEPTH in study.axes else tuple(study.places or study.axes)
+    places = (DEPTH, LATERAL) if DEPTH in study.axes else tuple(study.places or study.axes)  # an axis is skipped under its own name
     return Scope({split: tuple(scored[split]) for split in neurons.SPLITS if split in scored}, pair_splits, reasons, places)
 
 
@@ -175,6 +178,10 @@ def funnel(study: Study, scope: Scope) -> pd.DataFrame:
         every = len(study.cortex.neurons)
         steps.record("nuclei", "of the study", every, len(study.inputs.nucleus_id), "neither outputs nor inputs were looked for", "nuclei")
         steps.record("nuclei", "with a function", len(study.inputs.nucleus_id), 0, f"{NO_FUNCTION}; kept", "nuclei")
+    if study.has_function and study.is_wired:
+        observed = np.isin(np.flatnonzero(study.inputs.subjects), np.concatenate([study.pairs.pre, study.pairs.post]))
+        why = "its outputs were not observed and its inputs not looked for, or the wiring has none of its name; kept"
+        steps.record(table, "in the wiring", asked, int(observed.sum()), why, "nuclei")
     for task in GIVEN_BY:
         known = study.labelled(task) & study.inputs.subjects
         n = int(known.sum()) if scope.splits(task) else 0

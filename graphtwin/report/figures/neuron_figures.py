@@ -26,7 +26,9 @@ LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 
 def draw_neurons(run: RunFolder) -> list[Block]:
     """The figures of cell type, layer and depth, or of the axes that the source names."""
-    return [draw_confusion(run), draw_layer(run), *(draw_place(run, task) for task in run.places())]
+    metrics = run.table("metrics")
+    scored = [task for task in run.places() if metrics is not None and (metrics["task"] == task).any()]
+    return [draw_confusion(run), draw_layer(run), *(draw_place(run, task) for task in scored or run.places()[:1])]
 
 
 def of_first_split(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -120,7 +122,7 @@ def draw_layer(run: RunFolder) -> Block:
     """Layer by every model, over all scans and inside each."""
     metrics = run.table("metrics")
     rows = main_rows(metrics, "layer")
-    within = rows is None or (rows["metric"] == "balanced_accuracy_within_scan").any()
+    within = metrics is None or metrics["metric"].str.endswith("_within_scan").any()
     title = "Layer: with and without what the scan gives away" if within else "Layer: by every model"
     if rows is None:
         return Absent("layer", title, why_not(run, "layer", "layer was not scored (no such rows in metrics.parquet)."))

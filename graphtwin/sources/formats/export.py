@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def read_placed(
     stated: Stated | None = None,
     wired: bool = True,
     axes: tuple[str, str, str] | None = None,
+    numbered: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
 ) -> tuple[pd.DataFrame, bool]:
     """A table in house names, ids int64, positions in um of the pia frame, checked against the schema of its role.
 
@@ -94,13 +96,14 @@ def read_placed(
         wired: Whether the source has wiring, which names cells by root ids; where it has none, cells that have a nucleus_id need none, and
             0 stands for it.
         axes: Names of the axes along x, y and z, where the source gives them: columns such as dorsoventral_um are then positions.
+        numbered: Function that gives numbers to neurons that the table names by name.
 
     Returns:
         The columns of the role, and whether its positions were moved to the pia frame here, from voxels.
     """
     wanted, moved = schema.SOURCE[role], False
     renamed = _renamed(role, columns, str(path))
-    table = _rename(_named(valid_rows(read_file(path, renamed.values()), str(path)), axes), role, renamed, str(path))
+    table = numbered(_rename(_named(valid_rows(read_file(path, renamed.values()), str(path)), axes), role, renamed, str(path)))
     if role == "function":
         answers = [name for name in renamed if name not in KEYS]
         return schema.check(read_function(table, answers, str(path)), wanted, str(path)), False
@@ -159,6 +162,8 @@ def _require_known_names(role: str, columns: dict[str, str], origin: str) -> Non
         return  # a response has the name that the source gives it
     known = [name for name, column in schema.SOURCE[role].columns.items() if not column.regex]
     known += [*VOXELS, "pt_position"] if schema.POSITION[0] in known else []
+    known += ["name"] if "root_id" in known else []
+    known += ["pre_name", "post_name"] if {"pre_root_id", "post_root_id"} & set(known) else []
     unknown = [name for name in columns if name not in known and not (role == "responses" and re.match(schema.DIRECTION, name))]
     if unknown:
         nearest_known = ", ".join(f"{name!r}{nearest_of(name, known)}" for name in unknown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from graphtwin.sources.formats.agreement import require_agreement
 from graphtwin.sources.formats.exposure_names import EXPOSURES
 from graphtwin.sources.formats.exposure_tables import in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
+from graphtwin.sources.formats.neuron_names import NeuronNames
 from graphtwin.sources.formats.positions import Stated
 from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
 
@@ -113,8 +115,8 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
     paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
-    tables, moved = [], []
-    for entry in manifest.tables:
+    tables, moved, names = [], [], NeuronNames()
+    for place, entry in enumerate(manifest.tables):
         read, from_voxels = export.read_placed(
             paths[entry.file],
             entry.role,
@@ -123,17 +125,19 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
             Stated(of_table=entry.voxel_nm, of_frame=of_frame),
             wired,
             manifest.frame.axes,
+            partial(names.in_place_of_ids, role=entry.role, place=place, origin=str(paths[entry.file])),
         )
         if entry.role == "exposure":
             read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
         role = entry.role if _is_of_volume(entry, manifest, str(toml)) else f"{entry.role}{OF_ANOTHER}"
         tables.append(_table(entry, role, read, usual, str(toml)))
         moved += [entry.file] if from_voxels else []
+    tables, of_neurons = names.sorted_tables(tables, str(toml))
     axes = _axes(manifest.frame, bool(moved) and "pia_um" not in in_frame)
     if axes == NO_PIA:
         of = ", ".join(dict.fromkeys(moved))
         log.warning("%s: [frame] has no pia_um: positions of %s are along x, y and z, none of which is a depth.", toml, of)
-    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, axes)
+    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, axes, of_neurons)
     require_agreement(source.tables, str(toml))
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))

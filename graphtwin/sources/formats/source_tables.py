@@ -67,6 +67,7 @@ class SourceTables:
         sha256: Hash of each file, by its path relative to the TOML.
         animal: Animal of the volume as the source names it; empty where it does not.
         axes: Names of the axes of positions, in the order of `schema.POSITION`; "depth" among them only where it is a depth.
+        names: Names of neurons, of which the first has number 1 in all tables, the next 2; empty where tables name neurons by ids.
     """
 
     name: str
@@ -74,6 +75,7 @@ class SourceTables:
     sha256: dict[str, str] = field(default_factory=dict)
     animal: str = ""
     axes: tuple[str, str, str] = AXES
+    names: tuple[str, ...] = ()
 
     @property
     def provenance(self) -> dict[str, str]:
