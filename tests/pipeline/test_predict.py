@@ -11,7 +11,6 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from graphtwin.cortex.funnel import BELOW_PIA
 from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
 from graphtwin.graph.runs import fit_pair_rivals
@@ -265,10 +264,11 @@ def test_a_graph_that_holds_a_program_is_refused_and_nothing_in_it_runs(finished
     assert not mark.exists()
 
 
-def test_depths_of_a_source_that_declares_no_pia_are_marked_row_by_row(graph):
+def test_places_have_the_names_of_the_axes_and_none_is_called_depth_that_is_not(graph):
     neurons = pd.DataFrame({"nucleus_id": np.arange(5)})
-    assert not predict_neurons(graph, neurons)["note"].str.contains("place along y").any()
-    cortex = graph.study.cortex
-    unplaced = replace(cortex, funnel=cortex.funnel.assign(step=BELOW_PIA))
-    found = predict_neurons(replace(graph, study=replace(graph.study, cortex=unplaced)), neurons)
-    assert found["note"].str.contains("depth_um is a place along y: the source declares no pia").all()
+    cortex = replace(graph.study.cortex, axes=pd.DataFrame({"axis": ["left-right", "dorsoventral", "anteroposterior"]}))
+    as_before, found = predict_neurons(graph, neurons), predict_neurons(replace(graph, study=replace(graph.study, cortex=cortex)), neurons)
+    assert {f"{axis}_um" for axis in cortex.axes["axis"]} < set(found)
+    assert not any("depth" in name for name in found)
+    assert found["dorsoventral_um"].between(0, 600).all()
+    assert as_before["depth_um"].between(0, 600).all()

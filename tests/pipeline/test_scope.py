@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 import graphtwin
 from graphtwin.graph.data.inputs import MIN_MEMBERS
 from graphtwin.graph.model.weights import restore_neurons
-from graphtwin.graph.runs.fitted_graph import NEURON_MODELS, FittedGraph
+from graphtwin.graph.runs.fitted_graph import FittedGraph
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
@@ -120,12 +121,12 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
     metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
     assert set(metrics["task"]) == {"depth", "lateral"}
     assert "graph model, function - majority" in set(differences["model"])
-    for name in NEURON_MODELS:
+    for name in study.evidence:
         fit_final_neurons(study, tmp_path / f"final_{name}.ckpt", JobKey(NEURONS, "graph", name))
-    weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in NEURON_MODELS}
+    weights = {name: torch.load(tmp_path / f"final_{name}.pt", weights_only=True) for name in study.evidence}
     fitted = {
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
-        for name, evidence in NEURON_MODELS.items()
+        for name, evidence in study.evidence.items()
     }
     answer = graphtwin.graph.predict_neurons(replace(graph, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert answer[["cell_type", "layer"]].isna().all(axis=None)
@@ -145,7 +146,7 @@ def test_rare_classes_are_counted_by_name_and_number(finished):
 def test_axons_and_pairs_that_are_not_scored_are_counted(finished, graph):
     funnel = pd.read_parquet(finished.folder / "tables" / "funnel.parquet").set_index(["table", "step"])
     axons = funnel.loc[("axons 7", "of a functional nucleus")]
-    assert axons["n_after"] == graph.study.functional_axons.sum() < axons["n_before"] == len(graph.study.pairs.pre)
+    assert axons["n_after"] == graph.study.scored_axons.sum() < axons["n_before"] == len(graph.study.pairs.pre)
     scored = pd.read_parquet(finished.folder / "predictions" / "connectivity.parquet")
     assert funnel.loc[("pairs of functional axons, split by axon", "with both cells held out"), "n_after"] == len(scored)
     block = funnel.loc[("pairs of functional axons, split by block", "with both cells held out")]
@@ -191,24 +192,33 @@ def test_more_folds_than_neurons_leave_a_fold_empty(graph):
         assert reasons[task, ""].endswith("of the split by neuron holds no functional neuron")
 
 
-def test_a_source_whose_functional_neurons_have_no_output_is_refused_before_a_folder_is_made(tmp_path):
+def test_a_source_whose_functional_neurons_have_no_output_scores_neurons_and_says_why_not_pairs(graph):
+    cortex = graph.study.cortex
+    functional = cortex.units["nucleus_id"]
+    silent = replace(cortex, synapses=cortex.synapses[~cortex.synapses["pre_nucleus_id"].isin(functional)])
+    found = scope.scope_of(replace(graph.study, cortex=silent))
+    assert found.pair_splits == ()
+    assert found.splits("layer") == ["neuron", "scan", "block"]
+    assert re.match(r"fold \d of the split by axon holds 0 axons of functional neurons", found.reasons["connectivity", ""])
+
+
+def test_a_source_with_nothing_to_score_is_refused_before_a_folder_is_made(tmp_path):
     export = planted_export(tmp_path / "export")
-    synapses = export.frames["synapses"]
-    functional = export.frames["coregistration"]["pt_root_id"]
-    export.frames["synapses"] = synapses[~synapses["pre_pt_root_id"].isin(functional)]
+    export.frames = {role: export.frames[role] for role in ("coregistration", "responses")}
+    frame = export.frames["coregistration"]
+    export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with pytest.raises(
-        ValueError, match=r"connectivity cannot be scored: fold \d of the split by axon holds 0 axons of functional neurons"
+        ValueError, match=r"nothing can be scored. connectivity cannot be scored: the source has no wiring .* cell type: no f"
     ):
         graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_source_without_pairs_leaves_no_folder(tmp_path):
-    export = planted_export(tmp_path / "export")
-    del export.frames["synapses"]
-    with pytest.raises(ValueError, match="no synaptic pairs in the source"):
-        graphtwin.run(SMALL, source=str(export.write()), out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize(("least", "classes"), [(20, ("23P", "4P")), (2, ("23P", "4P", "BC"))])
+def test_the_least_size_of_a_class_is_a_setting(graph, least, classes):
+    ids = graph.study.cortex.neurons["nucleus_id"].to_numpy()
+    study = labelled(graph.study, "cell_type", np.where(ids < 5, "BC", np.where(ids % 2, "4P", "23P")).astype(object))
+    assert replace(study, settings=study.settings.model_copy(update={"min_members": least})).inputs.cell_types == classes
 
 
 def test_the_one_basket_cell_is_no_class(graph):

@@ -90,6 +90,7 @@ def render_run(run: RunFolder) -> str:
         headline=headline(verdicts, run.axes()),
         verdicts=[_badge(verdict, task_title(run, verdict["task"])) for verdict in verdicts],
         title=_title(run),
+        counted=join_words([*([] if run.lacks("function") else ["units"]), "nuclei", *([] if run.lacks("connectivity") else ["pairs"])]),
         differences=verdict_figures.draw_differences(run),
         tables=results(run.table("metrics"), run.axes()),
         ceilings=ceilings(run.table("ceiling")),
