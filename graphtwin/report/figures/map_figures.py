@@ -16,60 +16,76 @@ from graphtwin.report.words import number_text, per_cent, plain
 from graphtwin.tuning import FOLDS as DECODED_FROM
 from graphtwin.tuning import embedding_columns, scan_labels
 
-LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)  # colours of layers from the pia downwards
+# Colours of layers, or of cell types where no layer is known, in their order.
+LABEL_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, "#8c6d31", "#637939")
+COLUMNS = 6  # labels from which on the legend is a column beside the panel, and no line above it
 RECEIVED = ("aligned", "all features")
 
 
 def draw_embedding_map(run: RunFolder) -> list[Block]:
     """The figures of the map and of the decoders."""
-    return [draw_map(run), draw_leakage(run)]
+    embeddings = run.table("embeddings", ["session", "scan_idx"]) if "session" in run.columns("embeddings") else None
+    one_scan = embeddings is not None and len(embeddings.drop_duplicates()) < 2
+    return [draw_map(run), *([] if one_scan else [draw_leakage(run)])]
 
 
 def draw_map(run: RunFolder) -> Block:
-    """The embedding in its first two principal components, coloured by layer and by scan."""
+    """The embedding in its first two principal components, coloured by layer, or else by cell type, and by scan."""
     title = "Map of the embedding"
     embeddings = run.table("embeddings")
     if embeddings is None or not embedding_columns(embeddings):
         return Absent("map", title, "no embeddings.parquet in the run folder.")
-    neurons = run.table("tables/neurons", ["nucleus_id", "layer"])
-    layer = pd.Series(pd.NA, index=embeddings.index, dtype=object)
-    if neurons is not None:
-        layer = embeddings["nucleus_id"].map(neurons.drop_duplicates("nucleus_id").set_index("nucleus_id")["layer"])
+    word, label = _label_of(run, embeddings)
     values = embeddings[embedding_columns(embeddings)].to_numpy(np.float64)
     plane, share = principal_plane(values)
-    names, scan, known = _scan_names(embeddings), scan_labels(embeddings), layer.notna().to_numpy()
+    names, scan, known = _scan_names(embeddings), scan_labels(embeddings), label.notna().to_numpy()
+    by_scan = len(names) > 1
 
     def fill(figure: Figure) -> None:
-        panels = figure.subplots(1, 1 + known.any(), sharex=True, sharey=True, squeeze=False)[0]
-        if known.any():
-            _scatter_layers(panels[0], plane, layer)
-        _scatter_scans(figure, panels[-1], plane, scan, names)
+        panels = figure.subplots(1, max(int(by_scan) + int(known.any()), 1), sharex=True, sharey=True, squeeze=False)[0]
+        if known.any() or not by_scan:
+            _scatter_labels(panels[0], plane, label, word)
+        if by_scan:
+            _scatter_scans(figure, panels[-1], plane, scan, names)
         for one in panels:
             one.set_xlabel(f"component 1 ({per_cent(share[0])} of variance)")
             one.set(xlim=_central(plane[:, 0]), ylim=_central(plane[:, 1]))
         panels[0].set_ylabel(f"component 2 ({per_cent(share[1])} of variance)")
 
-    sentence = f"{_of_layer(values[known], layer[known])}{_of_scan(values, scan, len(names))}{_decoded(run)}."
+    sentence = f"{_of_label(values[known], label[known], word)}{_of_scan(values, scan, len(names))}{_decoded(run)}."
     caption = (
-        f"Principal components of the {values.shape[1]}-dimensional embedding, n = {len(plane):,} units of {len(names)} scans; "
-        f"layer known for {int(known.sum()):,}. The central 99 % of each axis is shown."
+        f"Principal components of the {values.shape[1]}-dimensional embedding, n = {len(plane):,} units"
+        f"{f' of {len(names)} scans' if by_scan else ''}; {word} known for {int(known.sum()):,}. The central 99 % of each axis is shown."
     )
-    width = WIDTH if known.any() else 0.6 * WIDTH
+    width = WIDTH if known.any() and by_scan else 0.6 * WIDTH
     return Drawn("map", title, sentence, caption, draw_svg("map", sentence, (width, 3.7), fill), ("embeddings.parquet",))
 
 
-def _of_layer(values: Float[np.ndarray, "units features"], layer: pd.Series) -> str:
-    """What the layer says of the embedding."""
-    if layer.empty:
-        return "No layer is known"
-    share = explained_by_group(values, pd.factorize(layer)[0].astype(np.int64))
-    return f"Layer accounts for {per_cent(share)} of the embedding's variance"
+def _label_of(run: RunFolder, embeddings: pd.DataFrame) -> tuple[str, pd.Series]:
+    """The layer of each unit; the cell type where no layer is known, and a type that is not among the most frequent as unknown."""
+    neurons = run.table("tables/neurons", ["nucleus_id", "layer", "cell_type"])
+    if neurons is None:
+        return "layer", pd.Series(pd.NA, index=embeddings.index, dtype=object)
+    of_nucleus = neurons.drop_duplicates("nucleus_id").set_index("nucleus_id")
+    found = {name: embeddings["nucleus_id"].map(of_nucleus[name]) for name in ("layer", "cell_type")}
+    word = "layer" if found["layer"].notna().any() or found["cell_type"].isna().all() else "cell_type"
+    label = found[word]
+    frequent = label.value_counts().index[: len(LABEL_COLOURS)]
+    return word.replace("_", " "), label.where(label.isin(frequent), None)
+
+
+def _of_label(values: Float[np.ndarray, "units features"], label: pd.Series, word: str) -> str:
+    """What the layer, or the cell type, says of the embedding."""
+    if label.empty:
+        return f"No {word} is known"
+    share = explained_by_group(values, pd.factorize(label)[0].astype(np.int64))
+    return f"{word.capitalize()} accounts for {per_cent(share)} of the embedding's variance"
 
 
 def _of_scan(values: Float[np.ndarray, "units features"], scan: Int[np.ndarray, " units"], n_scans: int) -> str:
     """What the scan says of it, where there are several."""
     if n_scans < 2:
-        return "; there is one scan, which can account for nothing"
+        return ""
     by_chance = per_cent((n_scans - 1) / max(len(values) - 1, 1))
     return f"; scan accounts for {per_cent(explained_by_group(values, scan))} ({by_chance} expected of {n_scans} scans by chance)"
 
@@ -110,19 +126,21 @@ def _central(values: Float[np.ndarray, " units"]) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _scatter_layers(axes: Axes, plane: np.ndarray, layer: pd.Series) -> None:
-    names = sorted(map(str, layer.dropna().unique()))
+def _scatter_labels(axes: Axes, plane: np.ndarray, label: pd.Series, word: str) -> None:
+    names = sorted(map(str, label.dropna().unique()))
     x, y = plane.T
-    unknown = layer.isna().to_numpy()
+    unknown = label.isna().to_numpy()
     axes.scatter(x[unknown], y[unknown], 3, color="#c9ced4", linewidths=0, rasterized=True)
-    colour = np.array([LAYER_COLOURS[names.index(str(name)) % len(LAYER_COLOURS)] if pd.notna(name) else "" for name in layer])
-    order = np.random.default_rng(0).permutation(np.flatnonzero(layer.notna()))  # drawn in random order, so that no layer lies on top
+    colour = np.array([LABEL_COLOURS[names.index(str(name))] if pd.notna(name) else "" for name in label])
+    order = np.random.default_rng(0).permutation(np.flatnonzero(label.notna()))  # drawn in random order, so that no label lies on top
     axes.scatter(x[order], y[order], 4, colour[order].tolist(), linewidths=0, alpha=0.7, rasterized=True)
     for index, name in enumerate(names):
-        axes.plot([], [], "o", color=LAYER_COLOURS[index % len(LAYER_COLOURS)], markersize=5, label=plain(name))
+        axes.plot([], [], "o", color=LABEL_COLOURS[index], markersize=5, label=plain(name))
     axes.plot([], [], "o", color="#c9ced4", markersize=5, label="unknown")
-    axes.set_title("by layer")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.995), ncols=len(names) + 1, handletextpad=0.0, columnspacing=1.0, borderpad=0.1)
+    axes.set_title(f"by {word}" if names else "")
+    above = len(names) < COLUMNS
+    at = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.995)} if above else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    axes.legend(ncols=len(names) + 1 if above else 1, handletextpad=0.0, columnspacing=1.0, borderpad=0.1, **at)
 
 
 def _scatter_scans(figure: Figure, axes: Axes, plane: np.ndarray, scan: np.ndarray, names: list[str]) -> None:
