@@ -150,7 +150,7 @@ def check_embeddings(frame: pd.DataFrame, units: pd.DataFrame, origin: str, anim
 
 def no_embeddings() -> pd.DataFrame:
     """The embeddings table of a source without function: the keys and no row."""
-    return _table(pd.DataFrame({name: np.empty(0, np.int64) for name in (*UNIT_KEY, "nucleus_id")}), np.empty((0, 0)), np.empty(0))
+    return pd.DataFrame({**{name: np.empty(0, np.int64) for name in (*UNIT_KEY, "nucleus_id")}, "reliability": np.empty(0)})
 
 
 def require_varied(values: Float[np.ndarray, "units features"], origin: str) -> None:

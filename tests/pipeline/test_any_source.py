@@ -16,7 +16,7 @@ import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.graph.runs.study import read_study
 from graphtwin.report.pages.run_page import write_run
-from tests.pipeline.planted_source import DIRECTIONS, SMALL, few_trees
+from tests.pipeline.planted_source import SMALL, few_trees
 
 pytestmark = pytest.mark.slow
 
@@ -55,18 +55,16 @@ def placed(rng: np.random.Generator, axes: list[str], extent_um: list[float]) ->
 
 
 def retina(folder: Path) -> Path:
-    """Neurons in a plane whose responses tell their type; no wiring."""
+    """Neurons in a plane whose responses, of either sign, tell their type; no wiring."""
     rng, axes = np.random.default_rng(0), ["nasotemporal", "dorsoventral", "radial"]
-    units = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(N)})
-    frames = {"coregistration": units.assign(name=NAMES), "responses": pd.concat([units, tuning(rng, TYPES)], axis=1)}
-    return write(folder, axes, cell_types_fine=placed(rng, axes, [300, 200, 0]), **frames)
+    function = responses(rng, TYPES).assign(name=NAMES)
+    return write(folder, axes, cell_types_fine=placed(rng, axes, [300, 200, 0]), function=function)
 
 
-def tuning(rng: np.random.Generator, types: np.ndarray) -> pd.DataFrame:
-    """Responses to directions: sharp in one type, broad in the other."""
-    angle = np.radians(45.0 * np.arange(8)) - rng.uniform(0, 2 * np.pi, len(types))[:, None]
-    curve = np.exp(np.where(types == "ON", 2.0, 0.3)[:, None] * np.cos(angle)) * rng.gamma(30.0, 1 / 30, angle.shape)
-    return pd.DataFrame(curve, columns=DIRECTIONS)
+def responses(rng: np.random.Generator, types: np.ndarray) -> pd.DataFrame:
+    """Responses of either sign to six frames of a chirp, with which types go opposite ways."""
+    shape = np.where(types == "ON", 1.5, -1.5)[:, None] * [1, 1, 1, -1, -1, -1]
+    return pd.DataFrame(rng.normal(0, 1, (len(types), 6)) + shape, columns=[f"chirp_{frame}" for frame in range(6)])
 
 
 def worm(folder: Path, **function: pd.DataFrame) -> Path:
@@ -183,13 +181,11 @@ def test_function_of_one_animal_and_wiring_of_another_meet_by_name_and_the_rest_
     from graphtwin.pipeline.graph import main_job
 
     rng = np.random.default_rng(2)
-    units = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(30)})
-    named = units.assign(name=[*NAMES[:25], *(f"other {k}" for k in range(5))])
-    function = {"coregistration": named, "responses": pd.concat([units, tuning(rng, TYPES[:30])], axis=1)}
+    function = responses(rng, TYPES[:30]).assign(name=[*NAMES[:25], *(f"other {k}" for k in range(5))])
     seen = []
     monkeypatch.setattr(main_job, "run_jobs", lambda jobs, folder, *rest: seen.append(read_study(folder)) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        graphtwin.run([*SETTINGS, "axon_folds=2"], source=str(worm(tmp_path / "tables", **function)), out=tmp_path / "out")
+        graphtwin.run([*SETTINGS, "axon_folds=2"], source=str(worm(tmp_path / "tables", function=function)), out=tmp_path / "out")
     (study,) = seen
     assert study.inputs.has_function.sum() == 30
     assert study.scored_axons.sum() <= 25
@@ -200,7 +196,7 @@ def test_function_of_one_animal_and_wiring_of_another_meet_by_name_and_the_rest_
 
 def test_twenty_neurons_or_one_type_leave_nothing_to_score_and_it_is_said(tmp_path):
     toml = retina(tmp_path / "tables")
-    for name in ("cell_types_fine", "coregistration", "responses"):
+    for name in ("cell_types_fine", "function"):
         file = toml.parent / f"{name}.csv"
         frame = pd.read_csv(file)
         frame.head(20).to_csv(file, index=False)
