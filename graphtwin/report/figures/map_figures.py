@@ -139,8 +139,14 @@ def _scatter_labels(axes: Axes, plane: np.ndarray, label: pd.Series, word: str) 
     axes.plot([], [], "o", color="#c9ced4", markersize=5, label="unknown")
     axes.set_title(f"by {word}" if names else "")
     above = len(names) < COLUMNS
-    at = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.995)} if above else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    axes.legend(ncols=len(names) + 1 if above else 1, handletextpad=0.0, columnspacing=1.0, borderpad=0.1, **at)
+    axes.legend(
+        loc="lower right" if above else "upper left",
+        bbox_to_anchor=(1.0, 0.995 if above else 1.0),
+        ncols=len(names) + 1 if above else 1,
+        handletextpad=0.0,
+        columnspacing=1.0,
+        borderpad=0.1,
+    )
 
 
 def _scatter_scans(figure: Figure, axes: Axes, plane: np.ndarray, scan: np.ndarray, names: list[str]) -> None:
