@@ -273,7 +273,10 @@ def test_resuming_a_finished_run_after_its_inputs_changed_is_refused(finished, t
 
 def test_resuming_with_other_settings_is_refused(finished, tmp_path, monkeypatch):
     stop_before_fits(monkeypatch, finished.toml, tmp_path / "out")
-    with pytest.raises(ValueError, match=r"begun with other settings; different now: directions\.seed was 0, is 3; seed was 0, is 3\. Use"):
+    with pytest.raises(
+        ValueError,
+        match=r"begun with other settings; different now: directions\.seed was 0, is 3; function\.seed was 0, is 3; seed was 0, is 3\. Use",
+    ):
         graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=tmp_path / "out", seed=3)
 
 
