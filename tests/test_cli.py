@@ -82,12 +82,9 @@ def spoil_mask(frames):
     del frames["queried_post"]
 
 
-def spoil_responses(frames):
-    del frames["responses"]
-
-
-def spoil_synapses(frames):
-    del frames["synapses"]
+def spoil_everything_else(frames):
+    for role in set(frames) - {"proofreading", "nuclei"}:
+        del frames[role]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +95,7 @@ def spoil_synapses(frames):
         (spoil_twice, "1 of 181 rows repeat the key", "Sum or drop them"),
         (spoil_nan, "1 of 180 units have NaN or infinite responses", "Leave these units out"),
         (spoil_mask, "no table of role 'queried_post'", "Add the list of queried postsynaptic root ids"),
-        (spoil_responses, "the tables ['responses'] are missing", "Add a [[tables]] entry"),
-        (spoil_synapses, "no synaptic pairs in the source", "add its synapse table"),
+        (spoil_everything_else, "nothing can be scored", "Bring function and a label"),
     ],
 )
 def test_a_fault_of_the_source_is_told_with_what_to_do(tmp_path, spoil, found, advice):

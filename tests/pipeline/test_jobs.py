@@ -82,7 +82,11 @@ def test_a_piece_that_ends_removes_its_own_checkpoints_only(run):
 
 def test_every_piece_of_a_run_has_a_file_of_its_own(graph):
     tasks = dict.fromkeys(neurons.SPLITS, ("cell_type", "layer", "position"))
-    jobs = [*neurons.neuron_jobs(graph.study, tasks), *connectivity.pair_jobs(graph.study), *final_jobs()]
+    jobs = [
+        *neurons.neuron_jobs(graph.study, tasks),
+        *connectivity.pair_jobs(graph.study),
+        *final_jobs(graph.study, neurons=True, pairs=True),
+    ]
     assert len({job.key.stem for job in jobs}) == len({job.key for job in jobs}) == len(jobs)
 
 

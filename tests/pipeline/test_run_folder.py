@@ -25,7 +25,7 @@ def begun(folder: Path, *overrides: str) -> Path:
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        (["seed=1"], ["seed=2"], "directions.seed was 1, is 2; seed was 1, is 2"),
+        (["seed=1"], ["seed=2"], "directions.seed was 1, is 2; function.seed was 1, is 2; seed was 1, is 2"),
         (["materialization=661"], [], "materialization was 661, is not set"),
         ([], ["materialization=661"], "materialization was not set, is 661"),
         # the same line stands elsewhere in the file: only its table tells which setting it is
