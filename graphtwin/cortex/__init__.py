@@ -3,7 +3,7 @@
 from graphtwin.cortex.cortex import Cortex, build
 from graphtwin.cortex.funnel import Funnel
 from graphtwin.cortex.neighbours import Csr, nearest_relation
-from graphtwin.cortex.other_animals import wiring_as_ceiling
+from graphtwin.cortex.other_animals import numbered_alike, wiring_as_ceiling
 
 __all__ = [
     "Cortex",
@@ -11,5 +11,6 @@ __all__ = [
     "Funnel",
     "build",
     "nearest_relation",
+    "numbered_alike",
     "wiring_as_ceiling",
 ]

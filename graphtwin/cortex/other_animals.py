@@ -62,3 +62,25 @@ def wiring_as_ceiling(volume: pd.DataFrame, other: pd.DataFrame, animal: str) ->
     most = shared["materialization"].value_counts().index[0]
     pairs = shared.loc[shared["materialization"] == most, [*schema.PAIR_KEY, "size"]]
     return pairs.assign(animal=animal)[["animal", *schema.PAIR_KEY, "size"]]
+
+
+def numbered_alike(other: pd.DataFrame, theirs: tuple[str, ...], ours: tuple[str, ...], animal: str) -> pd.DataFrame:
+    """Synapses of another source with the numbers that neurons of the same name have here; as they are where both sources have ids.
+
+    Args:
+        other: Synapses of the other cortex.
+        theirs: Names of its neurons, numbered from 1; none where it has ids.
+        ours: Names of the neurons of the volume, numbered alike.
+        animal: Name of the other animal.
+    """
+    if bool(theirs) != bool(ours):
+        raise ValueError(
+            f"ceiling {animal}: one of the two sources names its neurons and the other has ids, and nothing says which is which. "
+            "Give names in both, or ids in both."
+        )
+    if not ours:
+        return other
+    number = pd.Series(np.arange(1, len(ours) + 1), index=list(ours))
+    for name in schema.PAIR_KEY:
+        other = other.assign(**{name: number.reindex([theirs[at - 1] for at in other[name]]).to_numpy()})
+    return other.dropna(subset=schema.PAIR_KEY).astype(dict.fromkeys(schema.PAIR_KEY, np.int64))

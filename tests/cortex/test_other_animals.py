@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.cortex import wiring_as_ceiling
+from graphtwin.cortex import numbered_alike, wiring_as_ceiling
 from graphtwin.cortex.cortex import build
 from graphtwin.graph.data import within_reach
 from graphtwin.graph.settings import load_settings
@@ -75,3 +75,12 @@ def test_a_reach_and_its_length_are_given_together():
     for alone in ("exposure=reach", "reach_um=100"):
         with pytest.raises(ValueError, match="go together"):
             load_settings([alone])
+
+
+def test_neurons_of_one_name_are_one_whatever_their_numbers_in_the_other_source():
+    theirs = pd.DataFrame({"materialization": 1, "pre_nucleus_id": [1, 2, 3], "post_nucleus_id": [3, 1, 2], "size": [1.0, 2.0, 3.0]})
+    found = numbered_alike(theirs, ("AVAL", "AVAR", "RIML"), ("ADAL", "AVAL", "RIML"), "other")
+    assert found[["pre_nucleus_id", "post_nucleus_id", "size"]].to_numpy().tolist() == [[2, 3, 1.0]]  # AVAR is not in the volume
+    assert numbered_alike(theirs, (), (), "other") is theirs
+    with pytest.raises(ValueError, match="one of the two sources names its neurons and the other has ids"):
+        numbered_alike(theirs, ("AVAL",), (), "other")

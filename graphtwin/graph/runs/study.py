@@ -137,7 +137,7 @@ class Study:
     @cached_property
     def exposures(self) -> dict[int, PairExposure]:
         """How much each axon could have met each cell, by materialization: as the source says, or by the reach of the settings."""
-        if self.settings.reach_um is not None:
+        if self.settings.reach_um is not None and self.materialization is not None:
             return {self.materialization: within_reach(self.inputs, self.settings.reach_um)}
         return pair_exposures(self.inputs, self.cortex.exposure)
 

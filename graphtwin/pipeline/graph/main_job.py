@@ -16,7 +16,7 @@ import pandas as pd
 from graphtwin import artifacts, folders, kinds, sources
 from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
-from graphtwin.cortex import Cortex, build, wiring_as_ceiling
+from graphtwin.cortex import Cortex, build, numbered_alike, wiring_as_ceiling
 from graphtwin.execute import threads
 from graphtwin.graph.runs import Study, make_study, read_study, target_materialization
 from graphtwin.graph.settings import Settings, load_settings
@@ -83,7 +83,7 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     inputs = run_folder.inputs_of(read, tables)
     if not force:
         run_folder.require_same_inputs(folder, inputs)
-    cortex = _with_ceiling(_without_units(read, build(tables)), read)
+    cortex = _with_ceiling(_without_units(read, build(tables)), read, tables.names)
     target_materialization(settings, cortex)  # an error before anything is fitted where the one that is asked for has no pairs
     embedded = _embed(read, cortex)
     study = make_study(settings, cortex, embedded["embeddings"])
@@ -100,12 +100,14 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
         synthetic_source.ask_like_to_like(folder, settings.seed, settings.threads, settings.embeddings_file)
 
 
-def _with_ceiling(cortex: Cortex, settings: Settings) -> Cortex:
+def _with_ceiling(cortex: Cortex, settings: Settings, names: tuple[str, ...]) -> Cortex:
     """The cortex with the wiring of the animal that the settings name as its ceiling, beside that of animals which its source has."""
     if settings.ceiling is None:
         return cortex
     tables = sources.load(settings.ceiling)
-    wiring = wiring_as_ceiling(cortex.neurons, build(tables).synapses, tables.animal or tables.name)
+    animal = tables.animal or tables.name
+    synapses = numbered_alike(build(tables).synapses, tables.names, names, animal)
+    wiring = wiring_as_ceiling(cortex.neurons, synapses, animal)
     return replace(cortex, ceiling=pd.concat([cortex.ceiling, wiring], ignore_index=True))
 
 
