@@ -36,7 +36,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field("minnie65", description="Name of a bundled source, or path of a TOML that names the tables of a folder.")
+    source: str = Field(
+        "minnie65", description="Name of a source (minnie65, worm, fly), or path of a TOML that names the tables of a folder."
+    )
     out: Path = Field(Path("runs/minnie65"), description="Folder that the run writes.")
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     threads: int = Field(2, ge=1, description="Number of threads of the numerical libraries.")

@@ -17,6 +17,7 @@ PACKAGES = {
     "dask": ("dask", "cluster"),
     "distributed": ("distributed", "cluster"),
     "zarr": ("zarr", "zarr"),
+    "flycns": ("flycns", "fly"),
     "torch_geometric": ("torch-geometric", ""),
     "sklearn": ("scikit-learn", ""),
     "PIL": ("pillow", ""),

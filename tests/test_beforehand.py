@@ -23,7 +23,7 @@ from graphtwin.kinds import RUN, TWIN
 ROOT = Path(__file__).resolve().parents[1]
 # Slips of the pen, which no library is needed for to see.
 SLIPS = {
-    "run --source minnie56 --out new": "source 'minnie56' is neither a bundled source (minnie65, synthetic; nearest 'minnie65')",
+    "run --source minnie56 --out new": "source 'minnie56' is neither a bundled source (minnie65, worm, fly, synthetic; nearest 'minnie65')",
     "run --source lost.toml --out new": "lost.toml: no such TOML file",
     "run --embeddings lost.npy --out new": "lost.npy: no such file",
     "run --out mine": "mine: exists, holds 1 file and is no run",

@@ -36,7 +36,7 @@ graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv --forc
 def _run(
     context: typer.Context,
     source: Annotated[
-        str, typer.Option(help="minnie65, synthetic (simulated first), or a TOML that names the tables of a folder.")
+        str, typer.Option(help="minnie65, worm, fly, synthetic (simulated first), or a TOML that names the tables of a folder.")
     ] = "minnie65",
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")

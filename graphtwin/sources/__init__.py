@@ -8,10 +8,10 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
-    from graphtwin.sources.formats import SourceTables, Table
+    from graphtwin.sources.formats import Offers, SourceTables, Table
     from graphtwin.sources.names import BUNDLED, require_source
 
-__all__ = ["BUNDLED", "SourceTables", "Table", "load", "open_recording", "require_source"]
+__all__ = ["BUNDLED", "Offers", "SourceTables", "Table", "load", "open_recording", "require_source"]
 
 __getattr__ = public_names(
     __name__,
@@ -20,6 +20,7 @@ __getattr__ = public_names(
         "load": ("graphtwin.sources.doors", "load"),
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
         "require_source": ("graphtwin.sources.names", "require_source"),
+        "Offers": ("graphtwin.sources.formats.source_tables", "Offers"),
         "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),
         "Table": ("graphtwin.sources.formats.source_tables", "Table"),
     },

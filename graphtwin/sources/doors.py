@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 
 from graphtwin.sources.formats import Recording, SourceTables
 from graphtwin.sources.names import require_source
+
+log = logging.getLogger("graphtwin")
 
 MIN_REPEATS = 4  # showings of a stimulus that is kept for scoring where a release has no tiers
 
@@ -24,9 +28,13 @@ def load(source: str | Path = "minnie65") -> SourceTables:
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
-    from graphtwin.sources.loaders import minnie65
+    from graphtwin.sources.loaders import load_fly, load_minnie65, load_worm
 
-    return minnie65.load_minnie65()
+    by_name: dict[str, Callable[[], SourceTables]] = {"minnie65": load_minnie65, "worm": load_worm, "fly": load_fly}
+    named = by_name[str(source)]()
+    for part, credit in named.credits.items():
+        log.info("source %s, %s: %s.", named.name, part, credit)
+    return named
 
 
 def open_recording(path: str | Path) -> Recording:

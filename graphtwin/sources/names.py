@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphtwin.config import nearest_of
 
-BUNDLED = ("minnie65",)  # sources that the repository brings
+BUNDLED = ("minnie65", "worm", "fly")  # sources known by name: the repository brings the first, packages bring the others
 
 
 def require_source(source: str | Path, others: tuple[str, ...] = ()) -> None:

@@ -14,6 +14,7 @@ from graphtwin.sources.formats.export import verified_sha256
 from graphtwin.sources.formats.exposure_names import EXPOSURES, L_D, ExposureNames, exposure_in
 from graphtwin.sources.formats.exposure_tables import in_both_directions, pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, describe_columns, read_function, telling
+from graphtwin.sources.formats.installed_data import hashes, package_folder
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
@@ -47,9 +48,10 @@ from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scale
 from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
 from graphtwin.sources.formats.silent_trials import with_silence
 from graphtwin.sources.formats.skeleton_files import read_npz
-from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, SourceTables, Table
+from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Offers, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
+from graphtwin.sources.formats.worm_responses import RAW, raw_responses
 
 __all__ = [
     "require_no_leakage",
@@ -69,6 +71,8 @@ __all__ = [
     "OF_ANOTHER",
     "PLANES",
     "ROUNDING_S",
+    "Offers",
+    "RAW",
     "RawSkeleton",
     "Recording",
     "ReleaseLayout",
@@ -96,6 +100,7 @@ __all__ = [
     "find_movie",
     "finite_run",
     "first_line",
+    "hashes",
     "in_small_letters",
     "interpolated",
     "is_hdf5",
@@ -108,10 +113,12 @@ __all__ = [
     "monitor_in",
     "oasis",
     "opened",
+    "package_folder",
     "picture",
     "plane_of",
     "precomputed_ids",
     "properties_of",
+    "raw_responses",
     "read_asked",
     "read_box",
     "read_file",

@@ -22,9 +22,8 @@ from graphtwin.sources.formats.exposure_tables import in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
 from graphtwin.sources.formats.neuron_names import NeuronNames
 from graphtwin.sources.formats.positions import Stated
-from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
+from graphtwin.sources.formats.source_tables import CELL_TABLES, OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
 
-CELL_LISTS = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they are functional
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
 # same. Where a source lists its functional cells alone, most axons are of others: 37 % are known in minnie65.
 LISTED, FUNCTIONAL_ALONE = 0.5, 0.1
@@ -279,7 +278,7 @@ def _require_matching_roots(source: SourceTables, origin: str) -> None:
         _require_share(table, "post_root_id", queried, "queried postsynaptic cells", LISTED, origin)
         known = [t for t in source.tables if "root_id" in t.frame and t.materialization == m]
         if known:
-            share = LISTED if any(t.role in CELL_LISTS for t in known) else FUNCTIONAL_ALONE
+            share = LISTED if any(t.role in CELL_TABLES for t in known) else FUNCTIONAL_ALONE
             # A list of synapses has all axons, most of them fragments without a soma: only its targets are cells that tables name.
             side = "pre_root_id" if table.role == "synapses" else "post_root_id"
             _require_share(table, side, np.concatenate([t.frame["root_id"] for t in known]), "cells", share, origin)

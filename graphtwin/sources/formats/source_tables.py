@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
+from graphtwin import schema
 from graphtwin.schema import AXES
 
 Role = Literal[
@@ -29,6 +31,8 @@ Role = Literal[
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 OF_ANOTHER = "_of_another"  # ending of the role of a synaptic table of another animal, which no TOML writes
+ANSWERS = ("responses", "orientation_responses", "function")  # roles of tables of what neurons answered
+CELL_TABLES = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they have a function
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,28 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Offers:
+    """What a source has, told from its tables: what pipelines ask before they plan, whatever the species.
+
+    Attributes:
+        function: Whether neurons have responses, to directions or to anything else.
+        positions: Whether a table of neurons or units says where some of them lie.
+        types: Whether a table gives a cell type, a class or a layer to some neuron.
+        exposure: Whether a table says how far axons and cells could have met.
+        wiring: "complete" where every neuron of the cell tables was looked at on both sides, in a materialization with synapses;
+            "sampled" where some were; "none" where there is no table of synapses.
+        animals: Other animals whose wiring the source has beside its own.
+    """
+
+    function: bool
+    positions: bool
+    types: bool
+    exposure: bool
+    wiring: Literal["complete", "sampled", "none"]
+    animals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SourceTables:
     """Everything a source knows, and the sha256 of every file it read, the TOML among them.
 
@@ -68,6 +94,7 @@ class SourceTables:
         animal: Animal of the volume as the source names it; empty where it does not.
         axes: Names of the axes of positions, in the order of `schema.POSITION`; "depth" among them only where it is a depth.
         names: Names of neurons, of which the first has number 1 in all tables, the next 2; empty where tables name neurons by ids.
+        credits: Version, licence and citation of each part that packages of others bring, by the name of the part.
     """
 
     name: str
@@ -76,15 +103,45 @@ class SourceTables:
     animal: str = ""
     axes: tuple[str, str, str] = AXES
     names: tuple[str, ...] = ()
+    credits: dict[str, str] = field(default_factory=dict)
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Name, materializations and file hashes: what a run writes down, and compares when it goes on."""
+        """Name, materializations, credits and file hashes: what a run writes down, and compares when it goes on."""
         versions = sorted({table.materialization for table in self.tables})
         measured = sorted({f"{table.measure} ({table.unit})" for table in self.of("exposure")})
         exposure = {"exposure": ", ".join(measured)} if measured else {}
-        return {"name": self.name, "materializations": ",".join(map(str, versions)), **exposure, **self.sha256}
+        return {"name": self.name, "materializations": ",".join(map(str, versions)), **exposure, **self.credits, **self.sha256}
 
     def of(self, *roles: str) -> list[Table]:
         """The tables of these roles: roles in the order given, tables in the order of the TOML."""
         return [table for role in roles for table in self.tables if table.role == role]
+
+    @property
+    def has(self) -> Offers:
+        """What the source has, for whoever plans with it."""
+        return Offers(
+            function=any(table.role in ANSWERS for table in self.tables),
+            positions=any(_known(table, schema.POSITION) for table in self.tables),
+            types=any(_known(table, [label]) for table in self.tables for label in ("cell_type", "cell_class", "layer")),
+            exposure=any(table.role == "exposure" for table in self.tables),
+            wiring=_wiring(self.tables),
+            animals=tuple(dict.fromkeys(table.animal for table in self.tables if table.role.endswith(OF_ANOTHER))),
+        )
+
+
+def _known(table: Table, columns: list[str]) -> bool:
+    """Whether a table has these columns, and a row with all of them."""
+    return set(columns) <= set(table.frame) and bool(table.frame[columns].notna().all(axis=1).any())
+
+
+def _wiring(tables: tuple[Table, ...]) -> Literal["complete", "sampled", "none"]:
+    """Whether all neurons of the cell tables were looked at on both sides; sides without a list were not looked at in whole."""
+    wired = {table.materialization for table in tables if table.role in SYNAPTIC}
+    for m in sorted(wired):
+        here = [table for table in tables if table.materialization == m]
+        cells = [table.frame["root_id"] for table in here if table.role in CELL_TABLES and "root_id" in table.frame]
+        sides = [[table.frame[f"{side}_root_id"] for table in here if table.role == f"queried_{side}"] for side in ("pre", "post")]
+        if cells and all(side and np.isin(np.concatenate(cells), np.concatenate(side)).all() for side in sides):
+            return "complete"
+    return "sampled" if wired else "none"

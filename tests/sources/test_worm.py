@@ -1,0 +1,149 @@
+"""The worm, read from a small folder in the layout of cect 0.3.5: rows of a matrix send, cells that are no neurons stay out."""
+
+import json
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from graphtwin import schema, sources
+from graphtwin.sources.loaders import load_worm
+
+CELLS = ["AVAL", "AVAR", "RIPL", "pm1", "ASHL", "AWCL"]  # pm1 is a muscle of the pharynx
+ROWS = [
+    "AVAL,Layer 1 interneuron; motorneuron in White,,AB,Ring interneuron",
+    "AVAR,Layer 1 interneuron,,AB,Ring interneuron",
+    "RIPL,Linker to pharynx,,AB,Ring, and pharynx",  # a comma without quotes, as the file has it
+    "pm1,Pharyngeal muscle,,MS,",
+    "ASHL,Amphid,,AB,Amphid neurons",
+    "AWCL,Amphid,,AB,Amphid wing cells",
+    "R1AL,Male sensory neuron,,AB,",
+]
+
+
+def package(folder, **matrices):
+    """A folder as pip leaves it; every matrix is that of `matrices`, by part of its file's name, or one synapse from the first cell."""
+    (folder / "cect/cache").mkdir(parents=True)
+    (folder / "cect/data").mkdir()
+    (folder / "cect/__init__.py").write_text("raise RuntimeError('no code of the package is run')")
+    (folder / "cect-0.3.5.dist-info").mkdir()
+    (folder / "cect-0.3.5.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: cect\nVersion: 0.3.5\n")
+    (folder / "cect/data/all_cell_info.csv").write_text("Cell name,Type,Name details,Lineage,Classification\n" + "\n".join(ROWS))
+    witvliet = [f"WitvlietDataReader{n}" for n in range(1, 9)]
+    for name in (*witvliet, "Cook2019HermReader", "Yim2024ContactomeNonNormDataReader", "WormNeuroAtlasFuncReader"):
+        kind = "Contact" if "Contact" in name else "Functional" if "Func" in name else "Generic_CS"
+        given = [matrix for part, matrix in matrices.items() if part in name]
+        values = given[0] if given else np.eye(len(CELLS), k=1)
+        read = {"nodes": CELLS, "connections": {kind: values.tolist(), "Generic_GJ": np.ones_like(values).tolist()}}
+        (folder / f"cect/cache/{name}.json").write_text(json.dumps(read))
+    return folder
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The package where Python finds it, with one synapse from AVAL to RIPL, a response of AVAR to AVAL, and one contact of 2 um2."""
+    synapses, responses, contact = (np.zeros((len(CELLS), len(CELLS))) for _ in range(3))
+    synapses[0, 2], synapses[0, 3], synapses[2, 2] = 4, 7, 1
+    responses[0, 1], responses[4, 2], responses[5, 1] = -0.5, 0.25, 1.0
+    contact[0, 2] = contact[2, 0] = 2e6
+    monkeypatch.syspath_prepend(str(package(tmp_path, DataReader8=synapses, Func=responses, Contactome=contact)))
+    monkeypatch.setattr(sys, "modules", {name: module for name, module in sys.modules.items() if name != "wormneuroatlas"})
+    return tmp_path
+
+
+def named(source, table, columns):
+    """The table's rows as names of neurons and values."""
+    names = source.of("nuclei")[0].frame.set_index("nucleus_id")["name"]
+    frame = table.frame
+    return [tuple(names[row[c]] if c.endswith("root_id") else row[c] for c in columns) for row in frame.to_dict("records")]
+
+
+def test_rows_of_a_matrix_send_and_muscles_stay_out(installed):
+    source = sources.load("worm")
+    own = source.of("synapses")[0]
+    assert (len(source.of("synapses")), own.animal) == (1, "Witvliet 8")
+    assert named(source, own, ["pre_root_id", "post_root_id", "size"]) == [("AVAL", "RIPL", 4.0), ("RIPL", "RIPL", 1.0)]
+    assert "pm1" not in set(source.of("nuclei")[0].frame["name"])
+    assert len(source.of("queried_post")[0].frame) == len(CELLS) - 1
+
+
+def test_contact_is_in_um2_and_stands_in_both_directions(installed):
+    source = load_worm()
+    table = source.of("exposure")[0]
+    assert (table.measure, table.unit) == ("contact area", "um2")
+    rows = named(source, table, ["pre_root_id", "post_root_id", "exposure"])
+    assert rows == [("AVAL", "RIPL", pytest.approx(2.0)), ("RIPL", "AVAL", pytest.approx(2.0))]
+
+
+def test_function_is_a_column_a_stimulated_neuron_with_a_gap_at_oneself(installed):
+    source = load_worm()
+    table = source.of("function")[0].frame
+    ids = source.of("nuclei")[0].frame.set_index("name")["nucleus_id"]
+    assert list(table.columns) == [*schema.UNIT_KEY, "stimulated_AVAL", "stimulated_ASHL"]  # AWCL has no side, others stimulated nobody
+    assert table.set_index("unit_id")["stimulated_AVAL"].to_dict() == {ids["AVAR"]: -0.5, ids["RIPL"]: 0.0}
+    assert table.set_index("unit_id").loc[ids["RIPL"], "stimulated_ASHL"] == 0.25
+
+
+def test_classes_follow_the_table_and_males_are_no_hermaphrodites(installed):
+    types = load_worm().of("cell_types_fine")[0].frame.set_index("name")["cell_type"]
+    assert types.to_dict() == {
+        "ASHL": "sensory",
+        "AVAL": "interneuron",
+        "AVAR": "interneuron",
+        "AWCL": "sensory",
+        "RIPL": "interneuron",
+    }
+
+
+def test_other_animals_are_told_apart_and_every_part_has_its_licence_or_citation(installed, caplog):
+    with caplog.at_level("INFO", "graphtwin"):
+        source = sources.load("worm")
+    assert source.has.animals[:2] == ("Witvliet 7", "Cook 2019")
+    assert len(source.has.animals) == 8
+    assert "MIT" in source.provenance["files"]
+    assert "doi:10.1038/s41586-023-06683-4" in caplog.text
+    assert "never measured (30 % of them)" in caplog.text
+    assert len(source.sha256) == 12
+
+
+def test_raw_responses_come_from_what_the_user_has_installed(installed, monkeypatch):
+    folder = installed / "wormneuroatlas"
+    (folder / "data").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('its class asks a web service')")
+    (installed / "wormneuroatlas-0.0.7.3.dist-info").mkdir()
+    (installed / "wormneuroatlas-0.0.7.3.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: wormneuroatlas\nVersion: 0.0.7.3\n")
+    with h5py.File(folder / "data/funatlas.h5", "w") as file:
+        file["neuron_ids"] = np.array([b"AVAR", b"ASHL", b"AWCOFF"])
+        file["wt/dFF"] = np.array([[0.1, 0.3, 9.0], [0.7, 0.2, 9.0], [9.0, 9.0, 9.0]])  # rows respond
+        file["wt/occ1"] = np.array([[0, 2, 1], [0, 1, 1], [1, 1, 1]])
+    source = load_worm()
+    table = source.of("function")[0].frame
+    ids = source.of("nuclei")[0].frame.set_index("name")["nucleus_id"]
+    assert list(table.columns) == [*schema.UNIT_KEY, "stimulated_ASHL"]  # nobody was seen when AVAR was stimulated
+    assert table.set_index("unit_id")["stimulated_ASHL"].to_dict() == {ids["AVAR"]: 0.3, ids["ASHL"]: 0.2}
+    assert "GPL-3" in source.credits["signal propagation"]
+    assert "wormneuroatlas/data/funatlas.h5" in source.sha256
+
+
+def test_a_missing_package_is_told_with_what_installs_it_and_why_without_dependencies(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [finder for finder in sys.meta_path if getattr(finder, "__name__", "") != "cect"])
+    with pytest.raises(ModuleNotFoundError, match=r"cect is needed and not installed. Install it: pip install --no-deps cect=="):
+        load_worm()
+
+
+def test_a_version_that_was_not_looked_at_is_said(installed, caplog):
+    (installed / "cect-0.3.5.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: cect\nVersion: 0.4.0\n")
+    load_worm()
+    assert "cect 0.4.0 is installed, 0.3.5 was tested" in caplog.text
+
+
+def test_a_package_that_lacks_files_or_a_matrix_is_refused(installed):
+    file = installed / "cect/cache/WitvlietDataReader8.json"
+    file.write_text(json.dumps({"nodes": CELLS, "connections": {"Other": []}}))
+    with pytest.raises(ValueError, match=r"no matrix 'Generic_CS', only \['Other'\]"):
+        load_worm()
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"1 of 12 files are missing, first cache/WitvlietDataReader8.json"):
+        load_worm()
