@@ -22,6 +22,7 @@ EXTENT = 3
 # Types that sit in one column of six: every third along u and every second along v. The package's table does not say so, the published
 # connectome file does (flyvis 1.2.0, fib25-fib19_v2.2); with one in every column they would count six times.
 SPARSE = {"Lawf1": (3, 2), "Lawf2": (3, 2)}
+AXES = ("horizontal", "out of the plane", "vertical")  # of the eye, in the order of the columns of positions
 M = 1  # one materialization
 CREDITS = {
     "files": f"flycns {FLYCNS}; MIT; as installed",
@@ -82,7 +83,9 @@ def load_fly(extent: int = EXTENT, folder: str | Path | None = None) -> SourceTa
         "queried_pre": pd.DataFrame({"pre_root_id": ids}),
     }
     tables = tuple(Table(role, M, ENSEMBLE, frame) for role, frame in frames.items())
-    return SourceTables("fly", tables, sha256, credits=CREDITS | {"extent": f"{extent} columns from the central one"})
+    return SourceTables(
+        "fly", tables, sha256, axes=AXES, names=tuple(names), credits=CREDITS | {"extent": f"{extent} columns from the central one"}
+    )
 
 
 def read_arrays(folder: str | Path | None = None) -> dict[str, Any]:

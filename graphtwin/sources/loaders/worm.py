@@ -80,7 +80,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
         *_wiring_tables(cells, synapses),
         Table("exposure", M, MATRICES["contact"], _pairs(cells, contact * UM2, "exposure"), "contact area", "um2"),
     ]
-    return SourceTables("worm", tuple(tables), sha256, animal=OWN, credits=credits)
+    return SourceTables("worm", tuple(tables), sha256, animal=OWN, names=cells.names, credits=credits)
 
 
 def neuron_classes(file: Path) -> pd.Series:
