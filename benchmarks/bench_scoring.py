@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from graphtwin.graph.data import NodeInputs, PairSet, build_graph, similar_edges
+from graphtwin.graph.data import NodeInputs, PairSet, build_graph, inner_axons, similar_edges
 from graphtwin.graph.model import FittedPairs, fit_pairs, pair_probabilities, score_all
 from graphtwin.graph.settings import PairConfig
 from graphtwin.training import FitConfig
@@ -44,7 +44,8 @@ def synthetic() -> FittedPairs:
         {name: [] for name in ("materialization", "pre_nucleus_id", "post_nucleus_id", "size", "nucleus_id", "side")}
     )
     graph = build_graph(inputs, nothing_seen, nothing_seen, 10)
-    return fit_pairs(inputs, similar_edges(graph), training, PairConfig(fit=FitConfig(epochs=1)), 0, "benchmark")
+    inner = inner_axons(training, inputs, 1, 0.1, 0)
+    return fit_pairs(inputs, similar_edges(graph), training, inner, PairConfig(fit=FitConfig(epochs=1)), 0, "benchmark")
 
 
 def replace_zeros(size: sparse.csr_array) -> sparse.csr_array:

@@ -39,7 +39,8 @@ def fit_neuron_labels() -> object:
 def fit_connectivity() -> object:
     world = planted_pairs.planted(n_axons=200)
     edges = similar_edges(planted_pairs.unwired(world.inputs, 5))
-    return fit_pairs(world.inputs, edges, world.side(False), planted_pairs.CONFIG, 0, "pairs")
+    training = world.side(False)
+    return fit_pairs(world.inputs, edges, training, planted_pairs.inner(world.inputs, training), planted_pairs.CONFIG, 0, "pairs")
 
 
 def fit_functional_twin() -> object:

@@ -1,6 +1,7 @@
 """Predictions against held-out anatomy: splits, metrics with intervals, baselines, verdicts in words."""
 
 from graphtwin.evaluation.baselines import (
+    N_NEGATIVES,
     DrawnPairs,
     LabelModel,
     NeuronSide,
@@ -18,6 +19,7 @@ from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, me
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles
+from graphtwin.evaluation.stacking import Stack, fit_stack
 from graphtwin.evaluation.verdicts import (
     FEWEST_PERMUTATIONS,
     LEVEL,
@@ -39,11 +41,13 @@ __all__ = [
     "LEVEL",
     "LOWER_IS_BETTER",
     "LabelModel",
+    "N_NEGATIVES",
     "NeuronSide",
     "PairModel",
     "PositionModel",
     "ScoreDesign",
     "Scores",
+    "Stack",
     "Verdict",
     "WITHIN_EXPOSURE",
     "baseline_features",
@@ -54,6 +58,7 @@ __all__ = [
     "fit_label_baseline",
     "fit_pair_baseline",
     "fit_position_baseline",
+    "fit_stack",
     "folds_by_axon",
     "folds_by_block",
     "folds_by_neuron",

@@ -9,12 +9,13 @@ import pandas as pd
 from scipy import sparse
 
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
+from graphtwin.graph.data.inner_sides import InnerSide, inner_axons
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.model.pair_network import PairConfig
 from graphtwin.training import FitConfig
 
-CONFIG = PairConfig(hidden=16, negatives=0.3, batch=384, validation=0.2, fit=FitConfig(epochs=6, learning_rate=0.015))
+CONFIG = PairConfig(hidden=16, negatives=0.3, batch=384, members=1, validation=0.2, fit=FitConfig(epochs=6, learning_rate=0.015))
 MATERIALIZATION = 661
 
 
@@ -64,6 +65,11 @@ def planted(rule: bool = True, seed: int = 0, n_axons: int = 500, n_cells: int =
     size = np.exp(5 + 1.0 * inputs.context[pre, :1] + rng.normal(0, 0.3, probability.shape)) * connected
     observed = connected.any(axis=1)
     return Planted(inputs, PairSet(MATERIALIZATION, pre[observed], post, sparse.csr_array(size[observed])), probability[observed])
+
+
+def inner(inputs: NodeInputs, training: PairSet, config: PairConfig = CONFIG) -> list[InnerSide]:
+    """Axons kept back of a training side, as the settings have it."""
+    return inner_axons(training, inputs, config.members, config.validation, 0)
 
 
 def unwired(inputs: NodeInputs, k_similar: int) -> CorticalGraph:

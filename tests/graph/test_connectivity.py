@@ -10,15 +10,16 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.graph.data.edges import similar_edges
 from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.messages import Messages
 from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.model.pair_fit import FittedPairs, Source, fit_pairs, make_world, pair_probabilities, score_all
-from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, planted, unwired
+from tests.graph.planted_pairs import CONFIG, MATERIALIZATION, Planted, all_pairs, inner, planted, unwired
 
 pytestmark = pytest.mark.slow
 
 
 def learn(inputs: NodeInputs, training: PairSet, seed: int = 0) -> FittedPairs:
-    return fit_pairs(inputs, similar_edges(unwired(inputs, 5)), training, CONFIG, seed, "planted")
+    return fit_pairs(inputs, similar_edges(unwired(inputs, 5)), training, inner(inputs, training), CONFIG, seed, "planted")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_a_cell_without_inputs_has_no_axon_of_its_own_to_leave_out():
     size = sparse.csr_array(np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]))
     world = planted(n_axons=4, n_cells=3)
     pairs = PairSet(MATERIALIZATION, np.array([0, 1]), np.array([4, 5, 6]), size)
-    popular = Source.of(world.inputs, pairs).popular
+    popular = Source.of(Messages.of(world.inputs, similar_edges(unwired(world.inputs, 2)), pairs)).popular
     others = np.array([[1, 0, 2], [0, 0, 1]])
     prior = 0.5 * 0.5  # half an axon at the overall rate: half of the pairs connect
     np.testing.assert_allclose(popular, np.log((others + prior) / (2.5 * 0.5) + 0.1), rtol=1e-6)
@@ -85,7 +86,7 @@ def test_synapses_of_held_out_axons_change_neither_fit_nor_scores(world: Planted
     changed[held] = changed[held][:, ::-1] * 7 + 1
     other = replace(world, pairs=replace(world.pairs, size=sparse.csr_array(changed)))
     again = learn(other.inputs, other.side(held=False))
-    assert all(torch.equal(value, again.network.state_dict()[name]) for name, value in fitted.network.state_dict().items())
+    assert all(torch.equal(value, again.networks[0].state_dict()[name]) for name, value in fitted.networks[0].state_dict().items())
     pairs = all_pairs(world.side(held=True))
     np.testing.assert_array_equal(pair_probabilities(fitted, *pairs)[0], pair_probabilities(again, *pairs)[0])
 
@@ -106,7 +107,8 @@ def test_a_pair_does_not_see_itself_when_it_is_scored(world: Planted, fitted: Fi
 def learn_world(fitted: FittedPairs, training: PairSet) -> FittedPairs:
     """The fitted weights in the world of other training pairs."""
     edges = similar_edges(unwired(fitted.inputs, 5))
-    return replace(fitted, training=training, world=make_world(fitted.inputs, edges, training, "cpu"))
+    world, messages = make_world(fitted.inputs, edges, training, "cpu"), Messages.of(fitted.inputs, edges, training)
+    return replace(fitted, world=world, messages=messages)
 
 
 def test_a_target_of_unknown_position_is_placed_by_its_inputs(world: Planted):
@@ -124,7 +126,7 @@ def test_a_target_of_unknown_position_is_placed_by_its_inputs(world: Planted):
 
 def test_training_hides_what_it_says_of_as_many_pairs_as_it_says(world: Planted):
     training = world.side(held=False)
-    source = Source.of(world.inputs, training)
+    source = Source.of(Messages.of(world.inputs, similar_edges(unwired(world.inputs, 5)), training))
     batch, _ = source.draw(np.arange(len(training.pre)), np.random.default_rng(0), 0.5, (0.0, 0.1, 0.3), "cpu")
     hidden = batch.hidden.numpy()
     shares = [(hidden & bit > 0).mean() for bit in (1, 2, 4)]
@@ -211,5 +213,5 @@ def test_no_pairs_give_no_scores(fitted: FittedPairs):
 
 def test_too_few_axons_are_refused_in_words(world: Planted):
     few = world.pairs.of_axons(np.arange(len(world.pairs.pre)) < 1)
-    with pytest.raises(ValueError, match=r"planted: \d axons to fit and \d to validate.*bring more axons"):
+    with pytest.raises(ValueError, match=r"training side: \d axons with \d+ connections leave none to validate.*bring more axons"):
         learn(world.inputs, few)

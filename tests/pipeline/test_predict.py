@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
-from graphtwin.graph.runs import fit_pair_rivals
+from graphtwin.graph.model import pair_probabilities
+from graphtwin.graph.runs import GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES, fit_pair_rivals
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
@@ -92,6 +94,22 @@ def test_a_baseline_that_was_best_answers_with_its_fit_on_all_pairs(graph, asked
     pd.testing.assert_series_equal(found["expected_size"], predict_pairs(graph, asked)["expected_size"])
     again = predict_pairs(answering(graph, "connectivity", model), asked)
     pd.testing.assert_frame_equal(again, found)  # fitted once more from the folder, the same numbers
+
+
+@pytest.mark.parametrize("model", [GRAPH_MODEL, WITHOUT_MESSAGES, MESSAGE_PASSING])
+def test_a_stack_answers_with_its_weights_of_the_models_in_it(graph, asked, model):
+    ours = answering(graph, "connectivity", model)
+    found = predict_pairs(ours, asked)["probability"].to_numpy()
+    rows = [graph.study.inputs.rows(asked[name].to_numpy()) for name in asked]
+    said = {MESSAGE_PASSING: pair_probabilities(graph.pairs, *rows)[0]}
+    if model != MESSAGE_PASSING:
+        with threads(1):
+            said |= fit_pair_rivals(graph.study, graph.study.pairs, ["distance", "logistic", "boosting"], False)(*rows)
+    weights = {MESSAGE_PASSING: 1.0} if model == MESSAGE_PASSING else graph.stacks[model].weights
+    level = 0.0 if model == MESSAGE_PASSING else graph.stacks[model].level
+    terms = [weight * logit(np.clip(said[name], 1e-6, 1 - 1e-6)) for name, weight in weights.items()]
+    np.testing.assert_allclose(logit(found), sum(terms) + level, atol=1e-3)
+    assert (MESSAGE_PASSING in weights) == (model != WITHOUT_MESSAGES)
 
 
 def test_boosting_that_answers_knows_the_planted_rule(graph):

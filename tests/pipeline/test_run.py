@@ -16,7 +16,7 @@ from graphtwin import folders
 from graphtwin.artifacts import sha256
 from graphtwin.config import load_config
 from graphtwin.folders import changed_files
-from graphtwin.graph.runs import GRAPH_MODEL, NO_FUNCTION
+from graphtwin.graph.runs import GRAPH_MODEL, MESSAGE_PASSING, NO_FUNCTION, WITHOUT_MESSAGES
 from graphtwin.graph.runs.study import read_study
 from graphtwin.graph.settings import Settings
 from graphtwin.kinds import is_finished
@@ -234,6 +234,19 @@ def test_pairs_are_predicted_by_the_model_that_was_best_on_held_out_axons(withou
     with_function, verdict = scores.chosen_for_pairs(metrics)
     assert with_function == function
     assert f"`graphtwin predict` uses {model}, whose average precision on held-out axons is {max(models.values()):.4f}" in verdict.sentence
+
+
+def test_a_verdict_says_what_message_passing_adds_to_the_stack_of_the_rest(finished):
+    said = json.loads((finished.folder / "verdicts.json").read_text(encoding="utf-8"))
+    about = {
+        (entry["split"], entry["metric"])
+        for entry in said
+        if entry["second"] == WITHOUT_MESSAGES and "message passing" in entry["sentence"]
+    }
+    assert about == {("axon", "auc"), ("axon", "average_precision"), ("block", "average_precision")}
+    metrics = pd.read_parquet(finished.folder / "metrics.parquet")
+    for split in ("axon", "block"):
+        assert {GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES} <= set(metrics.loc[metrics["split"] == split, "model"])
 
 
 def test_the_intervals_of_held_out_scans_resample_scans_and_those_of_blocks_tiles(finished):

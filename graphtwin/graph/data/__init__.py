@@ -2,20 +2,38 @@
 
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
+from graphtwin.graph.data.inner_sides import InnerSide, inner_axons, inner_blocks
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
-from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, exposure, local_rates, own_connections, pair_set, popularity
+from graphtwin.graph.data.messages import MESSAGES, N_SHOWN, Messages
+from graphtwin.graph.data.observed_pairs import (
+    BANDWIDTHS_UM,
+    EXPOSURE_TERMS,
+    PairSet,
+    exposure,
+    local_rates,
+    own_connections,
+    pair_set,
+    popularity,
+)
 from graphtwin.graph.data.pair_exposure import PairExposure, pair_exposures, within_reach
 
 __all__ = [
     "BANDWIDTHS_UM",
     "CorticalGraph",
+    "EXPOSURE_TERMS",
     "Edges",
+    "InnerSide",
+    "MESSAGES",
     "MIN_MEMBERS",
+    "Messages",
+    "N_SHOWN",
     "NodeInputs",
     "PairExposure",
     "PairSet",
     "build_graph",
     "exposure",
+    "inner_axons",
+    "inner_blocks",
     "local_rates",
     "node_inputs",
     "own_connections",

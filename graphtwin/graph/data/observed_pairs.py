@@ -21,6 +21,7 @@ from graphtwin.graph.data.pair_exposure import PairExposure
 
 # Widths (SD) of the Gaussian kernels of local connection rates; a choice.
 BANDWIDTHS_UM = (25.0, 50.0, 100.0)
+EXPOSURE_TERMS = 3  # number of columns of `PairSet.exposure_terms`
 PRIOR_AXONS = 0.5  # weight of the overall rate in a local rate, as a number of axons
 
 
@@ -44,6 +45,10 @@ class PairSet:
     def exposure(self) -> sparse.csr_array | None:
         """Exposure of each pair of an axon and a cell, aligned with `size`; absent where 0 or unknown (CSR). None without exposures."""
         return None if self.exposed is None else self.exposed.between(self.pre, self.post)
+
+    def exposure_terms(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs terms"]:
+        """What models read of the exposure of any pairs of rows, as `PairExposure.terms` returns it; 0 where the source has none."""
+        return np.zeros((len(pre), EXPOSURE_TERMS), np.float32) if self.exposed is None else self.exposed.terms(pre, post)
 
     def of_axons(self, keep: Bool[np.ndarray, " axons"]) -> PairSet:
         """The pairs of some of the axons with all queried cells."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float32, Int
 from scipy import sparse
 
 from graphtwin.graph.data.inputs import NodeInputs
@@ -39,6 +39,13 @@ class PairExposure:
         at = np.searchsorted(keys, wanted).clip(max=max(len(keys) - 1, 0))
         found = np.where(keys[at] == wanted, values[at], 0.0) if len(keys) else np.zeros(len(wanted))
         return np.where(self.axons[pre] & self.cells[post], found, np.nan)
+
+    def terms(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs terms"]:
+        """What models read of any pairs: log exposure over the typical one, whether it is above 0, whether it was measured."""
+        found = self.of(pre, post)
+        known = np.isfinite(found)
+        found = np.where(known, found, 0.0)
+        return np.stack([np.log1p(found / self.typical), found > 0, known], axis=1).astype(np.float32)
 
     def between(self, pre: Int[np.ndarray, " axons"], post: Int[np.ndarray, " cells"]) -> sparse.csr_array:
         """Exposure of every one of some axons to every one of some cells, axons x cells; absent where 0 or unknown."""

@@ -79,8 +79,8 @@ class PositionHead(nn.Module):
 class ConnectionHead(nn.Module):
     """Directed connection of a pair, and the log size of its synapses, from both cells and the geometry between them.
 
-    Axon and target enter through different weights, so that the head is asymmetric; rates of axon and target are additive terms of
-    their own, as degrees are in a wiring rule.
+    Axon and target enter through different weights, so that the head is asymmetric; rates of axon and target, and what is
+    said of the pair (`direct`), are additive terms of their own, as degrees and classes are in a wiring rule.
     """
 
     calibration: torch.Tensor
@@ -92,6 +92,7 @@ class ConnectionHead(nn.Module):
         self.pre = nn.Sequential(nn.Linear(n_pre, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.post = nn.Sequential(nn.Linear(n_post, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.pair = nn.Linear(n_pair, hidden)
+        self.direct = nn.Linear(n_pair, 1, bias=False)
         self.between = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 2)
         self.pre_rate, self.post_rate = nn.Linear(hidden, 1), nn.Linear(hidden, 1)
@@ -99,6 +100,7 @@ class ConnectionHead(nn.Module):
         self.register_buffer("size_centre", torch.zeros(()))
         self.register_buffer("size_sd", torch.ones(()))
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.direct.weight)
         with torch.no_grad():
             self.out.bias.copy_(torch.tensor([float(torch.logit(torch.tensor(prevalence))), 0.0]))
 
@@ -125,7 +127,7 @@ class ConnectionHead(nn.Module):
         hidden = functional.hardswish(axon + target + self.pair(pair))  # half the time of SiLU, as good
         logit, size = self.out(functional.hardswish(self.between(hidden))).unbind(1)
         slope, offset = self.calibration
-        return slope * (logit + rate) + offset, size
+        return slope * (logit + rate + self.direct(pair).squeeze(1)) + offset, size
 
     def expected_size(self, size: Float[torch.Tensor, " pairs"]) -> Float[torch.Tensor, " pairs"]:
         """Expected size given a connection, in the unit of the synapse table: the mean of a log-normal."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import nn
 
-from graphtwin.graph.data import BANDWIDTHS_UM, Edges, NodeInputs, PairSet, exposure
+from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Edges, NodeInputs, PairSet, exposure
 from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.graph.settings import PairConfig
@@ -17,7 +17,8 @@ from graphtwin.graph.settings import PairConfig
 LENGTH_UM = 100.0  # um in the unit in which lengths enter the network
 ENCODED = 16  # width of the encoder over function: small, for function says little about a pair
 DROPOUT = 0.2  # share of the encoder's hidden units that a step leaves out
-N_PAIR = 10 + len(BANDWIDTHS_UM)  # number of inputs that describe a pair: ten of geometry and exposure, and a local rate at each bandwidth
+GEOMETRY = 10  # number of inputs that say how two cells lie, what is known of the target and how alike their function is
+N_PAIR = GEOMETRY + EXPOSURE_TERMS + N_SHOWN  # number of inputs that describe a pair
 
 
 class PairNetwork(nn.Module):
@@ -39,6 +40,7 @@ class World:
         functional: Rows with a function; `own` and `edges` count them only.
         place: Row of a neuron among `functional`, or their number where it has none.
         target: Row of a neuron among the queried cells, -1 if not queried.
+        expected: Mean in-degree of the queried cells.
         inputs: Sum of the positions (um) of each queried cell's inputs, and the number of these inputs.
     """
 
@@ -52,6 +54,7 @@ class World:
     centre: torch.Tensor
     target: torch.Tensor
     in_degree: torch.Tensor
+    expected: float
     inputs: torch.Tensor
     offset: torch.Tensor
 
@@ -85,6 +88,7 @@ def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str)
         centre=real(position[known].mean(0) if known.any() else np.zeros(3)),
         target=whole(target),
         in_degree=real(found.in_degree),
+        expected=float(found.in_degree.mean()) if len(training.post) else 0.0,
         inputs=real(np.column_stack([found.position_sum, found.placed])),
         offset=real(found.offset),
     )
@@ -97,19 +101,21 @@ class Batch:
     Attributes:
         connected: Whether (1 or 0) each pair is connected, so that it does not see itself in its target's in-degree; 0 where that is to be
             predicted.
-        local: Local rates of each pair, as `local_rates` returns them.
-        hidden: Bits for what training hides of each pair: 1 the axon's position, 2 the target's, 4 the in-degree and local rates.
+        shown: What training axons show of each pair, as `Messages.shown` returns it.
+        met: Exposure of each pair, as `PairSet.exposure_terms` returns it.
+        hidden: Bits for what training hides of each pair: 1 the axon's position, 2 the target's, 4 the in-degree and what is shown.
     """
 
     pre: Int[torch.Tensor, " pairs"]
     post: Int[torch.Tensor, " pairs"]
     connected: Float[torch.Tensor, " pairs"]
-    local: Float[torch.Tensor, "pairs bandwidths"]
+    shown: Float[torch.Tensor, "pairs shown"]
+    met: Float[torch.Tensor, "pairs terms"]
     hidden: Int[torch.Tensor, " pairs"]
 
     def rows(self, chosen: torch.Tensor) -> Batch:
         """The batch of some of the pairs."""
-        return Batch(*(value[chosen] for value in (self.pre, self.post, self.connected, self.local, self.hidden)))
+        return Batch(*(value[chosen] for value in (self.pre, self.post, self.connected, self.shown, self.met, self.hidden)))
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class SeenTargets:
     Attributes:
         position: Each target's own position, or the one that its inputs' somata suggest, um.
         placed: Whether `position` is known or suggested for each target.
-        marks: Marks of each target: log in-degree (centred), whether the position is inferred, whether the cell was queried.
+        marks: Marks of each target: log in-degree over the mean one, whether the position is inferred, whether the cell was queried.
     """
 
     position: Float[torch.Tensor, "targets 3"]
@@ -181,6 +187,7 @@ def see_targets(
     Args:
         world: Tensors of all neurons and of the queried cells' exposure.
         post: Row of each target.
+        met: Exposure of each pair, as `PairSet.exposure_terms` returns it.
         hidden: Bits for what training hides of each pair, as in `Batch`; 0 hides nothing.
         own: Each pair's own connection (0 or 1), which does not count in the in-degree.
         own_position: Position (um) of the pair's axon and whether it is known, zero without a connection; it does not count among the
@@ -197,12 +204,14 @@ def see_targets(
     guess = inputs[:, :3] / count.clamp(min=1.0)[:, None] + world.offset
     position = torch.where(known[:, None], world.position.index_select(0, post), guess)
     in_degree = (world.in_degree.index_select(0, row) - own).clamp(min=0)
-    marks = torch.stack([torch.where(queried, torch.log1p(in_degree) - 3.0, 0.0), inferred.float(), queried.float()], dim=1)
+    marks = torch.stack(
+        [torch.where(queried, torch.log((in_degree + 0.5) / (world.expected + 0.5)), 0.0), inferred.float(), queried.float()], dim=1
+    )
     return SeenTargets(position, known | inferred, marks)
 
 
 def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs features"]:
-    """Target marks, functional similarity, geometry (depth and lateral apart) and local rates, unknown parts zero and marked."""
+    """Target marks, functional similarity, geometry (depth and lateral apart), exposure, what axons show; unknown parts 0 and marked."""
     pre_known = world.known.index_select(0, batch.pre)
     position = world.position.index_select(0, batch.pre)
     own = batch.connected[:, None] * torch.cat([position * pre_known[:, None], pre_known[:, None].float()], dim=1)
@@ -214,8 +223,8 @@ def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs feat
     lateral = square[:, :1] + square[:, 2:]
     distance = lateral + square[:, 1:2]
     similarity = (world.direction.index_select(0, batch.pre) * world.direction.index_select(0, batch.post)).sum(1, keepdim=True)
-    local = batch.local * (seen.marks[:, 2:] > 0)
-    return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, local], dim=1)
+    shown = batch.shown * (seen.marks[:, 2:] > 0)
+    return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, batch.met, shown], dim=1)
 
 
 def outputs(network: PairNetwork, world: World, cells: Cells, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

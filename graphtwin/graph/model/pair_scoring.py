@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 from torch.nn import functional
 
-from graphtwin.graph.data import NodeInputs, PairSet, local_rates, own_connections
+from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Messages, NodeInputs, PairSet, own_connections
 from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, encode, outputs, see_targets
 from graphtwin.training import FitState
 
@@ -23,13 +23,29 @@ N_MARKS = 3  # number of features of a target alone, first in `pair_features`
 
 @dataclass(frozen=True)
 class FittedPairs:
-    """A connectivity network ready to predict, with the training pairs it reads in-degrees and local rates from."""
+    """Connectivity networks ready to predict, with the training pairs they read in-degrees and messages from.
 
-    network: PairNetwork
+    Attributes:
+        networks: Networks whose logits are averaged, one an inner side.
+        states: State in which the fit of each ended.
+        kept: Probabilities of the pairs that each network's fit kept back, in the order of `InnerSide.asked`.
+    """
+
+    networks: tuple[PairNetwork, ...]
     world: World
-    inputs: NodeInputs
-    training: PairSet
-    state: FitState
+    messages: Messages
+    states: tuple[FitState, ...]
+    kept: tuple[Float32[np.ndarray, " _"], ...]
+
+    @property
+    def inputs(self) -> NodeInputs:
+        """All neurons."""
+        return self.messages.inputs
+
+    @property
+    def training(self) -> PairSet:
+        """The training pairs."""
+        return self.messages.training
 
 
 def pair_probabilities(
@@ -51,25 +67,39 @@ def pair_probabilities(
     ends = np.searchsorted(of_pair[order], np.arange(0, len(axons) + axons_a_block, axons_a_block))
     roles = Roles.of(axons, np.unique(post), len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
-        cells = encode(fitted.network, fitted.world, roles)
+        cells = [encode(network, fitted.world, roles) for network in fitted.networks]
         for start, begin, end in zip(range(0, len(axons), axons_a_block), ends, ends[1:], strict=False):
             part = order[begin:end]
             block = axons[start : start + axons_a_block]
             batch = _batch(fitted, block, of_pair[part] - start, pre[part], post[part])
-            logit, log_size = outputs(fitted.network, fitted.world, cells, batch)
-            probability[part] = torch.sigmoid(logit).cpu().numpy()
-            size[part] = fitted.network.head.expected_size(log_size).cpu().numpy()
+            said = [outputs(network, fitted.world, of, batch) for network, of in zip(fitted.networks, cells, strict=True)]
+            probability[part] = torch.sigmoid(torch.stack([logit for logit, _ in said]).mean(0)).cpu().numpy()
+            sizes = [network.head.expected_size(size) for network, (_, size) in zip(fitted.networks, said, strict=True)]
+            size[part] = torch.stack(sizes).mean(0).cpu().numpy()
     return probability, size
 
 
 def _batch(fitted: FittedPairs, block: np.ndarray, in_block: np.ndarray, pre: np.ndarray, post: np.ndarray) -> Batch:
-    """Pairs of a block of axons with their local rates, and whether the network has seen them connected."""
+    """Pairs of a block of axons with what training axons show of them, and whether the network has seen them connected."""
     row = fitted.world.target.cpu().numpy()[post]
-    local = local_rates(fitted.inputs, fitted.training, block)[in_block, row]
-    local[row < 0] = 0.0
+    shown = fitted.messages.shown(block)[in_block, row]
+    shown[row < 0] = 0.0
     seen = own_connections(fitted.training, block)[in_block, row] & (row >= 0)
-    parts = (pre, post, seen.astype(np.float32), local, np.zeros(len(pre), np.int64))
+    met = fitted.training.exposure_terms(pre, post)
+    parts = (pre, post, seen.astype(np.float32), shown, met, np.zeros(len(pre), np.int64))
     return Batch(*(torch.as_tensor(values, device=fitted.world.own.device) for values in parts))
+
+
+def pairs_as_batch(fitted: FittedPairs, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Batch:
+    """Any pairs as a batch that is to be predicted; all of them at once.
+
+    Args:
+        fitted: The networks, fitted or not, with their training pairs.
+        pre: Row of each pair's axon in `NodeInputs`.
+        post: Row of each pair's target in `NodeInputs`.
+    """
+    axons, of_pair = np.unique(pre, return_inverse=True)
+    return _batch(fitted, axons, of_pair, pre, post)
 
 
 def score_all(
@@ -94,13 +124,15 @@ def score_all(
     pre, post = np.asarray(pre_rows), np.asarray(post_rows)
     roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
-        scorer = Scorer.of(fitted, encode(fitted.network, fitted.world, roles))
+        scorers = [Scorer.of(fitted, network, encode(network, fitted.world, roles)) for network in fitted.networks]
     workers = workers or (1 if fitted.world.own.is_cuda else os.cpu_count() or 1)
-    rooms = deque(scorer.room.another() for _ in range(workers))
+    rooms = deque(scorers[0].room.another() for _ in range(workers))
 
     def probabilities(part: slice) -> Float32[np.ndarray, "block cells"]:
         room = rooms.pop()
-        found = replace(scorer, room=room).block(part)
+        shown = scorers[0].shown(part)
+        logit = torch.stack([replace(scorer, room=room).block(part, shown) for scorer in scorers]).mean(0)
+        found = logit.sigmoid_().cpu().numpy()
         rooms.append(room)
         _unsee(fitted, pre[part], post, found)
         return found
@@ -146,22 +178,26 @@ class Scorer:
         place: Position of the cells in network units, coordinates first.
         placed: Whether (1 or 0) each cell's position is known or inferred.
         direction: Functional direction of the cells, features first.
-        pair: Weights of the features that belong to both cells.
+        pair: Weights of the features that belong to both cells; `direct` of their additive term.
+        rate: Additive term of each cell.
     """
 
     fitted: FittedPairs
+    network: PairNetwork
     cells: Cells
     target: Float[torch.Tensor, "cells hidden"]
     place: Float[torch.Tensor, "3 cells"]
     placed: Float[torch.Tensor, " cells"]
     direction: Float[torch.Tensor, "functional cells"]
     pair: Float[torch.Tensor, "features hidden"]
+    direct: Float[torch.Tensor, " features"]
+    rate: Float[torch.Tensor, " cells"]
     room: PairTile
 
     @classmethod
-    def of(cls, fitted: FittedPairs, cells: Cells) -> Scorer:
-        """The scorer of encoded cells."""
-        linear, targets = fitted.network.head.pair, cells.roles.targets
+    def of(cls, fitted: FittedPairs, network: PairNetwork, cells: Cells) -> Scorer:
+        """The scorer of cells that a network encoded."""
+        linear, direct, targets = network.head.pair, network.head.direct.weight[0], cells.roles.targets
         seen = see_targets(fitted.world, targets)
         weight = linear.weight.T.contiguous()
         target = cells.target + seen.marks @ weight[:N_MARKS] + linear.bias
@@ -170,47 +206,51 @@ class Scorer:
         features, hidden = weight[N_MARKS:].shape
         sizes = (features, PAIRS_A_TILE), (PAIRS_A_TILE, hidden), (PAIRS_A_TILE, hidden)
         room = PairTile(*(torch.empty(size, device=target.device) for size in sizes))
-        return cls(fitted, cells, target, place, seen.placed.float(), direction, weight[N_MARKS:].contiguous(), room)
+        rate = cells.target_rate + seen.marks @ direct[:N_MARKS]
+        pair = weight[N_MARKS:].contiguous(), direct[N_MARKS:].contiguous()
+        return cls(fitted, network, cells, target, place, seen.placed.float(), direction, *pair, rate, room)
 
-    def block(self, part: slice) -> Float32[np.ndarray, "block cells"]:
-        """Probabilities of a block of axons."""
+    def block(self, part: slice, shown: Float[torch.Tensor, "shown block cells"]) -> Float[torch.Tensor, "block cells"]:
+        """Logits of a block of axons, of whose pairs training axons show this."""
         axons = torch.arange(len(self.cells.roles.axons), device=self.target.device)[part]
         out = torch.empty((len(axons), len(self.target)), device=self.target.device)
         across = min(len(self.target), PAIRS_A_TILE)
         down = max(1, PAIRS_A_TILE // max(across, 1))
         with torch.no_grad():
-            local = self._local(self.cells.roles.axons[axons])
             for top in range(0, len(axons), down):
                 for left in range(0, len(self.target), across):
                     rows, columns = slice(top, top + down), slice(left, left + across)
-                    self._fill(out[rows, columns], axons[rows], columns, local[:, rows, columns])
-        return out.cpu().numpy()
+                    self._fill(out[rows, columns], axons[rows], columns, shown[:, rows, columns])
+        return out
 
-    def _local(self, axons: torch.Tensor) -> Float[torch.Tensor, "bandwidths block cells"]:
-        """Local rates of the block at the scored cells, 0 where nobody looked."""
-        row = self.fitted.world.target[self.cells.roles.targets].cpu().numpy()
+    def shown(self, part: slice) -> Float[torch.Tensor, "shown block cells"]:
+        """Exposure of the pairs of a block of axons with the scored cells, and what training axons show of them, 0 where nobody looked."""
+        axons, targets = self.cells.roles.axons[part], self.cells.roles.targets
+        row = self.fitted.world.target[targets].cpu().numpy()
         queried = np.flatnonzero(row >= 0)
-        rates = local_rates(self.fitted.inputs, self.fitted.training, axons.cpu().numpy())
-        out = np.zeros((rates.shape[2], len(axons), len(row)), np.float32)
-        out[:, :, queried] = rates[:, row[queried]].transpose(2, 0, 1)
+        rates = self.fitted.messages.shown(axons.cpu().numpy())
+        out = np.zeros((EXPOSURE_TERMS + N_SHOWN, len(axons), len(row)), np.float32)
+        pre, post = (np.broadcast_to(rows, out.shape[1:]).ravel() for rows in (axons.cpu().numpy()[:, None], targets.cpu().numpy()))
+        out[:EXPOSURE_TERMS] = self.fitted.training.exposure_terms(pre, post).T.reshape(EXPOSURE_TERMS, *out.shape[1:])
+        out[EXPOSURE_TERMS:, :, queried] = rates[:, row[queried]].transpose(2, 0, 1)
         return torch.as_tensor(out, device=axons.device)
 
-    def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
-        """Write the probabilities of a tile of pairs."""
-        head, cells, n = self.fitted.network.head, self.cells, out.numel()
+    def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, shown: torch.Tensor) -> None:
+        """Write the logits of a tile of pairs."""
+        head, cells, n = self.network.head, self.cells, out.numel()
         features = self.room.features[:, :n]
-        self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, local)
+        self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, shown)
         hidden, mixed = self.room.hidden[:n], self.room.mixed[:n]
         torch.add(cells.axon[axons, None], self.target[None, columns], out=hidden.view(*out.shape, -1))
         functional.hardswish(hidden.addmm_(features.T, self.pair), inplace=True)
         torch.addmm(head.between.bias, hidden, head.between.weight.T, out=mixed)
         functional.hardswish(mixed, inplace=True)
-        rate = cells.target_rate[None, columns] + (cells.axon_rate[axons, None] + head.out.bias[0])
+        rate = self.rate[None, columns] + (cells.axon_rate[axons, None] + head.out.bias[0])
         slope, offset = head.calibration
         torch.add(torch.mv(mixed, head.out.weight[0]).view(out.shape), rate, out=out)
-        out.mul_(slope).add_(offset).sigmoid_()
+        out.add_((self.direct @ features).view(out.shape)).mul_(slope).add_(offset)
 
-    def _features(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, local: torch.Tensor) -> None:
+    def _features(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, shown: torch.Tensor) -> None:
         """The columns of `pair_features` that belong to both cells, features first so that each is one dense operation."""
         world = self.fitted.world
         out[0] = world.direction[axons] @ self.direction[:, columns]
@@ -220,4 +260,4 @@ class Scorer:
         torch.addcmul(out[1] * out[1], out[3], out[3], out=out[4])
         torch.addcmul(out[4], out[2], out[2], out=out[5])
         out[4:6].sqrt_()
-        out[7:] = local
+        out[7:] = shown

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphtwin.graph.data import Edges, NodeInputs, PairSet
+from graphtwin.graph.data import Edges, Messages, NodeInputs, PairSet
 from graphtwin.graph.model.neuron_fit import Evidence, FittedNeurons, NeuronConfig, NeuronNetwork, neuron_world
 from graphtwin.graph.model.pair_fit import FittedPairs, PairConfig, PairNetwork, make_world
 from graphtwin.training import FitState
@@ -43,26 +43,28 @@ def restore_neurons(
 
 
 def weights_of_pairs(fitted: FittedPairs) -> Weights:
-    """State of the connectivity network."""
-    return [fitted.network.state_dict()]
+    """State of every member's connectivity network."""
+    return [network.state_dict() for network in fitted.networks]
 
 
 def restore_pairs(
     weights: Weights, inputs: NodeInputs, edges: Edges, training: PairSet, config: PairConfig, device: str = "cpu"
 ) -> FittedPairs:
-    """The connectivity network again, with the training pairs it reads in-degrees and local rates from.
+    """The connectivity networks again, with the training pairs they read in-degrees and messages from.
 
     Args:
-        weights: State of the network, as `weights_of_pairs` returns it.
+        weights: States of the networks, as `weights_of_pairs` returns it.
         inputs: The neurons that the fit read.
         edges: The edges that the fit read.
         training: The training pairs that the fit read.
         config: The settings of the fit.
-        device: Device of torch that the network goes to.
+        device: Device of torch that the networks go to.
     """
-    network = PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence)
-    _load(network, weights[0], device)
-    return FittedPairs(network, make_world(inputs, edges, training, device), inputs, training, FitState())
+    networks = [PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence) for _ in weights]
+    for network, state in zip(networks, weights, strict=True):
+        _load(network, state, device)
+    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training)
+    return FittedPairs(tuple(networks), world, messages, tuple(FitState() for _ in networks), ())
 
 
 def _load(network: torch.nn.Module, state: dict[str, Any], device: str) -> None:

@@ -2,7 +2,16 @@
 
 from graphtwin.graph.runs.best_models import Best, best_models
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
-from graphtwin.graph.runs.model_labels import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, draws_of, is_graph_model, label_of
+from graphtwin.graph.runs.model_labels import (
+    FROM_FUNCTION,
+    GRAPH_MODEL,
+    MESSAGE_PASSING,
+    NO_FUNCTION,
+    WITHOUT_MESSAGES,
+    draws_of,
+    is_graph_model,
+    label_of,
+)
 from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.next_neurons import next_neurons
 from graphtwin.graph.runs.next_pairs import next_pairs
@@ -17,6 +26,7 @@ from graphtwin.graph.runs.rivals import (
     pair_baselines,
     position_baselines,
 )
+from graphtwin.graph.runs.stacked import HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
 from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
@@ -25,14 +35,19 @@ __all__ = [
     "FROM_FUNCTION",
     "FittedGraph",
     "GRAPH_MODEL",
+    "HELD_OUT",
     "LATERAL",
+    "MESSAGE_PASSING",
     "NO_FUNCTION",
     "Study",
     "TUNED",
+    "WITHOUT_MESSAGES",
     "WITH_TUNING",
     "best_models",
     "draws_of",
     "fit_pair_rivals",
+    "inner_rivals",
+    "inner_sides",
     "is_graph_model",
     "label_baselines",
     "label_of",
@@ -45,7 +60,10 @@ __all__ = [
     "position_baselines",
     "predict_neurons",
     "predict_pairs",
+    "predicting_sides",
     "read_study",
+    "stacked",
+    "stacks",
     "study_files",
     "target_materialization",
 ]

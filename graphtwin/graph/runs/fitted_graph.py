@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from graphtwin import execute
 from graphtwin.artifacts import read_tensors
+from graphtwin.evaluation import Stack
 from graphtwin.folders import require_as_written
 from graphtwin.graph.model import (
     FittedNeurons,
@@ -21,7 +22,7 @@ from graphtwin.graph.model import (
     restore_pairs,
 )
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, is_graph_model, label_of
+from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, label_of
 from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, fit_pair_rivals, label_rival, place_rival
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
@@ -34,8 +35,9 @@ class FittedGraph:
     Attributes:
         study: The data it was fitted on.
         neurons: Fitted neuron networks by name, as in `Study.evidence`; none where the source has no labels.
-        pairs: The connectivity network, with function if that did better on held-out axons; None where connectivity was not scored.
-        pairs_use_function: Whether it is the one with function.
+        pairs: The networks of connectivity, with function if that did better on held-out axons; None where connectivity was not scored.
+        pairs_use_function: Whether they are those with function.
+        stacks: Weights of the graph model of pairs, and of the stack that lacks message passing, by label.
         best: The model of each task that did best on what was held out, which answers.
     """
 
@@ -43,21 +45,28 @@ class FittedGraph:
     neurons: dict[str, FittedNeurons]
     pairs: FittedPairs | None
     pairs_use_function: bool
+    stacks: dict[str, Stack]
     best: dict[str, Best]
 
     @property
     def pair_model(self) -> str:
         """Label of the model that answers for pairs."""
         best = self.best.get("connectivity")
-        if best is None or is_graph_model(best.model):
+        if best is None or best.model in (GRAPH_MODEL, NO_FUNCTION):
             return GRAPH_MODEL if self.pairs_use_function else NO_FUNCTION
         return best.model
 
+    @property
+    def stack(self) -> Stack | None:
+        """The stack that answers for pairs; None where a single model does."""
+        return self.stacks.get(GRAPH_MODEL if self.pair_model == NO_FUNCTION else self.pair_model)
+
     @cached_property
-    def pair_rival(self) -> PairRivals | None:
-        """The baseline that answers for pairs, fitted on all of them; None where the graph model answers."""
+    def pair_rivals(self) -> PairRivals | None:
+        """The baselines whose answers are needed for pairs, fitted on all of them; None where message passing alone answers."""
         plain = self.pair_model.removesuffix(WITH_TUNING)
-        models = [model for model in BASELINES if model == plain]
+        weights = {plain: 1.0} if self.stack is None else self.stack.weights
+        models = [model for model in BASELINES if weights.get(model)]
         if not models:
             return None
         with execute.threads(1):
@@ -109,4 +118,5 @@ def load_graph(run: str | Path) -> FittedGraph:
     with_function = bool(weights["pairs_use_function"])
     seen = study if with_function else study.without_function()
     pairs = restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs) if "pairs" in weights else None
-    return FittedGraph(study, neurons, pairs, with_function, best_models(pd.read_parquet(run / "metrics.parquet")))
+    stacks = {label: Stack(kept["weights"], kept["level"]) for label, kept in weights["stacks"].items()}
+    return FittedGraph(study, neurons, pairs, with_function, stacks, best_models(pd.read_parquet(run / "metrics.parquet")))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-GRAPH_MODEL = "graph model"
+GRAPH_MODEL = "graph model"  # of pairs: message passing stacked with the baselines, as `stacked.py` does
+MESSAGE_PASSING = "message passing alone"
+WITHOUT_MESSAGES = f"{GRAPH_MODEL} without message passing"
 NO_FUNCTION = f"{GRAPH_MODEL}, no function"
 FROM_FUNCTION = f"{GRAPH_MODEL}, function"
 
@@ -28,5 +30,5 @@ def draws_of(model: str) -> str:
 
 
 def is_graph_model(model: str) -> bool:
-    """Whether a model is the graph model or one of its variants, by its label."""
-    return model.startswith(GRAPH_MODEL)
+    """Whether a model is the graph model, a variant of it or its message passing, by its label."""
+    return model.startswith(GRAPH_MODEL) or model == MESSAGE_PASSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from graphtwin.graph.model import pair_probabilities
 from graphtwin.graph.runs.asked_ids import OF_PAIR, asked_nuclei
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
+from graphtwin.graph.runs.model_labels import MESSAGE_PASSING
 from graphtwin.graph.runs.study import Study
 
 OVERALL_RATE = "overall rate"  # in place of a model's name, where a cell is unknown and the row is filled
@@ -26,8 +28,9 @@ def predict_pairs(
     """Connection probability and expected size of pairs: the same rows in the same order, none dropped.
 
     The probability is of the model that had the largest average precision on held-out axons, the boosted trees and other baselines among
-    the candidates (`graphtwin.graph.load(run).best` says which, and by how much). A baseline is fitted again from the tables in the run
-    folder, by the seed of the run. The expected size is of the graph model, the only one that tells it.
+    the candidates (`graphtwin.graph.load(run).best` says which, and by how much). Baselines, some of which the graph model has in its
+    stack, are fitted again from the tables in the run folder, by the seed of the run. The expected size is of message passing, which alone
+    tells it.
 
     Args:
         run: A run folder, or the graph model loaded from it.
@@ -74,11 +77,15 @@ def predict_pairs(
 def _answered(
     graph: FittedGraph, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
 ) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]:
-    """Probability by the best model, and expected size by the graph model."""
+    """Probability by the best model, and expected size by message passing."""
     assert graph.pairs is not None  # refused before
     probability, size = pair_probabilities(graph.pairs, pre, post)
-    if graph.pair_rival is not None:
-        (probability,) = graph.pair_rival(pre, post).values()
+    rivals = {} if graph.pair_rivals is None else graph.pair_rivals(pre, post)
+    if graph.stack is not None:
+        said = {MESSAGE_PASSING: probability, **rivals}
+        probability = replace(graph.stack, weights={name: weight for name, weight in graph.stack.weights.items() if weight})(said)
+    elif rivals:
+        (probability,) = rivals.values()
     return probability.astype(np.float64), size.astype(np.float64)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy.spatial.distance import cdist
 
 from graphtwin.evaluation import (
+    N_NEGATIVES,
     DrawnPairs,
     LabelModel,
     NeuronSide,
@@ -81,7 +82,9 @@ def neuron_side(study: Study, rows: Int[np.ndarray, " rows"], shown: Bool[np.nda
 PairRivals = Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], dict[str, Float[np.ndarray, " pairs"]]]
 
 
-def fit_pair_rivals(study: Study, training: PairSet, models: Sequence[PairModel], tuned: bool) -> PairRivals:
+def fit_pair_rivals(
+    study: Study, training: PairSet, models: Sequence[PairModel], tuned: bool, n_negatives: int = N_NEGATIVES
+) -> PairRivals:
     """Baselines that give the probability of any pairs, by rows of `inputs`; a dictionary by label.
 
     The fit draws by the seed of the study alone, so that the same tables give the same models again.
@@ -91,9 +94,10 @@ def fit_pair_rivals(study: Study, training: PairSet, models: Sequence[PairModel]
         training: Pairs that they learn from.
         models: Baselines to fit.
         tuned: Whether tuning similarity is among the features, which the labels then say.
+        n_negatives: Number of unconnected pairs that they read, about.
     """
     in_degree = pd.Series((training.size > 0).sum(axis=0), index=study.inputs.nucleus_id[training.post])
-    drawn, (i, j), connected = drawn_pairs(study, training)
+    drawn, (i, j), connected = drawn_pairs(study, training, n_negatives)
     describe = partial(_features, study, in_degree, tuned)
     train, names = describe(i, j)
     suffix = WITH_TUNING if tuned else ""
@@ -118,13 +122,13 @@ def _features(
     return baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, similar, exposure)
 
 
-def drawn_pairs(study: Study, training: PairSet) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
+def drawn_pairs(study: Study, training: PairSet, n_negatives: int) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:
     """The training pairs that the baselines read, their rows in `inputs` and whether they are connected."""
     position = study.inputs.position.astype(np.float32)
     pairs = training.pre[:, None] != training.post[None]
     distance_um = cdist(position[training.pre], position[training.post]).astype(np.float32)[pairs]
     connected = (training.size.toarray() > 0)[pairs]
-    drawn = draw_pairs(distance_um, connected, study.settings.seed)
+    drawn = draw_pairs(distance_um, connected, study.settings.seed, n_negatives)
     at = np.flatnonzero(pairs)[drawn.rows]
     return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
 

@@ -27,7 +27,12 @@ class PairConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden: int = Field(48, ge=4, description="Width of the connectivity head, in hidden units.")
-    negatives: float = Field(0.015, gt=0, le=1, description="Share of the unconnected pairs that are drawn anew in every epoch.")
-    batch: int = Field(8192, ge=1, description="Pairs in a step of the fit.")
-    validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it.")
+    negatives: float | None = Field(
+        None, gt=0, le=1, description="Share of the unconnected pairs that are drawn anew in every epoch; if absent, about 80,000 pairs."
+    )
+    batch: int | None = Field(None, ge=1, description="Pairs in a step of the fit; if absent, so many that an epoch has 13 steps or more.")
+    members: int | None = Field(
+        None, ge=1, description="Fits that are averaged, each stopped by other axons; if absent, 5 where pairs are few, else 1."
+    )
+    validation: float = Field(0.1, gt=0, lt=1, description="Share of the training axons that stop the fit and calibrate it, if it is one.")
     fit: FitConfig = Field(FitConfig(epochs=8), description="How the fit is made.")

@@ -68,7 +68,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "block_folds": 2,
         "replicates": 20,
         "neurons": {"members": 1, "fit": {"epochs": 4}},
-        "pairs": {"fit": {"epochs": 2}},
+        "pairs": {"members": 1, "fit": {"epochs": 2}},
     },
 }
 

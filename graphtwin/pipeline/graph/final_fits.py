@@ -10,10 +10,12 @@ import pandas as pd
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.folders import WORK
 from graphtwin.graph.model import fit_neurons, fit_pairs, weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs import Study
+from graphtwin.graph.runs import Study, inner_rivals, inner_sides, stacks
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
+from graphtwin.pipeline.graph.pair_jobs import kept_table
 
 NEURONS, PAIRS = "final neurons", "final pairs"
+RIVALS = JobKey(PAIRS, "baselines", "inner")
 PAIR_VARIANTS = {True: "as is", False: "no function"}  # names of the fits of pairs, by whether pairs are predicted with function
 
 
@@ -28,7 +30,7 @@ def final_jobs(study: Study, neurons: bool, pairs: bool) -> list[Job]:
     variants = PAIR_VARIANTS.values() if study.has_function else [PAIR_VARIANTS[True]]
     of_neurons = [Job(JobKey(NEURONS, "graph", variant), fit_final_neurons, 6) for variant in study.evidence]
     of_pairs = [Job(JobKey(PAIRS, "graph", variant), fit_final_pairs, 12) for variant in variants]
-    return [*(of_neurons if neurons else []), *(of_pairs if pairs else [])]
+    return [*(of_neurons if neurons else []), *([*of_pairs, Job(RIVALS, final_rivals, 12)] if pairs else [])]
 
 
 def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
@@ -53,23 +55,34 @@ def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
 
 
 def fit_final_pairs(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`."""
-    settings = study.settings
+    """Fit connectivity on every observed axon, with or without function; see `fit_final_neurons`. Returns what is said of inner sides."""
+    settings, inner = study.settings, inner_sides(study, study.pairs, "axon")
     study = study if key.variant == PAIR_VARIANTS[True] else study.without_function()
-    fitted = fit_pairs(study.inputs, study.similar, study.pairs, settings.pairs, settings.seed, "final pairs", study.device, checkpoint)
+    args = settings.pairs, settings.seed, "final pairs", study.device, checkpoint
+    fitted = fit_pairs(study.inputs, study.similar, study.pairs, inner, *args)
     write_tensors(weights_of_pairs(fitted), checkpoint.with_suffix(".pt"))
-    return pd.DataFrame({"epochs": [fitted.state.epoch], "loss": [fitted.state.best_loss]})
+    return kept_table(fitted)
 
 
-def save_graph(folder: Path, results: Results, function: bool) -> Path:
-    """Gather the weights of the final fits in `graph.pt`.
+def final_rivals(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
+    """What the baselines say of the inner sides of all observed axons, for the weights of the graph model that is kept."""
+    return inner_rivals(study, inner_sides(study, study.pairs, "axon"))
+
+
+def save_graph(folder: Path, results: Results, function: bool, seed: int) -> Path:
+    """Gather the weights of the final fits, and those of the stacks of models of pairs, in `graph.pt`.
 
     Args:
         folder: Folder of the run.
         results: Tables of all jobs that were done; a source without labels has final fits of pairs alone, one without wiring of neurons.
         function: Whether pairs are predicted with function: where that did better on held-out axons.
+        seed: Seed of the run.
     """
     keys = {variant: JobKey(NEURONS, "graph", variant) for variant in ("function", "everything")}
     keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
     parts = {name: read_tensors(folder / WORK / f"{key.stem}.pt") for name, key in keys.items() if key in results}
-    return write_tensors(parts | {"pairs_use_function": function}, folder / "graph.pt")
+    kept = {}
+    if RIVALS in results:
+        found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS], seed)
+        kept = {label: {"weights": dict(stack.weights), "level": stack.level} for label, stack in found.items()}
+    return write_tensors(parts | {"pairs_use_function": function, "stacks": kept}, folder / "graph.pt")

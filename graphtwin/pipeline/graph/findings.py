@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, headline_subset, judge
-from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, is_graph_model
+from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, WITHOUT_MESSAGES, is_graph_model
 from graphtwin.pipeline.graph.held_out_scores import OF_FUNCTION, WITHIN_SCAN
 from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
-WITHOUT_FUNCTION = (NO_FUNCTION, "boosting", "logistic", "distance", "exposure")
+WITHOUT_FUNCTION = (NO_FUNCTION, WITHOUT_MESSAGES, "boosting", "logistic", "distance", "exposure")
+
+
+STACKED = "the graph model, which has boosting in it,"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,11 @@ class Asked:
 
 OF_PAIRS = [
     Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, WITHOUT_FUNCTION, "function", "function"),
-    Asked("connectivity", "axon", "auc", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
-    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, ("boosting",), "structure", "the graph model's structure"),
+    Asked("connectivity", "axon", "auc", GRAPH_MODEL, ("boosting",), "structure", STACKED),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, ("boosting",), "structure", STACKED),
+    Asked("connectivity", "axon", "auc", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing"),
+    Asked("connectivity", "block", "average_precision", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing, to new tissue,"),
     Asked("connectivity", "axon", "average_precision", "boosting + tuning", ("boosting",), "function", "tuning similarity (function)"),
 ]
 

@@ -24,7 +24,19 @@ from graphtwin.evaluation import (
     score_positions,
     tiles,
 )
-from graphtwin.graph.runs import BASELINES, FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, Study, best_models, is_graph_model
+from graphtwin.graph.runs import (
+    BASELINES,
+    FROM_FUNCTION,
+    GRAPH_MODEL,
+    LATERAL,
+    MESSAGE_PASSING,
+    NO_FUNCTION,
+    WITHOUT_MESSAGES,
+    Study,
+    best_models,
+    is_graph_model,
+    stacked,
+)
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
 from graphtwin.pipeline.graph.jobs import JobKey, Results
@@ -44,10 +56,14 @@ PAIR_PAIRS = [
     (GRAPH_MODEL, "logistic"),
     (GRAPH_MODEL, "distance"),
     (GRAPH_MODEL, NO_FUNCTION),
+    (GRAPH_MODEL, WITHOUT_MESSAGES),
+    (GRAPH_MODEL, MESSAGE_PASSING),
+    (MESSAGE_PASSING, "boosting"),
     ("boosting + tuning", "boosting"),
     ("boosting", "exposure"),
 ]
-SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL)
+GRAPH_MODELS = (NO_FUNCTION, WITHOUT_MESSAGES, MESSAGE_PASSING, GRAPH_MODEL)
+SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tuning", *GRAPH_MODELS)
 
 
 def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -180,7 +196,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
 
 def model_columns(table: pd.DataFrame) -> list[str]:
     """The models that a table of held-out pairs has probabilities of."""
-    return [name for name in (*BASELINES, "logistic + tuning", "boosting + tuning", NO_FUNCTION, GRAPH_MODEL) if name in table]
+    return [name for name in (*BASELINES, "logistic + tuning", "boosting + tuning", *GRAPH_MODELS) if name in table]
 
 
 def within(table: pd.DataFrame) -> np.ndarray:
@@ -275,11 +291,18 @@ def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tup
     permutations = study.settings.permutations if study.has_function else 0
     for null, variant, number in ((PERMUTED, "permuted", permutations), (REWIRED, "rewired", study.settings.rewired)):
         for replicate in range(number):
-            keys = [JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate) for fold in folds]
-            probability = np.concatenate([results[key]["probability"] for key in keys])
+            probability = np.concatenate([_null(study, results, variant, fold, replicate) for fold in folds])
             found = _ranking(part[shown], probability.astype(np.float64)[shown])
             rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
+
+
+def _null(study: Study, results: Results, variant: str, fold: int, replicate: int) -> np.ndarray:
+    """The graph model of a null, whose weights are learned as those of the real one are; of permuted function with the same baselines."""
+    graph = results[JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate)]
+    word, number = (variant, replicate) if variant == "rewired" else ("", None)
+    rivals = results[JobKey(connectivity.TASK, "baselines", word, "axon", fold, number)]
+    return stacked(graph, rivals, study.settings.seed)[GRAPH_MODEL]
 
 
 def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:

@@ -14,8 +14,22 @@ from scipy import sparse
 
 from graphtwin.evaluation import folds_by_axon, folds_by_block
 from graphtwin.graph.data import PairSet
-from graphtwin.graph.model import fit_pairs, pair_probabilities
-from graphtwin.graph.runs import GRAPH_MODEL, NO_FUNCTION, TUNED, WITH_TUNING, Study, draws_of, fit_pair_rivals, pair_baselines
+from graphtwin.graph.model import FittedPairs, fit_pairs, pair_probabilities
+from graphtwin.graph.runs import (
+    GRAPH_MODEL,
+    HELD_OUT,
+    NO_FUNCTION,
+    TUNED,
+    WITH_TUNING,
+    Study,
+    draws_of,
+    fit_pair_rivals,
+    inner_rivals,
+    inner_sides,
+    pair_baselines,
+    predicting_sides,
+    stacked,
+)
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 from graphtwin.wiring.nulls import rewire
 
@@ -72,7 +86,7 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
     for split in splits:
         for fold in range(n_pair_folds(study, split)):
             key = partial(JobKey, TASK, split=split, fold=fold)
-            jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 12)]
+            jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 24)]
             if split == "axon" and fold < study.settings.null_folds:
                 jobs += null_jobs(study, fold)
             if split == "axon" and study.has_function:
@@ -81,30 +95,48 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
 
 
 def null_jobs(study: Study, fold: int) -> list[Job]:
-    """Graph models of permuted function and of rewired graphs, for one fold of axons."""
+    """Graph models of permuted function and of rewired graphs, for one fold of axons; what knows no function is not permuted."""
     kinds = {"permuted": study.settings.permutations if study.has_function else 0, "rewired": study.settings.rewired}
-    return [
+    jobs = [
         Job(JobKey(TASK, "graph", variant, "axon", fold, replicate), pair_graph_job, 10)
         for variant, number in kinds.items()
         for replicate in range(number)
     ]
+    rewired = [JobKey(TASK, "baselines", "rewired", "axon", fold, replicate) for replicate in range(study.settings.rewired)]
+    return [*jobs, *(Job(key, pair_baseline_job, 24) for key in rewired)]
 
 
 def pair_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """Probabilities (and sizes) of one fold's pairs; a variant changes what the graph model learns from, never what it is scored on."""
-    training, pre, post = sides(study, key.split, key.fold)
+    """Probabilities (and sizes) of one fold's pairs by message passing, and of its inner sides, which are numbered by `part`.
+
+    A variant changes what is learned from, never what is scored.
+    """
+    training, pre, post = _learned_from(study, key)
     seen, replicate = study, key.replicate or 0
     if key.variant == "no function":
         seen = study.without_function()
     elif key.variant == "permuted":
         seen = study.permuted(replicate, within_layer=True)
-    elif key.variant == "rewired":
-        training = rewired(training, study.settings.seed, replicate)
     settings = study.settings
     name = f"{draws_of(GRAPH_MODEL)} {key.variant} {key.split} {key.fold} {replicate}"
-    fitted = fit_pairs(seen.inputs, seen.similar, training, settings.pairs, settings.seed, name, study.device, checkpoint)
+    inner, predicting = inner_sides(study, training, key.split), predicting_sides(study, training, key.split)
+    args = settings.pairs, settings.seed, name, study.device, checkpoint
+    fitted = fit_pairs(seen.inputs, seen.similar, training, inner, *args, predicting=predicting)
     probability, size = pair_probabilities(fitted, *outer(pre, post))
-    return pd.DataFrame({"probability": probability} | ({"expected_size": size} if key.variant == "as is" else {}))
+    held = pd.DataFrame({"probability": probability} | ({"expected_size": size} if key.variant == "as is" else {}))
+    return pd.concat([held.assign(part=HELD_OUT), kept_table(fitted)], ignore_index=True)
+
+
+def kept_table(fitted: FittedPairs) -> pd.DataFrame:
+    """Probabilities of the pairs that each network's fit kept back."""
+    kept = [pd.DataFrame({"probability": probability, "part": part}) for part, probability in enumerate(fitted.kept)]
+    return pd.concat(kept, ignore_index=True)
+
+
+def _learned_from(study: Study, key: JobKey) -> tuple[PairSet, np.ndarray, np.ndarray]:
+    """The sides of a job; of a rewired graph the training pairs are rewired."""
+    training, pre, post = sides(study, key.split, key.fold)
+    return (rewired(training, study.settings.seed, key.replicate or 0) if key.variant == "rewired" else training), pre, post
 
 
 def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
@@ -116,11 +148,15 @@ def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
 
 
 def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """Probabilities of one fold's pairs by the baselines, learned from the axons that the graph model learns from."""
-    training, pre, post = sides(study, key.split, key.fold)
+    """Probabilities of one fold's pairs by the baselines, learned from what the graph model learns from, and of its inner sides."""
+    training, pre, post = _learned_from(study, key)
     tuned = key.variant == "tuned"
     found = fit_pair_rivals(study, training, TUNED if tuned else pair_baselines(study), tuned)(*outer(pre, post))
-    return pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
+    held = pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
+    if tuned:
+        return held
+    inner = inner_rivals(study, inner_sides(study, training, key.split))
+    return pd.concat([held.assign(part=HELD_OUT, connected=False), inner], ignore_index=True)
 
 
 def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
@@ -132,7 +168,8 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()
         size = size.ravel()[(pre[:, None] != post[None]).ravel()]
         key = partial(JobKey, TASK, split=split, fold=fold)
-        graph, baselines = results[key("graph", "as is")], results[key("baselines")]
+        graph, every = results[key("graph", "as is")], results[key("baselines")]
+        baselines = every[every["part"] == HELD_OUT]
         columns = {
             "pre_nucleus_id": inputs.nucleus_id[i],
             "post_nucleus_id": inputs.nucleus_id[j],
@@ -149,8 +186,8 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         if split == "axon" and study.has_function:
             tuned = results[key("baselines", "tuned")]
             columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = results[key("graph", "no function")]["probability"].to_numpy()
-        frames.append(
-            pd.DataFrame(columns | {GRAPH_MODEL: graph["probability"].to_numpy(), "expected_size": graph["expected_size"].to_numpy()})
-        )
+            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, study.settings.seed)[GRAPH_MODEL]
+        columns |= stacked(graph, every, study.settings.seed)
+        held = graph["part"] == HELD_OUT
+        frames.append(pd.DataFrame(columns | {"expected_size": graph.loc[held, "expected_size"].to_numpy()}))
     return pd.concat(frames, ignore_index=True)

@@ -54,6 +54,8 @@ MODEL_STYLES: dict[str, tuple[str, str]] = {
     "ridge, partners": (GREEN, "-"),
     "boosting, partners": (BLUE, "-"),
     "graph model, no function": (ORANGE, "-"),
+    "message passing alone": (VERMILLION, "--"),
+    "graph model without message passing": (ORANGE, "--"),
     "graph model, rewired": (PURPLE, "-."),
     "graph model, permuted": (ORANGE, ":"),
 }

@@ -1,0 +1,88 @@
+"""A stack of models: weights on their logits, learned where none of them was fitted, so that it can fall back on the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from graphtwin.execute import rng_for
+
+LEAST = 1e-6  # probabilities are told apart down to this one, and up to 1 less it
+DRAWN = 100_000  # unconnected pairs at most that weights are learned from
+PULL = 20.0  # strength by which weights are pulled to the best model alone: an inverse variance, in units of its slope; a choice
+FLATTEST = 0.05  # slope of the best single model below which the pull grows no further
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Weights of the logits of models, and the level that is added.
+
+    Attributes:
+        weights: Weight of each model by its label; 0 where it adds nothing to the others, never less.
+    """
+
+    weights: Mapping[str, float]
+    level: float
+
+    def __call__(self, probabilities: Mapping[str, Float[np.ndarray, " pairs"]]) -> Float[np.ndarray, " pairs"]:
+        """Probability of a connection from those of the models."""
+        terms = [weight * _logits(probabilities[name]) for name, weight in self.weights.items()]
+        return expit(np.sum(terms, axis=0) + self.level)
+
+
+def fit_stack(
+    probabilities: Mapping[str, Float[np.ndarray, " pairs"]],
+    connected: Bool[np.ndarray, " pairs"],
+    part: Int[np.ndarray, " pairs"],
+    seed: int,
+) -> Stack:
+    """Learn a stack from pairs that no model was fitted on; each part of them has a level of its own, as other fits predicted it.
+
+    Penalised maximum likelihood: weights are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its
+    own, for models promise too much of pairs unlike those that they were fitted on. Without a connected and an unconnected pair the first
+    model stands alone. Source: Breiman 1996, doi:10.1007/BF00117832.
+
+    Args:
+        probabilities: Probability of each pair by each model.
+        connected: Whether each pair is connected.
+        part: Number of the part that was kept back when each pair was predicted.
+        seed: Seed of the draw among the unconnected pairs.
+    """
+    names, n = list(probabilities), int(np.count_nonzero(~connected))
+    if n == 0 or n == len(connected):
+        return Stack({name: float(place == 0) for place, name in enumerate(names)}, 0.0)
+    share = min(1.0, DRAWN / n)
+    drawn = connected | (rng_for(seed, "stack").random(len(connected), dtype=np.float32) < share)
+    x = np.stack([_logits(np.asarray(values)[drawn]) for values in probabilities.values()], axis=1)
+    levels, row = np.unique(part[drawn], return_inverse=True)
+    y, weight = connected[drawn].astype(np.float64), np.where(connected[drawn], 1.0, 1.0 / share)
+
+    def penalised(values: np.ndarray, pulled_to: np.ndarray, pull: float) -> tuple[float, np.ndarray]:
+        slope, level = values[: len(names)], values[len(names) :]
+        z = x @ slope + level[row]
+        error = weight * (expit(z) - y)
+        loss = float(weight @ (np.logaddexp(0.0, z) - y * z)) + 0.5 * pull * float(((slope - pulled_to) ** 2).sum())
+        gradient = np.concatenate([x.T @ error + pull * (slope - pulled_to), np.bincount(row, error, minlength=len(levels))])
+        return loss, gradient
+
+    def fitted(start: np.ndarray, free: np.ndarray, pull: float) -> tuple[float, np.ndarray]:
+        bounds = [(0.0, None) if kept else (value, value) for value, kept in zip(start, free, strict=True)] + [(None, None)] * len(levels)
+        first = np.concatenate([start, np.zeros(len(levels))])
+        found = minimize(penalised, first, (start, pull), "L-BFGS-B", jac=True, bounds=bounds)
+        return float(found.fun), found.x
+
+    _, single = min((fitted(start, start > 0, 0.0) for start in np.eye(len(names))), key=lambda found: found[0])
+    best = single[: len(names)]
+    _, values = fitted(best, np.ones(len(names), bool), PULL / max(float(best.max()), FLATTEST) ** 2)
+    level = float(np.bincount(row, minlength=len(levels)) @ values[len(names) :] / len(row))
+    return Stack(dict(zip(names, map(float, values[: len(names)]), strict=True)), level)
+
+
+def _logits(probability: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
+    """Logits of probabilities, bounded."""
+    return np.asarray(logit(np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)))

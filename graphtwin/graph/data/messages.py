@@ -1,0 +1,178 @@
+"""What training axons that resemble an axon say of every queried cell: messages along labels, functional neighbours and synapses.
+
+An axon is known by others than itself: for an axon of the training side all axons of its fold are silent, as those are that a split holds
+out, so that a fit reads of its own pairs what it will read of pairs that it never saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+from scipy import sparse
+
+from graphtwin.evaluation import folds_by_axon
+from graphtwin.graph.data.edges import Edges
+from graphtwin.graph.data.inputs import NodeInputs
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, local_rates
+
+# Names of the messages about a pair, in their order.
+MESSAGES = (
+    "of labels",
+    "of functional neighbours",
+    "of shared inputs",
+    "of most alike inputs",
+    "back",
+    "back known",
+    "inputs alike",
+    "inputs of the axon",
+    "inputs known",
+)
+N_SHOWN = len(BANDWIDTHS_UM) + len(MESSAGES)  # number of columns of `Messages.shown`
+FOLDS = 8  # parts of the training axons that are silent together; a choice
+PRIOR = 0.5  # weight of a cell's popularity in what axons say of it, as a number of axons
+SHARPER = 3  # power of the similarity of inputs in "of most alike inputs"; a choice
+FLOOR = 0.1  # share of the overall rate below which rates are not told apart, as in `local_rates`
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages of a training side to any axon about its queried cells.
+
+    Attributes:
+        inputs: All neurons.
+        heard: Rows of `inputs` by rows: 1 where the second is a functional neighbour of the first.
+        training: Pairs of the training axons, whose cells are told about.
+    """
+
+    inputs: NodeInputs
+    heard: sparse.csr_array
+    training: PairSet
+
+    @classmethod
+    def of(cls, inputs: NodeInputs, edges: Edges, training: PairSet) -> Messages:
+        """The messages of training pairs; of `edges` the relation "similar" is heard."""
+        source, target = edges["similar"].cpu().numpy()
+        n = len(inputs.nucleus_id)
+        return cls(inputs, sparse.csr_array((np.ones(len(source), np.float32), (target, source)), shape=(n, n)), training)
+
+    @cached_property
+    def fold(self) -> Int[np.ndarray, " axons"]:
+        """Fold of each training axon."""
+        return folds_by_axon(self.inputs.nucleus_id[self.training.pre], FOLDS, 0)
+
+    @cached_property
+    def _speakers(self) -> dict[int, Speakers]:
+        """Who speaks to the axons of each fold, and (-1) to axons that are not of the training side."""
+        keep = {fold: self.fold != fold for fold in range(FOLDS)} | {-1: np.ones(len(self.fold), bool)}
+        return {fold: Speakers.of(self.training.of_axons(kept)) for fold, kept in keep.items()}
+
+    def about(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells messages"]:
+        """The messages to axons (rows of `inputs`, seen or unseen) about every queried cell.
+
+        Rates are logarithms of the share of like axons that contact a cell, against the share of all pairs that are connected; a cell that
+        nobody speaks of has its popularity. "back" is whether the cell contacts the axon, 0 where that was not observed.
+        """
+        at = np.searchsorted(self.training.pre, axons).clip(max=len(self.training.pre) - 1)
+        fold = np.where(self.training.pre[at] == axons, self.fold[at], -1)
+        out = np.zeros((len(axons), len(self.training.post), len(MESSAGES)), np.float32)
+        for number in np.unique(fold):
+            rows = np.flatnonzero(fold == number)
+            self._tell(out, rows, axons[rows], self._speakers[int(number)])
+        return out
+
+    def shown(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells shown"]:
+        """All that training axons show of the pairs of some axons: local rates at each bandwidth, then the messages."""
+        return np.concatenate([local_rates(self.inputs, self.training, axons), self.about(axons)], axis=2)
+
+    def _tell(self, out: np.ndarray, rows: np.ndarray, axons: np.ndarray, speakers: Speakers) -> None:
+        """Fill some rows of the messages with what some speakers say."""
+        labels = self.inputs.context
+        unit = labels / np.maximum(np.sqrt(labels.sum(1, keepdims=True)), 1.0)
+        alike = (unit[axons] @ unit[speakers.pairs.pre].T) ** 2
+        out[rows, :, 0] = speakers.rates(alike)
+        out[rows, :, 1] = speakers.rates(self.heard[axons][:, speakers.pairs.pre].toarray())
+        out[rows, :, 2:4] = speakers.popular[:, None]
+        cell = np.searchsorted(speakers.pairs.post, axons).clip(max=len(speakers.pairs.post) - 1)
+        queried = np.flatnonzero(speakers.pairs.post[cell] == axons)
+        if not len(queried):
+            return
+        rows, cell = rows[queried], cell[queried]
+        shared = (speakers.profile[:, cell].T @ speakers.profile).toarray()
+        at = speakers.cell_of
+        similar = np.where(at >= 0, shared[:, at.clip(min=0)], 0.0)
+        out[rows, :, 2], out[rows, :, 3] = speakers.rates(similar), speakers.rates(similar**SHARPER)
+        known = speakers.axon_of >= 0
+        out[rows[:, None], np.flatnonzero(known), 4] = speakers.linked[speakers.axon_of[known]][:, cell].toarray().T
+        out[rows, :, 5] = known
+        out[rows, :, 6] = shared
+        out[rows, :, 7] = np.log((speakers.in_degree[cell] + PRIOR) / (speakers.expected + PRIOR))[:, None]
+        out[rows, :, 8] = 1.0
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Axons that speak, and what they contact.
+
+    Attributes:
+        linked: Whether (1 or 0) each axon contacts each cell.
+        profile: Weights of the inputs of each cell, of length 1: an axon that contacts many cells tells less of any, as words do that are
+            in every text (inverse document frequency; Spaerck Jones 1972, doi:10.1108/eb026526).
+        in_degree: Number of inputs of each cell, whose mean is `expected`.
+        popular: Rate of each cell for an axon that resembles nobody.
+        axon_of: Row among the axons of each cell, -1 if it is none; `cell_of` the reverse.
+    """
+
+    pairs: PairSet
+    linked: sparse.csr_array
+    profile: sparse.csr_array
+    in_degree: Float[np.ndarray, " cells"]
+    expected: float
+    popular: Float[np.ndarray, " cells"]
+    axon_of: Int[np.ndarray, " cells"]
+    cell_of: Int[np.ndarray, " axons"]
+
+    @classmethod
+    def of(cls, pairs: PairSet) -> Speakers:
+        """The axons of these pairs."""
+        linked = sparse.csr_array((pairs.size > 0).astype(np.float32))
+        n_axons, n_cells = linked.shape
+        rare = np.log((n_cells + 1) / (linked.sum(axis=1) + 1)).clip(min=0)
+        weighted = sparse.csr_array(linked * rare[:, None])
+        length = np.sqrt((weighted * weighted).sum(axis=0))
+        profile = sparse.csr_array(weighted / np.maximum(length, 1e-9)[None])
+        in_degree = np.asarray(linked.sum(axis=0), np.float64)
+        expected = float(in_degree.mean()) if n_cells else 0.0
+        share = (in_degree + PRIOR * pairs.prevalence) / (n_axons + PRIOR)
+        return cls(
+            pairs,
+            linked,
+            profile,
+            in_degree,
+            expected,
+            _log_rate(share, pairs.prevalence),
+            _place(pairs.pre, pairs.post),
+            _place(pairs.post, pairs.pre),
+        )
+
+    def rates(self, weight: Float[np.ndarray, "asked axons"]) -> Float32[np.ndarray, "asked cells"]:
+        """Log of how often the axons, by these weights, contact each cell, against how often any axon contacts any cell."""
+        said = (self.linked.T @ weight.T).T
+        usual = (self.in_degree + PRIOR * self.pairs.prevalence) / (self.linked.shape[0] + PRIOR)
+        share = (said + PRIOR * usual) / (weight.sum(1, keepdims=True) + PRIOR)
+        return _log_rate(share, self.pairs.prevalence)
+
+
+def _log_rate(share: np.ndarray, overall: float) -> np.ndarray:
+    """Logarithm of a share of pairs that are connected, against the overall one."""
+    return np.log(share / max(overall, 1e-9) + FLOOR).astype(np.float32)
+
+
+def _place(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """For each of `among` its place in `rows` (rising), -1 where it is not there."""
+    if not len(rows):
+        return np.full(len(among), -1)
+    at = np.searchsorted(rows, among).clip(max=len(rows) - 1)
+    return np.where(rows[at] == among, at, -1)

@@ -1,0 +1,79 @@
+"""The graph model of pairs: message passing and the models it is held against, stacked by what each did where it was not fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from graphtwin.evaluation import Stack, fit_stack
+from graphtwin.graph.data import InnerSide, PairSet, inner_axons, inner_blocks
+from graphtwin.graph.runs.model_labels import GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES
+from graphtwin.graph.runs.rivals import fit_pair_rivals, pair_baselines
+from graphtwin.graph.runs.study import Study
+
+HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
+NOT_STACKED = "majority"
+FEW_NEGATIVES = 100_000  # unconnected pairs that baselines of inner sides read: weights are learned as well, in half of the time
+
+
+def inner_sides(study: Study, training: PairSet, split: str) -> list[InnerSide]:
+    """What is kept back of a training side in turn: axons; or blocks of tissue where these are held out and there are any."""
+    settings = study.settings
+    blocks = inner_blocks(training, study.inputs.position[:, study.cut], max(2, settings.block_folds - 1)) if split == "block" else []
+    return blocks or _inner_axons(study, training)
+
+
+def predicting_sides(study: Study, training: PairSet, split: str) -> list[InnerSide] | None:
+    """Sides of the networks that predict new tissue, from all blocks of the training side; None where the inner sides are theirs."""
+    return [replace(side, new_tissue=True) for side in _inner_axons(study, training)] if split == "block" else None
+
+
+def _inner_axons(study: Study, training: PairSet) -> list[InnerSide]:
+    settings = study.settings
+    return inner_axons(training, study.inputs, settings.pairs.members, settings.pairs.validation, settings.seed)
+
+
+def inner_rivals(study: Study, sides: list[InnerSide]) -> pd.DataFrame:
+    """Probabilities of the kept pairs by baselines fitted on the rest of each inner side; with `part` and `connected`."""
+    frames = []
+    for part, side in enumerate(sides):
+        found = fit_pair_rivals(study, side.training, pair_baselines(study), False, FEW_NEGATIVES)(*side.asked)
+        columns = {model: probability.astype(np.float32) for model, probability in found.items()}
+        frames.append(pd.DataFrame(columns).assign(part=part, connected=side.kept_sizes > 0))
+    return pd.concat(frames, ignore_index=True)
+
+
+def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, seed: int) -> dict[str, Stack]:
+    """The graph model, and the stack that lacks message passing.
+
+    Args:
+        kept: Probabilities of the kept pairs by message passing.
+        rivals: Those of the baselines, as `inner_rivals` returns them.
+        seed: Seed of the run.
+    """
+    models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", NOT_STACKED)}
+    connected, part = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64)
+    return {
+        GRAPH_MODEL: fit_stack({MESSAGE_PASSING: kept, **models}, connected, part, seed),
+        WITHOUT_MESSAGES: fit_stack(models, connected, part, seed),
+    }
+
+
+def stacked(graph: pd.DataFrame, rivals: pd.DataFrame, seed: int) -> dict[str, Float[np.ndarray, " pairs"]]:
+    """Probabilities of held-out pairs by the graph model, by message passing alone and by the stack that lacks it.
+
+    Args:
+        graph: Column `probability` of message passing, and `part` of each row: `HELD_OUT`, then the inner sides.
+        rivals: Columns of the baselines, `part` and `connected`, in the same rows.
+        seed: Seed of the run.
+    """
+    held, inner = graph[graph["part"] == HELD_OUT], graph[graph["part"] != HELD_OUT]
+    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], seed)
+    models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals[rivals["part"] == HELD_OUT].items()}
+    models = {**models, MESSAGE_PASSING: held["probability"].to_numpy()}
+    out = {label: stack(models).astype(np.float32) for label, stack in found.items()}
+    return {**out, MESSAGE_PASSING: models[MESSAGE_PASSING]}

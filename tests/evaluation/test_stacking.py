@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from graphtwin.evaluation import fit_stack
+
+
+def planted(n: int = 6000, seed: int = 0, step: float = 1.0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Two models that each know one of two causes, one that knows nothing and one that is wrong; two parts of different level."""
+    rng = np.random.default_rng(seed)
+    first, second, noise = rng.normal(0, 1.2, (3, n))
+    part = (np.arange(n) >= n // 2).astype(np.int64)
+    connected = rng.random(n) < expit(first + 0.5 * second - 2 - step * part)
+    models = {"first": first - 2, "second": second - 2, "noise": noise - 2, "wrong": -first - 2}
+    return {name: expit(value) for name, value in models.items()}, connected, part
+
+
+def test_weights_are_those_of_the_rule_and_never_negative():
+    models, connected, part = planted(n=40_000)
+    stack = fit_stack(models, connected, part, 0)
+    assert stack.weights["first"] == pytest.approx(1.0, abs=0.08)
+    assert stack.weights["second"] == pytest.approx(0.5, abs=0.08)
+    assert stack.weights["noise"] < 0.05
+    assert stack.weights["wrong"] < 0.05
+    assert stack(models).mean() == pytest.approx(connected.mean(), rel=0.1)
+
+
+def test_a_stack_of_few_pairs_is_the_best_single_model():
+    models, connected, part = planted(n=60)
+    alone = {name: models[name] for name in ("first", "noise")}
+    weights = fit_stack(alone, connected, part, 0).weights
+    assert weights["noise"] < 0.25 * weights["first"]
+
+
+def test_a_model_that_does_not_carry_over_to_kept_parts_gets_no_weight():
+    """What ranks one part and reverses the other, as a place does that is learned by heart, is left to the model that holds in both."""
+    models, connected, part = planted(n=8000, step=0.0)
+    logit = np.log(models["first"] / (1 - models["first"]))
+    turning = {"second": models["second"], "turning": expit(np.where(part == 0, logit, -logit - 4))}
+    weights = fit_stack(turning, connected, part, 0).weights
+    assert weights["turning"] < 0.1
+    assert weights["second"] > 0.3
+
+
+def test_a_part_that_is_connected_more_often_does_not_favour_a_model_that_tells_the_parts_apart():
+    models, connected, part = planted(n=20_000)
+    models = {"first": models["first"], "part": np.where(part == 0, 0.2, 0.05)}
+    assert fit_stack(models, connected, part, 0).weights["part"] < 0.1
+    assert roc_auc_score(connected, fit_stack(models, connected, part, 0)(models)) > 0.7
+
+
+def test_where_nothing_can_be_learned_the_first_model_stands_alone():
+    models, _, part = planted(n=50)
+    nothing = np.zeros(50, bool)
+    stack = fit_stack(models, nothing, part, 0)
+    np.testing.assert_allclose(stack(models), models["first"], atol=1e-6)
