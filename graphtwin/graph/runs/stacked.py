@@ -17,7 +17,7 @@ from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
 NOT_STACKED = "majority"
-FEW_NEGATIVES = 100_000  # unconnected pairs that baselines of inner sides read: weights are learned as well, in half of the time
+FEW_NEGATIVES = 100_000  # unconnected pairs that baselines of inner sides read, about; a choice, whose cost in the weights was not measured
 
 
 def inner_sides(study: Study, training: PairSet, split: str) -> list[InnerSide]:
