@@ -10,10 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from graphtwin.execute import rng_for
-
 LEAST = 1e-6  # probabilities are told apart down to this one, and up to 1 less it
-DRAWN = 100_000  # unconnected pairs at most that weights are learned from
 PULL = 20.0  # strength by which weights are pulled to the best model alone: an inverse variance, in units of its slope; a choice
 FLATTEST = 0.05  # slope of the best single model below which the pull grows no further
 
@@ -39,7 +36,7 @@ def fit_stack(
     probabilities: Mapping[str, Float[np.ndarray, " pairs"]],
     connected: Bool[np.ndarray, " pairs"],
     part: Int[np.ndarray, " pairs"],
-    seed: int,
+    weight: Float[np.ndarray, " pairs"] | None = None,
 ) -> Stack:
     """Learn a stack from pairs that no model was fitted on; each part of them has a level of its own, as other fits predicted it.
 
@@ -51,22 +48,20 @@ def fit_stack(
         probabilities: Probability of each pair by each model.
         connected: Whether each pair is connected.
         part: Number of the part that was kept back when each pair was predicted.
-        seed: Seed of the draw among the unconnected pairs.
+        weight: How many pairs each one stands for, where unconnected ones were drawn; 1 by default.
     """
-    names, n = list(probabilities), int(np.count_nonzero(~connected))
-    if n == 0 or n == len(connected):
+    names = list(probabilities)
+    if connected.all() or not connected.any():
         return Stack({name: float(place == 0) for place, name in enumerate(names)}, 0.0)
-    share = min(1.0, DRAWN / n)
-    drawn = connected | (rng_for(seed, "stack").random(len(connected), dtype=np.float32) < share)
-    x = np.stack([_logits(np.asarray(values)[drawn]) for values in probabilities.values()], axis=1)
-    levels, row = np.unique(part[drawn], return_inverse=True)
-    y, weight = connected[drawn].astype(np.float64), np.where(connected[drawn], 1.0, 1.0 / share)
+    x = np.stack([_logits(values) for values in probabilities.values()], axis=1)
+    levels, row = np.unique(part, return_inverse=True)
+    y, counted = connected.astype(np.float64), np.ones(len(connected)) if weight is None else weight.astype(np.float64)
 
     def penalised(values: np.ndarray, pulled_to: np.ndarray, pull: float) -> tuple[float, np.ndarray]:
         slope, level = values[: len(names)], values[len(names) :]
         z = x @ slope + level[row]
-        error = weight * (expit(z) - y)
-        loss = float(weight @ (np.logaddexp(0.0, z) - y * z)) + 0.5 * pull * float(((slope - pulled_to) ** 2).sum())
+        error = counted * (expit(z) - y)
+        loss = float(counted @ (np.logaddexp(0.0, z) - y * z)) + 0.5 * pull * float(((slope - pulled_to) ** 2).sum())
         gradient = np.concatenate([x.T @ error + pull * (slope - pulled_to), np.bincount(row, error, minlength=len(levels))])
         return loss, gradient
 
@@ -79,7 +74,7 @@ def fit_stack(
     _, single = min((fitted(start, start > 0, 0.0) for start in np.eye(len(names))), key=lambda found: found[0])
     best = single[: len(names)]
     _, values = fitted(best, np.ones(len(names), bool), PULL / max(float(best.max()), FLATTEST) ** 2)
-    level = float(np.bincount(row, minlength=len(levels)) @ values[len(names) :] / len(row))
+    level = float(np.bincount(row, counted, minlength=len(levels)) @ values[len(names) :] / counted.sum())
     return Stack(dict(zip(names, map(float, values[: len(names)]), strict=True)), level)
 
 

@@ -20,7 +20,7 @@ def planted(n: int = 6000, seed: int = 0, step: float = 1.0) -> tuple[dict[str, 
 
 def test_weights_are_those_of_the_rule_and_never_negative():
     models, connected, part = planted(n=40_000)
-    stack = fit_stack(models, connected, part, 0)
+    stack = fit_stack(models, connected, part)
     assert stack.weights["first"] == pytest.approx(1.0, abs=0.08)
     assert stack.weights["second"] == pytest.approx(0.5, abs=0.08)
     assert stack.weights["noise"] < 0.05
@@ -31,7 +31,7 @@ def test_weights_are_those_of_the_rule_and_never_negative():
 def test_a_stack_of_few_pairs_is_the_best_single_model():
     models, connected, part = planted(n=60)
     alone = {name: models[name] for name in ("first", "noise")}
-    weights = fit_stack(alone, connected, part, 0).weights
+    weights = fit_stack(alone, connected, part).weights
     assert weights["noise"] < 0.25 * weights["first"]
 
 
@@ -40,7 +40,7 @@ def test_a_model_that_does_not_carry_over_to_kept_parts_gets_no_weight():
     models, connected, part = planted(n=8000, step=0.0)
     logit = np.log(models["first"] / (1 - models["first"]))
     turning = {"second": models["second"], "turning": expit(np.where(part == 0, logit, -logit - 4))}
-    weights = fit_stack(turning, connected, part, 0).weights
+    weights = fit_stack(turning, connected, part).weights
     assert weights["turning"] < 0.1
     assert weights["second"] > 0.3
 
@@ -48,12 +48,23 @@ def test_a_model_that_does_not_carry_over_to_kept_parts_gets_no_weight():
 def test_a_part_that_is_connected_more_often_does_not_favour_a_model_that_tells_the_parts_apart():
     models, connected, part = planted(n=20_000)
     models = {"first": models["first"], "part": np.where(part == 0, 0.2, 0.05)}
-    assert fit_stack(models, connected, part, 0).weights["part"] < 0.1
-    assert roc_auc_score(connected, fit_stack(models, connected, part, 0)(models)) > 0.7
+    assert fit_stack(models, connected, part).weights["part"] < 0.1
+    assert roc_auc_score(connected, fit_stack(models, connected, part)(models)) > 0.7
 
 
 def test_where_nothing_can_be_learned_the_first_model_stands_alone():
     models, _, part = planted(n=50)
     nothing = np.zeros(50, bool)
-    stack = fit_stack(models, nothing, part, 0)
+    stack = fit_stack(models, nothing, part)
     np.testing.assert_allclose(stack(models), models["first"], atol=1e-6)
+
+
+def test_a_pair_of_weight_three_counts_as_three_pairs():
+    models, connected, part = planted(n=3000)
+    weight = np.random.default_rng(1).integers(1, 4, len(connected)).astype(float)
+    repeated = np.repeat(np.arange(len(connected)), weight.astype(int))
+    weighted = fit_stack(models, connected, part, weight)
+    every = fit_stack({name: values[repeated] for name, values in models.items()}, connected[repeated], part[repeated])
+    assert weighted.level == pytest.approx(every.level, abs=1e-3)
+    for name, value in every.weights.items():
+        assert weighted.weights[name] == pytest.approx(value, abs=1e-3)

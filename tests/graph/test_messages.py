@@ -136,3 +136,18 @@ def test_every_axon_of_a_small_source_is_kept_back_once_and_a_block_with_its_cel
         assert (i != j).all()
         np.testing.assert_array_equal(side.kept_sizes > 0, connected[i, j])
     assert len({int(fold) for fold in Messages.of(inputs, LONELY, training).fold}) == FOLDS
+
+
+def test_kept_pairs_that_are_asked_stand_for_all_kept_pairs(monkeypatch: pytest.MonkeyPatch, groups: tuple[NodeInputs, np.ndarray]):
+    inputs, connected = groups
+    monkeypatch.setattr("graphtwin.graph.data.inner_sides.KEPT_NEGATIVES", 300)
+    (side,) = inner_axons(wired_like(inputs, connected, np.arange(80)), inputs, 1, 0.4, 0)
+    pre, post = side.asked
+    size, weight = side.kept_sizes, side.weight
+    every = len(side.kept.pre) * (len(side.kept.post) - 1)
+    assert len(pre) == len(post) == len(size) == len(weight) < every
+    assert (pre != post).all()
+    assert (size > 0).sum() == side.kept.size.nnz  # no connected pair is left out
+    assert (size[weight > 1] == 0).all()
+    assert weight.sum() == pytest.approx(every, rel=0.12)  # 300 of 2,300 are drawn: a standard error of 5 %
+    np.testing.assert_array_equal(size > 0, connected[pre, post])

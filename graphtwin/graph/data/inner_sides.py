@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -11,11 +12,13 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy import sparse
 
 from graphtwin.evaluation import folds_by_axon, folds_by_block
+from graphtwin.execute import rng_for
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.observed_pairs import PairSet
 
 FEW_AXONS = 1_000  # training axons below which they are kept back in `FOLDS` parts, so that every axon is predicted once; else one part
 FOLDS = 5
+KEPT_NEGATIVES = 50_000  # unconnected kept pairs of a side that are asked, about: weights of a stack need no more
 FEWEST_AXONS = 10  # axons of the other blocks below which a block is not kept back
 
 
@@ -33,16 +36,32 @@ class InnerSide:
     new_tissue: bool = False
 
     @property
+    def share(self) -> float:
+        """Share of the unconnected kept pairs that are asked."""
+        return min(1.0, KEPT_NEGATIVES / max(len(self.kept.pre) * len(self.kept.post) - self.kept.size.nnz, 1))
+
+    @cached_property
+    def _drawn(self) -> Bool[np.ndarray, "axons cells"]:
+        """Which kept pairs are asked: connected ones, and a share of the others; no cell with itself."""
+        size = self.kept.size.toarray()
+        drawn = rng_for(0, "kept pairs", *size.shape).random(size.shape, dtype=np.float32) < self.share
+        return (drawn | (size > 0)) & (self.kept.pre[:, None] != self.kept.post)
+
+    @property
     def asked(self) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-        """Rows of axon and cell of each kept pair, axon by axon, but no cell with itself."""
-        i, j = np.repeat(self.kept.pre, len(self.kept.post)), np.tile(self.kept.post, len(self.kept.pre))
-        return i[i != j], j[i != j]
+        """Rows of axon and cell of each kept pair that is asked, axon by axon."""
+        i, j = np.nonzero(self._drawn)
+        return self.kept.pre[i], self.kept.post[j]
 
     @property
     def kept_sizes(self) -> Float32[np.ndarray, " pairs"]:
         """Synapse size of each kept pair in the order of `asked`, 0 without connection."""
-        apart = self.kept.pre[:, None] != self.kept.post
-        return self.kept.size.toarray()[apart].astype(np.float32)
+        return self.kept.size.toarray()[self._drawn].astype(np.float32)
+
+    @property
+    def weight(self) -> Float32[np.ndarray, " pairs"]:
+        """How many kept pairs each one that is asked stands for."""
+        return np.where(self.kept_sizes > 0, 1.0, 1.0 / self.share).astype(np.float32)
 
 
 def inner_axons(training: PairSet, inputs: NodeInputs, members: int | None, share: float, seed: int) -> list[InnerSide]:

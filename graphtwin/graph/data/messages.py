@@ -159,8 +159,9 @@ class Speakers:
 
     def rates(self, weight: Float[np.ndarray, "asked axons"]) -> Float32[np.ndarray, "asked cells"]:
         """Log of how often the axons, by these weights, contact each cell, against how often any axon contacts any cell."""
+        weight = weight.astype(np.float32)
         said = (self.linked.T @ weight.T).T
-        usual = (self.in_degree + PRIOR * self.pairs.prevalence) / (self.linked.shape[0] + PRIOR)
+        usual = ((self.in_degree + PRIOR * self.pairs.prevalence) / (self.linked.shape[0] + PRIOR)).astype(np.float32)
         share = (said + PRIOR * usual) / (weight.sum(1, keepdims=True) + PRIOR)
         return _log_rate(share, self.pairs.prevalence)
 

@@ -224,8 +224,9 @@ class Check:
         pre, post = side.asked
         size = side.kept_sizes
         least, part = VALIDATION_NEGATIVES
-        share = min(1.0, max(part, least / max(len(size), 1)))
-        drawn = (size > 0) | (rng.random(len(size)) < share)
+        wanted = max(part, least / max(len(side.kept.pre) * len(side.kept.post), 1))
+        share = min(wanted, side.share)
+        drawn = (size > 0) | (rng.random(len(size)) < share / side.share)
         roles = Roles.of(side.kept.pre, side.kept.post, len(member.inputs.nucleus_id), member.world.own.device)
         batch = pairs_as_batch(member, pre[drawn], post[drawn])
         batch = replace(batch, hidden=torch.full_like(batch.hidden, 4)) if side.new_tissue else batch

@@ -17,7 +17,9 @@ from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
 NOT_STACKED = "majority"
-FEW_NEGATIVES = 100_000  # unconnected pairs that baselines of inner sides read, about; a choice, whose cost in the weights was not measured
+FEW_NEGATIVES = (
+    25_000  # unconnected pairs that baselines of inner sides read, about: on minnie65 weights differ by .01 to .04 from those of 50,000
+)
 
 
 def inner_sides(study: Study, training: PairSet, split: str) -> list[InnerSide]:
@@ -38,41 +40,39 @@ def _inner_axons(study: Study, training: PairSet) -> list[InnerSide]:
 
 
 def inner_rivals(study: Study, sides: list[InnerSide]) -> pd.DataFrame:
-    """Probabilities of the kept pairs by baselines fitted on the rest of each inner side; with `part` and `connected`."""
+    """Probabilities of the kept pairs by baselines fitted on the rest of each inner side; with `part`, `connected` and `weight`."""
     frames = []
     for part, side in enumerate(sides):
         found = fit_pair_rivals(study, side.training, pair_baselines(study), False, FEW_NEGATIVES)(*side.asked)
         columns = {model: probability.astype(np.float32) for model, probability in found.items()}
-        frames.append(pd.DataFrame(columns).assign(part=part, connected=side.kept_sizes > 0))
+        frames.append(pd.DataFrame(columns).assign(part=part, connected=side.kept_sizes > 0, weight=side.weight))
     return pd.concat(frames, ignore_index=True)
 
 
-def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, seed: int) -> dict[str, Stack]:
+def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame) -> dict[str, Stack]:
     """The graph model, and the stack that lacks message passing.
 
     Args:
         kept: Probabilities of the kept pairs by message passing.
         rivals: Those of the baselines, as `inner_rivals` returns them.
-        seed: Seed of the run.
     """
-    models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", NOT_STACKED)}
-    connected, part = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64)
+    models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", "weight", NOT_STACKED)}
+    kept_as = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64), rivals["weight"].to_numpy(np.float64)
     return {
-        GRAPH_MODEL: fit_stack({MESSAGE_PASSING: kept, **models}, connected, part, seed),
-        WITHOUT_MESSAGES: fit_stack(models, connected, part, seed),
+        GRAPH_MODEL: fit_stack({MESSAGE_PASSING: kept, **models}, *kept_as),
+        WITHOUT_MESSAGES: fit_stack(models, *kept_as),
     }
 
 
-def stacked(graph: pd.DataFrame, rivals: pd.DataFrame, seed: int) -> dict[str, Float[np.ndarray, " pairs"]]:
+def stacked(graph: pd.DataFrame, rivals: pd.DataFrame) -> dict[str, Float[np.ndarray, " pairs"]]:
     """Probabilities of held-out pairs by the graph model, by message passing alone and by the stack that lacks it.
 
     Args:
         graph: Column `probability` of message passing, and `part` of each row: `HELD_OUT`, then the inner sides.
-        rivals: Columns of the baselines, `part` and `connected`, in the same rows.
-        seed: Seed of the run.
+        rivals: Columns of the baselines, `part`, `connected` and `weight`, in the same rows.
     """
     held, inner = graph[graph["part"] == HELD_OUT], graph[graph["part"] != HELD_OUT]
-    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], seed)
+    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT])
     models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals[rivals["part"] == HELD_OUT].items()}
     models = {**models, MESSAGE_PASSING: held["probability"].to_numpy()}
     out = {label: stack(models).astype(np.float32) for label, stack in found.items()}

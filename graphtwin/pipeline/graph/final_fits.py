@@ -69,20 +69,19 @@ def final_rivals(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     return inner_rivals(study, inner_sides(study, study.pairs, "axon"))
 
 
-def save_graph(folder: Path, results: Results, function: bool, seed: int) -> Path:
+def save_graph(folder: Path, results: Results, function: bool) -> Path:
     """Gather the weights of the final fits, and those of the stacks of models of pairs, in `graph.pt`.
 
     Args:
         folder: Folder of the run.
         results: Tables of all jobs that were done; a source without labels has final fits of pairs alone, one without wiring of neurons.
         function: Whether pairs are predicted with function: where that did better on held-out axons.
-        seed: Seed of the run.
     """
     keys = {variant: JobKey(NEURONS, "graph", variant) for variant in ("function", "everything")}
     keys["pairs"] = JobKey(PAIRS, "graph", PAIR_VARIANTS[function])
     parts = {name: read_tensors(folder / WORK / f"{key.stem}.pt") for name, key in keys.items() if key in results}
     kept = {}
     if RIVALS in results:
-        found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS], seed)
+        found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS])
         kept = {label: {"weights": dict(stack.weights), "level": stack.level} for label, stack in found.items()}
     return write_tensors(parts | {"pairs_use_function": function, "stacks": kept}, folder / "graph.pt")

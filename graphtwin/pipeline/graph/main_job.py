@@ -224,7 +224,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     if len(ceiling):
         _write_both(ceiling, folder / "ceiling")
     function, choice = scores.chosen_for_pairs(metrics) if pairs else (True, None)
-    save_graph(folder, results, function, study.settings.seed)
+    save_graph(folder, results, function)
     said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results.get(CONDITIONAL, pd.DataFrame()))]
     said += [*(ceiling_verdicts(ceiling) if len(ceiling) else []), *([choice] if choice else [])]
     artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")

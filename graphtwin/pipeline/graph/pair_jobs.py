@@ -156,7 +156,7 @@ def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
     if tuned:
         return held
     inner = inner_rivals(study, inner_sides(study, training, key.split))
-    return pd.concat([held.assign(part=HELD_OUT, connected=False), inner], ignore_index=True)
+    return pd.concat([held.assign(part=HELD_OUT, connected=False, weight=1.0), inner], ignore_index=True)
 
 
 def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
@@ -186,8 +186,8 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         if split == "axon" and study.has_function:
             tuned = results[key("baselines", "tuned")]
             columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, study.settings.seed)[GRAPH_MODEL]
-        columns |= stacked(graph, every, study.settings.seed)
+            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every)[GRAPH_MODEL]
+        columns |= stacked(graph, every)
         held = graph["part"] == HELD_OUT
         frames.append(pd.DataFrame(columns | {"expected_size": graph.loc[held, "expected_size"].to_numpy()}))
     return pd.concat(frames, ignore_index=True)
