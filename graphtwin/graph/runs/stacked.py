@@ -17,9 +17,7 @@ from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
 NOT_STACKED = "majority"
-FEW_NEGATIVES = (
-    25_000  # unconnected pairs that baselines of inner sides read, about: on minnie65 weights differ by .01 to .04 from those of 50,000
-)
+FEW_NEGATIVES = 25_000  # unconnected pairs that baselines of inner sides read, about: on minnie65 weights move by up to .04 from 50,000
 
 
 def inner_sides(study: Study, training: PairSet, split: str) -> list[InnerSide]:
