@@ -56,6 +56,34 @@ def test_names_that_function_and_wiring_do_not_share_are_an_error_that_shows_thr
         table_folder.load_folder(toml_of(tmp_path, **{**FUNCTION, "coregistration": units}, **WIRING))
 
 
+def test_without_wiring_function_and_cells_share_names_and_capitals(tmp_path):
+    function = pd.DataFrame({"name": ["RIML", "aval"], "a": [0.1, 0.2], "b": [0.3, 0.1]})
+    with pytest.raises(ValueError, match=r"1 of 2 names of function differ in capitals alone .* first 'aval' and 'AVAL'"):
+        table_folder.load_folder(toml_of(tmp_path, function=function, cell_types_fine=CELLS))
+    function["name"] = ["U1", "U2"]
+    with pytest.raises(ValueError, match=r"none of 2 names of function \(first \['U1', 'U2'\]\) is among 3 names of cells"):
+        table_folder.load_folder(toml_of(tmp_path, function=function, cell_types_fine=CELLS))
+
+
+@pytest.mark.parametrize(
+    ("axes", "columns", "message"),
+    [
+        ("", ["x_um", "y_um", "z_um"], r'no depth_um.*Write axes = \["x", "y", "z"\] under'),
+        ("", ["x_um", "y_um"], r"no depth_um"),
+        (
+            '[frame]\naxes = ["nasal", "dorsal", "radial"]\n',
+            ["nasal_um", "dorsal_um"],
+            r"\['nasal_um', 'dorsal_um'\] and no \['radial_um'\]",
+        ),
+    ],
+)
+def test_positions_that_lack_an_axis_or_its_name_say_what_to_write(tmp_path, axes, columns, message):
+    toml = toml_of(tmp_path, cell_types_fine=CELLS.assign(**dict.fromkeys(columns, 1.0)))
+    toml.write_text(toml.read_text().replace("[[tables]]", f"{axes}[[tables]]", 1))
+    with pytest.raises(ValueError, match=message):
+        table_folder.load_folder(toml)
+
+
 def test_two_neurons_of_one_name_are_an_error_with_their_number(tmp_path):
     twice = pd.concat([CELLS, CELLS.iloc[:1]])
     with pytest.raises(ValueError, match=r"1 of 4 rows have the name of an earlier one, first \['RIML'\]"):

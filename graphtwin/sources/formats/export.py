@@ -103,7 +103,8 @@ def read_placed(
     """
     wanted, moved = schema.SOURCE[role], False
     renamed = _renamed(role, columns, str(path))
-    table = numbered(_rename(_named(valid_rows(read_file(path, renamed.values()), str(path)), axes), role, renamed, str(path)))
+    placed = _named(valid_rows(read_file(path, renamed.values()), str(path)), axes, str(path))
+    table = numbered(_rename(placed, role, renamed, str(path)))
     if role == "function":
         answers = [name for name in renamed if name not in KEYS]
         return schema.check(read_function(table, answers, str(path)), wanted, str(path)), False
@@ -139,10 +140,16 @@ def _renamed(role: str, columns: Columns, origin: str) -> dict[str, str]:
     return {name: name for name in columns}
 
 
-def _named(table: pd.DataFrame, axes: tuple[str, str, str] | None) -> pd.DataFrame:
-    """The table with house names for positions along axes that the source names, where it has all three."""
+def _named(table: pd.DataFrame, axes: tuple[str, str, str] | None, origin: str) -> pd.DataFrame:
+    """The table with house names for positions along axes that the source names; some of the three alone are an error."""
     columns = {} if axes is None else {f"{axes[place]}_um": ours for place, ours in zip(house_order(axes), schema.POSITION, strict=True)}
-    return table.rename(columns=columns) if set(columns) <= set(table.columns) else table
+    there = [name for name in columns if name in table]
+    if there and len(there) < len(columns) and not set(schema.POSITION) <= set(table):
+        raise ValueError(
+            f"{origin}: positions {there} and no {[name for name in columns if name not in there]}. Bring a column of each axis that "
+            "[frame] names; it is 0 throughout where all lie in a plane or on a line."
+        )
+    return table.rename(columns=columns) if len(there) == len(columns) else table
 
 
 def _rename(table: pd.DataFrame, role: str, columns: dict[str, str], origin: str) -> pd.DataFrame:
@@ -175,6 +182,11 @@ def _require_known_names(role: str, columns: dict[str, str], origin: str) -> Non
 
 def _positions(table: pd.DataFrame, frame: PiaFrame, stated: Stated, origin: str, order: tuple[int, int, int]) -> pd.DataFrame:
     """Positions as x_um, depth_um and z_um: those in the pia frame where the file has them, else from voxels, split or in triples."""
+    if {"x_um", "y_um"} <= set(table.columns) and "depth_um" not in table:
+        raise ValueError(
+            f'{origin}: x_um and y_um are here and no depth_um, and nothing says which axis is which. Write axes = ["x", "y", "z"] under '
+            "[frame] in the TOML, or other names of the axes, and bring a column of each: z_um is 0 where all lie in a plane."
+        )
     if set(schema.POSITION) & set(table.columns):
         schema.require_columns(table, schema.POSITION, f"{origin}, position in the pia frame")
         return table

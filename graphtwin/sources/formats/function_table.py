@@ -37,6 +37,9 @@ def read_function(table: pd.DataFrame, answers: Collection[str], origin: str) ->
     schema.require_columns(table, answers, origin)
     names = [str(name) for name in (answers or table.columns) if name not in KEYS]
     _require_responses(names, bool(answers), origin)
+    unread = [name for name in KEYS if name in table and name not in key]
+    if unread:
+        log.warning("%s: rows are known by %s; %s has the name of another key and is left out.", origin, key, unread)
     ids = {name: schema.as_ids(table[name], f"{origin}, column {name}") for name in key if name != "name"}
     words = {"name": table["name"].astype("string").astype(object)} if "name" in key else {}
     schema.require_unique(table.assign(**ids), key if "nucleus_id" not in key[:-1] else key[:-1], origin)

@@ -118,16 +118,34 @@ def _renumbered(table: Table, last: np.ndarray) -> Table:
 
 
 def _require_shared(tables: list[Table], names: list[str], origin: str) -> None:
-    """Raise where no neuron with function is in the wiring: function of one animal and wiring of another meet by name alone."""
-    of_function = [table.frame for table in tables if table.role in ("function", "coregistration")]
-    functional = [frame["nucleus_id"] for frame in of_function if "nucleus_id" in frame]
-    wiring = [table.frame[name] for table in tables if table.role in SYNAPTIC for name in ("pre_root_id", "post_root_id")]
-    if not functional or not wiring:
+    """Raise where function and the wiring, or without one all else, share no neuron, or names are alike but for their capitals.
+
+    Function of one animal and wiring of another meet by name alone.
+    """
+    functional = _neurons([table for table in tables if table.role in ("function", "coregistration")])
+    others = [table for table in tables if table.role not in ("function", "coregistration")]
+    wired = [table for table in others if table.role in SYNAPTIC]
+    elsewhere, what = _neurons(wired or others), "the wiring" if wired else "cells"
+    if not len(functional) or not len(elsewhere):
         return
-    sides = [np.unique(np.concatenate(side)) for side in (functional, wiring)]
-    if not np.isin(sides[0], sides[1]).any():
-        shown = [[names[number - 1] for number in side[:SHOWN]] for side in sides]
+    if not np.isin(functional, elsewhere).any():
+        shown = [[names[number - 1] for number in side[:SHOWN]] for side in (functional, elsewhere)]
         raise ValueError(
-            f"{origin}: none of {len(sides[0])} names of function (first {shown[0]}) is among {len(sides[1])} names of the wiring (first "
+            f"{origin}: none of {len(functional)} names of function (first {shown[0]}) is among {len(elsewhere)} names of {what} (first "
             f"{shown[1]}). They meet by name alone: write the names alike in both, capitals too."
         )
+    known = _neurons(others)
+    capitals = {names[number - 1].casefold(): names[number - 1] for number in known}
+    alone = [names[number - 1] for number in np.setdiff1d(functional, known)]
+    alike = [(name, capitals[name.casefold()]) for name in alone if name.casefold() in capitals]
+    if alike:
+        raise ValueError(
+            f"{origin}: {len(alike)} of {len(functional)} names of function differ in capitals alone from those of other tables, first "
+            f"{alike[0][0]!r} and {alike[0][1]!r}, and would be other neurons. Write them alike."
+        )
+
+
+def _neurons(tables: list[Table]) -> np.ndarray:
+    """Numbers of all neurons that some tables name."""
+    found = [table.frame[name] for table in tables for name in ("nucleus_id", "root_id", *PAIR_IDS) if name in table.frame]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
