@@ -21,14 +21,15 @@ SAME_POSITION_UM = 1e-3
 def root_ids(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:
     """Every root id that can be given one nucleus: materialization, root_id (unique together), nucleus_id.
 
-    A root that one table ties to two nuclei is a merged segment: it stays unmapped unless another table or its position decides.
+    A root that one table ties to two nuclei is a merged segment: it stays unmapped unless another table or its position decides. Root
+    ids (or numbers of names) stand for nuclei where no table ties the two, as in a source of wiring alone.
 
     Args:
         tables: The tables of a source.
         funnel: Receives the counts of what was mapped and what was lost.
     """
-    mapped = _by_name(tables, funnel)
     wanted = _wanted(tables)
+    mapped = wanted.assign(nucleus_id=wanted["root_id"]) if _roots_are_nuclei(tables) else _by_name(tables, funnel)
     for step, found in (
         ("through the functional unit", _by_unit),
         ("at the very position of one nucleus", _by_position),
@@ -56,6 +57,12 @@ def attach(
     """
     lookup = mapped.loc[mapped["materialization"] == materialization].set_index("root_id")["nucleus_id"]
     return frame.assign(**{nucleus: frame[root].map(lookup.astype("Int64"))})
+
+
+def _roots_are_nuclei(tables: SourceTables) -> bool:
+    """Whether nothing says which nucleus a root is, and root ids may stand for nuclei: those of names, or where no nucleus is spoken of."""
+    spoken_of = any({"nucleus_id", *schema.PAIR_KEY} & set(table.frame) for table in tables.tables)
+    return not tables.of(*NAMING_ROLES) and (bool(tables.names) or not spoken_of)
 
 
 def _by_name(tables: SourceTables, funnel: Funnel) -> pd.DataFrame:

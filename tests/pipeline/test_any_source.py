@@ -196,6 +196,21 @@ def test_function_of_one_animal_and_wiring_of_another_meet_by_name_and_the_rest_
     assert study.cortex.neurons.set_index("name").loc["N03", "nucleus_id"] == study.cortex.neurons["name"].tolist().index("N03") + 1
 
 
+def test_brought_embeddings_without_responses_ask_nothing_of_responses(tmp_path, monkeypatch):
+    from graphtwin.pipeline.graph import main_job
+
+    rng, seen = np.random.default_rng(3), []
+    pd.DataFrame(rng.normal(size=(N, 2)), columns=["embedding_0", "embedding_1"]).assign(nucleus_id=np.arange(1, N + 1)).to_csv(
+        tmp_path / "embeddings.csv", index=False
+    )
+    monkeypatch.setattr(main_job, "run_jobs", lambda jobs, *rest: seen.extend(job.key for job in jobs) or 1 / 0)
+    asked = {"source": str(worm(tmp_path / "tables")), "embeddings_file": tmp_path / "embeddings.csv", "out": tmp_path / "out"}
+    with pytest.raises(ZeroDivisionError):
+        graphtwin.run([*SETTINGS, "axon_folds=2"], **asked)
+    assert {key.variant for key in seen} >= {"function", "tuned", "no function"}
+    assert not {main_job.MATCHED, main_job.CONDITIONAL} & set(seen)
+
+
 def test_twenty_neurons_or_one_type_leave_nothing_to_score_and_it_is_said(tmp_path):
     toml = retina(tmp_path / "tables")
     for name in ("cell_types_fine", "function"):

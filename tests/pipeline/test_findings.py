@@ -44,6 +44,17 @@ def test_function_is_compared_with_the_best_model_without_it():
     assert "with function the prediction is worse than the best without it" in under_boosting.sentence
 
 
+def test_the_graph_model_is_held_against_the_best_of_its_baselines_whichever_that_is():
+    permuted = nulls("connectivity", GRAPH_MODEL, PERMUTED, "average_precision", 0.30, np.full(19, 0.2))
+    metrics, differences = connectivity(boosting=0.2, without=0.25)
+    exposure = rows("connectivity", "axon", "average_precision", {"exposure": 0.4})
+    under = rows("connectivity", "axon", "average_precision", {f"{GRAPH_MODEL} - exposure": -0.1})
+    found = verdicts(pd.concat([metrics, exposure]), pd.concat([differences, under]), permuted)
+    assert [(verdict.second, verdict.finding) for verdict in found if verdict.about == "structure"] == [("exposure", "harms")]
+    (over,) = [verdict for verdict in verdicts(metrics, differences, permuted) if verdict.about == "structure"]
+    assert (over.second, over.finding) == ("boosting", "adds")
+
+
 def test_too_few_permutations_leave_function_untested_however_far_above_the_majority_it_is():
     metric = "balanced_accuracy_within_scan"
     metrics = rows("layer", "neuron", metric, {FROM_FUNCTION: 0.6, "scan alone": 0.5, "majority": 0.5})

@@ -40,6 +40,27 @@ def test_a_name_has_one_number_in_all_tables_by_the_order_of_all_names(tmp_path)
     assert cortex.units["nucleus_id"].map(named).tolist() == ["AVAR", "AVBL"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_wiring_alone_needs_no_table_that_says_which_nucleus_a_cell_is(tmp_path, named):
+    synapses, queried = SYNAPSES, QUERIED
+    if not named:
+        number = {"AVAL": 864_001, "AVAR": 864_002, "RIML": 864_003}
+        synapses = pd.DataFrame({f"{side}_root_id": SYNAPSES[f"{side}_name"].map(number) for side in ("pre", "post")}).assign(
+            size=SYNAPSES["size"]
+        )
+        queried = pd.DataFrame({"post_root_id": QUERIED["name"].map(number)})
+    cortex = build(table_folder.load_folder(toml_of(tmp_path, synapses=synapses, queried_post=queried)))
+    assert len(cortex.synapses) == len(cortex.neurons) == 3
+    assert cortex.queried["side"].value_counts().to_dict() == {"pre": 3, "post": 3}
+
+
+def test_function_and_wiring_meet_by_name_without_a_table_of_cells(tmp_path):
+    function = pd.DataFrame({"name": ["AVAL", "RIML"], "a": [0.1, 0.2], "b": [0.3, 0.1]})
+    cortex = build(table_folder.load_folder(toml_of(tmp_path, function=function, synapses=SYNAPSES, queried_post=QUERIED)))
+    assert cortex.neurons.set_index("name")["is_functional"].to_dict() == {"AVAL": True, "AVAR": False, "RIML": True}
+    assert len(cortex.synapses) == 3
+
+
 def test_the_order_of_rows_and_tables_changes_no_number(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

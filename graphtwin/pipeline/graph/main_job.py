@@ -42,6 +42,7 @@ from graphtwin.tuning import (
     require_one_twin,
     scan_leakage,
 )
+from graphtwin.wiring.pairs import tuning_measures
 from graphtwin.wiring.questions import compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
@@ -164,7 +165,12 @@ def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     final = final_jobs(study, neurons=bool(scope.tasks), pairs=bool(scope.pair_splits))
     jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
     of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 75)]
-    return [*jobs, *(of_wiring if study.has_function and scope.pair_splits else [])]
+    return [*jobs, *(of_wiring if scope.pair_splits and _has_responses(study) else [])]
+
+
+def _has_responses(study: Study) -> bool:
+    """Whether neurons can be compared by what they responded to; brought embeddings alone say nothing of it."""
+    return study.has_function and len(tuning_measures(study.units, study.cortex.neurons, study.cortex.function)) > 0
 
 
 def _leakage_jobs(study: Study, folder: Path) -> list[Job]:
