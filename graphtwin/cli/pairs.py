@@ -142,7 +142,7 @@ def _contacts(
         from graphtwin.pipeline import write_contacts
 
         table = write_contacts(volume, out, axons, cells, mip, least, force)
-        typer.echo(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.1f} um2 of contact")
+        typer.echo(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.4g} um2 of contact")
 
 
 @app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)

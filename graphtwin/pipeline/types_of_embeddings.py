@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts, schema
-from graphtwin.clusters import CLASSIFIER, FoundTypes, TypesConfig, agreement_with_known, principal, types_in
+from graphtwin.clusters import CLASSIFIER, FEWEST, FoundTypes, TypesConfig, agreement_with_known, principal, types_in
 from graphtwin.cortex import build
 from graphtwin.folders import written
 from graphtwin.kinds import RUN, TYPES, kind_of, require_kind
@@ -56,7 +56,8 @@ def run_types(
         if source is not None:
             tables = load(source)
             cortex = build(tables)
-            matched = pd.concat([table.frame[[*UNIT_KEY, "nucleus_id"]] for table in tables.of("coregistration")]).dropna()
+            named = [table.frame for table in tables.of("coregistration")] or [cortex.units]
+            matched = pd.concat([table[[*UNIT_KEY, "nucleus_id"]] for table in named]).dropna()
             frame, counted = check_embeddings(frame, matched.drop_duplicates(UNIT_KEY), str(path), cortex.animal)
             notes += [f"{row.n_dropped:,} of {row.n_before:,} {row.unit}: {row.reason}." for row in counted.itertuples() if row.n_dropped]
         units = _alike(frame, str(path), notes)
@@ -64,7 +65,10 @@ def run_types(
         vectors = units[embedding_columns(units)].to_numpy(np.float64)
         found = types_in(vectors, config, _shown)
         agreement = pd.DataFrame()
-        if types is not None:
+        large = 0 if types is None else int((types.value_counts() >= FEWEST).sum())
+        if types is not None and known is None and large < 2:
+            notes.append(f"{large} known types of {FEWEST} neurons or more: too few to compare with, two are needed.")
+        elif types is not None:
             labels = {PART: found.part} | ({FOUND: found.type_found} if found.n_types > 1 else {})
             points = principal(vectors, config.components)
             agreement = agreement_with_known(points, labels, types.to_numpy(), _scans(units), config.permutations, config.seed)

@@ -58,6 +58,18 @@ def test_types_are_found_compared_with_known_ones_and_drawn(given: Path, tmp_pat
     assert asked_of["known"] == "class"
 
 
+def test_types_of_a_source_that_are_too_few_to_compare_with_are_said_and_a_source_needs_no_coregistration(given: Path, tmp_path: Path):
+    embeddings = pd.read_csv(given / "embeddings.csv").drop(columns=["session", "scan_idx", "unit_id"])
+    embeddings.to_csv(tmp_path / "embeddings.csv", index=False)
+    embeddings[["nucleus_id"]].assign(cell_type="pyramidal").to_csv(tmp_path / "cells.csv", index=False)
+    toml = tmp_path / "one_type.toml"
+    toml.write_text('name = "one_type"\n[[tables]]\nrole = "cell_types_fine"\nfile = "cells.csv"\n', encoding="utf-8")
+    code, output = asked(tmp_path / "embeddings.csv", "--source", toml, "--out", tmp_path / "found", *FEW)
+    assert code == 0, output
+    assert "1 known types of 20 neurons or more: too few to compare with, two are needed" in output
+    assert set(pd.read_csv(tmp_path / "found" / "types.csv")["known_type"]) == {"pyramidal"}
+
+
 def test_the_python_of_the_page_runs_as_printed(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     for name in ("embeddings.csv", "types.csv"):
         shutil.copy(given / name, tmp_path / name)
