@@ -12,10 +12,12 @@ from graphtwin.evaluation.baselines import (
     fit_label_baseline,
     fit_pair_baseline,
     fit_position_baseline,
+    predict_position,
 )
 from graphtwin.evaluation.ceiling_shares import ceiling_shares, rank_models
 from graphtwin.evaluation.headline import EVERY, WITHIN_EXPOSURE, headline_subset
 from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation.neuron_stacking import LabelStack, PlaceStack, fit_label_stack, fit_place_stack
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles
@@ -41,9 +43,11 @@ __all__ = [
     "LEVEL",
     "LOWER_IS_BETTER",
     "LabelModel",
+    "LabelStack",
     "N_NEGATIVES",
     "NeuronSide",
     "PairModel",
+    "PlaceStack",
     "PositionModel",
     "ScoreDesign",
     "Scores",
@@ -56,7 +60,9 @@ __all__ = [
     "confusion_counts",
     "draw_pairs",
     "fit_label_baseline",
+    "fit_label_stack",
     "fit_pair_baseline",
+    "fit_place_stack",
     "fit_position_baseline",
     "fit_stack",
     "folds_by_axon",
@@ -68,6 +74,7 @@ __all__ = [
     "judge",
     "median_absolute_error",
     "p_of_better",
+    "predict_position",
     "rank_models",
     "rank_pairs",
     "resampled_ranking",

@@ -117,6 +117,7 @@ def judge(
     observed: float | None = None,
     null: Float[np.ndarray, " permutations"] | None = None,
     what: str | None = None,
+    permuted: str | None = None,
 ) -> Verdict:
     """Say whether what a model has and another lacks adds anything.
 
@@ -126,9 +127,10 @@ def judge(
     Args:
         comparison: The difference of the model that has something minus the best one that lacks it.
         about: What the first model has and the second lacks.
-        observed: The first model's metric on the real data, needed with `null`.
-        null: The first model's metric in every run where what it has was permuted.
+        observed: Metric of the model that was permuted on the real data, needed with `null`.
+        null: Its metric in every run where what it has was permuted.
         what: What the first model has and the second lacks, in the words of the sentence; the word of `about` if not given.
+        permuted: Name of the model that was permuted; the first if not given.
     """
     what = what or about
     p_value, untested = None, "no permutation was run for this model"
@@ -139,7 +141,7 @@ def judge(
     finding = _finding(comparison, about, p_value, untested)
     text = f"{_claim(comparison, what, finding, untested)}: {_numbers(comparison)}"
     if p_value is not None and null is not None:
-        text += f"; {_permutations(p_value, observed, null, what)}"
+        text += f"; {_permutations(p_value, observed, null, what, permuted or comparison.first, comparison.first)}"
     of = comparison
     return Verdict(of.task, about, finding, p_value, text + ".", of.split, of.metric, of.first, of.second)
 
@@ -196,8 +198,9 @@ def _numbers(c: Comparison) -> str:
     return text
 
 
-def _permutations(p_value: float, observed: float | None, null: np.ndarray, what: str) -> str:
-    text = f"with {what} permuted it is {_plain(float(np.mean(null)))} on average against {_plain(observed)}"
+def _permutations(p_value: float, observed: float | None, null: np.ndarray, what: str, permuted: str, first: str) -> str:
+    of = "it" if permuted == first else f"that of {permuted}"
+    text = f"with {what} permuted {of} is {_plain(float(np.mean(null)))} on average against {_plain(observed)}"
     return text + f" (p = {p_value:.2g}, n = {len(null)})"
 
 

@@ -106,7 +106,8 @@ def balanced_accuracy(run: Run) -> pd.Series:
 
 def test_types_are_told_from_function_where_nothing_is_wired(unwired):
     scored = balanced_accuracy(unwired)
-    assert {"graph model, function", "majority", "logistic, function", "boosting, function"} == set(scored.index)
+    baselines = {"majority", "logistic, function", "boosting, function"}
+    assert {"graph model, function", "network alone, function", *baselines} == set(scored.index)
     assert scored["graph model, function"] > 0.75 > scored["majority"] == 0.5
     metrics = pd.read_parquet(unwired.folder / "metrics.parquet")
     assert set(metrics["task"]) == {"cell_type", "nasotemporal", "dorsoventral"}  # all lie at one place along the third

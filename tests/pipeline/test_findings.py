@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.evaluation.scoring import COLUMNS
-from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION
+from graphtwin.graph.runs import FROM_FUNCTION, FUNCTION_NETWORK, GRAPH_MODEL, NO_FUNCTION
 from graphtwin.pipeline.graph.findings import verdicts, wiring_verdict
 from graphtwin.pipeline.graph.held_out_scores import PERMUTED, PERMUTED_IN_SCAN
 
@@ -59,10 +59,11 @@ def test_too_few_permutations_leave_function_untested_however_far_above_the_majo
     metric = "balanced_accuracy_within_scan"
     metrics = rows("layer", "neuron", metric, {FROM_FUNCTION: 0.6, "scan alone": 0.5, "majority": 0.5})
     differences = rows("layer", "neuron", metric, {f"{FROM_FUNCTION} - scan alone": 0.1, f"{FROM_FUNCTION} - majority": 0.1})
-    few, enough = (nulls("layer", FROM_FUNCTION, PERMUTED_IN_SCAN, metric, 0.6, np.full(n, 0.5)) for n in (18, 19))
+    few, enough = (nulls("layer", FUNCTION_NETWORK, PERMUTED_IN_SCAN, metric, 0.6, np.full(n, 0.5)) for n in (18, 19))
     (untested,), (adds,) = (verdicts(metrics, differences, permuted) for permuted in (few, enough))
     assert (untested.finding, adds.finding) == ("untested", "adds")
     assert untested.second == "scan alone"  # of equals that which knows more
+    assert "with function permuted that of network alone, function is 0.5 on average against 0.6" in adds.sentence
 
 
 def test_a_tuned_baseline_without_permutations_is_never_said_to_show_function():

@@ -2,7 +2,7 @@
 
 from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
-from graphtwin.graph.data.inner_sides import InnerSide, inner_axons, inner_blocks
+from graphtwin.graph.data.inner_sides import InnerSide, inner_axons, inner_blocks, inner_neurons
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
 from graphtwin.graph.data.messages import MESSAGES, N_SHOWN, Messages
 from graphtwin.graph.data.observed_pairs import (
@@ -34,6 +34,7 @@ __all__ = [
     "exposure",
     "inner_axons",
     "inner_blocks",
+    "inner_neurons",
     "local_rates",
     "node_inputs",
     "own_connections",

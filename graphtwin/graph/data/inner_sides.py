@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from scipy import sparse
 
-from graphtwin.evaluation import folds_by_axon, folds_by_block
+from graphtwin.evaluation import folds_by_axon, folds_by_block, folds_by_neuron
 from graphtwin.execute import rng_for
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.observed_pairs import PairSet
@@ -19,6 +19,7 @@ from graphtwin.graph.data.observed_pairs import PairSet
 FEW_AXONS = 1_000  # training axons below which they are kept back in `FOLDS` parts, so that every axon is predicted once; else one part
 FOLDS = 5
 KEPT_NEGATIVES = 50_000  # unconnected kept pairs of a side that are asked, about: weights of a stack need no more
+FEW_NEURONS = 1_000  # labelled neurons below which each is kept back once, by one of `FOLDS` fits; else two of the parts are
 FEWEST_AXONS = 10  # axons of the other blocks below which a block is not kept back
 
 
@@ -85,6 +86,29 @@ def inner_axons(training: PairSet, inputs: NodeInputs, members: int | None, shar
             "Connectivity cannot be learned from so few: bring more axons or raise pairs.validation."
         )
     return found
+
+
+def inner_neurons(
+    inputs: NodeInputs, train: Bool[np.ndarray, " neurons"], members: int | None, seed: int
+) -> tuple[Int[np.ndarray, " neurons"], int]:
+    """Part of each labelled neuron of a training side, -1 for all others, and number of the parts that are kept back in turn.
+
+    Each part has its share of every cell type, or of every layer where there is no type.
+
+    Args:
+        inputs: All neurons.
+        train: Which neurons are on the training side; of those only neurons that are asked about and have a label are kept back.
+        members: Number of parts that are kept back; None for all `FOLDS` where neurons are few, and two where they are many.
+        seed: Seed of the run.
+    """
+    labelled = (inputs.cell_type >= 0) | (inputs.layer >= 0) | np.isfinite(inputs.position).all(1)
+    rows = np.flatnonzero(train & labelled & inputs.subjects)
+    kept = members or (FOLDS if len(rows) < FEW_NEURONS else 2)
+    part = np.full(len(train), -1)
+    if len(rows):
+        label = (inputs.cell_type if inputs.cell_types else inputs.layer)[rows]
+        part[rows] = folds_by_neuron(inputs.nucleus_id[rows], max(FOLDS, kept), seed + 1, label)
+    return part, kept
 
 
 def inner_blocks(training: PairSet, position: Float[np.ndarray, "neurons axes"], parts: int) -> list[InnerSide]:

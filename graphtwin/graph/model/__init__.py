@@ -6,6 +6,7 @@ from graphtwin.graph.model.neuron_fit import (
     MIN_LABELLED,
     Evidence,
     FittedNeurons,
+    NeuronPrediction,
     fit_neurons,
     predict_rows,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "FittedNeurons",
     "FittedPairs",
     "MIN_LABELLED",
+    "NeuronPrediction",
     "fit_neurons",
     "fit_pairs",
     "pair_probabilities",

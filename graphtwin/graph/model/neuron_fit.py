@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch.nn import functional
 
 from graphtwin.execute import rng_for, torch_seeded
-from graphtwin.graph.data import Edges, NodeInputs
+from graphtwin.graph.data import Edges, NodeInputs, inner_neurons
 from graphtwin.graph.model.neuron_network import (
     EVERYTHING,
     FUNCTION,
@@ -40,7 +40,6 @@ __all__ = [
 ]
 MIN_LABELLED = 20  # least number of labelled neurons: fewer leave three to stop the fit
 FEWEST_STEPS = 6  # steps of an epoch: where a few hundred neurons are one batch, sixteen epochs are sixteen steps and teach little
-VALIDATION = 0.15  # share of the training neurons that stop a fit and calibrate it
 
 
 def scan_contrast(label: Int[np.ndarray, " rows"], scan: Int[np.ndarray, " rows"], n_classes: int) -> Float[np.ndarray, " rows"]:
@@ -70,11 +69,16 @@ class NeuronPrediction:
 
 @dataclass(frozen=True)
 class FittedNeurons:
-    """Neuron networks whose predictions are averaged, and the world they predict in."""
+    """Neuron networks whose predictions are averaged, and the world they predict in.
+
+    Attributes:
+        kept: Rows that each network's fit kept back, which stopped it, and what it says of them while they tell nothing.
+    """
 
     networks: tuple[NeuronNetwork, ...]
     world: NeuronWorld
     states: tuple[FitState, ...]
+    kept: tuple[tuple[Int[np.ndarray, " rows"], NeuronPrediction], ...] = ()
 
 
 def fit_neurons(
@@ -110,20 +114,21 @@ def fit_neurons(
         torch.as_tensor(inputs.position[rows], dtype=torch.float32, device=device),
         _layer_weight(inputs, train, rows, evidence, device),
     )
-    labelled = (inputs.cell_type >= 0) | (inputs.layer >= 0) | np.isfinite(inputs.position).all(1)
-    candidates = np.flatnonzero((train & labelled)[rows])
-    if len(candidates) < MIN_LABELLED:
-        raise ValueError(
-            f"{name}: {len(candidates)} labelled neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels."
-        )
-    networks, states = [], []
-    for member in range(config.members):
+    part, members = inner_neurons(inputs, train, config.members, seed)
+    n_labelled = int((part >= 0).sum())
+    if n_labelled < MIN_LABELLED:
+        raise ValueError(f"{name}: {n_labelled} labelled neurons to learn from; at least {MIN_LABELLED} are needed. Bring more labels.")
+    networks: list[NeuronNetwork] = []
+    states: list[FitState] = []
+    kept = []
+    for member in range(members):
         one = f"{name} {member}"
         path = checkpoint.with_name(f"{checkpoint.stem}_{member}{checkpoint.suffix}") if checkpoint is not None else None
-        network, state = _fit_member(inputs, edges, train, candidates, evidence, config, targets, seed, one, device, path, progress)
-        networks.append(network)
-        states.append(state)
-    return FittedNeurons(tuple(networks), neuron_world(inputs, edges, evidence, train, device), tuple(states))
+        alone = _fit_member(inputs, edges, train, part, member, evidence, config, targets, seed, one, device, path, progress)
+        kept.append((np.flatnonzero(part == member), predict_rows(alone, np.flatnonzero(part == member))))
+        networks += alone.networks
+        states += alone.states
+    return FittedNeurons(tuple(networks), neuron_world(inputs, edges, evidence, train, device), tuple(states), tuple(kept))
 
 
 def _layer_weight(inputs: NodeInputs, train: np.ndarray, rows: np.ndarray, evidence: tuple[Evidence, ...], device: str) -> torch.Tensor:
@@ -142,7 +147,8 @@ def _fit_member(
     inputs: NodeInputs,
     edges: Edges,
     train: np.ndarray,
-    candidates: np.ndarray,
+    part: np.ndarray,
+    member: int,
     evidence: tuple[Evidence, ...],
     config: NeuronConfig,
     targets: Targets,
@@ -151,12 +157,11 @@ def _fit_member(
     device: str,
     checkpoint: Path | None,
     progress: bool,
-) -> tuple[NeuronNetwork, FitState]:
-    """One fit; its validation neurons tell their partners nothing while it is fitted."""
-    held = rng_for(seed, name, "validation").random(len(candidates)) < VALIDATION
-    fitted, kept = (torch.as_tensor(rows, device=device) for rows in (candidates[~held], candidates[held]))
-    shown = train.copy()
-    shown[np.flatnonzero(inputs.subjects)[candidates[held]]] = False
+) -> FittedNeurons:
+    """One fit, in its world: the neurons that it keeps back, those of one part, tell their partners nothing."""
+    of_row = part[inputs.subjects]
+    fitted, kept = (torch.as_tensor(np.flatnonzero(rows), device=device) for rows in ((of_row >= 0) & (of_row != member), of_row == member))
+    shown = train & (part != member)
     world = neuron_world(inputs, edges, evidence, shown, device)
     relations = tuple(sorted(relation for relation in world.edges if relation != "similar"))
     with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
@@ -180,7 +185,7 @@ def _fit_member(
     state = fit(network, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
     with torch.no_grad():
         _calibrate(network, network(checked), truth)
-    return network, state
+    return FittedNeurons((network,), world, (state,))
 
 
 def _calibrate(network: NeuronNetwork, read: torch.Tensor, truth: Targets) -> None:

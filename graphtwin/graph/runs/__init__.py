@@ -4,13 +4,16 @@ from graphtwin.graph.runs.best_models import Best, best_models
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.model_labels import (
     FROM_FUNCTION,
+    FUNCTION_NETWORK,
     GRAPH_MODEL,
     MESSAGE_PASSING,
+    NETWORK,
     NO_FUNCTION,
     WITHOUT_MESSAGES,
     draws_of,
     is_graph_model,
     label_of,
+    network_of,
 )
 from graphtwin.graph.runs.neuron_answers import predict_neurons
 from graphtwin.graph.runs.next_neurons import next_neurons
@@ -27,17 +30,20 @@ from graphtwin.graph.runs.rivals import (
     position_baselines,
 )
 from graphtwin.graph.runs.stacked import HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
+from graphtwin.graph.runs.stacked_neurons import fit_neuron_stacks, position_labels, with_stacks
 from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
     "BASELINES",
     "Best",
     "FROM_FUNCTION",
+    "FUNCTION_NETWORK",
     "FittedGraph",
     "GRAPH_MODEL",
     "HELD_OUT",
     "LATERAL",
     "MESSAGE_PASSING",
+    "NETWORK",
     "NO_FUNCTION",
     "Study",
     "TUNED",
@@ -45,6 +51,7 @@ __all__ = [
     "WITH_TUNING",
     "best_models",
     "draws_of",
+    "fit_neuron_stacks",
     "fit_pair_rivals",
     "inner_rivals",
     "inner_sides",
@@ -53,11 +60,13 @@ __all__ = [
     "label_of",
     "load_graph",
     "make_study",
+    "network_of",
     "neuron_side",
     "next_neurons",
     "next_pairs",
     "pair_baselines",
     "position_baselines",
+    "position_labels",
     "predict_neurons",
     "predict_pairs",
     "predicting_sides",
@@ -66,4 +75,5 @@ __all__ = [
     "stacks",
     "study_files",
     "target_materialization",
+    "with_stacks",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graphtwin.evaluation import EVERY, headline_subset
-from graphtwin.graph.runs.model_labels import FROM_FUNCTION, GRAPH_MODEL, NO_FUNCTION, is_graph_model
+from graphtwin.graph.runs.model_labels import FROM_FUNCTION, GRAPH_MODEL, NETWORK, NO_FUNCTION, is_graph_model
 
 # Task -> what is held out, and the metric that decides.
 JUDGED_BY = {
@@ -72,7 +72,7 @@ def _place_among_equals(model: str) -> int:
     first = (GRAPH_MODEL, NO_FUNCTION)
     if model in first:
         return first.index(model)
-    return 2 + (model == FROM_FUNCTION) if is_graph_model(model) else 4
+    return 2 + (model == FROM_FUNCTION) if is_graph_model(model) and not model.startswith(NETWORK) else 4
 
 
 def _best(metrics: pd.DataFrame, task: str, split: str, metric: str) -> Best | None:

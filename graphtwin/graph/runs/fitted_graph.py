@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 
 from graphtwin import execute
 from graphtwin.artifacts import read_tensors
-from graphtwin.evaluation import Stack
+from graphtwin.evaluation import LabelStack, PlaceStack, Stack
 from graphtwin.folders import require_as_written
 from graphtwin.graph.model import (
     FittedNeurons,
@@ -22,8 +23,9 @@ from graphtwin.graph.model import (
     restore_pairs,
 )
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, label_of
+from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, label_of, network_of
 from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, fit_pair_rivals, label_rival, place_rival
+from graphtwin.graph.runs.stacked_neurons import NeuronStacks
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
 
@@ -38,6 +40,7 @@ class FittedGraph:
         pairs: The networks of connectivity, with function if that did better on held-out axons; None where connectivity was not scored.
         pairs_use_function: Whether they are those with function.
         stacks: Weights of the graph model of pairs, and of the stack that lacks message passing, by label.
+        neuron_stacks: Weights of each graph model of neurons, by its label and task.
         best: The model of each task that did best on what was held out, which answers.
     """
 
@@ -46,6 +49,7 @@ class FittedGraph:
     pairs: FittedPairs | None
     pairs_use_function: bool
     stacks: dict[str, Stack]
+    neuron_stacks: dict[str, NeuronStacks]
     best: dict[str, Best]
 
     @property
@@ -74,15 +78,18 @@ class FittedGraph:
 
     @property
     def networks(self) -> dict[str, str]:
-        """Name in `neurons` of each graph model of neurons, by its label."""
-        return {label_of(evidence): name for name, evidence in self.study.evidence.items()}
+        """Name in `neurons` of the network of each graph model of neurons, by the label of the network."""
+        return {network_of(label_of(evidence)): name for name, evidence in self.study.evidence.items()}
 
     def neuron_model(self, task: str) -> str:
         """Label of the model that answers for "cell_type", "layer", or a task of `Study.places`."""
-        return self.best[task].model if task in self.best else list(self.networks)[-1]
+        return self.best[task].model if task in self.best else label_of(list(self.study.evidence.values())[-1])
 
     def probabilities(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows classes"]:
         """Probability of each class of "cell_type" or "layer", for rows of `inputs` that are asked about."""
+        stack = self.neuron_stacks.get(model, {}).get(task)
+        if isinstance(stack, LabelStack):
+            return stack({name: self.probabilities(task, name, rows) for name in stack.read})
         if model in self.networks:
             found: np.ndarray = getattr(predict_rows(self.neurons[self.networks[model]], rows), task)
             return found
@@ -90,6 +97,9 @@ class FittedGraph:
 
     def places(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
         """Mean and standard deviation of a task of `Study.places` (um), for rows of `inputs` that are asked about."""
+        stack = self.neuron_stacks.get(model, {}).get(task)
+        if isinstance(stack, PlaceStack):
+            return np.column_stack(stack({name: self.places(task, name, rows)[:, 0] for name in stack.read}))
         axis = self.study.places[task]
         if model in self.networks:
             found = predict_rows(self.neurons[self.networks[model]], rows)
@@ -119,4 +129,11 @@ def load_graph(run: str | Path) -> FittedGraph:
     seen = study if with_function else study.without_function()
     pairs = restore_pairs(weights["pairs"], seen.inputs, seen.similar, study.pairs, settings.pairs) if "pairs" in weights else None
     stacks = {label: Stack(kept["weights"], kept["level"]) for label, kept in weights["stacks"].items()}
-    return FittedGraph(study, neurons, pairs, with_function, stacks, best_models(pd.read_parquet(run / "metrics.parquet")))
+    kept = weights["neuron_stacks"]
+    of_neurons = {label: {task: _neuron_stack(values) for task, values in found.items()} for label, found in kept.items()}
+    return FittedGraph(study, neurons, pairs, with_function, stacks, of_neurons, best_models(pd.read_parquet(run / "metrics.parquet")))
+
+
+def _neuron_stack(values: dict[str, Any]) -> LabelStack | PlaceStack:
+    """A stack from its fields: that of a place has a level."""
+    return PlaceStack(**values) if "level" in values else LabelStack(**values)

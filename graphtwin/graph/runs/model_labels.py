@@ -9,6 +9,8 @@ MESSAGE_PASSING = "message passing alone"
 WITHOUT_MESSAGES = f"{GRAPH_MODEL} without message passing"
 NO_FUNCTION = f"{GRAPH_MODEL}, no function"
 FROM_FUNCTION = f"{GRAPH_MODEL}, function"
+NETWORK = "network alone"  # of neurons: what the graph model stacks with the baselines, as `stacked_neurons.py` does
+FUNCTION_NETWORK = f"{NETWORK}, function"
 
 
 def label_of(evidence: Sequence[str]) -> str:
@@ -18,6 +20,11 @@ def label_of(evidence: Sequence[str]) -> str:
         evidence: Words for the evidence: function, scan and synapses, those that the source has.
     """
     return f"{GRAPH_MODEL}, {' + '.join(evidence)}"
+
+
+def network_of(model: str) -> str:
+    """The network alone of a graph model of neurons, by its label, as in "network alone, function"."""
+    return model.replace(GRAPH_MODEL, NETWORK, 1)
 
 
 def draws_of(model: str) -> str:
@@ -30,5 +37,5 @@ def draws_of(model: str) -> str:
 
 
 def is_graph_model(model: str) -> bool:
-    """Whether a model is the graph model, a variant of it or its message passing, by its label."""
-    return model.startswith(GRAPH_MODEL) or model == MESSAGE_PASSING
+    """Whether a model is the graph model, a variant of it, its message passing or its network, by its label."""
+    return model.startswith((GRAPH_MODEL, NETWORK)) or model == MESSAGE_PASSING

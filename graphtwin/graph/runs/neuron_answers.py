@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphtwin.graph.runs.asked_ids import OF_NEURON, asked_nuclei
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
-from graphtwin.graph.runs.model_labels import FROM_FUNCTION, is_graph_model
+from graphtwin.graph.runs.model_labels import FROM_FUNCTION, FUNCTION_NETWORK, is_graph_model
 from graphtwin.graph.runs.study import Study
 from graphtwin.schema import DEPTH
 
@@ -141,7 +141,7 @@ def _evidence(
 
 
 def _rests_on(study: Study, model: str, wired: Bool[np.ndarray, " rows"]) -> list[str]:
-    if is_graph_model(model) and model != FROM_FUNCTION:
+    if is_graph_model(model) and model not in (FROM_FUNCTION, FUNCTION_NETWORK):
         said = study.evidence["everything"]
         return [" + ".join(word for word in said if linked or word != "synapses") or FREQUENCIES for linked in wired]
     otherwise = "function" if study.has_function else "synapses"

@@ -15,7 +15,9 @@ class NeuronConfig(BaseModel):
     hidden: int = Field(48, ge=2, description="Width of the encoder, in hidden units.")
     landmarks: int = Field(300, ge=1, description="Training neurons to whose function that of every neuron is compared.")
     batch: int = Field(512, ge=1, description="Most neurons in a step of the fit; a sixth of them where that is less.")
-    members: int = Field(3, ge=1, description="Fits whose predictions are averaged, each stopped by other neurons.")
+    members: int | None = Field(
+        None, ge=1, description="Fits that are averaged, each stopped by other neurons; if absent, 5 where neurons are few, else 2."
+    )
     fit: FitConfig = Field(
         FitConfig(epochs=16, patience=5, learning_rate=4e-3, weight_decay=0.05), description="How each of the fits is made."
     )

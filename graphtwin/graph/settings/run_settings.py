@@ -38,7 +38,7 @@ class Settings(RunConfig):
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")
     directions: BasisConfig = Field(BasisConfig(), description="How embeddings are learned from direction responses.")
     function: BasisConfig = Field(ANY_COLUMNS, description="How embeddings are learned from function of any kind.")
-    neurons: NeuronConfig = Field(NeuronConfig(members=2), description="How cell type, layer and position are learned.")
+    neurons: NeuronConfig = Field(NeuronConfig(), description="How cell type, layer and position are learned.")
     pairs: PairConfig = Field(PairConfig(), description="How connectivity is learned.")
 
     @model_validator(mode="after")
@@ -58,7 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "null_folds": 5,
         "rewired": 5,
         "replicates": 1000,
-        "neurons": {"members": 3},
+        "neurons": {"members": 5},
     },
     "short": {
         "permutations": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import pandas as pd
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.folders import WORK
 from graphtwin.graph.model import fit_neurons, fit_pairs, weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs import Study, inner_rivals, inner_sides, stacks
+from graphtwin.graph.runs import Study, fit_neuron_stacks, inner_rivals, inner_sides, label_of, network_of, stacks
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
+from graphtwin.pipeline.graph.neuron_jobs import inner_baselines, kept_neurons
 from graphtwin.pipeline.graph.pair_jobs import kept_table
 
 NEURONS, PAIRS = "final neurons", "final pairs"
 RIVALS = JobKey(PAIRS, "baselines", "inner")
+NEURON_RIVALS = JobKey(NEURONS, "baselines", "inner", "neuron")
 PAIR_VARIANTS = {True: "as is", False: "no function"}  # names of the fits of pairs, by whether pairs are predicted with function
 
 
@@ -30,11 +33,12 @@ def final_jobs(study: Study, neurons: bool, pairs: bool) -> list[Job]:
     variants = PAIR_VARIANTS.values() if study.has_function else [PAIR_VARIANTS[True]]
     of_neurons = [Job(JobKey(NEURONS, "graph", variant), fit_final_neurons, 6) for variant in study.evidence]
     of_pairs = [Job(JobKey(PAIRS, "graph", variant), fit_final_pairs, 12) for variant in variants]
+    of_neurons.append(Job(NEURON_RIVALS, final_neuron_rivals, 6))
     return [*(of_neurons if neurons else []), *([*of_pairs, Job(RIVALS, final_rivals, 12)] if pairs else [])]
 
 
 def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """Fit the graph model on every labelled neuron and keep its weights beside the checkpoint; returns how the fit went."""
+    """Fit the graph model on every labelled neuron and keep its weights beside the checkpoint; returns what is said of those kept back."""
     everyone = np.ones(len(study.inputs.nucleus_id), dtype=bool)
     settings = study.settings
     fitted = fit_neurons(
@@ -49,9 +53,12 @@ def fit_final_neurons(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
         checkpoint,
     )
     write_tensors(weights_of_neurons(fitted), checkpoint.with_suffix(".pt"))
-    return pd.DataFrame(
-        {"member": range(len(fitted.states)), "epochs": [s.epoch for s in fitted.states], "loss": [s.best_loss for s in fitted.states]}
-    )
+    return kept_neurons(study, fitted, key, network_of(label_of(study.evidence[key.variant])))
+
+
+def final_neuron_rivals(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
+    """What the baselines say of the neurons that the final fits keep back, for the weights of the graph model that is kept."""
+    return inner_baselines(study, study.inputs.subjects, key, study.tasks)
 
 
 def fit_final_pairs(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
@@ -69,11 +76,12 @@ def final_rivals(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     return inner_rivals(study, inner_sides(study, study.pairs, "axon"))
 
 
-def save_graph(folder: Path, results: Results, function: bool) -> Path:
-    """Gather the weights of the final fits, and those of the stacks of models of pairs, in `graph.pt`.
+def save_graph(folder: Path, study: Study, results: Results, function: bool) -> Path:
+    """Gather the weights of the final fits, and those of the stacks of models, in `graph.pt`.
 
     Args:
         folder: Folder of the run.
+        study: The study of the run.
         results: Tables of all jobs that were done; a source without labels has final fits of pairs alone, one without wiring of neurons.
         function: Whether pairs are predicted with function: where that did better on held-out axons.
     """
@@ -84,4 +92,9 @@ def save_graph(folder: Path, results: Results, function: bool) -> Path:
     if RIVALS in results:
         found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS])
         kept = {label: {"weights": dict(stack.weights), "level": stack.level} for label, stack in found.items()}
-    return write_tensors(parts | {"pairs_use_function": function, "stacks": kept}, folder / "graph.pt")
+    of_neurons = {}
+    if NEURON_RIVALS in results:
+        inner = pd.concat([table for key, table in results.items() if key.task == NEURONS], ignore_index=True)
+        found_by_task = fit_neuron_stacks(study, inner, study.tasks)
+        of_neurons = {label: {task: asdict(stack) for task, stack in of.items()} for label, of in found_by_task.items()}
+    return write_tensors(parts | {"pairs_use_function": function, "stacks": kept, "neuron_stacks": of_neurons}, folder / "graph.pt")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, headline_subset, judge
-from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NO_FUNCTION, WITHOUT_MESSAGES, is_graph_model
+from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NETWORK, NO_FUNCTION, WITHOUT_MESSAGES, is_graph_model, network_of
 from graphtwin.pipeline.graph.held_out_scores import OF_FUNCTION, WITHIN_SCAN
 from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
@@ -61,7 +61,7 @@ def _of_neurons(metrics: pd.DataFrame) -> list[Asked]:
         if (rows["model"] == FROM_FUNCTION).any():
             found.append(Asked(task, "neuron", metric, FROM_FUNCTION, SCAN_OR_MAJORITY, "function", "function"))
         else:
-            models = map(str, rows["model"].unique())
+            models = [str(model) for model in rows["model"].unique() if not str(model).startswith(NETWORK)]
             found += [Asked(task, "neuron", metric, model, ("majority",), "structure", "what partners tell") for model in models]
     return found
 
@@ -72,7 +72,7 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
     Args:
         metrics: Metrics of every model, which say which of those that lack something is best.
         differences: Paired differences of models.
-        nulls: The graph model's metrics where function was permuted, as `null_table` returns them.
+        nulls: Metrics where function was permuted, as `null_table` returns them: of neurons those of the network alone.
     """
     found = []
     for asked in [*_of_neurons(metrics), *OF_PAIRS]:
@@ -84,10 +84,11 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
             continue
         best = (min if asked.metric in LOWER_IS_BETTER else max)(there, key=scored.__getitem__)
         row = _rows(differences, asked).set_index("model", drop=False).loc[f"{asked.first} - {best}"]
-        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == asked.first)]
+        of = network_of(asked.first) if asked.first == FROM_FUNCTION else asked.first
+        same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == of)]
         same = same[same["null"].str.startswith(OF_FUNCTION) & (asked.about == "function")]
         null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
-        found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what))
+        found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what, of))
     return found
 
 

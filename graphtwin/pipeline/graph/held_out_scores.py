@@ -27,14 +27,17 @@ from graphtwin.evaluation import (
 from graphtwin.graph.runs import (
     BASELINES,
     FROM_FUNCTION,
+    FUNCTION_NETWORK,
     GRAPH_MODEL,
     LATERAL,
     MESSAGE_PASSING,
+    NETWORK,
     NO_FUNCTION,
     WITHOUT_MESSAGES,
     Study,
     best_models,
     is_graph_model,
+    network_of,
     stacked,
 )
 from graphtwin.pipeline.graph import neuron_jobs as neurons
@@ -87,11 +90,15 @@ def neuron_scores(study: Study, labels: dict[str, pd.DataFrame], positions: pd.D
 
 
 def _neuron_pairs(scores: Scores) -> list[tuple[str, str]]:
-    """Models of neurons that are compared: the graph model from least evidence with every baseline, that from more with the scan alone."""
-    graph = [model for model in scores.values if is_graph_model(model)]
+    """Models of neurons that are compared: the graph model from least evidence with every baseline, that from more with the scan alone.
+
+    Each graph model is compared with its network too.
+    """
+    graph = [model for model in scores.values if is_graph_model(model) and not model.startswith(NETWORK)]
     least = FROM_FUNCTION if FROM_FUNCTION in graph else graph[0] if graph else ""
     baselines = [model for model in scores.values if not is_graph_model(model)]
-    return [*((least, model) for model in baselines), *((model, "scan alone") for model in graph if model != least)]
+    networks = [(model, network_of(model)) for model in graph]
+    return [*((least, model) for model in baselines), *((model, "scan alone") for model in graph if model != least), *networks]
 
 
 def _of_scans(study: Study, scores: Scores) -> Scores:
@@ -243,7 +250,9 @@ def _correlations(rank: pd.DataFrame, cluster: np.ndarray, counts: np.ndarray) -
 def null_table(
     study: Study, labels: dict[str, pd.DataFrame], positions: pd.DataFrame, pairs: pd.DataFrame | None, results: Results
 ) -> pd.DataFrame:
-    """The graph model's metrics where function was permuted or the training graph rewired, one row a replicate and metric.
+    """Metrics where function was permuted or the training graph rewired, one row a replicate and metric.
+
+    Of pairs they are the graph model's, of neurons those of its network alone.
 
     Args:
         study: The study.
@@ -265,19 +274,22 @@ def null_table(
 
 
 def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Rows of one neuron task: the graph model where function was permuted, beside that of the real data."""
+    """Rows of one neuron task: the network where function was permuted, beside that of the real data.
+
+    The baselines of the graph model are not fitted again on each permutation, so that its null is that of its network alone.
+    """
 
     def score(found: pd.DataFrame) -> dict[str, float]:
-        named = found.assign(model=FROM_FUNCTION)
+        named = found.assign(model=FUNCTION_NETWORK)
         place = task in study.places
         scores = _position_scores(study, "neuron", task, named, 0) if place else _label_scores(study, task, "neuron", named, 0)
-        found_in = scores.values[FROM_FUNCTION]
+        found_in = scores.values[FUNCTION_NETWORK]
         return {metric: found_in[metric].estimate for metric in metrics if metric in found_in}
 
-    observed, rows = score(table[(table["model"] == FROM_FUNCTION) & (table["split"] == "neuron")]), []
+    observed, rows = score(table[(table["model"] == FUNCTION_NETWORK) & (table["split"] == "neuron")]), []
     for replicate, found in _replicates(table):
         permuted = score(found)
-        rows += [(task, FROM_FUNCTION, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in observed]
+        rows += [(task, FUNCTION_NETWORK, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in observed]
     return rows
 
 

@@ -18,7 +18,7 @@ from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build, numbered_alike, wiring_as_ceiling
 from graphtwin.execute import threads
-from graphtwin.graph.runs import Study, make_study, read_study, target_materialization
+from graphtwin.graph.runs import Study, make_study, read_study, target_materialization, with_stacks
 from graphtwin.graph.settings import Settings, load_settings
 from graphtwin.parallel import device_of
 from graphtwin.pipeline.graph import demonstration as synthetic_source
@@ -230,7 +230,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     if len(ceiling):
         _write_both(ceiling, folder / "ceiling")
     function, choice = scores.chosen_for_pairs(metrics) if pairs else (True, None)
-    save_graph(folder, results, function)
+    save_graph(folder, study, results, function)
     said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results.get(CONDITIONAL, pd.DataFrame()))]
     said += [*(ceiling_verdicts(ceiling) if len(ceiling) else []), *([choice] if choice else [])]
     artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
@@ -240,7 +240,7 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
 def _neuron_predictions(study: Study, scope: Scope, results: Results) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Tables of the label tasks that are scored, and of positions: without a row where they are not."""
     found = of_task(results, neurons.TASK)
-    together = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"split": []})
+    together = with_stacks(study, pd.concat(found, ignore_index=True), scope.tasks) if found else pd.DataFrame({"split": []})
     scored = {task: together[together["split"].isin(scope.splits(task))] for task in ("cell_type", "layer", "position")}
     labels = {task: neurons.label_table(study, scored[task], task) for task in ("cell_type", "layer") if scope.splits(task)}
     return labels, neurons.position_table(study, scored["position"]) if found else pd.DataFrame({"target": []})

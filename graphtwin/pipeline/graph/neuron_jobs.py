@@ -10,9 +10,26 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
-from graphtwin.evaluation import fit_label_baseline, fit_position_baseline, folds_by_block, folds_by_neuron, folds_by_scan
-from graphtwin.graph.model import fit_neurons, predict_rows
-from graphtwin.graph.runs import Study, draws_of, label_baselines, label_of, neuron_side, position_baselines
+from graphtwin.evaluation import (
+    fit_label_baseline,
+    folds_by_block,
+    folds_by_neuron,
+    folds_by_scan,
+    predict_position,
+)
+from graphtwin.graph.data import inner_neurons
+from graphtwin.graph.model import FittedNeurons, NeuronPrediction, fit_neurons, predict_rows
+from graphtwin.graph.runs import (
+    HELD_OUT,
+    Study,
+    draws_of,
+    label_baselines,
+    label_of,
+    network_of,
+    neuron_side,
+    position_baselines,
+    position_labels,
+)
 from graphtwin.pipeline.graph.jobs import Job, JobKey
 
 Split = Literal["neuron", "scan", "block"]
@@ -78,7 +95,7 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
 
 
 def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """The graph model's predictions of one fold, long: a row a neuron with all tasks.
+    """The network's predictions of one fold, long: a row a neuron with all tasks; and of the neurons that its fits kept back, by `part`.
 
     It learns from `training_rows`; cells that are not asked about, which no split holds out, tell their labels where synapses are evidence.
     """
@@ -96,20 +113,57 @@ def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFram
         settings.seed,
         f"{draws_of(model)} {key.split} {key.fold} {key.replicate}",
         study.device,
-        checkpoint,
+        checkpoint if key.replicate is None else None,  # those of a null are many, and take a second each
     )
     rows = np.flatnonzero(neuron_folds(study, key.split) == key.fold)
-    found = predict_rows(fitted, rows)
+    table = _of_network(study, rows, predict_rows(fitted, rows), key, network_of(model)).assign(part=HELD_OUT)
+    if key.replicate is not None:
+        return table.assign(permutation=key.replicate)
+    return pd.concat([table, kept_neurons(study, fitted, key, network_of(model))], ignore_index=True).assign(permutation=REAL)
+
+
+def kept_neurons(study: Study, fitted: FittedNeurons, key: JobKey, model: str) -> pd.DataFrame:
+    """What each network says of the neurons that its fit kept back, numbered by `part`."""
+    parts = [_of_network(study, rows, said, key, model).assign(part=part) for part, (rows, said) in enumerate(fitted.kept)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_network(study: Study, rows: np.ndarray, found: NeuronPrediction, key: JobKey, model: str) -> pd.DataFrame:
     labels = {"layer": found.layer, "cell_type": found.cell_type}
-    table = _table(study, rows, key, model, labels, (found.position, found.position_sd))
-    return table.assign(permutation=REAL if key.replicate is None else key.replicate)
+    return _table(study, rows, key, model, labels, (found.position, found.position_sd))
 
 
 def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
-    """All baselines' predictions of one fold, learned from `training_rows`; of the tasks named."""
+    """All baselines' predictions of one fold, learned from `training_rows`, and of what is kept back of these; of the tasks named."""
+    teach, held = training_rows(study, key.split, key.fold), neuron_folds(study, key.split) == key.fold
+    inner = inner_baselines(study, teach, key, tasks)
+    table = _baselines(study, teach, held, key, tasks).assign(part=HELD_OUT)
+    if "position" in tasks:
+        table = _with_error_bars(study, table, inner)
+    return pd.concat([table, inner], ignore_index=True).assign(permutation=REAL)
+
+
+def _with_error_bars(study: Study, table: pd.DataFrame, inner: pd.DataFrame) -> pd.DataFrame:
+    """The table with the standard deviation of each model's errors on the neurons that were kept back of the training side, um."""
+    true = study.inputs.position[study.rows_of(inner["nucleus_id"])]
+    for column, axis in enumerate(study.axes):
+        error = inner[f"{axis}_mean_um"] - true[:, column]
+        table[f"{axis}_sd_um"] = table["model"].map(error.groupby(inner["model"]).std(ddof=0))
+    return table
+
+
+def inner_baselines(study: Study, teach: Bool[np.ndarray, " neurons"], key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
+    """What baselines say of the neurons that the network's fits keep back, each fitted without these; numbered by `part`."""
+    part, kept = inner_neurons(study.inputs, teach, study.settings.neurons.members, study.settings.seed)
+    sides = [(teach & (part != number), part == number) for number in range(kept)]
+    tables = [_baselines(study, *side, key, tasks).assign(part=number) for number, side in enumerate(sides)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _baselines(study: Study, teach: np.ndarray, asked: np.ndarray, key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
+    """What baselines that learned from some neurons say of others; the deviation of a position is NaN."""
     inputs, seed = study.inputs, study.settings.seed
-    teach = training_rows(study, key.split, key.fold)
-    train, test = np.flatnonzero(teach), np.flatnonzero(neuron_folds(study, key.split) == key.fold)
+    train, test = np.flatnonzero(teach), np.flatnonzero(asked)
     sides = [neuron_side(study, rows, teach | ~inputs.subjects) for rows in (train, test)]
     frames, called = [], label_baselines(study)
     for label_model, position_model in zip(called, position_baselines(study), strict=True):
@@ -121,11 +175,10 @@ def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tupl
             labels[task] = fit_label_baseline(label_model, sides[0], true[train], sides[1], len(classes), seed)
         position = None
         if "position" in tasks:
-            axes = inputs.position[train].T
-            found = [fit_position_baseline(position_model, sides[0], axis, sides[1], seed) for axis in axes]
-            position = np.column_stack([mean for mean, _ in found]), np.column_stack([sd for _, sd in found])
+            means = [predict_position(position_model, sides[0], axis, sides[1], seed) for axis in inputs.position[train].T]
+            position = np.column_stack(means), np.full((len(test), len(means)), np.nan)
         frames.append(_table(study, test, key, called[label_model], labels, position))
-    return pd.concat(frames, ignore_index=True).assign(permutation=REAL)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _table(
@@ -169,8 +222,7 @@ def label_table(study: Study, found: pd.DataFrame, task: str) -> pd.DataFrame:
 def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
     """Predicted positions, long by target: the axes along which neurons differ; neurons of unknown position are left out."""
     true = study.inputs.position[study.rows_of(found["nucleus_id"])]
-    of_positions = dict(zip(label_baselines(study).values(), position_baselines(study).values(), strict=True))  # a job has one label
-    keys = found[_keys(found)].replace({"model": of_positions})
+    keys = found[_keys(found)].replace({"model": position_labels(study)})
     parts = [
         keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
         for target, axis in study.spread_axes.items()
