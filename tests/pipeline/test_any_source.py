@@ -84,7 +84,8 @@ def finished(base: Path, toml: Path) -> Run:
     with few_trees():
         folder = graphtwin.run(SETTINGS, source=str(toml), out=base / "out")
     html = write_run(folder).read_text(encoding="utf-8")
-    return Run(folder, re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL))
+    said = re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)
+    return Run(folder, re.sub(r"base64,[A-Za-z0-9+/=]+", "", said))  # letters of an image spell words by chance
 
 
 @pytest.fixture(scope="module")
