@@ -85,7 +85,7 @@ def finished(base: Path, toml: Path) -> Run:
         folder = graphtwin.run(SETTINGS, source=str(toml), out=base / "out")
     html = write_run(folder).read_text(encoding="utf-8")
     said = re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)
-    return Run(folder, re.sub(r"base64,[A-Za-z0-9+/=]+", "", said))  # letters of an image spell words by chance
+    return Run(folder, re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", said))  # letters of an image spell words by chance
 
 
 @pytest.fixture(scope="module")

@@ -285,7 +285,10 @@ def test_a_graph_that_holds_a_program_is_refused_and_nothing_in_it_runs(finished
 def test_places_have_the_names_of_the_axes_and_none_is_called_depth_that_is_not(graph):
     neurons = pd.DataFrame({"nucleus_id": np.arange(5)})
     cortex = replace(graph.study.cortex, axes=pd.DataFrame({"axis": ["left-right", "dorsoventral", "anteroposterior"]}))
-    as_before, found = predict_neurons(graph, neurons), predict_neurons(replace(graph, study=replace(graph.study, cortex=cortex)), neurons)
+    called = dict(zip(graph.study.axes, cortex.axes["axis"], strict=True))
+    stacks = {label: {called.get(task, task): stack for task, stack in of.items()} for label, of in graph.neuron_stacks.items()}
+    renamed = replace(graph, study=replace(graph.study, cortex=cortex), neuron_stacks=stacks)
+    as_before, found = predict_neurons(graph, neurons), predict_neurons(renamed, neurons)
     assert {f"{axis}_um" for axis in cortex.axes["axis"]} < set(found)
     assert not any("depth" in name for name in found)
     assert found["dorsoventral_um"].between(0, 600).all()
