@@ -45,11 +45,14 @@ class PlaceStack:
     Attributes:
         weights: Weight of each model by its label.
         sd: Standard deviation of what is predicted, um: 1.96 of it hold 95 % of new neurons. NaN where fewer than 19 were kept back.
+        low, high: Places (um) beyond which nothing is predicted: those of the outermost neurons that weights were learned on.
     """
 
     weights: Mapping[str, float]
     level: float
     sd: float
+    low: float
+    high: float
 
     @property
     def read(self) -> list[str]:
@@ -59,7 +62,7 @@ class PlaceStack:
     def __call__(self, means: Mapping[str, Float[np.ndarray, " rows"]]) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
         """Mean and standard deviation of a place (um) from the means of the models."""
         mean = self.level + np.sum([self.weights[name] * np.asarray(means[name], np.float64) for name in self.read], axis=0)
-        return mean, np.full(len(mean), self.sd)
+        return mean.clip(self.low, self.high), np.full(len(mean), self.sd)
 
 
 def fit_label_stack(
@@ -115,7 +118,7 @@ def fit_place_stack(means: Mapping[str, Float[np.ndarray, " rows"]], true_um: Fl
     known, names = np.isfinite(true_um), list(means)
     y, x = true_um[known], np.stack([np.asarray(values, np.float64)[known] for values in means.values()], axis=1)
     if len(y) < 2 or np.ptp(y) == 0:
-        return PlaceStack(_alone(names, 0, 1.0), 0.0, float("nan"))
+        return PlaceStack(_alone(names, 0, 1.0), 0.0, float("nan"), -np.inf, np.inf)
     around, error = x - x.mean(axis=0), y - y.mean()
     square = (around**2).sum(axis=0)
     slope = np.divide(around.T @ error, square, out=np.zeros(len(names)), where=square > 0).clip(min=0.0)
@@ -127,7 +130,7 @@ def fit_place_stack(means: Mapping[str, Float[np.ndarray, " rows"]], true_um: Fl
     weights, _ = nnls(np.vstack([around / scale, pull * np.eye(len(names))]), np.concatenate([error / scale, pull * best]))
     level = float(y.mean() - x.mean(axis=0) @ weights)
     sd = float(conformal_quantile(np.abs(y - level - x @ weights)[:, None])[0]) / NORMAL_95
-    return PlaceStack(dict(zip(names, map(float, weights), strict=True)), level, sd)
+    return PlaceStack(dict(zip(names, map(float, weights), strict=True)), level, sd, float(y.min()), float(y.max()))
 
 
 def _with_weight(weights: Mapping[str, float]) -> list[str]:

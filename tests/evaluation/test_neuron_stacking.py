@@ -88,3 +88,9 @@ def test_of_few_neurons_the_best_model_of_places_stands_nearly_alone_and_has_no_
     stack = fit_place_stack({name: means[name] for name in ("noise", "first")}, np.r_[true[:17], np.nan])
     assert stack.weights["noise"] < 0.25 * stack.weights["first"]
     assert np.isnan(stack.sd)
+
+
+def test_no_place_beyond_those_of_known_neurons_is_predicted():
+    means, true = places(300)
+    far = {name: np.array([-1e4, 1e4]) for name in means}
+    assert fit_place_stack(means, true)(far)[0].tolist() == [true.min(), true.max()]
