@@ -352,3 +352,11 @@ def test_neurons_without_error_bars_are_counted_and_no_coverage_is_drawn_for_the
     artifacts.write_parquet(frame.assign(sd_um=np.nan), spoilt / "predictions/position.parquet")
     block = neuron_figures.draw_place(RunFolder.open(spoilt), "depth")
     assert "error bars" not in block.caption
+
+
+def test_an_interval_of_a_share_holds_the_share_though_all_or_none_were_hits():
+    n = np.arange(1, 2000)
+    for hits in (n, np.zeros_like(n)):
+        low, high = ranked.wilson(hits, n)
+        assert (low <= hits / n).all()
+        assert (hits / n <= high).all()

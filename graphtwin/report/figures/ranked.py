@@ -138,4 +138,4 @@ def wilson(hits: Int[np.ndarray, " bins"], n: Int[np.ndarray, " bins"]) -> tuple
     z, share = NORMAL_95, hits / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+    return np.clip(centre - half, 0.0, share), np.clip(centre + half, share, 1.0)  # rounding: of 3 in 3 the upper end is 1 - 1e-16
