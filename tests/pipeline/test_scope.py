@@ -18,12 +18,13 @@ from graphtwin.graph.model.weights import restore_neurons
 from graphtwin.graph.runs.fitted_graph import FittedGraph
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
+from graphtwin.pipeline.graph import main_job, scope
 from graphtwin.pipeline.graph import neuron_jobs as neurons
-from graphtwin.pipeline.graph import scope
 from graphtwin.pipeline.graph.final_fits import NEURONS, fit_final_neurons
 from graphtwin.pipeline.graph.jobs import JobKey
 from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
+from graphtwin.schema import POSITION
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
 
 pytestmark = pytest.mark.slow
@@ -223,3 +224,14 @@ def test_the_least_size_of_a_class_is_a_setting(graph, least, classes):
 
 def test_the_one_basket_cell_is_no_class(graph):
     assert graph.study.inputs.cell_type[graph.study.inputs.rows(np.array([BASKET_ID]))] == -1
+
+
+def test_a_source_without_positions_has_an_empty_table_of_positions(graph, tmp_path):
+    study = graph.study
+    for column in POSITION:
+        study = labelled(study, column, np.nan)
+    assert not study.spread_axes
+    job = next(job for job in neurons.neuron_jobs(study, {"neuron": ("cell_type",)}) if job.key.model == "baselines")
+    table = neurons.position_table(study, job.work(study, tmp_path / "baselines.ckpt", job.key))
+    assert {"split", "permutation", "target", "true_um", "mean_um", "sd_um"} <= set(table)
+    assert table.empty

@@ -227,7 +227,8 @@ def position_table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
         keys.assign(target=target, true_um=true[:, axis], mean_um=found[f"{target}_mean_um"], sd_um=found[f"{target}_sd_um"])
         for target, axis in study.spread_axes.items()
     ]
-    together = pd.concat(parts, ignore_index=True)
+    nowhere = keys.head(0).assign(target="", true_um=0.0, mean_um=0.0, sd_um=0.0)  # a source without positions
+    together = pd.concat(parts or [nowhere], ignore_index=True)
     return together[np.isfinite(together["true_um"])].reset_index(drop=True)
 
 
