@@ -18,8 +18,8 @@ from graphtwin.graph.model.weights import restore_neurons
 from graphtwin.graph.runs.fitted_graph import FittedGraph
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
-from graphtwin.pipeline.graph import main_job, scope
 from graphtwin.pipeline.graph import neuron_jobs as neurons
+from graphtwin.pipeline.graph import scope
 from graphtwin.pipeline.graph.final_fits import NEURONS, fit_final_neurons
 from graphtwin.pipeline.graph.jobs import JobKey
 from graphtwin.report.pages.run_page import write_run
