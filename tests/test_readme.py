@@ -111,9 +111,9 @@ def test_the_toml_for_own_data_is_a_manifest():
     told = [
         validate(Manifest, {"name": "of an entry alone"} | tomllib.loads(entry), "docs/your-own-data.md").tables[0] for entry in entries
     ]
-    assert [table.role for table in told] == ["function", "exposure", "synapses"]
-    assert told[1].symmetric
-    assert told[2].animal == "Witvliet 7"
+    assert [table.role for table in told] == ["function", "cell_types_fine", "exposure", "synapses"]
+    assert told[2].symmetric
+    assert told[3].animal == "Witvliet 7"
     assert {"coregistration", "responses", "queried_post"} <= {table.role for table in manifest.tables}
 
 

@@ -17,6 +17,7 @@ from graphtwin.statistics import one_sided_p
 
 LEAST = 3 * FEWEST  # neurons that are asked of a cloud: with fewer no two clusters of some size can be told
 THIN = 0.25  # width of a continuum across its longest axis, as a share of the cloud's; at 1 a third of rings would be called clusters
+COMPARED = 4  # continua to which a mixture is fitted as well: its agreement there is told, and tested nowhere
 LEVEL = 0.05  # largest p at which a valley is one
 
 
@@ -46,7 +47,8 @@ class FoundTypes:
         part_probability: Probability of that component.
         modes: Table, a row a mode of the density but the highest: prominence (nats of log density), p (share of continua, the embeddings
             among them, that have a mode as prominent) and is_type; at most the twenty most prominent.
-        continua: Table, a row a continuum: prominence of its second mode (0 where it has none), over_seeds, over_halves.
+        continua: Table, a row a continuum: prominence of its second mode (0 where it has none), over_seeds and over_halves,
+            these of the first `COMPARED`.
         choice: The mixture that held-out neurons chose.
         stability: Its agreement with itself.
         dimension: Dimension of the cloud, as distances between neighbours tell it.
@@ -96,7 +98,8 @@ def types_in(
     rows = []
     for number in watch(iter(range(config.continua))):
         drawn = continuum_like(points, rng_for(config.seed, "continuum", number))
-        alike = stability_of(drawn, choice.n_components, choice.shape, 2, config.seed + number)
+        few = number < COMPARED
+        alike = stability_of(drawn, choice.n_components, choice.shape, 2, config.seed + number) if few else Stability(np.nan, np.nan)
         rows.append((second_mode(drawn), alike.over_seeds, alike.over_halves))
     continua = pd.DataFrame(rows, columns=["prominence", "over_seeds", "over_halves"])
     p = one_sided_p(found, np.tile(continua["prominence"].to_numpy()[:, None], (1, len(found))))

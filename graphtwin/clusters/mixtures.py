@@ -73,8 +73,10 @@ def _held_out(points: np.ndarray, fold: np.ndarray, number: int, shape: str, see
     return found
 
 
-def fit_mixture(points: Float[np.ndarray, "neurons features"], number: int, shape: str, seed: int, name: str) -> GaussianMixture:
-    """One mixture by expectation maximisation, from the best of three starts by k-means.
+def fit_mixture(
+    points: Float[np.ndarray, "neurons features"], number: int, shape: str, seed: int, name: str, starts: int = 1
+) -> GaussianMixture:
+    """One mixture by expectation maximisation, begun by k-means.
 
     Args:
         points: Rows of a cloud.
@@ -82,10 +84,11 @@ def fit_mixture(points: Float[np.ndarray, "neurons features"], number: int, shap
         shape: Shape of their covariances, one of `SHAPES`.
         seed: Root of the draws, which `name` names.
         name: Name of the fit.
+        starts: Number of starts, of which the best one counts.
     """
     start = int(rng_for(seed, "mixture", number, shape, name).integers(2**31))
     floor = FLOOR * float(points.var(0).mean())
-    mixture = GaussianMixture(number, covariance_type=shape, reg_covar=floor, n_init=3 if number > 1 else 1, random_state=start)
+    mixture = GaussianMixture(number, covariance_type=shape, reg_covar=floor, n_init=starts, random_state=start)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that still moves after 100 steps scores by where it is
         return mixture.fit(points)
@@ -136,5 +139,5 @@ def parts_of(
         choice: Number and shape of the components.
         seed: Root of the draws.
     """
-    probability = fit_mixture(points, choice.n_components, choice.shape, seed, "start 0").predict_proba(points)
+    probability = fit_mixture(points, choice.n_components, choice.shape, seed, "start 0", starts=3).predict_proba(points)
     return probability.argmax(1).astype(np.int64), probability.max(1)

@@ -16,6 +16,7 @@ import graphtwin
 from graphtwin.graph.data.inputs import MIN_MEMBERS
 from graphtwin.graph.model.weights import restore_neurons
 from graphtwin.graph.runs.fitted_graph import FittedGraph
+from graphtwin.graph.runs.stacked_neurons import with_stacks
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
@@ -119,6 +120,7 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
     assert found.tasks == dict.fromkeys(("neuron", "scan", "block"), ("position",))
     jobs = [job for job in neurons.neuron_jobs(study, {"scan": ("position",)}) if job.key.fold == 0]
     table = pd.concat(job.work(study, tmp_path / f"{job.key.stem}.ckpt", job.key) for job in jobs)
+    table = with_stacks(study, table, {"scan": ("position",)})
     metrics, differences = scores.neuron_scores(study, {}, neurons.position_table(study, table))
     assert set(metrics["task"]) == {"depth", "lateral"}
     assert "graph model, function - majority" in set(differences["model"])
