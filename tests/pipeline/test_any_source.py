@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import graphtwin
 from graphtwin.cli.app import app
+from graphtwin.graph.runs.rivals import tuning_similarity
 from graphtwin.graph.runs.study import read_study
 from graphtwin.report.pages.run_page import write_run
 from tests.pipeline.planted_source import SMALL, few_trees
@@ -205,12 +206,25 @@ def test_brought_embeddings_without_responses_ask_nothing_of_responses(tmp_path,
     pd.DataFrame(rng.normal(size=(N, 2)), columns=["embedding_0", "embedding_1"]).assign(nucleus_id=np.arange(1, N + 1)).to_csv(
         tmp_path / "embeddings.csv", index=False
     )
-    monkeypatch.setattr(main_job, "run_jobs", lambda jobs, *rest: seen.extend(job.key for job in jobs) or 1 / 0)
+    similar = {}
+
+    def stop(jobs, folder, *rest):
+        seen.extend(job.key for job in jobs)
+        study = read_study(folder)
+        known = np.flatnonzero(study.inputs.has_function)
+        pre, post = known[:-1], known[1:]
+        similar.update(tuning_similarity(study, pre, post), of=study.inputs.function.astype(np.float64), pre=pre, post=post)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(main_job, "run_jobs", stop)
     asked = {"source": str(worm(tmp_path / "tables")), "embeddings_file": tmp_path / "embeddings.csv", "out": tmp_path / "out"}
     with pytest.raises(ZeroDivisionError):
         graphtwin.run([*SETTINGS, "axon_folds=2"], **asked)
     assert {key.variant for key in seen} >= {"function", "tuned", "no function"}
     assert not {main_job.MATCHED, main_job.CONDITIONAL} & set(seen)
+    one, other = similar["of"][similar["pre"]], similar["of"][similar["post"]]  # baselines with tuning get the similarity of embeddings
+    cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+    np.testing.assert_allclose(similar["feature_similarity"], cosine, atol=1e-9)
 
 
 def test_twenty_neurons_or_one_type_leave_nothing_to_score_and_it_is_said(tmp_path):

@@ -26,7 +26,14 @@ from graphtwin.evaluation import (
 from graphtwin.graph.data import PairSet
 from graphtwin.graph.runs.partner_features import partner_features
 from graphtwin.graph.runs.study import Study
-from graphtwin.tuning import describe_tuning, direction_degrees, function_correlation, orientation_difference, signal_correlation
+from graphtwin.tuning import (
+    describe_tuning,
+    direction_degrees,
+    feature_similarity,
+    function_correlation,
+    orientation_difference,
+    signal_correlation,
+)
 
 BASELINES: tuple[PairModel, ...] = ("majority", "distance", "exposure", "logistic", "boosting")
 TUNED: tuple[PairModel, ...] = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
@@ -133,14 +140,15 @@ def drawn_pairs(study: Study, training: PairSet, n_negatives: int) -> tuple[Draw
     return drawn, (training.pre[at // len(training.post)], training.post[at % len(training.post)]), connected[drawn.rows]
 
 
-def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray] | None:
+def tuning_similarity(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, np.ndarray]:
     """Signal correlation of pairs, over function of any kind where there is any, and orientation difference (degrees) over directions.
 
-    None where the source has neither.
+    Of embeddings that were brought without either it is the cosine of what the graph model reads of both cells; NaN where a cell has none.
     """
     responses, columns = study.responses
     found = {"signal_correlation": function_correlation(study.function, pre, post)} if study.function.shape[1] else {}
-    return {**_of_directions(responses, columns, pre, post), **found} or None
+    told = {**_of_directions(responses, columns, pre, post), **found}
+    return told or {"feature_similarity": feature_similarity(study.inputs.function.astype(np.float64), pre, post)}
 
 
 def _of_directions(responses: np.ndarray, columns: list[str], pre: np.ndarray, post: np.ndarray) -> dict[str, np.ndarray]:
