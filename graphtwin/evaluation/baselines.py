@@ -5,13 +5,13 @@ Boosting settings were chosen for strength on the real data; nothing here is hel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32, Int, Num
+from jaxtyping import Bool, Float, Float32, Int
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
@@ -38,10 +38,9 @@ def baseline_features(
     post_ids: Int[np.ndarray, " pairs"],
     neurons: pd.DataFrame,
     in_degree: pd.Series,
-    similarity: Mapping[str, Num[np.ndarray, " pairs"]] | None = None,
     exposure: Float[np.ndarray, " pairs"] | None = None,
 ) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
-    """Geometry, labels, proofreading and in-degree of each pair; NaN where a position, a label or a similarity is unknown.
+    """Geometry, labels, proofreading and in-degree of each pair; NaN where a position or a label is unknown.
 
     Whether a cell has a function counts as a label: functional axons are a selection.
 
@@ -50,7 +49,6 @@ def baseline_features(
         post_ids: Nucleus ids of the targets.
         neurons: The cortex's neurons; an id it lacks has unknown everything.
         in_degree: Observed inputs of each queried cell (index: nucleus_id), counted on TRAINING axons only; other cells are unknown.
-        similarity: Extra features of every pair by name, such as signal_correlation and orientation_difference.
         exposure: Exposure of every pair over the median of exposures above 0; NaN where it was not measured, None where none was.
     """
     index = pd.Index(neurons["nucleus_id"])
@@ -61,7 +59,6 @@ def baseline_features(
     for label in LABELS:
         code = _codes(neurons[label])
         columns |= {f"pre_{label}": code[pre], f"post_{label}": code[post]}
-    columns |= {name: np.asarray(values, dtype=np.float32) for name, values in (similarity or {}).items()}
     if exposure is not None:
         exposed = np.where(np.isnan(exposure), np.nan, exposure > 0).astype(np.float32)
         columns |= {"log_exposure": np.log1p(exposure).astype(np.float32), "exposed": exposed}

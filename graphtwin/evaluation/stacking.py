@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 LEAST = 1e-6  # probabilities are told apart down to this one, and up to 1 less it
 PULL = 20.0  # strength by which weights are pulled to the best model alone: an inverse variance, in units of its slope; a choice
@@ -37,6 +38,7 @@ def fit_stack(
     connected: Bool[np.ndarray, " pairs"],
     part: Int[np.ndarray, " pairs"],
     weight: Float[np.ndarray, " pairs"] | None = None,
+    fallback: str | None = None,
 ) -> Stack:
     """Learn a stack from pairs that no model was fitted on; each part of them has a level of its own, as other fits predicted it.
 
@@ -49,7 +51,12 @@ def fit_stack(
         connected: Whether each pair is connected.
         part: Number of the part that was kept back when each pair was predicted.
         weight: How many pairs each one stands for, where unconnected ones were drawn; 1 by default.
+        fallback: Label of a model that stands alone, at a slope of its own, unless stacks carry over from part to part: one that is
+            learned on the other parts has to rank each part at least as well, by AUC and average precision. Without it any stack stands.
     """
+    if fallback is not None and not _carry_over(probabilities, connected, part, weight, fallback):
+        alone = fit_stack({fallback: probabilities[fallback]}, connected, part, weight)
+        return Stack(dict.fromkeys(probabilities, 0.0) | {fallback: max(alone.weights[fallback], FLATTEST)}, alone.level)
     names = list(probabilities)
     if connected.all() or not connected.any():
         return Stack({name: float(place == 0) for place, name in enumerate(names)}, 0.0)
@@ -76,6 +83,31 @@ def fit_stack(
     _, values = fitted(best, np.ones(len(names), bool), PULL / max(float(best.max()), FLATTEST) ** 2)
     level = float(np.bincount(row, counted, minlength=len(levels)) @ values[len(names) :] / counted.sum())
     return Stack(dict(zip(names, map(float, values[: len(names)]), strict=True)), level)
+
+
+def _carry_over(
+    probabilities: Mapping[str, Float[np.ndarray, " pairs"]],
+    connected: Bool[np.ndarray, " pairs"],
+    part: Int[np.ndarray, " pairs"],
+    weight: Float[np.ndarray, " pairs"] | None,
+    other: str,
+) -> bool:
+    """Whether stacks that are learned on all parts but one rank that part at least as well as another model; not told by one part."""
+    ranked = []
+    for left_out in np.unique(part[connected]):
+        rest, asked = part != left_out, part == left_out
+        if not connected[rest].any() or connected[asked].all():
+            continue
+        stack = fit_stack({name: said[rest] for name, said in probabilities.items()}, connected[rest], part[rest], _of(weight, rest))
+        said = stack({name: said[asked] for name, said in probabilities.items()}), probabilities[other][asked]
+        for score in (roc_auc_score, average_precision_score):
+            ours, theirs = (score(connected[asked], values, sample_weight=_of(weight, asked)) for values in said)
+            ranked.append(ours >= theirs)
+    return bool(ranked) and all(ranked)
+
+
+def _of(weight: Float[np.ndarray, " pairs"] | None, rows: Bool[np.ndarray, " pairs"]) -> Float[np.ndarray, " _"] | None:
+    return None if weight is None else weight[rows]
 
 
 def _logits(probability: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:

@@ -54,13 +54,11 @@ def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
         dendrite_status=None,
         is_functional=[True, True, False],
     )
-    features, names = baseline_features(
-        np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}), {"likeness": np.array([0.1, np.nan, 0.3])}
-    )
+    features, names = baseline_features(np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}))
     table = pd.DataFrame(features, columns=names)
     assert features.dtype == np.float32
     assert table.loc[0, ["distance_um", "lateral_um", "depth_difference_um", "in_degree"]].tolist() == [13.0, 5.0, -12.0, 5.0]
-    assert table.loc[1, ["distance_um", "post_depth_um", "in_degree", "post_cell_class", "likeness"]].isna().all()
+    assert table.loc[1, ["distance_um", "post_depth_um", "in_degree", "post_cell_class"]].isna().all()
     assert table.loc[2, ["distance_um", "pre_depth_um", "pre_layer", "pre_axon_status"]].isna().all()
     assert table.loc[2, "post_depth_um"] == 112.0
     assert table.loc[0, "post_layer"] != table.loc[1, "post_layer"]
@@ -82,7 +80,8 @@ def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem
         probability = fitted(model, connected, features, names)
         auc[model] = roc_auc_score(connected[~TRAINED], probability)
         assert probability.mean() == pytest.approx(truth[~TRAINED].mean(), rel=0.15)
-    similar = fitted("logistic", connected, *baseline_features(PRE, POST, NEURONS, in_degree, {"signal_correlation": likeness}))
+    with_likeness = np.column_stack([features, likeness]).astype(np.float32), [*names, "signal_correlation"]
+    similar = fitted("logistic", connected, *with_likeness)
     assert auc["majority"] == 0.5
     assert auc["distance"] > 0.65
     assert auc["boosting"] > auc["distance"]

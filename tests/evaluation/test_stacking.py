@@ -45,6 +45,26 @@ def test_a_model_that_does_not_carry_over_to_kept_parts_gets_no_weight():
     assert weights["second"] > 0.3
 
 
+def test_where_weights_turn_from_part_to_part_the_fallback_stands_alone():
+    """Each of two models ranks one part and reverses the other; a third holds weakly in both."""
+    models, connected, part = planted(n=8000, step=0.0)
+    logit = np.log(models["first"] / (1 - models["first"]))
+    turned = {"one": np.where(part == 0, logit, -logit - 4), "other": np.where(part == 1, logit, -logit - 4)}
+    known = {**{name: expit(value) for name, value in turned.items()}, "second": models["second"]}
+    stack = fit_stack(known, connected, part, fallback="second")
+    assert {name for name, weight in stack.weights.items() if weight} == {"second"}
+    order = np.argsort(known["second"])
+    assert (np.diff(stack(known)[order]) >= 0).all()
+    assert stack(known).mean() == pytest.approx(connected.mean(), rel=0.1)
+
+
+def test_a_stack_that_carries_over_to_every_part_does_not_fall_back_and_one_part_cannot_tell():
+    models, connected, part = planted(n=20_000)
+    assert fit_stack(models, connected, part, fallback="second") == fit_stack(models, connected, part)
+    alone = fit_stack(models, connected, np.zeros_like(part), fallback="second").weights
+    assert {name for name, weight in alone.items() if weight} == {"second"}
+
+
 def test_a_part_that_is_connected_more_often_does_not_favour_a_model_that_tells_the_parts_apart():
     models, connected, part = planted(n=20_000)
     models = {"first": models["first"], "part": np.where(part == 0, 0.2, 0.05)}

@@ -52,6 +52,21 @@ def test_what_is_said_of_an_axon_does_not_depend_on_what_it_contacts(groups: tup
     assert not np.array_equal(told, again)
 
 
+def test_what_is_shown_of_pairs_is_that_of_their_axons_and_unknown_of_cells_that_nobody_queried(
+    monkeypatch: pytest.MonkeyPatch, groups: tuple[NodeInputs, np.ndarray]
+):
+    monkeypatch.setattr("graphtwin.graph.data.messages.AXONS_A_BLOCK", 7)
+    inputs, connected = groups
+    every = wired_like(inputs, connected, np.arange(0, 80, 2))
+    queried = np.delete(np.arange(80), 5)
+    messages = Messages.of(inputs, LONELY, replace(every, post=queried, size=sparse.csr_array(every.size[:, queried])))
+    rng = np.random.default_rng(0)
+    pre, post = rng.integers(0, 80, (2, 500))
+    told, shown = messages.of_pairs(pre, post), messages.shown(np.arange(80))
+    np.testing.assert_allclose(told[post != 5], shown[pre, post - (post > 5)][post != 5], atol=1e-5)
+    assert np.isnan(told[post == 5]).all()
+
+
 def test_messages_along_shared_inputs_are_those_of_brute_force(groups: tuple[NodeInputs, np.ndarray]):
     inputs, connected = groups
     axons, asked = np.arange(0, 80, 2), 41  # an axon of which the training side knows its inputs alone

@@ -150,7 +150,7 @@ def test_all_observed_axons_are_scored_and_types_told_from_partners_where_there_
     assert study.scored_axons.all()
     metrics = pd.read_parquet(wired.folder / "metrics.parquet")
     auc = metrics.query("task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
-    stacked = {"graph model", "message passing alone", "graph model without message passing"}
+    stacked = {"graph model", "message passing alone", "graph model without message passing", "boosting + messages"}
     assert set(auc.index) == {"majority", "distance", "logistic", "boosting"} | stacked
     assert auc["n_clusters"].eq(len(study.pairs.pre)).all()
     assert auc.loc["distance", "estimate"] > 0.7  # near cells connect more often

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
 from graphtwin.graph.model import pair_probabilities
-from graphtwin.graph.runs import GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES, fit_pair_rivals
+from graphtwin.graph.runs import BOOSTED_MESSAGES, GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES, fit_pair_rivals
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
@@ -82,13 +82,13 @@ def answering(graph, task, model):
     return replace(graph, best={**graph.best, task: replace(graph.best[task], model=model)})
 
 
-@pytest.mark.parametrize(("model", "tuned"), [("boosting", False), ("boosting + tuning", True), ("logistic", False), ("distance", False)])
-def test_a_baseline_that_was_best_answers_with_its_fit_on_all_pairs(graph, asked, model, tuned):
+@pytest.mark.parametrize("model", ["boosting", "boosting + tuning", BOOSTED_MESSAGES, "logistic", "distance"])
+def test_a_baseline_that_was_best_answers_with_its_fit_on_all_pairs(graph, asked, model):
     ours = answering(graph, "connectivity", model)
     found = predict_pairs(ours, asked)
     rows = [graph.study.inputs.rows(asked[name].to_numpy()) for name in asked]
     with threads(1):
-        (fitted,) = fit_pair_rivals(graph.study, graph.study.pairs, [model.split(" ")[0]], tuned)(*rows).values()
+        (fitted,) = fit_pair_rivals(graph.study, graph.study.pairs, [model])(*rows).values()
     np.testing.assert_array_equal(found["probability"], fitted)
     assert found["model"].eq(model).all()
     pd.testing.assert_series_equal(found["expected_size"], predict_pairs(graph, asked)["expected_size"])
@@ -104,12 +104,12 @@ def test_a_stack_answers_with_its_weights_of_the_models_in_it(graph, asked, mode
     said = {MESSAGE_PASSING: pair_probabilities(graph.pairs, *rows)[0]}
     if model != MESSAGE_PASSING:
         with threads(1):
-            said |= fit_pair_rivals(graph.study, graph.study.pairs, ["distance", "logistic", "boosting"], False)(*rows)
+            said |= fit_pair_rivals(graph.study, graph.study.pairs, ["distance", "logistic", "boosting", BOOSTED_MESSAGES])(*rows)
     weights = {MESSAGE_PASSING: 1.0} if model == MESSAGE_PASSING else graph.stacks[model].weights
     level = 0.0 if model == MESSAGE_PASSING else graph.stacks[model].level
     terms = [weight * logit(np.clip(said[name], 1e-6, 1 - 1e-6)) for name, weight in weights.items()]
     np.testing.assert_allclose(logit(found), sum(terms) + level, atol=1e-3)
-    assert (MESSAGE_PASSING in weights) == (model != WITHOUT_MESSAGES)
+    assert ({MESSAGE_PASSING, BOOSTED_MESSAGES} <= set(weights)) == (model == GRAPH_MODEL)
 
 
 def test_boosting_that_answers_knows_the_planted_rule(graph):

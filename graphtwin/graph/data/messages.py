@@ -18,10 +18,11 @@ from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
 from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, local_rates
 
+OF_FUNCTION = "of functional neighbours"  # the message that needs function
 # Names of the messages about a pair, in their order.
 MESSAGES = (
     "of labels",
-    "of functional neighbours",
+    OF_FUNCTION,
     "of shared inputs",
     "of most alike inputs",
     "back",
@@ -30,7 +31,9 @@ MESSAGES = (
     "inputs of the axon",
     "inputs known",
 )
-N_SHOWN = len(BANDWIDTHS_UM) + len(MESSAGES)  # number of columns of `Messages.shown`
+SHOWN = (*(f"rate within {width:g} um" for width in BANDWIDTHS_UM), *MESSAGES)  # names of the columns of `Messages.shown`
+N_SHOWN = len(SHOWN)
+AXONS_A_BLOCK = 256  # axons whose messages are held at a time
 FOLDS = 8  # parts of the training axons that are silent together; a choice
 PRIOR = 0.5  # weight of a cell's popularity in what axons say of it, as a number of axons
 SHARPER = 3  # power of the similarity of inputs in "of most alike inputs"; a choice
@@ -86,6 +89,19 @@ class Messages:
     def shown(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells shown"]:
         """All that training axons show of the pairs of some axons: local rates at each bandwidth, then the messages."""
         return np.concatenate([local_rates(self.inputs, self.training, axons), self.about(axons)], axis=2)
+
+    def of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs shown"]:
+        """What `shown` says of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
+        axons, of_pair = np.unique(pre, return_inverse=True)
+        column = _place(self.training.post, post)
+        out = np.full((len(pre), N_SHOWN), np.nan, np.float32)
+        order = np.argsort(of_pair, kind="stable")
+        starts = range(0, len(axons), AXONS_A_BLOCK)
+        for start, rows in zip(starts, np.split(order, np.searchsorted(of_pair[order], starts[1:])), strict=True):
+            told = self.shown(axons[start : start + AXONS_A_BLOCK])
+            rows = rows[column[rows] >= 0]
+            out[rows] = told[of_pair[rows] - start, column[rows]]
+        return out
 
     def _tell(self, out: np.ndarray, rows: np.ndarray, axons: np.ndarray, speakers: Speakers) -> None:
         """Fill some rows of the messages with what some speakers say."""

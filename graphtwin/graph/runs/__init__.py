@@ -21,12 +21,13 @@ from graphtwin.graph.runs.next_pairs import next_pairs
 from graphtwin.graph.runs.pair_answers import predict_pairs
 from graphtwin.graph.runs.rivals import (
     BASELINES,
+    BOOSTED_MESSAGES,
     TUNED,
-    WITH_TUNING,
     fit_pair_rivals,
     label_baselines,
     neuron_side,
     pair_baselines,
+    pair_rivals,
     position_baselines,
 )
 from graphtwin.graph.runs.stacked import HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
@@ -35,6 +36,7 @@ from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, s
 
 __all__ = [
     "BASELINES",
+    "BOOSTED_MESSAGES",
     "Best",
     "FROM_FUNCTION",
     "FUNCTION_NETWORK",
@@ -48,7 +50,6 @@ __all__ = [
     "Study",
     "TUNED",
     "WITHOUT_MESSAGES",
-    "WITH_TUNING",
     "best_models",
     "draws_of",
     "fit_neuron_stacks",
@@ -65,6 +66,7 @@ __all__ = [
     "next_neurons",
     "next_pairs",
     "pair_baselines",
+    "pair_rivals",
     "position_baselines",
     "position_labels",
     "predict_neurons",

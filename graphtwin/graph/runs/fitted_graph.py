@@ -23,8 +23,8 @@ from graphtwin.graph.model import (
     restore_pairs,
 )
 from graphtwin.graph.runs.best_models import Best, best_models
-from graphtwin.graph.runs.model_labels import GRAPH_MODEL, NO_FUNCTION, label_of, network_of
-from graphtwin.graph.runs.rivals import BASELINES, WITH_TUNING, PairRivals, fit_pair_rivals, label_rival, place_rival
+from graphtwin.graph.runs.model_labels import GRAPH_MODEL, MESSAGE_PASSING, NO_FUNCTION, label_of, network_of
+from graphtwin.graph.runs.rivals import PairRivals, fit_pair_rivals, label_rival, place_rival
 from graphtwin.graph.runs.stacked_neurons import NeuronStacks
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
@@ -68,13 +68,12 @@ class FittedGraph:
     @cached_property
     def pair_rivals(self) -> PairRivals | None:
         """The baselines whose answers are needed for pairs, fitted on all of them; None where message passing alone answers."""
-        plain = self.pair_model.removesuffix(WITH_TUNING)
-        weights = {plain: 1.0} if self.stack is None else self.stack.weights
-        models = [model for model in BASELINES if weights.get(model)]
+        weights = {self.pair_model: 1.0} if self.stack is None else self.stack.weights
+        models = [model for model, weight in weights.items() if weight and model != MESSAGE_PASSING]
         if not models:
             return None
         with execute.threads(1):
-            return fit_pair_rivals(self.study, self.study.pairs, models, self.pair_model.endswith(WITH_TUNING))
+            return fit_pair_rivals(self.study, self.study.pairs, models)
 
     @property
     def networks(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from graphtwin.evaluation import (
     fit_pair_baseline,
     fit_position_baseline,
 )
-from graphtwin.graph.data import PairSet
+from graphtwin.graph.data import OF_FUNCTION, SHOWN, Messages, PairSet
 from graphtwin.graph.runs.partner_features import partner_features
 from graphtwin.graph.runs.study import Study
 from graphtwin.tuning import (
@@ -36,8 +36,12 @@ from graphtwin.tuning import (
 )
 
 BASELINES: tuple[PairModel, ...] = ("majority", "distance", "exposure", "logistic", "boosting")
-TUNED: tuple[PairModel, ...] = ("logistic", "boosting")  # baselines that are fitted with tuning similarity too
-WITH_TUNING = " + tuning"  # ending of the labels of those
+WITH_TUNING = " + tuning"  # ending of the labels of baselines that are told the similarity of tuning
+TUNED = (f"logistic{WITH_TUNING}", f"boosting{WITH_TUNING}")
+WITH_MESSAGES = " + messages"  # ending of the label of the baseline that is told the messages which need no function
+BOOSTED_MESSAGES = f"boosting{WITH_MESSAGES}"
+WITHOUT_FUNCTION = tuple(name for name in SHOWN if name != OF_FUNCTION)
+PAIRS_A_BLOCK = 2**18  # pairs that are described at a time; memory does not grow with the number of pairs beyond the answer
 LABEL_BASELINES: dict[LabelModel, str] = {
     "majority": "majority",
     "scan": "scan alone",
@@ -55,6 +59,16 @@ POSITION_BASELINES: dict[PositionModel, str] = {
 def pair_baselines(study: Study) -> tuple[PairModel, ...]:
     """The baselines that a study can have: exposure is one where the source has exposures."""
     return tuple(model for model in BASELINES if model != "exposure" or study.pairs.exposed is not None)
+
+
+def pair_rivals(study: Study, split: str) -> tuple[str, ...]:
+    """The baselines of pairs, and where axons are held out boosting that is told messages: of cells of new tissue there are none.
+
+    Args:
+        study: The study, whose exposures decide.
+        split: What is held out: "axon" or "block".
+    """
+    return (*pair_baselines(study), *((BOOSTED_MESSAGES,) if split == "axon" else ()))
 
 
 WORD, OF_PARTNERS = ", function", ", partners"  # endings of the labels of baselines of neurons: what they read
@@ -89,9 +103,7 @@ def neuron_side(study: Study, rows: Int[np.ndarray, " rows"], shown: Bool[np.nda
 PairRivals = Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], dict[str, Float[np.ndarray, " pairs"]]]
 
 
-def fit_pair_rivals(
-    study: Study, training: PairSet, models: Sequence[PairModel], tuned: bool, n_negatives: int = N_NEGATIVES
-) -> PairRivals:
+def fit_pair_rivals(study: Study, training: PairSet, labels: Sequence[str], n_negatives: int = N_NEGATIVES) -> PairRivals:
     """Baselines that give the probability of any pairs, by rows of `inputs`; a dictionary by label.
 
     The fit draws by the seed of the study alone, so that the same tables give the same models again.
@@ -99,34 +111,56 @@ def fit_pair_rivals(
     Args:
         study: The study, whose neurons and responses the baselines read.
         training: Pairs that they learn from.
-        models: Baselines to fit.
-        tuned: Whether tuning similarity is among the features, which the labels then say.
+        labels: Labels of the baselines to fit: those of `BASELINES`, whose endings `WITH_TUNING` and `WITH_MESSAGES` say what they are
+            told beside geometry and labels.
         n_negatives: Number of unconnected pairs that they read, about.
     """
-    in_degree = pd.Series((training.size > 0).sum(axis=0), index=study.inputs.nucleus_id[training.post])
     drawn, (i, j), connected = drawn_pairs(study, training, n_negatives)
-    describe = partial(_features, study, in_degree, tuned)
-    train, names = describe(i, j)
-    suffix = WITH_TUNING if tuned else ""
-    fitted = {f"{model}{suffix}": fit_pair_baseline(model, (train, connected), names, drawn, study.settings.seed) for model in models}
+    endings = {label: next((end for end in (WITH_TUNING, WITH_MESSAGES) if label.endswith(end)), "") for label in labels}
+    describe = partial(_features, study, training, Messages.of(study.inputs, study.similar, training), set(endings.values()))
+    told, fitted = describe(i, j), {}
+    for label, end in endings.items():
+        model: PairModel = label.removesuffix(end)  # type: ignore[assignment]
+        features, names = told[end]
+        fitted[label] = fit_pair_baseline(model, (features, connected), names, drawn, study.settings.seed)
     position = study.inputs.position.astype(np.float32)
 
     def answer(pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, Float[np.ndarray, " pairs"]]:
-        asked, _ = describe(pre, post)
-        keep = drawn.keep_at(np.linalg.norm(position[pre] - position[post], axis=1))
-        return {name: ask(asked, keep) for name, ask in fitted.items()}
+        out = {label: np.empty(len(pre)) for label in fitted}
+        order = np.argsort(pre, kind="stable")
+        for start in range(0, len(pre), PAIRS_A_BLOCK):
+            part = order[start : start + PAIRS_A_BLOCK]
+            asked = describe(pre[part], post[part])
+            keep = drawn.keep_at(np.linalg.norm(position[pre[part]] - position[post[part]], axis=1))
+            for label, ask in fitted.items():
+                out[label][part] = ask(asked[endings[label]][0], keep)
+        return out
 
     return answer
 
 
 def _features(
-    study: Study, in_degree: pd.Series, tuned: bool, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
-) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
-    ids = study.inputs.nucleus_id
-    similar = tuning_similarity(study, pre, post) if tuned else None
-    exposed = study.pairs.exposed
+    study: Study,
+    training: PairSet,
+    messages: Messages,
+    endings: Collection[str],
+    pre: Int[np.ndarray, " pairs"],
+    post: Int[np.ndarray, " pairs"],
+) -> dict[str, tuple[Float32[np.ndarray, "pairs _"], list[str]]]:
+    """What baselines read of pairs, and the names of the columns, by the endings of the labels of those that are told of it."""
+    ids, exposed = study.inputs.nucleus_id, study.pairs.exposed
+    in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
     exposure = None if exposed is None else exposed.of(pre, post) / exposed.typical
-    return baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, similar, exposure)
+    plain, names = baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, exposure)
+    found = {"": (plain, names)}
+    if WITH_TUNING in endings:
+        similar = tuning_similarity(study, pre, post)
+        columns = np.stack([np.asarray(values, np.float32) for values in similar.values()], axis=1)
+        found[WITH_TUNING] = np.concatenate([plain, columns], axis=1), [*names, *similar]
+    if WITH_MESSAGES in endings:
+        shown = messages.of_pairs(pre, post)[:, [SHOWN.index(name) for name in WITHOUT_FUNCTION]]
+        found[WITH_MESSAGES] = np.concatenate([plain, shown], axis=1), [*names, *WITHOUT_FUNCTION]
+    return found
 
 
 def drawn_pairs(study: Study, training: PairSet, n_negatives: int) -> tuple[DrawnPairs, tuple[np.ndarray, np.ndarray], np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from graphtwin.evaluation import Stack, fit_stack
 from graphtwin.graph.data import InnerSide, PairSet, inner_axons, inner_blocks
 from graphtwin.graph.runs.model_labels import GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES
-from graphtwin.graph.runs.rivals import fit_pair_rivals, pair_baselines
+from graphtwin.graph.runs.rivals import BOOSTED_MESSAGES, fit_pair_rivals
 from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
@@ -37,40 +37,49 @@ def _inner_axons(study: Study, training: PairSet) -> list[InnerSide]:
     return inner_axons(training, study.inputs, settings.pairs.members, settings.pairs.validation, settings.seed)
 
 
-def inner_rivals(study: Study, sides: list[InnerSide]) -> pd.DataFrame:
-    """Probabilities of the kept pairs by baselines fitted on the rest of each inner side; with `part`, `connected` and `weight`."""
+def inner_rivals(study: Study, sides: list[InnerSide], labels: Sequence[str]) -> pd.DataFrame:
+    """Probabilities of the kept pairs by baselines fitted on the rest of each inner side; with `part`, `connected` and `weight`.
+
+    Args:
+        study: The study, whose neurons the baselines read.
+        sides: Parts of the training pairs, with those kept back.
+        labels: Labels of the baselines, as `fit_pair_rivals` takes them.
+    """
     frames = []
     for part, side in enumerate(sides):
-        found = fit_pair_rivals(study, side.training, pair_baselines(study), False, FEW_NEGATIVES)(*side.asked)
+        found = fit_pair_rivals(study, side.training, labels, FEW_NEGATIVES)(*side.asked)
         columns = {model: probability.astype(np.float32) for model, probability in found.items()}
         frames.append(pd.DataFrame(columns).assign(part=part, connected=side.kept_sizes > 0, weight=side.weight))
     return pd.concat(frames, ignore_index=True)
 
 
-def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame) -> dict[str, Stack]:
+def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, split: str) -> dict[str, Stack]:
     """The graph model, and the stack that lacks message passing.
+
+    In new blocks of tissue either falls back on distance where stacks do not carry over from block to block of the training side.
 
     Args:
         kept: Probabilities of the kept pairs by message passing.
         rivals: Those of the baselines, as `inner_rivals` returns them.
+        split: What is held out: "axon" or "block".
     """
     models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", "weight", NOT_STACKED)}
     kept_as = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64), rivals["weight"].to_numpy(np.float64)
-    return {
-        GRAPH_MODEL: fit_stack({MESSAGE_PASSING: kept, **models}, *kept_as),
-        WITHOUT_MESSAGES: fit_stack(models, *kept_as),
-    }
+    untold = {name: said for name, said in models.items() if name != BOOSTED_MESSAGES}
+    found = {GRAPH_MODEL: {MESSAGE_PASSING: kept, **models}, WITHOUT_MESSAGES: untold}
+    return {label: fit_stack(members, *kept_as, "distance" if split == "block" else None) for label, members in found.items()}
 
 
-def stacked(graph: pd.DataFrame, rivals: pd.DataFrame) -> dict[str, Float[np.ndarray, " pairs"]]:
+def stacked(graph: pd.DataFrame, rivals: pd.DataFrame, split: str) -> dict[str, Float[np.ndarray, " pairs"]]:
     """Probabilities of held-out pairs by the graph model, by message passing alone and by the stack that lacks it.
 
     Args:
         graph: Column `probability` of message passing, and `part` of each row: `HELD_OUT`, then the inner sides.
         rivals: Columns of the baselines, `part`, `connected` and `weight`, in the same rows.
+        split: What is held out: "axon" or "block".
     """
     held, inner = graph[graph["part"] == HELD_OUT], graph[graph["part"] != HELD_OUT]
-    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT])
+    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], split)
     models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals[rivals["part"] == HELD_OUT].items()}
     models = {**models, MESSAGE_PASSING: held["probability"].to_numpy()}
     out = {label: stack(models).astype(np.float32) for label, stack in found.items()}

@@ -11,7 +11,7 @@ import pandas as pd
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.folders import WORK
 from graphtwin.graph.model import fit_neurons, fit_pairs, weights_of_neurons, weights_of_pairs
-from graphtwin.graph.runs import Study, fit_neuron_stacks, inner_rivals, inner_sides, label_of, network_of, stacks
+from graphtwin.graph.runs import Study, fit_neuron_stacks, inner_rivals, inner_sides, label_of, network_of, pair_rivals, stacks
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results
 from graphtwin.pipeline.graph.neuron_jobs import inner_baselines, kept_neurons
 from graphtwin.pipeline.graph.pair_jobs import kept_table
@@ -73,7 +73,7 @@ def fit_final_pairs(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame
 
 def final_rivals(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """What the baselines say of the inner sides of all observed axons, for the weights of the graph model that is kept."""
-    return inner_rivals(study, inner_sides(study, study.pairs, "axon"))
+    return inner_rivals(study, inner_sides(study, study.pairs, "axon"), pair_rivals(study, "axon"))
 
 
 def save_graph(folder: Path, study: Study, results: Results, function: bool) -> Path:
@@ -90,7 +90,7 @@ def save_graph(folder: Path, study: Study, results: Results, function: bool) -> 
     parts = {name: read_tensors(folder / WORK / f"{key.stem}.pt") for name, key in keys.items() if key in results}
     kept = {}
     if RIVALS in results:
-        found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS])
+        found = stacks(results[keys["pairs"]]["probability"].to_numpy(), results[RIVALS], "axon")
         kept = {label: {"weights": dict(stack.weights), "level": stack.level} for label, stack in found.items()}
     of_neurons = {}
     if NEURON_RIVALS in results:

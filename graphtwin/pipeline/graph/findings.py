@@ -8,13 +8,23 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.evaluation import LOWER_IS_BETTER, About, Finding, Verdict, comparison_of, headline_subset, judge
-from graphtwin.graph.runs import FROM_FUNCTION, GRAPH_MODEL, LATERAL, NETWORK, NO_FUNCTION, WITHOUT_MESSAGES, is_graph_model, network_of
+from graphtwin.graph.runs import (
+    BOOSTED_MESSAGES,
+    FROM_FUNCTION,
+    GRAPH_MODEL,
+    LATERAL,
+    NETWORK,
+    NO_FUNCTION,
+    WITHOUT_MESSAGES,
+    is_graph_model,
+    network_of,
+)
 from graphtwin.pipeline.graph.held_out_scores import OF_FUNCTION, WITHIN_SCAN
 from graphtwin.wiring.questions import ROBUST, WITH_GEOMETRY, claims, sentence
 
 SCAN_OR_MAJORITY = ("scan alone", "majority")
 BASELINES = ("boosting", "logistic", "distance", "exposure")  # of pairs, of which the best is what the graph model is held against
-WITHOUT_FUNCTION = (NO_FUNCTION, WITHOUT_MESSAGES, *BASELINES)
+WITHOUT_FUNCTION = (NO_FUNCTION, WITHOUT_MESSAGES, BOOSTED_MESSAGES, *BASELINES)
 STACKED = "the graph model, which has the baselines in it,"
 
 
@@ -42,6 +52,7 @@ OF_PAIRS = [
     Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, BASELINES, "structure", STACKED),
     Asked("connectivity", "axon", "auc", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing"),
     Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing"),
+    Asked("connectivity", "axon", "average_precision", GRAPH_MODEL, (BOOSTED_MESSAGES,), "structure", "the network, beside messages,"),
     Asked("connectivity", "block", "average_precision", GRAPH_MODEL, (WITHOUT_MESSAGES,), "structure", "message passing, to new tissue,"),
     Asked("connectivity", "axon", "average_precision", "boosting + tuning", ("boosting",), "function", "tuning similarity (function)"),
 ]

@@ -26,6 +26,7 @@ from graphtwin.evaluation import (
 )
 from graphtwin.graph.runs import (
     BASELINES,
+    BOOSTED_MESSAGES,
     FROM_FUNCTION,
     FUNCTION_NETWORK,
     GRAPH_MODEL,
@@ -61,11 +62,13 @@ PAIR_PAIRS = [
     (GRAPH_MODEL, NO_FUNCTION),
     (GRAPH_MODEL, WITHOUT_MESSAGES),
     (GRAPH_MODEL, MESSAGE_PASSING),
+    (GRAPH_MODEL, BOOSTED_MESSAGES),
     (MESSAGE_PASSING, "boosting"),
+    (BOOSTED_MESSAGES, "boosting"),
     ("boosting + tuning", "boosting"),
     ("boosting", "exposure"),
 ]
-GRAPH_MODELS = (NO_FUNCTION, WITHOUT_MESSAGES, MESSAGE_PASSING, GRAPH_MODEL)
+GRAPH_MODELS = (BOOSTED_MESSAGES, NO_FUNCTION, WITHOUT_MESSAGES, MESSAGE_PASSING, GRAPH_MODEL)
 SUBSET_MODELS = ("distance", "exposure", "logistic", "boosting", "boosting + tuning", *GRAPH_MODELS)
 
 
@@ -314,7 +317,7 @@ def _null(study: Study, results: Results, variant: str, fold: int, replicate: in
     graph = results[JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate)]
     word, number = (variant, replicate) if variant == "rewired" else ("", None)
     rivals = results[JobKey(connectivity.TASK, "baselines", word, "axon", fold, number)]
-    return stacked(graph, rivals)[GRAPH_MODEL]
+    return stacked(graph, rivals, "axon")[GRAPH_MODEL]
 
 
 def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:

@@ -20,13 +20,12 @@ from graphtwin.graph.runs import (
     HELD_OUT,
     NO_FUNCTION,
     TUNED,
-    WITH_TUNING,
     Study,
     draws_of,
     fit_pair_rivals,
     inner_rivals,
     inner_sides,
-    pair_baselines,
+    pair_rivals,
     predicting_sides,
     stacked,
 )
@@ -151,11 +150,12 @@ def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
     """Probabilities of one fold's pairs by the baselines, learned from what the graph model learns from, and of its inner sides."""
     training, pre, post = _learned_from(study, key)
     tuned = key.variant == "tuned"
-    found = fit_pair_rivals(study, training, TUNED if tuned else pair_baselines(study), tuned)(*outer(pre, post))
+    labels = TUNED if tuned else pair_rivals(study, key.split)
+    found = fit_pair_rivals(study, training, labels)(*outer(pre, post))
     held = pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
     if tuned:
         return held
-    inner = inner_rivals(study, inner_sides(study, training, key.split))
+    inner = inner_rivals(study, inner_sides(study, training, key.split), labels)
     return pd.concat([held.assign(part=HELD_OUT, connected=False, weight=1.0), inner], ignore_index=True)
 
 
@@ -182,12 +182,11 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         }
         if pairs.exposed is not None:
             columns[EXPOSURE] = pairs.exposed.of(i, j).astype(np.float32)
-        columns |= {model: baselines[model].to_numpy() for model in pair_baselines(study)}
+        columns |= {model: baselines[model].to_numpy() for model in pair_rivals(study, split)}
         if split == "axon" and study.has_function:
-            tuned = results[key("baselines", "tuned")]
-            columns |= {f"{model}{WITH_TUNING}": tuned[f"{model}{WITH_TUNING}"].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every)[GRAPH_MODEL]
-        columns |= stacked(graph, every)
+            columns |= {model: results[key("baselines", "tuned")][model].to_numpy() for model in TUNED}
+            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, split)[GRAPH_MODEL]
+        columns |= stacked(graph, every, split)
         held = graph["part"] == HELD_OUT
         frames.append(pd.DataFrame(columns | {"expected_size": graph.loc[held, "expected_size"].to_numpy()}))
     return pd.concat(frames, ignore_index=True)

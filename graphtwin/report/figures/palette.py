@@ -43,6 +43,7 @@ MODEL_STYLES: dict[str, tuple[str, str]] = {
     "boosting + tuning": (BLUE, "-"),
     "logistic, function": (GREEN, "-"),
     "ridge, function": (GREEN, "-"),
+    "boosting + messages": (SKY, "-"),
     "boosting, function": (BLUE, "-"),
     "graph model": (VERMILLION, "-"),
     "graph model, function": (VERMILLION, "-"),
