@@ -26,9 +26,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def asked() -> pd.DataFrame:
-    """Axons onto queried cells in no order, one pair three times."""
+    """Axons onto other queried cells in no order, one pair three times."""
     rng = np.random.default_rng(2)
     pairs = pd.DataFrame({"pre_nucleus_id": rng.permutation(N)[:60], "post_nucleus_id": rng.permutation(posts())})
+    pairs = pairs[pairs["pre_nucleus_id"] != pairs["post_nucleus_id"]]
     return pd.concat([pairs, pairs.iloc[[5, 5]]], ignore_index=True)
 
 
@@ -67,6 +68,16 @@ def test_pairs_of_unknown_neurons_get_the_overall_rate_where_it_is_asked_for(gra
     np.testing.assert_allclose(found["probability"].iloc[:2], graph.study.pairs.prevalence)
     assert found["model"].tolist() == ["overall rate", "overall rate", graph.pair_model]
     assert found["note"].iloc[0] == "pre neuron unknown to the run: overall rate given"
+
+
+@pytest.mark.parametrize("fill_unknown", [False, True])
+def test_a_cell_with_itself_is_left_empty_with_a_note(graph, fill_unknown):
+    """Models learn and are scored on pairs of two cells, so that what they said of one with itself would be made up."""
+    itself = pd.DataFrame({"pre_nucleus_id": [3, 3], "post_nucleus_id": [3, 1]})
+    found = predict_pairs(graph, itself, fill_unknown=fill_unknown)
+    assert found[["probability", "expected_size"]].isna().all(axis=1).tolist() == [True, False]
+    assert found["model"].tolist() == ["", graph.pair_model]
+    assert "a cell with itself: left empty" in found["note"].iloc[0]
 
 
 def test_pairs_that_the_run_was_fitted_on_are_marked(graph):

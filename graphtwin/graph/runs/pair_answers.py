@@ -42,9 +42,10 @@ def predict_pairs(
 
     Returns:
         The id columns; probability; expected_size (summed cleft size given a connection, in the unit of the synapse table: voxels for
-        minnie65); both NaN where the run does not know a cell; exposure (in the unit of its table; only of a run that has exposures), NaN
-        where the axon or the cell was not measured; model: which one gave the probability; fitted_on: whether the pair was among
-        those that the model was fitted on, so that its probability is no prediction of something unseen; note: empty, or what is not known.
+        minnie65); both NaN where the run does not know a cell, and of a cell with itself; exposure (in the unit of its table; only of a run
+        that has exposures), NaN where the axon or the cell was not measured, and of a cell with itself; model: which one gave the
+        probability; fitted_on: whether the pair was among those that the model was fitted on, so that its probability is no prediction of
+        something unseen; note: empty, or what is not known.
     """
     graph = run if isinstance(run, FittedGraph) else load_graph(run)
     study = graph.study
@@ -55,23 +56,29 @@ def predict_pairs(
         )
     ids, keys = asked_nuclei(study.cortex, pairs, OF_PAIR, materialization, origin)
     rows = [study.inputs.rows(values) for values in ids]
-    known = (rows[0] >= 0) & (rows[1] >= 0)
-    filled = (study.pairs.prevalence, float(study.pairs.size.data.mean())) if fill_unknown else (np.nan, np.nan)
-    probability, size = (np.full(len(pairs), value) for value in filled)
-    if known.any():
-        probability[known], size[known] = _answered(graph, rows[0][known], rows[1][known])
+    unknown, answered = (rows[0] < 0) | (rows[1] < 0), _answerable(rows)
+    probability, size = np.full((2, len(pairs)), np.nan)
+    if fill_unknown:
+        probability[unknown], size[unknown] = study.pairs.prevalence, float(study.pairs.size.data.mean())
+    if answered.any():
+        probability[answered], size[answered] = _answered(graph, rows[0][answered], rows[1][answered])
     return (
         pairs[keys]
         .reset_index(drop=True)
         .assign(
             probability=probability,
             expected_size=size,
-            model=np.where(known, graph.pair_model, OVERALL_RATE if fill_unknown else ""),
-            **_exposures(study, rows, known),
+            model=np.select([answered, unknown & fill_unknown], [graph.pair_model, OVERALL_RATE], ""),
+            **_exposures(study, rows),
             fitted_on=fitted_on(study, *rows),
             note=_pair_notes(study, rows, keys, fill_unknown),
         )
     )
+
+
+def _answerable(rows: list[np.ndarray]) -> Bool[np.ndarray, " pairs"]:
+    """Which pairs a model says something of: those of two known cells; a cell's synapses onto itself are neither learned nor scored."""
+    return (rows[0] >= 0) & (rows[1] >= 0) & (rows[0] != rows[1])
 
 
 def _answered(
@@ -97,25 +104,25 @@ def fitted_on(study: Study, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray
     return np.isin(pre, study.pairs.pre) & np.isin(post, study.pairs.post) & (pre != post)
 
 
-def _exposures(study: Study, rows: list[np.ndarray], known: Bool[np.ndarray, " pairs"]) -> dict[str, np.ndarray]:
+def _exposures(study: Study, rows: list[np.ndarray]) -> dict[str, np.ndarray]:
     """The column of exposures, NaN where unknown; none of a run without exposures."""
     exposed = study.pairs.exposed
     if exposed is None:
         return {}
-    found = np.full(len(known), np.nan)
-    found[known] = exposed.of(rows[0][known], rows[1][known])
+    asked, found = _answerable(rows), np.full(len(rows[0]), np.nan)
+    found[asked] = exposed.of(rows[0][asked], rows[1][asked])
     return {"exposure": found}
 
 
 def _exposure_remarks(study: Study, rows: list[np.ndarray]) -> list[tuple[np.ndarray, str]]:
     """Words for pairs that cannot meet, and for those of which it is not known whether they can."""
-    exposed, known = study.pairs.exposed, (rows[0] >= 0) & (rows[1] >= 0)
+    exposed = study.pairs.exposed
     if exposed is None:
         return []
-    value = _exposures(study, rows, known)["exposure"]
+    value = _exposures(study, rows)["exposure"]
     return [
         (value == 0, f"exposure 0 ({exposed.measure}): axon and cell were measured and do not meet"),
-        (known & np.isnan(value), f"exposure unknown ({exposed.measure}): the axon or the cell was not measured"),
+        (_answerable(rows) & np.isnan(value), f"exposure unknown ({exposed.measure}): the axon or the cell was not measured"),
     ]
 
 
@@ -133,7 +140,7 @@ def _pair_notes(study: Study, rows: list[np.ndarray], keys: list[str], fill_unkn
         (~placed[rows[0]], "pre neuron lacks a position"),
         (~placed[rows[1]], "post neuron lacks a position: placed by its inputs where it has any"),
         (~queried[rows[1]], "post neuron was not queried: its in-degree is unknown"),
-        ((rows[0] >= 0) & (rows[0] == rows[1]), "a cell with itself"),
+        ((rows[0] >= 0) & (rows[0] == rows[1]), "a cell with itself: left empty, for such pairs are neither learned nor scored"),
     ]
     notes = np.full(len(rows[0]), "", dtype=object)
     for where, text in remarks:
