@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from graphtwin.graph.data.cortical_graph import build_graph
-from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PRIOR_AXONS, PairSet, exposure, local_rates, pair_set
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PRIOR_AXONS, PairSet, inputs_found, local_rates, pair_set
 from tests.graph.planted_pairs import MATERIALIZATION, neurons, planted
 
 
@@ -61,14 +61,14 @@ def test_prevalence_counts_all_pairs():
     assert PairSet(MATERIALIZATION, np.array([0, 1]), np.arange(2, 6), size).prevalence == 2 / 8
 
 
-def test_exposure_is_that_of_training_axons_and_skips_unknown_somata():
+def test_inputs_found_are_those_of_training_axons_and_skips_unknown_somata():
     world = planted()
     position = world.inputs.position.copy()
     position[world.pairs.pre[::2]] = np.nan
     inputs = replace(world.inputs, position=position)
     training = world.pairs.of_axons(np.arange(len(world.pairs.pre)) < 100)
     connected = training.size.toarray() > 0
-    found = exposure(inputs, training)
+    found = inputs_found(inputs, training)
     np.testing.assert_array_equal(found.in_degree, connected.sum(0))
     np.testing.assert_array_equal(found.placed, connected[1::2].sum(0))
     np.testing.assert_allclose(found.position_sum, connected[1::2].T.astype(float) @ position[training.pre[1::2]], rtol=1e-4)

@@ -101,7 +101,7 @@ def node_inputs(cortex: Cortex, features: pd.DataFrame, min_members: int = MIN_M
 def _edited(cortex: Cortex, ids: np.ndarray) -> np.ndarray:
     """Whether a neuron's segment was edited between the last two materializations that know it: its root id changed.
 
-    An edit tells how complete or how wrongly merged the earlier segment was, that is, its exposure.
+    An edit tells how complete or how wrongly merged the earlier segment was, that is, how many of its synapses could be seen.
     """
     versions = sorted(cortex.root_ids["materialization"].unique())
     out = np.full(len(ids), None, dtype=object)

@@ -77,7 +77,7 @@ def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class InputsFound:
     """What training synapses say of a target: the inputs found, and where their somata lie.
 
     Attributes:
@@ -93,7 +93,7 @@ class Exposure:
     offset: Float32[np.ndarray, " 3"]
 
 
-def exposure(inputs: NodeInputs, pairs: PairSet) -> Exposure:
+def inputs_found(inputs: NodeInputs, pairs: PairSet) -> InputsFound:
     """Numbers of inputs and the inputs' soma positions for the queried cells, from training axons alone."""
     connected = (pairs.size > 0).astype(np.float64)
     known = np.isfinite(inputs.position).all(1)
@@ -102,7 +102,7 @@ def exposure(inputs: NodeInputs, pairs: PairSet) -> Exposure:
     total = connected.T @ position[pairs.pre]
     both = known[pairs.post] & (placed > 0)
     offset = (position[pairs.post][both] - total[both] / placed[both, None]).mean(0) if both.any() else np.zeros(3)
-    return Exposure(*(np.asarray(v, np.float32) for v in (connected.sum(axis=0), placed, total, offset)))
+    return InputsFound(*(np.asarray(v, np.float32) for v in (connected.sum(axis=0), placed, total, offset)))
 
 
 def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells bandwidths"]:

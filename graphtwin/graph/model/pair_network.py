@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import nn
 
-from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Edges, NodeInputs, PairSet, exposure
+from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Edges, NodeInputs, PairSet, inputs_found
 from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.graph.settings import PairConfig
@@ -34,7 +34,7 @@ class PairNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class World:
-    """Tensors of all neurons, and of the queried cells' exposure to training axons.
+    """Tensors of all neurons, and of the inputs that queried cells have from training axons.
 
     Attributes:
         functional: Rows with a function; `own` and `edges` count them only.
@@ -69,7 +69,7 @@ def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str)
     target = np.full(len(known), -1)
     target[training.post] = np.arange(len(training.post))
     length = np.linalg.norm(inputs.function, axis=1, keepdims=True)
-    found = exposure(inputs, training)
+    found = inputs_found(inputs, training)
 
     def real(values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
@@ -185,7 +185,7 @@ def see_targets(
     """Targets by what training axons show of them; a target of unknown position is placed by its inputs' somata.
 
     Args:
-        world: Tensors of all neurons and of the queried cells' exposure.
+        world: Tensors of all neurons and of the inputs that queried cells have from training axons.
         post: Row of each target.
         met: Exposure of each pair, as `PairSet.exposure_terms` returns it.
         hidden: Bits for what training hides of each pair, as in `Batch`; 0 hides nothing.
