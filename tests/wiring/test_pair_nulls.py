@@ -12,7 +12,10 @@ from graphtwin.wiring.conditional.rao_score import score_parts, score_test
 from graphtwin.wiring.nulls.permutations import permutation_cells, permute_neurons, permute_within_axons, shuffle
 from graphtwin.wiring.pairs.candidate_set import candidates
 from graphtwin.wiring.pairs.measure import Measure
+from graphtwin.wiring.pairs.outcomes import outcome_of
 from graphtwin.wiring.pairs.planted import Planted, plant
+from graphtwin.wiring.questions.analysis import analyse, fit_groups
+from graphtwin.wiring.questions.question import Question
 
 SIMILARITY = "signal_correlation"
 SMALL = Planted(n_axons=25, n_targets=150, n_synapses=200)
@@ -119,6 +122,18 @@ def test_strata_that_leave_nothing_to_exchange_are_refused():
         permute_within_axons(choices, SIMILARITY, 0, 9, np.arange(len(data.pairs)))
     with pytest.raises(ValueError, match=rf"every one of {len(choices.targets)} targets is alone in its stratum"):
         permute_neurons(choices, measure_of(data, np.arange(len(data.nucleus_id))), 0, 9)
+
+
+def test_the_note_on_a_null_that_these_pairs_do_not_allow_names_it_once():
+    data = plant(SMALL, 0)
+    outcome, fit, _ = fit_groups(outcome_of(data.pairs, "synapse_density", [SIMILARITY], None))
+    alone = measure_of(data, np.arange(len(data.nucleus_id)))
+    found = analyse(Question(outcome, fit, 9, 0, 1, measure=alone))["permuted neurons"]()
+    n = len(fit.choices.targets)
+    assert found.notes == [
+        f"{SIMILARITY}, permuted neurons: not drawn, since every one of {n} targets is alone in its stratum, nothing can be exchanged. "
+        "Use wider strata."
+    ]
 
 
 def test_a_measure_that_is_not_the_column_of_the_table_is_refused():

@@ -154,9 +154,7 @@ def permute_neurons(
     own = pd.Index(choices.targets).get_indexer(choices.axons)
     order = np.argsort(stratum, kind="stable")
     if len(np.unique(stratum)) == len(stratum):
-        raise ValueError(
-            f"neurons: every one of {len(stratum)} targets is alone in its stratum, nothing can be exchanged. Use wider strata."
-        )
+        raise ValueError(f"every one of {len(stratum)} targets is alone in its stratum, nothing can be exchanged. Use wider strata.")
     residual, frame = test.residual, test.frame()
 
     def draw(number: int) -> tuple[np.ndarray, float]:
@@ -206,14 +204,12 @@ def _likeness(choices: CandidateSet, measure: Measure, test: ScoreTest) -> tuple
     """Likeness of every axon with every target in the scale of `choices.x`, all known, and the targets' strata."""
     n_axons, n_targets = len(choices.axons), len(choices.targets)
     if n_axons * n_targets > MAX_CELLS:
-        raise ValueError(
-            f"neurons: {n_axons} axons x {n_targets} targets need {n_axons * n_targets * 8 / 1e9:.1f} GB. Test groups of axons apart."
-        )
+        raise ValueError(f"{n_axons} axons x {n_targets} targets need {n_axons * n_targets * 8 / 1e9:.1f} GB. Test groups of axons apart.")
     likeness = likeness_of_all(measure, test)
     unknown = int(np.isnan(likeness).sum())
     if unknown:
         raise ValueError(
-            f"neurons: {measure.name} is not known for {unknown} of {likeness.size} axons with targets, which may be dealt to each "
+            f"{measure.name} is not known for {unknown} of {likeness.size} axons with targets, which may be dealt to each "
             "other. Leave out pairs whose cells lack a function."
         )
     return likeness, measure.stratum[pd.Index(measure.nucleus_id).get_indexer(choices.targets)]

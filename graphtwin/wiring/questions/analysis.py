@@ -247,8 +247,8 @@ def _nulls(question: Question) -> dict[str, Step]:
         try:
             table = draws[step]().to_frame()
         except ValueError as reason:
-            found.notes.append(f"{name} was not {step}: {reason}")
-            found.lack("nulls", f"{name} was not {step}: {reason}")
+            found.notes.append(f"{name}, {step}: not drawn, since {reason}")
+            found.lack("nulls", found.notes[-1])
             return found
         found.add("nulls", _of_outcome(table, question.outcome).assign(keeps_smoothness=False))
         found.notes += [f"{name} {step}: {note}" for note in _of_null(table, question)]
