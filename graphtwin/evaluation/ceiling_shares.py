@@ -43,8 +43,8 @@ def rank_models(
 def ceiling_shares(ranked: RankedModels, reference: str, ceiling: str) -> pd.DataFrame:
     """Each model's share of the way from a reference to a ceiling: (model - reference) / (ceiling - reference), draw by draw.
 
-    A share is undefined where the ceiling is no better than the reference, in the sample or in a draw; with a tenth of the draws or more
-    without one there is no interval.
+    A share has no meaning where the way is as good as none: it is given where the interval of (ceiling - reference) lies above 0. Draws in
+    which the ceiling is no higher have no share; they are counted, and left out of its interval.
 
     Args:
         ranked: Models, the reference and the ceiling among them, as `rank_models` returns them.
@@ -52,14 +52,26 @@ def ceiling_shares(ranked: RankedModels, reference: str, ceiling: str) -> pd.Dat
         ceiling: Label of the other animal's wiring.
 
     Returns:
-        model, metric, estimate, low, high, share, share_low, share_high; a row a model and metric.
+        model, metric, estimate, low, high, share, share_low, share_high, n_without (draws without a share), note (why there is none, in
+        words); a row a model and metric.
     """
     rows = []
     for model, found in ranked.items():
         for metric, value in found.items():
             gain, way = value - ranked[reference][metric], ranked[ceiling][metric] - ranked[reference][metric]
-            share = gain.estimate / way.estimate if way.estimate > 0 else np.nan
+            note = _no_way(way, reference, ceiling)
             draws = np.divide(gain.replicates, way.replicates, out=np.full_like(way.replicates, np.nan), where=way.replicates > 0)
-            interval = percentile_interval(draws, gain.degrees) if np.isfinite(share) else (np.nan, np.nan)
-            rows.append((model, metric, value.estimate, *value.interval(), share, *interval))
-    return pd.DataFrame(rows, columns=["model", "metric", "estimate", "low", "high", "share", "share_low", "share_high"])
+            share = (np.nan, np.nan, np.nan) if note else (gain.estimate / way.estimate, *percentile_interval(draws, gain.degrees))
+            rows.append((model, metric, value.estimate, *value.interval(), *share, int(np.isnan(draws).sum()), note))
+    columns = ["model", "metric", "estimate", "low", "high", "share", "share_low", "share_high", "n_without", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _no_way(way: Resampled, reference: str, ceiling: str) -> str:
+    """Why there is no share of the way; empty where the ceiling is above the reference beyond its interval."""
+    low, high = way.interval()
+    if np.isnan(low):
+        return f"no share of the way: whether {ceiling} is above {reference} cannot be told, for axons are too few for an interval"
+    if low > 0:
+        return ""
+    return f"no share of the way: {ceiling} minus {reference} is {way.estimate:+.3f} [{low:+.3f}, {high:+.3f}], not above 0"

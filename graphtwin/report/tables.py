@@ -233,9 +233,24 @@ def ceilings(table: pd.DataFrame | None) -> list[TaskTable]:
             f"{HELD_OUT['axon']}{where}, neurons with a synapse in {animal} (n = {int(first['n']):,}, {int(first['n_connected']):,} "
             f"connected; intervals resample {int(first['n_axons']):,} axons)"
         )
+        title = "; ".join([title, *_without_share(rows)])
         words = f"Ceiling: from {first['reference']} alone to the wiring of {animal}"
         found.append(TaskTable("ceiling", words, columns, [Group("axon", str(first["subset"]), title, cells)]))
     return found
+
+
+def _without_share(rows: pd.DataFrame) -> list[str]:
+    """Why a metric has no share of the way, and how many draws of axons are left out of the interval of one that has."""
+    said = []
+    for metric, first in rows.drop_duplicates("metric").set_index("metric").iterrows():
+        name = METRICS[str(metric)]
+        if first["note"]:
+            said.append(f"{name}: {first['note']}")
+        elif first["n_without"]:
+            said.append(
+                f"{name}: {int(first['n_without']):,} of {int(first['n_draws']):,} draws, in which the ceiling is no higher, left out"
+            )
+    return said
 
 
 def _ceiling_cells(rows: pd.DataFrame) -> list[Cell]:

@@ -44,12 +44,38 @@ def test_models_and_ceiling_are_resampled_together(shares):
     assert table.loc[("copy", "auc"), "low"] < table.loc[("copy", "auc"), "high"]
 
 
-def test_there_is_no_share_of_the_way_to_a_ceiling_that_is_no_higher():
-    rng = np.random.default_rng(0)
-    connected, axon = rng.random(600) < 0.3, np.repeat(np.arange(20), 30)
-    scores = {"exposure": connected + rng.normal(size=600), "ceiling": rng.normal(size=600)}
-    table = ceiling_shares(rank_models(connected, scores, axon, np.zeros(600, np.int64), DESIGN), "exposure", "ceiling")
+def shares_of(gain: float, n_axons: int = 12, apart: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    """Shares of the way where the ceiling tells more than exposure by `gain`; `apart` is the noise that each has of its own."""
+    rng = np.random.default_rng(seed)
+    connected, axon = rng.random(30 * n_axons) < 0.3, np.repeat(np.arange(n_axons), 30)
+    noise, *own = rng.normal(size=(4, len(axon)))
+    told = zip(("exposure", "ceiling", "model"), (1.0, 1.0 + gain, 1.2), own, strict=True)
+    scores = {name: tells * connected + (1 - apart) * noise + apart * of_it for name, tells, of_it in told}
+    ranked = rank_models(connected, scores, axon, np.zeros(len(axon), np.int64), DESIGN)
+    return ceiling_shares(ranked, "exposure", "ceiling").set_index(["model", "metric"])
+
+
+@pytest.mark.parametrize(("gain", "apart"), [(-0.5, 0.0), (0.0, 0.0), (0.05, 1.0)])
+def test_there_is_no_share_of_the_way_to_a_ceiling_that_is_not_above_exposure_beyond_its_interval(gain, apart):
+    """A way as good as none would make a share of hundreds, of either sign."""
+    table = shares_of(gain, apart=apart)
     assert table[["share", "share_low", "share_high"]].isna().all(axis=None)
+    number = r"[+-]0\.\d{3}"
+    assert table["note"].str.match(rf"no share of the way: ceiling minus exposure is {number} \[{number}, {number}\], not above 0").all()
+
+
+def test_there_is_no_share_where_axons_are_too_few_to_tell_the_ceiling_from_exposure():
+    table = shares_of(2.0, n_axons=4)
+    assert table["share"].isna().all()
+    assert table["note"].str.endswith("cannot be told, for axons are too few for an interval").all()
+
+
+def test_draws_without_a_share_are_counted():
+    """The interval of the way ends just above 0, so that in a few draws the ceiling is below exposure."""
+    found = shares_of(0.5, apart=1.0, seed=35).loc[("model", "auc")]
+    assert found["note"] == ""
+    assert 0 < found["n_without"] <= 0.025 * DESIGN.n_replicates
+    assert np.isfinite(found[["share", "share_low", "share_high"]].astype(float)).all()
 
 
 def test_the_headline_is_of_pairs_within_exposure_where_they_are_scored():

@@ -12,6 +12,7 @@ from graphtwin.graph.runs import GRAPH_MODEL, Study
 from graphtwin.graph.settings import Settings
 from graphtwin.pipeline.graph.ceiling_scores import ceiling_table, ceiling_verdicts
 from graphtwin.pipeline.graph.held_out_scores import within
+from graphtwin.report.tables import ceilings
 
 N = 24
 
@@ -72,6 +73,19 @@ def test_the_verdict_says_ceiling_exposure_and_the_share_of_the_way(pairs, study
     assert "exposure alone with 0." in verdict.sentence
     assert f"Of the way from the one to the other: {GRAPH_MODEL} " in verdict.sentence
     assert ceiling_verdicts(ceiling_table(with_ceiling(study.cortex.neurons, study.cortex.ceiling.head(0)), pairs)) == []
+
+
+def test_the_verdict_and_the_table_say_why_there_is_no_share_of_the_way(pairs, study):
+    """A sister whose synapses are dealt at random is no ceiling."""
+    rng = np.random.default_rng(3)
+    wiring = study.cortex.ceiling.assign(post_nucleus_id=rng.permutation(study.cortex.ceiling["post_nucleus_id"].to_numpy()))
+    wiring = wiring[wiring["pre_nucleus_id"] != wiring["post_nucleus_id"]].drop_duplicates(["pre_nucleus_id", "post_nucleus_id"])
+    table = ceiling_table(with_ceiling(study.cortex.neurons, wiring), pairs)
+    (verdict,) = ceiling_verdicts(table)
+    assert "There is no share of the way: wiring of sister minus exposure is -0." in verdict.sentence
+    assert "Of the way from the one to the other" not in verdict.sentence
+    (shown,) = ceilings(table)
+    assert "AUC: no share of the way: wiring of sister minus exposure is -0." in shown.groups[0].title
 
 
 def test_a_source_whose_synapses_all_lie_at_exposure_zero_has_no_pairs_within(pairs):

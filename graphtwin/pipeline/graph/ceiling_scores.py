@@ -12,8 +12,9 @@ from graphtwin.pipeline.graph.held_out_scores import model_columns, within
 from graphtwin.pipeline.graph.pair_jobs import EXPOSURE
 from graphtwin.schema import PAIR_KEY
 
-COLUMNS = ["animal", "reference", "subset", "model", "metric", "estimate", "low", "high", "share", "share_low", "share_high"]
-COUNTS = ["n", "n_connected", "n_axons"]
+OF_SHARE = ["share", "share_low", "share_high", "n_without", "note"]
+COLUMNS = ["animal", "reference", "subset", "model", "metric", "estimate", "low", "high", *OF_SHARE]
+COUNTS = ["n", "n_connected", "n_axons", "n_draws"]
 TOLD = (GRAPH_MODEL, NO_FUNCTION, "boosting")  # models that the sentence names
 
 
@@ -59,7 +60,7 @@ def _of_animal(study: Study, pairs: pd.DataFrame, animal: str, wiring: pd.DataFr
     axon = part["pre_nucleus_id"].to_numpy(np.int64)
     ranked = rank_models(part["connected"].to_numpy(), scores, axon, part["fold"].to_numpy(np.int64), design)
     shares = ceiling_shares(ranked, reference, wiring_of(animal)).assign(animal=animal, reference=reference, subset=subset)
-    counts = dict(zip(COUNTS, (len(part), int(part["connected"].sum()), len(np.unique(axon))), strict=True))
+    counts = dict(zip(COUNTS, (len(part), int(part["connected"].sum()), len(np.unique(axon)), design.n_replicates), strict=True))
     return shares[COLUMNS].assign(**counts)
 
 
@@ -92,11 +93,18 @@ def _verdict(rows: pd.DataFrame, animal: str) -> Verdict:
         f"connectivity: the wiring of {animal} ranks the same pairs{where} with an AUC of {_interval(ceiling)}, {first['reference']} alone "
         f"with {_interval(rows.loc[first['reference']])} ({first['n']:,} pairs of {first['n_axons']:,} axons)."
     )
-    if not np.isfinite(ceiling["share"]):
-        return Verdict("connectivity", None, "measured", None, f"{text} It is no ceiling: the other animal tells no more.", "axon", "auc")
+    if ceiling["note"]:
+        return Verdict("connectivity", None, "measured", None, f"{text} There is {ceiling['note']}.", "axon", "auc")
     told = [f"{model} {_share(rows.loc[model])}" for model in TOLD if model in rows.index]
-    text += f" Of the way from the one to the other: {', '.join(told)}."
+    text += f" Of the way from the one to the other: {', '.join(told)}.{_left_out(ceiling)}"
     return Verdict("connectivity", None, "measured", None, text, "axon", "auc", wiring_of(animal), first["reference"])
+
+
+def _left_out(row: pd.Series) -> str:
+    """A sentence on draws of axons without a share; empty where every draw has one."""
+    if not row["n_without"]:
+        return ""
+    return f" In {row['n_without']:,} of {row['n_draws']:,} draws of axons the ceiling is no higher: they have no share and are left out."
 
 
 def _interval(row: pd.Series) -> str:
