@@ -9,6 +9,7 @@ from graphtwin.graph.runs.study import Study, make_study
 from graphtwin.graph.settings import Settings
 from graphtwin.pipeline.graph import main_job as run
 from graphtwin.schema import UNIT_KEY
+from graphtwin.wiring.questions import Exposed
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def test_both_comparisons_of_a_run_are_given_these_units(study: Study, tmp_path,
         asked["matched"] = units
         return pd.DataFrame(), pd.DataFrame()
 
-    def conditional(cortex: Cortex, units: pd.DataFrame, seed: int) -> pd.DataFrame:
+    def conditional(cortex: Cortex, units: pd.DataFrame, seed: int, exposures: dict[int, Exposed]) -> pd.DataFrame:
         asked["conditional"] = units
         return pd.DataFrame()
 

@@ -11,6 +11,8 @@ import pytest
 
 import graphtwin
 from graphtwin.graph.runs import best_models, predict_pairs
+from graphtwin.report.figures import wiring_figures
+from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import write_run
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import SMALL, few_trees, planted_export
@@ -65,6 +67,18 @@ def test_synapses_without_exposure_and_axons_that_were_not_measured_are_counted(
     assert zero + unknown == linked["n_dropped"]
     assert zero <= 10
     assert unknown > 0
+
+
+def test_like_to_like_is_within_exposure(exposed):
+    slopes = pd.read_parquet(exposed / "conditional_like_to_like.parquet")
+    assert (slopes["within"] == "contact area").all()
+    table = pd.read_parquet(exposed / "tables" / "exposure.parquet")
+    assert slopes["n_pairs"].max() <= len(table)
+    (said,) = [row["sentence"] for row in json.loads((exposed / "verdicts.json").read_text()) if row["task"] == "like_to_like"]
+    assert said.startswith("like-to-like within exposure (contact area): ")
+    page = write_run(exposed).read_text(encoding="utf-8")
+    assert "The cells are those that it could have reached (contact area above 0)" in page
+    assert "signal correlation" in wiring_figures.draw_conditional(RunFolder.open(exposed)).svg.lower()
 
 
 def test_the_ceiling_is_a_table_a_verdict_and_on_the_page(exposed):

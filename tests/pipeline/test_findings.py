@@ -80,7 +80,7 @@ def slopes(*p: tuple[float, float, float]) -> pd.DataFrame:
     robust = robust.assign(estimate=0.4, low=np.where(robust["p"] <= 0.05, 0.1, -0.1), high=0.8)
     robust = robust.assign(rate_ratio=1.2, rate_ratio_low=1.05, rate_ratio_high=1.4)
     table = pd.concat([robust, robust.assign(model="with geometry", p_spatial=np.nan, p_adj=np.nan, p_null=0.3)])
-    return table.assign(similarity="signal_correlation", materialization=[*range(1, len(p) + 1)] * 2).reset_index(drop=True)
+    return table.assign(similarity="signal_correlation", within="", materialization=[*range(1, len(p) + 1)] * 2).reset_index(drop=True)
 
 
 def test_like_to_like_is_claimed_where_interval_spatial_null_and_correction_agree():
@@ -89,6 +89,15 @@ def test_like_to_like_is_claimed_where_interval_spatial_null_and_correction_agre
     assert "multiplies the rate of connection by 1.20 [1.05, 1.40] in 1" in found.sentence
     assert "in 2: equally smooth function would do as much (spatial null, p = 0.3)" in found.sentence
     assert "within scan and layer, p: signal_correlation at 1 0.3, signal_correlation at 2 0.3" in found.sentence
+
+
+def test_like_to_like_says_within_which_exposure_it_is():
+    table = slopes((0.001, 0.01, 0.02), (0.001, 0.3, 0.6))
+    assert wiring_verdict(table)[0].sentence.startswith("like-to-like: With")
+    table["within"] = "contact area"
+    assert wiring_verdict(table)[0].sentence.startswith("like-to-like within exposure (contact area): With")
+    table.loc[table["materialization"] == 2, "within"] = ""
+    assert wiring_verdict(table)[0].sentence.startswith("like-to-like within exposure (contact area), and over all pairs at 2: With")
 
 
 @pytest.mark.parametrize("p", [(0.2, 0.01, 0.3), (0.01, 0.2, 0.3), (0.03, 0.03, 0.06)])

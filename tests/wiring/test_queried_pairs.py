@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.wiring.questions.queried_pairs import GEOMETRY, queried_pairs, slopes_of
+from graphtwin.wiring.questions.queried_pairs import GEOMETRY, Exposed, queried_pairs, slopes_of
 from tests.wiring.test_like_to_like import planted
 
 pytestmark = pytest.mark.slow
@@ -59,6 +59,28 @@ def test_the_robust_slope_finds_the_rule_too_and_holds_more_of_the_geometry():
     assert abs(robust["estimate"] - held["estimate"]) < 2 * held["se"]
     assert robust["rate_ratio_low"] == pytest.approx(np.exp(robust["low"] * robust["sd"]))
     assert held["rate_ratio_low"] == pytest.approx(np.exp(held["low"] * held["sd"]))
+
+
+def test_similarity_that_decides_who_meets_is_no_rule_within_exposure():
+    """Axons come near cells that are like them, and connect to those whom they meet as much as they meet them."""
+    pairs, posts, neurons, measure = planted(0.0, 3, n_axons=80, n_posts=150, gradient=0.0)
+    row = pd.Series(range(len(measure.nucleus_id)), index=measure.nucleus_id)
+
+    def of(pre, post):
+        like = measure.likeness(row[pre].to_numpy(), row[post].to_numpy())
+        return np.where((pre * 7 + post) % 3 > 0, np.exp(3 * like), 0.0)  # a third never meet
+
+    rng, axons = np.random.default_rng(0), np.unique(pairs["pre_nucleus_id"])
+    pre, post = np.repeat(axons, len(posts)), np.tile(posts, len(axons))
+    made = pd.DataFrame({"pre_nucleus_id": pre, "post_nucleus_id": post})[rng.random(len(pre)) < 0.1 * of(pre, post)]
+    everywhere = slopes_of(queried_pairs(made, posts, neurons, measure), measure, neurons, 0, 9).set_index("model")
+    met = queried_pairs(made, posts, neurons, measure, Exposed("contact area", of))
+    within = slopes_of(met, measure, neurons, 0, 9).set_index("model")
+    assert len(met) < 0.7 * len(pre)
+    np.testing.assert_allclose(met["l_d_um"], of(met["pre_nucleus_id"].to_numpy(), met["post_nucleus_id"].to_numpy()))
+    for model in ("alone", "with geometry", "robust"):
+        assert everywhere.loc[model, "low"] > 2
+        assert within.loc[model, "low"] < 0 < within.loc[model, "high"]
 
 
 def test_function_that_is_one_gradient_through_the_tissue_is_no_proof_of_a_rule():

@@ -141,6 +141,15 @@ class Study:
             return {self.materialization: within_reach(self.inputs, self.settings.reach_um)}
         return pair_exposures(self.inputs, self.cortex.exposure)
 
+    def exposure_of(
+        self, materialization: int, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]
+    ) -> Float[np.ndarray, " pairs"]:
+        """Exposure of pairs of nucleus ids in a materialization that has exposures; NaN where it was not measured."""
+        rows = self.inputs.rows(pre), self.inputs.rows(post)
+        known, found = (rows[0] >= 0) & (rows[1] >= 0), np.full(len(pre), np.nan)
+        found[known] = self.exposures[materialization].of(rows[0][known], rows[1][known])
+        return found
+
     @cached_property
     def graph(self) -> CorticalGraph:
         """Functional neighbours, synapses and queried cells of these neurons; every relation that a fit reads comes from here."""

@@ -131,5 +131,9 @@ def wiring_verdict(slopes: pd.DataFrame) -> list[Verdict]:
     said += [f"{unknown} could not be permuted"] if unknown else []
     permuted = f"Permuting the targets' function within scan and layer, p: {', '.join(said)}."
     tested = bool(np.isfinite(fitted["p_spatial"]).any())
+    measures = [str(name) for name in dict.fromkeys(slopes["within"]) if name]
+    where = f" within exposure ({', '.join(measures)})" if measures else ""
+    everywhere = slopes.loc[slopes["within"] == "", "materialization"].unique()
+    where += f", and over all pairs at {', '.join(map(str, everywhere))}" if measures and len(everywhere) else ""
     finding: Finding = "adds" if any(entry["claimed"] for entry in entries) else "unclear" if tested else "untested"
-    return [Verdict("like_to_like", None, finding, None, f"like-to-like: {sentence(entries, 'the rate of connection')} {permuted}")]
+    return [Verdict("like_to_like", None, finding, None, f"like-to-like{where}: {sentence(entries, 'the rate of connection')} {permuted}")]

@@ -43,7 +43,7 @@ from graphtwin.tuning import (
     scan_leakage,
 )
 from graphtwin.wiring.pairs import tuning_measures
-from graphtwin.wiring.questions import compare_with_matched, conditional_like_to_like
+from graphtwin.wiring.questions import Exposed, compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
 MATCHED, CONDITIONAL = JobKey("like_to_like"), JobKey("conditional_like_to_like")
@@ -200,8 +200,9 @@ def matched_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
 
 
 def conditional_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
-    """Slopes of who connects on similarity, given every axon's number of partners."""
-    return conditional_like_to_like(study.cortex, study.units, study.settings.seed)
+    """Slopes of who connects on similarity, given every axon's number of partners; within exposure where there is one."""
+    exposures = {version: Exposed(found.measure, partial(study.exposure_of, version)) for version, found in study.exposures.items()}
+    return conditional_like_to_like(study.cortex, study.units, study.settings.seed, exposures)
 
 
 def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -> None:

@@ -52,9 +52,16 @@ def draw_conditional(run: RunFolder) -> Block:
     clear = int(((alone["low"] > 0) | (alone["high"] < 0)).sum())
     left = f"the robust slope, with the p of equally smooth function, is {join_words(said)}" if said else "there is no robust slope"
     sentence = f"Alone, {clear} of {len(alone)} slopes have an interval without 0; with distance and offsets held fixed {left}."
+    bounds = [str(name) for name in dict.fromkeys(table["within"]) if name]
+    reached = (
+        f"The cells are those that it could have reached ({join_words(bounds)} above 0), and synapses are expected in proportion; "
+        f"distance, difference in {run.axes()[1]} and their squares are held besides (with geometry)"
+        if bounds
+        else "No exposure says which cells it could have reached: "
+        f"distance, difference in {run.axes()[1]} and their squares stand in (with geometry)"
+    )
     caption = (
-        "Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. Without L_d nobody knows "
-        f"which cells it could have reached: distance, difference in {run.axes()[1]} and their squares stand in (with geometry), or "
+        f"Conditional Poisson regression: which queried cells got an axon's synapses, given how many it made. {reached}, or "
         "splines of distance and of the offsets along and between the axes (robust). 95 % intervals clustered by axon, of the robust slope "
         f"with what axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons. The p of "
         "equally smooth function is too small where function is organised in layers: there the interval is what protects a claim."

@@ -1,18 +1,22 @@
-"""Like-to-like on pairs whose proximity is unknown: choices among queried cells, with the geometry between somata in place of L_d.
+"""Like-to-like within a run: choices among queried cells that an axon could have met, or among all with the geometry between somata held.
 
-Without L_d nobody knows which cells an axon could have reached. Distance, depth difference and their squares stand in for it, and splines
-of distance and offsets in the robust slope, so that a slope here mixes who comes close with who of those connects: what remains of
-similarity is an upper bound for the synaptic scale.
+Where an exposure is known, the choices are the pairs above 0, and synapses are expected in proportion to it. Without one nobody knows which
+cells an axon could have reached. Distance, depth difference and their squares stand in for it, and splines of distance and offsets in the
+robust slope, so that a slope then mixes who comes close with who of those connects: what remains of similarity is an upper bound for the
+synaptic scale.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from graphtwin.cortex import Cortex
-from graphtwin.schema import POSITION
+from graphtwin.schema import PAIR_KEY, POSITION
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.nulls import permute_neurons
 from graphtwin.wiring.pairs import CandidateSet, Measure, candidates, outcome_of, tuning_measures
@@ -27,18 +31,38 @@ COLUMNS = ["similarity", "model", "estimate", "se", "t", "df", "p", "low", "high
 COLUMNS += ["p_null", "p_spatial", "geometry", "n_pairs", "n_axons", "note"]
 
 
-def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], neurons: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """Observed axons x queried cells for which the measure and both positions are known.
+@dataclass(frozen=True)
+class Exposed:
+    """What bounds who can connect in a materialization.
+
+    Attributes:
+        measure: Quantity that was measured, such as "contact area".
+        of: Function from the nucleus ids of axons and cells to the exposure of each pair; NaN where it was not measured.
+    """
+
+    measure: str
+    of: Callable[[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]], Float[np.ndarray, " pairs"]]
+
+
+def queried_pairs(
+    pairs: pd.DataFrame,
+    queried_post: Int[np.ndarray, " posts"],
+    neurons: pd.DataFrame,
+    measure: Measure,
+    exposed: Exposed | None = None,
+) -> pd.DataFrame:
+    """Observed axons x queried cells for which the measure and both positions are known, within exposure where there is one.
 
     Args:
         pairs: Observed pairs of one materialization: pre_nucleus_id, post_nucleus_id.
         queried_post: Cells whose inputs were looked for in that materialization.
         neurons: The cortex's neurons.
         measure: Measure of the cells' likeness; its name becomes that of a column.
+        exposed: What bounds who can connect; None where that is not known.
 
     Returns:
-        pre_nucleus_id, post_nucleus_id, n_synapses (1 where connected: their number is not known), l_d_um (1: unknown and alike for
-        all), the measure and the columns of `GEOMETRY`.
+        pre_nucleus_id, post_nucleus_id, n_synapses (1 where connected: their number is not known), l_d_um (the exposure, above 0, in its
+        own unit; 1 for all where there is none), the measure and the columns of `GEOMETRY`.
     """
     place = neurons.set_index("nucleus_id")[POSITION].reindex(measure.nucleus_id).to_numpy(np.float64)
     placed = np.isfinite(place).all(axis=1)
@@ -55,7 +79,11 @@ def queried_pairs(pairs: pd.DataFrame, queried_post: Int[np.ndarray, " posts"], 
     columns |= {"l_d_um": np.ones(len(pre)), measure.name: measure.likeness(pre, post).astype(np.float64)}
     columns |= dict(zip(GEOMETRY, (distance, distance**2, depth, depth**2), strict=True))
     frame = pd.DataFrame(columns)
-    return frame[(pre != post) & frame[measure.name].notna().to_numpy()]
+    frame = frame[(pre != post) & frame[measure.name].notna().to_numpy()]
+    if exposed is None:
+        return frame
+    frame = frame.assign(l_d_um=exposed.of(*(frame[name].to_numpy(np.int64) for name in PAIR_KEY)))
+    return frame[frame["l_d_um"] > 0]
 
 
 def _with_geometry(pairs: pd.DataFrame, measure: Measure, seed: int, n_replicates: int) -> pd.DataFrame:
@@ -95,10 +123,12 @@ def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed
 
 def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -> CandidateSet:
     """Each axon's choices among the queried cells."""
-    return candidates(pairs, [similarity, *(GEOMETRY if with_geometry else ())], exposure=None)
+    return candidates(pairs, [similarity, *(GEOMETRY if with_geometry else ())])
 
 
-def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_replicates: int = N_REPLICATES) -> pd.DataFrame:
+def conditional_like_to_like(
+    cortex: Cortex, units: pd.DataFrame, seed: int, exposures: Mapping[int, Exposed] | None = None, n_replicates: int = N_REPLICATES
+) -> pd.DataFrame:
     """`slopes_of` both measures of tuning in every materialization.
 
     `p_adj` is Holm's over the rows of a model, that of robust slopes of the larger of p and p_spatial; `q` the false discovery rate.
@@ -107,21 +137,26 @@ def conditional_like_to_like(cortex: Cortex, units: pd.DataFrame, seed: int, n_r
         cortex: The joined tables.
         units: The unit that speaks for each nucleus, with its responses.
         seed: Seed of the null.
+        exposures: What bounds who can connect, by materialization, where it is known.
         n_replicates: Number of replicates of the null.
 
     Returns:
-        materialization, the columns of `slopes_of`, p_adj and q; no rows for a measure with fewer than 5 axons.
+        materialization, within (the measure of the exposure within which pairs are compared, empty where that is all pairs), the columns of
+        `slopes_of`, p_adj and q; no rows for a measure with fewer than 5 axons.
     """
     frames = []
     for materialization, made in cortex.synapses.groupby("materialization", sort=True):
         asked = cortex.queried.query("materialization == @materialization and side == 'post'")["nucleus_id"].to_numpy(np.int64)
+        exposed = (exposures or {}).get(int(materialization))
+        told = {"materialization": materialization, "within": "" if exposed is None else exposed.measure}
         for measure in tuning_measures(units, cortex.neurons, cortex.function):
-            pairs = queried_pairs(made, asked, cortex.neurons, measure)
+            pairs = queried_pairs(made, asked, cortex.neurons, measure, exposed)
             if pairs.loc[pairs["n_synapses"] > 0, "pre_nucleus_id"].nunique() >= MIN_AXONS:
-                frames.append(slopes_of(pairs, measure, cortex.neurons, seed, n_replicates).assign(materialization=materialization))
+                frames.append(slopes_of(pairs, measure, cortex.neurons, seed, n_replicates).assign(**told))
     if not frames:
         return pd.DataFrame()
     table = pd.concat(frames, ignore_index=True)
     robust = table["model"] == ROBUST
     table = pd.concat([adjusted(table[~robust], ("model",)), agreed(table[robust])]).sort_index()
-    return table[["materialization", *(name for name in table if name != "materialization")]]
+    first = ["materialization", "within"]
+    return table[[*first, *(name for name in table if name not in first)]]
