@@ -144,10 +144,11 @@ def asked_pairs(config: LikeToLikeConfig, answer: Answer) -> tuple[pd.DataFrame,
 
     Args:
         config: The question, with one similarity.
-        answer: Where the funnel and what a reader must be told are kept.
+        answer: Where the funnel, the exposure and what a reader must be told are kept.
     """
     (name,) = config.similarity
     pairs, neurons = _read_pairs(config), _read_neurons(config, answer)
+    answer.exposure = EXPOSURES[pairs.attrs.get("exposure", L_D.column)]
     pairs = _with_neurons(pairs, neurons, config, _monitor(neurons, config, answer))
     return _included(pairs, neurons, name, config, answer), neurons
 

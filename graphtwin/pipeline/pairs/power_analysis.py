@@ -83,11 +83,14 @@ def _design(config: PowerConfig) -> tuple[Design, Answer]:
     asked = LikeToLikeConfig(
         pairs=config.pairs, neurons=config.neurons, similarity=(config.similarity,), by="none", inclusion=config.inclusion
     )
-    pairs, neurons = asked_pairs(asked, answer)
+    try:
+        pairs, neurons = asked_pairs(asked, answer)
+    except ValueError as reason:
+        raise type(reason)(answer.exposure.said(str(reason))) from reason
     try:
         design, notes = design_of(pairs, config.similarity, places_of(neurons), config.seed)
     except ValueError as reason:
-        raise ValueError(f"{config.pairs}: {reason}") from reason
+        raise ValueError(f"{config.pairs}: {answer.exposure.said(str(reason))}") from reason
     answer.notes += notes
     return design, answer
 
@@ -173,7 +176,8 @@ def _of_estimates(power: pd.DataFrame) -> list[str]:
 
 def _write(answer: Answer, design: Design, config: PowerConfig, out: Path) -> None:
     """Tables as Parquet and CSV, the design and notes as JSON, with provenance."""
-    for name, frame in answer.frames().items():
+    put = answer.exposure.put
+    for name, frame in ((name, put(frame)) for name, frame in answer.frames().items()):
         artifacts.write_parquet(frame, out / f"{name}.parquet")
         artifacts.write_table(frame, out / f"{name}.csv")
     shape = float(design.total_shape.mean())
@@ -182,7 +186,8 @@ def _write(answer: Answer, design: Design, config: PowerConfig, out: Path) -> No
     told |= {"total_shape": shape if np.isfinite(shape) else None, "clustering": asdict(design.clustering)}
     told |= {"positions_known": design.axon_um is not None, "distance_planted": bool(design.held.any())}
     artifacts.write_json(told, out / "design.json")
-    artifacts.write_json({"notes": answer.notes, "scales": answer.rule, "rule": " ".join(answer.rule)}, out / "notes.json")
+    artifacts.write_json(put({"notes": answer.notes, "scales": answer.rule, "rule": " ".join(answer.rule)}), out / "notes.json")
     inputs = {str(path): artifacts.sha256(path) for path in (config.pairs, config.neurons) if path is not None}
     question: dict[str, Any] = json.loads(config.model_dump_json())
-    artifacts.write_json(artifacts.provenance(config.seed, inputs) | {"question": question}, out / "provenance.json")
+    told = {"question": question, "exposure": answer.exposure.column}
+    artifacts.write_json(artifacts.provenance(config.seed, inputs) | told, out / "provenance.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from graphtwin.report.figures import power_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
 from graphtwin.report.words import number_text, per_cent
+from graphtwin.sources.formats import EXPOSURES, L_D
 
 TEMPLATE = "power.html.j2"
 
@@ -27,7 +29,8 @@ def write_power(folder: Path) -> Path:
         The path of the report.
     """
     run = RunFolder.open(folder)
-    return write_text(render_power(run), run.path / "report.html")
+    names = EXPOSURES[(run.json("provenance") or {}).get("exposure", L_D.column)]
+    return write_text(names.said(render_power(replace(run, exposure=names))), run.path / "report.html")
 
 
 def render_power(run: RunFolder) -> str:
