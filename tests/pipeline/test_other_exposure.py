@@ -98,6 +98,9 @@ def test_contacts_that_stand_once_make_a_pair_table_in_both_directions(tmp_path)
     out = tmp_path / "pairs.csv"
     result = CliRunner().invoke(app, [*words, "--neurons", str(tmp_path / "neurons.csv"), "--out", str(out)])
     assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "neurons.csv: no column tells the function of neurons" in said
+    assert "give it --function or --embeddings" in said
     table = pd.read_csv(out).set_index(["pre_nucleus_id", "post_nucleus_id"])
     assert "l_d_um" not in table
     area = {pair: value for pair, value in table["contact_area_um2"].items() if value}

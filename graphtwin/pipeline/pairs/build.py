@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from graphtwin import artifacts, schema
 from graphtwin.cortex import Funnel
 from graphtwin.sources.formats import EXPOSURES, L_D
 from graphtwin.sources.loaders import ROOT_KEY, read_connections, read_neurons, read_proximities
+from graphtwin.tuning import SIMILARITIES
 from graphtwin.wiring.pairs import build_pairs
 
 CAVE = {"target_id": "nucleus_id", "pt_root_id": "root_id", "status_axon": "axon_status"}
 # Columns of the table that speak of cells; besides these a row may speak of a unit.
 OF_CELLS = ("root_id", "brain_area", "hva", "layer", "axon_status", *schema.POSITION)
 SIDES = {"pre": "queried_pre", "post": "queried_post"}
+log = logging.getLogger("graphtwin")
 FARTHEST_UM = 1e5  # um beyond which a position must be in nm: no cell of a volume lies farther from its corner
 
 
@@ -38,7 +41,8 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, for
     artifacts.require_new(made, (".json",), force)
     funnel = Funnel("pairs")
     with tqdm(total=4, desc="pairs", unit="step", delay=2) as bar:
-        cells = _read_cells(neurons, funnel)
+        table = read_neurons(neurons)
+        cells = _cells(table, neurons, funnel)
         bar.update()
         connections = read_connections(synapses)
         _count_sizes(connections, synapses, funnel)
@@ -56,12 +60,22 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, for
     artifacts.write_table(pairs.rename(columns={L_D.column: names.column}), out)
     inputs = {str(path): artifacts.sha256(path) for path in (synapses, proximities, neurons)}
     artifacts.write_json(artifacts.provenance(0, inputs) | {"funnel": steps.to_dict("records")}, made)
+    _tell_of_function(table, neurons)
     return steps
 
 
-def _read_cells(path: Path, funnel: Funnel) -> pd.DataFrame:
+def _tell_of_function(table: pd.DataFrame, path: Path) -> None:
+    """Say where the neuron table has nothing that a similarity of pairs is computed from."""
+    columns = sorted({similarity.column for similarity in SIMILARITIES.values()})
+    if not any(name in table for name in columns):
+        log.warning(
+            "%s: no column tells the function of neurons (%s), so that the pairs have no similarity. For graphtwin like-to-like, give it "
+            "--function or --embeddings, or add a similarity to the pair table.", path, ", ".join(columns),
+        )  # fmt: skip
+
+
+def _cells(table: pd.DataFrame, path: Path, funnel: Funnel) -> pd.DataFrame:
     """One row a nucleus of what the table says of cells, in um; a file of units may repeat it."""
-    table = read_neurons(path)
     table = table.rename(columns={theirs: ours for theirs, ours in CAVE.items() if ours not in table})
     lacking = [name for name in SIDES.values() if name not in table]
     if lacking:
