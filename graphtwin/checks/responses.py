@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from graphtwin.checks.digest import Digest
 from graphtwin.checks.finding import Finding, some
 from graphtwin.checks.tiers import REFERENCE, compared, drawn_ratios, spread_of
+from graphtwin.execute import rng_for
 
 SAME_KIND, OTHER_KIND = 1.7, 4.0  # largest ratio of scales that stimuli of the same kind, and of another kind, are let pass with
 CHANCE = 1e-6  # probability, over all units, below which silence is no chance
@@ -17,6 +18,7 @@ CHANCE = 1e-6  # probability, over all units, below which silence is no chance
 INDEPENDENT_HZ = 7.0
 SHARED_GAIN = 0.3  # share of the units that are counted as independent of each other when all are silent at once
 EVEN_SPREAD = 0.4  # ratio of the units' spread of scales between tiers below which one of both was divided unit by unit
+FEW_DRAWS = 20  # draws of trials whose median spread of scales is compared with a tier's
 MANY_FRAMES = 20  # active frames of the units that fire least, from which a unit without any is another thing than a rare one
 
 
@@ -33,7 +35,11 @@ def units_of_tiers(of: Digest) -> list[Finding]:
         below = [float((low < -1e-3 * one[fires]).mean()) for low in lowest]
         spreads = [spread_of(np.log2(scale[fires])) for scale in (one, other)]
         shifted = min(below) < 0.05 and max(below) > 0.5
-        even = fires.sum() >= 30 and min(spreads) < EVEN_SPREAD * max(spreads)
+        # Units that were divided by their own SD in one tier alone have SDs of 1 there, and spread by chance in as few other trials.
+        by_chance = drawn_spread(of, fires, here, there)
+        even = fires.sum() >= 30 and all(
+            min(spread, spreads[1]) < EVEN_SPREAD * max(spread, spreads[1]) for spread in (spreads[0], by_chance)
+        )
         limit = np.log2(SAME_KIND if same_kind else OTHER_KIND)
         scaled = abs(ratio) > limit and abs(ratio) > 2 * chance and not _is_averaged(of, here, there, fires)
         if not (shifted or even or scaled):
@@ -53,6 +59,13 @@ def units_of_tiers(of: Digest) -> list[Finding]:
             )
         )
     return found
+
+
+def drawn_spread(of: Digest, units: Bool[np.ndarray, " units"], here: Int[np.ndarray, " here"], there: Int[np.ndarray, " there"]) -> float:
+    """Spread of the log2 of the scales of some units over draws of as many trials of the reference as a tier has; the median."""
+    rng, size = rng_for(0, "spread of scales", len(here), len(there)), min(len(here), max(2, len(there) // 2))
+    draws = [scales(of, rng.choice(there, size, replace=False))[units] for _ in range(FEW_DRAWS)]
+    return float(np.median([spread_of(np.log2(scale[scale > 0])) for scale in draws]))
 
 
 def log2_scale(of: Digest, units: Bool[np.ndarray, " units"], trials: Int[np.ndarray, " trials"]) -> float:

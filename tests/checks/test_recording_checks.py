@@ -13,6 +13,7 @@ from graphtwin.checks import Finding, check_recording
 from graphtwin.checks.finding import is_faulty
 from graphtwin.sources.formats import Recording, Trial
 from tests.checks.planted_faults import LAG, UNITS, of_clip, of_tier, recording, trials_and_table, with_responses
+from tests.twin.planted_recording import plant
 
 HELD = of_tier("oracle")
 PAIR = (of_clip("oracle 0")[1], of_clip("oracle 2")[1])
@@ -187,6 +188,24 @@ def test_shifted_trials_are_named_with_their_shift():
 def test_exchanged_trials_name_each_other():
     told = [finding for finding in found("responses of some trials exchanged") if finding.check == "responses of another trial"]
     assert f"{PAIR[0]} (fits" in told[0].where
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_graded_responses_without_noise_divided_by_their_deviation_in_training_are_in_one_unit(rectified):
+    """As a network answers: of either sign, never 0 alike, and of a deviation of exactly 1 in the tier that it was divided by."""
+    planted = plant(units=60, train=24, test=6, repeats=1, frames=90, gain=0.0)
+    potential = np.log(np.stack(planted.rates) + 0.05)
+    potential -= np.quantile(potential, 0.4, axis=(0, 1))
+    potential = np.maximum(potential, 0) if rectified else potential
+    trained = (planted.recording.trials["tier"] == "train").to_numpy()
+    potential = (potential / potential[trained].std((0, 1))).astype(np.float32)
+    blind = [replace(trial, eye_position=np.full((90, 2), np.nan)) for trial in planted.trials]
+    kept = [with_responses(trial, told) for trial, told in zip(blind, potential, strict=True)]
+    assert not is_faulty(check_recording(replace(planted.recording, open_trial=lambda row: kept[row]), quick=True))
+    gain = np.geomspace(0.1, 10, 60, dtype=np.float32)  # were the training tier alone left as it was recorded
+    apart = [with_responses(one, one.responses * gain) if there else one for one, there in zip(kept, trained, strict=True)]
+    found = check_recording(replace(planted.recording, open_trial=lambda row: apart[row]), quick=True)
+    assert "units of tiers differ" in [finding.check for finding in found]
 
 
 def test_the_quick_look_needs_no_fit_and_finds_what_sizes_show():
