@@ -89,6 +89,15 @@ def test_function_that_is_one_gradient_through_the_tissue_is_no_proof_of_a_rule(
     assert robust["p_spatial"] > 0.05  # but another gradient would have done as well
 
 
+def test_cells_in_one_plane_have_their_distance_held_and_can_be_permuted():
+    pairs, posts, neurons, measure = planted(1.5, 0, n_axons=80, n_posts=150, gradient=0.0)
+    flat = neurons.assign(depth_um=7.0)
+    held = slopes_of(queried_pairs(pairs, posts, flat, measure), measure, flat, 0, 39).set_index("model").loc["with geometry"]
+    assert held["note"] == ""
+    assert held["low"] > 0.5
+    assert held["p_null"] == 1 / 40  # the least that 39 replicates can say
+
+
 def test_where_there_is_no_robust_slope_its_reason_stands_in_its_place():
     pairs, posts, neurons, measure = planted(1.5, 0, n_axons=80, n_posts=150)
     choices = queried_pairs(pairs, posts, neurons, measure)

@@ -122,8 +122,9 @@ def slopes_of(pairs: pd.DataFrame, measure: Measure, neurons: pd.DataFrame, seed
 
 
 def queried_choices(pairs: pd.DataFrame, similarity: str, with_geometry: bool) -> CandidateSet:
-    """Each axon's choices among the queried cells."""
-    return candidates(pairs, [similarity, *(GEOMETRY if with_geometry else ())])
+    """Each axon's choices among the queried cells; geometry that is the same for all pairs, as in a plane, has nothing to hold."""
+    varying = [name for name in GEOMETRY if np.ptp(pairs[name]) > 0]
+    return candidates(pairs, [similarity, *(varying if with_geometry else ())])
 
 
 def conditional_like_to_like(
