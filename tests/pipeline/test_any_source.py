@@ -227,7 +227,21 @@ def test_brought_embeddings_without_responses_ask_nothing_of_responses(tmp_path,
     np.testing.assert_allclose(similar["feature_similarity"], cosine, atol=1e-9)
 
 
-def test_twenty_neurons_or_one_type_leave_nothing_to_score_and_it_is_said(tmp_path):
+def test_neurons_of_one_type_leave_nothing_to_tell_apart_and_the_command_says_so(tmp_path):
+    toml = retina(tmp_path / "tables")
+    file = toml.parent / "cell_types_fine.csv"
+    pd.read_csv(file)[["name", "cell_type"]].assign(cell_type="ON").to_csv(file, index=False)
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    done = CliRunner().invoke(app, ["run", "--source", str(toml), "--out", str(tmp_path / "out"), *settings])
+    assert done.exit_code == 2
+    said = " ".join(done.output.split())
+    assert "nothing can be scored" in said
+    assert "cell type: fewer than two classes have 10 functional neurons (ON 60): nothing can be told apart" in said
+    assert "position: 0 functional neurons have a known position" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_twenty_neurons_leave_nothing_to_score_and_it_is_said(tmp_path):
     toml = retina(tmp_path / "tables")
     for name in ("cell_types_fine", "function"):
         file = toml.parent / f"{name}.csv"
