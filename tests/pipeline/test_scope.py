@@ -16,6 +16,7 @@ import graphtwin
 from graphtwin.graph.data.inputs import MIN_MEMBERS
 from graphtwin.graph.model.weights import restore_neurons
 from graphtwin.graph.runs.fitted_graph import FittedGraph
+from graphtwin.graph.runs.neuron_answers import _not_learned
 from graphtwin.graph.runs.stacked_neurons import with_stacks
 from graphtwin.graph.runs.study import Study
 from graphtwin.pipeline.graph import held_out_scores as scores
@@ -135,7 +136,22 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
     assert answer[["cell_type", "layer"]].isna().all(axis=None)
     assert answer["depth_um"].between(0, 600).tolist() == [True, False]
     assert np.isnan(answer["depth_um"][1])  # a neuron that the run does not know
-    assert answer["note"].str.contains("no cell type: the run had too few labels; no layer: the run had too few labels").all()
+    assert answer["note"].str.contains("no cell type: the run had no label of it; no layer: the run had no label of it").all()
+
+
+def test_a_prediction_tells_too_few_labels_from_none(graph):
+    """Labels of one class are labels; so is a place that all neurons share."""
+    ids = graph.study.cortex.neurons["nucleus_id"].to_numpy()
+    study = labelled(labelled(graph.study, "layer", "L4"), "cell_type", np.where(ids < 3, "BC", None))
+    for axis in POSITION:
+        study = labelled(study, axis, 7.0)
+    notes = [_not_learned(study, task) for task in ("layer", "cell_type", "position")]
+    assert notes == [
+        "the run had too few labels (180 neurons, fewer than two classes of 20)",
+        "the run had too few labels (3 neurons, fewer than two classes of 20)",
+        "all neurons of the run lie at one place",
+    ]
+    assert _not_learned(labelled(study, "depth_um", np.nan), "position") == "the run had no label of it"
 
 
 def test_rare_classes_are_counted_by_name_and_number(finished):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from graphtwin.graph.data import MIN_MEMBERS
 from graphtwin.graph.runs.asked_ids import OF_NEURON, asked_nuclei
 from graphtwin.graph.runs.fitted_graph import FittedGraph, load_graph
 from graphtwin.graph.runs.model_labels import FROM_FUNCTION, FUNCTION_NETWORK, is_graph_model
@@ -174,6 +175,20 @@ def _neuron_notes(study: Study, rows: np.ndarray, usable: np.ndarray, unbounded:
         for row in np.flatnonzero(usable & unbounded):
             bar = f"no error bar of {' and '.join(_places(study))}: too few neurons were kept back from the fit to set its width"
             notes[row] = f"{notes[row]}; {bar}" if notes[row] else bar
-    absent = [task.replace("_", " ") for task in (*LABELS, "position") if task not in study.tasks]
-    lacking = [f"no {task}: the run had too few labels" for task in absent]
+    lacking = [f"no {task.replace('_', ' ')}: {_not_learned(study, task)}" for task in (*LABELS, "position") if task not in study.tasks]
     return np.array(["; ".join(filter(None, [note, *lacking])) for note in notes], dtype=object)
+
+
+def _not_learned(study: Study, task: str) -> str:
+    """Why the run learned nothing of a task: its source has no label, too few in all or of a class, or one place."""
+    asked = study.inputs.subjects
+    if task == "position":
+        known = int((study.labelled(task) & asked).sum())
+        enough, few = known >= MIN_MEMBERS, f"{known} neurons, {MIN_MEMBERS} are needed"
+    else:
+        labels = study.cortex.neurons.set_index("nucleus_id")[task].reindex(study.inputs.nucleus_id[asked])
+        known, enough = int(labels.notna().sum()), False
+        few = f"{known} neurons, fewer than two classes of {study.settings.min_members}"
+    if not known:
+        return "the run had no label of it"
+    return "all neurons of the run lie at one place" if enough else f"the run had too few labels ({few})"
