@@ -325,13 +325,14 @@ def odd_pairs(source: SourceTables) -> list[Finding]:
         own = (table.frame["pre_root_id"] == table.frame["post_root_id"]).mean()
         if own > 0.1 and len(table.frame) >= 50:
             found.append(
-                _finding(
+                Finding(
                     "synapses onto themselves",
+                    "warning",
                     f"{own:.0%} of {len(table.frame)} rows have one cell on both sides",
                     table.origin,
-                    "counted; reconstructions have some in a hundred",
-                    "the wrong column is read as the other side",
-                    "export both sides of the synapses",
+                    "counted; reconstructions have some in a hundred, and a few animals have many autapses",
+                    "they are left out of everything; if they are no autapses, the wrong column is read as the other side",
+                    "leave them in if they are autapses, else export both sides of the synapses",
                 )
             )
         queried = [other.frame["post_root_id"] for other in source.of("queried_post") if other.materialization == table.materialization]

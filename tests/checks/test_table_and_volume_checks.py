@@ -157,3 +157,15 @@ def test_a_folder_of_ours_is_held_against_what_it_was_when_it_was_written(tmp_pa
     assert [(one["check"], one["what"], one["where"]) for one in told["findings"]] == [
         ("file not as written", "changed", str(folder / "metrics.csv"))
     ]
+
+
+def test_autapses_are_a_warning_that_says_what_becomes_of_them(tables):
+    """An animal may have many; a run leaves them out, which is no fault of the table."""
+    edit(
+        tables,
+        "synapses",
+        lambda table: table.assign(pre_pt_root_id=table["pre_pt_root_id"].mask(table.index % 6 == 0, table["post_pt_root_id"])),
+    )
+    (found,) = check_tables(tables / "lab.toml")
+    assert (found.check, found.severity) == ("synapses onto themselves", "warning")
+    assert found.effect == "they are left out of everything; if they are no autapses, the wrong column is read as the other side"
