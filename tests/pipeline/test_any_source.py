@@ -247,6 +247,8 @@ def test_twenty_neurons_leave_nothing_to_score_and_it_is_said(tmp_path):
         file = toml.parent / f"{name}.csv"
         frame = pd.read_csv(file)
         frame.head(20).to_csv(file, index=False)
-    with pytest.raises(ValueError, match=r"nothing can be scored.*20 are needed.*Bring function and a label"):
+    with pytest.raises(
+        ValueError, match=r"nothing can be scored.*20 are needed.*Bring function and a label.*More axon_folds or neuron_folds hold"
+    ):
         graphtwin.run(SETTINGS, source=str(toml), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

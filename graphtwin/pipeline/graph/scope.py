@@ -82,8 +82,8 @@ def scope_of(study: Study) -> Scope:
         lacking = "; ".join(f"{task.replace('_', ' ')}: {reason}" for (task, _), reason in reasons.items() if task != "function")
         raise ValueError(
             f"nothing can be scored. connectivity cannot be scored: {no_axons}; {lacking}. Bring function and a label (cell types, layers "
-            f"or positions), or more axons{' of functional neurons' if study.has_function else ''}; or lower axon_folds, neuron_folds or "
-            "min_members."
+            f"or positions), or more axons{' of functional neurons' if study.has_function else ''}. More axon_folds or neuron_folds hold "
+            "out fewer at once, fewer leave none empty; a lower min_members lets smaller classes in."
         )
     reasons |= {("connectivity", EVERYWHERE): no_axons} if no_axons else {("connectivity", "block"): no_blocks} if no_blocks else {}
     pair_splits: tuple[connectivity.Split, ...] = () if no_axons else ("axon",) if no_blocks else ("axon", "block")
