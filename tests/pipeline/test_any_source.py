@@ -130,6 +130,17 @@ def test_what_is_not_there_is_said_everywhere_and_nothing_else_is_spoken_of(unwi
     assert unwired.json("metrics")["radial"]["skipped"] == "all functional neurons of known position lie at one place along it"
 
 
+def test_a_run_says_what_its_source_has_and_how_much_of_it_was_looked_at(unwired, wired, tmp_path):
+    has = {run: run.json("provenance")["source_has"] for run in (unwired, wired)}
+    assert has[unwired] == "function, positions, types, no wiring"
+    assert has[wired] == "positions, types, sampled wiring (some cells were looked at, or one side)"
+    for run, said in has.items():
+        assert said in run.page
+    toml = str(unwired.folder.parent / "tables" / "tables.toml")
+    with pytest.raises(ValueError, match=r"has function, positions, types, no wiring. Name the tables of another animal that was wired"):
+        graphtwin.run(SETTINGS, source=str(worm(tmp_path / "tables")), ceiling=toml, out=tmp_path / "out")
+
+
 def test_neurons_are_predicted_by_name_along_the_axes_of_the_source_and_pairs_are_refused_in_words(unwired, tmp_path):
     pd.DataFrame({"name": ["N03", " N04", "N99"]}).to_csv(tmp_path / "asked.csv", index=False)
     pd.DataFrame({"pre_name": ["N03"], "post_name": ["N04"]}).to_csv(tmp_path / "pairs.csv", index=False)

@@ -46,6 +46,7 @@ def test_function_exposure_labels_and_places_are_those_of_some_neuron():
     )
     assert offers(Table("function", 1, "made", UNITS)).function
     assert offers(Table("responses", 1, "made", UNITS)).function
+    assert not offers(Table("orientation_responses", 1, "made", UNITS)).function  # its variability alone
     assert offers(Table("exposure", 1, "made", exposure)).exposure
 
 
@@ -58,3 +59,11 @@ def test_minnie65_has_function_and_wiring_that_was_sampled():
     from graphtwin.sources import load
 
     assert load("minnie65").has == Offers(True, True, True, False, "sampled", ())
+
+
+def test_what_a_source_has_is_said_with_how_much_was_looked_at():
+    assert Offers(True, False, True, False, "none", ()).said == "function, types, no wiring"
+    one = Offers(False, True, False, True, "sampled", ("sister",)).said
+    assert one == "positions, exposure, sampled wiring (some cells were looked at, or one side), wiring of sister"
+    two = Offers(False, False, False, False, "complete", ("a", "b")).said
+    assert two == "complete wiring (all cells were looked at on both sides), wiring of 2 other animals"

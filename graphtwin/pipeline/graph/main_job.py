@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +29,6 @@ from graphtwin.pipeline.graph.ceiling_scores import ceiling_table, ceiling_verdi
 from graphtwin.pipeline.graph.final_fits import final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
 from graphtwin.pipeline.graph.scope import Scope, funnel, say_skipped, scope_of, skipped_verdicts
-from graphtwin.schema import DIRECTION
 from graphtwin.sources.loaders import brought_embeddings as embedding_files
 from graphtwin.tuning import FOLDS as DECODED_FROM
 from graphtwin.tuning import (
@@ -84,13 +82,15 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     inputs = run_folder.inputs_of(read, tables)
     if not force:
         run_folder.require_same_inputs(folder, inputs)
-    cortex = _with_ceiling(_without_units(read, build(tables)), read, tables.names)
+    cortex = build(tables) if tables.has.function or read.embeddings_file is not None else _without_units(build(tables))
+    cortex = _with_ceiling(cortex, read, tables.names)
     target_materialization(settings, cortex)  # an error before anything is fitted where the one that is asked for has no pairs
     embedded = _embed(read, cortex)
     study = make_study(settings, cortex, embedded["embeddings"])
     scope = scope_of(study)
     begin()
-    _write_begun(folder, settings, inputs, require_one_twin(embedded["embeddings"], str(read.embeddings_file)))
+    told = require_one_twin(embedded["embeddings"], str(read.embeddings_file)) | {"source_has": tables.has.said}
+    _write_begun(folder, settings, inputs, told)
     cortex_funnel = [cortex.funnel, embedded.pop("funnel"), funnel(study, scope)]
     artifacts.write_tables(replace(cortex, funnel=pd.concat(cortex_funnel, ignore_index=True)), folder / "tables")
     artifacts.write_tables(embedded, folder)
@@ -107,15 +107,15 @@ def _with_ceiling(cortex: Cortex, settings: Settings, names: tuple[str, ...]) ->
         return cortex
     tables = sources.load(settings.ceiling)
     animal = tables.animal or tables.name
+    if tables.has.wiring == "none":
+        raise ValueError(f"ceiling {animal}: {settings.ceiling} has {tables.has.said}. Name the tables of another animal that was wired.")
     synapses = numbered_alike(build(tables).synapses, tables.names, names, animal)
     wiring = wiring_as_ceiling(cortex.neurons, synapses, animal)
     return replace(cortex, ceiling=pd.concat([cortex.ceiling, wiring], ignore_index=True))
 
 
-def _without_units(settings: Settings, cortex: Cortex) -> Cortex:
-    """The cortex without units where nothing tells their function: no responses of any kind, and no embeddings that are brought."""
-    if settings.embeddings_file is not None or len(cortex.function) or any(re.match(DIRECTION, str(name)) for name in cortex.units):
-        return cortex
+def _without_units(cortex: Cortex) -> Cortex:
+    """The cortex without units, where nothing tells their function: no responses of any kind, and no embeddings that are brought."""
     funnel = cortex.funnel[cortex.funnel["unit"] != "units"]
     return replace(cortex, units=cortex.units.head(0), funnel=funnel, neurons=cortex.neurons.assign(is_functional=False))
 
@@ -128,11 +128,11 @@ def _prepared(settings: Settings) -> Settings:
     return settings.model_copy(update={"source": str(made.source), "embeddings_file": made.embeddings})
 
 
-def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str], twin: dict[str, list[str]]) -> None:
-    """Write what a run is begun with; one that goes on keeps its settings."""
+def _write_begun(folder: Path, settings: Settings, inputs: dict[str, str], told: dict[str, Any]) -> None:
+    """Write what a run is begun with, and what is told of its source and twin; one that goes on keeps its settings."""
     if not (folder / "config.toml").exists():
         artifacts.write_text(dump_toml(settings), folder / "config.toml")
-    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs) | twin, folder / "provenance.json")
+    artifacts.write_json(run_folder.provenance_of(folder, settings, inputs) | told, folder / "provenance.json")
 
 
 def _embed(settings: Settings, cortex: Cortex) -> dict[str, pd.DataFrame]:

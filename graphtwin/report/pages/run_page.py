@@ -257,7 +257,7 @@ def facts(provenance: dict[str, Any] | None) -> list[tuple[str, str]]:
     """The few facts of the provenance that stand at the top of the page."""
     if not isinstance(provenance, dict):
         return []
-    names = {"graphtwin": "graphtwin", "git_commit": "commit", "seed": "seed"}
+    names = {"source_has": "which has", "graphtwin": "graphtwin", "git_commit": "commit", "seed": "seed"}
     found = [(label, str(provenance[key])) for key, label in names.items() if provenance.get(key) is not None]
     inputs = provenance.get("inputs")
     if isinstance(inputs, dict):

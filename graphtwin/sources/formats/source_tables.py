@@ -31,7 +31,6 @@ Role = Literal[
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 OF_ANOTHER = "_of_another"  # ending of the role of a synaptic table of another animal, which no TOML writes
-ANSWERS = ("responses", "orientation_responses", "function")  # roles of tables of what neurons answered
 CELL_TABLES = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they have a function
 
 
@@ -82,6 +81,20 @@ class Offers:
     wiring: Literal["complete", "sampled", "none"]
     animals: tuple[str, ...]
 
+    @property
+    def said(self) -> str:
+        """What the source has, and how much of it was looked at, in words."""
+        there = [name for name in ("function", "positions", "types", "exposure") if getattr(self, name)]
+        wiring = {
+            "complete": "complete wiring (all cells were looked at on both sides)",
+            "sampled": "sampled wiring (some cells were looked at, or one side)",
+            "none": "no wiring",
+        }
+        others = (
+            [f"wiring of {len(self.animals)} other animals"] if len(self.animals) > 1 else [f"wiring of {name}" for name in self.animals]
+        )
+        return ", ".join([*there, wiring[self.wiring], *others])
+
 
 @dataclass(frozen=True)
 class SourceTables:
@@ -121,10 +134,10 @@ class SourceTables:
     def has(self) -> Offers:
         """What the source has, for whoever plans with it."""
         return Offers(
-            function=any(table.role in ANSWERS for table in self.tables),
+            function=bool(self.of("function", "responses")),
             positions=any(_known(table, schema.POSITION) for table in self.tables),
             types=any(_known(table, [label]) for table in self.tables for label in ("cell_type", "cell_class", "layer")),
-            exposure=any(table.role == "exposure" for table in self.tables),
+            exposure=bool(self.of("exposure")),
             wiring=_wiring(self.tables),
             animals=tuple(dict.fromkeys(table.animal for table in self.tables if table.role.endswith(OF_ANOTHER))),
         )
