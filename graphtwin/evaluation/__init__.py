@@ -1,23 +1,18 @@
 """Predictions against held-out anatomy: splits, metrics with intervals, baselines, verdicts in words."""
 
-from graphtwin.evaluation.baselines import (
-    N_NEGATIVES,
-    DrawnPairs,
-    LabelModel,
-    NeuronSide,
-    PairModel,
-    PositionModel,
-    baseline_features,
-    draw_pairs,
-    fit_label_baseline,
-    fit_pair_baseline,
-    fit_position_baseline,
-    predict_position,
-)
 from graphtwin.evaluation.ceiling_shares import ceiling_shares, rank_models
 from graphtwin.evaluation.headline import EVERY, WITHIN_EXPOSURE, headline_subset
 from graphtwin.evaluation.metrics import confusion_counts, interval_coverage, median_absolute_error
+from graphtwin.evaluation.neuron_baselines import (
+    LabelModel,
+    NeuronSide,
+    PositionModel,
+    fit_label_baseline,
+    fit_position_baseline,
+    predict_position,
+)
 from graphtwin.evaluation.neuron_stacking import LabelStack, PlaceStack, fit_label_stack, fit_place_stack
+from graphtwin.evaluation.pair_baselines import N_NEGATIVES, DrawnPairs, PairModel, baseline_features, draw_pairs, fit_pair_baseline
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles

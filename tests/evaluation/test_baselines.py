@@ -6,14 +6,8 @@ import pytest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.baselines import (
-    NeuronSide,
-    baseline_features,
-    draw_pairs,
-    fit_label_baseline,
-    fit_pair_baseline,
-    fit_position_baseline,
-)
+from graphtwin.evaluation.neuron_baselines import NeuronSide, fit_label_baseline, fit_position_baseline
+from graphtwin.evaluation.pair_baselines import baseline_features, draw_pairs, fit_pair_baseline
 
 rng = np.random.default_rng(0)
 N_PRE, N_POST = 300, 150

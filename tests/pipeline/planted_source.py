@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
-from graphtwin.evaluation import baselines
+from graphtwin.evaluation import neuron_baselines, pair_baselines
 from tests.conftest import ROOT, Export, made_once
 
 N, FUNCTIONAL, BLIND, POSTS = 220, 180, 6, 60
@@ -102,9 +102,10 @@ def _synapses(place: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
 def few_trees() -> Iterator[None]:
     """Boosted baselines of five trees: how strong they are is tested where they live."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
-            made = getattr(baselines, name)
-            patch.setattr(baselines, name, lambda made=made, **settings: made(**{**settings, "max_iter": 5}))
+        classifier, regressor = "HistGradientBoostingClassifier", "HistGradientBoostingRegressor"
+        for room, name in ((pair_baselines, classifier), (neuron_baselines, classifier), (neuron_baselines, regressor)):
+            made = getattr(room, name)
+            patch.setattr(room, name, lambda made=made, **settings: made(**{**settings, "max_iter": 5}))
         yield
 
 
