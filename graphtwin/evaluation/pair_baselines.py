@@ -34,7 +34,7 @@ def baseline_features(
     pre_ids: Int[np.ndarray, " pairs"],
     post_ids: Int[np.ndarray, " pairs"],
     neurons: pd.DataFrame,
-    in_degree: pd.Series,
+    in_degree: Float[np.ndarray, " pairs"],
     exposure: Float[np.ndarray, " pairs"] | None = None,
 ) -> tuple[Float32[np.ndarray, "pairs features"], list[str]]:
     """Geometry, labels, proofreading and in-degree of each pair; NaN where a position or a label is unknown.
@@ -45,14 +45,14 @@ def baseline_features(
         pre_ids: Nucleus ids of the axons.
         post_ids: Nucleus ids of the targets.
         neurons: The cortex's neurons; an id it lacks has unknown everything.
-        in_degree: Observed inputs of each queried cell (index: nucleus_id), counted on TRAINING axons only; other cells are unknown.
+        in_degree: Observed inputs of each pair's target from TRAINING axons, of a training pair without its own axon and others that are
+            silent with it, so that it says of a training pair what it will say of any other; NaN of a cell that was not queried.
         exposure: Exposure of every pair over the median of exposures above 0; NaN where it was not measured, None where none was.
     """
     index = pd.Index(neurons["nucleus_id"])
     pre, post = index.get_indexer(pre_ids), index.get_indexer(post_ids)
     columns = _geometry(neurons[POSITION].to_numpy(np.float32), pre, post)
-    columns["in_degree"] = in_degree.reindex(neurons["nucleus_id"]).to_numpy(np.float32)[post]
-    columns["in_degree"][post < 0] = np.nan
+    columns["in_degree"] = in_degree.astype(np.float32)
     for label in LABELS:
         code = _codes(neurons[label])
         columns |= {f"pre_{label}": code[pre], f"post_{label}": code[post]}

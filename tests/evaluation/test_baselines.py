@@ -34,7 +34,7 @@ def problem():
     logit = -0.3 - np.hypot(x, z) / 60 - np.abs(depth) / 150 + extended + popularity + 0.5 * likeness
     truth = 1 / (1 + np.exp(-logit))
     connected = draw.random(len(PRE)) < truth
-    in_degree = pd.Series(connected[TRAINED].astype(float)).groupby(POST[TRAINED]).sum()
+    in_degree = pd.Series(connected[TRAINED].astype(float)).groupby(POST[TRAINED]).sum().reindex(POST).to_numpy()
     return connected, truth, in_degree, likeness
 
 
@@ -48,7 +48,7 @@ def test_pair_features_are_known_answers_and_unknown_where_nothing_is_known():
         dendrite_status=None,
         is_functional=[True, True, False],
     )
-    features, names = baseline_features(np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, pd.Series({2: 5.0}))
+    features, names = baseline_features(np.array([1, 1, 99]), np.array([2, 3, 2]), neurons, np.array([5.0, np.nan, 5.0]))
     table = pd.DataFrame(features, columns=names)
     assert features.dtype == np.float32
     assert table.loc[0, ["distance_um", "lateral_um", "depth_difference_um", "in_degree"]].tolist() == [13.0, 5.0, -12.0, 5.0]
@@ -89,7 +89,7 @@ def test_exposure_is_learned_as_a_rising_function_and_what_was_not_measured_has_
     exposure = draw.gamma(0.3, 3.0, len(PRE)) * (draw.random(len(PRE)) < 0.6)
     connected = draw.random(len(PRE)) < np.minimum(0.3 * np.sqrt(exposure), 0.9)  # never where they do not meet
     exposure[draw.random(len(PRE)) < 0.1] = np.nan
-    features, names = baseline_features(PRE, POST, NEURONS, pd.Series(dtype=float), exposure=exposure)
+    features, names = baseline_features(PRE, POST, NEURONS, np.full(len(PRE), np.nan), exposure=exposure)
     alone = fitted("exposure", connected, features, names)
     held, known = exposure[~TRAINED], np.isfinite(exposure[~TRAINED])
     order = np.argsort(held[known])

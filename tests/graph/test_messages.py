@@ -67,6 +67,22 @@ def test_what_is_shown_of_pairs_is_that_of_their_axons_and_unknown_of_cells_that
     assert np.isnan(told[post == 5]).all()
 
 
+def test_in_degrees_are_counted_on_axons_of_other_folds_and_on_all_for_an_axon_of_the_other_side(groups: tuple[NodeInputs, np.ndarray]):
+    inputs, connected = groups
+    axons = np.arange(0, 80, 2)
+    messages = Messages.of(inputs, LONELY, wired_like(inputs, connected, axons))
+    pre, post = (side.ravel() for side in np.meshgrid(np.arange(80), np.arange(80), indexing="ij"))
+    found = messages.in_degrees(pre, post).reshape(80, 80)
+    np.testing.assert_array_equal(found[1::2], np.tile(connected[axons].sum(0), (40, 1)))
+    for fold in range(FOLDS):
+        others = axons[messages.fold != fold]
+        expected = connected[others].sum(0) * len(axons) / len(others)
+        for axon in axons[messages.fold == fold]:
+            np.testing.assert_allclose(found[axon], expected, rtol=1e-6)
+    unknown = replace(messages, training=replace(messages.training, post=np.arange(1, 81)))
+    assert np.isnan(unknown.in_degrees(np.array([0]), np.array([0]))).all()
+
+
 def test_messages_along_shared_inputs_are_those_of_brute_force(groups: tuple[NodeInputs, np.ndarray]):
     inputs, connected = groups
     axons, asked = np.arange(0, 80, 2), 41  # an axon of which the training side knows its inputs alone

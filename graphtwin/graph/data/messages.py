@@ -16,7 +16,7 @@ from scipy import sparse
 from graphtwin.evaluation import folds_by_axon
 from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, local_rates
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, local_rates, place_among
 
 OF_FUNCTION = "of functional neighbours"  # the message that needs function
 # Names of the messages about a pair, in their order.
@@ -72,14 +72,34 @@ class Messages:
         keep = {fold: self.fold != fold for fold in range(FOLDS)} | {-1: np.ones(len(self.fold), bool)}
         return {fold: Speakers.of(self.training.of_axons(kept)) for fold, kept in keep.items()}
 
+    def in_degrees(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
+        """Inputs of the target of any pairs of rows of `inputs` from axons outside the fold of the pair's own axon, in proportion to all.
+
+        With the pair's own axon among them a cell of few inputs would tell its training connections; without it alone, a cell that is
+        known by its place would, by having one input less. NaN of a cell that was not queried.
+        """
+        cell = place_among(self.training.post, post)
+        linked = self.training.size.tocoo()
+        row, column = linked.row[linked.data > 0], linked.col[linked.data > 0]
+        by_fold = np.zeros((FOLDS + 1, len(self.training.post)))  # the last row, of no fold, is that of axons of the other side
+        np.add.at(by_fold, (self.fold[row], column), 1.0)
+        speakers = len(self.fold) - np.bincount(self.fold, minlength=FOLDS + 1)
+        heard = (by_fold.sum(axis=0) - by_fold) * (len(self.fold) / np.maximum(speakers, 1))[:, None]
+        found = heard[self._fold_of(pre), cell]
+        return np.where(cell >= 0, found, np.nan).astype(np.float32)
+
+    def _fold_of(self, axons: Int[np.ndarray, " axons"]) -> Int[np.ndarray, " axons"]:
+        """Fold of each axon (rows of `inputs`), -1 of one that is not of the training side."""
+        place = place_among(self.training.pre, axons)
+        return np.where(place >= 0, self.fold[place.clip(min=0)], -1)
+
     def about(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells messages"]:
         """The messages to axons (rows of `inputs`, seen or unseen) about every queried cell.
 
         Rates are logarithms of the share of like axons that contact a cell, against the share of all pairs that are connected; a cell that
         nobody speaks of has its popularity. "back" is whether the cell contacts the axon, 0 where that was not observed.
         """
-        at = np.searchsorted(self.training.pre, axons).clip(max=len(self.training.pre) - 1)
-        fold = np.where(self.training.pre[at] == axons, self.fold[at], -1)
+        fold = self._fold_of(axons)
         out = np.zeros((len(axons), len(self.training.post), len(MESSAGES)), np.float32)
         for number in np.unique(fold):
             rows = np.flatnonzero(fold == number)
@@ -93,7 +113,7 @@ class Messages:
     def of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs shown"]:
         """What `shown` says of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
         axons, of_pair = np.unique(pre, return_inverse=True)
-        column = _place(self.training.post, post)
+        column = place_among(self.training.post, post)
         out = np.full((len(pre), N_SHOWN), np.nan, np.float32)
         order = np.argsort(of_pair, kind="stable")
         starts = range(0, len(axons), AXONS_A_BLOCK)
@@ -169,8 +189,8 @@ class Speakers:
             in_degree,
             expected,
             _log_rate(share, pairs.prevalence),
-            _place(pairs.pre, pairs.post),
-            _place(pairs.post, pairs.pre),
+            place_among(pairs.pre, pairs.post),
+            place_among(pairs.post, pairs.pre),
         )
 
     def rates(self, weight: Float[np.ndarray, "asked axons"]) -> Float32[np.ndarray, "asked cells"]:
@@ -185,11 +205,3 @@ class Speakers:
 def _log_rate(share: np.ndarray, overall: float) -> np.ndarray:
     """Logarithm of a share of pairs that are connected, against the overall one."""
     return np.log(share / max(overall, 1e-9) + FLOOR).astype(np.float32)
-
-
-def _place(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """For each of `among` its place in `rows` (rising), -1 where it is not there."""
-    if not len(rows):
-        return np.full(len(among), -1)
-    at = np.searchsorted(rows, among).clip(max=len(rows) - 1)
-    return np.where(rows[at] == among, at, -1)

@@ -60,6 +60,14 @@ class PairSet:
         return float(self.size.nnz / max(np.prod(self.size.shape), 1))
 
 
+def place_among(rows: Int[np.ndarray, " rows"], asked: Int[np.ndarray, " asked"]) -> Int[np.ndarray, " asked"]:
+    """For each of `asked` its place in `rows` (rising), -1 where it is not there."""
+    if not len(rows):
+        return np.full(len(asked), -1)
+    at = np.searchsorted(rows, asked).clip(max=len(rows) - 1)
+    return np.where(rows[at] == asked, at, -1)
+
+
 def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
     """The candidate pairs of one materialization: axons with an output onto a queried cell, by all queried cells.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
 from scipy.spatial.distance import cdist
 
@@ -149,9 +148,8 @@ def _features(
 ) -> dict[str, tuple[Float32[np.ndarray, "pairs _"], list[str]]]:
     """What baselines read of pairs, and the names of the columns, by the endings of the labels of those that are told of it."""
     ids, exposed = study.inputs.nucleus_id, study.pairs.exposed
-    in_degree = pd.Series((training.size > 0).sum(axis=0), index=ids[training.post])
     exposure = None if exposed is None else exposed.of(pre, post) / exposed.typical
-    plain, names = baseline_features(ids[pre], ids[post], study.cortex.neurons, in_degree, exposure)
+    plain, names = baseline_features(ids[pre], ids[post], study.cortex.neurons, messages.in_degrees(pre, post), exposure)
     found = {"": (plain, names)}
     if WITH_TUNING in endings:
         similar = tuning_similarity(study, pre, post)
