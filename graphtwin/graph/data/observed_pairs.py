@@ -175,4 +175,6 @@ def _spread(out, asked, here_row, here, there_row, there, indptr, cells, bandwid
                 near[b] += weight
                 for k in range(indptr[s], indptr[s + 1]):
                     found[cells[k], b] += weight
-        out[asked[a]] = np.log(found / (near * overall) + np.float32(0.1))
+        for cell in range(out.shape[1]):  # an assignment of the whole block takes eight seconds more to compile
+            for b in range(len(bandwidths)):
+                out[asked[a], cell, b] = np.log(found[cell, b] / (near[b] * overall) + np.float32(0.1))
