@@ -6,8 +6,11 @@ out, so that a fit reads of its own pairs what it will read of pairs that it nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from hashlib import blake2b
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -33,11 +36,38 @@ MESSAGES = (
 )
 SHOWN = (*(f"rate within {width:g} um" for width in BANDWIDTHS_UM), *MESSAGES)  # names of the columns of `Messages.shown`
 N_SHOWN = len(SHOWN)
+HEARD = SHOWN.index(OF_FUNCTION)  # the one column that depends on what neurons answer
 AXONS_A_BLOCK = 256  # axons whose messages are held at a time
 FOLDS = 8  # parts of the training axons that are silent together; a choice
 PRIOR = 0.5  # weight of a cell's popularity in what axons say of it, as a number of axons
 SHARPER = 3  # power of the similarity of inputs in "of most alike inputs"; a choice
 FLOOR = 0.1  # share of the overall rate below which rates are not told apart, as in `local_rates`
+MOST_KEPT = 350_000_000  # bytes of what is kept for other fits: what the permuted fits of a fold of minnie65 share takes 310 million
+
+
+@dataclass(frozen=True)
+class Told:
+    """What training axons show of pairs whatever neurons answer, kept for fits on the same pairs: of more than fits, the oldest goes.
+
+    Attributes:
+        most_bytes: Most that is kept together, bytes.
+    """
+
+    most_bytes: int = MOST_KEPT
+    _kept: OrderedDict[bytes, np.ndarray] = field(default_factory=OrderedDict, repr=False, compare=False)
+
+    def of(self, key: bytes, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What was kept under a key, or what is made now; it cannot be written."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = make()
+        made.flags.writeable = False
+        if made.nbytes <= self.most_bytes:
+            while self._kept and made.nbytes + sum(kept.nbytes for kept in self._kept.values()) > self.most_bytes:
+                self._kept.popitem(last=False)
+            self._kept[key] = made
+        return made
 
 
 @dataclass(frozen=True)
@@ -48,18 +78,20 @@ class Messages:
         inputs: All neurons.
         heard: Rows of `inputs` by rows: 1 where the second is a functional neighbour of the first.
         training: Pairs of the training axons, whose cells are told about.
+        told: What is kept for other messages of the same training pairs; None keeps nothing.
     """
 
     inputs: NodeInputs
     heard: sparse.csr_array
     training: PairSet
+    told: Told | None = None
 
     @classmethod
-    def of(cls, inputs: NodeInputs, edges: Edges, training: PairSet) -> Messages:
+    def of(cls, inputs: NodeInputs, edges: Edges, training: PairSet, told: Told | None = None) -> Messages:
         """The messages of training pairs; of `edges` the relation "similar" is heard."""
         source, target = edges["similar"].cpu().numpy()
         n = len(inputs.nucleus_id)
-        return cls(inputs, sparse.csr_array((np.ones(len(source), np.float32), (target, source)), shape=(n, n)), training)
+        return cls(inputs, sparse.csr_array((np.ones(len(source), np.float32), (target, source)), shape=(n, n)), training, told)
 
     @cached_property
     def fold(self) -> Int[np.ndarray, " axons"]:
@@ -93,22 +125,55 @@ class Messages:
         place = place_among(self.training.pre, axons)
         return np.where(place >= 0, self.fold[place.clip(min=0)], -1)
 
+    @cached_property
+    def _name(self) -> bytes:
+        """All that `unheard` reads but the axons that are asked for."""
+        of_neurons, pairs = (self.inputs.nucleus_id, self.inputs.position, self.inputs.context), self.training
+        every = blake2b()
+        for values in (*of_neurons, pairs.pre, pairs.post, pairs.size.indptr, pairs.size.indices):
+            every.update(np.ascontiguousarray(values).data)
+        return every.digest()
+
     def about(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells messages"]:
         """The messages to axons (rows of `inputs`, seen or unseen) about every queried cell.
 
         Rates are logarithms of the share of like axons that contact a cell, against the share of all pairs that are connected; a cell that
         nobody speaks of has its popularity. "back" is whether the cell contacts the axon, 0 where that was not observed.
         """
-        fold = self._fold_of(axons)
-        out = np.zeros((len(axons), len(self.training.post), len(MESSAGES)), np.float32)
-        for number in np.unique(fold):
-            rows = np.flatnonzero(fold == number)
-            self._tell(out, rows, axons[rows], self._speakers[int(number)])
-        return out
+        return self.shown(axons)[:, :, len(BANDWIDTHS_UM) :]
 
     def shown(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells shown"]:
         """All that training axons show of the pairs of some axons: local rates at each bandwidth, then the messages."""
-        return np.concatenate([local_rates(self.inputs, self.training, axons), self.about(axons)], axis=2)
+        out = self.unheard(axons).copy()
+        out[:, :, HEARD] = self.of_neighbours(axons)
+        return out
+
+    def unheard(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells shown"]:
+        """`shown` whatever neurons answer: without the message of functional neighbours, 0 in its place. It may not be written."""
+        if self.told is None:
+            return self._unheard(axons)
+        return self.told.of(self._name + np.asarray(axons, np.int64).tobytes(), partial(self._unheard, axons))
+
+    def of_neighbours(self, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells"]:
+        """The message of functional neighbours alone."""
+        out = np.zeros((len(axons), len(self.training.post)), np.float32)
+        for rows, speakers in self._spoken_to(axons):
+            out[rows] = speakers.rates(self.heard[axons[rows]][:, speakers.pairs.pre])
+        return out
+
+    def _spoken_to(self, axons: np.ndarray) -> Iterator[tuple[np.ndarray, Speakers]]:
+        """Places of the axons of each fold, and who speaks to them."""
+        at = np.searchsorted(self.training.pre, axons).clip(max=len(self.training.pre) - 1)
+        fold = np.where(self.training.pre[at] == axons, self.fold[at], -1)
+        for number in np.unique(fold):
+            yield np.flatnonzero(fold == number), self._speakers[int(number)]
+
+    def _unheard(self, axons: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(axons), len(self.training.post), N_SHOWN), np.float32)
+        out[:, :, : len(BANDWIDTHS_UM)] = local_rates(self.inputs, self.training, axons)
+        for rows, speakers in self._spoken_to(axons):
+            self._tell(out[:, :, len(BANDWIDTHS_UM) :], rows, axons[rows], speakers)
+        return out
 
     def of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs shown"]:
         """What `shown` says of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
@@ -124,12 +189,11 @@ class Messages:
         return out
 
     def _tell(self, out: np.ndarray, rows: np.ndarray, axons: np.ndarray, speakers: Speakers) -> None:
-        """Fill some rows of the messages with what some speakers say."""
+        """Fill some rows of the messages with what some speakers say, but for that of functional neighbours."""
         labels = self.inputs.context
         unit = labels / np.maximum(np.sqrt(labels.sum(1, keepdims=True)), 1.0)
         alike = (unit[axons] @ unit[speakers.pairs.pre].T) ** 2
         out[rows, :, 0] = speakers.rates(alike)
-        out[rows, :, 1] = speakers.rates(self.heard[axons][:, speakers.pairs.pre].toarray())
         out[rows, :, 2:4] = speakers.popular[:, None]
         cell = np.searchsorted(speakers.pairs.post, axons).clip(max=len(speakers.pairs.post) - 1)
         queried = np.flatnonzero(speakers.pairs.post[cell] == axons)
@@ -193,12 +257,12 @@ class Speakers:
             place_among(pairs.post, pairs.pre),
         )
 
-    def rates(self, weight: Float[np.ndarray, "asked axons"]) -> Float32[np.ndarray, "asked cells"]:
+    def rates(self, weight: Float[np.ndarray, "asked axons"] | sparse.csr_array) -> Float32[np.ndarray, "asked cells"]:
         """Log of how often the axons, by these weights, contact each cell, against how often any axon contacts any cell."""
         weight = weight.astype(np.float32)
-        said = (self.linked.T @ weight.T).T
+        said = (weight @ self.linked).toarray() if sparse.issparse(weight) else (self.linked.T @ weight.T).T
         usual = ((self.in_degree + PRIOR * self.pairs.prevalence) / (self.linked.shape[0] + PRIOR)).astype(np.float32)
-        share = (said + PRIOR * usual) / (weight.sum(1, keepdims=True) + PRIOR)
+        share = (said + PRIOR * usual) / (np.asarray(weight.sum(axis=1)).reshape(-1, 1) + PRIOR)
         return _log_rate(share, self.pairs.prevalence)
 
 

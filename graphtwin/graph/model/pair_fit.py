@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch.nn import functional
 
 from graphtwin.execute import rng_for, torch_seeded
-from graphtwin.graph.data import BANDWIDTHS_UM, Edges, InnerSide, Messages, NodeInputs, PairSet, inner_axons, popularity
+from graphtwin.graph.data import BANDWIDTHS_UM, HEARD, Edges, InnerSide, Messages, NodeInputs, PairSet, Told, inner_axons, popularity
 from graphtwin.graph.model.pair_network import Batch, PairConfig, PairNetwork, Roles, World, encode, make_world, outputs
 from graphtwin.graph.model.pair_scoring import FittedPairs, pair_probabilities, pairs_as_batch, score_all
 from graphtwin.training import FitState, fit
@@ -42,6 +42,7 @@ def fit_pairs(
     checkpoint: Path | None = None,
     progress: bool = False,
     predicting: Sequence[InnerSide] | None = None,
+    told: Told | None = None,
 ) -> FittedPairs:
     """Learn connectivity from training pairs: one network an inner side, whose kept pairs stop and calibrate it; they are averaged.
 
@@ -58,18 +59,19 @@ def fit_pairs(
         progress: Show a bar.
         predicting: Sides of the networks that predict where blocks are kept back: the inner sides, which lack much of the training pairs,
             then have networks of their own, stopped by axons of theirs, that say what is said of a block which did not stop them.
+        told: What is kept for other fits on the same training pairs, whose neurons answer otherwise; None keeps nothing.
     """
     members = []
     for number, side in enumerate(predicting or inner):
         of_member = name if number == 0 else f"{name} member {number}"
         where = checkpoint if checkpoint is None or number == 0 else checkpoint.with_name(f"{checkpoint.stem}_{number}{checkpoint.suffix}")
-        members.append(_fit_member(inputs, edges, side, config, seed, of_member, device, where, progress))
+        members.append(_fit_member(inputs, edges, side, config, seed, of_member, device, where, progress, told))
     if predicting is None:
         kept = tuple(pair_probabilities(member, *side.asked)[0] for member, side in zip(members, inner, strict=True))
     else:
         kept = tuple(_of_new_tissue(inputs, edges, s, config, seed, f"{name} inner {n}", device, checkpoint) for n, s in enumerate(inner))
     networks, states = tuple(member.networks[0] for member in members), tuple(member.states[0] for member in members)
-    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training)
+    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training, told)
     return FittedPairs(networks, world, messages, states, kept)
 
 
@@ -100,10 +102,11 @@ def _fit_member(
     device: str,
     checkpoint: Path | None,
     progress: bool,
+    told: Told | None,
 ) -> FittedPairs:
     """One network, fitted on the training pairs of an inner side and stopped by its kept ones."""
     training = side.training
-    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training)
+    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training, told)
     with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
         network = _new_network(inputs, training, config).to(device)
     member = FittedPairs((network,), world, messages, (FitState(),), ())
@@ -148,7 +151,8 @@ class Source:
     """The training pairs that batches are drawn from.
 
     Attributes:
-        shown: What training axons show of the pairs of each of them, as `Messages.shown` returns it.
+        shown: What training axons show of the pairs of each of them whatever neurons answer, as `Messages.unheard` returns it.
+        heard: What their functional neighbours say, as `Messages.of_neighbours` returns it.
         popular: Local rate of each cell for an axon that may come from anywhere, as `popularity` returns it: of axons that don't contact
             the cell, then of axons that do; no axon contacts a cell without inputs.
         taken: Mask of the pairs that are no negatives: connected ones, and a cell with itself.
@@ -156,6 +160,7 @@ class Source:
 
     pairs: PairSet
     shown: Float32[np.ndarray, "axons cells shown"]
+    heard: Float32[np.ndarray, "axons cells"]
     popular: Float32[np.ndarray, "two cells"]
     taken: Bool[np.ndarray, "axons cells"]
 
@@ -165,7 +170,8 @@ class Source:
         pairs = messages.training
         connected = pairs.size.toarray() > 0
         popular = popularity(pairs, np.stack([np.zeros(len(pairs.post)), connected.any(axis=0)]))
-        return cls(pairs, messages.shown(pairs.pre), popular, connected | (pairs.pre[:, None] == pairs.post))
+        taken = connected | (pairs.pre[:, None] == pairs.post)
+        return cls(pairs, messages.unheard(pairs.pre), messages.of_neighbours(pairs.pre), popular, taken)
 
     def draw(
         self, axons: Int[np.ndarray, " chosen"], rng: np.random.Generator, share: float, hide: tuple[float, float, float], device: str
@@ -188,6 +194,7 @@ class Source:
         size = np.concatenate([linked.data, np.zeros(free.sum())]).astype(np.float32)
         hidden = ((rng.random((len(i), 3), dtype=np.float32) < np.array(hide)) @ np.array([1, 2, 4])).astype(np.int64)
         shown = self.shown[i, j]
+        shown[:, HEARD] = self.heard[i, j]
         lost = np.flatnonzero(hidden & 1)
         shown[lost, : len(BANDWIDTHS_UM)] = self.popular[(size[lost] > 0).astype(int), j[lost], None]
         pre, post = pairs.pre[i], pairs.post[j]

@@ -20,6 +20,7 @@ from graphtwin.graph.data import (
     NodeInputs,
     PairExposure,
     PairSet,
+    Told,
     build_graph,
     node_inputs,
     pair_exposures,
@@ -170,6 +171,11 @@ class Study:
         """Observed axons and queried cells of the target materialization; an error where the source has no wiring."""
         return pair_set(self.graph, self.wired_at)
 
+    @cached_property
+    def told(self) -> Told:
+        """What fits on the same training pairs share, whatever neurons answer."""
+        return Told()
+
     @property
     def wired_at(self) -> int:
         """The materialization whose pairs are predicted; an error where the source has no wiring."""
@@ -217,7 +223,7 @@ class Study:
     def permuted(self, replicate: int, within_layer: bool) -> Study:
         """The study with function shuffled among neurons of the same scan, and layer unless it is predicted."""
         layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
-        stratum = layer if within_layer else layer.map(lambda _: "any", na_action=None)
+        stratum = layer if within_layer else layer.where(layer.isna(), "any")
         return replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
 
     def without_function(self) -> Study:

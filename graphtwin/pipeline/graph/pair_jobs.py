@@ -119,8 +119,9 @@ def pair_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     settings = study.settings
     name = f"{draws_of(GRAPH_MODEL)} {key.variant} {key.split} {key.fold} {replicate}"
     inner, predicting = inner_sides(study, training, key.split), predicting_sides(study, training, key.split)
-    args = settings.pairs, settings.seed, name, study.device, checkpoint
-    fitted = fit_pairs(seen.inputs, seen.similar, training, inner, *args, predicting=predicting)
+    args = settings.pairs, settings.seed, name, study.device, checkpoint if key.variant != "permuted" else None
+    told = study.told if key.split == "axon" and key.variant != "rewired" else None  # others learn from pairs that no other fit does
+    fitted = fit_pairs(seen.inputs, seen.similar, training, inner, *args, predicting=predicting, told=told)
     probability, size = pair_probabilities(fitted, *outer(pre, post))
     held = pd.DataFrame({"probability": probability} | ({"expected_size": size} if key.variant == "as is" else {}))
     return pd.concat([held.assign(part=HELD_OUT), kept_table(fitted)], ignore_index=True)
