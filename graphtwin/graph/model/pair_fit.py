@@ -14,7 +14,18 @@ from torch.nn import functional
 
 from graphtwin.execute import rng_for, torch_seeded
 from graphtwin.graph.data import BANDWIDTHS_UM, HEARD, Edges, InnerSide, Messages, NodeInputs, PairSet, Told, inner_axons, popularity
-from graphtwin.graph.model.pair_network import Batch, PairConfig, PairNetwork, Roles, World, encode, make_world, outputs
+from graphtwin.graph.model.pair_network import (
+    Batch,
+    Described,
+    PairConfig,
+    PairNetwork,
+    Roles,
+    World,
+    describe,
+    encode,
+    make_world,
+    outputs,
+)
 from graphtwin.graph.model.pair_scoring import FittedPairs, pair_probabilities, pairs_as_batch, score_all
 from graphtwin.training import FitState, fit
 
@@ -118,9 +129,10 @@ def _fit_member(
     def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
         for _ in range(passes):
             pairs, size = source.draw(np.arange(len(training.pre)), rng, share, hide, device)
-            for part in np.array_split(rng.permutation(len(size)), n_batches):
-                chosen = torch.as_tensor(part, device=device)
-                yield partial(_loss, network, world, roles, pairs.rows(chosen), size[chosen], share)
+            order = torch.as_tensor(rng.permutation(len(size)), device=device)
+            shuffled, sizes = describe(world, roles, pairs).rows(order), size[order].tensor_split(n_batches)
+            for part, of_part in zip(shuffled.parts(n_batches), sizes, strict=True):
+                yield partial(_loss, network, world, roles, part, of_part, share)
 
     state = fit(network, batches, passes * n_batches, partial(check.loss, network, world), config.fit, seed, name, checkpoint, progress)
     check.calibrate(network, world)
@@ -202,9 +214,9 @@ class Source:
         return Batch(*(torch.as_tensor(part, device=device) for part in parts)), torch.as_tensor(size, device=device)
 
 
-def _loss(network: PairNetwork, world: World, roles: Roles, batch: Batch, size: torch.Tensor, share: float) -> torch.Tensor:
+def _loss(network: PairNetwork, world: World, roles: Roles, pairs: Described, size: torch.Tensor, share: float) -> torch.Tensor:
     """Cross-entropy with the drawn share of negatives put right in the logit, plus the squared error of log sizes of connected pairs."""
-    logit, expected = outputs(network, world, encode(network, world, roles), batch)
+    logit, expected = outputs(network, encode(network, world, roles), pairs)
     linked = (size > 0).float()
     loss = functional.binary_cross_entropy_with_logits(logit - np.log(share), linked)
     z = (torch.log(size.clamp(min=1e-6)) - network.head.size_centre) / network.head.size_sd
@@ -221,7 +233,7 @@ class Check:
     """
 
     roles: Roles
-    batch: Batch
+    pairs: Described
     size: torch.Tensor
     share: float
 
@@ -237,17 +249,17 @@ class Check:
         roles = Roles.of(side.kept.pre, side.kept.post, len(member.inputs.nucleus_id), member.world.own.device)
         batch = pairs_as_batch(member, pre[drawn], post[drawn])
         batch = replace(batch, hidden=torch.full_like(batch.hidden, 4)) if side.new_tissue else batch
-        return cls(roles, batch, torch.as_tensor(size[drawn], device=device), share)
+        return cls(roles, describe(member.world, roles, batch), torch.as_tensor(size[drawn], device=device), share)
 
     def loss(self, network: PairNetwork, world: World) -> float:
         """Loss of a network on these pairs."""
         with torch.no_grad():
-            return float(_loss(network, world, self.roles, self.batch, self.size, self.share))
+            return float(_loss(network, world, self.roles, self.pairs, self.size, self.share))
 
     def calibrate(self, network: PairNetwork, world: World) -> None:
         """Slope and offset of the logit on these pairs (Platt scaling), negatives weighted back to their number."""
         with torch.no_grad():
-            logit, _ = outputs(network, world, encode(network, world, self.roles), self.batch)
+            logit, _ = outputs(network, encode(network, world, self.roles), self.pairs)
         if (self.size > 0).sum() < CALIBRATED_FROM:
             return
         values = torch.zeros(2, dtype=torch.float64, device=logit.device, requires_grad=True)

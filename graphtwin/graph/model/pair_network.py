@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import starmap
 
 import numpy as np
 import torch
@@ -39,6 +41,7 @@ class World:
     Attributes:
         functional: Rows with a function; `own` and `edges` count them only.
         place: Row of a neuron among `functional`, or their number where it has none.
+        fixed: What the head reads of a neuron beside its function: labels, depth from the mean one and whether its position is known.
         target: Row of a neuron among the queried cells, -1 if not queried.
         expected: Mean in-degree of the queried cells.
         inputs: Sum of the positions (um) of each queried cell's inputs, and the number of these inputs.
@@ -48,10 +51,10 @@ class World:
     edges: Edges
     place: torch.Tensor
     context: torch.Tensor
+    fixed: torch.Tensor
     position: torch.Tensor
     known: torch.Tensor
     direction: torch.Tensor
-    centre: torch.Tensor
     target: torch.Tensor
     in_degree: torch.Tensor
     expected: float
@@ -77,15 +80,19 @@ def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str)
     def whole(values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(values, device=device)
 
+    where, centre = real(position), real(position[known].mean(0) if known.any() else np.zeros(3))
+    placed = whole(known)[:, None]
+    depth = torch.where(placed, (where[:, 1:2] - centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
+    context = real(inputs.context)
     return World(
         own=real(np.column_stack([inputs.function, inputs.has_function])[functional_rows]),
         edges={name: whole(place[index.numpy()]) for name, index in edges.items()},
         place=whole(place),
-        context=real(inputs.context),
-        position=real(position),
+        context=context,
+        fixed=torch.cat([context, depth, placed.float()], dim=1),
+        position=where,
         known=whole(known),
         direction=real(np.divide(inputs.function, length, out=np.zeros_like(inputs.function), where=length > 0)),
-        centre=real(position[known].mean(0) if known.any() else np.zeros(3)),
         target=whole(target),
         in_degree=real(found.in_degree),
         expected=float(found.in_degree.mean()) if len(training.post) else 0.0,
@@ -113,9 +120,27 @@ class Batch:
     met: Float[torch.Tensor, "pairs terms"]
     hidden: Int[torch.Tensor, " pairs"]
 
-    def rows(self, chosen: torch.Tensor) -> Batch:
-        """The batch of some of the pairs."""
-        return Batch(*(value[chosen] for value in (self.pre, self.post, self.connected, self.shown, self.met, self.hidden)))
+
+@dataclass(frozen=True)
+class Described:
+    """Pairs as networks read them: what is not learned is worked out once, for all steps and networks.
+
+    Attributes:
+        axon, target: Place of each pair's cells among the roles.
+        features: Columns of `pair_features`.
+    """
+
+    axon: Int[torch.Tensor, " pairs"]
+    target: Int[torch.Tensor, " pairs"]
+    features: Float[torch.Tensor, "pairs features"]
+
+    def rows(self, chosen: torch.Tensor) -> Described:
+        """Some of the pairs."""
+        return Described(*(values.index_select(0, chosen) for values in (self.axon, self.target, self.features)))
+
+    def parts(self, n: int) -> Iterator[Described]:
+        """The pairs in n parts as even as they can be."""
+        yield from starmap(Described, zip(*(values.tensor_split(n) for values in (self.axon, self.target, self.features)), strict=True))
 
 
 @dataclass(frozen=True)
@@ -150,12 +175,9 @@ def encode(network: PairNetwork, world: World, roles: Roles) -> Cells:
     """Axons and targets encoded once for any number of their pairs: function, labels, position and its mask."""
     encoded = network.encoder(network.forget(world.own), world.context, world.edges)
     encoded = torch.cat([encoded, encoded.new_zeros(1, encoded.shape[1])])
-    known = world.known[:, None]
-    depth = torch.where(known, (world.position[:, 1:2] - world.centre[1]) / LENGTH_UM, 0.0)  # lateral place: only relative, for new tissue
-    fixed = torch.cat([world.context, depth, known.float()], dim=1)
 
     def cells(rows: torch.Tensor) -> torch.Tensor:
-        return torch.cat([encoded.index_select(0, world.place[rows]), fixed[rows]], dim=1)
+        return torch.cat([encoded.index_select(0, world.place[rows]), world.fixed.index_select(0, rows)], dim=1)
 
     return Cells(roles, *network.head.cells(cells(roles.axons), cells(roles.targets)))
 
@@ -227,8 +249,13 @@ def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs feat
     return torch.cat([seen.marks, similarity, difference, lateral.sqrt(), distance.sqrt(), placeable, batch.met, shown], dim=1)
 
 
-def outputs(network: PairNetwork, world: World, cells: Cells, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def describe(world: World, roles: Roles, batch: Batch) -> Described:
+    """Pairs between cells of these roles, as networks read them."""
+    return Described(roles.axon_at[batch.pre], roles.target_at[batch.post], pair_features(world, batch))
+
+
+def outputs(network: PairNetwork, cells: Cells, pairs: Described) -> tuple[torch.Tensor, torch.Tensor]:
     """Logit of a connection and standardised log size of each pair."""
-    i, j = cells.roles.axon_at[batch.pre], cells.roles.target_at[batch.post]
+    i, j = pairs.axon, pairs.target
     rate = cells.axon_rate.index_select(0, i) + cells.target_rate.index_select(0, j)
-    return network.head(cells.axon.index_select(0, i), cells.target.index_select(0, j), rate, pair_features(world, batch))
+    return network.head(cells.axon.index_select(0, i), cells.target.index_select(0, j), rate, pairs.features)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, Int
 from torch.nn import functional
 
 from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Messages, NodeInputs, PairSet, own_connections
-from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, encode, outputs, see_targets
+from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, describe, encode, outputs, see_targets
 from graphtwin.training import FitState
 
 PAIRS_A_TILE = 6_144  # pairs in a tile: their hidden vectors stay in the processor's cache
@@ -72,7 +72,8 @@ def pair_probabilities(
             part = order[begin:end]
             block = axons[start : start + axons_a_block]
             batch = _batch(fitted, block, of_pair[part] - start, pre[part], post[part])
-            said = [outputs(network, fitted.world, of, batch) for network, of in zip(fitted.networks, cells, strict=True)]
+            pairs = describe(fitted.world, roles, batch)
+            said = [outputs(network, of, pairs) for network, of in zip(fitted.networks, cells, strict=True)]
             probability[part] = torch.sigmoid(torch.stack([logit for logit, _ in said]).mean(0)).cpu().numpy()
             sizes = [network.head.expected_size(size) for network, (_, size) in zip(fitted.networks, said, strict=True)]
             size[part] = torch.stack(sizes).mean(0).cpu().numpy()
