@@ -7,7 +7,6 @@ moves nobody. Fold -1 means: on no side, to be left out and counted.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +45,8 @@ def folds_by_neuron(
     hashed = hashed_order(nucleus_id, seed, "neuron")
     if label is None:
         return (hashed % np.uint64(n_folds)).astype(np.int64)
-    names = np.array([_label_text(value) for value in label], dtype=object)
+    code, labels = pd.factorize(np.asarray(label, dtype=object))
+    names = np.array([*map(str, labels), ""], dtype=object)[code]  # the last one is that of a missing label, whose code is -1
     first = np.lexsort((names.astype(str), nucleus_id))
     ids, where = np.unique(nucleus_id[first], return_index=True)
     chosen = first[where]
@@ -124,10 +124,6 @@ def _cut(position: np.ndarray, members: np.ndarray, n_parts: int, first_fold: in
     low = position[members, axis] <= border
     _cut(position, members[low], n_low, first_fold, fold)
     _cut(position, members[~low], n_parts - n_low, first_fold + n_low, fold)
-
-
-def _label_text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
 
 
 def _text_key(text: str) -> np.ndarray:

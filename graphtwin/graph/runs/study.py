@@ -222,9 +222,18 @@ class Study:
 
     def permuted(self, replicate: int, within_layer: bool) -> Study:
         """The study with function shuffled among neurons of the same scan, and layer unless it is predicted."""
-        layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
-        stratum = layer if within_layer else layer.where(layer.isna(), "any")
-        return replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
+        key = replicate, within_layer
+        if key not in self._dealt:
+            layer = self.cortex.neurons.set_index("nucleus_id")["layer"]
+            stratum = layer if within_layer else layer.where(layer.isna(), "any")
+            self._dealt.clear()
+            self._dealt[key] = replace(self, features=permute_embeddings(self.features, stratum, self.settings.seed, replicate))
+        return self._dealt[key]
+
+    @cached_property
+    def _dealt(self) -> dict[tuple[int, bool], Study]:
+        """The permuted study that was asked for last: the folds of a permutation share its inputs and functional neighbours."""
+        return {}
 
     def without_function(self) -> Study:
         """The study with all functional features 0; who is functional stays known."""
