@@ -92,14 +92,19 @@ class ScoreTest:
         return score / np.sqrt(some), score / some / self.scale
 
 
-def score_test(choices: CandidateSet, similarity: str) -> ScoreTest:
+def score_test(choices: CandidateSet, similarity: str, fit: ConditionalFit | None = None) -> ScoreTest:
     """Prepare the test of one similarity given all others among the candidates.
+
+    Args:
+        choices: The candidates.
+        similarity: Name of the similarity that is tested.
+        fit: The conditional model of all of them, where it is there already.
 
     Raises:
         ValueError: All similarities together, or the others alone, cannot be fitted (see `fit_conditional`).
     """
     column = choices.column(similarity)
-    fit = fit_conditional(choices)  # refuses what has no slope to test
+    fit = fit or fit_conditional(choices)  # refuses what has no slope to test
     held = [name for name in choices.similarities if name != similarity]
     rest = choices.only(held)
     beta, status = solve(rest, np.ones(len(choices.axons)), np.delete(fit.standardised, column, axis=1))

@@ -29,7 +29,7 @@ from numba import njit
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import replicate, two_sided_p
-from graphtwin.wiring.conditional import ScoreTest, score_parts, score_test
+from graphtwin.wiring.conditional import ConditionalFit, ScoreTest, score_parts, score_test
 from graphtwin.wiring.pairs import EFFECT, CandidateSet, Measure
 
 N_REPLICATES = 1000  # replicates of a null: the least p is then 1 / 1001
@@ -135,7 +135,12 @@ def permutation_cells(
 
 
 def permute_neurons(
-    choices: CandidateSet, measure: Measure, seed: int, n_replicates: int = N_REPLICATES, workers: int = 1
+    choices: CandidateSet,
+    measure: Measure,
+    seed: int,
+    n_replicates: int = N_REPLICATES,
+    workers: int = 1,
+    fit: ConditionalFit | None = None,
 ) -> NullDistribution:
     """Let targets exchange their function within the measure's strata; who connects, L_d and the axons' function stay.
 
@@ -148,8 +153,9 @@ def permute_neurons(
         seed: The run's seed.
         n_replicates: Number of permutations.
         workers: Number of threads.
+        fit: The conditional model of the candidates, where it is there already.
     """
-    test = score_test(choices, measure.name)
+    test = score_test(choices, measure.name, fit)
     likeness, stratum = _likeness(choices, measure, test)
     own = pd.Index(choices.targets).get_indexer(choices.axons)
     order = np.argsort(stratum, kind="stable")

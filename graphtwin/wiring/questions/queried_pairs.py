@@ -92,7 +92,7 @@ def _with_geometry(pairs: pd.DataFrame, measure: Measure, seed: int, n_replicate
         held = fit_conditional(queried_choices(pairs, measure.name, True))
     except ValueError as separated:
         return pd.DataFrame([{"similarity": measure.name, "model": WITH_GEOMETRY, "note": str(separated)}])
-    null = permute_neurons(held.choices, measure, seed, n_replicates)
+    null = permute_neurons(held.choices, measure, seed, n_replicates, fit=held)
     return held.to_frame().assign(model=WITH_GEOMETRY, p_null=null.p_value()[0], note="")
 
 
