@@ -30,11 +30,12 @@ from graphtwin.graph.runs.rivals import (
     pair_rivals,
     position_baselines,
 )
-from graphtwin.graph.runs.stacked import HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
+from graphtwin.graph.runs.stacked import FEW_NEGATIVES, HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
 from graphtwin.graph.runs.stacked_neurons import fit_neuron_stacks, position_labels, with_stacks
 from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, study_files, target_materialization
 
 __all__ = [
+    "FEW_NEGATIVES",
     "BASELINES",
     "BOOSTED_MESSAGES",
     "Best",

@@ -44,6 +44,7 @@ from graphtwin.wiring.pairs import tuning_measures
 from graphtwin.wiring.questions import Exposed, compare_with_matched, conditional_like_to_like
 
 LEAKAGE = "leakage"
+FEWEST_REPLICATES = 19  # replicates of the null of like-to-like at the short setting: with fewer no p could be .05
 MATCHED, CONDITIONAL = JobKey("like_to_like"), JobKey("conditional_like_to_like")
 AXONS = "like_to_like_axons.parquet"  # name of the table of axons behind the comparison with matched non-partners
 log = logging.getLogger("graphtwin")
@@ -202,7 +203,8 @@ def matched_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
 def conditional_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Slopes of who connects on similarity, given every axon's number of partners; within exposure where there is one."""
     exposures = {version: Exposed(found.measure, partial(study.exposure_of, version)) for version, found in study.exposures.items()}
-    return conditional_like_to_like(study.cortex, study.units, study.settings.seed, exposures)
+    fewer = {"n_replicates": FEWEST_REPLICATES} if study.settings.preset == "short" else {}
+    return conditional_like_to_like(study.cortex, study.units, study.settings.seed, exposures, **fewer)
 
 
 def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -> None:

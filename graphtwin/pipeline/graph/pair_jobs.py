@@ -12,10 +12,11 @@ import pandas as pd
 from jaxtyping import Int
 from scipy import sparse
 
-from graphtwin.evaluation import folds_by_axon, folds_by_block
+from graphtwin.evaluation import N_NEGATIVES, folds_by_axon, folds_by_block
 from graphtwin.graph.data import PairSet
 from graphtwin.graph.model import FittedPairs, fit_pairs, pair_probabilities
 from graphtwin.graph.runs import (
+    FEW_NEGATIVES,
     GRAPH_MODEL,
     HELD_OUT,
     NO_FUNCTION,
@@ -152,7 +153,8 @@ def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFra
     training, pre, post = _learned_from(study, key)
     tuned = key.variant == "tuned"
     labels = TUNED if tuned else pair_rivals(study, key.split)
-    found = fit_pair_rivals(study, training, labels)(*outer(pre, post))
+    n_negatives = FEW_NEGATIVES if study.settings.preset == "short" else N_NEGATIVES
+    found = fit_pair_rivals(study, training, labels, n_negatives)(*outer(pre, post))
     held = pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
     if tuned:
         return held
