@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.graph.data.inner_sides import inner_axons, inner_blocks
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.messages import FOLDS, MESSAGES, Messages
+from graphtwin.graph.data.messages import FOLDS, MESSAGES, Messages, Told
 from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.data.pair_exposure import PairExposure
 from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities, score_all
@@ -50,6 +50,38 @@ def test_what_is_said_of_an_axon_does_not_depend_on_what_it_contacts(groups: tup
     again = Messages.of(inputs, LONELY, wired_like(inputs, changed, training)).about(training)
     np.testing.assert_array_equal(told[3], again[3])
     assert not np.array_equal(told, again)
+
+
+def test_what_was_told_before_is_told_again_and_only_to_those_who_ask_the_same(groups: tuple[NodeInputs, np.ndarray]):
+    inputs, connected = groups
+    training, rng, told = np.arange(0, 80, 2), np.random.default_rng(1), Told()
+    changed = connected.copy()
+    changed[training[3], 5] = ~changed[training[3], 5]
+    for wiring in (connected, changed, connected):
+        heard = {"similar": torch.as_tensor(rng.integers(0, 80, (2, 300)))}
+        pairs = wired_like(inputs, wiring, training)
+        for axons in (training, np.arange(9)):
+            np.testing.assert_array_equal(
+                Messages.of(inputs, heard, pairs, told).shown(axons), Messages.of(inputs, heard, pairs).shown(axons)
+            )
+    assert len(told._kept) == 4  # two wirings, asked about twice each
+    relabelled = replace(inputs, context=np.eye(2, dtype=np.float32)[np.arange(80) % 2])
+    pairs = wired_like(inputs, connected, training)
+    found, alone = (Messages.of(relabelled, LONELY, pairs, *kept).shown(training) for kept in ((told,), ()))
+    np.testing.assert_array_equal(found, alone)
+
+
+def test_no_more_is_kept_than_is_allowed_and_the_oldest_goes_first():
+    told, made = Told(most_bytes=3_000), []
+
+    def make(name: bytes, n: int = 125) -> np.ndarray:
+        return told.of(name, lambda: made.append(name) or np.zeros(n))
+
+    for name in (b"first", b"second", b"third", b"first", b"fourth", b"first", b"second"):
+        make(name)
+    make(b"too much", 1_000)
+    make(b"first")
+    assert made == [b"first", b"second", b"third", b"fourth", b"second", b"too much"]
 
 
 def test_what_is_shown_of_pairs_is_that_of_their_axons_and_unknown_of_cells_that_nobody_queried(
