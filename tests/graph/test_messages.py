@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.graph.data.inner_sides import inner_axons, inner_blocks
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.messages import FOLDS, MESSAGES, Messages, Told
+from graphtwin.graph.data.messages import FOLDS, HEARD, MESSAGES, Messages, Told
 from graphtwin.graph.data.observed_pairs import PairSet
 from graphtwin.graph.data.pair_exposure import PairExposure
 from graphtwin.graph.model.pair_fit import fit_pairs, pair_probabilities, score_all
@@ -94,7 +94,7 @@ def test_what_is_shown_of_pairs_is_that_of_their_axons_and_unknown_of_cells_that
     messages = Messages.of(inputs, LONELY, replace(every, post=queried, size=sparse.csr_array(every.size[:, queried])))
     rng = np.random.default_rng(0)
     pre, post = rng.integers(0, 80, (2, 500))
-    told, shown = messages.of_pairs(pre, post), messages.shown(np.arange(80))
+    told, shown = messages.unheard_of_pairs(pre, post), np.delete(messages.shown(np.arange(80)), HEARD, axis=2)
     np.testing.assert_allclose(told[post != 5], shown[pre, post - (post > 5)][post != 5], atol=1e-5)
     assert np.isnan(told[post == 5]).all()
 

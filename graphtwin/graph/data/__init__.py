@@ -4,7 +4,7 @@ from graphtwin.graph.data.cortical_graph import CorticalGraph, build_graph
 from graphtwin.graph.data.edges import Edges, similar_edges, synapse_edges
 from graphtwin.graph.data.inner_sides import InnerSide, inner_axons, inner_blocks, inner_neurons
 from graphtwin.graph.data.inputs import MIN_MEMBERS, NodeInputs, node_inputs
-from graphtwin.graph.data.messages import HEARD, MESSAGES, N_SHOWN, OF_FUNCTION, SHOWN, Messages, Told
+from graphtwin.graph.data.messages import HEARD, MESSAGES, N_SHOWN, UNHEARD, Messages, Told
 from graphtwin.graph.data.observed_pairs import (
     BANDWIDTHS_UM,
     EXPOSURE_TERMS,
@@ -29,11 +29,10 @@ __all__ = [
     "Messages",
     "N_SHOWN",
     "NodeInputs",
-    "OF_FUNCTION",
     "PairExposure",
     "PairSet",
-    "SHOWN",
     "Told",
+    "UNHEARD",
     "build_graph",
     "inner_axons",
     "inner_blocks",

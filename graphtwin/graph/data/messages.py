@@ -37,6 +37,7 @@ MESSAGES = (
 SHOWN = (*(f"rate within {width:g} um" for width in BANDWIDTHS_UM), *MESSAGES)  # names of the columns of `Messages.shown`
 N_SHOWN = len(SHOWN)
 HEARD = SHOWN.index(OF_FUNCTION)  # the one column that depends on what neurons answer
+UNHEARD = (*SHOWN[:HEARD], *SHOWN[HEARD + 1 :])
 AXONS_A_BLOCK = 256  # axons whose messages are held at a time
 FOLDS = 8  # parts of the training axons that are silent together; a choice
 PRIOR = 0.5  # weight of a cell's popularity in what axons say of it, as a number of axons
@@ -163,8 +164,7 @@ class Messages:
 
     def _spoken_to(self, axons: np.ndarray) -> Iterator[tuple[np.ndarray, Speakers]]:
         """Places of the axons of each fold, and who speaks to them."""
-        at = np.searchsorted(self.training.pre, axons).clip(max=len(self.training.pre) - 1)
-        fold = np.where(self.training.pre[at] == axons, self.fold[at], -1)
+        fold = self._fold_of(axons)
         for number in np.unique(fold):
             yield np.flatnonzero(fold == number), self._speakers[int(number)]
 
@@ -175,15 +175,15 @@ class Messages:
             self._tell(out[:, :, len(BANDWIDTHS_UM) :], rows, axons[rows], speakers)
         return out
 
-    def of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs shown"]:
-        """What `shown` says of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
+    def unheard_of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs columns"]:
+        """The columns `UNHEARD` of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
         axons, of_pair = np.unique(pre, return_inverse=True)
         column = place_among(self.training.post, post)
-        out = np.full((len(pre), N_SHOWN), np.nan, np.float32)
+        out = np.full((len(pre), len(UNHEARD)), np.nan, np.float32)
         order = np.argsort(of_pair, kind="stable")
         starts = range(0, len(axons), AXONS_A_BLOCK)
         for start, rows in zip(starts, np.split(order, np.searchsorted(of_pair[order], starts[1:])), strict=True):
-            told = self.shown(axons[start : start + AXONS_A_BLOCK])
+            told = np.delete(self._unheard(axons[start : start + AXONS_A_BLOCK]), HEARD, axis=2)
             rows = rows[column[rows] >= 0]
             out[rows] = told[of_pair[rows] - start, column[rows]]
         return out

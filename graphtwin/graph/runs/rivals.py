@@ -22,7 +22,7 @@ from graphtwin.evaluation import (
     fit_pair_baseline,
     fit_position_baseline,
 )
-from graphtwin.graph.data import OF_FUNCTION, SHOWN, Messages, PairSet
+from graphtwin.graph.data import UNHEARD, Messages, PairSet
 from graphtwin.graph.runs.partner_features import partner_features
 from graphtwin.graph.runs.study import Study
 from graphtwin.tuning import (
@@ -39,7 +39,6 @@ WITH_TUNING = " + tuning"  # ending of the labels of baselines that are told the
 TUNED = (f"logistic{WITH_TUNING}", f"boosting{WITH_TUNING}")
 WITH_MESSAGES = " + messages"  # ending of the label of the baseline that is told the messages which need no function
 BOOSTED_MESSAGES = f"boosting{WITH_MESSAGES}"
-WITHOUT_FUNCTION = tuple(name for name in SHOWN if name != OF_FUNCTION)
 PAIRS_A_BLOCK = 2**18  # pairs that are described at a time; memory does not grow with the number of pairs beyond the answer
 LABEL_BASELINES: dict[LabelModel, str] = {
     "majority": "majority",
@@ -156,8 +155,7 @@ def _features(
         columns = np.stack([np.asarray(values, np.float32) for values in similar.values()], axis=1)
         found[WITH_TUNING] = np.concatenate([plain, columns], axis=1), [*names, *similar]
     if WITH_MESSAGES in endings:
-        shown = messages.of_pairs(pre, post)[:, [SHOWN.index(name) for name in WITHOUT_FUNCTION]]
-        found[WITH_MESSAGES] = np.concatenate([plain, shown], axis=1), [*names, *WITHOUT_FUNCTION]
+        found[WITH_MESSAGES] = np.concatenate([plain, messages.unheard_of_pairs(pre, post)], axis=1), [*names, *UNHEARD]
     return found
 
 
