@@ -58,7 +58,7 @@ class Verdict:
         task: What was predicted.
         about: What the first model has and the second lacks; None where no models were compared.
         finding: Whether what the first model has adds to the prediction, or that this could not be tested; or that the task was skipped, or
-            a model chosen, or that it was measured how far models come to a ceiling.
+            a model chosen, or that it was measured how far models come to a ceiling, or what they carry from one brain area to another.
         p_value: One-sided p of permutations; None where there are none, or none that changed anything.
         sentence: The finding in words, with the numbers.
         split: What was held out.
@@ -69,7 +69,7 @@ class Verdict:
 
     task: str
     about: About | None
-    finding: Literal["adds", "unclear", "untested", "harms", "skipped", "chosen", "measured"]
+    finding: Literal["adds", "unclear", "untested", "harms", "skipped", "chosen", "measured", "carried"]
     p_value: float | None
     sentence: str
     split: str | None = None

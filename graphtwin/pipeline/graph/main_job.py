@@ -25,6 +25,9 @@ from graphtwin.pipeline.graph import findings, run_folder
 from graphtwin.pipeline.graph import held_out_scores as scores
 from graphtwin.pipeline.graph import neuron_jobs as neurons
 from graphtwin.pipeline.graph import pair_jobs as connectivity
+from graphtwin.pipeline.graph.area_jobs import area_jobs
+from graphtwin.pipeline.graph.area_scores import area_table, area_verdicts
+from graphtwin.pipeline.graph.areas import areas_of
 from graphtwin.pipeline.graph.ceiling_scores import ceiling_table, ceiling_verdicts
 from graphtwin.pipeline.graph.final_fits import final_jobs, save_graph
 from graphtwin.pipeline.graph.jobs import Job, JobKey, Results, of_task, run_jobs
@@ -164,7 +167,7 @@ def _jobs(study: Study, scope: Scope, folder: Path) -> list[Job]:
     """Every piece of work whose labels the source has."""
     of_pairs = connectivity.pair_jobs(study, scope.pair_splits)
     final = final_jobs(study, neurons=bool(scope.tasks), pairs=bool(scope.pair_splits))
-    jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder)]
+    jobs = [*neurons.neuron_jobs(study, scope.tasks), *of_pairs, *final, *_leakage_jobs(study, folder), *area_jobs(study, areas_of(study))]
     of_wiring = [Job(MATCHED, matched_job, 9), Job(CONDITIONAL, conditional_job, 75)]
     return [*jobs, *(of_wiring if scope.pair_splits and _has_responses(study) else [])]
 
@@ -232,10 +235,14 @@ def _write_results(study: Study, scope: Scope, results: Results, folder: Path) -
     ceiling = ceiling_table(study, pairs["axon"]) if "axon" in pairs else pd.DataFrame()
     if len(ceiling):
         _write_both(ceiling, folder / "ceiling")
+    areas = areas_of(study)
+    across = area_table(study, areas, results)
+    if len(across):
+        _write_both(across, folder / "areas")
     function, choice = scores.chosen_for_pairs(metrics) if pairs else (True, None)
     save_graph(folder, study, results, function)
     said = [*findings.verdicts(metrics, differences, nulls), *findings.wiring_verdict(results.get(CONDITIONAL, pd.DataFrame()))]
-    said += [*(ceiling_verdicts(ceiling) if len(ceiling) else []), *([choice] if choice else [])]
+    said += [*(ceiling_verdicts(ceiling) if len(ceiling) else []), *([choice] if choice else []), *area_verdicts(across, areas)]
     artifacts.write_json([*said, *skipped_verdicts(scope)], folder / "verdicts.json")
     _write_predictions(labels, positions, pairs.get("axon"), folder / "predictions")
 

@@ -116,7 +116,7 @@ def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFram
         checkpoint if key.replicate is None else None,  # those of a null are many, and take a second each
     )
     rows = np.flatnonzero(neuron_folds(study, key.split) == key.fold)
-    table = _of_network(study, rows, predict_rows(fitted, rows), key, network_of(model)).assign(part=HELD_OUT)
+    table = of_network(study, rows, predict_rows(fitted, rows), key, network_of(model)).assign(part=HELD_OUT)
     if key.replicate is not None:
         return table.assign(permutation=key.replicate)
     return pd.concat([table, kept_neurons(study, fitted, key, network_of(model))], ignore_index=True).assign(permutation=REAL)
@@ -124,11 +124,12 @@ def neuron_graph_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFram
 
 def kept_neurons(study: Study, fitted: FittedNeurons, key: JobKey, model: str) -> pd.DataFrame:
     """What each network says of the neurons that its fit kept back, numbered by `part`."""
-    parts = [_of_network(study, rows, said, key, model).assign(part=part) for part, (rows, said) in enumerate(fitted.kept)]
+    parts = [of_network(study, rows, said, key, model).assign(part=part) for part, (rows, said) in enumerate(fitted.kept)]
     return pd.concat(parts, ignore_index=True)
 
 
-def _of_network(study: Study, rows: np.ndarray, found: NeuronPrediction, key: JobKey, model: str) -> pd.DataFrame:
+def of_network(study: Study, rows: np.ndarray, found: NeuronPrediction, key: JobKey, model: str) -> pd.DataFrame:
+    """What networks say of some rows, as a table; the key says of which split and fold they are."""
     labels = {"layer": found.layer, "cell_type": found.cell_type}
     return _table(study, rows, key, model, labels, (found.position, found.position_sd))
 
@@ -136,6 +137,13 @@ def _of_network(study: Study, rows: np.ndarray, found: NeuronPrediction, key: Jo
 def neuron_baseline_job(study: Study, checkpoint: Path, key: JobKey, tasks: tuple[str, ...]) -> pd.DataFrame:
     """All baselines' predictions of one fold, learned from `training_rows`, and of what is kept back of these; of the tasks named."""
     teach, held = training_rows(study, key.split, key.fold), neuron_folds(study, key.split) == key.fold
+    return of_baselines(study, teach, held, key, tasks)
+
+
+def of_baselines(
+    study: Study, teach: Bool[np.ndarray, " neurons"], held: Bool[np.ndarray, " neurons"], key: JobKey, tasks: tuple[str, ...]
+) -> pd.DataFrame:
+    """What baselines that learned from some neurons say of others that are held out, and of what is kept back of the first, by `part`."""
     inner = inner_baselines(study, teach, key, tasks)
     table = _baselines(study, teach, held, key, tasks).assign(part=HELD_OUT)
     if "position" in tasks:

@@ -12,6 +12,7 @@ import jinja2
 import pandas as pd
 
 from graphtwin.artifacts import write_text
+from graphtwin.report.area_tables import area_tables, no_areas
 from graphtwin.report.figures import (
     Block,
     Drawn,
@@ -36,6 +37,7 @@ FINDINGS = {
     "skipped": "not scored",
     "chosen": "for predictions",
     "measured": "ceiling",
+    "carried": "across areas",
 }
 
 
@@ -93,7 +95,8 @@ def render_run(run: RunFolder) -> str:
         counted=join_words([*([] if run.lacks("function") else ["units"]), "nuclei", *([] if run.lacks("connectivity") else ["pairs"])]),
         differences=verdict_figures.draw_differences(run),
         tables=results(run.table("metrics"), run.axes()),
-        ceilings=ceilings(run.table("ceiling")),
+        further=[*ceilings(run.table("ceiling")), *area_tables(run.table("areas"), run.axes())],
+        no_areas=no_areas(run),
         skipped=skipped(run),
         funnel_sentence=None if funnel is None else funnel_sentence(funnel, run.table("tables/units", ["nucleus_id"])),
         funnel_main=funnel_steps(main_steps(funnel)),
@@ -184,7 +187,7 @@ def _sections(run: RunFolder, left_out: set[str]) -> list[Section]:
 def headline(verdicts: list[dict[str, Any]], axes: Sequence[str] = AXES) -> str:
     """Whether function adds anything, task by task, in one sentence; all verdicts count where none of them is about function."""
     # A skipped task or a choice compares nothing.
-    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen", "measured")]
+    verdicts = [verdict for verdict in verdicts if verdict["finding"] not in ("skipped", "chosen", "measured", "carried")]
     about = [verdict for verdict in verdicts if verdict["about"] == "function"]
     of_function = bool(about)
     about = about or verdicts
