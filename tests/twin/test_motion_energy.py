@@ -52,3 +52,15 @@ def test_pictures_have_energies_of_space_alone():
     answers = bank.energies(grating(0.0)[:3], np.arange(3))
     assert answers.shape == (3, 9, 9, 16)
     assert answers[0, :4, 4, 8].argmax() == 0
+
+
+def test_light_is_signed_where_it_is_and_has_the_time_of_its_change():
+    video = np.zeros((60, 36, 64), dtype=np.float32)
+    video[30:, 20:28, 8:16] = 1.0
+    light = energy_bank(36, 64, 9, 16, (7.0,), 30.0).light(video, np.array([15, 30, 50]))
+    assert light.shape == (3, 3, 9, 16)
+    assert np.divmod(light[2, 0].argmax(), 16) == (5, 2)
+    assert light[:, 0, 5, 2] == pytest.approx([0.0, 0.5 * light[2, 0, 5, 2], light[2, 0, 5, 2]], abs=0.05)
+    assert np.abs(light[1, 2, 5, 2]) > 10 * np.abs(light[2, 2, 5, 2])
+    assert energy_bank(36, 64, 9, 16, (7.0,), 30.0).light(-video, np.array([50])) == pytest.approx(-light[2:], abs=1e-6)
+    assert energy_bank(36, 64, 9, 16, (7.0, 9.0)).light(video[:2], np.arange(2)).shape == (2, 2, 9, 16)

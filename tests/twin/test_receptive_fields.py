@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.ndimage import shift
+from scipy.ndimage import gaussian_filter, shift
 
 from graphtwin.sources.formats.recording import Recording, Trial
-from graphtwin.twin.data import receptive_fields
+from graphtwin.twin.data import field_choice, receptive_fields
 from graphtwin.twin.data.clips import ClipConfig, clips_of
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields, moved
@@ -134,3 +134,51 @@ def test_independent_samples_are_counted_where_the_stimulus_was_not_masked():
     energies[..., 2:] = 0.0
     tally.add(energies, rng.standard_normal((900, 30)))
     assert tally.evidence().learn(iterations=0).samples == pytest.approx(900, rel=0.15)
+
+
+def spots(centres: np.ndarray) -> np.ndarray:
+    """Round fields of SD 1.5 pixels: [units, pixels], each of length 1."""
+    y, x = np.mgrid[:16, :24].reshape(2, -1)
+    at = (centres + 1) / 2 * [24, 16] - 0.5
+    found = np.exp(-((x - at[:, :1]) ** 2 + (y - at[:, 1:]) ** 2) / (2 * 1.5**2))
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+@cache
+def of_all_kinds(others: int) -> Planted:
+    """Twelve cells each that answer to energy, linearly to light, and linearly to dark; then others that answer to nothing shown."""
+    planted = plant(units=36 + others, train=25)
+    rng = np.random.default_rng(2)
+    sign = np.array([1.0] * 12 + [-1.0] * 12)
+    for row, trial in enumerate(planted.trials):
+        drive = (trial.video.reshape(len(trial.video), -1) - 128) / 40 @ spots(planted.centres[12:36]).T
+        responses = trial.responses.copy()
+        responses[:, 12:36] = 5 + sign * np.roll(drive, LAG, axis=0) + 2 * rng.standard_normal(drive.shape)
+        responses[:, 36:] = gaussian_filter(rng.standard_normal(responses[:, 36:].shape), (1.5, 0))
+        planted.trials[row] = replace(trial, responses=responses)
+    return planted
+
+
+KINDS = {"energy": slice(12), "on": slice(12, 24), "off": slice(24, 36)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fields_of_linear_cells_and_of_energy_cells_are_found_in_one_population(kind):
+    found = locate_fields(clips_of(of_all_kinds(0).recording)[0], SMALL_FIELDS)
+    assert np.quantile(off(found.centres, of_all_kinds(0))[KINDS[kind]], 0.9) < 0.8  # pixels
+    assert abs(found.delay_s - LAG / HZ) <= 1 / HZ
+    assert found.choice.with_light[KINDS[kind]].mean() == pytest.approx(float(kind != "energy"), abs=0.1)
+    assert found.choice.has_field[KINDS[kind]].mean() > 0.4
+    assert kind == "energy" or found.choice.correlation[KINDS[kind]].min() > 0.7
+
+
+def test_energies_alone_do_not_find_linear_cells(monkeypatch):
+    monkeypatch.setattr(field_choice, "GAIN_Z", np.inf)
+    found = locate_fields(clips_of(of_all_kinds(0).recording)[0], SMALL_FIELDS)
+    assert np.median(off(found.centres, of_all_kinds(0))[12:36]) > 3.0  # pixels
+
+
+def test_a_cell_that_answers_to_nothing_has_a_field_at_the_nominal_rate():
+    found = locate_fields(clips_of(of_all_kinds(200).recording)[0], SMALL_FIELDS)
+    assert found.choice.has_field[36:].mean() <= 0.095  # 5 % expected at most; binomial 99 % interval, n = 200
+    assert found.choice.with_light[36:].mean() < 0.25  # it does no harm there; a standard error is exceeded in 16 %

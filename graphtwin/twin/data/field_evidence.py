@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 FIRST_SD = 2.6  # SD of weights before any unit was seen, in standard errors of a correlation
 FINER = 2  # places are compared on a grid this much finer than that of the energies, by cubic splines
@@ -59,6 +59,11 @@ class Tally:
         self.response_squares += (responses.astype(np.float64) ** 2).sum(0)
         self.count += len(flat)
 
+    def scale(self) -> Float[np.ndarray, "places channels"]:
+        """Deviation of each energy at each place, above 0."""
+        mean = (self.energy / max(self.count, 1)).reshape(self.shape[0], -1).T
+        return np.sqrt(np.maximum(np.einsum("pkk->pk", self.products) / max(self.count, 1) - mean**2, 1e-12))
+
     def evidence(self) -> FieldEvidence:
         """Correlations; 0 for a unit or energy that never changes."""
         n, channels, of_unit = max(self.count, 1), self.shape[0], np.maximum(self.held, 1)
@@ -66,7 +71,7 @@ class Tally:
         deviation = np.sqrt(np.maximum(self.response_squares / of_unit - mean**2, 0.0))
         energy = (self.energy / n).reshape(channels, -1).T
         products = self.products / n - energy[:, :, None] * energy[:, None, :]
-        scale = np.sqrt(np.maximum(np.einsum("pkk->pk", products), 1e-12))
+        scale = self.scale()
         among = products / scale[:, :, None] / scale[:, None, :]
         per_unit = np.where(deviation > 1e-6, 1 / np.maximum(deviation, 1e-6), 0.0).astype(np.float32)
         shares = of_unit.astype(np.float32)[:, None]
@@ -97,6 +102,10 @@ class FieldEvidence:
     def of(self, units: np.ndarray | slice) -> FieldEvidence:
         """Evidence of some of the units."""
         return FieldEvidence(self.with_units[:, :, units], self.among, self.rows, self.columns)
+
+    def of_channels(self, number: int) -> FieldEvidence:
+        """Evidence of the first channels."""
+        return FieldEvidence(self.with_units[:, :number], self.among[:, :number, :number], self.rows, self.columns)
 
     def log_odds(self, prior: Prior) -> tuple[Float[np.ndarray, "places units"], np.ndarray, np.ndarray]:
         """Log odds of each place; the weights that each unit would have there, and the covariance of their errors."""
@@ -135,6 +144,17 @@ class FieldEvidence:
             return np.ascontiguousarray(np.moveaxis(down @ grid @ across.T, (-2, -1), (0, 1)).reshape(-1, *values.shape[1:]))
 
         return FieldEvidence(refined(self.with_units), refined(self.among), self.rows * FINER, self.columns * FINER)
+
+    def likeliest(self, prior: Prior) -> tuple[Int[np.ndarray, " units"], Float[np.ndarray, "units channels"]]:
+        """The likeliest place of the grid, and the weights that a unit would have there."""
+        n_units = self.with_units.shape[2]
+        places, found = np.zeros(n_units, dtype=np.int64), np.zeros((n_units, self.among.shape[1]), dtype=np.float32)
+        for start in range(0, n_units, UNITS_TOGETHER):
+            block = slice(start, start + UNITS_TOGETHER)
+            odds, weights, _ = self.of(block).log_odds(prior)
+            places[block] = odds.argmax(0)
+            found[block] = weights[places[block], :, np.arange(odds.shape[1])]
+        return places, found
 
     def centres(self, prior: Prior) -> Float[np.ndarray, "units 2"]:
         """The likeliest places, between places of the grid at the peak of a paraboloid; edges of the grid at -1 and 1."""

@@ -1,4 +1,4 @@
-"""What a video holds at each place of a grid: motion energy of several orientations and wavelengths, as local contrast divides it.
+"""What a video holds at each place of a grid: motion energy of several orientations and wavelengths over local contrast, and its light.
 
 Energies are amplitudes of Gabor filters in space and time, one for each direction of drift: Adelson & Bergen 1985,
 doi:10.1364/JOSAA.2.000284. The contrast that divides them is their own mean around the place: Heeger 1992, doi:10.1017/S0952523800009640.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
-from numpy.lib.stride_tricks import sliding_window_view
 
 N_ORIENTATIONS = 4  # orientations of the filters, 45 degrees apart; a choice
 SD_IN_WAVELENGTHS = 0.32  # SD of the filters' windows in space, in wavelengths
@@ -26,12 +25,15 @@ class EnergyBank:
     Attributes:
         across, down: Complex Gabors along rows and columns of the video, whose product is a filter.
         taps: Complex filter in time, centred; a single 1 where single pictures are shown.
+        spots_across, spots_down: Gaussian windows along rows and columns, one size a wavelength.
         pool_across, pool_down: Weights that average contrast around each place of the grid.
     """
 
     across: Complex[np.ndarray, "filters columns width"]
     down: Complex[np.ndarray, "filters rows height"]
     taps: Complex[np.ndarray, " frames"]
+    spots_across: Float[np.ndarray, "sizes columns width"]
+    spots_down: Float[np.ndarray, "sizes rows height"]
     pool_across: Float[np.ndarray, "columns columns"]
     pool_down: Float[np.ndarray, "rows rows"]
 
@@ -39,7 +41,7 @@ class EnergyBank:
         self, video: Float[np.ndarray, "frames height width"], at: Int[np.ndarray, " shown"]
     ) -> Float[np.ndarray, "shown channels rows columns"]:
         """Energies at frames `at`: every filter and direction over local contrast, and the root of that contrast as the last channel."""
-        seen = self._in_time(video, at)
+        seen = self._in_time(video, at, [self.taps.real, self.taps.imag] if len(self.taps) > 1 else None)
         found = []
         for across, down in zip(self.across, self.down, strict=True):
             halves = (seen @ np.concatenate([across.real, across.imag]).T).reshape(*seen.shape[:3], 2, -1)
@@ -49,14 +51,25 @@ class EnergyBank:
         contrast = np.sqrt(self.pool_down @ (amplitudes**2).mean(1, keepdims=True) @ self.pool_across.T)
         return np.concatenate([amplitudes / (contrast + SEMI_SATURATION), np.sqrt(contrast)], axis=1)
 
-    def _in_time(self, video: np.ndarray, at: np.ndarray) -> Float[np.ndarray, "phases shown height width"]:
-        half = len(self.taps) // 2
-        if half == 0:
+    def light(
+        self, video: Float[np.ndarray, "frames height width"], at: Int[np.ndarray, " shown"]
+    ) -> Float[np.ndarray, "shown channels rows columns"]:
+        """Grey levels in spots of each size around each place at frames `at`: their mean over the time of the filters, and their change.
+
+        Signed, unlike energies: they tell of cells that are linear in the light. Of pictures there is no change.
+        """
+        seen = self._in_time(video, at, [np.abs(self.taps), self.taps.real, self.taps.imag] if len(self.taps) > 1 else None)
+        found = [down @ (seen @ across.T) for across, down in zip(self.spots_across, self.spots_down, strict=True)]
+        return np.concatenate(found).transpose(1, 0, 2, 3)
+
+    def _in_time(
+        self, video: np.ndarray, at: np.ndarray, filters: list[np.ndarray] | None
+    ) -> Float[np.ndarray, "phases shown height width"]:
+        if filters is None:
             return np.ascontiguousarray(video[at])[None]
-        padded = np.pad(video, ((half, half), (0, 0), (0, 0)), mode="edge")
-        filters = np.stack([self.taps.real, self.taps.imag], axis=1)
-        filtered = sliding_window_view(padded, len(self.taps), axis=0)[at].reshape(-1, len(self.taps)) @ filters
-        return np.ascontiguousarray(filtered.reshape(len(at), *video.shape[1:], 2).transpose(3, 0, 1, 2))
+        half, pixels = len(self.taps) // 2, video[0].size
+        around = video.reshape(-1, pixels)[np.clip(at[:, None] + np.arange(-half, half + 1), 0, len(video) - 1)]
+        return np.ascontiguousarray((np.stack(filters) @ around).transpose(1, 0, 2)).reshape(len(filters), len(at), *video.shape[1:])
 
 
 def energy_bank(
@@ -76,7 +89,10 @@ def energy_bank(
     across = np.stack([_gabors(width, columns, wave, np.cos(angle)) for wave, angle in filters])
     down = np.stack([_gabors(height, rows, wave, np.sin(angle)) for wave, angle in filters])
     pool = max(2.0, height / 18)
-    return EnergyBank(across, down, _taps(frame_rate_hz), _pool(width, columns, pool), _pool(height, rows, pool))
+    spots_across = np.stack([np.abs(_gabors(width, columns, wave, 0.0)) for wave in wavelengths_px])
+    spots_down = np.stack([np.abs(_gabors(height, rows, wave, 0.0)) for wave in wavelengths_px])
+    pools = _pool(width, columns, pool), _pool(height, rows, pool)
+    return EnergyBank(across, down, _taps(frame_rate_hz), spots_across, spots_down, *pools)
 
 
 def _gabors(pixels: int, points: int, wavelength: float, cycles: float) -> np.ndarray:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import Clips, Window
-from graphtwin.twin.data.field_evidence import Tally
+from graphtwin.twin.data.field_choice import FieldChoice, FieldGuess, choose
+from graphtwin.twin.data.field_evidence import FieldEvidence, Prior, Tally
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
 
 # Exponent of responses: deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples.
@@ -21,6 +22,7 @@ GAZE_PASSES = 2  # passes over the data that find how the eye moves fields; 0 do
 GAZE_SAMPLES = 1800  # samples, about, from which lag and gaze are found: four minutes of film at 30 Hz
 ROWS, COLUMNS = 18, 32  # size of the grid of places at which fields are looked for: 16:9, as most monitors
 EVERY_S = 4 / 30  # seconds between the frames of a movie at which energies are taken: neighbouring frames are alike
+HELD_BACK = 4  # one trial in so many says which channels tell a unit's field; it then helps to place the field
 ITERATIONS = 3  # steps of learning how units weigh energies; a choice
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # units, at most, from which lag and gaze are found; spread over the recording
 
@@ -44,11 +46,30 @@ class Fields:
         centres: Centres of the fields at the mean eye position, x rightwards and y downwards, edges of the video at -1 and 1.
         delay_s: Seconds from the stimulus to the responses that tell most of it.
         gaze_px: Pixels by which fields move, rightwards and downwards, for one SD of horizontal and of vertical eye position.
+        choice: What told each unit's field, and how well; None of fewer trials than one can be held back of.
     """
 
     centres: Float[np.ndarray, "units 2"]
     delay_s: float
     gaze_px: Float[np.ndarray, "2 2"]
+    choice: FieldChoice | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a trial showed and how units answered.
+
+    Attributes:
+        energies: Energies at each place, as `EnergyBank.energies` has them.
+        light: Light at each place, as `EnergyBank.light` has it.
+        responses: Roots of the mean of three responses at each lag, NaN where one was not held.
+        eye: Eye positions.
+    """
+
+    energies: Float[np.ndarray, "samples channels rows columns"]
+    light: Float[np.ndarray, "samples lights rows columns"]
+    responses: Float[np.ndarray, "lags samples units"]
+    eye: Float[np.ndarray, "samples 2"]
 
 
 def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Fields:
@@ -70,16 +91,45 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     gaze = np.zeros((2, 2))
     for _ in range(GAZE_PASSES):
         gaze = gaze + _gaze_step(few, whole, gaze, config)
-    tally = None
-    shown = clips.whole("receptive fields" if progress else None)
-    for energies, responses, _ in _samples(shown, clips, config, config.wavelengths, [whole], gaze):
-        tally = tally or Tally(clips.n_units, *energies.shape[1:])
-        tally.add(energies, responses[0])
+    centres, choice = _located(clips, config, whole, gaze, "receptive fields" if progress else None)
+    return Fields(centres, delay_s, gaze, choice)
+
+
+def _located(
+    clips: Clips, config: ReverseCorrelationConfig, lag: int, gaze: np.ndarray, said: str | None
+) -> tuple[Float[np.ndarray, "units 2"], FieldChoice | None]:
+    """Centres of fields, and what told them: trials kept back say it, and are then among those that place the fields."""
+    tally: Tally | None = None
+    n_energies, guesses = 0, list[FieldGuess]()
+    held_back = np.arange(len(clips.rows)) % HELD_BACK == HELD_BACK - 1
+    for rows in (clips.rows[~held_back], clips.rows[held_back]):
+        if tally is not None and len(rows):
+            first, scale, n_channels = tally.evidence(), tally.scale(), tally.shape[0]
+            known = (_known(first.of_channels(number)) for number in (n_energies, n_channels))
+            guesses = [FieldGuess(*each, scale, tally.count) for each in known]
+        for seen in _samples(replace(clips, rows=rows).whole(said), clips, config, config.wavelengths, [lag], gaze):
+            channels, n_energies = np.concatenate([seen.energies, seen.light], axis=1), seen.energies.shape[1]
+            tally = tally or Tally(clips.n_units, *channels.shape[1:])
+            tally.add(channels, seen.responses[0])
+            for guess in guesses:
+                guess.add(channels, seen.responses[0])
     if tally is None:
-        return Fields(np.zeros((clips.n_units, 2)), delay_s, gaze)
-    evidence = tally.evidence()
-    prior = evidence.of(_spread(clips.n_units, UNITS_OF_GAZE)).learn(ITERATIONS)
-    return Fields(evidence.centres(prior), delay_s, gaze)
+        return np.zeros((clips.n_units, 2)), None
+    evidence, prior = _known(tally.evidence().of_channels(n_energies))
+    centres = evidence.centres(prior)
+    if not guesses:
+        return centres, None
+    choice = choose(*guesses)
+    by_both = np.flatnonzero(choice.with_light)
+    if len(by_both):
+        evidence, prior = _known(tally.evidence())
+        centres[by_both] = evidence.of(by_both).centres(prior)
+    return centres, choice
+
+
+def _known(evidence: FieldEvidence) -> tuple[FieldEvidence, Prior]:
+    """Evidence with the weights that are expected of channels, as units spread over the recording have them."""
+    return evidence, evidence.of(_spread(evidence.with_units.shape[2], UNITS_OF_GAZE)).learn(ITERATIONS)
 
 
 def _every(clips: Clips) -> int:
@@ -98,8 +148,8 @@ def _samples(
     wavelengths: tuple[float, ...],
     lags: list[int],
     gaze: np.ndarray,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Energies, roots of the mean of three responses at each lag, NaN where one was not held, and eye positions, a trial each."""
+) -> Iterator[Seen]:
+    """What each trial showed and how units answered."""
     bank: EnergyBank | None = None
     for window in windows:
         parts = (window.video, window.eye_position, window.known(), window.counted)
@@ -118,7 +168,8 @@ def _samples(
         in_pixels = tuple(wave * height for wave in wavelengths)
         bank = bank or energy_bank(height, width, ROWS, COLUMNS, in_pixels, clips.frame_rate_hz)
         roots = np.sign(answers) * np.abs(answers) ** RESPONSE_POWER
-        yield bank.energies(moved(video, eye @ gaze.T) if gaze.any() else video, at), roots, eye[at]
+        video = moved(video, eye @ gaze.T) if gaze.any() else video
+        yield Seen(bank.energies(video, at), bank.light(video, at), roots, eye[at])
 
 
 def moved(
@@ -144,8 +195,10 @@ def _lag(few: Clips, config: ReverseCorrelationConfig) -> float:
     found = list(_samples(windows, few, config, config.wavelengths[:1], lags, np.zeros((2, 2))))
     if not found:
         return 0.0
-    energies = _standardised(np.concatenate([part[0][..., ::2, ::2].reshape(len(part[0]), -1) for part in found]))
-    responses = np.concatenate([part[1] for part in found], axis=1)
+    light = np.concatenate([seen.light[:, :1] for seen in found])
+    shown = np.concatenate([np.concatenate([seen.energies for seen in found]), light, -light], axis=1)
+    energies = _standardised(shown[..., ::2, ::2].reshape(len(shown), -1))
+    responses = np.concatenate([seen.responses for seen in found], axis=1)
     correlations = np.stack([_standardised(late).T @ energies for late in responses])
     own = np.maximum(correlations, 0).mean(0).argmax(1)
     profile = correlations[:, np.arange(len(own)), own].mean(1)
@@ -165,10 +218,10 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     chosen = _spread(few.n_units, UNITS_OF_GAZE)
     windows = (window.of_units(chosen) for window in few.whole())
     tally, found = None, []
-    for energies, responses, eye in _samples(windows, few, config, config.wavelengths[:1], [lag], gaze):
-        tally = tally or Tally(len(chosen), *energies.shape[1:])
-        tally.add(energies, responses[0])
-        found.append((energies, responses[0], eye))
+    for seen in _samples(windows, few, config, config.wavelengths[:1], [lag], gaze):
+        tally = tally or Tally(len(chosen), *seen.energies.shape[1:])
+        tally.add(seen.energies, seen.responses[0])
+        found.append((seen.energies, seen.responses[0], seen.eye))
     if tally is None or not any(eye.any() for _, _, eye in found):
         return np.zeros((2, 2))
     energies, responses, eye = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -186,9 +239,9 @@ def _gaze_step(few: Clips, lag: int, gaze: np.ndarray, config: ReverseCorrelatio
     for unit, response in zip(told_of, standardised[told_of], strict=True):
         place = int(odds[:, unit].argmax())
         row, column = divmod(place, COLUMNS)
-        seen = slice(None) if held[unit].all() else held[unit]
-        drive, right, down = (values[seen, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
-        response, looked = response[seen], eye[seen]
+        samples = slice(None) if held[unit].all() else held[unit]
+        drive, right, down = (values[samples, :, row, column] @ weights[place, :, unit] for values in (energies, *slopes))
+        response, looked = response[samples], eye[samples]
         by_eye = np.column_stack([right[:, None] * looked, down[:, None] * looked])
         apart, _ = np.linalg.qr(np.column_stack([np.ones(len(drive)), drive, right, down]))
         by_eye, residual = by_eye - apart @ (apart.T @ by_eye), response - apart @ (apart.T @ response)

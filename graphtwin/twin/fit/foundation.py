@@ -185,6 +185,9 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
         total += np.einsum("cf,cfu->u", window.showings, window.responses, dtype=np.float64)
         count += window.showings_of_units()
     fields = locate_fields(clips, config.receptive_fields, progress)
+    if fields.choice is not None:
+        seen, linear = int(fields.choice.has_field.sum()), int((fields.choice.has_field & fields.choice.with_light).sum())
+        log.info("%s: %d of %d units have a field by trials kept back; light tells %d of these.", clips.name, seen, len(units), linear)
     delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
     monitor, channels = monitor_of(clips.recording, config), len(clips.recording.behaviour)
     mean, eye = total / np.maximum(count, 1), clips.scales.eye_recorded
