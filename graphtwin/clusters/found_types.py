@@ -11,13 +11,14 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.clusters.mixtures import MixtureChoice, Stability, choose_mixture, parts_of, stability_of
-from graphtwin.clusters.valleys import FEWEST, basins, density_of, prominences
+from graphtwin.clusters.valleys import FEWEST, basins, densities_of, prominences
 from graphtwin.execute import rng_for
 from graphtwin.statistics import one_sided_p
 
 LEAST = 3 * FEWEST  # neurons that are asked of a cloud: with fewer no two clusters of some size can be told
 THIN = 0.25  # width of a continuum across its longest axis, as a share of the cloud's; at 1 a third of rings would be called clusters
 COMPARED = 4  # continua to which a mixture is fitted as well: its agreement there is told, and tested nowhere
+LEAST_PROMINENCE = 1e-9  # nats; a unit where no cloud has a second mode
 LEVEL = 0.05  # largest p at which a valley is one
 
 
@@ -45,10 +46,12 @@ class FoundTypes:
         type_found: Number of the type of each neuron, 0 for the largest; all 0 where there are no clusters.
         part: Component of the chosen mixture that each neuron most likely belongs to.
         part_probability: Probability of that component.
-        modes: Table, a row a mode of the density but the highest: prominence (nats of log density), p (share of continua, the embeddings
-            among them, that have a mode as prominent) and is_type; at most the twenty most prominent.
-        continua: Table, a row a continuum: prominence of its second mode (0 where it has none), over_seeds and over_halves,
-            these of the first `COMPARED`.
+        n_neighbours: Number of neighbours of the density that modes and types are of: that with most types, else that with the most
+            prominent mode for its width.
+        modes: Table, a row a mode of that density but the highest: prominence (nats of log density), p (share of continua, the embeddings
+            among them, that have a mode as prominent at any width) and is_type; those that are types, or else the twenty most prominent.
+        continua: Table, a row a continuum: prominence of its second mode (0 where it has none), of the width where it is most prominent for
+            the width, in nats of the width of `modes`; over_seeds and over_halves, these of the first `COMPARED`.
         choice: The mixture that held-out neurons chose.
         stability: Its agreement with itself.
         dimension: Dimension of the cloud, as distances between neighbours tell it.
@@ -57,6 +60,7 @@ class FoundTypes:
     type_found: Int[np.ndarray, " neurons"]
     part: Int[np.ndarray, " neurons"]
     part_probability: Float[np.ndarray, " neurons"]
+    n_neighbours: int
     modes: pd.DataFrame
     continua: pd.DataFrame
     choice: MixtureChoice
@@ -82,8 +86,10 @@ def types_in(
     """Types in a cloud of embeddings: modes separated by valleys that no continuum of the same covariance has.
 
     The continuum is a ribbon, flat along the longest axis of the cloud and thin along the others: of clouds without clusters one whose
-    density ripples most, as that of a ring does (neurons by preferred direction lie on one). A mode is a type where it is more prominent
-    than the second mode of all but 5 % of continua (the most prominent of each, so that the error holds for all modes together).
+    density ripples most, as that of a ring does (neurons by preferred direction lie on one). Densities are taken over few neighbours and
+    over more, as small clusters and shallow valleys ask. A mode is a type where it is more prominent than the second mode of all but 5 % of
+    continua at whichever width these have their most prominent one, in medians of the width (the most prominent of each continuum, so that
+    the error holds for all modes and widths together).
 
     Args:
         embeddings: Embedding of each neuron, finite; those of several scans made alike.
@@ -91,29 +97,50 @@ def types_in(
         watch: What the numbers of the continua go through while they are drawn, such as a progress bar.
     """
     points = principal(embeddings, config.components)
-    density = density_of(points)
-    found = prominences(density)
+    densities = densities_of(points)
+    found = [prominences(density) for density in densities]
     choice = choose_mixture(points, config.seed)
     stability = stability_of(points, choice.n_components, choice.shape, config.seeds, config.seed)
-    rows = []
+    rows, nulls = [], []
     for number in watch(iter(range(config.continua))):
         drawn = continuum_like(points, rng_for(config.seed, "continuum", number))
         few = number < COMPARED
         alike = stability_of(drawn, choice.n_components, choice.shape, 2, config.seed + number) if few else Stability(np.nan, np.nan)
-        rows.append((second_mode(drawn), alike.over_seeds, alike.over_halves))
-    continua = pd.DataFrame(rows, columns=["prominence", "over_seeds", "over_halves"])
-    p = one_sided_p(found, np.tile(continua["prominence"].to_numpy()[:, None], (1, len(found))))
-    modes = pd.DataFrame({"prominence": found, "p": p, "is_type": p <= LEVEL})
-    no_valley = float(found[p > LEVEL].max(initial=0.0))
-    several = bool(modes["is_type"].any())
-    type_found = basins(density, no_valley) if several else np.zeros(len(points), dtype=np.int64)
+        nulls.append(second_modes(drawn))
+        rows.append((alike.over_seeds, alike.over_halves))
+    unit, largest = over_widths(np.array([[each.max(initial=0.0) for each in found], *nulls]))
+    p = [one_sided_p(each / scale, np.tile(largest[1:, None], (1, len(each)))) for each, scale in zip(found, unit, strict=True)]
+    n_types = [int((each <= LEVEL).sum()) for each in p]
+    deepest = [float(each.max(initial=0.0) / scale) for each, scale in zip(found, unit, strict=True)]
+    width = max(range(len(densities)), key=lambda at: (n_types[at], deepest[at], at))
+    continua = pd.DataFrame(rows, columns=["over_seeds", "over_halves"])
+    continua.insert(0, "prominence", largest[1:] * unit[width])
+    modes = pd.DataFrame({"prominence": found[width], "p": p[width], "is_type": p[width] <= LEVEL})
+    no_valley = float(found[width][p[width] > LEVEL].max(initial=0.0))
+    type_found = basins(densities[width], no_valley) if n_types[width] else np.zeros(len(points), dtype=np.int64)
     part, probability = parts_of(points, choice, config.seed)
-    return FoundTypes(type_found, part, probability, modes.head(20), continua, choice, stability, density.dimension)
+    told, k = modes.head(max(20, n_types[width])), densities[width].neighbours.shape[1]
+    return FoundTypes(type_found, part, probability, k, told, continua, choice, stability, densities[-1].dimension)
 
 
-def second_mode(points: Float[np.ndarray, "neurons features"]) -> float:
-    """Prominence of the most prominent mode beside the highest, nats; 0 where there is none."""
-    return float(prominences(density_of(points)).max(initial=0.0))
+def second_modes(points: Float[np.ndarray, "neurons features"]) -> Float[np.ndarray, " widths"]:
+    """Prominence of the most prominent mode beside the highest, nats, at each width of the density; 0 where there is none."""
+    return np.array([prominences(density).max(initial=0.0) for density in densities_of(points)])
+
+
+def over_widths(
+    deepest: Float[np.ndarray, "clouds widths"],
+) -> tuple[Float[np.ndarray, " widths"], Float[np.ndarray, " clouds"]]:
+    """What prominences of each width are measured in, and the largest of each cloud in these.
+
+    The unit is the median over all clouds, which are treated alike, so that without clusters any one has the largest as often as another.
+
+    Args:
+        deepest: Prominence of the second mode of each cloud at each width, nats.
+    """
+    unit = np.median(deepest, axis=0)
+    unit = np.where(unit > 0, unit, np.maximum(deepest.mean(0), LEAST_PROMINENCE))
+    return unit, (deepest / unit).max(1)
 
 
 def principal(embeddings: Float[np.ndarray, "neurons features"], components: int) -> Float[np.ndarray, "neurons components"]:

@@ -18,6 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 
 FEWEST = 20  # points of a mode: fewer are a fluctuation of the density, and too few to call a type
 MOST_NEIGHBOURS = 100  # neighbours that a density is taken over, at most: more blur small clusters
+NARROW = (8, 16, 24)  # numbers of neighbours below the root of the number of points: clusters of some tens of points are blurred by more
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,27 @@ class Density:
     dimension: float
 
 
-def density_of(points: Float[np.ndarray, "points features"]) -> Density:
-    """The density of a cloud, over the root of their number of neighbours.
+def densities_of(points: Float[np.ndarray, "points features"]) -> list[Density]:
+    """Densities of a cloud over few neighbours and over more: the numbers of `NARROW`, and last the root of the number of points.
 
     Args:
         points: Rows of a cloud; two that are equal are taken to lie as near as the nearest that differ.
     """
-    k = int(np.clip(np.ceil(np.sqrt(len(points))), 2, min(MOST_NEIGHBOURS, len(points) - 1)))
-    distance, rows = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points)
+    most = int(np.clip(np.ceil(np.sqrt(len(points))), 2, min(MOST_NEIGHBOURS, len(points) - 1)))
+    distance, rows = NearestNeighbors(n_neighbors=most + 1).fit(points).kneighbors(points)
     others = distance[:, 1:]
     least = others[others > 0].min(initial=np.inf)
     others = np.maximum(others, least if np.isfinite(least) else 1.0)
+    return [_density(points, others[:, :k], rows[:, 1 : k + 1].astype(np.int64)) for k in (*(k for k in NARROW if k < most), most)]
+
+
+def _density(points: np.ndarray, others: np.ndarray, rows: np.ndarray) -> Density:
+    """Density by distances to the neighbours, the nearest first, and their rows."""
+    k, features = others.shape[1], points.shape[1]
     ratios = np.log(others[:, -1:] / others[:, :-1]).mean(1)
-    dimension = float(1 / max(ratios.mean(), 1e-6)) * (k - 2) / (k - 1) if k > 2 else float(points.shape[1])
-    dimension = min(dimension, float(points.shape[1]))
-    return Density(points, -dimension * np.log(others[:, -1]), rows[:, 1:].astype(np.int64), dimension)
+    dimension = float(1 / max(ratios.mean(), 1e-6)) * (k - 2) / (k - 1) if k > 2 else float(features)
+    dimension = min(dimension, float(features))
+    return Density(points, -dimension * np.log(others[:, -1]), rows, dimension)
 
 
 def prominences(density: Density) -> Float[np.ndarray, " modes"]:

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from graphtwin.clusters import CLASSIFIER, TypesConfig, agreement_with_known, principal, types_in
-from graphtwin.clusters.found_types import continuum_like, second_mode
+from graphtwin.clusters.found_types import continuum_like, over_widths, second_modes
 from graphtwin.clusters.mixtures import choose_mixture, stability_of
-from graphtwin.clusters.valleys import basins, density_of, prominences
+from graphtwin.clusters.valleys import basins, densities_of, prominences
 
 DIMENSIONS = 6
 CONFIG = TypesConfig(seeds=2, permutations=39)
@@ -58,8 +58,27 @@ def test_continua_are_called_clusters_at_no_more_than_the_nominal_rate(cloud):
     for seed in range(25):
         points = principal(cloud(300, seed), DIMENSIONS)
         rng = np.random.default_rng(seed)
-        wrong += second_mode(points) > max(second_mode(continuum_like(points, rng)) for _ in range(19))
+        _, deepest = over_widths(np.array([second_modes(points)] + [second_modes(continuum_like(points, rng)) for _ in range(19)]))
+        wrong += deepest[0] > deepest[1:].max()
     assert wrong <= 4  # 5 % of 25 expected at most; five or more have probability .007
+
+
+def test_many_small_clusters_are_found_which_a_wide_density_blurs():
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(30), 40)
+    points = (rng.normal(size=(30, DIMENSIONS)) * 6)[label] + rng.normal(size=(1200, DIMENSIONS))
+    found = types_in(points, CONFIG)
+    assert found.n_neighbours < 35  # the root of their number
+    assert found.n_types >= 20
+    assert len(found.modes) >= found.modes["is_type"].sum() == found.n_types - 1
+    assert found.choice.n_components >= 20
+
+
+def test_a_width_in_which_one_cloud_of_many_stands_out_is_its_largest():
+    unit, largest = over_widths(np.array([[1.0, 9.0], [2.0, 1.0], [3.0, 2.0], [2.0, 3.0], [1.0, 1.0]]))
+    assert unit == pytest.approx([2.0, 2.0])
+    assert largest == pytest.approx([4.5, 1.0, 1.5, 1.5, 0.5])
+    assert (over_widths(np.zeros((20, 2)))[1] == 0).all()
 
 
 def test_a_continuum_that_is_bent_asks_for_many_parts_and_has_one_type():
@@ -74,17 +93,18 @@ def test_modes_do_not_depend_on_rotation_order_or_scale():
     points, _ = clusters(300, seed=2)
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(DIMENSIONS, DIMENSIONS)))[0]
     order = np.random.default_rng(1).permutation(len(points))
-    one = prominences(density_of(points))
-    np.testing.assert_allclose(prominences(density_of(points @ turn)), one, rtol=1e-6)
-    np.testing.assert_allclose(prominences(density_of(points[order])), one, rtol=1e-6)
-    np.testing.assert_allclose(prominences(density_of(7 * points + 3)), one, rtol=1e-6)
+    one = second_modes(points)
+    np.testing.assert_allclose(second_modes(points @ turn), one, rtol=1e-6)
+    np.testing.assert_allclose(second_modes(points[order]), one, rtol=1e-6)
+    np.testing.assert_allclose(second_modes(7 * points + 3), one, rtol=1e-6)
 
 
 def test_the_valley_between_two_flat_blocks_is_as_deep_as_it_was_made():
     """On a line with one block, a tenth of its density between, and another block, log density falls by ln 10."""
     line = np.concatenate([np.linspace(0, 1, 4000), np.linspace(1, 2, 400), np.linspace(2, 3, 4000)])[:, None]
-    assert prominences(density_of(line))[0] == pytest.approx(np.log(10), abs=0.1)
-    parts = basins(density_of(line), 1.0)
+    widest = densities_of(line)[-1]
+    assert prominences(widest)[0] == pytest.approx(np.log(10), abs=0.1)
+    parts = basins(widest, 1.0)
     assert sorted(np.bincount(parts)[:2].round(-3)) == [4000, 4000]
     assert parts.max() == 1
 
@@ -92,7 +112,7 @@ def test_the_valley_between_two_flat_blocks_is_as_deep_as_it_was_made():
 def test_clusters_without_any_path_between_them_are_two_and_a_few_points_far_off_join_the_nearest():
     points, label = clusters(300, seed=9, apart=40.0)
     points[:5] = points[label == 2].mean(0) + 25.0 * np.eye(DIMENSIONS)[:5]
-    density = density_of(points)
+    density = densities_of(points)[-1]
     found = prominences(density)
     assert len(found) == 2
     assert found.min() > 3
@@ -103,7 +123,7 @@ def test_clusters_without_any_path_between_them_are_two_and_a_few_points_far_off
 def test_neurons_of_one_embedding_do_not_stop_the_search():
     points, _ = clusters(300, seed=4)
     points[:30] = points[0]
-    assert np.isfinite(prominences(density_of(points))).all()
+    assert np.isfinite(second_modes(points)).all()
 
 
 def test_a_mixture_is_chosen_by_neurons_it_never_saw():
