@@ -12,13 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from graphtwin.clusters.shrunk_mixture import ShrunkMixture
 from graphtwin.execute import rng_for
 
 FOLDS = 3  # parts of the neurons, each held out once to choose the number of components
-MEMBERS = 20  # neurons a component needs on average, at least
+MEMBERS = 15  # neurons a component needs on average, at least
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # numbers of components that are tried
 FALLING = 2  # numbers in a row that are worse than the best one, after which no larger one is tried
-SHAPES = ("diag", "full")  # covariances of a component that are tried: along the principal axes, or of any shape
+SHAPES = ("diag", "full")  # covariances of a component that are tried: along the principal axes, or of any shape (`ShrunkMixture`)
 FLOOR = 1e-3  # variance added to a component along every axis, as a share of the mean variance of the cloud
 
 
@@ -75,7 +76,7 @@ def _held_out(points: np.ndarray, fold: np.ndarray, number: int, shape: str, see
 
 def fit_mixture(
     points: Float[np.ndarray, "neurons features"], number: int, shape: str, seed: int, name: str, starts: int = 1
-) -> GaussianMixture:
+) -> GaussianMixture | ShrunkMixture:
     """One mixture by expectation maximisation, begun by k-means.
 
     Args:
@@ -88,6 +89,8 @@ def fit_mixture(
     """
     start = int(rng_for(seed, "mixture", number, shape, name).integers(2**31))
     floor = FLOOR * float(points.var(0).mean())
+    if shape == "full":
+        return ShrunkMixture(number, floor, starts, start % 2**30).fit(points)
     mixture = GaussianMixture(number, covariance_type=shape, reg_covar=floor, n_init=starts, random_state=start)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that still moves after 100 steps scores by where it is

@@ -187,7 +187,8 @@ def sentences(found: FoundTypes, n: int, agreement: pd.DataFrame) -> list[str]:
     """
     deepest = float(found.modes["prominence"].max()) if len(found.modes) else 0.0
     highest = float(found.continua["prominence"].max())
-    valley = f"{deepest:.2f} nats, continua without clusters up to {highest:.2f}, p = {found.p_value:.2g}"
+    p, k = found.p_value, found.n_neighbours
+    valley = f"{deepest:.2f} nats over {k} neighbours, continua without clusters up to {highest:.2f}, p = {p:.2g}"
     if found.n_types == 1:
         said = [f"No clusters: the density of {n:,} embeddings has no valley that a continuum lacks (deepest {valley})."]
     else:

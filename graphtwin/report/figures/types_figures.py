@@ -72,7 +72,7 @@ def draw_valleys(run: RunFolder) -> Block:
     )
     caption = (
         f"Prominence is how far log density falls on the best path to a higher mode. Grey: {len(null)} continua of as many neurons, flat "
-        f"along their longest axis and thin along the others."
+        f"along their longest axis and thin along the others, each by its deepest valley over few neighbours or many, in nats of these."
     )
     return Drawn("valleys", title, sentence, caption, draw_svg("valleys", title, (WIDTH, 2.4), fill), ("modes.csv", "continua.csv"))
 
