@@ -90,6 +90,11 @@ def test_cells_that_answer_to_one_edge_are_told_with_its_polarity_and_direction(
     assert table["as_known"].tolist() == [True, True, False]
     np.testing.assert_allclose(table["dsi"], [1.0, 1.0, 2 / 14])
     assert edges.of_edges(table)["known direction"] == pytest.approx(2 / 3)
+    assert table["direction_deg"].tolist() == pytest.approx([180, 90, 90])
+    turned = table.assign(direction_deg=[170.0, 180.0, 0.0], prefers_brighter=[True, True, True], dsi=0.0)
+    of_both = {"same polarity": pytest.approx(2 / 3), "same direction": pytest.approx(1 / 3), "have a direction": 1.0}
+    assert edges.of_both(table, turned) == of_both
+    assert edges.of_both(table.assign(dsi=[0.5, 0.05, 0.05]), turned)["same direction"] == 1.0
 
 
 def test_an_edge_crosses_the_screen_in_its_direction_and_leaves_it_bright(bench):

@@ -17,6 +17,7 @@ FRAMES, FROM = 60, -9.0  # frames of a film, and columns from the middle of the 
 # Directions that the eight subtypes prefer on this screen: degrees, 0 to the right, 90 upwards; right is from the back to the front here.
 KNOWN = {"T4a": 180, "T4b": 0, "T4c": 90, "T4d": 270, "T5a": 180, "T5b": 0, "T5c": 90, "T5d": 270}
 FAR = 45.0  # degrees from the known direction that still count as that direction
+SELECTIVE = 0.1  # direction selectivity from which on a cell of the network has a direction that its twin can have as well
 FIRST = 6  # frames before which answers do not count
 
 
@@ -36,7 +37,8 @@ def all_edges() -> np.ndarray:
 
 
 def selectivity(peaks: np.ndarray, types: np.ndarray) -> pd.DataFrame:
-    """Of each T4 and T5 cell: whether it prefers brighter edges, the direction it prefers among those of its kind, and its selectivity.
+    """Of each T4 and T5 cell: whether it prefers brighter edges, the direction it prefers among those of its kind, its selectivity, and
+    whether the direction is the known one.
 
     Args:
         peaks: Largest answer of each cell to each film of `all_edges`, 0 or more: [films, cells].
@@ -50,15 +52,37 @@ def selectivity(peaks: np.ndarray, types: np.ndarray) -> pd.DataFrame:
     own = np.where(np.char.startswith(subtype.astype(str), "T4"), 0, 1)
     best = answers.max(1)
     mine = sums[own, np.arange(len(chosen))]
-    off = (np.rad2deg(np.angle(mine)) - np.array([KNOWN[name] for name in subtype]) + 180) % 360 - 180
+    direction = np.rad2deg(np.angle(mine))
     return pd.DataFrame(
         {
             "cell_type": subtype,
             "prefers_brighter": best[0] > best[1],
+            "direction_deg": direction,
             "dsi": np.abs(mine) / largest,
-            "as_known": np.abs(off) <= FAR,
+            "as_known": _near(direction, np.array([KNOWN[name] for name in subtype])),
         }
     )
+
+
+def _near(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether directions in degrees are at most `FAR` apart."""
+    return np.abs((one - other + 180) % 360 - 180) <= FAR
+
+
+def of_both(network: pd.DataFrame, twin: pd.DataFrame) -> dict[str, float]:
+    """Share of cells whose twin prefers the network's polarity, and of cells with a direction in the network whose twin has it.
+
+    Args:
+        network: Cells of the network, as `selectivity` has them.
+        twin: The same cells in silico.
+    """
+    selective = network["dsi"].to_numpy() >= SELECTIVE
+    near = _near(network["direction_deg"].to_numpy(), twin["direction_deg"].to_numpy())
+    return {
+        "same polarity": float((network["prefers_brighter"] == twin["prefers_brighter"]).mean()),
+        "same direction": float(near[selective].mean()) if selective.any() else np.nan,
+        "have a direction": float(selective.mean()),
+    }
 
 
 def of_edges(cells: pd.DataFrame) -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from edges import FIRST, all_edges, of_edges, selectivity
+from edges import FIRST, all_edges, of_both, of_edges, selectivity
 from eye import Eye, eye
 from filmed import Plan, films_of, record
 from told import permuted, scores
@@ -72,8 +72,7 @@ def edges_seen(of: Eye, place: Path, name: str) -> dict[str, dict[str, float]]:
         "twin": np.stack([_peaks(responder, film) for film in all_edges()])[:, order],
     }
     cells = {who: selectivity(peaks, of.types[neurons]) for who, peaks in answered.items()}
-    both = cells["network"]["prefers_brighter"] == cells["twin"]["prefers_brighter"]
-    return {who: of_edges(table) for who, table in cells.items()} | {"both": {"same polarity": float(both.mean())}}
+    return {who: of_edges(table) for who, table in cells.items()} | {"both": of_both(cells["network"], cells["twin"])}
 
 
 def _peaks(responder: AnimalResponder, film: np.ndarray) -> np.ndarray:
