@@ -21,6 +21,7 @@ DEPTH = "depth"  # name of the axis from the surface down; an axis of another na
 AXES = ("x", DEPTH, "z")  # names of the axes of `POSITION` where a source gives no others
 TWIN, TWIN_CORE = "twin", "twin_core"  # columns of the fingerprints of the twin that told a row, and of its core
 DIRECTION = r"^direction_\d{3}_\d$"  # columns such as direction_022_5: the mean response to a drift of 22.5 degrees
+GAP = "gap"  # kind of a row of synapses that is a gap junction, beside "chemical"
 PROOFREADING = ["non", "clean", "extended"]  # status words in order of completeness, as CAVE names them
 PROOFREAD = ("clean", "extended")  # status words of neurites that somebody corrected
 SWAPPED = 0.5  # share of units, of the shorter table, found with session and scan_idx exchanged, from which on they are exchanged
@@ -39,6 +40,9 @@ _STATUS = pa.Column(object, pa.Check.isin(PROOFREADING), nullable=True)
 _POSITIONS = dict.fromkeys(POSITION, _UM)
 _UNIT = dict.fromkeys(UNIT_KEY, _ID)
 _RATE = pa.Column("float64", pa.Check.in_range(0, 1e9), coerce=True)
+_KIND = pa.Column(object, pa.Check.isin(["chemical", GAP]))
+_SIGN = pa.Column("float64", pa.Check.isin([-1, 0, 1]), nullable=True, coerce=True)
+_PAIR = {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)}
 _ORIENTATION = {**dict.fromkeys(ORIENTATION_KEY, _ID), "rate": _RATE, "rate_error": _RATE}
 
 
@@ -80,9 +84,20 @@ SOURCE = {
     "responses": pa.DataFrameSchema({**_UNIT, DIRECTION: pa.Column(float, coerce=True, regex=True, nullable=True)}, unique=UNIT_KEY),
     "function": pa.DataFrameSchema({name: _optional(_ID) for name in (*UNIT_KEY, "nucleus_id")}),  # and a column a response
     "orientation_responses": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
-    "synapses": pa.DataFrameSchema(
-        {"pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
-        unique=["pre_root_id", "post_root_id"],
+    "synapses": pa.DataFrameSchema({**_PAIR, "kind": _optional(_KIND), "sign": _optional(_SIGN)}, unique=["pre_root_id", "post_root_id"]),
+    "gap_junctions": pa.DataFrameSchema(_PAIR, unique=["pre_root_id", "post_root_id"]),
+    "circuit_cells": pa.DataFrameSchema(
+        {
+            "nucleus_id": _ID,
+            "root_id": _ID,
+            "cell_type": _optional(_LABEL),
+            "transmitter": _optional(_LABEL),
+            "sign": _optional(_SIGN),
+            "sensory": pa.Column(bool, required=False),
+            "motor": pa.Column(bool, required=False),
+            **{name: _optional(_UM) for name in POSITION},
+        },
+        unique=["nucleus_id"],
     ),
     "synapse_list": pa.DataFrameSchema(
         {"synapse_id": _ID, "pre_root_id": _ID, "post_root_id": _ID, "size": pa.Column(float, pa.Check.gt(0), coerce=True)},
@@ -97,6 +112,9 @@ SOURCE = {
         }
     ),
 }
+
+# A table of synapses that says which rows are gap junctions: a pair may have both.
+SYNAPSES_BY_KIND = pa.DataFrameSchema({**_PAIR, "kind": _KIND, "sign": _optional(_SIGN)}, unique=["pre_root_id", "post_root_id", "kind"])
 
 # Tables that the cortex and the stages above it exchange, by name.
 WALLS = {

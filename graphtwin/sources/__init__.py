@@ -8,10 +8,10 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
-    from graphtwin.sources.formats import Offers, SourceTables, Table
+    from graphtwin.sources.formats import Offers, SourceTables, Table, TrialArrays, read_trials
     from graphtwin.sources.names import BUNDLED, require_source
 
-__all__ = ["BUNDLED", "Offers", "SourceTables", "Table", "load", "open_recording", "require_source"]
+__all__ = ["BUNDLED", "Offers", "SourceTables", "Table", "TrialArrays", "load", "open_recording", "read_trials", "require_source"]
 
 __getattr__ = public_names(
     __name__,
@@ -23,5 +23,7 @@ __getattr__ = public_names(
         "Offers": ("graphtwin.sources.formats.source_tables", "Offers"),
         "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),
         "Table": ("graphtwin.sources.formats.source_tables", "Table"),
+        "TrialArrays": ("graphtwin.sources.formats.trial_files", "TrialArrays"),
+        "read_trials": ("graphtwin.sources.formats.trial_files", "read_trials"),
     },
 )

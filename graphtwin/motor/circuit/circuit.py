@@ -28,6 +28,7 @@ class Circuit:
         gap_a: Neuron at one end of each gap junction, the lower number; each pair once.
         gap_b: Neuron at the other end.
         gap_count: Number of its plaques, or any other positive amount.
+        receptor_sign: Sign of each chemical edge, where the receptors of its target are known to decide; None where Dale's law holds.
 
     Raises:
         ValueError: Two neurons of one name, arrays of other lengths, a sign that is none, an edge to a neuron that is not there or a
@@ -46,6 +47,7 @@ class Circuit:
     gap_a: Int[np.ndarray, " gaps"]
     gap_b: Int[np.ndarray, " gaps"]
     gap_count: Float[np.ndarray, " gaps"]
+    receptor_sign: Int[np.ndarray, " edges"] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no circuit."""
@@ -54,12 +56,13 @@ class Circuit:
         _require_edges(self.pre, self.post, self.count, self.names, "chemical edges")
         _require_edges(self.gap_a, self.gap_b, self.gap_count, self.names, "gap junctions")
         _require_gap_order(self)
+        _require_receptor_signs(self)
         _require_something(self)
 
     @property
     def edge_sign(self) -> Int[np.ndarray, " edges"]:
-        """Sign of each chemical edge, which is that of the neuron that sends: 1, -1, 0 unknown."""
-        return self.sign[self.pre]
+        """Sign of each chemical edge: 1, -1, 0 unknown. It is that of the neuron that sends, unless receptors are known to decide."""
+        return self.sign[self.pre] if self.receptor_sign is None else self.receptor_sign
 
     @property
     def autapses(self) -> int:
@@ -70,8 +73,8 @@ class Circuit:
         """Raise where no neuron drives the output."""
         if not self.motor.any():
             raise ValueError(
-                f"None of {len(self.names)} neurons is a motor neuron, and motor output is asked for. Mark those that drive it in the column "
-                "`motor` of the table of role circuit_cells, or ask for activity alone."
+                f"None of {len(self.names)} neurons is a motor neuron, and motor output is asked for. Mark those that drive it in the "
+                "column `motor` of the table of role circuit_cells, or ask for activity alone."
             )
 
     def rows_of(self, names: tuple[str, ...], what: str) -> Int[np.ndarray, " named"]:
@@ -101,8 +104,8 @@ def _require_names(names: tuple[str, ...]) -> None:
     if len(set(names)) < len(names):
         twice = _repeated(names)
         raise ValueError(
-            f"{len(names) - len(set(names))} of {len(names)} neurons have the name of another, first {twice[:SHOWN]}. Two neurons of one name "
-            "cannot be told apart: name each differently (AVAL, AVAR), or merge them."
+            f"{len(names) - len(set(names))} of {len(names)} neurons have the name of another, first {twice[:SHOWN]}. Two neurons of one "
+            "name cannot be told apart: name each differently (AVAL, AVAR), or merge them."
         )
 
 
@@ -165,6 +168,21 @@ def _require_gap_order(circuit: Circuit) -> None:
         raise ValueError(
             f"{int(wrong.sum())} of {len(wrong)} gap junctions are not from a lower to a higher number, first {a} to {b}. Write each pair "
             "once, the lower number first; a junction of a neuron with itself carries nothing: leave it out."
+        )
+
+
+def _require_receptor_signs(circuit: Circuit) -> None:
+    """Raise where the sign of an edge contradicts that of the neuron that sends, or is none."""
+    if circuit.receptor_sign is None:
+        return
+    if len(circuit.receptor_sign) != len(circuit.pre) or not np.isin(circuit.receptor_sign, (-1, 0, 1)).all():
+        raise ValueError(f"{len(circuit.receptor_sign)} signs of {len(circuit.pre)} edges, or others than 1, -1 and 0. Give one an edge.")
+    wrong = circuit.receptor_sign * circuit.sign[circuit.pre] < 0
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"{int(wrong.sum())} of {len(wrong)} edges have a sign other than their neuron's, first that of "
+            f"{circuit.names[circuit.pre[first]]} to {circuit.names[circuit.post[first]]}. A neuron whose edges have both signs has sign 0."
         )
 
 

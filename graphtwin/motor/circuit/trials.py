@@ -25,17 +25,19 @@ class Trials:
         outputs: Names of the outputs.
         names: Name of each trial, unique: trials are split by it.
 
+    Axes are held against each other in words, below, and not by their names.
+
     Raises:
         ValueError: Trials of different lengths or numbers, a step of no time, values that are infinite, a stimulus with gaps, neurons or
             names twice, or nothing recorded.
     """
 
     dt_s: float
-    stimulus: Float[np.ndarray, "trials steps stimulated"]
-    stimulated: Int[np.ndarray, " stimulated"]
-    activity: Float[np.ndarray, "trials steps recorded"]
-    recorded: Int[np.ndarray, " recorded"]
-    output: Float[np.ndarray, "trials steps outputs"]
+    stimulus: Float[np.ndarray, "_trials _steps _stimulated"]
+    stimulated: Int[np.ndarray, " _stimulated"]
+    activity: Float[np.ndarray, "_trials _steps _recorded"]
+    recorded: Int[np.ndarray, " _recorded"]
+    output: Float[np.ndarray, "_trials _steps _outputs"]
     outputs: tuple[str, ...]
     names: tuple[str, ...]
 

@@ -51,6 +51,7 @@ from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Offers, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
+from graphtwin.sources.formats.trial_files import TrialArrays, read_trials, write_trials
 from graphtwin.sources.formats.worm_responses import RAW, raw_responses
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Stated",
     "Table",
     "Trial",
+    "TrialArrays",
     "array_files",
     "as_floats",
     "as_text",
@@ -129,6 +131,8 @@ __all__ = [
     "read_precomputed",
     "read_records",
     "read_swc",
+    "read_trials",
+    "write_trials",
     "require_l_d_um",
     "require_tissue",
     "require_voxels",

@@ -16,6 +16,7 @@ from graphtwin.artifacts import sha256
 from graphtwin.config import nearest_of
 from graphtwin.coordinates import PiaFrame, house_order, pia_from_voxels
 from graphtwin.sources.formats.cave import valid_rows
+from graphtwin.sources.formats.circuit_cells import with_marks
 from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, read_function
 from graphtwin.sources.formats.mean_responses import require_responses
@@ -105,6 +106,10 @@ def read_placed(
     renamed = _renamed(role, columns, str(path))
     placed = _named(valid_rows(read_file(path, renamed.values()), str(path)), axes, str(path))
     table = numbered(_rename(placed, role, renamed, str(path)))
+    if role == "synapses" and "kind" in table:
+        wanted = schema.SYNAPSES_BY_KIND
+    if role == "circuit_cells":
+        table = with_marks(table, str(path))
     if role == "function":
         answers = [name for name in renamed if name not in KEYS]
         return schema.check(read_function(table, answers, str(path)), wanted, str(path)), False

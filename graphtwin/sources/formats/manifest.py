@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from graphtwin.config import read_toml, validate
 from graphtwin.coordinates import PiaFrame, house_order
 from graphtwin.sources.formats import export
 from graphtwin.sources.formats.agreement import require_agreement
+from graphtwin.sources.formats.circuit_cells import by_kind, with_signs
 from graphtwin.sources.formats.exposure_names import EXPOSURES
 from graphtwin.sources.formats.exposure_tables import in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
@@ -61,9 +62,20 @@ class TableEntry(BaseModel):
     positions: dict[str, float] = Field({}, description="Place of each column of a table of function on its axis.")
     period: float | None = Field(None, gt=0, allow_inf_nan=False, description="Length of the circle, in the unit of `positions`.")
     what: str = Field("", description="What the values of a table of function are, in a sentence.")
+    transmitters: dict[str, Literal[-1, 0, 1]] = Field(
+        {}, description="What each transmitter of a table of role circuit_cells does: 1 excites, -1 inhibits, 0 unknown."
+    )
 
 
 OF_FUNCTION = ("noise", "axis", "positions", "period", "what")  # settings of an entry that only a table of function has
+
+
+class TrialsEntry(BaseModel):
+    """A file of trials of a circuit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str = Field(description="Path of the HDF5 file, relative to the folder of the TOML.")
 
 
 class Frame(BaseModel):
@@ -96,6 +108,7 @@ class Manifest(BaseModel):
     animal: str = Field("", description="Animal of the volume, as embeddings that are brought name it: 17797, or the name of a recording.")
     frame: Frame = Field(Frame(), description="How voxels become micrometres below the pia.")
     tables: list[TableEntry] = Field(min_length=1, description="The tables of the folder.")
+    trials: list[TrialsEntry] = Field([], description="Trials of the circuit that the tables describe.")
 
 
 def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTables:
@@ -112,7 +125,7 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     usual = next((entry.materialization for entry in manifest.tables if entry.materialization is not None), 1)
     frame = PiaFrame(**manifest.frame.model_dump(exclude={"axes"}))
     of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
-    paths = {entry.file: _path_of(toml, entry.file) for entry in manifest.tables}
+    paths = {entry.file: _path_of(toml, entry.file) for entry in (*manifest.tables, *manifest.trials)}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
     tables, moved, names = [], [], NeuronNames()
     for place, entry in enumerate(manifest.tables):
@@ -128,15 +141,20 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
         )
         if entry.role == "exposure":
             read = in_both_directions(read, entry.symmetric, str(paths[entry.file]))
+        if entry.role == "circuit_cells":
+            read = with_signs(read, entry.transmitters, str(paths[entry.file]))
         role = entry.role if _is_of_volume(entry, manifest, str(toml)) else f"{entry.role}{OF_ANOTHER}"
         tables.append(_table(entry, role, read, usual, str(toml)))
         moved += [entry.file] if from_voxels else []
     tables, of_neurons = names.sorted_tables(tables, str(toml))
+    tables = [part for table in tables for part in by_kind(table)]
+    trials = tuple(paths[entry.file] for entry in manifest.trials)
     axes = _axes(manifest.frame, bool(moved) and "pia_um" not in in_frame)
-    if axes == NO_PIA:
+    if moved and axes == NO_PIA:
         of = ", ".join(dict.fromkeys(moved))
         log.warning("%s: [frame] has no pia_um: positions of %s are along x, y and z, none of which is a depth.", toml, of)
-    source = SourceTables(manifest.name, tuple(tables), {toml.name: sha256_of(toml), **hashes}, manifest.animal, axes, of_neurons)
+    hashes = {toml.name: sha256_of(toml), **hashes}
+    source = SourceTables(manifest.name, tuple(tables), hashes, manifest.animal, axes, of_neurons, trials=trials)
     require_agreement(source.tables, str(toml))
     _require_roles(source, str(toml))
     _require_queried_masks(source, str(toml))
@@ -148,13 +166,18 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
 def _require_entries(manifest: Manifest, origin: str) -> bool:
     """Whether anything in the source is wired; an error where an entry says what its role does not have, or lacks a materialization."""
     for entry in manifest.tables:
+        if entry.transmitters and entry.role != "circuit_cells":
+            raise ValueError(
+                f"{origin}: {entry.file} of role {entry.role!r} has `transmitters`, which only a table of role 'circuit_cells' has. Move "
+                "them to that entry, or leave them out."
+            )
         foreign = [name for name in OF_FUNCTION if name in entry.model_fields_set]
         if entry.role != "function" and foreign:
             raise ValueError(
                 f"{origin}: {entry.file} of role {entry.role!r} has {', '.join(foreign)}, which only a table of role 'function' has. "
                 "Move them to that entry, or leave them out."
             )
-    wired = any(entry.role in (*SYNAPTIC, "queried_post", "queried_pre", "exposure") for entry in manifest.tables)
+    wired = any(entry.role in (*SYNAPTIC, "queried_post", "queried_pre", "exposure", "gap_junctions") for entry in manifest.tables)
     lacking = [entry.file for entry in manifest.tables if entry.materialization is None and entry.role != "function"]
     if wired and lacking:
         raise ValueError(

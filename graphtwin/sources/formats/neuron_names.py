@@ -13,7 +13,8 @@ from graphtwin.sources.formats.source_tables import SYNAPTIC, Table
 # Columns of ids that a column of names takes the place of.
 STANDS_FOR = {"name": ("nucleus_id", "root_id"), "pre_name": ("pre_root_id",), "post_name": ("post_root_id",)}
 PAIR_IDS = (*schema.PAIR_KEY, "pre_root_id", "post_root_id")
-ONE_ROW_A_NEURON = ("cell_types_fine", "cell_types_coarse", "nuclei", "somata", "proofreading", "function")  # roles that name it once
+# Roles of tables that name a neuron once.
+ONE_ROW_A_NEURON = ("cell_types_fine", "cell_types_coarse", "nuclei", "somata", "proofreading", "function", "circuit_cells")
 SHOWN = 3  # names of either side that an error shows
 
 

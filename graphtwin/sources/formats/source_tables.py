@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ Role = Literal[
     "queried_post",
     "queried_pre",
     "exposure",
+    "gap_junctions",
+    "circuit_cells",
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 OF_ANOTHER = "_of_another"  # ending of the role of a synaptic table of another animal, which no TOML writes
@@ -108,6 +111,7 @@ class SourceTables:
         axes: Names of the axes of positions, in the order of `schema.POSITION`; "depth" among them only where it is a depth.
         names: Names of neurons, of which the first has number 1 in all tables, the next 2; empty where tables name neurons by ids.
         credits: Version, licence and citation of each part that packages of others bring, by the name of the part.
+        trials: Files of trials of a circuit, as `read_trials` reads them.
     """
 
     name: str
@@ -117,6 +121,7 @@ class SourceTables:
     axes: tuple[str, str, str] = AXES
     names: tuple[str, ...] = ()
     credits: dict[str, str] = field(default_factory=dict)
+    trials: tuple[Path, ...] = ()
 
     @property
     def provenance(self) -> dict[str, str]:
