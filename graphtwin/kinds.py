@@ -58,6 +58,13 @@ TWIN = Kind(
 )
 ABLATION = Kind("twin ablation", "an ablation of a twin", "graphtwin twin ablate", "whoever reads its table, ablations.csv")
 SIMULATION = Kind("simulation", "a simulated cortex", "graphtwin simulate", "`graphtwin check`", settings="animals")
+LOOP = Kind(
+    "sensorimotor loop",
+    "a simulated sensorimotor loop",
+    "graphtwin motor simulate",
+    "graphtwin.motor, by the loop.toml in it",
+    resumes=False,
+)
 LIKE_TO_LIKE = Kind(
     "like-to-like analysis",
     "a like-to-like analysis",
@@ -88,7 +95,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
+KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LOOP, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

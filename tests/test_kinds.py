@@ -20,6 +20,7 @@ from graphtwin.kinds import (
     CAMPAIGN,
     FILE,
     LIKE_TO_LIKE,
+    LOOP,
     MEASURED,
     POWER,
     RUN,
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
-KINDS |= {"ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET, "types": TYPES}
+KINDS |= {"loop": LOOP, "ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET, "types": TYPES}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
@@ -75,6 +76,7 @@ FOLDERS = {
     "run": (of_kind(RUN), "is a run of the graph model"),
     "twin": (of_kind(TWIN), "is a functional twin"),
     "simulation": (of_kind(SIMULATION), "is a simulated cortex"),
+    "loop": (of_kind(LOOP), "is a simulated sensorimotor loop"),
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "power": (of_kind(POWER), "is a power analysis"),
     "types": (of_kind(TYPES), "is a search for types"),

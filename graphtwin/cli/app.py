@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | insilico | predict | like-to-like | power | types | proximity | pairs | simulate | check ..."""
+"""The command line: graphtwin run | twin | insilico | motor | predict | like-to-like | power | types | proximity | pairs | simulate ..."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from graphtwin.cli import (
     insilico_control,
     insilico_next,
     insilico_optimise,
+    motor,
     pairs,
     power,
     settings_table,
@@ -43,6 +44,7 @@ insilico.app.add_typer(insilico_optimise.app)
 insilico.app.add_typer(insilico_control.app)
 insilico.app.add_typer(insilico_next.app)
 app.add_typer(insilico.app, name="insilico")
+app.add_typer(motor.app, name="motor")
 
 EXAMPLES = """[bold]Examples[/bold]
 

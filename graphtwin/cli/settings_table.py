@@ -28,6 +28,7 @@ COMMANDS = {
     "power": ("graphtwin.pipeline.power_question:PowerConfig", "graphtwin power"),
     "types": ("graphtwin.clusters:TypesConfig", "graphtwin types"),
     "simulate": ("graphtwin.synthetic.steps:SimulateConfig", "graphtwin simulate"),
+    "loop": ("graphtwin.synthetic.loop:LoopConfig", "graphtwin motor simulate"),
 }
 WIDTH = 80  # columns of characters on the narrowest terminal in use
 ABSENT, REQUIRED = "(absent)", "(required)"  # words in place of a default; no TOML value is written so
@@ -70,7 +71,7 @@ class Setting:
 @app.command("settings", epilog=EXAMPLES)
 def _settings(
     command: Annotated[
-        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate"] | None,
+        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop"] | None,
         typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,
 ) -> None:

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.contacts import write_contacts
     from graphtwin.pipeline.power_question import PowerConfig, require_design
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
+    from graphtwin.pipeline.simulated_loop import simulate_loop
     from graphtwin.pipeline.types_of_embeddings import run_types
 
-__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate", "write_contacts"]
+__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate", "simulate_loop", "write_contacts"]
 
 __getattr__ = public_names(
     __name__,
@@ -21,6 +22,7 @@ __getattr__ = public_names(
         "PowerConfig": ("graphtwin.pipeline.power_question", "PowerConfig"),
         "require_design": ("graphtwin.pipeline.power_question", "require_design"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
+        "simulate_loop": ("graphtwin.pipeline.simulated_loop", "simulate_loop"),
         "run_types": ("graphtwin.pipeline.types_of_embeddings", "run_types"),
         "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),
         "check_anatomy": ("graphtwin.pipeline.simulated_cortex", "check_anatomy"),
