@@ -119,8 +119,8 @@ def test_edges_of_both_signs_of_one_neuron_are_refused_by_dale_and_kept_where_re
     signed = SYNAPSES.assign(sign=[1, -1, -1, 1, -1, None])
     source = folder(tmp_path, CELLS.drop(columns="transmitter"), signed, stated="")
     with pytest.raises(ValueError, match="Signs contradict: 1 of 4 neurons, first S1, which excites by 1 edges and inhibits by 1"):
-        circuit_of(source)
-    circuit = circuit_of(source, dale=False)
+        circuit_of(source, dale=True)
+    circuit = circuit_of(source)
     of = {(circuit.names[a], circuit.names[b]): int(sign) for a, b, sign in zip(circuit.pre, circuit.post, circuit.edge_sign, strict=True)}
     assert of == {("S1", "I1"): 1, ("S1", "M1"): -1, ("I1", "M1"): -1, ("I2", "M1"): 1, ("I1", "I1"): -1}
     assert {name: int(sign) for name, sign in zip(circuit.names, circuit.sign, strict=True)} == {"S1": 0, "I1": -1, "I2": 1, "M1": 0}

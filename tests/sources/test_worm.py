@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graphtwin import schema, sources
+from graphtwin.motor import circuit_of
 from graphtwin.sources.loaders import load_worm
 
 CELLS = ["AVAL", "AVAR", "RIPL", "pm1", "ASHL", "AWCL"]  # pm1 is a muscle of the pharynx
@@ -37,6 +38,10 @@ def package(folder, **matrices):
         values = given[0] if given else np.eye(len(CELLS), k=1)
         read = {"nodes": CELLS, "connections": {kind: values.tolist(), "Generic_GJ": np.ones_like(values).tolist()}}
         (folder / f"cect/cache/{name}.json").write_text(json.dumps(read))
+    released = {"Acetylcholine": [0, 2], "GABA": [1, 2], "Glutamate": [4]}  # AVAL and RIPL, AVAR and RIPL, ASHL
+    ends = np.arange(len(CELLS))
+    by_name = {name: np.where(np.isin(ends, rows)[:, None], 1.0, 0.0).repeat(len(CELLS), 1).tolist() for name, rows in released.items()}
+    (folder / "cect/cache/Wang2024HermReader.json").write_text(json.dumps({"nodes": CELLS, "connections": by_name}))
     return folder
 
 
@@ -85,6 +90,26 @@ def test_function_is_a_column_a_stimulated_neuron_with_a_gap_at_oneself(installe
     assert table.set_index("unit_id").loc[ids["RIPL"], "stimulated_ASHL"] == 0.25
 
 
+def test_signs_are_those_of_acetylcholine_and_gaba_and_of_none_that_releases_both(installed):
+    circuit = circuit_of(load_worm())
+    signs = dict(zip(circuit.names, circuit.sign.tolist(), strict=True))
+    assert signs == {"AVAL": 1, "AVAR": -1, "RIPL": 0, "ASHL": 0, "AWCL": 0}
+    assert [name for name, marked in zip(circuit.names, circuit.sensory, strict=True) if marked] == ["ASHL", "AWCL"]
+    assert not circuit.motor.any()
+    with pytest.raises(ValueError, match="None of 5 neurons is a motor neuron"):
+        circuit.require_motor()
+
+
+def test_gap_junctions_stand_once_without_muscles_and_oneself(installed):
+    circuit = circuit_of(load_worm())
+    assert len(circuit.gap_a) == 5 * 4 / 2  # the file joins every cell with every cell
+    assert {(circuit.names[a], circuit.names[b]) for a, b in zip(circuit.pre, circuit.post, strict=True)} == {
+        ("AVAL", "RIPL"),
+        ("RIPL", "RIPL"),
+    }
+    assert circuit.autapses == 1
+
+
 def test_classes_follow_the_table_and_males_are_no_hermaphrodites(installed):
     types = load_worm().of("cell_types_fine")[0].frame.set_index("name")["cell_type"]
     assert types.to_dict() == {
@@ -104,7 +129,7 @@ def test_other_animals_are_told_apart_and_every_part_has_its_licence_or_citation
     assert "MIT" in source.provenance["files"]
     assert "doi:10.1038/s41586-023-06683-4" in caplog.text
     assert "never measured (30 % of them)" in caplog.text
-    assert len(source.sha256) == 12
+    assert len(source.sha256) == 13
 
 
 def test_raw_responses_come_from_what_the_user_has_installed(installed, monkeypatch):
@@ -145,5 +170,5 @@ def test_a_package_that_lacks_files_or_a_matrix_is_refused(installed):
     with pytest.raises(ValueError, match=r"no matrix 'Generic_CS', only \['Other'\]"):
         load_worm()
     file.unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of 12 files are missing, first cache/WitvlietDataReader8.json"):
+    with pytest.raises(FileNotFoundError, match=r"1 of 13 files are missing, first cache/WitvlietDataReader8.json"):
         load_worm()

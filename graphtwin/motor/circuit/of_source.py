@@ -36,7 +36,7 @@ class Edges(NamedTuple):
     sign: Int[np.ndarray, " edges"]
 
 
-def circuit_of(source: SourceTables, dale: bool = True) -> Circuit:
+def circuit_of(source: SourceTables, dale: bool = False) -> Circuit:
     """The circuit that a source's tables describe: of its own animal, neurons in the order of the table that lists them.
 
     Autapses are kept and counted in the log; a gap junction of a neuron with itself carries nothing and is left out with a count.
@@ -44,11 +44,11 @@ def circuit_of(source: SourceTables, dale: bool = True) -> Circuit:
     Args:
         source: Tables, of which one of role circuit_cells lists the neurons (or of cell_types_fine or nuclei), and one of role synapses or
             gap_junctions the edges.
-        dale: Whether all synapses of a neuron have one sign; False takes the signs of edges as they are stated.
+        dale: Whether Dale's law is declared: a neuron whose edges are stated with both signs is then an error. If not, receptors decide,
+            and such neurons have sign 0. A neuron whose own sign is stated always holds to it.
 
     Raises:
-        ValueError: No table lists the neurons, an edge is of a neuron that is not listed, a neuron's edges have both signs, or what
-            `Circuit` refuses.
+        ValueError: No table lists the neurons, an edge is of a neuron that is not listed, signs contradict, or what `Circuit` refuses.
     """
     listed = next((table for role in CELLS for table in source.of(role)), None)
     if listed is None:
@@ -192,12 +192,13 @@ def _signs(sign: np.ndarray, edges: Edges, names: tuple[str, ...], dale: bool) -
         stated = f", and it is stated as {sign[first]:+d}" if sign[first] else ""
         raise ValueError(
             f"Signs contradict: {int(wrong.sum())} of {len(names)} neurons, first {names[wrong.argmax()]}, which excites by "
-            f"{excites[first]} edges and inhibits by {inhibits[first]}{stated}. By Dale's law a neuron has one sign. Correct the "
-            "signs, or give dale=False where receptors decide (signs of edges are then kept, and such neurons stated as 0)."
+            f"{excites[first]} edges and inhibits by {inhibits[first]}{stated}. By Dale's law a neuron has one sign. Correct the signs; "
+            "where receptors decide, leave out dale=True and the sign of such neurons."
         )
     told = np.where(sign != 0, sign, np.sign(excites.astype(np.int64)) - np.sign(inhibits.astype(np.int64)))
     if not both.any():
         return told, None
+    log.info("%d of %d neurons excite some and inhibit others, first %s.", both.sum(), len(names), names[both.argmax()])
     return told, np.where(edges.sign != 0, edges.sign, told[edges.a])
 
 

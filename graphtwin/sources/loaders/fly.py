@@ -15,12 +15,22 @@ from graphtwin.sources.formats import SourceTables, Table, hashes, package_folde
 
 FLYCNS = "0.7.0"  # version whose files were looked at
 ENSEMBLE = "data/flyvis-1.2.0-ensemble"
-WIRING = ("manifest.json", "pair_source.bin", "pair_target.bin", "group_pair.bin", "group_du.bin", "group_dv.bin", "group_n_syn.bin")
+WIRING = (
+    "manifest.json",
+    "pair_source.bin",
+    "pair_target.bin",
+    "pair_sign.bin",
+    "group_pair.bin",
+    "group_du.bin",
+    "group_dv.bin",
+    "group_n_syn.bin",
+)
 # Columns from the central one to the edge: 37 columns, 2,345 neurons. The whole eye of the published networks (15) has 45,669 neurons,
 # whose two billion pairs of an axon and a cell no run holds.
 EXTENT = 3
 # Types that sit in one column of six: every third along u and every second along v. The package's table does not say so, the published
 # connectome file does (flyvis 1.2.0, fib25-fib19_v2.2); with one in every column they would count six times.
+SENSORY = tuple(f"R{number}" for number in range(1, 9))  # types of photoreceptors
 SPARSE = {"Lawf1": (3, 2), "Lawf2": (3, 2)}
 AXES = ("horizontal", "out of the plane", "vertical")  # of the eye, in the order of the columns of positions
 M = 1  # one materialization
@@ -44,6 +54,7 @@ class Lattice:
         target: Postsynaptic neuron.
         pair: Number of the pair of types of each connection, the key of trained strengths.
         n_synapses: Mean number of synapses of the connection.
+        sign: What the connection does, by the receptors of its target: 1 excites, -1 inhibits.
     """
 
     types: tuple[str, ...]
@@ -54,13 +65,15 @@ class Lattice:
     target: Int[np.ndarray, " connections"]
     pair: Int[np.ndarray, " connections"]
     n_synapses: Float[np.ndarray, " connections"]
+    sign: Int[np.ndarray, " connections"]
 
 
 def load_fly(extent: int = EXTENT, folder: str | Path | None = None) -> SourceTables:
     """Wiring, types and columns of the motion pathway, completely known. Function is not in it: bring that of a network as embeddings.
 
     Positions are places of columns on the eye, in distances between neighbouring columns (5.8 degrees of visual angle), written where
-    others have um; all neurons lie in one plane. A pair has the mean number of its synapses as size.
+    others have um; all neurons lie in one plane. A pair has the mean number of its synapses as size, and the sign of its pair of types: R8,
+    Am, C2 and C3 excite some types and inhibit others. The circuit's input goes to the photoreceptors; it has no motor neurons.
 
     Args:
         extent: Columns from the central one to the edge: 3 has 37 columns, 15 the 721 of the published networks.
@@ -74,11 +87,20 @@ def load_fly(extent: int = EXTENT, folder: str | Path | None = None) -> SourceTa
     names = names_of(lattice)
     cells = pd.DataFrame({"nucleus_id": ids, "root_id": ids, "name": names, "x_um": x, "depth_um": 0.0, "z_um": y})
     typed = cells.assign(cell_type=np.array(lattice.types, dtype=object)[lattice.neuron_type])
-    pairs = pd.DataFrame({"pre_root_id": ids[lattice.source], "post_root_id": ids[lattice.target], "size": lattice.n_synapses})
+    pairs = pd.DataFrame(
+        {
+            "pre_root_id": ids[lattice.source],
+            "post_root_id": ids[lattice.target],
+            "size": lattice.n_synapses,
+            "sign": lattice.sign.astype(np.float64),
+        }
+    )
+    ends = ["pre_root_id", "post_root_id"]
     frames = {
         "cell_types_fine": typed,
         "nuclei": cells,
-        "synapses": pairs.groupby(["pre_root_id", "post_root_id"], as_index=False)["size"].sum(),
+        "synapses": pairs.groupby(ends, as_index=False).agg({"size": "sum", "sign": "first"}),
+        "circuit_cells": typed.drop(columns="name").assign(sensory=typed["cell_type"].isin(SENSORY), motor=False),
         "queried_post": pd.DataFrame({"post_root_id": ids}),
         "queried_pre": pd.DataFrame({"pre_root_id": ids}),
     }
@@ -128,7 +150,7 @@ def lattice_of(extent: int, arrays: dict[str, Any]) -> Lattice:
         there = receivers >= 0
         found.append((senders[there], receivers[there], np.full(there.sum(), pair), np.full(there.sum(), n)))
     source, target, pairs, n_synapses = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Lattice(arrays["type"], neuron_type, u, v, source, target, pairs, n_synapses)
+    return Lattice(arrays["type"], neuron_type, u, v, source, target, pairs, n_synapses, arrays["pair_sign"][pairs])
 
 
 def _installed() -> Path:

@@ -1,4 +1,4 @@
-"""The worm C. elegans from the files of the package cect: wiring of nine animals, contact areas, signal propagation, classes of neurons."""
+"""The worm C. elegans from the files of the package cect: wiring of nine animals, contact areas, signal propagation, kinds of neurons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ MATRICES = {  # file of each part: rows are the sending, or stimulated, cells
     "responses": "cache/WormNeuroAtlasFuncReader.json",
 }
 OTHERS = tuple(name for name in MATRICES if name not in (OWN, "contact", "responses"))
-CHEMICAL, CONTACT, PROPAGATED = "Generic_CS", "Contact", "Functional"  # names of the matrices in the files; gap junctions are left out
+CHEMICAL, GAP, CONTACT, PROPAGATED = "Generic_CS", "Generic_GJ", "Contact", "Functional"  # names of the matrices in the files
+RELEASED = "cache/Wang2024HermReader.json"  # file with a matrix a transmitter, whose rows are the neurons that release it
+# What transmitters do here where nearly all receptors agree. Glutamate opens channels of both signs, and monoamines act at a distance.
+SIGNS = {"Acetylcholine": 1, "GABA": -1}
 UM2 = 1e-6  # um2 of a nm2
 SENSORY = ("Amphid", "Cephalic", "Mechanosensory", "Phasmid", "Touch", "O2", "Amphid, nociceptive", "O2, CO2, social signals, touch")
 # Function of AWCL and AWCR is that of AWCOFF and AWCON, which lie on either side by chance: no name of a neuron of one animal.
@@ -42,6 +45,8 @@ CREDITS = {
     "files": f"cect {CECT}, the C. elegans Connectome Toolbox of OpenWorm; MIT; as installed",
     "synapses": "Witvliet et al. 2021, doi:10.1038/s41586-021-03778-8, datasets 1 to 8; Cook et al. 2019, doi:10.1038/s41586-019-1352-7",
     "contact areas": "Yim et al. 2024, doi:10.1038/s41467-024-45943-3, of a dauer larva: another animal, at another stage",
+    "transmitters": "Wang et al. 2024, doi:10.7554/eLife.95402. Taken for signs: acetylcholine excites, GABA inhibits; receptors know "
+    "exceptions. Neurons that release both, and all others, have no sign",
     "cell classes": "Cook et al. 2019, doi:10.1038/s41586-019-1352-7",
     "signal propagation": f"Randi et al. 2023, doi:10.1038/s41586-023-06683-4: {WHAT}",
 }
@@ -61,15 +66,17 @@ class Numbered:
 def load_worm(folder: str | Path | None = None) -> SourceTables:
     """Wiring of an adult's nerve ring, contact areas, signal propagation, classes; and the wiring of eight other animals, as a ceiling.
 
-    Sizes are numbers of synapses. Cells that are no neurons (muscles, glia, epithelium) are left out. Positions are not in the package.
+    Its circuit has the neurons that were reconstructed in this adult, with gap junctions, transmitters and what is known of signs. Sizes
+    are numbers of synapses. Cells that are no neurons (muscles, glia, epithelium) are left out. Positions are not in the package.
 
     Args:
         folder: Folder of the package cect; None finds the installed one.
     """
     folder = Path(folder) if folder is not None else package_folder("cect", CECT, "the source 'worm'", INSTALL)
-    sha256 = hashes(folder, [CELLS, *MATRICES.values()])
+    sha256 = hashes(folder, [CELLS, RELEASED, *MATRICES.values()])
     classes = neuron_classes(folder / CELLS)
     synapses = {name: matrix(folder / MATRICES[name], CHEMICAL, classes.index) for name in (OWN, *OTHERS)}
+    gaps = matrix(folder / MATRICES[OWN], GAP, classes.index)
     contact = matrix(folder / MATRICES["contact"], CONTACT, classes.index)
     responses, credits = _responses(folder, classes.index, sha256)
     known = sorted({*contact.index, *responses.index}.union(*(table.index for table in synapses.values())))
@@ -78,6 +85,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
         *_cell_tables(cells, classes),
         *_function_tables(cells, responses, credits["signal propagation"]),
         *_wiring_tables(cells, synapses),
+        *_circuit_tables(cells, gaps, classes, released(folder / RELEASED)),
         Table("exposure", M, MATRICES["contact"], _pairs(cells, contact * UM2, "exposure"), "contact area", "um2"),
     ]
     return SourceTables("worm", tuple(tables), sha256, animal=OWN, names=cells.names, credits=credits)
@@ -163,6 +171,36 @@ def _wiring_tables(cells: Numbered, synapses: dict[str, pd.DataFrame]) -> list[T
     wired = [Table(role[name], M, MATRICES[name], _pairs(cells, table, "size"), animal=name) for name, table in synapses.items()]
     masks = [Table(f"queried_{side}", M, own, pd.DataFrame({f"{side}_root_id": seen})) for side in ("post", "pre")]
     return [*wired, *masks]
+
+
+def released(file: Path) -> dict[str, list[str]]:
+    """The neurons that release each transmitter, by the name of the transmitter.
+
+    Args:
+        file: JSON of the package with a matrix a transmitter: a row with an entry is of a cell that releases it.
+    """
+    read = json.loads(file.read_text(encoding="utf-8"))
+    nodes = np.array(read["nodes"])
+    return {name: nodes[np.any(values, axis=1)].tolist() for name, values in read["connections"].items()}
+
+
+def _circuit_tables(cells: Numbered, gaps: pd.DataFrame, classes: pd.Series, transmitters: dict[str, list[str]]) -> list[Table]:
+    """Neurons of the source's own animal with what they release and do, and its gap junctions, which the file has in both directions."""
+    of_neuron = {name: [transmitter for transmitter, who in transmitters.items() if name in who] for name in gaps.index}
+    signs = [{SIGNS[name] for name in names if name in SIGNS} for names in of_neuron.values()]
+    ids, kind = cells.ids(gaps.index), classes.reindex(gaps.index)
+    frame = pd.DataFrame(
+        {
+            "nucleus_id": ids,
+            "root_id": ids,
+            "cell_type": kind.to_numpy(),
+            "transmitter": [", ".join(names) or None for names in of_neuron.values()],
+            "sign": [sum(found) if len(found) == 1 else 0 for found in signs],
+            "sensory": (kind == "sensory").to_numpy(),
+            "motor": (kind == "motor").to_numpy(),
+        }
+    )
+    return [Table("circuit_cells", M, RELEASED, frame), Table("gap_junctions", M, MATRICES[OWN], _pairs(cells, gaps, "size"))]
 
 
 def _pairs(cells: Numbered, table: pd.DataFrame, value: str) -> pd.DataFrame:
