@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graphtwin.sources.formats import Recording, SourceTables
-from graphtwin.sources.names import require_source
+from graphtwin.sources.names import circuit_in, require_source
 
 log = logging.getLogger("graphtwin")
 
@@ -21,15 +21,19 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     """The tables of a source, checked.
 
     Args:
-        source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`).
+        source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`), of an HDF5
+            file of the larval crawling circuit, or of a folder of the oculomotor integrator (`load_larva`, `load_oculomotor` take signs).
     """
     require_source(source)
     if Path(source).suffix.lower() == ".toml":
         from graphtwin.sources.loaders import table_folder as tables
 
         return tables.load_folder(source)
-    from graphtwin.sources.loaders import load_fly, load_minnie65, load_worm
+    from graphtwin.sources.loaders import load_fly, load_larva, load_minnie65, load_oculomotor, load_worm
 
+    by_path: dict[str, Callable[[str | Path], SourceTables]] = {"larva": load_larva, "oculomotor": load_oculomotor}
+    if circuit := circuit_in(Path(source)):
+        return by_path[circuit](source)
     by_name: dict[str, Callable[[], SourceTables]] = {"minnie65": load_minnie65, "worm": load_worm, "fly": load_fly}
     named = by_name[str(source)]()
     for part, credit in named.credits.items():

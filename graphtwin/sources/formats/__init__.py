@@ -4,6 +4,7 @@ from graphtwin.sources.formats import manifest
 from graphtwin.sources.formats.annotation_records import properties_of, read_records
 from graphtwin.sources.formats.array_files import ArrayFiles, array_files
 from graphtwin.sources.formats.cave import valid_rows
+from graphtwin.sources.formats.circuit_cells import with_signs
 from graphtwin.sources.formats.clip_arrays import as_floats, clip, finite_run, picture, rows_as_frames
 from graphtwin.sources.formats.clouds import cloudpath_of, damaged, first_line, read_info
 from graphtwin.sources.formats.column_names import in_small_letters
@@ -19,6 +20,7 @@ from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
+from graphtwin.sources.formats.matlab_files import only_variable, read_mat
 from graphtwin.sources.formats.measures import metres_a_second
 from graphtwin.sources.formats.nwb_file import (
     LONGEST_STEP_S,
@@ -114,6 +116,9 @@ __all__ = [
     "metres_a_second",
     "monitor_in",
     "oasis",
+    "only_variable",
+    "read_mat",
+    "with_signs",
     "opened",
     "package_folder",
     "picture",

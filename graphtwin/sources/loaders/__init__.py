@@ -6,9 +6,11 @@ from graphtwin.sources.loaders.brought_embeddings import read_embeddings
 from graphtwin.sources.loaders.em_tables import VOXEL_NM, read_matches, read_roots
 from graphtwin.sources.loaders.fly import load_fly
 from graphtwin.sources.loaders.function_of_units import read_function_table
+from graphtwin.sources.loaders.larva import load_larva
 from graphtwin.sources.loaders.minnie65 import load_minnie65
 from graphtwin.sources.loaders.nwb import read_nwb
 from graphtwin.sources.loaders.nwb_coregistration import SAME_CELL_UM, VOXELS, read_coregistration
+from graphtwin.sources.loaders.oculomotor import load_oculomotor, read_imaged_cells
 from graphtwin.sources.loaders.published import OUTCOMES, bundled, published_slopes, read_neurons, read_pairs
 from graphtwin.sources.loaders.sensorium import read_sensorium
 from graphtwin.sources.loaders.synapse_tables import ROOT_KEY, read_connections, read_proximities
@@ -27,7 +29,9 @@ __all__ = [
     "em_tables",
     "fly",
     "load_fly",
+    "load_larva",
     "load_minnie65",
+    "load_oculomotor",
     "load_worm",
     "minnie65",
     "open_volume",
@@ -36,6 +40,7 @@ __all__ = [
     "read_coregistration",
     "read_embeddings",
     "read_function_table",
+    "read_imaged_cells",
     "read_matches",
     "read_neurons",
     "read_nwb",

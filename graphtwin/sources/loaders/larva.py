@@ -1,0 +1,173 @@
+"""The crawling circuit of the larval fly: premotor neurons, motor neurons of a segment and the order in which they are recruited."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.artifacts import sha256
+from graphtwin.extras import require_packages
+from graphtwin.shapes import Float
+from graphtwin.sources.formats import SourceTables, Table, describe_columns, with_signs
+
+DATASETS = ("Jpm", "Jpp", "p", "m", "nt", "mnorder")
+SIGNS = {"exc": 1, "inh": -1}  # words of the published file, which states what a premotor neuron does and not what it releases
+ORDERS = ("forward", "backward")  # rows of mnorder
+M = 1  # one materialization
+WHAT = "place in the order in which motor neurons of a segment are recruited, by crawling; a motor neuron without one was not seen"
+CREDITS = {"connectome": "Zarin et al. 2019, doi:10.7554/eLife.51781; a file of the user's own, in the layout of its model"}
+
+log = logging.getLogger("graphtwin")
+
+
+@dataclass(frozen=True)
+class CrawlingFile:
+    """The content of a file.
+
+    Attributes:
+        motor_input: Synapses of each motor neuron (rows) from each premotor neuron.
+        premotor_input: Synapses of each premotor neuron (rows) from each other.
+        premotor: Names of premotor neurons.
+        motor: Names of motor neurons.
+        transmitter: What the file says of each premotor neuron.
+        order: Place of each motor neuron in each order, 0 unknown.
+    """
+
+    motor_input: Float[np.ndarray, "motor premotor"]
+    premotor_input: Float[np.ndarray, "premotor premotor"]
+    premotor: tuple[str, ...]
+    motor: tuple[str, ...]
+    transmitter: tuple[str, ...]
+    order: Float[np.ndarray, "orders motor"]
+
+
+def load_larva(path: str | Path, transmitters: Mapping[str, int] | None = None) -> SourceTables:
+    """Premotor and motor neurons of one segment, their synapses and what is known of signs, and as function the order of recruitment.
+
+    The second half of the file's motor neurons is a second segment. Where its order is a copy of that of the first, it is left out, which
+    is said with the number of its neurons. Motor neurons have no synapses on others there. All premotor neurons are kept.
+
+    Args:
+        path: HDF5 file with `Jpm` (motor x premotor), `Jpp` (premotor x premotor, rows receive), the names `p` and `m`, `nt` of each
+            premotor neuron and `mnorder` (forward and backward x motor, 0 unknown). All matrices may be the other way round.
+        transmitters: What a transmitter in `nt` does: 1 excites, -1 inhibits. The words exc and inh need none; all others have no sign.
+
+    Raises:
+        ValueError: A dataset is missing, or shapes do not fit the names.
+    """
+    path = Path(path)
+    read = _first_segment(_read(path), str(path))
+    names = tuple(sorted({*read.premotor, *read.motor}))
+    every = (*read.premotor, *read.motor)
+    if len(names) < len(every):
+        repeated = sorted({name for name in every if every.count(name) > 1})
+        raise ValueError(
+            f"{path}: {len(every) - len(names)} of {len(every)} neurons have the name of another, first {repeated[:4]}. Two neurons of "
+            "one name cannot be told apart: name each differently."
+        )
+    ids = np.searchsorted(np.array(names), np.array(every)) + 1
+    cells = _cells(read, ids, transmitters or {}, str(path))
+    tables = [
+        Table("circuit_cells", M, path.name, cells),
+        Table("cell_types_fine", M, path.name, cells[["nucleus_id", "root_id", "cell_type"]]),
+        Table("synapses", M, path.name, _synapses(read, ids)),
+        *(Table(f"queried_{side}", M, path.name, pd.DataFrame({f"{side}_root_id": ids})) for side in ("post", "pre")),
+        *_recruitment(read, ids, path.name),
+    ]
+    return SourceTables("larva", tuple(tables), {path.name: sha256(path)}, names=names, credits=CREDITS)
+
+
+def _read(path: Path) -> CrawlingFile:
+    """The file's content, rows receiving."""
+    require_packages("the crawling circuit", "h5py")
+    import h5py
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Give the HDF5 file of the crawling circuit.")
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [name for name in DATASETS if name not in file]
+            if missing:
+                raise ValueError(
+                    f"{path}: {len(missing)} of {len(DATASETS)} datasets are missing: {missing}. The file has {sorted(file)}; the layout "
+                    "of the crawling circuit is described in data/README.md."
+                )
+            arrays = {name: np.asarray(file[name][()]) for name in DATASETS}
+    except OSError as error:
+        raise ValueError(f"{path}: no HDF5 file, or one that was cut short ({error}). Export it again.") from error
+    premotor, motor, transmitter = (_text(arrays[name]) for name in ("p", "m", "nt"))
+    n, m = len(premotor), len(motor)
+    counts, among, order = (arrays[name].astype(np.float64) for name in ("Jpm", "Jpp", "mnorder"))
+    if counts.shape == (n, m) and n != m:  # written with the axes the other way round
+        counts, among = counts.T, among.T
+    order = order.T if order.shape == (m, len(ORDERS)) else order
+    wanted = {"Jpm": (counts, (m, n)), "Jpp": (among, (n, n)), "mnorder": (order, (len(ORDERS), m))}
+    wrong = [f"{name} {array.shape} for {shape}" for name, (array, shape) in wanted.items() if array.shape != shape]
+    if wrong or len(transmitter) != n:
+        raise ValueError(
+            f"{path}: {n} premotor neurons, {m} motor neurons and {len(transmitter)} transmitters do not fit: {'; '.join(wrong)}. Export "
+            "names and matrices of the same neurons."
+        )
+    return CrawlingFile(counts, among, premotor, motor, transmitter, order)
+
+
+def _text(values: np.ndarray) -> tuple[str, ...]:
+    """Names as text."""
+    return tuple(value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values.ravel())
+
+
+def _first_segment(read: CrawlingFile, origin: str) -> CrawlingFile:
+    """The file without its second segment, where that one's order is a copy of the first's."""
+    half, odd = divmod(len(read.motor), 2)
+    if odd or not half or not np.array_equal(read.order[:, :half], read.order[:, half:]):
+        return read
+    differ = int((read.motor_input[:half] != read.motor_input[half:]).any(axis=1).sum())
+    log.warning(
+        "%s: the second segment, %d of %d motor neurons, has a copy of the first's order of recruitment (%d other inputs): one is read.",
+        origin,
+        half,
+        len(read.motor),
+        differ,
+    )
+    return CrawlingFile(
+        read.motor_input[:half], read.premotor_input, read.premotor, read.motor[:half], read.transmitter, read.order[:, :half]
+    )
+
+
+def _cells(read: CrawlingFile, ids: np.ndarray, transmitters: Mapping[str, int], origin: str) -> pd.DataFrame:
+    """All neurons, premotor ones first."""
+    n = len(read.premotor)
+    met = {name.casefold() for name in read.transmitter}
+    frame = pd.DataFrame(
+        {
+            "nucleus_id": ids,
+            "root_id": ids,
+            "cell_type": ["premotor"] * n + ["motor"] * len(read.motor),
+            "transmitter": [name or None for name in read.transmitter] + [None] * len(read.motor),
+            "sensory": np.zeros(len(ids), bool),
+            "motor": np.arange(len(ids)) >= n,
+        }
+    )
+    return with_signs(frame, {name: sign for name, sign in SIGNS.items() if name in met} | dict(transmitters), origin)
+
+
+def _synapses(read: CrawlingFile, ids: np.ndarray) -> pd.DataFrame:
+    """Connected pairs of both matrices."""
+    counts = np.concatenate([read.premotor_input, read.motor_input])
+    post, pre = np.nonzero(counts)
+    return pd.DataFrame({"pre_root_id": ids[pre], "post_root_id": ids[post], "size": counts[post, pre]})
+
+
+def _recruitment(read: CrawlingFile, ids: np.ndarray, origin: str) -> list[Table]:
+    """The order of recruitment as function of motor neurons, NaN where a neuron has no place in it."""
+    places = pd.DataFrame(np.where(read.order > 0, read.order, np.nan).T, columns=[f"recruited_{name}" for name in ORDERS])
+    seen = places.notna().any(axis=1).to_numpy()
+    log.info("%s: %d of %d motor neurons have a place in an order of recruitment.", origin, seen.sum(), len(seen))
+    places, of = places[seen].reset_index(drop=True), ids[len(read.premotor) :][seen]
+    told = describe_columns(places, "gaussian", None, {}, None, WHAT, origin)
+    return [Table("function", M, origin, pd.concat([pd.DataFrame({"nucleus_id": of}), places], axis=1), columns=told)]

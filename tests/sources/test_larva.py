@@ -1,0 +1,118 @@
+"""Claims: the crawling circuit is read from a file in the published layout, one segment of it, with the signs that the file states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from graphtwin import sources
+from graphtwin.cortex import build
+from graphtwin.motor import circuit_of
+from graphtwin.sources.loaders import load_larva
+
+N, M = 6, 8  # premotor neurons, motor neurons of two segments
+PREMOTOR = [f"A{number:02d}_l" for number in range(N)]
+MOTOR = [f"MN{number}_a{segment}" for segment in (1, 2) for number in range(M // 2)]
+WORDS = ["exc", "inh", "exc", "", "inh", "exc"]
+ORDER = np.array([[1, 2, 0, 3], [3, 0, 0, 1]])
+
+
+def written(place: Path, **changed: Any) -> Path:
+    rng = np.random.default_rng(0)
+    counts, among = rng.poisson(2, (M, N)), rng.poisson(1, (N, N))
+    counts[M // 2 :] = counts[: M // 2]
+    counts[-1, 0] += 5
+    content = {
+        "Jpm": counts,
+        "Jpp": among,
+        "p": PREMOTOR,
+        "m": MOTOR,
+        "nt": WORDS,
+        "mnorder": np.tile(ORDER, 2),
+        "p_orig": PREMOTOR,
+        **changed,
+    }
+    with h5py.File(place / "data.h5", "w") as file:
+        for name, value in content.items():
+            if value is not None:
+                file[name] = np.array(value, dtype=h5py.string_dtype()) if isinstance(value, list) else value
+    return place / "data.h5"
+
+
+def edges(circuit):
+    return {(circuit.names[a], circuit.names[b]): n for a, b, n in zip(circuit.pre, circuit.post, circuit.count, strict=True)}
+
+
+def test_rows_receive_and_the_second_segment_is_left_out_with_a_word(tmp_path, caplog):
+    path = written(tmp_path)
+    circuit = circuit_of(sources.load(path))
+    with h5py.File(path) as file:
+        counts, among = file["Jpm"][()], file["Jpp"][()]
+    expected = {(PREMOTOR[b], PREMOTOR[a]): among[a, b] for a in range(N) for b in range(N) if among[a, b]}
+    expected |= {(PREMOTOR[b], MOTOR[a]): counts[a, b] for a in range(M // 2) for b in range(N) if counts[a, b]}
+    assert edges(circuit) == expected
+    assert "the second segment, 4 of 8 motor neurons, has a copy of the first's order of recruitment (1 other inputs)" in caplog.text
+    assert sorted(np.array(circuit.names)[circuit.motor]) == MOTOR[: M // 2]
+    assert set(circuit.types) == {"premotor", "motor"}
+
+
+def test_both_segments_stay_where_their_orders_differ(tmp_path):
+    order = np.tile(ORDER, 2)
+    order[0, -1] = 9
+    assert circuit_of(load_larva(written(tmp_path, mnorder=order))).motor.sum() == M
+
+
+def test_a_file_with_its_axes_the_other_way_round_is_the_same_circuit(tmp_path):
+    (tmp_path / "turned").mkdir()
+    path = written(tmp_path)
+    with h5py.File(path) as file:
+        turned = written(tmp_path / "turned", **{name: file[name][()].T for name in ("Jpm", "Jpp", "mnorder")})
+    assert edges(circuit_of(load_larva(path))) == edges(circuit_of(load_larva(turned)))
+
+
+def test_exc_and_inh_are_signs_and_a_transmitter_has_the_one_that_is_given(tmp_path):
+    circuit = circuit_of(load_larva(written(tmp_path)))
+    signs = dict(zip(circuit.names, circuit.sign.tolist(), strict=True))
+    assert [signs[name] for name in PREMOTOR] == [1, -1, 1, 0, -1, 1]
+    assert not circuit.sign[circuit.motor].any()
+    named = written(tmp_path, nt=["Ach", "Glut", "Ach", "", "GABA", "Ach"])
+    assert not circuit_of(load_larva(named)).sign.any()
+    circuit = circuit_of(load_larva(named, {"ach": 1, "gaba": -1, "glut": -1}))
+    assert (circuit.sign == -1).sum() == 2
+
+
+def test_recruitment_is_function_of_motor_neurons_by_name_and_unknown_places_are_gaps(tmp_path):
+    source = load_larva(written(tmp_path))
+    table = source.of("function")[0].frame.assign(name=lambda frame: [source.names[number - 1] for number in frame["nucleus_id"]])
+    found = table.set_index("name")[["recruited_forward", "recruited_backward"]]
+    assert found["recruited_forward"].to_dict() == {"MN0_a1": 1, "MN1_a1": 2, "MN3_a1": 3}
+    assert found["recruited_backward"].dropna().to_dict() == {"MN0_a1": 3, "MN3_a1": 1}
+    cortex = build(source)
+    assert cortex.neurons["is_functional"].sum() == 3
+    assert source.has.wiring == "complete"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"nt": None}, r"1 of 6 datasets are missing: \['nt'\]"),
+        ({"m": MOTOR[:-1]}, r"6 premotor neurons, 7 motor neurons and 6 transmitters do not fit: Jpm \(8, 6\) for \(7, 6\)"),
+        ({"p": [*PREMOTOR[:-1], MOTOR[0]]}, r"1 of 10 neurons have the name of another, first \['MN0_a1'\]"),
+        ({"nt": WORDS[:-1]}, "5 transmitters do not fit"),
+    ],
+)
+def test_a_file_that_is_no_crawling_circuit_is_refused(tmp_path, changed, words):
+    with pytest.raises(ValueError, match=words):
+        load_larva(written(tmp_path, **changed))
+
+
+def test_a_file_that_is_no_hdf5_is_refused_at_the_door(tmp_path):
+    (tmp_path / "data.h5").write_bytes(b"no HDF5")
+    with pytest.raises(ValueError, match="no HDF5 file, or one that was cut short"):
+        sources.load(tmp_path / "data.h5")
+    with pytest.raises(ValueError, match="neither a bundled source"):
+        sources.load(tmp_path / "absent.h5")
