@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ WIRED = ("synapses", "synapse_list")
 log = logging.getLogger("graphtwin")
 
 
-class Edges(NamedTuple):
+@dataclass(frozen=True)
+class Edges:
     """Edges by rows of the circuit.
 
     Attributes:

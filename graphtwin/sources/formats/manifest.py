@@ -125,7 +125,8 @@ def read_manifest(toml: Path, sha256: dict[str, str] | None = None) -> SourceTab
     usual = next((entry.materialization for entry in manifest.tables if entry.materialization is not None), 1)
     frame = PiaFrame(**manifest.frame.model_dump(exclude={"axes"}))
     of_frame = manifest.frame.voxel_nm if "voxel_nm" in in_frame else None
-    paths = {entry.file: _path_of(toml, entry.file) for entry in (*manifest.tables, *manifest.trials)}
+    files = [*(entry.file for entry in manifest.tables), *(entry.file for entry in manifest.trials)]
+    paths = {file: _path_of(toml, file) for file in files}
     hashes = {file: export.verified_sha256(path, file, sha256) for file, path in paths.items()}
     tables, moved, names = [], [], NeuronNames()
     for place, entry in enumerate(manifest.tables):

@@ -86,7 +86,17 @@ def _content(file: Any, origin: str) -> TrialArrays:
             raise ValueError(
                 f"{origin}: {array} has {shapes[array][2]} columns, {column} has {len(names[column])} names. Name each column."
             )
-    return TrialArrays(origin, float(file.attrs["dt_s"]), **arrays, **names)
+    return TrialArrays(
+        origin=origin,
+        dt_s=float(file.attrs["dt_s"]),
+        stimulus=arrays["stimulus"],
+        stimulated=names["stimulated"],
+        activity=arrays["activity"],
+        recorded=names["recorded"],
+        output=arrays["output"],
+        outputs=names["outputs"],
+        names=names["names"],
+    )
 
 
 def _array(dataset: Any, origin: str) -> np.ndarray:

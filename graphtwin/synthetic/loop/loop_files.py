@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,12 @@ def _write_truth(circuit: TrueCircuit, body: Body, motion: Motion, lesions: Lesi
         },
     }
     for name, content in arrays.items():
-        write_atomic(folder / f"{name}.npz", lambda temporary, content=content: np.savez_compressed(temporary, **content))
+        write_atomic(folder / f"{name}.npz", partial(_write_arrays, content))
+
+
+def _write_arrays(content: dict[str, np.ndarray], path: Path) -> None:
+    """Arrays by name in one file."""
+    np.savez_compressed(path, **content)  # type: ignore[arg-type]  # its stub takes every name for allow_pickle
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
