@@ -186,3 +186,36 @@ def test_a_file_that_is_no_hdf5_and_one_that_is_missing_are_told(tmp_path):
     (tmp_path / "trials.h5").unlink()
     with pytest.raises(FileNotFoundError, match=r"trials\.h5"):
         sources.load(tmp_path / "loop.toml")
+
+
+def test_files_of_trials_are_laid_behind_one_another_and_must_be_alike(tmp_path):
+    source = folder(tmp_path)
+    circuit = circuit_of(source)
+    write_trials(replace(SHOWN, names=("third", "fourth")), tmp_path / "more.h5")
+    both = trials_of(replace(source, trials=(tmp_path / "trials.h5", tmp_path / "more.h5")), circuit)
+    assert both is not None
+    assert both.names == ("step", "noise", "third", "fourth")
+    short = replace(SHOWN, stimulus=np.ones((2, 3, 1)), activity=np.zeros((2, 3, 2)), output=np.zeros((2, 3, 1)))
+    write_trials(short, tmp_path / "more.h5")
+    with pytest.raises(
+        ValueError, match=r"more\.h5: 3 steps of 0\.02 s of 2 recorded neurons; .*trials\.h5 has 4 of 0\.02 s of 2, or other"
+    ):
+        trials_of(replace(source, trials=(tmp_path / "trials.h5", tmp_path / "more.h5")), circuit)
+
+
+def test_synapses_of_a_list_are_counted_by_pair(tmp_path):
+    SYNAPSES[:4].drop(columns="kind").loc[[0, 0, 0, 1, 2]].assign(id=range(5)).to_csv(tmp_path / "list.csv", index=False)
+    CELLS[["name", "cell_type"]].to_csv(tmp_path / "cells.csv", index=False)
+    roles = {"circuit_cells": "cells.csv", "synapse_list": "list.csv", "queried_post": "cells.csv"}
+    tables = [f'[[tables]]\nrole = "{role}"\nfile = "{file}"\nmaterialization = 1' for role, file in roles.items()]
+    (tmp_path / "listed.toml").write_text("\n".join(['name = "listed"', *tables]))
+    circuit = circuit_of(sources.load(tmp_path / "listed.toml"))
+    named = {(circuit.names[a], circuit.names[b]): n for a, b, n in zip(circuit.pre, circuit.post, circuit.count, strict=True)}
+    assert named == {("S1", "I1"): 3, ("S1", "M1"): 1, ("I1", "M1"): 1}
+
+
+def test_a_source_without_a_table_of_neurons_is_told_what_to_add(tmp_path):
+    source = folder(tmp_path)
+    wired = replace(source, tables=tuple(table for table in source.tables if table.role != "circuit_cells"))
+    with pytest.raises(ValueError, match=r"source 'loop': no table lists the neurons .*Add one of role circuit_cells"):
+        circuit_of(wired)
