@@ -22,6 +22,7 @@ _PUBLIC = {
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),
+    "motor": ("graphtwin.motor", ""),
     "mixed": ("graphtwin.mixed", ""),
     "insilico": ("graphtwin.insilico", ""),
 }

@@ -30,7 +30,7 @@ def test_the_import_contracts_hold():
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("package", ["graphtwin", "graphtwin.twin", "graphtwin.graph"])
+@pytest.mark.parametrize("package", ["graphtwin", "graphtwin.twin", "graphtwin.graph", "graphtwin.motor"])
 def test_importing_a_package_for_its_verbs_loads_nothing_heavy(package):
     code = f"import sys, {package}; print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())

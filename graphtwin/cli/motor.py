@@ -16,18 +16,18 @@ app = typer.Typer(
 
 SIMULATE_EXAMPLES = """[bold]Examples[/bold]
 
-graphtwin motor simulate loop
+graphtwin motor simulate --out loop
 
-graphtwin motor simulate loop --neurons 300 --seed 1 --set recorded=0.25 --set transmitters=1
+graphtwin motor simulate --out loop --neurons 300 --seed 1 --set recorded=0.25 --set transmitters=1
 
-graphtwin motor simulate misread --set missing=0.05 --set added=1
+graphtwin motor simulate --out misread --set missing=0.05 --set added=1
 """
 
 
 @app.command("simulate", cls=ToldCommand, epilog=SIMULATE_EXAMPLES)
 def _simulate(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     neurons: Annotated[int, typer.Option(help="Number of neurons.")] = 120,
     seed: Annotated[int, typer.Option(help="The root of every random draw.")] = 0,
     set_: Annotated[

@@ -167,7 +167,7 @@ def test_the_same_seed_gives_the_same_loop_and_other_settings_of_recordings_leav
 
 
 def test_the_command_writes_a_source_says_where_and_writes_over_nothing(tmp_path):
-    asked = ["motor", "simulate", str(tmp_path / "made"), "--neurons", "40"]
+    asked = ["motor", "simulate", "--out", str(tmp_path / "made"), "--neurons", "40"]
     less = [part for key in ("trials=6", "steps=20", "lesions=1", "lesion_trials=1") for part in ("--set", key)]
     done = CliRunner().invoke(app, [*asked, *less])
     assert done.exit_code == 0, done.output
