@@ -341,7 +341,8 @@ def _refuse_rounded(ids: Int[np.ndarray, " rows"], origin: str) -> None:
     if not big.any() or not (_is_rounded(ids[big][:64]).any(axis=0)).any():
         return
     different = np.unique(ids[big])
-    for rounded, of_one, name in zip(_is_rounded(different).T, _bits(different).T, ("a float", "a spreadsheet"), strict=True):
+    names = ("a float", "a spreadsheet")
+    for rounded, of_one, name in reversed(list(zip(_is_rounded(different).T, _bits(different).T, names, strict=True))):  # the coarser first
         if rounded.all() and of_one.sum() >= CHANCE_BITS:
             shared = int(np.gcd.reduce(different))
             raise ValueError(

@@ -150,7 +150,7 @@ def test_pairs_in_parquet_and_csv_are_answered_alike_row_by_row(finished, tmp_pa
     assert f"43 rows, {int((out[suffix]['note'] != '').sum())} of them with a note" in result.output
     assert f"{int(out[suffix]['fitted_on'].sum())} are pairs the run was fitted on (fitted_on)" in result.output
     assert "1 are left empty, of neurons that the run knows nothing of: --fill-unknown" in result.output
-    assert f"connectivity: {out[suffix]['model'].iloc[0]}, best of 10 on held-out axons (average precision " in result.output
+    assert f"connectivity: {out[suffix]['model'].iloc[0]}, best of 11 on held-out axons (average precision " in result.output
 
 
 def test_neurons_are_answered_row_by_row(finished, tmp_path):
