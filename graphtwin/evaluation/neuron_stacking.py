@@ -14,6 +14,7 @@ from graphtwin.statistics import NORMAL_95, conformal_quantile
 
 LEAST = 1e-3  # probabilities of a class are told apart down to this one: a model that is sure and wrong costs no more
 PULL = 20.0  # strength by which weights are pulled to the best model alone, as if so many neurons had said so; a choice
+STEEPEST = 1.0  # largest slope of the best single model of a place: one that hardly varies would be blown up to follow chance
 FLATTEST = 0.05  # weight of the best single model below which the pull grows no further
 
 
@@ -106,8 +107,9 @@ def fit_label_stack(
 
 
 def fit_place_stack(means: Mapping[str, Float[np.ndarray, " rows"]], true_um: Float[np.ndarray, " rows"]) -> PlaceStack:
-    """Weights by penalised least squares: not negative, and pulled to the model of the least error alone, at a slope of its own.
+    """Weights by penalised least squares: not negative, and pulled to the model of the least error alone, at a slope of its own up to 1.
 
+    What is predicted lies around the mean of that model, from which the mean of these neurons pulls it the more of them there are.
     Where fewer than two neurons of known place differ the first model stands alone. The error bar is split conformal, as the residuals of
     these neurons set it. Source: Breiman 1996, doi:10.1007/BF00117832.
 
@@ -121,14 +123,15 @@ def fit_place_stack(means: Mapping[str, Float[np.ndarray, " rows"]], true_um: Fl
         return PlaceStack(_alone(names, 0, 1.0), 0.0, float("nan"), -np.inf, np.inf)
     around, error = x - x.mean(axis=0), y - y.mean()
     square = (around**2).sum(axis=0)
-    slope = np.divide(around.T @ error, square, out=np.zeros(len(names)), where=square > 0).clip(min=0.0)
+    slope = np.divide(around.T @ error, square, out=np.zeros(len(names)), where=square > 0).clip(0.0, STEEPEST)
     left = ((error[:, None] - slope * around) ** 2).sum(axis=0)
     first = int(left.argmin())
     best = np.where(np.arange(len(names)) == first, slope, 0.0)
     pull = np.sqrt(PULL) / max(float(best.max()), FLATTEST)
     scale = max(np.sqrt(left[first] / len(y)), 1e-9)
     weights, _ = nnls(np.vstack([around / scale, pull * np.eye(len(names))]), np.concatenate([error / scale, pull * best]))
-    level = float(y.mean() - x.mean(axis=0) @ weights)
+    offset = (y.mean() - x[:, first].mean()) * len(y) / (len(y) + PULL)
+    level = float(x[:, first].mean() + offset - x.mean(axis=0) @ weights)
     sd = float(conformal_quantile(np.abs(y - level - x @ weights)[:, None])[0]) / NORMAL_95
     return PlaceStack(dict(zip(names, map(float, weights), strict=True)), level, sd, float(y.min()), float(y.max()))
 
