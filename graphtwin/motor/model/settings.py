@@ -1,0 +1,54 @@
+"""Settings of a circuit's dynamics and of their fit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphtwin.training import FitConfig
+
+
+class PriorConfig(BaseModel):
+    """How far numbers may lie from what wiring says, before data are seen: SDs of normal priors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_weight: float = Field(0.7, gt=0, description="SD of an edge's log strength about its count, where its sign is known.")
+    weight: float = Field(1.0, gt=0, description="SD of the strength of an edge of unknown sign about 0, in what its count makes typical.")
+    sender: float = Field(1.0, gt=0, description="SD of the number whose tanh is the sign of a neuron of which none is known.")
+    log_gain: float = Field(1.0, gt=0, description="SD of the log strength that all edges share.")
+    log_gap: float = Field(0.7, gt=0, description="SD of a gap junction's log conductance about its count.")
+    log_tau: float = Field(0.5, gt=0, description="SD of log time constants about `tau_s`.")
+    bias: float = Field(1.0, gt=0, description="SD of constant inputs, thresholds and first states, in units of activity.")
+    log_input: float = Field(0.1, gt=0, description="SD of the log gain of what is put into a neuron, about 1.")
+    readout: float = Field(1.0, gt=0, description="SD of what a motor neuron does to an output, in the SD of that output.")
+
+
+class MotorConfig(BaseModel):
+    """What a circuit's neurons do, and how that is fitted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: Literal["leaky", "graded", "rate"] = Field(
+        "leaky",
+        description="leaky: synapses read r of the sender's potential; graded: r of what lies above its own threshold; rate: the state is "
+        "a rate, r of what flows in.",
+    )
+    response: Literal["relu", "tanh", "sigmoid", "softplus"] = Field("relu", description="r, what a neuron makes of its state or inflow.")
+    dale: bool = Field(True, description="Whether a neuron of unknown sign has one sign for all its edges, or each edge its own.")
+    weights: Literal["edges", "types"] = Field("edges", description="Whether each edge has a strength of its own, or each pair of types.")
+    neurons: Literal["neurons", "types"] = Field(
+        "neurons", description="Whether each neuron has its own time constant, constant input and threshold, or each type."
+    )
+    tau_s: float = Field(0.1, gt=0, description="Time constant that is expected, seconds.")
+    substeps: int = Field(1, ge=1, description="Euler steps in a step of the data.")
+    bound: float = Field(1e4, gt=0, description="Largest state, in units of the activity; one beyond it stops the run.")
+    window: int = Field(50, ge=1, description="Steps of a window: gradients go back through one, and memory holds one.")
+    batch: int = Field(12, ge=1, description="Trials that are run together.")
+    held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
+    fits: int = Field(4, ge=1, description="Fits; the first is at the prior's mean, others at draws, and their spread says what data tell.")
+    priors: PriorConfig = Field(PriorConfig(), description="Priors of strengths, time constants, constant inputs and readouts.")
+    fit: FitConfig = Field(
+        FitConfig(epochs=200, patience=40, learning_rate=0.05, weight_decay=0.0), description="How long and how fast is fitted."
+    )
