@@ -8,7 +8,11 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.motor.circuit import Circuit, Trials, circuit_of, trials_of
+    from graphtwin.motor.fit import FittedCircuit, fit_circuit
+    from graphtwin.motor.model import MotorConfig
 
-__all__ = ["Circuit", "Trials", "circuit_of", "trials_of"]
+__all__ = ["Circuit", "FittedCircuit", "MotorConfig", "Trials", "circuit_of", "fit_circuit", "trials_of"]
 
-__getattr__ = public_names(__name__, {name: ("graphtwin.motor.circuit", name) for name in __all__})
+ROOMS = {"FittedCircuit": "fit", "fit_circuit": "fit", "MotorConfig": "model"}
+
+__getattr__ = public_names(__name__, {name: (f"{__name__}.{ROOMS.get(name, 'circuit')}", name) for name in __all__})

@@ -1,0 +1,104 @@
+"""Fits of a circuit to trials: gradients back through windows of time, several fits by seed, stopped by trials that were held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graphtwin.execute import rng_for
+from graphtwin.motor.circuit import Circuit, Trials
+from graphtwin.motor.fit.fitted import FittedCircuit
+from graphtwin.motor.fit.objective import Objective
+from graphtwin.motor.model import CircuitNetwork, MotorConfig
+from graphtwin.shapes import Int
+from graphtwin.training import fit
+
+QUIET = -0.7  # log gain at which fits begin: half of typical strength, where excitation alone does not run away
+
+
+def fit_circuit(
+    circuit: Circuit, trials: Trials, config: MotorConfig, seed: int = 0, checkpoints: Path | None = None, progress: bool = False
+) -> FittedCircuit:
+    """Find strengths, time constants and constant inputs with which a circuit does what was recorded.
+
+    Gradients go back through a window of steps; the state is carried on from one to the next. A fit that was stopped goes on from its
+    checkpoint and ends in the same numbers.
+
+    Args:
+        circuit: The circuit.
+        trials: What went in and what was recorded.
+        config: Settings.
+        seed: Root of the random draws: held-out trials, the order of batches, draws from priors.
+        checkpoints: Folder of checkpoints, one a fit; None keeps none.
+        progress: Show a bar a fit.
+
+    Raises:
+        ValueError: Trials of another circuit, or fewer than two.
+        FloatingPointError: A state or a weight that left all bounds.
+    """
+    trials.require_of(circuit)
+    held_out = held_out_trials(len(trials.names), config.held_out, seed)
+    training = np.setdiff1d(np.arange(len(trials.names)), held_out)
+    objective = Objective.of(trials)
+    networks, histories = [], []
+    for number in range(config.fits):
+        network = CircuitNetwork(circuit, config, trials.dt_s, objective.scales)
+        name = f"circuit {_fingerprint(circuit, trials, config)}, fit {number}"
+        place = None if checkpoints is None else checkpoints / f"fit{number}.pt"
+        histories.append(_fit_one(network, objective, training, held_out, config, seed, number, name, place, progress))
+        networks.append(network)
+    names = tuple(trials.names[row] for row in held_out)
+    return FittedCircuit(circuit, config, trials.dt_s, trials.outputs, tuple(networks), names, tuple(histories))
+
+
+def held_out_trials(n_trials: int, share: float, seed: int) -> Int[np.ndarray, " held_out"]:
+    """Places of the trials that stop the fits, in order: a share of all, at least one."""
+    if n_trials < 2:
+        raise ValueError(f"{n_trials} trial: none is left to stop the fit by. Record another, or cut the trial in two.")
+    n = min(max(1, round(share * n_trials)), n_trials - 1)
+    return np.sort(rng_for(seed, "held-out trials of a circuit").permutation(n_trials)[:n])
+
+
+def _fit_one(
+    network: CircuitNetwork,
+    objective: Objective,
+    training: np.ndarray,
+    held_out: np.ndarray,
+    config: MotorConfig,
+    seed: int,
+    number: int,
+    name: str,
+    checkpoint: Path | None,
+    progress: bool,
+) -> tuple[dict[str, float], ...]:
+    """One fit, drawn to its own draw of the prior; returns the losses of its epochs."""
+    anchors, count = network.anchors(seed, number), objective.count(training)
+    with torch.no_grad():
+        for key, anchor in anchors.items():
+            network.get_parameter(key).copy_(anchor if key in ("edge", "sender") else 0.0 * anchor)
+        network.gain.fill_(QUIET)
+
+    def prior() -> torch.Tensor:
+        return network.prior(anchors) / count
+
+    def batches(rng: np.random.Generator) -> Iterator[Callable[[], torch.Tensor]]:
+        return objective.steps(network, rng.permutation(training), config.window, config.batch, prior)
+
+    def validation_loss() -> float:
+        return objective.mean_loss(network, held_out, config.window, config.batch)
+
+    n_batches = -(-len(training) // config.batch) * -(-objective.trials.n_steps // config.window)
+    state = fit(network, batches, n_batches, validation_loss, config.fit, seed, name, checkpoint, progress)
+    return tuple(state.history)
+
+
+def _fingerprint(circuit: Circuit, trials: Trials, config: MotorConfig) -> str:
+    """Eight letters that tell data and settings apart, so that no fit goes on from the checkpoint of another."""
+    told = hashlib.sha256(config.model_dump_json(exclude={"fits"}).encode())
+    for value in [*vars(circuit).values(), *vars(trials).values()]:
+        told.update(np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return told.hexdigest()[:8]

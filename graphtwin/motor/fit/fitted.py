@@ -1,0 +1,200 @@
+"""A fitted circuit: several fits of one wiring, which answer together; lesions of it; what of it the data told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from graphtwin.artifacts import read_tensors, write_tensors
+from graphtwin.motor.circuit import Circuit
+from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, stream, windows
+from graphtwin.shapes import Float, Int
+
+TOLD = 0.5  # share of the prior's width below which a spread over fits says that the data told: half of it is one bit
+SHOWN = 4  # names that an error shows
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What every fit answers to a stimulus.
+
+    Attributes:
+        activity: Activity of the rows asked for; NaN of neurons that were removed.
+        output: Motor output.
+    """
+
+    activity: Float[np.ndarray, "fits trials steps rows"]
+    output: Float[np.ndarray, "fits trials steps outputs"]
+
+
+@dataclass(frozen=True)
+class FittedCircuit:
+    """Fits of one circuit to the same trials, each from its own draw of the prior but for the first.
+
+    Attributes:
+        circuit: The circuit.
+        config: Settings.
+        dt_s: Seconds a step.
+        outputs: Names of the outputs.
+        networks: One network a fit.
+        held_out: Names of the trials that stopped the fits.
+        histories: Training and validation loss of every epoch of every fit.
+    """
+
+    circuit: Circuit
+    config: MotorConfig
+    dt_s: float
+    outputs: tuple[str, ...]
+    networks: tuple[CircuitNetwork, ...]
+    held_out: tuple[str, ...]
+    histories: tuple[tuple[dict[str, float], ...], ...]
+
+    @property
+    def weights(self) -> Float[np.ndarray, "fits edges"]:
+        """Strength of every chemical edge in every fit, in the order of the circuit's edges; 0 where it was removed."""
+        with torch.no_grad():
+            return np.stack([network.weights().numpy() for network in self.networks])
+
+    def simulate(
+        self,
+        stimulus: Float[np.ndarray, "trials steps stimulated"],
+        stimulated: Int[np.ndarray, " stimulated"],
+        rows: Int[np.ndarray, " rows"] | None = None,
+    ) -> Simulated:
+        """Activity and motor output under a stimulus, a window and a batch of trials at a time.
+
+        Args:
+            stimulus: Input, in memory or on disk (`numpy.memmap`): only a window of it is read at once.
+            stimulated: Rows of the stimulated neurons.
+            rows: Rows of the neurons whose activity is asked for; None is all.
+        """
+        asked = np.arange(len(self.circuit.names)) if rows is None else np.asarray(rows)
+        if stimulus.shape[2] != len(stimulated):
+            raise ValueError(f"A stimulus of {stimulus.shape[2]} columns for {len(stimulated)} neurons. Give one column a neuron.")
+        each = [self._answer(network, stimulus, np.asarray(stimulated), asked) for network in self.networks]
+        return Simulated(np.stack([activity for activity, _ in each]), np.stack([output for _, output in each]))
+
+    def _answer(
+        self, network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Activity and output of one fit."""
+        trials, steps = stimulus.shape[:2]
+        activity, output = np.empty((trials, steps, len(rows)), np.float32), np.empty((trials, steps, len(self.outputs)), np.float32)
+        for first in range(0, trials, self.config.batch):
+            part, begin = slice(first, first + self.config.batch), 0
+            for seen, moved in stream(network, windows(stimulus[part], self.config.window), stimulated, rows):
+                activity[part, begin : begin + seen.shape[1]], output[part, begin : begin + seen.shape[1]] = seen, moved
+                begin += seen.shape[1]
+        activity[:, :, network.kept_neurons.numpy()[rows] == 0] = np.nan
+        return activity, output
+
+    def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> FittedCircuit:
+        """The circuit with some neurons and chemical edges removed, all else as it was fitted.
+
+        Args:
+            neurons: Names of neurons: with them go their edges, gap junctions and part in the output.
+            edges: Edges, as names (pre, post).
+        """
+        gone = self.circuit.rows_of(tuple(neurons), "neurons to remove")
+        cut = edge_places(self.circuit, edges)
+        return replace(self, networks=tuple(lesioned(network, gone, cut) for network in self.networks))
+
+    def identified(self) -> pd.DataFrame:
+        """Each parameter's value, its spread over fits, and whether data told it.
+
+        Every fit but the first is drawn to its own draw of the prior: where data say nothing, fits spread as widely as the prior.
+
+        Returns:
+            Columns parameter, of (edge, neuron, type or output), value (of the first fit, in the prior's unit), spread, prior_width, told
+            (spread below half of the width: one bit); spread NaN and told false with fewer than three fits.
+        """
+        first = self.networks[0]
+        rows = []
+        for name, width in first.widths().items():
+            values = np.stack([network.get_parameter(name).detach().numpy().ravel() for network in self.networks])
+            spread = values[1:].std(axis=0, ddof=1) if len(values) > 2 else np.full(values.shape[1], np.nan)
+            known = {"parameter": name, "of": self._names(name, values.shape[1]), "value": values[0], "spread": spread}
+            rows.append(pd.DataFrame(known | {"prior_width": width.numpy().ravel()}))
+        table = pd.concat(rows, ignore_index=True)
+        return table.assign(told=table["spread"] < TOLD * table["prior_width"])
+
+    def _names(self, parameter: str, n: int) -> list[str]:
+        """What each number of a parameter is of."""
+        first = self.networks[0]
+        motor = [self.circuit.names[row] for row in first.motor]
+        known = {"edge": first.edges.names, "gap": first.gaps.names, "start": self.circuit.names, "input": self.circuit.names}
+        known |= dict.fromkeys(("tau", "bias", "threshold"), first.neurons.names)
+        unknown = first.unknown_neurons
+        known["sender"] = () if unknown is None else tuple(self.circuit.names[row] for row in unknown.tolist())
+        known |= {"readout": tuple(f"{neuron} -> {output}" for output in self.outputs for neuron in motor), "readout_bias": self.outputs}
+        return list(known.get(parameter, ("all",) * n))
+
+    def save(self, path: Path) -> Path:
+        """Write all fits to one file of tensors, numbers and words."""
+        circuit = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in vars(self.circuit).items()}
+        content = {
+            "circuit": circuit,
+            "config": self.config.model_dump_json(),
+            "dt_s": self.dt_s,
+            "outputs": list(self.outputs),
+            "held_out": list(self.held_out),
+            "histories": [[dict(epoch) for epoch in history] for history in self.histories],
+            "scales": asdict(self.networks[0].scales),
+            "networks": [network.state_dict() for network in self.networks],
+        }
+        return write_tensors(content, path)
+
+    @classmethod
+    def load(cls, path: Path) -> FittedCircuit:
+        """What `save` wrote; no code in the file is run."""
+        content = read_tensors(path, "Fit the circuit again.")
+        wanted = {"circuit", "config", "dt_s", "outputs", "held_out", "histories", "scales", "networks"}
+        if not isinstance(content, dict) or content.keys() != wanted:
+            raise ValueError(f"{path}: is no fitted circuit. Name the file that a fit wrote.")
+        columns: dict[str, Any] = {
+            name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content["circuit"].items()
+        }
+        circuit = Circuit(**columns)
+        config = MotorConfig.model_validate_json(content["config"])
+        scales = Scales(**content["scales"])
+        networks = []
+        for state in content["networks"]:
+            network = CircuitNetwork(circuit, config, content["dt_s"], scales)
+            network.load_state_dict(state)
+            networks.append(network.eval())
+        names = tuple(content["outputs"]), tuple(content["held_out"])
+        return cls(circuit, config, content["dt_s"], names[0], tuple(networks), names[1], tuple(map(tuple, content["histories"])))
+
+
+def edge_places(circuit: Circuit, edges: Sequence[tuple[str, str]]) -> Int[np.ndarray, " edges"]:
+    """Places of chemical edges among the circuit's, by the names of their neurons; one that is not there is an error."""
+    place = {(circuit.names[a], circuit.names[b]): at for at, (a, b) in enumerate(zip(circuit.pre, circuit.post, strict=True))}
+    unknown = [edge for edge in edges if (edge[0], edge[1]) not in place]
+    if unknown:
+        said = [f"{a} -> {b}" for a, b in unknown[:SHOWN]]
+        raise ValueError(
+            f"{len(unknown)} of {len(edges)} edges to remove are not among the {len(place)} chemical edges of the circuit, first {said}. "
+            "Name edges as (sender, receiver)."
+        )
+    return np.array([place[edge[0], edge[1]] for edge in edges], dtype=np.int64)
+
+
+def lesioned(network: CircuitNetwork, neurons: Int[np.ndarray, " gone"], edges: Int[np.ndarray, " cut"]) -> CircuitNetwork:
+    """A network without some neurons (by row) and chemical edges (by place)."""
+    circuit = network.circuit
+    other = CircuitNetwork(circuit, network.config, network.dt_s, network.scales)
+    state: dict[str, Any] = {name: value.clone() for name, value in network.state_dict().items()}
+    gone = torch.from_numpy(np.asarray(neurons))
+    state["kept_neurons"][gone] = 0
+    kept = state["kept_neurons"]
+    state["kept_edges"][torch.from_numpy(np.asarray(edges))] = 0
+    state["kept_edges"] *= kept[torch.from_numpy(circuit.pre)] * kept[torch.from_numpy(circuit.post)]
+    state["kept_gaps"] *= kept[torch.from_numpy(circuit.gap_a)] * kept[torch.from_numpy(circuit.gap_b)]
+    other.load_state_dict(state)
+    return other.eval()

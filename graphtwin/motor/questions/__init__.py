@@ -1,0 +1,9 @@
+"""What is asked of a fitted circuit: stimulated neurons, neurons never recorded, recruitment, lesions, and the edges that carry it."""
+
+from graphtwin.motor.questions.ablation import Lesion, ablate, changes, lesions_of
+from graphtwin.motor.questions.edges import rank_edges
+from graphtwin.motor.questions.recruitment import onsets, recruitment
+from graphtwin.motor.questions.stimulation import stimulate
+from graphtwin.motor.questions.unrecorded import score_activity
+
+__all__ = ["Lesion", "ablate", "changes", "lesions_of", "onsets", "rank_edges", "recruitment", "score_activity", "stimulate"]

@@ -1,0 +1,111 @@
+"""What becomes of motor output when neurons, types or edges are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.execute import rng_for
+from graphtwin.motor.fit import FittedCircuit
+from graphtwin.shapes import Float, Int
+from graphtwin.statistics import resample_units
+
+REPLICATES = 1000
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """What is removed together.
+
+    Attributes:
+        name: What it is called in tables.
+        neurons: Names of neurons.
+        edges: Chemical edges, as names (pre, post).
+    """
+
+    name: str
+    neurons: tuple[str, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+
+
+def lesions_of(
+    fitted: FittedCircuit, neurons: Sequence[str] = (), types: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()
+) -> list[Lesion]:
+    """One lesion a neuron, a type (all its neurons together) and an edge.
+
+    Args:
+        fitted: The fitted circuit.
+        neurons: Names of neurons.
+        types: Types of neurons.
+        edges: Chemical edges, as names (pre, post).
+    """
+    typed = list(zip(fitted.circuit.names, fitted.circuit.types, strict=True))
+    of_type = {kind: tuple(name for name, own in typed if own == kind) for kind in types}
+    empty = [kind for kind, members in of_type.items() if not members]
+    if empty:
+        known = sorted(set(fitted.circuit.types) - {""})
+        raise ValueError(f"{len(empty)} of {len(types)} types to remove have no neuron, first {empty[0]!r}. The circuit has {known}.")
+    singles = [Lesion(name, (name,)) for name in neurons]
+    kinds = [Lesion(f"all {kind}", members) for kind, members in of_type.items()]
+    return singles + kinds + [Lesion(f"{a} -> {b}", (), ((a, b),)) for a, b in edges]
+
+
+def changes(
+    fitted: FittedCircuit,
+    lesions: Sequence[Lesion],
+    stimulus: Float[np.ndarray, "trials steps stimulated"],
+    stimulated: Int[np.ndarray, " stimulated"],
+) -> Float[np.ndarray, "lesions fits trials steps outputs"]:
+    """Change of motor output after each lesion, at every step.
+
+    Args:
+        fitted: The whole circuit.
+        lesions: What is removed.
+        stimulus: Input, the same before and after.
+        stimulated: Rows of the stimulated neurons.
+    """
+    if not fitted.outputs:
+        raise ValueError("The circuit was fitted without motor output: none can change. Give trials with outputs, and motor neurons.")
+    none = np.zeros(0, dtype=np.int64)
+    whole = fitted.simulate(stimulus, stimulated, none).output
+    parts = [fitted.without(one.neurons, one.edges).simulate(stimulus, stimulated, none).output for one in lesions]
+    return np.stack(parts) - whole
+
+
+def ablate(
+    fitted: FittedCircuit,
+    lesions: Sequence[Lesion],
+    stimulus: Float[np.ndarray, "trials steps stimulated"],
+    stimulated: Int[np.ndarray, " stimulated"],
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The predicted effect of each lesion on each output, largest first.
+
+    Args:
+        fitted: The whole circuit.
+        lesions: What is removed, one row each (`lesions_of`).
+        stimulus: Input, the same before and after.
+        stimulated: Rows of the stimulated neurons.
+        seed: Root of the bootstrap's draws.
+
+    Returns:
+        A row a lesion and output: columns lesion, output, effect (root mean square of the change, over the SD of the output as it was
+        recorded; mean over fits and trials), low, high (95 % over trials; NaN below five), spread (SD over fits; NaN with one), mean_change
+        (with its sign, in the same unit).
+    """
+    change = changes(fitted, lesions, stimulus, stimulated) / np.array(fitted.networks[0].scales.output)
+    size = np.sqrt(np.square(change).mean(axis=3))  # lesions x fits x trials x outputs
+    rows = []
+    for at, lesion in enumerate(lesions):
+        for column, output in enumerate(fitted.outputs):
+            by_trial = size[at, :, :, column].mean(axis=0).astype(np.float64)
+            found = resample_units(np.mean, by_trial, rng_for(seed, "trials after a lesion", lesion.name, output), REPLICATES)
+            low, high = found.interval()
+            by_fit = size[at, :, :, column].mean(axis=1)
+            spread = float(by_fit.std(ddof=1)) if len(by_fit) > 1 else np.nan
+            told = {"lesion": lesion.name, "output": output, "effect": found.estimate, "low": low, "high": high, "spread": spread}
+            rows.append(told | {"mean_change": float(change[at, ..., column].mean())})
+    return pd.DataFrame(rows).sort_values("effect", ascending=False, kind="stable", ignore_index=True)

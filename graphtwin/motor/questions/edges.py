@@ -1,0 +1,80 @@
+"""Which edges carry the motor output: by their gradient, and by removing them one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.model import CircuitNetwork, columns_of, stream, windows
+from graphtwin.motor.questions.ablation import ablate, lesions_of
+from graphtwin.shapes import Float, Int
+
+
+def rank_edges(
+    fitted: FittedCircuit,
+    stimulus: Float[np.ndarray, "trials steps stimulated"],
+    stimulated: Int[np.ndarray, " stimulated"],
+    removed: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Edges by what they carry of the motor output.
+
+    The gradient tells all edges at once what the power of the output (half of its mean square about its mean, in units of its SD) loses
+    with each in a linear world: weight times the power's derivative. It is cut at the windows of the fit. Edges that it puts first are then
+    removed one by one, which is exact.
+
+    Args:
+        fitted: The fitted circuit.
+        stimulus: Input.
+        stimulated: Rows of the stimulated neurons.
+        removed: Number of edges that are removed, those of the largest gradient times weight.
+        seed: Root of the bootstrap's draws.
+
+    Returns:
+        A row an edge, largest first: columns pre, post, count, weight, gradient_x_weight (means over fits), spread (of that over fits; NaN
+        with one), rank, and of the edges that were removed effect, low, high (of `ablate`, the largest over outputs), NaN of the others.
+    """
+    if not fitted.outputs:
+        raise ValueError("The circuit was fitted without motor output: no edge carries any. Give trials with outputs, and motor neurons.")
+    circuit = fitted.circuit
+    told = np.asarray(stimulus), np.asarray(stimulated), fitted.config.window
+    each = np.stack([_gradient_times_weight(network, *told) for network in fitted.networks])
+    names = np.array(circuit.names)
+    columns: dict[str, Any] = {
+        "pre": names[circuit.pre],
+        "post": names[circuit.post],
+        "count": circuit.count,
+        "weight": fitted.weights.mean(axis=0),
+        "gradient_x_weight": each.mean(axis=0),
+        "spread": each.std(axis=0, ddof=1) if len(each) > 1 else np.nan,
+    }
+    table = pd.DataFrame(columns)
+    order = np.argsort(-table["gradient_x_weight"].abs().to_numpy(), kind="stable")
+    table = table.iloc[order].reset_index(drop=True)
+    table["rank"] = np.arange(1, len(table) + 1)
+    first = table.head(removed)
+    lesions = lesions_of(fitted, edges=list(zip(first["pre"], first["post"], strict=True)))
+    effects = ablate(fitted, lesions, stimulus, stimulated, seed).drop_duplicates("lesion").set_index("lesion")
+    return table.join(effects[["effect", "low", "high"]].reindex(first["pre"] + " -> " + first["post"]).reset_index(drop=True))
+
+
+def _gradient_times_weight(network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, length: int) -> np.ndarray:
+    """What the power of the output loses with each edge in a linear world."""
+    trials, steps = stimulus.shape[:2]
+    scale = torch.tensor(network.scales.output)[:, None]
+    with torch.no_grad():
+        parts = [output for _, output in stream(network, windows(stimulus, length), stimulated, np.zeros(0, dtype=np.int64))]
+    mean = torch.from_numpy(np.concatenate(parts, axis=1).mean(axis=1).T) / scale  # of each output in each trial
+    power = np.zeros(len(network.circuit.pre))
+    state, held = network.initial(trials).detach(), network.weights().detach().requires_grad_()
+    for part in windows(stimulus, length):
+        states, last = network.window(state, columns_of(part), stimulated, network.motor, network.numbers(held))
+        state = last.detach()
+        output = network.output(states)[..., :trials] / scale
+        found = torch.autograd.grad((output - mean).square().sum() / (2 * steps * trials), held)[0]
+        power += (found * held).detach().numpy()
+    return power

@@ -1,0 +1,45 @@
+"""How well the activity of neurons is predicted that no fit has seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.motor.circuit import Trials
+from graphtwin.motor.fit import FittedCircuit
+
+
+def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
+    """Prediction against recording, neuron by neuron.
+
+    Args:
+        fitted: The fitted circuit.
+        trials: Trials and neurons that the fit has not seen, or that it has, for comparison.
+
+    Returns:
+        A row a recorded neuron: columns neuron, type, n (values), r (correlation of the mean over fits with what was recorded, over trials
+        and steps), r2 (share of the variance explained, below 0 where the mean does better), spread (of r over fits). NaN where one
+        was recorded less than three times, or never changed.
+    """
+    trials.require_of(fitted.circuit)
+    predicted = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded).activity
+    rows = []
+    for at, neuron in enumerate(trials.recorded):
+        seen = trials.activity[:, :, at]
+        there = np.isfinite(seen)
+        each = predicted[:, there, at]
+        own = [_correlation(one, seen[there]) for one in each]
+        mean = each.mean(axis=0)
+        variance = float(seen[there].var()) if there.sum() > 2 else 0.0
+        r2 = 1 - float(np.square(mean - seen[there]).mean()) / variance if variance > 0 else np.nan
+        spread = float(np.std(own, ddof=1)) if len(own) > 1 else np.nan
+        told = {"neuron": fitted.circuit.names[neuron], "type": fitted.circuit.types[neuron], "n": int(there.sum())}
+        rows.append(told | {"r": _correlation(mean, seen[there]), "r2": r2, "spread": spread})
+    return pd.DataFrame(rows)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's r; NaN with fewer than three values or where one side never changes."""
+    if len(a) < 3 or a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
