@@ -19,8 +19,9 @@ from graphtwin.kinds import is_finished
 
 HERE = Path(__file__).parent
 ANIMALS = ("worm", "fly", "simulated", "minnie65")
-MODELS = ("distance", "exposure", "boosting", "graph model, no function", "graph model", "message passing alone")
-DIFFERENCES = ("boosting", "graph model, no function", "graph model without message passing")  # what the graph model is compared with
+MODELS = ("distance", "exposure", "boosting", "boosting + messages", "graph model, no function", "graph model", "message passing alone")
+# What the graph model is compared with.
+DIFFERENCES = ("boosting", "boosting + messages", "graph model, no function", "graph model without message passing")
 METRICS = ("auc", "average_precision")
 SUBSETS = ("within exposure", "all")
 NULLS = {"embeddings permuted": "permuted", "degree-preserving rewiring": "rewired"}  # how the name of a null begins

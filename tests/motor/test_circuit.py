@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.motor.small_circuit import circuit, trials
+from tests.motor.four_neurons import circuit, trials
 
 
 def test_an_edge_has_the_sign_of_its_sender_and_autapses_are_kept_and_counted():
