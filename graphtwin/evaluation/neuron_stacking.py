@@ -71,8 +71,8 @@ def fit_label_stack(
 ) -> LabelStack:
     """Weights by penalised likelihood in which classes count equally, as they do in balanced accuracy.
 
-    They are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its own. Where nothing is labelled
-    the first model stands alone. Sources: Breiman 1996, doi:10.1007/BF00117832; logarithmic pools, Genest & Zidek 1986,
+    They are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its own that few neurons hardly move
+    from 1. Where nothing is labelled the first model stands alone. Sources: Breiman 1996, doi:10.1007/BF00117832; logarithmic pools, Genest & Zidek 1986,
     doi:10.1214/ss/1177013825.
 
     Args:
@@ -101,8 +101,8 @@ def fit_label_stack(
         found = minimize(penalised, start, (start, pull), "L-BFGS-B", jac=True, bounds=bounds)
         return float(found.fun), found.x
 
-    _, best = min((fitted(start, start > 0, 0.0) for start in np.eye(len(names))), key=lambda found: found[0])
-    _, slope = fitted(best, np.ones(len(names), bool), PULL / max(float(best.max()), FLATTEST) ** 2)
+    _, best = min((fitted(start, start > 0, PULL) for start in np.eye(len(names))), key=lambda found: found[0])
+    _, slope = fitted(best, np.ones(len(names), bool), PULL / float(np.clip(best.max(), FLATTEST, 1.0)) ** 2)
     return LabelStack(dict(zip(names, map(float, slope), strict=True)))
 
 

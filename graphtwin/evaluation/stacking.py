@@ -12,7 +12,9 @@ from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 LEAST = 1e-6  # probabilities are told apart down to this one, and up to 1 less it
-PULL = 20.0  # strength by which weights are pulled to the best model alone: an inverse variance, in units of its slope; a choice
+# Strength by which the slope of a single model is pulled to 1, and weights to the best model alone: an inverse variance, in units of
+# that slope where it is below 1; a choice.
+PULL = 20.0
 FLATTEST = 0.05  # slope of the best single model below which the pull grows no further
 
 
@@ -43,7 +45,7 @@ def fit_stack(
     """Learn a stack from pairs that no model was fitted on; each part of them has a level of its own, as other fits predicted it.
 
     Penalised maximum likelihood: weights are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its
-    own, for models promise too much of pairs unlike those that they were fitted on. Without a connected and an unconnected pair the first
+    own that few pairs hardly move from 1, for models promise too much of pairs unlike those that they were fitted on. Without a connected and an unconnected pair the first
     model stands alone. Source: Breiman 1996, doi:10.1007/BF00117832.
 
     Args:
@@ -78,9 +80,9 @@ def fit_stack(
         found = minimize(penalised, first, (start, pull), "L-BFGS-B", jac=True, bounds=bounds)
         return float(found.fun), found.x
 
-    _, single = min((fitted(start, start > 0, 0.0) for start in np.eye(len(names))), key=lambda found: found[0])
+    _, single = min((fitted(start, start > 0, PULL) for start in np.eye(len(names))), key=lambda found: found[0])
     best = single[: len(names)]
-    _, values = fitted(best, np.ones(len(names), bool), PULL / max(float(best.max()), FLATTEST) ** 2)
+    _, values = fitted(best, np.ones(len(names), bool), PULL / float(np.clip(best.max(), FLATTEST, 1.0)) ** 2)
     level = float(np.bincount(row, counted, minlength=len(levels)) @ values[len(names) :] / counted.sum())
     return Stack(dict(zip(names, map(float, values[: len(names)]), strict=True)), level)
 

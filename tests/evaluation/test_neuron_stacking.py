@@ -33,6 +33,14 @@ def test_of_few_neurons_the_best_model_of_labels_stands_nearly_alone():
     assert weights["noise"] < 0.25 * weights["first"]
 
 
+def test_six_neurons_that_a_careful_model_tells_without_fault_do_not_make_it_sure():
+    true = np.array([0, 1, 0, 1, 0, 1])
+    careful = np.where(np.arange(2) == true[:, None], 0.6, 0.4)
+    said = fit_label_stack({"careful": careful}, true, 2)({"careful": careful})
+    assert (said.max(axis=1) < 0.75).all()
+    assert (said.argmax(axis=1) == true).all()
+
+
 def test_a_model_that_tells_a_rare_class_from_a_common_one_counts_as_much_as_one_that_tells_the_common_one():
     """Half of what balanced accuracy counts is the class with one neuron in twenty."""
     rng = np.random.default_rng(1)

@@ -79,6 +79,13 @@ def test_where_nothing_can_be_learned_the_first_model_stands_alone():
     np.testing.assert_allclose(stack(models), models["first"], atol=1e-6)
 
 
+def test_few_pairs_that_a_careful_model_ranks_without_fault_do_not_make_it_sure():
+    connected = np.array([True, False, False, True, False, False])
+    stack = fit_stack({"careful": np.where(connected, 0.15, 0.10)}, connected, np.zeros(6, np.int64))
+    said = stack({"careful": np.array([0.10, 0.15])})
+    assert 0.02 < said[0] < said[1] < 0.6
+
+
 def test_a_pair_of_weight_three_counts_as_three_pairs():
     models, connected, part = planted(n=3000)
     weight = np.random.default_rng(1).integers(1, 4, len(connected)).astype(float)
