@@ -160,6 +160,13 @@ def principal(embeddings: Float[np.ndarray, "neurons features"], components: int
     variance, axes = variance[::-1].clip(min=0), axes[:, ::-1]
     if not variance[0] > 0:
         raise ValueError(f"types: all {len(embeddings)} embeddings are the same vector. Export them again.")
+    counts = np.unique(embeddings, axis=0, return_counts=True)[1]
+    tied = int(counts[counts > FEWEST].sum())
+    if 2 * tied > len(embeddings):
+        raise ValueError(
+            f"types: {tied} of {len(embeddings)} embeddings equal {FEWEST} others or more each ({len(counts)} different ones in all), so "
+            "that they have no density. They are classes already: count them, or bring embeddings that differ from neuron to neuron."
+        )
     held = int(np.searchsorted(np.cumsum(variance) / variance.sum(), 0.99)) + 1
     return centred @ axes[:, : min(held, components)]
 

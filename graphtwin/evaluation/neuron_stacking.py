@@ -72,8 +72,8 @@ def fit_label_stack(
     """Weights by penalised likelihood in which classes count equally, as they do in balanced accuracy.
 
     They are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its own that few neurons hardly move
-    from 1. Where nothing is labelled the first model stands alone. Sources: Breiman 1996, doi:10.1007/BF00117832; logarithmic pools, Genest & Zidek 1986,
-    doi:10.1214/ss/1177013825.
+    from 1. Where nothing is labelled the first model stands alone. Sources: Breiman 1996, doi:10.1007/BF00117832; logarithmic
+    pools, Genest & Zidek 1986, doi:10.1214/ss/1177013825.
 
     Args:
         probabilities: Probability of each class by each model, of neurons that it was not fitted on.

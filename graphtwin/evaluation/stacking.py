@@ -45,8 +45,8 @@ def fit_stack(
     """Learn a stack from pairs that no model was fitted on; each part of them has a level of its own, as other fits predicted it.
 
     Penalised maximum likelihood: weights are not negative, and are pulled to the model of the largest likelihood alone, at a slope of its
-    own that few pairs hardly move from 1, for models promise too much of pairs unlike those that they were fitted on. Without a connected and an unconnected pair the first
-    model stands alone. Source: Breiman 1996, doi:10.1007/BF00117832.
+    own that few pairs hardly move from 1, for models promise too much of pairs unlike those that they were fitted on. Without a
+    connected and an unconnected pair the first model stands alone. Source: Breiman 1996, doi:10.1007/BF00117832.
 
     Args:
         probabilities: Probability of each pair by each model.
@@ -56,7 +56,10 @@ def fit_stack(
         fallback: Label of a model that stands alone, at a slope of its own, unless stacks carry over from part to part: one that is
             learned on the other parts has to rank each part at least as well, by AUC and average precision. Without it any stack stands.
     """
-    if fallback is not None and not _carry_over(probabilities, connected, part, weight, fallback):
+    told = (
+        fallback is not None and np.ptp(probabilities[fallback]) > 0
+    )  # a model that tells no pair from another is nothing to fall back on
+    if fallback is not None and told and not _carry_over(probabilities, connected, part, weight, fallback):
         alone = fit_stack({fallback: probabilities[fallback]}, connected, part, weight)
         return Stack(dict.fromkeys(probabilities, 0.0) | {fallback: max(alone.weights[fallback], FLATTEST)}, alone.level)
     names = list(probabilities)

@@ -118,6 +118,7 @@ def judge(
     null: Float[np.ndarray, " permutations"] | None = None,
     what: str | None = None,
     permuted: str | None = None,
+    same_is_better: bool = True,
 ) -> Verdict:
     """Say whether what a model has and another lacks adds anything.
 
@@ -131,6 +132,8 @@ def judge(
         null: Its metric in every run where what it has was permuted.
         what: What the first model has and the second lacks, in the words of the sentence; the word of `about` if not given.
         permuted: Name of the model that was permuted; the first if not given.
+        same_is_better: Whether the same model without it is surely better as well. Of several models on the same rows the best is so by
+            luck too: being worse than that one alone is no harm of what is asked about.
     """
     what = what or about
     p_value, untested = None, "no permutation was run for this model"
@@ -139,6 +142,7 @@ def judge(
         p_value = found if np.isfinite(found) else None
         untested = _why_untested(found, observed, len(null), what)
     finding = _finding(comparison, about, p_value, untested)
+    finding = "unclear" if finding == "harms" and not same_is_better else finding
     text = f"{_claim(comparison, what, finding, untested)}: {_numbers(comparison)}"
     if p_value is not None and null is not None:
         text += f"; {_permutations(p_value, observed, null, what, permuted or comparison.first, comparison.first)}"
@@ -158,7 +162,7 @@ def _why_untested(p_value: float, observed: float, n_null: int, what: str) -> st
 
 
 def _finding(c: Comparison, about: About, p_value: float | None, untested: str) -> Finding:
-    better, worse = (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
+    better, worse = _sides(c)
     if worse:
         return "harms"
     if not better:
@@ -168,6 +172,11 @@ def _finding(c: Comparison, about: About, p_value: float | None, untested: str) 
     if untested:
         return "untested"
     return "adds" if p_value is not None and p_value <= LEVEL + 1e-9 else "unclear"
+
+
+def _sides(c: Comparison) -> tuple[bool, bool]:
+    """Whether the whole interval is on the better side, and whether on the worse one."""
+    return (c.high < 0, c.low > 0) if c.metric in LOWER_IS_BETTER else (c.low > 0, c.high < 0)
 
 
 def _claim(c: Comparison, what: str, finding: Finding, untested: str) -> str:
@@ -180,7 +189,7 @@ def _claim(c: Comparison, what: str, finding: Finding, untested: str) -> str:
         return f"{task}: whether {what} adds anything cannot be tested, since {untested}"
     if not np.isfinite([c.low, c.high]).all():
         return f"{task}: whether {what} adds anything cannot be said, the interval is undefined with {c.n_clusters} {c.cluster}s"
-    if c.low > 0 or c.high < 0:
+    if _sides(c)[0]:
         return f"{task}: it is unclear whether {what} adds anything, since permuting it does as well"
     return f"{task}: no evidence that {what} adds anything"
 

@@ -169,5 +169,7 @@ def test_too_few_neurons_or_one_vector_or_one_type_are_told_in_words():
         principal(normal(30, seed=0), 4)
     with pytest.raises(ValueError, match="all 80 embeddings are the same vector"):
         principal(np.ones((80, 3)), 4)
+    with pytest.raises(ValueError, match="80 of 80 embeddings equal 20 others or more each"):
+        types_in(np.repeat(np.eye(2), 40, axis=0), CONFIG)
     with pytest.raises(ValueError, match="80 neurons of 1 known types with 20 neurons or more"):
         agreement_with_known(normal(80, seed=0), {}, np.full(80, "A", dtype=object), np.zeros(80, np.int64), 19, seed=0)

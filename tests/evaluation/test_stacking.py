@@ -79,6 +79,13 @@ def test_where_nothing_can_be_learned_the_first_model_stands_alone():
     np.testing.assert_allclose(stack(models), models["first"], atol=1e-6)
 
 
+def test_a_model_that_tells_no_pair_from_another_is_nothing_to_fall_back_on():
+    models, connected, part = planted(n=4000)
+    models["same"] = np.full(len(connected), 0.1)
+    alone = np.zeros_like(part)
+    assert fit_stack(models, connected, alone, fallback="same") == fit_stack(models, connected, alone)
+
+
 def test_few_pairs_that_a_careful_model_ranks_without_fault_do_not_make_it_sure():
     connected = np.array([True, False, False, True, False, False])
     stack = fit_stack({"careful": np.where(connected, 0.15, 0.10)}, connected, np.zeros(6, np.int64))

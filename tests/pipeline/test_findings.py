@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.evaluation.scoring import COLUMNS
-from graphtwin.graph.runs import FROM_FUNCTION, FUNCTION_NETWORK, GRAPH_MODEL, NO_FUNCTION
+from graphtwin.graph.runs import FROM_FUNCTION, FUNCTION_NETWORK, GRAPH_MODEL, NO_FUNCTION, WITHOUT_MESSAGES
 from graphtwin.pipeline.graph.findings import verdicts, wiring_verdict
 from graphtwin.pipeline.graph.held_out_scores import PERMUTED, PERMUTED_IN_SCAN
 
@@ -40,8 +40,20 @@ def test_function_is_compared_with_the_best_model_without_it():
     over_its_twin = about_function(verdicts(*connectivity(boosting=0.2, without=0.25), permuted))
     assert (over_its_twin.finding, over_its_twin.second) == ("adds", NO_FUNCTION)
     under_boosting = about_function(verdicts(*connectivity(boosting=0.4, without=0.25), permuted))
-    assert (under_boosting.finding, under_boosting.second) == ("harms", "boosting")
-    assert "with function the prediction is worse than the best without it" in under_boosting.sentence
+    assert (under_boosting.finding, under_boosting.second) == ("unclear", "boosting")
+    assert "no evidence that function adds anything" in under_boosting.sentence
+    under_both = about_function(verdicts(*connectivity(boosting=0.4, without=0.35), permuted))
+    assert (under_both.finding, under_both.second) == ("harms", "boosting")
+    assert "with function the prediction is worse than the best without it" in under_both.sentence
+
+
+def test_where_the_stack_is_distance_alone_in_new_tissue_the_verdict_says_so():
+    nothing = nulls("connectivity", GRAPH_MODEL, PERMUTED, "average_precision", 0.30, np.zeros(0))
+    metrics = rows("connectivity", "block", "average_precision", {GRAPH_MODEL: 0.2, WITHOUT_MESSAGES: 0.2})
+    apart = rows("connectivity", "block", "average_precision", {f"{GRAPH_MODEL} - {WITHOUT_MESSAGES}": 0.0}, half=0.0)
+    (verdict,) = verdicts(metrics, apart, nothing)
+    assert (verdict.finding, verdict.split) == ("untested", "block")
+    assert "the graph model is distance alone there" in verdict.sentence
 
 
 def test_the_graph_model_is_held_against_the_best_of_its_baselines_whichever_that_is():

@@ -170,8 +170,8 @@ class Messages:
 
     def _unheard(self, axons: np.ndarray) -> np.ndarray:
         out = np.zeros((len(axons), len(self.training.post), N_SHOWN), np.float32)
-        out[:, :, : len(BANDWIDTHS_UM)] = local_rates(self.inputs, self.training, axons)
         for rows, speakers in self._spoken_to(axons):
+            out[rows, :, : len(BANDWIDTHS_UM)] = local_rates(self.inputs, speakers.pairs, axons[rows])
             self._tell(out[:, :, len(BANDWIDTHS_UM) :], rows, axons[rows], speakers)
         return out
 

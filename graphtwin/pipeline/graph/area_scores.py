@@ -123,14 +123,22 @@ def _verdict(rows: pd.DataFrame, task: str, areas: Areas) -> Verdict:
     of_model = rows[(rows["model"] == model) & (rows["metric"] == metric)]
     across = of_model[of_model["train"] != of_model["test"]]
     own = of_model[(of_model["train"] == of_model["test"]) & (of_model["less"] == NOTHING)]
-    score, gain, loss = (across[across["less"] == less] for less in (NOTHING, floor, OF_OWN_AREA))
+    score, gain, loss = (across[(across["less"] == less) & across["estimate"].notna()] for less in (NOTHING, floor, OF_OWN_AREA))
+    pairs = int((across["less"] == NOTHING).sum())
+    if score.empty or own["estimate"].isna().all():
+        name = METRIC_NAMES[metric]
+        text = f"{task.replace('_', ' ')}: not scored in any of {pairs} pairs of areas, since {name} needs two classes in the area asked."
+        return Verdict(task, None, "skipped", None, text, SPLIT, metric, model, floor)
     above, below = int((gain["low"] > 0).sum()), int((loss["high"] < 0).sum())
     than = "the distance learned in the same area" if task == "connectivity" else "the mean" if metric == "r2" else "majority"
     text = (
         f"{task.replace('_', ' ')}: of {model} learned in one area and asked of another ({', '.join(sorted(set(rows['test'])))}; "
-        f"{len(score)} pairs of areas) {METRIC_NAMES[metric]} is {score['estimate'].min():.3f} to {score['estimate'].max():.3f}, within an "
-        f"area {own['estimate'].min():.3f} to {own['estimate'].max():.3f}. It is above {than} in {above} of {len(gain)}, and below what is "
-        f"learned in the area itself in {below} (mean difference {loss['estimate'].mean():+.3f}). Neighbours tell the area of "
-        f"{areas.agreement:.1%} of the neurons whose area is known."
+        f"{len(score)} of {pairs} pairs of areas) {METRIC_NAMES[metric]} is {_range(score)}, within an area {_range(own)}. It is above "
+        f"{than} in {above} of {len(gain)}, and below what is learned in the area itself in {below} (mean difference "
+        f"{loss['estimate'].mean():+.3f}). Neighbours tell the area of {areas.agreement:.1%} of the neurons whose area is known."
     )
     return Verdict(task, None, "carried", None, text, SPLIT, metric, model, floor)
+
+
+def _range(rows: pd.DataFrame) -> str:
+    return f"{rows['estimate'].min():.3f} to {rows['estimate'].max():.3f}"

@@ -94,13 +94,27 @@ def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame, nulls: pd.DataFra
         if asked.first not in scored or not there:
             continue
         best = (min if asked.metric in LOWER_IS_BETTER else max)(there, key=scored.__getitem__)
-        row = _rows(differences, asked).set_index("model", drop=False).loc[f"{asked.first} - {best}"]
+        apart = _rows(differences, asked).set_index("model", drop=False)
+        row = apart.loc[f"{asked.first} - {best}"]
+        if asked.split == "block" and row["estimate"] == row["low"] == row["high"] == 0:
+            found.append(_fallen_back(asked, best))
+            continue
         of = network_of(asked.first) if asked.first == FROM_FUNCTION else asked.first
         same = nulls[(nulls["task"] == asked.task) & (nulls["metric"] == asked.metric) & (nulls["model"] == of)]
         same = same[same["null"].str.startswith(OF_FUNCTION) & (asked.about == "function")]
         null, observed = same["estimate"].to_numpy(np.float64), float(same["observed"].iloc[0]) if len(same) else None
-        found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what, of))
+        better = asked.about != "function" or asked.first != GRAPH_MODEL or apart.loc[f"{GRAPH_MODEL} - {NO_FUNCTION}", "high"] < 0
+        found.append(judge(comparison_of(row.to_dict(), asked.first, best), asked.about, observed, null, asked.what, of, bool(better)))
     return found
+
+
+def _fallen_back(asked: Asked, other: str) -> Verdict:
+    """The verdict on what stacks add in new tissue where both are distance alone."""
+    text = (
+        f"{asked.task}, held-out {asked.split}s: the graph model is distance alone there, since no stack that was learned on some blocks "
+        "of the training side ranked every other block as well as distance does. What message passing adds to new tissue cannot be said."
+    )
+    return Verdict(asked.task, asked.about, "untested", None, text, asked.split, asked.metric, asked.first, other)
 
 
 def _rows(table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
