@@ -38,6 +38,7 @@ SHOWN = (*(f"rate within {width:g} um" for width in BANDWIDTHS_UM), *MESSAGES)  
 N_SHOWN = len(SHOWN)
 HEARD = SHOWN.index(OF_FUNCTION)  # the one column that depends on what neurons answer
 UNHEARD = (*SHOWN[:HEARD], *SHOWN[HEARD + 1 :])
+DECIMALS = 4  # of messages that trees read
 AXONS_A_BLOCK = 256  # axons whose messages are held at a time
 FOLDS = 8  # parts of the training axons that are silent together; a choice
 PRIOR = 0.5  # weight of a cell's popularity in what axons say of it, as a number of axons
@@ -176,14 +177,17 @@ class Messages:
         return out
 
     def unheard_of_pairs(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, "pairs columns"]:
-        """The columns `UNHEARD` of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried."""
+        """The columns `UNHEARD` of any pairs of rows of `inputs`, streamed by blocks of axons; NaN of a cell that was not queried.
+
+        They are rounded: sums depend on who is asked for together in their last digits, by which trees would tell equal pairs apart.
+        """
         axons, of_pair = np.unique(pre, return_inverse=True)
         column = place_among(self.training.post, post)
         out = np.full((len(pre), len(UNHEARD)), np.nan, np.float32)
         order = np.argsort(of_pair, kind="stable")
         starts = range(0, len(axons), AXONS_A_BLOCK)
         for start, rows in zip(starts, np.split(order, np.searchsorted(of_pair[order], starts[1:])), strict=True):
-            told = np.delete(self._unheard(axons[start : start + AXONS_A_BLOCK]), HEARD, axis=2)
+            told = np.delete(self._unheard(axons[start : start + AXONS_A_BLOCK]), HEARD, axis=2).round(DECIMALS)
             rows = rows[column[rows] >= 0]
             out[rows] = told[of_pair[rows] - start, column[rows]]
         return out
