@@ -32,10 +32,12 @@ class MotorConfig(BaseModel):
 
     state: Literal["leaky", "graded", "rate"] = Field(
         "leaky",
-        description="leaky: synapses read r of the sender's potential; graded: r of what lies above its own threshold; rate: the state is "
+        description="State of a neuron. leaky: synapses read r of the sender's potential; graded: r of what lies above its own threshold; rate: the state is "
         "a rate, r of what flows in.",
     )
-    response: Literal["relu", "tanh", "sigmoid", "softplus"] = Field("relu", description="r, what a neuron makes of its state or inflow.")
+    response: Literal["relu", "tanh", "sigmoid", "softplus"] = Field(
+        "relu", description="Function r, which a neuron makes of its state or inflow."
+    )
     dale: bool = Field(True, description="Whether a neuron of unknown sign has one sign for all its edges, or each edge its own.")
     weights: Literal["edges", "types"] = Field("edges", description="Whether each edge has a strength of its own, or each pair of types.")
     neurons: Literal["neurons", "types"] = Field(
