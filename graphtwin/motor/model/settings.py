@@ -32,8 +32,8 @@ class MotorConfig(BaseModel):
 
     state: Literal["leaky", "graded", "rate"] = Field(
         "leaky",
-        description="State of a neuron. leaky: synapses read r of the sender's potential; graded: r of what lies above its own threshold; rate: the state is "
-        "a rate, r of what flows in.",
+        description="State of a neuron. leaky: synapses read r of the sender's potential; graded: r of what lies above its own threshold; "
+        "rate: the state is a rate, r of what flows in.",
     )
     response: Literal["relu", "tanh", "sigmoid", "softplus"] = Field(
         "relu", description="Function r, which a neuron makes of its state or inflow."
