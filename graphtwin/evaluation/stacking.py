@@ -54,12 +54,12 @@ def fit_stack(
         part: Number of the part that was kept back when each pair was predicted.
         weight: How many pairs each one stands for, where unconnected ones were drawn; 1 by default.
         fallback: Label of a model that stands alone, at a slope of its own, unless stacks carry over from part to part: one that is
-            learned on the other parts has to rank each part at least as well, by AUC and average precision. Without it any stack stands.
+            learned on the other parts has to rank each part at least as well, by AUC and average precision. Without it, and where it gives
+            all pairs one probability, any stack stands.
     """
-    told = (
-        fallback is not None and np.ptp(probabilities[fallback]) > 0
-    )  # a model that tells no pair from another is nothing to fall back on
-    if fallback is not None and told and not _carry_over(probabilities, connected, part, weight, fallback):
+    if fallback is not None and np.ptp(probabilities[fallback]) == 0:
+        fallback = None  # a model that tells no pair from another is nothing to fall back on
+    if fallback is not None and not _carry_over(probabilities, connected, part, weight, fallback):
         alone = fit_stack({fallback: probabilities[fallback]}, connected, part, weight)
         return Stack(dict.fromkeys(probabilities, 0.0) | {fallback: max(alone.weights[fallback], FLATTEST)}, alone.level)
     names = list(probabilities)
