@@ -50,6 +50,7 @@ def draw_differences(run: RunFolder) -> Block:
             better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
             asked = f"{task_title(run, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}"
             one.set_title(asked, loc="right")  # longer than the axis is wide: it may begin over the labels
+            one.locator_params(axis="x", nbins=5)  # numbers of four decimals would run into each other
 
     sentence = differences_sentence([rows.assign(metric=metric) for _, metric, rows in panels])
     n = "; ".join(f"{task_title(run, task).lower()} n = {int(rows['n'].iloc[0]):,}" for task, _, rows in _first_of_task(panels))
