@@ -111,7 +111,7 @@ def test_in_degrees_are_counted_on_axons_of_other_folds_and_on_all_for_an_axon_o
         expected = connected[others].sum(0) * len(axons) / len(others)
         for axon in axons[messages.fold == fold]:
             np.testing.assert_allclose(found[axon], expected, rtol=1e-6)
-    unknown = replace(messages, training=replace(messages.training, post=np.arange(1, 81)))
+    unknown = replace(messages, training=replace(messages.training, post=np.arange(1, 80), size=messages.training.size[:, 1:]))
     assert np.isnan(unknown.in_degrees(np.array([0]), np.array([0]))).all()
 
 

@@ -11,7 +11,6 @@ from graphtwin.graph.data.observed_pairs import (
     PairSet,
     inputs_found,
     local_rates,
-    own_connections,
     pair_set,
     popularity,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "inputs_found",
     "local_rates",
     "node_inputs",
-    "own_connections",
     "pair_exposures",
     "pair_set",
     "popularity",

@@ -19,7 +19,7 @@ from scipy import sparse
 from graphtwin.evaluation import folds_by_axon
 from graphtwin.graph.data.edges import Edges
 from graphtwin.graph.data.inputs import NodeInputs
-from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, PairSet, local_rates, place_among
+from graphtwin.graph.data.observed_pairs import BANDWIDTHS_UM, InputsFound, PairSet, inputs_found, local_rates, place_among
 
 OF_FUNCTION = "of functional neighbours"  # the message that needs function
 # Names of the messages about a pair, in their order.
@@ -101,31 +101,27 @@ class Messages:
         return folds_by_axon(self.inputs.nucleus_id[self.training.pre], FOLDS, 0)
 
     @cached_property
-    def _speakers(self) -> dict[int, Speakers]:
-        """Who speaks to the axons of each fold, and (-1) to axons that are not of the training side."""
-        keep = {fold: self.fold != fold for fold in range(FOLDS)} | {-1: np.ones(len(self.fold), bool)}
-        return {fold: Speakers.of(self.training.of_axons(kept)) for fold, kept in keep.items()}
+    def speakers(self) -> tuple[Speakers, ...]:
+        """Who speaks to the axons of each fold, and last to axons that are not of the training side."""
+        return tuple(Speakers.of(self.training.of_axons(self.fold != fold)) for fold in range(FOLDS + 1))
+
+    @cached_property
+    def found(self) -> InputsFound:
+        """The inputs of each cell as the axons of each fold hear of them."""
+        return inputs_found(self.inputs, self.training, self.fold, FOLDS)
 
     def in_degrees(self, pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
         """Inputs of the target of any pairs of rows of `inputs` from axons outside the fold of the pair's own axon, in proportion to all.
 
-        With the pair's own axon among them a cell of few inputs would tell its training connections; without it alone, a cell that is
-        known by its place would, by having one input less. NaN of a cell that was not queried.
+        They are those of `InputsFound`; NaN of a cell that was not queried.
         """
         cell = place_among(self.training.post, post)
-        linked = self.training.size.tocoo()
-        row, column = linked.row[linked.data > 0], linked.col[linked.data > 0]
-        by_fold = np.zeros((FOLDS + 1, len(self.training.post)))  # the last row, of no fold, is that of axons of the other side
-        np.add.at(by_fold, (self.fold[row], column), 1.0)
-        speakers = len(self.fold) - np.bincount(self.fold, minlength=FOLDS + 1)
-        heard = (by_fold.sum(axis=0) - by_fold) * (len(self.fold) / np.maximum(speakers, 1))[:, None]
-        found = heard[self._fold_of(pre), cell]
-        return np.where(cell >= 0, found, np.nan).astype(np.float32)
+        return np.where(cell >= 0, self.found.in_degree[self.fold_of(pre), cell], np.float32(np.nan))
 
-    def _fold_of(self, axons: Int[np.ndarray, " axons"]) -> Int[np.ndarray, " axons"]:
-        """Fold of each axon (rows of `inputs`), -1 of one that is not of the training side."""
+    def fold_of(self, axons: Int[np.ndarray, " axons"]) -> Int[np.ndarray, " axons"]:
+        """Fold of each axon (rows of `inputs`), `FOLDS` of one that is not of the training side."""
         place = place_among(self.training.pre, axons)
-        return np.where(place >= 0, self.fold[place.clip(min=0)], -1)
+        return np.where(place >= 0, self.fold[place.clip(min=0)], FOLDS)
 
     @cached_property
     def _name(self) -> bytes:
@@ -165,9 +161,9 @@ class Messages:
 
     def _spoken_to(self, axons: np.ndarray) -> Iterator[tuple[np.ndarray, Speakers]]:
         """Places of the axons of each fold, and who speaks to them."""
-        fold = self._fold_of(axons)
+        fold = self.fold_of(axons)
         for number in np.unique(fold):
-            yield np.flatnonzero(fold == number), self._speakers[int(number)]
+            yield np.flatnonzero(fold == number), self.speakers[number]
 
     def _unheard(self, axons: np.ndarray) -> np.ndarray:
         out = np.zeros((len(axons), len(self.training.post), N_SHOWN), np.float32)

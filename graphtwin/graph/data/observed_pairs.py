@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Shaped
+from jaxtyping import Bool, Float32, Int
 from numba import njit
 from scipy import sparse
 
@@ -86,43 +86,59 @@ def pair_set(graph: CorticalGraph, materialization: int) -> PairSet:
 
 @dataclass(frozen=True)
 class InputsFound:
-    """What training synapses say of a target: the inputs found, and where their somata lie.
+    """What training synapses say of a target to the axons of each fold: the inputs that other axons give it, and where their somata lie.
+
+    With the axon's own connection among them a cell of few inputs would tell its training connections; without it alone, a cell that is
+    known by its place would, by having one input less. The last row is of all training axons, for axons of no fold.
 
     Attributes:
-        in_degree: Number of inputs of each queried cell from training axons.
+        in_degree: Inputs of each queried cell from axons outside the fold, in proportion to all training axons.
         placed: Number of these inputs whose soma position is known.
         position_sum: Sum of the known positions of the inputs' somata, um.
-        offset: Mean position of a target minus the mean of its inputs' somata, um.
+        offset: Mean position of a target minus the mean of its inputs' somata, of all training axons, um.
     """
 
-    in_degree: Float32[np.ndarray, " cells"]
-    placed: Float32[np.ndarray, " cells"]
-    position_sum: Float32[np.ndarray, "cells 3"]
+    in_degree: Float32[np.ndarray, "folds cells"]
+    placed: Float32[np.ndarray, "folds cells"]
+    position_sum: Float32[np.ndarray, "folds cells 3"]
     offset: Float32[np.ndarray, " 3"]
 
 
-def inputs_found(inputs: NodeInputs, pairs: PairSet) -> InputsFound:
-    """Numbers of inputs and the inputs' soma positions for the queried cells, from training axons alone."""
-    connected = (pairs.size > 0).astype(np.float64)
+def inputs_found(inputs: NodeInputs, pairs: PairSet, fold: Int[np.ndarray, " axons"], n_folds: int) -> InputsFound:
+    """Numbers of inputs and the inputs' soma positions for the queried cells, from training axons alone.
+
+    Args:
+        inputs: Neurons of the graph model.
+        pairs: Training pairs.
+        fold: Fold of each axon of `pairs`, from 0 to n_folds - 1; the axons of a fold are not heard by each other.
+        n_folds: Number of folds.
+    """
+    linked = pairs.size.tocoo()
+    row, column = linked.row[linked.data > 0], linked.col[linked.data > 0]
     known = np.isfinite(inputs.position).all(1)
     position = np.where(known[:, None], inputs.position, 0.0)
-    placed = connected.T @ known[pairs.pre].astype(np.float64)
-    total = connected.T @ position[pairs.pre]
-    both = known[pairs.post] & (placed > 0)
-    offset = (position[pairs.post][both] - total[both] / placed[both, None]).mean(0) if both.any() else np.zeros(3)
-    return InputsFound(*(np.asarray(v, np.float32) for v in (connected.sum(axis=0), placed, total, offset)))
+    of_axon = np.column_stack([np.ones(len(pairs.pre)), known[pairs.pre], position[pairs.pre]])
+    of_fold = np.zeros((n_folds + 1, len(pairs.post), 5))  # the last row is empty: nobody is left out
+    np.add.at(of_fold, (fold[row], column), of_axon[row])
+    total = of_fold.sum(axis=0)
+    heard = total - of_fold
+    speakers = len(fold) - np.bincount(fold, minlength=n_folds + 1)
+    both = known[pairs.post] & (total[:, 1] > 0)
+    offset = (position[pairs.post][both] - total[both, 2:] / total[both, 1:2]).mean(0) if both.any() else np.zeros(3)
+    in_degree = heard[:, :, 0] * (len(fold) / np.maximum(speakers, 1))[:, None]
+    return InputsFound(*(np.asarray(v, np.float32) for v in (in_degree, heard[:, :, 1], heard[:, :, 2:], offset)))
 
 
 def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " axons"]) -> Float32[np.ndarray, "axons cells bandwidths"]:
     """Log of how often training axons from the same place contact each queried cell, against how often any axon contacts any cell.
 
-    Messages along "near" edges and then along synapses: Gaussian weights over soma distance, an axon never counted for itself, and the
-    overall rate as prior. An axon of unknown position may come from anywhere: see `popularity`.
+    Messages along "near" edges and then along synapses: Gaussian weights over soma distance, and the overall rate as prior. An axon of
+    unknown position may come from anywhere: see `popularity`.
 
     Args:
         inputs: Neurons of the graph model.
-        training: Training pairs.
-        axons: Rows of the axons asked for.
+        training: Pairs of the axons that are heard.
+        axons: Rows of the axons asked for, none of which is heard.
     """
     known = np.isfinite(inputs.position).all(1)
     sources, asked = np.flatnonzero(known[training.pre]), np.flatnonzero(known[axons])
@@ -132,35 +148,21 @@ def local_rates(inputs: NodeInputs, training: PairSet, axons: Int[np.ndarray, " 
     here, there = (inputs.position[rows].astype(np.float32) for rows in (axons[asked], training.pre[sources]))
     overall = np.float32(max(training.prevalence, 1e-9))
     bandwidths = np.array(BANDWIDTHS_UM, np.float32)
-    _spread(out, asked, axons[asked], here, training.pre[sources], there, indptr, cells, bandwidths, overall, np.float32(PRIOR_AXONS))
-    lost = np.flatnonzero(~known[axons])
-    out[lost] = popularity(training, own_connections(training, axons[lost]))[:, :, None]
+    _spread(out, asked, here, there, indptr, cells, bandwidths, overall, np.float32(PRIOR_AXONS))
+    out[~known[axons]] = popularity(training)[:, None]
     return out
 
 
-def own_connections(training: PairSet, axons: Int[np.ndarray, " axons"]) -> Bool[np.ndarray, "axons cells"]:
-    """Which queried cells each axon contacts in the training pairs."""
-    at = np.searchsorted(training.pre, axons).clip(max=len(training.pre) - 1)
-    return np.asarray(training.size[at].toarray() > 0) & (training.pre[at] == axons)[:, None]
-
-
-def popularity(training: PairSet, own: Shaped[np.ndarray, "... cells"]) -> Float32[np.ndarray, "... cells"]:
-    """The local rate of an axon that may come from anywhere: every other training axon counts alike.
-
-    Args:
-        training: Training pairs.
-        own: Whether (1 or 0) the axon itself contacts each cell in the training pairs, which does not count.
-    """
+def popularity(training: PairSet) -> Float32[np.ndarray, " cells"]:
+    """The local rate of an axon that may come from anywhere and is none of the training axons: each of these counts alike."""
     overall = max(training.prevalence, 1e-9)
-    others = (training.size > 0).sum(axis=0) - own
-    assert (others >= 0).all(), "an axon contacts a cell that no training axon contacts"
-    found = others + PRIOR_AXONS * overall
+    found = (training.size > 0).sum(axis=0) + PRIOR_AXONS * overall
     return np.log(found / ((len(training.pre) + PRIOR_AXONS) * overall) + 0.1).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _spread(out, asked, here_row, here, there_row, there, indptr, cells, bandwidths, overall, prior):
+def _spread(out, asked, here, there, indptr, cells, bandwidths, overall, prior):
     """Fill the rows of `out` that are asked for; every axon looks at every other, within three bandwidths."""
     reach = (np.float32(3) * bandwidths.max()) ** 2
     for a in range(len(asked)):
@@ -168,7 +170,7 @@ def _spread(out, asked, here_row, here, there_row, there, indptr, cells, bandwid
         found = np.full((out.shape[1], len(bandwidths)), overall * prior, np.float32)
         for s in range(len(there)):
             square = (here[a, 0] - there[s, 0]) ** 2 + (here[a, 1] - there[s, 1]) ** 2 + (here[a, 2] - there[s, 2]) ** 2
-            if square > reach or there_row[s] == here_row[a]:
+            if square > reach:
                 continue
             for b in range(len(bandwidths)):
                 weight = np.exp(np.float32(-0.5) * square / bandwidths[b] ** 2)

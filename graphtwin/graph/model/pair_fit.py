@@ -82,8 +82,8 @@ def fit_pairs(
     else:
         kept = tuple(_of_new_tissue(inputs, edges, s, config, seed, f"{name} inner {n}", device, checkpoint) for n, s in enumerate(inner))
     networks, states = tuple(member.networks[0] for member in members), tuple(member.states[0] for member in members)
-    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training, told)
-    return FittedPairs(networks, world, messages, states, kept)
+    messages = Messages.of(inputs, edges, training, told)
+    return FittedPairs(networks, make_world(messages, edges, device), messages, states, kept)
 
 
 def _of_new_tissue(
@@ -117,7 +117,8 @@ def _fit_member(
 ) -> FittedPairs:
     """One network, fitted on the training pairs of an inner side and stopped by its kept ones."""
     training = side.training
-    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training, told)
+    messages = Messages.of(inputs, edges, training, told)
+    world = make_world(messages, edges, device)
     with torch_seeded(int(rng_for(seed, name, "weights").integers(2**31))):
         network = _new_network(inputs, training, config).to(device)
     member = FittedPairs((network,), world, messages, (FitState(),), ())
@@ -165,15 +166,16 @@ class Source:
     Attributes:
         shown: What training axons show of the pairs of each of them whatever neurons answer, as `Messages.unheard` returns it.
         heard: What their functional neighbours say, as `Messages.of_neighbours` returns it.
-        popular: Local rate of each cell for an axon that may come from anywhere, as `popularity` returns it: of axons that don't contact
-            the cell, then of axons that do; no axon contacts a cell without inputs.
+        fold: Fold of each axon.
+        popular: Local rate of each cell for an axon of each fold that may come from anywhere, as `popularity` returns it.
         taken: Mask of the pairs that are no negatives: connected ones, and a cell with itself.
     """
 
     pairs: PairSet
     shown: Float32[np.ndarray, "axons cells shown"]
     heard: Float32[np.ndarray, "axons cells"]
-    popular: Float32[np.ndarray, "two cells"]
+    fold: Int[np.ndarray, " axons"]
+    popular: Float32[np.ndarray, "folds cells"]
     taken: Bool[np.ndarray, "axons cells"]
 
     @classmethod
@@ -181,9 +183,9 @@ class Source:
         """The source of all training pairs of these messages."""
         pairs = messages.training
         connected = pairs.size.toarray() > 0
-        popular = popularity(pairs, np.stack([np.zeros(len(pairs.post)), connected.any(axis=0)]))
+        popular = np.stack([popularity(speakers.pairs) for speakers in messages.speakers])
         taken = connected | (pairs.pre[:, None] == pairs.post)
-        return cls(pairs, messages.unheard(pairs.pre), messages.of_neighbours(pairs.pre), popular, taken)
+        return cls(pairs, messages.unheard(pairs.pre), messages.of_neighbours(pairs.pre), messages.fold, popular, taken)
 
     def draw(
         self, axons: Int[np.ndarray, " chosen"], rng: np.random.Generator, share: float, hide: tuple[float, float, float], device: str
@@ -208,9 +210,9 @@ class Source:
         shown = self.shown[i, j]
         shown[:, HEARD] = self.heard[i, j]
         lost = np.flatnonzero(hidden & 1)
-        shown[lost, : len(BANDWIDTHS_UM)] = self.popular[(size[lost] > 0).astype(int), j[lost], None]
+        shown[lost, : len(BANDWIDTHS_UM)] = self.popular[self.fold[i[lost]], j[lost], None]
         pre, post = pairs.pre[i], pairs.post[j]
-        parts = (pre, post, (size > 0).astype(np.float32), shown, pairs.exposure_terms(pre, post), hidden)
+        parts = (pre, post, shown, pairs.exposure_terms(pre, post), hidden)
         return Batch(*(torch.as_tensor(part, device=device) for part in parts)), torch.as_tensor(size, device=device)
 
 

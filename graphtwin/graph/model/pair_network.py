@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import nn
 
-from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Edges, NodeInputs, PairSet, inputs_found
+from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Edges, Messages
 from graphtwin.graph.model.encoder import Encoder
 from graphtwin.graph.model.heads import ConnectionHead
 from graphtwin.graph.settings import PairConfig
@@ -43,8 +43,9 @@ class World:
         place: Row of a neuron among `functional`, or their number where it has none.
         fixed: What the head reads of a neuron beside its function: labels, depth from the mean one and whether its position is known.
         target: Row of a neuron among the queried cells, -1 if not queried.
-        expected: Mean in-degree of the queried cells.
-        inputs: Sum of the positions (um) of each queried cell's inputs, and the number of these inputs.
+        fold: Fold of a neuron as a training axon, the last one if it is none: what each fold hears of a target is a row of its own.
+        in_degree: Log of the inputs of each queried cell over the mean number, by fold.
+        inputs: Sum of the positions (um) of each queried cell's inputs, and the number of these inputs, by fold.
     """
 
     own: torch.Tensor
@@ -56,14 +57,15 @@ class World:
     known: torch.Tensor
     direction: torch.Tensor
     target: torch.Tensor
+    fold: torch.Tensor
     in_degree: torch.Tensor
-    expected: float
     inputs: torch.Tensor
     offset: torch.Tensor
 
 
-def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str) -> World:
+def make_world(messages: Messages, edges: Edges, device: str) -> World:
     """Move what the pair task reads to a device, once a fit."""
+    inputs, training, found = messages.inputs, messages.training, messages.found
     known = np.isfinite(inputs.position).all(1)
     position = np.where(known[:, None], inputs.position, 0.0)
     functional_rows = np.flatnonzero(inputs.has_function)
@@ -72,7 +74,7 @@ def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str)
     target = np.full(len(known), -1)
     target[training.post] = np.arange(len(training.post))
     length = np.linalg.norm(inputs.function, axis=1, keepdims=True)
-    found = inputs_found(inputs, training)
+    expected = float(found.in_degree[-1].mean()) if len(training.post) else 0.0
 
     def real(values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
@@ -94,9 +96,9 @@ def make_world(inputs: NodeInputs, edges: Edges, training: PairSet, device: str)
         known=whole(known),
         direction=real(np.divide(inputs.function, length, out=np.zeros_like(inputs.function), where=length > 0)),
         target=whole(target),
-        in_degree=real(found.in_degree),
-        expected=float(found.in_degree.mean()) if len(training.post) else 0.0,
-        inputs=real(np.column_stack([found.position_sum, found.placed])),
+        fold=whole(messages.fold_of(np.arange(len(known)))),
+        in_degree=real(np.log((found.in_degree + 0.5) / (expected + 0.5))),
+        inputs=real(np.concatenate([found.position_sum, found.placed[:, :, None]], axis=2)),
         offset=real(found.offset),
     )
 
@@ -106,8 +108,6 @@ class Batch:
     """Pairs of neuron rows.
 
     Attributes:
-        connected: Whether (1 or 0) each pair is connected, so that it does not see itself in its target's in-degree; 0 where that is to be
-            predicted.
         shown: What training axons show of each pair, as `Messages.shown` returns it.
         met: Exposure of each pair, as `PairSet.exposure_terms` returns it.
         hidden: Bits for what training hides of each pair: 1 the axon's position, 2 the target's, 4 the in-degree and what is shown.
@@ -115,7 +115,6 @@ class Batch:
 
     pre: Int[torch.Tensor, " pairs"]
     post: Int[torch.Tensor, " pairs"]
-    connected: Float[torch.Tensor, " pairs"]
     shown: Float[torch.Tensor, "pairs shown"]
     met: Float[torch.Tensor, "pairs terms"]
     hidden: Int[torch.Tensor, " pairs"]
@@ -200,35 +199,28 @@ class SeenTargets:
 def see_targets(
     world: World,
     post: Int[torch.Tensor, " targets"],
+    fold: Int[torch.Tensor, " targets"],
     hidden: Int[torch.Tensor, " targets"] | int = 0,
-    own: Float[torch.Tensor, " targets"] | float = 0.0,
-    own_position: Float[torch.Tensor, "targets 4"] | float = 0.0,
 ) -> SeenTargets:
     """Targets by what training axons show of them; a target of unknown position is placed by its inputs' somata.
 
     Args:
         world: Tensors of all neurons and of the inputs that queried cells have from training axons.
         post: Row of each target.
-        met: Exposure of each pair, as `PairSet.exposure_terms` returns it.
+        fold: Fold of the axon that looks at each target, as in `World.fold`.
         hidden: Bits for what training hides of each pair, as in `Batch`; 0 hides nothing.
-        own: Each pair's own connection (0 or 1), which does not count in the in-degree.
-        own_position: Position (um) of the pair's axon and whether it is known, zero without a connection; it does not count among the
-            inputs.
     """
     row = world.target.index_select(0, post)
     hidden = torch.as_tensor(hidden, device=post.device)
     queried = (row >= 0) & ~(hidden & 4).bool()
     row = row.clamp(min=0)
     known = world.known.index_select(0, post) & ~(hidden & 2).bool()
-    inputs = world.inputs.index_select(0, row) - own_position
+    inputs = world.inputs[fold, row]
     count = torch.where(queried, inputs[:, 3], 0.0)
     inferred = ~known & (count > 0)
     guess = inputs[:, :3] / count.clamp(min=1.0)[:, None] + world.offset
     position = torch.where(known[:, None], world.position.index_select(0, post), guess)
-    in_degree = (world.in_degree.index_select(0, row) - own).clamp(min=0)
-    marks = torch.stack(
-        [torch.where(queried, torch.log((in_degree + 0.5) / (world.expected + 0.5)), 0.0), inferred.float(), queried.float()], dim=1
-    )
+    marks = torch.stack([torch.where(queried, world.in_degree[fold, row], 0.0), inferred.float(), queried.float()], dim=1)
     return SeenTargets(position, known | inferred, marks)
 
 
@@ -236,8 +228,7 @@ def pair_features(world: World, batch: Batch) -> Float[torch.Tensor, "pairs feat
     """Target marks, functional similarity, geometry (depth and lateral apart), exposure, what axons show; unknown parts 0 and marked."""
     pre_known = world.known.index_select(0, batch.pre)
     position = world.position.index_select(0, batch.pre)
-    own = batch.connected[:, None] * torch.cat([position * pre_known[:, None], pre_known[:, None].float()], dim=1)
-    seen = see_targets(world, batch.post, batch.hidden, batch.connected, own)
+    seen = see_targets(world, batch.post, world.fold.index_select(0, batch.pre), batch.hidden)
     pre_known = pre_known & ~(batch.hidden & 1).bool()
     placeable = (pre_known & seen.placed).float()[:, None]
     difference = (position - seen.position) / LENGTH_UM * placeable

@@ -6,14 +6,14 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int
 from torch.nn import functional
 
-from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Messages, NodeInputs, PairSet, own_connections
+from graphtwin.graph.data import EXPOSURE_TERMS, N_SHOWN, Messages, NodeInputs, PairSet
 from graphtwin.graph.model.pair_network import LENGTH_UM, Batch, Cells, PairNetwork, Roles, World, describe, encode, outputs, see_targets
 from graphtwin.training import FitState
 
@@ -81,13 +81,12 @@ def pair_probabilities(
 
 
 def _batch(fitted: FittedPairs, block: np.ndarray, in_block: np.ndarray, pre: np.ndarray, post: np.ndarray) -> Batch:
-    """Pairs of a block of axons with what training axons show of them, and whether the network has seen them connected."""
+    """Pairs of a block of axons with what training axons show of them."""
     row = fitted.world.target.cpu().numpy()[post]
     shown = fitted.messages.shown(block)[in_block, row]
     shown[row < 0] = 0.0
-    seen = own_connections(fitted.training, block)[in_block, row] & (row >= 0)
     met = fitted.training.exposure_terms(pre, post)
-    parts = (pre, post, seen.astype(np.float32), shown, met, np.zeros(len(pre), np.int64))
+    parts = (pre, post, shown, met, np.zeros(len(pre), np.int64))
     return Batch(*(torch.as_tensor(values, device=fitted.world.own.device) for values in parts))
 
 
@@ -125,18 +124,22 @@ def score_all(
     pre, post = np.asarray(pre_rows), np.asarray(post_rows)
     roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)
     with torch.no_grad():
-        scorers = [Scorer.of(fitted, network, encode(network, fitted.world, roles)) for network in fitted.networks]
+        cells = [encode(network, fitted.world, roles) for network in fitted.networks]
+        fold = fitted.messages.fold_of(pre)
+        scorers = {at: [Scorer.of(fitted, *one, at) for one in zip(fitted.networks, cells, strict=True)] for at in set(fold.tolist())}
     workers = workers or (1 if fitted.world.own.is_cuda else os.cpu_count() or 1)
-    rooms = deque(scorers[0].room.another() for _ in range(workers))
+    rooms = deque(PairTile.of(fitted.networks[0], fitted.world.own.device) for _ in range(workers))
 
     def probabilities(part: slice) -> Float32[np.ndarray, "block cells"]:
         room = rooms.pop()
-        shown = scorers[0].shown(part)
-        logit = torch.stack([replace(scorer, room=room).block(part, shown) for scorer in scorers]).mean(0)
-        found = logit.sigmoid_().cpu().numpy()
+        shown, out = _shown(fitted, roles, part), np.empty((len(pre[part]), len(post)), np.float32)
+        for at in sorted(set(fold[part].tolist())):
+            rows = np.flatnonzero(fold[part] == at)
+            of_rows = shown if len(rows) == len(out) else shown[:, rows]
+            logit = torch.stack([scorer.block(part.start + rows, of_rows, room) for scorer in scorers[at]]).mean(0)
+            out[rows] = logit.sigmoid_().cpu().numpy()
         rooms.append(room)
-        _unsee(fitted, pre[part], post, found)
-        return found
+        return out
 
     waiting: deque[tuple[slice, Future[np.ndarray]]] = deque()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -150,12 +153,17 @@ def score_all(
             yield pre[done], found.result()
 
 
-def _unsee(fitted: FittedPairs, axons: np.ndarray, post: np.ndarray, probability: np.ndarray) -> None:
-    """Score training connections again, without what they themselves add to their targets."""
-    row = fitted.world.target.cpu().numpy()[post]
-    i, j = np.nonzero(own_connections(fitted.training, axons)[:, row] & (row >= 0))
-    if len(i):
-        probability[i, j] = pair_probabilities(fitted, axons[i], post[j])[0]
+def _shown(fitted: FittedPairs, roles: Roles, part: slice) -> Float[torch.Tensor, "shown block cells"]:
+    """Exposure of the pairs of a block of axons with the scored cells, and what training axons show of them, 0 where nobody looked."""
+    axons, targets = roles.axons[part].cpu().numpy(), roles.targets.cpu().numpy()
+    row = fitted.world.target[roles.targets].cpu().numpy()
+    queried = np.flatnonzero(row >= 0)
+    rates = fitted.messages.shown(axons)
+    out = np.zeros((EXPOSURE_TERMS + N_SHOWN, len(axons), len(row)), np.float32)
+    pre, post = (np.broadcast_to(rows, out.shape[1:]).ravel() for rows in (axons[:, None], targets))
+    out[:EXPOSURE_TERMS] = fitted.training.exposure_terms(pre, post).T.reshape(EXPOSURE_TERMS, *out.shape[1:])
+    out[EXPOSURE_TERMS:, :, queried] = rates[:, row[queried]].transpose(2, 0, 1)
+    return torch.as_tensor(out, device=fitted.world.own.device)
 
 
 @dataclass(frozen=True)
@@ -166,14 +174,17 @@ class PairTile:
     hidden: Float[torch.Tensor, "pairs hidden"]
     mixed: Float[torch.Tensor, "pairs hidden"]
 
-    def another(self) -> PairTile:
-        """Room of the same size, for another thread."""
-        return PairTile(torch.empty_like(self.features), torch.empty_like(self.hidden), torch.empty_like(self.mixed))
+    @classmethod
+    def of(cls, network: PairNetwork, device: torch.device) -> PairTile:
+        """Room for the tiles of a network, for one thread."""
+        hidden, features = network.head.pair.weight.shape
+        sizes = (features - N_MARKS, PAIRS_A_TILE), (PAIRS_A_TILE, hidden), (PAIRS_A_TILE, hidden)
+        return cls(*(torch.empty(size, device=device) for size in sizes))
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Axons and cells ready for dense tiles: all that belongs to one cell alone is already in its hidden vector.
+    """Axons of one fold and cells ready for dense tiles: all that belongs to one cell alone is already in its hidden vector.
 
     Attributes:
         place: Position of the cells in network units, coordinates first.
@@ -193,27 +204,25 @@ class Scorer:
     pair: Float[torch.Tensor, "features hidden"]
     direct: Float[torch.Tensor, " features"]
     rate: Float[torch.Tensor, " cells"]
-    room: PairTile
 
     @classmethod
-    def of(cls, fitted: FittedPairs, network: PairNetwork, cells: Cells) -> Scorer:
-        """The scorer of cells that a network encoded."""
+    def of(cls, fitted: FittedPairs, network: PairNetwork, cells: Cells, fold: int) -> Scorer:
+        """The scorer of cells that a network encoded, as the axons of a fold hear of them."""
         linear, direct, targets = network.head.pair, network.head.direct.weight[0], cells.roles.targets
-        seen = see_targets(fitted.world, targets)
+        seen = see_targets(fitted.world, targets, torch.full_like(targets, fold))
         weight = linear.weight.T.contiguous()
         target = cells.target + seen.marks @ weight[:N_MARKS] + linear.bias
         place = (seen.position / LENGTH_UM).T.contiguous()
         direction = fitted.world.direction[targets].T.contiguous()
-        features, hidden = weight[N_MARKS:].shape
-        sizes = (features, PAIRS_A_TILE), (PAIRS_A_TILE, hidden), (PAIRS_A_TILE, hidden)
-        room = PairTile(*(torch.empty(size, device=target.device) for size in sizes))
         rate = cells.target_rate + seen.marks @ direct[:N_MARKS]
         pair = weight[N_MARKS:].contiguous(), direct[N_MARKS:].contiguous()
-        return cls(fitted, network, cells, target, place, seen.placed.float(), direction, *pair, rate, room)
+        return cls(fitted, network, cells, target, place, seen.placed.float(), direction, *pair, rate)
 
-    def block(self, part: slice, shown: Float[torch.Tensor, "shown block cells"]) -> Float[torch.Tensor, "block cells"]:
-        """Logits of a block of axons, of whose pairs training axons show this."""
-        axons = torch.arange(len(self.cells.roles.axons), device=self.target.device)[part]
+    def block(
+        self, places: Int[np.ndarray, " block"], shown: Float[torch.Tensor, "shown block cells"], room: PairTile
+    ) -> Float[torch.Tensor, "block cells"]:
+        """Logits of some axons, by their places among the roles, of whose pairs training axons show this."""
+        axons = torch.as_tensor(places, device=self.target.device)
         out = torch.empty((len(axons), len(self.target)), device=self.target.device)
         across = min(len(self.target), PAIRS_A_TILE)
         down = max(1, PAIRS_A_TILE // max(across, 1))
@@ -221,27 +230,15 @@ class Scorer:
             for top in range(0, len(axons), down):
                 for left in range(0, len(self.target), across):
                     rows, columns = slice(top, top + down), slice(left, left + across)
-                    self._fill(out[rows, columns], axons[rows], columns, shown[:, rows, columns])
+                    self._fill(out[rows, columns], axons[rows], columns, shown[:, rows, columns], room)
         return out
 
-    def shown(self, part: slice) -> Float[torch.Tensor, "shown block cells"]:
-        """Exposure of the pairs of a block of axons with the scored cells, and what training axons show of them, 0 where nobody looked."""
-        axons, targets = self.cells.roles.axons[part], self.cells.roles.targets
-        row = self.fitted.world.target[targets].cpu().numpy()
-        queried = np.flatnonzero(row >= 0)
-        rates = self.fitted.messages.shown(axons.cpu().numpy())
-        out = np.zeros((EXPOSURE_TERMS + N_SHOWN, len(axons), len(row)), np.float32)
-        pre, post = (np.broadcast_to(rows, out.shape[1:]).ravel() for rows in (axons.cpu().numpy()[:, None], targets.cpu().numpy()))
-        out[:EXPOSURE_TERMS] = self.fitted.training.exposure_terms(pre, post).T.reshape(EXPOSURE_TERMS, *out.shape[1:])
-        out[EXPOSURE_TERMS:, :, queried] = rates[:, row[queried]].transpose(2, 0, 1)
-        return torch.as_tensor(out, device=axons.device)
-
-    def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, shown: torch.Tensor) -> None:
+    def _fill(self, out: torch.Tensor, axons: torch.Tensor, columns: slice, shown: torch.Tensor, room: PairTile) -> None:
         """Write the logits of a tile of pairs."""
         head, cells, n = self.network.head, self.cells, out.numel()
-        features = self.room.features[:, :n]
+        features = room.features[:, :n]
         self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, shown)
-        hidden, mixed = self.room.hidden[:n], self.room.mixed[:n]
+        hidden, mixed = room.hidden[:n], room.mixed[:n]
         torch.add(cells.axon[axons, None], self.target[None, columns], out=hidden.view(*out.shape, -1))
         functional.hardswish(hidden.addmm_(features.T, self.pair), inplace=True)
         torch.addmm(head.between.bias, hidden, head.between.weight.T, out=mixed)

@@ -63,7 +63,8 @@ def restore_pairs(
     networks = [PairNetwork(config, inputs.function.shape[1], inputs.context.shape[1], training.prevalence) for _ in weights]
     for network, state in zip(networks, weights, strict=True):
         _load(network, state, device)
-    world, messages = make_world(inputs, edges, training, device), Messages.of(inputs, edges, training)
+    messages = Messages.of(inputs, edges, training)
+    world = make_world(messages, edges, device)
     return FittedPairs(tuple(networks), world, messages, tuple(FitState() for _ in networks), ())
 
 
