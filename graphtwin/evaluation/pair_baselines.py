@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
+from graphtwin.evaluation.tree_ensemble import TreeEnsemble
 from graphtwin.execute import rng_for
 
 POSITION = ["x_um", "depth_um", "z_um"]  # columns of a soma's position in the pia frame, um
@@ -184,9 +185,11 @@ def fit_pair_baseline(
         curve = _fit_monotone(features[:, column].astype(np.float64), connected, weight, rising=model == "exposure")
         return lambda asked, _: curve(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
-    fitted = _logistic([name for name, kept in zip(names, known, strict=True) if kept]) if model == "logistic" else _boosting(seed)
-    fitted.fit(features[:, known], connected)
-    return lambda asked, keep: thinned_to_true(fitted.predict_proba(asked[:, known])[:, 1], keep)
+    if model == "boosting":
+        trees = TreeEnsemble.of(_boosting(seed).fit(features[:, known], connected))
+        return lambda asked, keep: thinned_to_true(trees(asked[:, known]), keep)
+    logistic = _logistic([name for name, kept in zip(names, known, strict=True) if kept]).fit(features[:, known], connected)
+    return lambda asked, keep: thinned_to_true(logistic.predict_proba(asked[:, known])[:, 1], keep)
 
 
 def thinned_to_true(probability: Float[np.ndarray, " pairs"], keep: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
