@@ -158,9 +158,12 @@ def _sorted_set(
     order = np.argsort(code * len(axons) * len(targets) + pair, kind="stable")  # most tables come in this order already
     row, code, axon, target = row[order], code[order], axon[order], target[order]
     first = np.flatnonzero(np.r_[True, (code[1:] != code[:-1]) | (axon[1:] != axon[:-1])])
-    x = values[row]
-    centre, scale = x.mean(axis=0), x.std(axis=0)
+    x = np.ascontiguousarray(values[row])
+    centre = x.mean(axis=0)
+    x -= centre
+    scale = np.sqrt(np.einsum("ij,ij->j", x, x) / len(row))
     _check_constant(similarities, centre, scale, len(row))
+    x /= scale
     l_d_um = pairs["l_d_um"].to_numpy(np.float64)[row]
     return CandidateSet(
         similarities=similarities,
@@ -174,7 +177,7 @@ def _sorted_set(
         n_synapses=pairs["n_synapses"].to_numpy(np.float64)[row],
         exposure=l_d_um if exposure else np.ones(len(row)),
         l_d_um=l_d_um,
-        x=np.ascontiguousarray((x - centre) / scale),
+        x=x,
         centre=centre,
         scale=scale,
         row=row,

@@ -206,7 +206,7 @@ def _field(choices: CandidateSet, at: int, places: Places, seed: int) -> FieldCo
     """Covariance of the maps of a similarity, less what its axon's mean and all other columns say."""
     x = within_axons(choices, choices.x)
     others = np.delete(x, at, axis=1)
-    maps = x[:, at] - others @ np.linalg.lstsq(others, x[:, at], rcond=None)[0] if others.shape[1] else x[:, at]
+    maps = x[:, at] - others @ np.linalg.lstsq(others.T @ others, others.T @ x[:, at], rcond=None)[0] if others.shape[1] else x[:, at]
     return field_covariance(choices.matrix(maps), choices.matrix(np.ones(len(maps))) > 0, places.of(choices.targets), seed)
 
 
