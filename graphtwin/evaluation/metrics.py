@@ -110,15 +110,24 @@ def inside_interval(
 
 
 def auc_by_stratum(
-    connected: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"]
+    connected: Bool[np.ndarray, " rows"],
+    score: Float[np.ndarray, " rows"],
+    stratum: Int[np.ndarray, " rows"],
+    falling: Int[np.ndarray, " rows"] | None = None,
 ) -> tuple[Int[np.ndarray, " strata"], Float[np.ndarray, " strata"]]:
     """AUC inside each stratum, never comparing pairs of two strata.
+
+    Args:
+        connected: Whether a synapse was observed.
+        score: Score of each pair: the higher, the likelier connected.
+        stratum: Stratum of each pair.
+        falling: Rows from the highest score down, as `falling_order` returns them, where they are known.
 
     Returns:
         The strata in rising order, and their AUC (NaN without a positive or a negative).
     """
     strata, code = np.unique(stratum, return_inverse=True)
-    first, positive, total = _tie_groups(connected, score, code)
+    first, positive, total = _tie_groups(connected, score, code, falling)
     of_group, negative = code[first], total - positive
     n_negative = np.bincount(of_group, negative, minlength=len(strata))
     n_positive = np.bincount(of_group, positive, minlength=len(strata))
@@ -134,9 +143,17 @@ def distance_stratum(distance_um: Float[np.ndarray, " rows"], bin_um: float = 10
     return np.where(known, np.floor(np.where(known, distance_um, 0.0) / bin_um), -1).astype(np.int64)
 
 
-def falling_order(score: Num[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"] | None = None) -> Int[np.ndarray, " rows"]:
-    """Rows from the highest score down, stratum after stratum; equal scores in any order."""
-    order = np.argsort(-score)
+def falling_order(
+    score: Num[np.ndarray, " rows"], stratum: Int[np.ndarray, " rows"] | None = None, falling: Int[np.ndarray, " rows"] | None = None
+) -> Int[np.ndarray, " rows"]:
+    """Rows from the highest score down, stratum after stratum; equal scores in any order.
+
+    Args:
+        score: Score of each row.
+        stratum: Stratum of each row; None for one.
+        falling: The order without strata, where it is known: sorting millions of scores takes longest.
+    """
+    order = np.argsort(-score) if falling is None else falling
     if stratum is None:
         return order
     small = len(stratum) == 0 or (stratum.min() >= 0 and stratum.max() < 2**15)
@@ -164,7 +181,9 @@ def log_loss_terms(connected: Bool[np.ndarray, " rows"], probability: Float[np.n
     return -np.log(np.clip(happened, 1e-12, 1.0))
 
 
-def _tie_groups(connected: np.ndarray, score: np.ndarray, stratum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tie_groups(
+    connected: np.ndarray, score: np.ndarray, stratum: np.ndarray, falling: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First row, positives and rows of each run of equal scores within a stratum, from the highest score down."""
     if not np.isfinite(score).all():
         raise ValueError(
@@ -173,7 +192,7 @@ def _tie_groups(connected: np.ndarray, score: np.ndarray, stratum: np.ndarray) -
         )
     if len(score) == 0:
         return np.zeros(0, int), np.zeros(0), np.zeros(0)
-    order = falling_order(score, stratum)
+    order = falling_order(score, stratum, falling)
     ranked, of_stratum = score[order], stratum[order]
     new = np.r_[True, (ranked[1:] != ranked[:-1]) | (of_stratum[1:] != of_stratum[:-1])]
     start = np.flatnonzero(new)

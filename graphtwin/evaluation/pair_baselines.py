@@ -189,7 +189,7 @@ def fit_pair_baseline(
         return lambda asked, _: curve(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     if model == "boosting":
-        trees = TreeEnsemble.of(_boosting(seed).fit(features[:, known], connected))
+        trees = TreeEnsemble.of(boosting(seed).fit(features[:, known], connected))
         return lambda asked, keep: thinned_to_true(trees(asked[:, known]), keep)
     logistic = _logistic([name for name, kept in zip(names, known, strict=True) if kept]).fit(features[:, known], connected)
     return lambda asked, keep: thinned_to_true(logistic.predict_proba(asked[:, known])[:, 1], keep)
@@ -204,9 +204,10 @@ def thinned_to_true(probability: Float[np.ndarray, " pairs"], keep: Float[np.nda
     return probability * keep / (probability * keep + 1 - probability)
 
 
-def _boosting(seed: int) -> HistGradientBoostingClassifier:
+def boosting(seed: int, n_trees: int = N_TREES) -> HistGradientBoostingClassifier:
+    """Boosted trees of the baseline, not fitted yet."""
     return HistGradientBoostingClassifier(
-        max_iter=N_TREES,
+        max_iter=n_trees,
         learning_rate=0.07,
         max_leaf_nodes=31,
         min_samples_leaf=50,

@@ -44,6 +44,7 @@ def rank_pairs(
     score: Num[np.ndarray, " pairs"],
     cluster: Int[np.ndarray, " pairs"],
     stratum: Int[np.ndarray, " pairs"] | None = None,
+    falling: Int[np.ndarray, " pairs"] | None = None,
 ) -> RankedPairs:
     """Sort pairs for resampling.
 
@@ -53,16 +54,18 @@ def rank_pairs(
         cluster: Row of the pair's axon (or neuron, or scan) in the table of counts, from 0.
         stratum: Stratum of each pair, such as the fold it was held out in: pairs are compared inside a stratum only, those with stratum -1
             are left out.
+        falling: Rows from the highest score down, as `falling_order` returns them without strata, where they are known.
     """
     if stratum is not None and (stratum < 0).any():
         keep = stratum >= 0
+        falling = None if falling is None else (np.cumsum(keep) - 1)[falling[keep[falling]]]
         connected, score, cluster, stratum = connected[keep], score[keep], cluster[keep], stratum[keep]
     if not np.isfinite(score).all():
         raise ValueError(
             f"ranking: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
             "Give every pair a score, or leave the pair out for every model that is compared."
         )
-    order = falling_order(score, stratum)
+    order = falling_order(score, stratum, falling)
     mark = np.full(len(order), INSIDE_TIE, dtype=np.uint8)
     ranked = score[order]
     mark[:-1][ranked[1:] != ranked[:-1]] = ENDS_TIE

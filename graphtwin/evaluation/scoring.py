@@ -130,11 +130,12 @@ def _score_pair_model(
     counts: np.ndarray,
 ) -> dict[str, Resampled]:
     row, n_clusters = of_axon[axon], counts.shape[1]
-    ranked = rank_pairs(connected, probability, row, fold)
+    falling = metrics.falling_order(probability)  # sorted once for all strata
+    ranked = rank_pairs(connected, probability, row, fold, falling)
     auc, precision = resampled_ranking(ranked, counts)
-    auc_matched, _ = resampled_ranking(rank_pairs(connected, probability, row, matched), counts)
+    auc_matched, _ = resampled_ranking(rank_pairs(connected, probability, row, matched, falling), counts)
     within = np.full(len(of_axon), np.nan)
-    ids, auc_of_axon = metrics.auc_by_stratum(connected, probability, axon)
+    ids, auc_of_axon = metrics.auc_by_stratum(connected, probability, axon, falling)
     within[ids] = auc_of_axon
     defined = np.isfinite(within)
     found = {

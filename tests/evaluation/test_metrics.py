@@ -180,3 +180,16 @@ def test_undefined_metrics_are_nan_and_a_missing_score_is_an_error():
     for of in (ranked_once, lambda connected, score: metrics.auc_by_stratum(connected, score, np.zeros(5, dtype=np.int64))):
         with pytest.raises(ValueError, match="1 of 5 scores are not finite"):
             of(nobody, unknown)
+
+
+def test_an_order_that_is_known_ranks_as_one_that_is_sorted():
+    rng = np.random.default_rng(0)
+    n = 2_000
+    connected, score = rng.random(n) < 0.1, np.round(rng.random(n), 2)
+    stratum, axon = rng.integers(-1, 5, n), rng.integers(0, 40, n)
+    falling, counts = metrics.falling_order(score), rng.integers(0, 3, (20, 40))
+    given, sorted_here = (rank_pairs(connected, score, axon, stratum, order) for order in (falling, None))
+    np.testing.assert_array_equal(resampled_ranking(given, counts), resampled_ranking(sorted_here, counts))
+    np.testing.assert_array_equal(
+        metrics.auc_by_stratum(connected, score, axon, falling)[1], metrics.auc_by_stratum(connected, score, axon)[1]
+    )
