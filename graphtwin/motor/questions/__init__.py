@@ -3,7 +3,23 @@
 from graphtwin.motor.questions.ablation import Lesion, ablate, changes, lesions_of
 from graphtwin.motor.questions.edges import rank_edges
 from graphtwin.motor.questions.recruitment import onsets, recruitment
+from graphtwin.motor.questions.responses import ResponseConfig, noise_before, onsets_of, responses, stimulates
 from graphtwin.motor.questions.stimulation import stimulate
 from graphtwin.motor.questions.unrecorded import score_activity
 
-__all__ = ["Lesion", "ablate", "changes", "lesions_of", "onsets", "rank_edges", "recruitment", "score_activity", "stimulate"]
+__all__ = [
+    "Lesion",
+    "ResponseConfig",
+    "ablate",
+    "changes",
+    "lesions_of",
+    "noise_before",
+    "onsets",
+    "onsets_of",
+    "rank_edges",
+    "recruitment",
+    "responses",
+    "score_activity",
+    "stimulate",
+    "stimulates",
+]

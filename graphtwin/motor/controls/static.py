@@ -1,0 +1,86 @@
+"""What anatomy alone says of who responds to whom, without dynamics and without any recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.linalg import expm_multiply
+
+from graphtwin.motor.circuit import Circuit
+from graphtwin.shapes import Float, Int
+
+STATIC = ("weight", "signed weight", "two steps", "signed two steps", "three steps", "signed three steps", "path length", "communicability")
+
+
+def static_responses(circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = None) -> dict[str, Float[np.ndarray, "rows neurons"]]:
+    """Response of every neuron (column) to the stimulation of some (rows), as each reading of the wiring has it; larger is stronger.
+
+    Strengths are counts, those of gap junctions added both ways; an unknown sign counts as 1.
+
+    - weight, signed weight: strength of the edge
+    - two steps, three steps, and signed: number of paths of so many steps, each as strong as the product of its edges
+    - path length: minus the length of the shortest path, an edge being as long as 1 / strength; minus infinity where there is none
+    - communicability: all walks between two neurons, those of k steps over k!, in the symmetric graph D^-1/2 (A + A') / 2 D^-1/2. Source:
+      Estrada and Hatano 2008, doi:10.1103/PhysRevE.77.036111; normalised as in Crofts and Higham 2009, doi:10.1098/rsif.2008.0484.
+
+    Args:
+        circuit: The circuit.
+        rows: Stimulated neurons; None is all. Memory is eight arrays of rows x neurons.
+    """
+    asked = np.arange(len(circuit.names)) if rows is None else np.asarray(rows)
+    size, signed = _strengths(circuit, signed=False), _strengths(circuit, signed=True)
+    found = {}
+    for sign, matrix in (("", size), ("signed ", signed)):
+        step = matrix[asked]
+        for name in ("weight", "two steps", "three steps"):
+            found[sign + name] = step.toarray()
+            step = step @ matrix
+    lengths = size.copy()
+    lengths.data = 1 / lengths.data
+    found["path length"] = -dijkstra(lengths, indices=asked)
+    found["communicability"] = _communicability(size, asked)
+    return {name: found[name] for name in STATIC}
+
+
+def of_another_animal(
+    circuit: Circuit, stimulated: tuple[str, ...], recorded: tuple[str, ...], matrix: Float[np.ndarray, "stimulated recorded"]
+) -> Float[np.ndarray, "neurons neurons"]:
+    """Responses in another animal as a prediction for this one, by the names of neurons; NaN of neurons that it lacks.
+
+    Args:
+        circuit: The circuit of this animal.
+        stimulated: Names of the neurons that were stimulated in the other; those that this circuit lacks are left out.
+        recorded: Names of the neurons that were recorded in the other.
+        matrix: Response of each recorded neuron to each stimulated one, in any unit.
+    """
+    number = {name: row for row, name in enumerate(circuit.names)}
+    common = [[at for at, name in enumerate(names) if name in number] for names in (stimulated, recorded)]
+    if not common[0] or not common[1]:
+        raise ValueError(
+            f"{len(common[0])} of {len(stimulated)} stimulated and {len(common[1])} of {len(recorded)} recorded neurons of another "
+            f"animal are in this circuit, whose first are {list(circuit.names[:4])}. Write the names alike, or leave this predictor out."
+        )
+    found = np.full((len(circuit.names), len(circuit.names)), np.nan)
+    places = np.ix_([number[stimulated[at]] for at in common[0]], [number[recorded[at]] for at in common[1]])
+    found[places] = matrix[np.ix_(*common)]
+    return found
+
+
+def _strengths(circuit: Circuit, signed: bool) -> scipy.sparse.csr_matrix:
+    """Strengths from row to column."""
+    n = len(circuit.names)
+    sign = np.where(circuit.edge_sign < 0, -1.0, 1.0) if signed else np.ones(len(circuit.pre))
+    pre, post = np.r_[circuit.pre, circuit.gap_a, circuit.gap_b], np.r_[circuit.post, circuit.gap_b, circuit.gap_a]
+    return scipy.sparse.csr_matrix((np.r_[circuit.count * sign, circuit.gap_count, circuit.gap_count], (pre, post)), shape=(n, n))
+
+
+def _communicability(size: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
+    """Some rows of the exponential of the normalised symmetric graph."""
+    n = size.shape[0]
+    both = (size + size.T) / 2
+    degree = np.asarray(both.sum(axis=1)).ravel()
+    root = scipy.sparse.diags(np.divide(1, np.sqrt(degree), out=np.zeros(n), where=degree > 0))
+    starts = np.zeros((n, len(rows)))
+    starts[rows, np.arange(len(rows))] = 1
+    return np.asarray(expm_multiply((root @ both @ root).tocsr(), starts)).T

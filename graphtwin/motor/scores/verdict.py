@@ -1,0 +1,100 @@
+"""In words: whether the wiring predicts what was held out, beside every control."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from graphtwin.motor.controls import STATIC
+from graphtwin.motor.scores.differences import CIRCUIT
+
+# Metrics by which each question is judged. Who responds is asked twice, since some controls have no sign: of sizes by auc, of signed
+# responses by spearman.
+JUDGED = {
+    "stimulation": ("auc", "spearman"),
+    "unrecorded": ("r",),
+    "activity": ("r",),
+    "output": ("r",),
+    "recruitment": ("spearman",),
+    "lesion": ("r",),
+}
+SAID = {
+    "stimulation": "responses to neurons never stimulated in training",
+    "unrecorded": "activity of neurons never recorded in training",
+    "activity": "activity in held-out trials",
+    "output": "motor output in held-out trials",
+    "recruitment": "order of recruitment in held-out trials",
+    "lesion": "what lesions do to motor output",
+}
+NAMES = {"auc": "AUC", "spearman": "rank correlation", "r": "r", "r2": "R2"}
+
+
+def verdict(table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> list[str]:
+    """One sentence or more a question: whether the circuit is surely better than every control.
+
+    Each 95 % interval must lie above 0, of every control and every metric that the question is judged by. No correction is made for their
+    number: the more there are, the harder is a yes.
+
+    Args:
+        table: Scores of all models (`tabulated`).
+        differences: Of the circuit and each control.
+        ceiling: What anything could reach (`halves`).
+    """
+    asked = [question for question in JUDGED if question in set(table.loc[table["model"] == CIRCUIT, "question"])]
+    return [_sentence(question, table, differences, ceiling) for question in asked]
+
+
+def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFrame | None) -> str:
+    """The finding of one question."""
+    judged = [metric for metric in JUDGED[question] if _of(table, question, metric, CIRCUIT) is not None]
+    own = differences[(differences["question"] == question) & differences["metric"].isin(judged)]
+    numbers = "; ".join(_numbers(question, metric, table, own, ceiling) for metric in judged)
+    said = SAID[question].capitalize()
+    if not len(own):
+        return f"{said}: not compared with any control. {numbers}."
+    unsure = own[own["low"].isna()]
+    if len(unsure) == len(own):
+        return f"{said}: untested, {int(own['n'].min())} {own['resampled'].iloc[0]} are too few for an interval. {numbers}."
+    held = own[~(own["low"] > 0)]
+    if not len(held):
+        return f"{said}: yes, the wiring predicts it: better than each of {own['control'].nunique()} controls. {numbers}."
+    nearest = held.loc[held["difference"].idxmin()]
+    control = str(nearest["control"])
+    name = NAMES[str(nearest["metric"])]
+    by = f"{nearest['difference']:+.3f} in {name}, {nearest['low']:.3f} to {nearest['high']:.3f}"
+    better = "does better than the circuit" if nearest["high"] < 0 else "is not surely worse than the circuit"
+    meaning = (
+        f"the fitted dynamics add nothing that is sure to {control!r}"
+        if control in STATIC
+        else f"anatomy alone does not do it, since the wiring adds nothing that is sure to {control!r}"
+    )
+    others = held["control"].nunique() - 1
+    more = f" {others} other control{'s are' if others > 1 else ' is'} not surely worse either." if others else ""
+    return f"{said}: no, {meaning}, which {better} ({by}).{more} {numbers}."
+
+
+def _numbers(question: str, metric: str, table: pd.DataFrame, own: pd.DataFrame, ceiling: pd.DataFrame | None) -> str:
+    """Score of the circuit, of the best control, and the share of the way from it to the ceiling."""
+    circuit = _of(table, question, metric, CIRCUIT)
+    assert circuit is not None  # the caller has looked
+    told = (
+        f"{NAMES[metric]} {circuit['estimate']:.3f} ({circuit['low']:.3f} to {circuit['high']:.3f}, {circuit['n']} {circuit['resampled']})"
+    )
+    controls = own.loc[own["metric"] == metric, "control"]
+    best = table[(table["question"] == question) & (table["metric"] == metric) & table["model"].isin(controls)]
+    if not len(best):
+        return told
+    first = best.loc[best["estimate"].idxmax()]
+    told += f", best control {first['model']!r} {first['estimate']:.3f}"
+    if ceiling is None:
+        return told
+    top = ceiling[(ceiling["question"] == question) & (ceiling["metric"] == metric)]
+    if len(top) and top["ceiling"].iloc[0] > first["estimate"]:
+        share = (circuit["estimate"] - first["estimate"]) / (top["ceiling"].iloc[0] - first["estimate"])
+        told += f", {share:.0%} of the way from there to the ceiling of {top['ceiling'].iloc[0]:.3f}"
+    return told
+
+
+def _of(table: pd.DataFrame, question: str, metric: str, model: str) -> pd.Series | None:
+    """The row of a score, None where there is none."""
+    found = table[(table["question"] == question) & (table["metric"] == metric) & (table["model"] == model)]
+    return found.iloc[0] if len(found) else None
