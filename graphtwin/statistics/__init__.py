@@ -1,5 +1,10 @@
-"""Bootstrap and interval, permutation p, false discovery rates, expected information: one rule each for the whole package."""
+"""Bootstrap and interval, permutation p, false discovery rates, expected information, graphs of the same degrees: one rule each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphtwin.public import public_names
 from graphtwin.statistics.bootstrap import (
     FEWEST_UNITS,
     Resampled,
@@ -23,6 +28,9 @@ from graphtwin.statistics.p_values import ROUNDING, benjamini_hochberg, holm, on
 from graphtwin.statistics.replicates import replicate
 from graphtwin.statistics.slope_information import Rows, most_telling_rows, slope_covariance
 
+if TYPE_CHECKING:
+    from graphtwin.statistics.exchanges import exchange_ends, exchange_targets
+
 __all__ = [
     "Chosen",
     "FEWEST_UNITS",
@@ -37,6 +45,8 @@ __all__ = [
     "conformal_quantile",
     "draw_counts",
     "draw_units",
+    "exchange_ends",
+    "exchange_targets",
     "holm",
     "most_informative",
     "most_telling_rows",
@@ -57,3 +67,6 @@ __all__ = [
     "two_sided_p",
     "with_q",
 ]
+
+# Compiled code takes longer to load than all else here.
+__getattr__ = public_names(__name__, {name: (f"{__name__}.exchanges", name) for name in ("exchange_ends", "exchange_targets")})
