@@ -1,6 +1,6 @@
 """Fits of circuits: what strengths do what was recorded, how far fits agree, and what becomes of it when parts are removed."""
 
-from graphtwin.motor.fit.fit import fit_circuit, held_out_trials
-from graphtwin.motor.fit.fitted import FittedCircuit, Simulated, edge_places, lesioned
+from graphtwin.motor.fit.fit import fit_circuit, fit_networks, held_out_trials
+from graphtwin.motor.fit.fitted import Fitted, FittedCircuit, Simulated, edge_places, lesioned
 
-__all__ = ["FittedCircuit", "Simulated", "edge_places", "fit_circuit", "held_out_trials", "lesioned"]
+__all__ = ["Fitted", "FittedCircuit", "Simulated", "edge_places", "fit_circuit", "fit_networks", "held_out_trials", "lesioned"]

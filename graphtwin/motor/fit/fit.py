@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +14,11 @@ from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.fit.fitted import FittedCircuit
 from graphtwin.motor.fit.objective import Objective
-from graphtwin.motor.model import CircuitNetwork, MotorConfig
+from graphtwin.motor.model import CircuitNetwork, Dynamics, MotorConfig, Scales
 from graphtwin.shapes import Int
 from graphtwin.training import fit
 
+Net = TypeVar("Net", bound=Dynamics)
 QUIET = -0.7  # log gain at which fits begin: half of typical strength, where excitation alone does not run away
 
 
@@ -40,19 +42,69 @@ def fit_circuit(
         ValueError: Trials of another circuit, or fewer than two.
         FloatingPointError: A state or a weight that left all bounds.
     """
+    found = fit_networks(
+        lambda scales: CircuitNetwork(circuit, config, trials.dt_s, scales),
+        _begin,
+        circuit,
+        trials,
+        config,
+        seed,
+        "circuit",
+        checkpoints,
+        progress,
+    )
+    return FittedCircuit(circuit, config, trials.dt_s, trials.outputs, *found)
+
+
+def fit_networks(
+    make: Callable[[Scales], Net],
+    begin: Callable[[Net, int, int], dict[str, torch.Tensor]],
+    circuit: Circuit,
+    trials: Trials,
+    config: MotorConfig,
+    seed: int,
+    what: str,
+    checkpoints: Path | None = None,
+    progress: bool = False,
+) -> tuple[tuple[Net, ...], tuple[str, ...], tuple[tuple[dict[str, float], ...], ...]]:
+    """Fit networks of any kind to trials, as `fit_circuit` fits circuits, with the same loss, held-out trials and stop.
+
+    Args:
+        make: Makes a network of the units of what was recorded.
+        begin: Sets where a fit begins, by network, seed and number of the fit; returns where its priors are centred.
+        circuit: The circuit of the trials.
+        trials: What went in and what was recorded.
+        config: Settings.
+        seed: Root of the random draws.
+        what: What is fitted, for checkpoints and bars.
+        checkpoints: Folder of checkpoints, one a fit; None keeps none.
+        progress: Show a bar a fit.
+
+    Returns:
+        The networks, the names of the trials that stopped the fits, and the losses of every epoch of every fit.
+    """
     trials.require_of(circuit)
     held_out = held_out_trials(len(trials.names), config.held_out, seed)
     training = np.setdiff1d(np.arange(len(trials.names)), held_out)
-    objective = Objective.of(trials)
+    objective, known = Objective.of(trials), _fingerprint(circuit, trials, config)
     networks, histories = [], []
     for number in range(config.fits):
-        network = CircuitNetwork(circuit, config, trials.dt_s, objective.scales)
-        name = f"circuit {_fingerprint(circuit, trials, config)}, fit {number}"
-        place = None if checkpoints is None else checkpoints / f"fit{number}.pt"
-        histories.append(_fit_one(network, objective, training, held_out, config, seed, number, name, place, progress))
+        network = make(objective.scales)
+        name, place = f"{what} {known}, fit {number}", None if checkpoints is None else checkpoints / f"fit{number}.pt"
+        anchors = begin(network, seed, number)
+        histories.append(_fit_one(network, anchors, objective, training, held_out, config, seed, name, place, progress))
         networks.append(network)
-    names = tuple(trials.names[row] for row in held_out)
-    return FittedCircuit(circuit, config, trials.dt_s, trials.outputs, tuple(networks), names, tuple(histories))
+    return tuple(networks), tuple(trials.names[row] for row in held_out), tuple(histories)
+
+
+def _begin(network: CircuitNetwork, seed: int, number: int) -> dict[str, torch.Tensor]:
+    """Begin at the fit's own draw of the strengths, and at the prior's mean elsewhere."""
+    anchors = network.anchors(seed, number)
+    with torch.no_grad():
+        for key, anchor in anchors.items():
+            network.get_parameter(key).copy_(anchor if key in ("edge", "sender") else 0.0 * anchor)
+        network.gain.fill_(QUIET)
+    return anchors
 
 
 def held_out_trials(n_trials: int, share: float, seed: int) -> Int[np.ndarray, " held_out"]:
@@ -64,23 +116,20 @@ def held_out_trials(n_trials: int, share: float, seed: int) -> Int[np.ndarray, "
 
 
 def _fit_one(
-    network: CircuitNetwork,
+    network: Dynamics,
+    anchors: dict[str, torch.Tensor],
     objective: Objective,
     training: np.ndarray,
     held_out: np.ndarray,
     config: MotorConfig,
     seed: int,
-    number: int,
     name: str,
     checkpoint: Path | None,
     progress: bool,
 ) -> tuple[dict[str, float], ...]:
     """One fit, drawn to its own draw of the prior; returns the losses of its epochs."""
-    anchors, count = network.anchors(seed, number), objective.count(training)
-    with torch.no_grad():
-        for key, anchor in anchors.items():
-            network.get_parameter(key).copy_(anchor if key in ("edge", "sender") else 0.0 * anchor)
-        network.gain.fill_(QUIET)
+    assert isinstance(network, torch.nn.Module)  # no protocol can say so
+    count = objective.count(training)
 
     def prior() -> torch.Tensor:
         return network.prior(anchors) / count

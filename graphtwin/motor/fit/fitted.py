@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.motor.circuit import Circuit
-from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, stream, windows
+from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, answer
 from graphtwin.shapes import Float, Int
 
 TOLD = 0.5  # share of the prior's width below which a spread over fits says that the data told: half of it is one bit
@@ -31,6 +31,26 @@ class Simulated:
 
     activity: Float[np.ndarray, "fits trials steps rows"]
     output: Float[np.ndarray, "fits trials steps outputs"]
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """Whatever answers a stimulus, and goes on when neurons are removed: a fitted circuit, or what was fitted without one."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+
+    def simulate(
+        self,
+        stimulus: Float[np.ndarray, "trials steps stimulated"],
+        stimulated: Int[np.ndarray, " stimulated"],
+        rows: Int[np.ndarray, " rows"] | None = None,
+    ) -> Simulated:
+        """Activity and motor output of every fit."""
+
+    def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> Fitted:
+        """The same with some neurons and edges removed."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +97,9 @@ class FittedCircuit:
         asked = np.arange(len(self.circuit.names)) if rows is None else np.asarray(rows)
         if stimulus.shape[2] != len(stimulated):
             raise ValueError(f"A stimulus of {stimulus.shape[2]} columns for {len(stimulated)} neurons. Give one column a neuron.")
-        each = [self._answer(network, stimulus, np.asarray(stimulated), asked) for network in self.networks]
+        told = np.asarray(stimulated), asked, self.config.window, self.config.batch
+        each = [answer(network, stimulus, *told) for network in self.networks]
         return Simulated(np.stack([activity for activity, _ in each]), np.stack([output for _, output in each]))
-
-    def _answer(
-        self, network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Activity and output of one fit."""
-        trials, steps = stimulus.shape[:2]
-        activity, output = np.empty((trials, steps, len(rows)), np.float32), np.empty((trials, steps, len(self.outputs)), np.float32)
-        for first in range(0, trials, self.config.batch):
-            part, begin = slice(first, first + self.config.batch), 0
-            for seen, moved in stream(network, windows(stimulus[part], self.config.window), stimulated, rows):
-                activity[part, begin : begin + seen.shape[1]], output[part, begin : begin + seen.shape[1]] = seen, moved
-                begin += seen.shape[1]
-        activity[:, :, network.kept_neurons.numpy()[rows] == 0] = np.nan
-        return activity, output
 
     def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> FittedCircuit:
         """The circuit with some neurons and chemical edges removed, all else as it was fitted.

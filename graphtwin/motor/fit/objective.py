@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.model import CircuitNetwork, Scales, columns_of
+from graphtwin.motor.model import Dynamics, Scales, columns_of
 
 LEAST_NOISE = 1e-4  # variance of the noise that is always there, in the variance of what was recorded: weights stay finite without noise
 FLOOR = 1e-6  # variance of a neuron that counts as none, in that of a typical one
@@ -73,11 +73,11 @@ class Objective:
         """Values that were recorded in some trials."""
         return int(np.isfinite(self.trials.activity[chosen]).sum() + np.isfinite(self.trials.output[chosen]).sum())
 
-    def rows(self, network: CircuitNetwork) -> np.ndarray:
+    def rows(self, network: Dynamics) -> np.ndarray:
         """Neurons that the loss reads: those recorded, then those that the output is read from."""
         return np.r_[self.trials.recorded, network.motor] if self.scales.output else self.trials.recorded
 
-    def errors(self, network: CircuitNetwork, states: torch.Tensor, target: Target) -> list[tuple[torch.Tensor, int]]:
+    def errors(self, network: Dynamics, states: torch.Tensor, target: Target) -> list[tuple[torch.Tensor, int]]:
         """Sum of squared errors, in the variance of what was recorded, and number of values: of activity, then of output if there is any.
 
         Args:
@@ -92,7 +92,7 @@ class Objective:
         return found
 
     def steps(
-        self, network: CircuitNetwork, chosen: np.ndarray, length: int, batch: int, prior: Callable[[], torch.Tensor]
+        self, network: Dynamics, chosen: np.ndarray, length: int, batch: int, prior: Callable[[], torch.Tensor]
     ) -> Iterator[Callable[[], torch.Tensor]]:
         """The loss of each window of each batch, the state carried on from window to window without its past.
 
@@ -111,18 +111,17 @@ class Objective:
                 yield partial(self._step, network, target.cut(begin, begin + length), carried, len(places), prior)
 
     def _step(
-        self, network: CircuitNetwork, part: Target, carried: list[torch.Tensor], n: int, prior: Callable[[], torch.Tensor]
+        self, network: Dynamics, part: Target, carried: list[torch.Tensor], n: int, prior: Callable[[], torch.Tensor]
     ) -> torch.Tensor:
         """The loss of one window, from the state that is carried; the last one is left there."""
         state = carried.pop() if carried else network.initial(n)
         states, last = network.window(state, part.drive, self.trials.stimulated, self.rows(network))
         carried.append(last.detach())
         found = self.errors(network, states, part)
-        noises = [network.activity_noise, *([network.output_noise] if self.scales.output else [])]
-        total = torch.stack([_normal(error, count, noise) for (error, count), noise in zip(found, noises, strict=True)]).sum()
+        total = torch.stack([_normal(error, count, noise) for (error, count), noise in zip(found, network.noises(), strict=True)]).sum()
         return total / max(sum(count for _, count in found), 1) + prior()
 
-    def mean_loss(self, network: CircuitNetwork, chosen: np.ndarray, length: int, batch: int) -> float:
+    def mean_loss(self, network: Dynamics, chosen: np.ndarray, length: int, batch: int) -> float:
         """Minus the mean log likelihood of a value of some trials, but for a constant, without gradients.
 
         Noise is what it is found to be in these trials: that of the fit is what training trials have, and would punish, far more than it

@@ -1,7 +1,8 @@
 """The dynamics of a circuit: a network of neurons whose states go on step by step along its edges, and gradients back through time."""
 
+from graphtwin.motor.model.dynamics import Dynamics
 from graphtwin.motor.model.network import CircuitNetwork, Scales
 from graphtwin.motor.model.settings import MotorConfig, PriorConfig
-from graphtwin.motor.model.simulate import columns_of, stream, windows
+from graphtwin.motor.model.simulate import answer, columns_of, stream, windows
 
-__all__ = ["CircuitNetwork", "MotorConfig", "PriorConfig", "Scales", "columns_of", "stream", "windows"]
+__all__ = ["CircuitNetwork", "Dynamics", "MotorConfig", "PriorConfig", "Scales", "answer", "columns_of", "stream", "windows"]

@@ -254,6 +254,14 @@ class CircuitNetwork(torch.nn.Module):
         read = torch.einsum("om,tmk->tok", self.readout, sent) + self.readout_bias[:, None]
         return self._fixed["output_mean"][:, None] + self._fixed["output"][:, None] * read
 
+    def present(self) -> np.ndarray:
+        """Whether each neuron is there, not removed."""
+        return np.asarray(self.kept_neurons.numpy() != 0)
+
+    def noises(self) -> list[torch.Tensor]:
+        """Log SD of the noise of activity, and of outputs where there are some, in their own unit."""
+        return [self.activity_noise, self.output_noise] if self.scales.output else [self.activity_noise]
+
     def _biases(self) -> torch.Tensor:
         """Constant input of every neuron."""
         return self.scales.activity * self.bias[torch.from_numpy(self.neurons.of)]

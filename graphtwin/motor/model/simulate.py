@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from graphtwin.motor.model.block_loop import block_width
-from graphtwin.motor.model.network import CircuitNetwork
+from graphtwin.motor.model.dynamics import Dynamics
 from graphtwin.shapes import Float, Int
 
 
@@ -27,7 +27,7 @@ def windows(values: Float[np.ndarray, "trials steps stimulated"], length: int) -
 
 
 def stream(
-    network: CircuitNetwork,
+    network: Dynamics,
     stimuli: Iterable[Float[np.ndarray, "trials window stimulated"]],
     stimulated: Int[np.ndarray, " stimulated"],
     rows: Int[np.ndarray, " rows"],
@@ -51,3 +51,33 @@ def stream(
             seen = seen[..., :trials]
             output = network.output(seen[:, len(rows) :]) if network.scales.output else seen[:, :0]
             yield seen[:, : len(rows)].permute(2, 0, 1).numpy(), output.permute(2, 0, 1).numpy()
+
+
+def answer(
+    network: Dynamics,
+    stimulus: Float[np.ndarray, "trials steps stimulated"],
+    stimulated: Int[np.ndarray, " stimulated"],
+    rows: Int[np.ndarray, " rows"],
+    window: int,
+    batch: int,
+) -> tuple[Float[np.ndarray, "trials steps rows"], Float[np.ndarray, "trials steps outputs"]]:
+    """Activity and motor output in all trials, a window and a batch at a time; NaN of neurons that were removed.
+
+    Args:
+        network: The network.
+        stimulus: Input, in memory or on disk.
+        stimulated: Rows of the stimulated neurons.
+        rows: Rows of the neurons whose activity is asked for.
+        window: Steps that are read at once.
+        batch: Trials that are run together.
+    """
+    trials, steps = stimulus.shape[:2]
+    activity = np.empty((trials, steps, len(rows)), np.float32)
+    output = np.empty((trials, steps, len(network.scales.output)), np.float32)
+    for first in range(0, trials, batch):
+        part, begin = slice(first, first + batch), 0
+        for seen, moved in stream(network, windows(stimulus[part], window), stimulated, rows):
+            activity[part, begin : begin + seen.shape[1]], output[part, begin : begin + seen.shape[1]] = seen, moved
+            begin += seen.shape[1]
+    activity[:, :, ~network.present()[rows]] = np.nan
+    return activity, output

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.execute import rng_for
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fit import Fitted, FittedCircuit
 from graphtwin.shapes import Float, Int
 from graphtwin.statistics import resample_units
 
@@ -54,7 +54,7 @@ def lesions_of(
 
 
 def changes(
-    fitted: FittedCircuit,
+    fitted: Fitted,
     lesions: Sequence[Lesion],
     stimulus: Float[np.ndarray, "trials steps stimulated"],
     stimulated: Int[np.ndarray, " stimulated"],

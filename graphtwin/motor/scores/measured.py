@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit import Simulated
+from graphtwin.motor.fit import Fitted
 from graphtwin.motor.questions import ResponseConfig, noise_before, onsets, responses
 from graphtwin.motor.scores.split import Split
-from graphtwin.shapes import Bool, Float, Int
+from graphtwin.shapes import Bool, Float
 
 SUMS = ["s0", "s1", "s2", "s3", "s4", "s5"]
 COLUMNS = ["question", "model", "metric", "resampled", "unit", "column", "statistic", *SUMS]
 FEWEST_RANKED = 3  # values below which a rank correlation says nothing
-
-
-class Answers(Protocol):
-    """Whatever answers a stimulus: the fitted circuit, or a control."""
-
-    def simulate(
-        self,
-        stimulus: Float[np.ndarray, "trials steps stimulated"],
-        stimulated: Int[np.ndarray, " stimulated"],
-        rows: Int[np.ndarray, " rows"] | None = None,
-    ) -> Simulated:
-        """Activity and motor output of every fit."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +32,7 @@ class Predicted:
     output: Float[np.ndarray, "trials steps outputs"]
 
 
-def predicted_by(fitted: Answers, trials: Trials) -> Predicted:
+def predicted_by(fitted: Fitted, trials: Trials) -> Predicted:
     """What a fit says of some trials: the mean over its fits."""
     found = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded)
     return Predicted(found.activity.mean(axis=0), found.output.mean(axis=0))
