@@ -12,6 +12,8 @@ import pytest
 
 from graphtwin import sources
 from graphtwin.motor import circuit_of, trials_of
+from graphtwin.motor.circuit import exposure_of
+from graphtwin.motor.controls import static_responses
 from graphtwin.sources.formats import TrialArrays, write_trials
 
 CELLS = pd.DataFrame(
@@ -219,3 +221,18 @@ def test_a_source_without_a_table_of_neurons_is_told_what_to_add(tmp_path):
     wired = replace(source, tables=tuple(table for table in source.tables if table.role != "circuit_cells"))
     with pytest.raises(ValueError, match=r"source 'loop': no table lists the neurons .*Add one of role circuit_cells"):
         circuit_of(wired)
+
+
+def test_exposure_is_that_of_the_source_and_of_neurons_of_the_circuit(tmp_path):
+    source = folder(tmp_path)
+    circuit = circuit_of(source)
+    assert exposure_of(source, circuit) is None
+    assert "exposure" not in static_responses(circuit)
+    of = {name: number for number, name in enumerate(source.names, 1)}
+    ids = {"pre_root_id": [of["S1"], of["M1"], 99], "post_root_id": [of["I2"], of["I1"], of["S1"]]}
+    made = sources.Table("exposure", 1, "made", pd.DataFrame(ids | {"exposure": [0.5, 2.0, 7.0]}))
+    exposure = exposure_of(replace(source, tables=(*source.tables, made)), circuit)
+    found = static_responses(circuit, circuit.rows_of(("M1", "S1"), "asked"), exposure)["exposure"]
+    expected = np.zeros((2, 4))
+    expected[0, circuit.names.index("I1")], expected[1, circuit.names.index("I2")] = 2.0, 0.5
+    np.testing.assert_array_equal(found, expected)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
 from graphtwin import schema
 from graphtwin.motor.circuit.circuit import SHOWN, Circuit
@@ -51,12 +52,7 @@ def circuit_of(source: SourceTables, dale: bool = False) -> Circuit:
     Raises:
         ValueError: No table lists the neurons, an edge is of a neuron that is not listed, signs contradict, or what `Circuit` refuses.
     """
-    listed = next((table for role in CELLS for table in source.of(role)), None)
-    if listed is None:
-        raise ValueError(
-            f"source {source.name!r}: no table lists the neurons (it has {sorted({table.role for table in source.tables})}). Add one of "
-            "role circuit_cells: name, cell_type, sign or transmitter, sensory, motor."
-        )
+    listed = _listed(source)
     cells = listed.frame.reset_index(drop=True)
     names = _names(cells, source)
     chemical = _edges([table for role in WIRED for table in source.of(role)], cells, source.names, listed)
@@ -80,6 +76,30 @@ def circuit_of(source: SourceTables, dale: bool = False) -> Circuit:
     )
     _tell(circuit, source.name)
     return circuit
+
+
+def exposure_of(source: SourceTables, circuit: Circuit) -> scipy.sparse.csr_matrix | None:
+    """How much each neuron (row) could meet each other (column), of contact or of another exposure; None where the source has none.
+
+    Exposures of neurons that the circuit does not have are left out, with a count in the log.
+
+    Args:
+        source: Source, of which the first table of role exposure is read, of the materialization of its neurons where there is one.
+        circuit: Its circuit.
+    """
+    tables = source.of("exposure")
+    if not tables:
+        return None
+    listed = _listed(source)
+    table = next((one for one in tables if one.materialization == listed.materialization), tables[0])
+    row = {name: at for at, name in enumerate(circuit.names)}
+    rows = pd.Series([row.get(name, -1) for name in _names(listed.frame, source)], index=listed.frame["root_id"].to_numpy())
+    frame = table.frame
+    a, b = (frame[end].map(rows).fillna(-1).to_numpy(np.int64) for end in ("pre_root_id", "post_root_id"))
+    there = (a >= 0) & (b >= 0)
+    log.info("exposure of %s: %d of %d pairs are of neurons of the circuit.", table.origin, there.sum(), len(there))
+    n = len(circuit.names)
+    return scipy.sparse.csr_matrix((frame["exposure"].to_numpy(np.float64)[there], (a[there], b[there])), shape=(n, n))
 
 
 def trials_of(source: SourceTables, circuit: Circuit) -> Trials | None:
@@ -109,6 +129,17 @@ def trials_of(source: SourceTables, circuit: Circuit) -> Trials | None:
     )
     trials.require_of(circuit)
     return trials
+
+
+def _listed(source: SourceTables) -> Table:
+    """The table that lists the neurons; an error where there is none."""
+    found = next((table for role in CELLS for table in source.of(role)), None)
+    if found is None:
+        raise ValueError(
+            f"source {source.name!r}: no table lists the neurons (it has {sorted({table.role for table in source.tables})}). Add one of "
+            "role circuit_cells: name, cell_type, sign or transmitter, sensory, motor."
+        )
+    return found
 
 
 def _names(cells: pd.DataFrame, source: SourceTables) -> tuple[str, ...]:

@@ -10,10 +10,22 @@ from scipy.sparse.linalg import expm_multiply
 from graphtwin.motor.circuit import Circuit
 from graphtwin.shapes import Float, Int
 
-STATIC = ("weight", "signed weight", "two steps", "signed two steps", "three steps", "signed three steps", "path length", "communicability")
+STATIC = (
+    "weight",
+    "signed weight",
+    "two steps",
+    "signed two steps",
+    "three steps",
+    "signed three steps",
+    "path length",
+    "communicability",
+    "exposure",
+)
 
 
-def static_responses(circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = None) -> dict[str, Float[np.ndarray, "rows neurons"]]:
+def static_responses(
+    circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = None, exposure: scipy.sparse.csr_matrix | None = None
+) -> dict[str, Float[np.ndarray, "rows neurons"]]:
     """Response of every neuron (column) to the stimulation of some (rows), as each reading of the wiring has it; larger is stronger.
 
     Strengths are counts, those of gap junctions added both ways; an unknown sign counts as 1.
@@ -23,10 +35,12 @@ def static_responses(circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = N
     - path length: minus the length of the shortest path, an edge being as long as 1 / strength; minus infinity where there is none
     - communicability: all walks between two neurons, those of k steps over k!, in the symmetric graph D^-1/2 (A + A') / 2 D^-1/2. Source:
       Estrada and Hatano 2008, doi:10.1103/PhysRevE.77.036111; normalised as in Crofts and Higham 2009, doi:10.1098/rsif.2008.0484.
+    - exposure: how much of the two lies together, where that is known
 
     Args:
         circuit: The circuit.
-        rows: Stimulated neurons; None is all. Memory is eight arrays of rows x neurons.
+        rows: Stimulated neurons; None is all. Memory is nine arrays of rows x neurons.
+        exposure: Exposure of every pair of neurons (`exposure_of`), None where none is known.
     """
     asked = np.arange(len(circuit.names)) if rows is None else np.asarray(rows)
     size, signed = _strengths(circuit, signed=False), _strengths(circuit, signed=True)
@@ -40,7 +54,9 @@ def static_responses(circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = N
     lengths.data = 1 / lengths.data
     found["path length"] = -dijkstra(lengths, indices=asked)
     found["communicability"] = _communicability(size, asked)
-    return {name: found[name] for name in STATIC}
+    if exposure is not None:
+        found["exposure"] = exposure[asked].toarray()
+    return {name: found[name] for name in STATIC if name in found}
 
 
 def of_another_animal(
