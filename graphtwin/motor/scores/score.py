@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -65,9 +66,16 @@ def resampled_score(part: pd.DataFrame, unit: str, seed: int) -> Resampled:
     columns, column = np.unique(part["column"].to_numpy(str), return_inverse=True)
     sums = np.zeros((len(units), len(columns), len(SUMS)))
     sums[at, column] = np.nan_to_num(part[SUMS].to_numpy(np.float64))
-    counts = cluster_counts(len(units), REPLICATES, seed, unit)
-    drawn = np.einsum("ru,uck->rck", counts.astype(np.float64), sums, optimize=True)
+    drawn = np.einsum("ru,uck->rck", _counts(len(units), seed, unit), sums, optimize=True)
     return resampled(_over_columns(STATISTICS[part["statistic"].iloc[0]](drawn)), len(units))
+
+
+@lru_cache(maxsize=16)
+def _counts(n_units: int, seed: int, unit: str) -> np.ndarray:
+    """How often each unit is drawn: the same for every model and metric, and kept, since drawing takes longer than all else."""
+    counts = cluster_counts(n_units, REPLICATES, seed, unit).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def _over_columns(values: Float[np.ndarray, "draws columns"]) -> Float[np.ndarray, " draws"]:

@@ -49,13 +49,14 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
     """Hold out neurons that are stimulated, neurons that are recorded, and trials.
 
     A trial that stimulates several neurons is held out if one of them is (any input but 0 counts). Neurons that are stimulated in more than
-    a quarter of the trials are never held out: these would take most trials along.
+    a quarter of the trials are never held out: these would take most trials along, and what they do follows from what is put into them,
+    whatever the wiring.
 
     Args:
         circuit: The circuit.
         trials: All trials.
         seed: Root of the draws.
-        share: Share of the neurons that can be held out, of the recorded neurons, and of the trials that are left.
+        share: Share of the stimulated and of the recorded neurons that can be held out, and of the trials that are left.
 
     Raises:
         ValueError: A share that is none, or so few trials that none is left to fit.
@@ -74,7 +75,8 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
     left = rng.permutation(np.flatnonzero(~of_neurons))
     other = left[: min(max(round(share * len(left)), 1), len(left) - 2)]
     training = np.setdiff1d(left, other)
-    seen = np.flatnonzero(np.isfinite(trials.activity).any(axis=(0, 1)))
+    often = trials.stimulated[on.sum(axis=0) > RARE * len(on)]
+    seen = np.flatnonzero(np.isfinite(trials.activity).any(axis=(0, 1)) & ~np.isin(trials.recorded, often))
     hidden = rng.permutation(seen)[: min(max(round(share * len(seen)), 1), len(seen) - 1)] if len(seen) else seen
     return Split(
         training=_of(trials.names, training),
@@ -88,7 +90,7 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
 def _held_out_columns(on: np.ndarray, share: float, rng: np.random.Generator) -> Int[np.ndarray, " held_out"]:
     """Stimulated neurons to hold out, at random, while half of the trials are left."""
     times = on.sum(axis=0)
-    rare = np.flatnonzero((times > 0) & (times <= max(RARE * len(on), 1)))
+    rare = np.flatnonzero((times > 0) & (times <= RARE * len(on)))
     wanted, chosen = max(round(share * len(rare)), 1), np.zeros(0, dtype=np.int64)
     for column in rng.permutation(rare):
         more = np.r_[chosen, column]

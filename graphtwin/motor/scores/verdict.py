@@ -25,6 +25,7 @@ SAID = {
     "recruitment": "order of recruitment in held-out trials",
     "lesion": "what lesions do to motor output",
 }
+DRAWN = ("rewired", "permuted")  # how names of models begin that are the circuit's own with another graph, drawn at random
 NAMES = {"auc": "AUC", "spearman": "rank correlation", "r": "r", "r2": "R2"}
 
 
@@ -32,7 +33,8 @@ def verdict(table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFram
     """One sentence or more a question: whether the circuit is surely better than every control.
 
     Each 95 % interval must lie above 0, of every control and every metric that the question is judged by. No correction is made for their
-    number: the more there are, the harder is a yes.
+    number: the more there are, the harder is a yes. Intervals know nothing of how much graphs differ that are drawn at random: a graph that
+    says nothing beats each of k such by chance in 1 of k + 1 cases, which the sentence says; 19 make that 5 %.
 
     Args:
         table: Scores of all models (`tabulated`).
@@ -56,7 +58,10 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, cei
         return f"{said}: untested, {int(own['n'].min())} {own['resampled'].iloc[0]} are too few for an interval. {numbers}."
     held = own[~(own["low"] > 0)]
     if not len(held):
-        return f"{said}: yes, the wiring predicts it: better than each of {own['control'].nunique()} controls. {numbers}."
+        drawn = sum(control.startswith(DRAWN) for control in own["control"].unique())
+        chance = f", {drawn} of which are graphs drawn at random, that one which says nothing would all beat in 1 of {drawn + 1} cases"
+        beaten = f"better than each of {own['control'].nunique()} controls{chance * (drawn > 0)}"
+        return f"{said}: yes, the wiring predicts it: {beaten}. {numbers}."
     nearest = held.loc[held["difference"].idxmin()]
     control = str(nearest["control"])
     name = NAMES[str(nearest["metric"])]
