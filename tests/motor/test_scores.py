@@ -169,10 +169,10 @@ def test_a_verdict_is_yes_only_where_every_control_is_surely_beaten():
     yes = verdict(*scored(0, {"circuit": 2, "rewired, degrees 1": 0.3, "permuted": 0.2, "low rank": 0.5}))[0]
     assert "yes, the wiring predicts it: better than each of 3 controls, 2 of which are graphs drawn at random" in yes
     assert "in 1 of 3 cases" in yes
-    no = verdict(*scored(0, {"circuit": 1, "rewired": 0.1, "low rank": 1}))[0]
-    assert "no, anatomy alone does not do it, since the wiring adds nothing that is sure to 'low rank'" in no
-    assert "does better than the circuit" in verdict(*scored(0, {"circuit": 0.3, "low rank": 2}))[0]
-    assert "the fitted dynamics add nothing that is sure to 'weight'" in verdict(*scored(0, {"circuit": 1, "weight": 1}))[0]
+    no = verdict(*scored(0, {"circuit": 0.3, "rewired": 0.1, "low rank": 2}))[0]
+    assert "no, anatomy alone does not do it: the wiring adds nothing beyond 'low rank', which does better than the circuit" in no
+    assert "no, the fitted dynamics add nothing beyond 'weight', which does" in verdict(*scored(0, {"circuit": 0.9, "weight": 1.1}))[0]
+    assert "not shown: the wiring is ahead of 'low rank', but not surely" in verdict(*scored(0, {"circuit": 1.04, "low rank": 1.0}))[0]
     assert "untested, 4 lesions are too few" in verdict(*scored(0, {"circuit": 2, "rewired": 0.3}, n=4))[0]
     assert "not compared" in verdict(*scored(0, {"circuit": 2}))[0]
 

@@ -1,7 +1,7 @@
 """How well a circuit predicts what no fit has seen, beside every control, and what that says of its wiring."""
 
 from graphtwin.motor.scores.differences import CIRCUIT, differences
-from graphtwin.motor.scores.measured import Predicted, measured, measured_lesions, predicted_by
+from graphtwin.motor.scores.measured import Predicted, measured, measured_lesions, measured_responses, predicted_by
 from graphtwin.motor.scores.score import score, tabulated
 from graphtwin.motor.scores.split import Split, split_trials
 from graphtwin.motor.scores.verdict import verdict
@@ -13,6 +13,7 @@ __all__ = [
     "differences",
     "measured",
     "measured_lesions",
+    "measured_responses",
     "predicted_by",
     "score",
     "split_trials",

@@ -79,6 +79,33 @@ def measured(
     return table.assign(model=name).reindex(columns=COLUMNS)
 
 
+def measured_responses(
+    name: str,
+    predicted: Float[np.ndarray, "neurons recorded"],
+    true: Float[np.ndarray, "neurons recorded"],
+    responds: Bool[np.ndarray, "neurons recorded"],
+    neurons: tuple[str, ...],
+) -> pd.DataFrame:
+    """Sums of every stimulated neuron, from responses alone: for a source that has a matrix of responses and no trials.
+
+    Args:
+        name: Name of the model.
+        predicted: Predicted response of each recorded neuron to the stimulation of each neuron; NaN where nothing is predicted.
+        true: Response that was seen; NaN where none was measured.
+        responds: Whether that is a response.
+        neurons: Names of the stimulated neurons, none of which was stimulated in training.
+    """
+    rows = []
+    for at, neuron in enumerate(neurons):
+        there = np.isfinite(true[at]) & ~np.isnan(predicted[at])
+        said, seen = predicted[at][there], true[at][there]
+        found = {"auc": _auc(np.abs(said), responds[at][there]), "spearman": _spearman(said, seen)}
+        rows += [
+            {"metric": metric, "unit": neuron, "column": ""} | _mean_of(value) for metric, value in found.items() if np.isfinite(value)
+        ]
+    return pd.DataFrame(rows).assign(question="stimulation", model=name, resampled="neurons").reindex(columns=COLUMNS)
+
+
 def measured_lesions(
     name: str,
     predicted: Float[np.ndarray, "lesions trials steps outputs"],
@@ -114,14 +141,7 @@ def _stimulation(
     else:
         said = predicted[np.ix_(neurons, trials.recorded)]
     responds = np.abs(true) > config.beyond * noise_before(trials, neurons, config) if significant is None else significant
-    rows = []
-    for at, neuron in enumerate(split.stimulated):
-        there = np.isfinite(true[at]) & ~np.isnan(said[at])
-        found = {"auc": _auc(np.abs(said[at][there]), responds[at][there]), "spearman": _spearman(said[at][there], true[at][there])}
-        rows += [
-            {"metric": metric, "unit": neuron, "column": ""} | _mean_of(value) for metric, value in found.items() if np.isfinite(value)
-        ]
-    return pd.DataFrame(rows).assign(question="stimulation", resampled="neurons")
+    return measured_responses("", said, true, responds, split.stimulated)
 
 
 def _activity(predicted: Predicted, trials: Trials, split: Split, circuit: Circuit) -> list[pd.DataFrame]:

@@ -30,8 +30,9 @@ NAMES = {"auc": "AUC", "spearman": "rank correlation", "r": "r", "r2": "R2"}
 
 
 def verdict(table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> list[str]:
-    """One sentence or more a question: whether the circuit is surely better than every control.
+    """What the scores say of the wiring, question by question.
 
+    Yes: the circuit is surely better than every control. Not shown: it is ahead of each, but not surely of all. No: some are as good.
     Each 95 % interval must lie above 0, of every control and every metric that the question is judged by. No correction is made for their
     number: the more there are, the harder is a yes. Intervals know nothing of how much graphs differ that are drawn at random: a graph that
     says nothing beats each of k such by chance in 1 of k + 1 cases, which the sentence says; 19 make that 5 %.
@@ -66,15 +67,16 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, cei
     control = str(nearest["control"])
     name = NAMES[str(nearest["metric"])]
     by = f"{nearest['difference']:+.3f} in {name}, {nearest['low']:.3f} to {nearest['high']:.3f}"
-    better = "does better than the circuit" if nearest["high"] < 0 else "is not surely worse than the circuit"
-    meaning = (
-        f"the fitted dynamics add nothing that is sure to {control!r}"
-        if control in STATIC
-        else f"anatomy alone does not do it, since the wiring adds nothing that is sure to {control!r}"
-    )
+    is_static = control in STATIC
+    if nearest["difference"] > 0:
+        finding = f"not shown: the {'fitted dynamics are' if is_static else 'wiring is'} ahead of {control!r}, but not surely ({by})"
+    else:
+        better = "does better than the circuit" if nearest["high"] < 0 else "does as well as the circuit"
+        what = "the fitted dynamics add" if is_static else "anatomy alone does not do it: the wiring adds"
+        finding = f"no, {what} nothing beyond {control!r}, which {better} ({by})"
     others = held["control"].nunique() - 1
     more = f" {others} other control{'s are' if others > 1 else ' is'} not surely worse either." if others else ""
-    return f"{said}: no, {meaning}, which {better} ({by}).{more} {numbers}."
+    return f"{said}: {finding}.{more} {numbers}."
 
 
 def _numbers(question: str, metric: str, table: pd.DataFrame, own: pd.DataFrame, ceiling: pd.DataFrame | None) -> str:
