@@ -16,13 +16,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from graphtwin import sources
 from graphtwin.cortex import build
-from graphtwin.evaluation import baseline_features, folds_by_axon
-from graphtwin.evaluation.pair_baselines import N_NEGATIVES, N_TREES, boosting, thinned_to_true
-from graphtwin.evaluation.tree_ensemble import TreeEnsemble
+from graphtwin.evaluation import N_NEGATIVES, TreeEnsemble, baseline_features, boosting, folds_by_axon, thinned_to_true
 from graphtwin.execute import threads
 from graphtwin.graph.data import Messages, inner_axons
-from graphtwin.graph.runs import Study, make_study
-from graphtwin.graph.runs.rivals import drawn_pairs
+from graphtwin.graph.runs import Study, drawn_pairs, make_study
 from graphtwin.graph.settings import load_settings
 from graphtwin.tuning import learn_embeddings
 
@@ -59,14 +56,15 @@ def compare(study: Study) -> None:
     read, asked, place = features(*told), features(pre, post), study.inputs.position.astype(np.float32)
     keep = drawn.keep_at(np.linalg.norm(place[pre] - place[post], axis=1))
     print(f"{len(connected)} pairs to fit, {len(asked)} asked")
-    for n_trees in (BEFORE, N_TREES):
+    for made in (boosting(settings.seed, BEFORE), boosting(settings.seed)):
         start = time.process_time()
-        trees = boosting(settings.seed, n_trees).fit(read, connected)
+        trees = made.fit(read, connected)
         fitting = time.process_time() - start
         walking, masking, found = answered(trees, asked)
         said = thinned_to_true(found, keep)
         auc, precision = (score(linked, said) for score in (roc_auc_score, average_precision_score))
-        print(f"{n_trees:4d} trees: fit {fitting:5.2f} s, walk {walking:5.2f} s, masks {masking:5.2f} s, {walking / masking:.1f} x as fast")
+        times = f"fit {fitting:5.2f} s, walk {walking:5.2f} s, masks {masking:5.2f} s, {walking / masking:.1f} times as fast"
+        print(f"{made.max_iter:4d} trees: {times}")
         print(f"            AUC {auc:.4f}, average precision {precision:.4f} of axons kept back")
 
 

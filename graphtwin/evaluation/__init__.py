@@ -12,11 +12,21 @@ from graphtwin.evaluation.neuron_baselines import (
     predict_position,
 )
 from graphtwin.evaluation.neuron_stacking import LabelStack, PlaceStack, fit_label_stack, fit_place_stack
-from graphtwin.evaluation.pair_baselines import N_NEGATIVES, DrawnPairs, PairModel, baseline_features, draw_pairs, fit_pair_baseline
+from graphtwin.evaluation.pair_baselines import (
+    N_NEGATIVES,
+    DrawnPairs,
+    PairModel,
+    baseline_features,
+    boosting,
+    draw_pairs,
+    fit_pair_baseline,
+    thinned_to_true,
+)
 from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
 from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles
 from graphtwin.evaluation.stacking import Stack, fit_stack
+from graphtwin.evaluation.tree_ensemble import TreeEnsemble
 from graphtwin.evaluation.verdicts import (
     FEWEST_PERMUTATIONS,
     LEVEL,
@@ -47,9 +57,11 @@ __all__ = [
     "ScoreDesign",
     "Scores",
     "Stack",
+    "TreeEnsemble",
     "Verdict",
     "WITHIN_EXPOSURE",
     "baseline_features",
+    "boosting",
     "ceiling_shares",
     "comparison_of",
     "confusion_counts",
@@ -76,6 +88,7 @@ __all__ = [
     "score_labels",
     "score_pairs",
     "score_positions",
+    "thinned_to_true",
     "tile_side_um",
     "tiles",
 ]
