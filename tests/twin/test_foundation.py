@@ -41,6 +41,12 @@ def animal() -> Planted:
 
 
 @pytest.fixture(scope="module")
+def brief() -> Planted:
+    """An animal of few and short clips, whose ridge takes a second where the other's takes fifteen."""
+    return plant(units=20, train=8, frames=60)
+
+
+@pytest.fixture(scope="module")
 def fitted(animal: Planted) -> Trained:
     return train_foundation([animal.recording], config(epochs=5, steps=50, bf16=False))
 
@@ -59,9 +65,9 @@ def test_readouts_look_where_the_planted_fields_are(animal: Planted, fitted: Tra
 
 
 def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
-    animal: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    brief: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    whole = train_foundation([animal.recording], config())
+    whole = train_foundation([brief.recording], config())
     steps, real = [0], foundation.Objective.forward
 
     def dies(*arguments: Any) -> torch.Tensor:
@@ -72,34 +78,34 @@ def test_a_training_killed_within_an_epoch_and_resumed_ends_in_the_same_weights(
 
     monkeypatch.setattr(foundation.Objective, "forward", dies)
     with pytest.raises(KeyboardInterrupt):
-        train_foundation([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+        train_foundation([brief.recording], config(), checkpoint=tmp_path / "fit.pt")
     monkeypatch.undo()
-    again = train_foundation([animal.recording], config(), checkpoint=tmp_path / "fit.pt")
+    again = train_foundation([brief.recording], config(), checkpoint=tmp_path / "fit.pt")
     assert again.state.history == whole.state.history
     assert all(torch.equal(value, weights(again)[name]) for name, value in weights(whole).items())
 
 
-def test_the_checkpoint_of_another_architecture_is_refused(animal: Planted, tmp_path: Path):
-    train_foundation([animal.recording], config(epochs=1, steps=1), checkpoint=tmp_path / "fit.pt")
+def test_the_checkpoint_of_another_architecture_is_refused(brief: Planted, tmp_path: Path):
+    train_foundation([brief.recording], config(epochs=1, steps=1), checkpoint=tmp_path / "fit.pt")
     with pytest.raises(ValueError, match=r"the checkpoint of 'recurrent twin of planted, .*not of 'dense_lstm twin of planted.*Delete it"):
-        train_foundation([animal.recording], config(DenseLstmConfig(growth=4, hidden=8, features=8), 1, 1), checkpoint=tmp_path / "fit.pt")
+        train_foundation([brief.recording], config(DenseLstmConfig(growth=4, hidden=8, features=8), 1, 1), checkpoint=tmp_path / "fit.pt")
     wider = SMALL.model_copy(update={"features": 20})
     with pytest.raises(ValueError, match="does not fit this model"):
-        train_foundation([animal.recording], config(wider, 1, 1), checkpoint=tmp_path / "fit.pt")
+        train_foundation([brief.recording], config(wider, 1, 1), checkpoint=tmp_path / "fit.pt")
 
 
 @pytest.mark.parametrize("family", ["gaussian", "zero_inflated_gamma", "negative_binomial"])
-def test_every_family_learns(animal: Planted, family: str):
-    history = train_foundation([animal.recording], config(epochs=2, steps=10, family=family)).state.history
-    assert history[-1]["validation"] < history[0]["validation"] + 0.02
+def test_every_family_learns(brief: Planted, family: str):
+    history = train_foundation([brief.recording], config(epochs=2, steps=10, family=family)).state.history
+    assert history[-1]["validation"] < history[0]["validation"]
     assert np.isfinite(history[-1]["training"])
 
 
 @pytest.mark.parametrize(
     "core", [ConvolutionalConfig(kind="feedforward", first=8, hidden=8, features=8), DenseLstmConfig(growth=4, hidden=8, features=8)]
 )
-def test_the_other_cores_train(animal: Planted, core: Any):
-    assert len(train_foundation([animal.recording], config(core, epochs=1, steps=2)).state.history) == 1
+def test_the_other_cores_train(brief: Planted, core: Any):
+    assert len(train_foundation([brief.recording], config(core, epochs=1, steps=2)).state.history) == 1
 
 
 def test_two_animals_share_one_core_and_nothing_else():
@@ -109,16 +115,16 @@ def test_two_animals_share_one_core_and_nothing_else():
     assert [len(part.gain) for part in trained.twin.animals] == [6, 7]
 
 
-def test_a_core_that_is_kept_is_the_same_afterwards(animal: Planted, fitted: Trained):
+def test_a_core_that_is_kept_is_the_same_afterwards(fitted: Trained):
     other = plant(units=5, train=4, frames=60, seed=9, name="new mouse")
     new = train_foundation([other.recording], config(bf16=False), onto=fitted.twin)
     assert all(torch.equal(value, fitted.twin.core.state_dict()[name]) for name, value in new.twin.core.state_dict().items())
     assert new.twin.animal("new mouse").readout.weights.grad is not None
 
 
-def test_two_folders_of_one_name_are_refused(animal: Planted):
+def test_two_folders_of_one_name_are_refused(brief: Planted):
     with pytest.raises(ValueError, match=r"2 recordings have 1 names: \['planted'\]"):
-        train_foundation([animal.recording, animal.recording], config())
+        train_foundation([brief.recording, brief.recording], config())
 
 
 def test_few_pictures_take_few_steps_and_many_those_of_the_settings():
