@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,18 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The temporary folder of the whole session: the processes that share its tests share it too."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="module")
+def coarse_ridge() -> Iterator[None]:
+    """Ridges on movies that look through few wide windows at few rows: how well they predict is tested where they live."""
+    from graphtwin.twin.fit import movie_ridge
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(movie_ridge, "MOST_ROWS", 120)
+        patch.setattr(movie_ridge, "WINDOWS", movie_ridge.WIDE[:1])
+        patch.setattr(movie_ridge, "WIDE", movie_ridge.WIDE[:1])
+        yield
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:

@@ -22,7 +22,7 @@ from tests.twin.planted_population import planted_population, quick_config
 from tests.twin.planted_recording import plant
 from tests.twin.test_foundation import config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 def fit_a_line() -> object:

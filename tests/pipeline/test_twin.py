@@ -23,7 +23,7 @@ from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
 from tests.twin.planted_recording import plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -27,7 +27,7 @@ from graphtwin.twin.runs.ablated import ablate_twin, parts_of
 from graphtwin.twin.runs.twin_folder import FILE_NAME, core_of, identity_of, write_begun
 from tests.twin.planted_recording import plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 CORE = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
 

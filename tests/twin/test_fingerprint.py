@@ -11,7 +11,7 @@ from graphtwin.sources.formats import read_file
 from graphtwin.twin.fit import FittedTwin, FoundationConfig, fitted_of, read_twin, stamps, train_foundation, write_twin
 from tests.twin.planted_recording import plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 SMALL = FoundationConfig.model_validate(
     {

@@ -20,7 +20,7 @@ from graphtwin.twin.scores.prediction import sums_of
 from graphtwin.twin.scores.unit_scores import score_units
 from tests.twin.planted_recording import HZ, Planted, plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 SMALL = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)

@@ -21,7 +21,7 @@ from graphtwin.twin.model.network import TwinConfig
 from graphtwin.twin.scores import generalisation
 from tests.twin.planted_recording import plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 FOLDER = Path(__file__).parents[2] / "analyses" / "functional_twin"

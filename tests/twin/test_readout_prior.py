@@ -18,7 +18,7 @@ from graphtwin.twin.scores.prediction import predict_trials
 from tests.twin.planted_recording import HZ, Planted, plant
 from tests.twin.test_foundation import config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 def seen(true: np.ndarray, rng: np.random.Generator) -> ReadoutEvidence:

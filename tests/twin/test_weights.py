@@ -28,7 +28,7 @@ from graphtwin.twin.scores.unit_scores import gather_sums, score_units
 from tests.test_training import Payload
 from tests.twin.planted_recording import HZ, Planted, plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 
 @pytest.fixture(scope="module")
