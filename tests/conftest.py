@@ -77,6 +77,21 @@ def coarse_ridge() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def few_gratings() -> Iterator[None]:
+    """Gratings of one frequency where none is asked for, and short clips of discs: what they tell of units is tested where they live."""
+    from graphtwin.insilico import GratingConfig
+    from graphtwin.twin.agreement import derived
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(derived, "DISCS_S", 12.0)
+        patch.setattr(GratingConfig.model_fields["cycles_per_degree"], "default", (0.045,))
+        patch.setattr(GratingConfig.model_fields["cycles_per_second"], "default", (2.0,))
+        GratingConfig.model_rebuild(force=True)
+        yield
+    GratingConfig.model_rebuild(force=True)
+
+
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
     """A folder that the first process of the session makes and every other one reads."""
     done = folder.with_suffix(".done")
