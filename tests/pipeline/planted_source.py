@@ -100,12 +100,12 @@ def _synapses(place: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
 
 @contextmanager
 def few_trees() -> Iterator[None]:
-    """Boosted baselines of five trees: how strong they are is tested where they live."""
+    """Boosted baselines of five trees and few bins: how strong they are is tested where they live."""
     with pytest.MonkeyPatch.context() as patch:
         classifier, regressor = "HistGradientBoostingClassifier", "HistGradientBoostingRegressor"
         for room, name in ((pair_baselines, classifier), (neuron_baselines, classifier), (neuron_baselines, regressor)):
             made = getattr(room, name)
-            patch.setattr(room, name, lambda made=made, **settings: made(**{**settings, "max_iter": 5}))
+            patch.setattr(room, name, lambda made=made, **settings: made(**{**settings, "max_iter": 5, "max_bins": 16}))
         yield
 
 

@@ -44,6 +44,12 @@ def exposed(tmp_path_factory) -> Path:
         return graphtwin.run(SMALL, source=str(toml), out=base / "out")
 
 
+@pytest.fixture(scope="module")
+def page(exposed) -> str:
+    """The page of the run."""
+    return write_run(exposed).read_text(encoding="utf-8")
+
+
 def test_the_headline_is_within_exposure_and_all_pairs_stand_beside(exposed):
     metrics = pd.read_parquet(exposed / "metrics.parquet")
     auc = metrics.query("task == 'connectivity' and split == 'axon' and metric == 'auc'").set_index(["subset", "model"])
@@ -69,23 +75,21 @@ def test_synapses_without_exposure_and_axons_that_were_not_measured_are_counted(
     assert unknown > 0
 
 
-def test_like_to_like_is_within_exposure(exposed):
+def test_like_to_like_is_within_exposure(exposed, page):
     slopes = pd.read_parquet(exposed / "conditional_like_to_like.parquet")
     assert (slopes["within"] == "contact area").all()
     table = pd.read_parquet(exposed / "tables" / "exposure.parquet")
     assert slopes["n_pairs"].max() <= len(table)
     (said,) = [row["sentence"] for row in json.loads((exposed / "verdicts.json").read_text()) if row["task"] == "like_to_like"]
     assert said.startswith("like-to-like within exposure (contact area): ")
-    page = write_run(exposed).read_text(encoding="utf-8")
     assert "The cells are those that it could have reached (contact area above 0)" in page
     assert "signal correlation" in wiring_figures.draw_conditional(RunFolder.open(exposed)).svg.lower()
 
 
-def test_the_ceiling_is_a_table_a_verdict_and_on_the_page(exposed):
+def test_the_ceiling_is_a_table_a_verdict_and_on_the_page(exposed, page):
     table = pd.read_parquet(exposed / "ceiling.parquet").set_index(["model", "metric"])
     assert table.loc[("wiring of sister", "auc"), "estimate"] > 0.85
     assert table.loc[("wiring of sister", "auc"), "share"] == 1
-    page = write_run(exposed).read_text(encoding="utf-8")
     assert "Ceiling: from exposure alone to the wiring of sister" in page
     assert "Axons held out, within exposure" in page
     assert "at exposure 0" in page
