@@ -78,18 +78,21 @@ def coarse_ridge() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def few_gratings() -> Iterator[None]:
-    """Gratings of one frequency where none is asked for, and short clips of discs: what they tell of units is tested where they live."""
+def few_stimuli() -> Iterator[None]:
+    """Gratings of one frequency, little noise and short clips of discs where none is asked for: what they tell is tested where they live."""
     from graphtwin.insilico import GratingConfig
+    from graphtwin.insilico.measurements.noise_maps import NoiseConfig
     from graphtwin.twin.agreement import derived
 
+    fewer = {(GratingConfig, "cycles_per_degree"): (0.045,), (GratingConfig, "cycles_per_second"): (2.0,), (NoiseConfig, "patterns"): 1200}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(derived, "DISCS_S", 12.0)
-        patch.setattr(GratingConfig.model_fields["cycles_per_degree"], "default", (0.045,))
-        patch.setattr(GratingConfig.model_fields["cycles_per_second"], "default", (2.0,))
-        GratingConfig.model_rebuild(force=True)
+        for (config, name), default in fewer.items():
+            patch.setattr(config.model_fields[name], "default", default)
+            config.model_rebuild(force=True)
         yield
-    GratingConfig.model_rebuild(force=True)
+    for config, _ in fewer:
+        config.model_rebuild(force=True)
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:

@@ -16,7 +16,7 @@ from graphtwin.twin.runs import load_twin, train_twin
 from graphtwin.twin.runs.answering import warn_of_ridges
 from tests.pipeline.test_twin import CORE, FAST, command, settings, write
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_gratings")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_stimuli")]
 
 
 @pytest.fixture(scope="module")

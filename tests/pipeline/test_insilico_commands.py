@@ -18,7 +18,7 @@ from graphtwin.twin.runs import load_twin, next_stimuli, train_twin, train_twins
 from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
 from tests.pipeline.test_twin import command as any_command
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_gratings")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_stimuli")]
 KEYS = ["session", "scan_idx", "unit_id", "animal"]
 
 
