@@ -154,6 +154,23 @@ def test_a_state_that_explodes_names_the_neuron_and_the_edge_and_stops():
         activity(network, np.ones((2, 500, 1)), [0])
 
 
+def test_a_state_that_a_gap_junction_drives_beyond_the_bound_names_the_junction():
+    """n2 excites itself without end; n0 reaches n1 by a chemical edge, n2 by a gap junction."""
+    network = CircuitNetwork(circuit(3, [(0, 1, 1), (2, 2, 9)], [(1, 2, 3)]), MotorConfig(bound=100), 0.02, UNITS)
+    with torch.no_grad():
+        network.gap_gain += 1
+        network.start[2], network.start[1], network.start[0] = 99, 99, 1
+    stimulus = np.zeros((1, 5, 1))
+    with pytest.raises(FloatingPointError, match=r"of 'n2' passed 100 .* most comes from 'n2', by an edge of weight"):
+        activity(network, stimulus, [0])
+    with torch.no_grad():
+        network.start[2], network.start[1] = -99, 99
+        network.bias[2] = -500
+    words = r"of 'n2' passed 100 at step 2 .*: most comes from 'n1', through a gap junction of conductance 2.72 \(count 3\)"
+    with pytest.raises(FloatingPointError, match=words):
+        activity(network, stimulus, [0])
+
+
 def held_bytes() -> int:
     """Bytes of all tensors that are alive."""
     gc.collect()

@@ -288,23 +288,30 @@ class CircuitNetwork(torch.nn.Module):
                 f"{more}, or expect a longer time constant (tau_s)."
             )
 
+    def _arriving(self, neuron: int, state: np.ndarray, sent: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """What flows into a neuron along each chemical edge and through each gap junction, and what each is, in words."""
+        circuit, conductance = self.circuit, self.conductances().detach().numpy()
+        edges = np.flatnonzero(circuit.post == neuron)
+        gaps = np.flatnonzero((circuit.gap_a == neuron) | (circuit.gap_b == neuron))
+        other = np.where(circuit.gap_a == neuron, circuit.gap_b, circuit.gap_a)[gaps]
+        drive = np.r_[weights[edges] * sent[circuit.pre[edges]], conductance[gaps] * (state[other] - state[neuron])]
+        named = [f"{circuit.names[circuit.pre[e]]!r}, by an edge of weight {weights[e]:.3g} (count {circuit.count[e]:g})" for e in edges]
+        through = "{!r}, through a gap junction of conductance {:.3g} (count {:g})"
+        named += [through.format(circuit.names[o], conductance[g], circuit.gap_count[g]) for o, g in zip(other, gaps, strict=True)]
+        return drive, named
+
     def _told(self, error: Exploded, by_target: torch.Tensor) -> str:
-        """Words on a state that left its bound: where, when, and the edge that drives it most."""
+        """Words on a state that left its bound: where, when, and the edge or gap junction that drives it most."""
         neuron = int(self.wiring.order[error.place])
         before = torch.from_numpy(error.before[:, error.column])[torch.from_numpy(self.wiring.place)]
         weights = torch.empty_like(by_target.detach())
         weights[torch.from_numpy(self.wiring.edge_in)] = by_target.detach()
         sent = before if self.rule.is_rate else _response(self.config.response, before - self._thresholds().detach())
-        arriving = np.flatnonzero(self.circuit.post == neuron)
-        words = "no chemical edge reaches it"
-        if len(arriving):
-            drive = (weights[arriving] * sent[self.circuit.pre[arriving]]).numpy()
+        words = "nothing reaches it but its own input"
+        drive, named = self._arriving(neuron, before.numpy(), sent.numpy(), weights.numpy())
+        if len(drive):
             strongest = int(np.argmax(np.abs(drive)))
-            edge = int(arriving[strongest])
-            words = (
-                f"most comes from {self.circuit.names[self.circuit.pre[edge]]!r}, by an edge of weight {float(weights[edge]):.3g} "
-                f"(count {self.circuit.count[edge]:g}), {drive[strongest]:.3g} of {drive.sum():.3g} that arrive"
-            )
+            words = f"most comes from {named[strongest]}, {drive[strongest]:.3g} of {drive.sum():.3g} that arrive"
         step, seconds = error.step // self.config.substeps + 1, (error.step + 1) * self.dt_s / self.config.substeps
         return (
             f"The state of {self.circuit.names[neuron]!r} passed {self.rule.bound:.3g} at step {step} of the window ({seconds:.3g} s): "
