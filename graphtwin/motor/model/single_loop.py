@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit
 
 from graphtwin.motor.model.elements import FREE, add_gaps, add_slope, first_outside, respond, respond_all, return_gaps, slope
-from graphtwin.motor.model.rows import sum_inputs
+from graphtwin.motor.model.rows import return_errors, sum_inputs
+
+HELD = 16  # steps whose errors wait until the gradients of edges are added up, so that these are read and written once in so many
+back_16 = return_errors(HELD)
 
 
 @no_type_check
@@ -38,13 +41,11 @@ def forward_single(
         else:
             respond_all(kind, now, threshold, shifted, told)
         for i in range(n):
-            inflow[i] += sum_inputs(pre, weight, sent, begin[i], begin[i + 1])
-        if is_rate:
-            inflows[step % len(inflows), :, 0] = inflow
-            for i in range(n):
-                inflow[i] = respond(kind, inflow[i])
-        for i in range(n):
-            after[i] = x[i] + alpha[i] * (inflow[i] - x[i])
+            value = inflow[i] + sum_inputs(pre, weight, sent, begin[i], begin[i + 1])
+            if is_rate:
+                inflows[step % len(inflows), i, 0] = value
+                value = respond(kind, value)
+            after[i] = x[i] + alpha[i] * (value - x[i])
         left = first_outside(then, bound)
         if left >= 0:
             return step, left
@@ -66,6 +67,8 @@ def backward_single(
     told = np.empty_like(column)
     returned = np.empty_like(column)
     pushed, sent, back = column[:, 0], told[:, 0], returned[:, 0]
+    held_errors, held_sent, spare = np.zeros((n, HELD), alpha.dtype), np.zeros((n, HELD), alpha.dtype), np.empty((n, HELD), alpha.dtype)
+    waiting = 0
     for step in range(len(states) - 2, -1, -1):
         x, after, error = states[step, :, 0], states[step + 1, :, 0], d_start[:, 0]
         if (step + 1) % substeps == 0:
@@ -86,13 +89,14 @@ def backward_single(
         for at in range(len(stimulated)):
             d_drive[step // substeps, at, 0] += pushed[stimulated[at]]
         for i in range(n):
-            total = alpha.dtype.type(0)
-            own = sent[i]
-            for edge in range(begin[i], begin[i + 1]):
-                there = pushed[np.uint32(post[edge])]
-                total += weight[edge] * there
-                d_weight[edge] += own * there
-            back[i] = total
+            back[i] = sum_inputs(post, weight, pushed, begin[i], begin[i + 1])
+            held_errors[i, waiting], held_sent[i, waiting] = pushed[i], sent[i]
+        waiting += 1
+        if waiting == HELD or step == 0:
+            for i in range(n):
+                back_16(post, weight, held_errors, held_sent, d_weight, spare, begin[i], begin[i + 1], i, 0)
+            held_errors[:] = 0
+            waiting = 0
         if not is_rate:
             add_slope(kind, states[step], threshold, shifted, returned, d_threshold)
         for i in range(n):
