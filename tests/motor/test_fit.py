@@ -108,9 +108,9 @@ def _swapped(pre: np.ndarray, post: np.ndarray, rng: np.random.Generator) -> np.
     return post
 
 
-def test_a_fit_that_was_stopped_ends_in_the_numbers_of_one_that_was_not(planted, seen, tmp_path):
-    few = seen.chosen(range(6))
-    whole = fit_circuit(planted.circuit, few, config(4))
+def test_a_fit_in_windows_that_was_stopped_ends_in_the_numbers_of_one_that_was_not(planted, seen, tmp_path):
+    few, asked = seen.chosen(range(6)), config(4, descent="windows")
+    whole = fit_circuit(planted.circuit, few, asked)
 
     class Stopped(Exception):
         pass
@@ -126,8 +126,8 @@ def test_a_fit_that_was_stopped_ends_in_the_numbers_of_one_that_was_not(planted,
         save = training._save
         patch.setattr(training, "_save", stop)
         with pytest.raises(Stopped):
-            fit_circuit(planted.circuit, few, config(4), checkpoints=tmp_path)
-    resumed = fit_circuit(planted.circuit, few, config(4), checkpoints=tmp_path)
+            fit_circuit(planted.circuit, few, asked, checkpoints=tmp_path)
+    resumed = fit_circuit(planted.circuit, few, asked, checkpoints=tmp_path)
     for name, value in whole.networks[0].state_dict().items():
         assert torch.equal(value, resumed.networks[0].state_dict()[name]), name
     assert whole.histories == resumed.histories

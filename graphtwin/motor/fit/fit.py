@@ -14,6 +14,7 @@ from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.fit.fitted import FittedCircuit
 from graphtwin.motor.fit.objective import Objective
+from graphtwin.motor.fit.whole import fit_whole
 from graphtwin.motor.model import CircuitNetwork, Dynamics, MotorConfig, Scales
 from graphtwin.shapes import Int
 from graphtwin.training import fit
@@ -129,6 +130,8 @@ def _fit_one(
 ) -> tuple[dict[str, float], ...]:
     """One fit, drawn to its own draw of the prior; returns the losses of its epochs."""
     assert isinstance(network, torch.nn.Module)  # no protocol can say so
+    if config.descent == "whole":
+        return fit_whole(network, objective, training, held_out, config, anchors, seed, name, checkpoint, progress)
     count = objective.count(training)
 
     def prior() -> torch.Tensor:

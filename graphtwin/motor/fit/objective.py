@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,22 +17,58 @@ FLOOR = 1e-6  # variance of a neuron that counts as none, in that of a typical o
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was recorded, in SDs.
+
+    Attributes:
+        values: Steps x rows x columns; 0 where nothing was recorded.
+        there: 1 where something was, else 0.
+        count: Number of values.
+    """
+
+    values: torch.Tensor
+    there: torch.Tensor
+    count: int
+
+    @classmethod
+    def of(cls, values: torch.Tensor) -> Seen:
+        """From values that are NaN where nothing was recorded."""
+        there = torch.isfinite(values)
+        return cls(torch.nan_to_num(values), there.to(values), int(there.sum()))
+
+    def cut(self, begin: int, end: int) -> Seen:
+        """Some of the steps."""
+        there = self.there[begin:end]
+        return Seen(self.values[begin:end], there, int(there.sum()))
+
+    def squared(self, predicted: torch.Tensor) -> torch.Tensor:
+        """Sum of squared errors."""
+        return ((predicted - self.values) * self.there).square().sum()
+
+
+@dataclass(frozen=True)
 class Target:
     """Trials as columns of a batch.
 
     Attributes:
+        trials: Number of trials; further columns are empty.
         drive: Stimulus, steps x stimulated x columns.
-        activity: What was recorded, over each neuron's SD, steps x recorded x columns; NaN where nothing was.
+        activity: What was recorded, over each neuron's SD, steps x recorded x columns.
         output: Motor output over its SD, steps x outputs x columns.
     """
 
+    trials: int
     drive: torch.Tensor
-    activity: torch.Tensor
-    output: torch.Tensor
+    activity: Seen
+    output: Seen
 
     def cut(self, begin: int, end: int) -> Target:
         """Some of the steps."""
-        return Target(self.drive[begin:end], self.activity[begin:end], self.output[begin:end])
+        return Target(self.trials, self.drive[begin:end], self.activity.cut(begin, end), self.output.cut(begin, end))
+
+    def windows(self, length: int) -> list[Target]:
+        """All steps, a window at a time."""
+        return [self.cut(begin, begin + length) for begin in range(0, len(self.drive), length)]
 
 
 @dataclass(frozen=True)
@@ -64,9 +100,10 @@ class Objective:
         part = self.trials.chosen(chosen)
         drive = columns_of(part.stimulus)
         return Target(
+            len(chosen),
             drive,
-            _filled(part.activity / self.deviation, drive.shape[2]),
-            _filled(part.output / np.array(self.scales.output), drive.shape[2]),
+            Seen.of(_filled(part.activity / self.deviation, drive.shape[2])),
+            Seen.of(_filled(part.output / np.array(self.scales.output), drive.shape[2])),
         )
 
     def count(self, chosen: np.ndarray) -> int:
@@ -86,9 +123,11 @@ class Objective:
             target: What was recorded then.
         """
         n = len(self.trials.recorded)
-        found = [_squared(states[:, :n] / torch.from_numpy(self.deviation).to(states)[:, None], target.activity)]
+        activity = states[:, :n] / torch.from_numpy(self.deviation).to(states)[:, None]
+        found = [(target.activity.squared(activity), target.activity.count)]
         if self.scales.output:
-            found.append(_squared(network.output(states[:, n:]) / torch.tensor(self.scales.output).to(states)[:, None], target.output))
+            output = network.output(states[:, n:]) / torch.tensor(self.scales.output).to(states)[:, None]
+            found.append((target.output.squared(output), target.output.count))
         return found
 
     def steps(
@@ -120,6 +159,41 @@ class Objective:
         found = self.errors(network, states, part)
         total = torch.stack([_normal(error, count, noise) for (error, count), noise in zip(found, network.noises(), strict=True)]).sum()
         return total / max(sum(count for _, count in found), 1) + prior()
+
+    def descend(self, network: Dynamics, batches: Sequence[Sequence[Target]], prior: Callable[[], torch.Tensor]) -> float:
+        """The loss of whole trials, prior and all; its exact gradient is added to that of the network's parameters.
+
+        Trials run through once, and states between windows are kept; then windows run again from the last to the first, and each hands its
+        error on to the one before: memory holds the states of one window.
+
+        Args:
+            network: The network.
+            batches: The windows of each batch of trials.
+            prior: Minus the log prior, over the number of values.
+        """
+        noises = network.noises()
+        variances = [torch.exp(2 * noise.detach()) + LEAST_NOISE for noise in noises]
+        numbers, parts_of_all = network.numbers(), [part for parts in batches for part in parts]
+        counts = [sum(part.activity.count for part in parts_of_all), sum(part.output.count for part in parts_of_all)][: len(noises)]
+        squared, total = [0.0] * len(noises), max(sum(counts), 1)
+        for parts in batches:
+            starts = [network.initial(parts[0].trials)]
+            with torch.no_grad():
+                for part in parts[:-1]:
+                    starts.append(network.window(starts[-1], part.drive, self.trials.stimulated, network.motor[:0], numbers)[1])
+            onward: torch.Tensor | None = None
+            for at in reversed(range(len(parts))):
+                start = starts[at].requires_grad_() if at else starts[at]
+                states, last = network.window(start, parts[at].drive, self.trials.stimulated, self.rows(network), numbers)
+                errors = self.errors(network, states, parts[at])
+                loss = torch.stack([error / (2 * total * by) for (error, _), by in zip(errors, variances, strict=True)]).sum()
+                (loss if onward is None else loss + (last * onward).sum()).backward(retain_graph=True)  # type: ignore[no-untyped-call]
+                onward = start.grad if at else None
+                squared = [sum_ + float(error.detach()) for sum_, (error, _) in zip(squared, errors, strict=True)]
+        of_noise = [_normal(torch.tensor(error), count, noise) for error, count, noise in zip(squared, counts, noises, strict=True)]
+        loss = torch.stack(of_noise).sum() / total + prior()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
 
     def mean_loss(self, network: Dynamics, chosen: np.ndarray, length: int, batch: int) -> float:
         """Minus the mean log likelihood of a value of some trials, but for a constant, without gradients.
@@ -156,12 +230,6 @@ def _filled(values: np.ndarray, columns: int) -> torch.Tensor:
     filled = np.full((steps, width, columns), np.nan, dtype=np.float32)
     filled[:, :, :trials] = np.moveaxis(values, 0, 2)
     return torch.from_numpy(filled)
-
-
-def _squared(predicted: torch.Tensor, seen: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Sum of squared errors of what was recorded, and how many values that are."""
-    there = torch.isfinite(seen)
-    return torch.where(there, predicted - torch.nan_to_num(seen), torch.zeros_like(predicted)).square().sum(), int(there.sum())
 
 
 def _normal(squared: torch.Tensor, count: int, log_noise: torch.Tensor) -> torch.Tensor:

@@ -48,9 +48,16 @@ class MotorConfig(BaseModel):
     bound: float = Field(1e4, gt=0, description="Largest state, in units of the activity; one beyond it stops the run.")
     window: int = Field(50, ge=1, description="Steps of a window: gradients go back through one, and memory holds one.")
     batch: int = Field(12, ge=1, description="Trials that are run together.")
+    descent: Literal["whole", "windows"] = Field(
+        "whole",
+        description="What a step of the fit sees. whole: trials from begin to end, first of one batch, then all, by a quasi-Newton method, "
+        "an epoch a step; windows: one window of a batch, by AdamW, for circuits of which all trials take too long.",
+    )
+    memory: int = Field(150, ge=1, description="Steps of the quasi-Newton method that it learns the curvature from.")
     held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
     fits: int = Field(4, ge=1, description="Fits; the first is at the prior's mean, others at draws, and their spread says what data tell.")
     priors: PriorConfig = Field(PriorConfig(), description="Priors of strengths, time constants, constant inputs and readouts.")
     fit: FitConfig = Field(
-        FitConfig(epochs=200, patience=40, learning_rate=0.05, weight_decay=0.0), description="How long and how fast is fitted."
+        FitConfig(epochs=400, patience=100, learning_rate=0.05, weight_decay=0.0),
+        description="How long and how fast is fitted; learning rate and weight decay are of AdamW.",
     )

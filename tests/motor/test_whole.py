@@ -1,0 +1,128 @@
+"""Fits that see whole trials: exact gradients in windows, descents that end in the minimum, and fits that go on where they were stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphtwin.motor.circuit import Trials
+from graphtwin.motor.fit import fit_circuit, whole
+from graphtwin.motor.fit.objective import Objective
+from graphtwin.motor.fit.quasi_newton import Descent
+from graphtwin.motor.model import CircuitNetwork, MotorConfig
+from graphtwin.training import FitConfig
+from tests.motor.planted_circuit import Planted, planted_circuit
+
+RECORDED = np.arange(0, 24, 2)
+
+
+@pytest.fixture(scope="module")
+def planted() -> Planted:
+    return planted_circuit(24)
+
+
+@pytest.fixture(scope="module")
+def seen(planted: Planted) -> Trials:
+    return planted.trials(8, 60, 100, RECORDED)
+
+
+def config(epochs: int, **changed: object) -> MotorConfig:
+    fit = FitConfig(epochs=epochs, patience=epochs, learning_rate=0.1, weight_decay=0.0)
+    return MotorConfig(**({"fits": 1, "fit": fit} | changed))
+
+
+def test_a_descent_ends_in_the_minimum_of_a_curved_and_narrow_valley():
+    """Rosenbrock's function, whose minimum is 0 at (1, 1), and a bowl 10,000 times as steep one way as another."""
+
+    def valley(x: np.ndarray) -> tuple[float, np.ndarray]:
+        off = x[1] - x[0] ** 2
+        return (1 - x[0]) ** 2 + 100 * off**2, np.array([-2 * (1 - x[0]) - 400 * x[0] * off, 200 * off])
+
+    def bowl(x: np.ndarray) -> tuple[float, np.ndarray]:
+        steep = np.logspace(0, 4, len(x))
+        return float(steep @ x**2) / 2, steep * x
+
+    for function, begin, end in ((valley, np.array([-1.2, 1.0]), np.ones(2)), (bowl, np.ones(20), np.zeros(20))):
+        descent = Descent.at(function, begin, memory=30)
+        values = [descent.value]
+        for _ in range(400):
+            if not descent.step(function):
+                break
+            values.append(descent.value)
+        np.testing.assert_allclose(descent.place, end, atol=1e-5)
+        assert (np.diff(values) < 0).all()
+
+
+def test_a_descent_turns_back_from_where_nothing_is():
+    """Minus the logarithm, less a slope: infinite from 0 on, lowest at -1."""
+
+    def walled(x: np.ndarray) -> tuple[float, np.ndarray]:
+        if x[0] >= 0:
+            return np.inf, np.zeros(1)
+        return float(-np.log(-x[0]) - x[0]), -1 / x - 1
+
+    descent = Descent.at(walled, np.array([-5.0]), memory=5)
+    while descent.step(walled):
+        pass
+    assert descent.place[0] == pytest.approx(-1, abs=1e-6)
+
+
+def test_the_gradient_of_whole_trials_is_the_same_in_windows(planted, seen):
+    objective = Objective.of(seen)
+    network = CircuitNetwork(planted.circuit, config(1, batch=5), seen.dt_s, objective.scales, torch.float32)
+    anchors = network.anchors(0, 1)
+    with torch.no_grad():
+        for name, anchor in anchors.items():
+            network.get_parameter(name).copy_(0.3 * anchor)
+    function = whole.Whole(network, objective, np.arange(8), network.config, anchors)
+    place = function.place()
+    loss, slope = function(place)
+    function.batches = [target.windows(7) for (target,) in function.batches]
+    in_windows, their_slope = function(place)
+    assert in_windows == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(their_slope, slope, rtol=1e-3, atol=1e-5 * np.abs(slope).max())
+    away = np.random.default_rng(0).standard_normal(len(place))
+    rise = (function(place + 1e-2 * away)[0] - function(place - 1e-2 * away)[0]) / 2e-2
+    assert rise == pytest.approx(slope @ away, rel=0.02)
+
+
+def test_units_of_a_fit_are_the_widths_of_its_priors(planted, seen):
+    network = CircuitNetwork(planted.circuit, config(1), seen.dt_s, Objective.of(seen).scales)
+    function = whole.Whole(network, Objective.of(seen), np.arange(8), network.config, network.anchors(0, 0))
+    widths = network.widths()
+    known = [
+        widths.get(name, torch.full_like(value, whole.OF_NOISE)).detach().numpy().ravel() for name, value in network.named_parameters()
+    ]
+    np.testing.assert_allclose(function.unit, np.concatenate(known), rtol=1e-4)
+
+
+@pytest.mark.parametrize("saves", [1, 3])
+def test_a_fit_that_was_stopped_in_either_stage_ends_in_the_numbers_of_one_that_was_not(planted, seen, tmp_path, monkeypatch, saves):
+    asked = config(8, batch=3)
+    unstopped = fit_circuit(planted.circuit, seen, asked)
+
+    class Stopped(Exception):
+        pass
+
+    save, done = whole._save, []
+    monkeypatch.setattr(whole, "SAVED_EVERY", 5)
+
+    def stop(path: Path, *rest: object) -> None:
+        save(path, *rest)  # type: ignore[arg-type]
+        done.append(path)
+        if len(done) == saves:
+            raise Stopped
+
+    monkeypatch.setattr(whole, "_save", stop)
+    with pytest.raises(Stopped):
+        fit_circuit(planted.circuit, seen, asked, checkpoints=tmp_path)
+    monkeypatch.setattr(whole, "_save", save)
+    resumed = fit_circuit(planted.circuit, seen, asked, checkpoints=tmp_path)
+    for name, value in unstopped.networks[0].state_dict().items():
+        assert torch.equal(value, resumed.networks[0].state_dict()[name]), name
+    assert unstopped.histories == resumed.histories
+    with pytest.raises(ValueError, match=r"the checkpoint of 'circuit .*seed 0.*', not of 'circuit .*seed 1"):
+        fit_circuit(planted.circuit, seen, asked, seed=1, checkpoints=tmp_path)
