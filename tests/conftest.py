@@ -18,22 +18,22 @@ from graphtwin.cortex import cortex as cortex_room
 
 # Files that take longest, so that no process is left alone with one of them when all others are done.
 LONGEST = (
-    "twin/test_foundation.py",
-    "twin/test_ablations.py",
     "twin/test_functional_twin_study.py",
+    "twin/test_ablations.py",
+    "pipeline/test_like_to_like.py",
     "pipeline/test_agree.py",
     "pipeline/test_twin.py",
-    "pipeline/test_like_to_like.py",
     "pipeline/test_power_command.py",
-    "test_readme.py",
+    "pipeline/test_run.py",
     "test_kinds.py",
     "test_settings.py",
-    "test_cli.py",
-    "pipeline/test_odd_pictures.py",
+    "test_readme.py",
     "pipeline/test_insilico_commands.py",
     "pipeline/test_simulate.py",
-    "pipeline/test_run.py",
+    "pipeline/test_odd_pictures.py",
+    "test_cli.py",
     "twin/test_weights.py",
+    "twin/test_foundation.py",
     "twin/test_readout_prior.py",
     "mixed/test_spatial_fields.py",
 )
@@ -79,7 +79,7 @@ def coarse_ridge() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def few_stimuli() -> Iterator[None]:
-    """Gratings of one frequency, little noise and short clips of discs where none is asked for: what they tell is tested where they live."""
+    """Gratings of one frequency, little noise and short discs where nothing else is asked for: what they tell is tested where they live."""
     from graphtwin.insilico import GratingConfig
     from graphtwin.insilico.measurements.noise_maps import NoiseConfig
     from graphtwin.twin.agreement import derived
