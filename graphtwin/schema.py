@@ -48,7 +48,7 @@ _ORIENTATION = {**dict.fromkeys(ORIENTATION_KEY, _ID), "rate": _RATE, "rate_erro
 
 def _optional(column: pa.Column) -> pa.Column:
     """A column like this one that may be absent."""
-    return pa.Column(column.dtype, column.checks, nullable=column.nullable, required=False)
+    return pa.Column(column.dtype, column.checks, nullable=column.nullable, coerce=column.coerce, required=False)
 
 
 # Tables that a source hands over, by role. Positions are in the pia frame; a position column may be absent where the role allows it.

@@ -89,6 +89,11 @@ def test_a_transmitter_whose_sign_is_not_stated_has_none(tmp_path):
     assert not circuit_of(folder(tmp_path, stated="")).sign.any()
 
 
+def test_signs_may_be_whole_numbers_where_every_neuron_has_one(tmp_path):
+    stated = CELLS.drop(columns="transmitter").assign(sign=[1, -1, 0, 1])
+    assert sorted(circuit_of(folder(tmp_path, stated, stated="")).sign.tolist()) == [-1, 0, 1, 1]
+
+
 def test_a_sign_in_the_file_goes_before_the_transmitter_and_may_not_contradict_it(tmp_path):
     stated = CELLS.assign(sign=[None, None, -1, 1])
     assert sorted(circuit_of(folder(tmp_path, stated)).sign.tolist()) == [-1, -1, 1, 1]
