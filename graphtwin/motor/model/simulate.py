@@ -44,13 +44,14 @@ def stream(
     asked = np.r_[rows, network.motor] if network.scales.output else np.asarray(rows)
     with torch.no_grad():
         numbers = network.numbers()
-        for window in stimuli:
-            trials = len(window)
+    for window in stimuli:
+        trials = len(window)
+        with torch.no_grad():  # and not over a yield: it would hold for whoever waits for the next window too
             state = network.initial(trials) if state is None else state
             seen, state = network.window(state, columns_of(window, state.dtype), stimulated, asked, numbers)
             seen = seen[..., :trials]
             output = network.output(seen[:, len(rows) :]) if network.scales.output else seen[:, :0]
-            yield seen[:, : len(rows)].permute(2, 0, 1).numpy(), output.permute(2, 0, 1).numpy()
+        yield seen[:, : len(rows)].permute(2, 0, 1).numpy(), output.permute(2, 0, 1).numpy()
 
 
 def answer(
