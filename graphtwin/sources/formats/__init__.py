@@ -20,6 +20,7 @@ from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
 from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_elsewhere
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
+from graphtwin.sources.formats.lesion_files import LesionArrays, read_lesions
 from graphtwin.sources.formats.matlab_files import only_variable, read_mat
 from graphtwin.sources.formats.measures import metres_a_second
 from graphtwin.sources.formats.nwb_file import (
@@ -53,7 +54,7 @@ from graphtwin.sources.formats.skeleton_files import read_npz
 from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Offers, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
-from graphtwin.sources.formats.trial_files import TrialArrays, read_trials, write_trials
+from graphtwin.sources.formats.trial_files import StimulusFile, TrialArrays, open_stimulus, read_trials, write_trials
 from graphtwin.sources.formats.worm_responses import RAW, raw_responses
 
 __all__ = [
@@ -77,7 +78,9 @@ __all__ = [
     "Offers",
     "RAW",
     "RawSkeleton",
+    "LesionArrays",
     "Recording",
+    "StimulusFile",
     "ReleaseLayout",
     "SERIES",
     "SYMBOLS_NM",
@@ -136,6 +139,8 @@ __all__ = [
     "read_precomputed",
     "read_records",
     "read_swc",
+    "open_stimulus",
+    "read_lesions",
     "read_trials",
     "write_trials",
     "require_l_d_um",

@@ -20,7 +20,7 @@ from graphtwin.synthetic.loop.stimuli import stimuli
 from graphtwin.synthetic.loop.wiring import MOTOR, OUTSIDE, STATED, STRETCH, TrueCircuit, grow_circuit
 
 SOURCE = "loop.toml"  # name of the file that names the tables
-TRUTH = "truth"  # folder of what was planted, which no command reads
+TRUTH = "truth"  # folder of what was planted, which no command reads of itself
 README = """# A simulated sensorimotor loop
 
 `loop.toml` names the tables, as `--source` reads them: `cells.csv`, `synapses.csv` and `trials.h5`. Of {neurons} neurons {recorded} are
@@ -142,6 +142,8 @@ def _write_truth(circuit: TrueCircuit, body: Body, motion: Motion, lesions: Lesi
         "motion": {"activity": motion.activity, "tension": motion.tension, "bend": motion.bend},
         "lesions": {
             "names": np.array(lesions.names),
+            "neurons": np.array(circuit.neurons["name"], dtype=str),
+            "outputs": np.array(body.muscles),
             "removed": lesions.removed,
             "trials": np.array(lesions.trials),
             "stimulus": lesions.stimulus,

@@ -1,0 +1,91 @@
+"""Motor output that was measured after lesions, in .npz: what was removed, what went in, what came out with and without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graphtwin.shapes import Bool, Float
+
+ARRAYS = ("names", "neurons", "removed", "stimulus", "outputs", "intact", "open_loop")
+
+
+@dataclass(frozen=True)
+class LesionArrays:
+    """The content of a file of lesions, under the names of neurons.
+
+    Attributes:
+        origin: Path of the file.
+        names: Name of each lesion.
+        neurons: Names of the neurons that columns are of.
+        removed: Which neurons each lesion removed.
+        stimulus: Input of the neurons, the same with and without.
+        outputs: Names of the outputs.
+        intact: Motor output of the whole animal.
+        lesioned: Motor output after each lesion.
+    """
+
+    origin: str
+    names: tuple[str, ...]
+    neurons: tuple[str, ...]
+    removed: Bool[np.ndarray, "lesions neurons"]
+    stimulus: Float[np.ndarray, "trials steps neurons"]
+    outputs: tuple[str, ...]
+    intact: Float[np.ndarray, "trials steps outputs"]
+    lesioned: Float[np.ndarray, "lesions trials steps outputs"]
+
+
+def read_lesions(path: str | Path) -> LesionArrays:
+    """The lesions of a file; nothing in it is run.
+
+    Args:
+        path: `.npz` with `names` of lesions, `neurons` (names), `removed` (lesions x neurons), `stimulus` (trials x steps x neurons),
+            `outputs` (names), `intact` (trials x steps x outputs) and `open_loop` (lesions x trials x steps x outputs): output under the
+            input of the whole animal.
+
+    Raises:
+        ValueError: It is no such file, lacks an array, or arrays and names are of different lengths.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Give the .npz of lesions.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [name for name in ARRAYS if name not in file.files]
+            found = {name: file[name] for name in ARRAYS if name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: no .npz of arrays, or one that was cut short ({error}). Export the lesions again.") from error
+    if missing:
+        raise ValueError(f"{path}: {len(missing)} of {len(ARRAYS)} arrays are missing: {missing}. The file has {sorted(found)}.")
+    _require_shapes(found, str(path))
+    named = {name: tuple(map(str, found[name])) for name in ("names", "neurons", "outputs")}
+    return LesionArrays(
+        str(path),
+        named["names"],
+        named["neurons"],
+        found["removed"].astype(bool),
+        found["stimulus"].astype(np.float32),
+        named["outputs"],
+        found["intact"].astype(np.float32),
+        found["open_loop"].astype(np.float32),
+    )
+
+
+def _require_shapes(found: dict[str, np.ndarray], origin: str) -> None:
+    """Raise where arrays and names do not fit together, or hold no numbers."""
+    trials_steps = found["stimulus"].shape[:2]
+    lesions, neurons, outputs = (len(found[name]) for name in ("names", "neurons", "outputs"))
+    wanted = {
+        "removed": (lesions, neurons),
+        "stimulus": (*trials_steps, neurons),
+        "intact": (*trials_steps, outputs),
+        "open_loop": (lesions, *trials_steps, outputs),
+    }
+    other = [f"{name} is {found[name].shape}, not {shape}" for name, shape in wanted.items() if found[name].shape != shape]
+    if other:
+        raise ValueError(f"{origin}: {'; '.join(other)} (lesions, trials, steps, neurons, outputs). Give all arrays the same axes.")
+    gaps = [name for name in wanted if not np.isfinite(found[name].astype(np.float64)).all()]
+    if gaps:
+        raise ValueError(f"{origin}: {', '.join(gaps)} have values that are missing or infinite. Leave those trials out.")
