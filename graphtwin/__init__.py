@@ -19,6 +19,7 @@ _PUBLIC = {
     "like_to_like": ("graphtwin.report.finished", "like_to_like"),
     "power": ("graphtwin.report.finished", "power"),
     "find_types": ("graphtwin.report.finished", "find_types"),
+    "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),

@@ -62,8 +62,14 @@ LOOP = Kind(
     "sensorimotor loop",
     "a simulated sensorimotor loop",
     "graphtwin motor simulate",
-    "graphtwin.motor, by the loop.toml in it",
+    "`graphtwin motor fit` and graphtwin.motor, by the loop.toml in it",
     resumes=False,
+)
+MOTOR = Kind(
+    "motor circuit",
+    "a fitted circuit of senses and motion",
+    "graphtwin motor fit",
+    "`graphtwin motor score | predict | ablate`, `graphtwin report` and graphtwin.motor",
 )
 LIKE_TO_LIKE = Kind(
     "like-to-like analysis",
@@ -95,7 +101,9 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LOOP, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
+KINDS = {
+    kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LOOP, MOTOR, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)
+}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

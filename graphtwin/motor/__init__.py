@@ -10,9 +10,27 @@ if TYPE_CHECKING:
     from graphtwin.motor.circuit import Circuit, Trials, circuit_of, trials_of
     from graphtwin.motor.fit import FittedCircuit, fit_circuit
     from graphtwin.motor.model import MotorConfig
+    from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate
+    from graphtwin.motor.scores import split_trials
 
-__all__ = ["Circuit", "FittedCircuit", "MotorConfig", "Trials", "circuit_of", "fit_circuit", "trials_of"]
+__all__ = [
+    "Circuit",
+    "FittedCircuit",
+    "MotorConfig",
+    "Trials",
+    "ablate",
+    "circuit_of",
+    "fit_circuit",
+    "lesions_of",
+    "rank_edges",
+    "recruitment",
+    "score_activity",
+    "split_trials",
+    "stimulate",
+    "trials_of",
+]
 
-ROOMS = {"FittedCircuit": "fit", "fit_circuit": "fit", "MotorConfig": "model"}
+ROOMS = {"FittedCircuit": "fit", "fit_circuit": "fit", "MotorConfig": "model", "split_trials": "scores"}
+ROOMS |= dict.fromkeys(("ablate", "lesions_of", "rank_edges", "recruitment", "score_activity", "stimulate"), "questions")
 
 __getattr__ = public_names(__name__, {name: (f"{__name__}.{ROOMS.get(name, 'circuit')}", name) for name in __all__})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.fit import Simulated, fit_networks
@@ -182,6 +184,41 @@ class FittedLowRank:
         for network in others:
             network.neurons.kept_neurons[gone] = 0
         return replace(self, networks=others)
+
+    def save(self, path: Path) -> Path:
+        """Write all fits to one file of tensors, numbers and words, without the circuit: whoever loads them has it."""
+        content = {
+            "rank": self.rank,
+            "config": self.config.model_dump_json(),
+            "dt_s": self.dt_s,
+            "outputs": list(self.outputs),
+            "held_out": list(self.held_out),
+            "histories": [[{sys.intern(name): loss for name, loss in epoch.items()} for epoch in history] for history in self.histories],
+            "scales": asdict(self.networks[0].scales),
+            "networks": [network.state_dict() for network in self.networks],
+        }
+        return write_tensors(content, path)
+
+    @classmethod
+    def load(cls, path: Path, circuit: Circuit) -> FittedLowRank:
+        """What `save` wrote; no code in the file is run.
+
+        Args:
+            path: The file.
+            circuit: The circuit whose neurons these are.
+        """
+        content = read_tensors(path, "Fit the circuit again.")
+        wanted = {"rank", "config", "dt_s", "outputs", "held_out", "histories", "scales", "networks"}
+        if not isinstance(content, dict) or content.keys() != wanted:
+            raise ValueError(f"{path}: are no dynamics without a connectome. Name the file that a fit wrote.")
+        config, dt_s = MotorConfig.model_validate_json(content["config"]), content["dt_s"]
+        networks = []
+        for state in content["networks"]:
+            network = LowRankNetwork(circuit, config, dt_s, Scales(**content["scales"]), content["rank"])
+            network.load_state_dict(state)
+            networks.append(network.eval())
+        names = tuple(content["outputs"]), tuple(content["held_out"])
+        return cls(circuit, config, dt_s, names[0], tuple(networks), names[1], tuple(map(tuple, content["histories"])))
 
 
 def rank_of(circuit: Circuit, config: MotorConfig) -> int:

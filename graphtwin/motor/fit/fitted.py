@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -151,7 +152,7 @@ class FittedCircuit:
             "dt_s": self.dt_s,
             "outputs": list(self.outputs),
             "held_out": list(self.held_out),
-            "histories": [[dict(epoch) for epoch in history] for history in self.histories],
+            "histories": [[{sys.intern(name): loss for name, loss in epoch.items()} for epoch in history] for history in self.histories],
             "scales": asdict(self.networks[0].scales),
             "networks": [network.state_dict() for network in self.networks],
         }

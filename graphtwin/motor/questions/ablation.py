@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from graphtwin.execute import rng_for
 from graphtwin.motor.fit import Fitted, FittedCircuit
@@ -71,7 +72,8 @@ def changes(
         raise ValueError("The circuit was fitted without motor output: none can change. Give trials with outputs, and motor neurons.")
     none = np.zeros(0, dtype=np.int64)
     whole = fitted.simulate(stimulus, stimulated, none).output
-    parts = [fitted.without(one.neurons, one.edges).simulate(stimulus, stimulated, none).output for one in lesions]
+    shown = tqdm(lesions, desc="lesions", unit="lesion", delay=2)
+    parts = [fitted.without(one.neurons, one.edges).simulate(stimulus, stimulated, none).output for one in shown]
     return np.stack(parts) - whole
 
 

@@ -1,0 +1,29 @@
+"""Circuits of senses and motion, from a source to fits, scores, predictions and lesions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphtwin.public import public_names
+
+if TYPE_CHECKING:
+    from graphtwin.pipeline.motor.ablation import ablate_run
+    from graphtwin.pipeline.motor.held_out_scores import score_motor
+    from graphtwin.pipeline.motor.motor_job import fit_motor
+    from graphtwin.pipeline.motor.prediction import write_predicted
+    from graphtwin.pipeline.motor.run_folder import load_fitted
+    from graphtwin.pipeline.motor.settings import MotorRunConfig
+
+__all__ = ["MotorRunConfig", "ablate_run", "fit_motor", "load_fitted", "score_motor", "write_predicted"]
+
+__getattr__ = public_names(
+    __name__,
+    {
+        "MotorRunConfig": ("graphtwin.pipeline.motor.settings", "MotorRunConfig"),
+        "ablate_run": ("graphtwin.pipeline.motor.ablation", "ablate_run"),
+        "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
+        "load_fitted": ("graphtwin.pipeline.motor.run_folder", "load_fitted"),
+        "score_motor": ("graphtwin.pipeline.motor.held_out_scores", "score_motor"),
+        "write_predicted": ("graphtwin.pipeline.motor.prediction", "write_predicted"),
+    },
+)

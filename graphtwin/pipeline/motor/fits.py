@@ -1,0 +1,152 @@
+"""Every fit of a run as a job of one thread: the circuit, rewired and permuted ones, and dynamics without a connectome.
+
+A worker reads the study from the folder of the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graphtwin.artifacts import write_text
+from graphtwin.execute import map_jobs, rng_for, threads
+from graphtwin.folders import WORK
+from graphtwin.motor import Circuit, FittedCircuit, fit_circuit
+from graphtwin.motor.controls import FittedLowRank, Keep, fit_low_rank, permuted, rewired
+from graphtwin.pipeline.motor.run_folder import FITS, MotorStudy, read_study
+from graphtwin.pipeline.motor.settings import MotorRunConfig
+
+CIRCUIT, LOW_RANK, PERMUTED, REWIRED = "circuit", "no connectome", "permuted identities", "rewired"
+Fitted = FittedCircuit | FittedLowRank
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One model to fit.
+
+    Attributes:
+        kind: What it is: the circuit, no connectome, permuted identities, or rewired with what is kept.
+        model: Name of the model in tables: its kind, and its number where there are several of the kind.
+        replicate: Number of the rewiring or permutation.
+        fits: Number of its fits: those with most start first.
+    """
+
+    kind: str
+    model: str
+    replicate: int
+    fits: int
+
+    @property
+    def stem(self) -> str:
+        """Name of its file, without the ending."""
+        return self.model.replace(" ", "_").replace(",", "")
+
+
+def fit_jobs(circuit: Circuit, config: MotorRunConfig) -> list[FitJob]:
+    """The circuit and every control that it allows: types are kept where there are several, distances where places are known.
+
+    Args:
+        circuit: The circuit.
+        config: Settings of the run.
+    """
+    n, kinds = config.control_fits, [f"{REWIRED}, {keep}" for keep in kept_of(circuit)] + [PERMUTED]
+    controls = [
+        FitJob(kind, kind if config.replicates == 1 else f"{kind} {replicate + 1}", replicate, n)
+        for kind in kinds
+        for replicate in range(config.replicates)
+    ]
+    return [FitJob(CIRCUIT, CIRCUIT, 0, config.model.fits), *controls, FitJob(LOW_RANK, LOW_RANK, 0, n)]
+
+
+def kept_of(circuit: Circuit) -> list[Keep]:
+    """What a rewiring of this circuit can keep beside its degrees."""
+    several_types = len(set(circuit.types) - {""}) > 1
+    placed = np.isfinite(circuit.position).all(axis=1).sum() > 2
+    return ["degrees", *(["types"] if several_types else []), *(["distance"] if placed else [])]  # type: ignore[list-item]
+
+
+def run_fits(jobs: list[FitJob], workers: int, run: Path) -> None:
+    """Fit all models that are not in the folder yet.
+
+    Args:
+        jobs: Models to fit.
+        workers: Number of processes.
+        run: Folder of the run, in which its study is.
+    """
+    from tqdm import tqdm
+
+    missing = sorted((job for job in jobs if not _mark(run, job).exists()), key=lambda job: -job.fits)
+    if not missing:
+        return
+    alone = min(workers, len(missing)) == 1
+    done = map_jobs(_do, [(run, alone, job) for job in missing], workers=workers)
+    for _ in tqdm(done, total=len(missing), desc="fits", unit="model"):
+        pass
+
+
+def load_model(run: Path, job: FitJob, circuit: Circuit) -> Fitted | None:
+    """A fitted model; None of a control that could not be fitted.
+
+    Args:
+        run: Folder of the run.
+        job: The model.
+        circuit: The circuit of the run.
+    """
+    path = run / FITS / f"{job.stem}.pt"
+    if path.with_suffix(".txt").exists():
+        return None
+    return FittedLowRank.load(path, circuit) if job.kind == LOW_RANK else FittedCircuit.load(path)
+
+
+def failure_of(run: Path, job: FitJob) -> str | None:
+    """Why a control was not fitted; None where it was."""
+    path = run / FITS / f"{job.stem}.txt"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def _do(run: Path, progress: bool, job: FitJob) -> str:
+    """Fit one model in a process of one thread and keep it; a control that cannot be fitted is told and left out."""
+    import torch  # noqa: F401  # imported so that `threads` bounds it
+
+    study, place = read_study(run), run / FITS / f"{job.stem}.pt"
+    with threads(1):
+        try:
+            _fitted(job, study, run, progress).save(place)
+        except (FloatingPointError, ValueError) as error:  # states that run away, or nothing to exchange here
+            if job.kind == CIRCUIT:
+                raise
+            write_text(f"{error}\n", place.with_suffix(".txt"))
+    write_text("", _mark(run, job))
+    shutil.rmtree(_checkpoints(run, job), ignore_errors=True)
+    return job.stem
+
+
+def _fitted(job: FitJob, study: MotorStudy, run: Path, progress: bool) -> Fitted:
+    """A model, fitted to what fits may see."""
+    circuit, training, seed = study.circuit, study.split.train(study.circuit, study.trials), study.config.seed
+    config, checkpoints = study.config.model.model_copy(update={"fits": job.fits}), _checkpoints(run, job)
+    if job.kind == LOW_RANK:
+        return fit_low_rank(circuit, training, config, seed, checkpoints, progress)
+    return fit_circuit(_wiring_of(job, circuit, seed), training, config, seed, checkpoints, progress)
+
+
+def _wiring_of(job: FitJob, circuit: Circuit, seed: int) -> Circuit:
+    """The circuit of a model: as it is, with its edges exchanged, or with other names."""
+    if job.kind == CIRCUIT:
+        return circuit
+    rng = rng_for(seed, job.kind, job.replicate)
+    if job.kind == PERMUTED:
+        return permuted(circuit, rng)
+    keep: Keep = job.kind.removeprefix(f"{REWIRED}, ")  # type: ignore[assignment]
+    return rewired(circuit, rng, keep)
+
+
+def _mark(run: Path, job: FitJob) -> Path:
+    return run / WORK / f"{job.stem}.done"
+
+
+def _checkpoints(run: Path, job: FitJob) -> Path:
+    return run / WORK / job.stem

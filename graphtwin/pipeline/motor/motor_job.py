@@ -1,0 +1,82 @@
+"""`graphtwin motor fit`: from a source to fits of its circuit and of controls, their scores on what no fit has seen, and verdicts."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from graphtwin import artifacts, sources
+from graphtwin.config import overridden
+from graphtwin.extras import require_packages
+from graphtwin.folders import clear_finished, written
+from graphtwin.kinds import MOTOR, is_finished
+from graphtwin.motor.circuit import circuit_of, exposure_of, trials_of
+from graphtwin.motor.model import CircuitNetwork, Scales
+from graphtwin.motor.scores import split_trials
+from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
+from graphtwin.pipeline.motor.held_out_scores import write_scores
+from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, require_same_inputs, write_study
+from graphtwin.pipeline.motor.settings import MotorRunConfig
+
+log = logging.getLogger("graphtwin")
+
+
+def fit_motor(
+    source: str | Path, out: str | Path, overrides: list[str] | None = None, resume: bool = False, force: bool = False, **asked: Any
+) -> Path:
+    """Fit a circuit and its controls, score all of them, and write the folder.
+
+    Args:
+        source: Name of a source, or path of a TOML that names the tables and the trials of a circuit.
+        out: Folder to write; new or empty, or, to resume, one of the same settings and files.
+        overrides: Settings of `MotorRunConfig` as `key=value`.
+        resume: Go on with the fits that are missing; a finished folder is left as it is.
+        force: Take away a run that is in the folder, once source and settings are known to be good, and begin anew.
+        asked: Settings of `MotorRunConfig` by name: seed, workers.
+
+    Returns:
+        The folder.
+    """
+    require_packages("graphtwin motor fit", "h5py")
+    config, folder = overridden(MotorRunConfig, asked, overrides, "motor"), Path(out)
+    require_run_place(folder, config, resume, force, (source,))
+    study, inputs = study_of(source, config)
+    if is_finished(folder) and resume:
+        require_same_inputs(folder, inputs)
+        clear_finished(folder)
+        log.warning("%s: finished already, with these settings and inputs; nothing was done.", folder)
+        return folder
+    with written(folder, MOTOR, resume, force, inputs=(source,)) as begin:
+        if not force:
+            require_same_inputs(folder, inputs)
+        begin()
+        write_study(study, inputs, folder)
+        study = read_study(folder)  # as workers and a resumed run read it
+        run_fits(fit_jobs(study.circuit, study.config), config.workers, folder)
+        write_scores(folder, study)
+    return folder
+
+
+def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, dict[str, str]]:
+    """The circuit, trials and split of a source, and its files with their hashes.
+
+    Args:
+        source: Name of a source, or path of a TOML.
+        config: Settings.
+
+    Raises:
+        ValueError: The source has no trials, too few, or whatever a circuit or trials refuse.
+    """
+    tables = sources.load(source)
+    circuit = circuit_of(tables, config.dale)
+    trials = trials_of(tables, circuit)
+    if trials is None:
+        raise ValueError(
+            f"source {tables.name!r}: has a circuit of {len(circuit.names)} neurons and no trials, so that nothing can be fitted. Name "
+            'files of trials in its TOML: [[trials]] with file = "trials.h5" (data/README.md).'
+        )
+    CircuitNetwork(circuit, config.model, trials.dt_s, Scales(1.0, (), ()))  # an error before anything is fitted where a step is too long
+    inputs = tables.provenance | {str(path): artifacts.sha256(path) for path in tables.trials}
+    split = split_trials(circuit, trials, config.seed, config.held_out)
+    return MotorStudy(circuit, trials, split, config, exposure_of(tables, circuit)), inputs
