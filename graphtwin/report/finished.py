@@ -9,16 +9,25 @@ from typing import Any
 from graphtwin.clusters import TypesConfig
 from graphtwin.config import overridden
 from graphtwin.folders import amended
-from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, STIMULUS_SET, TYPES, require_kind
+from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, MOTOR, POWER, RUN, STIMULUS_SET, TYPES, require_kind
 from graphtwin.pipeline import PowerConfig, run_types
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like, run_power
-from graphtwin.report.pages import write_campaign, write_like_to_like, write_power, write_run, write_stimulus_set_page, write_types
+from graphtwin.report.pages import (
+    write_campaign,
+    write_like_to_like,
+    write_motor,
+    write_power,
+    write_run,
+    write_stimulus_set_page,
+    write_types,
+)
 
 PAGES = {
     RUN: write_run,
     LIKE_TO_LIKE: write_like_to_like,
     POWER: write_power,
     TYPES: write_types,
+    MOTOR: write_motor,
     CAMPAIGN: write_campaign,
     STIMULUS_SET: write_stimulus_set_page,
 }
@@ -28,7 +37,8 @@ def write_report(folder: str | Path) -> Path:
     """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
 
     Args:
-        folder: Folder that `graphtwin run`, `like-to-like`, `power`, `types`, `insilico campaign`, `optimise` or `control` wrote.
+        folder: Folder that `graphtwin run`, `motor fit`, `like-to-like`, `power`, `types`, `insilico campaign`, `optimise` or `control`
+            wrote.
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)

@@ -4,6 +4,7 @@ from graphtwin.report.pages.campaign_page import write_campaign
 from graphtwin.report.pages.correlated_page import write_correlated
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.report.pages.measured_page import write_measured
+from graphtwin.report.pages.motor_page import write_motor
 from graphtwin.report.pages.power_page import write_power
 from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.pages.stimulus_set_page import write_stimulus_set_page
@@ -14,6 +15,7 @@ __all__ = [
     "write_correlated",
     "write_like_to_like",
     "write_measured",
+    "write_motor",
     "write_power",
     "write_run",
     "write_stimulus_set_page",

@@ -1,0 +1,162 @@
+"""The page of `graphtwin motor fit`: whether the wiring predicts what was held out, scores beside controls, and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from graphtwin.artifacts import write_text
+from graphtwin.report.figures import circuit_figures, motor_figures
+from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.run_page import Section, facts, page
+from graphtwin.report.words import number_text
+
+TEMPLATE = "motor.html.j2"
+QUESTIONS = {
+    "stimulation": "neurons never stimulated",
+    "unrecorded": "neurons never recorded",
+    "activity": "held-out trials",
+    "output": "motor output",
+    "recruitment": "order of recruitment",
+    "lesion": "lesions",
+}
+# How a verdict begins behind the question, the class of its badge, and the badge.
+ANSWERS = (("yes, ", "adds", "wiring predicts"), ("no, ", "harms", "no"), ("not shown: ", "unclear", "not shown"))
+METRICS = {"auc": "AUC", "spearman": "rank correlation", "r": "r"}  # metrics that the table shows; the file has r2 as well
+PARAMETERS = {
+    "edge": "strength of an edge",
+    "gain": "strength that all edges share",
+    "sender": "sign of a neuron of which none is told",
+    "gap": "conductance of a gap junction",
+    "gap_gain": "conductance that all gap junctions share",
+    "tau": "time constant",
+    "bias": "constant input",
+    "threshold": "threshold",
+    "start": "first state",
+    "input": "gain of the input",
+    "readout": "readout of a motor neuron",
+    "readout_bias": "readout at rest",
+}
+
+
+def write_motor(folder: Path) -> Path:
+    """Read the folder of a fitted circuit and write `report.html` into it, atomically.
+
+    Args:
+        folder: Folder that `graphtwin motor fit --out` wrote.
+
+    Returns:
+        The path of the report.
+    """
+    run = RunFolder.open(folder)
+    provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
+    shown = motor_figures.read_shown(run)
+    columns, rows = score_rows(run.table("scores"))
+    figures = [
+        motor_figures.draw_rasters(run, shown),
+        motor_figures.draw_output(run, shown),
+        motor_figures.draw_recruitment(run),
+        motor_figures.draw_lesions(run),
+        circuit_figures.draw_circuit(run),
+    ]
+    found = said.get("found", [])
+    rendered = page(TEMPLATE).render(
+        name=run.path.resolve().name,
+        headline=headline(found),
+        found=[_parted(sentence) for sentence in found],
+        notes=said.get("notes", []),
+        columns=columns,
+        rows=rows,
+        differences=difference_rows(run.table("differences")),
+        identified=identified_rows(run.table("identified")),
+        sections=[Section("figures", "Figures", "What was recorded beside what was predicted, and the circuit itself.", figures)],
+        facts=facts(provenance),
+        provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
+        config=run.text("config.toml"),
+        files=files,
+        existing={name for name, _ in files} | {"predicted.npz", "trials.h5"},
+    )
+    return write_text(rendered, run.path / "report.html")
+
+
+def headline(found: list[str]) -> str:
+    """One sentence over all verdicts: on how many of the questions the wiring surely predicts better than every control."""
+    kinds = [_parted(sentence)["kind"] for sentence in found]
+    yes, untested = kinds.count("adds"), kinds.count("untested")
+    if len(found) == untested:
+        return "Nothing was held out that could be compared with a control."
+    rest = f"; {untested} could not be tested." if untested else "."
+    return f"On {yes} of {len(found) - untested} questions the wiring surely predicts better than every control{rest}"
+
+
+def _parted(sentence: str) -> dict[str, str]:
+    """A verdict in its parts: what was asked, the answer as a class and a badge, and why."""
+    asked, _, rest = sentence.partition(": ")
+    for begins, kind, badge in ANSWERS:
+        if rest.startswith(begins):
+            return {"asked": asked, "kind": kind, "badge": badge, "why": _capital(rest.removeprefix(begins))}
+    return {"asked": asked, "kind": "untested", "badge": "not tested", "why": _capital(rest)}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def score_rows(table: pd.DataFrame | None) -> tuple[list[str], list[dict[str, object]]]:
+    """Columns (question and metric) and rows (models) of the table of scores; the best of a column is marked."""
+    if table is None:
+        return [], []
+    keys = [
+        (question, metric)
+        for question in QUESTIONS
+        for metric in METRICS
+        if len(table[(table["question"] == question) & (table["metric"] == metric)])
+    ]
+    indexed = table.set_index(["question", "metric", "model"]).sort_index()
+    best = {key: indexed.loc[key, "estimate"].max() for key in keys}
+    rows = []
+    for model in table["model"].unique():
+        cells = []
+        for key in keys:
+            if (*key, model) not in indexed.index:
+                cells.append({"text": "–", "interval": "", "is_best": False})
+                continue
+            row = indexed.loc[(*key, model)]
+            interval = f"{row['low']:.2f} to {row['high']:.2f}" if pd.notna(row["low"]) else "too few"
+            cells.append({"text": f"{row['estimate']:.3f}", "interval": interval, "is_best": row["estimate"] == best[key]})
+        rows.append({"model": model, "cells": cells, "is_circuit": model == "circuit"})
+    counted = {key: indexed.loc[key].iloc[0] for key in keys}
+    return [f"{QUESTIONS[q]}: {METRICS[m]} ({int(counted[q, m]['n'])} {counted[q, m]['resampled']})" for q, m in keys], rows
+
+
+def difference_rows(table: pd.DataFrame | None) -> list[dict[str, str]]:
+    """What the circuit does better than each control, as the table of the page prints it."""
+    if table is None:
+        return []
+    order = {question: at for at, question in enumerate(QUESTIONS)}
+    shown = table[table["metric"].isin(METRICS)].sort_values("question", key=lambda of: of.map(order), kind="stable")
+    return [
+        {
+            "question": QUESTIONS.get(row.question, row.question),
+            "metric": METRICS[row.metric],
+            "control": row.control,
+            "difference": f"{row.difference:+.3f}",
+            "interval": f"{row.low:+.3f} to {row.high:+.3f}" if pd.notna(row.low) else "too few",
+            "n": f"{row.n} {row.resampled}",
+        }
+        for row in shown.itertuples()
+    ]
+
+
+def identified_rows(table: pd.DataFrame | None) -> list[dict[str, str]]:
+    """Of how many parameters of each kind the data told the value, where there are fits enough to say."""
+    if table is None or table["spread"].isna().all():
+        return []
+    rows = []
+    for name, part in table.groupby("parameter", sort=False):
+        share = (part["spread"] / part["prior_width"]).median()
+        told = {"parameter": PARAMETERS.get(str(name), str(name)), "n": f"{len(part):,}", "told": f"{int(part['told'].sum()):,}"}
+        rows.append(told | {"share": number_text(float(share))})
+    return rows
