@@ -22,6 +22,7 @@ from graphtwin.kinds import (
     LIKE_TO_LIKE,
     LOOP,
     MEASURED,
+    MOTOR,
     POWER,
     RUN,
     SIMULATION,
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.slow
 
 
 KINDS = {"run": RUN, "twin": TWIN, "simulation": SIMULATION, "like-to-like": LIKE_TO_LIKE, "power": POWER, "measured": MEASURED}
-KINDS |= {"loop": LOOP, "ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET, "types": TYPES}
+KINDS |= {"motor": MOTOR, "loop": LOOP, "ablation": ABLATION, "campaign": CAMPAIGN, "stimulus set": STIMULUS_SET, "types": TYPES}
 
 
 def of_kind(kind: Kind) -> Callable[[Path], object]:
@@ -77,6 +78,7 @@ FOLDERS = {
     "twin": (of_kind(TWIN), "is a functional twin"),
     "simulation": (of_kind(SIMULATION), "is a simulated cortex"),
     "loop": (of_kind(LOOP), "is a simulated sensorimotor loop"),
+    "motor": (of_kind(MOTOR), "is a fitted circuit of senses and motion"),
     "like-to-like": (of_kind(LIKE_TO_LIKE), "is a like-to-like analysis"),
     "power": (of_kind(POWER), "is a power analysis"),
     "types": (of_kind(TYPES), "is a search for types"),
@@ -107,7 +109,7 @@ FOLDERS = {
 }
 # What a command is given after the folder, and the kinds that it can use.
 READERS = {
-    "report": ("report {folder}", {"run", "like-to-like", "power", "types", "campaign", "stimulus set"}),
+    "report": ("report {folder}", {"run", "like-to-like", "power", "types", "campaign", "stimulus set", "motor"}),
     "predict pairs": ("predict {folder} --pairs {pairs} --out {new}.csv", {"run"}),
     "predict neurons": ("predict {folder} --neurons {neurons} --out {new}.csv", {"run"}),
     "types": ("types {folder} --out {new}", {"run"}),
@@ -118,6 +120,9 @@ READERS = {
     "twin population": ("twin population {folder} {recording} --out {new}.csv", {"twin"}),
     "twin predict": ("twin predict {folder} --stimulus {movie} --out {new}.npy", {"twin"}),
     "twin embed": ("twin embed {folder} --out {new}.csv", {"twin"}),
+    "motor score": ("motor score {folder}", {"motor"}),
+    "motor predict": ("motor predict {folder} --stimulate n0 --out {new}.csv", {"motor"}),
+    "motor ablate": ("motor ablate {folder} --neurons n0 --out {new}.csv", {"motor"}),
     "insilico tune": ("insilico tune {folder} --out {new}.csv", {"twin"}),
     "insilico fields": ("insilico fields {folder} --out {new}.csv", {"twin"}),
     "insilico correlate": ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", {"twin"}),
@@ -130,6 +135,8 @@ WRITERS = {
     "run --resume": ("run --out {folder} --resume", "run"),
     "simulate": ("simulate --out {folder}", "simulation"),
     "simulate --resume": ("simulate --out {folder} --resume", "simulation"),
+    "motor fit": ("motor fit worm --out {folder}", "motor"),
+    "motor fit --resume": ("motor fit worm --out {folder} --resume", "motor"),
     "twin train": ("twin train {recording} --out {folder}", "twin"),
     "twin train --resume": ("twin train {recording} --out {folder} --resume", "twin"),
     "like-to-like": ("like-to-like {table} --similarity signal_correlation --out {folder}", "like-to-like"),
@@ -219,6 +226,8 @@ def test_a_folder_that_is_missing_or_a_file_is_told(given, tmp_path, command):
         ("twin population {folder} {recording} --out {new}.csv", ["new.csv"]),
         ("twin predict {folder} --stimulus {movie} --out {new}.npy", ["new.npy"]),
         ("twin embed {folder} --out {new}.csv", ["new.csv"]),
+        ("motor predict {folder} --stimulate n0 --out {new}.h5", ["new.h5"]),
+        ("motor ablate {folder} --neurons n0 --out {new}.csv", ["new.csv"]),
         ("insilico tune {folder} --out {new}.csv", ["new.csv"]),
         ("insilico fields {folder} --out {new}.csv", ["new.csv"]),
         ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", ["new.npy", "new.ids.csv"]),

@@ -63,3 +63,31 @@ def print_predicted(table: pd.DataFrame, graph: FittedGraph, out: Path) -> None:
     for task in graph.best:
         if (task == "connectivity") == of_pairs:
             typer.echo(f"  {graph.best[task]}")
+
+
+def print_motor(folder: Path, page: Path) -> None:
+    """Print the scores of a circuit and its controls, the verdicts in words, what was left out, and where the page is."""
+    import json
+
+    import pandas as pd
+
+    table = pd.read_csv(folder / "scores.csv").query("metric != 'r2'")
+    wide = table.assign(column=table["question"] + " " + table["metric"]).pivot(index="model", columns="column", values="estimate")
+    shown = wide.reindex(index=table["model"].unique(), columns=(table["question"] + " " + table["metric"]).unique())
+    shown.columns = [str(name).replace(" ", "\n") for name in shown]
+    typer.echo(_in_columns(shown))
+    said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+    for line in (*said["found"], *(f"Note: {note}" for note in said["notes"]), f"Report: {page}"):
+        typer.echo(line)
+
+
+def _in_columns(table: pd.DataFrame) -> str:
+    """A table of numbers whose headings have two lines."""
+    heads = [str(name).partition("\n")[::2] for name in table]
+    widths = [max(len(part) for part in head) for head in heads]
+    first = max(len(str(name)) for name in table.index)
+    lines = [" " * first + "".join(f"  {head[at]:>{width}}" for head, width in zip(heads, widths, strict=True)) for at in (0, 1)]
+    for name, values in zip(table.index, table.to_numpy(), strict=True):
+        cells = (f"{value:.3f}" if value == value else "-" for value in values)
+        lines.append(f"{name:<{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)))
+    return "\n".join(lines)

@@ -131,13 +131,15 @@ def _predict(
 
 @app.command("report")
 def _report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a finished `run`, `like-to-like`, `power`, `types`, `campaign` or `optimise`.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a finished `run`, `motor fit`, `like-to-like`, `power`, `types`, `campaign` or `optimise`.")
+    ],
 ) -> None:
     """Write the page of a finished folder again."""
     with words():
-        from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, POWER, RUN, STIMULUS_SET, TYPES, require_kind
+        from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, MOTOR, POWER, RUN, STIMULUS_SET, TYPES, require_kind
 
-        require_kind(folder, RUN, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET)
+        require_kind(folder, RUN, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MOTOR)
         from graphtwin.report import write_report
 
         typer.echo(write_report(folder))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_one_answer
+from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
+from graphtwin.cli.findings import print_motor
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(
@@ -22,6 +23,46 @@ graphtwin motor simulate --out loop --neurons 300 --seed 1 --set recorded=0.25 -
 
 graphtwin motor simulate --out misread --set missing=0.05 --set added=1
 """
+
+FIT_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin motor fit loop/loop.toml --out runs/loop
+
+graphtwin motor fit loop/loop.toml --out runs/loop --seed 1 --set model.fits=2 --set replicates=0
+
+graphtwin motor fit my_circuit.toml --out runs/mine --set model.response=tanh --set model.fit.epochs=50 --workers 4
+
+graphtwin motor fit loop/loop.toml --out runs/loop --resume
+"""
+
+SCORE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin motor score runs/loop
+
+graphtwin motor score runs/loop --lesions loop/truth/lesions.npz
+"""
+
+PREDICT_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin motor predict runs/loop --stimulate touch_01,light_02 --out touched.csv
+
+graphtwin motor predict runs/loop --stimulate touch_01 --strength -1 --out touched.parquet
+
+graphtwin motor predict runs/loop --stimulus loop/trials.h5 --out predicted.h5
+"""
+
+ABLATE_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin motor ablate runs/loop --all-neurons --out lesions.csv
+
+graphtwin motor ablate runs/loop --types premotor_inhibitory,touch --out types.csv
+
+graphtwin motor ablate runs/loop --neurons touch_01 --edges touch_01:inter_02 --out some.csv
+
+graphtwin motor ablate runs/loop --all-edges --out edges.parquet
+"""
+
+Run = Annotated[Path, typer.Argument(help="Folder of a fitted circuit.")]
 
 
 @app.command("simulate", cls=ToldCommand, epilog=SIMULATE_EXAMPLES)
@@ -51,3 +92,133 @@ def _simulate(
 
         folder = simulate_loop(out, set_, force, neurons=neurons, seed=seed)
         typer.echo(f"{folder}: {folder / 'README.md'} says what is where")
+
+
+@app.command("fit", cls=ToldCommand, epilog=FIT_EXAMPLES)
+def _fit(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="TOML that names the tables and trials of a circuit, or worm, fly, a published circuit.")],
+    out: Annotated[Path, typer.Option(help="The run folder to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as model.fits=2 (`graphtwin settings motor`).")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; the numbers are the same for any.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the fits in the folder.")] = False,
+    force: Force = False,
+) -> None:
+    """Fit a circuit and its controls to trials, and score all on what none of them has seen.
+
+    Kept from all fits are all trials that stimulate some neurons alone, the activity of some recorded neurons, and some of the other
+    trials. Controls are the same circuit rewired or with other names, dynamics without a connectome, and what anatomy alone says.
+    """
+    with words():
+        from graphtwin.extras import require_packages
+        from graphtwin.kinds import MOTOR, require_place
+        from graphtwin.sources import require_source
+
+        require_source(source)
+        require_one_answer(context, set_, seed="seed", workers="workers")
+        require_place(out, MOTOR, resume, force, (source,))
+        require_packages("graphtwin motor fit", "torch", "h5py", "matplotlib", "jinja2")
+        from graphtwin.pipeline.motor import fit_motor
+        from graphtwin.report import write_report
+
+        folder = fit_motor(source, out, set_, resume, force, seed=seed, workers=workers)
+        print_motor(folder, write_report(folder))
+
+
+@app.command("score", epilog=SCORE_EXAMPLES)
+def _score(
+    run: Run,
+    lesions: Annotated[
+        Path | None, typer.Option(help="Output that was measured after lesions (.npz, docs/motor.md): predicted ones are held against it.")
+    ] = None,
+) -> None:
+    """Score the circuit, its controls, anatomy alone and the ceiling on what no fit has seen; write the tables and the page again."""
+    with words():
+        from graphtwin.kinds import MOTOR, require_kind
+
+        require_kind(run, MOTOR)
+        require_files(lesions)
+        from graphtwin.pipeline.motor import score_motor
+        from graphtwin.report import write_report
+
+        score_motor(run, lesions)
+        print_motor(run, write_report(run))
+
+
+@app.command("predict", epilog=PREDICT_EXAMPLES)
+def _predict(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="File to write: .h5 as a file of trials, .parquet or .csv a row a trial, step and name.")],
+    stimulate: Annotated[
+        str | None, typer.Option(help="Neurons that get a constant input for .5 s together, by name: A,B; .5 s before and behind it.")
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help="Strength of that input, in units of the trials' stimulus (default: 1).")] = None,
+    stimulus: Annotated[Path | None, typer.Option(help="HDF5 file with a stimulus, as a file of trials has it.")] = None,
+    force: Force = False,
+) -> None:
+    """Predict the activity of all neurons and motor output under a stimulus: mean and spread over fits, however long it is."""
+    with words():
+        from graphtwin.artifacts import TABLES, require_new
+        from graphtwin.extras import require_packages
+        from graphtwin.kinds import MOTOR, require_kind
+
+        if (stimulate is None) == (stimulus is None):
+            raise ValueError("motor predict: give either --stimulate or --stimulus.")
+        if strength is not None and stimulate is None:
+            raise ValueError(f"--strength {strength:g}: is of --stimulate alone; a stimulus of a file has its own. Leave it out.")
+        require_new(out, (*TABLES, ".h5"), force, (stimulus,))
+        require_kind(run, MOTOR)
+        require_files(stimulus)
+        require_packages("graphtwin motor predict", "h5py")
+        from graphtwin.pipeline.motor import load_fitted, write_predicted
+
+        trials, steps = write_predicted(
+            load_fitted(run), out, _listed(stimulate, "--stimulate"), stimulus, 1.0 if strength is None else strength
+        )
+        typer.echo(f"{out}: {trials} trial{'s' * (trials != 1)} of {steps} steps")
+
+
+@app.command("ablate", epilog=ABLATE_EXAMPLES)
+def _ablate(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="File for the table: .parquet or .csv.")],
+    neurons: Annotated[str | None, typer.Option(help="Neurons to remove, one at a time, by name: A,B.")] = None,
+    types: Annotated[str | None, typer.Option(help="Types to remove, each as a whole: T,U.")] = None,
+    edges: Annotated[str | None, typer.Option(help="Chemical edges to remove, one at a time: A:B,C:D.")] = None,
+    all_neurons: Annotated[bool, typer.Option("--all-neurons", help="Remove every neuron in turn.")] = False,
+    all_edges: Annotated[
+        bool, typer.Option("--all-edges", help="Rank all edges by the gradient of the output, and remove the first twenty in turn.")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Rank neurons, types or edges by what motor output loses without them, with intervals over the trials that no fit has seen."""
+    with words():
+        from graphtwin.artifacts import require_new, write_table
+        from graphtwin.kinds import MOTOR, require_kind
+
+        listed = {name: _listed(value, f"--{name}") for name, value in (("neurons", neurons), ("types", types), ("edges", edges))}
+        if all_edges and (all_neurons or any(listed.values())):
+            raise ValueError("--all-edges: its table has a row an edge and other columns. Ask for it alone.")
+        if all_neurons and listed["neurons"]:
+            raise ValueError("--all-neurons and --neurons: give one of them.")
+        if not (all_edges or all_neurons or any(listed.values())):
+            raise ValueError("motor ablate: nothing is removed. Give --neurons, --types, --edges, --all-neurons or --all-edges.")
+        require_new(out, force=force)
+        require_kind(run, MOTOR)
+        from graphtwin.pipeline.motor import ablate_run
+
+        table = ablate_run(run, **listed, all_neurons=all_neurons, all_edges=all_edges)
+        write_table(table, out)
+        typer.echo(f"{out}: {len(table)} rows, the largest effect first")
+        typer.echo(table.head(10).to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="-"))
+
+
+def _listed(text: str | None, option: str) -> tuple[str, ...]:
+    """Names that are parted by commas; none where the option was not given."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise ValueError(f"{option} {text!r}: no name. Give names parted by commas.")
+    return names
