@@ -16,9 +16,7 @@ from graphtwin.wiring.pairs.planted import Planted, plant
 
 pytestmark = pytest.mark.slow
 
-FEWEST = ["--inclusion", "none", "--tables", 20]
-SMALL = [*FEWEST, "--axons", 8, "--axons", 16]
-SMALLEST = [*FEWEST, "--axons", 16]
+SMALL = ["--inclusion", "none", "--tables", 20, "--axons", 8, "--axons", 16]
 TABLES = ("power", "curves", "simulated")
 
 
@@ -91,7 +89,7 @@ def test_the_page_is_written_again_as_it_was(answered):
 
 
 def test_without_positions_no_claim_is_in_the_table_and_words_say_so(given, tmp_path):
-    words = [given["blind"], "--similarity", "signal_correlation", "--effect", 1, "--out", tmp_path / "it", *SMALLEST]
+    words = [given["blind"], "--similarity", "signal_correlation", "--effect", 1, "--out", tmp_path / "it", *SMALL]
     code, output = asked(*words)
     assert code == 0, output
     assert not pd.read_csv(tmp_path / "it" / "power.csv")["estimate"].str.contains("claim").any()
@@ -100,13 +98,13 @@ def test_without_positions_no_claim_is_in_the_table_and_words_say_so(given, tmp_
 
 
 def test_without_a_table_a_geometry_is_simulated_and_gaps_of_one_are_counted(given, tmp_path):
-    code, output = asked("--axons", 12, "--targets", 15, "--effect", -1, "--tables", 20, "--out", tmp_path / "it")
+    code, output = asked("--axons", 6, "--axons", 12, "--targets", 15, "--effect", -1, "--tables", 20, "--out", tmp_path / "it")
     assert code == 0, output
     design = json.loads((tmp_path / "it" / "design.json").read_text(encoding="utf-8"))
     assert (design["n_axons"], design["n_pairs"], design["synapses_per_axon"]) == (12, 180, pytest.approx(10))
     power = pd.read_csv(tmp_path / "it" / "power.csv")
     assert set(np.sign(power["effect"])) == {0, -1}
-    words = [given["gaps"], "--similarity", "signal_correlation", "--effect", 2, "--out", tmp_path / "gaps", *SMALLEST]
+    words = [given["gaps"], "--similarity", "signal_correlation", "--effect", 2, "--out", tmp_path / "gaps", *SMALL]
     code, output = asked(*words)
     assert code == 0, output
     funnel = pd.read_csv(tmp_path / "gaps" / "funnel.csv")
