@@ -21,7 +21,7 @@ REQUIRED_VALUES = {"pairs": "pairs.csv", "similarity": ["signal_correlation"], "
 # Units, and what has none: shares, rates of learning, log gains and slopes.
 UNIT = re.compile(
     r"_(s|hz|um|nm|cm|px|deg|mm2)$|\b(seconds?|minutes|frames?|micrometres|nanometres|pixels|degrees?|hz|half videos|heights|units?|"
-    r"share|learning rate|weight decay|standard deviations?|strengths)\b",
+    r"share|learning rate|weight decay|standard deviations?|SDs?|strengths)\b",
     re.IGNORECASE,
 )
 
