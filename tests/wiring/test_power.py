@@ -64,7 +64,7 @@ def test_power_of_plain_poisson_counts_is_that_of_their_information():
 
 @pytest.mark.slow
 def test_no_rule_is_found_at_the_nominal_rate_and_power_rises_with_axons_and_slope():
-    plain, n = design(), 60
+    plain, n = design(), 40
     slope = float(np.sqrt(1 / (30 * information_per_axon(plain))) * 2.0)
     cells = [Cell(15, 0.0), Cell(30, 0.0), Cell(15, slope), Cell(30, slope), Cell(15, 2 * slope), Cell(30, 2 * slope)]
     columns = ["n_axons", "planted", "number", "estimate", "slope", "p"]
