@@ -18,6 +18,7 @@ from graphtwin.cortex import cortex as cortex_room
 
 # Files that take longest, so that no process is left alone with one of them when all others are done.
 LONGEST = (
+    "test_recovery.py",
     "twin/test_functional_twin_study.py",
     "twin/test_ablations.py",
     "pipeline/test_like_to_like.py",
@@ -67,10 +68,14 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def coarse_ridge() -> Iterator[None]:
-    """Ridges on movies that look through few wide windows at few rows: how well they predict is tested where they live."""
+    """Ridges that look through few wide windows, at few rows or components: how well they predict is tested where they live."""
     from graphtwin.twin.fit import movie_ridge
+    from graphtwin.twin.scores import energy_ridge, ridge_by_folds
 
     with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"REACHES": (0.35,), "STEP": 3.0, "MOST_WHOLE": 0}.items():
+            patch.setattr(energy_ridge, name, value)
+        patch.setattr(ridge_by_folds, "RANK", 100)
         patch.setattr(movie_ridge, "MOST_ROWS", 120)
         patch.setattr(movie_ridge, "WINDOWS", movie_ridge.WIDE[:1])
         patch.setattr(movie_ridge, "WIDE", movie_ridge.WIDE[:1])

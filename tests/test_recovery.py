@@ -44,7 +44,7 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def answers(session_folder: Path) -> pd.DataFrame:
+def answers(session_folder: Path, coarse_ridge: None, few_stimuli: None) -> pd.DataFrame:
     """Answers to one animal and one growth of its neurites, made once for all processes of the tests."""
 
     def make(folder: Path) -> None:
