@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from graphtwin import artifacts, sources
+from graphtwin import sources
 from graphtwin.config import overridden
 from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
@@ -77,6 +77,5 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, di
             'files of trials in its TOML: [[trials]] with file = "trials.h5" (data/README.md).'
         )
     CircuitNetwork(circuit, config.model, trials.dt_s, Scales(1.0, (), ()))  # an error before anything is fitted where a step is too long
-    inputs = tables.provenance | {str(path): artifacts.sha256(path) for path in tables.trials}
     split = split_trials(circuit, trials, config.seed, config.held_out)
-    return MotorStudy(circuit, trials, split, config, exposure_of(tables, circuit)), inputs
+    return MotorStudy(circuit, trials, split, config, exposure_of(tables, circuit)), tables.provenance
