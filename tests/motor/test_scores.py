@@ -175,6 +175,8 @@ def test_a_verdict_is_yes_only_where_every_control_is_surely_beaten():
     assert "not shown: the wiring is ahead of 'low rank', but not surely" in verdict(*scored(0, {"circuit": 1.04, "low rank": 1.0}))[0]
     assert "untested, 4 lesions are too few" in verdict(*scored(0, {"circuit": 2, "rewired": 0.3}, n=4))[0]
     assert "not compared" in verdict(*scored(0, {"circuit": 2}))[0]
+    alone = verdict(*scored(0, {"circuit": 2, "low rank": 0.3}))[0]
+    assert "not shown: better than each of 1 control, but none of these is a rewired or permuted circuit" in alone
 
 
 def test_a_verdict_says_yes_without_reason_in_less_than_one_of_forty_times():
@@ -182,7 +184,7 @@ def test_a_verdict_says_yes_without_reason_in_less_than_one_of_forty_times():
     yes = [
         ", yes" in sentence or ": yes" in sentence
         for seed in range(120)
-        for sentence in verdict(*scored(seed, dict.fromkeys(("circuit", "a", "b"), 1.0)))
+        for sentence in verdict(*scored(seed, dict.fromkeys(("circuit", "rewired 1", "rewired 2"), 1.0)))
     ]
     assert len(yes) == 120
     assert np.mean(yes) <= 0.05

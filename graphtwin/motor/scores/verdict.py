@@ -32,7 +32,8 @@ NAMES = {"auc": "AUC", "spearman": "rank correlation", "r": "r", "r2": "R2"}
 def verdict(table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> list[str]:
     """What the scores say of the wiring, question by question.
 
-    Yes: the circuit is surely better than every control. Not shown: it is ahead of each, but not surely of all. No: some are as good.
+    Yes: the circuit is surely better than every control, and graphs drawn at random are among these. Not shown: it is ahead of each, but
+    not surely of all, or no such graph was fitted. No: some are as good.
     Each 95 % interval must lie above 0, of every control and every metric that the question is judged by. No correction is made for their
     number: the more there are, the harder is a yes. Intervals know nothing of how much graphs differ that are drawn at random: a graph that
     says nothing beats each of k such by chance in 1 of k + 1 cases, which the sentence says; 19 make that 5 %.
@@ -60,9 +61,12 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, cei
     held = own[~(own["low"] > 0)]
     if not len(held):
         drawn = sum(control.startswith(DRAWN) for control in own["control"].unique())
-        chance = f", {drawn} of which are graphs drawn at random, that one which says nothing would all beat in 1 of {drawn + 1} cases"
-        beaten = f"better than each of {own['control'].nunique()} controls{chance * (drawn > 0)}"
-        return f"{said}: yes, the wiring predicts it: {beaten}. {numbers}."
+        controls = own["control"].nunique()
+        beaten = f"better than each of {controls} control{'s' * (controls != 1)}"
+        if not drawn:  # any wiring may do as well
+            return f"{said}: not shown: {beaten}, but none of these is a rewired or permuted circuit. {numbers}."
+        chance = f"{drawn} of which are graphs drawn at random, that one which says nothing would all beat in 1 of {drawn + 1} cases"
+        return f"{said}: yes, the wiring predicts it: {beaten}, {chance}. {numbers}."
     nearest = held.loc[held["difference"].idxmin()]
     control = str(nearest["control"])
     name = NAMES[str(nearest["metric"])]
