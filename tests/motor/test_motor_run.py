@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.folders import changed_files
 from graphtwin.motor import FittedCircuit
-from graphtwin.pipeline.motor import fit_motor, fits, load_fitted, prediction, write_predicted
+from graphtwin.pipeline.motor import MotorRunConfig, fit_motor, fits, load_fitted, prediction, write_predicted
 from graphtwin.sources.formats import StimulusFile, read_trials, write_trials
 from tests.motor.run_source import cells, planted, synapses, write_source
 
@@ -125,6 +126,8 @@ def test_a_killed_run_goes_on_to_the_same_numbers_and_other_settings_or_data_are
     assert tables(folder) == tables(run)
     before = (folder / "manifest.json").read_bytes()
     assert fit_motor(source, folder, list(SMALL), resume=True) == folder  # finished: nothing is done
+    same = write_source(tmp_path / "moved")
+    assert fit_motor(same, folder, list(SMALL), resume=True) == folder  # the same files, by another path
     assert (folder / "manifest.json").read_bytes() == before
 
 
@@ -344,3 +347,17 @@ def test_a_control_that_cannot_be_fitted_is_left_out_and_said(source, tmp_path, 
     folder = fit_motor(source, tmp_path / "run", list(SMALL), workers=1)
     assert "permuted identities" not in set(pd.read_csv(folder / "scores.csv")["model"])
     assert "permuted identities was left out: The state of 'n3' passed 1e4." in json.loads((folder / "notes.json").read_text())["notes"]
+
+
+def test_controls_that_a_circuit_does_not_allow_are_said():
+    circuit, config = planted().circuit, MotorRunConfig()
+    bare = replace(circuit, types=("",) * len(circuit.names), position=np.full_like(circuit.position, np.nan))
+    assert fits.left_out(bare, config) == [
+        "rewired, types was left out: fewer than two types are known.",
+        "rewired, distance was left out: fewer than three positions are known.",
+    ]
+    placed = replace(
+        bare, types=("sense", "motor") * (len(circuit.names) // 2), position=np.arange(3.0 * len(circuit.names)).reshape(-1, 3)
+    )
+    assert fits.left_out(placed, config) == []
+    assert "replicates = 0" in fits.left_out(placed, config.model_copy(update={"replicates": 0}))[0]

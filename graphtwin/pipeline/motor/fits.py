@@ -68,6 +68,19 @@ def kept_of(circuit: Circuit) -> list[Keep]:
     return ["degrees", *(["types"] if several_types else []), *(["distance"] if placed else [])]  # type: ignore[list-item]
 
 
+def left_out(circuit: Circuit, config: MotorRunConfig) -> list[str]:
+    """What controls are not fitted to this circuit with these settings, and why; a sentence each.
+
+    Args:
+        circuit: The circuit.
+        config: Settings of the run.
+    """
+    if not config.replicates:
+        return ["No circuit was rewired and none has permuted identities: replicates = 0."]
+    why = {"types": "fewer than two types are known", "distance": "fewer than three positions are known"}
+    return [f"{REWIRED}, {keep} was left out: {reason}." for keep, reason in why.items() if keep not in kept_of(circuit)]
+
+
 def run_fits(jobs: list[FitJob], workers: int, run: Path) -> None:
     """Fit all models that are not in the folder yet.
 

@@ -18,7 +18,7 @@ from graphtwin.motor import FittedCircuit
 from graphtwin.motor.controls import halves, static_responses, usual_responses
 from graphtwin.motor.questions import Lesion, changes, onsets, recruitment
 from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated, verdict
-from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, load_model
+from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, left_out, load_model
 from graphtwin.pipeline.motor.run_folder import FITS, HELD_OUT, TRIALS, MotorStudy, read_study
 from graphtwin.sources.formats import LesionArrays, read_lesions
 
@@ -59,8 +59,7 @@ def write_scores(run: Path, study: MotorStudy, lesions: LesionArrays | None = No
     """
     circuit = load_model(run, fit_jobs(study.circuit, study.config)[0], study.circuit)
     assert isinstance(circuit, FittedCircuit)  # a run whose circuit was not fitted has stopped
-    seed = study.config.seed
-    notes: list[str] = []
+    seed, notes = study.config.seed, left_out(study.circuit, study.config)
     with threads(1):
         before = _scored_before(run) if lesions is None else {}
         units = pd.concat(
