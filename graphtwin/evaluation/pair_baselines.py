@@ -17,9 +17,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
+from graphtwin.evaluation.splits import folds_by_axon
 from graphtwin.evaluation.tree_ensemble import TreeEnsemble
 from graphtwin.execute import rng_for
 
@@ -29,9 +31,13 @@ LABELS = ["cell_class", "layer", "axon_status", "dendrite_status", "is_functiona
 # Unconnected training pairs that a baseline reads. On the real pairs a third of them loses .001 of average precision by boosting, more
 # gain nothing.
 N_NEGATIVES = 300_000
-# Trees of boosting. On axons and on blocks of tissue that were kept back of the training side of minnie65, 200 have an AUC that is .0003 to
-# .0029 smaller, and a smaller average precision on seven of eight.
+# Trees of boosting where pairs are many. On axons and on blocks of tissue that were kept back of the training side of minnie65, 200 have
+# an AUC that is .0003 to .0029 smaller, and a smaller average precision on seven of eight.
 N_TREES = 80
+# Numbers of trees that are tried on axons kept back where pairs are few: on training axons of C. elegans 300 are best, of a simulated
+# cortex 40.
+TRIED_TREES = (40, 80, 150, 300)
+FEW_PAIRS = 60_000  # drawn pairs up to which they are tried, in a second or two
 
 
 def baseline_features(
@@ -166,6 +172,7 @@ def fit_pair_baseline(
     train: tuple[Float32[np.ndarray, "drawn features"], Bool[np.ndarray, " drawn"]],
     names: list[str],
     drawn: DrawnPairs,
+    axon: Int[np.ndarray, " drawn"],
     seed: int,
 ) -> PairBaseline:
     """A baseline that gives the probability of a connection among all pairs: the thinning is undone.
@@ -176,6 +183,7 @@ def fit_pair_baseline(
         train: Features and outcomes of the drawn pairs.
         names: Names of the columns, from `baseline_features`.
         drawn: Probabilities with which the training pairs were kept.
+        axon: Nucleus id of each drawn pair's axon: few pairs choose the number of trees by axons kept back.
         seed: Seed of the fit.
     """
     features, connected = train
@@ -189,7 +197,8 @@ def fit_pair_baseline(
         return lambda asked, _: curve(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     if model == "boosting":
-        trees = TreeEnsemble.of(boosting(seed).fit(features[:, known], connected))
+        n_trees = N_TREES if len(connected) > FEW_PAIRS else best_n_trees(features[:, known], connected, axon, seed)
+        trees = TreeEnsemble.of(boosting(seed, n_trees).fit(features[:, known], connected))
         return lambda asked, keep: thinned_to_true(trees(asked[:, known]), keep)
     logistic = _logistic([name for name, kept in zip(names, known, strict=True) if kept]).fit(features[:, known], connected)
     return lambda asked, keep: thinned_to_true(logistic.predict_proba(asked[:, known])[:, 1], keep)
@@ -215,6 +224,26 @@ def boosting(seed: int, n_trees: int = N_TREES) -> HistGradientBoostingClassifie
         early_stopping=False,
         random_state=seed,
     )
+
+
+def best_n_trees(
+    features: Float32[np.ndarray, "drawn features"], connected: Bool[np.ndarray, " drawn"], axon: Int[np.ndarray, " drawn"], seed: int
+) -> int:
+    """The number of trees, of `TRIED_TREES`, with the least log loss on a quarter of the axons, kept back; `N_TREES` where none can be.
+
+    Args:
+        features: Features of the pairs.
+        connected: Whether each is connected.
+        axon: Nucleus id of its axon.
+        seed: Seed of the fit.
+    """
+    kept = folds_by_axon(axon, 4, seed) == 0
+    if not connected[kept].any() or len(np.unique(connected[~kept])) < 2:
+        return N_TREES
+    fitted = boosting(seed, max(TRIED_TREES)).fit(features[~kept], connected[~kept])
+    stages = enumerate(fitted.staged_predict_proba(features[kept]), 1)
+    loss = {n: log_loss(connected[kept], probability[:, 1], labels=[False, True]) for n, probability in stages if n in TRIED_TREES}
+    return min(loss, key=loss.__getitem__)
 
 
 def _logistic(names: list[str]) -> Pipeline:

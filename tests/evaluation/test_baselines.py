@@ -63,7 +63,9 @@ def fitted(model, connected, features, names, n_negatives=100_000, seed=0):
     distance = features[:, names.index("distance_um")]
     drawn = draw_pairs(distance[TRAINED], connected[TRAINED], seed, n_negatives)
     train = features[TRAINED][drawn.rows], connected[TRAINED][drawn.rows]
-    return fit_pair_baseline(model, train, names, drawn, seed=0)(features[~TRAINED], drawn.keep_at(distance[~TRAINED]))
+    return fit_pair_baseline(model, train, names, drawn, PRE[TRAINED][drawn.rows], seed=0)(
+        features[~TRAINED], drawn.keep_at(distance[~TRAINED])
+    )
 
 
 def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem):

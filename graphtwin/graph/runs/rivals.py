@@ -116,11 +116,11 @@ def fit_pair_rivals(study: Study, training: PairSet, labels: Sequence[str], n_ne
     drawn, (i, j), connected = drawn_pairs(study, training, n_negatives)
     endings = {label: next((end for end in (WITH_TUNING, WITH_MESSAGES) if label.endswith(end)), "") for label in labels}
     describe = partial(_features, study, training, Messages.of(study.inputs, study.similar, training), set(endings.values()))
-    told, fitted = describe(i, j), {}
+    told, axon, fitted = describe(i, j), study.inputs.nucleus_id[i], {}
     for label, end in endings.items():
         model: PairModel = label.removesuffix(end)  # type: ignore[assignment]
         features, names = told[end]
-        fitted[label] = fit_pair_baseline(model, (features, connected), names, drawn, study.settings.seed)
+        fitted[label] = fit_pair_baseline(model, (features, connected), names, drawn, axon, study.settings.seed)
     position = study.inputs.position.astype(np.float32)
 
     def answer(pre: Int[np.ndarray, " pairs"], post: Int[np.ndarray, " pairs"]) -> dict[str, Float[np.ndarray, " pairs"]]:

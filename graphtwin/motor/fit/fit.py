@@ -99,11 +99,11 @@ def fit_networks(
 
 
 def _begin(network: CircuitNetwork, seed: int, number: int) -> dict[str, torch.Tensor]:
-    """Begin at the fit's own draw of the strengths, and at the prior's mean elsewhere."""
+    """Begin at the fit's own draw of the prior, where what data do not tell stays: spread over fits then says what that is."""
     anchors = network.anchors(seed, number)
     with torch.no_grad():
         for key, anchor in anchors.items():
-            network.get_parameter(key).copy_(anchor if key in ("edge", "sender") else 0.0 * anchor)
+            network.get_parameter(key).copy_(anchor)
         network.gain.fill_(QUIET)
     return anchors
 

@@ -55,13 +55,15 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, cei
     said = SAID[question].capitalize()
     if not len(own):
         return f"{said}: not compared with any control. {numbers}."
-    unsure = own[own["low"].isna()]
-    if len(unsure) == len(own):
+    tested = own[own["low"].notna()]
+    if not len(tested):
         return f"{said}: untested, {int(own['n'].min())} {own['resampled'].iloc[0]} are too few for an interval. {numbers}."
-    held = own[~(own["low"] > 0)]
+    left = [NAMES[metric] for metric in judged if metric not in set(tested["metric"])]
+    numbers += f"; not judged by {' and '.join(left)}, of which there is no interval" if left else ""
+    held = tested[~(tested["low"] > 0)]
     if not len(held):
-        drawn = sum(control.startswith(DRAWN) for control in own["control"].unique())
-        controls = own["control"].nunique()
+        drawn = sum(control.startswith(DRAWN) for control in tested["control"].unique())
+        controls = tested["control"].nunique()
         beaten = f"better than each of {controls} control{'s' * (controls != 1)}"
         if not drawn:  # any wiring may do as well
             return f"{said}: not shown: {beaten}, but none of these is a rewired or permuted circuit. {numbers}."
@@ -87,9 +89,8 @@ def _numbers(question: str, metric: str, table: pd.DataFrame, own: pd.DataFrame,
     """Score of the circuit, of the best control, and the share of the way from it to the ceiling."""
     circuit = _of(table, question, metric, CIRCUIT)
     assert circuit is not None  # the caller has looked
-    told = (
-        f"{NAMES[metric]} {circuit['estimate']:.3f} ({circuit['low']:.3f} to {circuit['high']:.3f}, {circuit['n']} {circuit['resampled']})"
-    )
+    interval = f"{circuit['low']:.3f} to {circuit['high']:.3f}, " if pd.notna(circuit["low"]) else ""
+    told = f"{NAMES[metric]} {circuit['estimate']:.3f} ({interval}{circuit['n']} {circuit['resampled']})"
     controls = own.loc[own["metric"] == metric, "control"]
     best = table[(table["question"] == question) & (table["metric"] == metric) & table["model"].isin(controls)]
     if not len(best):

@@ -82,13 +82,13 @@ def write_motor(folder: Path) -> Path:
 
 
 def headline(found: list[str]) -> str:
-    """One sentence over all verdicts: on how many of the questions the wiring surely predicts better than every control."""
+    """One sentence over all verdicts: on how many of the questions the wiring predicts better than every control."""
     kinds = [_parted(sentence)["kind"] for sentence in found]
     yes, untested = kinds.count("adds"), kinds.count("untested")
     if len(found) == untested:
         return "Nothing was held out that could be compared with a control."
     rest = f"; {untested} could not be tested." if untested else "."
-    return f"On {yes} of {len(found) - untested} questions the wiring surely predicts better than every control{rest}"
+    return f"On {yes} of {len(found) - untested} questions the wiring predicts better than every control{rest}"
 
 
 def _parted(sentence: str) -> dict[str, str]:
