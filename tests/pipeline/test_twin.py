@@ -23,7 +23,7 @@ from graphtwin.sources.doors import open_recording, with_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
 from tests.twin.planted_recording import plant
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_stimuli")]
+pytestmark = pytest.mark.slow
 
 
 ROOT = Path(__file__).resolve().parents[2]
