@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from graphtwin.evaluation import metrics
 from graphtwin.evaluation.neuron_baselines import NeuronSide, fit_label_baseline, fit_position_baseline
-from graphtwin.evaluation.pair_baselines import baseline_features, draw_pairs, fit_pair_baseline
+from graphtwin.evaluation.pair_baselines import TRIED_TREES, baseline_features, best_n_trees, draw_pairs, fit_pair_baseline
 
 rng = np.random.default_rng(0)
 N_PRE, N_POST = 300, 150
@@ -84,6 +84,20 @@ def test_each_pair_baseline_is_better_than_the_poorer_one_and_calibrated(problem
     assert auc["logistic"] > auc["distance"] + 0.01
     assert roc_auc_score(connected[~TRAINED], similar) > auc["logistic"] + 0.005
     assert auc["logistic"] <= roc_auc_score(connected[~TRAINED], truth[~TRAINED])
+
+
+def test_the_number_of_trees_is_chosen_on_axons_that_were_kept_back():
+    """What holds of each axon alone asks for many trees of pairs that are kept back, and for few of axons; a rule asks for many of both."""
+    draw = np.random.default_rng(3)
+    axon = np.repeat(np.arange(60), 100)
+    features = draw.normal(size=(len(axon), 4)).astype(np.float32)
+    own = np.column_stack([features, axon]).astype(np.float32)
+    habit = draw.normal(0, 3, 60)[axon] * features[:, 0]
+    rule = 4 * np.sin(3 * features[:, 0]) * np.sin(3 * features[:, 1])
+    of_axons, of_rule = (draw.random(len(axon)) < 1 / (1 + np.exp(-logit)) for logit in (habit, rule))
+    assert best_n_trees(own, of_axons, axon, 0) == min(TRIED_TREES)
+    assert best_n_trees(own, of_axons, draw.permutation(axon), 0) > min(TRIED_TREES)
+    assert best_n_trees(own, of_rule, axon, 0) > min(TRIED_TREES)
 
 
 def test_exposure_is_learned_as_a_rising_function_and_what_was_not_measured_has_its_own_rate():

@@ -145,6 +145,17 @@ def test_parameters_that_data_do_not_tell_spread_as_widely_as_their_prior(plante
     assert table[table["parameter"] == "bias"].set_index("of").loc["n0", "told"]
 
 
+def test_the_input_of_a_neuron_that_was_never_stimulated_is_told_by_nothing(planted, seen):
+    stimulus = seen.stimulus[:8].copy()
+    stimulus[:, :, -1] = 0.0
+    quiet = replace(seen.chosen(range(8)), stimulus=stimulus)
+    table = fit_circuit(planted.circuit, quiet, config(30, fits=4)).identified()
+    inputs = table[table["parameter"] == "input"].set_index("of")
+    never = inputs.loc[planted.circuit.names[int(seen.stimulated[-1])]]
+    assert not never["told"]
+    assert never["spread"] > 3 * inputs["spread"].drop(never.name).min()
+
+
 def test_a_saved_circuit_answers_as_before(planted, seen, tmp_path):
     fitted = fit_circuit(planted.circuit, seen.chosen(range(6)), config(2, fits=2))
     lesioned = fitted.without(["n3"], [("n0", planted.circuit.names[planted.circuit.post[planted.circuit.pre == 0][0]])])

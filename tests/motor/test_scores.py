@@ -179,6 +179,17 @@ def test_a_verdict_is_yes_only_where_every_control_is_surely_beaten():
     assert "not shown: better than each of 1 control, but none of these is a rewired or permuted circuit" in alone
 
 
+def test_a_metric_without_an_interval_does_not_judge():
+    table, found = (frame.assign(question="stimulation") for frame in scored(0, {"circuit": 2, "rewired": 0.3}))
+    table, found = (
+        pd.concat([frame.assign(metric="spearman"), frame.assign(metric="auc", low=np.nan, high=np.nan, n=4)]) for frame in (table, found)
+    )
+    said = verdict(table, found.assign(difference=np.where(found["metric"] == "auc", -1.0, found["difference"])))[0]
+    assert "yes, the wiring predicts it" in said
+    assert "not judged by AUC, of which there is no interval" in said
+    assert "nan" not in said
+
+
 def test_a_verdict_says_yes_without_reason_in_less_than_one_of_forty_times():
     """The circuit is as good as two controls; two-sided intervals of 95 % leave 2.5 % above, and both must be."""
     yes = [
