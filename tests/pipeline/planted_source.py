@@ -106,6 +106,7 @@ def few_trees() -> Iterator[None]:
         for room, name in ((pair_baselines, classifier), (neuron_baselines, classifier), (neuron_baselines, regressor)):
             made = getattr(room, name)
             patch.setattr(room, name, lambda made=made, **settings: made(**{**settings, "max_iter": 5, "max_bins": 16}))
+        patch.setattr(pair_baselines, "TRIED_TREES", (2, 5))
         yield
 
 
