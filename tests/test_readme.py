@@ -58,6 +58,7 @@ def test_the_python_of_the_readme_has_about_ten_lines():
         assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
 
+@pytest.mark.usefixtures("coarse_ridge", "few_stimuli")
 def test_the_python_of_the_functional_twin_runs_on_recordings_where_its_page_has_them(tmp_path, monkeypatch, capsys):
     (code,) = blocks("python", "docs/functional-twin.md")
     train = graphtwin.twin.train
