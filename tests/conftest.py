@@ -18,25 +18,29 @@ from graphtwin.cortex import cortex as cortex_room
 
 # Files that take longest, so that no process is left alone with one of them when all others are done.
 LONGEST = (
-    "test_recovery.py",
+    "pipeline/test_power_command.py",
     "twin/test_functional_twin_study.py",
     "twin/test_ablations.py",
-    "pipeline/test_like_to_like.py",
-    "pipeline/test_agree.py",
     "pipeline/test_twin.py",
-    "pipeline/test_power_command.py",
+    "pipeline/test_like_to_like.py",
+    "test_recovery.py",
+    "pipeline/test_agree.py",
+    "test_readme.py",
+    "pipeline/test_predict.py",
+    "wiring/test_spatial_nulls.py",
+    "pipeline/test_insilico_commands.py",
     "pipeline/test_run.py",
+    "pipeline/test_areas.py",
     "test_kinds.py",
     "test_settings.py",
-    "test_readme.py",
-    "pipeline/test_insilico_commands.py",
     "pipeline/test_simulate.py",
     "pipeline/test_odd_pictures.py",
-    "test_cli.py",
     "twin/test_weights.py",
     "twin/test_foundation.py",
+    "wiring/test_power.py",
     "twin/test_readout_prior.py",
     "mixed/test_spatial_fields.py",
+    "test_cli.py",
 )
 ROOT = 864691135000000000  # Root ids lie far above 2^53, as real ones do.
 
