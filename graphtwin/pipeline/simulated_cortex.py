@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
-from graphtwin.config import changed_settings, dump_toml, overridden, read_toml
+from graphtwin.begun import require_same_settings
+from graphtwin.config import dump_toml, overridden
 from graphtwin.execute import map_jobs, threads
 from graphtwin.extras import require_packages
 from graphtwin.folders import changed_files as files_changed
@@ -184,13 +184,8 @@ def _mark(folder: Path, step: Step) -> Path:
 
 def _require_place(folder: Path, config: SimulateConfig, resume: bool, force: bool) -> None:
     """Raise unless the folder is new or empty, to be begun anew, or, to resume, one of the same configuration."""
-    if not require_place(folder, SIMULATION, resume, force) or not (folder / "config.toml").exists():
-        return
-    changed = changed_settings(read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config)))
-    if changed:
-        raise ValueError(
-            f"{folder}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out."
-        )
+    if require_place(folder, SIMULATION, resume, force):
+        require_same_settings(folder, config)
 
 
 def changed_files(folder: str | Path) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from graphtwin import artifacts, folders, kinds, sources
+from graphtwin.begun import require_same_inputs
 from graphtwin.checks import check_source, warn
 from graphtwin.config import dump_toml
 from graphtwin.cortex import Cortex, build, numbered_alike, wiring_as_ceiling
@@ -69,7 +70,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
     with threads(settings.threads):
         if kinds.is_finished(folder) and not force:
             read = _prepared(settings)
-            run_folder.require_same_inputs(folder, run_folder.inputs_of(read, sources.load(read.source)))
+            require_same_inputs(folder, run_folder.inputs_of(read, sources.load(read.source)))
             folders.clear_finished(folder)
             log.warning("%s", run_folder.already_finished(folder))
             return folder
@@ -85,7 +86,7 @@ def _run(settings: Settings, folder: Path, begin: Callable[[], object], force: b
     warn(check_source(tables), tables.name)
     inputs = run_folder.inputs_of(read, tables)
     if not force:
-        run_folder.require_same_inputs(folder, inputs)
+        require_same_inputs(folder, inputs)
     cortex = build(tables) if tables.has.function or read.embeddings_file is not None else _without_units(build(tables))
     cortex = _with_ceiling(cortex, read, tables.names)
     target_materialization(settings, cortex)  # an error before anything is fitted where the one that is asked for has no pairs

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from graphtwin import artifacts, kinds, sources
-from graphtwin.config import changed_settings, dump_toml, read_toml
+from graphtwin.begun import require_same_settings
 from graphtwin.graph.settings import Settings
 from graphtwin.sources import SourceTables
 from graphtwin.sources.loaders import brought_embeddings as embeddings
@@ -20,16 +19,8 @@ WITHOUT_EFFECT = ("out", "threads")  # settings that no result depends on
 
 def require_run_place(folder: Path, settings: Settings, resume: bool, force: bool = False) -> None:
     """Raise unless the run folder is new or empty, to be begun anew, or, to resume, one of the same settings."""
-    config = folder / "config.toml"
-    inputs = (settings.source, settings.embeddings_file)
-    if not kinds.require_place(folder, kinds.RUN, resume, force, inputs) or not config.exists():
-        return
-    changed = changed_settings(read_toml(config), tomllib.loads(dump_toml(settings)), WITHOUT_EFFECT)
-    if changed:
-        raise ValueError(
-            f"{folder}: was begun with other settings; different now: {'; '.join(changed[:5])}"
-            f"{f' and {len(changed) - 5} more' if len(changed) > 5 else ''}. Use the same settings, or name another --out."
-        )
+    if kinds.require_place(folder, kinds.RUN, resume, force, (settings.source, settings.embeddings_file)):
+        require_same_settings(folder, settings, WITHOUT_EFFECT)
 
 
 def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:
@@ -38,20 +29,6 @@ def inputs_of(settings: Settings, tables: SourceTables) -> dict[str, str]:
     other = sources.load(settings.ceiling).provenance if settings.ceiling is not None else {}
     of_ceiling = {f"ceiling: {name}": value for name, value in other.items()}
     return tables.provenance | of_ceiling | {str(file): artifacts.sha256(file) for file in brought}
-
-
-def require_same_inputs(folder: Path, inputs: dict[str, str]) -> None:
-    """Raise when the folder holds a run of other inputs; a new folder holds none."""
-    path = folder / "provenance.json"
-    if not path.exists():
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))["inputs"]
-    changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
-    if changed:
-        raise ValueError(
-            f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. "
-            "Restore them, or name another --out."
-        )
 
 
 def provenance_of(folder: Path, settings: Settings, inputs: dict[str, str]) -> dict[str, Any]:

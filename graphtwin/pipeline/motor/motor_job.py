@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphtwin import sources
+from graphtwin.begun import require_same_inputs
 from graphtwin.config import overridden
 from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
@@ -16,7 +17,7 @@ from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.scores import split_trials
 from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
 from graphtwin.pipeline.motor.held_out_scores import write_scores
-from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, require_same_inputs, write_study
+from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, write_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
 
 log = logging.getLogger("graphtwin")

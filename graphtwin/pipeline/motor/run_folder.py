@@ -7,7 +7,6 @@ model. A folder is data: reading one runs no code that lies in it.
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import scipy.sparse
 import torch
 
 from graphtwin import artifacts
-from graphtwin.config import changed_settings, dump_toml, load_config, read_toml
+from graphtwin.begun import require_same_settings
+from graphtwin.config import dump_toml, load_config
 from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
 from graphtwin.motor import Circuit, FittedCircuit, Trials
@@ -51,28 +51,8 @@ class MotorStudy:
 
 def require_run_place(folder: Path, config: MotorRunConfig, resume: bool, force: bool, inputs: tuple[str | Path, ...] = ()) -> None:
     """Raise unless the folder is new or empty, to be begun anew, or, to resume, one of the same settings."""
-    if not require_place(folder, MOTOR, resume, force, inputs) or not (folder / "config.toml").exists():
-        return
-    changed = changed_settings(read_toml(folder / "config.toml"), tomllib.loads(dump_toml(config)), WITHOUT_EFFECT)
-    if changed:
-        raise ValueError(
-            f"{folder}: was begun with other settings; different now: {'; '.join(changed[:5])}"
-            f"{f' and {len(changed) - 5} more' if len(changed) > 5 else ''}. Use the same settings, or name another --out."
-        )
-
-
-def require_same_inputs(folder: Path, inputs: dict[str, str]) -> None:
-    """Raise where the folder holds a run of other files; a new folder holds none."""
-    path = folder / "provenance.json"
-    if not path.exists():
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))["inputs"]
-    changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
-    if changed:
-        raise ValueError(
-            f"{folder}: {len(changed)} inputs have changed since the run began: {', '.join(changed[:5])}. Restore them, or name another "
-            "--out."
-        )
+    if require_place(folder, MOTOR, resume, force, inputs):
+        require_same_settings(folder, config, WITHOUT_EFFECT)
 
 
 def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from graphtwin import artifacts
-from graphtwin.config import changed_settings, dump_toml, read_toml
+from graphtwin.begun import require_same_settings
+from graphtwin.config import dump_toml
 from graphtwin.folders import WORK, require_as_written
 from graphtwin.kinds import TWIN, require_kind, require_place
 from graphtwin.sources import open_recording
@@ -74,12 +74,8 @@ def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force:
         force: Whether a twin that is there may be taken away.
         inputs: Recordings and the twin that are read.
     """
-    written = out / "config.toml"
-    if not require_place(out, TWIN, resume, force, inputs) or not written.exists():
-        return
-    changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)))
-    if changed:
-        raise ValueError(f"{out}: was begun with other settings; different now: {'; '.join(changed)}. Use the same, or name another --out.")
+    if require_place(out, TWIN, resume, force, inputs):
+        require_same_settings(out, config)
 
 
 def identity_of(recording: Recording) -> str:
