@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ import torch
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit import Simulated, fit_networks
-from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, answer
+from graphtwin.motor.fit import PLAIN, Simulated, answers, fit_networks, of_plain, plain
+from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales
 from graphtwin.shapes import Float, Int
 
 WIRING = ("edge", "gain", "sender", "gap", "gap_gain")  # parameters of a circuit that its wiring has, in whose place others come
@@ -170,10 +170,7 @@ class FittedLowRank:
         rows: Int[np.ndarray, " rows"] | None = None,
     ) -> Simulated:
         """As `FittedCircuit.simulate`."""
-        asked = np.arange(len(self.circuit.names)) if rows is None else np.asarray(rows)
-        told = np.asarray(stimulated), asked, self.config.window, self.config.batch
-        each = [answer(network, stimulus, *told) for network in self.networks]
-        return Simulated(np.stack([activity for activity, _ in each]), np.stack([output for _, output in each]))
+        return answers(self, stimulus, stimulated, rows)
 
     def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> FittedLowRank:
         """The same without some neurons; there are no edges to remove."""
@@ -187,17 +184,7 @@ class FittedLowRank:
 
     def save(self, path: Path) -> Path:
         """Write all fits to one file of tensors, numbers and words, without the circuit: whoever loads them has it."""
-        content = {
-            "rank": self.rank,
-            "config": self.config.model_dump_json(),
-            "dt_s": self.dt_s,
-            "outputs": list(self.outputs),
-            "held_out": list(self.held_out),
-            "histories": [[{sys.intern(name): loss for name, loss in epoch.items()} for epoch in history] for history in self.histories],
-            "scales": asdict(self.networks[0].scales),
-            "networks": [network.state_dict() for network in self.networks],
-        }
-        return write_tensors(content, path)
+        return write_tensors({"rank": self.rank} | plain(self), path)
 
     @classmethod
     def load(cls, path: Path, circuit: Circuit) -> FittedLowRank:
@@ -208,17 +195,9 @@ class FittedLowRank:
             circuit: The circuit whose neurons these are.
         """
         content = read_tensors(path, "Fit the circuit again.")
-        wanted = {"rank", "config", "dt_s", "outputs", "held_out", "histories", "scales", "networks"}
-        if not isinstance(content, dict) or content.keys() != wanted:
+        if not isinstance(content, dict) or content.keys() != {"rank", *PLAIN}:
             raise ValueError(f"{path}: are no dynamics without a connectome. Name the file that a fit wrote.")
-        config, dt_s = MotorConfig.model_validate_json(content["config"]), content["dt_s"]
-        networks = []
-        for state in content["networks"]:
-            network = LowRankNetwork(circuit, config, dt_s, Scales(**content["scales"]), content["rank"])
-            network.load_state_dict(state)
-            networks.append(network.eval())
-        names = tuple(content["outputs"]), tuple(content["held_out"])
-        return cls(circuit, config, dt_s, names[0], tuple(networks), names[1], tuple(map(tuple, content["histories"])))
+        return cls(circuit, **of_plain(content, partial(LowRankNetwork, circuit, rank=content["rank"])))
 
 
 def rank_of(circuit: Circuit, config: MotorConfig) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,24 +14,12 @@ import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.motor.circuit import Circuit
-from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, answer
+from graphtwin.motor.fit.fits import PLAIN, Simulated, answers, of_plain, plain
+from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.shapes import Float, Int
 
 TOLD = 0.5  # share of the prior's width below which a spread over fits says that the data told: half of it is one bit
 SHOWN = 4  # names that an error shows
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """What every fit answers to a stimulus.
-
-    Attributes:
-        activity: Activity of the rows asked for; NaN of neurons that were removed.
-        output: Motor output.
-    """
-
-    activity: Float[np.ndarray, "fits trials steps rows"]
-    output: Float[np.ndarray, "fits trials steps outputs"]
 
 
 @runtime_checkable
@@ -95,12 +83,7 @@ class FittedCircuit:
             stimulated: Rows of the stimulated neurons.
             rows: Rows of the neurons whose activity is asked for; None is all.
         """
-        asked = np.arange(len(self.circuit.names)) if rows is None else np.asarray(rows)
-        if stimulus.shape[2] != len(stimulated):
-            raise ValueError(f"A stimulus of {stimulus.shape[2]} columns for {len(stimulated)} neurons. Give one column a neuron.")
-        told = np.asarray(stimulated), asked, self.config.window, self.config.batch
-        each = [answer(network, stimulus, *told) for network in self.networks]
-        return Simulated(np.stack([activity for activity, _ in each]), np.stack([output for _, output in each]))
+        return answers(self, stimulus, stimulated, rows)
 
     def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> FittedCircuit:
         """The circuit with some neurons and chemical edges removed, all else as it was fitted.
@@ -146,38 +129,19 @@ class FittedCircuit:
     def save(self, path: Path) -> Path:
         """Write all fits to one file of tensors, numbers and words."""
         circuit = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in vars(self.circuit).items()}
-        content = {
-            "circuit": circuit,
-            "config": self.config.model_dump_json(),
-            "dt_s": self.dt_s,
-            "outputs": list(self.outputs),
-            "held_out": list(self.held_out),
-            "histories": [[{sys.intern(name): loss for name, loss in epoch.items()} for epoch in history] for history in self.histories],
-            "scales": asdict(self.networks[0].scales),
-            "networks": [network.state_dict() for network in self.networks],
-        }
-        return write_tensors(content, path)
+        return write_tensors({"circuit": circuit} | plain(self), path)
 
     @classmethod
     def load(cls, path: Path) -> FittedCircuit:
         """What `save` wrote; no code in the file is run."""
         content = read_tensors(path, "Fit the circuit again.")
-        wanted = {"circuit", "config", "dt_s", "outputs", "held_out", "histories", "scales", "networks"}
-        if not isinstance(content, dict) or content.keys() != wanted:
+        if not isinstance(content, dict) or content.keys() != {"circuit", *PLAIN}:
             raise ValueError(f"{path}: is no fitted circuit. Name the file that a fit wrote.")
         columns: dict[str, Any] = {
             name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content["circuit"].items()
         }
         circuit = Circuit(**columns)
-        config = MotorConfig.model_validate_json(content["config"])
-        scales = Scales(**content["scales"])
-        networks = []
-        for state in content["networks"]:
-            network = CircuitNetwork(circuit, config, content["dt_s"], scales)
-            network.load_state_dict(state)
-            networks.append(network.eval())
-        names = tuple(content["outputs"]), tuple(content["held_out"])
-        return cls(circuit, config, content["dt_s"], names[0], tuple(networks), names[1], tuple(map(tuple, content["histories"])))
+        return cls(circuit, **of_plain(content, partial(CircuitNetwork, circuit)))
 
 
 def edge_places(circuit: Circuit, edges: Sequence[tuple[str, str]]) -> Int[np.ndarray, " edges"]:
