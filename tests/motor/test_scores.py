@@ -75,6 +75,22 @@ def test_nothing_held_out_reaches_training(pulsed):
     assert split_trials(one, trials, 0, 0.3) != split_trials(one, trials, 1, 0.3)
 
 
+def test_trials_of_one_stimulus_are_held_out_together(pulsed):
+    one, trials, _ = pulsed
+    stimulus = trials.stimulus.copy()
+    stimulus[30:] = stimulus[np.repeat([30, 35, 40], 5)]  # three stimuli of the sense, five times each
+    repeated = replace(trials, stimulus=stimulus)
+    kinds = {f"trial {30 + at}": at // 5 for at in range(15)}
+    apart = 0
+    for seed in range(20):
+        split = split_trials(one, repeated, seed, 0.3)
+        parts = [{kinds[name] for name in part if name in kinds} for part in (split.training, split.other)]
+        assert split.other
+        assert not parts[0] & parts[1]
+        apart += bool(parts[1])
+    assert apart > 3
+
+
 def test_a_split_that_leaves_nothing_is_refused(pulsed):
     one, trials, _ = pulsed
     with pytest.raises(ValueError, match=r"3 trials: 4 are needed to fit, to stop the fit, and to score"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
 
     A trial that stimulates several neurons is held out if one of them is (any input but 0 counts). Neurons that are stimulated in more than
     a quarter of the trials are never held out: these would take most trials along, and what they do follows from what is put into them,
-    whatever the wiring.
+    whatever the wiring. Trials of one stimulus are held out together, where there are several stimuli.
 
     Args:
         circuit: The circuit.
@@ -66,14 +67,15 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
     trials.require_of(circuit)
     if len(trials.names) < FEWEST:
         raise ValueError(
-            f"{len(trials.names)} trials: {FEWEST} are needed to fit, to stop the fit, and to score. Cut trials, or record more."
+            f"{len(trials.names)} trial{'s' * (len(trials.names) != 1)}: {FEWEST} are needed to fit, to stop the fit, and to score. "
+            "Cut trials, or record more."
         )
     rng = rng_for(seed, "held out of a circuit's trials")
     on = stimulates(trials)
     columns = _held_out_columns(on, share, rng)
     of_neurons = on[:, columns].any(axis=1)
     left = rng.permutation(np.flatnonzero(~of_neurons))
-    other = left[: min(max(round(share * len(left)), 1), len(left) - 2)]
+    other = _held_out_trials(trials, left, min(max(round(share * len(left)), 1), len(left) - 2))
     training = np.setdiff1d(left, other)
     often = trials.stimulated[on.sum(axis=0) > RARE * len(on)]
     seen = np.flatnonzero(np.isfinite(trials.activity).any(axis=(0, 1)) & ~np.isin(trials.recorded, often))
@@ -97,6 +99,17 @@ def _held_out_columns(on: np.ndarray, share: float, rng: np.random.Generator) ->
         if len(chosen) < wanted and on[:, more].any(axis=1).sum() <= len(on) / 2:
             chosen = more
     return chosen
+
+
+def _held_out_trials(trials: Trials, left: Int[np.ndarray, " left"], wanted: int) -> Int[np.ndarray, " held_out"]:
+    """The first trials that are left, each with all that repeat its stimulus, while half of them stay; single ones where all repeat one."""
+    stimulus = {row: sha256(np.ascontiguousarray(trials.stimulus[row]).data).digest() for row in left.tolist()}
+    chosen: list[int] = []
+    for row in stimulus:
+        repeats = [other for other, shown in stimulus.items() if shown == stimulus[row]]
+        if row not in chosen and len(chosen) < wanted and len(chosen) + len(repeats) <= max(len(left) // 2, 1):
+            chosen += repeats
+    return np.array(chosen) if chosen else left[:wanted]
 
 
 def _places(trials: Trials, names: tuple[str, ...]) -> Int[np.ndarray, " named"]:
