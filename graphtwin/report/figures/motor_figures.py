@@ -166,12 +166,9 @@ def draw_output(run: RunFolder, shown: Shown | None) -> Block:
                 one.set_xlabel("time (s)" if row == n - 1 else "")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
 
-    x, y = shown.said.ravel(), shown.output.ravel()
-    there = np.isfinite(x) & np.isfinite(y)
-    r = np.corrcoef(x[there], y[there])[0, 1] if there.sum() > 2 else np.nan
     more = f" {n} of {len(shown.outputs)} outputs are drawn." if n < len(shown.outputs) else ""
     caption = f"Bands are the SD over fits.{more}"
-    sentence = f"Over these trials and all {len(shown.outputs)} outputs predicted and observed output correlate by {number_text(float(r))}."
+    sentence = f"Over all trials held out at random predicted and observed output correlate by {_scored(run, 'output', 'r')}."
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 1.0 + 0.95 * n), fill), ("predicted.npz", "trials.h5"))
 
 
@@ -182,7 +179,7 @@ def draw_recruitment(run: RunFolder) -> Block:
         return Absent(key, title, "no motor neuron is recruited in the trials that no fit has seen, or there is none.")
     both = table.dropna(subset=["onset_s", "observed_s"])
     files = ("recruitment.csv",)
-    if len(both) > 2:
+    if (both.groupby("trial").size() > 2).any():
 
         def fill(figure: Figure) -> None:
             axes = figure.subplots()
@@ -192,10 +189,8 @@ def draw_recruitment(run: RunFolder) -> Block:
             axes.set_xlabel("observed recruitment (s)")
             axes.set_ylabel("predicted recruitment (s)")
 
-        each = [part[["onset_s", "observed_s"]].corr(method="spearman").iloc[0, 1] for _, part in both.groupby("trial") if len(part) > 2]
-        found = [value for value in each if np.isfinite(value)]
-        median = f"{np.median(found):.2f}" if found else "not defined"
-        sentence = f"Within a trial the median rank correlation of predicted and observed order is {median} ({len(found)} trials)."
+        rank = _scored(run, "recruitment", "spearman")
+        sentence = f"Within trials held out at random the predicted and the observed order have a mean rank correlation of {rank}."
         caption = (
             f"{len(both)} recruitments of {both['neuron'].nunique()} recorded motor neurons: half-way from the first to the highest value."
         )
@@ -211,7 +206,10 @@ def draw_recruitment(run: RunFolder) -> Block:
         axes.invert_yaxis()
         axes.set_xlabel("predicted recruitment (s)")
 
-    sentence = f"{plain(str(order.index[0]))} is predicted to be recruited first, {plain(str(order.index[-1]))} last; none was recorded."
+    sentence = (
+        f"{plain(str(order.index[0]))} is predicted to be recruited first, {plain(str(order.index[-1]))} last; no trial has three that "
+        "were recorded, by which an order could be compared."
+    )
     size = (0.75 * WIDTH, 1.0 + 0.16 * len(order))
     return Drawn(key, title, sentence, "A dot a trial.", draw_svg(key, title, size, fill_order), files)
 
@@ -240,6 +238,19 @@ def draw_lesions(run: RunFolder) -> Block:
     )
     caption = "Root mean square over trials and steps, and the mean with its sign, in SD of the intact output. Dashed: as measured."
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.2), fill), ("lesions.csv",))
+
+
+def _scored(run: RunFolder, question: str, metric: str) -> str:
+    """A score of the circuit with its interval, as the table of scores has it."""
+    table = run.table("scores")
+    if table is None:
+        return "a number that was not scored yet"
+    found = table[(table["model"] == "circuit") & (table["question"] == question) & (table["metric"] == metric)]
+    if not len(found):
+        return "a number that is not defined here"
+    row = found.iloc[0]
+    interval = f" ({number_text(row['low'])} to {number_text(row['high'])})" if np.isfinite(row["low"]) else ""
+    return f"{number_text(row['estimate'])}{interval}"
 
 
 def _short(name: str) -> str:
