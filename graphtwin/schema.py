@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -388,7 +388,26 @@ def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: str) -> pd.Da
         return schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
-        first = cases.head(3)[["column", "check", "failure_case", "index"]].to_dict("records")
+        first = "; ".join(_case(case) for case in cases.head(3).to_dict("records"))
         raise ValueError(
             f"{origin}: {len(cases)} values do not fit the schema, first {first}. Correct them in the export: nothing is repaired silently."
         ) from error
+
+
+# How rules of pandera begin, and what they ask for, in words.
+RULES = {
+    "greater_than_or_equal_to(": "at least ",
+    "greater_than(": "above ",
+    "less_than_or_equal_to(": "at most ",
+    "less_than(": "below ",
+    "isin(": "one of ",
+    "dtype(": "of type ",
+}
+
+
+def _case(case: Mapping[Hashable, object]) -> str:
+    """A value that breaks a rule, in words."""
+    rule = str(case["check"])
+    wanted = next((f"must be {words}{rule[len(begin) : -1]}" for begin, words in RULES.items() if rule.startswith(begin)), rule)
+    row = "" if pd.isna(case["index"]) else f" in row {case['index']}"
+    return f"{case['column']}{row} is {case['failure_case']}, {'must be known' if rule == 'not_nullable' else wanted}"

@@ -304,12 +304,20 @@ def _twice() -> dict[str, Any]:
     return {"told": told}
 
 
+def _weightless() -> dict[str, Any]:
+    return {"wired": synapses(planted()).assign(size=0)}
+
+
 BAD = {
     "an edge to an unknown neuron": (_ghost, [], "1 of 128 edges are of unknown neurons, first n0 to ghost"),
     "no motor neurons": (_no_motor, [], "None of 24 neurons is a motor neuron, and motor output is asked for"),
-    "signs that contradict": (_contradicting, [], "Signs contradict"),
-    "all weights 0": (lambda: {"wired": synapses(planted()).assign(size=0)}, [], "0"),
-    "two neurons of one name": (_twice, [], "'n4'"),
+    "signs that contradict": (_contradicting, [], "Signs contradict: 1 of 24 neurons"),
+    "all weights 0": (
+        lambda: {"wired": synapses(planted()).assign(size=0)},
+        [],
+        "128 values do not fit the schema, first size in row 0 is 0.0, must be above 0;",
+    ),
+    "two neurons of one name": (_twice, [], "1 of 24 rows have the name of an earlier one, first ['n4']"),
     "a step that is too large": (lambda: {"dt_s": 0.5}, [], "longer than the smallest time constant"),
     "a state that explodes": (dict, ["--set", "model.bound=0.5"], "by an edge of weight"),
     "a setting that is none": (dict, ["--set", "model.fitz=3"], "unknown key 'model.fitz', nearest 'fit'"),

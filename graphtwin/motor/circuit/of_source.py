@@ -222,10 +222,11 @@ def _signs(sign: np.ndarray, edges: Edges, names: tuple[str, ...], dale: bool) -
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         stated = f", and it is stated as {sign[first]:+d}" if sign[first] else ""
+        leave = "leave out dale=True and the sign of such neurons" if dale else "leave out the sign of such neurons"
         raise ValueError(
             f"Signs contradict: {int(wrong.sum())} of {len(names)} neurons, first {names[wrong.argmax()]}, which excites by "
             f"{excites[first]} edges and inhibits by {inhibits[first]}{stated}. By Dale's law a neuron has one sign. Correct the signs; "
-            "where receptors decide, leave out dale=True and the sign of such neurons."
+            f"where receptors decide, {leave}."
         )
     told = np.where(sign != 0, sign, np.sign(excites.astype(np.int64)) - np.sign(inhibits.astype(np.int64)))
     if not both.any():

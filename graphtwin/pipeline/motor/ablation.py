@@ -60,6 +60,8 @@ def _require_types(fitted: FittedCircuit, types: Sequence[str]) -> None:
     if unknown:
         listed = ", ".join(f"{kind!r}{nearest_of(kind, known)}" for kind in unknown[:SHOWN])
         raise ValueError(f"{len(unknown)} of {len(types)} types to remove are of no neuron: {listed}. The circuit has {sorted(known)}.")
+    if len(set(types)) < len(types):
+        raise ValueError(f"{len(types) - len(set(types))} of {len(types)} types to remove are named twice. Name each once.")
 
 
 def _edge(text: str, fitted: FittedCircuit) -> tuple[str, str]:
