@@ -46,7 +46,14 @@ class TreeEnsemble:
     @classmethod
     def of(cls, fitted: HistGradientBoostingClassifier) -> TreeEnsemble:
         """The trees of a fitted classifier of two classes without categorical columns, of at most `MOST_LEAVES` leaves each."""
+        if len(fitted.classes_) > 2 or fitted.is_categorical_ is not None:
+            raise ValueError("Boosted trees of more than two classes, or with categorical columns: ask scikit-learn itself.")
         trees = [tree.nodes for (tree,) in fitted._predictors]
+        most = max(int(tree["is_leaf"].sum()) for tree in trees)
+        if most > MOST_LEAVES:
+            raise ValueError(
+                f"Boosted trees of up to {most} leaves: masks have room for {MOST_LEAVES}. Fit with max_leaf_nodes below that."
+            )
         nodes = np.concatenate(trees)
         inner = nodes[nodes["is_leaf"] == 0]
         column = np.unique(inner["feature_idx"]).astype(np.int64)

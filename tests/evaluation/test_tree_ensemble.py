@@ -33,3 +33,19 @@ def test_a_value_on_a_threshold_goes_the_same_way():
     threshold = fitted._predictors[0][0].nodes["num_threshold"][0]
     asked = np.array([[threshold], [np.nextafter(np.float32(threshold), np.float32(9))]], np.float32)
     np.testing.assert_array_equal(TreeEnsemble.of(fitted)(asked), fitted.predict_proba(asked)[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_classes", "words"),
+    [
+        ({"max_leaf_nodes": 60, "min_samples_leaf": 5}, 2, "masks have room for 32"),
+        ({"categorical_features": [1]}, 2, "categorical columns"),
+        ({}, 3, "more than two classes"),
+    ],
+)
+def test_trees_that_masks_cannot_hold_are_refused(settings, n_classes, words):
+    x, y = columns_and_labels()
+    labels = y if n_classes == 2 else np.arange(len(y)) % n_classes
+    fitted = HistGradientBoostingClassifier(**{"max_iter": 3, "early_stopping": False, **settings}).fit(np.abs(np.nan_to_num(x)), labels)
+    with pytest.raises(ValueError, match=words):
+        TreeEnsemble.of(fitted)
