@@ -39,7 +39,7 @@ SCORE_EXAMPLES = """[bold]Examples[/bold]
 
 graphtwin motor score runs/loop
 
-graphtwin motor score runs/loop --lesions loop/truth/lesions.npz
+graphtwin motor score runs/loop --lesions lesions.npz
 """
 
 PREDICT_EXAMPLES = """[bold]Examples[/bold]
