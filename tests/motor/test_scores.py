@@ -20,7 +20,6 @@ from graphtwin.motor.scores import (
     measured,
     measured_lesions,
     predicted_by,
-    score,
     split_trials,
     tabulated,
     verdict,
@@ -119,7 +118,7 @@ def test_the_true_circuit_scores_as_one_should_and_weights_alone_tell_one_step(p
     split = split_trials(one, trials, 0, 0.3)
     test = split.test(trials)
     true = Predicted(test.stimulus + test.stimulus @ matrix, test.output)
-    table = score("circuit", true, test, split, one, RESPONSE).set_index(["question", "metric"])
+    table = tabulated(measured("circuit", true, test, split, one, RESPONSE)).set_index(["question", "metric"])
     assert table.loc[("stimulation", "auc"), "estimate"] > 0.95
     other, hidden = np.isin(test.names, split.other), one.rows_of(split.unrecorded, "held out")
     pairs = [(true.activity[other, :, row].ravel(), test.activity[other, :, row].ravel()) for row in hidden]
@@ -131,7 +130,7 @@ def test_the_true_circuit_scores_as_one_should_and_weights_alone_tell_one_step(p
     assert table.loc[("stimulation", "auc"), "n"] == len(split.stimulated)
     assert table.loc[("stimulation", "auc"), "chance"] == 0.5
     for name in ("signed weight", "weight", "communicability"):
-        static = score(name, static_responses(one)[name], test, split, one, RESPONSE)
+        static = tabulated(measured(name, static_responses(one)[name], test, split, one, RESPONSE))
         assert set(static["question"]) == {"stimulation"}
         assert static.set_index("metric").loc["auc", "estimate"] > (0.95 if "weight" in name else 0.6)
 

@@ -2,7 +2,7 @@
 
 from graphtwin.motor.scores.differences import CIRCUIT, differences
 from graphtwin.motor.scores.measured import Predicted, measured, measured_lesions, measured_responses, predicted_by
-from graphtwin.motor.scores.score import score, tabulated
+from graphtwin.motor.scores.score import tabulated
 from graphtwin.motor.scores.split import Split, split_trials
 from graphtwin.motor.scores.verdict import verdict
 
@@ -15,7 +15,6 @@ __all__ = [
     "measured_lesions",
     "measured_responses",
     "predicted_by",
-    "score",
     "split_trials",
     "tabulated",
     "verdict",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.stats
+from sklearn.metrics import roc_auc_score
 
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.fit import Fitted
@@ -217,18 +218,12 @@ def _mean_of(value: float) -> dict[str, object]:
 
 
 def _auc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve, ties counting half; NaN where one class is empty."""
-    n, m = int(positive.sum()), int((~positive).sum())
-    if not n or not m:
-        return float("nan")
-    ranks = scipy.stats.rankdata(score)
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
+    """Area under the ROC curve, of scores that may be infinite; NaN where one class is empty."""
+    return float(roc_auc_score(positive, scipy.stats.rankdata(score))) if 0 < positive.sum() < len(positive) else float("nan")
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+def _spearman(said: np.ndarray, seen: np.ndarray) -> float:
     """Spearman's rank correlation; 0 where the prediction is the same for all, NaN with too few values."""
-    if len(a) < FEWEST_RANKED or (b == b[0]).all():
+    if len(said) < FEWEST_RANKED or (seen == seen[0]).all():
         return float("nan")
-    if (a == a[0]).all():
-        return 0.0
-    return float(np.corrcoef(scipy.stats.rankdata(a), scipy.stats.rankdata(b))[0, 1])
+    return 0.0 if (said == said[0]).all() else float(scipy.stats.spearmanr(said, seen).statistic)

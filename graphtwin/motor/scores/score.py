@@ -8,31 +8,14 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.questions import ResponseConfig
-from graphtwin.motor.scores.measured import SUMS, Predicted, measured
-from graphtwin.motor.scores.split import Split
-from graphtwin.shapes import Bool, Float
+from graphtwin.motor.scores.measured import SUMS
+from graphtwin.shapes import Float
 from graphtwin.statistics import Resampled, cluster_counts, resampled
 
 REPLICATES = 2000  # resamples of an interval: its ends then move by some hundredths of its width from seed to seed
 CHANCE = {"auc": 0.5, "spearman": 0.0, "r": 0.0, "r2": 0.0}  # what a prediction scores that knows nothing
 ROUNDING = 1e-12  # share of a sum of squares that a difference of such sums may be by rounding
 TABLE = ["question", "model", "metric", "estimate", "low", "high", "n", "resampled", "chance"]
-
-
-def score(
-    name: str,
-    predicted: Predicted | Float[np.ndarray, "neurons neurons"],
-    trials_test: Trials,
-    split: Split,
-    circuit: Circuit,
-    config: ResponseConfig,
-    significant: Bool[np.ndarray, "held_out recorded"] | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """The table of one model: `tabulated` of `measured`, whose arguments these are."""
-    return tabulated(measured(name, predicted, trials_test, split, circuit, config, significant), seed)
 
 
 def tabulated(units: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
