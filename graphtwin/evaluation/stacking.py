@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import minimize
+from scipy.linalg import solve_triangular
+from scipy.optimize import lsq_linear
 from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -16,6 +17,8 @@ LEAST = 1e-6  # probabilities are told apart down to this one, and up to 1 less 
 # that slope where it is below 1; a choice.
 PULL = 20.0
 FLATTEST = 0.05  # slope of the best single model below which the pull grows no further
+LEVEL_PULL = 1e-6  # strength that keeps the level of a part that has no connected pair, or nothing else, within what a float holds
+MOST_STEPS, TOLERANCE = 50, 1e-10  # Newton steps, and the part of the loss that the next one has to take off
 
 
 @dataclass(frozen=True)
@@ -67,27 +70,55 @@ def fit_stack(
         return Stack({name: float(place == 0) for place, name in enumerate(names)}, 0.0)
     x = np.stack([_logits(values) for values in probabilities.values()], axis=1)
     levels, row = np.unique(part, return_inverse=True)
-    y, counted = connected.astype(np.float64), np.ones(len(connected)) if weight is None else weight.astype(np.float64)
+    known = row, len(levels), connected.astype(np.float64), np.ones(len(connected)) if weight is None else weight.astype(np.float64)
+    singly = [_most_likely(x[:, [place]], *known, np.ones(1), PULL) for place in range(len(names))]
+    first = int(np.argmin([loss for loss, _, _ in singly]))
+    slope = float(singly[first][1][0])
+    _, weights, level = _most_likely(x, *known, np.eye(len(names))[first] * slope, PULL / float(np.clip(slope, FLATTEST, 1.0)) ** 2)
+    counted = np.bincount(row, known[-1])
+    return Stack(dict(zip(names, map(float, weights), strict=True)), float(counted @ level / counted.sum()))
 
-    def penalised(values: np.ndarray, pulled_to: np.ndarray, pull: float) -> tuple[float, np.ndarray]:
-        slope, level = values[: len(names)], values[len(names) :]
-        z = x @ slope + level[row]
-        error = counted * (expit(z) - y)
-        loss = float(counted @ (np.logaddexp(0.0, z) - y * z)) + 0.5 * pull * float(((slope - pulled_to) ** 2).sum())
-        gradient = np.concatenate([x.T @ error + pull * (slope - pulled_to), np.bincount(row, error, minlength=len(levels))])
-        return loss, gradient
 
-    def fitted(start: np.ndarray, free: np.ndarray, pull: float) -> tuple[float, np.ndarray]:
-        bounds = [(0.0, None) if kept else (value, value) for value, kept in zip(start, free, strict=True)] + [(None, None)] * len(levels)
-        first = np.concatenate([start, np.zeros(len(levels))])
-        found = minimize(penalised, first, (start, pull), "L-BFGS-B", jac=True, bounds=bounds)
-        return float(found.fun), found.x
+def _most_likely(
+    x: Float[np.ndarray, "pairs models"],
+    row: Int[np.ndarray, " pairs"],
+    n_levels: int,
+    y: Float[np.ndarray, " pairs"],
+    counted: Float[np.ndarray, " pairs"],
+    pulled_to: Float[np.ndarray, " models"],
+    pull: float,
+) -> tuple[float, Float[np.ndarray, " models"], Float[np.ndarray, " levels"]]:
+    """Penalised loss, weights that are not negative, and levels, by Newton steps that are halved until the loss falls as it should."""
+    n_models = x.shape[1]
+    design = np.column_stack([x, np.eye(n_levels)[row]])
+    target, strength = (
+        np.concatenate([pulled_to, np.zeros(n_levels)]),
+        np.concatenate([np.full(n_models, pull), np.full(n_levels, LEVEL_PULL)]),
+    )
+    lowest = np.concatenate([np.zeros(n_models), np.full(n_levels, -np.inf)])
 
-    _, single = min((fitted(start, start > 0, PULL) for start in np.eye(len(names))), key=lambda found: found[0])
-    best = single[: len(names)]
-    _, values = fitted(best, np.ones(len(names), bool), PULL / float(np.clip(best.max(), FLATTEST, 1.0)) ** 2)
-    level = float(np.bincount(row, counted, minlength=len(levels)) @ values[len(names) :] / counted.sum())
-    return Stack(dict(zip(names, map(float, values[: len(names)]), strict=True)), level)
+    def penalised(values: np.ndarray) -> tuple[float, np.ndarray]:
+        z = design @ values
+        return float(counted @ (np.logaddexp(0.0, z) - y * z) + 0.5 * strength @ (values - target) ** 2), expit(z)
+
+    values = target.copy()
+    loss, said = penalised(values)
+    for _ in range(MOST_STEPS):
+        gradient = design.T @ (counted * (said - y)) + strength * (values - target)
+        curvature = (design * (counted * said * (1 - said))[:, None]).T @ design + np.diag(strength)
+        root = np.linalg.cholesky(curvature)
+        aim = -solve_triangular(root, gradient, lower=True)
+        step = lsq_linear(root.T, aim, (lowest - values, np.full(len(values), np.inf)), method="bvls").x
+        falls = float(gradient @ step)
+        if falls > -TOLERANCE * max(loss, 1.0):
+            break
+        for halved in 0.5 ** np.arange(30):
+            tried = np.maximum(values + halved * step, lowest)
+            found = penalised(tried)
+            if found[0] <= loss + 0.1 * halved * falls:
+                break
+        values, (loss, said) = tried, found
+    return loss, values[:n_models], values[n_models:]
 
 
 def _carry_over(

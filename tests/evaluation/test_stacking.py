@@ -102,3 +102,26 @@ def test_a_pair_of_weight_three_counts_as_three_pairs():
     assert weighted.level == pytest.approx(every.level, abs=1e-3)
     for name, value in every.weights.items():
         assert weighted.weights[name] == pytest.approx(value, abs=1e-3)
+
+
+def test_the_order_of_models_that_say_nearly_the_same_changes_no_weight():
+    """A shallow optimum: six models that share most of what they say."""
+    rng = np.random.default_rng(3)
+    told = rng.normal(size=20_000)
+    part, connected = rng.integers(0, 3, len(told)), rng.random(len(told)) < expit(told - 3)
+    models = {f"model {at}": expit(0.3 * (at + 1) * told + rng.normal(0, 0.2, len(told)) - 3) for at in range(6)}
+    found, turned = fit_stack(models, connected, part), fit_stack(dict(reversed(models.items())), connected, part)
+    assert found.level == pytest.approx(turned.level, abs=1e-5)
+    for name, weight in found.weights.items():
+        assert turned.weights[name] == pytest.approx(weight, abs=1e-5)
+    assert sum(weight > 0.05 for weight in found.weights.values()) > 1
+
+
+def test_a_part_without_a_connected_pair_leaves_weights_as_they_are():
+    models, connected, part = planted(n=20_000)
+    alone = fit_stack(models, connected, np.zeros_like(part))
+    more = {name: np.concatenate([values, values[:500]]) for name, values in models.items()}
+    silent = fit_stack(more, np.concatenate([connected, np.zeros(500, bool)]), np.repeat([0, 1], [len(connected), 500]))
+    for name, weight in alone.weights.items():
+        assert silent.weights[name] == pytest.approx(weight, abs=1e-3)
+    assert np.isfinite(silent.level)

@@ -17,6 +17,7 @@ from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
 NOT_STACKED = "majority"
+STACKS = GRAPH_MODEL, WITHOUT_MESSAGES
 FEW_NEGATIVES = 25_000  # unconnected pairs that baselines of inner sides read, about: on minnie65 weights move by up to .04 from 50,000
 
 
@@ -53,8 +54,8 @@ def inner_rivals(study: Study, sides: list[InnerSide], labels: Sequence[str]) ->
     return pd.concat(frames, ignore_index=True)
 
 
-def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, split: str) -> dict[str, Stack]:
-    """The graph model, and the stack that lacks message passing.
+def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, split: str, labels: Sequence[str] = STACKS) -> dict[str, Stack]:
+    """The graph model, and the stack that lacks message passing, or one of these.
 
     In new blocks of tissue either falls back on distance where stacks do not carry over from block to block of the training side.
 
@@ -62,25 +63,28 @@ def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, split: str) 
         kept: Probabilities of the kept pairs by message passing.
         rivals: Those of the baselines, as `inner_rivals` returns them.
         split: What is held out: "axon" or "block".
+        labels: Labels of the stacks that are wanted.
     """
     models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", "weight", NOT_STACKED)}
     kept_as = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64), rivals["weight"].to_numpy(np.float64)
     untold = {name: said for name, said in models.items() if name != BOOSTED_MESSAGES}
     found = {GRAPH_MODEL: {MESSAGE_PASSING: kept, **models}, WITHOUT_MESSAGES: untold}
-    return {label: fit_stack(members, *kept_as, "distance" if split == "block" else None) for label, members in found.items()}
+    return {label: fit_stack(found[label], *kept_as, "distance" if split == "block" else None) for label in labels}
 
 
-def stacked(graph: pd.DataFrame, rivals: pd.DataFrame, split: str) -> dict[str, Float[np.ndarray, " pairs"]]:
-    """Probabilities of held-out pairs by the graph model, by message passing alone and by the stack that lacks it.
+def stacked(
+    graph: pd.DataFrame, rivals: pd.DataFrame, split: str, labels: Sequence[str] = STACKS
+) -> dict[str, Float[np.ndarray, " pairs"]]:
+    """Probabilities of held-out pairs by the graph model and by the stack that lacks message passing, or by one of these.
 
     Args:
         graph: Column `probability` of message passing, and `part` of each row: `HELD_OUT`, then the inner sides.
         rivals: Columns of the baselines, `part`, `connected` and `weight`, in the same rows.
         split: What is held out: "axon" or "block".
+        labels: Labels of the stacks that are wanted.
     """
     held, inner = graph[graph["part"] == HELD_OUT], graph[graph["part"] != HELD_OUT]
-    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], split)
+    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], split, labels)
     models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals[rivals["part"] == HELD_OUT].items()}
     models = {**models, MESSAGE_PASSING: held["probability"].to_numpy()}
-    out = {label: stack(models).astype(np.float32) for label, stack in found.items()}
-    return {**out, MESSAGE_PASSING: models[MESSAGE_PASSING]}
+    return {label: stack(models).astype(np.float32) for label, stack in found.items()}

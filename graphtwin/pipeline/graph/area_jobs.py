@@ -114,7 +114,7 @@ def _by_graph_model(
     sides, predicting = inner_sides(seen, training, split), predicting_sides(seen, training, split)
     fitted = fit_pairs(seen.inputs, seen.similar, training, sides, *args, predicting=predicting)
     held = pd.DataFrame({"probability": pair_probabilities(fitted, *asked)[0], "part": HELD_OUT})
-    return stacked(pd.concat([held, kept_table(fitted)], ignore_index=True), rivals, split)[GRAPH_MODEL]
+    return stacked(pd.concat([held, kept_table(fitted)], ignore_index=True), rivals, split, [GRAPH_MODEL])[GRAPH_MODEL]
 
 
 def pairs_of(study: Study, areas: Areas, key: JobKey) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:

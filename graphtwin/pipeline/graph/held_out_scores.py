@@ -317,7 +317,7 @@ def _null(study: Study, results: Results, variant: str, fold: int, replicate: in
     graph = results[JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate)]
     word, number = (variant, replicate) if variant == "rewired" else ("", None)
     rivals = results[JobKey(connectivity.TASK, "baselines", word, "axon", fold, number)]
-    return stacked(graph, rivals, "axon")[GRAPH_MODEL]
+    return stacked(graph, rivals, "axon", [GRAPH_MODEL])[GRAPH_MODEL]
 
 
 def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:

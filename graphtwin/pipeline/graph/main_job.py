@@ -67,7 +67,7 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
     folder = Path(settings.out)
     device_of(settings.device)  # an error before anything is read where there is no such device
     run_folder.require_run_place(folder, settings, resume, force)
-    with threads(settings.threads):
+    with threads(1):  # what is large runs in processes; sums of several threads are no faster beside them, and differ in their last digit
         if kinds.is_finished(folder) and not force:
             read = _prepared(settings)
             require_same_inputs(folder, run_folder.inputs_of(read, sources.load(read.source)))

@@ -19,6 +19,7 @@ from graphtwin.graph.runs import (
     FEW_NEGATIVES,
     GRAPH_MODEL,
     HELD_OUT,
+    MESSAGE_PASSING,
     NO_FUNCTION,
     TUNED,
     Study,
@@ -188,8 +189,8 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         columns |= {model: baselines[model].to_numpy() for model in pair_rivals(study, split)}
         if split == "axon" and study.has_function:
             columns |= {model: results[key("baselines", "tuned")][model].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, split)[GRAPH_MODEL]
-        columns |= stacked(graph, every, split)
-        held = graph["part"] == HELD_OUT
-        frames.append(pd.DataFrame(columns | {"expected_size": graph.loc[held, "expected_size"].to_numpy()}))
+            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, split, [GRAPH_MODEL])[GRAPH_MODEL]
+        held = graph[graph["part"] == HELD_OUT]
+        columns |= stacked(graph, every, split) | {MESSAGE_PASSING: held["probability"].to_numpy()}
+        frames.append(pd.DataFrame(columns | {"expected_size": held["expected_size"].to_numpy()}))
     return pd.concat(frames, ignore_index=True)
