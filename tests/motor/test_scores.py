@@ -129,7 +129,7 @@ def test_the_true_circuit_scores_as_one_should_and_weights_alone_tell_one_step(p
     assert table.loc[("output", "r2"), "estimate"] == pytest.approx(1)
     assert table.loc[("stimulation", "auc"), "n"] == len(split.stimulated)
     assert table.loc[("stimulation", "auc"), "chance"] == 0.5
-    for name in ("signed weight", "weight", "communicability"):
+    for name in ("signed weight", "weight", "path length", "communicability"):
         static = tabulated(measured(name, static_responses(one)[name], test, split, one, RESPONSE))
         assert set(static["question"]) == {"stimulation"}
         assert static.set_index("metric").loc["auc", "estimate"] > (0.95 if "weight" in name else 0.6)

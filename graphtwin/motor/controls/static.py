@@ -32,7 +32,7 @@ def static_responses(
 
     - weight, signed weight: strength of the edge
     - two steps, three steps, and signed: number of paths of so many steps, each as strong as the product of its edges
-    - path length: minus the length of the shortest path, an edge being as long as 1 / strength; minus infinity where there is none
+    - path length: one over the length of the shortest path, an edge being as long as 1 / strength; 0 where there is none
     - communicability: all walks between two neurons, those of k steps over k!, in the symmetric graph D^-1/2 (A + A') / 2 D^-1/2. Source:
       Estrada and Hatano 2008, doi:10.1103/PhysRevE.77.036111; normalised as in Crofts and Higham 2009, doi:10.1098/rsif.2008.0484.
     - exposure: how much of the two lies together, where that is known
@@ -52,7 +52,7 @@ def static_responses(
             step = step @ matrix
     lengths = size.copy()
     lengths.data = 1 / lengths.data
-    found["path length"] = -dijkstra(lengths, indices=asked)
+    found["path length"] = _inverse(dijkstra(lengths, indices=asked))
     found["communicability"] = _communicability(size, asked)
     if exposure is not None:
         found["exposure"] = exposure[asked].toarray()
@@ -89,6 +89,11 @@ def _strengths(circuit: Circuit, signed: bool) -> scipy.sparse.csr_matrix:
     sign = np.where(circuit.edge_sign < 0, -1.0, 1.0) if signed else np.ones(len(circuit.pre))
     pre, post = np.r_[circuit.pre, circuit.gap_a, circuit.gap_b], np.r_[circuit.post, circuit.gap_b, circuit.gap_a]
     return scipy.sparse.csr_matrix((np.r_[circuit.count * sign, circuit.gap_count, circuit.gap_count], (pre, post)), shape=(n, n))
+
+
+def _inverse(lengths: Float[np.ndarray, "rows neurons"]) -> Float[np.ndarray, "rows neurons"]:
+    """One over each length, so that near is large, as in all readings; infinite of a neuron and itself."""
+    return np.divide(1.0, lengths, out=np.full(lengths.shape, np.inf), where=lengths > 0)
 
 
 def _communicability(size: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
