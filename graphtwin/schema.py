@@ -86,6 +86,10 @@ SOURCE = {
     "orientation_responses": pa.DataFrameSchema(_ORIENTATION, unique=ORIENTATION_KEY),
     "synapses": pa.DataFrameSchema({**_PAIR, "kind": _optional(_KIND), "sign": _optional(_SIGN)}, unique=["pre_root_id", "post_root_id"]),
     "gap_junctions": pa.DataFrameSchema(_PAIR, unique=["pre_root_id", "post_root_id"]),
+    "responses_to_stimulation": pa.DataFrameSchema(
+        {"pre_root_id": _ID, "post_root_id": _ID, "response": pa.Column("float64"), "responds": pa.Column(bool, required=False)},
+        unique=["pre_root_id", "post_root_id"],
+    ),
     "circuit_cells": pa.DataFrameSchema(
         {
             "nucleus_id": _ID,

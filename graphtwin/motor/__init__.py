@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.motor.circuit import Circuit, Trials, circuit_of, trials_of
+    from graphtwin.motor.circuit import Circuit, Responses, Trials, circuit_of, responses_of, trials_of
     from graphtwin.motor.fit import FittedCircuit, fit_circuit
     from graphtwin.motor.model import MotorConfig
     from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate
@@ -17,6 +17,7 @@ __all__ = [
     "Circuit",
     "FittedCircuit",
     "MotorConfig",
+    "Responses",
     "Trials",
     "ablate",
     "circuit_of",
@@ -24,6 +25,7 @@ __all__ = [
     "lesions_of",
     "rank_edges",
     "recruitment",
+    "responses_of",
     "score_activity",
     "split_trials",
     "stimulate",

@@ -8,10 +8,22 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
-    from graphtwin.sources.formats import Offers, SourceTables, Table, TrialArrays, read_trials
+    from graphtwin.sources.formats import OF_ANOTHER, RESPONSES, Offers, SourceTables, Table, TrialArrays, read_trials
     from graphtwin.sources.names import BUNDLED, require_source
 
-__all__ = ["BUNDLED", "Offers", "SourceTables", "Table", "TrialArrays", "load", "open_recording", "read_trials", "require_source"]
+__all__ = [
+    "BUNDLED",
+    "OF_ANOTHER",
+    "RESPONSES",
+    "Offers",
+    "SourceTables",
+    "Table",
+    "TrialArrays",
+    "load",
+    "open_recording",
+    "read_trials",
+    "require_source",
+]
 
 __getattr__ = public_names(
     __name__,
@@ -20,6 +32,8 @@ __getattr__ = public_names(
         "load": ("graphtwin.sources.doors", "load"),
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
         "require_source": ("graphtwin.sources.names", "require_source"),
+        "OF_ANOTHER": ("graphtwin.sources.formats.source_tables", "OF_ANOTHER"),
+        "RESPONSES": ("graphtwin.sources.formats.response_tables", "RESPONSES"),
         "Offers": ("graphtwin.sources.formats.source_tables", "Offers"),
         "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),
         "Table": ("graphtwin.sources.formats.source_tables", "Table"),

@@ -46,7 +46,9 @@ def test_which_animal_is_the_volumes_is_said_or_asked(export):
     with pytest.raises(ValueError, match=r"every table of synapses names an animal \(\['mine', 'sister'\]\).*Write `animal = ...`"):
         tables.load_folder(with_sister(export, of_volume="mine"))
     export.stated = {"queried_post": ['animal = "sister"']}
-    with pytest.raises(ValueError, match="of role 'queried_post' has an animal, which tables of synapses alone have"):
+    with pytest.raises(
+        ValueError, match="of role 'queried_post' has an animal, which tables of synapses and of responses to stimulation alone have"
+    ):
         tables.load_folder(export.write(".parquet"))
 
 

@@ -1,7 +1,8 @@
-"""Circuits as data: neurons, signed synapses and gap junctions, and trials of what went in, what neurons did and what came out."""
+"""Circuits as data: neurons, signed synapses and gap junctions; trials of what went in and came out; responses to single neurons."""
 
 from graphtwin.motor.circuit.circuit import Circuit
 from graphtwin.motor.circuit.of_source import circuit_of, exposure_of, trials_of
+from graphtwin.motor.circuit.responses import Responses, responses_of
 from graphtwin.motor.circuit.trials import Trials
 
-__all__ = ["Circuit", "Trials", "circuit_of", "exposure_of", "trials_of"]
+__all__ = ["Circuit", "Responses", "Trials", "circuit_of", "exposure_of", "responses_of", "trials_of"]

@@ -90,16 +90,24 @@ def exposure_of(source: SourceTables, circuit: Circuit) -> scipy.sparse.csr_matr
     tables = source.of("exposure")
     if not tables:
         return None
-    listed = _listed(source)
-    table = next((one for one in tables if one.materialization == listed.materialization), tables[0])
-    row = {name: at for at, name in enumerate(circuit.names)}
-    rows = pd.Series([row.get(name, -1) for name in _names(listed.frame, source)], index=listed.frame["root_id"].to_numpy())
-    frame = table.frame
+    table = next((one for one in tables if one.materialization == _listed(source).materialization), tables[0])
+    rows, frame = rows_by_root(source, circuit), table.frame
     a, b = (frame[end].map(rows).fillna(-1).to_numpy(np.int64) for end in ("pre_root_id", "post_root_id"))
     there = (a >= 0) & (b >= 0)
     log.info("exposure of %s: %d of %d pairs are of neurons of the circuit.", table.origin, there.sum(), len(there))
     n = len(circuit.names)
     return scipy.sparse.csr_matrix((frame["exposure"].to_numpy(np.float64)[there], (a[there], b[there])), shape=(n, n))
+
+
+def rows_by_root(source: SourceTables, circuit: Circuit) -> pd.Series:
+    """Row in the circuit of each root id that the table of its neurons lists; -1 of neurons that the circuit does not have.
+
+    Args:
+        source: Source of the circuit.
+        circuit: The circuit.
+    """
+    listed, row = _listed(source).frame, {name: at for at, name in enumerate(circuit.names)}
+    return pd.Series([row.get(name, -1) for name in _names(listed, source)], index=listed["root_id"].to_numpy())
 
 
 def trials_of(source: SourceTables, circuit: Circuit) -> Trials | None:

@@ -1,6 +1,6 @@
 """What else would predict as well: other wiring, no wiring, anatomy without dynamics, other identities; and how well anything could."""
 
-from graphtwin.motor.controls.ceiling import halves, usual_responses
+from graphtwin.motor.controls.ceiling import halves, usual_of, usual_responses
 from graphtwin.motor.controls.low_rank import FittedLowRank, fit_low_rank
 from graphtwin.motor.controls.permuted import permuted
 from graphtwin.motor.controls.rewired import Keep, rewired
@@ -16,5 +16,6 @@ __all__ = [
     "permuted",
     "rewired",
     "static_responses",
+    "usual_of",
     "usual_responses",
 ]

@@ -8,7 +8,7 @@ import pandas as pd
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.questions import ResponseConfig, responses, stimulates
-from graphtwin.shapes import Float, Int
+from graphtwin.shapes import Bool, Float, Int
 
 DRAWS = 20  # ways to halve the repeats, over which reliabilities are averaged: more move the mean by less than its rounding
 
@@ -67,6 +67,23 @@ def usual_responses(circuit: Circuit, trials: Trials, config: ResponseConfig) ->
     row = np.zeros(len(circuit.names))
     row[trials.recorded] = mean
     return np.tile(row, (len(circuit.names), 1))
+
+
+def usual_of(
+    values: Float[np.ndarray, "stimulated responding"], responds: Bool[np.ndarray, "stimulated responding"]
+) -> tuple[Float[np.ndarray, " responding"], Float[np.ndarray, " responding"]]:
+    """What each neuron usually does when another is stimulated, from responses alone: its mean response, and how often it responds.
+
+    Args:
+        values: Responses to the neurons that training stimulates; NaN where none was measured.
+        responds: Whether each is a response.
+
+    Returns:
+        Mean response and share of responses of each neuron; 0 of neurons of which none was measured.
+    """
+    there = np.isfinite(values)
+    n = np.maximum(there.sum(axis=0), 1)
+    return np.where(there, values, 0).sum(axis=0) / n, (responds & there).sum(axis=0) / n
 
 
 def _repeats(trials: Trials) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """What is asked of a fitted circuit: stimulated neurons, neurons never recorded, recruitment, lesions, and the edges that carry it."""
 
-from graphtwin.motor.questions.ablation import Lesion, ablate, changes, lesions_of
+from graphtwin.motor.questions.ablation import Lesion, ablate, ablate_responses, changes, lesions_of
 from graphtwin.motor.questions.edges import rank_edges
 from graphtwin.motor.questions.recruitment import onsets, recruitment
 from graphtwin.motor.questions.responses import ResponseConfig, noise_before, onsets_of, responses, stimulates
@@ -11,6 +11,7 @@ __all__ = [
     "Lesion",
     "ResponseConfig",
     "ablate",
+    "ablate_responses",
     "changes",
     "lesions_of",
     "noise_before",

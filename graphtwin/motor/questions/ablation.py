@@ -100,14 +100,57 @@ def ablate(
     """
     change = changes(fitted, lesions, stimulus, stimulated) / np.array(fitted.networks[0].scales.output)
     size = np.sqrt(np.square(change).mean(axis=3))  # lesions x fits x trials x outputs
-    rows = []
-    for at, lesion in enumerate(lesions):
-        for column, output in enumerate(fitted.outputs):
-            by_trial = size[at, :, :, column].mean(axis=0).astype(np.float64)
-            found = resample_units(np.mean, by_trial, rng_for(seed, "trials after a lesion", lesion.name, output), REPLICATES)
-            low, high = found.interval()
-            by_fit = size[at, :, :, column].mean(axis=1)
-            spread = float(by_fit.std(ddof=1)) if len(by_fit) > 1 else np.nan
-            told = {"lesion": lesion.name, "output": output, "effect": found.estimate, "low": low, "high": high, "spread": spread}
-            rows.append(told | {"mean_change": float(change[at, ..., column].mean())})
+    rows = [
+        _effect(lesion.name, output, size[at, :, :, column], change[at, ..., column].mean(axis=2), seed)
+        for at, lesion in enumerate(lesions)
+        for column, output in enumerate(fitted.outputs)
+    ]
     return pd.DataFrame(rows).sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def ablate_responses(
+    fitted: FittedCircuit,
+    lesions: Sequence[Lesion],
+    stimulus: Float[np.ndarray, "trials steps stimulated"],
+    stimulated: Int[np.ndarray, " stimulated"],
+    rows: Int[np.ndarray, " rows"],
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The predicted effect of each lesion on responses to stimulation, largest first: for circuits without motor output.
+
+    Args:
+        fitted: The whole circuit.
+        lesions: What is removed, one row each (`lesions_of`).
+        stimulus: Input; a response is the activity at its end.
+        stimulated: Rows of the stimulated neurons.
+        rows: Rows of the neurons whose responses count. Those of removed neurons do not, nor trials that stimulate one.
+        seed: Root of the bootstrap's draws.
+
+    Returns:
+        Columns as of `ablate`, in the unit of a typical neuron's SD; output is "responses". NaN where no trial is left.
+    """
+    scale = fitted.networks[0].scales.activity
+    on = (stimulus != 0).any(axis=1)
+    whole, table = fitted.simulate(stimulus, stimulated, rows).activity[:, :, -1], []
+    for lesion in tqdm(lesions, desc="lesions", unit="lesion", delay=2):
+        gone = fitted.circuit.rows_of(lesion.neurons, "neurons to remove")
+        left = ~on[:, np.isin(stimulated, gone)].any(axis=1)
+        counted = ~np.isin(rows, gone)
+        after = fitted.without(lesion.neurons, lesion.edges).simulate(stimulus[left], stimulated, rows).activity[:, :, -1]
+        change = (after - whole[:, left])[..., counted] / scale
+        table.append(_effect(lesion.name, "responses", np.sqrt(np.square(change).mean(axis=2)), change.mean(axis=2), seed))
+    return pd.DataFrame(table).sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def _effect(
+    lesion: str, output: str, size: Float[np.ndarray, "fits trials"], mean: Float[np.ndarray, "fits trials"], seed: int
+) -> dict[str, object]:
+    """A row of a lesion and output."""
+    if not size.shape[1]:
+        return {"lesion": lesion, "output": output} | dict.fromkeys(("effect", "low", "high", "spread", "mean_change"), np.nan)
+    by_trial = size.mean(axis=0).astype(np.float64)
+    found = resample_units(np.mean, by_trial, rng_for(seed, "trials after a lesion", lesion, output), REPLICATES)
+    low, high = found.interval()
+    spread = float(size.mean(axis=1).std(ddof=1)) if len(size) > 1 else np.nan
+    told = {"lesion": lesion, "output": output, "effect": found.estimate, "low": low, "high": high, "spread": spread}
+    return told | {"mean_change": float(mean.mean())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from graphtwin.motor.fit import FittedCircuit
 from graphtwin.motor.model import CircuitNetwork, columns_of, stream, windows
-from graphtwin.motor.questions.ablation import ablate, lesions_of
+from graphtwin.motor.questions.ablation import ablate, ablate_responses, lesions_of
 from graphtwin.shapes import Float, Int
 
 
@@ -20,8 +21,9 @@ def rank_edges(
     stimulated: Int[np.ndarray, " stimulated"],
     removed: int = 20,
     seed: int = 0,
+    rows: Int[np.ndarray, " rows"] | None = None,
 ) -> pd.DataFrame:
-    """Edges by what they carry of the motor output.
+    """Edges by what they carry of the motor output, or of responses to stimulation.
 
     The gradient tells all edges at once what the power of the output (half of its mean square about its mean, in units of its SD) loses
     with each in a linear world: weight times the power's derivative. It is cut at the windows of the fit. Edges that it puts first are then
@@ -33,16 +35,19 @@ def rank_edges(
         stimulated: Rows of the stimulated neurons.
         removed: Number of edges that are removed, those of the largest gradient times weight.
         seed: Root of the bootstrap's draws.
+        rows: Rows of the neurons whose activity at the end of the input counts, in the place of motor output (`ablate_responses`): its
+            power is about the mean of each neuron over trials.
 
     Returns:
         A row an edge, largest first: columns pre, post, count, weight, gradient_x_weight (means over fits), spread (of that over fits; NaN
         with one), rank, and of the edges that were removed effect, low, high (of `ablate`, the largest over outputs), NaN of the others.
     """
-    if not fitted.outputs:
+    if rows is None and not fitted.outputs:
         raise ValueError("The circuit was fitted without motor output: no edge carries any. Give trials with outputs, and motor neurons.")
     circuit = fitted.circuit
     told = np.asarray(stimulus), np.asarray(stimulated), fitted.config.window
-    each = np.stack([_gradient_times_weight(network, *told) for network in fitted.networks])
+    power = _power_of_output if rows is None else partial(_power_of_responses, rows=rows)
+    each = np.stack([power(network, *told) for network in fitted.networks])
     names = np.array(circuit.names)
     columns: dict[str, Any] = {
         "pre": names[circuit.pre],
@@ -58,11 +63,13 @@ def rank_edges(
     table["rank"] = np.arange(1, len(table) + 1)
     first = table.head(removed)
     lesions = lesions_of(fitted, edges=list(zip(first["pre"], first["post"], strict=True)))
-    effects = ablate(fitted, lesions, stimulus, stimulated, seed).drop_duplicates("lesion").set_index("lesion")
+    given = fitted, lesions, stimulus, stimulated
+    found = ablate(*given, seed) if rows is None else ablate_responses(*given, rows, seed)
+    effects = found.drop_duplicates("lesion").set_index("lesion")
     return table.join(effects[["effect", "low", "high"]].reindex(first["pre"] + " -> " + first["post"]).reset_index(drop=True))
 
 
-def _gradient_times_weight(network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, length: int) -> np.ndarray:
+def _power_of_output(network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, length: int) -> np.ndarray:
     """What the power of the output loses with each edge in a linear world."""
     trials, steps = stimulus.shape[:2]
     scale = torch.tensor(network.scales.output)[:, None]
@@ -78,3 +85,16 @@ def _gradient_times_weight(network: CircuitNetwork, stimulus: np.ndarray, stimul
         found = torch.autograd.grad((output - mean).square().sum() / (2 * steps * trials), held)[0]
         power += (found * held).detach().numpy()
     return power
+
+
+def _power_of_responses(network: CircuitNetwork, stimulus: np.ndarray, stimulated: np.ndarray, length: int, rows: np.ndarray) -> np.ndarray:
+    """What the power of the activity at the end of the input loses with each edge in a linear world."""
+    trials, held = len(stimulus), network.weights().detach().requires_grad_()
+    state, numbers = network.initial(trials).detach(), network.numbers(held)
+    for part in windows(stimulus, length):
+        states, last = network.window(state, columns_of(part), stimulated, rows, numbers)
+        state = last.detach()
+    at_end = states[-1, :, :trials] / network.scales.activity
+    about_mean = at_end - at_end.detach().mean(dim=1, keepdim=True)
+    found = torch.autograd.grad(about_mean.square().sum() / (2 * trials), held)[0]
+    return np.asarray((found * held).detach().numpy())

@@ -18,7 +18,15 @@ class ResponseConfig(BaseModel):
         0.5, gt=0, description="Time before the onset that a response is measured from, seconds; less where there is less."
     )
     window_s: float = Field(0.5, gt=0, description="Time from the onset on whose mean is the response, seconds.")
-    beyond: float = Field(2.0, gt=0, description="Size of a response that counts as one, in the SD of a neuron's activity before onsets.")
+    beyond: float = Field(
+        2.0,
+        gt=0,
+        description="Size of a response that counts as one, in the SD of a neuron's activity before onsets; without trials in that of all "
+        "responses, as their median distance from the median has it.",
+    )
+    held_s: float = Field(
+        0.5, gt=0, description="Length of the constant input whose end is the response, seconds, of a source of responses without trials."
+    )
 
 
 def stimulates(trials: Trials) -> Bool[np.ndarray, "trials stimulated"]:

@@ -3,7 +3,7 @@
 from graphtwin.motor.scores.differences import CIRCUIT, differences
 from graphtwin.motor.scores.measured import Predicted, measured, measured_lesions, measured_responses, predicted_by
 from graphtwin.motor.scores.score import tabulated
-from graphtwin.motor.scores.split import Split, split_trials
+from graphtwin.motor.scores.split import Split, split_stimulated, split_trials
 from graphtwin.motor.scores.verdict import verdict
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "measured_lesions",
     "measured_responses",
     "predicted_by",
+    "split_stimulated",
     "split_trials",
     "tabulated",
     "verdict",

@@ -89,6 +89,29 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
     )
 
 
+def split_stimulated(names: tuple[str, ...], folds: int, seed: int = 0) -> tuple[Split, ...]:
+    """Hold out every stimulated neuron once, where each has one trial that is named by it: a split a fold.
+
+    Args:
+        names: Names of the stimulated neurons.
+        folds: Number of parts.
+        seed: Root of the draws.
+
+    Raises:
+        ValueError: So few stimulated neurons that a fold has none, or that its fit is left with too few.
+    """
+    least = max(folds, FEWEST)
+    if len(names) < least or len(names) - -(-len(names) // folds) < 2:
+        raise ValueError(
+            f"{len(names)} stimulated neuron{'s' * (len(names) != 1)}: {least} are needed, so that each of {folds} folds holds one "
+            "out that no fit sees, and enough are left to fit and to stop the fit. Set fewer folds, or bring responses to more neurons."
+        )
+    order = rng_for(seed, "folds of stimulated neurons").permutation(len(names))
+    parts = [np.sort(order[fold::folds]) for fold in range(folds)]
+    kept = [np.setdiff1d(order, part) for part in parts]
+    return tuple(Split(_of(names, rest), _of(names, part), (), _of(names, part), ()) for part, rest in zip(parts, kept, strict=True))
+
+
 def _held_out_columns(on: np.ndarray, share: float, rng: np.random.Generator) -> Int[np.ndarray, " held_out"]:
     """Stimulated neurons to hold out, at random, while half of the trials are left."""
     times = on.sum(axis=0)

@@ -1,4 +1,4 @@
-"""`graphtwin motor ablate`: what becomes of motor output without neurons, types or edges, as ranked tables with intervals."""
+"""`graphtwin motor ablate`: what becomes of motor output, or of responses, without neurons, types or edges: ranked, with intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from graphtwin.config import nearest_of
 from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit
-from graphtwin.motor.questions import ablate, lesions_of, rank_edges
+from graphtwin.motor.questions import ablate, ablate_responses, lesions_of, rank_edges
 from graphtwin.pipeline.motor.prediction import require_names
 from graphtwin.pipeline.motor.run_folder import load_fitted, read_study
 
@@ -27,6 +27,8 @@ def ablate_run(
 ) -> pd.DataFrame:
     """Lesions of a run's circuit under the stimuli of its held-out trials, each alone; see `ablate` and `rank_edges` for the columns.
 
+    Of a run that was fitted to responses to stimulation, these are what is lost, under stimulation of every neuron that was stimulated.
+
     Args:
         run: Folder of a fitted circuit.
         neurons: Names of neurons.
@@ -36,21 +38,24 @@ def ablate_run(
         all_edges: Every chemical edge by its gradient, and the first of these by removing them too; nothing else may be asked with it.
     """
     study, fitted = read_study(run), load_fitted(run)
-    if not fitted.outputs:
+    of_responses = study.responses is not None
+    if not fitted.outputs and not of_responses:
         raise ValueError(
             f"{run}: was fitted without motor output, so that no lesion can change any. Fit a source whose trials have outputs, and motor "
             "neurons that drive them."
         )
-    unseen = study.split.test(study.trials)
-    told = unseen.stimulus, unseen.stimulated
+    shown, seed = study.trials if of_responses else study.split.test(study.trials), study.config.seed
+    told = shown.stimulus, shown.stimulated
     with threads(1):
         if all_edges:
-            return rank_edges(fitted, *told, seed=study.config.seed)
+            return rank_edges(fitted, *told, seed=seed, rows=shown.recorded if of_responses else None)
         names = tuple(fitted.circuit.names) if all_neurons else tuple(neurons)
         require_names(fitted, names, "neurons to remove")
         _require_types(fitted, types)
         lesions = lesions_of(fitted, names, types, [_edge(edge, fitted) for edge in edges])
-        return ablate(fitted, lesions, *told, seed=study.config.seed)
+        if of_responses:
+            return ablate_responses(fitted, lesions, *told, shown.recorded, seed)
+        return ablate(fitted, lesions, *told, seed=seed)
 
 
 def _require_types(fitted: FittedCircuit, types: Sequence[str]) -> None:

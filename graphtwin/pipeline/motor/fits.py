@@ -6,7 +6,7 @@ A worker reads the study from the folder of the run.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,26 +32,42 @@ class FitJob:
         model: Name of the model in tables: its kind, and its number where there are several of the kind.
         replicate: Number of the rewiring or permutation.
         fits: Number of its fits: those with most start first.
+        fold: Fold whose held-out neurons or trials it does not see; None of a model that sees all, which is not scored.
+        folds: Number of folds of the study.
     """
 
     kind: str
     model: str
     replicate: int
     fits: int
+    fold: int | None = 0
+    folds: int = 1
 
     @property
     def stem(self) -> str:
         """Name of its file, without the ending."""
-        return self.model.replace(" ", "_").replace(",", "")
+        model = self.model.replace(" ", "_").replace(",", "")
+        return model if self.fold is None or self.folds == 1 else f"{model}_fold{self.fold + 1}"
 
 
-def fit_jobs(circuit: Circuit, config: MotorRunConfig) -> list[FitJob]:
+def fit_jobs(study: MotorStudy) -> list[FitJob]:
     """The circuit and every control that it allows: types are kept where there are several, distances where places are known.
 
+    The first is the circuit that questions are put to. Where there are several folds it sees all, and each fold has fits of its own.
+
     Args:
-        circuit: The circuit.
-        config: Settings of the run.
+        study: What is fitted.
     """
+    jobs, folds = _fold_jobs(study.circuit, study.config), len(study.splits)
+    if folds == 1:
+        return jobs
+    fits = min(study.config.model.fits, study.config.control_fits)  # a mean over more predicts better, whatever the wiring
+    each = [replace(jobs[0], fits=fits), *jobs[1:]]
+    return [replace(jobs[0], fold=None, folds=folds), *(replace(job, fold=fold, folds=folds) for job in each for fold in range(folds))]
+
+
+def _fold_jobs(circuit: Circuit, config: MotorRunConfig) -> list[FitJob]:
+    """The models of a fold."""
     n, kinds = config.control_fits, [f"{REWIRED}, {keep}" for keep in kept_of(circuit)] + [PERMUTED]
     controls = [
         FitJob(kind, kind if config.replicates == 1 else f"{kind} {replicate + 1}", replicate, n)
@@ -139,7 +155,8 @@ def _do(run: Path, progress: bool, job: FitJob) -> str:
 
 def _fitted(job: FitJob, study: MotorStudy, run: Path, progress: bool) -> Fitted:
     """A model, fitted to what fits may see."""
-    circuit, training, seed = study.circuit, study.split.train(study.circuit, study.trials), study.config.seed
+    circuit, seed = study.circuit, study.config.seed
+    training = study.trials if job.fold is None else study.splits[job.fold].train(circuit, study.trials)
     config, checkpoints = study.config.model.model_copy(update={"fits": job.fits}), _checkpoints(run, job)
     if job.kind == LOW_RANK:
         return fit_low_rank(circuit, training, config, seed, checkpoints, progress)

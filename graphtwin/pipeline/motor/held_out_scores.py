@@ -10,22 +10,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import sha256, write_atomic, write_json, write_parquet, write_table
+from graphtwin.artifacts import sha256, write_atomic
 from graphtwin.execute import threads
 from graphtwin.folders import amended, require_as_written
 from graphtwin.kinds import MOTOR, require_kind
 from graphtwin.motor import FittedCircuit
 from graphtwin.motor.controls import halves, static_responses, usual_responses
 from graphtwin.motor.questions import Lesion, changes, onsets, recruitment
-from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated, verdict
+from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated
 from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, left_out, load_model
+from graphtwin.pipeline.motor.response_scores import FILES, write_response_scores
 from graphtwin.pipeline.motor.run_folder import FITS, HELD_OUT, TRIALS, MotorStudy, read_study
+from graphtwin.pipeline.motor.score_tables import (
+    ALWAYS,
+    MANY,
+    NOTES,
+    UNITS,
+    USUAL,
+    edge_table,
+    files_of,
+    neuron_table,
+    write_tables,
+)
 from graphtwin.sources.formats import LesionArrays, read_lesions
 
-TABLES = ("scores", "differences", "recruitment", "lesions", "neurons", "edges", "identified")  # written as .parquet and .csv
-PREDICTED, NOTES, UNITS, CEILING = "predicted.npz", "notes.json", "units.parquet", "ceiling.parquet"
-USUAL = "usual response"  # name of the prediction that knows nothing of who is stimulated
-MANY = 5000  # neurons above which anatomy alone is not read: each reading is a matrix of all pairs
+TABLES = (*ALWAYS, "recruitment", "lesions")
+PREDICTED = "predicted.npz"
 
 
 def score_motor(run: str | Path, lesions: str | Path | None = None) -> Path:
@@ -41,10 +51,15 @@ def score_motor(run: str | Path, lesions: str | Path | None = None) -> Path:
     run = Path(run)
     require_kind(run, MOTOR)
     study = read_study(run)
-    jobs = [job for job in fit_jobs(study.circuit, study.config) if failure_of(run, job) is None]
+    jobs = [job for job in fit_jobs(study) if failure_of(run, job) is None]
     require_as_written(run, TRIALS, HELD_OUT, *(f"{FITS}/{job.stem}.pt" for job in jobs))
     found = None if lesions is None else read_lesions(lesions)
-    with amended(run, *_files(run, found is not None)):
+    if study.responses is not None and found is not None:
+        raise ValueError(
+            f"{found.origin}: motor output after lesions, of a run that was fitted to responses to stimulation, without motor output. "
+            "Score lesions of a source that has trials with output."
+        )
+    with amended(run, *(FILES if study.responses is not None else _files(found is not None))):
         write_scores(run, study, found)
     return run
 
@@ -57,29 +72,25 @@ def write_scores(run: Path, study: MotorStudy, lesions: LesionArrays | None = No
         study: What was fitted.
         lesions: Output that was measured after lesions.
     """
-    circuit = load_model(run, fit_jobs(study.circuit, study.config)[0], study.circuit)
+    circuit = load_model(run, fit_jobs(study)[0], study.circuit)
     assert isinstance(circuit, FittedCircuit)  # a run whose circuit was not fitted has stopped
+    if study.responses is not None:
+        write_response_scores(run, study, circuit)
+        return
     seed, notes = study.config.seed, left_out(study.circuit, study.config)
     with threads(1):
         before = _scored_before(run) if lesions is None else {}
-        units = pd.concat(
-            [*_of_fits(run, study, circuit, lesions, notes), *_without_fits(study, notes), *before.values()], ignore_index=True
-        )
+        parts = [*_of_fits(run, study, circuit, lesions, notes), *_without_fits(study, notes), *before.values()]
+        units = pd.concat(parts, ignore_index=True)
         ceiling = halves(study.trials, seed)
         if not len(ceiling):
             notes.append("No ceiling: no stimulus was shown twice, so that nothing says how alike two trials are.")
         frames = {"scores": tabulated(units, seed), "differences": differences(units, CIRCUIT, seed), "identified": circuit.identified()}
-        frames |= {"recruitment": _recruitment(circuit, study), "neurons": _neurons(study), "edges": _edges(circuit)}
+        frames |= {"recruitment": _recruitment(circuit, study), "neurons": neuron_table(study), "edges": edge_table(circuit)}
         frames |= {} if lesions is None else {"lesions": _lesion_table(circuit, lesions)}
         _write_predicted(run, circuit, study)
-    for name, frame in frames.items():
-        write_parquet(frame, run / f"{name}.parquet")
-        write_table(frame, run / f"{name}.csv")
-    write_parquet(units, run / UNITS)
-    write_parquet(ceiling, run / CEILING)
     file = next(iter(before), None) if lesions is None else f"{lesions.origin}, sha256 {sha256(lesions.origin)}"
-    found = verdict(frames["scores"], frames["differences"], ceiling)
-    write_json({"found": found, "notes": notes, "lesions": file}, run / NOTES)
+    write_tables(run, frames, units, ceiling, notes, file)
 
 
 def _of_fits(run: Path, study: MotorStudy, circuit: FittedCircuit, lesions: LesionArrays | None, notes: list[str]) -> list[pd.DataFrame]:
@@ -89,7 +100,7 @@ def _of_fits(run: Path, study: MotorStudy, circuit: FittedCircuit, lesions: Lesi
     trials, parts = study.split.test(study.trials), []
     # A mean over more fits predicts better, whatever the wiring: the circuit is scored by as many as its controls have.
     as_many = replace(circuit, networks=circuit.networks[: study.config.control_fits])
-    for job in tqdm(fit_jobs(study.circuit, study.config), desc="scores", unit="model", delay=2):
+    for job in tqdm(fit_jobs(study), desc="scores", unit="model", delay=2):
         model = as_many if job.kind == CIRCUIT else load_model(run, job, study.circuit)
         if model is None:
             notes.append(f"{job.model} was left out: {failure_of(run, job)}")
@@ -100,10 +111,9 @@ def _of_fits(run: Path, study: MotorStudy, circuit: FittedCircuit, lesions: Lesi
     return parts
 
 
-def _files(run: Path, with_lesions: bool) -> list[str]:
+def _files(with_lesions: bool) -> list[str]:
     """Files that scoring writes; a table of lesions that was scored before is none of them, and stays."""
-    named = [name for name in TABLES if name != "lesions" or with_lesions]
-    return [*(f"{name}.{ending}" for name in named for ending in ("parquet", "csv")), PREDICTED, NOTES, UNITS, CEILING]
+    return [*files_of(name for name in TABLES if name != "lesions" or with_lesions), PREDICTED]
 
 
 def _scored_before(run: Path) -> dict[str, pd.DataFrame]:
@@ -157,29 +167,6 @@ def _recruitment(fitted: FittedCircuit, study: MotorStudy) -> pd.DataFrame:
     long = seen.melt("trial", var_name="neuron", value_name="observed_s")
     table = table.merge(long, on=["trial", "neuron"], how="left")
     return table.assign(trial=np.array(trials.names)[table["trial"]])
-
-
-def _neurons(study: MotorStudy) -> pd.DataFrame:
-    """A row a neuron: what the source says of it, and what was held out of it."""
-    circuit = study.circuit
-    columns = {"neuron": circuit.names, "type": circuit.types, "sign": circuit.sign, "sensory": circuit.sensory, "motor": circuit.motor}
-    places = dict(zip(("x_um", "y_um", "z_um"), circuit.position.T, strict=True))
-    table = pd.DataFrame(columns | places)
-    recorded = [circuit.names[row] for row in study.trials.recorded]
-    return table.assign(
-        recorded=table["neuron"].isin(recorded),
-        held_out_stimulated=table["neuron"].isin(study.split.stimulated),
-        held_out_recorded=table["neuron"].isin(study.split.unrecorded),
-    )
-
-
-def _edges(fitted: FittedCircuit) -> pd.DataFrame:
-    """A row an edge: its count, the sign that was told (0 unknown), and its fitted strength with its spread over fits."""
-    circuit, weights = fitted.circuit, fitted.weights
-    names = np.array(circuit.names)
-    spread = weights.std(axis=0, ddof=1) if len(weights) > 1 else np.full(weights.shape[1], np.nan)
-    columns = {"pre": names[circuit.pre], "post": names[circuit.post], "count": circuit.count, "sign": circuit.edge_sign}
-    return pd.DataFrame(columns | {"weight": weights.mean(axis=0), "spread": spread})
 
 
 def _of_lesions(name: str, model: Fitted, measured_after: LesionArrays) -> pd.DataFrame:

@@ -12,13 +12,17 @@ from graphtwin.config import overridden
 from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
 from graphtwin.kinds import MOTOR, is_finished
-from graphtwin.motor.circuit import circuit_of, exposure_of, trials_of
+from graphtwin.motor import Circuit
+from graphtwin.motor.circuit import circuit_of, exposure_of, responses_of, trials_of
 from graphtwin.motor.model import CircuitNetwork, Scales
-from graphtwin.motor.scores import split_trials
+from graphtwin.motor.scores import split_stimulated, split_trials
 from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
 from graphtwin.pipeline.motor.held_out_scores import write_scores
 from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, write_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
+from graphtwin.sources import SourceTables
+
+STEPS = 10  # steps of a time constant in the trials that responses are made into
 
 log = logging.getLogger("graphtwin")
 
@@ -54,29 +58,44 @@ def fit_motor(
         begin()
         write_study(study, inputs, folder)
         study = read_study(folder)  # as workers and a resumed run read it
-        run_fits(fit_jobs(study.circuit, study.config), config.workers, folder)
+        run_fits(fit_jobs(study), config.workers, folder)
         write_scores(folder, study)
     return folder
 
 
 def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, dict[str, str]]:
-    """The circuit, trials and split of a source, and its files with their hashes.
+    """The circuit, trials (or responses to stimulation) and splits of a source, and its files with their hashes.
 
     Args:
         source: Name of a source, or path of a TOML.
         config: Settings.
 
     Raises:
-        ValueError: The source has no trials, too few, or whatever a circuit or trials refuse.
+        ValueError: The source has neither trials nor responses, too few, or whatever a circuit, trials or responses refuse.
     """
     tables = sources.load(source)
     circuit = circuit_of(tables, config.dale)
     trials = trials_of(tables, circuit)
-    if trials is None:
+    study = _of_responses(tables, circuit, config) if trials is None else None
+    if study is None:
+        assert trials is not None  # without both there was an error
+        splits = (split_trials(circuit, trials, config.seed, config.held_out),)
+        study = MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit))
+    # An error before anything is fitted where a step is too long.
+    CircuitNetwork(circuit, config.model, study.trials.dt_s, Scales(1.0, (), ()))
+    return study, tables.provenance
+
+
+def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig) -> MotorStudy:
+    """The study of a source that has responses to stimulation and no trials; an error where it has neither."""
+    beyond = config.response.beyond
+    found, other = (responses_of(tables, circuit, beyond, of_another) for of_another in (False, True))
+    if found is None:
         raise ValueError(
-            f"source {tables.name!r}: has a circuit of {len(circuit.names)} neurons and no trials, so that nothing can be fitted. Name "
-            'files of trials in its TOML: [[trials]] with file = "trials.h5" (data/README.md).'
+            f"source {tables.name!r}: has a circuit of {len(circuit.names)} neurons, and neither trials nor responses to stimulation, so "
+            'that nothing can be fitted. Name files of trials in its TOML, [[trials]] with file = "trials.h5", or a table of role '
+            "responses_to_stimulation (data/README.md)."
         )
-    CircuitNetwork(circuit, config.model, trials.dt_s, Scales(1.0, (), ()))  # an error before anything is fitted where a step is too long
-    split = split_trials(circuit, trials, config.seed, config.held_out)
-    return MotorStudy(circuit, trials, split, config, exposure_of(tables, circuit)), tables.provenance
+    trials = found.as_trials(circuit, config.response.held_s, config.model.tau_s / STEPS)
+    splits = split_stimulated(trials.names, config.folds, config.seed)
+    return MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit), found, other)

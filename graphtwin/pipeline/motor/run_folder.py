@@ -1,7 +1,7 @@
 """The folder of a fitted circuit: what a run is begun with, its fits, and how both are read again.
 
-`trials.h5` are all trials of the source, `circuit.pt` is the wiring, `held_out.json` says what no fit has seen, `fits/` has one file a
-model. A folder is data: reading one runs no code that lies in it.
+`trials.h5` are all trials of the source, `circuit.pt` is the wiring, `held_out.json` says what no fit has seen, fold by fold where there
+are several, `fits/` has one file a model and fold. A folder is data: reading one runs no code that lies in it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from graphtwin.begun import require_same_settings
 from graphtwin.config import dump_toml, load_config
 from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
-from graphtwin.motor import Circuit, FittedCircuit, Trials
+from graphtwin.motor import Circuit, FittedCircuit, Responses, Trials
 from graphtwin.motor.scores import Split
 from graphtwin.pipeline.motor.settings import WITHOUT_EFFECT, MotorRunConfig
 from graphtwin.sources.formats import TrialArrays, read_trials, write_trials
 
 FITS, TRIALS, CIRCUIT, HELD_OUT = "fits", "trials.h5", "circuit.pt", "held_out.json"
 EXPOSURE = "exposure.parquet"  # exposure by rows of the circuit, where the source has it
+# Responses to stimulation, where the source has these and no trials, of its own animal and of another.
+RESPONSES, OF_ANOTHER = "measured_responses.pt", "responses_of_another.pt"
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,26 @@ class MotorStudy:
 
     Attributes:
         circuit: The circuit.
-        trials: All trials of the source.
-        split: What no fit has seen.
+        trials: All trials of the source, or those that its responses to stimulation are made into.
+        splits: What no fit of a fold has seen; trials have one fold.
         config: Settings.
         exposure: How much each neuron (row) could meet each other; None where the source does not say.
+        responses: Responses to the stimulation of single neurons, where the source has these and no trials.
+        of_another: Those of another animal, where it has them too.
     """
 
     circuit: Circuit
     trials: Trials
-    split: Split
+    splits: tuple[Split, ...]
     config: MotorRunConfig
     exposure: scipy.sparse.csr_matrix | None = None
+    responses: Responses | None = None
+    of_another: Responses | None = None
+
+    @property
+    def split(self) -> Split:
+        """What no fit has seen, of trials, which have one fold."""
+        return self.splits[0]
 
 
 def require_run_place(folder: Path, config: MotorRunConfig, resume: bool, force: bool, inputs: tuple[str | Path, ...] = ()) -> None:
@@ -62,7 +73,10 @@ def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None
     artifacts.write_text(dump_toml(study.config), folder / "config.toml")
     artifacts.write_json(artifacts.provenance(study.config.seed, inputs), folder / "provenance.json")
     artifacts.write_tensors(_plain(study.circuit), folder / CIRCUIT)
-    artifacts.write_json(study.split, folder / HELD_OUT)
+    artifacts.write_json(study.splits[0] if study.responses is None else list(study.splits), folder / HELD_OUT)
+    for measured, name in ((study.responses, RESPONSES), (study.of_another, OF_ANOTHER)):
+        if measured is not None:
+            artifacts.write_tensors(_plain(measured), folder / name)
     if study.exposure is not None:
         places = study.exposure.tocoo()
         table = pd.DataFrame({"pre": places.row, "post": places.col, "exposure": places.data})
@@ -78,9 +92,23 @@ def read_study(folder: Path) -> MotorStudy:
         raise ValueError(f"{folder / CIRCUIT}: is no circuit. Fit it again.")
     columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
     circuit = Circuit(**columns)
-    split = Split(**{name: tuple(names) for name, names in json.loads((folder / HELD_OUT).read_text(encoding="utf-8")).items()})
+    held = json.loads((folder / HELD_OUT).read_text(encoding="utf-8"))
+    each = held if isinstance(held, list) else [held]
+    splits = tuple(Split(**{name: tuple(names) for name, names in one.items()}) for one in each)
     trials, config = _of_arrays(circuit, read_trials(folder / TRIALS)), load_config(MotorRunConfig, folder / "config.toml")
-    return MotorStudy(circuit, trials, split, config, _exposure_in(folder, len(circuit.names)))
+    measured = (_responses_in(folder / name) for name in (RESPONSES, OF_ANOTHER))
+    return MotorStudy(circuit, trials, splits, config, _exposure_in(folder, len(circuit.names)), *measured)
+
+
+def _responses_in(path: Path) -> Responses | None:
+    """Responses to stimulation as a run began with them; None where its source had none."""
+    if not path.exists():
+        return None
+    content = artifacts.read_tensors(path, "Fit the circuit again.")
+    if not isinstance(content, dict) or content.keys() != {field.name for field in fields(Responses)}:
+        raise ValueError(f"{path}: are no responses. Fit the circuit again.")
+    columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
+    return Responses(**columns)
 
 
 def _exposure_in(folder: Path, n: int) -> scipy.sparse.csr_matrix | None:
@@ -103,11 +131,10 @@ def load_fitted(run: str | Path) -> FittedCircuit:
     return FittedCircuit.load(run / FITS / "circuit.pt")
 
 
-def _plain(circuit: Circuit) -> dict[str, Any]:
-    """A circuit as tensors and words."""
+def _plain(one: Circuit | Responses) -> dict[str, Any]:
+    """A circuit, or responses, as tensors, numbers and words."""
     return {
-        name: torch.from_numpy(np.ascontiguousarray(value)) if isinstance(value, np.ndarray) else value
-        for name, value in vars(circuit).items()
+        name: torch.from_numpy(np.ascontiguousarray(value)) if isinstance(value, np.ndarray) else value for name, value in vars(one).items()
     }
 
 

@@ -26,6 +26,12 @@ class MotorRunConfig(BaseModel):
         lt=1,
         description="Share that is kept from all fits: of stimulated neurons with their trials, of recorded neurons, and of other trials.",
     )
+    folds: int = Field(
+        5,
+        ge=2,
+        description="Parts of the stimulated neurons, of which each is held out once, of a source that has responses to stimulation and no "
+        "trials.",
+    )
     replicates: int = Field(
         1, ge=0, description="Rewired circuits of each kind, and circuits of permuted identities, each fitted anew; 0 leaves them out."
     )

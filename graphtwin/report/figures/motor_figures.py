@@ -168,7 +168,7 @@ def draw_output(run: RunFolder, shown: Shown | None) -> Block:
 
     more = f" {n} of {len(shown.outputs)} outputs are drawn." if n < len(shown.outputs) else ""
     caption = f"Bands are the SD over fits.{more}"
-    sentence = f"Over all trials held out at random predicted and observed output correlate by {_scored(run, 'output', 'r')}."
+    sentence = f"Over all trials held out at random predicted and observed output correlate by {scored(run, 'output', 'r')}."
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 1.0 + 0.95 * n), fill), ("predicted.npz", "trials.h5"))
 
 
@@ -189,7 +189,7 @@ def draw_recruitment(run: RunFolder) -> Block:
             axes.set_xlabel("observed recruitment (s)")
             axes.set_ylabel("predicted recruitment (s)")
 
-        rank = _scored(run, "recruitment", "spearman")
+        rank = scored(run, "recruitment", "spearman")
         sentence = f"Within trials held out at random the predicted and the observed order have a mean rank correlation of {rank}."
         caption = (
             f"{len(both)} recruitments of {both['neuron'].nunique()} recorded motor neurons: half-way from the first to the highest value."
@@ -240,7 +240,7 @@ def draw_lesions(run: RunFolder) -> Block:
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.2), fill), ("lesions.csv",))
 
 
-def _scored(run: RunFolder, question: str, metric: str) -> str:
+def scored(run: RunFolder, question: str, metric: str) -> str:
     """A score of the circuit with its interval, as the table of scores has it."""
     table = run.table("scores")
     if table is None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import circuit_figures, motor_figures
+from graphtwin.report.figures import circuit_figures, motor_figures, response_figures
+from graphtwin.report.figures.drawing import Block
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, page
 from graphtwin.report.words import number_text
@@ -52,15 +53,8 @@ def write_motor(folder: Path) -> Path:
     """
     run = RunFolder.open(folder)
     provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
-    shown = motor_figures.read_shown(run)
     columns, rows = score_rows(run.table("scores"))
-    figures = [
-        motor_figures.draw_rasters(run, shown),
-        motor_figures.draw_output(run, shown),
-        motor_figures.draw_recruitment(run),
-        motor_figures.draw_lesions(run),
-        circuit_figures.draw_circuit(run),
-    ]
+    figures = [*_figures(run), circuit_figures.draw_circuit(run)]
     found = said.get("found", [])
     rendered = page(TEMPLATE).render(
         name=run.path.resolve().name,
@@ -89,6 +83,16 @@ def headline(found: list[str]) -> str:
         return "Nothing was held out that could be compared with a control."
     rest = f"; {untested} could not be tested." if untested else "."
     return f"On {yes} of {len(found) - untested} questions the wiring predicts better than every control{rest}"
+
+
+def _figures(run: RunFolder) -> list[Block]:
+    """What was recorded beside what was predicted: responses to stimulation where the source has these alone, else trials."""
+    table = run.table("responses")
+    if table is not None:
+        return [response_figures.draw_responses(run, table), response_figures.draw_each(table)]
+    shown = motor_figures.read_shown(run)
+    drawn = [motor_figures.draw_rasters(run, shown), motor_figures.draw_output(run, shown)]
+    return [*drawn, motor_figures.draw_recruitment(run), motor_figures.draw_lesions(run)]
 
 
 def _parted(sentence: str) -> dict[str, str]:

@@ -47,6 +47,7 @@ from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue
 from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial, session_number
 from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
+from graphtwin.sources.formats.response_tables import RESPONSES
 from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
 from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
 from graphtwin.sources.formats.silent_trials import with_silence
@@ -77,6 +78,7 @@ __all__ = [
     "ROUNDING_S",
     "Offers",
     "RAW",
+    "RESPONSES",
     "RawSkeleton",
     "LesionArrays",
     "Recording",

@@ -28,17 +28,26 @@ def with_marks(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         table: The file's table under the names of the house.
         origin: Name of the file, for errors.
     """
-    for name in MARKS:
-        if name in table and table[name].dtype != bool:
-            words = table[name].astype("string").fillna("").str.strip().str.lower()
-            wrong = ~words.isin(list(WORDS))
-            if wrong.any():
-                raise ValueError(
-                    f"{origin}, column {name}: {int(wrong.sum())} of {len(words)} values are neither true nor false, first "
-                    f"{words[wrong].iloc[0]!r}. Write true or false, or 1 or 0; an empty cell marks nothing."
-                )
-            table = table.assign(**{name: words.map(WORDS).to_numpy(dtype=bool)})
-    return table
+    return table.assign(**{name: as_marks(table[name], f"{origin}, column {name}") for name in MARKS if name in table})
+
+
+def as_marks(column: pd.Series, origin: str) -> np.ndarray:
+    """A column of true and false, or 1 and 0, as booleans; an empty cell marks nothing.
+
+    Args:
+        column: The file's column.
+        origin: Name of the file and the column, for errors.
+    """
+    if column.dtype == bool:
+        return column.to_numpy()
+    words = column.astype("string").fillna("").str.strip().str.lower()
+    wrong = ~words.isin(list(WORDS))
+    if wrong.any():
+        raise ValueError(
+            f"{origin}: {int(wrong.sum())} of {len(words)} values are neither true nor false, first {words[wrong].iloc[0]!r}. Write true "
+            "or false, or 1 or 0; an empty cell marks nothing."
+        )
+    return words.map(WORDS).to_numpy(dtype=bool)
 
 
 def with_signs(cells: pd.DataFrame, transmitters: Mapping[str, int], origin: str) -> pd.DataFrame:

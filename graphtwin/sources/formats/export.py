@@ -21,6 +21,7 @@ from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, read_function
 from graphtwin.sources.formats.mean_responses import require_responses
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
+from graphtwin.sources.formats.response_tables import RESPONSES, measured_pairs
 from graphtwin.sources.formats.table_files import read_file
 
 # Names that CAVE exports use, by the house's name.
@@ -130,6 +131,8 @@ def read_placed(
         table = table.drop_duplicates()  # A list of cells is a set: the file may serve another role and name a cell several times.
     if role == "exposure":
         table = pairs_of_cells(table, str(path))
+    if role == RESPONSES:
+        table = measured_pairs(table, str(path))
     checked = schema.check(table, wanted, str(path))
     if role == "responses":
         require_responses(checked, str(path))

@@ -23,6 +23,7 @@ from graphtwin.sources.formats.exposure_tables import in_both_directions
 from graphtwin.sources.formats.function_table import KEYS, Axis, Noise, describe_columns
 from graphtwin.sources.formats.neuron_names import NeuronNames
 from graphtwin.sources.formats.positions import Stated
+from graphtwin.sources.formats.response_tables import RESPONSES
 from graphtwin.sources.formats.source_tables import CELL_TABLES, OF_ANOTHER, SYNAPTIC, Role, SourceTables, Table
 
 # Shares of a pair table's root ids that must be known, or they belong to another materialization: from 343 to 661 of minnie65 4 % stay the
@@ -55,7 +56,11 @@ class TableEntry(BaseModel):
     )
     measure: str = Field("", description="What a table of role exposure measures: L_d, contact area, or any other amount.")
     unit: str = Field("", description="Unit of the exposure, such as um or um2.")
-    animal: str = Field("", description="Animal of a table of synapses; that of another than the volume's is the ceiling of predictions.")
+    animal: str = Field(
+        "",
+        description="Animal of a table of synapses or of responses to stimulation; that of another than the volume's is the ceiling of "
+        "predictions.",
+    )
     symmetric: bool | None = Field(None, description="Whether a row of exposure speaks for both directions, as an area of contact does.")
     noise: Noise | None = Field(None, description="Noise of a table of function; if absent, chosen on held-out columns.")
     axis: Axis | None = Field(None, description="Whether the columns of a table of function lie on a circle or on a line.")
@@ -232,13 +237,18 @@ def _is_of_volume(entry: TableEntry, manifest: Manifest, origin: str) -> bool:
     """Whether a table is of the animal of the volume, and not of another one; an error where that cannot be told."""
     if not entry.animal:
         return True
-    if entry.role not in SYNAPTIC:
-        raise ValueError(f"{origin}: {entry.file} of role {entry.role!r} has an animal, which tables of synapses alone have. Remove it.")
-    synaptic = [other for other in manifest.tables if other.role in SYNAPTIC]
-    if not manifest.animal and all(other.animal for other in synaptic):
+    kind = SYNAPTIC if entry.role in SYNAPTIC else (RESPONSES,)
+    what = "synapses" if entry.role in SYNAPTIC else "responses"
+    if entry.role not in kind:
         raise ValueError(
-            f"{origin}: every table of synapses names an animal ({sorted({other.animal for other in synaptic})}), and the TOML not "
-            "which is the volume's. Write `animal = ...` above the tables."
+            f"{origin}: {entry.file} of role {entry.role!r} has an animal, which tables of synapses and of responses to stimulation alone "
+            "have. Remove it."
+        )
+    alike = [other for other in manifest.tables if other.role in kind]
+    if not manifest.animal and all(other.animal for other in alike):
+        raise ValueError(
+            f"{origin}: every table of {what} names an animal ({sorted({other.animal for other in alike})}), and the TOML not which is "
+            "the volume's. Write `animal = ...` above the tables."
         )
     return entry.animal == manifest.animal
 

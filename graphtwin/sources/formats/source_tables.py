@@ -31,9 +31,10 @@ Role = Literal[
     "exposure",
     "gap_junctions",
     "circuit_cells",
+    "responses_to_stimulation",
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
-OF_ANOTHER = "_of_another"  # ending of the role of a synaptic table of another animal, which no TOML writes
+OF_ANOTHER = "_of_another"  # ending of the role of a table of another animal, which no TOML writes
 CELL_TABLES = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they have a function
 
 
@@ -50,7 +51,7 @@ class Table:
         unit: Unit of that quantity, such as "um2".
         columns: What is stated of the columns of a table of role `function`, a row a column as `function_table.describe_columns` writes
             it; None where nothing is.
-        animal: Animal of a table of synapses as the source names it; empty where it does not.
+        animal: Animal of a table of synapses or of responses to stimulation as the source names it; empty where it does not.
     """
 
     role: str
@@ -144,7 +145,7 @@ class SourceTables:
             types=any(_known(table, [label]) for table in self.tables for label in ("cell_type", "cell_class", "layer")),
             exposure=bool(self.of("exposure")),
             wiring=_wiring(self.tables),
-            animals=tuple(dict.fromkeys(table.animal for table in self.tables if table.role.endswith(OF_ANOTHER))),
+            animals=tuple(dict.fromkeys(table.animal for table in self.of(*(f"{role}{OF_ANOTHER}" for role in SYNAPTIC)))),
         )
 
 

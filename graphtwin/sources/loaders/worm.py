@@ -12,7 +12,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphtwin.sources.formats import OF_ANOTHER, RAW, SourceTables, Table, describe_columns, hashes, package_folder, raw_responses
+from graphtwin.sources.formats import (
+    OF_ANOTHER,
+    RAW,
+    RESPONSES,
+    SourceTables,
+    Table,
+    describe_columns,
+    hashes,
+    package_folder,
+    raw_responses,
+)
 
 CECT = "0.3.5"  # version whose files were looked at
 # Only files are read. With its dependencies would come wormneuroatlas, which is under the GPL, and numpy and plotly older than ours.
@@ -86,6 +96,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
         *_function_tables(cells, responses, credits["signal propagation"]),
         *_wiring_tables(cells, synapses),
         *_circuit_tables(cells, gaps, classes, released(folder / RELEASED)),
+        _response_table(cells, responses, gaps.index),
         Table("exposure", M, MATRICES["contact"], _pairs(cells, contact * UM2, "exposure"), "contact area", "um2"),
     ]
     return SourceTables("worm", tuple(tables), sha256, animal=OWN, names=cells.names, credits=credits)
@@ -162,6 +173,15 @@ def _function_tables(cells: Numbered, responses: pd.DataFrame, what: str) -> lis
         Table("coregistration", M, origin, of_units),
         Table("function", M, origin, pd.concat([units, answers], axis=1), columns=told),
     ]
+
+
+def _response_table(cells: Numbered, responses: pd.DataFrame, circuit: pd.Index) -> Table:
+    """The responses between neurons of the circuit, a row a pair that was measured."""
+    of_circuit = responses.loc[responses.index.isin(circuit), responses.columns.isin(circuit)]
+    responding, stimulated = np.nonzero(of_circuit.notna().to_numpy())
+    pre, post = cells.ids(of_circuit.columns)[stimulated], cells.ids(of_circuit.index)[responding]
+    frame = pd.DataFrame({"pre_root_id": pre, "post_root_id": post, "response": of_circuit.to_numpy()[responding, stimulated]})
+    return Table(RESPONSES, M, MATRICES["responses"], frame)
 
 
 def _wiring_tables(cells: Numbered, synapses: dict[str, pd.DataFrame]) -> list[Table]:
