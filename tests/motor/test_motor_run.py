@@ -340,7 +340,7 @@ def test_a_source_without_trials_says_what_is_lacking(tmp_path):
     bad.write_text(bad.read_text().replace('[[trials]]\nfile = "trials.h5"\n', ""))
     code, said = asked("fit", bad, "--out", tmp_path / "run")
     assert code == 2
-    assert "a circuit of 24 neurons and no trials, so that nothing can be fitted" in said
+    assert "a circuit of 24 neurons, and neither trials nor responses to stimulation, so that nothing can be fitted" in said
 
 
 def test_a_control_that_cannot_be_fitted_is_left_out_and_said(source, tmp_path, monkeypatch):

@@ -28,7 +28,6 @@ class Responses:
         responding: Rows of the neurons that were recorded, in order.
         values: Response of each, in any unit; NaN where it was never measured, and of a neuron to itself.
         responds: Whether that is a response.
-        threshold: Size from which on a response counts as one; 0 where any other than 0 does.
         origin: Name of the file.
     """
 
@@ -36,7 +35,6 @@ class Responses:
     responding: Int[np.ndarray, " responding"]
     values: Float[np.ndarray, "stimulated responding"]
     responds: Bool[np.ndarray, "stimulated responding"]
-    threshold: float
     origin: str
 
     def names(self, circuit: Circuit) -> tuple[str, ...]:
@@ -44,10 +42,8 @@ class Responses:
         return tuple(circuit.names[row] for row in self.stimulated)
 
     def clipped(self) -> Float[np.ndarray, "stimulated responding"]:
-        """Responses over the threshold, from -1 to 1: those beyond it count alike, so that a few large ones are not all that is fitted."""
-        if self.threshold == 0:
-            return np.sign(self.values)
-        return np.clip(self.values / self.threshold, -1, 1)
+        """Responses over the median size of those that are some, from -1 to 1: larger ones count alike, and few are not all that counts."""
+        return np.clip(self.values / np.median(np.abs(self.values[self.responds])), -1, 1)
 
     def as_trials(self, circuit: Circuit, held_s: float, dt_s: float) -> Trials:
         """A trial a stimulated neuron, named by it: a constant input of 1 to it alone, at whose end every other is at its clipped response.
@@ -107,7 +103,7 @@ def responses_of(source: SourceTables, circuit: Circuit, beyond: float, of_anoth
         "%s: %d pairs of %d stimulated and %d responding neurons were measured, %d of which respond.",
         table.origin, len(frame), len(stimulated), len(responding), responds.sum(),
     )  # fmt: skip
-    return Responses(stimulated, responding, values, responds, threshold, table.origin)
+    return Responses(stimulated, responding, values, responds, table.origin)
 
 
 def _ends(table: Table, end: str, rows: pd.Series, source: SourceTables, circuit: Circuit, what: str) -> np.ndarray:
