@@ -5,10 +5,11 @@ import sys
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from graphtwin import schema, sources
-from graphtwin.motor import circuit_of
+from graphtwin.motor import circuit_of, responses_of
 from graphtwin.sources.loaders import load_worm
 
 CELLS = ["AVAL", "AVAR", "RIPL", "pm1", "ASHL", "AWCL"]  # pm1 is a muscle of the pharynx
@@ -108,6 +109,20 @@ def test_gap_junctions_stand_once_without_muscles_and_oneself(installed):
         ("RIPL", "RIPL"),
     }
     assert circuit.autapses == 1
+
+
+def test_pairs_of_the_circuit_are_responses_to_stimulation_and_oneself_is_none(installed):
+    source = load_worm()
+    circuit = circuit_of(source)
+    found = responses_of(source, circuit, 2.0)
+    assert found is not None
+    names = np.array(circuit.names)
+    assert names[found.stimulated].tolist() == ["AVAL", "ASHL"]
+    assert set(names[found.responding]) == {"AVAR", "RIPL"}
+    values = pd.DataFrame(found.values, names[found.stimulated], names[found.responding])
+    assert values.loc["AVAL"].to_dict() == {"AVAR": -0.5, "RIPL": 0.0}
+    assert values.loc["ASHL"].to_dict() == {"AVAR": 0.0, "RIPL": 0.25}
+    assert found.responds.sum() == 2
 
 
 def test_classes_follow_the_table_and_males_are_no_hermaphrodites(installed):

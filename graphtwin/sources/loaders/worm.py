@@ -96,7 +96,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
         *_function_tables(cells, responses, credits["signal propagation"]),
         *_wiring_tables(cells, synapses),
         *_circuit_tables(cells, gaps, classes, released(folder / RELEASED)),
-        _response_table(cells, responses, gaps.index),
+        _response_table(cells, responses, gaps.index, credits is CREDITS),
         Table("exposure", M, MATRICES["contact"], _pairs(cells, contact * UM2, "exposure"), "contact area", "um2"),
     ]
     return SourceTables("worm", tuple(tables), sha256, animal=OWN, names=cells.names, credits=credits)
@@ -175,13 +175,14 @@ def _function_tables(cells: Numbered, responses: pd.DataFrame, what: str) -> lis
     ]
 
 
-def _response_table(cells: Numbered, responses: pd.DataFrame, circuit: pd.Index) -> Table:
-    """The responses between neurons of the circuit, a row a pair that was measured."""
+def _response_table(cells: Numbered, responses: pd.DataFrame, circuit: pd.Index, thresholded: bool) -> Table:
+    """The responses between neurons of the circuit, a row a pair that was measured; any but 0 is one where they were thresholded."""
     of_circuit = responses.loc[responses.index.isin(circuit), responses.columns.isin(circuit)]
     responding, stimulated = np.nonzero(of_circuit.notna().to_numpy())
     pre, post = cells.ids(of_circuit.columns)[stimulated], cells.ids(of_circuit.index)[responding]
     frame = pd.DataFrame({"pre_root_id": pre, "post_root_id": post, "response": of_circuit.to_numpy()[responding, stimulated]})
-    return Table(RESPONSES, M, MATRICES["responses"], frame)
+    told = frame.assign(responds=frame["response"] != 0) if thresholded else frame
+    return Table(RESPONSES, M, MATRICES["responses"], told)
 
 
 def _wiring_tables(cells: Numbered, synapses: dict[str, pd.DataFrame]) -> list[Table]:
