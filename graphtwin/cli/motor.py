@@ -30,6 +30,8 @@ graphtwin motor fit loop/loop.toml --out runs/loop
 
 graphtwin motor fit loop/loop.toml --out runs/loop --seed 1 --set model.fits=2 --set replicates=0
 
+graphtwin motor fit worm --out runs/worm --set model.batch=64
+
 graphtwin motor fit my_circuit.toml --out runs/mine --set model.response=tanh --set model.fit.epochs=50 --workers 4
 
 graphtwin motor fit loop/loop.toml --out runs/loop --resume
@@ -107,10 +109,10 @@ def _fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the fits in the folder.")] = False,
     force: Force = False,
 ) -> None:
-    """Fit a circuit and its controls to trials, and score all on what none of them has seen.
+    """Fit a circuit and its controls to trials or to responses to stimulation, and score all on what none of them has seen.
 
     Kept from all fits are all trials that stimulate some neurons alone, the activity of some recorded neurons, and some of the other
-    trials. Controls are the same circuit rewired or with other names, dynamics without a connectome, and what anatomy alone says.
+    trials; of a source that has responses and no trials every stimulated neuron, fold by fold. Controls are the same circuit rewired or with other names, dynamics without a connectome, and what anatomy alone says.
     """
     with words():
         from graphtwin.extras import require_packages
@@ -194,7 +196,10 @@ def _ablate(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Rank neurons, types or edges by what motor output loses without them, with intervals over the trials that no fit has seen."""
+    """Rank neurons, types or edges by what motor output loses without them, with intervals over the trials that no fit has seen.
+
+    Of a run that was fitted to responses to stimulation: by what the responses lose, with intervals over the stimulated neurons.
+    """
     with words():
         from graphtwin.artifacts import require_new, write_table
         from graphtwin.kinds import MOTOR, require_kind

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import circuit_figures, motor_figures, response_figures
-from graphtwin.report.figures.drawing import Block
+from graphtwin.report.figures import Block, circuit_figures, motor_figures, response_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, page
 from graphtwin.report.words import number_text
