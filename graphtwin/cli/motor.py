@@ -112,7 +112,8 @@ def _fit(
     """Fit a circuit and its controls to trials or to responses to stimulation, and score all on what none of them has seen.
 
     Kept from all fits are all trials that stimulate some neurons alone, the activity of some recorded neurons, and some of the other
-    trials; of a source that has responses and no trials every stimulated neuron, fold by fold. Controls are the same circuit rewired or with other names, dynamics without a connectome, and what anatomy alone says.
+    trials; of a source that has responses and no trials every stimulated neuron, fold by fold. Controls are the same circuit rewired or
+    with other names, dynamics without a connectome, and what anatomy alone says.
     """
     with words():
         from graphtwin.extras import require_packages
