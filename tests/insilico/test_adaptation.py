@@ -79,7 +79,7 @@ def test_a_unit_that_does_not_adapt_one_too_slow_and_one_that_no_grating_drives_
     assert found["adaptation_index"][0] == pytest.approx(0.0, abs=1e-3)
     assert found["repetition_ratio"][0] == pytest.approx(1.0, abs=0.01)
     assert found.iloc[2].isna().all()
-    assert "3 of 3 units have no time constant of adaptation: 1 are not driven by the gratings" in caplog.text
+    assert "3 of 3 units have no time constant of adaptation: 1 are not driven; of the others" in caplog.text
     assert "0.0333 to 1.5 s" in caplog.text
 
 

@@ -152,10 +152,7 @@ def test_preferred_size_and_surround_suppression_are_the_planted_ones(inhibition
         assert found["preferred_size_deg"][:2].to_numpy() == pytest.approx(diameters[curve.argmax()], rel=0.08)
     assert (found["size_r2"][:2] > 0.99).all()
     assert found[["preferred_size_deg", "surround_suppression"]].iloc[2].isna().all()
-    assert (
-        "disc tuning: nothing is told of 1 of 3 units: 0 have no place or no preferred grating, 1 give the same answer to all"
-        in caplog.text
-    )
+    assert "disc tuning: nothing is told of 1 of 3 units: 0 have no place or prefer nothing, 1 give the same answer to all" in caplog.text
 
 
 def test_units_without_a_place_are_left_out_and_those_that_share_one_see_the_same_discs(caplog):

@@ -14,8 +14,8 @@ from graphtwin.config import nearest_of
 from graphtwin.execute import threads
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
 from graphtwin.insilico.campaign.cells import Asked, Shard, answer, cell_table, parquet_bytes
+from graphtwin.insilico.measurements import screen_of
 from graphtwin.insilico.responders import Responder, checked, state_channels, units_in
-from graphtwin.insilico.stimuli import Screen
 from graphtwin.schema import UNIT_KEY
 
 
@@ -82,7 +82,7 @@ def plan_of(config: CampaignConfig, responders: Sequence[Responder], origin: str
 def _asked(config: CampaignConfig, responders: Sequence[Responder], origin: str) -> Asked:
     """Responders, units, screens and stimuli, looked at before anything is shown."""
     chosen = _chosen(config.responders, responders)
-    wanted = None if config.units is None else units_in(config.units)
+    wanted = None if config.units is None else units_in(config.units, chosen)
     columns = [_columns(responder, wanted) for responder in chosen]
     if wanted is not None:
         known = pd.concat([responder.units[UNIT_KEY] for responder in chosen])
@@ -97,7 +97,7 @@ def _asked(config: CampaignConfig, responders: Sequence[Responder], origin: str)
         config,
         tuple(checked(chosen[at], config.seed) for at in kept),
         tuple(columns[at] for at in kept),
-        tuple(_screen(chosen[at], config) for at in kept),
+        tuple(screen_of(chosen[at], config.contrast_sd) for at in kept),
         tuple(config.shown()),
     )
     for responder, screen in zip(asked.responders, asked.screens, strict=True):
@@ -128,11 +128,6 @@ def _columns(responder: Responder, wanted: pd.DataFrame | None) -> Int64[np.ndar
         return np.arange(len(responder.units))
     there = pd.MultiIndex.from_frame(responder.units[UNIT_KEY])
     return np.flatnonzero(there.isin(pd.MultiIndex.from_frame(wanted)))
-
-
-def _screen(responder: Responder, config: CampaignConfig) -> Screen:
-    grey, deviation = responder.grey
-    return Screen(*responder.size, responder.monitor, responder.frame_rate_hz, grey, config.contrast_sd * deviation)
 
 
 def _shards(asked: Asked) -> list[Shard]:

@@ -21,6 +21,7 @@ from graphtwin.insilico.measurements.gratings import (
     measure_tuning,
     seen_as_they_are,
 )
+from graphtwin.insilico.measurements.input_tuning import describe_inputs, measure_input_contrasts
 from graphtwin.insilico.measurements.latencies import describe_kernels, measure_latencies
 from graphtwin.insilico.measurements.member_spread import with_members, with_spread
 from graphtwin.insilico.measurements.noise_maps import Method, NoiseConfig, NoiseMaps, measure_noise_maps
@@ -55,6 +56,7 @@ __all__ = [
     "compare_states",
     "correlated",
     "describe_gratings",
+    "describe_inputs",
     "describe_kernels",
     "describe_subspaces",
     "fit_directions",
@@ -64,6 +66,7 @@ __all__ = [
     "measure_adapted_tuning",
     "measure_contrasts",
     "measure_directions",
+    "measure_input_contrasts",
     "measure_latencies",
     "measure_noise_maps",
     "measure_orientations",

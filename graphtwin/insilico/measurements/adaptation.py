@@ -25,14 +25,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
+from graphtwin.insilico.measurements.input_tuning import single_pulses
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
-from graphtwin.insilico.responders import Responder, State
-from graphtwin.insilico.stimuli import Blank, DriftingGrating, InSequence, Stimulus
+from graphtwin.insilico.responders import Responder, State, inputs_of
+from graphtwin.insilico.stimuli import Blank, DriftingGrating, InSequence, Pulse, Stimulus
 
 COUNTED_S = 0.5  # seconds from the peak on, and last seconds, whose means the index compares
 LEAST_CHANGE = 0.02  # share of the peak that an answer must change by to have a time constant
 LEAST_R2 = 0.5  # share of the course's variance that the exponential explains, below which there is no time constant
 TRIED = 80  # time constants that are tried
+Shown = DriftingGrating | Pulse  # what stays or flashes
 log = logging.getLogger("graphtwin")
 
 
@@ -58,6 +60,8 @@ def measure_adaptation(
 ) -> pd.DataFrame:
     """Decay of each unit's answers to a grating that stays and to one that comes again, one row a unit; the log counts those without.
 
+    Where pixels are inputs without places, a pulse of each unit's preferred input takes the place of the grating.
+
     Args:
         responder: Responder to videos.
         config: Settings of the gratings; None takes the defaults.
@@ -77,17 +81,17 @@ def measure_adaptation(
     table = pd.concat([_decay(steady, config, responder.frame_rate_hz), _repeats(flashed, config, responder.frame_rate_hz)], axis=1)
     undriven, timeless = int(table["adaptation_index"].isna().sum()), int(table["adaptation_tau_s"].isna().sum())
     if timeless:
-        log.warning("%s: %d of %d units have no time constant of adaptation: %d are not driven by the gratings; of the others answers do "
+        log.warning("%s: %d of %d units have no time constant of adaptation: %d are not driven; of the others answers do "
                     "not decay as an exponential of %.3g to %.3g s.", responder.name, timeless, len(table), undriven,
                     *_seen_s(config, responder.frame_rate_hz))  # fmt: skip
     return table
 
 
-def _steady(grating: DriftingGrating, config: AdaptationConfig) -> Stimulus:
+def _steady(grating: Shown, config: AdaptationConfig) -> Stimulus:
     return grating.model_copy(update={"duration_s": config.steady_s})
 
 
-def _flashed(grating: DriftingGrating, config: AdaptationConfig) -> Stimulus:
+def _flashed(grating: Shown, config: AdaptationConfig) -> Stimulus:
     flash = (grating.model_copy(update={"duration_s": config.flash_s}), Blank(duration_s=config.gap_s))
     return InSequence(parts=flash * config.flashes)
 
@@ -95,25 +99,16 @@ def _flashed(grating: DriftingGrating, config: AdaptationConfig) -> Stimulus:
 def _of_best_direction(
     responder: Responder,
     config: AdaptationConfig,
-    shown: Callable[[DriftingGrating, AdaptationConfig], Stimulus],
+    shown: Callable[[Shown, AdaptationConfig], Stimulus],
     state: State | None,
     progress: bool,
 ) -> Float[np.ndarray, "frames units"]:
     """Course of each unit's answer above grey at the direction of its largest mean, the mean over phases."""
     rate, screen = responder.frame_rate_hz, screen_of(responder, config.contrast_sd)
     grey, courses = frames_of(config.grey_s, rate), []
-    degrees = np.arange(config.directions) * 360.0 / config.directions
-    for degree in tqdm(degrees, desc=f"adaptation of {responder.name}", unit="direction", disable=not progress, leave=False):
-        gratings = [
-            DriftingGrating(
-                direction_deg=float(degree),
-                cycles_per_degree=config.cycles_per_degree,
-                cycles_per_second=config.cycles_per_second,
-                phase_deg=phase,
-            )
-            for phase in (np.arange(config.phases) * 360.0 / config.phases).tolist()
-        ]
-        stimuli = [shown(grating, config) for grating in gratings]
+    choices = _choices(responder, config)
+    for alike in tqdm(choices, desc=f"adaptation of {responder.name}", unit="direction", disable=not progress, leave=False):
+        stimuli = [shown(one, config) for one in alike]
         together = max(1, FRAMES_TOGETHER // (grey + stimuli[0].frames(screen)))
         parts = [
             answers_after_grey(responder, stimuli[start : start + together], screen, grey, state)
@@ -124,6 +119,16 @@ def _of_best_direction(
     every = np.stack(courses)
     best = every.mean(1).argmax(0)
     return every[best, :, np.arange(len(best))].T
+
+
+def _choices(responder: Responder, config: AdaptationConfig) -> list[list[Shown]]:
+    """What a unit may prefer: directions of gratings, each in all phases; pulses of single inputs where these have no places."""
+    if inputs_of(responder):
+        return [[pulse] for pulse in single_pulses(responder, config.steady_s)]
+    phases = (np.arange(config.phases) * 360.0 / config.phases).tolist()
+    told = {"cycles_per_degree": config.cycles_per_degree, "cycles_per_second": config.cycles_per_second}
+    degrees = (np.arange(config.directions) * 360.0 / config.directions).tolist()
+    return [[DriftingGrating(direction_deg=degree, phase_deg=phase, **told) for phase in phases] for degree in degrees]
 
 
 def _seen_s(config: AdaptationConfig, rate: float) -> tuple[float, float]:

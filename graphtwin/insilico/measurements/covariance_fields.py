@@ -27,7 +27,7 @@ from tqdm import tqdm
 from graphtwin.execute import rng_for
 from graphtwin.insilico.measurements.field_fits import LEAST_R2, fit_gaussians, local_energy, smoothed
 from graphtwin.insilico.measurements.noise_maps import NoiseConfig, PatchNoise, answered_noise
-from graphtwin.insilico.responders import Responder, State
+from graphtwin.insilico.responders import Responder, State, require_pictures_seen
 
 LEAST_DEVIATIONS = 4.0  # deviations of shifted answers by which an eigenvalue, or the length of an average, is beyond their extremes
 KEPT = 4  # dimensions of a unit, those that stand out most, whose axes and eigenvalues are told
@@ -89,6 +89,7 @@ def measure_subspaces(
         units: Rows of the units that are measured; None takes all.
         progress: Show progress bars.
     """
+    require_pictures_seen(responder, "fields by covariance")
     config = config or CovarianceConfig()
     noise = PatchNoise(responder, config.noise, shifted=False)
     rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)

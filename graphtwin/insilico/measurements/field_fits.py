@@ -37,6 +37,11 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
         noise), field_r2 (explained variance of
         the power within three deviations), field_squared (whether the map of squares was taken).
     """
+    if maps.inputs:
+        raise ValueError(
+            f"{name}: these maps are of {len(maps.inputs)} inputs without places on a screen, so that no unit has a field in degrees. "
+            "Describe them with describe_inputs."
+        )
     power, z, of_squares = _power(maps)
     x, y = ((edges[:-1] + edges[1:]) / 2 for edges in maps.edges)
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)])

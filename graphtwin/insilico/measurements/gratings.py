@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.insilico.stimuli import DriftingGrating
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import describe_tuning
@@ -111,6 +111,9 @@ def seen_as_they_are(config: GratingConfig, responders: Sequence[Responder]) -> 
         config: Settings of the gratings that are to be shown.
         responders: Responders that are to see them; the coarsest pixels and the rarest frames decide. NaN frames a second leave none out.
     """
+    responders = [responder for responder in responders if not inputs_of(responder)]  # others are shown no gratings
+    if not responders:
+        return config
     rate = min(responder.frame_rate_hz for responder in responders)
     pixel = max(max(responder.monitor.degrees_a_pixel(*responder.size)) for responder in responders)
     slow = tuple(cycles for cycles in config.cycles_per_second if not 2 * cycles >= rate)

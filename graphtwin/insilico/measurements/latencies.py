@@ -12,7 +12,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.insilico.measurements.field_fits import separable
 from graphtwin.insilico.measurements.noise_maps import NoiseMaps
-from graphtwin.insilico.responders import Responder, State, require_answers
+from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers
 
 APPEARANCES = 60  # pictures of noise that appear
 REST_S, SHOWN_S = 0.5, 0.6  # seconds of grey before each, and seconds for which it is shown
@@ -57,9 +57,10 @@ def measure_latencies(responder: Responder, state: State | None = None, seed: in
 
 
 def _appearing(responder: Responder, start: int, seed: int) -> Float[np.ndarray, "clips frames height width"]:
-    """Clips of a grey screen on which a picture of noise appears and stays."""
+    """Clips of a grey screen on which a picture of noise appears and stays; inputs without places have noise of their own each."""
     mean, deviation = responder.grey
-    down, across = (max(1, round(PATCH_DEG / degrees)) for degrees in responder.monitor.degrees_a_pixel(*responder.size))
+    patch_deg = 0.0 if inputs_of(responder) else PATCH_DEG
+    down, across = (max(1, round(patch_deg / degrees)) for degrees in responder.monitor.degrees_a_pixel(*responder.size))
     height, width = responder.size
     patches = [
         rng_for(seed, "picture that appears", at).standard_normal((-(-height // down), -(-width // across)))

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
-from graphtwin.insilico.responders import Responder, State, require_answers, require_differentiable
+from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers, require_differentiable
 
 Method = Literal["average", "ridge", "gradient"]
 FRAMES_TOGETHER = 240  # frames of a batch of clips
@@ -59,6 +59,7 @@ class NoiseMaps:
             one. Places are pixels for averages, for which the patches of each clip begin elsewhere, and else patches.
         method: How the maps were made.
         blur_deg2: Variance, along each side, of what blurs a map: of shifted patches the correlation of a patch with itself, else 0.
+        inputs: Names of the places of a map, in their order, where these are inputs without places on a screen.
     """
 
     linear: Float[np.ndarray, "units lags rows columns"]
@@ -67,6 +68,7 @@ class NoiseMaps:
     edges: tuple[Float[np.ndarray, " columns_and_one"], Float[np.ndarray, " rows_and_one"]]
     method: Method
     blur_deg2: float = 0.0
+    inputs: tuple[str, ...] = ()
 
 
 def measure_noise_maps(
@@ -96,11 +98,13 @@ def measure_noise_maps(
         answered = answered_noise(responder, noise, state, rows, progress)
         linear, squared = (_averages if method == "average" else _ridge)(answered)
     maps = [part.reshape(len(rows), noise.lags, *noise.grid) for part in (linear, squared)]
-    return NoiseMaps(maps[0], maps[1], noise.lag_s, noise.edges(), method, noise.blur_deg2())
+    return NoiseMaps(maps[0], maps[1], noise.lag_s, noise.edges(), method, noise.blur_deg2(), inputs_of(responder))
 
 
 class PatchNoise:
     """The noise of some settings on the screen of a responder; where it is shifted, the patches of each clip begin elsewhere.
+
+    Inputs without places are patches of their own, each with noise of its own.
 
     Shifted noise is told pixel by pixel: averages then are the map of single pixels, blurred alike in all directions by the patch.
     """
@@ -112,7 +116,8 @@ class PatchNoise:
         self.held = max(1, frames_of(config.held_s, responder.frame_rate_hz)) if moves else 1
         self.lags = config.lags if moves else 1
         self.of_a_pixel = responder.monitor.degrees_a_pixel(*responder.size)
-        self.patch = tuple(max(1, round(config.patch_deg / degrees)) for degrees in self.of_a_pixel)
+        of_inputs = bool(inputs_of(responder))
+        self.patch = (1, 1) if of_inputs else tuple(max(1, round(config.patch_deg / degrees)) for degrees in self.of_a_pixel)
         self.pixels = (1, 1) if shifted else self.patch
         self.grid = tuple(-(-side // edge) for side, edge in zip(self.size, self.pixels, strict=True))
         self.patterns = config.clip_patterns + self.lags if moves else 1  # of a clip; the first lags do not count

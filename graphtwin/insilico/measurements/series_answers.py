@@ -10,7 +10,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
-from graphtwin.insilico.responders import Responder, State, require_answers
+from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers
 from graphtwin.insilico.stimuli import Screen, Stimulus, render_batch
 
 FRAMES_TOGETHER = 180  # frames of a batch of clips; the memory of larger ones goes back to the system each time, which costs a third more
@@ -44,7 +44,8 @@ def screen_of(responder: Responder, contrast_sd: float = 2.0) -> Screen:
         contrast_sd: What contrast 1 is, in standard deviations of the grey levels that it is used to.
     """
     grey, deviation = responder.grey
-    return Screen(*responder.size, responder.monitor, responder.frame_rate_hz, grey, contrast_sd * deviation)
+    inputs = inputs_of(responder)
+    return Screen(*responder.size, responder.monitor, responder.frame_rate_hz, grey, contrast_sd * deviation, inputs)
 
 
 def answer_series(

@@ -107,23 +107,38 @@ def measure_contrasts(
             responder, some, config, [(float(diameters[at]), contrast) for contrast in config.contrasts], state, progress
         )
         answers[nearest == at], rest[nearest == at] = found[nearest == at], silence[nearest == at]
+    return describe_contrasts(responder.name, answers, rest, config.contrasts)
+
+
+def describe_contrasts(
+    name: str, answers: Float[np.ndarray, "units contrasts"], rest: Float[np.ndarray, " units"], contrasts: Sequence[float]
+) -> pd.DataFrame:
+    """Naka-Rushton curves through answers to rising contrasts, one row a unit; see `measure_contrasts` for the columns.
+
+    Args:
+        name: Name of the responder, for the log.
+        answers: Mean answers; NaN for units that were shown nothing.
+        rest: Answers to grey.
+        contrasts: Contrasts that were shown, from low to high.
+    """
     table = pd.DataFrame(dict.fromkeys(("c50", "contrast_exponent", "contrast_rmax", "contrast_r2"), np.nan), index=range(len(answers)))
-    driven = _driven(responder.name, "contrast", answers, rest)
+    driven = _driven(name, "contrast", answers, rest)
     if driven.any():
         scale = np.abs(answers[driven] - rest[driven, None]).max(1)
         above = (answers[driven] - rest[driven, None]) / scale[:, None]
-        parameters, error = fit_naka_rushton(above, np.array(config.contrasts))
-        table.loc[driven, ["c50", "contrast_exponent"]] = np.exp(parameters[:, 1:3])
+        parameters, error = fit_naka_rushton(above, np.array(contrasts))
+        with np.errstate(over="ignore"):  # a c50 beyond all numbers is one that is left empty below
+            table.loc[driven, ["c50", "contrast_exponent"]] = np.exp(parameters[:, 1:3])
         table.loc[driven, "contrast_rmax"] = parameters[:, 0] * scale
         table.loc[driven, "contrast_r2"] = explained(error, above)
-        beyond = (table["c50"] > max(config.contrasts)).to_numpy()
+        beyond = (table["c50"] > max(contrasts)).to_numpy()
         table.loc[beyond, ["c50", "contrast_rmax"]] = np.nan
         if beyond.any():
             log.warning(
                 "%s: answers of %d of %d units do not saturate up to contrast %g: their c50 and contrast_rmax are left empty.",
-                responder.name, int(beyond.sum()), len(table), max(config.contrasts),
+                name, int(beyond.sum()), len(table), max(contrasts),
             )  # fmt: skip
-    return table.join(pd.DataFrame(answers, columns=[f"contrast_{100 * contrast:g}" for contrast in config.contrasts]))
+    return table.join(pd.DataFrame(answers, columns=[f"contrast_{100 * contrast:g}" for contrast in contrasts]))
 
 
 def fit_naka_rushton(
@@ -183,7 +198,7 @@ def _driven(name: str, what: str, answers: Float[np.ndarray, "units shown"], res
     driven = placed & (np.nan_to_num(np.ptp(answers, axis=1)) > 1e-6 * np.nan_to_num(np.abs(answers).max(1)))
     if not driven.all():
         told = name, what, int((~driven).sum()), len(driven), int((~placed).sum()), int((placed & ~driven).sum())
-        log.warning("%s, %s tuning: nothing is told of %d of %d units: %d have no place or no preferred grating, %d give the same "
+        log.warning("%s, %s tuning: nothing is told of %d of %d units: %d have no place or prefer nothing, %d give the same "
                     "answer to all.", *told)  # fmt: skip
     return np.asarray(driven)
 

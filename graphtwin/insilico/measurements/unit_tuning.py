@@ -13,14 +13,16 @@ from graphtwin.insilico.measurements.adapted_tuning import measure_adapted_tunin
 from graphtwin.insilico.measurements.direction_fits import fit_directions, selectivity_tests
 from graphtwin.insilico.measurements.field_fits import fit_fields
 from graphtwin.insilico.measurements.gratings import GratingConfig, describe_gratings, grating_responses, seen_as_they_are
+from graphtwin.insilico.measurements.input_tuning import measure_input_contrasts
 from graphtwin.insilico.measurements.latencies import measure_latencies
 from graphtwin.insilico.measurements.noise_maps import measure_noise_maps
 from graphtwin.insilico.measurements.size_and_contrast import measure_contrasts, measure_sizes
 from graphtwin.insilico.measurements.state_dependence import StateConfig, measure_state_dependence
 from graphtwin.insilico.measurements.still_gratings import measure_orientations
-from graphtwin.insilico.responders import Responder, State, state_channels
+from graphtwin.insilico.responders import Responder, State, inputs_of, require_pictures_seen, state_channels
 
 WHAT = ("direction", "size", "contrast", "latency", "adaptation", "adapter")
+OF_SPACE = ("direction", "size", "adapter")  # what inputs without places have not
 OF_TIME = ("latency", "adaptation", "adapter")  # what single pictures have not
 log = logging.getLogger("graphtwin")
 
@@ -36,15 +38,16 @@ def tune_units(
 
     Args:
         responder: Responder whose units answer.
-        what: What is measured. Size and contrast need direction and the fields that noise maps, which are then in the table as well.
+        what: What is measured. Size and contrast need direction and the fields that noise maps, which are then in the table as well. Of a
+            responder whose inputs have no places contrast, latency and adaptation are measured, of the input that each unit prefers.
         state: State whose gain, shift and change of preference from rest are measured as well; None measures none.
         gratings: Settings of the full-field gratings, see `seen_as_they_are`; None takes the defaults.
         progress: Show progress bars.
 
     Returns:
-        Columns of `measure_directions` (of single pictures `measure_orientations`), `fit_fields`, `measure_sizes`, `measure_contrasts`,
-        `measure_latencies`, `measure_adaptation` (with a state what it adds to its indices), `measure_adapted_tuning` and `compare_states`,
-        those that were asked for.
+        Columns of `measure_directions` (of single pictures `measure_orientations`), `fit_fields`, `measure_sizes`, `measure_contrasts` (of
+        inputs without places `measure_input_contrasts`), `measure_latencies`, `measure_adaptation` (with a state what it adds to its
+        indices), `measure_adapted_tuning` and `compare_states`, those that were asked for.
     """
     gratings = seen_as_they_are(gratings or GratingConfig(), [responder])
     unknown = sorted(set(what) - set(WHAT))
@@ -55,8 +58,11 @@ def tune_units(
     lacking = [name for name in OF_TIME if name in what and not moves]
     if lacking:
         raise ValueError(f"{responder.name}: single pictures have no {lacking[0]}. Leave {lacking[0]} out, or give a responder to videos.")
-    patches = {"size", "contrast"} & set(what)
-    parts = []
+    for name in OF_SPACE:
+        if name in what:
+            require_pictures_seen(responder, f"tuning to {name}" if name != "adapter" else "orientation that an adapter could shift")
+    parts = [measure_input_contrasts(responder, progress=progress)] if "contrast" in what and inputs_of(responder) else []
+    patches = {"size", "contrast"} & set(what) if not inputs_of(responder) else set()
     if patches or "direction" in what:
         parts.append((measure_directions if moves else measure_orientations)(responder, gratings, progress=progress))
         _tell_untuned(responder, parts[-1])

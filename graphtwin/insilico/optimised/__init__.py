@@ -1,7 +1,7 @@
 """Optimised stimuli: what excites, inhibits, tells apart or controls units most within a budget, checked and ready to be shown."""
 
-from graphtwin.insilico.optimised.budget import Budget, OptimiseConfig
-from graphtwin.insilico.optimised.candidates import gabor_candidates, share_above, verify
+from graphtwin.insilico.optimised.budget import Budget, OptimiseConfig, usual_config, usual_settings
+from graphtwin.insilico.optimised.candidates import gabor_candidates, input_candidates, share_above, verify
 from graphtwin.insilico.optimised.control_judged import judge_control
 from graphtwin.insilico.optimised.dead_leaves import dead_leaves
 from graphtwin.insilico.optimised.fitted_gabors import best_of, gabors_like, halfway
@@ -31,6 +31,7 @@ __all__ = [
     "gabors_like",
     "gradient_agrees",
     "halfway",
+    "input_candidates",
     "invariance_paths",
     "judge_control",
     "metamers",
@@ -41,6 +42,8 @@ __all__ = [
     "share_above",
     "shares_along",
     "stage_of",
+    "usual_config",
+    "usual_settings",
     "verify",
     "write_stimulus_set",
 ]

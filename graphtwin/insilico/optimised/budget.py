@@ -10,11 +10,12 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.coordinates import frames_of
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, inputs_of, levels_of
 
 if TYPE_CHECKING:
     import torch
 
+OF_INPUTS_SD = 1.0  # contrast of inputs without places: what trials have, all of whose inputs count, not a small part of a screen
 ROUNDS = 200  # times, at most, that contrast is shared out anew among the pixels that are within the grey levels
 
 
@@ -29,8 +30,8 @@ class OptimiseConfig(BaseModel):
         allow_inf_nan=False,
         description="Root mean square contrast over pixels and frames, in standard deviations of the grey levels that units are used to.",
     )
-    darkest: float = Field(0.0, allow_inf_nan=False, description="Lowest grey level of a stimulus.")
-    brightest: float = Field(255.0, allow_inf_nan=False, description="Highest grey level of a stimulus.")
+    darkest: float = Field(0.0, allow_inf_nan=False, description="Lowest grey level of a stimulus, or lowest input of a circuit.")
+    brightest: float = Field(255.0, allow_inf_nan=False, description="Highest grey level of a stimulus, or highest input of a circuit.")
     cycles_a_pixel: float = Field(
         0.35, gt=0, le=1.5, description="Spatial frequency at which amplitudes end; at half of it they are halved."
     )
@@ -101,6 +102,11 @@ class Budget:
         return torch.where(free, left.sqrt() / size * raw, edge * (raw != 0))
 
     @property
+    def way(self) -> int:
+        """1 where nothing may be below what units are used to, as of an input that only excites, -1 where nothing may be above, else 0."""
+        return int(self.limits[0] == 0) - int(self.limits[1] == 0)
+
+    @property
     def energy(self) -> float:
         """Sum of squared deviations over all pixels and frames."""
         return self.rms**2 * float(np.prod(self.shape))
@@ -117,7 +123,7 @@ class Budget:
                 f"background: {int(beyond.sum())} of {beyond.size} pixels are beyond the grey levels {self._levels}. Give one within them."
             )
         let = np.ones(self.shape[1:]) if self.mask is None else self.mask > 0
-        least = np.minimum(self.limits[1] - background, background - self.limits[0]) * let
+        least = (np.maximum if self.way else np.minimum)(self.limits[1] - background, background - self.limits[0]) * let
         most = float(np.sqrt(np.square(least).mean((-3, -2, -1)).min()))
         if self.rms > most:
             seen = "" if self.mask is None else f", of which the mask lets {let.mean():.0%} through"
@@ -147,7 +153,7 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
             f"{responder.name}: darkest grey level {config.darkest:g} is not below the brightest, {config.brightest:g}. Give the range "
             "that its screen shows."
         )
-    if not config.darkest < grey < config.brightest:
+    if not config.darkest <= grey <= config.brightest:
         raise ValueError(
             f"{responder.name}: its mean grey level {grey:g} is not between {config.darkest:g} and {config.brightest:g}. "
             "Give the range of its grey levels as darkest and brightest."
@@ -155,7 +161,7 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
     if mask is not None and (mask.shape != tuple(responder.size) or not ((mask >= 0) & (mask <= 1)).all() or not mask.any()):
         raise ValueError(f"mask: shape {mask.shape}; numbers of 0 to 1, some above 0, are asked for, of shape {tuple(responder.size)}.")
     side = max(responder.size)
-    if config.cycles_a_pixel * side < 1:
+    if config.cycles_a_pixel * side < 1 and not inputs_of(responder):
         raise ValueError(
             f"{responder.name}: cycles_a_pixel {config.cycles_a_pixel:g} ends below one cycle across its {side} pixels, so that pictures "
             f"are even. Give more than {1 / side:.2g}."
@@ -163,6 +169,21 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
     shape = (shown_frames(responder, config)[1] if config.moving else 1, *responder.size)
     limits = (config.darkest - grey) / deviation, (config.brightest - grey) / deviation
     return Budget(shape, responder.grey, config.contrast_sd, limits, mask)
+
+
+def usual_config(responder: Responder) -> OptimiseConfig:
+    """Settings of a responder where none are given: within its own levels; inputs of a circuit as strong as those of its trials.
+
+    Args:
+        responder: Responder that is shown stimuli.
+    """
+    return OptimiseConfig.model_validate(usual_settings(responder))
+
+
+def usual_settings(responder: Responder) -> dict[str, float]:
+    """The settings that differ from those of pictures on a screen, by name; see `usual_config`."""
+    low, high = levels_of(responder)
+    return {"darkest": low, "brightest": high} | ({"contrast_sd": OF_INPUTS_SD} if inputs_of(responder) else {})
 
 
 def shown_frames(responder: Responder, config: OptimiseConfig) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from graphtwin.insilico.measurements import screen_of
 from graphtwin.insilico.optimised.found_stimuli import OptimisedStimuli, scores
 from graphtwin.insilico.optimised.population_optima import at_budget
 from graphtwin.insilico.optimised.stage import Stage
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.insilico.stimuli import Gabor, render_batch
 from graphtwin.schema import UNIT_KEY
 from graphtwin.statistics import NORMAL_95
@@ -105,6 +105,27 @@ def gabor_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np
         for _ in range(count)
     ]
     return np.asarray(render_batch(drawn, screen)[:, :1])
+
+
+def input_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np.ndarray, "candidates 1 height width"]:
+    """Levels of constant inputs: each input alone, up and down, then as many of several inputs, signs and numbers drawn at random.
+
+    Args:
+        stage: Responder whose pixels are inputs, and settings.
+        count: Number of all candidates; those of single inputs are there in any case.
+        seed: Seed of the draws.
+    """
+    rng, n = rng_for(seed, "inputs as candidates"), len(inputs_of(stage.responder))
+    alone = np.concatenate([np.eye(n), -np.eye(n)])
+    several = np.zeros((max(0, count - len(alone)), n))
+    for row in several:
+        row[rng.permutation(n)[: round(np.exp(rng.uniform(0, np.log(n))))]] = 1
+    several *= rng.standard_normal(several.shape)
+    drawn = np.concatenate([alone, several])
+    low, high = stage.budget.limits  # a pattern that nothing can show, such as less than nothing, is no candidate
+    drawn = drawn[((drawn > 0) & (high > 0) | (drawn < 0) & (low < 0)).any(1)]
+    mean, deviation = stage.budget.grey
+    return (mean + deviation * drawn).reshape(-1, 1, *stage.budget.shape[1:]).astype(np.float32)
 
 
 def same_units(found: OptimisedStimuli, responder: Responder) -> np.ndarray:

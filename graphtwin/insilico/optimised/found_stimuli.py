@@ -14,7 +14,7 @@ from graphtwin.insilico.optimised.ascent import Ascent, Evaluate, ascend
 from graphtwin.insilico.optimised.objectives import Objective
 from graphtwin.insilico.optimised.spectrum import coefficients_of
 from graphtwin.insilico.optimised.stage import Stage
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import NEURON, UNIT_KEY
 
 if TYPE_CHECKING:
     import torch
@@ -196,6 +196,9 @@ def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.nd
     targets, rows = objective.targets, np.arange(len(shown))
     keys = stage.responder.units[list(UNIT_KEY)].reset_index(drop=True)
     table = keys.reindex(np.where(targets >= 0, targets, -1)).reset_index(drop=True).astype("Int64")
+    if NEURON in stage.responder.units:
+        names = stage.responder.units[NEURON].to_numpy()
+        table[NEURON] = [names[target] if target >= 0 else None for target in targets]
     own = np.where(targets >= 0, answers[rows, np.maximum(targets, 0)], np.nan)
     rest = np.where(targets >= 0, stage.rest[np.maximum(targets, 0)], np.nan)
     mean, deviation = stage.budget.grey

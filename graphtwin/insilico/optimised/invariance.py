@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from graphtwin.execute import rng_for
 from graphtwin.insilico.optimised.ascent import ascend
 from graphtwin.insilico.optimised.candidates import same_units
 from graphtwin.insilico.optimised.found_stimuli import OptimisedStimuli, replaced
 from graphtwin.insilico.optimised.objectives import Drive
 from graphtwin.insilico.optimised.quadrature import quarter_later
 from graphtwin.insilico.optimised.spectrum import coefficients_of, patterns
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.schema import UNIT_KEY
 
 if TYPE_CHECKING:
@@ -136,11 +137,12 @@ def _arc(shares: Float[np.ndarray, " angles"], least: float) -> tuple[float, flo
 
 
 def _sought(found: OptimisedStimuli, progress: bool) -> Float[np.ndarray, "stimuli frames height width"]:
-    """The pattern v of each path, as long as 1; it begins a quarter of a cycle after the optimum."""
+    """The pattern v of each path, as long as 1; it begins a quarter of a cycle after the optimum, of inputs at random."""
     import torch
 
     stage, first = found.stage, _unit(found.patterns)
-    begin = torch.as_tensor(coefficients_of(quarter_later(first), stage.budget.shape, stage.amplitudes), device=stage.device)
+    later = _elsewhere(found) if inputs_of(stage.responder) else quarter_later(first)
+    begin = torch.as_tensor(coefficients_of(later, stage.budget.shape, stage.amplitudes), device=stage.device)
     ends = []
     for some in np.split(np.arange(len(first)), range(stage.config.batch, len(first), stage.config.batch)):
         here = torch.as_tensor(first[some], dtype=torch.float32, device=stage.device)
@@ -148,6 +150,12 @@ def _sought(found: OptimisedStimuli, progress: bool) -> Float[np.ndarray, "stimu
         with torch.no_grad():
             ends.append(_orthogonal(patterns(ascent.points, stage.budget.shape, stage.weights), here).cpu().numpy())
     return np.concatenate(ends)
+
+
+def _elsewhere(found: OptimisedStimuli) -> Float[np.ndarray, "stimuli frames height width"]:
+    """A pattern of noise for each optimum, where inputs have no neighbours and so no waves."""
+    rngs = (rng_for(found.stage.config.seed, "begin of a path", row) for row in range(len(found.clips)))
+    return np.stack([rng.standard_normal(found.stage.budget.shape) for rng in rngs])
 
 
 def _mean_along(found: OptimisedStimuli, first: torch.Tensor, some: np.ndarray) -> Evaluate:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 BEYOND = 4  # of the longer side of the picture, and of the frames, a share of one in this many is added to the transform
+FAINT = 0.1  # noise in pixels that are not chosen, where pixels have no neighbours, of that in those that are: 0 has no gradient
 WINDOWS = (0.05, 0.5)  # standard deviations of Gaussians over noise, smallest and largest, of the longer side of the picture
 
 
@@ -34,12 +35,13 @@ def amplitudes(shape: tuple[int, int, int], finest: tuple[float, float]) -> Floa
 
     Args:
         shape: Frames, height and width of the pattern. A cycle across the longer side of the picture counts as one across all frames.
-        finest: Highest frequencies, in cycles a pixel and in cycles a frame.
+        finest: Highest frequencies, in cycles a pixel and in cycles a frame. Infinitely many a pixel: pixels are no neighbours, and none is
+            more like the next one than like any other.
     """
     frames, height, width = transformed(shape)
     side = max(height, width)
     in_time = np.abs(np.fft.fftfreq(frames))[:, None, None]
-    in_space = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    in_space = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]) * np.isfinite(finest[0])
     cycles = np.hypot(in_time * frames, in_space * side)
     fallen = [(1 + np.cos(np.pi * np.minimum(of / limit, 1))) / 2 for of, limit in zip((in_space, in_time), finest, strict=True)]
     return np.maximum(cycles, 1.0) ** -0.5 * fallen[0] * fallen[1]
@@ -65,7 +67,7 @@ def patterns(
 
 
 def noise(
-    seed: int, count: int, shape: tuple[int, int, int], weights: Float[np.ndarray, "waves down across"]
+    seed: int, count: int, shape: tuple[int, int, int], weights: Float[np.ndarray, "waves down across"], neighbours: bool = True
 ) -> Float[np.ndarray, "count 2 waves down across"]:
     """Coefficients of noise under round Gaussians of any place and size; those of one number are the same however many are drawn.
 
@@ -76,9 +78,10 @@ def noise(
         count: Number of patterns.
         shape: Frames, height and width of a pattern.
         weights: `amplitudes` of that shape.
+        neighbours: Whether pixels have neighbours; if not, noise is in some of them drawn at random, and often of one sign.
     """
     rngs = (rng_for(seed, "start of an optimised stimulus", number) for number in range(count))
-    return np.stack([_windowed(rng, shape, weights) for rng in rngs])
+    return np.stack([(_windowed if neighbours else _in_some)(rng, shape, weights) for rng in rngs])
 
 
 def coefficients_of(
@@ -104,3 +107,14 @@ def _windowed(rng: np.random.Generator, shape: tuple[int, int, int], weights: np
     drawn = rng.standard_normal((2, *weights.shape))
     pattern = np.fft.irfftn((drawn[0] + 1j * drawn[1]) * weights, s=size, axes=(0, 1, 2), norm="ortho") * np.exp(-away / (2 * sd**2))
     return coefficients_of(pattern[None], shape, weights)[0]
+
+
+def _in_some(rng: np.random.Generator, shape: tuple[int, int, int], weights: np.ndarray) -> Float[np.ndarray, "2 waves down across"]:
+    size, pixels = transformed(shape), shape[1] * shape[2]
+    chosen, ways = np.full(pixels, FAINT), rng.integers(3)
+    chosen[rng.permutation(pixels)[: round(np.exp(rng.uniform(0, np.log(pixels))))]] = 1
+    drawn = rng.standard_normal((2, *weights.shape))
+    pattern = np.fft.irfftn((drawn[0] + 1j * drawn[1]) * weights, s=size, axes=(0, 1, 2), norm="ortho")[: shape[0], : shape[1], : shape[2]]
+    if ways < 2:  # all up, or all down: what is silent below its threshold has no gradient there
+        pattern = np.abs(pattern) * (1 - 2 * ways)
+    return coefficients_of((pattern * chosen.reshape(shape[1:]))[None], shape, weights)[0]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from graphtwin.insilico.optimised.budget import Budget, OptimiseConfig, budget_of, shown_frames
+from graphtwin.insilico.optimised.budget import Budget, OptimiseConfig, budget_of, shown_frames, usual_config
 from graphtwin.insilico.optimised.spectrum import amplitudes, noise, patterns
-from graphtwin.insilico.responders import Checked, Responder, State, described, require_differentiable
+from graphtwin.insilico.responders import Checked, Responder, State, described, inputs_of, require_differentiable
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,8 @@ class Stage:
     @cached_property
     def amplitudes(self) -> Float[np.ndarray, "waves down across"]:
         """Amplitude of each frequency."""
-        return amplitudes(self.budget.shape, (self.config.cycles_a_pixel, self.config.cycles_a_frame))
+        a_pixel = np.inf if inputs_of(self.responder) else self.config.cycles_a_pixel
+        return amplitudes(self.budget.shape, (a_pixel, self.config.cycles_a_frame))
 
     @cached_property
     def weights(self) -> torch.Tensor:
@@ -64,9 +65,12 @@ class Stage:
     def stimuli(
         self, coefficients: Float[torch.Tensor, "some 2 waves down across"], rows: np.ndarray
     ) -> Float[torch.Tensor, "some frames height width"]:
-        """What is seen: patterns at the budget on their backgrounds."""
-        behind = self.behind(rows)
-        return behind + self.budget.held(patterns(coefficients, self.budget.shape, self.weights), behind)
+        """What is seen: patterns at the budget on their backgrounds.
+
+        Where stimuli go one way alone, squares are shown: what would be cut off has no gradient to come back by.
+        """
+        behind, raw = self.behind(rows), patterns(coefficients, self.budget.shape, self.weights)
+        return behind + self.budget.held(self.budget.way * raw.square() if self.budget.way else raw, behind)
 
     def answers(
         self, shown: Float[torch.Tensor, "some frames height width"], rows: np.ndarray, responder: Checked | None = None
@@ -117,7 +121,8 @@ class Stage:
     @cached_property
     def starts(self) -> Float[np.ndarray, "starts 2 waves down across"]:
         """Coefficients of the noise at which stimuli may begin, the same for whatever is asked."""
-        return noise(self.config.seed, self.config.starts, self.budget.shape, self.amplitudes)
+        neighbours = not inputs_of(self.responder)
+        return noise(self.config.seed, self.config.starts, self.budget.shape, self.amplitudes, neighbours)
 
     @cached_property
     def start_answers(self) -> Float[np.ndarray, "starts units"]:
@@ -154,12 +159,12 @@ def stage_of(
 
     Args:
         responder: Responder to show stimuli to.
-        config: Settings; None takes the defaults.
+        config: Settings; None takes `usual_config`.
         mask: What is let through of each pixel, 0 to 1; None lets all through.
         background: Grey levels that stimuli are added to, one picture or video for all or one each; None is the grey screen.
         state: State in which all is seen, one number a channel.
     """
-    asked, config = looked_at(require_differentiable(responder)), config or OptimiseConfig()
+    asked, config = looked_at(require_differentiable(responder)), config or usual_config(responder)
     budget = budget_of(asked, config, mask)
     mean, deviation = responder.grey
     behind = np.zeros(budget.shape) if background is None else (np.asarray(background, dtype=np.float64) - mean) / deviation

@@ -18,9 +18,9 @@ from graphtwin.insilico.optimised.contact_sheet import write_contact_sheet, writ
 from graphtwin.insilico.optimised.found_stimuli import OptimisedStimuli
 from graphtwin.insilico.optimised.population_optima import at_budget
 from graphtwin.insilico.optimised.stage import Stage, shown_frames
-from graphtwin.insilico.responders import Responder
+from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.kinds import STIMULUS_SET
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import NEURON, UNIT_KEY
 
 GAP_S = 1.0  # seconds of the grey screen between two stimuli
 
@@ -84,8 +84,10 @@ def write_stimulus_set(
             artifacts.write_table(table, out / f"{name}.csv")
         artifacts.write_json(_said(shown, repeats, seed, identity or {}), out / "set.json")
         limits = (stage.config.darkest, stage.config.brightest)
-        write_contact_sheet(levels, shown.table, limits, out / "contact_sheet.png")
-        if levels.shape[1] > 1:
+        of_inputs = bool(inputs_of(stage.responder))
+        drawn = levels.transpose(0, 2, 3, 1) if of_inputs else levels  # inputs down, time across: one picture of all
+        write_contact_sheet(drawn, shown.table, limits, out / "contact_sheet.png", square=of_inputs)
+        if levels.shape[1] > 1 and not of_inputs:
             write_moving_sheet(levels, limits, stage.responder.frame_rate_hz, out / "contact_sheet.gif")
     return out
 
@@ -106,7 +108,7 @@ def _together(sets: Sequence[OptimisedStimuli], controls: np.ndarray | None) -> 
     parts.append(np.zeros((1, *stage.budget.shape)))
     tables.append(pd.DataFrame({"role": ["grey"]}))
     table = pd.concat(tables, ignore_index=True)
-    first = ["stimulus", "role", *UNIT_KEY]
+    first = ["stimulus", "role", *UNIT_KEY, *([NEURON] if NEURON in table else [])]
     table = table.assign(stimulus=np.arange(len(table)))
     return _Shown(stage, np.concatenate(parts), table[[*first, *(name for name in table if name not in first)]])
 
@@ -158,20 +160,21 @@ def _said(shown: _Shown, repeats: int, seed: int, identity: Mapping[str, str]) -
     down, across = responder.monitor.degrees_a_pixel(*responder.size)
     axes = "stimuli, frames, rows from the top, columns from the left; one frame: held still"
     return {
-        "what": "Grey levels to be shown on the whole screen, each stimulus between grey screens, in the order of order.csv.",
+        "what": f"{_given(responder)}, in the order of order.csv.",
         "files": {
             "frames_uint8.npy": f"0 is grey level {stage.config.darkest:g}, 255 is {stage.config.brightest:g}: {axes}",
             "frames_float32.npy": f"grey levels, not rounded: {axes}",
             "stimuli.csv": "a row a stimulus: role (optimised, control, grey), the unit that it is for, what it does, how it was found",
             "order.csv": "a row a presentation: block, stimulus, seconds from the start",
             "expected.csv": "a row a stimulus and unit: mean answer over the frames that count, by each responder",
-            "contact_sheet.png": "the middle frame of each stimulus",
+            "contact_sheet.png": "inputs from the first down, time across" if inputs_of(responder) else "the middle frame of each stimulus",
             **(
                 {"contact_sheet.gif": "all stimuli as they move, in the places of contact_sheet.png"}
-                if len(shown.deviations[0]) > 1
+                if len(shown.deviations[0]) > 1 and not inputs_of(responder)
                 else {}
             ),
         },
+        **({"inputs": list(inputs_of(responder))} if inputs_of(responder) else {}),
         "responder": responder.name,
         "fingerprint": dict(identity),
         "stimuli": len(shown.table),
@@ -194,6 +197,13 @@ def _said(shown: _Shown, repeats: int, seed: int, identity: Mapping[str, str]) -
         },
         "settings": stage.config.model_dump(),
     }
+
+
+def _given(responder: Responder) -> str:
+    """What is done with the frames of a set."""
+    if inputs_of(responder):
+        return "Input of each neuron under `inputs`, a column each, every stimulus between pauses at rest (`grey`)"
+    return "Grey levels to be shown on the whole screen, each stimulus between grey screens"
 
 
 def _as_bytes(levels: Float[np.ndarray, "stimuli frames height width"], stage: Stage) -> np.ndarray:

@@ -10,7 +10,10 @@ from graphtwin.insilico.responders.responder import (
     State,
     described,
     differentiable,
+    inputs_of,
+    levels_of,
     require_differentiable,
+    require_pictures_seen,
     state_channels,
 )
 from graphtwin.insilico.responders.subprocess_responder import SubprocessResponder
@@ -29,9 +32,12 @@ __all__ = [
     "checked",
     "described",
     "differentiable",
+    "inputs_of",
+    "levels_of",
     "placed_units",
     "require_answers",
     "require_differentiable",
+    "require_pictures_seen",
     "state_channels",
     "units_in",
 ]

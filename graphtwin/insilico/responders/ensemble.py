@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.coordinates import Monitor
-from graphtwin.insilico.responders.responder import Responder, State, require_differentiable
+from graphtwin.insilico.responders.responder import Responder, State, inputs_of, levels_of, require_differentiable
 from graphtwin.schema import UNIT_KEY
 
 if TYPE_CHECKING:
@@ -78,6 +78,17 @@ class Ensemble:
         return tuple(name for name in self.members[0].state_names if all(name in member.state_names for member in self.members))
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the pixels of all members go into, where they are no places."""
+        return inputs_of(self.members[0])
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Lowest and highest level that every member is used to."""
+        each = [levels_of(member) for member in self.members]
+        return max(low for low, _ in each), min(high for _, high in each)
+
+    @property
     def device(self) -> torch.device:
         """Device of the first member, to which the others' gradients come."""
         return self.members[0].device  # type: ignore[attr-defined]
@@ -122,6 +133,8 @@ def _differences(one: Responder, other: Responder) -> list[str]:
         told.append("size ({} x {} pixels, not {} x {})".format(*other.size, *one.size))
     if not np.isclose(one.frame_rate_hz, other.frame_rate_hz, rtol=1e-3, equal_nan=True):
         told.append(f"frame rate ({other.frame_rate_hz:g} Hz, not {one.frame_rate_hz:g})")
+    if inputs_of(one) != inputs_of(other):
+        told.append(f"inputs ({len(inputs_of(other))}, not the {len(inputs_of(one))} of the first, or in another order)")
     if one.monitor != other.monitor:
         told.append(f"screen ({other.monitor}, not {one.monitor})")
     return told

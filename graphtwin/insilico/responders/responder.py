@@ -16,6 +16,8 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 if TYPE_CHECKING:
     import torch
 
+LEVELS = (0.0, 255.0)  # grey levels of a screen
+NAMED = 4  # inputs that an error names
 # Channels of behaviour in recorded units, each one number or one a frame; channels that are not named rest, at their mean of training.
 State = Mapping[str, float | np.ndarray]
 
@@ -92,11 +94,45 @@ class Described:
     monitor: Monitor = MINNIE65_MONITOR
     signed: bool = False
     state_names: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    levels: tuple[float, float] = LEVELS
 
 
 def described(responder: Responder) -> Described:
     """What a responder states of itself, without the responder."""
-    return Described(**{name: getattr(responder, name) for name in Described.__dataclass_fields__})
+    known = {name: getattr(responder, name) for name in Described.__dataclass_fields__ if name not in ("inputs", "levels")}
+    return Described(**known, inputs=inputs_of(responder), levels=levels_of(responder))
+
+
+def inputs_of(responder: Responder) -> tuple[str, ...]:
+    """Names of what the pixels go into, row by row, where they are no places on a screen; empty where they are.
+
+    A circuit whose senses have no places sees no pictures: a frame is a row of numbers, one for each of its inputs. Such a responder has
+    an attribute `inputs`.
+    """
+    return tuple(getattr(responder, "inputs", ()))
+
+
+def levels_of(responder: Responder) -> tuple[float, float]:
+    """The lowest and the highest level that a stimulus may have: those of its attribute `levels`, else 0 and 255, of grey levels."""
+    low, high = getattr(responder, "levels", LEVELS)
+    return float(low), float(high)
+
+
+def require_pictures_seen(responder: Responder, what: str) -> None:
+    """Raise where the pixels of a responder are no places on a screen, and so what is asked for has no meaning.
+
+    Args:
+        responder: Responder that is asked.
+        what: What is asked for, as "directions of motion".
+    """
+    inputs = inputs_of(responder)
+    if inputs:
+        raise ValueError(
+            f"{responder.name}: has no {what}: it sees no pictures, but takes numbers into {len(inputs)} inputs without places "
+            f"({', '.join(inputs[:NAMED])}{', ...' if len(inputs) > NAMED else ''}). Ask for latency, contrast, adaptation or fields, show "
+            "pulses (kind `pulse`), or say where in the visual field each input lies."
+        )
 
 
 def state_channels(responder: Responder, state: State | None, frames: int) -> Float[np.ndarray, "frames channels"]:

@@ -19,6 +19,7 @@ from graphtwin.insilico.stimuli.natural_clip import NaturalClip
 from graphtwin.insilico.stimuli.natural_image import NaturalImage, natural_images
 from graphtwin.insilico.stimuli.picture_files import count_pictures, has_images
 from graphtwin.insilico.stimuli.plaid import Plaid
+from graphtwin.insilico.stimuli.pulse import Pulse
 from graphtwin.insilico.stimuli.random_dots import RandomDots
 from graphtwin.insilico.stimuli.rendering import render_batch
 from graphtwin.insilico.stimuli.screen import Screen
@@ -45,6 +46,7 @@ __all__ = [
     "NaturalClip",
     "NaturalImage",
     "Plaid",
+    "Pulse",
     "RandomDots",
     "Screen",
     "SparseNoise",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Blank(Stimulus):
     """The empty grey screen: a pause, or the control of an experiment."""
 
+    needs_places: ClassVar[bool] = False
     kind: Literal["blank"] = Field("blank", repr=False, description="Name of this kind of stimulus.")
     duration_s: Seconds = 1.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class InSequence(Stimulus):
     """Stimuli one after the other."""
 
+    needs_places: ClassVar[bool] = False
     kind: Literal["in_sequence"] = Field("in_sequence", repr=False, description="Name of this kind of stimulus.")
     parts: tuple[Part, ...] = Field(min_length=1, description="Stimuli, in the order in which they are shown.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field, model_validator
@@ -27,6 +27,7 @@ class NaturalClip(Stimulus):
     frame rate, every frame shows what the video shows then. The file belongs to the value.
     """
 
+    needs_places: ClassVar[bool] = False
     kind: Literal["natural_clip"] = Field("natural_clip", repr=False, description="Name of this kind of stimulus.")
     path: str = Field(description="A .npy of grey levels [frames rows columns], or a folder of images, in the order of their names.")
     first_frame: int = Field(0, ge=0, description="Number of the first frame that is shown, from 0.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,7 @@ class NaturalImage(Stimulus):
     equal parameters give equal frames as long as it stays as it is.
     """
 
+    needs_places: ClassVar[bool] = False
     kind: Literal["natural_image"] = Field("natural_image", repr=False, description="Name of this kind of stimulus.")
     path: str = Field(description="A .npy of grey levels [pictures rows columns], or a folder of images, in the order of their names.")
     number: int = Field(0, ge=0, description="Number of the picture, from 0.")

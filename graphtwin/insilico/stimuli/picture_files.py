@@ -126,6 +126,10 @@ def _fitted(album: torch.Tensor, screen: Screen, path: str) -> torch.Tensor:
     cut = album[:, None, top : top + taken[0], left : left + taken[1]]
     _say_resized(path, (rows, columns), taken, (screen.height, screen.width))
     size = screen.height, screen.width
+    if screen.inputs:
+        raise ValueError(
+            f"{path}: {rows} x {columns} numbers a frame, but there are {len(screen.inputs)} inputs: give {size[0]} x {size[1]}."
+        )
     return torch.nn.functional.interpolate(cut, size, mode="bilinear", antialias=True, align_corners=False)[:, 0]
 
 

@@ -27,6 +27,7 @@ class Screen:
         frame_rate_hz: Frames a second; NaN where single pictures are shown.
         grey: Grey level of the empty screen, where contrast is 0.
         amplitude: Grey levels between the empty screen and contrast 1.
+        inputs: What each pixel goes into, row by row, where pixels are no places: nothing that is drawn in degrees can be shown then.
     """
 
     height: int = 36
@@ -35,6 +36,7 @@ class Screen:
     frame_rate_hz: float = 30.0
     grey: float = 127.5
     amplitude: float = 127.5
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a screen on which nothing can be shown."""
@@ -42,6 +44,8 @@ class Screen:
             raise ValueError(f"screen: {self.height} x {self.width} pixels. Give one row and one column at least.")
         if self.frame_rate_hz <= 0 or np.isinf(self.frame_rate_hz):
             raise ValueError(f"screen: {self.frame_rate_hz:g} frames a second. Give more than 0, or NaN where single pictures are shown.")
+        if self.inputs and len(self.inputs) != self.height * self.width:
+            raise ValueError(f"screen: {len(self.inputs)} names of inputs for {self.height} x {self.width} pixels. Name each pixel.")
         if not (np.isfinite(self.grey) and np.isfinite(self.amplitude) and self.amplitude > 0):
             raise ValueError(
                 f"screen: grey level {self.grey:g}, {self.amplitude:g} levels at contrast 1. Give numbers, the second above 0."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from jaxtyping import Float
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
+NAMED = 4  # inputs that an error names
 KINDS: dict[str, type[Stimulus]] = {}  # kinds of stimuli by name; each enters itself when its file is imported
 
 
@@ -29,6 +30,7 @@ class Stimulus(BaseModel, ABC):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    needs_places: ClassVar[bool] = True  # whether it is drawn in degrees, so that pixels must be places on a screen
 
     if TYPE_CHECKING:
         kind: Any
@@ -67,6 +69,13 @@ class Stimulus(BaseModel, ABC):
         Args:
             screen: Screen that the stimulus is to be drawn on.
         """
+        if self.needs_places and screen.inputs:
+            named = ", ".join(screen.inputs[:NAMED])
+            raise ValueError(
+                f"{self.kind}: is drawn in degrees of visual angle, and here are {len(screen.inputs)} inputs without places ({named}"
+                f"{', ...' if len(screen.inputs) > NAMED else ''}). Give pulses (kind `pulse`), numbers of a file (`natural_clip`) or "
+                "`blank`, or say where in the visual field each input lies."
+            )
         if self.moves and not screen.shows_movies:
             raise ValueError(f"{self.kind}: moves, and the screen shows single pictures. Give a stimulus that stands still.")
         if self.frames(screen) < 1:

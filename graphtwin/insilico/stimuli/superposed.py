@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field, model_validator
@@ -25,6 +25,7 @@ ROUNDING = 1e-5  # contrast above 1 that is rounding of sums
 class Superposed(Stimulus):
     """The sum of stimuli that last equally long; nothing is cut off where it is too bright or too dark, it is refused."""
 
+    needs_places: ClassVar[bool] = False
     kind: Literal["superposed"] = Field("superposed", repr=False, description="Name of this kind of stimulus.")
     parts: tuple[Part, ...] = Field(min_length=2, description="Stimuli whose contrasts are added.")
 

@@ -13,7 +13,7 @@ from graphtwin.artifacts import write_text
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import page
 from graphtwin.report.words import number_text
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import NEURON, UNIT_KEY
 
 TEMPLATE = "stimulus_set.html.j2"
 SHEET, MOVING = "contact_sheet.png", "contact_sheet.gif"
@@ -42,6 +42,9 @@ def render_stimulus_set(run: RunFolder) -> str:
         rule=set_sentences(said, stimuli, _csv(run, "order")),
         sheet=_picture(run, SHEET),
         moving=_picture(run, MOVING),
+        drawn="Input of each stimulus, neurons from the first down, time across"
+        if "inputs" in said
+        else "The middle frame of each stimulus",
         stimuli=[] if stimuli is None else optimised_rows(stimuli),
         n_stimuli=0 if stimuli is None else len(stimuli),
         checks=check_rows({name: _csv(run, name) for name in ("ranked", "control", "gradients", "seeds")}),
@@ -60,7 +63,7 @@ def set_sentences(said: dict[str, Any], stimuli: pd.DataFrame | None, order: pd.
     roles = stimuli["role"].value_counts()
     found = [
         f"{roles.get('optimised', 0)} optimised stimuli of {said.get('responder', 'a responder')}, {roles.get('control', 0)} to compare "
-        "with, and the grey screen."
+        f"with, and {'no input' if 'inputs' in said else 'the grey screen'}."
     ]
     if order is not None:
         lasts = (order["onset_s"] + order["duration_s"]).max()
@@ -77,7 +80,7 @@ def optimised_rows(stimuli: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "stimulus": str(row["stimulus"]),
-            "unit": "several" if pd.isna(row["unit_id"]) else "-".join(str(int(row[name])) for name in UNIT_KEY),
+            "unit": _unit(row),
             "objective": str(row["objective"]),
             "score": number_text(float(row["score"])),
             "response": _or_nothing(row["response"]),
@@ -85,6 +88,13 @@ def optimised_rows(stimuli: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _unit(row: dict[str, Any]) -> str:
+    """The unit that a stimulus is for: its name where it has one, else its key."""
+    if pd.isna(row["unit_id"]):
+        return "several"
+    return str(row[NEURON]) if NEURON in row else "-".join(str(int(row[name])) for name in UNIT_KEY)
 
 
 def check_rows(checks: dict[str, pd.DataFrame | None]) -> list[dict[str, str]]:

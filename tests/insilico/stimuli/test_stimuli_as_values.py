@@ -39,7 +39,7 @@ from graphtwin.insilico.stimuli import (
     stimulus_of,
     to_toml,
 )
-from tests.insilico.stimuli.every_kind import composed_stimulus, one_of_every_kind, random_stimulus, simple_kinds
+from tests.insilico.stimuli.every_kind import OF_INPUTS, composed_stimulus, one_of_every_kind, random_stimulus, simple_kinds
 
 SCREEN = Screen()
 PICTURES = Screen(frame_rate_hz=float("nan"))
@@ -51,7 +51,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> list[Stimulus]:
 
 
 def test_every_kind_is_here_and_every_file_of_the_room_was_found(every_kind):
-    assert sorted(stimulus.kind for stimulus in every_kind) == sorted(KINDS)
+    assert sorted([*(stimulus.kind for stimulus in every_kind), *OF_INPUTS]) == sorted(KINDS)
     files = {path.stem for path in Path(room.__file__).parent.glob("*.py")} - {"__init__"}
     assert {name for name in files if f"{room.__name__}.{name}" in sys.modules} == files
     assert set(KINDS) < files  # a kind lies in the file of its name
@@ -214,7 +214,7 @@ def test_what_is_too_fine_for_pixels_or_too_fast_for_frames_is_refused_with_what
             shown(KINDS[kind](cycles_per_second=15))
 
 
-@pytest.mark.parametrize("kind", [kind for kind, one in KINDS.items() if "contrast" in one.model_fields])
+@pytest.mark.parametrize("kind", [kind for kind, one in KINDS.items() if "contrast" in one.model_fields and kind not in OF_INPUTS])
 @pytest.mark.parametrize("contrast", [0.0, -0.1, 1.01, float("nan")])
 def test_contrast_is_above_0_and_at_most_1(kind, contrast):
     with pytest.raises(ValueError, match=rf"\({kind}\): 1 setting is wrong: contrast = {contrast}: give (more than 0 and|another)"):
