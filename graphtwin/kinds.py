@@ -69,7 +69,7 @@ MOTOR = Kind(
     "motor circuit",
     "a fitted circuit of senses and motion",
     "graphtwin motor fit",
-    "`graphtwin motor score | predict | ablate`, `graphtwin report` and graphtwin.motor",
+    "`graphtwin motor score | predict | ablate`, `graphtwin insilico`, `graphtwin report` and graphtwin.motor",
 )
 LIKE_TO_LIKE = Kind(
     "like-to-like analysis",

@@ -123,11 +123,11 @@ READERS = {
     "motor score": ("motor score {folder}", {"motor"}),
     "motor predict": ("motor predict {folder} --stimulate n0 --out {new}.csv", {"motor"}),
     "motor ablate": ("motor ablate {folder} --neurons n0 --out {new}.csv", {"motor"}),
-    "insilico tune": ("insilico tune {folder} --out {new}.csv", {"twin"}),
-    "insilico fields": ("insilico fields {folder} --out {new}.csv", {"twin"}),
-    "insilico correlate": ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", {"twin"}),
-    "insilico campaign": ("insilico campaign {folder} {pairs} --out {new}", {"twin"}),
-    "insilico control": ("insilico control {folder} --drive {pairs} --out {new}", {"twin"}),
+    "insilico tune": ("insilico tune {folder} --out {new}.csv", {"twin", "motor"}),
+    "insilico fields": ("insilico fields {folder} --out {new}.csv", {"twin", "motor"}),
+    "insilico correlate": ("insilico correlate {folder} --stimulus {movie} --out {new}.npy", {"twin", "motor"}),
+    "insilico campaign": ("insilico campaign {folder} {pairs} --out {new}", {"twin", "motor"}),
+    "insilico control": ("insilico control {folder} --drive {pairs} --out {new}", {"twin", "motor"}),
     "insilico next": ("insilico next {folder} --budget 1 --out {new}.csv", {"twin", "run"}),
 }
 WRITERS = {

@@ -125,6 +125,29 @@ def require_twin(run: Path, shown: Path | None = None, device: str = "auto") -> 
     require_device(device)
 
 
+def require_answering(run: Path, shown: Path | None = None, device: str = "auto", places: Path | None = None) -> None:
+    """Raise where what answers in silico is not there, a twin, several, or a fitted circuit, or what it is shown, or the device.
+
+    Args:
+        run: Folder of a twin, of seed-0, seed-1 ..., or of a fitted circuit.
+        shown: Stimulus, .npy or .h5, or recording; None shows nothing.
+        device: Device on which torch is to compute.
+        places: Table of the places of a circuit's senses.
+    """
+    from graphtwin.kinds import MOTOR, TWIN, folders_of, kind_of, require_kind
+
+    if kind_of(run) != MOTOR:
+        if places is not None:
+            raise ValueError(f"--places {places}: is of the senses of a circuit. Give it with a folder of `graphtwin motor fit`.")
+        for folder in folders_of(run, TWIN):
+            require_kind(folder, TWIN, MOTOR)
+            require_twin(folder, shown, device)
+        return
+    require_kind(run, MOTOR)
+    require_files(places, shown)
+    require_device(device)
+
+
 def require_twins(run: Path, shown: Path | None = None, device: str = "auto") -> None:
     """Raise where a twin is not there, or one of several that a folder holds, what they are shown, or the device.
 

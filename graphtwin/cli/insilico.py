@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files, require_recordings, require_twins
+from graphtwin.cli.beforehand import Force, require_answering, require_files, require_recordings
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import medians
 from graphtwin.cli.twin import Where
@@ -21,14 +21,19 @@ EXAMPLES = (
     "tune runs/core --what direction --what size --what contrast --what latency --state running=20 --out tuning.csv",
     "tune runs/three --animal dynamic1-1-1-Video-0f2a --out with_spread.parquet",
     "tune runs/core --what adaptation --what adapter --out adaptation.csv",
+    "tune runs/loop --what contrast --what latency --out circuit.csv",
+    "tune runs/eye --places places.csv --out directions.csv",
     "fields runs/core --out fields.csv",
     "fields runs/core --out fields.csv --page fields.html",
     "fields runs/core --method gradient --out fields.csv",
     "fields runs/core --method covariance --state running=20 --out subspaces.csv",
+    "fields runs/loop --out inputs.csv",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --out correlations.npy --page correlations.html",
     "correlate runs/core --stimulus data/dynamic1-1-1-Video-0f2a --neighbours 20 --workers 4 --out alike.parquet",
     "correlate runs/core --what noise --recording data/dynamic1-1-1-Video-0f2a --stimulus clips.npy --out noise.npy",
+    "correlate runs/loop --stimulus loop/trials.h5 --out circuit.npy",
     "campaign runs/core campaign.toml --out runs/campaign --workers 4",
+    "campaign runs/loop pulses.toml --out runs/pulses",
     "campaign runs/core campaign.toml --out runs/campaign --scheduler tcp://10.0.0.1:8786 --resume",
 )
 CAMPAIGN_FILE = """[bold]A campaign.toml[/bold]
@@ -49,12 +54,18 @@ def examples_of(command: str | None = None) -> str:
 
 Run = Annotated[
     Path,
-    typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`, or one that `--seeds` filled."),
+    typer.Argument(help="Folder of a finished `graphtwin twin train`, `transfer` or `motor fit`, or one that `--seeds` filled."),
 ]
 Animal = Annotated[str | None, typer.Option(help="Only animal whose units answer (default: all of the run).")]
 States = Annotated[
     list[str] | None,
     typer.Option(metavar="CHANNEL=NUMBER", help="State in which all is seen, as running=20 (default: rest); may be repeated."),
+]
+Places = Annotated[
+    Path | None,
+    typer.Option(
+        help="Of a circuit: table of where in the visual field its senses lie (neuron, x_deg, y_deg); without it they have no places."
+    ),
 ]
 Table = Annotated[Path, typer.Option(help="File for the table, a row a unit: .parquet or .csv.")]
 Page = Annotated[Path | None, typer.Option(help="File for a page of the table, .html: numbers, maps over cortex and screen.")]
@@ -62,7 +73,8 @@ Page = Annotated[Path | None, typer.Option(help="File for a page of the table, .
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="In silico experiments: stimuli shown to the units of a twin. Of several twins (train --seeds) the mean answers, and beside "
+    help="In silico experiments: stimuli shown to the units of a twin, or to the senses of a circuit. Of several twins (train --seeds) or "
+    "fits the mean answers, and beside "
     "each number X stand X_spread, how far they differ, where known its 95 % interval X_low, X_high, and X_flag, why not to rely on it.",
     epilog=examples_of(),
 )
@@ -84,6 +96,7 @@ def _tune(
     ] = None,
     animal: Animal = None,
     page: Page = None,
+    places: Places = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -99,11 +112,12 @@ def _tune(
         require_new(out, force=force)
         _require_page(page, force)
         channels = _channels(state or [])
-        require_twins(run, device=device)
+        require_answering(run, device=device, places=places)
+        from graphtwin.pipeline import responding
         from graphtwin.twin.runs import tune_twin
 
         chosen = [str(one) for one in what] if what else ["direction"]
-        table = tune_twin(run, chosen, channels, animal, device, progress=True)
+        table = tune_twin(responding(run, animal, device, places), chosen, channels, progress=True)
         write_table(table, out)
         _write_page(table, out, page)
         typer.echo(f"{out}: {len(table)} units; {_told(table)}")
@@ -123,6 +137,7 @@ def _fields(
     state: States = None,
     animal: Animal = None,
     page: Page = None,
+    places: Places = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -132,12 +147,17 @@ def _fields(
 
         require_new(out, force=force)
         _require_page(page, force)
-        require_twins(run, device=device)
+        require_answering(run, device=device, places=places)
+        from graphtwin.pipeline import responding
         from graphtwin.twin.runs import fields_twin
 
-        table = fields_twin(run, method, animal, device, True, _channels(state or []))
+        table = fields_twin(responding(run, animal, device, places), method, progress=True, state=_channels(state or []))
         write_table(table, out)
         _write_page(table, out, page)
+        if "strongest_input" in table:
+            seen = int(table["strongest_input"].notna().sum())
+            typer.echo(f"{out}: {seen} of {len(table)} units answer an input; {medians(table, ('input_share', 'input_lag_s'))}")
+            return
         known = int(table["field_x_deg"].notna().sum())
         told = f"; {medians(table, ('field_sd_major_deg', 'field_sd_minor_deg'))}" if known else ""
         typer.echo(f"{out}: {known} of {len(table)} units have a field{told}")
@@ -149,7 +169,9 @@ def _fields(
 @app.command("correlate", epilog=examples_of("correlate"))
 def _correlate(
     run: Run,
-    stimulus: Annotated[Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, whose first 40 are shown.")],
+    stimulus: Annotated[
+        Path, typer.Option(help="Clips: .npy (frames, height, width), or a recording, or trials of a circuit (.h5), the first 40.")
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -169,6 +191,7 @@ def _correlate(
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each on this machine.")] = 1,
     animal: Animal = None,
     page: Annotated[Path | None, typer.Option(help="File for a page of a .npy, .html: histogram, and by distance in cortex.")] = None,
+    places: Places = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -178,6 +201,7 @@ def _correlate(
     """
     with words():
         from graphtwin.artifacts import ARRAYS, require_new
+        from graphtwin.kinds import MOTOR, kind_of
 
         require_new(out, (*ARRAYS, ".parquet"), force, (stimulus, recording))
         if out.suffix in ARRAYS:
@@ -193,13 +217,20 @@ def _correlate(
                 "--what noise: a twin alone tells each unit's noise apart from that of the others. Give --recording, whose training trials "
                 "tell what its units share."
             )
-        require_twins(run, stimulus, device)
+        if what == "noise" and kind_of(run) == MOTOR:
+            raise ValueError(
+                f"{run}: noise correlations are of what recorded units share beside a twin, and this is a circuit, whose fits know no "
+                "noise. Ask for signal correlations, or give a twin."
+            )
+        require_answering(run, stimulus, device, places)
         if recording is not None:
             require_recordings(recording)
+        from graphtwin.pipeline import responding
         from graphtwin.twin.runs import CorrelateConfig, correlate_twin
 
         config = CorrelateConfig(what, recording, precision, neighbours, workers)
-        n_units, n_told = correlate_twin(run, stimulus, out, animal, device, True, force, channels, config)
+        asked = run if what == "noise" else responding(run, animal, device, places)  # noise is of the recording's animal, if none is named
+        n_units, n_told = correlate_twin(asked, stimulus, out, animal, device, True, force, channels, config)
         if page is not None:
             import pandas as pd
 
@@ -223,6 +254,7 @@ def _campaign(
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers answer instead, as tcp://HOST:PORT.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the campaign in the folder: shards that are there stay.")] = False,
+    places: Places = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -236,13 +268,24 @@ def _campaign(
             raise ValueError(f"--workers {workers} and --scheduler {scheduler}: the scheduler has its own workers. Give one of them.")
         require_place(out, CAMPAIGN, resume, force, [run, campaign])
         require_files(campaign)
-        require_twins(run, device=device)
+        require_answering(run, device=device, places=places)
         require_packages("graphtwin insilico campaign", "matplotlib", "jinja2")
+        from graphtwin.pipeline import responding
         from graphtwin.report import write_report
         from graphtwin.twin.runs import campaign_twin
 
+        at = "cpu" if scheduler is not None and device == "auto" else device  # workers elsewhere may have no GPU
         folder = campaign_twin(
-            run, campaign, out, workers, scheduler, resume, force, device, lambda plan: typer.echo(f"{out}: {plan}"), True
+            responding(run, None, at, places),
+            campaign,
+            out,
+            workers,
+            scheduler,
+            resume,
+            force,
+            device,
+            lambda plan: typer.echo(f"{out}: {plan}"),
+            True,
         )
         page = folder / "report.html" if as_written(folder, "report.html") else write_report(folder)
         typer.echo(f"{folder}: done; {page} shows it, and `graphtwin.insilico.campaign.read_cells` reads the cells")

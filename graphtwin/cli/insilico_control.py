@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files, require_twins
+from graphtwin.cli.beforehand import Force, require_answering, require_files
+from graphtwin.cli.insilico import Places
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Where
 
@@ -19,6 +20,8 @@ graphtwin insilico control runs/three --drive five.csv --verify runs/other_seed 
 
 graphtwin insilico control runs/core --drive five.csv --set contrast_sd=0.4 --set moving=true --out sets/videos
 
+graphtwin insilico control runs/loop --drive left.csv --hold right.csv --out sets/inputs
+
 [bold]Settings[/bold] (--set KEY=VALUE): those of `graphtwin insilico optimise`
 """
 
@@ -27,12 +30,21 @@ app = typer.Typer()
 
 @app.command("control", epilog=EXAMPLES)
 def _control(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin twin train` or `transfer`, or one that `--seeds` filled.")],
-    drive: Annotated[Path, typer.Option(help="Units to drive, all at once: table with session, scan_idx, unit_id (.csv or .parquet).")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished `graphtwin twin train`, `transfer` or `motor fit`, or one that `--seeds` filled.")
+    ],
+    drive: Annotated[
+        Path,
+        typer.Option(help="Units to drive, all at once: table with session, scan_idx, unit_id, or neuron of a circuit (.csv, .parquet)."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write: frames, order, expected answers, control.csv, contact_sheet.png, set.json.")],
     hold: Annotated[Path | None, typer.Option(help="Units to hold at what they answer to grey (default: all others).")] = None,
     verify: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Another twin of the animal, such as one of another seed, that judges stimuli too.")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another twin of the animal, such as one of another seed, that judges too (default of a circuit: half of its fits).",
+        ),
     ] = None,
     within: Annotated[
         float, typer.Option(help="How far a held unit may go, in standard deviations of its answers to noise of the same contrast.")
@@ -41,6 +53,7 @@ def _control(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds, of each of which there is a stimulus.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="How often each stimulus is in the order, once a block.")] = 10,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")] = None,
+    places: Places = None,
     device: Where = "auto",
     force: Force = False,
 ) -> None:
@@ -57,17 +70,19 @@ def _control(
         require_packages("graphtwin insilico control", "matplotlib", "jinja2")
         for twin in (run, verify):
             if twin is not None:
-                require_twins(twin, device=device)
+                require_answering(twin, device=device, places=places)
+        from graphtwin.pipeline import made_and_judged
         from graphtwin.report import write_report
         from graphtwin.twin.runs import control_twin
 
-        made = control_twin(run, drive, out, hold, verify, within, animal, seeds, repeats, set_, device, True, force)
-        typer.echo(f"{out}: {len(made.judged) // (1 + (verify is not None))} stimuli; {write_report(made.folder)} shows them")
-        for asked, objective, name, driven, away, share in made.judged[
+        asked, judge = made_and_judged(run, verify, animal, device, places)
+        made = control_twin(asked, drive, out, hold, judge, within, animal, seeds, repeats, set_, device, True, force)
+        typer.echo(f"{out}: {len(made.judged) // (1 + (judge is not None))} stimuli; {write_report(made.folder)} shows them")
+        for by, objective, name, driven, away, share in made.judged[
             ["asked", "objective", "responder", "driven", "held_away", "held_share"]
         ].itertuples(index=False):
             how = "held by nothing" if objective == "driving" else "held"
             held = f"{share:.0%} of those {how} within {within:g}, the farthest {away:.2f}"
-            typer.echo(f"  {asked} {name}, {objective}: driven units {driven:+.2f} spreads from rest; {held}")
-        if verify is None:
-            typer.echo("  judged on no other twin: an optimum may be a fault of the one it was made on. Give --verify RUN.")
+            typer.echo(f"  {by} {name}, {objective}: driven units {driven:+.2f} spreads from rest; {held}")
+        if judge is None:
+            typer.echo("  judged on no other twin or fit: an optimum may be a fault of the one it was made on. Give --verify RUN.")

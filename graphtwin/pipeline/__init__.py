@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
     from graphtwin.pipeline.simulated_loop import simulate_loop
     from graphtwin.pipeline.types_of_embeddings import run_types
+    from graphtwin.pipeline.who_answers import made_and_judged, responding
 
-__all__ = ["PowerConfig", "changed_files", "check_anatomy", "require_design", "run_types", "simulate", "simulate_loop", "write_contacts"]
+__all__ = [
+    "PowerConfig",
+    "changed_files",
+    "check_anatomy",
+    "made_and_judged",
+    "require_design",
+    "responding",
+    "run_types",
+    "simulate",
+    "simulate_loop",
+    "write_contacts",
+]
 
 __getattr__ = public_names(
     __name__,
@@ -21,6 +33,8 @@ __getattr__ = public_names(
         "write_contacts": ("graphtwin.pipeline.contacts", "write_contacts"),
         "PowerConfig": ("graphtwin.pipeline.power_question", "PowerConfig"),
         "require_design": ("graphtwin.pipeline.power_question", "require_design"),
+        "made_and_judged": ("graphtwin.pipeline.who_answers", "made_and_judged"),
+        "responding": ("graphtwin.pipeline.who_answers", "responding"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
         "simulate_loop": ("graphtwin.pipeline.simulated_loop", "simulate_loop"),
         "run_types": ("graphtwin.pipeline.types_of_embeddings", "run_types"),

@@ -9,18 +9,30 @@ from graphtwin.public import public_names
 if TYPE_CHECKING:
     from graphtwin.pipeline.motor.ablation import ablate_run
     from graphtwin.pipeline.motor.held_out_scores import score_motor
+    from graphtwin.pipeline.motor.in_silico import answering_circuit, load_responders
     from graphtwin.pipeline.motor.motor_job import fit_motor
     from graphtwin.pipeline.motor.prediction import write_predicted
     from graphtwin.pipeline.motor.run_folder import load_fitted
     from graphtwin.pipeline.motor.settings import MotorRunConfig
 
-__all__ = ["MotorRunConfig", "ablate_run", "fit_motor", "load_fitted", "score_motor", "write_predicted"]
+__all__ = [
+    "MotorRunConfig",
+    "ablate_run",
+    "answering_circuit",
+    "fit_motor",
+    "load_fitted",
+    "load_responders",
+    "score_motor",
+    "write_predicted",
+]
 
 __getattr__ = public_names(
     __name__,
     {
         "MotorRunConfig": ("graphtwin.pipeline.motor.settings", "MotorRunConfig"),
         "ablate_run": ("graphtwin.pipeline.motor.ablation", "ablate_run"),
+        "answering_circuit": ("graphtwin.pipeline.motor.in_silico", "answering_circuit"),
+        "load_responders": ("graphtwin.pipeline.motor.in_silico", "load_responders"),
         "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
         "load_fitted": ("graphtwin.pipeline.motor.run_folder", "load_fitted"),
         "score_motor": ("graphtwin.pipeline.motor.held_out_scores", "score_motor"),

@@ -1,6 +1,7 @@
 """The functional twin on files: train, transfer, score, predict, embed, and what is measured of it in silico."""
 
 from graphtwin.twin.runs.ablated import ablate_twin
+from graphtwin.twin.runs.answering import Answering, answering
 from graphtwin.twin.runs.campaigns import campaign_twin
 from graphtwin.twin.runs.certificates import Certificate, agree_twins, twins_in, write_certificate
 from graphtwin.twin.runs.controls import ControlMade, control_twin
@@ -16,6 +17,7 @@ from graphtwin.twin.runs.twin_folder import load_twin
 from graphtwin.twin.runs.video import predict_video, read_video, write_prediction
 
 __all__ = [
+    "Answering",
     "Certificate",
     "ControlMade",
     "CorrelateConfig",
@@ -24,6 +26,7 @@ __all__ = [
     "SetMade",
     "ablate_twin",
     "agree_twins",
+    "answering",
     "campaign_twin",
     "control_twin",
     "correlate_twin",

@@ -13,7 +13,7 @@ import pandas as pd
 from graphtwin.config import nearest_of
 from graphtwin.kinds import TWIN, folders_of
 from graphtwin.parallel import Device, device_of
-from graphtwin.schema import IMAGED_AT, TWIN_CORE, UNIT_KEY
+from graphtwin.schema import IMAGED_AT, NEURON, TWIN_CORE, UNIT_KEY
 from graphtwin.schema import TWIN as TWIN_COLUMN
 from graphtwin.twin.runs.twin_folder import load_twin
 
@@ -37,6 +37,8 @@ class Answering:
         behaviour: Mean and standard deviation of each channel of behaviour in training, of each animal.
         shared: What twins have in common of each animal, so that their agreement says little: "one twin" of copies, "one core", "one
             ridge"; empty where they stand apart.
+        folder: Folder that they were read from.
+        calibrated: Whether it is known how far numbers of such responders err, so that intervals can be stated: of twins of videos.
     """
 
     responders: tuple[Responder, ...]
@@ -45,13 +47,15 @@ class Answering:
     recorded_hz: dict[str, float]
     behaviour: dict[str, dict[str, tuple[float, float]]]
     shared: dict[str, str]
+    folder: Path = Path()
+    calibrated: bool = True
 
 
-def answering(run: str | Path, animal: str | None = None, device: Device = "auto") -> Answering:
+def answering(run: str | Path | Answering, animal: str | None = None, device: Device = "auto") -> Answering:
     """The responders of a finished twin, or of the twins that `graphtwin twin train --seeds` left in a folder.
 
     Args:
-        run: Folder of a twin, or of seed-0, seed-1 ...
+        run: Folder of a twin, or of seed-0, seed-1 ...; or who answers already, of whatever model, whom nothing else here changes.
         animal: Name of the only animal whose units answer; None takes all.
         device: Device on which torch computes.
     """
@@ -59,6 +63,8 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
     from graphtwin.twin.agreement import require_alike, units_of
     from graphtwin.twin.fit import responders, stamps
 
+    if isinstance(run, Answering):
+        return run
     twins = {str(folder): load_twin(folder) for folder in folders_of(run, TWIN)}
     names = _animals(twins, animal)
     if len(twins) > 1:
@@ -77,7 +83,7 @@ def answering(run: str | Path, animal: str | None = None, device: Device = "auto
     hertz = {name: first.animals[name].frame_rate_hz for name in names}
     behaviour = {name: behaviour_of(first, name) for name in names}
     shared = {name: shared_by(list(twins.values()), told, name) for name in names}
-    return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared)
+    return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared, Path(run))
 
 
 def _say_screen(responder: Responder) -> None:
@@ -92,7 +98,7 @@ def _say_screen(responder: Responder) -> None:
 
 
 def answering_units(asked: Answering) -> pd.DataFrame:
-    """session, scan_idx, unit_id, animal of all units that answer, and x_um, y_um, z_um where recordings say where they lie.
+    """session, scan_idx, unit_id, animal of all units that answer, names of neurons of a circuit, and x_um, y_um, z_um where known.
 
     Args:
         asked: Who answers.
@@ -100,7 +106,7 @@ def answering_units(asked: Answering) -> pd.DataFrame:
     from graphtwin.insilico import placed_units
 
     found = pd.concat([placed_units(each).assign(animal=each.name) for each in asked.responders], ignore_index=True)
-    return found[[*UNIT_KEY, "animal", *(name for name in IMAGED_AT if name in found)]]
+    return found[[*UNIT_KEY, "animal", *(name for name in (NEURON, *IMAGED_AT) if name in found)]]
 
 
 def shared_by(twins: Sequence[FittedTwin], stamps: Sequence[Mapping[str, str]], animal: str) -> str:

@@ -7,11 +7,11 @@ from itertools import product
 from pathlib import Path
 
 from graphtwin.parallel import Device
-from graphtwin.twin.runs.answering import answering, rare_state
+from graphtwin.twin.runs.answering import Answering, answering, rare_state
 
 
 def campaign_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     campaign: str | Path,
     out: str | Path,
     workers: int = 1,
@@ -27,7 +27,7 @@ def campaign_twin(
     Of a folder of several seeds the mean of the twins answers, and `mean_spread` in each cell says how far they differ.
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled.
+        run: Folder of a twin, or of several that `--seeds` filled; or who answers.
         campaign: TOML file of the campaign.
         out: Folder to write.
         workers: Number of processes on this machine; it changes no byte.
@@ -46,5 +46,5 @@ def campaign_twin(
         rare_state(asked, responder.name, state.channels)
     return run_campaign(
         config, asked.responders, out, identity=asked.stamps, workers=workers, scheduler=scheduler, resume=resume, force=force,
-        inputs=(run, campaign), tell=tell, progress=progress, origin=str(campaign),
+        inputs=(asked.folder, campaign), tell=tell, progress=progress, origin=str(campaign),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from graphtwin.config import overridden
 from graphtwin.parallel import Device
 from graphtwin.schema import UNIT_KEY
+from graphtwin.twin.runs.answering import Answering
 from graphtwin.twin.runs.one_animal import of_one_animal, rows_in, say_what_is_shared
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ class ControlMade:
 
 
 def control_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     drive: str | Path,
     out: str | Path,
     hold: str | Path | None = None,
-    verify_on: str | Path | None = None,
+    verify_on: str | Path | Answering | None = None,
     within: float = 0.5,
     animal: str | None = None,
     seeds: int = 1,
@@ -54,11 +55,11 @@ def control_twin(
     stimulus does to both). The set also shows stimuli of objective `driving`, which went on with nothing held.
 
     Args:
-        run: Folder of the twin, or of several that `--seeds` filled, whose mean answers.
+        run: Folder of the twin, or of several that `--seeds` filled, whose mean answers; or who answers.
         drive: Table, .csv or .parquet, with session, scan_idx, unit_id of the units to drive, all of them by each stimulus.
         out: Folder to write.
         hold: Such a table of the units to hold; None holds all others.
-        verify_on: Folder of another twin of the same animal, on which stimuli are judged too.
+        verify_on: Folder of another twin of the same animal, on which stimuli are judged too; or who judges.
         within: How far a held unit may go, in standard deviations of its answers to noise of the same contrast.
         animal: Name of the animal; None takes the only one.
         seeds: Seeds, of each of which there is a stimulus.
@@ -74,20 +75,22 @@ def control_twin(
         drive_alone,
         gradient_agrees,
         judge_control,
+        usual_settings,
         write_stimulus_set,
     )
 
-    config = overridden(OptimiseConfig, {}, overrides, "control")
+    overridden(OptimiseConfig, {}, overrides, "control")  # a slip is told before anything is loaded
     if not 0 < within < np.inf:
         raise ValueError(f"within = {within:g}: how far a held unit may go. Give a number of its deviations above 0.")
     asked = of_one_animal(run, animal, device)
     responder = asked.responders[0]
+    config = overridden(OptimiseConfig, usual_settings(responder), overrides, "control")
     driven = rows_in(responder, drive)
     held = _held(responder, driven, drive, hold)
     judges = [("made on", responder)]
     if verify_on is not None:
         other = of_one_animal(verify_on, responder.name, device)
-        say_what_is_shared(asked, other, verify_on)
+        say_what_is_shared(asked, other, other.folder)
         judges.append(("verified on", other.responders[0]))
     sets: list[OptimisedStimuli] = []
     for number in range(seeds):
@@ -105,7 +108,8 @@ def control_twin(
         "gradients": pd.concat([gradient_agrees(found) for found in sets], ignore_index=True),
     }
     also = [judge for _, judge in judges[1:]]
-    inputs = (run, verify_on, drive, hold)
+    judging = verify_on.folder if isinstance(verify_on, Answering) else verify_on
+    inputs = (asked.folder, judging, drive, hold)
     folder = write_stimulus_set(sets, out, None, also, checks, asked.stamps, repeats, config.seed, force, inputs)
     return ControlMade(folder, checks["control"])
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from graphtwin.artifacts import ARRAYS, require_new, write_table
 from graphtwin.parallel import Device
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import NEURON, UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.answering import Answering, answering, answering_units
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -65,7 +65,7 @@ class BlockTiles:
 
 
 def correlate_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     stimulus: Path,
     out: Path,
     animal: str | None = None,
@@ -78,8 +78,8 @@ def correlate_twin(
     """Write the in silico correlations of all pairs of units, tile by tile; returns the numbers of units and of bins or samples.
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled: then signal correlations are of their mean answers, and noise
-            correlations the mean of theirs.
+        run: Folder of a twin, or of several that `--seeds` filled, or who answers; of several twins signal correlations are of their mean
+            answers, and noise correlations the mean of theirs.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
         out: File `X.npy` (units, units), beside which `X.ids.csv` names the units and, by its fingerprints, the twin, and of several twins
             `X_spread.npy` is the standard deviation of each correlation over them. Or `X.parquet`, a row a unit and neighbour: keys and
@@ -201,7 +201,7 @@ def _neighbours(units: pd.DataFrame, number: np.ndarray, value: np.ndarray, spre
     """A row a unit and neighbour; units that are alike to none have no rows."""
     row, rank = np.nonzero(number >= 0)
     other = number[row, rank]
-    units = units[[*UNIT_KEY, "animal"]]
+    units = units[[*UNIT_KEY, "animal", *([NEURON] if NEURON in units else [])]]
     table = units.iloc[row].reset_index(drop=True).assign(rank=rank + 1)
     theirs = units.iloc[other].reset_index(drop=True).add_prefix("neighbour_")
     table = pd.concat([table, theirs], axis=1).assign(correlation=value[row, rank])

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from graphtwin.schema import UNIT_KEY
 from graphtwin.sources import open_recording
+from graphtwin.sources.formats import open_stimulus
 from graphtwin.twin.runs.twin_folder import load_twin
 from graphtwin.twin.runs.video import read_video, require_video
 
@@ -75,12 +76,18 @@ def stimulus_clips(
     Args:
         responder: Responder whose size and frame rate the clips must have.
         stimulus: File of grey levels, .npy (frames, height, width) or (clips, frames, height, width), whose frames are taken to be at the
-            responder's rate, since nothing says theirs; or a recording, whose first 40 different clips are taken, whatever their tier.
+            responder's rate, since nothing says theirs; or a recording, whose first 40 different clips are taken, whatever their tier. Of a
+            circuit whose senses have no places a file of trials, .h5, whose first 40 trials are taken.
         recorded_hz: Frames a second of the recordings that the responder was trained on, where it sees them resampled.
     """
+    from graphtwin.insilico import inputs_of
+
     size = responder.size
     if not np.isfinite(responder.frame_rate_hz):
         raise ValueError(f"{responder.name}: the twin was trained on single pictures, which are no clips. Give a twin of videos.")
+    if stimulus.suffix == ".h5" and inputs_of(responder):
+        yield from _trial_clips(responder, stimulus)
+        return
     if stimulus.suffix == ".npy":
         stored = read_video(stimulus)
         for number, clip in enumerate(stored if stored.ndim == 4 else [stored]):
@@ -93,6 +100,29 @@ def stimulus_clips(
         clip = recorded_clip(recording, int(row), responder.frame_rate_hz)
         require_video(clip, size, f"{stimulus}, trial {recording.trials['trial'].iloc[row]}")
         yield clip
+
+
+def _trial_clips(responder: Responder, stimulus: Path) -> Iterator[Float[np.ndarray, "frames one inputs"]]:
+    """What goes into the inputs of a circuit in the trials of a file; an input that the file does not have stays at rest."""
+    from graphtwin.insilico import inputs_of
+    from graphtwin.twin.data import SAME_RATE
+
+    inputs = inputs_of(responder)
+    with open_stimulus(stimulus) as given:
+        if abs(given.dt_s * responder.frame_rate_hz - 1) > SAME_RATE:
+            told = f"{given.dt_s:g} s, but {responder.name} was fitted on steps of {1 / responder.frame_rate_hz:g} s"
+            raise ValueError(f"{stimulus}: steps of {told}. Sample the stimulus anew.")
+        column = {name: at for at, name in enumerate(given.stimulated)}
+        known = [name in column for name in inputs]
+        if not any(known):
+            raise ValueError(f"{stimulus}: stimulates none of the {len(inputs)} inputs of {responder.name} (first {inputs[0]!r}).")
+        if len(column) > sum(known):
+            counts = stimulus, len(column) - sum(known), len(column), responder.name
+            log.info("%s: %d of %d stimulated neurons are no input of %s: what goes into them is left out.", *counts)
+        for trial in range(min(len(given.names), MOST_CLIPS)):
+            clip = np.full((given.values.shape[1], len(inputs)), responder.grey[0], dtype=np.float32)
+            clip[:, known] = np.asarray(given.values[trial])[:, [column[name] for name in inputs if name in column]]
+            yield clip[:, None]
 
 
 def require_rate(stimulus: Path, recording: Recording, responder: Responder, recorded_hz: float) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tune_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     what: Sequence[str] = ("direction",),
     state: Mapping[str, float] | None = None,
     animal: str | None = None,
@@ -31,7 +31,7 @@ def tune_twin(
     should not be taken to an experiment (see `agreement.with_intervals`).
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled.
+        run: Folder of a twin, or of several that `--seeds` filled; or who answers.
         what: What is measured: direction, size, contrast, latency, adaptation, adapter.
         state: State of behaviour, one number a channel, whose gain, shift and change of preference from rest are measured as well.
         animal: Name of the only animal that is measured; None measures all.
@@ -47,7 +47,7 @@ def tune_twin(
 
 
 def fields_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     method: Method | Literal["covariance"] = "average",
     animal: str | None = None,
     device: Device = "auto",
@@ -56,22 +56,25 @@ def fields_twin(
 ) -> pd.DataFrame:
     """Receptive fields of all units of a twin, one row a unit, as `tune_twin` gives tuning; see `insilico.fit_fields`.
 
+    Of a circuit whose senses have no places a field is which inputs a unit answers; see `insilico.describe_inputs`.
+
     By covariance the patterns that each unit squares are told as well; see `insilico.describe_subspaces`.
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled.
+        run: Folder of a twin, or of several that `--seeds` filled; or who answers.
         method: How fields are told by noise: average, ridge, gradient or covariance.
         animal: Name of the only animal that is measured; None measures all.
         device: Device on which torch computes.
         progress: Show progress bars.
         state: State of behaviour in which noise is seen, one number a channel.
     """
-    from graphtwin.insilico import describe_subspaces, fit_fields, measure_noise_maps, measure_subspaces
+    from graphtwin.insilico import describe_inputs, describe_subspaces, fit_fields, inputs_of, measure_noise_maps, measure_subspaces
 
     def fields(responder: Responder) -> pd.DataFrame:
         if method == "covariance":
             return describe_subspaces(measure_subspaces(responder, state=state, progress=progress), responder.name)
-        return fit_fields(measure_noise_maps(responder, method, state=state, progress=progress), responder.name)
+        maps = measure_noise_maps(responder, method, state=state, progress=progress)
+        return (describe_inputs if inputs_of(responder) else fit_fields)(maps, responder.name)
 
     asked = answering(run, animal, device)
     for each in asked.responders:
@@ -94,7 +97,7 @@ def _table(
             rare=(rare or {}).get(responder.name, ""),
             shared=asked.shared[responder.name],
         )
-        if stated
+        if stated and asked.calibrated
         else with_members(responder, measure)
         for responder in asked.responders
     ]

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from graphtwin.config import overridden
 from graphtwin.execute import rng_for
 from graphtwin.parallel import Device
+from graphtwin.twin.runs.answering import Answering
 from graphtwin.twin.runs.candidate_pictures import candidate_pictures
 from graphtwin.twin.runs.one_animal import of_one_animal, rows_in, say_what_is_shared
 
@@ -45,11 +46,11 @@ class SetMade:
 
 
 def optimise_twin(
-    run: str | Path,
+    run: str | Path | Answering,
     units: str | Path | int,
     out: str | Path,
     what: What = "exciting",
-    verify_on: str | Path | None = None,
+    verify_on: str | Path | Answering | None = None,
     candidates: str | Path | None = None,
     animal: str | None = None,
     seeds: int = 1,
@@ -62,14 +63,15 @@ def optimise_twin(
     """Optimise stimuli of units of one animal, check them, and write what `insilico.optimised.write_stimulus_set` writes.
 
     Of a folder of several seeds the mean of the twins answers. Where pictures are verified on others, these choose for each unit between
-    the optimum, the Gabor most like it, and the picture halfway between them.
+    the optimum, the Gabor most like it, and the picture halfway between them. Of a circuit whose senses have no places stimuli are input
+    of its senses: they are ranked among single inputs and random ones, and others judge the optimum alone.
 
     Args:
-        run: Folder of the twin, or of several that `--seeds` filled.
+        run: Folder of the twin, or of several that `--seeds` filled; or who answers.
         units: Table, .csv or .parquet, with session, scan_idx, unit_id; or a number of units, drawn at random.
         out: Folder to write.
         what: Whether stimuli excite or inhibit, or are invariance paths of those that excite.
-        verify_on: Folder of a twin of the same animal, or of several, on which stimuli are chosen and ranked.
+        verify_on: Folder of a twin of the same animal, or of several, on which stimuli are chosen and ranked; or who judges.
         candidates: Pictures to rank among, see `candidate_pictures`; None draws Gabors.
         animal: Name of the animal; None takes the only one.
         seeds: Seeds, whose optima are compared where there are several; those of the first are kept.
@@ -79,6 +81,7 @@ def optimise_twin(
         progress: Show a progress bar.
         force: Take away a set that is there.
     """
+    from graphtwin.insilico import inputs_of, require_pictures_seen
     from graphtwin.insilico.optimised import (
         OptimiseConfig,
         agreement_of_seeds,
@@ -88,22 +91,26 @@ def optimise_twin(
         most_inhibiting,
         shares_along,
         stage_of,
+        usual_settings,
         write_stimulus_set,
     )
 
-    config = overridden(OptimiseConfig, {}, overrides, "optimise")
+    overridden(OptimiseConfig, {}, overrides, "optimise")  # a slip is told before anything is loaded
     asked = of_one_animal(run, animal, device)
-    responder, other = asked.responders[0], None
+    responder, judge = asked.responders[0], None
+    config = overridden(OptimiseConfig, usual_settings(responder), overrides, "optimise")
     if verify_on is not None:
         judge = of_one_animal(verify_on, responder.name, device)
-        other = judge.responders[0]
-        say_what_is_shared(asked, judge, verify_on)
+        say_what_is_shared(asked, judge, judge.folder)
+    other = None if judge is None else judge.responders[0]
+    if candidates is not None:
+        require_pictures_seen(responder, "pictures to rank among")
     rows, stage = _rows(responder, units, config.seed), stage_of(responder, config)
     pictures = None if candidates is None else candidate_pictures(candidates, stage, config.seed)
     seek = most_inhibiting if what == "inhibiting" else most_exciting
     all_seeds = [config.model_copy(update={"seed": config.seed + number}) for number in range(seeds)]
     sought, *others = (seek(responder, rows, one, progress=progress) for one in all_seeds)
-    found = sought if other is None or config.moving else _chosen(sought, other)
+    found = sought if other is None or config.moving or inputs_of(responder) else _chosen(sought, other)
     ranked, controls = _ranked(found, responder, other, pictures)
     checks = {"ranked": ranked, "gradients": gradient_agrees(sought)}
     if others:
@@ -117,7 +124,7 @@ def optimise_twin(
             checks["paths_verified"] = shares_along(paths, other)
     folder = write_stimulus_set(
         shown, out, controls, [other] if other else [], checks, asked.stamps, repeats, config.seed, force,
-        [path for path in (run, verify_on, candidates) if path is not None and Path(path).exists()],
+        [path for path in (asked.folder, None if judge is None else judge.folder, candidates) if path is not None and Path(path).exists()],
     )  # fmt: skip
     return SetMade(folder, found, ranked, table)
 
@@ -138,9 +145,11 @@ def _ranked(
     found: OptimisedStimuli, responder: Responder, other: Responder | None, pictures: np.ndarray | None
 ) -> tuple[pd.DataFrame, Float[np.ndarray, "controls one height width"]]:
     """Stimuli among candidates, and the candidates that do best."""
-    from graphtwin.insilico.optimised import gabor_candidates, verify
+    from graphtwin.insilico import inputs_of
+    from graphtwin.insilico.optimised import gabor_candidates, input_candidates, verify
 
-    shown = gabor_candidates(found.stage, GABORS, found.stage.config.seed) if pictures is None else pictures
+    drawn = input_candidates if inputs_of(responder) else gabor_candidates
+    shown = drawn(found.stage, GABORS, found.stage.config.seed) if pictures is None else pictures
     at_home = verify(found, responder, shown)
     tables = [at_home.assign(asked="made on")]
     if other is not None:

@@ -1,0 +1,104 @@
+"""A run's fitted circuit in the in silico laboratory: its fits as responders, their senses as its trials stimulated them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graphtwin.config import nearest_of
+from graphtwin.folders import require_as_written
+from graphtwin.insilico import Ensemble, Responder
+from graphtwin.motor import Circuit
+from graphtwin.motor.responders import CircuitResponder, EyeMap, eye_of, fit_fingerprint, responders_of, senses_of
+from graphtwin.pipeline.motor.run_folder import CIRCUIT as CIRCUIT_FILE
+from graphtwin.pipeline.motor.run_folder import HELD_OUT, TRIALS, load_fitted, read_study
+from graphtwin.schema import CIRCUIT, NEURON, require_columns
+from graphtwin.shapes import Float, Int
+from graphtwin.sources.formats import read_file
+from graphtwin.twin.runs import Answering
+
+PLACE = ["x_deg", "y_deg"]  # columns of a place in the visual field, degrees right of and above its middle
+SHOWN = 4  # names that an error shows
+log = logging.getLogger("graphtwin")
+
+
+def load_responders(
+    run: str | Path, places: str | Path | None = None, inputs: tuple[str, ...] = (), neurons: tuple[str, ...] = ()
+) -> tuple[CircuitResponder, ...]:
+    """The fits of a finished run's circuit, each a responder; `insilico.Ensemble` lets them answer together.
+
+    What goes in at rest, and how strong inputs are, is told by the trials that fits have seen.
+
+    Args:
+        run: Folder that `graphtwin motor fit` wrote.
+        places: Table of where in the visual field senses lie: `neuron`, `x_deg`, `y_deg`, degrees right of and above its middle. None takes
+            senses as inputs without places, each of them a pixel.
+        inputs: Names of the neurons that take input; none takes sensory ones that trials stimulate, see `motor.responders.senses_of`.
+        neurons: Names of the neurons that answer; none takes all.
+    """
+    run = Path(run)
+    fitted = load_fitted(run)
+    require_as_written(run, CIRCUIT_FILE, TRIALS, HELD_OUT)
+    study = read_study(run)
+    senses = senses_of(study.circuit, study.trials, inputs)
+    eye = None if places is None else _eye(Path(places), study.circuit, senses.rows)
+    return responders_of(fitted, senses, run.resolve().name, eye, neurons)
+
+
+def answering_circuit(run: str | Path, animal: str | None = None, places: str | Path | None = None, some: slice = slice(None)) -> Answering:
+    """Who answers for a run's circuit: its fits together, under the name of its folder.
+
+    Args:
+        run: Folder that `graphtwin motor fit` wrote.
+        animal: The name of its folder, or None.
+        places: Where in the visual field senses lie; see `load_responders`.
+        some: Which of the fits answer.
+    """
+    run = Path(run)
+    every, name = load_responders(run, places), run.resolve().name
+    if animal is not None and animal != name:
+        raise ValueError(
+            f"{run}: is one circuit, {name!r}, and none of it is {animal!r}{nearest_of(animal, [name])}. Leave the animal out."
+        )
+    fits = every[some]
+    if not fits:
+        raise ValueError(f"{run}: none of its {len(every)} fits is left to answer. Fit it with more (--set model.fits=4).")
+    responder: Responder = Ensemble(fits, name) if len(fits) > 1 else fits[0]
+    if places is not None:
+        _say_field(responder, len(every[0].senses.rows))
+    stamps = {CIRCUIT: "+".join(fit_fingerprint(fit.circuit, fit.network) for fit in fits)}
+    return Answering((responder,), stamps, len(fits), {responder.name: responder.frame_rate_hz}, {responder.name: {}},
+                     {responder.name: ""}, run, calibrated=False)  # fmt: skip
+
+
+def _say_field(responder: Responder, n: int) -> None:
+    """Say in the log how the visual field is drawn."""
+    down, across = responder.monitor.degrees_a_pixel(*responder.size)
+    height, width = responder.size
+    told = responder.name, n, width * across, height * down, width, height, across
+    log.info("%s: %d senses see a field of %.3g x %.3g degrees (across x up), %d x %d pixels of %.3g degrees.", *told)
+
+
+def _eye(path: Path, circuit: Circuit, rows: Int[np.ndarray, " inputs"]) -> EyeMap:
+    """The visual field of a table of places; senses that it does not name stay at rest, with a count in the log."""
+    table = read_file(path)
+    require_columns(table, [NEURON, *PLACE], str(path))
+    names = table[NEURON].astype(str)
+    unknown = [name for name in names if name not in circuit.names]
+    if unknown:
+        raise ValueError(
+            f"{path}: {len(unknown)} of {len(names)} neurons are not in the circuit, first {unknown[0]!r}"
+            f"{nearest_of(unknown[0], circuit.names)}. Write the names as the source has them."
+        )
+    if names.duplicated().any():
+        twice = names[names.duplicated()].tolist()
+        raise ValueError(f"{path}: {len(twice)} of {len(names)} rows repeat a neuron, first {twice[:SHOWN]}. Give each one place.")
+    senses = [circuit.names[row] for row in rows]
+    found: Float[np.ndarray, "inputs 2"] = table.set_index(names)[PLACE].apply(pd.to_numeric).reindex(senses).to_numpy(np.float64)
+    lost = int((~np.isfinite(found).all(axis=1)).sum())
+    if lost:
+        log.warning("%s: %d of %d senses have no place in the visual field: they stay at rest.", path, lost, len(senses))
+    return eye_of(found, senses)
