@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, columns_of, stream, windows
+from graphtwin.motor.model.rows import sum_inputs
+from graphtwin.motor.model.single_loop import HELD
 from tests.motor.small_circuits import UNITS, circuit
 
 
@@ -98,6 +101,35 @@ def dense(network: CircuitNetwork, drive: torch.Tensor, stimulated: list[int], s
             state = state + alpha * (flow - state)
         states.append(state)
     return torch.stack(states)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_gradients_of_a_window_that_is_longer_than_errors_wait_are_those_of_full_matrices(batch):
+    rng = np.random.default_rng(4)
+    network = CircuitNetwork(random_circuit(23, 8), MotorConfig(response="softplus"), 0.02, UNITS, torch.float64)
+    drive, rows = columns_of(rng.standard_normal((batch, 2 * HELD + 3, 2)), torch.float64), np.arange(23)
+    found, _ = network.window(network.initial(batch), drive, np.array([0, 4]), rows)
+    expected = dense(network, drive, [0, 4], network.initial(batch)[torch.from_numpy(network.wiring.place)])
+    weights = torch.from_numpy(rng.standard_normal(tuple(found.shape)))
+    ours, theirs = (
+        torch.autograd.grad((states * weights).sum(), [network.edge, network.tau, network.gain]) for states in (found, expected)
+    )
+    for own, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("width", [np.uint16, np.uint32])
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_what_arrives_is_the_same_however_wide_the_numbers_of_senders_are(width, real):
+    @njit
+    def arrives(pre: Any, weight: Any, sent: Any, begin: Any, end: Any) -> Any:
+        return sum_inputs(pre, weight, sent, begin, end)
+
+    rng = np.random.default_rng(0)
+    weight, sent, pre = rng.standard_normal(40).astype(real), rng.standard_normal(60000).astype(real), rng.integers(0, 60000, 40)
+    for begin, end in ((0, 40), (3, 40), (5, 5), (7, 9), (1, 38)):
+        expected = weight[begin:end] @ sent[pre[begin:end]]
+        assert arrives(pre.astype(width), weight, sent, begin, end) == pytest.approx(float(expected), rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("batch", [1, 5, 20])

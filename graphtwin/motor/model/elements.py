@@ -121,3 +121,23 @@ def return_gaps(gap_a, gap_b, gap, x, error, gradient, out):
             out[b, k] += g * difference
             out[a, k] -= g * difference
         gradient[at] += total
+
+
+@no_type_check
+@njit(cache=True)
+def taken(values, places):
+    """Values from some places, in the order of these."""
+    found = np.empty(len(places), values.dtype)
+    for at in range(len(places)):
+        found[at] = values[places[at]]
+    return found
+
+
+@no_type_check
+@njit(cache=True)
+def put_back(values, places):
+    """The inverse of `taken`, of places each of which comes once."""
+    found = np.empty(len(places), values.dtype)
+    for at in range(len(places)):
+        found[places[at]] = values[at]
+    return found

@@ -13,7 +13,7 @@ from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.model.block_loop import block_width
 from graphtwin.motor.model.groups import edge_groups, gap_groups, neuron_groups
 from graphtwin.motor.model.settings import MotorConfig
-from graphtwin.motor.model.window import Exploded, Rule, Window
+from graphtwin.motor.model.window import Exploded, Reordered, Rule, Window
 from graphtwin.motor.model.wiring import wiring_of
 
 
@@ -101,6 +101,7 @@ class CircuitNetwork(torch.nn.Module):
         kind, bound = config.state, config.bound * scales.activity
         self.rule = Rule(self.wiring, config.response, kind == "rate", kind == "graded", config.substeps, bound)
         self.edges, self.gaps, self.neurons = edge_groups(circuit, config), gap_groups(circuit, config), neuron_groups(circuit, config)
+        self.one_an_edge = np.array_equal(self.edges.of, np.arange(len(circuit.pre)))
         self.motor = np.flatnonzero(circuit.motor)
         unknown = np.unique(circuit.pre[circuit.edge_sign == 0])
         self.unknown_neurons = torch.from_numpy(unknown) if config.dale and circuit.receptor_sign is None and len(unknown) else None
@@ -173,7 +174,7 @@ class CircuitNetwork(torch.nn.Module):
 
     def weights(self) -> torch.Tensor:
         """Strength of every chemical edge, in the circuit's order."""
-        by_edge = torch.index_select(self.edge, 0, torch.from_numpy(self.edges.of))
+        by_edge = self.edge if self.one_an_edge else torch.index_select(self.edge, 0, torch.from_numpy(self.edges.of))
         sign, unit = self._fixed["sign"], self._fixed["unit"] * self.kept_edges
         if self.unknown_neurons is not None:
             of_neuron = self._fixed["neuron_sign"].index_copy(0, self.unknown_neurons, torch.tanh(self.sender))
@@ -181,7 +182,7 @@ class CircuitNetwork(torch.nn.Module):
         elif not self.signs_known.all():
             known = sign.abs()  # the exponential is taken of 0 elsewhere, so that a large parameter there cannot overflow
             return (sign * torch.exp(by_edge * known) + by_edge * (1 - known)) * (torch.exp(self.gain) * unit)
-        return sign * torch.exp(by_edge) * (torch.exp(self.gain) * unit)
+        return torch.exp(by_edge + self.gain) * (sign * unit)
 
     def conductances(self) -> torch.Tensor:
         """Conductance of every gap junction, over that of the leak."""
@@ -209,7 +210,7 @@ class CircuitNetwork(torch.nn.Module):
         # No more than all of the way to where input and neighbours pull: beyond it, Euler's steps would swing.
         alpha = torch.minimum(self.dt_s / self.config.substeps / self.time_constants(), 1 / leak)
         each = self._biases(), alpha, self._thresholds()
-        by_target = torch.index_select(self.weights() if weights is None else weights, 0, torch.from_numpy(self.wiring.edge_in))
+        by_target = Reordered.apply(self.weights() if weights is None else weights, self.wiring.edge_in)  # type: ignore[no-untyped-call]
         bias, alpha, threshold = (value[order] for value in each)
         return Numbers(by_target, gaps, bias, alpha, threshold, torch.exp(self.input))
 
@@ -305,7 +306,7 @@ class CircuitNetwork(torch.nn.Module):
         neuron = int(self.wiring.order[error.place])
         before = torch.from_numpy(error.before[:, error.column])[torch.from_numpy(self.wiring.place)]
         weights = torch.empty_like(by_target.detach())
-        weights[torch.from_numpy(self.wiring.edge_in)] = by_target.detach()
+        weights[torch.from_numpy(self.wiring.edge_in.astype(np.int64))] = by_target.detach()
         sent = before if self.rule.is_rate else _response(self.config.response, before - self._thresholds().detach())
         words = "nothing reaches it but its own input"
         drive, named = self._arriving(neuron, before.numpy(), sent.numpy(), weights.numpy())

@@ -56,14 +56,29 @@ class _Lanes:
         first = self.builder.insert_element(nothing, number, ir.Constant(I32, 0))
         return self.builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, self.width), [0] * self.width))
 
-    def total(self, value: Any) -> Any:
-        """Sum over the lanes: of fours first, since of twelve the compiler makes twelve steps."""
+    def folded(self, value: Any) -> Any:
+        """Sums of every fourth lane, in four lanes."""
         builder = self.builder
         fours = [ir.Constant(ir.VectorType(I32, FOUR), list(range(at, at + FOUR))) for at in range(0, self.width, FOUR)]
         parts = [builder.shuffle_vector(value, ir.Constant(self.wide, ir.Undefined), lanes) for lanes in fours]
         four = parts[0]
         for part in parts[1:]:
             four = self.add(four, part)
+        return four
+
+    def totals(self, values: list[Any]) -> Any:
+        """Sums over the lanes of four values, in four lanes: pairs of lanes of two values are added at once."""
+
+        def paired(one: Any, other: Any) -> Any:
+            even, odd = (ir.Constant(ir.VectorType(I32, FOUR), [at, at + 2, at + FOUR, at + FOUR + 2]) for at in (0, 1))
+            return self.add(self.builder.shuffle_vector(one, other, even), self.builder.shuffle_vector(one, other, odd))
+
+        first, second, third, fourth = (self.folded(value) for value in values)
+        return paired(paired(first, second), paired(third, fourth))
+
+    def total(self, value: Any) -> Any:
+        """Sum over the lanes: of fours first, since of twelve the compiler makes twelve steps."""
+        builder, four = self.builder, self.folded(value)
         kind = "f32" if self.size == 4 else "f64"
         signature = ir.FunctionType(self.real, [self.real, four.type])
         function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.vector.reduce.fadd.v{FOUR}{kind}")
@@ -95,7 +110,8 @@ class _Lanes:
 def sum_inputs(typing: Any, pre: Any, weight: Any, sent: Any, begin: Any, end: Any) -> Any:
     """What arrives along a row's edges where the batch is one: sum_e weight[e] sent[pre[e]], four edges side by side.
 
-    Its arguments: pre (unsigned, edges), weight (edges), sent (neurons), begin, end.
+    Senders are read several at a time, in a load of 64 bits: loads are what a core runs short of here. Its arguments: pre (unsigned,
+    edges), weight (edges), sent (neurons), begin, end.
     """
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -106,6 +122,8 @@ def sum_inputs(typing: Any, pre: Any, weight: Any, sent: Any, begin: Any, end: A
         total, rest = cgutils.alloca_once(builder, lanes.wide), cgutils.alloca_once(builder, real)
         builder.store(ir.Constant(lanes.wide, None), total)
         builder.store(ir.Constant(real, 0.0), rest)
+        bits = signature.args[0].dtype.bitwidth
+        together = 64 // bits
 
         def told(edge: Any) -> Any:
             source = builder.zext(builder.load(builder.gep(pre.data, [edge])), I64)
@@ -115,7 +133,12 @@ def sum_inputs(typing: Any, pre: Any, weight: Any, sent: Any, begin: Any, end: A
         with cgutils.for_range_slice(builder, begin, even, ir.Constant(I64, FOUR), intp=I64) as (edge, _):
             values = ir.Constant(lanes.wide, ir.Undefined)
             for lane in range(FOUR):
-                values = builder.insert_element(values, told(builder.add(edge, ir.Constant(I64, lane))), ir.Constant(I32, lane))
+                if lane % together == 0:
+                    address = builder.gep(pre.data, [builder.add(edge, ir.Constant(I64, lane))])
+                    senders = builder.load(builder.bitcast(address, I64.as_pointer()), align=bits // 8)
+                source = builder.lshr(senders, ir.Constant(I64, bits * (lane % together)))
+                source = builder.and_(source, ir.Constant(I64, 2**bits - 1))
+                values = builder.insert_element(values, builder.load(builder.gep(sent.data, [source])), ir.Constant(I32, lane))
             by = builder.load(builder.bitcast(builder.gep(weight.data, [edge]), lanes.wide.as_pointer()), align=lanes.size)
             builder.store(lanes.add(builder.load(total), lanes.times(by, values)), total)
         with cgutils.for_range_slice(builder, even, end, ir.Constant(I64, 1), intp=I64) as (edge, _):
@@ -206,18 +229,70 @@ def return_errors(width: int) -> Any:
             post, weight, error, sent, gradient, out = _opened(context, builder, signature, args, 6)
             begin, end, row, column = args[6:]
             lanes = _Lanes(builder, context.get_value_type(signature.args[1].dtype), width, signature.args[1].dtype.bitwidth // 8)
-            own = lanes.load(sent, row, column)
+            own, four = lanes.load(sent, row, column), ir.VectorType(lanes.real, FOUR)
+            sums = [cgutils.alloca_once(builder, lanes.wide) for _ in range(CHAINS)]
+            for one in sums:
+                builder.store(ir.Constant(lanes.wide, None), one)
 
-            def term(edge: Any) -> Any:
+            def sent_back(edge: Any, into: Any) -> Any:
+                """Count what comes back along an edge, and return the products whose sum is its gradient."""
                 target = builder.zext(builder.load(builder.gep(post.data, [edge])), I64)
                 there = lanes.load(error, target, column)
-                at = builder.gep(gradient.data, [edge])
-                builder.store(builder.fadd(builder.load(at), lanes.total(lanes.times(there, own)), flags=FREE), at)
-                return lanes.times(lanes.everywhere(builder.load(builder.gep(weight.data, [edge]))), there)
+                back = lanes.times(lanes.everywhere(builder.load(builder.gep(weight.data, [edge]))), there)
+                builder.store(lanes.add(builder.load(into), back), into)
+                return lanes.times(there, own)
 
-            lanes.store(lanes.edge_sum(begin, end, term), out, row, column)
+            even = builder.add(begin, builder.and_(builder.sub(end, begin), ir.Constant(I64, -FOUR)))
+            with cgutils.for_range_slice(builder, begin, even, ir.Constant(I64, FOUR), intp=I64) as (edge, _):
+                products = [sent_back(builder.add(edge, ir.Constant(I64, lane)), sums[lane % CHAINS]) for lane in range(FOUR)]
+                at = builder.bitcast(builder.gep(gradient.data, [edge]), four.as_pointer())
+                builder.store(lanes.add(builder.load(at, align=lanes.size), lanes.totals(products)), at, align=lanes.size)
+            with cgutils.for_range_slice(builder, even, end, ir.Constant(I64, 1), intp=I64) as (edge, _):
+                at = builder.gep(gradient.data, [edge])
+                builder.store(lanes.add(builder.load(at), lanes.total(sent_back(edge, sums[0]))), at)
+            total = builder.load(sums[0])
+            for one in sums[1:]:
+                total = lanes.add(total, builder.load(one))
+            lanes.store(total, out, row, column)
             return context.get_dummy_value()
 
         return types.void(post, weight, error, sent, gradient, out, begin, end, row, column), code
 
     return back
+
+
+@cache
+def add_products(width: int) -> Any:
+    """Numba function that adds up the gradient of the weights of a row's outgoing edges, of several steps at once.
+
+    gradient[e] += error[post[e]] . sent[row], four edges side by side. Its arguments: post (unsigned, edges), error, sent (neurons x
+    steps), gradient (edges), begin, end, row.
+    """
+
+    @intrinsic
+    def add(typing: Any, post: Any, error: Any, sent: Any, gradient: Any, begin: Any, end: Any, row: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            post, error, sent, gradient = _opened(context, builder, signature, args, 4)
+            begin, end, row = args[4:]
+            size = signature.args[3].dtype.bitwidth // 8
+            lanes, nothing = _Lanes(builder, context.get_value_type(signature.args[3].dtype), width, size), ir.Constant(I64, 0)
+            four = ir.VectorType(lanes.real, FOUR)
+            own = lanes.load(sent, row, nothing)
+
+            def product(edge: Any) -> Any:
+                target = builder.zext(builder.load(builder.gep(post.data, [edge])), I64)
+                return lanes.times(lanes.load(error, target, nothing), own)
+
+            even = builder.add(begin, builder.and_(builder.sub(end, begin), ir.Constant(I64, -FOUR)))
+            with cgutils.for_range_slice(builder, begin, even, ir.Constant(I64, FOUR), intp=I64) as (edge, _):
+                at = builder.bitcast(builder.gep(gradient.data, [edge]), four.as_pointer())
+                found = lanes.totals([product(builder.add(edge, ir.Constant(I64, lane))) for lane in range(FOUR)])
+                builder.store(lanes.add(builder.load(at, align=size), found), at, align=size)
+            with cgutils.for_range_slice(builder, even, end, ir.Constant(I64, 1), intp=I64) as (edge, _):
+                at = builder.gep(gradient.data, [edge])
+                builder.store(lanes.add(builder.load(at), lanes.total(product(edge))), at)
+            return context.get_dummy_value()
+
+        return types.void(post, error, sent, gradient, begin, end, row), code
+
+    return add

@@ -11,10 +11,10 @@ import numpy as np
 from numba import njit
 
 from graphtwin.motor.model.elements import FREE, add_gaps, add_slope, first_outside, respond, respond_all, return_gaps, slope
-from graphtwin.motor.model.rows import return_errors, sum_inputs
+from graphtwin.motor.model.rows import add_products, sum_inputs
 
 HELD = 16  # steps whose errors wait until the gradients of edges are added up, so that these are read and written once in so many
-back_16 = return_errors(HELD)
+add_16 = add_products(HELD)
 
 
 @no_type_check
@@ -27,12 +27,11 @@ def forward_single(
     n = len(bias)
     column = np.empty((n, 1), bias.dtype)
     told = np.empty_like(column)
-    inflow, sent = column[:, 0], told[:, 0]
+    inflow, sent = column.reshape(n), told.reshape(n)  # contiguous, as a column of a block is not known to be
     for step in range(len(drive) * substeps):
         now, then = states[step % len(states)], states[(step + 1) % len(states)]
-        x, after = now[:, 0], then[:, 0]
-        for i in range(n):
-            inflow[i] = bias[i]
+        x, after = now.reshape(n), then.reshape(n)
+        inflow[:] = bias
         for at in range(len(stimulated)):
             inflow[stimulated[at]] += drive[step // substeps, at, 0]
         add_gaps(gap_a, gap_b, gap, now, column)
@@ -57,8 +56,17 @@ def forward_single(
 
 @no_type_check
 @njit(cache=True, fastmath=FREE)
+def turn(steps, neurons):
+    """Write steps x neurons as neurons x steps: numbers of a neuron lie together then, which they did not while they came."""
+    for i in range(steps.shape[1]):
+        for step in range(steps.shape[0]):
+            neurons[i, step] = steps[step, i]
+
+
+@no_type_check
+@njit(cache=True, fastmath=FREE)
 def backward_single(
-    begin, post, weight, gap_a, gap_b, gap, alpha, threshold, kind, is_rate, shifted, substeps, stimulated, states, inflows,
+    place, begin, post, weight, gap_a, gap_b, gap, alpha, threshold, kind, is_rate, shifted, substeps, stimulated, states, inflows,
     rows, errors, d_weight, d_gap, d_bias, d_alpha, d_threshold, d_drive, d_start,
 ):  # fmt: skip
     """As `block_loop.backward_block`."""
@@ -66,11 +74,12 @@ def backward_single(
     column = np.empty((n, 1), alpha.dtype)
     told = np.empty_like(column)
     returned = np.empty_like(column)
-    pushed, sent, back = column[:, 0], told[:, 0], returned[:, 0]
-    held_errors, held_sent, spare = np.zeros((n, HELD), alpha.dtype), np.zeros((n, HELD), alpha.dtype), np.empty((n, HELD), alpha.dtype)
+    pushed, sent, back = column.reshape(n), told.reshape(n), returned.reshape(n)
+    late_errors, late_sent = np.zeros((HELD, n), alpha.dtype), np.zeros((HELD, n), alpha.dtype)
+    errors_of, sent_of = np.empty((n, HELD), alpha.dtype), np.empty((n, HELD), alpha.dtype)
     waiting = 0
     for step in range(len(states) - 2, -1, -1):
-        x, after, error = states[step, :, 0], states[step + 1, :, 0], d_start[:, 0]
+        x, after, error = states[step].reshape(n), states[step + 1].reshape(n), d_start.reshape(n)
         if (step + 1) % substeps == 0:
             for at in range(len(rows)):
                 error[rows[at]] += errors[step // substeps, at, 0]
@@ -88,14 +97,16 @@ def backward_single(
             d_bias[i] += pushed[i]
         for at in range(len(stimulated)):
             d_drive[step // substeps, at, 0] += pushed[stimulated[at]]
-        for i in range(n):
-            back[i] = sum_inputs(post, weight, pushed, begin[i], begin[i + 1])
-            held_errors[i, waiting], held_sent[i, waiting] = pushed[i], sent[i]
+        for at in range(n):
+            back[place[at]] = sum_inputs(post, weight, pushed, begin[at], begin[at + 1])
+        late_errors[waiting], late_sent[waiting] = pushed, sent
         waiting += 1
         if waiting == HELD or step == 0:
-            for i in range(n):
-                back_16(post, weight, held_errors, held_sent, d_weight, spare, begin[i], begin[i + 1], i, 0)
-            held_errors[:] = 0
+            turn(late_errors, errors_of)
+            turn(late_sent, sent_of)
+            for at in range(n):
+                add_16(post, errors_of, sent_of, d_weight, begin[at], begin[at + 1], place[at])
+            late_errors[:] = 0
             waiting = 0
         if not is_rate:
             add_slope(kind, states[step], threshold, shifted, returned, d_threshold)

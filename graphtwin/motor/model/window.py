@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from graphtwin.motor.model.block_loop import backward_block, block_width, forward_block
-from graphtwin.motor.model.elements import RESPONSES
+from graphtwin.motor.model.elements import RESPONSES, put_back, taken
 from graphtwin.motor.model.single_loop import backward_single, forward_single
 from graphtwin.motor.model.wiring import Wiring
 
@@ -95,20 +95,37 @@ class Window(torch.autograd.Function):
         d_bias, d_alpha, d_threshold = (np.zeros_like(alpha) for _ in range(3))
         d_drive = np.zeros((ctx.n_drive, len(ctx.at), columns), dtype=weight.dtype)
         d_start = _array(d_last).copy()
-        given = (
-            wiring.begin_out, wiring.post, weight[wiring.by_source], wiring.gap_a, wiring.gap_b, gap, alpha, threshold,
-            RESPONSES[rule.response], rule.is_rate, rule.shifted, rule.substeps, ctx.at, states, ctx.inflows, ctx.rows, _array(d_seen),
-            d_weight, d_gap, d_bias, d_alpha, d_threshold, d_drive, d_start,
-        )  # fmt: skip
         width = block_width(columns)[0]
+        out = wiring.out_alone if width == 1 else wiring.out
+        given = (
+            out.begin, out.post, taken(weight, out.edge), wiring.gap_a, wiring.gap_b, gap, alpha, threshold, RESPONSES[rule.response],
+            rule.is_rate, rule.shifted, rule.substeps, ctx.at, states, ctx.inflows, ctx.rows, _array(d_seen), d_weight, d_gap, d_bias,
+            d_alpha, d_threshold, d_drive, d_start,
+        )  # fmt: skip
         if width == 1:
-            backward_single(*given)
+            backward_single(out.place, *given)
         else:
             backward_block(width, *given)
-        by_target = np.empty_like(d_weight)
-        by_target[wiring.by_source] = d_weight
-        found = (by_target, d_gap, d_bias, d_alpha, d_threshold, d_start, d_drive)
+        found = (put_back(d_weight, out.edge), d_gap, d_bias, d_alpha, d_threshold, d_start, d_drive)
         return None, None, *(torch.from_numpy(value) for value in found), None, None
+
+
+class Reordered(torch.autograd.Function):
+    """Numbers in another order, each once: gradients are put back in their places, where torch would add them up.
+
+    Arguments: the numbers, and the place of each in them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Any, places: np.ndarray) -> Any:
+        """Take each from its place."""
+        ctx.places = places
+        return torch.from_numpy(taken(_array(values), places))
+
+    @staticmethod
+    def backward(ctx: Any, d_values: Any) -> Any:
+        """Put each back."""
+        return torch.from_numpy(put_back(_array(d_values), ctx.places)), None
 
 
 def _array(value: Any) -> np.ndarray:

@@ -18,6 +18,23 @@ SORTED = 1024
 
 
 @dataclass(frozen=True)
+class Outgoing:
+    """Outgoing edges in compressed rows.
+
+    Attributes:
+        place: Place that each row of edges starts from.
+        begin: First edge of each row, and the end.
+        post: Place that each edge leads to.
+        edge: Incoming edge that each is.
+    """
+
+    place: Int[np.ndarray, " neurons"]
+    begin: Int[np.ndarray, " neurons_and_one"]
+    post: np.ndarray
+    edge: np.ndarray
+
+
+@dataclass(frozen=True)
 class Wiring:
     """Edges in compressed rows; a neuron's place is its number in the time loop.
 
@@ -27,9 +44,8 @@ class Wiring:
         begin_in: First incoming edge of each place, and the end.
         pre: Place that each incoming edge comes from.
         edge_in: Edge of the circuit that each is.
-        begin_out: First outgoing edge of each place, and the end.
-        post: Place that each outgoing edge leads to.
-        by_source: Incoming edge that each outgoing edge is.
+        out: Outgoing edges, a row a place, in their order, in which neighbours read what lies close: what blocks of columns need.
+        out_alone: Those with as many edges together, which one column is read fastest by.
         gap_a: Place at one end of each gap junction.
         gap_b: Place at the other end.
     """
@@ -38,10 +54,9 @@ class Wiring:
     place: Int[np.ndarray, " neurons"]
     begin_in: Int[np.ndarray, " neurons_and_one"]
     pre: np.ndarray
-    edge_in: Int[np.ndarray, " edges"]
-    begin_out: Int[np.ndarray, " neurons_and_one"]
-    post: np.ndarray
-    by_source: Int[np.ndarray, " edges"]
+    edge_in: np.ndarray
+    out: Outgoing
+    out_alone: Outgoing
     gap_a: Int[np.ndarray, " gaps"]
     gap_b: Int[np.ndarray, " gaps"]
 
@@ -50,25 +65,41 @@ def wiring_of(circuit: Circuit) -> Wiring:
     """The edges of a circuit in compressed rows."""
     n = len(circuit.names)
     order = np.arange(n) if n <= IN_CACHE else _close_together(circuit)
-    order = order[np.lexsort((np.bincount(circuit.post, minlength=n)[order], np.arange(n) // SORTED))]
-    place = np.empty(n, dtype=np.int64)
-    place[order] = np.arange(n)
+    order = order[_alike_together(np.bincount(circuit.post, minlength=n)[order])]
+    place = _inverse(order)
     pre, post = place[circuit.pre], place[circuit.post]
-    edge_in, edge_out = np.lexsort((pre, post)), np.lexsort((post, pre))
+    edge_in = np.lexsort((pre, post))
     smallest = np.uint16 if n <= np.iinfo(np.uint16).max + 1 else np.uint32
-    begins = [np.searchsorted(ends[edges], np.arange(n + 1)) for ends, edges in ((post, edge_in), (pre, edge_out))]
+
+    def outgoing(places: Int[np.ndarray, " neurons"]) -> Outgoing:
+        turn = _inverse(places)[pre]
+        edges = np.lexsort((post, turn))
+        begin = np.searchsorted(turn[edges], np.arange(n + 1))
+        return Outgoing(places, begin, post[edges].astype(smallest), _inverse(edge_in)[edges].astype(np.uint32))
+
     return Wiring(
         order=order,
         place=place,
-        begin_in=begins[0],
+        begin_in=np.searchsorted(post[edge_in], np.arange(n + 1)),
         pre=pre[edge_in].astype(smallest),
-        edge_in=edge_in,
-        begin_out=begins[1],
-        post=post[edge_out].astype(smallest),
-        by_source=np.argsort(edge_in)[edge_out],
+        edge_in=edge_in.astype(np.uint32),
+        out=outgoing(np.arange(n)),
+        out_alone=outgoing(_alike_together(np.bincount(pre, minlength=n))),
         gap_a=place[circuit.gap_a],
         gap_b=place[circuit.gap_b],
     )
+
+
+def _alike_together(edges: Int[np.ndarray, " neurons"]) -> Int[np.ndarray, " neurons"]:
+    """An order of neurons in which, of `SORTED` at a time, those with as many edges come together."""
+    return np.asarray(np.lexsort((edges, np.arange(len(edges)) // SORTED)))
+
+
+def _inverse(order: Int[np.ndarray, " things"]) -> Int[np.ndarray, " things"]:
+    """The place of each thing in an order."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place
 
 
 def _close_together(circuit: Circuit) -> Int[np.ndarray, " neurons"]:
@@ -77,7 +108,6 @@ def _close_together(circuit: Circuit) -> Int[np.ndarray, " neurons"]:
     ones = np.ones(len(circuit.pre), dtype=np.float32)
     graph = scipy.sparse.csr_matrix((ones, (circuit.post, circuit.pre)), shape=(n, n))
     order = reverse_cuthill_mckee(graph).astype(np.int64)
-    place = np.empty(n, dtype=np.int64)
-    place[order] = np.arange(n)
+    place = _inverse(order)
     found = np.abs(place[circuit.pre] - place[circuit.post]).mean()
     return order if found < np.abs(circuit.pre - circuit.post).mean() else np.arange(n)
