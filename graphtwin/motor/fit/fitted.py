@@ -118,9 +118,9 @@ class FittedCircuit:
     def _names(self, parameter: str, n: int) -> list[str]:
         """What each number of a parameter is of."""
         first = self.networks[0]
-        motor = [self.circuit.names[row] for row in first.motor]
-        known = {"edge": first.edges.names, "gap": first.gaps.names, "start": self.circuit.names, "input": self.circuit.names}
-        known |= dict.fromkeys(("tau", "bias", "threshold"), first.neurons.names)
+        motor = [first.neurons.names[group] for group in first.read]
+        known = {"edge": first.edges.names, "gap": first.gaps.names, "own_start": self.circuit.names}
+        known |= dict.fromkeys(("tau", "bias", "threshold", "start", "input"), first.neurons.names)
         unknown = first.unknown_neurons
         known["sender"] = () if unknown is None else tuple(self.circuit.names[row] for row in unknown.tolist())
         known |= {"readout": tuple(f"{neuron} -> {output}" for output in self.outputs for neuron in motor), "readout_bias": self.outputs}

@@ -63,7 +63,7 @@ class CircuitNetwork(torch.nn.Module):
         g_ij = exp(gap_gain + gap) count_ij / typical,  tau_i = tau_s exp(tau),  input gain exp(input)
 
     where `typical` makes the inputs of the median neuron sum to 1. A time constant below a step, what leaves through gap junctions
-    counted, counts as the step.
+    counted, counts as the step. Motor neurons that share their parameters share what they do to outputs: `readout` times their mean.
 
     Args:
         circuit: The circuit.
@@ -85,6 +85,7 @@ class CircuitNetwork(torch.nn.Module):
     bias: torch.Tensor
     threshold: torch.Tensor
     start: torch.Tensor
+    own_start: torch.Tensor
     input: torch.Tensor
     readout: torch.Tensor
     readout_bias: torch.Tensor
@@ -103,6 +104,7 @@ class CircuitNetwork(torch.nn.Module):
         self.edges, self.gaps, self.neurons = edge_groups(circuit, config), gap_groups(circuit, config), neuron_groups(circuit, config)
         self.one_an_edge = np.array_equal(self.edges.of, np.arange(len(circuit.pre)))
         self.motor = np.flatnonzero(circuit.motor)
+        self.read, self.sharing = np.unique(self.neurons.of[self.motor], return_inverse=True)  # groups that outputs are read from
         unknown = np.unique(circuit.pre[circuit.edge_sign == 0])
         self.unknown_neurons = torch.from_numpy(unknown) if config.dale and circuit.receptor_sign is None and len(unknown) else None
         self.signs_known = self._signs_known()
@@ -124,17 +126,19 @@ class CircuitNetwork(torch.nn.Module):
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter."""
-        n, n_outputs = len(self.circuit.names), len(self.scales.output)
+        n, n_outputs = len(self.neurons.names), len(self.scales.output)
         shapes: dict[str, tuple[int, ...]] = {"edge": (len(self.edges.names),), "gain": (1,)}
         if self.unknown_neurons is not None:
             shapes["sender"] = (len(self.unknown_neurons),)
         if len(self.circuit.gap_a):
             shapes |= {"gap": (len(self.gaps.names),), "gap_gain": (1,)}
-        shapes |= {"tau": (len(self.neurons.names),), "bias": (len(self.neurons.names),), "start": (n,), "input": (n,)}
+        shapes |= {"tau": (n,), "bias": (n,), "start": (n,), "input": (n,)}
+        if n < len(self.circuit.names):
+            shapes["own_start"] = (len(self.circuit.names),)
         if self.config.state == "graded":
-            shapes["threshold"] = (len(self.neurons.names),)
+            shapes["threshold"] = (n,)
         if n_outputs:
-            shapes |= {"readout": (n_outputs, len(self.motor)), "readout_bias": (n_outputs,), "output_noise": (1,)}
+            shapes |= {"readout": (n_outputs, len(self.read)), "readout_bias": (n_outputs,), "output_noise": (1,)}
         return shapes | {"activity_noise": (1,)}
 
     def _signs_known(self) -> np.ndarray:
@@ -150,8 +154,8 @@ class CircuitNetwork(torch.nn.Module):
         of_edges = np.where(self.signs_known, priors.log_weight, priors.weight)
         plain = {
             "gain": priors.log_gain, "sender": priors.sender, "gap": priors.log_gap, "gap_gain": priors.log_gain, "tau": priors.log_tau,
-            "bias": priors.bias, "start": priors.bias, "threshold": priors.bias, "input": priors.log_input, "readout": priors.readout,
-            "readout_bias": priors.readout,
+            "bias": priors.bias, "start": priors.bias, "own_start": priors.own_start, "threshold": priors.bias, "input": priors.log_input,
+            "readout": priors.readout, "readout_bias": priors.readout,
         }  # fmt: skip
         widths = {name: torch.full_like(value, plain[name]) for name, value in self.named_parameters() if name in plain}
         return {"edge": torch.from_numpy(of_edges).to(self.edge), **widths}
@@ -212,11 +216,14 @@ class CircuitNetwork(torch.nn.Module):
         each = self._biases(), alpha, self._thresholds()
         by_target = Reordered.apply(self.weights() if weights is None else weights, self.wiring.edge_in)  # type: ignore[no-untyped-call]
         bias, alpha, threshold = (value[order] for value in each)
-        return Numbers(by_target, gaps, bias, alpha, threshold, torch.exp(self.input))
+        return Numbers(by_target, gaps, bias, alpha, threshold, torch.exp(self.input[torch.from_numpy(self.neurons.of)]))
 
     def initial(self, batch: int) -> torch.Tensor:
         """States before the first step, places x columns."""
-        start = self.scales.activity * self.start[torch.from_numpy(self.wiring.order)]
+        start = self.start[torch.from_numpy(self.neurons.of)]
+        if len(self.start) < len(start):
+            start = start + self.own_start
+        start = self.scales.activity * start[torch.from_numpy(self.wiring.order)]
         return start[:, None].expand(-1, block_width(batch)[1])
 
     def window(
@@ -252,7 +259,8 @@ class CircuitNetwork(torch.nn.Module):
         if self.config.state != "rate":
             sent = _response(self.config.response, sent - (self._thresholds()[self.motor] / self.scales.activity)[:, None])
         sent = sent * self.kept_neurons[self.motor][:, None]
-        read = torch.einsum("om,tmk->tok", self.readout, sent) + self.readout_bias[:, None]
+        of = torch.from_numpy(self.sharing)
+        read = torch.einsum("om,tmk->tok", (self.readout / torch.bincount(of))[:, of], sent) + self.readout_bias[:, None]
         return self._fixed["output_mean"][:, None] + self._fixed["output"][:, None] * read
 
     def present(self) -> np.ndarray:

@@ -21,6 +21,9 @@ class PriorConfig(BaseModel):
     log_gap: float = Field(0.7, gt=0, description="SD of a gap junction's log conductance about its count.")
     log_tau: float = Field(0.5, gt=0, description="SD of log time constants about `tau_s`.")
     bias: float = Field(1.0, gt=0, description="SD of constant inputs, thresholds and first states, in units of activity.")
+    own_start: float = Field(
+        0.5, gt=0, description="SD of a neuron's first state about that of its type, where neurons share, in units of activity."
+    )
     log_input: float = Field(0.1, gt=0, description="SD of the log gain of what is put into a neuron, about 1.")
     readout: float = Field(1.0, gt=0, description="SD of what a motor neuron does to an output, in the SD of that output.")
 
@@ -41,7 +44,9 @@ class MotorConfig(BaseModel):
     dale: bool = Field(True, description="Whether a neuron of unknown sign has one sign for all its edges, or each edge its own.")
     weights: Literal["edges", "types"] = Field("edges", description="Whether each edge has a strength of its own, or each pair of types.")
     neurons: Literal["neurons", "types"] = Field(
-        "neurons", description="Whether each neuron has its own time constant, constant input and threshold, or each type."
+        "neurons",
+        description="Whether each neuron has its own time constant, constant input, threshold, gain of its input and part in the output, "
+        "or each type; each has its own first state.",
     )
     tau_s: float = Field(0.1, gt=0, description="Time constant that is expected, seconds.")
     substeps: int = Field(1, ge=1, description="Euler steps in a step of the data.")

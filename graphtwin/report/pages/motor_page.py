@@ -35,6 +35,7 @@ PARAMETERS = {
     "bias": "constant input",
     "threshold": "threshold",
     "start": "first state",
+    "own_start": "first state of a neuron, less that of its type",
     "input": "gain of the input",
     "readout": "readout of a motor neuron",
     "readout_bias": "readout at rest",
