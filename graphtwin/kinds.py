@@ -65,6 +65,13 @@ LOOP = Kind(
     "`graphtwin motor fit` and graphtwin.motor, by the loop.toml in it",
     resumes=False,
 )
+RECORDED_FLY = Kind(
+    "recorded fly",
+    "a simulated recording of the fly's motion pathway",
+    "graphtwin motor simulate --circuit fly",
+    "`graphtwin motor fit` and graphtwin.motor, by the fly.toml in it",
+    resumes=False,
+)
 MOTOR = Kind(
     "motor circuit",
     "a fitted circuit of senses and motion",
@@ -101,9 +108,8 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-KINDS = {
-    kind.name: kind for kind in (RUN, TWIN, ABLATION, SIMULATION, LOOP, MOTOR, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)
-}
+SIMULATED, FITTED = (SIMULATION, LOOP, RECORDED_FLY), (RUN, TWIN, ABLATION, MOTOR)
+KINDS = {kind.name: kind for kind in (*FITTED, *SIMULATED, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 
 def write_kind(folder: Path, kind: Kind, command: str | None = None) -> Path:

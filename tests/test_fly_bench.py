@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.sources.loaders.fly import lattice_of
+from graphtwin.synthetic.fly import edges, eyes
 
 FOLDER = Path(__file__).parents[1] / "analyses" / "fly"
 ARRAYS = {  # R1 makes synapses onto L1 in its own column and L1 onto T4a one column on along u: the rest of the table is silence
@@ -29,16 +30,11 @@ ARRAYS = {  # R1 makes synapses onto L1 in its own column and L1 onto T4a one co
 def bench(monkeypatch):
     """The modules of the bench by name, forgotten afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    import edges
-    import eye
     import told
 
-    monkeypatch.setattr(eye.fly, "read_arrays", lambda: ARRAYS)
-    yield {"edges": edges, "eye": eye, "told": told}
-    for name in set(sys.modules) - before:
-        if name in ("edges", "eye", "told"):
-            del sys.modules[name]
+    monkeypatch.setattr(eyes.fly, "read_arrays", lambda: ARRAYS)
+    yield {"edges": edges, "eye": eyes, "told": told}
+    del sys.modules["told"]
 
 
 def cells_of(lattice, seed=0):
@@ -98,7 +94,7 @@ def test_cells_that_answer_to_one_edge_are_told_with_its_polarity_and_direction(
 
 
 def test_an_edge_crosses_the_screen_in_its_direction_and_leaves_it_bright(bench):
-    film = bench["edges"].moving_edge(90, brighter=True)
+    film = bench["edges"].moving_edge(90.0, brighter=True)
     assert (np.diff(film, axis=0) >= 0).all()
     assert film[-1].min() == 255
     half = np.abs(film - 191.25).argmin(0)  # when each pixel turns

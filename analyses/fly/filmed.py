@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from eye import Eye
 from tqdm import tqdm
 
 from graphtwin.artifacts import whole_folder, write_json, write_parquet
 from graphtwin.execute import rng_for
+from graphtwin.synthetic.fly import Eye
 from graphtwin.synthetic.function import FRAME_RATE_HZ, SCREEN, film
 
 CLIP_FRAMES = 300

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from edges import FIRST, all_edges, of_both, of_edges, selectivity
-from eye import Eye, eye
 from filmed import Plan, films_of, record
 from told import permuted, scores
 
@@ -23,6 +21,7 @@ from graphtwin.artifacts import write_parquet, write_table
 from graphtwin.kinds import is_finished
 from graphtwin.sources.loaders import fly
 from graphtwin.statistics import percentile_interval
+from graphtwin.synthetic.fly import FIRST, Eye, all_edges, eye, of_both, of_edges, selectivity
 from graphtwin.synthetic.function import GREY
 from graphtwin.twin.fit import AnimalResponder, embed_units
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,8 @@ graphtwin motor simulate --out loop
 graphtwin motor simulate --out loop --neurons 300 --seed 1 --set recorded=0.25 --set transmitters=1
 
 graphtwin motor simulate --out misread --set missing=0.05 --set added=1
+
+graphtwin motor simulate --circuit fly --out fly --set network=1 --set recorded=0.25
 """
 
 FIT_EXAMPLES = """[bold]Examples[/bold]
@@ -35,6 +37,8 @@ graphtwin motor fit worm --out runs/worm --set model.batch=64
 graphtwin motor fit my_circuit.toml --out runs/mine --set model.response=tanh --set model.fit.epochs=50 --workers 4
 
 graphtwin motor fit loop/loop.toml --out runs/loop --resume
+
+graphtwin motor fit fly/fly.toml --out runs/fly --set model.weights=types --set model.neurons=types
 """
 
 SCORE_EXAMPLES = """[bold]Examples[/bold]
@@ -71,28 +75,38 @@ Run = Annotated[Path, typer.Argument(help="Folder of a fitted circuit.")]
 def _simulate(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    neurons: Annotated[int, typer.Option(help="Number of neurons.")] = 120,
+    circuit: Annotated[
+        Literal["loop", "fly"], typer.Option(help="loop: a sensorimotor loop; fly: a trained network of the fly's motion pathway.")
+    ] = "loop",
+    neurons: Annotated[int, typer.Option(help="Number of neurons of a loop.")] = 120,
     seed: Annotated[int, typer.Option(help="The root of every random draw.")] = 0,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as recorded=0.25 (`graphtwin settings loop`).")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as recorded=0.25 (`graphtwin settings loop`, `fly`).")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Simulate a sensorimotor loop with known weights: senses, neurons between, motor neurons, and a body that they move and that is felt.
+    """Simulate a circuit with known weights: a sensorimotor loop in a body that it moves and feels, or the motion pathway of the fly.
 
     OUT/loop.toml names its tables of cells and synapses and its trials (stimuli, activity of half of the neurons, tension of muscles);
     OUT/truth has what was planted: weights, time constants, activity of all neurons, and what muscles do without single neurons and types.
+
+    Of the fly (`pip install 'graphtwin[fly]'`), OUT/fly.toml names the wiring of 37 columns and what a trained network does during films:
+    potentials of the cells of half of the types, and what T4 and T5 send on. OUT/truth has its weights, and outputs without each type.
     """
     with words():
         from graphtwin.extras import require_packages
-        from graphtwin.kinds import LOOP, require_place
+        from graphtwin.kinds import LOOP, RECORDED_FLY, require_place
 
-        require_one_answer(context, set_, neurons="neurons", seed="seed")
-        require_place(out, LOOP, force=force)
-        require_packages("graphtwin motor simulate", "h5py")
-        from graphtwin.pipeline import simulate_loop
+        is_fly = circuit == "fly"
+        given = context.get_parameter_source("neurons")
+        if is_fly and given is not None and given.name == "COMMANDLINE":
+            raise ValueError(f"--neurons {neurons}: the fly has as many as its columns. Give --set extent=2 for fewer, or leave it out.")
+        require_one_answer(context, set_, seed="seed", **({} if is_fly else {"neurons": "neurons"}))
+        require_place(out, RECORDED_FLY if is_fly else LOOP, force=force)
+        require_packages("graphtwin motor simulate", "h5py", *(["flycns"] if is_fly else []))
+        from graphtwin.pipeline import simulate_fly, simulate_loop
 
-        folder = simulate_loop(out, set_, force, neurons=neurons, seed=seed)
+        folder = simulate_fly(out, set_, force, seed=seed) if is_fly else simulate_loop(out, set_, force, neurons=neurons, seed=seed)
         typer.echo(f"{folder}: {folder / 'README.md'} says what is where")
 
 

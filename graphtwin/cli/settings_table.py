@@ -29,6 +29,7 @@ COMMANDS = {
     "types": ("graphtwin.clusters:TypesConfig", "graphtwin types"),
     "simulate": ("graphtwin.synthetic.steps:SimulateConfig", "graphtwin simulate"),
     "loop": ("graphtwin.synthetic.loop:LoopConfig", "graphtwin motor simulate"),
+    "fly": ("graphtwin.synthetic.fly:FlyConfig", "graphtwin motor simulate --circuit fly"),
     "motor": ("graphtwin.pipeline.motor:MotorRunConfig", "graphtwin motor fit"),
 }
 WIDTH = 80  # columns of characters on the narrowest terminal in use
@@ -72,7 +73,7 @@ class Setting:
 @app.command("settings", epilog=EXAMPLES)
 def _settings(
     command: Annotated[
-        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop", "motor"] | None,
+        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop", "fly", "motor"] | None,
         typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,
 ) -> None:

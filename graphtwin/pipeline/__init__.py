@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.contacts import write_contacts
     from graphtwin.pipeline.power_question import PowerConfig, require_design
     from graphtwin.pipeline.simulated_cortex import changed_files, check_anatomy, simulate
+    from graphtwin.pipeline.simulated_fly import simulate_fly
     from graphtwin.pipeline.simulated_loop import simulate_loop
     from graphtwin.pipeline.types_of_embeddings import run_types
     from graphtwin.pipeline.who_answers import made_and_judged, responding
@@ -23,6 +24,7 @@ __all__ = [
     "responding",
     "run_types",
     "simulate",
+    "simulate_fly",
     "simulate_loop",
     "write_contacts",
 ]
@@ -36,6 +38,7 @@ __getattr__ = public_names(
         "made_and_judged": ("graphtwin.pipeline.who_answers", "made_and_judged"),
         "responding": ("graphtwin.pipeline.who_answers", "responding"),
         "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
+        "simulate_fly": ("graphtwin.pipeline.simulated_fly", "simulate_fly"),
         "simulate_loop": ("graphtwin.pipeline.simulated_loop", "simulate_loop"),
         "run_types": ("graphtwin.pipeline.types_of_embeddings", "run_types"),
         "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),

@@ -91,10 +91,15 @@ def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig
     beyond = config.response.beyond
     found, other = (responses_of(tables, circuit, beyond, of_another) for of_another in (False, True))
     if found is None:
+        how = (
+            "`graphtwin motor simulate --circuit fly` writes a source of the same neurons with trials of a trained network."
+            if tables.name == "fly"
+            else 'Name files of trials in its TOML, [[trials]] with file = "trials.h5", or a table of role responses_to_stimulation '
+            "(data/README.md)."
+        )
         raise ValueError(
             f"source {tables.name!r}: has a circuit of {len(circuit.names)} neurons, and neither trials nor responses to stimulation, so "
-            'that nothing can be fitted. Name files of trials in its TOML, [[trials]] with file = "trials.h5", or a table of role '
-            "responses_to_stimulation (data/README.md)."
+            f"that nothing can be fitted. {how}"
         )
     trials = found.as_trials(circuit, config.response.held_s, config.model.tau_s / STEPS)
     splits = split_stimulated(trials.names, config.folds, config.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from graphtwin.execute import rng_for
+from graphtwin.shapes import Bool, Float, Int
 from graphtwin.sources.loaders import fly
 from graphtwin.synthetic.function import FRAME_RATE_HZ, HEIGHT, WIDTH
 
@@ -69,6 +70,52 @@ class Eye:
         parts = [self._watch(films[at : at + TOGETHER], neurons) for at in range(0, len(films), TOGETHER)]
         return np.concatenate(parts)
 
+    def light(self, films: Float[np.ndarray, "films frames height width"], dt_s: float) -> Float[np.ndarray, "films steps receptors"]:
+        """Intensity that each photoreceptor sees, 0 to 1, at the end of every step from grey on; it changes linearly from frame to frame.
+
+        Args:
+            films: Films of 0 to 255 at 30 Hz.
+            dt_s: Seconds a step.
+        """
+        seen = films.reshape(*films.shape[:2], -1) @ self.pixels.T / 255
+        seen = np.concatenate([np.full_like(seen[:, :1], GREY), seen], axis=1)
+        at = np.arange(1, int(films.shape[1] / FRAME_RATE_HZ / dt_s + 1e-9) + 1) * dt_s * FRAME_RATE_HZ
+        before = np.minimum(at.astype(np.int64), films.shape[1] - 1)
+        share = (at - before)[:, None]
+        return np.asarray((1 - share) * seen[:, before] + share * seen[:, before + 1], dtype=np.float32)
+
+    def follow(
+        self,
+        light: Float[np.ndarray, "films steps receptors"],
+        dt_s: float,
+        neurons: Int[np.ndarray, " neurons"],
+        start: Float[np.ndarray, " all"],
+    ) -> Float[np.ndarray, "films steps neurons"]:
+        """Potentials at the end of each step under light that is constant in a step.
+
+        Args:
+            light: Intensity that each photoreceptor sees.
+            dt_s: Seconds a step, of Euler steps no longer than those of `watch`.
+            neurons: Numbers of the neurons that are looked at.
+            start: Potential of every neuron before the first step, such as `at_rest`.
+        """
+        inner = int(np.ceil(dt_s * FRAME_RATE_HZ * STEPS - 1e-9))
+        state = np.repeat(start[:, None], len(light), axis=1)
+        out = np.empty((*light.shape[:2], len(neurons)), dtype=np.float32)
+        for step in range(light.shape[1]):
+            for _ in range(inner):
+                state = self._step(state, light[:, step].T, inner / dt_s)
+            out[:, step] = state[neurons].T
+        return out
+
+    def without(self, gone: Bool[np.ndarray, " neurons"]) -> Eye:
+        """The network in which some neurons tell others nothing.
+
+        Args:
+            gone: Which neurons are silenced.
+        """
+        return replace(self, matrix=csr_array(self.matrix.multiply(np.where(gone, 0, 1).astype(np.float32)[None, :])))
+
     def at_rest(self) -> np.ndarray:
         """Potential of each neuron after two seconds of grey."""
         return self._rest(1)[:, 0]
@@ -92,10 +139,10 @@ class Eye:
             out[:, :, frame] = state[neurons].T
         return out
 
-    def _step(self, state: np.ndarray, light: np.ndarray) -> np.ndarray:
+    def _step(self, state: np.ndarray, light: np.ndarray, rate_hz: float = FRAME_RATE_HZ * STEPS) -> np.ndarray:
         change = self.matrix @ np.maximum(state, 0) - state + self.bias[:, None]
         change[self.receptor] += light
-        return state + change * (self.rate[:, None] / (FRAME_RATE_HZ * STEPS))
+        return state + change * (self.rate[:, None] / np.float32(rate_hz))
 
 
 def eye(network: int | None, extent: int) -> Eye:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from eye import COLUMN_PX
 
+from graphtwin.synthetic.fly.eyes import COLUMN_PX
 from graphtwin.synthetic.function import FRAME_RATE_HZ, GREY, HEIGHT, WIDTH
 
 ANGLES = np.arange(0, 360, 30)
@@ -33,7 +33,7 @@ def moving_edge(angle_deg: float, brighter: bool) -> np.ndarray:
 
 def all_edges() -> np.ndarray:
     """Brighter edges in all directions, then darker ones: [films, frames, height, width]."""
-    return np.stack([moving_edge(angle, brighter) for brighter in (True, False) for angle in ANGLES])
+    return np.stack([moving_edge(float(angle), brighter) for brighter in (True, False) for angle in ANGLES])
 
 
 def selectivity(peaks: np.ndarray, types: np.ndarray) -> pd.DataFrame:
