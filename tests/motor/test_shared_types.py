@@ -10,6 +10,7 @@ import torch
 from graphtwin import sources
 from graphtwin.motor import MotorConfig, circuit_of, fit_circuit, trials_of
 from graphtwin.motor.controls import fit_low_rank, rewired
+from graphtwin.motor.controls.low_rank import LowRankNetwork
 from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.questions import Lesion, changes
 from graphtwin.sources.formats import read_lesions, read_trials
@@ -65,6 +66,15 @@ def test_cells_of_a_type_share_all_but_what_their_first_states_differ_by(circuit
     assert sizes["readout"] == 2 * 2  # outputs x types of motor neurons
     assert sizes["start"] == 5
     assert sizes["own_start"] == 5 * 19
+
+
+def test_neurons_begin_and_rest_at_the_constant_input_that_is_expected(circuit):
+    config = CONFIG.model_copy(update={"priors": CONFIG.priors.model_copy(update={"bias_mean": 2.0})})
+    network = CircuitNetwork(circuit, config, 0.01, Scales(0.5, (), ()))
+    assert network.numbers().bias.tolist() == [1.0] * len(circuit.names)
+    assert set(network.initial(1)[:, 0].tolist()) == {1.0}
+    without = LowRankNetwork(circuit, config, 0.01, Scales(0.5, (), ()), rank=1)
+    assert without.numbers()[2].tolist() == [1.0] * len(circuit.names)
 
 
 def test_an_output_is_read_from_the_mean_of_a_type(circuit):

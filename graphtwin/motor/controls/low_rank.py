@@ -90,7 +90,8 @@ class LowRankNetwork(torch.nn.Module):
         threshold = unit * neurons.threshold[of] if config.state == "graded" else torch.zeros_like(self.told[:, 0])
         read = (self.read * self.neurons.kept_neurons[:, None]).T
         common = self.told / float(np.sqrt(self.told.numel()))
-        return common, read, unit * neurons.bias[of], alpha[:, None], threshold[:, None], torch.exp(neurons.input[of])
+        bias = unit * (config.priors.bias_mean + neurons.bias[of])
+        return common, read, bias, alpha[:, None], threshold[:, None], torch.exp(neurons.input[of])
 
     def initial(self, batch: int) -> torch.Tensor:
         """States before the first step, neurons x columns."""

@@ -220,7 +220,7 @@ class CircuitNetwork(torch.nn.Module):
 
     def initial(self, batch: int) -> torch.Tensor:
         """States before the first step, places x columns."""
-        start = self.start[torch.from_numpy(self.neurons.of)]
+        start = self.config.priors.bias_mean + self.start[torch.from_numpy(self.neurons.of)]
         if len(self.start) < len(start):
             start = start + self.own_start
         start = self.scales.activity * start[torch.from_numpy(self.wiring.order)]
@@ -273,7 +273,7 @@ class CircuitNetwork(torch.nn.Module):
 
     def _biases(self) -> torch.Tensor:
         """Constant input of every neuron."""
-        return self.scales.activity * self.bias[torch.from_numpy(self.neurons.of)]
+        return self.scales.activity * (self.config.priors.bias_mean + self.bias[torch.from_numpy(self.neurons.of)])
 
     def _thresholds(self) -> torch.Tensor:
         """Potential above which each neuron's synapses act."""

@@ -21,6 +21,11 @@ class PriorConfig(BaseModel):
     log_gap: float = Field(0.7, gt=0, description="SD of a gap junction's log conductance about its count.")
     log_tau: float = Field(0.5, gt=0, description="SD of log time constants about `tau_s`.")
     bias: float = Field(1.0, gt=0, description="SD of constant inputs, thresholds and first states, in units of activity.")
+    bias_mean: float = Field(
+        0.0,
+        description="Constant input and first state that are expected, in units of activity: above 0 where neurons release at rest, since "
+        "those that begin silent tell the fit nothing.",
+    )
     own_start: float = Field(
         0.5, gt=0, description="SD of a neuron's first state about that of its type, where neurons share, in units of activity."
     )
