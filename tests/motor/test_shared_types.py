@@ -86,15 +86,17 @@ def test_an_output_is_read_from_the_mean_of_a_type(circuit):
         assert float(network.output(states)) == pytest.approx(2 * np.flatnonzero(types == "T4a").mean())
 
 
-def test_weights_of_pairs_of_types_are_recovered_though_one_type_is_hidden(place, circuit, fitted):
+def test_weights_are_recovered_and_of_a_hidden_type_those_into_it_times_those_out_of_it(place, circuit, fitted):
     edges = pd.read_parquet(place / "truth/edges.parquet")
     true = np.zeros((len(circuit.names),) * 2)
     true[edges["pre"], edges["post"]] = edges["weight"]
-    found = fitted.weights[0]
-    assert np.corrcoef(found, true[circuit.pre, circuit.post])[0, 1] > 0.95
-    seen = np.array(circuit.types)
-    direct = (seen[circuit.pre] == "R1") & (seen[circuit.post] == "Mi1")  # both recorded
-    np.testing.assert_allclose(found[direct], true[circuit.pre, circuit.post][direct], rtol=0.15)
+    groups = fitted.networks[0].edges
+    means = [np.bincount(groups.of, values) / np.bincount(groups.of) for values in (fitted.weights[0], true[circuit.pre, circuit.post])]
+    found, planted = (dict(zip(groups.names, values, strict=True)) for values in means)
+    for pair in ("R1+ -> Mi1", "Mi1+ -> T4a"):  # both recorded
+        assert found[pair] == pytest.approx(planted[pair], rel=0.03)
+    for out in ("Mi4- -> T4a", "Mi4+ -> T5a"):  # no recording tells in what unit a hidden type releases
+        assert found["R1+ -> Mi4"] * found[out] == pytest.approx(planted["R1+ -> Mi4"] * planted[out], rel=0.1)
 
 
 def test_direction_selectivity_is_predicted_from_films_without_any_edge(place, circuit, fitted):
@@ -107,9 +109,10 @@ def test_direction_selectivity_is_predicted_from_films_without_any_edge(place, c
         for rate in (np.maximum(seen.activity, 0), np.maximum(said, 0))
     )
     detector = (own["cell_type"] == "T4a").to_numpy()
-    assert np.corrcoef(own["dsi"][detector], found["dsi"][detector])[0, 1] > 0.9
-    assert np.abs(own["dsi"] - found["dsi"]).mean() < 0.1
-    assert (own["as_known"] == found["as_known"])[detector].mean() > 0.9
+    assert np.corrcoef(own["dsi"][detector], found["dsi"][detector])[0, 1] > 0.99
+    assert np.abs(own["dsi"] - found["dsi"]).mean() < 0.02
+    turned = (own["direction_deg"] - found["direction_deg"] + 180) % 360 - 180
+    assert np.abs(turned[detector & (own["dsi"] > 0.1)]).max() < 5
 
 
 def test_silenced_types_are_predicted_by_the_wiring_and_by_no_control(place, circuit, trials, fitted):
