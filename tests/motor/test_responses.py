@@ -86,7 +86,10 @@ BAD = {
         lambda table: table.replace({"recorded": {"n3": "ghost"}}),
         r"1 of 36 responding neurons are not among the 40 of the circuit",
     ),
-    "a pair twice": (lambda table: pd.concat([table, table.head(2)]), "2 of .* rows repeat the key"),
+    "a pair twice": (
+        lambda table: pd.concat([table, table.head(2)]),
+        r"2 of \d+ rows are of a pair that has a row already, first \['n\d+ to n\d+', .*Keep one row",
+    ),
     "no value at all": (lambda table: table.assign(response=np.nan), "none of .* responses has a value"),
     "a value that is infinite": (
         lambda table: table.assign(response=[np.inf, *table["response"][1:]]),
@@ -98,6 +101,11 @@ BAD = {
         "is of another neuron",
     ),
     "nobody responds": (lambda table: table.assign(response=0.0), "counts as one"),
+    "nobody is marked": (lambda table: table.assign(responds="no"), "by its column `responds`.*or leave the column out"),
+    "marks of some alone": (
+        lambda table: table.dropna().reset_index(drop=True).assign(responds=lambda part: np.where(part.index > 4, "yes", " ")),
+        r"5 of \d+ pairs that were measured have no mark, first in row 1\.",
+    ),
     "marks that are none": (lambda table: table.assign(responds="perhaps"), "neither true nor false, first 'perhaps'"),
 }
 

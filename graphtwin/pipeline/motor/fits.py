@@ -156,7 +156,7 @@ def _do(run: Path, progress: bool, job: FitJob) -> str:
 def _fitted(job: FitJob, study: MotorStudy, run: Path, progress: bool) -> Fitted:
     """A model, fitted to what fits may see."""
     circuit, seed = study.circuit, study.config.seed
-    training = study.trials if job.fold is None else study.splits[job.fold].train(circuit, study.trials)
+    training = study.trials if job.fold is None else study.training(job.fold)
     config, checkpoints = study.config.model.model_copy(update={"fits": job.fits}), _checkpoints(run, job)
     if job.kind == LOW_RANK:
         return fit_low_rank(circuit, training, config, seed, checkpoints, progress)

@@ -20,7 +20,7 @@ from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
 from graphtwin.pipeline.motor.held_out_scores import write_scores
 from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, write_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
-from graphtwin.sources import SourceTables
+from graphtwin.sources import OF_ANOTHER, RESPONSES, SourceTables
 
 STEPS = 10  # steps of a time constant in the trials that responses are made into
 
@@ -79,6 +79,10 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, di
     study = _of_responses(tables, circuit, config) if trials is None else None
     if study is None:
         assert trials is not None  # without both there was an error
+        unread = tables.of(RESPONSES, f"{RESPONSES}{OF_ANOTHER}")
+        if unread:
+            files = ", ".join(table.origin for table in unread)
+            log.warning("source %s: has trials, so that its responses to stimulation are not read: %s.", tables.name, files)
         splits = (split_trials(circuit, trials, config.seed, config.held_out),)
         study = MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit))
     # An error before anything is fitted where a step is too long.
@@ -90,6 +94,11 @@ def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig
     """The study of a source that has responses to stimulation and no trials; an error where it has neither."""
     beyond = config.response.beyond
     found, other = (responses_of(tables, circuit, beyond, of_another) for of_another in (False, True))
+    if found is None and other is not None:
+        raise ValueError(
+            f"source {tables.name!r}: its responses to stimulation ({other.origin}) are of another animal alone, which are the ceiling, so "
+            "that nothing can be fitted. Bring those of the circuit's own animal, or leave out `animal` where these are."
+        )
     if found is None:
         how = (
             "`graphtwin motor simulate --circuit fly` writes a source of the same neurons with trials of a trained network."
@@ -103,4 +112,7 @@ def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig
         )
     trials = found.as_trials(circuit, config.response.held_s, config.model.tau_s / STEPS)
     splits = split_stimulated(trials.names, config.folds, config.seed)
-    return MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit), found, other)
+    study = MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit), found, other)
+    for fold in range(len(splits)):
+        study.training(fold)  # an error before anything is fitted where a fold has no scale
+    return study

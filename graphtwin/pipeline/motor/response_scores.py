@@ -45,6 +45,11 @@ def write_response_scores(run: Path, study: MotorStudy, circuit: FittedCircuit) 
         notes.append(
             f"{few} of {len(seen.stimulated)} stimulated neurons are not scored: too few of their pairs were measured, or all alike."
         )
+    if "auc" not in set(units["metric"]):
+        notes.append(
+            f"No AUC: of no stimulated neuron some respond and others do not ({seen.responds.sum()} of {np.isfinite(seen.values).sum()} "
+            "measured pairs respond)."
+        )
     write_tables(run, frames, units, ceiling, notes, None)
 
 
@@ -113,7 +118,8 @@ def _without_fits(study: MotorStudy, notes: list[str]) -> dict[str, np.ndarray]:
         found |= {name: matrix[:, seen.responding] for name, matrix in anatomy.items()}
     usual, often = np.full(seen.values.shape, np.nan), np.full(seen.values.shape, np.nan)
     for held, training in _folds(study):
-        usual[held], often[held] = usual_of(seen.clipped()[training], seen.responds[training])
+        known = seen.chosen(training)
+        usual[held], often[held] = usual_of(known.clipped(), known.responds)
     return found | {USUAL: usual, OFTEN: often}
 
 

@@ -7,7 +7,7 @@ are several, `fits/` has one file a model and fold. A folder is data: reading on
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,19 @@ class MotorStudy:
     def split(self) -> Split:
         """What no fit has seen, of trials, which have one fold."""
         return self.splits[0]
+
+    def training(self, fold: int) -> Trials:
+        """What the fits of a fold see; of responses to stimulation, those of training alone set the scale.
+
+        Args:
+            fold: Number of the fold.
+        """
+        part = self.splits[fold].train(self.circuit, self.trials)
+        if self.responses is None:
+            return part
+        activity, place = part.activity.copy(), {name: at for at, name in enumerate(self.trials.names)}
+        activity[:, -1] = self.responses.chosen(np.array([place[name] for name in part.names])).clipped()
+        return replace(part, activity=activity)
 
 
 def require_run_place(folder: Path, config: MotorRunConfig, resume: bool, force: bool, inputs: tuple[str | Path, ...] = ()) -> None:

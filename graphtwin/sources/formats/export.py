@@ -21,7 +21,7 @@ from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, read_function
 from graphtwin.sources.formats.mean_responses import require_responses
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
-from graphtwin.sources.formats.response_tables import RESPONSES, measured_pairs
+from graphtwin.sources.formats.response_tables import RESPONSES, measured_pairs, require_pairs_once
 from graphtwin.sources.formats.table_files import read_file
 
 # Names that CAVE exports use, by the house's name.
@@ -106,7 +106,10 @@ def read_placed(
     wanted, moved = schema.SOURCE[role], False
     renamed = _renamed(role, columns, str(path))
     placed = _named(valid_rows(read_file(path, renamed.values()), str(path)), axes, str(path))
-    table = numbered(_rename(placed, role, renamed, str(path)))
+    table = _rename(placed, role, renamed, str(path))
+    if role == RESPONSES:
+        require_pairs_once(table, str(path))
+    table = numbered(table)
     if role == "synapses" and "kind" in table:
         wanted = schema.SYNAPSES_BY_KIND
     if role == "circuit_cells":
