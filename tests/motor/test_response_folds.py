@@ -112,3 +112,12 @@ def test_a_run_in_which_all_respond_says_why_it_has_no_auc(tmp_path):
     notes = json.loads((run / "notes.json").read_text())["notes"]
     assert f"No AUC: of no stimulated neuron some respond and others do not ({len(table)} of {len(table)} measured pairs respond)." in notes
     assert "auc" not in set(pd.read_csv(run / "scores.csv")["metric"])
+
+
+def test_a_table_that_is_mostly_0_says_what_a_0_counts_as(tmp_path):
+    table = responses(planted()).dropna()
+    table["response"] = table["response"].where(table["response"].abs() > table["response"].abs().quantile(0.8), 0.0)
+    run = fit_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
+    notes = json.loads((run / "notes.json").read_text())["notes"]
+    said = f"{(table['response'] == 0).sum()} of {len(table)} responses are exactly 0. Where a source writes 0 for pairs that nobody measured"
+    assert any(note.startswith(said) for note in notes)

@@ -221,6 +221,8 @@ def test_the_share_of_the_way_to_the_ceiling_is_said():
     own, best = (float(table[(table["model"] == name) & (table["metric"] == "r")]["estimate"].iloc[0]) for name in ("circuit", "rewired"))
     top = pd.DataFrame([{"question": "lesion", "metric": "r", "ceiling": 0.95, "n": 5}])
     assert f"{(own - best) / (0.95 - best):.0%} of the way from there to the ceiling of 0.950" in verdict(table, found, top)[0]
+    behind = verdict(*scored(0, {"circuit": 0.3, "rewired": 2}), top)[0]
+    assert ", no part of the way from there to the ceiling of 0.950" in behind
 
 
 def test_the_ceiling_of_noise_that_is_known_is_known(pulsed):

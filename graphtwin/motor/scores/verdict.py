@@ -102,7 +102,7 @@ def _numbers(question: str, metric: str, table: pd.DataFrame, own: pd.DataFrame,
     top = ceiling[(ceiling["question"] == question) & (ceiling["metric"] == metric)]
     if len(top) and top["ceiling"].iloc[0] > first["estimate"]:
         share = (circuit["estimate"] - first["estimate"]) / (top["ceiling"].iloc[0] - first["estimate"])
-        told += f", {share:.0%} of the way from there to the ceiling of {top['ceiling'].iloc[0]:.3f}"
+        told += f", {f'{share:.0%}' if share > 0 else 'no part'} of the way from there to the ceiling of {top['ceiling'].iloc[0]:.3f}"
     return told
 
 

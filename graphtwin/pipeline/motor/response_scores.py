@@ -45,10 +45,15 @@ def write_response_scores(run: Path, study: MotorStudy, circuit: FittedCircuit) 
         notes.append(
             f"{few} of {len(seen.stimulated)} stimulated neurons are not scored: too few of their pairs were measured, or all alike."
         )
+    n, nothing = int(np.isfinite(seen.values).sum()), int((seen.values == 0).sum())
+    if nothing > n / 2:
+        notes.append(
+            f"{nothing} of {n} responses are exactly 0. Where a source writes 0 for pairs that nobody measured too, these count as pairs "
+            "that were looked at and do not respond."
+        )
     if "auc" not in set(units["metric"]):
         notes.append(
-            f"No AUC: of no stimulated neuron some respond and others do not ({seen.responds.sum()} of {np.isfinite(seen.values).sum()} "
-            "measured pairs respond)."
+            f"No AUC: of no stimulated neuron some respond and others do not ({seen.responds.sum()} of {n} measured pairs respond)."
         )
     write_tables(run, frames, units, ceiling, notes, None)
 
