@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from graphtwin.cli.app import app
 from graphtwin.insilico.campaign import read_cells
 from graphtwin.kinds import TWIN
 from graphtwin.pipeline import made_and_judged, responding
 from graphtwin.pipeline.motor import fit_motor, load_fitted, load_responders
 from graphtwin.twin.runs import tune_twin
+from tests.motor import command_line
 from tests.motor.run_source import write_source
 from tests.test_readme import blocks
 
@@ -25,12 +25,7 @@ KEYS = ["session", "scan_idx", "unit_id", "animal", "neuron"]
 FEW = ("--set", "steps=3", "--set", "starts=4")
 
 
-def command(*words: object) -> tuple[int, str]:
-    """Exit code and message, on one line, of a command."""
-    done = CliRunner().invoke(app, ["insilico", *map(str, words)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, " ".join(done.output.split())
+command = partial(command_line.command, "insilico")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from graphtwin.cli.app import app
 from graphtwin.folders import changed_files
 from graphtwin.motor import FittedCircuit
 from graphtwin.pipeline.motor import MotorRunConfig, fit_motor, fits, load_fitted, prediction, write_predicted
 from graphtwin.sources.formats import StimulusFile, read_trials, write_trials
+from tests.motor import command_line
 from tests.motor.run_source import cells, planted, synapses, write_source
 
 pytestmark = pytest.mark.slow
@@ -26,12 +26,7 @@ SMALL = ["model.fit.epochs=3", "model.fits=3", "control_fits=1", "model.window=2
 SET = [part for setting in SMALL for part in ("--set", setting)]
 
 
-def asked(*words: object) -> tuple[int, str]:
-    """Exit code and message, on one line, of a command."""
-    done = CliRunner().invoke(app, ["motor", *map(str, words)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, " ".join(done.output.split())
+asked = partial(command_line.command, "motor")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +81,7 @@ def test_the_page_shows_verdicts_scores_figures_and_signs(run):
         assert words in page
     assert page.count("<svg") >= 4
     before = page
-    assert CliRunner().invoke(app, ["report", str(run)]).exit_code == 0
+    assert command_line.command("report", run)[0] == 0
     assert (run / "report.html").read_text() == before
 
 

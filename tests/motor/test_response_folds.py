@@ -119,5 +119,7 @@ def test_a_table_that_is_mostly_0_says_what_a_0_counts_as(tmp_path):
     table["response"] = table["response"].where(table["response"].abs() > table["response"].abs().quantile(0.8), 0.0)
     run = fit_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
     notes = json.loads((run / "notes.json").read_text())["notes"]
-    said = f"{(table['response'] == 0).sum()} of {len(table)} responses are exactly 0. Where a source writes 0 for pairs that nobody measured"
+    said = (
+        f"{(table['response'] == 0).sum()} of {len(table)} responses are exactly 0. Where a source writes 0 for pairs that nobody measured"
+    )
     assert any(note.startswith(said) for note in notes)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from graphtwin.cli.app import app
 from graphtwin.folders import changed_files
 from graphtwin.pipeline.motor import fit_motor, load_fitted
+from tests.motor import command_line
 from tests.motor.planted_circuit import Planted
 from tests.motor.response_source import STEPS, N, planted, responses, write_source
 
@@ -21,12 +21,7 @@ pytestmark = pytest.mark.slow
 SMALL = ["model.fit.epochs=40", "model.fits=1", "control_fits=1", "folds=3", "model.batch=64"]
 
 
-def asked(*words: object) -> tuple[int, str]:
-    """Exit code and message, on one line, of a command."""
-    done = CliRunner().invoke(app, ["motor", *map(str, words)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, " ".join(done.output.split())
+asked = partial(command_line.command, "motor")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +65,7 @@ def test_the_page_shows_responses_and_not_trials(run):
     for words in ('id="responses"', 'id="each"', "Responses to neurons never stimulated", "neurons never stimulated: AUC"):
         assert words in page
     assert 'id="rasters"' not in page
-    assert CliRunner().invoke(app, ["report", str(run)]).exit_code == 0
+    assert command_line.command("report", run)[0] == 0
     assert (run / "report.html").read_text() == page
 
 
