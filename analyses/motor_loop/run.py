@@ -32,7 +32,7 @@ SETTINGS = MotorConfig(fits=1)  # the defaults, which were chosen on loops of se
 WIDE = SETTINGS.model_copy(update={"batch": 64, "fit": SETTINGS.fit.model_copy(update={"epochs": 200})})
 EFFECT = 0.1  # change of the neuron or muscle that an edge moves most, without it, in SD: what the noise of the recordings is
 TABLES = {"edges missing": {"missing": 0.05}, "false edges": {"added": 1.0}}  # errors of the table of synapses
-ERRONEOUS, EFFECT_TRIALS, REPLICATES = 1, 12, 1000  # seeds of tables with errors; trials that tell an edge's effect; bootstrap
+ERRONEOUS, EFFECT_TRIALS, REPLICATES = 3, 12, 1000  # loops of tables with errors; trials that tell an edge's effect; bootstrap
 
 
 @dataclass(frozen=True)
