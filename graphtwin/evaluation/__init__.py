@@ -22,8 +22,8 @@ from graphtwin.evaluation.pair_baselines import (
     fit_pair_baseline,
     thinned_to_true,
 )
-from graphtwin.evaluation.ranking import rank_pairs, resampled_ranking
-from graphtwin.evaluation.scoring import ScoreDesign, Scores, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.ranking import order_among, rank_pairs, resampled_ranking
+from graphtwin.evaluation.scoring import ScoreDesign, Scores, falling_orders, score_labels, score_pairs, score_positions
 from graphtwin.evaluation.splits import folds_by_axon, folds_by_block, folds_by_neuron, folds_by_scan, tile_side_um, tiles
 from graphtwin.evaluation.stacking import Stack, fit_stack
 from graphtwin.evaluation.tree_ensemble import TreeEnsemble
@@ -66,6 +66,7 @@ __all__ = [
     "comparison_of",
     "confusion_counts",
     "draw_pairs",
+    "falling_orders",
     "fit_label_baseline",
     "fit_label_stack",
     "fit_pair_baseline",
@@ -83,6 +84,7 @@ __all__ = [
     "p_of_better",
     "predict_position",
     "rank_models",
+    "order_among",
     "rank_pairs",
     "resampled_ranking",
     "score_labels",

@@ -1,33 +1,38 @@
 """How well predictions agree with what was held out.
 
 Every metric takes an optional weight a row. An integer weight means what repeating the row would mean, so that a resample of axons is a
-reweighting. Where a metric is undefined (no positive, no negative, no variance) it is NaN, never a made-up number.
+reweighting. Metrics of neurons take many weights at once, resamples x rows, and return one value each. Where a metric is undefined (no
+positive, no negative, no variance) it is NaN, never a made-up number.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
+from scipy import sparse
 
 from graphtwin.statistics import NORMAL_95
 
 Weight = Num[np.ndarray, " rows"] | None
+Weights = Num[np.ndarray, "*resamples rows"] | None
+Each = np.ndarray | np.floating  # a number for each resample, or one
+NO_VARIANCE = 1e-12  # share of a sum of squares below which what is left around the mean is rounding
 
 
 def confusion_counts(
-    true: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], n_classes: int, weight: Weight = None
-) -> Float[np.ndarray, "classes classes"]:
+    true: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], n_classes: int, weight: Weights = None
+) -> Float[np.ndarray, "*resamples classes classes"]:
     """Weight of the rows of each true class (rows) given each predicted class (columns)."""
-    flat = true.astype(np.int64) * n_classes + predicted
-    return np.bincount(flat, weights=_weights(weight, len(true)), minlength=n_classes**2).reshape(n_classes, n_classes)
+    w = _weights(weight, len(true))
+    return _sums(w, true.astype(np.int64) * n_classes + predicted, n_classes**2).reshape(*w.shape[:-1], n_classes, n_classes)
 
 
 def recall_per_class(
-    true: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], n_classes: int, weight: Weight = None
-) -> Float[np.ndarray, " classes"]:
+    true: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], n_classes: int, weight: Weights = None
+) -> Float[np.ndarray, "*resamples classes"]:
     """Share of each true class that was recognised; NaN for a class without a row."""
     counts = confusion_counts(true, predicted, n_classes, weight)
-    return _ratio(np.diag(counts), counts.sum(1))
+    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1))
 
 
 def balanced_accuracy(
@@ -35,8 +40,8 @@ def balanced_accuracy(
     predicted: Int[np.ndarray, " rows"],
     n_classes: int,
     group: Int[np.ndarray, " rows"],
-    weight: Weight = None,
-) -> float:
+    weight: Weights = None,
+) -> Float[np.ndarray, "*resamples"]:
     """Mean recall inside each group (a fold, or a scan of a fold), averaged with the groups' rows; guessing scores 1 / (classes).
 
     Whoever knows the group alone has nothing to tell its neurons apart by: one answer a group scores exactly what guessing does, however
@@ -44,54 +49,56 @@ def balanced_accuracy(
     scale (guessing and all right stay where they are), and an answer that it lacks counts as a guess among those that it has. Groups with
     fewer than two classes do not count.
     """
-    _, code = np.unique(group, return_inverse=True)
-    n_groups = int(code.max(initial=-1)) + 1
+    w, (groups, code) = _weights(weight, len(true)), np.unique(group, return_inverse=True)
     flat = (code * n_classes + true) * n_classes + predicted
-    counts = np.bincount(flat, _weights(weight, len(true)), minlength=n_groups * n_classes**2).reshape(n_groups, n_classes, n_classes)
-    members = counts.sum(2)
+    counts = _sums(w, flat, len(groups) * n_classes**2).reshape(*w.shape[:-1], len(groups), n_classes, n_classes)
+    members = counts.sum(-1)
     present = members > 0
-    n_present = np.maximum(present.sum(1), 1)
-    guessed = np.where(present[:, None], 0.0, counts).sum(2) / n_present[:, None]
-    recall = np.nan_to_num(_ratio(np.diagonal(counts, axis1=1, axis2=2) + guessed, members)).sum(1) / n_present
+    n_present = np.maximum(present.sum(-1), 1)
+    guessed = np.where(present[..., None, :], 0.0, counts).sum(-1) / n_present[..., None]
+    recall = np.nan_to_num(_ratio(np.diagonal(counts, axis1=-2, axis2=-1) + guessed, members)).sum(-1) / n_present
     some = n_present >= 2
-    above = np.divide(recall - 1 / n_present, 1 - 1 / n_present, out=np.zeros(n_groups), where=some)
-    rows = np.where(some, members.sum(1), 0.0)
+    above = np.divide(recall - 1 / n_present, 1 - 1 / n_present, out=np.zeros(recall.shape), where=some)
+    rows = np.where(some, members.sum(-1), 0.0)
     chance = 1 / max(len(np.unique(true)), 1)
-    return float(chance + (1 - chance) * _ratio(np.sum(above * rows), rows.sum()))
+    return np.asarray(chance + (1 - chance) * _ratio(np.sum(above * rows, axis=-1), rows.sum(-1)))
 
 
-def r_squared(true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
+def r_squared(
+    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weights = None
+) -> Float[np.ndarray, "*resamples"]:
     """1 - residual / total sum of squares, the total around the weighted mean of these rows."""
-    w = _weights(weight, len(true))
-    if w.sum() == 0:
-        return np.nan
-    total = np.sum(w * (true - np.average(true, weights=w)) ** 2)
-    return float(1 - np.sum(w * (true - mean) ** 2) / total) if total > 0 else np.nan
+    w, apart = _weights(weight, len(true)), true - true[:1]
+    squares, total = w @ apart**2, w @ apart
+    total = squares - _ratio(total**2, w.sum(-1))
+    return _explained(w @ (true - mean) ** 2, total, squares)
 
 
 def r_squared_within(
-    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], group: Int[np.ndarray, " rows"], weight: Weight = None
-) -> float:
+    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], group: Int[np.ndarray, " rows"], weight: Weights = None
+) -> Float[np.ndarray, "*resamples"]:
     """`r_squared` of the deviations from each group's mean (a scan of a fold): one answer a group scores exactly 0."""
     _, first, code = np.unique(group, return_index=True, return_inverse=True)
     w = _weights(weight, len(true))
-    rows = np.bincount(code, w)
     apart, told = (value - value[first][code] for value in (true, mean))  # so that equal answers differ by exactly nothing
-    apart, told = (value - np.nan_to_num(_ratio(np.bincount(code, w * value), rows))[code] for value in (apart, told))
-    total = np.sum(w * apart**2)
-    return float(1 - np.sum(w * (apart - told) ** 2) / total) if total > 0 else np.nan
+    rows = _sums(w, code, len(first))
+    around = [w @ value**2 - np.nan_to_num(_ratio(_sums(w, code, len(first), value) ** 2, rows)).sum(-1) for value in (apart - told, apart)]
+    return _explained(around[0], around[1], w @ apart**2)
 
 
-def median_absolute_error(true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weight = None) -> float:
+def median_absolute_error(
+    true: Float[np.ndarray, " rows"], mean: Float[np.ndarray, " rows"], weight: Weights = None
+) -> Float[np.ndarray, "*resamples"]:
     """Median of |true - mean| in the unit of `true` (um for positions)."""
-    error, w = np.abs(true - mean), _weights(weight, len(true))
+    error = np.abs(true - mean)
     order = np.argsort(error)
-    cumulative = np.cumsum(w[order])
-    if len(cumulative) == 0 or cumulative[-1] == 0:
-        return np.nan
-    half = cumulative[-1] / 2
-    lower, upper = np.searchsorted(cumulative, half, side="left"), np.searchsorted(cumulative, half, side="right")
-    return float(error[order][[lower, upper]].mean())
+    cumulative = np.cumsum(_weights(weight, len(true))[..., order], axis=-1)
+    if len(error) == 0:
+        return np.full(cumulative.shape[:-1], np.nan)
+    half = cumulative[..., -1:] / 2
+    ranked, last = error[order], len(error) - 1
+    ends = (ranked[np.minimum(below.sum(-1), last)] for below in (cumulative < half, cumulative <= half))
+    return np.where(half[..., 0] > 0, sum(ends) / 2, np.nan)
 
 
 def interval_coverage(
@@ -107,34 +114,6 @@ def inside_interval(
 ) -> Float[np.ndarray, " rows"]:
     """1 where a row lies inside mean +- 1.96 sd and 0 where it does not; NaN where it has no error bar."""
     return np.where(np.isfinite(sd), np.abs(true - mean) <= NORMAL_95 * sd, np.nan)
-
-
-def auc_by_stratum(
-    connected: Bool[np.ndarray, " rows"],
-    score: Float[np.ndarray, " rows"],
-    stratum: Int[np.ndarray, " rows"],
-    falling: Int[np.ndarray, " rows"] | None = None,
-) -> tuple[Int[np.ndarray, " strata"], Float[np.ndarray, " strata"]]:
-    """AUC inside each stratum, never comparing pairs of two strata.
-
-    Args:
-        connected: Whether a synapse was observed.
-        score: Score of each pair: the higher, the likelier connected.
-        stratum: Stratum of each pair.
-        falling: Rows from the highest score down, as `falling_order` returns them, where they are known.
-
-    Returns:
-        The strata in rising order, and their AUC (NaN without a positive or a negative).
-    """
-    strata, code = np.unique(stratum, return_inverse=True)
-    first, positive, total = _tie_groups(connected, score, code, falling)
-    of_group, negative = code[first], total - positive
-    n_negative = np.bincount(of_group, negative, minlength=len(strata))
-    n_positive = np.bincount(of_group, positive, minlength=len(strata))
-    before = np.cumsum(n_negative) - n_negative
-    above = np.cumsum(negative) - negative - before[of_group]
-    beaten = np.bincount(of_group, positive * (above + negative / 2), minlength=len(strata))
-    return strata, 1 - _ratio(beaten, n_positive * n_negative)
 
 
 def distance_stratum(distance_um: Float[np.ndarray, " rows"], bin_um: float = 10.0) -> Int[np.ndarray, " rows"]:
@@ -181,30 +160,22 @@ def log_loss_terms(connected: Bool[np.ndarray, " rows"], probability: Float[np.n
     return -np.log(np.clip(happened, 1e-12, 1.0))
 
 
-def _tie_groups(
-    connected: np.ndarray, score: np.ndarray, stratum: np.ndarray, falling: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First row, positives and rows of each run of equal scores within a stratum, from the highest score down."""
-    if not np.isfinite(score).all():
-        raise ValueError(
-            f"metrics: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
-            "Give every pair a score, or leave the pair out for every model that is compared."
-        )
-    if len(score) == 0:
-        return np.zeros(0, int), np.zeros(0), np.zeros(0)
-    order = falling_order(score, stratum, falling)
-    ranked, of_stratum = score[order], stratum[order]
-    new = np.r_[True, (ranked[1:] != ranked[:-1]) | (of_stratum[1:] != of_stratum[:-1])]
-    start = np.flatnonzero(new)
-    rows = np.diff(np.append(start, len(order))).astype(np.float64)
-    return order[start], np.add.reduceat(connected[order].astype(np.float64), start), rows
-
-
 def _weights(weight: np.ndarray | None, n_rows: int) -> np.ndarray:
     return np.ones(n_rows) if weight is None else np.asarray(weight, dtype=np.float64)
 
 
-def _ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
+def _sums(weight: np.ndarray, code: np.ndarray, n_codes: int, value: np.ndarray | None = None) -> np.ndarray:
+    """Weights of the rows of each code, times a value a row, summed for each resample."""
+    of_code = sparse.csr_array((_weights(value, len(code)), (code, np.arange(len(code)))), shape=(n_codes, len(code)))
+    return np.asarray((of_code @ weight.T).T)
+
+
+def _explained(residual: Each, total: Each, squares: Each) -> np.ndarray:
+    """1 - residual / total; NaN where a total is nothing beside the squares that it is the rest of."""
+    return np.asarray(1 - _ratio(residual, np.where(total > NO_VARIANCE * squares, total, 0.0)))
+
+
+def _ratio(numerator: Each | float, denominator: Each | float) -> np.ndarray:
     """Quotient, NaN where nothing is there to divide by."""
     below = np.asarray(denominator, dtype=np.float64)
     return np.divide(numerator, below, out=np.full_like(below, np.nan), where=below != 0)

@@ -58,13 +58,9 @@ def rank_pairs(
     """
     if stratum is not None and (stratum < 0).any():
         keep = stratum >= 0
-        falling = None if falling is None else (np.cumsum(keep) - 1)[falling[keep[falling]]]
+        falling = None if falling is None else order_among(keep, falling)
         connected, score, cluster, stratum = connected[keep], score[keep], cluster[keep], stratum[keep]
-    if not np.isfinite(score).all():
-        raise ValueError(
-            f"ranking: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
-            "Give every pair a score, or leave the pair out for every model that is compared."
-        )
+    _require_finite(score)
     order = falling_order(score, stratum, falling)
     mark = np.full(len(order), INSIDE_TIE, dtype=np.uint8)
     ranked = score[order]
@@ -73,6 +69,11 @@ def rank_pairs(
         mark[:-1][stratum[order][1:] != stratum[order][:-1]] = ENDS_STRATUM
     mark[-1:] = ENDS_STRATUM
     return RankedPairs(connected[order], cluster[order].astype(np.int32), mark)
+
+
+def order_among(kept: Bool[np.ndarray, " rows"], falling: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " kept"]:
+    """Order of the rows that are kept, numbered among themselves, from that of all."""
+    return (np.cumsum(kept) - 1)[falling[kept[falling]]]
 
 
 def resampled_ranking(
@@ -112,6 +113,59 @@ def resampled_precision_at_k(
     arrays = ranked.connected, ranked.cluster, ranked.mark, start
     hits = np.array([_hits_above(*arrays, drawn.astype(np.float64), at) for drawn, at in zip(counts, cut, strict=True)])
     return np.where(total >= k, hits / k, np.nan)
+
+
+def auc_of_each(
+    connected: Bool[np.ndarray, " pairs"],
+    score: Num[np.ndarray, " pairs"],
+    group: Int[np.ndarray, " pairs"],
+    n_groups: int,
+    falling: Int[np.ndarray, " pairs"] | None = None,
+) -> Float[np.ndarray, " groups"]:
+    """AUC inside each group, such as the pairs of an axon, in one pass; NaN without a positive or a negative.
+
+    Args:
+        connected: Whether a synapse was observed.
+        score: Score of each pair: the higher, the likelier connected.
+        group: Number of each pair's group, from 0.
+        n_groups: Number of groups.
+        falling: Rows from the highest score down, where they are known.
+    """
+    _require_finite(score)
+    beaten, positive, negative = _auc_pass(connected, score, group, falling_order(score, falling=falling), n_groups)
+    pairs = positive * negative
+    return 1 - np.divide(beaten, pairs, out=np.full(n_groups, np.nan), where=pairs > 0)
+
+
+def _require_finite(score: Num[np.ndarray, " pairs"]) -> None:
+    if not np.isfinite(score).all():
+        raise ValueError(
+            f"ranking: {np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are not finite. "
+            "Give every pair a score, or leave the pair out for every model that is compared."
+        )
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _auc_pass(connected, score, group, falling, n_groups):
+    """Of each group the negatives above each positive (ties half), positives and negatives; a tie is closed when its group goes on."""
+    beaten, positive, negative, tied_positive, tied_negative = np.zeros((5, n_groups))
+    last = np.full(n_groups, np.inf)
+    for row in falling:
+        at = group[row]
+        if score[row] != last[at]:
+            beaten[at] += tied_positive[at] * (negative[at] + tied_negative[at] / 2)
+            positive[at] += tied_positive[at]
+            negative[at] += tied_negative[at]
+            tied_positive[at] = 0.0
+            tied_negative[at] = 0.0
+            last[at] = score[row]
+        if connected[row]:
+            tied_positive[at] += 1
+        else:
+            tied_negative[at] += 1
+    beaten += tied_positive * (negative + tied_negative / 2)
+    return beaten, positive + tied_positive, negative + tied_negative
 
 
 @njit(cache=True, nogil=True)

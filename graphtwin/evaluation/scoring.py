@@ -15,10 +15,10 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
+from graphtwin.evaluation.ranking import auc_of_each, rank_pairs, resampled_precision_at_k, resampled_ranking
 from graphtwin.statistics import Resampled, cluster_counts, cluster_rows, resample_mean, resample_metric, resampled
 
 COLUMNS = ["task", "split", "model", "subset", "metric", "unit", "estimate", "low", "high", "n", "n_clusters", "cluster"]
@@ -94,6 +94,7 @@ def score_pairs(
     distance_um: Float[np.ndarray, " pairs"],
     design: ScoreDesign,
     cluster: Int[np.ndarray, " pairs"] | None = None,
+    falling: Mapping[str, Int[np.ndarray, " pairs"]] | None = None,
 ) -> Scores:
     """Ranking and calibration of held-out pairs.
 
@@ -105,6 +106,7 @@ def score_pairs(
         distance_um: Soma distance (um); bins of 10 um make the distance-matched AUC, pairs without a distance are in all other metrics.
         design: What the pairs are and how they are resampled.
         cluster: Id of what is resampled, the same for all pairs of an axon; the axon itself if not given.
+        falling: Rows from the highest probability down, by model, where they are known.
     """
     row, n_clusters = cluster_rows(axon if cluster is None else cluster)
     axon_row, n_axons = cluster_rows(axon)
@@ -112,12 +114,22 @@ def score_pairs(
     of_axon[axon_row] = row
     counts = cluster_counts(n_clusters, design.n_replicates, design.seed, design.cluster)
     number = cluster_rows(fold)[0].astype(np.int64)
-    bins = metrics.distance_stratum(distance_um)
+    bins, order = metrics.distance_stratum(distance_um), falling or {}
     matched = np.where(bins < 0, -1, number * (bins.max(initial=-1) + 1) + bins)
     with ThreadPoolExecutor(N_THREADS) as pool:  # sorting and the compiled passes release the lock
-        scored = pool.map(lambda p: _score_pair_model(connected, p, axon_row, of_axon, number, matched, counts), probabilities.values())
+        scored = pool.map(
+            lambda name: _score_pair_model(connected, probabilities[name], axon_row, of_axon, number, matched, counts, order.get(name)),
+            probabilities,
+        )
         values = dict(zip(probabilities, scored, strict=True))
     return Scores(design, len(connected), n_clusters, values)
+
+
+def falling_orders(probabilities: Mapping[str, Num[np.ndarray, " pairs"]]) -> dict[str, Int[np.ndarray, " pairs"]]:
+    """Rows from the highest probability down, by model; the order of any part of the rows follows from it by `order_among`."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        orders = pool.map(lambda said: metrics.falling_order(said).astype(np.int32), probabilities.values())
+        return dict(zip(probabilities, orders, strict=True))
 
 
 def _score_pair_model(
@@ -128,15 +140,14 @@ def _score_pair_model(
     fold: np.ndarray,
     matched: np.ndarray,
     counts: np.ndarray,
+    falling: np.ndarray | None,
 ) -> dict[str, Resampled]:
     row, n_clusters = of_axon[axon], counts.shape[1]
-    falling = metrics.falling_order(probability)  # sorted once for all strata
+    falling = metrics.falling_order(probability, falling=falling)  # sorted once for all strata
     ranked = rank_pairs(connected, probability, row, fold, falling)
     auc, precision = resampled_ranking(ranked, counts)
     auc_matched, _ = resampled_ranking(rank_pairs(connected, probability, row, matched, falling), counts)
-    within = np.full(len(of_axon), np.nan)
-    ids, auc_of_axon = metrics.auc_by_stratum(connected, probability, axon, falling)
-    within[ids] = auc_of_axon
+    within = auc_of_each(connected, probability, axon, len(of_axon), falling)
     defined = np.isfinite(within)
     found = {
         "auc": resampled(auc, n_clusters),
@@ -222,7 +233,7 @@ def _score_label_model(
 ) -> dict[str, Resampled]:
     predicted, n = probability.argmax(1), len(classes)
     fold, scan = groups
-    recall = np.array([metrics.recall_per_class(true, predicted, n, count[row]) for count in counts])
+    recall = metrics.recall_per_class(true, predicted, n, counts[:, row])
     found = {
         name: resample_metric(partial(metrics.balanced_accuracy, true, predicted, n, group), row, counts)
         for name, group in (("balanced_accuracy", fold), ("balanced_accuracy_within_scan", scan))
@@ -266,8 +277,8 @@ def _score_position_model(
     true: np.ndarray, mean: np.ndarray, sd: np.ndarray, group: np.ndarray, row: np.ndarray, counts: np.ndarray
 ) -> dict[str, Resampled]:
     return {
-        "r2": resample_metric(lambda w: metrics.r_squared(true, mean, w), row, counts),
-        "r2_within_scan": resample_metric(lambda w: metrics.r_squared_within(true, mean, group, w), row, counts),
-        "median_absolute_error": resample_metric(lambda w: metrics.median_absolute_error(true, mean, w), row, counts),
+        "r2": resample_metric(partial(metrics.r_squared, true, mean), row, counts),
+        "r2_within_scan": resample_metric(partial(metrics.r_squared_within, true, mean, group), row, counts),
+        "median_absolute_error": resample_metric(partial(metrics.median_absolute_error, true, mean), row, counts),
         "interval_coverage": resample_mean(metrics.inside_interval(true, mean, sd), row, counts),
     }

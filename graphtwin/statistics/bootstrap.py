@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scipy
 
 from graphtwin.execute import rng_for
@@ -19,6 +20,7 @@ from graphtwin.shapes import Float, Int, Num
 # Units below which there is no interval: resamples lie between the smallest and the largest unit, and all n units lie on one side of the
 # truth with probability 2^(1 - n): 50 % with two, 12 % with four, 6 % with five.
 FEWEST_UNITS = 5
+WEIGHTS_A_BLOCK = 2**20  # weights of rows that a metric is given at a time: 8 MB
 DEFINED = 0.9  # share of the replicates that must have a value, or there is no interval (a metric may need both classes)
 
 
@@ -94,7 +96,7 @@ def cluster_counts(n_clusters: int, n_replicates: int, seed: int, name: str) -> 
 
 def cluster_rows(cluster: Int[np.ndarray, " rows"]) -> tuple[Int[np.ndarray, " rows"], int]:
     """Number the clusters (axons, neurons, scans) from 0 by rising id: the row of each in a table of counts, and how many there are."""
-    ids, row = np.unique(cluster, return_inverse=True)
+    row, ids = pd.factorize(cluster, sort=True)  # of millions of rows in a third of the time that sorting them takes
     return row.astype(np.int32), len(ids)
 
 
@@ -132,10 +134,18 @@ def resampled(values: Num[np.ndarray, " replicates_and_one"], n_clusters: int) -
 
 
 def resample_metric(
-    metric: Callable[[np.ndarray], float], cluster: Int[np.ndarray, " rows"], counts: Num[np.ndarray, "replicates_and_one clusters"]
+    metric: Callable[[np.ndarray], np.ndarray], cluster: Int[np.ndarray, " rows"], counts: Num[np.ndarray, "replicates_and_one clusters"]
 ) -> Resampled:
-    """Any metric of weighted rows under every draw; meant for tables of neurons (pairs have `ranking`)."""
-    return resampled(np.array([metric(row[cluster]) for row in counts], dtype=np.float64), counts.shape[1])
+    """Any metric of weighted rows under every draw; meant for tables of neurons (pairs have `ranking`).
+
+    Args:
+        metric: Function of weights, draws x rows, with a value a draw; it is asked for some draws at a time.
+        cluster: Row of each row's cluster in the table of counts.
+        counts: How often each cluster is drawn, as `cluster_counts` returns it.
+    """
+    draws = max(1, WEIGHTS_A_BLOCK // max(len(cluster), 1))
+    found = [metric(counts[at : at + draws, cluster].astype(np.float64)) for at in range(0, len(counts), draws)]
+    return resampled(np.concatenate(found), counts.shape[1])
 
 
 def resample_mean(

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 
 from graphtwin.evaluation import metrics
-from graphtwin.evaluation.ranking import rank_pairs, resampled_precision_at_k, resampled_ranking
+from graphtwin.evaluation.ranking import auc_of_each, rank_pairs, resampled_precision_at_k, resampled_ranking
 from graphtwin.evaluation.scoring import resampled_calibration_error
 from graphtwin.statistics import cluster_counts, resampled
 from tests.evaluation import plain_metrics
@@ -88,15 +88,15 @@ def test_distance_alone_is_worth_nothing_within_matched_distance_and_a_known_eff
     assert ranked_once(connected, feature, strata)[0] == pytest.approx(0.76, abs=0.03)  # Phi(1 / sqrt 2)
 
 
-def test_auc_by_stratum_is_that_of_each_axon_alone():
+def test_auc_of_each_axon_is_that_of_its_pairs_alone():
     rng = np.random.default_rng(5)
-    axon, score = np.repeat(np.arange(20), 50) * 17, np.round(rng.random(1000), 2)
+    axon, score = np.repeat(np.arange(20), 50), np.round(rng.random(1000), 2)
     connected = rng.random(1000) < 0.2
     connected[axon == 0] = False
-    axons, auc = metrics.auc_by_stratum(connected, score, axon)
-    assert np.isnan(auc[0])
-    expected = [reference.roc_auc_score(connected[axon == a], score[axon == a]) for a in axons[1:]]
-    np.testing.assert_allclose(auc[1:], expected)
+    auc = auc_of_each(connected, score, axon, 21)
+    assert np.isnan(auc[[0, 20]]).all()
+    expected = [reference.roc_auc_score(connected[axon == a], score[axon == a]) for a in range(1, 20)]
+    np.testing.assert_allclose(auc[1:20], expected)
 
 
 def test_the_scans_identity_is_worth_nothing_within_scans():
@@ -177,7 +177,7 @@ def test_undefined_metrics_are_nan_and_a_missing_score_is_an_error():
     nobody, unknown = np.zeros(5, dtype=bool), np.array([0, 1, np.nan, 3, 4.0])
     assert np.isnan(ranked_once(nobody, np.arange(5.0))).all()
     assert np.isnan(ranked_once(nobody, np.arange(5.0), metrics.distance_stratum(np.full(5, np.nan)))).all()
-    for of in (ranked_once, lambda connected, score: metrics.auc_by_stratum(connected, score, np.zeros(5, dtype=np.int64))):
+    for of in (ranked_once, lambda connected, score: auc_of_each(connected, score, np.zeros(5, dtype=np.int64), 1)):
         with pytest.raises(ValueError, match="1 of 5 scores are not finite"):
             of(nobody, unknown)
 
@@ -190,6 +190,22 @@ def test_an_order_that_is_known_ranks_as_one_that_is_sorted():
     falling, counts = metrics.falling_order(score), rng.integers(0, 3, (20, 40))
     given, sorted_here = (rank_pairs(connected, score, axon, stratum, order) for order in (falling, None))
     np.testing.assert_array_equal(resampled_ranking(given, counts), resampled_ranking(sorted_here, counts))
-    np.testing.assert_array_equal(
-        metrics.auc_by_stratum(connected, score, axon, falling)[1], metrics.auc_by_stratum(connected, score, axon)[1]
-    )
+    np.testing.assert_array_equal(auc_of_each(connected, score, axon, 40, falling), auc_of_each(connected, score, axon, 40))
+
+
+def test_many_weights_at_once_score_as_one_after_the_other():
+    rng = np.random.default_rng(9)
+    true, predicted, group = rng.integers(0, 4, (3, 400))
+    depth, weights = rng.normal(300, 80, 400), rng.integers(0, 3, (7, 400))
+    weights[3] = 0
+    guess = depth + rng.normal(0, 40, 400)
+    for metric, given in (
+        (metrics.recall_per_class, (true, predicted, 4)),
+        (metrics.balanced_accuracy, (true, predicted, 4, group)),
+        (metrics.r_squared, (depth, guess)),
+        (metrics.r_squared_within, (depth, guess, group)),
+        (metrics.median_absolute_error, (depth, guess)),
+    ):
+        together, singly = metric(*given, weights), np.array([metric(*given, weight) for weight in weights])
+        np.testing.assert_allclose(together, singly, rtol=1e-12)
+        assert np.isnan(together).reshape(7, -1).any(axis=1).tolist() == [row == 3 for row in range(7)]

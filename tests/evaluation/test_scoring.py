@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from graphtwin.evaluation.scoring import COLUMNS, ScoreDesign, score_labels, score_pairs, score_positions
+from graphtwin.evaluation.ranking import order_among
+from graphtwin.evaluation.scoring import COLUMNS, ScoreDesign, falling_orders, score_labels, score_pairs, score_positions
 from tests.evaluation import plain_metrics
 
 
@@ -162,3 +163,14 @@ def test_no_metric_of_planted_models_lies_outside_its_own_interval():
     known = table.dropna(subset=["low", "high"])
     assert (known["low"] <= known["estimate"]).all()
     assert (known["estimate"] <= known["high"]).all()
+
+
+def test_pairs_ranked_by_the_order_of_a_larger_table_score_as_if_they_were_sorted():
+    connected, _, axon, fold, distance = uneven_folds()
+    rng = np.random.default_rng(8)
+    models = {"coarse": np.round(rng.random(len(axon)), 1).astype(np.float32), "fine": rng.random(len(axon)).astype(np.float32)}
+    kept = rng.random(len(axon)) < 0.6
+    orders = {name: order_among(kept, order) for name, order in falling_orders(models).items()}
+    design, part = ScoreDesign("connectivity", "axon", "axon", n_replicates=20), {name: said[kept] for name, said in models.items()}
+    columns = connected[kept], part, axon[kept], fold[kept], distance[kept], design
+    assert score_pairs(*columns, falling=orders).table().equals(score_pairs(*columns).table())

@@ -210,7 +210,7 @@ def place_sentence(parts: dict[str, pd.DataFrame], place: str) -> str:
     said = []
     for model, rows in parts.items():
         true, mean, sd = (rows[name].to_numpy(np.float64) for name in ("true_um", "mean_um", "sd_um"))
-        error, inside = median_absolute_error(true, mean), interval_coverage(true, mean, sd)
+        error, inside = float(median_absolute_error(true, mean)), interval_coverage(true, mean, sd)
         bars = f"its 95 % error bars hold {per_cent(inside)} of the neurons"
         if np.isnan(inside):
             lacking = int((~np.isfinite(sd)).sum())
