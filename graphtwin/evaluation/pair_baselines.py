@@ -37,7 +37,7 @@ N_TREES = 80
 # Numbers of trees that are tried on axons kept back where pairs are few: on training axons of C. elegans 300 are best, of a simulated
 # cortex 40.
 TRIED_TREES = (40, 80, 150, 300)
-FEW_PAIRS = 60_000  # drawn pairs up to which they are tried, in a second or two
+FEW_PAIRS = 60_000  # training pairs up to which they are tried, in a second or two
 
 
 def baseline_features(
@@ -97,12 +97,14 @@ class DrawnPairs:
     Attributes:
         rows: Drawn training pairs, rising.
         keep: Probability with which each drawn pair was kept; 1 if connected.
+        of: Number of training pairs that they were drawn from.
         pilot: Odds of a connection, log-quadratic in distance, by which the negatives were thinned.
         level: Probability of being kept over the root of the odds.
     """
 
     rows: Int[np.ndarray, " drawn"]
     keep: Float32[np.ndarray, " drawn"]
+    of: int
     pilot: LogisticRegression
     level: float
 
@@ -140,7 +142,7 @@ def draw_pairs(
     keep = _kept(level, root)
     keep[connected] = 1
     rows = np.flatnonzero(rng.random(len(connected), dtype=np.float32) < keep)
-    return DrawnPairs(rows, keep[rows], pilot, level)
+    return DrawnPairs(rows, keep[rows], len(connected), pilot, level)
 
 
 def _kept(level: float, root: Float32[np.ndarray, " pairs"]) -> Float32[np.ndarray, " pairs"]:
@@ -197,7 +199,7 @@ def fit_pair_baseline(
         return lambda asked, _: curve(asked[:, column].astype(np.float64))
     known = np.isfinite(features).any(axis=0)  # boosting cannot bin a column that nobody knows
     if model == "boosting":
-        n_trees = N_TREES if len(connected) > FEW_PAIRS else best_n_trees(features[:, known], connected, axon, seed)
+        n_trees = N_TREES if drawn.of > FEW_PAIRS else best_n_trees(features[:, known], connected, axon, seed)
         trees = TreeEnsemble.of(boosting(seed, n_trees).fit(features[:, known], connected))
         return lambda asked, keep: thinned_to_true(trees(asked[:, known]), keep)
     logistic = _logistic([name for name, kept in zip(names, known, strict=True) if kept]).fit(features[:, known], connected)
@@ -247,7 +249,10 @@ def best_n_trees(
 
 
 def _logistic(names: list[str]) -> Pipeline:
-    """Logistic regression on geometry and similarity (to second order), on which of these are unknown, and on labels as categories."""
+    """Logistic regression on geometry and similarity (to second order), on which of these are unknown, and on labels as categories.
+
+    All columns are in single precision, as features are: the fit reads them a hundred times, and takes half as long.
+    """
     is_label = [name.removeprefix("pre_").removeprefix("post_") in LABELS for name in names]
     labels = [i for i, found in enumerate(is_label) if found]
     numbers = [i for i, found in enumerate(is_label) if not found]
@@ -255,7 +260,11 @@ def _logistic(names: list[str]) -> Pipeline:
         [
             ("numbers", make_pipeline(*scaled(), PolynomialFeatures(2, include_bias=False)), numbers),
             ("unknown", MissingIndicator(features="all"), numbers),
-            ("labels", make_pipeline(_constant(-1.0), OneHotEncoder(handle_unknown="ignore", sparse_output=False)), labels),
+            (
+                "labels",
+                make_pipeline(_constant(-1.0), OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)),
+                labels,
+            ),
         ]
     )
     return make_pipeline(columns, LogisticRegression(max_iter=300))

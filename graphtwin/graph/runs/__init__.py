@@ -31,7 +31,7 @@ from graphtwin.graph.runs.rivals import (
     pair_rivals,
     position_baselines,
 )
-from graphtwin.graph.runs.stacked import FEW_NEGATIVES, HELD_OUT, inner_rivals, inner_sides, predicting_sides, stacked, stacks
+from graphtwin.graph.runs.stacked import FEW_NEGATIVES, HELD_OUT, Rivals, inner_rivals, inner_sides, predicting_sides, stacked, stacks
 from graphtwin.graph.runs.stacked_neurons import fit_neuron_stacks, position_labels, with_stacks
 from graphtwin.graph.runs.study import LATERAL, Study, make_study, read_study, study_files, target_materialization
 
@@ -49,6 +49,7 @@ __all__ = [
     "MESSAGE_PASSING",
     "NETWORK",
     "NO_FUNCTION",
+    "Rivals",
     "Study",
     "TUNED",
     "WITHOUT_MESSAGES",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from jaxtyping import Float
 from graphtwin.evaluation import Stack, fit_stack
 from graphtwin.graph.data import InnerSide, PairSet, inner_axons, inner_blocks
 from graphtwin.graph.runs.model_labels import GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES
-from graphtwin.graph.runs.rivals import BOOSTED_MESSAGES, fit_pair_rivals
+from graphtwin.graph.runs.rivals import BOOSTED_MESSAGES, TUNED, fit_pair_rivals
 from graphtwin.graph.runs.study import Study
 
 HELD_OUT = -1  # part of the pairs that a split holds out; the inner sides are numbered from 0
-NOT_STACKED = "majority"
+NOT_STACKED = ("majority", *TUNED)
 STACKS = GRAPH_MODEL, WITHOUT_MESSAGES
 FEW_NEGATIVES = 25_000  # unconnected pairs that baselines of inner sides read, about: on minnie65 weights move by up to .04 from 50,000
 
@@ -65,26 +65,43 @@ def stacks(kept: Float[np.ndarray, " pairs"], rivals: pd.DataFrame, split: str, 
         split: What is held out: "axon" or "block".
         labels: Labels of the stacks that are wanted.
     """
-    models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", "weight", NOT_STACKED)}
+    models = {name: rivals[name].to_numpy() for name in rivals if name not in ("part", "connected", "weight", *NOT_STACKED)}
     kept_as = rivals["connected"].to_numpy(bool), rivals["part"].to_numpy(np.int64), rivals["weight"].to_numpy(np.float64)
     untold = {name: said for name, said in models.items() if name != BOOSTED_MESSAGES}
     found = {GRAPH_MODEL: {MESSAGE_PASSING: kept, **models}, WITHOUT_MESSAGES: untold}
     return {label: fit_stack(found[label], *kept_as, "distance" if split == "block" else None) for label in labels}
 
 
-def stacked(
-    graph: pd.DataFrame, rivals: pd.DataFrame, split: str, labels: Sequence[str] = STACKS
-) -> dict[str, Float[np.ndarray, " pairs"]]:
+@dataclass(frozen=True)
+class Rivals:
+    """What the baselines say: columns of probabilities, `part`, `connected` and `weight`.
+
+    Attributes:
+        held: Pairs that the split holds out.
+        inner: Pairs of the inner sides.
+    """
+
+    held: pd.DataFrame
+    inner: pd.DataFrame
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Rivals:
+        """The two sides of a table whose `part` is `HELD_OUT` or the number of an inner side."""
+        held = table["part"].to_numpy() == HELD_OUT
+        return cls(table[held], table[~held])
+
+
+def stacked(graph: pd.DataFrame, rivals: Rivals, split: str, labels: Sequence[str] = STACKS) -> dict[str, Float[np.ndarray, " pairs"]]:
     """Probabilities of held-out pairs by the graph model and by the stack that lacks message passing, or by one of these.
 
     Args:
         graph: Column `probability` of message passing, and `part` of each row: `HELD_OUT`, then the inner sides.
-        rivals: Columns of the baselines, `part`, `connected` and `weight`, in the same rows.
+        rivals: The baselines of the same pairs.
         split: What is held out: "axon" or "block".
         labels: Labels of the stacks that are wanted.
     """
-    held, inner = graph[graph["part"] == HELD_OUT], graph[graph["part"] != HELD_OUT]
-    found = stacks(inner["probability"].to_numpy(), rivals[rivals["part"] != HELD_OUT], split, labels)
-    models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals[rivals["part"] == HELD_OUT].items()}
-    models = {**models, MESSAGE_PASSING: held["probability"].to_numpy()}
+    held, said = graph["part"].to_numpy() == HELD_OUT, graph["probability"].to_numpy()
+    found = stacks(said[~held], rivals.inner, split, labels)
+    models: Mapping[str, np.ndarray] = {name: values.to_numpy() for name, values in rivals.held.items()}
+    models = {**models, MESSAGE_PASSING: said[held]}
     return {label: stack(models).astype(np.float32) for label, stack in found.items()}

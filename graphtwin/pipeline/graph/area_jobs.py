@@ -19,6 +19,7 @@ from graphtwin.graph.runs import (
     GRAPH_MODEL,
     HELD_OUT,
     NO_FUNCTION,
+    Rivals,
     Study,
     draws_of,
     fit_pair_rivals,
@@ -91,8 +92,7 @@ def pairs_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     split = "axon" if key.variant == OWN else "block"
     sides, labels = inner_sides(study, training, split), pair_rivals(study, split)
     found = fit_pair_rivals(study, training, labels)(pre, post)
-    held = pd.DataFrame(found).assign(part=HELD_OUT, connected=False, weight=1.0)
-    rivals = pd.concat([held, inner_rivals(study, sides, labels)], ignore_index=True)
+    rivals = Rivals(pd.DataFrame(found), inner_rivals(study, sides, labels))
     columns = {model: found[model].astype(np.float32) for model in labels}
     for label, seen in ((GRAPH_MODEL, study), (NO_FUNCTION, study.without_function())):
         columns[label] = _by_graph_model(seen, training, (pre, post), rivals, split, f"{label} {_said(areas, key)}", checkpoint)
@@ -103,7 +103,7 @@ def _by_graph_model(
     seen: Study,
     training: PairSet,
     asked: tuple[np.ndarray, np.ndarray],
-    rivals: pd.DataFrame,
+    rivals: Rivals,
     split: str,
     name: str,
     checkpoint: Path,

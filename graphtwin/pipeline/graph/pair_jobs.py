@@ -22,6 +22,7 @@ from graphtwin.graph.runs import (
     MESSAGE_PASSING,
     NO_FUNCTION,
     TUNED,
+    Rivals,
     Study,
     draws_of,
     fit_pair_rivals,
@@ -87,11 +88,14 @@ def pair_jobs(study: Study, splits: tuple[Split, ...] = SPLITS) -> list[Job]:
     for split in splits:
         for fold in range(n_pair_folds(study, split)):
             key = partial(JobKey, TASK, split=split, fold=fold)
-            jobs += [Job(key("graph", "as is"), pair_graph_job, 10), Job(key("baselines"), pair_baseline_job, 24)]
+            jobs += [
+                Job(key("graph", "as is"), pair_graph_job, 10),
+                Job(key("baselines"), pair_baseline_job, 36 if split == "axon" else 12),
+            ]
             if split == "axon" and fold < study.settings.null_folds:
                 jobs += null_jobs(study, fold)
             if split == "axon" and study.has_function:
-                jobs += [Job(key("baselines", "tuned"), pair_baseline_job, 12), Job(key("graph", "no function"), pair_graph_job, 10)]
+                jobs.append(Job(key("graph", "no function"), pair_graph_job, 10))
     return jobs
 
 
@@ -152,13 +156,11 @@ def rewired(training: PairSet, seed: int, replicate: int) -> PairSet:
 def pair_baseline_job(study: Study, checkpoint: Path, key: JobKey) -> pd.DataFrame:
     """Probabilities of one fold's pairs by the baselines, learned from what the graph model learns from, and of its inner sides."""
     training, pre, post = _learned_from(study, key)
-    tuned = key.variant == "tuned"
-    labels = TUNED if tuned else pair_rivals(study, key.split)
+    labels = pair_rivals(study, key.split)
+    told = TUNED if key.split == "axon" and key.variant != "rewired" and study.has_function else ()
     n_negatives = FEW_NEGATIVES if study.settings.preset == "short" else N_NEGATIVES
-    found = fit_pair_rivals(study, training, labels, n_negatives)(*outer(pre, post))
+    found = fit_pair_rivals(study, training, (*labels, *told), n_negatives)(*outer(pre, post))
     held = pd.DataFrame({model: probability.astype(np.float32) for model, probability in found.items()})
-    if tuned:
-        return held
     inner = inner_rivals(study, inner_sides(study, training, key.split), labels)
     return pd.concat([held.assign(part=HELD_OUT, connected=False, weight=1.0), inner], ignore_index=True)
 
@@ -172,8 +174,7 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         size = pairs.size[np.searchsorted(pairs.pre, pre)][:, np.searchsorted(pairs.post, post)].toarray()
         size = size.ravel()[(pre[:, None] != post[None]).ravel()]
         key = partial(JobKey, TASK, split=split, fold=fold)
-        graph, every = results[key("graph", "as is")], results[key("baselines")]
-        baselines = every[every["part"] == HELD_OUT]
+        graph, rivals = results[key("graph", "as is")], Rivals.of(results[key("baselines")])
         columns = {
             "pre_nucleus_id": inputs.nucleus_id[i],
             "post_nucleus_id": inputs.nucleus_id[j],
@@ -186,11 +187,11 @@ def pair_table(study: Study, split: Split, results: Results) -> pd.DataFrame:
         }
         if pairs.exposed is not None:
             columns[EXPOSURE] = pairs.exposed.of(i, j).astype(np.float32)
-        columns |= {model: baselines[model].to_numpy() for model in pair_rivals(study, split)}
+        columns |= {model: rivals.held[model].to_numpy() for model in pair_rivals(study, split)}
         if split == "axon" and study.has_function:
-            columns |= {model: results[key("baselines", "tuned")][model].to_numpy() for model in TUNED}
-            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], every, split, [GRAPH_MODEL])[GRAPH_MODEL]
+            columns |= {model: rivals.held[model].to_numpy() for model in TUNED}
+            columns[NO_FUNCTION] = stacked(results[key("graph", "no function")], rivals, split, [GRAPH_MODEL])[GRAPH_MODEL]
         held = graph[graph["part"] == HELD_OUT]
-        columns |= stacked(graph, every, split) | {MESSAGE_PASSING: held["probability"].to_numpy()}
+        columns |= stacked(graph, rivals, split) | {MESSAGE_PASSING: held["probability"].to_numpy()}
         frames.append(pd.DataFrame(columns | {"expected_size": held["expected_size"].to_numpy()}))
     return pd.concat(frames, ignore_index=True)
