@@ -130,3 +130,15 @@ def test_a_class_with_one_member_that_is_not_masked_breaks_no_job(graph, fold):
         assert (probability >= 0).all()
     seen = codes[neurons.training_rows(study, "scan", fold)].max() == 2
     assert seen or (table["cell_type=BC"] == 0).all()
+
+
+def test_the_null_of_neurons_has_every_fold_where_neurons_are_few_and_one_where_one_holds_enough(graph, monkeypatch):
+    study = graph.study
+    folds, held = neurons.n_folds(study, "neuron"), np.bincount(neurons.neuron_folds(study, "neuron")[study.inputs.subjects])
+    assert neurons.null_folds(study) == folds > 1
+    monkeypatch.setattr(neurons, "ENOUGH_IN_NULL", held[0])
+    assert neurons.null_folds(study) == 1
+    monkeypatch.setattr(neurons, "ENOUGH_IN_NULL", held[0] + 1)
+    assert neurons.null_folds(study) == 2
+    permuted = [job.key for job in neurons.neuron_jobs(study, {"neuron": study.tasks}) if job.key.variant == neurons.PERMUTED]
+    assert {key.fold for key in permuted} == {0, 1}

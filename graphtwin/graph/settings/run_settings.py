@@ -32,7 +32,11 @@ class Settings(RunConfig):
     scan_folds: int = Field(3, ge=2, description="Folds of scans, each held out once.")
     block_folds: int = Field(3, ge=2, description="Blocks of tissue, each held out once.")
     permutations: int = Field(19, ge=1, description="Permutations of function behind every p-value; fewer than 19 cannot reach p = 0.05.")
-    null_folds: int = Field(1, ge=1, description="Folds of axons on which models of permuted function and rewired graphs are fitted.")
+    null_folds: int = Field(
+        1,
+        ge=1,
+        description="Folds on which models of permuted function and rewired graphs are fitted; of neurons more where a fold has few.",
+    )
     rewired: int = Field(1, ge=1, description="Graphs rewired with all degrees kept, on each of which the model is trained.")
     replicates: int = Field(200, ge=20, description="Resamples of axons or neurons behind every interval.")
     k_similar: int = Field(10, ge=1, description="Functional neighbours a neuron hears from.")

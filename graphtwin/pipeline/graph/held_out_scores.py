@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from graphtwin.evaluation import (
     ScoreDesign,
     Scores,
     Verdict,
+    falling_orders,
     headline_subset,
+    order_among,
     rank_pairs,
     resampled_ranking,
     score_labels,
@@ -35,6 +38,7 @@ from graphtwin.graph.runs import (
     NETWORK,
     NO_FUNCTION,
     WITHOUT_MESSAGES,
+    Rivals,
     Study,
     best_models,
     is_graph_model,
@@ -185,6 +189,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
         subsets[WITHIN_EXPOSURE] = within(table)
     if split == "axon":
         subsets |= {"known positions": np.isfinite(table["distance_um"].to_numpy()), "proofread axons": proofread}
+    falling = falling_orders({name: table[name].to_numpy() for name in models})
     for subset, rows in subsets.items():
         part = table[rows] if not rows.all() else table
         if not part["connected"].any():
@@ -199,6 +204,7 @@ def pair_scores(study: Study, split: str, table: pd.DataFrame) -> tuple[pd.DataF
             part["distance_um"].to_numpy(np.float64),
             _design(study, "connectivity", split, cluster_name, subset),
             cluster,
+            {name: order_among(rows, falling[name]) for name in kept},
         )
         _collect(scores, PAIR_PAIRS, metrics, differences)
     return pd.concat(metrics, ignore_index=True), pd.concat(differences, ignore_index=True)
@@ -277,7 +283,7 @@ def null_table(
 
 
 def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Rows of one neuron task: the network where function was permuted, beside that of the real data.
+    """Rows of one neuron task: the network where function was permuted, beside that of the real data on the same folds.
 
     The baselines of the graph model are not fitted again on each permutation, so that its null is that of its network alone.
     """
@@ -289,7 +295,9 @@ def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequenc
         found_in = scores.values[FUNCTION_NETWORK]
         return {metric: found_in[metric].estimate for metric in metrics if metric in found_in}
 
-    observed, rows = score(table[(table["model"] == FUNCTION_NETWORK) & (table["split"] == "neuron")]), []
+    permuted_too = table["fold"].isin(table.loc[table["permutation"] != neurons.REAL, "fold"])
+    network = (table["model"] == FUNCTION_NETWORK) & (table["split"] == "neuron")
+    observed, rows = score(table[network & permuted_too]), []
     for replicate, found in _replicates(table):
         permuted = score(found)
         rows += [(task, FUNCTION_NETWORK, PERMUTED_IN_SCAN, replicate, metric, permuted[metric], observed[metric]) for metric in observed]
@@ -297,35 +305,35 @@ def _neuron_nulls(study: Study, table: pd.DataFrame, task: str, metrics: Sequenc
 
 
 def _pair_nulls(study: Study, pairs: pd.DataFrame, results: Results) -> list[tuple[Any, ...]]:
-    """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs."""
+    """Rows of connectivity, on the folds of axons that the nulls were fitted for; the observed value is of the same pairs.
+
+    A null's graph model has weights that are learned as those of the real one are; of permuted function with the same baselines.
+    """
     folds = range(min(study.settings.null_folds, study.settings.axon_folds))
     part = pairs[pairs["fold"].isin(folds)]
     shown = within(part) if within(part).any() else np.ones(len(part), bool)
-    observed = _ranking(part[shown], part.loc[shown, GRAPH_MODEL].to_numpy(np.float64))
-    rows = []
+    axon, n_axons = cluster_rows(part["pre_nucleus_id"].to_numpy(np.int64)[shown])
+    connected, fold = part["connected"].to_numpy()[shown], part["fold"].to_numpy(np.int64)[shown]
+
+    def ranking(probability: np.ndarray) -> dict[str, float]:
+        ranked = rank_pairs(connected, probability[shown], axon, fold)
+        auc, precision = resampled_ranking(ranked, np.ones((1, n_axons), dtype=np.int64))
+        return {"auc": float(auc[0]), "average_precision": float(precision[0])}
+
+    observed, rows = ranking(part[GRAPH_MODEL].to_numpy()), []
     permutations = study.settings.permutations if study.has_function else 0
     for null, variant, number in ((PERMUTED, "permuted", permutations), (REWIRED, "rewired", study.settings.rewired)):
+        key = [partial(JobKey, connectivity.TASK, split="axon", fold=number) for number in folds]
+        as_is = [Rivals.of(results[of("baselines")]) for of in key]
         for replicate in range(number):
-            probability = np.concatenate([_null(study, results, variant, fold, replicate) for fold in folds])
-            found = _ranking(part[shown], probability.astype(np.float64)[shown])
+            graph = [results[of("graph", variant, replicate=replicate)] for of in key]
+            rivals = as_is
+            if variant == "rewired":
+                rivals = [Rivals.of(results[of("baselines", variant, replicate=replicate)]) for of in key]
+            said = [stacked(*both, "axon", [GRAPH_MODEL])[GRAPH_MODEL] for both in zip(graph, rivals, strict=True)]
+            found = ranking(np.concatenate(said))
             rows += [("connectivity", GRAPH_MODEL, null, replicate, metric, found[metric], observed[metric]) for metric in found]
     return rows
-
-
-def _null(study: Study, results: Results, variant: str, fold: int, replicate: int) -> np.ndarray:
-    """The graph model of a null, whose weights are learned as those of the real one are; of permuted function with the same baselines."""
-    graph = results[JobKey(connectivity.TASK, "graph", variant, "axon", fold, replicate)]
-    word, number = (variant, replicate) if variant == "rewired" else ("", None)
-    rivals = results[JobKey(connectivity.TASK, "baselines", word, "axon", fold, number)]
-    return stacked(graph, rivals, "axon", [GRAPH_MODEL])[GRAPH_MODEL]
-
-
-def _ranking(pairs: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
-    """AUC and average precision within folds, without an interval."""
-    axon = np.unique(pairs["pre_nucleus_id"], return_inverse=True)[1]
-    ranked = rank_pairs(pairs["connected"].to_numpy(), probability, axon, pairs["fold"].to_numpy(np.int64))
-    auc, precision = resampled_ranking(ranked, np.ones((1, axon.max() + 1), dtype=np.int64))
-    return {"auc": float(auc[0]), "average_precision": float(precision[0])}
 
 
 def chosen_for_pairs(metrics: pd.DataFrame) -> tuple[bool, Verdict]:

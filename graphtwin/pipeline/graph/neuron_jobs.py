@@ -36,6 +36,8 @@ Split = Literal["neuron", "scan", "block"]
 SPLITS: tuple[Split, ...] = ("neuron", "scan", "block")  # splits of the neuron tasks, by what is held out
 TASK = "neurons"
 REAL = -1  # number in place of a permutation's: function is as it was recorded
+# Neurons that are held out where function is permuted, at least, where there are so many: their balanced accuracy errs by about .02.
+ENOUGH_IN_NULL = 1_000
 PERMUTED = "permuted"  # variant of the graph model from function whose function is permuted
 
 
@@ -44,6 +46,14 @@ def n_folds(study: Study, split: str) -> int:
     settings = study.settings
     scans = min(settings.scan_folds, len(study.inputs.scans))
     return {"neuron": settings.neuron_folds, "scan": scans, "block": settings.block_folds}[split]
+
+
+def null_folds(study: Study) -> int:
+    """Number of folds of neurons on which function is permuted: those of the settings, or as many more as hold enough neurons."""
+    fold = neuron_folds(study, "neuron")
+    held = np.cumsum(np.bincount(fold[fold >= 0], minlength=n_folds(study, "neuron")))
+    enough = int(np.searchsorted(held, ENOUGH_IN_NULL)) + 1
+    return min(max(study.settings.null_folds, enough), n_folds(study, "neuron"))
 
 
 def neuron_folds(study: Study, split: str) -> Int[np.ndarray, " neurons"]:
@@ -89,7 +99,7 @@ def neuron_jobs(study: Study, tasks: dict[Split, tuple[str, ...]]) -> list[Job]:
             if "everything" in study.evidence and (split == "neuron" or not study.has_function):
                 jobs.append(Job(key("graph", "everything"), neuron_graph_job, 6))
     for replicate in range(study.settings.permutations if "neuron" in tasks and study.has_function else 0):
-        for fold in range(n_folds(study, "neuron")):
+        for fold in range(null_folds(study)):
             jobs.append(Job(JobKey(TASK, "graph", PERMUTED, "neuron", fold, replicate), neuron_graph_job, 3))
     return jobs
 
