@@ -92,6 +92,9 @@ SOURCE = {
         {"pre_root_id": _ID, "post_root_id": _ID, "response": pa.Column("float64"), "responds": pa.Column(bool, required=False)},
         unique=["pre_root_id", "post_root_id"],
     ),
+    "recruitment_order": pa.DataFrameSchema(
+        {"root_id": _ID, "condition": pa.Column(object), "order": pa.Column("float64")}, unique=["root_id", "condition"]
+    ),
     "circuit_cells": pa.DataFrameSchema(
         {
             "nucleus_id": _ID,

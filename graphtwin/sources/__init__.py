@@ -8,12 +8,13 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
-    from graphtwin.sources.formats import OF_ANOTHER, RESPONSES, Offers, SourceTables, Table, TrialArrays, read_trials
+    from graphtwin.sources.formats import OF_ANOTHER, RECRUITMENT, RESPONSES, Offers, SourceTables, Table, TrialArrays, read_trials
     from graphtwin.sources.names import BUNDLED, require_source
 
 __all__ = [
     "BUNDLED",
     "OF_ANOTHER",
+    "RECRUITMENT",
     "RESPONSES",
     "Offers",
     "SourceTables",
@@ -33,6 +34,7 @@ __getattr__ = public_names(
         "open_recording": ("graphtwin.sources.doors", "open_recording"),
         "require_source": ("graphtwin.sources.names", "require_source"),
         "OF_ANOTHER": ("graphtwin.sources.formats.source_tables", "OF_ANOTHER"),
+        "RECRUITMENT": ("graphtwin.sources.formats.recruitment_tables", "RECRUITMENT"),
         "RESPONSES": ("graphtwin.sources.formats.response_tables", "RESPONSES"),
         "Offers": ("graphtwin.sources.formats.source_tables", "Offers"),
         "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),

@@ -46,6 +46,7 @@ from graphtwin.sources.formats.pickles import read_pickle
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
 from graphtwin.sources.formats.precomputed_skeletons import precomputed_ids, read_precomputed
 from graphtwin.sources.formats.recording import Recording, Trial, session_number
+from graphtwin.sources.formats.recruitment_tables import RECRUITMENT
 from graphtwin.sources.formats.release_layout import DECLARED, ReleaseLayout, layout_of, linked, monitor_in
 from graphtwin.sources.formats.response_tables import RESPONSES
 from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scales_of
@@ -78,6 +79,7 @@ __all__ = [
     "ROUNDING_S",
     "Offers",
     "RAW",
+    "RECRUITMENT",
     "RESPONSES",
     "RawSkeleton",
     "LesionArrays",

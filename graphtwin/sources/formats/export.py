@@ -21,6 +21,7 @@ from graphtwin.sources.formats.exposure_tables import pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, read_function
 from graphtwin.sources.formats.mean_responses import require_responses
 from graphtwin.sources.formats.positions import Stated, edges_of, require_tissue, require_voxels, with_points
+from graphtwin.sources.formats.recruitment_tables import RECRUITMENT, places_in_order, require_places_once
 from graphtwin.sources.formats.response_tables import RESPONSES, measured_pairs, require_pairs_once
 from graphtwin.sources.formats.table_files import read_file
 
@@ -109,6 +110,8 @@ def read_placed(
     table = _rename(placed, role, renamed, str(path))
     if role == RESPONSES:
         require_pairs_once(table, str(path))
+    if role == RECRUITMENT:
+        require_places_once(table, str(path))
     table = numbered(table)
     if role == "synapses" and "kind" in table:
         wanted = schema.SYNAPSES_BY_KIND
@@ -136,6 +139,8 @@ def read_placed(
         table = pairs_of_cells(table, str(path))
     if role == RESPONSES:
         table = measured_pairs(table, str(path))
+    if role == RECRUITMENT:
+        table = places_in_order(table, str(path))
     checked = schema.check(table, wanted, str(path))
     if role == "responses":
         require_responses(checked, str(path))

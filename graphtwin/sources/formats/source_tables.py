@@ -32,6 +32,7 @@ Role = Literal[
     "gap_junctions",
     "circuit_cells",
     "responses_to_stimulation",
+    "recruitment_order",
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 OF_ANOTHER = "_of_another"  # ending of the role of a table of another animal, which no TOML writes

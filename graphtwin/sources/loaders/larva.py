@@ -13,7 +13,7 @@ import pandas as pd
 from graphtwin.artifacts import sha256
 from graphtwin.extras import require_packages
 from graphtwin.shapes import Float
-from graphtwin.sources.formats import SourceTables, Table, describe_columns, with_signs
+from graphtwin.sources.formats import RECRUITMENT, SourceTables, Table, describe_columns, with_signs
 
 DATASETS = ("Jpm", "Jpp", "p", "m", "nt", "mnorder")
 SIGNS = {"exc": 1, "inh": -1}  # words of the published file, which states what a premotor neuron does and not what it releases
@@ -164,10 +164,17 @@ def _synapses(read: CrawlingFile, ids: np.ndarray) -> pd.DataFrame:
 
 
 def _recruitment(read: CrawlingFile, ids: np.ndarray, origin: str) -> list[Table]:
-    """The order of recruitment as function of motor neurons, NaN where a neuron has no place in it."""
+    """The order of recruitment: as function of motor neurons, NaN where one has no place, and as rows of neuron and condition."""
+    if not (read.order > 0).any():
+        log.warning("%s: none of %d motor neurons has a place in an order of recruitment (mnorder is 0).", origin, len(read.motor))
+        return []
     places = pd.DataFrame(np.where(read.order > 0, read.order, np.nan).T, columns=[f"recruited_{name}" for name in ORDERS])
     seen = places.notna().any(axis=1).to_numpy()
     log.info("%s: %d of %d motor neurons have a place in an order of recruitment.", origin, seen.sum(), len(seen))
     places, of = places[seen].reset_index(drop=True), ids[len(read.premotor) :][seen]
     told = describe_columns(places, "gaussian", None, {}, None, WHAT, origin)
-    return [Table("function", M, origin, pd.concat([pd.DataFrame({"nucleus_id": of}), places], axis=1), columns=told)]
+    function = Table("function", M, origin, pd.concat([pd.DataFrame({"nucleus_id": of}), places], axis=1), columns=told)
+    at, condition = np.nonzero(places.notna().to_numpy())
+    words = np.array(ORDERS, dtype=object)[condition]
+    rows = pd.DataFrame({"root_id": of[at], "condition": words, "order": places.to_numpy(np.float64)[at, condition]})
+    return [function, Table(RECRUITMENT, M, origin, rows)]
