@@ -72,9 +72,8 @@ def print_motor(folder: Path, page: Path) -> None:
     import pandas as pd
 
     table = pd.read_csv(folder / "scores.csv").query("metric != 'r2'")
-    wide = table.assign(column=table["question"] + " " + table["metric"]).pivot(index="model", columns="column", values="estimate")
-    shown = wide.reindex(index=table["model"].unique(), columns=(table["question"] + " " + table["metric"]).unique())
-    shown.columns = [str(name).replace(" ", "\n") for name in shown]
+    wide = table.assign(column=table["question"] + "\n" + table["metric"]).pivot(index="model", columns="column", values="estimate")
+    shown = wide.reindex(index=table["model"].unique(), columns=(table["question"] + "\n" + table["metric"]).unique())
     typer.echo(_in_columns(shown))
     said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
     for line in (*said["found"], *(f"Note: {note}" for note in said["notes"]), f"Report: {page}"):

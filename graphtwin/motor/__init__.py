@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphtwin.public import public_names
 
 if TYPE_CHECKING:
-    from graphtwin.motor.circuit import Circuit, Responses, Trials, circuit_of, responses_of, trials_of
+    from graphtwin.motor.circuit import Circuit, Orders, Responses, Trials, circuit_of, orders_of, responses_of, trials_of
     from graphtwin.motor.fit import FittedCircuit, fit_circuit
     from graphtwin.motor.model import MotorConfig
     from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate
@@ -17,12 +17,14 @@ __all__ = [
     "Circuit",
     "FittedCircuit",
     "MotorConfig",
+    "Orders",
     "Responses",
     "Trials",
     "ablate",
     "circuit_of",
     "fit_circuit",
     "lesions_of",
+    "orders_of",
     "rank_edges",
     "recruitment",
     "responses_of",

@@ -21,7 +21,7 @@ PER_EDGE = {"degrees": 20, "types": 20, "distance": 100}  # proposed exchanges; 
 log = logging.getLogger("graphtwin")
 
 
-def rewired(circuit: Circuit, rng: np.random.Generator, keep: Keep = "degrees") -> Circuit:
+def rewired(circuit: Circuit, rng: np.random.Generator, keep: Keep = "degrees", tell: bool = True) -> Circuit:
     """The circuit with targets exchanged between edges: every neuron keeps its numbers of partners, in and out, and gets other ones.
 
     No pair comes twice and no autapse is made. A count, and the sign where receptors decide, stays with the sender's edge, so that what a
@@ -33,6 +33,7 @@ def rewired(circuit: Circuit, rng: np.random.Generator, keep: Keep = "degrees") 
         keep: degrees: nothing else. types: also how many partners of each type every neuron has, in and out; neurons of unknown type count
             as one type. distance: also how many edges there are in every bin of distance, a quarter of the median distance of connected
             neurons wide; unknown distance is a bin.
+        tell: Whether the log says how many edges have moved.
 
     Raises:
         ValueError: No neuron has a type, or no two that are connected have positions; or no edge can be exchanged.
@@ -67,7 +68,7 @@ def rewired(circuit: Circuit, rng: np.random.Generator, keep: Keep = "degrees") 
         else:
             b[rows] = exchange_targets(a[rows], b[rows], rng, more, place, width)
     a, b = np.minimum(a, b), np.maximum(a, b)
-    _tell(circuit, post, a, b, keep)
+    _require_moved(circuit, post, a, b, keep, tell)
     return replace(circuit, post=post, gap_a=a, gap_b=b)
 
 
@@ -79,7 +80,7 @@ def _blocks(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndarray]:
     yield from (rows for rows in np.split(order, starts) if len(rows))
 
 
-def _tell(circuit: Circuit, post: np.ndarray, a: np.ndarray, b: np.ndarray, keep: Keep) -> None:
+def _require_moved(circuit: Circuit, post: np.ndarray, a: np.ndarray, b: np.ndarray, keep: Keep, tell: bool) -> None:
     """Say how many edges join other pairs than before; an error where none does."""
     n = len(circuit.names)
     old, old_gaps = circuit.pre * n + circuit.post, circuit.gap_a * n + circuit.gap_b
@@ -90,4 +91,5 @@ def _tell(circuit: Circuit, post: np.ndarray, a: np.ndarray, b: np.ndarray, keep
             f"None of {total} edges can be exchanged with another where {keep} are kept: the rewired circuit would be the circuit itself. "
             "Keep less."
         )
-    log.info("rewired, %s kept: %d of %d edges join pairs that were not joined before.", keep, moved, total)
+    if tell:
+        log.info("rewired, %s kept: %d of %d edges join pairs that were not joined before.", keep, moved, total)

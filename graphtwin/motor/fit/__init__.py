@@ -3,13 +3,16 @@
 from graphtwin.motor.fit.fit import fit_circuit, fit_networks, held_out_trials
 from graphtwin.motor.fit.fits import PLAIN, Fits, Simulated, answers, of_plain, plain
 from graphtwin.motor.fit.fitted import Fitted, FittedCircuit, edge_places, lesioned
+from graphtwin.motor.fit.held_out_orders import Condition, Told, pairs_of, predict_orders
 
 __all__ = [
+    "Condition",
     "PLAIN",
     "Fits",
     "Fitted",
     "FittedCircuit",
     "Simulated",
+    "Told",
     "answers",
     "edge_places",
     "fit_circuit",
@@ -17,5 +20,7 @@ __all__ = [
     "held_out_trials",
     "lesioned",
     "of_plain",
+    "pairs_of",
     "plain",
+    "predict_orders",
 ]

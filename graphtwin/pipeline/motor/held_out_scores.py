@@ -19,8 +19,11 @@ from graphtwin.motor.controls import halves, static_responses, usual_responses
 from graphtwin.motor.questions import Lesion, changes, onsets, recruitment
 from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated
 from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, left_out, load_model
+from graphtwin.pipeline.motor.order_run import order_jobs, read_order_study
+from graphtwin.pipeline.motor.order_scores import FILES as ORDER_FILES
+from graphtwin.pipeline.motor.order_scores import write_order_scores
 from graphtwin.pipeline.motor.response_scores import FILES, write_response_scores
-from graphtwin.pipeline.motor.run_folder import FITS, HELD_OUT, TRIALS, MotorStudy, read_study
+from graphtwin.pipeline.motor.run_folder import FITS, HELD_OUT, ORDERS, TRIALS, MotorStudy, read_study
 from graphtwin.pipeline.motor.score_tables import (
     ALWAYS,
     MANY,
@@ -50,6 +53,8 @@ def score_motor(run: str | Path, lesions: str | Path | None = None) -> Path:
     """
     run = Path(run)
     require_kind(run, MOTOR)
+    if (run / ORDERS).exists():
+        return _score_orders(run, lesions)
     study = read_study(run)
     jobs = [job for job in fit_jobs(study) if failure_of(run, job) is None]
     require_as_written(run, TRIALS, HELD_OUT, *(f"{FITS}/{job.stem}.pt" for job in jobs))
@@ -61,6 +66,17 @@ def score_motor(run: str | Path, lesions: str | Path | None = None) -> Path:
         )
     with amended(run, *(FILES if study.responses is not None else _files(found is not None))):
         write_scores(run, study, found)
+    return run
+
+
+def _score_orders(run: Path, lesions: str | Path | None) -> Path:
+    """Score a run of orders of recruitment again."""
+    if lesions is not None:
+        raise ValueError(f"{lesions}: motor output after lesions, of a run that was fitted to orders of recruitment. Leave it out.")
+    study = read_order_study(run)
+    require_as_written(run, ORDERS, *(job.file for job in order_jobs(study)))
+    with amended(run, *ORDER_FILES):
+        write_order_scores(run, study)
     return run
 
 

@@ -13,14 +13,16 @@ from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
 from graphtwin.kinds import MOTOR, is_finished
 from graphtwin.motor import Circuit
-from graphtwin.motor.circuit import circuit_of, exposure_of, responses_of, trials_of
+from graphtwin.motor.circuit import circuit_of, exposure_of, orders_of, responses_of, trials_of
 from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.scores import split_stimulated, split_trials
 from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
 from graphtwin.pipeline.motor.held_out_scores import write_scores
+from graphtwin.pipeline.motor.order_run import OrderStudy, read_order_study, run_orders, write_order_study
+from graphtwin.pipeline.motor.order_scores import write_order_scores
 from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study, require_run_place, write_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
-from graphtwin.sources import OF_ANOTHER, RESPONSES, SourceTables
+from graphtwin.sources import OF_ANOTHER, RECRUITMENT, RESPONSES, SourceTables
 
 STEPS = 10  # steps of a time constant in the trials that responses are made into
 
@@ -56,6 +58,9 @@ def fit_motor(
         if not force:
             require_same_inputs(folder, inputs)
         begin()
+        if isinstance(study, OrderStudy):
+            _ask_orders(study, inputs, folder)
+            return folder
         write_study(study, inputs, folder)
         study = read_study(folder)  # as workers and a resumed run read it
         run_fits(fit_jobs(study), config.workers, folder)
@@ -63,19 +68,26 @@ def fit_motor(
     return folder
 
 
-def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, dict[str, str]]:
-    """The circuit, trials (or responses to stimulation) and splits of a source, and its files with their hashes.
+def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy | OrderStudy, dict[str, str]]:
+    """The circuit, trials (or responses to stimulation, or orders of recruitment) and splits of a source, and its files with their hashes.
 
     Args:
         source: Name of a source, or path of a TOML.
         config: Settings.
 
     Raises:
-        ValueError: The source has neither trials nor responses, too few, or whatever a circuit, trials or responses refuse.
+        ValueError: The source has neither trials nor responses nor orders, too few, or whatever a circuit or any of these refuses.
     """
     tables = sources.load(source)
     circuit = circuit_of(tables, config.dale)
     trials = trials_of(tables, circuit)
+    has_responses = bool(tables.of(RESPONSES, f"{RESPONSES}{OF_ANOTHER}"))
+    orders = orders_of(tables, circuit) if trials is None and not has_responses else None
+    if orders is not None:
+        return OrderStudy(circuit, orders, config), tables.provenance
+    if unread := tables.of(RECRUITMENT):
+        files, more = ", ".join(table.origin for table in unread), "responses to stimulation" if trials is None else "trials"
+        log.warning("source %s: has %s, so that its orders of recruitment are not read: %s.", tables.name, more, files)
     study = _of_responses(tables, circuit, config) if trials is None else None
     if study is None:
         assert trials is not None  # without both there was an error
@@ -88,6 +100,14 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy, di
     # An error before anything is fitted where a step is too long.
     CircuitNetwork(circuit, config.model, study.trials.dt_s, Scales(1.0, (), ()))
     return study, tables.provenance
+
+
+def _ask_orders(study: OrderStudy, inputs: dict[str, str], folder: Path) -> None:
+    """Ask when motor neurons are recruited, and write what is found."""
+    write_order_study(study, inputs, folder)
+    study = read_order_study(folder)  # as workers and a resumed run read it
+    run_orders(study, folder)
+    write_order_scores(folder, study)
 
 
 def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig) -> MotorStudy:
@@ -104,7 +124,7 @@ def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig
             "`graphtwin motor simulate --circuit fly` writes a source of the same neurons with trials of a trained network."
             if tables.name == "fly"
             else 'Name files of trials in its TOML, [[trials]] with file = "trials.h5", or a table of role responses_to_stimulation '
-            "(data/README.md)."
+            "or recruitment_order (data/README.md)."
         )
         raise ValueError(
             f"source {tables.name!r}: has a circuit of {len(circuit.names)} neurons, and neither trials nor responses to stimulation, so "

@@ -21,7 +21,7 @@ from graphtwin.begun import require_same_settings
 from graphtwin.config import dump_toml, load_config
 from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
-from graphtwin.motor import Circuit, FittedCircuit, Responses, Trials
+from graphtwin.motor import Circuit, FittedCircuit, Orders, Responses, Trials
 from graphtwin.motor.scores import Split
 from graphtwin.pipeline.motor.settings import WITHOUT_EFFECT, MotorRunConfig
 from graphtwin.sources.formats import TrialArrays, read_trials, write_trials
@@ -30,6 +30,7 @@ FITS, TRIALS, CIRCUIT, HELD_OUT = "fits", "trials.h5", "circuit.pt", "held_out.j
 EXPOSURE = "exposure.parquet"  # exposure by rows of the circuit, where the source has it
 # Responses to stimulation, where the source has these and no trials, of its own animal and of another.
 RESPONSES, OF_ANOTHER = "measured_responses.pt", "responses_of_another.pt"
+ORDERS = "orders.pt"  # orders of recruitment, where the source has these and neither trials nor responses
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None
         return
     artifacts.write_text(dump_toml(study.config), folder / "config.toml")
     artifacts.write_json(artifacts.provenance(study.config.seed, inputs), folder / "provenance.json")
-    artifacts.write_tensors(_plain(study.circuit), folder / CIRCUIT)
+    artifacts.write_tensors(plain(study.circuit), folder / CIRCUIT)
     artifacts.write_json(study.splits[0] if study.responses is None else list(study.splits), folder / HELD_OUT)
     for measured, name in ((study.responses, RESPONSES), (study.of_another, OF_ANOTHER)):
         if measured is not None:
-            artifacts.write_tensors(_plain(measured), folder / name)
+            artifacts.write_tensors(plain(measured), folder / name)
     if study.exposure is not None:
         places = study.exposure.tocoo()
         table = pd.DataFrame({"pre": places.row, "post": places.col, "exposure": places.data})
@@ -99,18 +100,34 @@ def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None
 
 def read_study(folder: Path) -> MotorStudy:
     """The circuit, the trials and the settings of a run, as they were when it began."""
-    content = artifacts.read_tensors(folder / CIRCUIT, "Fit the circuit again.")
-    names = {field.name for field in fields(Circuit)}
-    if not isinstance(content, dict) or content.keys() != names:
-        raise ValueError(f"{folder / CIRCUIT}: is no circuit. Fit it again.")
-    columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
-    circuit = Circuit(**columns)
+    require_dynamics(folder)
+    circuit = read_circuit(folder)
     held = json.loads((folder / HELD_OUT).read_text(encoding="utf-8"))
     each = held if isinstance(held, list) else [held]
     splits = tuple(Split(**{name: tuple(names) for name, names in one.items()}) for one in each)
     trials, config = _of_arrays(circuit, read_trials(folder / TRIALS)), load_config(MotorRunConfig, folder / "config.toml")
     measured = (_responses_in(folder / name) for name in (RESPONSES, OF_ANOTHER))
     return MotorStudy(circuit, trials, splits, config, _exposure_in(folder, len(circuit.names)), *measured)
+
+
+def read_circuit(folder: Path) -> Circuit:
+    """The circuit of a run."""
+    content = artifacts.read_tensors(folder / CIRCUIT, "Fit the circuit again.")
+    names = {field.name for field in fields(Circuit)}
+    if not isinstance(content, dict) or content.keys() != names:
+        raise ValueError(f"{folder / CIRCUIT}: is no circuit. Fit it again.")
+    columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
+    return Circuit(**columns)
+
+
+def require_dynamics(folder: Path) -> None:
+    """Raise where a run asked for the order of recruitment alone: nothing in it says what neurons do from step to step."""
+    if (folder / ORDERS).exists():
+        raise ValueError(
+            f"{folder}: was fitted to orders of recruitment, which tell when motor neurons fire and not what neurons do from step to step, "
+            "so that no stimulus and no lesion has an answer. What it predicts is in orders.csv and pairs.csv. Fit a source that has "
+            "trials, or responses to stimulation."
+        )
 
 
 def _responses_in(path: Path) -> Responses | None:
@@ -140,12 +157,13 @@ def load_fitted(run: str | Path) -> FittedCircuit:
     """
     run = Path(run)
     require_kind(run, MOTOR)
+    require_dynamics(run)
     require_as_written(run, f"{FITS}/circuit.pt")
     return FittedCircuit.load(run / FITS / "circuit.pt")
 
 
-def _plain(one: Circuit | Responses) -> dict[str, Any]:
-    """A circuit, or responses, as tensors, numbers and words."""
+def plain(one: Circuit | Responses | Orders) -> dict[str, Any]:
+    """A circuit, responses or orders, as tensors, numbers and words."""
     return {
         name: torch.from_numpy(np.ascontiguousarray(value)) if isinstance(value, np.ndarray) else value for name, value in vars(one).items()
     }

@@ -20,8 +20,13 @@ MOST_LABELS = 40  # neurons up to which each is labelled; types are, beyond
 LANES = 5  # columns of neurons between senses and motor neurons
 
 
-def draw_circuit(run: RunFolder) -> Block:
-    """Neurons and the strongest of their edges, by the sign of the fitted strength."""
+def draw_circuit(run: RunFolder, fitted: bool = True) -> Block:
+    """Neurons and the strongest of their edges, by the sign of their strength.
+
+    Args:
+        run: Folder of the run.
+        fitted: Whether strengths were fitted; else they are counts, and an unknown sign is drawn as one that excites.
+    """
     key, title = "circuit", "The circuit with its signs"
     neurons, edges = run.table("neurons"), run.table("edges")
     if neurons is None or edges is None:
@@ -53,9 +58,10 @@ def draw_circuit(run: RunFolder) -> Block:
 
     excites = int((strongest["weight"] > 0).sum())
     told = int((edges["sign"] != 0).sum())
+    how, others = ("as fitted", "as the fit found them") if fitted else ("by their number of synapses", "drawn as if they excite")
     sentence = (
-        f"{len(strongest)} of {len(edges):,} chemical edges are drawn, the strongest as fitted: {excites} excite, "
-        f"{len(strongest) - excites} inhibit. The source tells the sign of {told:,} edges; the others are as the fit found them."
+        f"{len(strongest)} of {len(edges):,} chemical edges are drawn, the strongest {how}: {excites} excite, "
+        f"{len(strongest) - excites} inhibit. The source tells the sign of {told:,} edges; the others are {others}."
     )
     caption = (
         f"Senses left, motor neurons right, {len(shown):,} of {len(neurons):,} neurons. Wider lines are stronger. Gap junctions are not "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_text
-from graphtwin.report.figures import Block, circuit_figures, motor_figures, response_figures
+from graphtwin.report.figures import Block, circuit_figures, motor_figures, order_figures, response_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import Section, facts, page
 from graphtwin.report.words import number_text
@@ -24,7 +24,12 @@ QUESTIONS = {
 }
 # How a verdict begins behind the question, the class of its badge, and the badge.
 ANSWERS = (("yes, ", "adds", "wiring predicts"), ("no, ", "harms", "no"), ("not shown: ", "unclear", "not shown"))
-METRICS = {"auc": "AUC", "spearman": "rank correlation", "r": "r"}  # metrics that the table shows; the file has r2 as well
+METRICS = {
+    "auc": "AUC",
+    "spearman": "rank correlation",
+    "closeness": "rank correlation of closeness",
+    "r": "r",
+}  # metrics that the table shows; the file has r2 as well
 PARAMETERS = {
     "edge": "strength of an edge",
     "gain": "strength that all edges share",
@@ -54,13 +59,15 @@ def write_motor(folder: Path) -> Path:
     run = RunFolder.open(folder)
     provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
     columns, rows = score_rows(run.table("scores"))
-    figures = [*_figures(run), circuit_figures.draw_circuit(run)]
+    is_of_orders = run.table("orders") is not None
+    figures = [*_figures(run), circuit_figures.draw_circuit(run, fitted=not is_of_orders)]
     found = said.get("found", [])
     rendered = page(TEMPLATE).render(
         name=run.path.resolve().name,
         headline=headline(found),
         found=[_parted(sentence) for sentence in found],
         notes=said.get("notes", []),
+        is_of_orders=is_of_orders,
         columns=columns,
         rows=rows,
         differences=difference_rows(run.table("differences")),
@@ -86,7 +93,10 @@ def headline(found: list[str]) -> str:
 
 
 def _figures(run: RunFolder) -> list[Block]:
-    """What was recorded beside what was predicted: responses to stimulation where the source has these alone, else trials."""
+    """What was recorded beside what was predicted: responses or orders of recruitment where the source has these alone, else trials."""
+    orders, pairs = run.table("orders"), run.table("pairs")
+    if orders is not None and pairs is not None:
+        return [order_figures.draw_orders(run, orders), order_figures.draw_pairs(run, pairs)]
     table = run.table("responses")
     if table is not None:
         return [response_figures.draw_responses(run, table), response_figures.draw_each(table)]
@@ -114,7 +124,7 @@ def score_rows(table: pd.DataFrame | None) -> tuple[list[str], list[dict[str, ob
         return [], []
     keys = [
         (question, metric)
-        for question in QUESTIONS
+        for question in _asked(table)
         for metric in METRICS
         if len(table[(table["question"] == question) & (table["metric"] == metric)])
     ]
@@ -132,14 +142,19 @@ def score_rows(table: pd.DataFrame | None) -> tuple[list[str], list[dict[str, ob
             cells.append({"text": f"{row['estimate']:.3f}", "interval": interval, "is_best": row["estimate"] == best[key]})
         rows.append({"model": model, "cells": cells, "is_circuit": model == "circuit"})
     counted = {key: indexed.loc[key].iloc[0] for key in keys}
-    return [f"{QUESTIONS[q]}: {METRICS[m]} ({int(counted[q, m]['n'])} {counted[q, m]['resampled']})" for q, m in keys], rows
+    return [f"{QUESTIONS.get(q, q)}: {METRICS[m]} ({int(counted[q, m]['n'])} {counted[q, m]['resampled']})" for q, m in keys], rows
+
+
+def _asked(table: pd.DataFrame) -> list[str]:
+    """Questions in the order of the page: those that it knows, then those of a condition, as the table has them."""
+    return [*QUESTIONS, *(question for question in table["question"].unique() if question not in QUESTIONS)]
 
 
 def difference_rows(table: pd.DataFrame | None) -> list[dict[str, str]]:
     """What the circuit does better than each control, as the table of the page prints it."""
     if table is None:
         return []
-    order = {question: at for at, question in enumerate(QUESTIONS)}
+    order = {question: at for at, question in enumerate(_asked(table))}
     shown = table[table["metric"].isin(METRICS)].sort_values("question", key=lambda of: of.map(order), kind="stable")
     return [
         {
