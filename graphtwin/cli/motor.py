@@ -34,6 +34,8 @@ graphtwin motor fit loop/loop.toml --out runs/loop --seed 1 --set model.fits=2 -
 
 graphtwin motor fit worm --out runs/worm --set model.batch=64
 
+graphtwin motor fit larva.h5 --out runs/larva
+
 graphtwin motor fit my_circuit.toml --out runs/mine --set model.response=tanh --set model.fit.epochs=50 --workers 4
 
 graphtwin motor fit loop/loop.toml --out runs/loop --resume
@@ -123,10 +125,11 @@ def _fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the fits in the folder.")] = False,
     force: Force = False,
 ) -> None:
-    """Fit a circuit and its controls to trials or to responses to stimulation, and score all on what none of them has seen.
+    """Fit a circuit and its controls to trials, responses to stimulation or orders of recruitment, and score all on what none has seen.
 
     Kept from all fits are all trials that stimulate some neurons alone, the activity of some recorded neurons, and some of the other
-    trials; of a source that has responses and no trials every stimulated neuron, fold by fold. Controls are the same circuit rewired or
+    trials; of a source that has responses and no trials every stimulated neuron, fold by fold; of one that has orders of recruitment alone
+    every motor neuron, and every pair of them. Controls are the same circuit rewired or
     with other names, dynamics without a connectome, and what anatomy alone says.
     """
     with words():

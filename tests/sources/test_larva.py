@@ -96,6 +96,15 @@ def test_recruitment_is_function_of_motor_neurons_by_name_and_unknown_places_are
     assert source.has.wiring == "complete"
 
 
+def test_recruitment_is_a_row_a_motor_neuron_and_way_of_crawling_too(tmp_path):
+    source = load_larva(written(tmp_path))
+    table = source.of("recruitment_order")[0].frame
+    rows = {(source.names[row.root_id - 1], row.condition): row.order for row in table.itertuples()}
+    forward = {("MN0_a1", "forward"): 1, ("MN1_a1", "forward"): 2, ("MN3_a1", "forward"): 3}
+    assert rows == forward | {("MN0_a1", "backward"): 3, ("MN3_a1", "backward"): 1}
+    assert not load_larva(written(tmp_path, mnorder=np.zeros((2, M)))).of("recruitment_order", "function")
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -84,8 +84,9 @@ def predict_orders(
     own = [groups[condition.rows] for condition in conditions]
     pairs = [pairs_of(some) for some in own]
     told = {name: [_nothing(condition, both) for condition, both in zip(conditions, pairs, strict=True)] for name in models}
+    whole = [_whole(settings, noise, condition.rows) for condition in conditions]
     for left_out in combinations_with_replacement(np.unique(np.concatenate(own)).tolist(), 2):
-        fits = [_fitted(settings, noise, condition, some, left_out) for condition, some in zip(conditions, own, strict=True)]
+        fits = [_fitted(*every, noise, one.values, some, left_out) for every, one, some in zip(whole, conditions, own, strict=True)]
         evidence = prior + sum(fit.evidence for fit in fits)
         for name, model in models.items():
             weight = _softmax(np.where(model[:, None], evidence, -np.inf))
@@ -137,34 +138,58 @@ def _nothing(condition: Condition, pairs: np.ndarray) -> Told:
     return Told(np.zeros((draws, n)), np.zeros((draws, pairs.shape[1])))
 
 
+def _whole(
+    settings: Float[np.ndarray, "settings motor motor"], noise: Float[np.ndarray, " settings"], rows: Int[np.ndarray, " neurons"]
+) -> tuple[Float[np.ndarray, "settings neurons neurons"], Float[np.ndarray, "settings neurons neurons"]]:
+    """Covariance of the neurons of an order, without noise, and the inverse of that with noise."""
+    covariance = settings[:, rows[:, None], rows] + FLAT
+    return covariance, np.linalg.inv(covariance + noise[:, None, None] * np.eye(len(rows)))
+
+
 def _fitted(
-    settings: Float[np.ndarray, "settings motor motor"],
+    covariance: Float[np.ndarray, "settings neurons neurons"],
+    inverse: Float[np.ndarray, "settings neurons neurons"],
     noise: Float[np.ndarray, " settings"],
-    condition: Condition,
+    values: Float[np.ndarray, "draws neurons"],
     groups: Int[np.ndarray, " neurons"],
     left_out: tuple[int, int],
 ) -> Fit:
     """All settings, fitted to the neurons of an order that are in neither of two groups."""
     out = np.isin(groups, left_out)
     held, kept = np.flatnonzero(out), np.flatnonzero(~out)
-    asked, rows, n = condition.rows[held], condition.rows[kept], len(kept)
-    y = condition.values[:, kept].T
+    y = values[:, kept].T
     y = y - y.mean(axis=0)
     deviation = np.sqrt(np.square(y).mean(axis=0))
     y = y / np.where(deviation > 0, deviation, 1.0)
-    precision = np.linalg.inv(settings[:, rows[:, None], rows] + FLAT + noise[:, None, None] * np.eye(n))
-    across = settings[:, asked[:, None], rows] + FLAT
+    # The inverse without some rows, from that with them.
+    across = inverse[:, kept[:, None], held]
+    precision = inverse[:, kept[:, None], kept] - across @ np.linalg.solve(inverse[:, held[:, None], held], across.transpose(0, 2, 1))
     weighed = precision @ y
-    scale = np.maximum((y * weighed).sum(axis=1), LEAST) / (n - 1)
-    covariance = settings[:, asked[:, None], asked] + FLAT - across @ precision @ across.transpose(0, 2, 1)
-    evidence = -0.5 * n * np.log(scale)
-    for group in np.unique(groups[kept]):
-        members = np.flatnonzero(groups[kept] == group)
+    scale = np.maximum((y * weighed).sum(axis=1), LEAST) / (len(kept) - 1)
+    to = covariance[:, held[:, None], kept]
+    own = covariance[:, held[:, None], held] - to @ precision @ to.transpose(0, 2, 1) + noise[:, None, None] * np.eye(len(held))
+    evidence = _inner(precision, weighed, scale, groups[kept])
+    return Fit(held, (to @ weighed).transpose(0, 2, 1), own, scale, evidence)
+
+
+def _inner(
+    precision: Float[np.ndarray, "settings kept kept"],
+    weighed: Float[np.ndarray, "settings kept draws"],
+    scale: Float[np.ndarray, "settings draws"],
+    groups: Int[np.ndarray, " kept"],
+) -> Float[np.ndarray, "settings draws"]:
+    """Log density of each group, less a constant, as it is predicted from all others that are left."""
+    size = np.bincount(groups)[groups]
+    single = np.flatnonzero(size == 1)
+    diagonal = precision[:, single, single]
+    misfit = (np.square(weighed[:, single]) / diagonal[:, :, None]).sum(axis=1)
+    certain = np.log(diagonal).sum(axis=1)
+    for group in np.unique(groups[size > 1]):
+        members = np.flatnonzero(groups == group)
         block = precision[:, members[:, None], members]
-        residual = np.linalg.solve(block, weighed[:, members])
-        evidence = evidence - 0.5 * (residual * weighed[:, members]).sum(axis=1) / scale + 0.5 * np.linalg.slogdet(block)[1][:, None]
-    noisy = covariance + noise[:, None, None] * np.eye(len(held))
-    return Fit(held, (across @ weighed).transpose(0, 2, 1), noisy, scale, evidence)
+        misfit += (np.linalg.solve(block, weighed[:, members]) * weighed[:, members]).sum(axis=1)
+        certain += np.linalg.slogdet(block)[1]
+    return -0.5 * (len(groups) * np.log(scale) + misfit / scale - certain[:, None])
 
 
 def _softmax(values: Float[np.ndarray, "settings draws"]) -> Float[np.ndarray, "settings draws"]:
