@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
 
 from graphtwin.motor.circuit import Circuit
 from graphtwin.shapes import Float, Int
 
 SHARED, SIGNED, STEPS, SEQUENCE = "shared input", "input by sign", "two steps", "sequence"
-READINGS = (SHARED, SIGNED, STEPS, SEQUENCE)
 COUNTS = "number of inputs"
 SMOOTH = (1.0, 4.0)  # how much more links between premotor neurons tell of their times than a neuron by itself: two guesses
 WIDTHS = (0.5, 1.0, 2.0)  # widths of the kernel of numbers of inputs, in their SD
@@ -42,12 +42,11 @@ def inputs_of(circuit: Circuit, rows: Int[np.ndarray, " motor"]) -> Inputs:
         circuit: The circuit.
         rows: Rows of the motor neurons.
     """
-    n = len(circuit.names)
-    matrix = np.zeros((n, n))
-    matrix[circuit.post, circuit.pre] = circuit.count
-    np.fill_diagonal(matrix, 0)
-    senders = np.flatnonzero(matrix[rows].any(axis=0))
-    return Inputs(matrix[np.ix_(rows, senders)], matrix[np.ix_(senders, senders)], np.where(circuit.sign[senders] < 0, -1.0, 1.0))
+    n, others = len(circuit.names), circuit.pre != circuit.post
+    matrix = scipy.sparse.csr_matrix((circuit.count[others], (circuit.post[others], circuit.pre[others])), shape=(n, n))
+    senders = np.unique(matrix[rows].indices)
+    counts, among = (matrix[some][:, senders].toarray() for some in (rows, senders))
+    return Inputs(counts, among, np.where(circuit.sign[senders] < 0, -1.0, 1.0))
 
 
 def cosine(features: Float[np.ndarray, "motor features"]) -> Float[np.ndarray, "motor motor"]:
