@@ -86,7 +86,10 @@ def _tune(
     out: Table,
     what: Annotated[
         list[What] | None,
-        typer.Option(help="What is measured; may be repeated (default: direction, with orientation, frequencies and F1/F0)."),
+        typer.Option(
+            help="What is measured; may be repeated (default: direction, with orientation, frequencies and F1/F0; of a circuit "
+            "that sees no pictures contrast and latency)."
+        ),
     ] = None,
     state: Annotated[
         list[str] | None,
@@ -113,10 +116,12 @@ def _tune(
         _require_page(page, force)
         channels = _channels(state or [])
         require_answering(run, device=device, places=places)
+        from graphtwin.kinds import MOTOR, kind_of
         from graphtwin.pipeline import responding
         from graphtwin.twin.runs import tune_twin
 
-        chosen = [str(one) for one in what] if what else ["direction"]
+        usual = ["contrast", "latency"] if kind_of(run) == MOTOR and places is None else ["direction"]
+        chosen = [str(one) for one in what] if what else usual
         table = tune_twin(responding(run, animal, device, places), chosen, channels, progress=True)
         write_table(table, out)
         _write_page(table, out, page)

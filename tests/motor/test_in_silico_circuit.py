@@ -64,7 +64,7 @@ def test_tuning_of_a_circuit_has_names_and_the_spread_of_its_fits_and_states_no_
 
 
 def test_directions_of_inputs_without_places_are_refused(run, tmp_path):
-    code, said = command("tune", run, "--out", tmp_path / "t.csv")
+    code, said = command("tune", run, "--what", "direction", "--out", tmp_path / "t.csv")
     assert code == 2
     assert "has no tuning to direction: it sees no pictures, but takes numbers into 8 inputs without places (n0, n1, n2, n3, ...)" in said
     assert not (tmp_path / "t.csv").exists()
@@ -218,6 +218,23 @@ def test_places_that_cannot_be_are_told(run, places, tmp_path):
     assert "1 of 9 rows repeat a neuron, first ['n0']" in command(*asked)[1]
     table[:5].to_csv(file, index=False)
     assert "3 of 8 senses have no place in the visual field: they stay at rest" in command(*asked)[1]
+    table.assign(x_deg=["left", *table["x_deg"][1:]]).to_csv(file, index=False)
+    assert "p.csv: x_deg is no number in " in (said := command(*asked, "--force")[1]), said
+    assert "in 1 of 8 rows, first 'left' of 'n0'" in said
+
+
+def test_trials_are_no_pictures_and_units_of_a_circuit_are_named(run, source, places, tmp_path):
+    said = command("correlate", run, "--places", places, "--stimulus", source.parent / "trials.h5", "--out", tmp_path / "c.npy")[1]
+    assert "trials.h5: is no picture, and senses of loop, fit 1 with places see pictures" in said
+    pd.DataFrame({"unit_id": [3]}).to_csv(tmp_path / "units.csv", index=False)
+    said = command("optimise", run, "--units", tmp_path / "units.csv", *FEW, "--out", tmp_path / "set")[1]
+    assert "1 columns are missing: 'neuron'" in said
+
+
+def test_without_a_word_a_circuit_without_pictures_is_asked_for_contrast_and_latency(run, tmp_path):
+    code, said = command("tune", run, "--out", tmp_path / "t.csv")
+    assert code == 0, said
+    assert {"c50", "latency_s"} <= set(pd.read_csv(tmp_path / "t.csv"))
 
 
 def test_python_and_the_command_line_tell_the_same(run, tmp_path):

@@ -27,7 +27,8 @@ def units_in(path: str | Path, responders: Sequence[Responder] = ()) -> pd.DataF
 
     table = read_file(Path(path))
     named = [responder.units for responder in responders if NEURON in responder.units]
-    if named and NEURON in table and not set(UNIT_KEY) <= set(table):
+    if named and not set(UNIT_KEY) <= set(table):
+        require_columns(table, [NEURON], str(path))
         return _keys_of(table[NEURON].astype(str), pd.concat(named, ignore_index=True), str(path))
     require_columns(table, UNIT_KEY, str(path))
     return pd.DataFrame({name: as_ids(table[name], f"{path}: {name}") for name in UNIT_KEY}).drop_duplicates(ignore_index=True)

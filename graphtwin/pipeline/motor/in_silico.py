@@ -97,7 +97,16 @@ def _eye(path: Path, circuit: Circuit, rows: Int[np.ndarray, " inputs"]) -> EyeM
         twice = names[names.duplicated()].tolist()
         raise ValueError(f"{path}: {len(twice)} of {len(names)} rows repeat a neuron, first {twice[:SHOWN]}. Give each one place.")
     senses = [circuit.names[row] for row in rows]
-    found: Float[np.ndarray, "inputs 2"] = table.set_index(names)[PLACE].apply(pd.to_numeric).reindex(senses).to_numpy(np.float64)
+    degrees = table[PLACE].apply(pd.to_numeric, errors="coerce").set_index(names)
+    for column in PLACE:
+        text = degrees[column].isna().to_numpy() & table[column].notna().to_numpy()
+        if text.any():
+            first = int(np.flatnonzero(text)[0])
+            raise ValueError(
+                f"{path}: {column} is no number in {int(text.sum())} of {len(table)} rows, first {table[column].iloc[first]!r} of "
+                f"{names.iloc[first]!r}. Write degrees, or leave the place of a sense empty."
+            )
+    found: Float[np.ndarray, "inputs 2"] = degrees.reindex(senses).to_numpy(np.float64)
     lost = int((~np.isfinite(found).all(axis=1)).sum())
     if lost:
         log.warning("%s: %d of %d senses have no place in the visual field: they stay at rest.", path, lost, len(senses))

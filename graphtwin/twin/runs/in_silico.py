@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphtwin.schema import UNIT_KEY
+from graphtwin.schema import NEURON, UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import open_stimulus
 from graphtwin.twin.runs.twin_folder import load_twin
@@ -88,6 +88,11 @@ def stimulus_clips(
     if stimulus.suffix == ".h5" and inputs_of(responder):
         yield from _trial_clips(responder, stimulus)
         return
+    if stimulus.suffix == ".h5" and NEURON in responder.units:
+        raise ValueError(
+            f"{stimulus}: is no picture, and senses of {responder.name} with places see pictures. Leave the places out to show trials, or "
+            "give frames (.npy)."
+        )
     if stimulus.suffix == ".npy":
         stored = read_video(stimulus)
         for number, clip in enumerate(stored if stored.ndim == 4 else [stored]):
