@@ -220,4 +220,4 @@ def test_output_is_read_from_motor_neurons_alone():
     with torch.no_grad():
         network.readout += 3.0
     motor = torch.full((1, 1, 1), 0.5, dtype=torch.float64)
-    assert float(network.output(motor).detach()) == pytest.approx(5 + 2 * 3 * 0.5)
+    assert float(network.output(motor).detach()) == pytest.approx(2 * 3 * 0.5)

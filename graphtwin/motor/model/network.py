@@ -138,7 +138,9 @@ class CircuitNetwork(torch.nn.Module):
         if self.config.state == "graded":
             shapes["threshold"] = (n,)
         if n_outputs:
-            shapes |= {"readout": (n_outputs, len(self.read)), "readout_bias": (n_outputs,), "output_noise": (1,)}
+            shapes |= {"readout": (n_outputs, len(self.read)), "output_noise": (1,)}
+            if self.config.silent_output == "free":
+                shapes["readout_bias"] = (n_outputs,)
         return shapes | {"activity_noise": (1,)}
 
     def _signs_known(self) -> np.ndarray:
@@ -260,8 +262,10 @@ class CircuitNetwork(torch.nn.Module):
             sent = _response(self.config.response, sent - (self._thresholds()[self.motor] / self.scales.activity)[:, None])
         sent = sent * self.kept_neurons[self.motor][:, None]
         of = torch.from_numpy(self.sharing)
-        read = torch.einsum("om,tmk->tok", (self.readout / torch.bincount(of))[:, of], sent) + self.readout_bias[:, None]
-        return self._fixed["output_mean"][:, None] + self._fixed["output"][:, None] * read
+        read = torch.einsum("om,tmk->tok", (self.readout / torch.bincount(of))[:, of], sent)
+        if self.config.silent_output == "zero":
+            return self._fixed["output"][:, None] * read
+        return self._fixed["output_mean"][:, None] + self._fixed["output"][:, None] * (read + self.readout_bias[:, None])
 
     def present(self) -> np.ndarray:
         """Whether each neuron is there, not removed."""

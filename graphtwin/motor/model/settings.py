@@ -53,6 +53,11 @@ class MotorConfig(BaseModel):
         description="Whether each neuron has its own time constant, constant input, threshold, gain of its input and part in the output, "
         "or each type; each has its own first state.",
     )
+    silent_output: Literal["zero", "free"] = Field(
+        "zero",
+        description="What an output is while all motor neurons are silent. zero: nothing, as a muscle's tension or what is released is; "
+        "free: any constant, fitted too, for angles, positions and whatever was centred.",
+    )
     tau_s: float = Field(0.1, gt=0, description="Time constant that is expected, seconds.")
     substeps: int = Field(1, ge=1, description="Euler steps in a step of the data.")
     bound: float = Field(1e4, gt=0, description="Largest state, in units of the activity; one beyond it stops the run.")
