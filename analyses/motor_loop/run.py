@@ -142,7 +142,7 @@ def of_lesions(loop: Loop, fitted: Any) -> dict[str, Any]:
     lesions = [Lesion(str(name), tuple(names[gone])) for name, gone in zip(told["names"], told["removed"], strict=True)]
     everywhere = np.arange(len(names))
     scale = np.array(fitted.networks[0].scales.output)
-    predicted = changes(fitted, lesions, told["stimulus"], everywhere).mean(axis=1) / scale
+    predicted = changes(fitted, lesions, told["stimulus"], everywhere, told["between"]).mean(axis=1) / scale
     true = (told["open_loop"] - told["intact"]) / scale
     sizes = [np.sqrt(np.square(change).mean(axis=(1, 2))) for change in (predicted, true)]
     activity, seen = fitted.simulate(told["stimulus"], everywhere).activity.mean(axis=0), told["intact_activity"]

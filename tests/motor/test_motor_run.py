@@ -176,6 +176,32 @@ def test_scoring_again_gives_the_same_and_measured_lesions_stay(run, tmp_path):
     assert "outputs ['bend'], but the circuit was fitted with ['force']" in said
     np.savez(tmp_path / "short.npz", **{**arrays, "removed": arrays["removed"][:, :5]})
     assert "removed is (5, 5), not (5, 24)" in asked("score", run, "--lesions", tmp_path / "short.npz")[1]
+    np.savez(tmp_path / "narrow.npz", **{**arrays, "between": np.zeros((10, 5), np.float32)})
+    assert "between is (10, 5), not (10, 24)" in asked("score", run, "--lesions", tmp_path / "narrow.npz")[1]
+
+
+def test_lesions_made_before_the_trials_are_scored_after_a_rest(run, tmp_path):
+    truth, given = planted(), read_trials(run / "trials.h5")
+    names, stimulus, between = truth.circuit.names, np.zeros((2, 40, 24), np.float32), np.zeros((50, 24), np.float32)
+    stimulus[:, :, :16] = given.stimulus[:2]
+    between[:, 20] = 1.0  # what comes in before the trials alone
+    gone = ["n16", "n17", "n18", "n19", "n3"]
+    arrays = {
+        "names": np.array(gone),
+        "neurons": np.array(names),
+        "removed": np.array([[name == one for name in names] for one in gone]),
+        "stimulus": stimulus,
+        "outputs": np.array(["force"]),
+        "intact": truth.run(given.stimulus[:2])[1],
+        "open_loop": np.stack([truth.without(names.index(one)).run(given.stimulus[:2])[1] for one in gone]),
+    }
+    said = []
+    for more in ({}, {"between": between}):
+        np.savez(tmp_path / "lesions.npz", **arrays, **more)
+        code, words = asked("score", run, "--lesions", tmp_path / "lesions.npz")
+        assert code == 0, words
+        said.append(pd.read_csv(run / "lesions.csv").set_index("lesion")["predicted"])
+    assert (said[0] != said[1]).any()
 
 
 def test_predictions_are_the_means_of_the_fits_in_either_format(run, tmp_path):

@@ -59,6 +59,7 @@ def changes(
     lesions: Sequence[Lesion],
     stimulus: Float[np.ndarray, "trials steps stimulated"],
     stimulated: Int[np.ndarray, " stimulated"],
+    between: Float[np.ndarray, "steps_before stimulated"] | None = None,
 ) -> Float[np.ndarray, "lesions fits trials steps outputs"]:
     """Change of motor output after each lesion, at every step.
 
@@ -67,14 +68,22 @@ def changes(
         lesions: What is removed.
         stimulus: Input, the same before and after.
         stimulated: Rows of the stimulated neurons.
+        between: Input between the lesion and the first step, in which the circuit comes to its own rest; None is of neurons silenced at
+            the first step, which begin at the rest of the whole circuit.
     """
     if not fitted.outputs:
         raise ValueError("The circuit was fitted without motor output: none can change. Give trials with outputs, and motor neurons.")
-    none = np.zeros(0, dtype=np.int64)
-    whole = fitted.simulate(stimulus, stimulated, none).output
+    none, before = np.zeros(0, dtype=np.int64), 0 if between is None else len(between)
+    given = stimulus
+    if between is not None:
+        given = np.concatenate([np.broadcast_to(between, (len(stimulus), *between.shape)).astype(stimulus.dtype), stimulus], axis=1)
+
+    def output(circuit: Fitted) -> np.ndarray:
+        return circuit.simulate(given, stimulated, none).output[:, :, before:]
+
+    whole = output(fitted)
     shown = tqdm(lesions, desc="lesions", unit="lesion", delay=2)
-    parts = [fitted.without(one.neurons, one.edges).simulate(stimulus, stimulated, none).output for one in shown]
-    return np.stack(parts) - whole
+    return np.stack([output(fitted.without(one.neurons, one.edges)) for one in shown]) - whole
 
 
 def ablate(

@@ -211,9 +211,13 @@ def _changes(fitted: Fitted, measured_after: LesionArrays) -> tuple[np.ndarray, 
         raise ValueError(f"{origin}: outputs {list(measured_after.outputs)}, but the circuit was fitted with {list(fitted.outputs)}.")
     gone = [tuple(np.array(names)[removed].tolist()) for removed in measured_after.removed]
     given = (measured_after.stimulus != 0).any(axis=(0, 1))
+    between = measured_after.between
+    if between is not None:
+        given |= (between != 0).any(axis=0)
     stimulated = fitted.circuit.rows_of(tuple(np.array(names)[given].tolist()), f"stimulated neurons of {origin}")
     fitted.circuit.rows_of(tuple({name for part in gone for name in part}), f"neurons that lesions of {origin} removed")
     lesions = [Lesion(name, part) for name, part in zip(measured_after.names, gone, strict=True)]
-    predicted = changes(fitted, lesions, measured_after.stimulus[:, :, given], stimulated).mean(axis=1)
+    rest = None if between is None else between[:, given]
+    predicted = changes(fitted, lesions, measured_after.stimulus[:, :, given], stimulated, rest).mean(axis=1)
     order = [fitted.outputs.index(output) for output in measured_after.outputs]
     return predicted[..., order], measured_after.lesioned - measured_after.intact

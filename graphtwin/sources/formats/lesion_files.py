@@ -10,6 +10,7 @@ import numpy as np
 from graphtwin.shapes import Bool, Float
 
 ARRAYS = ("names", "neurons", "removed", "stimulus", "outputs", "intact", "open_loop")
+BETWEEN = "between"  # array that files of lesions made before the trials have too
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class LesionArrays:
         outputs: Names of the outputs.
         intact: Motor output of the whole animal.
         lesioned: Motor output after each lesion.
+        between: Input of the neurons between the lesion and the first step, the same for all trials; None where neurons were silenced at
+            the first step.
     """
 
     origin: str
@@ -35,6 +38,7 @@ class LesionArrays:
     outputs: tuple[str, ...]
     intact: Float[np.ndarray, "trials steps outputs"]
     lesioned: Float[np.ndarray, "lesions trials steps outputs"]
+    between: Float[np.ndarray, "steps_before neurons"] | None = None
 
 
 def read_lesions(path: str | Path) -> LesionArrays:
@@ -43,7 +47,8 @@ def read_lesions(path: str | Path) -> LesionArrays:
     Args:
         path: `.npz` with `names` of lesions, `neurons` (names), `removed` (lesions x neurons), `stimulus` (trials x steps x neurons),
             `outputs` (names), `intact` (trials x steps x outputs) and `open_loop` (lesions x trials x steps x outputs): output under the
-            input of the whole animal.
+            input of the whole animal; where lesions were made before the trials, `between` (steps x neurons): input from then to the first
+            step, such as zeros for as long as the circuit takes to come to rest.
 
     Raises:
         ValueError: It is no such file, lacks an array, or arrays and names are of different lengths.
@@ -54,7 +59,7 @@ def read_lesions(path: str | Path) -> LesionArrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in ARRAYS if name not in file.files]
-            found = {name: file[name] for name in ARRAYS if name in file.files}
+            found = {name: file[name] for name in (*ARRAYS, BETWEEN) if name in file.files}
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"{path}: no .npz of arrays, or one that was cut short ({error}). Export the lesions again.") from error
     if missing:
@@ -70,6 +75,7 @@ def read_lesions(path: str | Path) -> LesionArrays:
         named["outputs"],
         found["intact"].astype(np.float32),
         found["open_loop"].astype(np.float32),
+        found[BETWEEN].astype(np.float32) if BETWEEN in found else None,
     )
 
 
@@ -83,6 +89,8 @@ def _require_shapes(found: dict[str, np.ndarray], origin: str) -> None:
         "intact": (*trials_steps, outputs),
         "open_loop": (lesions, *trials_steps, outputs),
     }
+    if BETWEEN in found:
+        wanted[BETWEEN] = (len(found[BETWEEN]), neurons)
     other = [f"{name} is {found[name].shape}, not {shape}" for name, shape in wanted.items() if found[name].shape != shape]
     if other:
         raise ValueError(f"{origin}: {'; '.join(other)} (lesions, trials, steps, neurons, outputs). Give all arrays the same axes.")

@@ -9,7 +9,7 @@ import numpy as np
 from graphtwin.execute import rng_for
 from graphtwin.shapes import Bool, Float
 from graphtwin.synthetic.loop.body import Body
-from graphtwin.synthetic.loop.dynamics import Motion, move
+from graphtwin.synthetic.loop.dynamics import REST_S, Motion, move
 from graphtwin.synthetic.loop.settings import LoopConfig
 from graphtwin.synthetic.loop.stimuli import stimuli
 from graphtwin.synthetic.loop.wiring import TYPES, TrueCircuit
@@ -25,6 +25,7 @@ class Lesions:
         trials: Name of each trial.
         stimulus: Input of every neuron in the whole animal, of its body too.
         intact: What the whole animal did.
+        between: Input of every neuron between the lesion and the first step.
         open_loop: Tension of muscles where the lesioned circuit gets the input of the whole animal, of its body too.
         closed_loop: Tension of muscles where it feels its own body.
     """
@@ -34,6 +35,7 @@ class Lesions:
     trials: tuple[str, ...]
     stimulus: Float[np.ndarray, "trials steps neurons"]
     intact: Motion
+    between: Float[np.ndarray, "steps_before neurons"]
     open_loop: Float[np.ndarray, "lesions trials steps muscles"]
     closed_loop: Float[np.ndarray, "lesions trials steps muscles"]
 
@@ -59,6 +61,7 @@ def lesion(circuit: TrueCircuit, body: Body, config: LoopConfig) -> Lesions:
         tuple(trials),
         given + intact.felt,
         intact,
+        np.repeat(intact.felt[:1, 0], round(REST_S / config.dt_s), axis=0),  # at rest all trials feel alike
         np.stack(parted[::2]),
         np.stack(parted[1::2]),
     )

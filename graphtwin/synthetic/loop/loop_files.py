@@ -29,8 +29,8 @@ recorded. The input of stretch receptors is what they felt of the body, and is a
 - `neurons.parquet`, `edges.parquet`, `gaps.parquet`: every neuron with its time constant and constant input, every edge with its weight
 - `body.npz`: what each neuron's rate adds to each muscle (`drive`), what each feels of each segment's bend (`feeling`), `muscles`
 - `motion.npz`: activity of all neurons, tension and bends in all trials, without noise
-- `lesions.npz`: muscles without single neurons and types; `open_loop` under the input of the whole animal (`stimulus`), `closed_loop` where
-  the animal feels its own body
+- `lesions.npz`: muscles without single neurons and types, after a second of rest (`between`); `open_loop` under the input of the whole
+  animal (`stimulus`), `closed_loop` where the animal feels its own body
 
 tau dv/dt = -v + bias + sum of weight max(v_pre, 0) + sum of conductance (v_other - v) + stimulus; tension = drive max(v, 0).
 """
@@ -149,6 +149,7 @@ def _write_truth(circuit: TrueCircuit, body: Body, motion: Motion, lesions: Lesi
             "stimulus": lesions.stimulus,
             "intact": lesions.intact.tension,
             "intact_activity": lesions.intact.activity,
+            "between": lesions.between,
             "open_loop": lesions.open_loop,
             "closed_loop": lesions.closed_loop,
         },
