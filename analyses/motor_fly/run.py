@@ -38,6 +38,7 @@ SETTINGS = MotorConfig(
     tau_s=0.03,
     batch=8,
     fits=1,
+    beginning="active",
     priors=PriorConfig(log_weight=1.5, bias=3.0, bias_mean=3.0),
     fit=FitConfig(epochs=1000, patience=300, learning_rate=0.05, weight_decay=0.0),
 )

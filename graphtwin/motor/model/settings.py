@@ -68,6 +68,11 @@ class MotorConfig(BaseModel):
         description="What a step of the fit sees. whole: trials from begin to end, first of one batch, then all, by a quasi-Newton method, "
         "an epoch a step; windows: one window of a batch, by AdamW, for circuits of which all trials take too long.",
     )
+    beginning: Literal["prior", "active"] = Field(
+        "prior",
+        description="Where constant inputs begin. prior: at its mean or at a draw; active: where neurons are, on average, at what was "
+        "recorded of them, or at `bias_mean` where nothing was: none begins silent, which no gradient would change.",
+    )
     memory: int = Field(150, ge=1, description="Steps of the quasi-Newton method that it learns the curvature from.")
     held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
     fits: int = Field(4, ge=1, description="Fits; the first is at the prior's mean, others at draws, and their spread says what data tell.")
