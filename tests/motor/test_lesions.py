@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from graphtwin import sources
-from graphtwin.motor import FittedCircuit, MotorConfig, circuit_of
+from graphtwin.motor import FittedCircuit, MotorConfig, Trials, circuit_of, fit_circuit
 from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.questions import Lesion, changes
 from graphtwin.sources.formats import LesionArrays, read_lesions
 from graphtwin.synthetic.loop import SOURCE, TRUTH, LoopConfig, write_loop
+from graphtwin.training import FitConfig
 from tests.motor.small_circuits import circuit
 
 CONFIG = LoopConfig(neurons=60, trials=6, steps=40, lesion_trials=3, lesions=6)
@@ -96,3 +97,15 @@ def test_without_motor_neurons_an_output_is_nothing_unless_it_may_be_any_constan
     given = np.ones((1, 100, 1))
     assert whole.simulate(given, np.array([0])).output[0, 0, -1, 0] > left + 0.5
     np.testing.assert_array_equal(whole.without(["n2"]).simulate(given, np.array([0])).output, left)
+
+
+@pytest.mark.parametrize(("silent", "shift", "warned"), [("zero", 0.0, False), ("zero", -3.0, True), ("free", -3.0, False)])
+def test_an_output_below_0_is_told_where_silent_motor_neurons_are_to_leave_it_at_0(caplog, silent, shift, warned):
+    chain = circuit(2, [(0, 1, 1.0)])
+    rng = np.random.default_rng(0)
+    output = np.maximum(rng.standard_normal((4, 30, 1)), 0) + 0.05 * rng.standard_normal((4, 30, 1)) + shift
+    trials = Trials(
+        0.01, np.ones((4, 30, 1)), np.array([0]), rng.random((4, 30, 1)), np.array([0]), output, ("bend",), ("a", "b", "c", "d")
+    )
+    fit_circuit(chain, trials, MotorConfig(fits=1, silent_output=silent, fit=FitConfig(epochs=1, patience=1, learning_rate=0.1)))
+    assert ("1 of 1 outputs lie below 0" in caplog.text and "Set silent_output = free" in caplog.text) == warned

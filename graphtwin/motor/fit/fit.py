@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +22,10 @@ from graphtwin.shapes import Int
 from graphtwin.training import fit
 
 Net = TypeVar("Net", bound=Dynamics)
+BELOW, OFTEN = -0.5, 0.01  # SDs below 0, and share of values, with which an output is no tension or release, whose noise lies around 0
 QUIET = -0.7  # log gain at which fits begin: half of typical strength, where excitation alone does not run away
+
+log = logging.getLogger("graphtwin")
 
 
 def fit_circuit(
@@ -44,6 +48,8 @@ def fit_circuit(
         ValueError: Trials of another circuit, or fewer than two.
         FloatingPointError: A state or a weight that left all bounds.
     """
+    if config.silent_output == "zero":
+        _warn_of_negative(trials)
     found = fit_networks(
         lambda scales: CircuitNetwork(circuit, config, trials.dt_s, scales),
         _begin,
@@ -97,6 +103,23 @@ def fit_networks(
         histories.append(_fit_one(network, anchors, objective, training, held_out, config, seed, name, place, progress))
         networks.append(network)
     return tuple(networks), tuple(trials.names[row] for row in held_out), tuple(histories)
+
+
+def _warn_of_negative(trials: Trials) -> None:
+    """Say so where outputs are below 0, which is where silent motor neurons are to leave them."""
+    scale = np.nanstd(trials.output, axis=(0, 1)) if trials.output.size else np.zeros(0)
+    share = np.array([np.mean(trials.output[..., at] < BELOW * scale[at]) for at in range(len(scale))])
+    negative = np.flatnonzero(share > OFTEN)
+    if len(negative):
+        log.warning(
+            "%d of %d outputs lie below 0 by more than half of their SD, first %r in %.0f %% of its values, but are fitted as 0 while all "
+            "motor neurons are silent (silent_output = zero), as tensions are. Set silent_output = free for angles, positions or what was "
+            "centred.",
+            len(negative),
+            len(scale),
+            trials.outputs[negative[0]],
+            100 * share[negative[0]],
+        )
 
 
 def _begin(network: CircuitNetwork, seed: int, number: int) -> dict[str, torch.Tensor]:
