@@ -137,7 +137,10 @@ def of_weights(loop: Loop, fitted: FittedCircuit) -> dict[str, float]:
 
 
 def of_lesions(loop: Loop, fitted: Any) -> dict[str, Any]:
-    """Predicted and true change of muscles without each neuron and type, in SD of the muscle; and activity of the whole animal."""
+    """Predicted and true change of muscles without each neuron and type, in SD of the muscle; and activity of the whole animal.
+
+    R2 is 0 where no change is predicted; also of lesions that leave all motor neurons, without which muscles are slack by definition.
+    """
     told, names = loop.lesions, np.array(loop.circuit.names)
     lesions = [Lesion(str(name), tuple(names[gone])) for name, gone in zip(told["names"], told["removed"], strict=True)]
     everywhere = np.arange(len(names))
@@ -149,11 +152,14 @@ def of_lesions(loop: Loop, fitted: Any) -> dict[str, Any]:
     flat = [value.reshape(-1, len(names)).T.astype(np.float64) for value in (activity, seen)]
     moving = flat[0].std(axis=1) > 0
     each = np.array([np.corrcoef(a, b)[0, 1] if move else 0.0 for a, b, move in zip(*flat, moving, strict=True)])
-    recorded = np.isin(everywhere, loop.trials.recorded)
+    recorded, error = np.isin(everywhere, loop.trials.recorded), np.square(predicted - true).mean(axis=(1, 2, 3))
+    size, others = np.square(true).mean(axis=(1, 2, 3)), ~told["removed"][:, loop.circuit.motor].any(axis=1)
     return {
+        "lesions_r2": float(1 - error.sum() / size.sum()),
+        "lesions_r2_others": float(1 - error[others].sum() / size[others].sum()),
         "lesions": float(np.corrcoef(predicted.ravel(), true.ravel())[0, 1]),
         "lesion_sizes": float(np.corrcoef(sizes[0].ravel(), sizes[1].ravel())[0, 1]),
-        "lesion_error": [float(error) for error in np.square(predicted - true).mean(axis=(1, 2, 3))],
+        "lesion_error": [float(value) for value in error],
         "activity_recorded": float(each[recorded].mean()),
         "activity_unrecorded": float(each[~recorded].mean()),
     }
