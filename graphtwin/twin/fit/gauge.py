@@ -42,8 +42,7 @@ def reference_clip(height: int, width: int, frames: int = frames_of(CLIP_S, CLIP
     own, turning = rng.standard_normal((DISCS, 2)) * height / 300, _turning(rng, frames) * height
     clip = np.zeros((frames, height, width))
     for frame, turn in zip(clip, turning, strict=True):
-        for at in range(DISCS):
-            _paint(frame, place[at] - margin, radius[at], grey[at])
+        _paint(frame, place - margin, radius, grey)
         place = (place + own + turn * (0.3 + near[:, None])) % field
     return np.asarray((clip - clip.mean()) / clip.std(), dtype=np.float32)
 
@@ -56,15 +55,16 @@ def _turning(rng: np.random.Generator, frames: int) -> Float[np.ndarray, "frames
     return np.asarray(slow / slow.std(0) * np.array([0.005, 0.01]))
 
 
-def _paint(frame: np.ndarray, centre: np.ndarray, radius: float, grey: float) -> None:
-    """One disc into one frame, its edge a pixel soft."""
-    first = np.maximum((centre - radius - 1).astype(int), 0)
-    last = np.minimum((centre + radius + 2).astype(int), frame.shape)
-    if (first >= last).any():
-        return
-    part = frame[first[0] : last[0], first[1] : last[1]]
-    y, x = np.ogrid[first[0] : last[0], first[1] : last[1]]
-    part += np.clip(radius + 0.5 - np.hypot(y - centre[0], x - centre[1]), 0, 1) * (grey - part)
+def _paint(frame: np.ndarray, centre: Float[np.ndarray, "discs 2"], radius: np.ndarray, grey: np.ndarray) -> None:
+    """Discs into one frame, each over those before it, its edge a pixel soft."""
+    first = np.maximum((centre - radius[:, None] - 1).astype(int), 0)
+    last = np.minimum((centre + radius[:, None] + 2).astype(int), frame.shape)
+    seen = (first < last).all(axis=1)  # most discs lie beside the picture
+    discs = zip(*(of[seen].tolist() for of in (first, last, centre, radius, grey)), strict=True)
+    for (top, left), (bottom, right), (y, x), reach, level in discs:
+        away = np.hypot((np.arange(top, bottom) - y)[:, None], np.arange(left, right) - x)
+        part = frame[top:bottom, left:right]
+        part += np.minimum(np.maximum(reach + 0.5 - away, 0), 1) * (level - part)
 
 
 @torch.no_grad()
