@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,10 @@ class StimulusSums:
 
     def weighted(self, weight: Float[np.ndarray, " stimuli"]) -> dict[str, np.ndarray]:
         """Sums over stimuli, each counted `weight` times."""
-        return {field.name: np.tensordot(weight, getattr(self, field.name), axes=1) for field in fields(self)}
+        # `np.tensordot` takes seven times as long where units are few, three times where they are a thousand.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        flat = {name: of.reshape(len(of), prod(of.shape[1:])) for name, of in values.items()}
+        return {name: np.dot(weight[None], of).reshape(values[name].shape[1:]) for name, of in flat.items()}
 
     def of_repeated(self) -> StimulusSums:
         """Sums of those stimuli of each unit that it was shown at least twice."""
